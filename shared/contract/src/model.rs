@@ -1,0 +1,297 @@
+//! The typed contract: what every other part of Penstock knows of a source.
+
+use serde::{Deserialize, Serialize};
+
+/// One source's contract, read and validated.
+///
+/// A contract has one entity today (`schema[0]`); the vectors that ODCS has elsewhere stay vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contract {
+    /// ODCS `id`.
+    pub id: String,
+    /// The source: ODCS `name`. The first segment of a raw object's key names it.
+    pub source: String,
+    /// ODCS `version`, e.g. `1.2.0`.
+    pub version: String,
+    /// `schema[0]`.
+    pub entity: Entity,
+    /// The format and dialect that `servers[0]` promises.
+    pub format: Format,
+    /// How rows reach the target table.
+    pub load: Load,
+    /// How many rejects a batch may have before the whole of it is refused.
+    pub max_rejects: MaxRejects,
+}
+
+/// What a row describes, and the table that holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entity {
+    /// `schema[].name`, e.g. `products`.
+    pub name: String,
+    /// `schema[].physicalName`, e.g. `public.products`.
+    pub table: TableName,
+    /// In the order of the contract, which is the order of the COPY text.
+    pub columns: Vec<Column>,
+    /// Indexes into `columns`, by `primaryKeyPosition`. Empty when the contract has no key.
+    pub key: Vec<usize>,
+}
+
+/// A table's qualified name, unquoted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableName {
+    /// The schema, `public` unless the contract says otherwise.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+}
+
+/// One harmonised column: where it comes from, what it becomes, what a value must satisfy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// The harmonised column: `properties[].name`.
+    pub name: String,
+    /// The producer's header or JSON key: `properties[].physicalName`, else `name`.
+    /// Several columns may read the same one. Not looked at when `constant` is set.
+    pub physical_name: String,
+    /// What the value means.
+    pub logical_type: LogicalType,
+    /// The PostgreSQL type: `physicalType`, else derived from `logical_type` and its options.
+    pub sql_type: SqlType,
+    /// A missing value rejects the row. Key columns are always required.
+    pub required: bool,
+    /// Declared unique. Checked by the database for keys; across a batch by a later version.
+    pub unique: bool,
+    /// What a present value must satisfy.
+    pub rules: Rules,
+    /// What is done to the raw text before it is cast.
+    pub harmonise: Harmonise,
+    /// ODCS `classification`; values of a classified column stand in no message or reject reason.
+    pub classification: Option<String>,
+}
+
+/// ODCS `logicalType` with the options that change how a value is read.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum LogicalType {
+    /// Text.
+    String,
+    /// A whole number.
+    Integer,
+    /// A decimal number.
+    Number,
+    /// `true` or `false`, and the spellings that the contract names.
+    Boolean,
+    /// A calendar date, read by `format` (a `strftime` pattern; ISO 8601 when `None`).
+    Date {
+        /// `strftime` pattern, e.g. `%d.%m.%Y`.
+        format: Option<String>,
+    },
+    /// A point in time, read by `format` (a `strftime` pattern; ISO 8601 / RFC 3339 when `None`).
+    Timestamp {
+        /// `strftime` pattern, e.g. `%d/%m/%Y %H:%M:%S`.
+        format: Option<String>,
+        /// Taken for values that carry no offset: an IANA name or a fixed offset; `UTC` by default.
+        default_timezone: String,
+    },
+    /// A JSON object, kept as `jsonb`.
+    Object,
+    /// A JSON array, kept as `jsonb`.
+    Array,
+}
+
+/// A PostgreSQL column type that Penstock writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SqlType {
+    /// `text`
+    Text,
+    /// `smallint`
+    Smallint,
+    /// `integer`
+    Integer,
+    /// `bigint`
+    Bigint,
+    /// `numeric`, with precision and scale when given. Values are never rounded to fit.
+    Numeric(Option<(u16, u16)>),
+    /// `double precision`
+    DoublePrecision,
+    /// `boolean`
+    Boolean,
+    /// `date`
+    Date,
+    /// `timestamp` (without time zone)
+    Timestamp,
+    /// `timestamptz`
+    Timestamptz,
+    /// `jsonb`
+    Jsonb,
+    /// `uuid`
+    Uuid,
+}
+
+/// The row rules of one column. A `None` or an empty list asks for nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rules {
+    /// Fewest characters (Unicode scalar values).
+    pub min_length: Option<u64>,
+    /// Most characters (Unicode scalar values).
+    pub max_length: Option<u64>,
+    /// A regular expression that must match somewhere in the value; anchor it to match the whole.
+    pub pattern: Option<String>,
+    /// Smallest value, a decimal, date or timestamp literal as the contract spells it.
+    pub minimum: Option<Bound>,
+    /// Largest value.
+    pub maximum: Option<Bound>,
+    /// The value must be a whole multiple of this decimal.
+    pub multiple_of: Option<String>,
+    /// The only values allowed, compared after harmonising.
+    pub allowed: Vec<String>,
+}
+
+/// One end of an interval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bound {
+    /// The literal, as the contract spells it.
+    pub value: String,
+    /// True when the value itself is outside (`exclusiveMinimum`, `exclusiveMaximum`).
+    pub exclusive: bool,
+}
+
+/// What is done to a column's raw text, in this order: trim, null values, extract, case, replace
+/// of separators; then `default` takes the place of a missing value. `constant` replaces all of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Harmonise {
+    /// Every row gets this value; nothing is read.
+    pub constant: Option<String>,
+    /// A missing value becomes this.
+    pub default: Option<String>,
+    /// Leading and trailing white space is taken off. True unless the contract says otherwise.
+    pub trim: bool,
+    /// Further spellings of a missing value in this column (the format's own come first).
+    pub null_values: Vec<String>,
+    /// A regular expression; the value becomes its first capture group. A value that does not match
+    /// is a reject, or missing where `default` is set.
+    pub extract: Option<String>,
+    /// Letter case that the value is brought to.
+    pub case: Option<Case>,
+    /// The decimal separator of numbers, `.` by default.
+    pub decimal_separator: Option<char>,
+    /// The group separator of numbers, taken out before the cast; none by default.
+    pub group_separator: Option<char>,
+    /// Spellings of true, beside `true`. Compared without regard to ASCII case.
+    pub true_values: Vec<String>,
+    /// Spellings of false, beside `false`.
+    pub false_values: Vec<String>,
+}
+
+/// Letter case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// `ABC`
+    Upper,
+    /// `abc`
+    Lower,
+}
+
+/// What `servers[0]` says of the file. What it does not say is `None`, and sniffed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Format {
+    /// The kind of file.
+    pub kind: FormatKind,
+    /// Encoding label of the WHATWG standard, e.g. `windows-1252`. UTF-8 is assumed when `None`.
+    pub encoding: Option<String>,
+    /// Declared compression. Told by content when `None`; a declared one must be what is found.
+    pub compression: Option<Compression>,
+    /// Spellings of a missing value in every column. The empty string always is one.
+    pub null_values: Vec<String>,
+}
+
+/// The kind of file.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum FormatKind {
+    /// Records of delimited fields.
+    Delimited(DelimitedDialect),
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// The parts of a delimited file's dialect. `None` means: sniff it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DelimitedDialect {
+    /// Field delimiter, one ASCII byte.
+    pub delimiter: Option<u8>,
+    /// Quote.
+    pub quote: Option<Quote>,
+    /// Escape inside quotes, where it is not the doubled quote.
+    pub escape: Option<u8>,
+    /// True when the first record names the columns; false takes the contract's order.
+    pub header: Option<bool>,
+}
+
+/// Whether fields may be quoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quote {
+    /// Quotes are ordinary characters.
+    None,
+    /// Fields may be enclosed in this ASCII byte.
+    Byte(u8),
+}
+
+/// Compression of the whole object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Compression {
+    /// None.
+    Plain,
+    /// gzip, several members included.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+/// How rows reach the target table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// What a row does to the table.
+    pub mode: WriteMode,
+    /// Index into the entity's columns of the event time. `None`: the time of the drop.
+    pub event_time: Option<usize>,
+    /// Decides between rows of one key and one event time: the higher wins.
+    pub priority: i16,
+    /// Which engine reads the drop.
+    pub route: Route,
+}
+
+/// What a row does to the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum WriteMode {
+    /// Inserted, or replaces the row of the same key when not older. Needs a key.
+    Upsert,
+    /// Inserted. A row is told from its redelivery by `(_batch_id, _row)`.
+    Append,
+}
+
+/// Which engine reads a drop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Route {
+    /// By size: Lambda, or Spark for what is too large.
+    Auto,
+    /// Always Lambda.
+    Lambda,
+    /// Always Spark on EMR Serverless.
+    Spark,
+}
+
+/// The rejects that a batch may have. Over either one the whole batch is refused.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MaxRejects {
+    /// Most rejected rows.
+    pub rows: Option<u64>,
+    /// Most rejected rows, in percent of the rows read.
+    pub percent: Option<f64>,
+}

@@ -1,0 +1,1 @@
+//! Drops out of every event shape.

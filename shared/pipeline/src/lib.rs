@@ -1,0 +1,22 @@
+//! The words of the pipeline as types: drop, batch, split, chunk, manifest, message, receipt, outcome.
+//!
+//! Pure: no aws-sdk, no tokio, no clock. Everything that crosses a process boundary is defined here once,
+//! and versioned.
+
+mod batch;
+mod drop;
+pub mod events;
+pub mod layout;
+mod manifest;
+mod message;
+mod outcome;
+mod receipt;
+
+pub use batch::{BatchId, batch_id};
+pub use drop::Drop;
+pub use manifest::{Chunk, ChunkBody, Manifest, ManifestState, Report, Split, SplitRange};
+pub use message::{
+    LoadMessage, MAX_INLINE_BYTES, MessageError, SQS_BATCH_MAX_BYTES, SQS_BATCH_MAX_ENTRIES, sqs_batches,
+};
+pub use outcome::{DeadReason, Outcome};
+pub use receipt::{Counts, Receipt, ReceiptState, Refusal, Seconds};

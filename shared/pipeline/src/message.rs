@@ -1,0 +1,109 @@
+//! The load queue's messages.
+
+use jiff::Timestamp;
+use penstock_contract::TableName;
+use serde::{Deserialize, Serialize};
+
+use crate::{BatchId, Chunk, Manifest};
+
+/// Largest encoded chunk, in bytes before base64, that travels in its message.
+pub const MAX_INLINE_BYTES: usize = 96 * 1024;
+/// Most entries in one `SendMessageBatch`.
+pub const SQS_BATCH_MAX_ENTRIES: usize = 10;
+/// Most bytes in one `SendMessageBatch`, all bodies together (SQS quota: 1 MiB).
+pub const SQS_BATCH_MAX_BYTES: usize = 1024 * 1024;
+
+/// One chunk to load. Version 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadMessage {
+    /// Format of this message.
+    pub message_version: u32,
+    /// The batch.
+    pub batch_id: BatchId,
+    /// The source.
+    pub source: String,
+    /// The target table.
+    pub table: TableName,
+    /// The contract's version.
+    pub contract_version: String,
+    /// When the drop arrived: the event time of rows that carry none, and the last tie-break.
+    pub dropped_at: Timestamp,
+    /// How many chunks the batch has.
+    pub chunk_count: u32,
+    /// The chunk.
+    pub chunk: Chunk,
+}
+
+/// Why a body is no load message.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// Not the JSON of a load message.
+    #[error("not a load message: {0}")]
+    Malformed(String),
+    /// A version that this writer does not read.
+    #[error("load message version {found}, but this writer reads {}", LoadMessage::VERSION)]
+    Version {
+        /// The version found.
+        found: u64,
+    },
+}
+
+impl LoadMessage {
+    /// The format that this version writes.
+    pub const VERSION: u32 = 1;
+
+    /// The messages of a committed manifest, in the order of its chunks.
+    pub fn of(manifest: &Manifest, table: &TableName) -> Vec<Self> {
+        let chunk_count = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
+        let message = |chunk: &Chunk| Self {
+            message_version: Self::VERSION,
+            batch_id: manifest.batch_id,
+            source: manifest.source.clone(),
+            table: table.clone(),
+            contract_version: manifest.contract_version.clone(),
+            dropped_at: manifest.drop.dropped_at,
+            chunk_count,
+            chunk: chunk.clone(),
+        };
+        manifest.chunks.iter().map(message).collect()
+    }
+
+    /// Reads a message's body.
+    ///
+    /// # Errors
+    /// When the body is not JSON, lacks a field or has one too many, or is of another version.
+    pub fn parse(body: &str) -> Result<Self, MessageError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            message_version: u64,
+        }
+        let malformed = |error: serde_json::Error| MessageError::Malformed(error.to_string());
+        let Versioned { message_version } = serde_json::from_str(body).map_err(malformed)?;
+        if message_version != u64::from(Self::VERSION) {
+            return Err(MessageError::Version { found: message_version });
+        }
+        serde_json::from_str(body).map_err(malformed)
+    }
+}
+
+/// Groups bodies, in order, into batches that one `SendMessageBatch` takes: at most
+/// [`SQS_BATCH_MAX_ENTRIES`] and [`SQS_BATCH_MAX_BYTES`] each. A body that is too large by itself stands alone.
+pub fn sqs_batches(bodies: Vec<String>) -> Vec<Vec<String>> {
+    let mut batches: Vec<Vec<String>> = Vec::new();
+    let mut bytes = 0usize;
+    for body in bodies {
+        let fits = bytes.saturating_add(body.len()) <= SQS_BATCH_MAX_BYTES;
+        match batches.last_mut() {
+            Some(batch) if fits && batch.len() < SQS_BATCH_MAX_ENTRIES => {
+                bytes = bytes.saturating_add(body.len());
+                batch.push(body);
+            }
+            _ => {
+                bytes = body.len();
+                batches.push(vec![body]);
+            }
+        }
+    }
+    batches
+}

@@ -1,0 +1,111 @@
+//! The receipt: what the producer of a drop is told. No personal data, no row values.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use penstock_engine::{Dialect, ReasonCount};
+use serde::{Deserialize, Serialize};
+
+use crate::{BatchId, Drop};
+
+/// Seconds by step, e.g. `read`, `publish`, `load`.
+pub type Seconds = BTreeMap<String, f64>;
+
+/// What became of a drop. Stable JSON: fields are added, never renamed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Format of this file.
+    pub receipt_version: u32,
+    /// The batch.
+    pub batch_id: BatchId,
+    /// The source, the key's first segment; empty when the key has none.
+    pub source: String,
+    /// The contract's version; `None` when there is no contract.
+    pub contract_version: Option<String>,
+    /// The drop.
+    pub drop: Drop,
+    /// How far the batch has come.
+    pub state: ReceiptState,
+    /// Why no row was loaded, when `state` is `refused` or `failed`.
+    pub refusal: Option<Refusal>,
+    /// What became of the rows.
+    pub rows: Counts,
+    /// Rejects by code and column.
+    pub rejects_by_reason: Vec<ReasonCount>,
+    /// Where the rejects are: `s3://` URIs.
+    pub rejects: Vec<String>,
+    /// The dialect as read, and what of it was assumed.
+    pub dialect: Option<Dialect>,
+    /// Seconds by step.
+    pub seconds: Seconds,
+    /// When this receipt was written.
+    pub updated_at: Timestamp,
+}
+
+impl Receipt {
+    /// The format that this version writes.
+    pub const VERSION: u32 = 1;
+}
+
+/// How far a batch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptState {
+    /// An EMR Serverless job was submitted for it.
+    Submitted,
+    /// Read and committed; its chunks are being loaded.
+    Loading,
+    /// Every accepted row has been applied.
+    Loaded,
+    /// Nothing of it is loaded, by a rule. Drop a mended file.
+    Refused,
+    /// It could not be processed or loaded wholly; an operator must look.
+    Failed,
+}
+
+impl ReceiptState {
+    /// True when nothing more will happen to the batch by itself.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Submitted | Self::Loading => false,
+            Self::Loaded | Self::Refused | Self::Failed => true,
+        }
+    }
+}
+
+/// Why no row was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Stable code: `no_contract`, `invalid_contract`, `no_source`, `empty`, `unreadable`, `too_many_rejects`,
+    /// `overwritten`, `missing_object`, `job_failed`, `load_failed`.
+    pub code: String,
+    /// What was wrong, where, and what to do.
+    pub message: String,
+}
+
+/// What became of the rows. Once loaded: read = loaded + rejected + deduplicated + superseded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Records read, malformed ones included.
+    pub read: u64,
+    /// Accepted by the contract.
+    pub accepted: u64,
+    /// Refused by the contract.
+    pub rejected: u64,
+    /// Inserted, or replaced an older row.
+    pub loaded: u64,
+    /// Another row of the same batch has the same key and won.
+    pub deduplicated: u64,
+    /// The table held a newer row of the same key.
+    pub superseded: u64,
+}
+
+impl Counts {
+    /// The accounting invariant: every row read is accounted for, once.
+    pub fn balance(&self) -> bool {
+        let accounted = [self.rejected, self.deduplicated, self.superseded]
+            .iter()
+            .try_fold(self.loaded, |sum, count| sum.checked_add(*count));
+        accounted == Some(self.read)
+    }
+}
