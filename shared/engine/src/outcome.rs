@@ -1,0 +1,151 @@
+//! What becomes of a row: counts, rejects, reasons.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a row was refused. The names are stable; receipts, reject files and metrics carry them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// The record has fewer fields than the header.
+    TooFewFields,
+    /// The record has more fields than the header.
+    TooManyFields,
+    /// A quote is opened and not closed, or closed in the middle of a field.
+    MalformedQuote,
+    /// The bytes are not of the file's encoding.
+    InvalidEncoding,
+    /// The line is not a JSON object.
+    InvalidJson,
+    /// The record is longer than the limit.
+    RecordTooLong,
+    /// A NUL character, which PostgreSQL text cannot hold.
+    NulCharacter,
+    /// A required value is missing.
+    MissingRequired,
+    /// The value does not match the column's `extract`.
+    ExtractMismatch,
+    /// Not a whole number.
+    NotAnInteger,
+    /// Not a decimal number.
+    NotANumber,
+    /// Not a boolean.
+    NotABoolean,
+    /// Not a date of the contract's format.
+    NotADate,
+    /// Not a timestamp of the contract's format.
+    NotATimestamp,
+    /// Not a UUID.
+    NotAUuid,
+    /// A JSON value of another type than the column's.
+    WrongType,
+    /// Does not fit the column's type, by size or by digits after the separator; nothing is rounded.
+    OutOfRange,
+    /// Fewer characters than `minLength`.
+    TooShort,
+    /// More characters than `maxLength`.
+    TooLong,
+    /// Does not match `pattern`.
+    PatternMismatch,
+    /// Below `minimum`.
+    BelowMinimum,
+    /// Above `maximum`.
+    AboveMaximum,
+    /// Not a multiple of `multipleOf`.
+    NotAMultiple,
+    /// Not one of `enum`.
+    NotAllowed,
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// One reason of a reject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The kind of fault.
+    pub code: Code,
+    /// The harmonised column; `None` when the record as a whole is at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// The rule that was broken, in words, e.g. `maxLength 200`.
+    pub rule: String,
+    /// What was found, cut at 200 characters. `None` for classified columns and missing values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+}
+
+/// A row that the contract refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reject {
+    /// Row number in the drop, from 1; the header is no row.
+    pub row: u64,
+    /// Line that the record starts on, from 1; the header's line counts.
+    pub line: u64,
+    /// Offset of the record's first byte in the decompressed stream, from 0.
+    pub byte_offset: u64,
+    /// The record as it stood, without its line end; bytes that are not of the encoding are replaced.
+    pub raw: String,
+    /// True when `raw` was cut.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub raw_truncated: bool,
+    /// Every reason, up to the limit, in the order of the columns.
+    pub reasons: Vec<Reason>,
+}
+
+/// Rows and bytes of a drop or a split.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Records read, malformed ones included.
+    pub rows_read: u64,
+    /// Accepted by the contract.
+    pub accepted: u64,
+    /// Refused by the contract.
+    pub rejected: u64,
+    /// Bytes of the object that were read.
+    pub bytes_read: u64,
+    /// Bytes after decompression.
+    pub bytes_decompressed: u64,
+    /// Lines, the header's included.
+    pub lines: u64,
+    /// Rejected rows by code and column, most first. A row with two reasons counts in both.
+    pub by_reason: Vec<ReasonCount>,
+}
+
+/// How many rows were refused for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonCount {
+    /// The kind of fault.
+    pub code: Code,
+    /// The harmonised column; `None` when the record as a whole is at fault.
+    pub column: Option<String>,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// The dialect that a drop was read with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialect {
+    /// `delimited` or `ndjson`.
+    pub format: String,
+    /// `plain`, `gzip` or `zstd`, as found in the content.
+    pub compression: penstock_contract::Compression,
+    /// WHATWG name of the encoding.
+    pub encoding: String,
+    /// Field delimiter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// Quote; `None` when quotes are ordinary characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<char>,
+    /// Whether the first record names the columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// Names of the fields above that the contract does not say: sniffed or taken by default.
+    pub assumed: Vec<String>,
+}
