@@ -37,7 +37,8 @@ impl QueueError {
 pub trait Queue: Clone + Send + Sync + 'static {
     /// Sends all bodies, in batches of what one call takes. Entries that the service lists as failed are
     /// sent again; `Ok` means that every one was taken.
-    fn send_all(&self, url: &str, bodies: Vec<String>) -> impl Future<Output = Result<(), QueueError>> + Send;
+    fn send_all(&self, url: &str, bodies: Vec<String>)
+    -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// Sends a message to a dead-letter queue with its reason as the attributes `penstock.reason.code` and
     /// `penstock.reason.message`.

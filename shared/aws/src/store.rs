@@ -82,7 +82,12 @@ pub trait ObjectStore: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
 
     /// Writes an object, replacing what was there.
-    fn put(&self, bucket: &str, key: &str, body: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Bytes,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Writes an object with `If-None-Match: *`. False when one is there already.
     fn put_if_absent(

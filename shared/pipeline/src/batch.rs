@@ -22,8 +22,7 @@ pub fn batch_id(drop: &Drop, contract_version: Option<&str>) -> BatchId {
         Some(version_id) => ("version", version_id.as_str()),
         None => ("etag", drop.etag.as_str()),
     };
-    let parts =
-        [&drop.bucket, &drop.key, version.0, version.1, contract_version.unwrap_or(NO_CONTRACT)];
+    let parts = [&drop.bucket, &drop.key, version.0, version.1, contract_version.unwrap_or(NO_CONTRACT)];
     let mut name = String::new();
     for part in parts {
         name.push_str(&part.len().to_string());

@@ -1,0 +1,106 @@
+//! Finds the PostgreSQL server programs.
+
+use std::path::{Path, PathBuf};
+
+/// Names the folder to take them from, before all others.
+pub const BIN_VARIABLE: &str = "PENSTOCK_POSTGRES_BIN";
+
+/// The folder that holds `initdb` and `postgres`: `$PENSTOCK_POSTGRES_BIN`, else the first found on PATH, among the
+/// places where Debian, Homebrew and Postgres.app put them (the newest version first), and in `venv`, a Python virtual
+/// environment that may have a package which carries them.
+pub fn find(venv: Option<&Path>) -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os(BIN_VARIABLE) {
+        return complete(Path::new(&folder));
+    }
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&on_path)
+        .chain(installed())
+        .chain(venv.into_iter().flat_map(packaged))
+        .find_map(|folder| complete(&folder))
+}
+
+/// Links are followed, since a linked `initdb` finds its libraries and `postgres` next to where it really is.
+fn complete(folder: &Path) -> Option<PathBuf> {
+    let initdb = folder.join("initdb").canonicalize().ok()?;
+    let folder = initdb.parent()?;
+    folder.join("postgres").is_file().then(|| folder.to_path_buf())
+}
+
+fn installed() -> Vec<PathBuf> {
+    [
+        ("/usr/lib/postgresql", "", "bin"),
+        ("/opt/homebrew/opt", "postgresql", "bin"),
+        ("/usr/local/opt", "postgresql", "bin"),
+        ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
+    ]
+    .iter()
+    .flat_map(|(parent, prefix, bin)| newest_first(Path::new(parent), prefix, bin))
+    .collect()
+}
+
+/// The package's layout is `lib/pythonX.Y/site-packages/<package>/pginstall*/bin`.
+fn packaged(venv: &Path) -> Vec<PathBuf> {
+    children(&venv.join("lib"))
+        .into_iter()
+        .flat_map(|python| children(&python.join("site-packages")))
+        .flat_map(|package| newest_first(&package, "pginstall", "bin"))
+        .collect()
+}
+
+fn newest_first(parent: &Path, prefix: &str, bin: &str) -> Vec<PathBuf> {
+    let mut found: Vec<(u32, PathBuf)> = children(parent)
+        .into_iter()
+        .filter_map(|path| {
+            let name = path.file_name()?.to_str()?.strip_prefix(prefix)?.to_owned();
+            let version: String = name.chars().filter(char::is_ascii_digit).take(2).collect();
+            Some((version.parse().unwrap_or(0), path.join(bin)))
+        })
+        .collect();
+    found.sort_by(|left, right| right.cmp(left));
+    found.into_iter().map(|(_, path)| path).collect()
+}
+
+fn children(folder: &Path) -> Vec<PathBuf> {
+    // A place that is not there, or not ours to read, holds no PostgreSQL for us.
+    std::fs::read_dir(folder)
+        .map(|entries| entries.filter_map(Result::ok).map(|entry| entry.path()).collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fake_server(bin: &Path) {
+        std::fs::create_dir_all(bin).unwrap();
+        std::fs::write(bin.join("initdb"), "").unwrap();
+        std::fs::write(bin.join("postgres"), "").unwrap();
+    }
+
+    #[test]
+    fn the_newest_of_several_versions_comes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        for version in ["9", "15", "17"] {
+            fake_server(&folder.path().join(version).join("bin"));
+        }
+        let found = newest_first(folder.path(), "", "bin");
+        assert_eq!(found[0], folder.path().join("17/bin"));
+        assert_eq!(found[2], folder.path().join("9/bin"));
+    }
+
+    #[test]
+    fn a_package_in_a_virtual_environment_is_found() {
+        let venv = tempfile::tempdir().unwrap();
+        let bin = venv.path().join("lib/python3.11/site-packages/some_pgserver/pginstall18/bin");
+        fake_server(&bin);
+        assert_eq!(packaged(venv.path()), [bin.clone()]);
+        assert_eq!(complete(&bin), Some(bin.canonicalize().unwrap()));
+    }
+
+    #[test]
+    fn a_folder_with_clients_only_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("initdb"), "").unwrap();
+        assert_eq!(complete(folder.path()), None);
+    }
+}
