@@ -1,10 +1,26 @@
 //! The adapters: object store, queues, jobs, database, secrets, telemetry. No business rules.
 //!
-//! Each client is behind a feature, so that a function carries only the ones it calls.
+//! Each client is behind a feature, so that a function carries only the ones it calls. The traits
+//! ([`store::ObjectStore`], [`queue::Queue`], [`jobs::Jobs`]) are what the functions are written against; `s3`,
+//! `sqs` and `emr` implement them over AWS, `testing` in memory.
 
+pub mod clients;
+pub mod config;
+mod fault;
+mod http;
+pub mod telemetry;
+
+#[cfg(feature = "jobs")]
+pub mod emr;
 #[cfg(feature = "jobs")]
 pub mod jobs;
 #[cfg(feature = "queue")]
 pub mod queue;
 #[cfg(feature = "store")]
+pub mod s3;
+#[cfg(feature = "queue")]
+pub mod sqs;
+#[cfg(feature = "store")]
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;

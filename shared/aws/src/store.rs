@@ -96,4 +96,7 @@ pub trait ObjectStore: Clone + Send + Sync + 'static {
         key: &str,
         body: Bytes,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Takes an object away; no error when there is none.
+    fn delete(&self, bucket: &str, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

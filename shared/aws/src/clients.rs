@@ -1,0 +1,128 @@
+//! What every SDK client is built from, without the default chain: a Lambda has its credentials, region and
+//! endpoints in environment variables, so that no profile file is read and no metadata service is asked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_types::checksum_config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+
+use crate::config::ConfigError;
+use crate::http::SchemeClient;
+
+/// Tries of one call within the SDK, the first included.
+const SDK_ATTEMPTS: u32 = 4;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// To the first byte of an answer; the bodies of large objects have the stalled-stream watch instead.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The part of the configuration that all clients share. Cheap to make: nothing is read from disk and no
+/// connection is opened before the first call.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    base: SdkConfig,
+    endpoint: Option<String>,
+    endpoints: BTreeMap<String, String>,
+}
+
+impl Aws {
+    /// Reads `AWS_REGION`, the credentials and `AWS_ENDPOINT_URL[_<SERVICE>]` out of `variables`.
+    ///
+    /// # Errors
+    /// When the region or the credentials are missing: all of what is missing at once.
+    pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let variables: BTreeMap<String, String> = variables
+            .into_iter()
+            .filter(|(name, value)| name.starts_with("AWS_") && !value.is_empty())
+            .collect();
+        let required = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+        let missing: Vec<String> = required
+            .into_iter()
+            .filter(|name| !variables.contains_key(*name))
+            .map(|name| format!("{name} is not set"))
+            .collect();
+        if !missing.is_empty() {
+            return Err(ConfigError { problems: missing });
+        }
+
+        let credentials = Credentials::new(
+            &variables["AWS_ACCESS_KEY_ID"],
+            &variables["AWS_SECRET_ACCESS_KEY"],
+            variables.get("AWS_SESSION_TOKEN").cloned(),
+            None,
+            "environment",
+        );
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+        let base = SdkConfig::builder()
+            .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest())
+            .region(Region::new(variables["AWS_REGION"].clone()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(SchemeClient::new())
+            .retry_config(RetryConfig::standard().with_max_attempts(SDK_ATTEMPTS))
+            .timeout_config(timeouts)
+            // Chunks carry their own SHA-256; a checksum a request would be computed for nothing.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .build();
+        let endpoints = variables
+            .iter()
+            .filter_map(|(name, url)| Some((name.strip_prefix("AWS_ENDPOINT_URL_")?.to_owned(), url.clone())))
+            .collect();
+        Ok(Self { base, endpoint: variables.get("AWS_ENDPOINT_URL").cloned(), endpoints })
+    }
+
+    /// [`Aws::new`] over the process's own environment.
+    ///
+    /// # Errors
+    /// As [`Aws::new`].
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::new(std::env::vars())
+    }
+
+    /// The shared configuration.
+    pub fn config(&self) -> &SdkConfig {
+        &self.base
+    }
+
+    /// The endpoint that `AWS_ENDPOINT_URL_<service>`, else `AWS_ENDPOINT_URL`, asks for; `None` on AWS.
+    /// `service` is the SDK's name in upper case with underscores: `S3`, `SQS`, `SECRETS_MANAGER`.
+    pub fn endpoint(&self, service: &str) -> Option<&str> {
+        self.endpoints.get(service).or(self.endpoint.as_ref()).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = (String, String)> + 'a {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+    }
+
+    #[test]
+    fn all_that_is_missing_is_said_at_once() {
+        let error =
+            Aws::new(variables(&[("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "")])).unwrap_err();
+        assert_eq!(error.problems, ["AWS_ACCESS_KEY_ID is not set", "AWS_SECRET_ACCESS_KEY is not set"]);
+    }
+
+    #[test]
+    fn a_service_endpoint_goes_before_the_common_one() {
+        let aws = Aws::new(variables(&[
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+            ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2"),
+        ]))
+        .unwrap();
+        assert_eq!(aws.endpoint("S3"), Some("http://127.0.0.1:2"));
+        assert_eq!(aws.endpoint("SQS"), Some("http://127.0.0.1:1"));
+    }
+}

@@ -1,0 +1,198 @@
+//! Queues over SQS.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{BatchResultErrorEntry, MessageAttributeValue, SendMessageBatchRequestEntry};
+use penstock_pipeline::sqs_batches;
+
+use crate::clients::Aws;
+use crate::fault::Fault;
+use crate::queue::{Queue, QueueError};
+
+/// Tries of the entries that the service did not take, the first included.
+const ENTRY_TRIES: u32 = 6;
+/// Before the second try; doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest visibility timeout that SQS knows.
+const MAX_DELAY_SECONDS: u64 = 12 * 60 * 60;
+/// Longest reason that travels as an attribute, in bytes: it counts towards the message's size.
+const MAX_REASON_BYTES: usize = 2048;
+
+/// SQS, or what speaks like it at `AWS_ENDPOINT_URL_SQS`. The client is made on first use.
+#[derive(Debug, Clone)]
+pub struct SqsQueue {
+    aws: Aws,
+    client: Arc<OnceLock<Client>>,
+}
+
+impl SqsQueue {
+    /// Queues; nothing is connected yet.
+    pub fn new(aws: &Aws) -> Self {
+        Self { aws: aws.clone(), client: Arc::default() }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let mut config = aws_sdk_sqs::config::Builder::from(self.aws.config());
+            if let Some(endpoint) = self.aws.endpoint("SQS") {
+                config = config.endpoint_url(endpoint);
+            }
+            Client::from_conf(config.build())
+        })
+    }
+
+    /// Sends what one call takes, until every entry is taken.
+    async fn send_batch(&self, url: &str, mut bodies: Vec<String>) -> Result<(), QueueError> {
+        let mut failure = String::new();
+        for attempt in 0..ENTRY_TRIES {
+            pause(attempt).await;
+            let failed = self.send_once(url, &bodies).await?;
+            if failed.is_empty() {
+                return Ok(());
+            }
+            (bodies, failure) = entries_to_repeat(url, bodies, &failed)?;
+        }
+        let message = format!("{} entries not taken in {ENTRY_TRIES} tries: {failure}", bodies.len());
+        Err(QueueError::Transient { url: url.to_owned(), message })
+    }
+
+    async fn send_once(
+        &self,
+        url: &str,
+        bodies: &[String],
+    ) -> Result<Vec<BatchResultErrorEntry>, QueueError> {
+        let entries = bodies.iter().enumerate().map(|(index, body)| {
+            SendMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .message_body(body)
+                .build()
+                .expect("id and body are set")
+        });
+        let call = self.client().send_message_batch().queue_url(url).set_entries(Some(entries.collect()));
+        let output = call.send().await.map_err(|error| queue_error(url, Fault::of(&error)))?;
+        Ok(output.failed)
+    }
+}
+
+impl Queue for SqsQueue {
+    async fn send_all(&self, url: &str, bodies: Vec<String>) -> Result<(), QueueError> {
+        for batch in sqs_batches(bodies) {
+            self.send_batch(url, batch).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_dead(&self, url: &str, body: &str, code: &str, message: &str) -> Result<(), QueueError> {
+        let call = self
+            .client()
+            .send_message()
+            .queue_url(url)
+            .message_body(body)
+            .message_attributes("penstock.reason.code", text_attribute(code))
+            .message_attributes("penstock.reason.message", text_attribute(message));
+        call.send().await.map(|_| ()).map_err(|error| queue_error(url, Fault::of(&error)))
+    }
+
+    async fn delay(&self, url: &str, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
+        let seconds = i32::try_from(delay.as_secs().min(MAX_DELAY_SECONDS)).expect("twelve hours fit");
+        let call = self
+            .client()
+            .change_message_visibility()
+            .queue_url(url)
+            .receipt_handle(receipt_handle)
+            .visibility_timeout(seconds);
+        call.send().await.map(|_| ()).map_err(|error| queue_error(url, Fault::of(&error)))
+    }
+}
+
+/// The bodies that the service's own fault kept out, with the last of their reasons.
+fn entries_to_repeat(
+    url: &str,
+    bodies: Vec<String>,
+    failed: &[BatchResultErrorEntry],
+) -> Result<(Vec<String>, String), QueueError> {
+    let reason = |entry: &BatchResultErrorEntry| {
+        format!("{}: {}", entry.code(), entry.message().unwrap_or("no message"))
+    };
+    if let Some(entry) = failed.iter().find(|entry| entry.sender_fault()) {
+        return Err(QueueError::Refused { url: url.to_owned(), message: reason(entry) });
+    }
+    let failure = failed.last().map(reason).unwrap_or_default();
+    let is_failed = |index: usize| failed.iter().any(|entry| entry.id() == index.to_string());
+    let repeat =
+        bodies.into_iter().enumerate().filter(|(index, _)| is_failed(*index)).map(|(_, body)| body).collect();
+    Ok((repeat, failure))
+}
+
+/// A string attribute: never empty, of bounded size, and without the control characters that SQS refuses.
+fn text_attribute(text: &str) -> MessageAttributeValue {
+    let mut value = String::new();
+    for character in text.chars() {
+        if value.len() + character.len_utf8() > MAX_REASON_BYTES {
+            break;
+        }
+        value.push(if character.is_control() { ' ' } else { character });
+    }
+    if value.is_empty() {
+        value.push('-');
+    }
+    MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value)
+        .build()
+        .expect("the data type is set")
+}
+
+async fn pause(attempt: u32) {
+    if attempt > 0 {
+        tokio::time::sleep(FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(6))).await;
+    }
+}
+
+fn queue_error(url: &str, fault: Fault) -> QueueError {
+    let (url, message) = (url.to_owned(), fault.message);
+    if fault.transient {
+        QueueError::Transient { url, message }
+    } else {
+        QueueError::Refused { url, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(id: &str, sender_fault: bool) -> BatchResultErrorEntry {
+        let entry = BatchResultErrorEntry::builder().id(id).code("InternalError").sender_fault(sender_fault);
+        entry.build().unwrap()
+    }
+
+    fn bodies(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn only_failed_entries_are_sent_again() {
+        let (repeat, failure) =
+            entries_to_repeat("q", bodies(&["a", "b", "c"]), &[failed("0", false), failed("2", false)])
+                .unwrap();
+        assert_eq!(repeat, ["a", "c"]);
+        assert_eq!(failure, "InternalError: no message");
+    }
+
+    #[test]
+    fn an_entry_that_is_the_senders_fault_is_refused() {
+        let error = entries_to_repeat("q", bodies(&["a"]), &[failed("0", true)]).unwrap_err();
+        assert!(!error.is_transient());
+    }
+
+    #[test]
+    fn a_reason_fits_an_attribute() {
+        assert_eq!(text_attribute("line\nbreak").string_value(), Some("line break"));
+        assert_eq!(text_attribute("").string_value(), Some("-"));
+        let long = "ä".repeat(5000);
+        assert_eq!(text_attribute(&long).string_value().map(str::len), Some(MAX_REASON_BYTES));
+    }
+}
