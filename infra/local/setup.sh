@@ -1,0 +1,40 @@
+#!/bin/sh
+# Installs what the local stack needs into the checkout's own .venv; does nothing when it is there already.
+#
+#   infra/local/setup.sh          moto, and PostgreSQL where the machine has none
+#   infra/local/setup.sh --sam    also the SAM command line
+set -eu
+cd "$(dirname "$0")/../.."
+
+python=${PYTHON:-python3}
+venv=.venv
+
+has_postgres() {
+  if [ -n "${PENSTOCK_POSTGRES_BIN:-}" ] || command -v initdb >/dev/null 2>&1; then return 0; fi
+  for initdb in /usr/lib/postgresql/*/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb \
+    /usr/local/opt/postgresql*/bin/initdb /Applications/Postgres.app/Contents/Versions/*/bin/initdb; do
+    if [ -x "$initdb" ]; then return 0; fi
+  done
+  return 1
+}
+
+# Installs a requirements file unless the same one was installed before.
+install() {
+  mark=$venv/.installed-$(basename "$1")
+  if cmp -s "$1" "$mark"; then return 0; fi
+  echo "installing $1 into $venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$1"
+  cp "$1" "$mark"
+}
+
+if [ ! -x "$venv/bin/python" ]; then
+  echo "making $venv"
+  if ! "$python" -m venv "$venv"; then
+    rm -rf "$venv"
+    echo "no virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2
+    exit 1
+  fi
+fi
+install infra/local/requirements.txt
+if ! has_postgres; then install infra/local/requirements-postgres.txt; fi
+if [ "${1:-}" = --sam ]; then install infra/local/requirements-sam.txt; fi
