@@ -7,6 +7,7 @@
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -231,6 +232,45 @@ pub fn signal_group(pid: u32, signal: Signal) {
     }
 }
 
+/// Signals one process; one that is gone already is as good as stopped.
+pub fn signal_process(pid: u32, signal: Signal) {
+    if let Some(pid) = to_pid(pid)
+        && let Err(error) = rustix::process::kill_process(pid, signal)
+        && error != rustix::io::Errno::SRCH
+    {
+        tracing::warn!(%error, pid = pid.as_raw_nonzero(), "a process could not be signalled");
+    }
+}
+
+/// When the process was started, as the system says it; `None` when there is no such process. Together with the id it
+/// names a process for good, since ids are used again.
+pub fn identity(pid: u32) -> Option<String> {
+    if let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        // The name, in parentheses, may hold spaces and parentheses. State is the first field after it, the start in
+        // clock ticks the twentieth; proc(5).
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+        let state = fields.next()?;
+        return if state == "Z" { None } else { fields.nth(18).map(str::to_owned) };
+    }
+    let output = Command::new("ps").args(["-o", "lstart=", "-p", &pid.to_string()]).output().ok()?;
+    let started = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (!started.is_empty()).then_some(started)
+}
+
+/// True while the process of that id is the one whose [`identity`] was taken.
+pub fn is_same_process(pid: u32, identity_then: &str) -> bool {
+    !identity_then.is_empty() && identity(pid).as_deref() == Some(identity_then)
+}
+
+/// The last lines of a log.
+pub(crate) fn tail(path: &Path, lines: usize) -> String {
+    // A log that is not there has no last lines, which is what the reader shall see.
+    let content = std::fs::read(path).unwrap_or_default();
+    let content = String::from_utf8_lossy(&content);
+    let all: Vec<&str> = content.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
 /// True while a process of that id exists.
 pub fn is_alive(pid: u32) -> bool {
     to_pid(pid).is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
@@ -287,6 +327,22 @@ mod tests {
         let mut line = [0; 6];
         std::io::Read::read_exact(child.child.stdout.as_mut().unwrap(), &mut line).unwrap();
         assert!(child.stop(Duration::from_millis(50)).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_process_is_told_from_another_of_the_same_id() {
+        let mut child = sleeper().spawn().unwrap();
+        let then = identity(child.id()).unwrap();
+        assert!(is_same_process(child.id(), &then));
+        assert!(!is_same_process(child.id(), "another start"));
+        child.kill().unwrap();
+        // A zombie has ended too: whoever should collect it may never do so.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while is_same_process(child.id(), &then) {
+            assert!(Instant::now() < deadline);
+        }
+        child.wait().unwrap();
+        assert_eq!(identity(child.id()), None);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use account::Account;
 pub use binaries::{BIN_VARIABLE, find};
 
-use crate::process::{Guard, StopSignal, Supervised, free_port};
+use crate::process::{Guard, StopSignal, Supervised, free_port, tail};
 
 /// The superuser and the database that a new cluster has.
 const NAME: &str = "penstock";
@@ -375,13 +375,6 @@ fn left_by_a_dead_server(log: &Path) -> bool {
     let end = tail(log, 3);
     end.contains("pre-existing shared memory block")
         || end.contains("lock file \"postmaster.pid\" already exists")
-}
-
-fn tail(path: &Path, lines: usize) -> String {
-    let content = std::fs::read(path).unwrap_or_default();
-    let content = String::from_utf8_lossy(&content);
-    let all: Vec<&str> = content.lines().collect();
-    all[all.len().saturating_sub(lines)..].join("\n")
 }
 
 fn check(program: &'static str, output: &Output) -> Result<(), PostgresError> {

@@ -1,0 +1,113 @@
+use super::*;
+
+fn surroundings() -> Surroundings {
+    Surroundings {
+        region: "eu-central-1".to_owned(),
+        account_id: "123456789012".to_owned(),
+        sqs_endpoint: "http://127.0.0.1:1".to_owned(),
+    }
+}
+
+fn own_template() -> Template {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    Template::parse(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn resolve(template: &Template, values: &[(&str, &str)]) -> Result<Application, TemplateError> {
+    let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    template.resolve(&values, &surroundings())
+}
+
+#[test]
+fn the_deployed_template_gives_three_functions_and_six_queues() {
+    let application = resolve(&own_template(), &[]).unwrap();
+    let names: Vec<&str> = application.functions.iter().map(|function| function.binary.as_str()).collect();
+    assert_eq!(names, ["ingest", "job-events", "writer"]);
+    assert_eq!(application.queues.len(), 6);
+    assert_eq!(application.rules.len(), 2);
+    for function in &application.functions {
+        assert!(function.mappings.iter().all(|mapping| mapping.reports_item_failures && mapping.enabled));
+    }
+}
+
+#[test]
+fn a_message_stays_hidden_for_six_times_as_long_as_its_function_may_run() {
+    let application = resolve(&own_template(), &[]).unwrap();
+    for function in &application.functions {
+        for mapping in &function.mappings {
+            let name = mapping.queue_arn.rsplit(':').next().unwrap();
+            let queue = application.queues.iter().find(|queue| queue.name == name).unwrap();
+            let visibility: u32 = queue.attributes["VisibilityTimeout"].parse().unwrap();
+            assert!(visibility >= 6 * function.timeout_seconds, "{name}");
+            assert!(visibility <= 43_200, "{name}: SQS takes 12 hours at most");
+        }
+    }
+}
+
+#[test]
+fn each_source_queue_has_its_dead_letters() {
+    let application = resolve(&own_template(), &[]).unwrap();
+    for queue in application.queues.iter().filter(|queue| !queue.name.ends_with("-dead-letters")) {
+        let policy: Value = serde_json::from_str(&queue.attributes["RedrivePolicy"]).unwrap();
+        let target = policy["deadLetterTargetArn"].as_str().unwrap();
+        assert_eq!(target.rsplit(':').next(), Some(format!("{}-dead-letters", queue.name).as_str()));
+    }
+}
+
+#[test]
+fn conditions_choose_the_environment() {
+    let template = own_template();
+    let writer = |values: &[(&str, &str)]| {
+        let application = resolve(&template, values).unwrap();
+        application.functions.into_iter().find(|function| function.binary == "writer").unwrap()
+    };
+    let by_default = writer(&[]);
+    assert_eq!(by_default.environment["PENSTOCK_DATABASE_AUTH"], "iam");
+    assert!(!by_default.environment.contains_key("PENSTOCK_DATABASE_SECRET_ARN"));
+    let with_secret = writer(&[("DatabaseAuth", "secret"), ("DatabaseSecretArn", "arn:x")]);
+    assert_eq!(with_secret.environment["PENSTOCK_DATABASE_SECRET_ARN"], "arn:x");
+    assert_eq!(with_secret.environment["PENSTOCK_ROWS_PER_SECOND"], "0");
+}
+
+#[test]
+fn parameters_say_where_their_value_comes_from() {
+    let parameters = own_template().parameters();
+    let find = |name: &str| parameters.iter().find(|parameter| parameter.name == name).unwrap().clone();
+    assert!(find("RawBucket").from_ssm && !find("RawBucket").is_list);
+    assert!(find("DatabaseSubnetIds").from_ssm && find("DatabaseSubnetIds").is_list);
+    assert!(!find("ChunkRows").from_ssm);
+    assert_eq!(find("ChunkRows").default.as_deref(), Some("50000"));
+}
+
+#[test]
+fn globals_are_merged_as_sam_does() {
+    let global = serde_json::json!({"a": {"x": 1, "y": 1}, "list": [1], "s": "global"});
+    let own = serde_json::json!({"a": {"y": 2}, "list": [2], "s": "own", "t": 1});
+    let expected = serde_json::json!({"a": {"x": 1, "y": 2}, "list": [1, 2], "s": "own", "t": 1});
+    assert_eq!(merge(&global, &own), expected);
+}
+
+#[test]
+fn what_cannot_be_run_here_is_refused_by_name() {
+    let cases = [
+        ("Resources: {T: {Type: AWS::DynamoDB::Table}}", "AWS::DynamoDB::Table"),
+        (
+            "Resources: {F: {Type: AWS::Serverless::Function, Metadata: {BuildProperties: {Binary: f}}, Properties: \
+             {Timeout: 1, MemorySize: 128, Handler: b, Events: {E: {Type: Schedule, Properties: {}}}}}}",
+            "Schedule",
+        ),
+        (
+            "Resources: {F: {Type: AWS::Serverless::Function, Metadata: {BuildProperties: {Binary: f}}, Properties: \
+             {Timeout: 1, MemorySize: 128, Handler: b, Events: {E: {Type: SQS, Properties: {Queue: q, \
+             FilterCriteria: {}}}}}}}",
+            "FilterCriteria",
+        ),
+        ("Resources: {Q: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref P}}}", "P"),
+    ];
+    for (text, named) in cases {
+        let error = resolve(&Template::parse(text).unwrap(), &[]).unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+    }
+    let unknown = resolve(&own_template(), &[("NoSuchParameter", "1")]).unwrap_err();
+    assert!(unknown.to_string().contains("NoSuchParameter"));
+}
