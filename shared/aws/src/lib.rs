@@ -10,6 +10,8 @@ mod fault;
 mod http;
 pub mod telemetry;
 
+#[cfg(all(feature = "store", feature = "queue"))]
+pub mod commit;
 #[cfg(feature = "jobs")]
 pub mod emr;
 #[cfg(feature = "jobs")]
@@ -20,6 +22,8 @@ pub mod queue;
 pub mod s3;
 #[cfg(feature = "queue")]
 pub mod sqs;
+#[cfg(feature = "queue")]
+pub mod sqs_event;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "testing")]

@@ -2,10 +2,35 @@
 
 use uuid::Uuid;
 
-use crate::Drop;
+use crate::{Drop, UNKNOWN_SOURCE};
 
 /// A batch's id: UUID version 5 over the drop's identity and the contract's version.
 pub type BatchId = Uuid;
+
+/// A drop taken through one contract version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Its id, derived from the other fields.
+    pub id: BatchId,
+    /// The source, [`UNKNOWN_SOURCE`] where the key names none.
+    pub source: String,
+    /// The contract's version; `None` when there is no contract.
+    pub contract_version: Option<String>,
+    /// The drop.
+    pub drop: Drop,
+}
+
+impl Batch {
+    /// The batch that takes `drop` through `contract_version`.
+    pub fn new(drop: Drop, contract_version: Option<&str>) -> Self {
+        Self {
+            id: batch_id(&drop, contract_version),
+            source: drop.source().unwrap_or(UNKNOWN_SOURCE).to_owned(),
+            contract_version: contract_version.map(str::to_owned),
+            drop,
+        }
+    }
+}
 
 /// Penstock's own namespace for version-5 UUIDs; it must never change.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5c0f_5a0e_7c1d_4b8e_9a5e_70e6_57e5_70c4);

@@ -3,6 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// Stands where a source's name is needed and the key names none. No source can be called this: the name of
+/// a source begins with a letter.
+pub const UNKNOWN_SOURCE: &str = "_unknown";
+
 /// One version of one object that arrived in the raw bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,9 +1,13 @@
 //! A batch's splits, its chunks, and the manifest that commits them.
 
-use penstock_engine::{Dialect, Totals};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use penstock_contract::MaxRejects;
+use penstock_engine::{Dialect, ReasonCount, Totals};
 use serde::{Deserialize, Serialize};
 
-use crate::{BatchId, Drop, Refusal, Seconds};
+use crate::{Batch, BatchId, Drop, Refusal, Seconds};
 
 /// A part of a drop that one invocation reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +90,7 @@ pub struct Report {
     pub chunks: Vec<Chunk>,
     /// Keys of its Parquet files, in the processed bucket.
     pub parquet: Vec<String>,
-    /// Keys of its reject files, in the quarantine bucket.
+    /// Its reject files in the quarantine bucket, as `s3://` URIs.
     pub rejects: Vec<String>,
     /// Seconds by step.
     pub seconds: Seconds,
@@ -112,8 +116,8 @@ pub struct Manifest {
     pub batch_id: BatchId,
     /// The source.
     pub source: String,
-    /// The contract's version.
-    pub contract_version: String,
+    /// The contract's version; `None` when there is no contract.
+    pub contract_version: Option<String>,
     /// Version of the engine that read the drop.
     pub engine_version: String,
     /// The drop.
@@ -124,17 +128,176 @@ pub struct Manifest {
     pub totals: Totals,
     /// The dialect as read, of the first split; `None` when nothing could be read.
     pub dialect: Option<Dialect>,
-    /// All chunks, with indexes and row bases of the whole batch.
+    /// All chunks, with indexes and row bases of the whole batch. Empty when the batch is refused.
     pub chunks: Vec<Chunk>,
-    /// Keys of the Parquet files, in the processed bucket.
+    /// Keys of the Parquet files, in the processed bucket. They are taken away when the batch is refused.
     pub parquet: Vec<String>,
-    /// Keys of the reject files, in the quarantine bucket.
+    /// The reject files in the quarantine bucket, as `s3://` URIs.
     pub rejects: Vec<String>,
     /// Seconds by step.
     pub seconds: Seconds,
 }
 
+/// Why reports make no manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// A split has no report yet.
+    #[error("split {index} of {count} has no report")]
+    MissingSplit {
+        /// The split.
+        index: u32,
+        /// How many there are.
+        count: u32,
+    },
+    /// Two reports of one split, or reports that do not agree on how many splits there are.
+    #[error("report {position} is of split {index} of {count}: the reports are not those of one batch")]
+    Inconsistent {
+        /// Position among the reports.
+        position: usize,
+        /// The split that the report names.
+        index: u32,
+        /// How many there are by the report.
+        count: u32,
+    },
+    /// A report whose chunks do not hold the rows that it says were accepted, or a count too large for its type.
+    #[error(
+        "the report of split {index} does not add up: {accepted} rows accepted, {in_chunks} in its chunks"
+    )]
+    Unbalanced {
+        /// The split.
+        index: u32,
+        /// Accepted rows by the totals.
+        accepted: u64,
+        /// Accepted rows by the chunks.
+        in_chunks: u64,
+    },
+}
+
 impl Manifest {
     /// The format that this version writes.
     pub const VERSION: u32 = 1;
+
+    /// Decides on a batch whose splits have all been read: its chunks in the order of the splits, numbered
+    /// through the batch, or a refusal when it has more rejects than the contract allows.
+    ///
+    /// # Errors
+    /// When a split is missing or stands twice, or a report contradicts itself.
+    pub fn commit(
+        batch: Batch,
+        engine_version: &str,
+        mut reports: Vec<Report>,
+        max_rejects: MaxRejects,
+    ) -> Result<Self, ManifestError> {
+        reports.sort_by_key(|report| report.split.index);
+        check_splits(&reports)?;
+
+        let mut manifest = Self::empty(batch, engine_version, ManifestState::Committed);
+        let mut row_base = 0u64;
+        for report in reports {
+            check_rows(&report)?;
+            let first_chunk = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
+            manifest.chunks.extend(report.chunks.into_iter().map(|chunk| Chunk {
+                index: first_chunk.saturating_add(chunk.index),
+                row_base: row_base.saturating_add(chunk.row_base),
+                ..chunk
+            }));
+            row_base = row_base.saturating_add(report.totals.rows_read);
+            add_totals(&mut manifest.totals, &report.totals);
+            manifest.dialect.get_or_insert(report.dialect);
+            manifest.parquet.extend(report.parquet);
+            manifest.rejects.extend(report.rejects);
+            for (step, seconds) in report.seconds {
+                *manifest.seconds.entry(step).or_default() += seconds;
+            }
+        }
+        if let Some(refusal) = too_many_rejects(&manifest.totals, max_rejects) {
+            manifest.state = ManifestState::Refused(refusal);
+            manifest.chunks.clear();
+        }
+        Ok(manifest)
+    }
+
+    /// The record of a batch that nothing is loaded of, for another reason than its rejects.
+    pub fn refused(batch: Batch, engine_version: &str, refusal: Refusal) -> Self {
+        Self::empty(batch, engine_version, ManifestState::Refused(refusal))
+    }
+
+    fn empty(batch: Batch, engine_version: &str, state: ManifestState) -> Self {
+        Self {
+            manifest_version: Self::VERSION,
+            batch_id: batch.id,
+            source: batch.source,
+            contract_version: batch.contract_version,
+            engine_version: engine_version.to_owned(),
+            drop: batch.drop,
+            state,
+            totals: Totals::default(),
+            dialect: None,
+            chunks: Vec::new(),
+            parquet: Vec::new(),
+            rejects: Vec::new(),
+            seconds: Seconds::new(),
+        }
+    }
+}
+
+fn check_splits(reports: &[Report]) -> Result<(), ManifestError> {
+    let count = reports.first().map_or(1, |report| report.split.count);
+    for (position, report) in reports.iter().enumerate() {
+        let Split { index, count: its_count, .. } = report.split;
+        let expected = u32::try_from(position).unwrap_or(u32::MAX);
+        if index > expected && its_count == count && index < count {
+            return Err(ManifestError::MissingSplit { index: expected, count });
+        }
+        if index != expected || its_count != count || index >= count {
+            return Err(ManifestError::Inconsistent { position, index, count: its_count });
+        }
+    }
+    let found = u32::try_from(reports.len()).unwrap_or(u32::MAX);
+    if found < count { Err(ManifestError::MissingSplit { index: found, count }) } else { Ok(()) }
+}
+
+/// The accounting starts here: a chunk that is missing from its report would be missing from the table.
+fn check_rows(report: &Report) -> Result<(), ManifestError> {
+    let in_chunks = report.chunks.iter().map(|chunk| u64::from(chunk.rows)).sum();
+    let Totals { rows_read, accepted, rejected, .. } = report.totals;
+    if in_chunks == accepted && accepted.checked_add(rejected) == Some(rows_read) {
+        return Ok(());
+    }
+    Err(ManifestError::Unbalanced { index: report.split.index, accepted, in_chunks })
+}
+
+fn too_many_rejects(totals: &Totals, max: MaxRejects) -> Option<Refusal> {
+    let Totals { rows_read, rejected, .. } = *totals;
+    let over_rows = max.rows.filter(|rows| rejected > *rows).map(|rows| format!("{rows} rows"));
+    // Compared as products: 5 rejects of 100 rows are not over 5 %, whatever the division's rounding.
+    #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^53 rows")]
+    let is_over = |percent: &f64| rejected as f64 * 100.0 > percent * rows_read as f64;
+    let over_percent = || max.percent.filter(is_over).map(|percent| format!("{percent} %"));
+    let limit = over_rows.or_else(over_percent)?;
+    Some(Refusal {
+        code: "too_many_rejects".to_owned(),
+        message: format!(
+            "{rejected} of {rows_read} rows were rejected, the contract allows {limit}: mend the file, or the \
+             contract, and drop it again"
+        ),
+    })
+}
+
+fn add_totals(sum: &mut Totals, other: &Totals) {
+    let add = |to: &mut u64, count: u64| *to = to.saturating_add(count);
+    add(&mut sum.rows_read, other.rows_read);
+    add(&mut sum.accepted, other.accepted);
+    add(&mut sum.rejected, other.rejected);
+    add(&mut sum.bytes_read, other.bytes_read);
+    add(&mut sum.bytes_decompressed, other.bytes_decompressed);
+    add(&mut sum.lines, other.lines);
+    let mut by_reason: BTreeMap<_, u64> = BTreeMap::new();
+    for ReasonCount { code, column, rows } in sum.by_reason.drain(..).chain(other.by_reason.iter().cloned()) {
+        add(by_reason.entry((code, column)).or_default(), rows);
+    }
+    sum.by_reason =
+        by_reason.into_iter().map(|((code, column), rows)| ReasonCount { code, column, rows }).collect();
+    // The map gave them in the order of code and column; a stable sort keeps it among equals.
+    sum.by_reason.sort_by_key(|reason| Reverse(reason.rows));
 }

@@ -61,7 +61,8 @@ impl LoadMessage {
             batch_id: manifest.batch_id,
             source: manifest.source.clone(),
             table: table.clone(),
-            contract_version: manifest.contract_version.clone(),
+            // A committed batch always has one: without a contract nothing is accepted.
+            contract_version: manifest.contract_version.clone().unwrap_or_default(),
             dropped_at: manifest.drop.dropped_at,
             chunk_count,
             chunk: chunk.clone(),

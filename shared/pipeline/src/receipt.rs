@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use penstock_engine::{Dialect, ReasonCount};
 use serde::{Deserialize, Serialize};
 
-use crate::{BatchId, Drop};
+use crate::{Batch, BatchId, Drop, Manifest, ManifestState};
 
 /// Seconds by step, e.g. `read`, `publish`, `load`.
 pub type Seconds = BTreeMap<String, f64>;
@@ -18,7 +18,7 @@ pub struct Receipt {
     pub receipt_version: u32,
     /// The batch.
     pub batch_id: BatchId,
-    /// The source, the key's first segment; empty when the key has none.
+    /// The source, the key's first segment; `_unknown` when the key has none.
     pub source: String,
     /// The contract's version; `None` when there is no contract.
     pub contract_version: Option<String>,
@@ -45,6 +45,71 @@ pub struct Receipt {
 impl Receipt {
     /// The format that this version writes.
     pub const VERSION: u32 = 1;
+
+    /// The receipt of a batch that has just been committed: `loading`, at once `loaded` when no row was
+    /// accepted, or `refused`.
+    pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Self {
+        let (state, refusal) = match &manifest.state {
+            ManifestState::Refused(refusal) => (ReceiptState::Refused, Some(refusal.clone())),
+            ManifestState::Committed if manifest.chunks.is_empty() => (ReceiptState::Loaded, None),
+            ManifestState::Committed => (ReceiptState::Loading, None),
+        };
+        let totals = &manifest.totals;
+        Self {
+            receipt_version: Self::VERSION,
+            batch_id: manifest.batch_id,
+            source: manifest.source.clone(),
+            contract_version: manifest.contract_version.clone(),
+            drop: manifest.drop.clone(),
+            state,
+            refusal,
+            rows: Counts {
+                read: totals.rows_read,
+                accepted: totals.accepted,
+                rejected: totals.rejected,
+                ..Counts::default()
+            },
+            rejects_by_reason: totals.by_reason.clone(),
+            rejects: manifest.rejects.clone(),
+            dialect: manifest.dialect.clone(),
+            seconds: manifest.seconds.clone(),
+            updated_at: now,
+        }
+    }
+
+    /// The receipt of a batch that a Spark job was submitted for.
+    pub fn submitted(batch: Batch, now: Timestamp) -> Self {
+        Self {
+            receipt_version: Self::VERSION,
+            batch_id: batch.id,
+            source: batch.source,
+            contract_version: batch.contract_version,
+            drop: batch.drop,
+            state: ReceiptState::Submitted,
+            refusal: None,
+            rows: Counts::default(),
+            rejects_by_reason: Vec::new(),
+            rejects: Vec::new(),
+            dialect: None,
+            seconds: Seconds::new(),
+            updated_at: now,
+        }
+    }
+
+    /// This receipt, with the batch failed for good.
+    pub fn failed(self, refusal: Refusal, now: Timestamp) -> Self {
+        Self { state: ReceiptState::Failed, refusal: Some(refusal), updated_at: now, ..self }
+    }
+
+    /// The batch that the receipt is of.
+    pub fn batch(&self) -> Batch {
+        Batch {
+            id: self.batch_id,
+            source: self.source.clone(),
+            contract_version: self.contract_version.clone(),
+            drop: self.drop.clone(),
+        }
+    }
 }
 
 /// How far a batch has come.

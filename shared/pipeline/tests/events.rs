@@ -1,0 +1,198 @@
+//! Every shape of event that is known to arrive, as recorded from AWS's documentation, from the local stack
+//! and from SAM's generator.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use penstock_pipeline::events::{decode_key, parse};
+use penstock_pipeline::{Drop, Event, EventError, Ignored, JobEvent, JobState, job_name, parse_job_name};
+use proptest::prelude::*;
+
+macro_rules! fixture {
+    ($name:literal) => {
+        include_str!(concat!("../../../tests/events/", $name, ".json"))
+    };
+}
+
+const ODD_KEY: &str = "abt/a b+c%2B é/ü&=.csv";
+
+fn dropped(key: &str, etag: &str, version_id: Option<&str>, sequencer: Option<&str>, at: &str) -> Event {
+    Event::Dropped(Drop {
+        bucket: "raw".to_owned(),
+        key: key.to_owned(),
+        version_id: version_id.map(str::to_owned),
+        etag: etag.to_owned(),
+        size_bytes: 4,
+        sequencer: sequencer.map(str::to_owned),
+        dropped_at: at.parse().unwrap(),
+    })
+}
+
+#[test]
+fn event_bridge_keys_are_plain_text() {
+    let (etag, sequencer) = ("043212bb9834e334677e9c9659294bd4", Some("617f08299329d189"));
+    let at = "2026-11-21T02:29:23Z";
+    let aws = dropped(ODD_KEY, etag, Some("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"), sequencer, at);
+    assert_eq!(parse(fixture!("eventbridge-created-aws")), Ok(vec![aws]));
+    let moto = dropped(ODD_KEY, etag, Some("8ca23935-5104-48fa-b184-05ff31a95172"), sequencer, at);
+    assert_eq!(parse(fixture!("eventbridge-created-moto")), Ok(vec![moto]));
+}
+
+#[test]
+fn s3_notification_keys_are_url_decoded() {
+    let expected =
+        dropped(ODD_KEY, "043212bb9834e334677e9c9659294bd4", None, None, "2026-11-21T02:29:23.326835Z");
+    assert_eq!(parse(fixture!("s3-notification-moto")), Ok(vec![expected]));
+
+    let events = parse(fixture!("s3-notification-sam")).unwrap();
+    let [Event::Dropped(drop)] = events.as_slice() else { panic!("one drop") };
+    assert_eq!((drop.key.as_str(), drop.size_bytes), ("abt/a b+c é.csv", 1024));
+}
+
+#[test]
+fn every_record_of_a_notification_counts() {
+    let events = parse(fixture!("s3-notification-aws")).unwrap();
+    let [first, second, Event::Dropped(third)] = events.as_slice() else { panic!("three events") };
+    let expected = dropped(
+        ODD_KEY,
+        "043212bb9834e334677e9c9659294bd4-3",
+        Some("096fKKXTRTtl3on89fVO.nfljtsv6qko"),
+        Some("0055AED6DCD90281E5"),
+        "2026-11-21T02:29:23Z",
+    );
+    assert_eq!(*first, expected);
+    assert_eq!(*second, Event::Ignored(Ignored::NotCreated("ObjectRemoved:DeleteMarkerCreated".to_owned())));
+    assert_eq!(third.key, "buy/2026/buy.csv");
+    assert_eq!(third.version_id, None, "the version \"null\" is shared by all objects without one");
+}
+
+#[test]
+fn an_sns_envelope_is_opened() {
+    assert_eq!(parse(fixture!("sns-s3-notification-aws")), parse(fixture!("s3-notification-aws")));
+}
+
+#[test]
+fn what_is_no_drop_is_ignored_by_name() {
+    for (body, ignored) in [
+        (fixture!("s3-test-event"), Ignored::TestEvent),
+        (fixture!("s3-folder-moto"), Ignored::Folder("abt/folder/".to_owned())),
+        (fixture!("eventbridge-deleted-aws"), Ignored::NotCreated("Object Deleted".to_owned())),
+        (fixture!("s3-deleted-sam"), Ignored::NotCreated("ObjectRemoved:Delete".to_owned())),
+    ] {
+        assert_eq!(parse(body), Ok(vec![Event::Ignored(ignored)]));
+    }
+    assert_eq!(parse(r#"{"Records": []}"#), Ok(vec![]));
+}
+
+#[test]
+fn what_is_no_event_is_an_error() {
+    assert!(matches!(parse("hello"), Err(EventError::Malformed(_))));
+    assert!(matches!(parse(r#"{"Records": [{}]}"#), Err(EventError::Malformed(_))));
+    for body in [
+        "{}",
+        fixture!("emr-job-success-aws"),
+        r#"{"Records": [{"eventSource": "aws:sqs", "eventName": "x", "eventTime": "y"}]}"#,
+        r#"{"Type": "SubscriptionConfirmation", "Message": "{}"}"#,
+    ] {
+        assert_eq!(parse(body), Err(EventError::UnknownShape), "{body}");
+    }
+    let record = |key: &str, time: &str| {
+        format!(
+            r#"{{"Records": [{{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "eventTime": "{time}",
+            "s3": {{"bucket": {{"name": "raw"}}, "object": {{"key": "{key}", "size": 1, "eTag": "e"}}}}}}]}}"#
+        )
+    };
+    assert_eq!(parse(&record("a/%zz", "2026-01-01T00:00:00Z")), Err(EventError::BadKey("a/%zz".to_owned())));
+    assert_eq!(parse(&record("a/%ff", "2026-01-01T00:00:00Z")), Err(EventError::BadKey("a/%ff".to_owned())));
+    assert_eq!(parse(&record("a/b", "yesterday")), Err(EventError::BadTime("yesterday".to_owned())));
+}
+
+#[test]
+fn sns_envelopes_are_not_opened_for_ever() {
+    let mut body = r#"{"Records": []}"#.to_owned();
+    for _ in 0..3 {
+        body = serde_json::json!({ "Type": "Notification", "Message": body }).to_string();
+    }
+    assert_eq!(parse(&body), Err(EventError::UnknownShape));
+}
+
+#[test]
+fn job_events_carry_the_batch_in_the_jobs_name() {
+    let event = JobEvent::parse(fixture!("emr-job-success-aws")).unwrap().unwrap();
+    assert_eq!(event.state, JobState::Success);
+    assert_eq!(event.state_details, None);
+    let (source, batch) = parse_job_name(event.job_run_name.as_deref().unwrap()).unwrap();
+    assert_eq!((source, batch.to_string().as_str()), ("abt", "6d6f1f0e-6b0a-5d3c-9e63-3f4c7d1f6a55"));
+    assert_eq!(job_name(source, &batch), event.job_run_name.unwrap());
+
+    let failed = JobEvent::parse(fixture!("emr-job-failed-aws")).unwrap().unwrap();
+    assert_eq!(failed.state, JobState::Failed);
+    assert!(failed.state_details.unwrap().contains("ExitCode: 1"));
+
+    let running = JobEvent::parse(fixture!("emr-job-running-aws")).unwrap().unwrap();
+    assert_eq!(running.state, JobState::Underway("RUNNING".to_owned()));
+    assert_eq!(JobEvent::parse(fixture!("emr-application-started-aws")), Ok(None));
+    assert_eq!(JobEvent::parse(fixture!("s3-test-event")), Err(EventError::UnknownShape));
+}
+
+#[test]
+fn job_names_of_others_are_not_ours() {
+    for name in [
+        "",
+        "penstock",
+        "penstock/abt",
+        "penstock/abt/nightly",
+        "penstock//6d6f1f0e-6b0a-5d3c-9e63-3f4c7d1f6a55",
+    ] {
+        assert_eq!(parse_job_name(name), None, "{name}");
+    }
+}
+
+/// As S3 encodes keys, except that `/` is escaped or not by `slash`.
+fn encode_key(key: &str, slash: bool) -> String {
+    key.bytes()
+        .map(|byte| match byte {
+            b' ' => "+".to_owned(),
+            b'/' if slash => "/".to_owned(),
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' | b'.' | b'*' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn a_key_survives_its_encoding(key in "\\PC{0,40}", slash: bool) {
+        prop_assert_eq!(decode_key(&encode_key(&key, slash)), Ok(key));
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_panic(body in "\\PC{0,200}") {
+        let _ = parse(&body);
+        let _ = JobEvent::parse(&body);
+        let _ = decode_key(&body);
+    }
+
+    #[test]
+    fn no_cut_or_changed_event_makes_the_parser_panic(
+        which in 0usize..6, cut in 0usize..3000, at in 0usize..3000, with in "[\\[\\]{}\",:%+0-9a-z]{0,3}",
+    ) {
+        let mut body = [
+            fixture!("s3-notification-aws"),
+            fixture!("s3-notification-moto"),
+            fixture!("eventbridge-created-aws"),
+            fixture!("sns-s3-notification-aws"),
+            fixture!("emr-job-failed-aws"),
+            fixture!("s3-test-event"),
+        ][which].to_owned();
+        if body.is_char_boundary(at.min(body.len())) {
+            body.insert_str(at.min(body.len()), &with);
+        }
+        if body.is_char_boundary(cut.min(body.len())) {
+            body.truncate(cut);
+        }
+        let _ = parse(&body);
+        let _ = JobEvent::parse(&body);
+    }
+}

@@ -1,0 +1,187 @@
+//! The decision on a batch, from its reports.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+
+use penstock_contract::{Compression, MaxRejects};
+use penstock_engine::{Code, Dialect, ReasonCount, Totals};
+use penstock_pipeline::{
+    Batch, Chunk, ChunkBody, Counts, Drop, Manifest, ManifestError, ManifestState, Receipt, ReceiptState,
+    Refusal, Report, Split, SplitRange,
+};
+use proptest::prelude::*;
+
+const NO_LIMIT: MaxRejects = MaxRejects { rows: None, percent: None };
+
+fn batch() -> Batch {
+    let drop = Drop {
+        bucket: "raw".to_owned(),
+        key: "abt/abt.csv".to_owned(),
+        version_id: Some("v1".to_owned()),
+        etag: "e1".to_owned(),
+        size_bytes: 1000,
+        sequencer: None,
+        dropped_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+    };
+    Batch::new(drop, Some("1.0.0"))
+}
+
+fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
+    let accepted = chunk_rows.iter().copied().map(u64::from).sum();
+    let chunk = |(index, rows): (usize, &u32)| Chunk {
+        index: u32::try_from(index).unwrap(),
+        rows: *rows,
+        row_base: 0,
+        sha256: format!("{index}"),
+        text_bytes: u64::from(*rows) * 10,
+        body: ChunkBody::Object { bucket: "processed".to_owned(), key: format!("{index}") },
+    };
+    let reason = ReasonCount { code: Code::NotANumber, column: Some("price".to_owned()), rows: rejected };
+    Report {
+        split: Split { index, count, range: SplitRange::Whole },
+        totals: Totals {
+            rows_read: accepted + rejected,
+            accepted,
+            rejected,
+            bytes_read: 100,
+            bytes_decompressed: 300,
+            lines: accepted + rejected + 1,
+            by_reason: if rejected > 0 { vec![reason] } else { Vec::new() },
+        },
+        dialect: Dialect {
+            format: "delimited".to_owned(),
+            compression: Compression::Plain,
+            encoding: "UTF-8".to_owned(),
+            delimiter: Some(','),
+            quote: Some('"'),
+            header: Some(true),
+            assumed: vec!["encoding".to_owned()],
+        },
+        chunks: chunk_rows.iter().enumerate().map(chunk).collect(),
+        parquet: vec![format!("part-{index}")],
+        rejects: if rejected > 0 { vec![format!("s3://quarantine/rejects-{index}")] } else { Vec::new() },
+        seconds: BTreeMap::from([("read".to_owned(), 0.5)]),
+    }
+}
+
+fn commit(reports: Vec<Report>, max_rejects: MaxRejects) -> Result<Manifest, ManifestError> {
+    Manifest::commit(batch(), "0.1.0", reports, max_rejects)
+}
+
+#[test]
+fn chunks_are_numbered_through_the_batch_whatever_the_order_of_the_reports() {
+    let reports = vec![report(1, 2, &[5], 1), report(0, 2, &[50, 7], 3)];
+    let manifest = commit(reports, NO_LIMIT).unwrap();
+    let chunks: Vec<_> =
+        manifest.chunks.iter().map(|chunk| (chunk.index, chunk.rows, chunk.row_base)).collect();
+    assert_eq!(chunks, [(0, 50, 0), (1, 7, 0), (2, 5, 60)]);
+    assert_eq!(manifest.state, ManifestState::Committed);
+    assert_eq!((manifest.totals.rows_read, manifest.totals.accepted, manifest.totals.rejected), (66, 62, 4));
+    assert_eq!(manifest.totals.by_reason[0].rows, 4);
+    assert_eq!(manifest.parquet, ["part-0", "part-1"]);
+    assert_eq!(manifest.rejects, ["s3://quarantine/rejects-0", "s3://quarantine/rejects-1"]);
+    assert_eq!(manifest.seconds["read"], 1.0);
+}
+
+#[test]
+fn every_split_must_have_its_report_once() {
+    assert_eq!(commit(vec![], NO_LIMIT), Err(ManifestError::MissingSplit { index: 0, count: 1 }));
+    assert_eq!(
+        commit(vec![report(0, 3, &[1], 0), report(2, 3, &[1], 0)], NO_LIMIT),
+        Err(ManifestError::MissingSplit { index: 1, count: 3 })
+    );
+    assert_eq!(
+        commit(vec![report(0, 2, &[1], 0)], NO_LIMIT),
+        Err(ManifestError::MissingSplit { index: 1, count: 2 })
+    );
+    assert!(matches!(
+        commit(vec![report(0, 2, &[1], 0), report(0, 2, &[1], 0)], NO_LIMIT),
+        Err(ManifestError::Inconsistent { position: 1, index: 0, count: 2 })
+    ));
+    assert!(matches!(
+        commit(vec![report(0, 2, &[1], 0), report(1, 3, &[1], 0)], NO_LIMIT),
+        Err(ManifestError::Inconsistent { .. })
+    ));
+}
+
+#[test]
+fn a_report_that_lost_a_chunk_is_not_committed() {
+    let mut short = report(0, 1, &[5, 6], 0);
+    short.chunks.pop();
+    assert_eq!(
+        commit(vec![short], NO_LIMIT),
+        Err(ManifestError::Unbalanced { index: 0, accepted: 11, in_chunks: 5 })
+    );
+}
+
+#[test]
+fn too_many_rejects_refuse_the_whole_batch() {
+    let rows = |rows| MaxRejects { rows: Some(rows), percent: None };
+    let percent = |percent| MaxRejects { rows: None, percent: Some(percent) };
+    for (max, accepted, rejected, refused) in [
+        (NO_LIMIT, 0, 100, false),
+        (rows(0), 100, 0, false),
+        (rows(0), 99, 1, true),
+        (rows(5), 95, 5, false),
+        (rows(5), 94, 6, true),
+        (percent(5.0), 95, 5, false),
+        (percent(5.0), 94, 6, true),
+        (percent(0.0), 99, 1, true),
+        (percent(100.0), 0, 100, false),
+        (MaxRejects { rows: Some(10), percent: Some(1.0) }, 95, 5, true),
+    ] {
+        let chunks: &[u32] = if accepted == 0 { &[] } else { &[accepted] };
+        let manifest = commit(vec![report(0, 1, chunks, rejected)], max).unwrap();
+        let is_refused =
+            matches!(&manifest.state, ManifestState::Refused(refusal) if refusal.code == "too_many_rejects");
+        assert_eq!(is_refused, refused, "{max:?} {rejected}");
+        if refused {
+            assert!(manifest.chunks.is_empty(), "nothing of a refused batch can be published");
+            assert_eq!(manifest.totals.rejected, rejected, "and its counts are kept");
+        }
+    }
+}
+
+#[test]
+fn a_receipt_says_what_the_manifest_decided() {
+    let now = "2026-01-02T03:04:06Z".parse().unwrap();
+    let loading = Receipt::of_manifest(&commit(vec![report(0, 1, &[5], 1)], NO_LIMIT).unwrap(), now);
+    assert_eq!(loading.state, ReceiptState::Loading);
+    assert_eq!(loading.rows, Counts { read: 6, accepted: 5, rejected: 1, ..Counts::default() });
+
+    let nothing_accepted = Receipt::of_manifest(&commit(vec![report(0, 1, &[], 4)], NO_LIMIT).unwrap(), now);
+    assert_eq!(nothing_accepted.state, ReceiptState::Loaded);
+    assert!(nothing_accepted.rows.balance());
+
+    let refusal = Refusal { code: "no_contract".to_owned(), message: "publish one".to_owned() };
+    let refused = Receipt::of_manifest(&Manifest::refused(batch(), "0.1.0", refusal.clone()), now);
+    assert_eq!((refused.state, refused.refusal), (ReceiptState::Refused, Some(refusal)));
+}
+
+#[test]
+fn a_receipt_leads_back_to_its_batch() {
+    let now = "2026-01-02T03:04:06Z".parse().unwrap();
+    assert_eq!(Receipt::submitted(batch(), now).batch(), batch());
+}
+
+proptest! {
+    #[test]
+    fn the_rows_of_a_batch_are_those_of_its_splits(
+        splits in prop::collection::vec((prop::collection::vec(1u32..1000, 0..5), 0u64..100), 1..6),
+    ) {
+        let count = u32::try_from(splits.len()).unwrap();
+        let mut reports: Vec<_> = splits
+            .iter()
+            .zip(0..)
+            .map(|((chunks, rejected), index)| report(index, count, chunks, *rejected))
+            .collect();
+        reports.reverse();
+        let manifest = commit(reports, NO_LIMIT).unwrap();
+        let indexes: Vec<u32> = manifest.chunks.iter().map(|chunk| chunk.index).collect();
+        prop_assert_eq!(indexes, (0..u32::try_from(manifest.chunks.len()).unwrap()).collect::<Vec<_>>());
+        let rows: u64 = manifest.chunks.iter().map(|chunk| u64::from(chunk.rows)).sum();
+        prop_assert_eq!(rows, manifest.totals.accepted);
+        prop_assert_eq!(manifest.totals.accepted + manifest.totals.rejected, manifest.totals.rows_read);
+    }
+}

@@ -1,0 +1,180 @@
+//! What crosses a process boundary keeps its form: ids, keys, messages, receipts.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use penstock_contract::TableName;
+use penstock_pipeline::{
+    Batch, BatchId, Chunk, ChunkBody, Counts, Drop, LoadMessage, MAX_INLINE_BYTES, Manifest, MessageError,
+    Outcome, Receipt, ReceiptState, Refusal, SQS_BATCH_MAX_BYTES, SQS_BATCH_MAX_ENTRIES, UNKNOWN_SOURCE,
+    batch_id, layout, sqs_batches,
+};
+use proptest::prelude::*;
+
+fn drop() -> Drop {
+    Drop {
+        bucket: "raw".to_owned(),
+        key: "abt/2026/abt.csv".to_owned(),
+        version_id: Some("v1".to_owned()),
+        etag: "9a0364b9e99bb480dd25e1f0284c8555".to_owned(),
+        size_bytes: 1234,
+        sequencer: Some("0055AED6DCD90281E5".to_owned()),
+        dropped_at: "2026-01-02T03:04:05.678Z".parse().unwrap(),
+    }
+}
+
+/// Ids stand in object keys, in the ledger and in every loaded row: a change here is a change of the world.
+#[test]
+fn batch_ids_never_change() {
+    assert_eq!(batch_id(&drop(), Some("1.0.0")).to_string(), "b682f0ba-8dde-5aea-8d47-e7c3a87d9f0c");
+    assert_eq!(
+        batch_id(&Drop { version_id: None, ..drop() }, None).to_string(),
+        "232ee0e6-7f1f-5284-ab3b-5b47c3a67746"
+    );
+}
+
+#[test]
+fn a_batch_is_named_by_object_version_and_contract_version_only() {
+    let id = batch_id(&drop(), Some("1.0.0"));
+    let other_time = "2027-01-01T00:00:00Z".parse().unwrap();
+    let told_again = Drop { sequencer: None, dropped_at: other_time, size_bytes: 0, ..drop() };
+    assert_eq!(batch_id(&told_again, Some("1.0.0")), id);
+
+    let others = [
+        batch_id(&Drop { bucket: "raw2".to_owned(), ..drop() }, Some("1.0.0")),
+        batch_id(&Drop { key: "abt/2026/abt.cs".to_owned(), ..drop() }, Some("1.0.0")),
+        batch_id(&Drop { version_id: Some("v2".to_owned()), ..drop() }, Some("1.0.0")),
+        batch_id(&Drop { version_id: None, ..drop() }, Some("1.0.0")),
+        batch_id(&drop(), Some("1.0.1")),
+        batch_id(&drop(), None),
+    ];
+    assert!(others.iter().all(|other| *other != id));
+}
+
+#[test]
+fn a_key_names_its_source() {
+    let source = |key: &str| Drop { key: key.to_owned(), ..drop() }.source().map(str::to_owned);
+    assert_eq!(source("abt/abt.csv").as_deref(), Some("abt"));
+    assert_eq!(source("abt/2026/01/abt.csv").as_deref(), Some("abt"));
+    for key in ["abt.csv", "/abt.csv", "abt/", ""] {
+        assert_eq!(source(key), None, "{key}");
+    }
+    assert_eq!(Batch::new(Drop { key: "abt.csv".to_owned(), ..drop() }, None).source, UNKNOWN_SOURCE);
+}
+
+#[test]
+fn objects_stand_where_the_table_says() {
+    let batch = BatchId::from_u128(7);
+    let id = "00000000-0000-0000-0000-000000000007";
+    for (key, expected) in [
+        (layout::current_contract("abt"), "contracts/abt/current.yaml".to_owned()),
+        (layout::contract_version("abt", "1.0.0"), "contracts/abt/1.0.0.yaml".to_owned()),
+        (layout::chunk(&batch, 1, 23), format!("batches/{id}/chunks/00001-00023.copy.zst")),
+        (layout::report(&batch, 1), format!("batches/{id}/reports/00001.json")),
+        (layout::manifest(&batch), format!("batches/{id}/manifest.json")),
+        (layout::published(&batch), format!("batches/{id}/published.json")),
+        (
+            layout::parquet("products", "abt", &batch, 0, 2),
+            format!("data/products/source=abt/batch={id}/00000-00002.parquet"),
+        ),
+        (layout::receipt("abt", &batch), format!("receipts/abt/{id}.json")),
+        (layout::rejects("abt", &batch, 0, 0), format!("abt/{id}/rejects-00000-00000.ndjson.zst")),
+    ] {
+        assert_eq!(key, expected);
+    }
+}
+
+fn chunk(index: u32, body: ChunkBody) -> Chunk {
+    Chunk { index, rows: 3, row_base: 0, sha256: "ab".repeat(32), text_bytes: 90, body }
+}
+
+fn manifest(chunks: Vec<Chunk>) -> Manifest {
+    let refusal = Refusal { code: String::new(), message: String::new() };
+    let mut manifest = Manifest::refused(Batch::new(drop(), Some("1.0.0")), "0.1.0", refusal);
+    manifest.chunks = chunks;
+    manifest
+}
+
+fn table() -> TableName {
+    TableName { schema: "public".to_owned(), table: "products".to_owned() }
+}
+
+#[test]
+fn each_chunk_has_its_message() {
+    let object = ChunkBody::Object { bucket: "processed".to_owned(), key: "batches/x".to_owned() };
+    let manifest = manifest(vec![chunk(0, ChunkBody::Inline("KLUv/Q==".to_owned())), chunk(1, object)]);
+    let messages = LoadMessage::of(&manifest, &table());
+    assert_eq!(messages.len(), 2);
+    assert!(messages.iter().all(|message| message.chunk_count == 2 && message.batch_id == manifest.batch_id));
+    for message in messages {
+        let body = serde_json::to_string(&message).unwrap();
+        assert_eq!(LoadMessage::parse(&body).unwrap(), message);
+    }
+}
+
+#[test]
+fn a_message_of_another_version_or_shape_is_told_from_a_broken_one() {
+    assert!(matches!(
+        LoadMessage::parse(r#"{"message_version": 2, "anything": 1}"#),
+        Err(MessageError::Version { found: 2 })
+    ));
+    for body in ["", "[]", "{}", r#"{"message_version": 1}"#] {
+        assert!(matches!(LoadMessage::parse(body), Err(MessageError::Malformed(_))), "{body}");
+    }
+}
+
+#[test]
+fn four_full_inline_chunks_fit_one_message_each() {
+    let bytes = vec![0u8; MAX_INLINE_BYTES];
+    let body = ChunkBody::Inline(base64::engine::general_purpose::STANDARD.encode(bytes));
+    let message = LoadMessage::of(&manifest(vec![chunk(0, body)]), &table()).remove(0);
+    // SQS_BATCH_MAX_BYTES holds for one message too; attributes want some room.
+    assert!(serde_json::to_string(&message).unwrap().len() < SQS_BATCH_MAX_BYTES / 4);
+}
+
+proptest! {
+    #[test]
+    fn sqs_batches_keep_order_and_both_limits(
+        sizes in prop::collection::vec(prop_oneof![1usize..2000, 100_000usize..400_000, Just(SQS_BATCH_MAX_BYTES)], 0..40),
+    ) {
+        let bodies: Vec<String> = sizes.iter().map(|size| "x".repeat(*size)).collect();
+        let batches = sqs_batches(bodies.clone());
+        for batch in &batches {
+            prop_assert!(!batch.is_empty() && batch.len() <= SQS_BATCH_MAX_ENTRIES);
+            prop_assert!(batch.iter().map(String::len).sum::<usize>() <= SQS_BATCH_MAX_BYTES);
+        }
+        prop_assert_eq!(batches.concat(), bodies);
+    }
+}
+
+#[test]
+fn retries_wait_longer_each_time_up_to_a_quarter_of_an_hour() {
+    let seconds = |count| match Outcome::retry_after(count) {
+        Outcome::Retry(delay) => delay.as_secs(),
+        Outcome::Done | Outcome::Dead(_) => panic!("a retry"),
+    };
+    assert_eq!([0, 1, 2, 3, 4].map(seconds), [2, 2, 4, 8, 16]);
+    assert_eq!(seconds(10), 900);
+    assert_eq!(seconds(u32::MAX), Duration::from_secs(900).as_secs());
+}
+
+#[test]
+fn the_accounting_invariant_is_exact() {
+    let balanced = Counts { read: 10, accepted: 8, rejected: 2, loaded: 5, deduplicated: 2, superseded: 1 };
+    assert!(balanced.balance());
+    assert!(!Counts { loaded: 6, ..balanced }.balance());
+    assert!(!Counts { read: 11, ..balanced }.balance());
+    assert!(!Counts { loaded: u64::MAX, ..balanced }.balance(), "an overflow is no balance");
+}
+
+/// Producers parse receipts: fields are added, never renamed or taken away.
+#[test]
+fn a_receipt_keeps_its_form() {
+    let golden = include_str!("../../../tests/golden/receipt.json");
+    let receipt: Receipt = serde_json::from_str(golden).unwrap();
+    assert_eq!(receipt.state, ReceiptState::Loaded);
+    assert!(receipt.rows.balance());
+    assert_eq!(serde_json::to_string_pretty(&receipt).unwrap(), golden.trim_end());
+}
