@@ -11,10 +11,7 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use penstock_contract::TableName;
-use penstock_pipeline::{
-    BatchId, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState, layout,
-};
+use penstock_pipeline::{BatchId, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState, layout};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +106,6 @@ pub async fn commit(
     store: &impl ObjectStore,
     queue: &impl Queue,
     places: &Places,
-    table: Option<&TableName>,
     manifest: Manifest,
     now: Timestamp,
 ) -> Result<Manifest, CommitError> {
@@ -123,11 +119,11 @@ pub async fn commit(
             .await?
             .ok_or_else(|| StoreError::NotFound { bucket: bucket.clone(), key: key.clone() })?
     };
-    publish(store, queue, places, table, &standing, now).await?;
+    publish(store, queue, places, &standing, now).await?;
     Ok(standing)
 }
 
-/// Steps 2 to 4 for a manifest that stands. `table` is where its rows go; a refused batch needs none.
+/// Steps 2 to 4 for a manifest that stands.
 ///
 /// # Errors
 /// When a step fails; all of them may be done again.
@@ -135,15 +131,11 @@ pub async fn publish(
     store: &impl ObjectStore,
     queue: &impl Queue,
     places: &Places,
-    table: Option<&TableName>,
     manifest: &Manifest,
     now: Timestamp,
 ) -> Result<(), CommitError> {
     write_receipt(store, places, Receipt::of_manifest(manifest, now)).await?;
-    let messages = match (&manifest.state, table) {
-        (ManifestState::Committed, Some(table)) => LoadMessage::of(manifest, table),
-        (ManifestState::Committed, None) | (ManifestState::Refused(_), _) => Vec::new(),
-    };
+    let messages = LoadMessage::of(manifest);
     if let ManifestState::Refused(_) = manifest.state {
         // Its rows are not to be found in the lake either.
         for key in &manifest.parquet {

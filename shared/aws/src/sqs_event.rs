@@ -143,11 +143,18 @@ mod tests {
 
     #[test]
     fn the_answer_has_the_form_that_lambda_reads() {
-        let record =
-            SqsRecord { message_id: "a".into(), receipt_handle: String::new(), body: String::new(), attributes: SqsAttributes::default() };
+        let record = SqsRecord {
+            message_id: "a".into(),
+            receipt_handle: String::new(),
+            body: String::new(),
+            attributes: SqsAttributes::default(),
+        };
         let mut response = SqsBatchResponse::default();
         assert_eq!(serde_json::to_string(&response).unwrap(), r#"{"batchItemFailures":[]}"#);
         response.fail(&record);
-        assert_eq!(serde_json::to_string(&response).unwrap(), r#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#);
+        assert_eq!(
+            serde_json::to_string(&response).unwrap(),
+            r#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#
+        );
     }
 }

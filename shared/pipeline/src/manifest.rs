@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use penstock_contract::MaxRejects;
+use penstock_contract::{MaxRejects, TableName};
 use penstock_engine::{Dialect, ReasonCount, Totals};
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +101,10 @@ pub struct Report {
 #[serde(rename_all = "snake_case")]
 pub enum ManifestState {
     /// Its chunks are loaded.
-    Committed,
+    Committed {
+        /// The target table.
+        table: TableName,
+    },
     /// None of its rows is loaded.
     Refused(Refusal),
 }
@@ -184,6 +187,7 @@ impl Manifest {
     /// When a split is missing or stands twice, or a report contradicts itself.
     pub fn commit(
         batch: Batch,
+        table: TableName,
         engine_version: &str,
         mut reports: Vec<Report>,
         max_rejects: MaxRejects,
@@ -191,7 +195,7 @@ impl Manifest {
         reports.sort_by_key(|report| report.split.index);
         check_splits(&reports)?;
 
-        let mut manifest = Self::empty(batch, engine_version, ManifestState::Committed);
+        let mut manifest = Self::empty(batch, engine_version, ManifestState::Committed { table });
         let mut row_base = 0u64;
         for report in reports {
             check_rows(&report)?;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use penstock_contract::TableName;
 use serde::{Deserialize, Serialize};
 
-use crate::{BatchId, Chunk, Manifest};
+use crate::{BatchId, Chunk, Manifest, ManifestState};
 
 /// Largest encoded chunk, in bytes before base64, that travels in its message.
 pub const MAX_INLINE_BYTES: usize = 96 * 1024;
@@ -53,8 +53,9 @@ impl LoadMessage {
     /// The format that this version writes.
     pub const VERSION: u32 = 1;
 
-    /// The messages of a committed manifest, in the order of its chunks.
-    pub fn of(manifest: &Manifest, table: &TableName) -> Vec<Self> {
+    /// The messages of a manifest, in the order of its chunks. A refused batch has none.
+    pub fn of(manifest: &Manifest) -> Vec<Self> {
+        let ManifestState::Committed { table } = &manifest.state else { return Vec::new() };
         let chunk_count = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
         let message = |chunk: &Chunk| Self {
             message_version: Self::VERSION,

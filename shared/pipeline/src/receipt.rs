@@ -51,8 +51,8 @@ impl Receipt {
     pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Self {
         let (state, refusal) = match &manifest.state {
             ManifestState::Refused(refusal) => (ReceiptState::Refused, Some(refusal.clone())),
-            ManifestState::Committed if manifest.chunks.is_empty() => (ReceiptState::Loaded, None),
-            ManifestState::Committed => (ReceiptState::Loading, None),
+            ManifestState::Committed { .. } if manifest.chunks.is_empty() => (ReceiptState::Loaded, None),
+            ManifestState::Committed { .. } => (ReceiptState::Loading, None),
         };
         let totals = &manifest.totals;
         Self {

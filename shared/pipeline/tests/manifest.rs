@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use penstock_contract::{Compression, MaxRejects};
+use penstock_contract::{Compression, MaxRejects, TableName};
 use penstock_engine::{Code, Dialect, ReasonCount, Totals};
 use penstock_pipeline::{
     Batch, Chunk, ChunkBody, Counts, Drop, Manifest, ManifestError, ManifestState, Receipt, ReceiptState,
@@ -25,6 +25,10 @@ fn batch() -> Batch {
         dropped_at: "2026-01-02T03:04:05Z".parse().unwrap(),
     };
     Batch::new(drop, Some("1.0.0"))
+}
+
+fn table() -> TableName {
+    TableName { schema: "public".to_owned(), table: "products".to_owned() }
 }
 
 fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
@@ -66,7 +70,7 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
 }
 
 fn commit(reports: Vec<Report>, max_rejects: MaxRejects) -> Result<Manifest, ManifestError> {
-    Manifest::commit(batch(), "0.1.0", reports, max_rejects)
+    Manifest::commit(batch(), table(), "0.1.0", reports, max_rejects)
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn chunks_are_numbered_through_the_batch_whatever_the_order_of_the_reports() {
     let chunks: Vec<_> =
         manifest.chunks.iter().map(|chunk| (chunk.index, chunk.rows, chunk.row_base)).collect();
     assert_eq!(chunks, [(0, 50, 0), (1, 7, 0), (2, 5, 60)]);
-    assert_eq!(manifest.state, ManifestState::Committed);
+    assert_eq!(manifest.state, ManifestState::Committed { table: table() });
     assert_eq!((manifest.totals.rows_read, manifest.totals.accepted, manifest.totals.rejected), (66, 62, 4));
     assert_eq!(manifest.totals.by_reason[0].rows, 4);
     assert_eq!(manifest.parquet, ["part-0", "part-1"]);

@@ -7,9 +7,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use penstock_contract::TableName;
 use penstock_pipeline::{
-    Batch, BatchId, Chunk, ChunkBody, Counts, Drop, LoadMessage, MAX_INLINE_BYTES, Manifest, MessageError,
-    Outcome, Receipt, ReceiptState, Refusal, SQS_BATCH_MAX_BYTES, SQS_BATCH_MAX_ENTRIES, UNKNOWN_SOURCE,
-    batch_id, layout, sqs_batches,
+    Batch, BatchId, Chunk, ChunkBody, Counts, Drop, LoadMessage, MAX_INLINE_BYTES, Manifest, ManifestState,
+    MessageError, Outcome, Receipt, ReceiptState, Refusal, SQS_BATCH_MAX_BYTES, SQS_BATCH_MAX_ENTRIES,
+    UNKNOWN_SOURCE, batch_id, layout, sqs_batches,
 };
 use proptest::prelude::*;
 
@@ -93,6 +93,7 @@ fn chunk(index: u32, body: ChunkBody) -> Chunk {
 fn manifest(chunks: Vec<Chunk>) -> Manifest {
     let refusal = Refusal { code: String::new(), message: String::new() };
     let mut manifest = Manifest::refused(Batch::new(drop(), Some("1.0.0")), "0.1.0", refusal);
+    manifest.state = ManifestState::Committed { table: table() };
     manifest.chunks = chunks;
     manifest
 }
@@ -105,9 +106,10 @@ fn table() -> TableName {
 fn each_chunk_has_its_message() {
     let object = ChunkBody::Object { bucket: "processed".to_owned(), key: "batches/x".to_owned() };
     let manifest = manifest(vec![chunk(0, ChunkBody::Inline("KLUv/Q==".to_owned())), chunk(1, object)]);
-    let messages = LoadMessage::of(&manifest, &table());
+    let messages = LoadMessage::of(&manifest);
     assert_eq!(messages.len(), 2);
     assert!(messages.iter().all(|message| message.chunk_count == 2 && message.batch_id == manifest.batch_id));
+    assert!(messages.iter().all(|message| message.table == table()));
     for message in messages {
         let body = serde_json::to_string(&message).unwrap();
         assert_eq!(LoadMessage::parse(&body).unwrap(), message);
@@ -129,7 +131,7 @@ fn a_message_of_another_version_or_shape_is_told_from_a_broken_one() {
 fn four_full_inline_chunks_fit_one_message_each() {
     let bytes = vec![0u8; MAX_INLINE_BYTES];
     let body = ChunkBody::Inline(base64::engine::general_purpose::STANDARD.encode(bytes));
-    let message = LoadMessage::of(&manifest(vec![chunk(0, body)]), &table()).remove(0);
+    let message = LoadMessage::of(&manifest(vec![chunk(0, body)])).remove(0);
     // SQS_BATCH_MAX_BYTES holds for one message too; attributes want some room.
     assert!(serde_json::to_string(&message).unwrap().len() < SQS_BATCH_MAX_BYTES / 4);
 }
