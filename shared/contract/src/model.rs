@@ -82,11 +82,15 @@ pub enum LogicalType {
     /// `true` or `false`, and the spellings that the contract names.
     Boolean,
     /// A calendar date, read by `format` (a `strftime` pattern; ISO 8601 when `None`).
+    ///
+    /// The directives used are `%Y %y %m %b %B %d %j %a %A %H %I %M %S %p %f %z %:z %%`, as the crate `jiff`
+    /// reads them; `%z` and `%:z` also read `Z`.
     Date {
         /// `strftime` pattern, e.g. `%d.%m.%Y`.
         format: Option<String>,
     },
-    /// A point in time, read by `format` (a `strftime` pattern; ISO 8601 / RFC 3339 when `None`).
+    /// A point in time, read by `format` (a `strftime` pattern as for dates; ISO 8601 / RFC 3339 when `None`).
+    /// A format without a time of day means midnight.
     Timestamp {
         /// `strftime` pattern, e.g. `%d/%m/%Y %H:%M:%S`.
         format: Option<String>,
@@ -138,7 +142,8 @@ pub struct Rules {
     pub max_length: Option<u64>,
     /// A regular expression that must match somewhere in the value; anchor it to match the whole.
     pub pattern: Option<String>,
-    /// Smallest value, a decimal, date or timestamp literal as the contract spells it.
+    /// Smallest value: a plain decimal (no exponent) for numbers, else ISO 8601 whatever the column's `format`;
+    /// a timestamp without an offset is in the column's default time zone, a date alone its midnight.
     pub minimum: Option<Bound>,
     /// Largest value.
     pub maximum: Option<Bound>,
@@ -151,7 +156,7 @@ pub struct Rules {
 /// One end of an interval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bound {
-    /// The literal, as the contract spells it.
+    /// The literal.
     pub value: String,
     /// True when the value itself is outside (`exclusiveMinimum`, `exclusiveMaximum`).
     pub exclusive: bool,
@@ -163,7 +168,8 @@ pub struct Bound {
 pub struct Harmonise {
     /// Every row gets this value; nothing is read.
     pub constant: Option<String>,
-    /// A missing value becomes this.
+    /// A missing value becomes this. Like `constant` it is in the form that the cast reads: numbers with `.`
+    /// and no group separator, dates and times in the column's `format`. It is checked like any value.
     pub default: Option<String>,
     /// Leading and trailing white space is taken off. True unless the contract says otherwise.
     pub trim: bool,

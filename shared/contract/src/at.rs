@@ -1,0 +1,157 @@
+//! A node with its path: the way by which the readers take values out of the tree.
+
+use crate::error::{Errors, Place, Read, Reported, quoted};
+use crate::node::{Node, ScalarKind, Value};
+
+/// A node and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct At<'n> {
+    pub(crate) node: &'n Node,
+    pub(crate) path: String,
+    place: Place,
+}
+
+impl<'n> At<'n> {
+    pub(crate) fn root(node: &'n Node) -> Self {
+        Self { node, path: String::new(), place: node.place }
+    }
+
+    pub(crate) fn report(&self, errors: &mut Errors, message: impl Into<String>) -> Reported {
+        errors.report(self.place, &self.path, message)
+    }
+
+    /// The values of a mapping, each with its key; nothing for another kind of node.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'n str, Place, At<'n>)> + use<'n> {
+        let prefix = if self.path.is_empty() { String::new() } else { format!("{}.", self.path) };
+        let entries = match &self.node.value {
+            Value::Map(entries) => entries.as_slice(),
+            Value::Scalar(..) | Value::List(_) => &[],
+        };
+        entries.iter().map(move |entry| {
+            // An empty value has no place of its own worth naming.
+            let place = if entry.node.is_empty_scalar() { entry.place } else { entry.node.place };
+            let at = At { node: &entry.node, path: format!("{prefix}{}", entry.key), place };
+            (entry.key.as_str(), entry.place, at)
+        })
+    }
+
+    /// The value of `key`, where there is one.
+    pub(crate) fn get(&self, key: &str) -> Option<At<'n>> {
+        self.entries().find(|(name, ..)| *name == key).map(|(_, _, at)| at)
+    }
+
+    /// The value of `key`, which must be there.
+    pub(crate) fn require(&self, key: &str, errors: &mut Errors) -> Read<At<'n>> {
+        self.get(key).ok_or_else(|| self.missing(key, errors))
+    }
+
+    pub(crate) fn missing(&self, key: &str, errors: &mut Errors) -> Reported {
+        self.report(errors, format!("`{key}` is missing"))
+    }
+
+    /// The members of a list.
+    pub(crate) fn items(&self, errors: &mut Errors) -> Read<Vec<At<'n>>> {
+        match &self.node.value {
+            Value::List(items) => Ok(items
+                .iter()
+                .enumerate()
+                .map(|(index, node)| At { node, path: format!("{}[{index}]", self.path), place: node.place })
+                .collect()),
+            Value::Scalar(..) | Value::Map(_) => Err(self.wrong_kind("a list", errors)),
+        }
+    }
+
+    /// A string.
+    pub(crate) fn str(&self, errors: &mut Errors) -> Read<&'n str> {
+        match &self.node.value {
+            Value::Scalar(ScalarKind::Str, text) => Ok(text),
+            Value::Scalar(..) | Value::List(_) | Value::Map(_) => Err(self.wrong_kind("a string", errors)),
+        }
+    }
+
+    /// A string with something in it.
+    pub(crate) fn text(&self, errors: &mut Errors) -> Read<&'n str> {
+        let text = self.str(errors)?;
+        if text.trim().is_empty() { Err(self.report(errors, "must not be empty")) } else { Ok(text) }
+    }
+
+    /// Any scalar but null, as it is written.
+    pub(crate) fn literal(&self, errors: &mut Errors) -> Read<&'n str> {
+        match &self.node.value {
+            Value::Scalar(ScalarKind::Str | ScalarKind::Bool | ScalarKind::Int | ScalarKind::Float, text) => {
+                Ok(text)
+            }
+            Value::Scalar(ScalarKind::Null, _) | Value::List(_) | Value::Map(_) => {
+                Err(self.wrong_kind("a string, number or boolean", errors))
+            }
+        }
+    }
+
+    /// A boolean.
+    pub(crate) fn bool(&self, errors: &mut Errors) -> Read<bool> {
+        match &self.node.value {
+            Value::Scalar(ScalarKind::Bool, text) => Ok(text.eq_ignore_ascii_case("true")),
+            Value::Scalar(..) | Value::List(_) | Value::Map(_) => {
+                Err(self.wrong_kind("`true` or `false`", errors))
+            }
+        }
+    }
+
+    /// A number, as it is written.
+    pub(crate) fn number(&self, errors: &mut Errors) -> Read<&'n str> {
+        match &self.node.value {
+            Value::Scalar(ScalarKind::Int | ScalarKind::Float, text) => Ok(text),
+            Value::Scalar(..) | Value::List(_) | Value::Map(_) => Err(self.wrong_kind("a number", errors)),
+        }
+    }
+
+    /// A whole number of type `T`, of which `range` is said in the error.
+    pub(crate) fn integer<T: std::str::FromStr>(&self, range: &str, errors: &mut Errors) -> Read<T> {
+        let Value::Scalar(ScalarKind::Int, text) = &self.node.value else {
+            return Err(self.wrong_kind("a whole number", errors));
+        };
+        let digits = text.strip_prefix('+').unwrap_or(text);
+        digits
+            .parse()
+            .map_err(|_| self.report(errors, format!("{} is not a whole number {range}", quoted(text))))
+    }
+
+    /// The same words wherever a kind is wrong, so that a fault found twice is told once.
+    pub(crate) fn wrong_kind(&self, expected: &str, errors: &mut Errors) -> Reported {
+        let found = match &self.node.value {
+            Value::List(_) => "a list".to_owned(),
+            Value::Map(_) => "a mapping".to_owned(),
+            Value::Scalar(ScalarKind::Null, _) => "nothing".to_owned(),
+            Value::Scalar(ScalarKind::Str, text) => format!("the string {}", quoted(text)),
+            Value::Scalar(ScalarKind::Bool, text) => format!("the boolean {}", quoted(text)),
+            Value::Scalar(ScalarKind::Int | ScalarKind::Float, text) => {
+                format!("the number {}", quoted(text))
+            }
+        };
+        let mend = match &self.node.value {
+            Value::Scalar(ScalarKind::Bool | ScalarKind::Int | ScalarKind::Float, text)
+                if expected == "a string" =>
+            {
+                format!("; put it in quotes: \"{text}\"")
+            }
+            Value::Scalar(ScalarKind::Str, text) if expected == "`true` or `false`" => {
+                match text.to_ascii_lowercase().as_str() {
+                    "yes" | "on" | "y" | "true" => "; write `true`, without quotes".to_owned(),
+                    "no" | "off" | "n" | "false" => "; write `false`, without quotes".to_owned(),
+                    _ => String::new(),
+                }
+            }
+            Value::Scalar(ScalarKind::Str, _) if expected.contains("number") => {
+                "; write it without quotes".to_owned()
+            }
+            Value::Scalar(..) | Value::List(_) | Value::Map(_) => String::new(),
+        };
+        self.report(errors, format!("must be {expected}, is {found}{mend}"))
+    }
+}
+
+impl Node {
+    fn is_empty_scalar(&self) -> bool {
+        matches!(&self.value, Value::Scalar(ScalarKind::Null, text) if text.is_empty())
+    }
+}

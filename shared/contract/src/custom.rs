@@ -1,0 +1,285 @@
+//! Penstock's own custom properties: one table of their names, levels, values, defaults and effects.
+
+use crate::at::At;
+use crate::error::{Errors, mend, nearest};
+
+/// What all names begin with; others belong to other tools and are left alone.
+pub(crate) const PREFIX: &str = "penstock.";
+
+/// Where a custom property stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// `customProperties` of the contract, or of `schema[0]`.
+    Contract,
+    /// `customProperties` of `servers[0]`.
+    Server,
+    /// `customProperties` of a property.
+    Property,
+    /// Anywhere else that ODCS allows custom properties; Penstock has none there.
+    Elsewhere,
+}
+
+impl Level {
+    /// The level in words, as in the table of the docs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Contract => "contract",
+            Level::Server => "server",
+            Level::Property => "property",
+            Level::Elsewhere => "elsewhere",
+        }
+    }
+}
+
+/// One custom property, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CustomProperty {
+    /// Name, e.g. `penstock.write`.
+    pub name: &'static str,
+    /// Where it stands.
+    pub level: Level,
+    /// What it may be.
+    pub values: &'static str,
+    /// What holds without it.
+    pub default: &'static str,
+    /// What it does.
+    pub effect: &'static str,
+}
+
+const fn row(
+    name: &'static str,
+    level: Level,
+    values: &'static str,
+    default: &'static str,
+    effect: &'static str,
+) -> CustomProperty {
+    CustomProperty { name, level, values, default, effect }
+}
+
+/// Every custom property that Penstock reads; the table in `docs/contract.md` is this one.
+pub static CUSTOM_PROPERTIES: [CustomProperty; 23] = [
+    row(
+        "penstock.write",
+        Level::Contract,
+        "`upsert`, `append`",
+        "`upsert` with a primary key, else `append`",
+        "`upsert`: a row replaces the row of the same key unless that is newer. `append`: every row is added; a row that is delivered again is not.",
+    ),
+    row(
+        "penstock.eventTime",
+        Level::Contract,
+        "a column",
+        "the time of the drop",
+        "Which row is newer. The column is a date or timestamp and `required`.",
+    ),
+    row(
+        "penstock.priority",
+        Level::Contract,
+        "−32768 to 32767",
+        "`0`",
+        "Between rows of one key and one event time the higher priority wins.",
+    ),
+    row(
+        "penstock.maxRejects",
+        Level::Contract,
+        "a number of rows",
+        "no limit in rows",
+        "A batch with more rejects is refused as a whole.",
+    ),
+    row(
+        "penstock.maxRejectsPercent",
+        Level::Contract,
+        "0 to 100",
+        "`10`; no limit in percent when `penstock.maxRejects` is set",
+        "A batch with more rejects, in percent of its rows, is refused as a whole.",
+    ),
+    row(
+        "penstock.route",
+        Level::Contract,
+        "`auto`, `lambda`, `spark`",
+        "`auto`",
+        "Which engine reads the drop; `auto` goes by size.",
+    ),
+    row(
+        "penstock.delimiter",
+        Level::Server,
+        "one ASCII character, or `tab`",
+        "found by sniffing (`tab` for `format: tsv`)",
+        "What separates the fields.",
+    ),
+    row(
+        "penstock.quote",
+        Level::Server,
+        "one ASCII character, or `none`",
+        "found by sniffing",
+        "What fields may be enclosed in. `none`: quotes are ordinary characters.",
+    ),
+    row(
+        "penstock.escape",
+        Level::Server,
+        "one ASCII character",
+        "the quote doubled",
+        "What makes a quote inside a quoted field an ordinary character.",
+    ),
+    row(
+        "penstock.header",
+        Level::Server,
+        "`true`, `false`",
+        "found by sniffing",
+        "Whether the first record names the columns. Without a header the file has the columns of the contract, in its order, those with a `penstock.constant` left out.",
+    ),
+    row(
+        "penstock.encoding",
+        Level::Server,
+        "a label of the WHATWG encoding standard, e.g. `windows-1252`, `utf-16le`",
+        "`utf-8`",
+        "The encoding of the file.",
+    ),
+    row(
+        "penstock.nullValues",
+        Level::Server,
+        "a list of strings",
+        "none",
+        "Spellings of a missing value in every column. The empty string always is one.",
+    ),
+    row(
+        "penstock.compression",
+        Level::Server,
+        "`none`, `gzip`, `zstd`",
+        "told by the content",
+        "The compression of the whole file; another one is refused.",
+    ),
+    row(
+        "penstock.constant",
+        Level::Property,
+        "a value",
+        "none",
+        "Every row gets this value; nothing is read from the file.",
+    ),
+    row(
+        "penstock.default",
+        Level::Property,
+        "a value",
+        "none",
+        "Takes the place of a missing value, and of one that `penstock.extract` finds nothing in.",
+    ),
+    row(
+        "penstock.trim",
+        Level::Property,
+        "`true`, `false`",
+        "`true`",
+        "Whether white space at both ends is taken off.",
+    ),
+    row(
+        "penstock.nullValues",
+        Level::Property,
+        "a list of strings",
+        "none",
+        "Further spellings of a missing value in this column.",
+    ),
+    row(
+        "penstock.extract",
+        Level::Property,
+        "a regular expression with a group",
+        "none",
+        "The value becomes what the first group matches. A value that does not match is a reject, or missing where `penstock.default` is set.",
+    ),
+    row(
+        "penstock.case",
+        Level::Property,
+        "`upper`, `lower`",
+        "as it is",
+        "Letter case that a string is brought to, before its rules are checked.",
+    ),
+    row(
+        "penstock.decimalSeparator",
+        Level::Property,
+        "one ASCII character",
+        "`.`",
+        "What stands before the fraction of a number.",
+    ),
+    row(
+        "penstock.groupSeparator",
+        Level::Property,
+        "one character",
+        "none",
+        "Taken out of a number before it is read.",
+    ),
+    row(
+        "penstock.trueValues",
+        Level::Property,
+        "a list of strings",
+        "`true`",
+        "Further spellings of true, in any letter case.",
+    ),
+    row(
+        "penstock.falseValues",
+        Level::Property,
+        "a list of strings",
+        "`false`",
+        "Further spellings of false, in any letter case.",
+    ),
+];
+
+/// The value of a custom property of the node that `at` is.
+pub(crate) fn find<'n>(at: &At<'n>, name: &str) -> Option<At<'n>> {
+    // Faults of the list's shape are told by `shape`; what can be read is.
+    let mut unheard = Errors::default();
+    let list = at.get("customProperties")?.items(&mut unheard).ok()?;
+    let found = list
+        .into_iter()
+        .find(|item| item.get("property").is_some_and(|key| key.str(&mut unheard) == Ok(name)))?;
+    found.get("value")
+}
+
+/// Tells the names in a list of custom properties that are Penstock's, or meant to be, and wrong.
+pub(crate) fn check_names(list: &At<'_>, level: Level, errors: &mut Errors) {
+    let mut seen: Vec<&str> = Vec::new();
+    for item in list.items(errors).unwrap_or_default() {
+        let Some(property) = item.get("property") else { continue };
+        let Ok(name) = property.str(errors) else { continue };
+        let prefix = name.split('.').next().unwrap_or_default();
+        let meant = prefix != "penstock" && name.contains('.') && nearest(prefix, ["penstock"]).is_some();
+        if prefix != "penstock" && !meant {
+            continue;
+        }
+        if seen.contains(&name) {
+            property.report(errors, format!("`{name}` stands twice"));
+        } else if let Some(message) = fault(name, level) {
+            property.report(errors, message);
+        }
+        seen.push(name);
+    }
+}
+
+fn fault(name: &str, level: Level) -> Option<String> {
+    let levels: Vec<Level> =
+        CUSTOM_PROPERTIES.iter().filter(|row| row.name == name).map(|row| row.level).collect();
+    if levels.contains(&level) {
+        return None;
+    }
+    if !levels.is_empty() {
+        let places: Vec<&str> = levels.iter().map(|level| place(*level)).collect();
+        return Some(format!(
+            "`{name}` has no effect here; it belongs into the `customProperties` of {}",
+            places.join(" or of ")
+        ));
+    }
+    let here = |row: &&CustomProperty| level == Level::Elsewhere || row.level == level;
+    let names: Vec<&str> = CUSTOM_PROPERTIES.iter().filter(here).map(|row| row.name).collect();
+    let anywhere = nearest(name, CUSTOM_PROPERTIES.iter().map(|row| row.name));
+    let mend = match (nearest(name, names.iter().copied()), anywhere) {
+        (None, Some(other)) => format!("; did you mean `{other}`?"),
+        _ => mend(name, &names),
+    };
+    Some(format!("`{name}` is not a property of Penstock{mend}"))
+}
+
+fn place(level: Level) -> &'static str {
+    match level {
+        Level::Contract => "the contract",
+        Level::Server => "`servers[0]`",
+        Level::Property => "a property",
+        Level::Elsewhere => "nothing",
+    }
+}

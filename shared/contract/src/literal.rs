@@ -1,0 +1,199 @@
+//! Values that stand in the contract itself: bounds, constants, defaults, values allowed.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+use crate::decimal::Decimal;
+use crate::error::quoted;
+use crate::model::{Bound, Column, LogicalType, SqlType};
+
+/// A date as ISO 8601 writes it, and nothing beside it.
+pub(crate) fn iso_date(text: &str) -> Result<DateTime, String> {
+    let date = Date::strptime("%Y-%m-%d", text).ok().filter(|date| date.to_string() == text);
+    date.map(|date| date.at(0, 0, 0, 0)).ok_or_else(|| "not a date; write it as in `2024-01-31`".to_owned())
+}
+
+/// A point in time as ISO 8601 writes it, with an offset or without; a date is its midnight.
+/// Those with an offset are answered in UTC.
+pub(crate) fn iso_timestamp(text: &str) -> Result<DateTime, String> {
+    let instant = text.parse::<jiff::Timestamp>().map(|instant| TimeZone::UTC.to_datetime(instant));
+    instant
+        .or_else(|_| text.parse::<DateTime>())
+        .map_err(|_| "not a point in time; write it as in `2024-01-31T12:00:00Z`".to_owned())
+}
+
+/// True for an offset, `UTC`, or what looks like a name of the time zone database. Whether there is such a
+/// zone is seen when the plan is compiled, which has the database.
+pub(crate) fn is_time_zone(text: &str) -> bool {
+    let offset = |text: &str| {
+        let digits = text.strip_prefix(['+', '-']).unwrap_or_default();
+        let (hours, minutes) = digits.split_once(':').unwrap_or((digits, "00"));
+        let below =
+            |part: &str, limit: u8| part.len() == 2 && part.parse::<u8>().is_ok_and(|value| value < limit);
+        below(hours, 24) && below(minutes, 60)
+    };
+    let word = |part: &str| {
+        part.starts_with(|first: char| first.is_ascii_alphabetic())
+            && part.chars().all(|next| next.is_ascii_alphanumeric() || matches!(next, '_' | '-' | '+'))
+    };
+    offset(text) || (text.len() <= 64 && text.split('/').count() <= 3 && text.split('/').all(word))
+}
+
+/// Tells why a value cannot stand in a column: its type, then its rules but `allowed`.
+///
+/// The value is in the form that the cast reads: after trimming, case and separators were seen to, so that
+/// numbers have `.`; dates and times are in the column's `format`.
+pub(crate) fn fits(text: &str, column: &Column) -> Result<(), String> {
+    if text.contains('\0') {
+        return Err("has a NUL character, which PostgreSQL cannot hold".to_owned());
+    }
+    match &column.logical_type {
+        LogicalType::String => fits_string(text, column),
+        LogicalType::Integer | LogicalType::Number => fits_number(text, column),
+        LogicalType::Boolean => {
+            let mut spellings = column.harmonise.true_values.iter().chain(&column.harmonise.false_values);
+            let known = ["true", "false"].iter().any(|known| known.eq_ignore_ascii_case(text));
+            let known = known || spellings.any(|known| known.eq_ignore_ascii_case(text));
+            if known { Ok(()) } else { Err("is neither true nor false".to_owned()) }
+        }
+        LogicalType::Date { format: Some(format) } => Date::strptime(format, text)
+            .map(drop)
+            .map_err(|_| "is not a date of the column's `format`".to_owned()),
+        LogicalType::Date { format: None } => iso_date(text).map(drop).map_err(|why| format!("is {why}")),
+        LogicalType::Timestamp { format: Some(format), .. } => DateTime::strptime(format, text)
+            .map(drop)
+            .map_err(|_| "is not a point in time of the column's `format`".to_owned()),
+        LogicalType::Timestamp { format: None, .. } => {
+            iso_timestamp(text).map(drop).map_err(|why| format!("is {why}"))
+        }
+        LogicalType::Object => json_like(text, '{', '}', "an object"),
+        LogicalType::Array => json_like(text, '[', ']', "an array"),
+    }
+}
+
+fn fits_string(text: &str, column: &Column) -> Result<(), String> {
+    let rules = &column.rules;
+    let length = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
+    if let Some(min) = rules.min_length.filter(|min| length < *min) {
+        return Err(format!("has fewer characters than minLength {min}"));
+    }
+    if let Some(max) = rules.max_length.filter(|max| length > *max) {
+        return Err(format!("has more characters than maxLength {max}"));
+    }
+    if let Some(pattern) = &rules.pattern
+        && let Ok(regex) = regex::Regex::new(pattern)
+        && !regex.is_match(text)
+    {
+        return Err(format!("does not match the pattern {}", quoted(pattern)));
+    }
+    let is_uuid = |text: &str| {
+        let groups: Vec<&str> = text.split('-').collect();
+        groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+            && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    if column.sql_type == SqlType::Uuid && !is_uuid(text) {
+        return Err("is not a UUID".to_owned());
+    }
+    Ok(())
+}
+
+fn fits_number(text: &str, column: &Column) -> Result<(), String> {
+    let whole = column.logical_type == LogicalType::Integer;
+    let kind = if whole { "is not a whole number" } else { "is not a decimal number" };
+    let number =
+        Decimal::parse(text).filter(|number| !whole || number.is_whole()).ok_or_else(|| kind.to_owned())?;
+    let outside = |bound: &Bound, beyond: std::cmp::Ordering| {
+        let order = Decimal::parse(&bound.value).map(|limit| number.cmp(&limit));
+        order.is_some_and(|order| order == beyond || bound.exclusive && order.is_eq())
+    };
+    if let Some(bound) =
+        column.rules.minimum.as_ref().filter(|bound| outside(bound, std::cmp::Ordering::Less))
+    {
+        return Err(format!("is below the minimum {}", bound.value));
+    }
+    if let Some(bound) =
+        column.rules.maximum.as_ref().filter(|bound| outside(bound, std::cmp::Ordering::Greater))
+    {
+        return Err(format!("is above the maximum {}", bound.value));
+    }
+    if fits_sql_type(&number, &column.sql_type) {
+        Ok(())
+    } else {
+        Err(format!("does not fit `{}`", column.sql_type))
+    }
+}
+
+fn fits_sql_type(number: &Decimal, sql_type: &SqlType) -> bool {
+    let within = |low, high| {
+        Decimal::parse(low).is_none_or(|low| *number >= low)
+            && Decimal::parse(high).is_none_or(|high| *number <= high)
+    };
+    match sql_type {
+        SqlType::Smallint => within("-32768", "32767"),
+        SqlType::Integer => within("-2147483648", "2147483647"),
+        SqlType::Bigint => within("-9223372036854775808", "9223372036854775807"),
+        SqlType::Numeric(Some((precision, scale))) => {
+            let (before, after) = number.digits();
+            before <= usize::from(precision - scale) && after <= usize::from(*scale)
+        }
+        SqlType::Numeric(None)
+        | SqlType::DoublePrecision
+        | SqlType::Text
+        | SqlType::Boolean
+        | SqlType::Date
+        | SqlType::Timestamp
+        | SqlType::Timestamptz
+        | SqlType::Jsonb
+        | SqlType::Uuid => true,
+    }
+}
+
+/// The engine parses it; here only what is surely something else is told.
+fn json_like(text: &str, open: char, close: char, what: &str) -> Result<(), String> {
+    let text = text.trim();
+    if text.starts_with(open) && text.ends_with(close) && text.len() >= 2 {
+        Ok(())
+    } else {
+        Err(format!("is not {what} in JSON"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_zones_are_names_or_offsets() {
+        for zone in [
+            "UTC",
+            "Etc/UTC",
+            "Europe/Berlin",
+            "America/Argentina/Buenos_Aires",
+            "Etc/GMT+3",
+            "+01:00",
+            "-0530",
+            "+02",
+        ] {
+            let known = zone != "-0530";
+            assert_eq!(is_time_zone(zone), known, "{zone}");
+        }
+        for zone in ["", "Europe/", "/Berlin", "Europa Berlin", "+1:00", "+25:00", "../etc/passwd", "a/b/c/d"]
+        {
+            assert!(!is_time_zone(zone), "{zone}");
+        }
+    }
+
+    #[test]
+    fn dates_and_times_are_iso() {
+        assert!(iso_date("2024-02-29").is_ok());
+        for text in ["2023-02-29", "2024-2-9", "20240229", "2024-02-29T00:00:00", ""] {
+            assert!(iso_date(text).is_err(), "{text}");
+        }
+        for text in ["2024-02-29T12:00:00Z", "2024-02-29T12:00:00+01:00", "2024-02-29T12:00:00", "2024-02-29"]
+        {
+            assert!(iso_timestamp(text).is_ok(), "{text}");
+        }
+        assert!(iso_timestamp("noon").is_err());
+        assert!(iso_timestamp("2024-01-01T00:30:00+01:00") < iso_timestamp("2024-01-01T00:00:00Z"));
+    }
+}

@@ -1,0 +1,375 @@
+//! `logicalType` and `logicalTypeOptions` → the type's reading and its row rules.
+
+use crate::at::At;
+use crate::date_format::{self, DateFormat};
+use crate::decimal::Decimal;
+use crate::error::{Errors, Read, mend, one_of, quoted};
+use crate::literal;
+use crate::model::{Bound, LogicalType, Rules, SqlType};
+use crate::node::{ScalarKind, Value};
+use crate::odcs::options as shapes;
+use crate::shape::{self, Shape};
+
+/// A logical type by its name alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogicalName {
+    String,
+    Integer,
+    Number,
+    Boolean,
+    Date,
+    Timestamp,
+    Object,
+    Array,
+}
+
+const NAMES: [(&str, LogicalName); 8] = [
+    ("string", LogicalName::String),
+    ("integer", LogicalName::Integer),
+    ("number", LogicalName::Number),
+    ("boolean", LogicalName::Boolean),
+    ("date", LogicalName::Date),
+    ("timestamp", LogicalName::Timestamp),
+    ("object", LogicalName::Object),
+    ("array", LogicalName::Array),
+];
+
+impl LogicalName {
+    pub(crate) fn read(at: &At<'_>, errors: &mut Errors) -> Read<Self> {
+        let text = at.str(errors)?;
+        if let Some((_, name)) = NAMES.iter().find(|(name, _)| *name == text) {
+            return Ok(*name);
+        }
+        let names = NAMES.map(|(name, _)| name);
+        let near = match text.to_ascii_lowercase().as_str() {
+            "time" => format!("; {}", one_of(&names)),
+            "text" | "varchar" => "; did you mean `string`?".to_owned(),
+            "datetime" | "timestamptz" => "; did you mean `timestamp`?".to_owned(),
+            "decimal" | "numeric" | "float" | "double" => "; did you mean `number`?".to_owned(),
+            "int" | "bigint" | "long" => "; did you mean `integer`?".to_owned(),
+            "bool" => "; did you mean `boolean`?".to_owned(),
+            _ => mend(text, &names),
+        };
+        Err(at.report(errors, format!("{} is not a type that is supported{near}", quoted(text))))
+    }
+
+    /// What a physical type alone says of the meaning.
+    pub(crate) fn of(sql: &SqlType) -> Self {
+        match sql {
+            SqlType::Text | SqlType::Uuid => Self::String,
+            SqlType::Smallint | SqlType::Integer | SqlType::Bigint => Self::Integer,
+            SqlType::Numeric(_) | SqlType::DoublePrecision => Self::Number,
+            SqlType::Boolean => Self::Boolean,
+            SqlType::Date => Self::Date,
+            SqlType::Timestamp | SqlType::Timestamptz => Self::Timestamp,
+            SqlType::Jsonb => Self::Object,
+        }
+    }
+
+    /// True when a column of this PostgreSQL type can hold every value, or say that it does not fit.
+    pub(crate) fn fits(self, sql: &SqlType) -> bool {
+        match self {
+            Self::String => matches!(sql, SqlType::Text | SqlType::Uuid),
+            Self::Integer => {
+                matches!(sql, SqlType::Smallint | SqlType::Integer | SqlType::Bigint | SqlType::Numeric(_))
+            }
+            Self::Number => matches!(sql, SqlType::Numeric(_) | SqlType::DoublePrecision),
+            Self::Boolean => *sql == SqlType::Boolean,
+            Self::Date => *sql == SqlType::Date,
+            Self::Timestamp => matches!(sql, SqlType::Timestamp | SqlType::Timestamptz),
+            Self::Object | Self::Array => *sql == SqlType::Jsonb,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        NAMES.iter().find(|(_, name)| *name == self).map_or("", |(text, _)| text)
+    }
+
+    fn shape(self) -> &'static Shape {
+        match self {
+            Self::String => &shapes::STRING,
+            Self::Integer | Self::Number => &shapes::NUMBER,
+            Self::Boolean => &shapes::BOOLEAN,
+            Self::Date => &shapes::DATE,
+            Self::Timestamp => &shapes::TIMESTAMP,
+            Self::Object => &shapes::OBJECT,
+            Self::Array => &shapes::ARRAY,
+        }
+    }
+}
+
+/// What the options say.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) logical: LogicalType,
+    /// The PostgreSQL type where `physicalType` names none.
+    pub(crate) derived: SqlType,
+    pub(crate) rules: Rules,
+}
+
+/// Reads the options of a column of type `name`. `boolean_exclusive` is how v3.0 writes exclusive bounds.
+pub(crate) fn read(
+    property: &At<'_>,
+    name: LogicalName,
+    boolean_exclusive: bool,
+    errors: &mut Errors,
+) -> Read<Options> {
+    let Some(at) = property.get("logicalTypeOptions") else {
+        return Ok(plain(name));
+    };
+    shape::check_map(&at, name.shape(), errors);
+    match name {
+        LogicalName::String => string(&at, errors),
+        LogicalName::Integer | LogicalName::Number => number(&at, name, boolean_exclusive, errors),
+        LogicalName::Date | LogicalName::Timestamp => temporal(&at, name, boolean_exclusive, errors),
+        // What the standard has for objects and arrays (minItems and the like) is about their members.
+        LogicalName::Boolean | LogicalName::Object | LogicalName::Array => Ok(plain(name)),
+    }
+}
+
+fn plain(name: LogicalName) -> Options {
+    let (logical, derived) = match name {
+        LogicalName::String => (LogicalType::String, SqlType::Text),
+        LogicalName::Integer => (LogicalType::Integer, SqlType::Bigint),
+        LogicalName::Number => (LogicalType::Number, SqlType::Numeric(None)),
+        LogicalName::Boolean => (LogicalType::Boolean, SqlType::Boolean),
+        LogicalName::Date => (LogicalType::Date { format: None }, SqlType::Date),
+        LogicalName::Timestamp => (
+            LogicalType::Timestamp { format: None, default_timezone: "UTC".to_owned() },
+            SqlType::Timestamptz,
+        ),
+        LogicalName::Object => (LogicalType::Object, SqlType::Jsonb),
+        LogicalName::Array => (LogicalType::Array, SqlType::Jsonb),
+    };
+    Options { logical, derived, rules: Rules::default() }
+}
+
+fn string(at: &At<'_>, errors: &mut Errors) -> Read<Options> {
+    let length = |key: &str, errors: &mut Errors| {
+        at.get(key).map(|length| length.integer::<u64>("of at least 0", errors)).transpose()
+    };
+    let min_length = length("minLength", errors);
+    let max_length = length("maxLength", errors);
+    let pattern = at.get("pattern").map(|pattern| regex(&pattern, errors)).transpose();
+    let format = at.get("format").map(|format| format.text(errors)).transpose();
+    if let (Ok(Some(min)), Ok(Some(max))) = (min_length, max_length)
+        && min > max
+    {
+        return Err(at.report(errors, format!("minLength {min} is more than maxLength {max}")));
+    }
+    let derived = if format? == Some("uuid") { SqlType::Uuid } else { SqlType::Text };
+    let rules =
+        Rules { min_length: min_length?, max_length: max_length?, pattern: pattern?, ..Rules::default() };
+    Ok(Options { logical: LogicalType::String, derived, rules })
+}
+
+/// A regular expression that compiles.
+pub(crate) fn regex(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+    let text = at.text(errors)?;
+    match regex::Regex::new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => {
+            let text_of = |syntax: &str| {
+                syntax.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+            };
+            let why = if let regex::Error::Syntax(syntax) = &error {
+                text_of(syntax)
+            } else {
+                "it is too large".to_owned()
+            };
+            Err(at.report(
+                errors,
+                format!("{} is not a regular expression that can be run: {why}", quoted(text)),
+            ))
+        }
+    }
+}
+
+fn number(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mut Errors) -> Read<Options> {
+    let mut options = plain(name);
+    let implied = at.get("format").map(|format| number_format(&format, name, errors)).transpose();
+    let bounds = bounds(at, boolean_exclusive, errors, |at, errors| {
+        let text = at.number(errors)?;
+        let number = Decimal::parse(text)
+            .ok_or_else(|| at.report(errors, format!("{} is not a decimal number", quoted(text))))?;
+        Ok((number.to_string(), number))
+    });
+    let multiple_of = at.get("multipleOf").map(|at| multiple_of(&at, errors)).transpose();
+    let (minimum, maximum) = bounds?;
+    options.rules.multiple_of = multiple_of?;
+    options.rules.minimum = minimum;
+    options.rules.maximum = maximum;
+    if let Some((derived, range)) = implied? {
+        options.derived = derived;
+        if let Some((low, high)) = range {
+            tighten(&mut options.rules, low, high);
+        }
+    }
+    Ok(options)
+}
+
+fn multiple_of(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+    let text = at.number(errors)?;
+    match Decimal::parse(text).filter(Decimal::is_positive) {
+        Some(number) => Ok(number.to_string()),
+        None => Err(at.report(errors, format!("{} must be above 0", quoted(text)))),
+    }
+}
+
+type Range = (&'static str, &'static str);
+
+/// The PostgreSQL type of a Rust number type, and the range where PostgreSQL's is wider.
+fn number_format(at: &At<'_>, name: LogicalName, errors: &mut Errors) -> Read<(SqlType, Option<Range>)> {
+    const INTEGERS: [&str; 10] = ["i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128"];
+    let wide = |digits| SqlType::Numeric(Some((digits, 0)));
+    let text = at.str(errors)?;
+    let found = match (name, text) {
+        (LogicalName::Integer, "i8") => Some((SqlType::Smallint, Some(("-128", "127")))),
+        (LogicalName::Integer, "i16") => Some((SqlType::Smallint, None)),
+        (LogicalName::Integer, "i32") => Some((SqlType::Integer, None)),
+        (LogicalName::Integer, "i64") => Some((SqlType::Bigint, None)),
+        (LogicalName::Integer, "i128") => Some((
+            wide(39),
+            Some(("-170141183460469231731687303715884105728", "170141183460469231731687303715884105727")),
+        )),
+        (LogicalName::Integer, "u8") => Some((SqlType::Smallint, Some(("0", "255")))),
+        (LogicalName::Integer, "u16") => Some((SqlType::Integer, Some(("0", "65535")))),
+        (LogicalName::Integer, "u32") => Some((SqlType::Bigint, Some(("0", "4294967295")))),
+        (LogicalName::Integer, "u64") => Some((wide(20), Some(("0", "18446744073709551615")))),
+        (LogicalName::Integer, "u128") => {
+            Some((wide(39), Some(("0", "340282366920938463463374607431768211455"))))
+        }
+        (LogicalName::Number, "f32" | "f64") => Some((SqlType::DoublePrecision, None)),
+        _ => None,
+    };
+    found.ok_or_else(|| {
+        let formats: &[&str] = if name == LogicalName::Integer { &INTEGERS } else { &["f32", "f64"] };
+        at.report(
+            errors,
+            format!("{} is not a format of {}{}", quoted(text), name.as_str(), mend(text, formats)),
+        )
+    })
+}
+
+/// The narrower of the bounds that stand in the contract and those of the format.
+fn tighten(rules: &mut Rules, low: &str, high: &str) {
+    let value = |bound: &Option<Bound>| bound.as_ref().and_then(|bound| Decimal::parse(&bound.value));
+    let whole = |text: &str| Some(Bound { value: text.to_owned(), exclusive: false });
+    if value(&rules.minimum).is_none_or(|minimum| Decimal::parse(low).is_some_and(|low| minimum < low)) {
+        rules.minimum = whole(low);
+    }
+    if value(&rules.maximum).is_none_or(|maximum| Decimal::parse(high).is_some_and(|high| maximum > high)) {
+        rules.maximum = whole(high);
+    }
+}
+
+fn temporal(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mut Errors) -> Read<Options> {
+    let mut options = plain(name);
+    let format = at.get("format").map(|at| date_format(&at, errors)).transpose();
+    let bounds = bounds(at, boolean_exclusive, errors, |at, errors| {
+        let text = at.text(errors)?;
+        let read =
+            if name == LogicalName::Date { literal::iso_date(text) } else { literal::iso_timestamp(text) };
+        let order = read.map_err(|why| at.report(errors, format!("{}: {why}", quoted(text))))?;
+        Ok((text.to_owned(), order))
+    });
+    let timezone = at.get("timezone").map(|at| Ok((at.bool(errors)?, at))).transpose();
+    let default_timezone = at.get("defaultTimezone").map(|at| default_timezone(&at, errors)).transpose();
+    let (minimum, maximum) = bounds?;
+    options.rules.minimum = minimum;
+    options.rules.maximum = maximum;
+    let format: Option<DateFormat> = format?;
+    if let (Some((true, at)), Some(format)) = (timezone?, &format)
+        && !format.has_offset
+    {
+        return Err(at.report(
+            errors,
+            "the values carry a time zone, but `format` has none; add `XXX`, or leave `timezone` out",
+        ));
+    }
+    options.logical = if name == LogicalName::Date {
+        LogicalType::Date {
+            format: format.filter(|format| !format.is_iso_date()).map(|format| format.strftime),
+        }
+    } else {
+        LogicalType::Timestamp {
+            format: format.filter(|format| !format.is_iso_instant()).map(|format| format.strftime),
+            default_timezone: default_timezone?.unwrap_or_else(|| "UTC".to_owned()),
+        }
+    };
+    Ok(options)
+}
+
+fn date_format(at: &At<'_>, errors: &mut Errors) -> Read<DateFormat> {
+    let text = at.text(errors)?;
+    date_format::translate(text).map_err(|why| at.report(errors, why))
+}
+
+fn default_timezone(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+    let text = at.text(errors)?;
+    if literal::is_time_zone(text) {
+        return Ok(text.to_owned());
+    }
+    Err(at.report(
+        errors,
+        format!(
+            "{} is not a time zone; write a name such as `Europe/Berlin`, or an offset such as `+01:00`",
+            quoted(text)
+        ),
+    ))
+}
+
+/// Reads both bounds. In v3.1 an exclusive bound is a value of its own, in v3.0 a boolean beside the bound.
+fn bounds<O: Ord + Clone>(
+    at: &At<'_>,
+    boolean_exclusive: bool,
+    errors: &mut Errors,
+    mut read: impl FnMut(&At<'_>, &mut Errors) -> Read<(String, O)>,
+) -> Read<(Option<Bound>, Option<Bound>)> {
+    let minimum = bound(at, ["minimum", "exclusiveMinimum"], boolean_exclusive, errors, &mut read);
+    let maximum = bound(at, ["maximum", "exclusiveMaximum"], boolean_exclusive, errors, &mut read);
+    let (minimum, maximum) = (minimum?, maximum?);
+    if let (Some((low, low_order)), Some((high, high_order))) = (&minimum, &maximum) {
+        let none = low_order > high_order || low_order == high_order && (low.exclusive || high.exclusive);
+        if none {
+            let message = format!("no value lies between minimum {} and maximum {}", low.value, high.value);
+            return Err(at.report(errors, message));
+        }
+    }
+    Ok((minimum.map(|(bound, _)| bound), maximum.map(|(bound, _)| bound)))
+}
+
+fn bound<O>(
+    at: &At<'_>,
+    [key, exclusive_key]: [&str; 2],
+    boolean_exclusive: bool,
+    errors: &mut Errors,
+    read: &mut impl FnMut(&At<'_>, &mut Errors) -> Read<(String, O)>,
+) -> Read<Option<(Bound, O)>> {
+    let inclusive = at.get(key).map(|at| read(&at, errors)).transpose();
+    let exclusive = match at.get(exclusive_key) {
+        None => None,
+        Some(exclusive) if boolean_exclusive => {
+            let (is_exclusive, inclusive) = (exclusive.bool(errors)?, inclusive?);
+            return match inclusive {
+                Some((value, order)) => Ok(Some((Bound { value, exclusive: is_exclusive }, order))),
+                None => Err(exclusive.report(errors, format!("is there without `{key}`"))),
+            };
+        }
+        Some(exclusive) if matches!(exclusive.node.value, Value::Scalar(ScalarKind::Bool, _)) => {
+            let message = format!(
+                "in v3.1 this is the bound itself; write `{exclusive_key}: <value>` instead of `{key}`"
+            );
+            return Err(exclusive.report(errors, message));
+        }
+        Some(exclusive) => Some((read(&exclusive, errors), exclusive)),
+    };
+    match (inclusive?, exclusive) {
+        (None, None) => Ok(None),
+        (Some((value, order)), None) => Ok(Some((Bound { value, exclusive: false }, order))),
+        (None, Some((read, _))) => read.map(|(value, order)| Some((Bound { value, exclusive: true }, order))),
+        (Some(_), Some((_, exclusive))) => {
+            Err(exclusive.report(errors, format!("is there beside `{key}`; keep one of them")))
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! A property of the schema → a [`Column`].
+
+use crate::at::At;
+use crate::custom;
+use crate::error::{Errors, Read, nearest, quoted};
+use crate::literal;
+use crate::model::{Case, Column, Harmonise, LogicalType, SqlType};
+use crate::options::{self, LogicalName, Options};
+use crate::quality;
+use crate::sql_type::{self, PhysicalType};
+
+/// PostgreSQL cuts longer identifiers off.
+pub(crate) const MAX_IDENTIFIER_BYTES: usize = 63;
+/// Columns that PostgreSQL keeps for itself in every table.
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+
+/// A column and its part in the primary key.
+#[derive(Debug)]
+pub(crate) struct Property {
+    pub(crate) column: Column,
+    /// `primaryKeyPosition`; `Some(None)` for a key column without one.
+    pub(crate) key: Option<Option<u32>>,
+}
+
+/// Reads one property.
+pub(crate) fn read(at: &At<'_>, boolean_exclusive: bool, errors: &mut Errors) -> Read<Property> {
+    let name = at.require("name", errors).and_then(|at| column_name(&at, errors));
+    let physical_name = at.get("physicalName").map(|at| at.text(errors)).transpose();
+    let required = at.get("required").map(|at| at.bool(errors)).transpose();
+    let unique = at.get("unique").map(|at| at.bool(errors)).transpose();
+    let classification = at.get("classification").map(|at| at.text(errors)).transpose();
+    let key = key(at, errors);
+    let types = types(at, boolean_exclusive, errors);
+    let checks = quality::read(at, errors);
+
+    // What follows needs to know the type; without it, it would only tell of errors that are none.
+    let (options, sql_type) = types?;
+    let harmonise = harmonise(at, &options.logical, errors);
+    let (name, checks, key) = (name?, checks?, key?);
+    let mut column = Column {
+        physical_name: physical_name?.unwrap_or(&name).to_owned(),
+        name,
+        logical_type: options.logical,
+        sql_type,
+        required: required?.unwrap_or(false) || key.is_some(),
+        unique: unique?.unwrap_or(false),
+        rules: options.rules,
+        harmonise: harmonise?,
+        classification: classification?.map(str::to_owned),
+    };
+    let pattern =
+        checks.pattern.as_ref().map(|pattern| second_pattern(pattern, &column, errors)).transpose()?;
+    column.rules.pattern = column.rules.pattern.or(pattern);
+    column.rules.allowed = checks.allowed.iter().map(|(value, _)| value.clone()).collect();
+    check_literals(at, &column, &checks, errors)?;
+    Ok(Property { column, key })
+}
+
+fn column_name(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+    let name = at.text(errors)?;
+    let fault = if name.len() > MAX_IDENTIFIER_BYTES {
+        format!("has {} bytes; PostgreSQL's names have at most {MAX_IDENTIFIER_BYTES}", name.len())
+    } else if name.starts_with('_') {
+        "begins with `_`, which is kept for Penstock's own columns".to_owned()
+    } else if SYSTEM_COLUMNS.contains(&name) {
+        "is a column that PostgreSQL keeps for itself".to_owned()
+    } else if !is_identifier(name) {
+        let mend = "the producer's own spelling goes into `physicalName`";
+        format!("must be a letter, then letters, digits and `_`; {mend}")
+    } else {
+        return Ok(name.to_owned());
+    };
+    Err(at.report(errors, format!("{} {fault}", quoted(name))))
+}
+
+/// A name that reads the same in SQL, in Parquet and in JSON.
+pub(crate) fn is_identifier(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+        && name.chars().all(|next| next.is_alphanumeric() || next == '_')
+}
+
+fn key(at: &At<'_>, errors: &mut Errors) -> Read<Option<Option<u32>>> {
+    let is_key = at.get("primaryKey").map(|at| at.bool(errors)).transpose()?.unwrap_or(false);
+    let Some(position_at) = at.get("primaryKeyPosition") else {
+        return Ok(is_key.then_some(None));
+    };
+    // −1 is the standard's default: no position.
+    match position_at.integer::<i32>("of at least 1", errors)? {
+        -1 => Ok(is_key.then_some(None)),
+        position if position < 1 => Err(position_at.report(errors, "counts from 1")),
+        _ if !is_key => Err(position_at.report(errors, "is there without `primaryKey: true`")),
+        position => Ok(Some(u32::try_from(position).ok())),
+    }
+}
+
+/// The logical type with its options, and the PostgreSQL type that goes with it.
+fn types(at: &At<'_>, boolean_exclusive: bool, errors: &mut Errors) -> Read<(Options, SqlType)> {
+    let logical = at.get("logicalType").map(|at| LogicalName::read(&at, errors)).transpose();
+    let physical = at.get("physicalType").map(|at| physical_type(&at, errors)).transpose();
+    let name = match (logical?, &physical) {
+        (Some(name), _) => name,
+        (None, Ok(Some(physical))) => LogicalName::of(&physical.sql),
+        (None, Ok(None)) => return Err(at.missing("logicalType", errors)),
+        (None, Err(reported)) => return Err(*reported),
+    };
+    let mut options = options::read(at, name, boolean_exclusive, errors)?;
+    let Some(PhysicalType { sql, max_length }) = physical? else {
+        let derived = options.derived.clone();
+        return Ok((options, derived));
+    };
+    if !name.fits(&sql) {
+        let message = format!(
+            "`{sql}` does not hold the logical type `{}`; write `{}`, or leave `physicalType` out",
+            name.as_str(),
+            options.derived
+        );
+        let at = at.get("physicalType").unwrap_or_else(|| at.clone());
+        return Err(at.report(errors, message));
+    }
+    options.rules.max_length = match (options.rules.max_length, max_length) {
+        (Some(rule), Some(size)) => Some(rule.min(size)),
+        (rule, size) => rule.or(size),
+    };
+    Ok((options, sql))
+}
+
+fn physical_type(at: &At<'_>, errors: &mut Errors) -> Read<PhysicalType> {
+    let text = at.text(errors)?;
+    sql_type::parse(text).map_err(|why| at.report(errors, why))
+}
+
+/// The pattern of a quality check, which a column has in one place only.
+fn second_pattern(at: &At<'_>, column: &Column, errors: &mut Errors) -> Read<String> {
+    if column.rules.pattern.is_some() {
+        return Err(
+            at.report(errors, "a second pattern beside that of `logicalTypeOptions`; keep one of them")
+        );
+    }
+    if column.logical_type != LogicalType::String {
+        return Err(at.report(errors, "a pattern is for strings"));
+    }
+    options::regex(at, errors)
+}
+
+fn harmonise(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) -> Read<Harmonise> {
+    let find = |name: &str| custom::find(at, name);
+    check_applicable(at, logical, errors);
+    let text = |name: &str, errors: &mut Errors| {
+        find(name).map(|at| at.literal(errors).map(str::to_owned)).transpose()
+    };
+    let list = |name: &str, errors: &mut Errors| find(name).map_or(Ok(Vec::new()), |at| strings(&at, errors));
+
+    let constant = text("penstock.constant", errors);
+    let default = text("penstock.default", errors);
+    let trim = find("penstock.trim").map(|at| at.bool(errors)).transpose();
+    let null_values = list("penstock.nullValues", errors);
+    let extract = find("penstock.extract").map(|at| extract(&at, errors)).transpose();
+    let case = find("penstock.case").map(|at| case(&at, errors)).transpose();
+    let decimal = find("penstock.decimalSeparator").map(|at| separator(&at, errors)).transpose();
+    let group = find("penstock.groupSeparator").map(|at| separator(&at, errors)).transpose();
+    let true_values = list("penstock.trueValues", errors);
+    let false_values = list("penstock.falseValues", errors);
+    let (decimal_separator, group_separator) = (decimal?, group?);
+    if group_separator.is_some() && group_separator == Some(decimal_separator.unwrap_or('.')) {
+        return Err(at.report(errors, "`penstock.groupSeparator` and the decimal separator are the same"));
+    }
+    let (true_values, false_values) = (true_values?, false_values?);
+    let both =
+        true_values.iter().find(|value| false_values.iter().any(|other| other.eq_ignore_ascii_case(value)));
+    if let Some(both) = both {
+        return Err(at.report(errors, format!("{} is both true and false", quoted(both))));
+    }
+    Ok(Harmonise {
+        constant: constant?,
+        default: default?,
+        trim: trim?.unwrap_or(true),
+        null_values: null_values?,
+        extract: extract?,
+        case: case?,
+        decimal_separator,
+        group_separator,
+        true_values,
+        false_values,
+    })
+}
+
+/// Tells of properties that would have no effect: beside a constant, or on a column of another type.
+fn check_applicable(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) {
+    let number = matches!(logical, LogicalType::Integer | LogicalType::Number);
+    let rules = [
+        ("penstock.case", *logical == LogicalType::String, "strings"),
+        ("penstock.decimalSeparator", number, "numbers"),
+        ("penstock.groupSeparator", number, "numbers"),
+        ("penstock.trueValues", *logical == LogicalType::Boolean, "booleans"),
+        ("penstock.falseValues", *logical == LogicalType::Boolean, "booleans"),
+    ];
+    for (name, applies, what) in rules {
+        if let Some(at) = custom::find(at, name).filter(|_| !applies) {
+            at.report(errors, format!("`{name}` is for {what}"));
+        }
+    }
+    if custom::find(at, "penstock.constant").is_none() {
+        return;
+    }
+    let others = custom::CUSTOM_PROPERTIES.iter().filter(|row| row.level == custom::Level::Property);
+    for other in others.filter(|row| row.name != "penstock.constant") {
+        if let Some(at) = custom::find(at, other.name) {
+            at.report(errors, format!("`{}` has no effect beside `penstock.constant`", other.name));
+        }
+    }
+}
+
+/// A list of scalars, each as it is written.
+pub(crate) fn strings(at: &At<'_>, errors: &mut Errors) -> Read<Vec<String>> {
+    let items = at.items(errors)?;
+    let read: Vec<Read<String>> = items.iter().map(|item| item.literal(errors).map(str::to_owned)).collect();
+    read.into_iter().collect()
+}
+
+fn extract(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+    let pattern = options::regex(at, errors)?;
+    let groups = regex::Regex::new(&pattern).map_or(0, |regex| regex.captures_len());
+    if groups < 2 {
+        return Err(at.report(errors, "has no group; put what is to be taken into parentheses"));
+    }
+    Ok(pattern)
+}
+
+fn case(at: &At<'_>, errors: &mut Errors) -> Read<Case> {
+    match at.str(errors)? {
+        "upper" => Ok(Case::Upper),
+        "lower" => Ok(Case::Lower),
+        other => {
+            let mend = nearest(other, ["upper", "lower"]).map_or_else(
+                || "; `upper` or `lower`".to_owned(),
+                |near| format!("; did you mean `{near}`?"),
+            );
+            Err(at.report(errors, format!("{} is not a letter case{mend}", quoted(other))))
+        }
+    }
+}
+
+fn separator(at: &At<'_>, errors: &mut Errors) -> Read<char> {
+    let text = at.str(errors)?;
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(one), None)
+            if !one.is_ascii_alphanumeric() && !matches!(one, '-' | '+') && !one.is_control() =>
+        {
+            Ok(one)
+        }
+        _ => Err(at.report(
+            errors,
+            format!("{} is not a separator; one character that no number has", quoted(text)),
+        )),
+    }
+}
+
+/// Constants, defaults and allowed values must themselves satisfy the column.
+fn check_literals(
+    at: &At<'_>,
+    column: &Column,
+    checks: &quality::RowChecks<'_>,
+    errors: &mut Errors,
+) -> Read<()> {
+    let mut outcome = Ok(());
+    let mut tell = |at: &At<'_>, value: &str, why: &str| {
+        outcome = Err(at.report(errors, format!("{} {why}", quoted(value))))
+    };
+    for (name, value) in
+        [("penstock.constant", &column.harmonise.constant), ("penstock.default", &column.harmonise.default)]
+    {
+        let (Some(value), Some(at)) = (value, custom::find(at, name)) else { continue };
+        let allowed = &column.rules.allowed;
+        if let Err(why) = literal::fits(value, column) {
+            tell(&at, value, &why);
+        } else if !allowed.is_empty() && !allowed.contains(value) {
+            tell(&at, value, &format!("is not one of the values allowed: `{}`", allowed.join("`, `")));
+        }
+    }
+    for (value, at) in &checks.allowed {
+        if let Err(why) = literal::fits(value, column) {
+            tell(at, value, &why);
+        }
+    }
+    outcome
+}
