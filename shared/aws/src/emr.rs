@@ -49,7 +49,7 @@ impl Jobs for EmrJobs {
             .client_token(&request.client_token)
             .job_driver(JobDriver::SparkSubmit(driver))
             .execution_timeout_minutes(request.timeout_minutes);
-        match call.send().await {
+        match Box::pin(call.send()).await {
             Ok(output) => Ok(output.job_run_id),
             Err(error) => Err(job_error(&request.application_id, Fault::of(&error))),
         }

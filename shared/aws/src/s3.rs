@@ -53,7 +53,7 @@ impl S3Store {
         range: Option<Range<u64>>,
     ) -> Result<GetObjectOutput, StoreError> {
         let header = range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
-        let answer = self
+        let call = self
             .client()
             .get_object()
             .bucket(&object.bucket)
@@ -61,8 +61,9 @@ impl S3Store {
             .set_version_id(object.version_id.clone())
             .set_if_match(etag.map(|etag| format!("\"{etag}\"")))
             .set_range(header)
-            .send()
-            .await;
+            .send();
+        // The SDK's futures are large and deep; on the heap they do not make every caller's so.
+        let answer = Box::pin(call).await;
         answer.map_err(|error| get_error(&object.bucket, &object.key, &error))
     }
 
@@ -73,7 +74,8 @@ impl S3Store {
         body: Bytes,
         only_if_absent: bool,
     ) -> Result<(), Fault> {
-        self.client()
+        let call = self
+            .client()
             .put_object()
             .bucket(bucket)
             .key(key)
@@ -83,10 +85,8 @@ impl S3Store {
             // TLS guards the way, and a chunk's message has its SHA-256: hashing every body once more
             // for the signature would cost as much as checking the rows.
             .disable_payload_signing()
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| Fault::of(&error))
+            .send();
+        Box::pin(call).await.map(|_| ()).map_err(|error| Fault::of(&error))
     }
 }
 
@@ -154,8 +154,8 @@ impl ObjectStore for S3Store {
     }
 
     async fn delete(&self, bucket: &str, key: &str) -> Result<(), StoreError> {
-        let answer = self.client().delete_object().bucket(bucket).key(key).send().await;
-        match answer.map_err(|error| store_error(bucket, key, Fault::of(&error))) {
+        let call = self.client().delete_object().bucket(bucket).key(key).send();
+        match Box::pin(call).await.map_err(|error| store_error(bucket, key, Fault::of(&error))) {
             Ok(_) | Err(StoreError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }

@@ -71,7 +71,7 @@ impl SqsQueue {
                 .expect("id and body are set")
         });
         let call = self.client().send_message_batch().queue_url(url).set_entries(Some(entries.collect()));
-        let output = call.send().await.map_err(|error| queue_error(url, Fault::of(&error)))?;
+        let output = Box::pin(call.send()).await.map_err(|error| queue_error(url, Fault::of(&error)))?;
         Ok(output.failed)
     }
 }
@@ -92,7 +92,7 @@ impl Queue for SqsQueue {
             .message_body(body)
             .message_attributes("penstock.reason.code", text_attribute(code))
             .message_attributes("penstock.reason.message", text_attribute(message));
-        call.send().await.map(|_| ()).map_err(|error| queue_error(url, Fault::of(&error)))
+        Box::pin(call.send()).await.map(|_| ()).map_err(|error| queue_error(url, Fault::of(&error)))
     }
 
     async fn delay(&self, url: &str, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
@@ -103,7 +103,7 @@ impl Queue for SqsQueue {
             .queue_url(url)
             .receipt_handle(receipt_handle)
             .visibility_timeout(seconds);
-        call.send().await.map(|_| ()).map_err(|error| queue_error(url, Fault::of(&error)))
+        Box::pin(call.send()).await.map(|_| ()).map_err(|error| queue_error(url, Fault::of(&error)))
     }
 }
 

@@ -1,7 +1,5 @@
 //! Penstock's own custom properties: one table of their names, levels, values, defaults and effects.
 
-use std::collections::HashSet;
-
 use crate::at::At;
 use crate::error::{Errors, mend, nearest};
 
@@ -236,7 +234,7 @@ pub(crate) fn find<'n>(at: &At<'n>, name: &str) -> Option<At<'n>> {
 
 /// Tells the names in a list of custom properties that are Penstock's, or meant to be, and wrong.
 pub(crate) fn check_names(list: &At<'_>, level: Level, errors: &mut Errors) {
-    let mut seen: HashSet<&str> = HashSet::new();
+    let mut seen: Vec<&str> = Vec::new();
     for item in list.items(errors).unwrap_or_default() {
         let Some(property) = item.get("property") else { continue };
         let Ok(name) = property.str(errors) else { continue };
@@ -245,11 +243,12 @@ pub(crate) fn check_names(list: &At<'_>, level: Level, errors: &mut Errors) {
         if prefix != "penstock" && !meant {
             continue;
         }
-        if !seen.insert(name) {
+        if seen.contains(&name) {
             property.report(errors, format!("`{name}` stands twice"));
         } else if let Some(message) = fault(name, level) {
             property.report(errors, message);
         }
+        seen.push(name);
     }
 }
 

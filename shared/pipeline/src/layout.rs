@@ -6,6 +6,7 @@
 //! | artifacts | `contracts/<source>/<version>.yaml` | each published version, never overwritten |
 //! | processed | `batches/<batch>/chunks/<split>-<chunk>.copy.zst` | COPY text, zstd |
 //! | processed | `batches/<batch>/reports/<split>.json` | what became of one split |
+//! | processed | `batches/<batch>/contract.yaml` | the contract of a batch that Spark reads, as it was at the submit |
 //! | processed | `batches/<batch>/manifest.json` | the commit record, written once |
 //! | processed | `batches/<batch>/published.json` | every chunk message of the manifest has been sent |
 //! | processed | `data/<entity>/source=<source>/batch=<batch>/<split>-<part>.parquet` | harmonised rows |
@@ -32,6 +33,11 @@ pub fn chunk(batch: &BatchId, split: u32, chunk: u32) -> String {
 /// What became of one split.
 pub fn report(batch: &BatchId, split: u32) -> String {
     format!("batches/{batch}/reports/{split:05}.json")
+}
+
+/// The contract of a batch that Spark reads, as it was at the submit.
+pub fn batch_contract(batch: &BatchId) -> String {
+    format!("batches/{batch}/contract.yaml")
 }
 
 /// The commit record.

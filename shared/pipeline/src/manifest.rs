@@ -82,6 +82,8 @@ pub enum ChunkBody {
 pub struct Report {
     /// The split.
     pub split: Split,
+    /// Version of the engine that read it.
+    pub engine_version: String,
     /// Row counts and reasons.
     pub totals: Totals,
     /// The dialect as read.
@@ -188,17 +190,22 @@ impl Manifest {
     pub fn commit(
         batch: Batch,
         table: TableName,
-        engine_version: &str,
         mut reports: Vec<Report>,
         max_rejects: MaxRejects,
     ) -> Result<Self, ManifestError> {
         reports.sort_by_key(|report| report.split.index);
         check_splits(&reports)?;
 
+        let engine_version = reports.first().map_or("", |report| &report.engine_version);
         let mut manifest = Self::empty(batch, engine_version, ManifestState::Committed { table });
         let mut row_base = 0u64;
+        manifest.totals = totals(&reports);
+        let refusal = too_many_rejects(&manifest.totals, max_rejects);
         for report in reports {
-            check_rows(&report)?;
+            // A batch that was seen to be refused may have been read to its end for the counts only.
+            if refusal.is_none() {
+                check_rows(&report)?;
+            }
             let first_chunk = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
             manifest.chunks.extend(report.chunks.into_iter().map(|chunk| Chunk {
                 index: first_chunk.saturating_add(chunk.index),
@@ -206,7 +213,6 @@ impl Manifest {
                 ..chunk
             }));
             row_base = row_base.saturating_add(report.totals.rows_read);
-            add_totals(&mut manifest.totals, &report.totals);
             manifest.dialect.get_or_insert(report.dialect);
             manifest.parquet.extend(report.parquet);
             manifest.rejects.extend(report.rejects);
@@ -214,7 +220,7 @@ impl Manifest {
                 *manifest.seconds.entry(step).or_default() += seconds;
             }
         }
-        if let Some(refusal) = too_many_rejects(&manifest.totals, max_rejects) {
+        if let Some(refusal) = refusal {
             manifest.state = ManifestState::Refused(refusal);
             manifest.chunks.clear();
         }
@@ -286,6 +292,12 @@ fn too_many_rejects(totals: &Totals, max: MaxRejects) -> Option<Refusal> {
              contract, and drop it again"
         ),
     })
+}
+
+fn totals(reports: &[Report]) -> Totals {
+    let mut sum = Totals::default();
+    reports.iter().for_each(|report| add_totals(&mut sum, &report.totals));
+    sum
 }
 
 fn add_totals(sum: &mut Totals, other: &Totals) {

@@ -44,6 +44,7 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
     let reason = ReasonCount { code: Code::NotANumber, column: Some("price".to_owned()), rows: rejected };
     Report {
         split: Split { index, count, range: SplitRange::Whole },
+        engine_version: "0.1.0".to_owned(),
         totals: Totals {
             rows_read: accepted + rejected,
             accepted,
@@ -70,7 +71,7 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
 }
 
 fn commit(reports: Vec<Report>, max_rejects: MaxRejects) -> Result<Manifest, ManifestError> {
-    Manifest::commit(batch(), table(), "0.1.0", reports, max_rejects)
+    Manifest::commit(batch(), table(), reports, max_rejects)
 }
 
 #[test]
@@ -117,6 +118,15 @@ fn a_report_that_lost_a_chunk_is_not_committed() {
         commit(vec![short], NO_LIMIT),
         Err(ManifestError::Unbalanced { index: 0, accepted: 11, in_chunks: 5 })
     );
+}
+
+#[test]
+fn a_batch_that_is_refused_needs_no_chunks() {
+    let mut counted_only = report(0, 1, &[5, 6], 3);
+    counted_only.chunks.clear();
+    let manifest = commit(vec![counted_only], MaxRejects { rows: Some(2), percent: None }).unwrap();
+    assert!(matches!(manifest.state, ManifestState::Refused(_)));
+    assert_eq!(manifest.totals.rows_read, 14);
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn objects_stand_where_the_table_says() {
         (layout::contract_version("abt", "1.0.0"), "contracts/abt/1.0.0.yaml".to_owned()),
         (layout::chunk(&batch, 1, 23), format!("batches/{id}/chunks/00001-00023.copy.zst")),
         (layout::report(&batch, 1), format!("batches/{id}/reports/00001.json")),
+        (layout::batch_contract(&batch), format!("batches/{id}/contract.yaml")),
         (layout::manifest(&batch), format!("batches/{id}/manifest.json")),
         (layout::published(&batch), format!("batches/{id}/published.json")),
         (

@@ -1,0 +1,34 @@
+//! Configuration: the table of variables stands in the README.
+
+use penstock_aws::commit::Places;
+use penstock_aws::config::{ConfigError, Variables};
+use penstock_aws::sqs_event::InboundQueue;
+
+/// All that the function is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) artifacts_bucket: String,
+    pub(crate) places: Places,
+    pub(crate) job_events: InboundQueue,
+}
+
+impl Config {
+    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+        Self::new(Variables::from_env())
+    }
+
+    pub(crate) fn new(mut variables: Variables) -> Result<Self, ConfigError> {
+        let config = Self {
+            artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
+            places: Places {
+                processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),
+                load_queue_url: variables.required("PENSTOCK_LOAD_QUEUE_URL"),
+            },
+            job_events: InboundQueue {
+                url: variables.required("PENSTOCK_JOB_EVENTS_QUEUE_URL"),
+                dead_letter_url: variables.required("PENSTOCK_JOB_EVENTS_DEAD_LETTER_QUEUE_URL"),
+            },
+        };
+        variables.finish(config)
+    }
+}
