@@ -1,7 +1,8 @@
 //! A node with its path: the way by which the readers take values out of the tree.
 
+use crate::decimal::Decimal;
 use crate::error::{Errors, Place, Read, Reported, quoted};
-use crate::node::{Node, ScalarKind, Value};
+use crate::node::{Entry, Node, ScalarKind, Value};
 
 /// A node and where it stands.
 #[derive(Debug, Clone)]
@@ -21,23 +22,26 @@ impl<'n> At<'n> {
     }
 
     /// The values of a mapping, each with its key; nothing for another kind of node.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'n str, Place, At<'n>)> + use<'n> {
-        let prefix = if self.path.is_empty() { String::new() } else { format!("{}.", self.path) };
-        let entries = match &self.node.value {
-            Value::Map(entries) => entries.as_slice(),
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'n str, Place, At<'n>)> {
+        let entries: &'n [Entry] = match &self.node.value {
+            Value::Map(entries) => entries,
             Value::Scalar(..) | Value::List(_) => &[],
         };
-        entries.iter().map(move |entry| {
-            // An empty value has no place of its own worth naming.
-            let place = if entry.node.is_empty_scalar() { entry.place } else { entry.node.place };
-            let at = At { node: &entry.node, path: format!("{prefix}{}", entry.key), place };
-            (entry.key.as_str(), entry.place, at)
-        })
+        entries.iter().map(|entry| (entry.key.as_str(), entry.place, self.at_entry(entry)))
+    }
+
+    fn at_entry(&self, entry: &'n Entry) -> At<'n> {
+        // An empty value has no place of its own worth naming.
+        let place = if entry.node.is_empty_scalar() { entry.place } else { entry.node.place };
+        let path =
+            if self.path.is_empty() { entry.key.clone() } else { format!("{}.{}", self.path, entry.key) };
+        At { node: &entry.node, path, place }
     }
 
     /// The value of `key`, where there is one.
     pub(crate) fn get(&self, key: &str) -> Option<At<'n>> {
-        self.entries().find(|(name, ..)| *name == key).map(|(_, _, at)| at)
+        let Value::Map(entries) = &self.node.value else { return None };
+        entries.iter().find(|entry| entry.key == key).map(|entry| self.at_entry(entry))
     }
 
     /// The value of `key`, which must be there.
@@ -141,7 +145,9 @@ impl<'n> At<'n> {
                     _ => String::new(),
                 }
             }
-            Value::Scalar(ScalarKind::Str, _) if expected.contains("number") => {
+            Value::Scalar(ScalarKind::Str, text)
+                if expected.contains("number") && Decimal::parse(text).is_some() =>
+            {
                 "; write it without quotes".to_owned()
             }
             Value::Scalar(..) | Value::List(_) | Value::Map(_) => String::new(),

@@ -1,5 +1,7 @@
 //! Penstock's own custom properties: one table of their names, levels, values, defaults and effects.
 
+use std::collections::HashSet;
+
 use crate::at::At;
 use crate::error::{Errors, mend, nearest};
 
@@ -234,7 +236,7 @@ pub(crate) fn find<'n>(at: &At<'n>, name: &str) -> Option<At<'n>> {
 
 /// Tells the names in a list of custom properties that are Penstock's, or meant to be, and wrong.
 pub(crate) fn check_names(list: &At<'_>, level: Level, errors: &mut Errors) {
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: HashSet<&str> = HashSet::new();
     for item in list.items(errors).unwrap_or_default() {
         let Some(property) = item.get("property") else { continue };
         let Ok(name) = property.str(errors) else { continue };
@@ -243,12 +245,11 @@ pub(crate) fn check_names(list: &At<'_>, level: Level, errors: &mut Errors) {
         if prefix != "penstock" && !meant {
             continue;
         }
-        if seen.contains(&name) {
+        if !seen.insert(name) {
             property.report(errors, format!("`{name}` stands twice"));
         } else if let Some(message) = fault(name, level) {
             property.report(errors, message);
         }
-        seen.push(name);
     }
 }
 

@@ -114,8 +114,8 @@ impl Errors {
                 file: file.to_owned(),
                 line,
                 column,
-                path,
-                message,
+                path: one_line(&path),
+                message: one_line(&message),
             })
             .collect();
         if self.more > 0
@@ -126,6 +126,15 @@ impl Errors {
         }
         Err(ContractErrors(errors))
     }
+}
+
+/// Keys come from the file: one with a line break must not break the rule of an error a line.
+fn one_line(text: &str) -> String {
+    const MAX_CHARS: usize = 1_000;
+    let escaped = |next: char| -> String {
+        if next.is_control() { next.escape_debug().collect() } else { next.into() }
+    };
+    text.chars().take(MAX_CHARS).map(escaped).collect()
 }
 
 /// The candidate that `given` is probably a misspelling of.

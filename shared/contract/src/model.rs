@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// One source's contract, read and validated.
 ///
 /// A contract has one entity today (`schema[0]`); the vectors that ODCS has elsewhere stay vectors.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Contract {
     /// ODCS `id`.
     pub id: String,
@@ -24,7 +24,7 @@ pub struct Contract {
 }
 
 /// What a row describes, and the table that holds it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entity {
     /// `schema[].name`, e.g. `products`.
     pub name: String,
@@ -46,7 +46,7 @@ pub struct TableName {
 }
 
 /// One harmonised column: where it comes from, what it becomes, what a value must satisfy.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Column {
     /// The harmonised column: `properties[].name`.
     pub name: String,
@@ -70,7 +70,7 @@ pub struct Column {
 }
 
 /// ODCS `logicalType` with the options that change how a value is read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum LogicalType {
     /// Text.
@@ -104,7 +104,7 @@ pub enum LogicalType {
 }
 
 /// A PostgreSQL column type that Penstock writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub enum SqlType {
     /// `text`
@@ -134,7 +134,7 @@ pub enum SqlType {
 }
 
 /// The row rules of one column. A `None` or an empty list asks for nothing.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Rules {
     /// Fewest characters (Unicode scalar values).
     pub min_length: Option<u64>,
@@ -154,7 +154,7 @@ pub struct Rules {
 }
 
 /// One end of an interval.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Bound {
     /// The literal.
     pub value: String,
@@ -164,7 +164,7 @@ pub struct Bound {
 
 /// What is done to a column's raw text, in this order: trim, null values, extract, case, replace
 /// of separators; then `default` takes the place of a missing value. `constant` replaces all of it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Harmonise {
     /// Every row gets this value; nothing is read.
     pub constant: Option<String>,
@@ -191,7 +191,7 @@ pub struct Harmonise {
 }
 
 /// Letter case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Case {
     /// `ABC`
     Upper,
@@ -200,7 +200,7 @@ pub enum Case {
 }
 
 /// What `servers[0]` says of the file. What it does not say is `None`, and sniffed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Format {
     /// The kind of file.
     pub kind: FormatKind,
@@ -213,7 +213,7 @@ pub struct Format {
 }
 
 /// The kind of file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum FormatKind {
     /// Records of delimited fields.
@@ -223,7 +223,7 @@ pub enum FormatKind {
 }
 
 /// The parts of a delimited file's dialect. `None` means: sniff it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct DelimitedDialect {
     /// Field delimiter, one ASCII byte.
     pub delimiter: Option<u8>,
@@ -236,7 +236,7 @@ pub struct DelimitedDialect {
 }
 
 /// Whether fields may be quoted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Quote {
     /// Quotes are ordinary characters.
     None,
@@ -258,7 +258,7 @@ pub enum Compression {
 }
 
 /// How rows reach the target table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Load {
     /// What a row does to the table.
     pub mode: WriteMode,
@@ -294,7 +294,7 @@ pub enum Route {
 }
 
 /// The rejects that a batch may have. Over either one the whole batch is refused.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct MaxRejects {
     /// Most rejected rows.
     pub rows: Option<u64>,

@@ -16,6 +16,8 @@ const MAX_TREE_BYTES: usize = 16 << 20;
 /// What a node costs beside its text.
 const NODE_BYTES: usize = 64;
 const MAX_DEPTH: usize = 64;
+/// ODCS has mappings of some twenty keys. What looks a key up goes through all of them.
+const MAX_KEYS: usize = 1_000;
 
 /// A YAML node and its place.
 #[derive(Debug, Clone)]
@@ -219,6 +221,8 @@ impl Builder {
                     let message =
                         format!("the key {} stands twice, first in line {}", quoted(&key), first.place.line);
                     errors.report(place, "", message);
+                } else if entries.len() == MAX_KEYS {
+                    return Err(errors.report(place, "", format!("a mapping of more than {MAX_KEYS} keys")));
                 } else {
                     entries.push(Entry { key, place, node });
                 }

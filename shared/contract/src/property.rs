@@ -5,6 +5,7 @@ use crate::custom;
 use crate::error::{Errors, Read, nearest, quoted};
 use crate::literal;
 use crate::model::{Case, Column, Harmonise, LogicalType, SqlType};
+use crate::node::{ScalarKind, Value};
 use crate::options::{self, LogicalName, Options};
 use crate::quality;
 use crate::sql_type::{self, PhysicalType};
@@ -210,10 +211,14 @@ fn check_applicable(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) {
     }
 }
 
-/// A list of scalars, each as it is written.
+/// A list of scalars, each as it is written; an unquoted `NULL` is the word, as in a list of null values.
 pub(crate) fn strings(at: &At<'_>, errors: &mut Errors) -> Read<Vec<String>> {
     let items = at.items(errors)?;
-    let read: Vec<Read<String>> = items.iter().map(|item| item.literal(errors).map(str::to_owned)).collect();
+    let read = |item: &At<'_>, errors: &mut Errors| match &item.node.value {
+        Value::Scalar(ScalarKind::Null, text) if !text.is_empty() => Ok(text.clone()),
+        Value::Scalar(..) | Value::List(_) | Value::Map(_) => item.literal(errors).map(str::to_owned),
+    };
+    let read: Vec<Read<String>> = items.iter().map(|item| read(item, errors)).collect();
     read.into_iter().collect()
 }
 

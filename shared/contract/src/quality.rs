@@ -3,6 +3,8 @@
 //! `invalidValues` with `mustBe: 0` refuses each row that has another value, so it is a row rule. With
 //! another threshold, and with another metric, a check is about the batch, and not read yet.
 
+use std::collections::HashSet;
+
 use crate::at::At;
 use crate::error::{Errors, Read};
 use crate::node::{ScalarKind, Value};
@@ -68,6 +70,7 @@ fn read_values<'n>(values: &At<'n>, rules: &mut RowChecks<'n>, errors: &mut Erro
         return Err(values.report(errors, "a second list of values allowed; a column has one"));
     }
     let mut outcome = Ok(());
+    let mut seen: HashSet<&str> = HashSet::new();
     for item in values.items(errors)? {
         // Null is `required`'s matter: a missing value is not compared with the list.
         if matches!(item.node.value, Value::Scalar(ScalarKind::Null, _)) {
@@ -75,7 +78,7 @@ fn read_values<'n>(values: &At<'n>, rules: &mut RowChecks<'n>, errors: &mut Erro
         }
         match item.literal(errors) {
             Ok("") => {}
-            Ok(value) if rules.allowed.iter().any(|(known, _)| known == value) => {
+            Ok(value) if !seen.insert(value) => {
                 outcome = Err(item.report(errors, format!("{} stands twice", crate::error::quoted(value))));
             }
             Ok(value) => rules.allowed.push((value.to_owned(), item)),

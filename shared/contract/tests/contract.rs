@@ -1,0 +1,296 @@
+//! What a contract says becomes what the types carry.
+
+use penstock_contract::*;
+
+/// A contract with these properties of its one entity, and this text before `schema`.
+fn contract(api_version: &str, head: &str, properties: &str) -> Contract {
+    let text = format!(
+        "apiVersion: {api_version}\nkind: DataContract\nid: shop\nname: shop\nversion: 1.2.3-rc.1\nstatus: active\n\
+         servers:\n  - {{server: raw, type: s3, location: 's3://raw/shop/', format: csv}}\n{head}\
+         schema:\n  - name: products\n    properties:\n{properties}"
+    );
+    parse("shop.yaml", &text).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
+}
+
+fn column(property: &str) -> Column {
+    let contract = contract("v3.1.0", "", &format!("      - {property}\n"));
+    contract.entity.columns.into_iter().next().expect("one column")
+}
+
+fn bound(value: &str, exclusive: bool) -> Option<Bound> {
+    Some(Bound { value: value.to_owned(), exclusive })
+}
+
+#[test]
+fn what_is_not_said_has_its_default() {
+    let contract = contract("v3.1.0", "", "      - {name: id, logicalType: string}\n");
+    assert_eq!(contract.source, "shop");
+    assert_eq!(contract.version, "1.2.3-rc.1");
+    assert_eq!(
+        contract.entity.table,
+        TableName { schema: "public".to_owned(), table: "products".to_owned() }
+    );
+    assert_eq!(
+        contract.load,
+        Load { mode: WriteMode::Append, event_time: None, priority: 0, route: Route::Auto }
+    );
+    assert_eq!(contract.max_rejects, MaxRejects { rows: None, percent: Some(10.0) });
+    assert_eq!(
+        contract.format,
+        Format {
+            kind: FormatKind::Delimited(DelimitedDialect::default()),
+            encoding: None,
+            compression: None,
+            null_values: vec![]
+        }
+    );
+    let column = &contract.entity.columns[0];
+    assert_eq!(column.physical_name, "id");
+    assert_eq!(column.harmonise, Harmonise { trim: true, ..Harmonise::default() });
+    assert!(!column.required && !column.unique && column.classification.is_none());
+}
+
+#[test]
+fn a_key_is_in_the_order_of_its_positions_and_makes_upsert_the_default() {
+    let contract = contract(
+        "v3.1.0",
+        "",
+        "      - {name: id, logicalType: string, primaryKey: true, primaryKeyPosition: 2}\n\
+         \x20     - {name: title, logicalType: string}\n\
+         \x20     - {name: source, logicalType: string, primaryKey: true, primaryKeyPosition: 1}\n",
+    );
+    assert_eq!(contract.entity.key, [2, 0]);
+    assert_eq!(contract.load.mode, WriteMode::Upsert);
+    assert!(contract.entity.columns[0].required && !contract.entity.columns[1].required);
+}
+
+#[test]
+fn settings_are_read_at_the_contract_and_at_its_entity() {
+    let head = "customProperties:\n  - {property: penstock.maxRejects, value: 5}\n  - {property: penstock.route, value: spark}\n\
+                \x20 - {property: someone.else, value: {any: thing}}\n";
+    let contract = contract(
+        "v3.1.0",
+        head,
+        "      - {name: id, logicalType: string}\n    customProperties:\n      - {property: penstock.priority, value: -7}\n",
+    );
+    assert_eq!(contract.max_rejects, MaxRejects { rows: Some(5), percent: None });
+    assert_eq!((contract.load.route, contract.load.priority), (Route::Spark, -7));
+}
+
+#[test]
+fn types_are_derived_from_the_logical_type_and_the_other_way_round() {
+    for (property, logical, sql) in [
+        ("{name: a, logicalType: string}", LogicalType::String, SqlType::Text),
+        (
+            "{name: a, logicalType: string, logicalTypeOptions: {format: uuid}}",
+            LogicalType::String,
+            SqlType::Uuid,
+        ),
+        ("{name: a, logicalType: integer}", LogicalType::Integer, SqlType::Bigint),
+        (
+            "{name: a, logicalType: integer, logicalTypeOptions: {format: i32}}",
+            LogicalType::Integer,
+            SqlType::Integer,
+        ),
+        ("{name: a, logicalType: number}", LogicalType::Number, SqlType::Numeric(None)),
+        (
+            "{name: a, logicalType: number, logicalTypeOptions: {format: f64}}",
+            LogicalType::Number,
+            SqlType::DoublePrecision,
+        ),
+        (
+            "{name: a, logicalType: number, physicalType: 'decimal(12, 2)'}",
+            LogicalType::Number,
+            SqlType::Numeric(Some((12, 2))),
+        ),
+        ("{name: a, logicalType: boolean}", LogicalType::Boolean, SqlType::Boolean),
+        ("{name: a, logicalType: date}", LogicalType::Date { format: None }, SqlType::Date),
+        (
+            "{name: a, logicalType: date, logicalTypeOptions: {format: yyyy-MM-dd}}",
+            LogicalType::Date { format: None },
+            SqlType::Date,
+        ),
+        (
+            "{name: a, logicalType: date, logicalTypeOptions: {format: dd.MM.yyyy}}",
+            LogicalType::Date { format: Some("%d.%m.%Y".to_owned()) },
+            SqlType::Date,
+        ),
+        ("{name: a, logicalType: object}", LogicalType::Object, SqlType::Jsonb),
+        ("{name: a, logicalType: array}", LogicalType::Array, SqlType::Jsonb),
+        ("{name: a, physicalType: smallint}", LogicalType::Integer, SqlType::Smallint),
+        ("{name: a, physicalType: uuid}", LogicalType::String, SqlType::Uuid),
+    ] {
+        let column = column(property);
+        assert_eq!((column.logical_type, column.sql_type), (logical, sql), "{property}");
+    }
+    assert_eq!(
+        column("{name: a, physicalType: varchar(20), logicalTypeOptions: {maxLength: 30}}").rules.max_length,
+        Some(20)
+    );
+}
+
+#[test]
+fn points_in_time_have_a_format_and_a_time_zone() {
+    for (options, format, zone) in [
+        ("{}", None, "UTC"),
+        ("{format: yyyy-MM-ddTHH:mm:ssZ}", None, "UTC"),
+        ("{format: \"yyyy-MM-dd'T'HH:mm:ss.SSSXXX\"}", None, "UTC"),
+        (
+            "{format: 'dd.MM.yyyy HH:mm:ss', defaultTimezone: Europe/Berlin}",
+            Some("%d.%m.%Y %H:%M:%S"),
+            "Europe/Berlin",
+        ),
+        ("{format: 'yyyy-MM-dd HH:mm:ssXXX', timezone: true}", Some("%Y-%m-%d %H:%M:%S%:z"), "UTC"),
+    ] {
+        let column = column(&format!("{{name: a, logicalType: timestamp, logicalTypeOptions: {options}}}"));
+        let expected =
+            LogicalType::Timestamp { format: format.map(str::to_owned), default_timezone: zone.to_owned() };
+        assert_eq!((column.logical_type, column.sql_type), (expected, SqlType::Timestamptz), "{options}");
+    }
+}
+
+#[test]
+fn bounds_are_plain_decimals_inclusive_or_exclusive() {
+    for (options, minimum, maximum) in [
+        ("{minimum: 0, maximum: 1e6}", bound("0", false), bound("1000000", false)),
+        ("{exclusiveMinimum: -0.50}", bound("-0.5", true), None),
+        ("{exclusiveMaximum: 7}", None, bound("7", true)),
+    ] {
+        let rules = column(&format!("{{name: a, logicalType: number, logicalTypeOptions: {options}}}")).rules;
+        assert_eq!((rules.minimum, rules.maximum), (minimum, maximum), "{options}");
+    }
+    let narrowed = column(
+        "{name: a, logicalType: integer, logicalTypeOptions: {format: u8, minimum: 10, maximum: 1000}}",
+    );
+    assert_eq!(narrowed.rules.minimum, bound("10", false));
+    assert_eq!(narrowed.rules.maximum, bound("255", false));
+    let dates =
+        column("{name: a, logicalType: date, logicalTypeOptions: {format: dd.MM.yyyy, minimum: 2020-01-01}}");
+    assert_eq!(dates.rules.minimum, bound("2020-01-01", false));
+}
+
+#[test]
+fn version_3_0_of_the_standard_has_boolean_exclusive_bounds() {
+    let property = "      - {name: a, logicalType: number, logicalTypeOptions: {minimum: 0, exclusiveMinimum: true, maximum: 9, exclusiveMaximum: false}}\n";
+    let rules = contract("v3.0.2", "", property).entity.columns[0].rules.clone();
+    assert_eq!((rules.minimum, rules.maximum), (bound("0", true), bound("9", false)));
+}
+
+#[test]
+fn values_allowed_are_those_of_the_quality_check_that_no_row_may_fail() {
+    let allowed =
+        |check: &str| column(&format!("{{name: a, logicalType: string, quality: [{check}]}}")).rules.allowed;
+    assert_eq!(
+        allowed("{metric: invalidValues, arguments: {validValues: [A, null, '', 2]}, mustBe: 0}"),
+        ["A", "2"]
+    );
+    assert!(
+        allowed("{metric: invalidValues, arguments: {validValues: [A]}, mustBeLessThan: 5, unit: percent}")
+            .is_empty()
+    );
+    assert!(allowed("{metric: duplicateValues, mustBe: 0}").is_empty());
+    let pattern = column(
+        "{name: a, logicalType: string, quality: [{metric: invalidValues, arguments: {pattern: '^x'}, mustBe: 0}]}",
+    );
+    assert_eq!(pattern.rules.pattern.as_deref(), Some("^x"));
+}
+
+#[test]
+fn a_value_is_harmonised_as_its_custom_properties_say() {
+    let custom = |list: &str, logical: &str| {
+        column(&format!("{{name: a, logicalType: {logical}, customProperties: [{list}]}}")).harmonise
+    };
+    let text = custom(
+        "{property: penstock.trim, value: false}, {property: penstock.nullValues, value: [n/a, 0.0]}, \
+         {property: penstock.extract, value: '([a-z]+)'}, {property: penstock.case, value: upper}, {property: penstock.default, value: NONE}",
+        "string",
+    );
+    assert_eq!(
+        text,
+        Harmonise {
+            trim: false,
+            null_values: vec!["n/a".to_owned(), "0.0".to_owned()],
+            extract: Some("([a-z]+)".to_owned()),
+            case: Some(Case::Upper),
+            default: Some("NONE".to_owned()),
+            ..Harmonise::default()
+        }
+    );
+    let number = custom(
+        "{property: penstock.decimalSeparator, value: ','}, {property: penstock.groupSeparator, value: '.'}",
+        "number",
+    );
+    assert_eq!((number.decimal_separator, number.group_separator), (Some(','), Some('.')));
+    let boolean = custom(
+        "{property: penstock.trueValues, value: [ja]}, {property: penstock.falseValues, value: [nein]}",
+        "boolean",
+    );
+    assert_eq!((boolean.true_values, boolean.false_values), (vec!["ja".to_owned()], vec!["nein".to_owned()]));
+}
+
+#[test]
+fn the_dialect_is_what_the_server_says() {
+    let text = |format: &str, custom: &str| {
+        format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
+             servers: [{{server: raw, type: s3, location: 's3://raw/a/', {format}, customProperties: [{custom}]}}]\n\
+             schema: [{{name: a, properties: [{{name: a, logicalType: string}}]}}]\n"
+        )
+    };
+    let format = |format: &str, custom: &str| parse("a.yaml", &text(format, custom)).expect("valid").format;
+    let delimited = |dialect| FormatKind::Delimited(dialect);
+    assert_eq!(
+        format("format: csv", "{property: penstock.delimiter, value: '|'}, {property: penstock.quote, value: none}, {property: penstock.header, value: false}").kind,
+        delimited(DelimitedDialect { delimiter: Some(b'|'), quote: Some(Quote::None), escape: None, header: Some(false) })
+    );
+    assert_eq!(
+        format(
+            "format: tsv",
+            "{property: penstock.quote, value: \"'\"}, {property: penstock.escape, value: \"\\\\\"}"
+        )
+        .kind,
+        delimited(DelimitedDialect {
+            delimiter: Some(b'\t'),
+            quote: Some(Quote::Byte(b'\'')),
+            escape: Some(b'\\'),
+            header: None
+        })
+    );
+    assert_eq!(
+        format(
+            "format: delimited",
+            "{property: penstock.quote, value: '\"'}, {property: penstock.escape, value: '\"'}"
+        )
+        .kind,
+        delimited(DelimitedDialect { quote: Some(Quote::Byte(b'"')), ..DelimitedDialect::default() })
+    );
+    assert_eq!(format("format: json, delimiter: new_line", "").kind, FormatKind::Ndjson);
+    let ndjson = format(
+        "format: ndjson",
+        "{property: penstock.encoding, value: utf-16le}, {property: penstock.compression, value: zstd}, {property: penstock.nullValues, value: [NULL, '-']}",
+    );
+    assert_eq!((ndjson.encoding.as_deref(), ndjson.compression), (Some("utf-16le"), Some(Compression::Zstd)));
+}
+
+#[test]
+fn parts_of_the_standard_that_are_not_used_are_accepted() {
+    let head = "description: {purpose: p, usage: u, limitations: l}\ntags: [a]\ndomain: d\ntenant: t\ndataProduct: p\n\
+                team: {name: t, members: [{username: u}]}\nroles: [{role: r, access: read}]\n\
+                price: {priceAmount: 9.95, priceCurrency: USD}\nsupport: [{channel: c, url: https://c.example}]\n\
+                slaProperties: [{property: latency, value: 4, unit: d, element: t.c}]\n\
+                authoritativeDefinitions: [{url: https://d.example, type: tutorial}]\ncontractCreatedTs: '2024-01-01T00:00:00Z'\n";
+    let property = "      - {name: a, logicalType: object, businessName: A, encryptedName: b, partitioned: true, partitionKeyPosition: 1, \
+                    criticalDataElement: true, examples: [1, x], transformLogic: x, tags: [pii], properties: [{name: b, logicalType: time}], \
+                    quality: [{type: sql, query: select 1, mustBeBetween: [1, 2]}, {type: text, description: d}]}\n\
+                    \x20     - {name: c, logicalType: array, items: {logicalType: string}, logicalTypeOptions: {minItems: 1}}\n";
+    assert_eq!(contract("v3.1.0", head, property).entity.columns.len(), 2);
+    let team = "team: [{username: u, role: owner}]\n";
+    assert_eq!(contract("v3.0.2", team, "      - {name: a, logicalType: string}\n").entity.columns.len(), 1);
+}
+
+#[test]
+fn anchors_and_aliases_are_the_values_that_they_stand_for() {
+    let properties = "      - {name: a, logicalType: string, customProperties: &c [{property: penstock.case, value: upper}]}\n\
+                      \x20     - {name: b, logicalType: string, customProperties: *c}\n";
+    assert_eq!(contract("v3.1.0", "", properties).entity.columns[1].harmonise.case, Some(Case::Upper));
+}
