@@ -196,7 +196,7 @@ pub static CUSTOM_PROPERTIES: [CustomProperty; 23] = [
     row(
         "penstock.decimalSeparator",
         Level::Property,
-        "one ASCII character",
+        "one character",
         "`.`",
         "What stands before the fraction of a number.",
     ),

@@ -1,7 +1,21 @@
 //! Open Data Contract Standard (ODCS v3.1) files, read into a typed [`Contract`].
 //!
 //! Pure: no file system, no network, no clock. [`parse`] takes the text and answers with the contract or
-//! with every error at once, each with its path, line and mend.
+//! with every error at once, each with its path, line and mend. How a contract is written: `docs/contract.md`.
+//!
+//! ```
+//! let errors = penstock_contract::parse(
+//!     "shop.yaml",
+//!     "apiVersion: v3.1.0\nkind: DataContract\nid: shop\nname: My Shop\nversion: 1.0.0\nstatus: active\nserver: []\n",
+//! )
+//! .expect_err("it has faults");
+//! assert!(errors.to_string().contains("shop.yaml:4: name: `My Shop` cannot name a source"));
+//! assert!(errors.to_string().contains("shop.yaml:7: server: `server` is not a key of ODCS v3.1 here; did you mean `servers`?"));
+//! ```
+//!
+//! The way of a text: `node` reads YAML into a tree whose nodes know their line; `shape` tells every key that the
+//! standard (`odcs`) or Penstock (`custom`) does not have; `read`, with `server` and `property` under it, makes the
+//! types of `model`.
 
 mod at;
 mod custom;
