@@ -1,0 +1,301 @@
+//! A function: its execution environments, made when needed, used again while warm, stopped when idle.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::environment::{Environment, Failure, Launch};
+use super::status::{EnvironmentStatus, FunctionStatus, Totals};
+use super::usage::Usage;
+use crate::error::{LocalError, io};
+use crate::process::Guard;
+use crate::template::FunctionSpec;
+
+/// What the functions of a stack have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Host {
+    /// Where the binaries are.
+    pub(crate) functions_dir: PathBuf,
+    /// Where the logs go.
+    pub(crate) logs_dir: PathBuf,
+    /// Region, credentials and endpoints, as variables.
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) region: String,
+    pub(crate) account_id: String,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) guard: Guard,
+}
+
+/// A Lambda function that can be invoked.
+#[derive(Debug)]
+pub(crate) struct Function {
+    name: String,
+    memory_mb: u32,
+    launch: Launch,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    idle: Vec<Environment>,
+    /// Those that are invoked right now, by process id.
+    busy: BTreeMap<u32, Busy>,
+    /// Environments that are no more.
+    gone: Usage,
+    totals: Totals,
+    started: u64,
+}
+
+#[derive(Debug)]
+struct Busy {
+    since: Instant,
+    invocations: u64,
+    usage: Arc<Mutex<Usage>>,
+}
+
+impl Function {
+    /// Prepares a function; its first environment starts with the first invocation.
+    ///
+    /// # Errors
+    /// When its binary is not there, or its log cannot be written.
+    pub(crate) fn new(spec: &FunctionSpec, host: &Host) -> Result<Arc<Self>, LocalError> {
+        let program =
+            std::path::absolute(host.functions_dir.join(&spec.binary)).map_err(io("finding a binary"))?;
+        if !program.is_file() {
+            let remedy = "build it: cargo build --workspace";
+            return Err(LocalError::Missing {
+                what: format!("function {}", spec.binary),
+                path: program,
+                remedy,
+            });
+        }
+        let log_path = host.logs_dir.join(format!("{}.log", spec.binary));
+        let log = File::options().create(true).append(true).open(&log_path);
+        let launch = Launch {
+            variables: variables(spec, host),
+            program,
+            function_arn: format!(
+                "arn:aws:lambda:{}:{}:function:{}",
+                host.region, host.account_id, spec.function_name
+            ),
+            timeout: Duration::from_secs(spec.timeout_seconds.into()),
+            log: log.map_err(io(format!("opening {}", log_path.display())))?,
+            guard: host.guard.clone(),
+        };
+        let function = Arc::new(Self {
+            name: spec.binary.clone(),
+            memory_mb: spec.memory_mb,
+            launch,
+            state: Mutex::new(State::default()),
+        });
+        tokio::spawn(reap(Arc::downgrade(&function), host.idle_timeout));
+        Ok(function)
+    }
+
+    /// The name of its binary.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs one invocation, in a warm environment if there is one.
+    pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Bytes, Failure> {
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let begun = Instant::now();
+        let mut environment = match self.take().await {
+            Ok(environment) => environment,
+            Err(failure) => {
+                self.finish(None, &request_id, begun.elapsed(), Some(&failure));
+                return Err(failure);
+            }
+        };
+        let begun = Instant::now();
+        let busy = Busy {
+            since: begun,
+            invocations: environment.invocations + 1,
+            usage: environment.shared_usage(),
+        };
+        self.state().busy.insert(environment.pid, busy);
+        let outcome = environment.invoke(&self.launch, &request_id, payload).await;
+        self.finish(Some(environment), &request_id, begun.elapsed(), outcome.as_ref().err());
+        outcome
+    }
+
+    async fn take(&self) -> Result<Environment, Failure> {
+        let number = {
+            let mut state = self.state();
+            while let Some(environment) = state.idle.pop() {
+                if environment.is_alive() {
+                    return Ok(environment);
+                }
+                state.bury(&environment);
+            }
+            state.started += 1;
+            state.started
+        };
+        let environment = Environment::start(&self.launch, &format!("local/[$LATEST]{number}")).await?;
+        self.state().totals.init_durations_ms.push(milliseconds(environment.init_duration));
+        Ok(environment)
+    }
+
+    fn finish(
+        &self,
+        environment: Option<Environment>,
+        request_id: &str,
+        duration: Duration,
+        failure: Option<&Failure>,
+    ) {
+        self.report(environment.as_ref(), request_id, duration, failure);
+        let mut state = self.state();
+        state.totals.count(duration, failure);
+        let Some(environment) = environment else { return };
+        state.busy.remove(&environment.pid);
+        let lost = match failure {
+            Some(Failure::Exited(_) | Failure::TimedOut(_) | Failure::Init(_)) => true,
+            // As on AWS, an error that the handler returned leaves the environment in use.
+            Some(Failure::Function(_)) | None => !environment.is_alive(),
+        };
+        if lost { state.bury(&environment) } else { state.idle.push(environment) }
+    }
+
+    /// A line in the function's log, like the platform's own.
+    fn report(
+        &self,
+        environment: Option<&Environment>,
+        request_id: &str,
+        duration: Duration,
+        failure: Option<&Failure>,
+    ) {
+        let status = match failure {
+            None => "success",
+            Some(Failure::TimedOut(_)) => "timeout",
+            Some(Failure::Function(_) | Failure::Exited(_) | Failure::Init(_)) => "error",
+        };
+        let mut metrics = json!({"durationMs": milliseconds(duration), "memorySizeMB": self.memory_mb});
+        if let Some(environment) = environment {
+            metrics["maxMemoryUsedMB"] = environment.usage().peak_memory_bytes.div_ceil(1024 * 1024).into();
+            if environment.invocations == 1 {
+                metrics["initDurationMs"] = milliseconds(environment.init_duration).into();
+            }
+        }
+        let mut record = json!({"requestId": request_id, "status": status, "metrics": metrics});
+        if let Some(failure) = failure {
+            record["errorType"] = failure.to_string().into();
+        }
+        let time = jiff::Timestamp::now().to_string();
+        let line = json!({"time": time, "type": "platform.report", "record": record});
+        if let Err(error) = (&self.launch.log).write_all(format!("{line}\n").as_bytes()) {
+            tracing::warn!(%error, function = self.name, "a report could not be logged");
+        }
+    }
+
+    /// What became of it so far.
+    pub(crate) fn status(&self) -> FunctionStatus {
+        let state = self.state();
+        let idle = state.idle.iter().map(|environment| EnvironmentStatus {
+            pid: environment.pid,
+            busy_ms: None,
+            invocations: environment.invocations,
+            usage: environment.usage(),
+        });
+        let busy = state.busy.iter().map(|(pid, busy)| EnvironmentStatus {
+            pid: *pid,
+            busy_ms: Some(milliseconds(busy.since.elapsed())),
+            invocations: busy.invocations,
+            usage: *busy.usage.lock().unwrap_or_else(PoisonError::into_inner),
+        });
+        let environments: Vec<EnvironmentStatus> = idle.chain(busy).collect();
+        let mut usage = state.gone;
+        for environment in &environments {
+            usage = add(usage, environment.usage);
+        }
+        FunctionStatus { environments, usage, totals: state.totals.clone() }
+    }
+
+    /// SIGKILL to every environment, as a crash of the machine under it would be; gives the processes.
+    pub(crate) fn kill(&self) -> Vec<u32> {
+        let mut state = self.state();
+        let idle = std::mem::take(&mut state.idle);
+        for environment in &idle {
+            environment.kill();
+            state.bury(environment);
+        }
+        // The busy ones are noticed, counted and buried by their invocation.
+        for pid in state.busy.keys() {
+            crate::process::signal_group(*pid, crate::process::Signal::KILL);
+        }
+        idle.iter().map(|environment| environment.pid).chain(state.busy.keys().copied()).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn bury(&mut self, environment: &Environment) {
+        self.gone = add(self.gone, environment.usage());
+    }
+}
+
+/// Processor time adds up; memory does not, since each environment has its own.
+fn add(left: Usage, right: Usage) -> Usage {
+    Usage {
+        peak_memory_bytes: left.peak_memory_bytes.max(right.peak_memory_bytes),
+        cpu_seconds: left.cpu_seconds + right.cpu_seconds,
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+async fn reap(function: Weak<Function>, idle_timeout: Duration) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(500).min(idle_timeout)).await;
+        let Some(function) = function.upgrade() else { return };
+        let mut state = function.state();
+        let (keep, stop): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut state.idle).into_iter().partition(|environment| {
+                environment.is_alive() && environment.last_used.elapsed() < idle_timeout
+            });
+        state.idle = keep;
+        stop.iter().for_each(|environment| state.bury(environment));
+    }
+}
+
+/// What a process finds in its environment on AWS, and nothing of ours.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+fn variables(spec: &FunctionSpec, host: &Host) -> BTreeMap<String, String> {
+    let mut variables = spec.environment.clone();
+    variables.extend(host.variables.clone());
+    let task_root = host.functions_dir.display().to_string();
+    let memory = spec.memory_mb.to_string();
+    let log_group = format!("/aws/lambda/{}", spec.function_name);
+    let reserved = [
+        ("_HANDLER", spec.handler.as_str()),
+        ("AWS_DEFAULT_REGION", &host.region),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
+        ("AWS_LAMBDA_FUNCTION_NAME", &spec.function_name),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_LOG_FORMAT", &spec.log_format),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", &log_group),
+        ("AWS_REGION", &host.region),
+        ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
+        ("LAMBDA_TASK_ROOT", &task_root),
+        ("LANG", "en_US.UTF-8"),
+        ("PATH", "/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
+        ("TZ", ":UTC"),
+    ];
+    variables.extend(reserved.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    if spec.log_format == "JSON" {
+        variables.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), "INFO".to_owned());
+    }
+    variables
+}

@@ -1,0 +1,97 @@
+//! Gives the unchanged Lambda binaries what AWS gives them: the Runtime API, execution environments, event source
+//! mappings from SQS.
+
+mod batch;
+mod environment;
+mod function;
+mod mapping;
+mod runtime_api;
+mod status;
+mod usage;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use environment::Failure;
+pub(crate) use function::{Function, Host};
+use mapping::Mapping;
+pub use status::{EnvironmentStatus, FunctionStatus, MappingStatus, RunnerStatus, Totals};
+pub use usage::Usage;
+
+use crate::error::LocalError;
+use crate::template::Application;
+
+/// All functions of an application and what feeds them. Dropping it kills every environment.
+#[derive(Debug)]
+pub(crate) struct Runner {
+    functions: BTreeMap<String, Arc<Function>>,
+    mappings: BTreeMap<String, Vec<Mapping>>,
+}
+
+impl Runner {
+    /// Prepares the functions and begins to poll their queues. `queue_base` with a queue's name is its URL.
+    ///
+    /// # Errors
+    /// When a function's binary is missing.
+    pub(crate) fn start(
+        application: &Application,
+        host: &Host,
+        sqs: &aws_sdk_sqs::Client,
+        queue_base: &str,
+    ) -> Result<Self, LocalError> {
+        let mut functions = BTreeMap::new();
+        let mut mappings: BTreeMap<String, Vec<Mapping>> = BTreeMap::new();
+        for spec in &application.functions {
+            functions.insert(spec.binary.clone(), Function::new(spec, host)?);
+        }
+        for spec in &application.functions {
+            let of_function = mappings.entry(spec.binary.clone()).or_default();
+            for mapping in &spec.mappings {
+                let name = mapping.queue_arn.rsplit(':').next().unwrap_or_default();
+                let queue_url = format!("{queue_base}/{name}");
+                let function = functions[&spec.binary].clone();
+                of_function.push(Mapping::start(mapping, queue_url, &host.region, sqs.clone(), function));
+            }
+        }
+        Ok(Self { functions, mappings })
+    }
+
+    pub(crate) fn function(&self, name: &str) -> Option<&Arc<Function>> {
+        self.functions.get(name)
+    }
+
+    /// Pauses every mapping of a function; false when there is none.
+    pub(crate) async fn pause(&self, name: &str) -> bool {
+        let mappings = self.mappings.get(name);
+        for mapping in mappings.into_iter().flatten() {
+            mapping.pause().await;
+        }
+        mappings.is_some()
+    }
+
+    /// Resumes every mapping of a function; false when there is none.
+    pub(crate) fn resume(&self, name: &str) -> bool {
+        let mappings = self.mappings.get(name);
+        mappings.into_iter().flatten().for_each(Mapping::resume);
+        mappings.is_some()
+    }
+
+    pub(crate) fn status(&self) -> RunnerStatus {
+        let functions = self.functions.iter().map(|(name, function)| (name.clone(), function.status()));
+        // One mapping a function is what there is; were there more, the last would show.
+        let mappings = self
+            .mappings
+            .iter()
+            .filter_map(|(name, mappings)| mappings.last().map(|mapping| (name.clone(), mapping.status())));
+        RunnerStatus { functions: functions.collect(), mappings: mappings.collect() }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.mappings.clear();
+        for function in self.functions.values() {
+            function.kill();
+        }
+    }
+}
