@@ -132,6 +132,19 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Removes the cluster that [`Cluster::start`] would find in `folder`; it must not run.
+    ///
+    /// # Errors
+    /// When there is one and it cannot be removed.
+    pub fn remove(folder: &Path) -> Result<(), PostgresError> {
+        let absolute = std::path::absolute(folder).map_err(io("resolving the cluster's folder"))?;
+        match std::fs::remove_dir_all(Account::current().reachable(&absolute)) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(io("removing the cluster's folder")(error)),
+        }
+    }
+
     /// `postgres://user:password@127.0.0.1:port/database`
     pub fn url(&self) -> String {
         format!("postgres://{NAME}:{}@127.0.0.1:{}/{NAME}", self.password, self.port)

@@ -50,7 +50,6 @@ pub enum Failure {
 #[derive(Debug)]
 pub(super) struct Environment {
     pub(super) pid: u32,
-    pub(super) started: Instant,
     pub(super) last_used: Instant,
     pub(super) invocations: u64,
     /// From the start of the process to its first call for work.
@@ -97,7 +96,6 @@ impl Environment {
         let usage = Arc::new(Mutex::new(Usage::default()));
         let mut environment = Self {
             pid,
-            started,
             last_used: started,
             invocations: 0,
             init_duration: Duration::ZERO,

@@ -1,0 +1,71 @@
+//! The moto server: S3, SQS, EventBridge, Secrets Manager, RDS and SSM in one process.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::error::{LocalError, io};
+use crate::process::{Guard, StopSignal, Supervised, free_port, tail};
+
+/// Its account.
+pub(crate) const ACCOUNT_ID: &str = "123456789012";
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server; stops when dropped.
+#[derive(Debug)]
+pub(crate) struct Moto {
+    process: Supervised,
+    port: u16,
+}
+
+impl Moto {
+    /// Starts it and waits until it answers.
+    pub(crate) async fn start(venv: &Path, logs: &Path, guard: &Guard) -> Result<Self, LocalError> {
+        let program = venv.join("bin/moto_server");
+        if !program.is_file() {
+            let what = "moto, which stands in for AWS,".to_owned();
+            return Err(LocalError::Missing { what, path: program, remedy: "run infra/local/setup.sh" });
+        }
+        let port = free_port().map_err(io("finding a free port"))?;
+        let log_path = logs.join("moto.log");
+        let log = File::create(&log_path).map_err(io("opening moto's log"))?;
+        let errors = log.try_clone().map_err(io("opening moto's log"))?;
+        let mut command = Command::new(program);
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        // moto looks for Docker when it is asked about Lambda; here it shall find none.
+        command.env("DOCKER_HOST", "tcp://127.0.0.1:9").env("PYTHONUNBUFFERED", "1");
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        let process =
+            Supervised::spawn(&mut command, guard, StopSignal::Term).map_err(io("starting moto"))?;
+        let mut moto = Self { process, port };
+        moto.wait_until_ready(&log_path).await?;
+        Ok(moto)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    async fn wait_until_ready(&mut self, log: &Path) -> Result<(), LocalError> {
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            if tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
+                return Ok(());
+            }
+            let ended = self.process.try_wait().map_err(io("waiting for moto"))?.is_some();
+            if ended || Instant::now() > deadline {
+                return Err(LocalError::NotReady {
+                    what: "moto",
+                    log: log.to_path_buf(),
+                    tail: tail(log, 12),
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
