@@ -1,0 +1,57 @@
+#!PYTHON
+"""A function that speaks the Runtime API and does what each message's body tells it."""
+
+import http.client
+import json
+import os
+import time
+
+API = os.environ["AWS_LAMBDA_RUNTIME_API"]
+BASE = "/2018-06-01/runtime/"
+NOTES = os.path.join(os.environ["LAMBDA_TASK_ROOT"], "notes.ndjson")
+
+
+def call(method, path, body=None):
+    connection = http.client.HTTPConnection(API)
+    connection.request(method, BASE + path, body)
+    answer = connection.getresponse()
+    return answer.headers, answer.read()
+
+
+def note(kind, value):
+    with open(NOTES, "a") as notes:
+        notes.write(json.dumps({"kind": kind, "value": value, "pid": os.getpid(), "at": time.time()}) + "\n")
+
+
+def handle(event):
+    failures = []
+    for record in event.get("Records", []):
+        body, message_id = record["body"], record["messageId"]
+        if body == "crash":
+            os._exit(3)
+        if body.startswith("sleep "):
+            time.sleep(float(body.split()[1]))
+        if body == "error":
+            raise ValueError("told to fail")
+        if body == "malformed":
+            return b"{"
+        if body == "unknown id":
+            return json.dumps({"batchItemFailures": [{"itemIdentifier": "nobody"}]})
+        if body == "fail" or (body == "fail once" and record["attributes"]["ApproximateReceiveCount"] == "1"):
+            failures.append({"itemIdentifier": message_id})
+    return json.dumps({"batchItemFailures": failures})
+
+
+if os.environ.get("FAKE_INIT") == "error":
+    call("POST", "init/error", json.dumps({"errorMessage": "no database", "errorType": "Init"}))
+    raise SystemExit(1)
+note("init", dict(os.environ))
+while True:
+    headers, payload = call("GET", "invocation/next")
+    request_id = headers["Lambda-Runtime-Aws-Request-Id"]
+    event = json.loads(payload)
+    note("event", {"headers": {name.lower(): value for name, value in headers.items()}, "event": event})
+    try:
+        call("POST", f"invocation/{request_id}/response", handle(event))
+    except ValueError as error:
+        call("POST", f"invocation/{request_id}/error", json.dumps({"errorMessage": str(error)}))
