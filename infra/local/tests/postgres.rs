@@ -1,5 +1,7 @@
 //! The cluster against the PostgreSQL of this machine.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where its set-up does")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;

@@ -93,7 +93,7 @@ mod tests {
         let venv = tempfile::tempdir().unwrap();
         let bin = venv.path().join("lib/python3.11/site-packages/some_pgserver/pginstall18/bin");
         fake_server(&bin);
-        assert_eq!(packaged(venv.path()), [bin.clone()]);
+        assert_eq!(packaged(venv.path()), std::slice::from_ref(&bin));
         assert_eq!(complete(&bin), Some(bin.canonicalize().unwrap()));
     }
 

@@ -17,6 +17,11 @@ use crate::http::{Reply, Server, json, text};
 
 const PREFIX: &str = "/2018-06-01/runtime/";
 
+/// Where an answer goes: the response's body, or the error's.
+type ReplyTo = oneshot::Sender<Result<Bytes, Bytes>>;
+/// The invocation that the process is busy with, if any.
+type Current = Option<(String, ReplyTo)>;
+
 /// One piece of work.
 #[derive(Debug)]
 pub(super) struct Invocation {
@@ -26,8 +31,7 @@ pub(super) struct Invocation {
     /// How long it may take from now.
     pub(super) timeout: Duration,
     pub(super) payload: Bytes,
-    /// Where the answer goes: the response's body, or the error's.
-    pub(super) reply: oneshot::Sender<Result<Bytes, Bytes>>,
+    pub(super) reply: ReplyTo,
 }
 
 /// How far the runtime in the process has come.
@@ -50,7 +54,7 @@ pub(super) struct RuntimeApi {
 
 struct Session {
     queue: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    current: Mutex<Option<(String, oneshot::Sender<Result<Bytes, Bytes>>)>>,
+    current: Mutex<Current>,
     init: watch::Sender<Init>,
 }
 
@@ -149,7 +153,7 @@ impl Session {
         }
     }
 
-    fn current(&self) -> std::sync::MutexGuard<'_, Option<(String, oneshot::Sender<Result<Bytes, Bytes>>)>> {
+    fn current(&self) -> std::sync::MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

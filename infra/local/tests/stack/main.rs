@@ -2,6 +2,8 @@
 //!
 //! They need `infra/local/setup.sh` to have run.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where its set-up does")]
+
 mod runner;
 mod support;
 mod whole;
