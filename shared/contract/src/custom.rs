@@ -238,6 +238,9 @@ pub(crate) fn find<'n>(at: &At<'n>, name: &str) -> Option<At<'n>> {
 pub(crate) fn check_names(list: &At<'_>, level: Level, errors: &mut Errors) {
     let mut seen: HashSet<&str> = HashSet::new();
     for item in list.items(errors).unwrap_or_default() {
+        if errors.is_full() {
+            return;
+        }
         let Some(property) = item.get("property") else { continue };
         let Ok(name) = property.str(errors) else { continue };
         let prefix = name.split('.').next().unwrap_or_default();
@@ -262,7 +265,7 @@ fn fault(name: &str, level: Level) -> Option<String> {
     if !levels.is_empty() {
         let places: Vec<&str> = levels.iter().map(|level| place(*level)).collect();
         return Some(format!(
-            "`{name}` has no effect here; it belongs into the `customProperties` of {}",
+            "`{name}` has no effect here; it belongs in the `customProperties` of {}",
             places.join(" or of ")
         ));
     }

@@ -89,12 +89,17 @@ pub(crate) struct Errors {
 impl Errors {
     /// Keeps one error.
     pub(crate) fn report(&mut self, place: Place, path: &str, message: impl Into<String>) -> Reported {
-        if self.found.len() < MAX_ERRORS {
+        if !self.is_full() {
             self.found.push((place, path.to_owned(), message.into()));
         } else {
             self.more += 1;
         }
         Reported(())
+    }
+
+    /// True when no more errors are kept; then it is not worth the time to find a mend.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.len() >= MAX_ERRORS
     }
 
     /// `value` when nothing was reported, else all that was.

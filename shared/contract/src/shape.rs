@@ -105,7 +105,8 @@ pub(crate) fn check_map(at: &At<'_>, shape: &'static Shape, errors: &mut Errors)
         match shape.kind(key) {
             Some(kind) => check(&value, kind, errors),
             None => {
-                errors.report(place, &value.path, unknown_key(key, shape));
+                let message = if errors.is_full() { String::new() } else { unknown_key(key, shape) };
+                errors.report(place, &value.path, message);
             }
         }
     }

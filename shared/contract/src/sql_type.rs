@@ -100,15 +100,19 @@ fn split(text: &str) -> Option<(String, Vec<u16>)> {
 
 fn unknown(text: &str) -> String {
     let found = crate::error::quoted(text);
-    let near = match text.to_ascii_lowercase().as_str() {
+    let before_size = |name: &'static str| name.split('(').next().unwrap_or_default();
+    let name = text.split('(').next().unwrap_or_default().trim();
+    let near = match name.to_ascii_lowercase().as_str() {
         "json" => Some("jsonb"),
         "datetime" => Some("timestamptz"),
         "real" | "float4" => Some("double precision"),
         "tinyint" => Some("smallint"),
-        _ => None,
+        _ => crate::error::nearest(name, NAMES.into_iter().map(before_size)),
     };
-    let mend =
-        near.map_or_else(|| crate::error::mend(text, &NAMES), |near| format!("; did you mean `{near}`?"));
+    let mend = near.map_or_else(
+        || format!("; {}", crate::error::one_of(&NAMES)),
+        |near| format!("; did you mean `{near}`?"),
+    );
     format!("{found} is not a PostgreSQL type that Penstock writes{mend}")
 }
 
