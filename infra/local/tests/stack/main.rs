@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where its set-up does")]
 
+#[cfg(target_os = "linux")]
+mod processes;
 mod runner;
 mod support;
 mod whole;

@@ -108,21 +108,23 @@ impl Fixture {
         }
     }
 
-    pub(crate) async fn control(&self, method: &str, path: &str, body: &str) -> (u16, String) {
-        let authority = self.stack.endpoints().control_url.strip_prefix("http://").unwrap().to_owned();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: local\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let answer = tokio::task::spawn_blocking(move || {
-            let mut stream = TcpStream::connect(authority).unwrap();
-            stream.write_all(request.as_bytes()).unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).unwrap();
-            answer
-        });
-        let answer = answer.await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    pub(crate) async fn control(&self, method: &'static str, path: &str, body: &str) -> (u16, String) {
+        let url = self.stack.endpoints().control_url.clone();
+        let (path, body) = (path.to_owned(), body.to_owned());
+        tokio::task::spawn_blocking(move || http(&url, method, &path, &body)).await.unwrap()
     }
+}
+
+/// One request; gives the status and the body.
+pub(crate) fn http(url: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: local\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
