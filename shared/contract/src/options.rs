@@ -319,7 +319,8 @@ fn default_timezone(at: &At<'_>, errors: &mut Errors) -> Read<String> {
     ))
 }
 
-/// Reads both bounds. In v3.1 an exclusive bound is a value of its own, in v3.0 a boolean beside the bound.
+/// Reads both bounds. In v3.1 an exclusive bound is a value of its own; in v3.0 it may also be a boolean beside the
+/// bound, as v3.0 has it.
 fn bounds<O: Ord + Clone>(
     at: &At<'_>,
     boolean_exclusive: bool,
@@ -349,14 +350,14 @@ fn bound<O>(
     let inclusive = at.get(key).map(|at| read(&at, errors)).transpose();
     let exclusive = match at.get(exclusive_key) {
         None => None,
-        Some(exclusive) if boolean_exclusive => {
+        Some(exclusive) if is_boolean(&exclusive) && boolean_exclusive => {
             let (is_exclusive, inclusive) = (exclusive.bool(errors)?, inclusive?);
             return match inclusive {
                 Some((value, order)) => Ok(Some((Bound { value, exclusive: is_exclusive }, order))),
                 None => Err(exclusive.report(errors, format!("is there without `{key}`"))),
             };
         }
-        Some(exclusive) if matches!(exclusive.node.value, Value::Scalar(ScalarKind::Bool, _)) => {
+        Some(exclusive) if is_boolean(&exclusive) => {
             let message = format!(
                 "in v3.1 this is the bound itself; write `{exclusive_key}: <value>` instead of `{key}`"
             );
@@ -372,4 +373,8 @@ fn bound<O>(
             Err(exclusive.report(errors, format!("is there beside `{key}`; keep one of them")))
         }
     }
+}
+
+fn is_boolean(at: &At<'_>) -> bool {
+    matches!(at.node.value, Value::Scalar(ScalarKind::Bool, _))
 }

@@ -174,6 +174,8 @@ fn version_3_0_of_the_standard_has_boolean_exclusive_bounds() {
     let property = "      - {name: a, logicalType: number, logicalTypeOptions: {minimum: 0, exclusiveMinimum: true, maximum: 9, exclusiveMaximum: false}}\n";
     let rules = contract("v3.0.2", "", property).entity.columns[0].rules.clone();
     assert_eq!((rules.minimum, rules.maximum), (bound("0", true), bound("9", false)));
+    let newer = "      - {name: a, logicalType: number, logicalTypeOptions: {exclusiveMaximum: 9}}\n";
+    assert_eq!(contract("v3.0.2", "", newer).entity.columns[0].rules.maximum, bound("9", true));
 }
 
 #[test]
