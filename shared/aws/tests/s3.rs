@@ -1,0 +1,175 @@
+//! The store against a server that breaks off, refuses and forgets, as S3 does on a bad day.
+
+#![cfg(feature = "store")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use penstock_aws::clients::Aws;
+use penstock_aws::s3::S3Store;
+use penstock_aws::store::{ObjectRef, ObjectStore, StoreError};
+
+/// Answers each request with the next of the scripted ones, and keeps what was asked.
+struct Server {
+    endpoint: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn with(answers: Vec<String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&requests);
+        std::thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n") {
+                    reader.read_line(&mut head).unwrap();
+                }
+                let head = head.to_lowercase();
+                let length =
+                    head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+                reader.read_exact(&mut vec![0; length.unwrap_or(0)]).unwrap();
+                kept.lock().unwrap().push(head);
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        Self { endpoint, requests }
+    }
+
+    fn store(&self) -> S3Store {
+        let variables = [
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL_S3", &self.endpoint),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        S3Store::new(&Aws::new(variables).unwrap())
+    }
+
+    /// The value of a header in each request.
+    fn header(&self, name: &str) -> Vec<Option<String>> {
+        let prefix = format!("{name}: ");
+        let requests = self.requests.lock().unwrap();
+        requests
+            .iter()
+            .map(|head| head.lines().find_map(|line| line.strip_prefix(&prefix).map(str::to_owned)))
+            .collect()
+    }
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// `body` of `whole`, from `start` on; cut where `sent` says.
+fn range(whole: &str, start: usize, sent: usize) -> String {
+    let (left, last) = (whole.len() - start, whole.len() - 1);
+    format!(
+        "HTTP/1.1 206 Partial Content\r\nConnection: close\r\nETag: \"e1\"\r\n\
+         Content-Range: bytes {start}-{last}/{}\r\nContent-Length: {left}\r\n\r\n{}",
+        whole.len(),
+        &whole[start..start + sent]
+    )
+}
+
+fn error(status: &str, code: &str) -> String {
+    answer(status, "", &format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>"))
+}
+
+fn object(etag: Option<&str>) -> ObjectRef {
+    ObjectRef {
+        bucket: "raw".to_owned(),
+        key: "abt/a.csv".to_owned(),
+        version_id: Some("v1".to_owned()),
+        etag: etag.map(str::to_owned),
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_asked_for_from_that_byte() {
+    let server =
+        Server::with(vec![range("0123456789", 0, 4), range("0123456789", 4, 0), range("0123456789", 4, 6)]);
+    let body = server.store().get_range(&object(Some("e1")), 0..10).await.unwrap();
+    assert_eq!(body, "0123456789");
+    let ranges = ["bytes=0-9", "bytes=4-9", "bytes=4-9"].map(|range| Some(range.to_owned()));
+    assert_eq!(server.header("range"), ranges);
+    assert!(server.header("if-match").iter().all(|etag| etag.as_deref() == Some("\"e1\"")));
+}
+
+#[tokio::test]
+async fn the_parts_of_a_broken_body_are_of_one_object() {
+    let server =
+        Server::with(vec![range("0123456789", 0, 4), error("412 Precondition Failed", "PreconditionFailed")]);
+    let answer = server.store().get_range(&object(None), 0..10).await;
+    assert!(matches!(answer, Err(StoreError::Changed { .. })), "{answer:?}");
+    assert_eq!(server.header("if-match"), [None, Some("\"e1\"".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_body_that_always_breaks_off_is_a_passing_fault() {
+    let server = Server::with(vec![range("0123456789", 0, 0); 6]);
+    let answer = server.store().get_range(&object(Some("e1")), 0..10).await;
+    assert!(answer.unwrap_err().is_transient());
+}
+
+#[tokio::test]
+async fn a_server_without_ranges_is_not_believed() {
+    let server = Server::with(vec![answer("200 OK", "", "0123456789")]);
+    let answer = server.store().get_range(&object(Some("e1")), 4..10).await;
+    assert!(matches!(answer, Err(StoreError::Refused { .. })), "{answer:?}");
+}
+
+#[tokio::test]
+async fn each_refusal_has_its_error() {
+    type Check = fn(&StoreError) -> bool;
+    let cases: [(&str, &str, Check); 6] = [
+        ("404 Not Found", "NoSuchKey", |error| matches!(error, StoreError::NotFound { .. })),
+        ("404 Not Found", "NoSuchVersion", |error| matches!(error, StoreError::NotFound { .. })),
+        ("405 Method Not Allowed", "MethodNotAllowed", |error| matches!(error, StoreError::NotFound { .. })),
+        ("412 Precondition Failed", "PreconditionFailed", |error| {
+            matches!(error, StoreError::Changed { .. })
+        }),
+        ("404 Not Found", "NoSuchBucket", |error| matches!(error, StoreError::Refused { .. })),
+        ("403 Forbidden", "AccessDenied", |error| matches!(error, StoreError::Refused { .. })),
+    ];
+    for (status, code, check) in cases {
+        let server = Server::with(vec![error(status, code)]);
+        let answer = server.store().get_range(&object(Some("e1")), 0..10).await.unwrap_err();
+        assert!(check(&answer), "{code}: {answer:?}");
+        assert!(!answer.is_transient(), "{code}");
+        assert!(answer.to_string().starts_with("s3://raw/abt/a.csv: "), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_not_there_is_none() {
+    let server =
+        Server::with(vec![error("404 Not Found", "NoSuchKey"), error("404 Not Found", "NoSuchBucket")]);
+    let store = server.store();
+    assert_eq!(store.get("artifacts", "contracts/abt/current.yaml").await.unwrap(), None);
+    assert!(matches!(store.get("artifacts", "x").await, Err(StoreError::Refused { .. })));
+}
+
+#[tokio::test]
+async fn of_two_conditional_writes_one_is_told_that_it_lost() {
+    let server = Server::with(vec![
+        answer("200 OK", "ETag: \"e1\"\r\n", ""),
+        error("412 Precondition Failed", "PreconditionFailed"),
+        error("409 Conflict", "ConditionalRequestConflict"),
+        answer("200 OK", "ETag: \"e1\"\r\n", ""),
+    ]);
+    let store = server.store();
+    let body = Bytes::from_static(b"{}");
+    assert!(store.put_if_absent("processed", "m", body.clone()).await.unwrap());
+    assert!(!store.put_if_absent("processed", "m", body.clone()).await.unwrap());
+    assert!(store.put_if_absent("processed", "m", body).await.unwrap(), "a conflict is tried again");
+    assert!(server.header("if-none-match").iter().all(|value| value.as_deref() == Some("*")));
+}
