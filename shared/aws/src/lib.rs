@@ -28,3 +28,5 @@ pub mod sqs_event;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "store")]
+pub mod upload;

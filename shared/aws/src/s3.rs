@@ -35,7 +35,7 @@ impl S3Store {
         Self { aws: aws.clone(), client: Arc::default() }
     }
 
-    fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         self.client.get_or_init(|| {
             let mut config = aws_sdk_s3::config::Builder::from(self.aws.config());
             if let Some(endpoint) = self.aws.endpoint("S3") {
@@ -215,7 +215,7 @@ fn get_error(bucket: &str, key: &str, error: &SdkError<GetObjectError, HttpRespo
     }
 }
 
-fn store_error(bucket: &str, key: &str, fault: Fault) -> StoreError {
+pub(crate) fn store_error(bucket: &str, key: &str, fault: Fault) -> StoreError {
     let (bucket, key) = (bucket.to_owned(), key.to_owned());
     // Under 409 the object may be what it should be in a moment.
     if fault.transient || fault.status == Some(409) {

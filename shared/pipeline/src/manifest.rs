@@ -277,7 +277,8 @@ fn check_rows(report: &Report) -> Result<(), ManifestError> {
     Err(ManifestError::Unbalanced { index: report.split.index, accepted, in_chunks })
 }
 
-fn too_many_rejects(totals: &Totals, max: MaxRejects) -> Option<Refusal> {
+/// Why the whole batch is refused, when it has more rejects than `max` allows.
+pub fn too_many_rejects(totals: &Totals, max: MaxRejects) -> Option<Refusal> {
     let Totals { rows_read, rejected, .. } = *totals;
     let over_rows = max.rows.filter(|rows| rejected > *rows).map(|rows| format!("{rows} rows"));
     // Compared as products: 5 rejects of 100 rows are not over 5 %, whatever the division's rounding.
