@@ -29,6 +29,9 @@ pub struct UpOptions {
     pub s3_endpoint: Option<String>,
     /// Another SQS than moto's.
     pub sqs_endpoint: Option<String>,
+    /// Variables of all functions, over their own: endpoints above all, so that a proxy can stand between the functions
+    /// and the services. Nobody else sees them.
+    pub function_variables: BTreeMap<String, String>,
     /// An execution environment that was idle for so long is stopped.
     pub idle_timeout: Duration,
 }
@@ -48,6 +51,7 @@ impl UpOptions {
             visibility_timeout: None,
             s3_endpoint: None,
             sqs_endpoint: None,
+            function_variables: BTreeMap::new(),
             idle_timeout: Duration::from_secs(300),
         }
     }

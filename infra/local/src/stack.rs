@@ -82,6 +82,8 @@ impl Stack {
             guard,
         };
         host.variables.insert("AWS_ENDPOINT_URL_EMR_SERVERLESS".to_owned(), emr.url());
+        let told = host.variables.clone();
+        host.variables.extend(options.function_variables);
         let queue_base = format!("{sqs_endpoint}/{ACCOUNT_ID}");
         let runner = Arc::new(Runner::start(&application, &host, &clients.sqs, &queue_base)?);
         let children = vec![
@@ -97,7 +99,7 @@ impl Stack {
             aws_url: moto.url(),
             emr_url: emr.url(),
             control_url: control.url(),
-            variables: told_variables(&application, &host, &control, &database_url, &state_dir),
+            variables: told_variables(&application, told, &control, &database_url, &state_dir),
             database_url,
             region: REGION.to_owned(),
             state_dir: state_dir.clone(),
@@ -235,12 +237,11 @@ fn aws_variables(options: &UpOptions, moto: &Moto) -> BTreeMap<String, String> {
 /// What goes into `.penstock/env`.
 fn told_variables(
     application: &Application,
-    host: &Host,
+    mut variables: BTreeMap<String, String>,
     control: &Server,
     database_url: &str,
     state_dir: &Path,
 ) -> BTreeMap<String, String> {
-    let mut variables = host.variables.clone();
     for function in &application.functions {
         let shared = |name: &str| SHARED_SUFFIXES.iter().any(|suffix| name.ends_with(suffix));
         let of_function = function.environment.iter().filter(|(name, _)| shared(name));

@@ -71,7 +71,11 @@ impl SqsQueue {
         let call = call.set_attribute_names(Some(names.to_vec()));
         let output = call.send().await.map_err(|error| queue_error(url, Fault::of(&error)))?;
         let [waiting, in_flight, delayed] = names.map(|name| {
-            output.attributes().and_then(|all| all.get(&name)).and_then(|count| count.parse().ok()).unwrap_or(0)
+            output
+                .attributes()
+                .and_then(|all| all.get(&name))
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(0)
         });
         Ok(Depth { waiting, in_flight, delayed })
     }

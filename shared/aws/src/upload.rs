@@ -154,10 +154,14 @@ impl S3Store {
                 .await
                 .map_err(|error| file_error(path, error))?;
             let request = self.client().upload_part().bucket(bucket).key(key).upload_id(upload_id);
-            let sent = request.part_number(number).body(body).customize().config_override(patient()).send().await;
+            let sent =
+                request.part_number(number).body(body).customize().config_override(patient()).send().await;
             let sent = sent.map_err(|error| refused(Fault::of(&error)))?;
             parts.push(
-                CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag().map(str::to_owned)).build(),
+                CompletedPart::builder()
+                    .part_number(number)
+                    .set_e_tag(sent.e_tag().map(str::to_owned))
+                    .build(),
             );
             on_sent(length);
         }
@@ -173,8 +177,7 @@ impl S3Store {
     /// # Errors
     /// When S3 refuses.
     pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, StoreError> {
-        let mut pages =
-            self.client().list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+        let mut pages = self.client().list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
         let mut listed = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| store_error(bucket, prefix, Fault::of(&error)))?;

@@ -1,0 +1,31 @@
+//! `penstock down`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use penstock_local::LocalError;
+
+use crate::exit::{Exit, SUCCESS};
+use crate::settings;
+
+/// Stop the local stack. What it holds stays in its folder.
+#[derive(Debug, Args)]
+pub(crate) struct Down {
+    /// The stack's folder [default: the nearest .penstock]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl Down {
+    pub(crate) fn run(self) -> Result<Exit> {
+        let state_dir = self.state_dir.map_or_else(settings::state_dir, Ok)?;
+        match penstock_local::down(&state_dir) {
+            Ok(()) => eprintln!("stopped"),
+            // What was asked for is so: stopping twice is no fault.
+            Err(LocalError::NotRunning { .. }) => eprintln!("nothing is running in {}", state_dir.display()),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(SUCCESS)
+    }
+}

@@ -1,0 +1,220 @@
+//! `penstock drop`
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use penstock_aws::s3::S3Store;
+use penstock_aws::store::{ObjectStore as _, StoreError};
+use penstock_aws::upload::Uploaded;
+use penstock_pipeline::{BatchId, Drop, Receipt, batch_id, layout};
+use serde_json::json;
+
+use crate::exit::{self, Exit};
+use crate::render;
+use crate::settings::Settings;
+
+/// Files above this have a progress bar.
+const PROGRESS_MIN_BYTES: u64 = 8 * 1024 * 1024;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Upload a file as a drop of a source; with --wait tell what became of its rows.
+#[derive(Debug, Args)]
+pub(crate) struct DropFile {
+    /// The file
+    file: PathBuf,
+    /// The feed that it belongs to
+    #[arg(long, value_parser = source_name)]
+    source: String,
+    /// Key below the source [default: yyyy/mm/dd/<file name>]
+    #[arg(long)]
+    key: Option<String>,
+    /// Wait for the receipt and print it; the exit status tells its state
+    #[arg(long)]
+    wait: bool,
+    /// Give up waiting after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    timeout: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl DropFile {
+    pub(crate) async fn run(self) -> Result<Exit> {
+        ensure!(self.file.is_file(), "{}: no such file", self.file.display());
+        let settings = Settings::find()?;
+        let store = S3Store::new(&settings.aws()?);
+        let bucket = settings.required("PENSTOCK_RAW_BUCKET")?;
+        let key = self.key()?;
+
+        let started = Instant::now();
+        let uploaded = upload(&store, bucket, &key, &self.file).await?;
+        let upload_s = started.elapsed().as_secs_f64();
+        let drop = dropped(bucket, key, uploaded);
+        let contract_version = self.contract_version(&store, &settings).await?;
+        let batch = batch_id(&drop, contract_version.as_deref());
+        if !self.wait {
+            self.show_drop(&drop, &batch, contract_version.as_deref());
+            return Ok(exit::SUCCESS);
+        }
+
+        // A contract that can be parsed may still not be usable: then the batch is named as if there were none.
+        let names = [batch, batch_id(&drop, None)];
+        let patience = Duration::from_secs(self.timeout);
+        let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
+        let receipt = self.wait_for(&store, processed, &names, patience).await?;
+        let Some(mut receipt) = receipt else {
+            self.show_drop(&drop, &batch, contract_version.as_deref());
+            eprintln!("penstock: no receipt within {} s: see `penstock status`", self.timeout);
+            return Ok(exit::STILL_RUNNING);
+        };
+        receipt.seconds.insert("upload".to_owned(), round_ms(upload_s));
+        receipt.seconds.insert("total".to_owned(), round_ms(started.elapsed().as_secs_f64()));
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&receipt).context("writing the receipt")?);
+        } else {
+            print!("{}", render::receipt(&receipt));
+        }
+        Ok(exit::of_state(receipt.state))
+    }
+
+    /// The object's key: the source, then what was asked for or the day and the file's name.
+    fn key(&self) -> Result<String> {
+        if let Some(key) = &self.key {
+            ensure!(!key.is_empty() && !key.starts_with('/'), "--key must not be empty or start with /");
+            return Ok(format!("{}/{key}", self.source));
+        }
+        let name = self.file.file_name().and_then(|name| name.to_str());
+        let name = name.with_context(|| format!("{}: the name is not UTF-8", self.file.display()))?;
+        let day = Timestamp::now().strftime("%Y/%m/%d");
+        Ok(format!("{}/{day}/{name}", self.source))
+    }
+
+    /// The version that ingest will take the drop through. Looked up after the upload: one that is published
+    /// meanwhile is then the likelier one.
+    async fn contract_version(&self, store: &S3Store, settings: &Settings) -> Result<Option<String>> {
+        let bucket = settings.required("PENSTOCK_ARTIFACTS_BUCKET")?;
+        let key = layout::current_contract(&self.source);
+        let Some(text) = store.get(bucket, &key).await? else {
+            eprintln!("penstock: {} has no contract yet: publish one, and drop the file again", self.source);
+            return Ok(None);
+        };
+        let text = String::from_utf8_lossy(&text);
+        match penstock_contract::parse(&key, &text) {
+            Ok(contract) => Ok(Some(contract.version)),
+            Err(errors) => {
+                eprintln!("penstock: the published contract is faulty: {errors}");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Asks for the receipt until it is a final one. At the end of the patience: the last one seen, if any.
+    async fn wait_for(
+        &self,
+        store: &S3Store,
+        processed: &str,
+        names: &[BatchId],
+        patience: Duration,
+    ) -> Result<Option<Receipt>> {
+        let deadline = Instant::now() + patience;
+        let mut pause = FIRST_PAUSE;
+        let spinner = render::spinner("waiting for the receipt");
+        loop {
+            let receipt = find_receipt(store, processed, &self.source, names).await?;
+            let ended = receipt.as_ref().is_some_and(|receipt| receipt.state.is_final());
+            if ended || Instant::now() + pause > deadline {
+                spinner.finish_and_clear();
+                return Ok(receipt);
+            }
+            if let Some(receipt) = &receipt {
+                spinner.set_message(format!(
+                    "{} rows read, {}",
+                    receipt.rows.read,
+                    render::state(receipt.state)
+                ));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 5 / 4).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn show_drop(&self, drop: &Drop, batch: &BatchId, contract_version: Option<&str>) {
+        if self.json {
+            let answer = json!({
+                "batch_id": batch,
+                "source": self.source,
+                "contract_version": contract_version,
+                "drop": drop,
+            });
+            println!("{answer:#}");
+        } else {
+            println!("dropped s3://{}/{}", drop.bucket, drop.key);
+            println!("batch   {batch}");
+        }
+    }
+}
+
+async fn find_receipt(
+    store: &S3Store,
+    processed: &str,
+    source: &str,
+    names: &[BatchId],
+) -> Result<Option<Receipt>> {
+    for name in names {
+        let key = layout::receipt(source, name);
+        let found = match store.get(processed, &key).await {
+            Ok(found) => found,
+            // The wait outlasts a fault that passes; its end is the patience's.
+            Err(StoreError::Transient { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(json) = found {
+            let receipt = serde_json::from_slice(&json);
+            return Ok(Some(receipt.with_context(|| format!("s3://{processed}/{key} is no receipt"))?));
+        }
+    }
+    Ok(None)
+}
+
+async fn upload(store: &S3Store, bucket: &str, key: &str, file: &Path) -> Result<Uploaded> {
+    let size_bytes = file.metadata().with_context(|| format!("{}", file.display()))?.len();
+    let bar = if size_bytes < PROGRESS_MIN_BYTES { ProgressBar::hidden() } else { progress(size_bytes) };
+    let uploaded = store.upload(bucket, key, file, |sent| bar.inc(sent)).await;
+    bar.finish_and_clear();
+    Ok(uploaded?)
+}
+
+fn progress(size_bytes: u64) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("uploading {bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    ProgressBar::new(size_bytes).with_style(style.expect("the template is well-formed"))
+}
+
+fn dropped(bucket: &str, key: String, uploaded: Uploaded) -> Drop {
+    Drop {
+        bucket: bucket.to_owned(),
+        key,
+        version_id: uploaded.version_id,
+        etag: uploaded.etag,
+        size_bytes: uploaded.size_bytes,
+        sequencer: None,
+        dropped_at: Timestamp::now(),
+    }
+}
+
+fn source_name(name: &str) -> Result<String> {
+    if name.is_empty() || name.contains('/') {
+        bail!("a source is one segment of a key: no `/`");
+    }
+    Ok(name.to_owned())
+}
+
+fn round_ms(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}

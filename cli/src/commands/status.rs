@@ -1,0 +1,126 @@
+//! `penstock status`
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use penstock_aws::s3::S3Store;
+use penstock_aws::sqs::{Depth, SqsQueue};
+use penstock_aws::store::ObjectStore as _;
+use penstock_aws::upload::Listed;
+use penstock_pipeline::Receipt;
+use serde_json::json;
+
+use crate::exit::{Exit, SUCCESS};
+use crate::render;
+use crate::settings::Settings;
+
+const RECEIPTS: &str = "receipts/";
+/// Queues, each by the variable with its URL.
+const QUEUES: [(&str, &str); 6] = [
+    ("drops", "PENSTOCK_DROPS_QUEUE_URL"),
+    ("drops-dead-letters", "PENSTOCK_DROPS_DEAD_LETTER_QUEUE_URL"),
+    ("load", "PENSTOCK_LOAD_QUEUE_URL"),
+    ("load-dead-letters", "PENSTOCK_LOAD_DEAD_LETTER_QUEUE_URL"),
+    ("job-events", "PENSTOCK_JOB_EVENTS_QUEUE_URL"),
+    ("job-events-dead-letters", "PENSTOCK_JOB_EVENTS_DEAD_LETTER_QUEUE_URL"),
+];
+
+/// Show recent receipts, and what waits in the queues.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Only this source's receipts
+    #[arg(long)]
+    source: Option<String>,
+    /// Most receipts of each source
+    #[arg(long, default_value_t = 5)]
+    last: usize,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(crate) async fn run(self) -> Result<Exit> {
+        let settings = Settings::find()?;
+        let aws = settings.aws()?;
+        let queues = depths(&SqsQueue::new(&aws), &settings).await?;
+        let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
+        let receipts = self.receipts(&S3Store::new(&aws), processed).await?;
+        if self.json {
+            println!("{:#}", json!({ "receipts": receipts, "queues": queues }));
+        } else {
+            show(&receipts, &queues);
+        }
+        Ok(SUCCESS)
+    }
+
+    /// The newest receipts of each source, newest first.
+    async fn receipts(&self, store: &S3Store, bucket: &str) -> Result<BTreeMap<String, Vec<Receipt>>> {
+        let prefix =
+            self.source.as_ref().map_or(RECEIPTS.to_owned(), |source| format!("{RECEIPTS}{source}/"));
+        let mut by_source: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+        for listed in store.list(bucket, &prefix).await? {
+            let source = listed.key.strip_prefix(RECEIPTS).and_then(|rest| rest.split_once('/'));
+            if let Some((source, _)) = source {
+                by_source.entry(source.to_owned()).or_default().push(listed);
+            }
+        }
+        let mut receipts = BTreeMap::new();
+        for (source, mut listed) in by_source {
+            listed.sort_by_key(|listed| std::cmp::Reverse(listed.modified_at));
+            listed.truncate(self.last);
+            let mut of_source: Vec<Receipt> = Vec::new();
+            for Listed { key, .. } in listed {
+                // A receipt that was taken away since the listing is no longer recent.
+                if let Some(json) = store.get(bucket, &key).await? {
+                    let receipt = serde_json::from_slice(&json);
+                    of_source.push(receipt.with_context(|| format!("s3://{bucket}/{key} is no receipt"))?);
+                }
+            }
+            of_source.sort_by_key(|receipt| std::cmp::Reverse(receipt.updated_at));
+            receipts.insert(source, of_source);
+        }
+        Ok(receipts)
+    }
+}
+
+async fn depths(queues: &SqsQueue, settings: &Settings) -> Result<BTreeMap<&'static str, Depth>> {
+    let mut depths = BTreeMap::new();
+    for (name, variable) in QUEUES {
+        if let Some(url) = settings.optional(variable) {
+            depths.insert(name, queues.depth(url).await?);
+        }
+    }
+    Ok(depths)
+}
+
+fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<&str, Depth>) {
+    let row = |receipt: &Receipt| {
+        let rows = &receipt.rows;
+        vec![
+            receipt.source.clone(),
+            receipt.updated_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            render::state(receipt.state).to_owned(),
+            render::number(rows.read),
+            render::number(rows.loaded),
+            render::number(rows.rejected),
+            receipt.batch_id.to_string(),
+            receipt.refusal.as_ref().map_or(String::new(), |refusal| refusal.code.clone()),
+        ]
+    };
+    let rows: Vec<Vec<String>> = receipts.values().flatten().map(row).collect();
+    if rows.is_empty() {
+        println!("no receipts yet");
+    } else {
+        let headings = ["source", "updated (UTC)", "state", "read", "loaded", "rejected", "batch", "why"];
+        print!("{}", render::table(&headings, &rows));
+    }
+    println!();
+    let row = |(name, depth): (&&str, &Depth)| {
+        let counts = [depth.waiting, depth.in_flight, depth.delayed];
+        [(*name).to_owned()].into_iter().chain(counts.map(render::number)).collect()
+    };
+    let rows: Vec<Vec<String>> = queues.iter().map(row).collect();
+    print!("{}", render::table(&["queue", "waiting", "in flight", "delayed"], &rows));
+}

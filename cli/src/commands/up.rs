@@ -1,0 +1,159 @@
+//! `penstock up`
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use penstock_local::{Endpoints, UpOptions};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::exit::{Exit, SUCCESS};
+use crate::settings;
+
+/// Start the local stack: S3, SQS, EventBridge, PostgreSQL, and the functions as template.yaml has them. Each start
+/// begins empty.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Start it in the background, and return when it is ready
+    #[arg(long)]
+    detach: bool,
+    /// Print the endpoints as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    stack: StackArgs,
+}
+
+/// What the stack is made of; handed on as they are to the one in the background.
+#[derive(Debug, Args)]
+struct StackArgs {
+    /// The stack's folder [default: the nearest .penstock]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Folder with the functions' binaries [default: where penstock itself is]
+    #[arg(long, value_name = "DIR")]
+    functions: Option<PathBuf>,
+    /// A parameter of template.yaml; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    parameter: Vec<(String, String)>,
+    /// Do not wait for the disk at each commit of the database
+    #[arg(long)]
+    fast_database: bool,
+    /// Give messages of a killed function back after this many seconds, not after the template's time
+    #[arg(long, value_name = "SECONDS")]
+    visibility_timeout: Option<u64>,
+    /// Another S3 than the stack's own; no events come from it
+    #[arg(long, value_name = "URL")]
+    s3_endpoint: Option<String>,
+    /// Another SQS than the stack's own
+    #[arg(long, value_name = "URL")]
+    sqs_endpoint: Option<String>,
+    /// An environment variable for all functions, such as AWS_ENDPOINT_URL; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    function_variable: Vec<(String, String)>,
+}
+
+impl Up {
+    pub(crate) fn run(self) -> Result<Exit> {
+        let options = self.stack.options()?;
+        if self.detach {
+            let program = std::env::current_exe().context("finding this program")?;
+            let arguments = self.stack.arguments(&options);
+            let endpoints = penstock_local::spawn_detached(&program, &arguments, &options.state_dir)?;
+            self.show(&endpoints)?;
+            return Ok(SUCCESS);
+        }
+        tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).with_writer(std::io::stderr).init();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        runtime.context("starting the runtime")?.block_on(async {
+            let shutdown = penstock_local::shutdown_signal()?;
+            let ready = |endpoints: &Endpoints| {
+                if let Err(error) = self.show(endpoints) {
+                    tracing::warn!(%error, "the endpoints cannot be shown");
+                }
+            };
+            penstock_local::run(options, ready, shutdown).await
+        })?;
+        Ok(SUCCESS)
+    }
+
+    fn show(&self, endpoints: &Endpoints) -> Result<()> {
+        if self.json {
+            let json = serde_json::to_string_pretty(endpoints).context("writing the endpoints")?;
+            println!("{json}");
+            return Ok(());
+        }
+        let env = endpoints.state_dir.join("env");
+        println!("the stack is up");
+        println!("  S3, SQS, EventBridge  {}", endpoints.aws_url);
+        println!("  database              {}", endpoints.database_url);
+        println!("  control               {}", endpoints.control_url);
+        println!("  logs                  {}", endpoints.state_dir.join("logs").display());
+        println!("  variables             . {}", env.display());
+        println!("what to try");
+        println!("  penstock contract publish infra/contracts/*.yaml");
+        println!("  penstock drop FILE --source nordwind --wait");
+        println!("  penstock status");
+        println!("  . {} && psql \"$PENSTOCK_DATABASE_URL\" -c 'TABLE products LIMIT 5'", env.display());
+        println!("  {}", if self.detach { "penstock down" } else { "Ctrl-C stops it" });
+        Ok(())
+    }
+}
+
+impl StackArgs {
+    fn options(&self) -> Result<UpOptions> {
+        let here = std::env::current_dir().context("finding the current folder")?;
+        let root =
+            settings::checkout(&here).context("no template.yaml here or above: run it in a checkout")?;
+        let program = std::env::current_exe().context("finding this program")?;
+        let beside = program.parent().context("this program has no folder")?;
+        let default_state_dir = || settings::state_dir();
+        Ok(UpOptions {
+            state_dir: self.state_dir.clone().map_or_else(default_state_dir, Ok)?,
+            functions_dir: self.functions.clone().unwrap_or_else(|| beside.to_owned()),
+            parameters: self.parameter.iter().cloned().collect(),
+            durable_database: !self.fast_database,
+            visibility_timeout: self.visibility_timeout.map(Duration::from_secs),
+            s3_endpoint: self.s3_endpoint.clone(),
+            sqs_endpoint: self.sqs_endpoint.clone(),
+            function_variables: self.function_variable.iter().cloned().collect::<BTreeMap<_, _>>(),
+            ..UpOptions::new(root)
+        })
+    }
+
+    /// The same stack again, as arguments of `penstock`.
+    fn arguments(&self, options: &UpOptions) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec!["up".into()];
+        let mut add = |name: &str, value: OsString| arguments.extend([OsString::from(name), value]);
+        add("--state-dir", options.state_dir.clone().into());
+        add("--functions", options.functions_dir.clone().into());
+        for (name, value) in &self.parameter {
+            add("--parameter", format!("{name}={value}").into());
+        }
+        for (name, value) in &self.function_variable {
+            add("--function-variable", format!("{name}={value}").into());
+        }
+        if let Some(seconds) = self.visibility_timeout {
+            add("--visibility-timeout", seconds.to_string().into());
+        }
+        for (name, url) in [("--s3-endpoint", &self.s3_endpoint), ("--sqs-endpoint", &self.sqs_endpoint)] {
+            if let Some(url) = url {
+                add(name, url.into());
+            }
+        }
+        if self.fast_database {
+            arguments.push("--fast-database".into());
+        }
+        arguments
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}

@@ -1,0 +1,151 @@
+//! What people read: receipts, tables, progress.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use penstock_engine::{Dialect, ReasonCount};
+use penstock_pipeline::{Receipt, ReceiptState};
+
+/// Reasons shown of a receipt.
+const MAX_REASONS: usize = 20;
+
+/// A receipt, a fact a line.
+pub(crate) fn receipt(receipt: &Receipt) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<9} {value}");
+    };
+    line("batch", format!("{}  {}", receipt.batch_id, state(receipt.state)));
+    line("drop", format!("s3://{}/{}", receipt.drop.bucket, receipt.drop.key));
+    if let Some(version) = &receipt.contract_version {
+        line("contract", format!("{} {version}", receipt.source));
+    }
+    if let Some(refusal) = &receipt.refusal {
+        line("why", format!("{}: {}", refusal.code, refusal.message));
+    }
+    let rows = &receipt.rows;
+    line(
+        "rows",
+        format!(
+            "{} read = {} loaded + {} rejected + {} deduplicated + {} superseded",
+            number(rows.read),
+            number(rows.loaded),
+            number(rows.rejected),
+            number(rows.deduplicated),
+            number(rows.superseded),
+        ),
+    );
+    if let Some(dialect) = &receipt.dialect {
+        line("read as", self::dialect(dialect));
+    }
+    let steps = receipt.seconds.iter().map(|(step, seconds)| format!("{step} {seconds:.3}"));
+    line("seconds", steps.collect::<Vec<_>>().join(" · "));
+    if !receipt.rejects_by_reason.is_empty() {
+        text.push_str(&reasons(&receipt.rejects_by_reason));
+    }
+    for file in &receipt.rejects {
+        let _ = writeln!(text, "rejects   {file}");
+    }
+    text
+}
+
+/// Reject counts, a reason a line.
+pub(crate) fn reasons(reasons: &[ReasonCount]) -> String {
+    let mut text = String::new();
+    for ReasonCount { code, column, rows } in reasons.iter().take(MAX_REASONS) {
+        let column = column.as_deref().unwrap_or("(record)");
+        let _ = writeln!(text, "{:>9} {column:<16} {code}", number(*rows));
+    }
+    if let Some(more) = reasons.len().checked_sub(MAX_REASONS).filter(|more| *more > 0) {
+        let _ = writeln!(text, "          and {more} more reasons");
+    }
+    text
+}
+
+/// A dialect in one line; what was assumed is marked.
+pub(crate) fn dialect(dialect: &Dialect) -> String {
+    let compression = serde_json::to_value(dialect.compression).ok();
+    let mut parts = vec![
+        ("format", dialect.format.clone()),
+        ("encoding", dialect.encoding.clone()),
+        ("compression", compression.and_then(|name| Some(name.as_str()?.to_owned())).unwrap_or_default()),
+    ];
+    if dialect.format == "delimited" {
+        let character = |c: Option<char>| c.map_or("none".to_owned(), |c| format!("{c:?}"));
+        parts.push(("delimiter", character(dialect.delimiter)));
+        parts.push(("quote", character(dialect.quote)));
+        parts.push(("header", dialect.header.map_or("?".to_owned(), |yes| yes.to_string())));
+    }
+    let assumed = |name: &str| dialect.assumed.iter().any(|part| part == name);
+    let describe = |(name, value): &(&str, String)| {
+        format!("{name} {value}{}", if assumed(name) { " (assumed)" } else { "" })
+    };
+    parts.iter().map(describe).collect::<Vec<_>>().join(", ")
+}
+
+/// A state in one word, as in the receipt's JSON.
+pub(crate) fn state(state: ReceiptState) -> &'static str {
+    match state {
+        ReceiptState::Submitted => "submitted",
+        ReceiptState::Loading => "loading",
+        ReceiptState::Loaded => "loaded",
+        ReceiptState::Refused => "refused",
+        ReceiptState::Failed => "failed",
+    }
+}
+
+/// A number with its thousands apart.
+pub(crate) fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Rows of text under headings; numbers should come ready-made.
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).chain([headings[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
+    let heading: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    let mut text = String::new();
+    for row in std::iter::once(&heading).chain(rows) {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    text
+}
+
+/// A spinner on a terminal, nothing elsewhere.
+pub(crate) fn spinner(message: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
+    let spinner = ProgressBar::new_spinner().with_style(style.expect("the template is well-formed"));
+    spinner.set_message(message);
+    spinner.enable_steady_tick(Duration::from_millis(120));
+    spinner
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        let shown = [0, 999, 1000, 1_234_567].map(number);
+        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_table_is_as_wide_as_its_widest_cell() {
+        let rows = [vec!["größer".to_owned(), "1".to_owned()], vec!["a".to_owned(), "22".to_owned()]];
+        assert_eq!(table(&["name", "n"], &rows), "name    n\ngrößer  1\na       22\n");
+    }
+}
