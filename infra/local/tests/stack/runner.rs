@@ -149,3 +149,28 @@ async fn a_killed_environment_fails_its_batch_and_the_next_one_is_new() {
         assert!(!is_alive(pid));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_environment_is_stopped_and_still_counted() {
+    let fixture = Fixture::up_with(&[], |options| options.idle_timeout = Duration::from_millis(200)).await;
+    fixture.control("POST", "/functions/fake/invoke", "{}").await;
+    let environments = |fixture: &Fixture| fixture.status()["functions"]["fake"]["environments"].clone();
+    fixture.wait("stopped", |fixture| environments(fixture).as_array().unwrap().is_empty()).await;
+    fixture.control("POST", "/functions/fake/invoke", "{}").await;
+    assert_eq!(fixture.notes("init").len(), 2);
+    let function = &fixture.status()["functions"]["fake"];
+    assert_eq!(function["invocations"], 2);
+    assert_eq!(function["init_durations_ms"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chosen_visibility_timeout_holds_for_queues_that_feed_a_function_only() {
+    let fixture =
+        Fixture::up_with(&[], |options| options.visibility_timeout = Some(Duration::from_secs(77))).await;
+    for (queue, expected) in [("local-queue", "77"), ("Jobs", "30")] {
+        let request = fixture.sqs.get_queue_attributes().queue_url(fixture.queue_url(queue));
+        let name = aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
+        let found = request.attribute_names(name.clone()).send().await.unwrap();
+        assert_eq!(found.attributes().unwrap()[&name], expected, "{queue}");
+    }
+}

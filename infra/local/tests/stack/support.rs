@@ -51,7 +51,12 @@ pub(crate) fn options(parameters: &[(&str, &str)]) -> (UpOptions, tempfile::Temp
 
 impl Fixture {
     pub(crate) async fn up(parameters: &[(&str, &str)]) -> Self {
-        let (options, folder) = options(parameters);
+        Self::up_with(parameters, |_| {}).await
+    }
+
+    pub(crate) async fn up_with(parameters: &[(&str, &str)], change: impl FnOnce(&mut UpOptions)) -> Self {
+        let (mut options, folder) = options(parameters);
+        change(&mut options);
         let stack = Box::pin(Stack::up(options)).await.unwrap();
         let aws = Aws::new(stack.endpoints().variables.clone()).unwrap();
         let endpoint = &stack.endpoints().aws_url;
