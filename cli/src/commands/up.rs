@@ -45,12 +45,6 @@ struct StackArgs {
     /// Give messages of a killed function back after this many seconds, not after the template's time
     #[arg(long, value_name = "SECONDS")]
     visibility_timeout: Option<u64>,
-    /// Another S3 than the stack's own; no events come from it
-    #[arg(long, value_name = "URL")]
-    s3_endpoint: Option<String>,
-    /// Another SQS than the stack's own
-    #[arg(long, value_name = "URL")]
-    sqs_endpoint: Option<String>,
     /// An environment variable for all functions, such as AWS_ENDPOINT_URL; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     function_variable: Vec<(String, String)>,
@@ -117,8 +111,6 @@ impl StackArgs {
             parameters: self.parameter.iter().cloned().collect(),
             durable_database: !self.fast_database,
             visibility_timeout: self.visibility_timeout.map(Duration::from_secs),
-            s3_endpoint: self.s3_endpoint.clone(),
-            sqs_endpoint: self.sqs_endpoint.clone(),
             function_variables: self.function_variable.iter().cloned().collect::<BTreeMap<_, _>>(),
             ..UpOptions::new(root)
         })
@@ -138,11 +130,6 @@ impl StackArgs {
         }
         if let Some(seconds) = self.visibility_timeout {
             add("--visibility-timeout", seconds.to_string().into());
-        }
-        for (name, url) in [("--s3-endpoint", &self.s3_endpoint), ("--sqs-endpoint", &self.sqs_endpoint)] {
-            if let Some(url) = url {
-                add(name, url.into());
-            }
         }
         if self.fast_database {
             arguments.push("--fast-database".into());

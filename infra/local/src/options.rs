@@ -25,10 +25,6 @@ pub struct UpOptions {
     /// Replaces the template's visibility timeout of every queue that feeds a function. A message whose function was
     /// killed comes back only after it, which on AWS is right and in a test too long.
     pub visibility_timeout: Option<Duration>,
-    /// Another S3 than moto's; moto gets slow with load. No events come from it.
-    pub s3_endpoint: Option<String>,
-    /// Another SQS than moto's.
-    pub sqs_endpoint: Option<String>,
     /// Variables of all functions, over their own: endpoints above all, so that a proxy can stand between the functions
     /// and the services. Nobody else sees them.
     pub function_variables: BTreeMap<String, String>,
@@ -49,8 +45,6 @@ impl UpOptions {
             durable_database: true,
             database_settings: Vec::new(),
             visibility_timeout: None,
-            s3_endpoint: None,
-            sqs_endpoint: None,
             function_variables: BTreeMap::new(),
             idle_timeout: Duration::from_secs(300),
         }

@@ -51,7 +51,7 @@ impl Stack {
         let guard = Guard::start().map_err(io("starting sh"))?;
         let (moto, cluster) =
             tokio::try_join!(Moto::start(&options.venv, &logs, &guard), start_cluster(&options, &state_dir))?;
-        let variables = aws_variables(&options, &moto);
+        let variables = aws_variables(&moto);
         let aws = Aws::new(variables.clone()).expect("region and credentials are among the variables");
         let clients = Clients::new(&aws);
         let database = Database {
@@ -61,11 +61,10 @@ impl Stack {
             password: cluster.password().to_owned(),
         };
         foundation::create(&clients, REGION, &database).await?;
-        let sqs_endpoint = aws.endpoint("SQS").unwrap_or_default().to_owned();
         let surroundings = Surroundings {
             region: REGION.to_owned(),
             account_id: ACCOUNT_ID.to_owned(),
-            sqs_endpoint: sqs_endpoint.clone(),
+            sqs_endpoint: moto.url(),
         };
         let application =
             application::resolve(&options.template, &clients, &surroundings, &options.parameters).await?;
@@ -84,7 +83,7 @@ impl Stack {
         host.variables.insert("AWS_ENDPOINT_URL_EMR_SERVERLESS".to_owned(), emr.url());
         let told = host.variables.clone();
         host.variables.extend(options.function_variables);
-        let queue_base = format!("{sqs_endpoint}/{ACCOUNT_ID}");
+        let queue_base = format!("{}/{ACCOUNT_ID}", moto.url());
         let runner = Arc::new(Runner::start(&application, &host, &clients.sqs, &queue_base)?);
         let children = vec![
             ProcessRecord::of("moto", moto.pid()),
@@ -216,7 +215,7 @@ async fn start_emr(clients: &Clients) -> Result<Emr, LocalError> {
 }
 
 /// Region, credentials (any will do) and endpoints.
-fn aws_variables(options: &UpOptions, moto: &Moto) -> BTreeMap<String, String> {
+fn aws_variables(moto: &Moto) -> BTreeMap<String, String> {
     let fixed = [
         ("AWS_REGION", REGION),
         ("AWS_ACCESS_KEY_ID", "local"),
@@ -226,11 +225,6 @@ fn aws_variables(options: &UpOptions, moto: &Moto) -> BTreeMap<String, String> {
     let mut variables: BTreeMap<String, String> =
         fixed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     variables.insert("AWS_ENDPOINT_URL".to_owned(), moto.url());
-    for (service, url) in [("S3", &options.s3_endpoint), ("SQS", &options.sqs_endpoint)] {
-        if let Some(url) = url {
-            variables.insert(format!("AWS_ENDPOINT_URL_{service}"), url.clone());
-        }
-    }
     variables
 }
 

@@ -76,7 +76,8 @@ impl Function {
             });
         }
         let log_path = host.logs_dir.join(format!("{}.log", spec.binary));
-        let log = File::options().create(true).append(true).open(&log_path);
+        // Emptied, since a stack begins empty; then for appending, since several processes write to it.
+        let log = File::create(&log_path).and_then(|_| File::options().append(true).open(&log_path));
         let launch = Launch {
             variables: variables(spec, host),
             program,
