@@ -6,6 +6,7 @@
 
 pub mod clients;
 pub mod config;
+#[cfg(any(feature = "store", feature = "queue", feature = "jobs", feature = "database"))]
 mod fault;
 mod http;
 pub mod telemetry;
