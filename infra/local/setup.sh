@@ -2,7 +2,7 @@
 # Installs what the local stack needs into the checkout's own .venv; does nothing when it is there already.
 #
 #   infra/local/setup.sh          moto, and PostgreSQL where the machine has none
-#   infra/local/setup.sh --sam    also the SAM command line
+#   infra/local/setup.sh --dev    also the SAM command line, and what the tests and checks need
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -20,7 +20,7 @@ has_postgres() {
 
 # Installs a requirements file unless the same one was installed before.
 install() {
-  mark=$venv/.installed-$(basename "$1")
+  mark=$venv/.installed-$(echo "$1" | tr / -)
   if cmp -s "$1" "$mark"; then return 0; fi
   echo "installing $1 into $venv"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$1"
@@ -37,4 +37,7 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 install infra/local/requirements.txt
 if ! has_postgres; then install infra/local/requirements-postgres.txt; fi
-if [ "${1:-}" = --sam ]; then install infra/local/requirements-sam.txt; fi
+if [ "${1:-}" = --dev ]; then
+  install infra/local/requirements-sam.txt
+  install tests/requirements.txt
+fi

@@ -3,6 +3,7 @@
 mod contract;
 mod down;
 mod drop;
+mod rejects;
 mod status;
 mod up;
 
@@ -33,6 +34,8 @@ enum Command {
     Drop(drop::DropFile),
     /// Show recent receipts, and what waits in the queues
     Status(status::Status),
+    /// Show a batch's rejected rows and why
+    Rejects(rejects::Rejects),
     /// Check contracts, and publish them
     #[command(subcommand)]
     Contract(contract::Contract),
@@ -45,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Down(down) => down.run(),
         Command::Drop(drop) => block_on(drop.run()),
         Command::Status(status) => block_on(status.run()),
+        Command::Rejects(rejects) => block_on(rejects.run()),
         Command::Contract(contract) => contract.run(),
     }
 }

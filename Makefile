@@ -1,0 +1,67 @@
+# Short targets, each a line into a real tool. They need Rust, Python >= 3.9, make and a C compiler; what else is
+# missing is installed into the checkout's own folders (.venv, .tools, target).
+
+BIN = $(or $(CARGO_TARGET_DIR),target)/debug
+VENV = .venv/bin
+PYTHON_CODE = infra/local tests
+NEXTEST = $(shell command -v cargo-nextest)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down build test lint fmt purity unit pytest bench clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: ## Run real feeds through a stack of its own and show what became of each row
+	@infra/local/demo.sh
+
+up: build ## Start the local stack, publish the example contracts, leave it running
+	@$(BIN)/penstock up --detach
+	@$(BIN)/penstock contract publish infra/contracts/*.yaml
+
+down: ## Stop the local stack
+	@$(BIN)/penstock down
+
+build:
+	@infra/local/setup.sh
+	cargo build --workspace --bins
+
+test: lint purity unit pytest ## Check and test everything
+
+lint: ## Everything that reads code without running it
+	@infra/local/setup.sh --dev
+	@tests/tools.sh
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	.tools/bin/cargo-machete
+	@tests/deny.sh
+	$(VENV)/ruff format --check --quiet $(PYTHON_CODE)
+	$(VENV)/ruff check --quiet $(PYTHON_CODE)
+	$(VENV)/mypy $(PYTHON_CODE)
+	SAM_CLI_TELEMETRY=0 $(VENV)/sam validate --lint --region eu-central-1
+	@if [ -d infra/terraform ]; then terraform -chdir=infra/terraform fmt -check -recursive; fi
+
+fmt: ## Format everything
+	@infra/local/setup.sh --dev
+	cargo fmt --all
+	$(VENV)/ruff check --quiet --fix $(PYTHON_CODE)
+	$(VENV)/ruff format --quiet $(PYTHON_CODE)
+
+purity: ## The pure crates reach no AWS, no runtime, no network
+	@tests/purity.sh
+
+unit: build ## The Rust tests
+	$(if $(NEXTEST),cargo nextest run --workspace,cargo test --workspace --all-targets --quiet)
+	cargo test --workspace --doc --quiet
+
+pytest: build ## The whole system: infra, end to end, faults
+	@infra/local/setup.sh --dev
+	$(VENV)/pytest
+
+bench: ## Print the figures that Penstock promises (release build, several minutes)
+	@infra/local/setup.sh --dev
+	@tests/bench/run.sh
+
+clean: ## Remove what was built and installed
+	rm -rf target .venv .tools .penstock

@@ -1,0 +1,98 @@
+//! `penstock rejects`
+
+use std::io::{BufRead as _, BufReader};
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use clap::Args;
+use penstock_aws::s3::S3Store;
+use penstock_aws::store::ObjectStore as _;
+use penstock_engine::Reject;
+use penstock_pipeline::{BatchId, Receipt, layout};
+
+use crate::exit::{Exit, SUCCESS};
+use crate::settings::Settings;
+
+/// Characters of a raw row that are shown.
+const RAW_CHARS: usize = 100;
+
+/// Show the rows of a batch that its contract refused, each with its place and its reasons.
+#[derive(Debug, Args)]
+pub(crate) struct Rejects {
+    /// The batch, as its receipt names it
+    batch: BatchId,
+    /// The feed that it belongs to
+    #[arg(long)]
+    source: String,
+    /// Show at most this many rows
+    #[arg(long, default_value_t = usize::MAX, hide_default_value = true)]
+    limit: usize,
+    /// Print JSON, one object a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Rejects {
+    pub(crate) async fn run(self) -> Result<Exit> {
+        let settings = Settings::find()?;
+        let store = S3Store::new(&settings.aws()?);
+        let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
+        let key = layout::receipt(&self.source, &self.batch);
+        let receipt = store.get(processed, &key).await?;
+        let receipt =
+            receipt.with_context(|| format!("{} has no receipt of batch {}", self.source, self.batch))?;
+        let receipt: Receipt = serde_json::from_slice(&receipt).context("reading the receipt")?;
+        let mut left = self.limit;
+        for uri in receipt.rejects {
+            if left == 0 {
+                break;
+            }
+            let content = fetch(&store, &uri).await?;
+            left -= self.show(&uri, &content, left)?;
+        }
+        Ok(SUCCESS)
+    }
+
+    /// Prints at most `limit` rows of one file; answers how many it were.
+    fn show(&self, uri: &str, content: &Bytes, limit: usize) -> Result<usize> {
+        let decoder = zstd::Decoder::new(content.as_ref()).with_context(|| uri.to_owned())?;
+        let mut shown = 0;
+        for line in BufReader::new(decoder).lines().take(limit) {
+            let line = line.with_context(|| uri.to_owned())?;
+            if self.json {
+                println!("{line}");
+            } else {
+                print!("{}", describe(&serde_json::from_str(&line).with_context(|| uri.to_owned())?));
+            }
+            shown += 1;
+        }
+        Ok(shown)
+    }
+}
+
+async fn fetch(store: &S3Store, uri: &str) -> Result<Bytes> {
+    let place = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+    let (bucket, key) = place.with_context(|| format!("{uri} is no S3 URI"))?;
+    store.get(bucket, key).await?.with_context(|| format!("{uri} is not there any more"))
+}
+
+fn describe(reject: &Reject) -> String {
+    let raw: String = reject.raw.chars().take(RAW_CHARS).map(printable).collect();
+    let cut = if reject.raw.chars().count() > RAW_CHARS { "…" } else { "" };
+    let mut text = format!("row {}, line {}: {raw}{cut}\n", reject.row, reject.line);
+    for reason in &reject.reasons {
+        let column = reason.column.as_deref().unwrap_or("(record)");
+        let found = reason.found.as_deref().map(|found| {
+            let found: String = found.chars().take(RAW_CHARS / 2).map(printable).collect();
+            format!(", found `{found}`")
+        });
+        let found = found.unwrap_or_default();
+        text.push_str(&format!("  {column}: {} ({}){found}\n", reason.code, reason.rule));
+    }
+    text
+}
+
+/// A rejected row may hold anything; a terminal should not act on it.
+fn printable(character: char) -> char {
+    if character.is_control() { '␣' } else { character }
+}
