@@ -1,2 +1,32 @@
-//! placeholder
-fn main() {}
+//! The writer function: applies chunks to PostgreSQL, each exactly once.
+
+use std::time::{Instant, SystemTime};
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use penstock_aws::clients::Aws;
+use penstock_aws::database::Connector;
+use penstock_aws::s3::S3Store;
+use penstock_aws::sqs::SqsQueue;
+use penstock_aws::sqs_event::SqsEvent;
+use penstock_aws::telemetry;
+use penstock_writer::config::Config;
+use penstock_writer::database::Postgres;
+use penstock_writer::handler::{Writer, handle};
+use tokio::sync::Mutex;
+
+// One thread: what costs is PostgreSQL's, and a writer waits for it.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::init();
+    let (aws, config) = (Aws::from_env()?, Config::from_env()?);
+    let connector = Connector::new(config.database.clone(), Some(&aws), "penstock-writer");
+    let writer = Writer::new(S3Store::new(&aws), SqsQueue::new(&aws), Postgres::new(connector), &config);
+    // Lambda sends one event at a time, so that nobody ever waits for this lock.
+    let writer = Mutex::new(writer);
+    let function = async |event: LambdaEvent<SqsEvent>| {
+        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        let mut writer = writer.lock().await;
+        Ok::<_, lambda_runtime::Error>(handle(&mut *writer, &event.payload, Instant::now() + left).await)
+    };
+    lambda_runtime::run(service_fn(function)).await
+}

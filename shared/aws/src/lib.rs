@@ -13,6 +13,8 @@ pub mod telemetry;
 
 #[cfg(all(feature = "store", feature = "queue"))]
 pub mod commit;
+#[cfg(feature = "database")]
+pub mod database;
 #[cfg(feature = "jobs")]
 pub mod emr;
 #[cfg(feature = "jobs")]
@@ -21,6 +23,8 @@ pub mod jobs;
 pub mod queue;
 #[cfg(feature = "store")]
 pub mod s3;
+#[cfg(feature = "database")]
+pub mod secrets;
 #[cfg(feature = "queue")]
 pub mod sqs;
 #[cfg(feature = "queue")]

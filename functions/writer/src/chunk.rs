@@ -1,0 +1,275 @@
+//! A chunk's bytes: fetched, verified, and decompressed piece by piece into COPY text.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::buf::Reader;
+use bytes::{Buf as _, Bytes};
+use penstock_aws::store::{ObjectStore, StoreError};
+use penstock_pipeline::{Chunk, ChunkBody, LoadMessage};
+use sha2::{Digest as _, Sha256};
+use zstd::stream::read::Decoder;
+
+use crate::error::LoadError;
+
+/// COPY text that is handed over at once. Larger pieces save nothing and cost memory.
+const PIECE_BYTES: usize = 128 * 1024;
+/// Largest zstd window, as a power of two: 8 MiB, the most that a decoder has to support. Level 1 uses 512 KiB.
+const MAX_WINDOW_LOG: u32 = 23;
+
+/// A message with its chunk's encoded bytes, which have the SHA-256 that it says.
+#[derive(Debug, Clone)]
+pub struct VerifiedChunk {
+    /// The message.
+    pub message: LoadMessage,
+    /// zstd.
+    pub encoded: Bytes,
+}
+
+/// Fetches a message's chunk and verifies it.
+///
+/// # Errors
+/// When it cannot be had, or is not what the message says.
+pub async fn fetch(store: &impl ObjectStore, message: LoadMessage) -> Result<VerifiedChunk, LoadError> {
+    let encoded = match &message.chunk.body {
+        ChunkBody::Inline(text) => STANDARD.decode(text).map(Bytes::from).map_err(|error| {
+            LoadError::Chunk { place: place(&message.chunk), problem: format!("not base64: {error}") }
+        })?,
+        ChunkBody::Object { bucket, key } => store
+            .get(bucket, key)
+            .await?
+            .ok_or_else(|| StoreError::NotFound { bucket: bucket.clone(), key: key.clone() })?,
+    };
+    let found = hex(&Sha256::digest(&encoded));
+    if found != message.chunk.sha256 {
+        let expected = message.chunk.sha256.clone();
+        return Err(LoadError::Checksum { place: place(&message.chunk), expected, found });
+    }
+    Ok(VerifiedChunk { message, encoded })
+}
+
+fn place(chunk: &Chunk) -> String {
+    match &chunk.body {
+        ChunkBody::Inline(_) => format!("chunk {} (inline)", chunk.index),
+        ChunkBody::Object { bucket, key } => format!("s3://{bucket}/{key}"),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a string takes whatever is written to it");
+    }
+    text
+}
+
+/// A chunk's COPY text, in pieces. It ends with an error where the text is not as long, or has not as many rows, as
+/// the message says: more is never decompressed.
+pub struct CopyText {
+    decoder: Decoder<'static, Reader<Bytes>>,
+    place: String,
+    bytes_left: u64,
+    rows_left: u64,
+    prefix: Vec<u8>,
+    at_row_start: bool,
+    finished: bool,
+}
+
+impl CopyText {
+    /// The text as it is.
+    ///
+    /// # Errors
+    /// When no decoder can be made.
+    pub fn plain(chunk: &VerifiedChunk) -> Result<Self, LoadError> {
+        Self::new(chunk, Vec::new())
+    }
+
+    /// The text with `ordinal` as a field in front of each row, so that the rows of several chunks can be told apart.
+    ///
+    /// # Errors
+    /// When no decoder can be made.
+    pub fn numbered(chunk: &VerifiedChunk, ordinal: usize) -> Result<Self, LoadError> {
+        Self::new(chunk, format!("{ordinal}\t").into_bytes())
+    }
+
+    fn new(chunk: &VerifiedChunk, prefix: Vec<u8>) -> Result<Self, LoadError> {
+        let details = &chunk.message.chunk;
+        let place = place(details);
+        let open = || {
+            let mut decoder = Decoder::with_buffer(chunk.encoded.clone().reader())?;
+            decoder.window_log_max(MAX_WINDOW_LOG)?;
+            Ok(decoder)
+        };
+        let decoder =
+            open().map_err(|error: std::io::Error| refused(&place, format!("no zstd decoder: {error}")))?;
+        Ok(Self {
+            decoder,
+            place,
+            bytes_left: details.text_bytes,
+            rows_left: u64::from(details.rows),
+            prefix,
+            at_row_start: true,
+            finished: false,
+        })
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// When the bytes are not zstd, or not as many bytes or rows as the message says.
+    pub fn next_piece(&mut self) -> Result<Option<Bytes>, LoadError> {
+        if self.finished {
+            return Ok(None);
+        }
+        let mut piece = vec![0; PIECE_BYTES];
+        let read = self.decoder.read(&mut piece);
+        let length = read.map_err(|error| refused(&self.place, format!("not zstd: {error}")))?;
+        if length == 0 {
+            self.finished = true;
+            return self.check_end().map(|()| None);
+        }
+        piece.truncate(length);
+        let too_much = || refused(&self.place, "more bytes or rows than its message says".to_owned());
+        self.bytes_left = self.bytes_left.checked_sub(length as u64).ok_or_else(too_much)?;
+        let rows = memchr::memchr_iter(b'\n', &piece).count();
+        self.rows_left = self.rows_left.checked_sub(rows as u64).ok_or_else(too_much)?;
+        Ok(Some(if self.prefix.is_empty() { piece.into() } else { self.number(&piece, rows).into() }))
+    }
+
+    /// A line end inside a value is escaped, so that each `\n` ends a row.
+    fn number(&mut self, piece: &[u8], rows: usize) -> Vec<u8> {
+        let mut numbered = Vec::with_capacity(piece.len() + (rows + 1) * self.prefix.len());
+        for line in LinesWithEnds(piece) {
+            if self.at_row_start {
+                numbered.extend_from_slice(&self.prefix);
+            }
+            numbered.extend_from_slice(line);
+            self.at_row_start = line.ends_with(b"\n");
+        }
+        numbered
+    }
+
+    fn check_end(&self) -> Result<(), LoadError> {
+        if self.bytes_left == 0 && self.rows_left == 0 {
+            return Ok(());
+        }
+        let problem =
+            format!("{} bytes and {} rows fewer than its message says", self.bytes_left, self.rows_left);
+        Err(refused(&self.place, problem))
+    }
+}
+
+fn refused(place: &str, problem: String) -> LoadError {
+    LoadError::Chunk { place: place.to_owned(), problem }
+}
+
+struct LinesWithEnds<'a>(&'a [u8]);
+
+impl<'a> Iterator for LinesWithEnds<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', self.0).map_or(self.0.len(), |at| at + 1);
+        let (line, rest) = self.0.split_at(end);
+        self.0 = rest;
+        Some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use penstock_aws::testing::MemoryStore;
+    use penstock_contract::TableName;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn message(text: &[u8], rows: u32) -> LoadMessage {
+        let encoded = zstd::encode_all(text, 1).unwrap();
+        LoadMessage {
+            message_version: LoadMessage::VERSION,
+            batch_id: Uuid::nil(),
+            source: "s".into(),
+            table: TableName { schema: "public".into(), table: "t".into() },
+            contract_version: "1.0.0".into(),
+            dropped_at: jiff::Timestamp::UNIX_EPOCH,
+            chunk_count: 1,
+            chunk: Chunk {
+                index: 0,
+                rows,
+                row_base: 0,
+                sha256: hex(&Sha256::digest(&encoded)),
+                text_bytes: text.len() as u64,
+                body: ChunkBody::Inline(STANDARD.encode(&encoded)),
+            },
+        }
+    }
+
+    async fn fetched(message: LoadMessage) -> Result<VerifiedChunk, LoadError> {
+        fetch(&MemoryStore::new(), message).await
+    }
+
+    fn read(mut text: CopyText) -> Result<Vec<u8>, LoadError> {
+        let mut all = Vec::new();
+        while let Some(piece) = text.next_piece()? {
+            all.extend_from_slice(&piece);
+        }
+        Ok(all)
+    }
+
+    #[tokio::test]
+    async fn the_text_comes_back_and_rows_are_numbered_across_pieces() {
+        let row = format!("{}\\n\t\\N\t7\n", "x".repeat(1000));
+        let text = row.repeat(1000);
+        let chunk = fetched(message(text.as_bytes(), 1000)).await.unwrap();
+        assert_eq!(read(CopyText::plain(&chunk).unwrap()).unwrap(), text.as_bytes());
+        let numbered = format!("12\t{row}").repeat(1000);
+        assert_eq!(read(CopyText::numbered(&chunk, 12).unwrap()).unwrap(), numbered.as_bytes());
+    }
+
+    #[tokio::test]
+    async fn no_rows_are_no_text() {
+        let chunk = fetched(message(b"", 0)).await.unwrap();
+        assert!(read(CopyText::numbered(&chunk, 0).unwrap()).unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn other_bytes_than_the_message_says_are_refused() {
+        let mut other = message(b"a\t1\n", 1);
+        other.chunk.sha256 = "00".repeat(32);
+        assert_eq!(fetched(other).await.unwrap_err().code(), "checksum_mismatch");
+
+        let mut garbled = message(b"a\t1\n", 1);
+        garbled.chunk.body = ChunkBody::Inline("not base64!".into());
+        assert_eq!(fetched(garbled).await.unwrap_err().code(), "invalid_chunk");
+
+        let mut missing = message(b"a\t1\n", 1);
+        missing.chunk.body = ChunkBody::Object { bucket: "b".into(), key: "k".into() };
+        assert_eq!(fetched(missing).await.unwrap_err().code(), "chunk_missing");
+    }
+
+    #[tokio::test]
+    async fn a_text_of_another_size_is_refused() {
+        for (rows, text_bytes) in [(2, 8), (1, 8), (3, 8), (2, 7), (2, 9)] {
+            let mut message = message(b"a\t1\nb\t2\n", rows);
+            message.chunk.text_bytes = text_bytes;
+            let chunk = fetched(message).await.unwrap();
+            let answer = read(CopyText::plain(&chunk).unwrap());
+            assert_eq!(answer.is_ok(), (rows, text_bytes) == (2, 8), "{rows} rows, {text_bytes} bytes");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_zstd_is_refused() {
+        let mut plain = message(b"a\t1\n", 1);
+        plain.chunk.body = ChunkBody::Inline(STANDARD.encode(b"a\t1\n"));
+        plain.chunk.sha256 = hex(&Sha256::digest(b"a\t1\n"));
+        let chunk = fetched(plain).await.unwrap();
+        assert_eq!(read(CopyText::plain(&chunk).unwrap()).unwrap_err().code(), "invalid_chunk");
+    }
+}

@@ -1,0 +1,60 @@
+//! Configuration: the table of variables stands in the README.
+
+use penstock_aws::config::{ConfigError, Variables};
+use penstock_aws::database::DatabaseConfig;
+use penstock_aws::sqs_event::InboundQueue;
+
+/// All that the function is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where the contracts are.
+    pub artifacts_bucket: String,
+    /// Where the manifests and receipts are.
+    pub processed_bucket: String,
+    /// The load queue.
+    pub load: InboundQueue,
+    /// The target database.
+    pub database: DatabaseConfig,
+    /// What this writer may load a second; 0 is no limit.
+    pub rows_per_second: u64,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// With every missing, malformed and unknown variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::new(Variables::from_env())
+    }
+
+    /// Reads `variables`.
+    ///
+    /// # Errors
+    /// With every missing, malformed and unknown variable.
+    pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
+        let config = Self {
+            artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
+            processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),
+            load: InboundQueue {
+                url: variables.required("PENSTOCK_LOAD_QUEUE_URL"),
+                dead_letter_url: variables.required("PENSTOCK_LOAD_DEAD_LETTER_QUEUE_URL"),
+            },
+            database: DatabaseConfig::take(&mut variables),
+            rows_per_second: variables.number_or("PENSTOCK_ROWS_PER_SECOND", 0),
+        };
+        variables.finish(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_missing_is_said_at_once() {
+        let error = Config::new(Variables::new([])).unwrap_err();
+        let missing = error.problems.iter().filter(|problem| problem.ends_with("is not set")).count();
+        assert_eq!(missing, 10, "{error}");
+    }
+}

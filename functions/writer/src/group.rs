@@ -1,0 +1,105 @@
+//! Which chunks go into one transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use penstock_pipeline::LoadMessage;
+
+/// Rows that several chunks of one transaction have at most. A chunk of more is a transaction by itself: from
+/// 10,000 rows on a transaction costs nothing beside its rows, and a large one only holds its locks longer.
+pub const MAX_SHARED_ROWS: u64 = 20_000;
+
+/// Groups messages, as indexes, by what they can share a transaction with: the same contract version, and so
+/// the same table and columns. A chunk that stands twice is in two groups: the ledger has it by the second.
+pub fn groups(messages: &[&LoadMessage]) -> Vec<Vec<usize>> {
+    let mut by_contract: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    for (index, message) in messages.iter().enumerate() {
+        let contract = (message.source.as_str(), message.contract_version.as_str());
+        by_contract.entry(contract).or_default().push(index);
+    }
+    by_contract.into_values().flat_map(|indexes| pack(messages, indexes)).collect()
+}
+
+fn pack(messages: &[&LoadMessage], mut indexes: Vec<usize>) -> Vec<Vec<usize>> {
+    let name = |index: usize| (messages[index].batch_id, messages[index].chunk.index);
+    // In the order of the batch, whatever the queue's.
+    indexes.sort_by_key(|index| name(*index));
+    let (mut packed, mut group, mut rows) = (Vec::new(), Vec::new(), 0u64);
+    let mut names = BTreeSet::new();
+    for index in indexes {
+        let more = u64::from(messages[index].chunk.rows);
+        if rows.saturating_add(more) > MAX_SHARED_ROWS || names.contains(&name(index)) {
+            packed.push(std::mem::take(&mut group));
+            names.clear();
+            rows = 0;
+        }
+        rows = rows.saturating_add(more);
+        names.insert(name(index));
+        group.push(index);
+    }
+    packed.push(group);
+    packed.retain(|group| !group.is_empty());
+    packed
+}
+
+#[cfg(test)]
+mod tests {
+    use penstock_contract::TableName;
+    use penstock_pipeline::{Chunk, ChunkBody};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn message(source: &str, batch: u128, index: u32, rows: u32) -> LoadMessage {
+        LoadMessage {
+            message_version: LoadMessage::VERSION,
+            batch_id: Uuid::from_u128(batch),
+            source: source.into(),
+            table: TableName { schema: "public".into(), table: "t".into() },
+            contract_version: "1.0.0".into(),
+            dropped_at: jiff::Timestamp::UNIX_EPOCH,
+            chunk_count: 9,
+            chunk: Chunk {
+                index,
+                rows,
+                row_base: 0,
+                sha256: String::new(),
+                text_bytes: 0,
+                body: ChunkBody::Inline(String::new()),
+            },
+        }
+    }
+
+    fn groups_of(messages: &[LoadMessage]) -> Vec<Vec<usize>> {
+        groups(&messages.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn small_chunks_share_and_large_ones_stand_alone() {
+        let messages = [
+            message("a", 2, 0, 200),
+            message("a", 1, 1, 50_000),
+            message("a", 1, 0, 50_000),
+            message("a", 3, 0, 15_000),
+            message("a", 4, 0, 6_000),
+        ];
+        assert_eq!(groups_of(&messages), [vec![2], vec![1], vec![0, 3], vec![4]]);
+    }
+
+    #[test]
+    fn only_chunks_of_one_contract_share() {
+        let mut messages = vec![message("a", 1, 0, 1), message("b", 2, 0, 1), message("a", 3, 0, 1)];
+        messages[2].contract_version = "1.1.0".into();
+        assert_eq!(groups_of(&messages), [vec![0], vec![2], vec![1]]);
+    }
+
+    #[test]
+    fn a_chunk_that_stands_twice_is_in_two_groups() {
+        let messages = [message("a", 1, 0, 5), message("a", 1, 0, 5), message("a", 1, 1, 5)];
+        assert_eq!(groups_of(&messages), [vec![0], vec![1, 2]]);
+    }
+
+    #[test]
+    fn nothing_makes_no_group() {
+        assert!(groups_of(&[]).is_empty());
+    }
+}

@@ -1,0 +1,280 @@
+//! What PostgreSQL's errors mean, and how much of them may be told.
+
+use std::fmt;
+use std::io;
+
+use tokio_postgres::error::DbError;
+
+use crate::secrets::SecretError;
+
+/// Why the database did not do as asked. No row value is ever in here.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// No session: the server does not answer, is not who it should be, or is not ready.
+    #[error("database {host}: {message}")]
+    Unreachable {
+        /// Host name.
+        host: String,
+        /// What was tried and what came of it.
+        message: String,
+    },
+    /// The server refused the login.
+    #[error("database {host}: login refused: {message}")]
+    Login {
+        /// Host name.
+        host: String,
+        /// What the server said.
+        message: String,
+    },
+    /// The credentials could not be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The session ended under way. Whether an open transaction was committed is not known.
+    #[error("database connection lost: {message}")]
+    Lost {
+        /// What the connection said.
+        message: String,
+    },
+    /// The server refused a statement.
+    #[error("{0}")]
+    Sql(Box<SqlFailure>),
+    /// An answer of another shape than the statement gives: a fault of this program.
+    #[error("unexpected answer of the database: {message}")]
+    Unexpected {
+        /// What was unexpected.
+        message: String,
+    },
+}
+
+impl DatabaseError {
+    /// True when the same work may succeed later.
+    ///
+    /// No session is always worth another try: wrong credentials or certificates are a fault of the
+    /// configuration, and no message is to be given up for that.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Login { .. } | Self::Secret(_) | Self::Lost { .. } => true,
+            Self::Sql(failure) => failure.is_transient(),
+            Self::Unexpected { .. } => false,
+        }
+    }
+
+    /// True when the session must not be used again.
+    pub fn breaks_session(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Login { .. } | Self::Secret(_) | Self::Lost { .. } => true,
+            Self::Sql(failure) => failure.ends_session(),
+            Self::Unexpected { .. } => true,
+        }
+    }
+
+    /// The statement's failure, where it is one.
+    pub fn sql(&self) -> Option<&SqlFailure> {
+        match self {
+            Self::Sql(failure) => Some(failure),
+            Self::Unreachable { .. }
+            | Self::Login { .. }
+            | Self::Secret(_)
+            | Self::Lost { .. }
+            | Self::Unexpected { .. } => None,
+        }
+    }
+
+    pub(super) fn of_login(host: &str, error: &tokio_postgres::Error) -> Self {
+        let host = host.to_owned();
+        match error.as_db_error() {
+            // Class 28: invalid authorization.
+            Some(error) if error.code().code().starts_with("28") => {
+                Self::Login { host, message: error.message().to_owned() }
+            }
+            _ => Self::Unreachable { host, message: chain(error) },
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for DatabaseError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(error) = error.as_db_error() {
+            return Self::Sql(Box::new(SqlFailure::of(error)));
+        }
+        let message = chain(&error);
+        let is_io = std::error::Error::source(&error).is_some_and(|source| source.is::<io::Error>());
+        if error.is_closed() || is_io { Self::Lost { message } } else { Self::Unexpected { message } }
+    }
+}
+
+fn chain(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// A statement's failure, without anything that may hold a row's values: PostgreSQL puts them into `DETAIL`, into
+/// `CONTEXT`, and into the message itself where a text could not be read as a type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlFailure {
+    /// Five characters, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    pub sqlstate: String,
+    /// What the server said, or the name of the condition where that may hold values.
+    pub message: String,
+    /// The table at fault.
+    pub table: Option<String>,
+    /// The column at fault.
+    pub column: Option<String>,
+    /// The constraint that was violated.
+    pub constraint: Option<String>,
+    /// The line of the COPY text at fault, from 1.
+    pub copy_line: Option<u64>,
+}
+
+impl SqlFailure {
+    fn of(error: &DbError) -> Self {
+        let sqlstate = error.code().code();
+        let copy = error.where_().and_then(copy_place);
+        Self {
+            sqlstate: sqlstate.to_owned(),
+            message: safe_message(sqlstate, error.message()),
+            table: error.table().map(str::to_owned),
+            column: error.column().map(str::to_owned).or_else(|| copy.as_ref()?.1.clone()),
+            constraint: error.constraint().map(str::to_owned),
+            copy_line: copy.map(|(line, _)| line),
+        }
+    }
+
+    /// True when the same statement may succeed later.
+    pub fn is_transient(&self) -> bool {
+        let (class, condition) = self.sqlstate.split_at_checked(2).unwrap_or(("", ""));
+        match (class, condition) {
+            // Connection, insufficient resources, system error.
+            ("08" | "53" | "58", _) => true,
+            // Serialisation and deadlock; not the integrity of the data.
+            ("40", condition) => condition != "002",
+            // A lock or an object that somebody else holds for now.
+            ("55", "P03" | "006") => true,
+            // Time ran out, or an operator or a failover ended the session.
+            ("57", _) => true,
+            // The session's own time limits, and a standby that was the primary a moment ago.
+            ("25", "P03" | "P04" | "006") => true,
+            _ => false,
+        }
+    }
+
+    /// True when the server ends the session with it, or another server must be found.
+    fn ends_session(&self) -> bool {
+        self.sqlstate.starts_with("08")
+            || ["57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04", "25006"]
+                .contains(&self.sqlstate.as_str())
+    }
+}
+
+impl fmt::Display for SqlFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SQLSTATE {}: {}", self.sqlstate, self.message)?;
+        let named = [("table", &self.table), ("column", &self.column), ("constraint", &self.constraint)];
+        let places = named.iter().filter_map(|(what, name)| Some(format!("{what} {}", name.as_ref()?)));
+        let line = self.copy_line.map(|line| format!("row {line} of the chunk"));
+        let places: Vec<String> = places.chain(line).collect();
+        if places.is_empty() { Ok(()) } else { write!(f, " ({})", places.join(", ")) }
+    }
+}
+
+/// Only classes whose messages name objects and never values are told in the server's words.
+fn safe_message(sqlstate: &str, message: &str) -> String {
+    let class = sqlstate.get(..2).unwrap_or_default();
+    match (class, sqlstate) {
+        // `missing data for column "x"`, `extra data after last expected column`.
+        (_, "22P04" | "22001") => message.to_owned(),
+        ("08" | "0A" | "23" | "25" | "26" | "28" | "40" | "42" | "53" | "54" | "55" | "57" | "58", _) => {
+            message.to_owned()
+        }
+        (_, "22003") => "numeric value out of range".to_owned(),
+        (_, "22007" | "22008") => "not a date or time that PostgreSQL reads".to_owned(),
+        (_, "22021") => "text that is not UTF-8".to_owned(),
+        (_, "22P02") => "text that is not of the column's type".to_owned(),
+        ("22", _) => "data exception".to_owned(),
+        // A trigger's or a function's own words may hold anything.
+        _ => "the server's message is left out, since it may hold values; it stands in the server's log"
+            .to_owned(),
+    }
+}
+
+/// `COPY stage, line 3, column price: "abc"` → line 3, column `price`. What follows the colon is the value.
+fn copy_place(context: &str) -> Option<(u64, Option<String>)> {
+    let place = context.strip_prefix("COPY ")?;
+    let (_, rest) = place.split_once(", line ")?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (line, rest) = rest.split_at(digits);
+    let column = rest.strip_prefix(", column ").and_then(|rest| rest.split([':', ',', '\n']).next());
+    Some((line.parse().ok()?, column.map(str::to_owned)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(sqlstate: &str) -> SqlFailure {
+        SqlFailure {
+            sqlstate: sqlstate.to_owned(),
+            message: "message".to_owned(),
+            table: None,
+            column: None,
+            constraint: None,
+            copy_line: None,
+        }
+    }
+
+    #[test]
+    fn what_passes_with_time_is_told_from_what_does_not() {
+        for sqlstate in [
+            "08006", "08P01", "25006", "25P03", "40001", "40P01", "53100", "53300", "55006", "55P03",
+            "57014", "57P01", "57P02", "57P03", "58030",
+        ] {
+            assert!(failure(sqlstate).is_transient(), "{sqlstate}");
+        }
+        for sqlstate in [
+            "0A000", "22003", "22P02", "23502", "23505", "23514", "25P02", "40002", "42501", "42703",
+            "42P01", "54000", "55000", "P0001", "XX000", "",
+        ] {
+            assert!(!failure(sqlstate).is_transient(), "{sqlstate}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_quotes_a_value_is_not_told() {
+        for (sqlstate, message) in [
+            ("22P02", "invalid input syntax for type integer: \"hunter2\""),
+            ("22003", "value \"hunter2\" is out of range for type integer"),
+            ("22007", "invalid input syntax for type date: \"hunter2\""),
+            ("22008", "date/time field value out of range: \"hunter2\""),
+            ("22023", "invalid value \"hunter2\""),
+            ("P0001", "customer hunter2 is not welcome"),
+            ("XX000", "hunter2"),
+        ] {
+            assert!(!safe_message(sqlstate, message).contains("hunter2"), "{sqlstate}");
+        }
+        let told = "duplicate key value violates unique constraint \"t_pkey\"";
+        assert_eq!(safe_message("23505", told), told);
+    }
+
+    #[test]
+    fn the_place_of_a_copy_is_told_without_the_value() {
+        for (context, expected) in [
+            ("COPY s, line 3, column price: \"1, column x: 2\"", Some((3, Some("price")))),
+            ("COPY s, line 12: \"a\tb\"", Some((12, None))),
+            ("COPY s, line 7, column q", Some((7, Some("q")))),
+            ("PL/pgSQL function f() line 3 at RAISE", None),
+            ("COPY s, line x", None),
+        ] {
+            let expected =
+                expected.map(|(line, column): (u64, Option<&str>)| (line, column.map(str::to_owned)));
+            assert_eq!(copy_place(context), expected, "{context}");
+        }
+    }
+
+    #[test]
+    fn a_failure_says_where() {
+        let failure = SqlFailure { column: Some("price".into()), copy_line: Some(3), ..failure("22P02") };
+        assert_eq!(failure.to_string(), "SQLSTATE 22P02: message (column price, row 3 of the chunk)");
+    }
+}
