@@ -59,7 +59,9 @@ pub async fn migrate(client: &mut Client) -> Result<(), DatabaseError> {
 }
 
 async fn version(client: &Client) -> Result<i32, DatabaseError> {
-    let exists = "SELECT to_regclass('penstock.migration') IS NOT NULL";
+    // Not `to_regclass`: that asks a cache, which does not yet know what was committed while the lock was waited for.
+    let exists = "SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+                  WHERE n.nspname = 'penstock' AND c.relname = 'migration')";
     if !client.query_one(exists, &[]).await?.try_get::<_, bool>(0)? {
         return Ok(0);
     }

@@ -10,11 +10,11 @@ use crate::sql::{SYSTEM_COLUMNS, add_column, create_table, quoted_table, upserts
 
 /// What a contract finds in the catalog of a table that is ready for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub(crate) struct Target {
     /// How many columns contracts have brought in all: another number says that the table was widened since.
-    pub contract_columns: i64,
+    pub(crate) contract_columns: i64,
     /// Columns that other contracts brought.
-    pub foreign: Vec<String>,
+    pub(crate) foreign: Vec<String>,
 }
 
 /// What the catalog says of a table.
@@ -36,7 +36,7 @@ struct ColumnState {
 ///
 /// # Errors
 /// When the table is not what the contract needs, or the database does not do as asked.
-pub async fn ensure(client: &mut Client, contract: &Contract) -> Result<Target, LoadError> {
+pub(crate) async fn ensure(client: &mut Client, contract: &Contract) -> Result<Target, LoadError> {
     let ready = inspect(client, &contract.entity.table).await?;
     let registered = registered(client, &contract.entity.table).await?;
     if let Some(table) = ready

@@ -1,0 +1,190 @@
+//! A PostgreSQL of a test's own, contracts, and chunks of literal rows.
+#![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses a part of it")]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use penstock_aws::database::{Auth, Connector, DatabaseConfig, Password, Tls};
+use penstock_contract::Contract;
+use penstock_local::postgres::{Cluster, ClusterOptions};
+use penstock_pipeline::{Chunk, ChunkBody, LoadMessage};
+use penstock_writer::Applied;
+use penstock_writer::chunk::VerifiedChunk;
+use penstock_writer::database::{Database as _, Postgres};
+use penstock_writer::error::LoadError;
+use penstock_writer::ledger::ChunkCounts;
+use sha2::{Digest as _, Sha256};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use uuid::Uuid;
+
+/// A cluster that ends with the test.
+pub struct Db {
+    pub cluster: Cluster,
+    _folder: tempfile::TempDir,
+}
+
+impl Db {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+        let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), open).unwrap();
+        let cluster = Cluster::start(ClusterOptions::for_tests(folder.path().join("cluster"))).unwrap();
+        Self { cluster, _folder: folder }
+    }
+
+    pub fn config(&self) -> DatabaseConfig {
+        DatabaseConfig {
+            host: "127.0.0.1".into(),
+            port: self.cluster.port(),
+            name: self.cluster.database().into(),
+            user: self.cluster.user().into(),
+            auth: Auth::Fixed(Password::new(self.cluster.password())),
+            tls: Tls::Disable,
+        }
+    }
+
+    /// A writer's database, with a session of its own.
+    pub fn writer(&self) -> Postgres {
+        Postgres::new(Connector::new(self.config(), None, "penstock-writer"))
+    }
+
+    /// A session to look with.
+    pub async fn client(&self) -> Client {
+        let (client, connection) = tokio_postgres::connect(&self.cluster.url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Every value as PostgreSQL spells it, `~` for null, columns joined by `|`.
+    pub async fn rows(&self, query: &str) -> Vec<String> {
+        let messages = self.client().await.simple_query(query).await.unwrap();
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|at| row.get(at).unwrap_or("~")).collect::<Vec<_>>().join("|"))
+            }
+            _ => None,
+        });
+        rows.collect()
+    }
+}
+
+/// Properties of the usual test table: a key, a text, a number, an event time.
+pub const PRODUCTS: &str = "
+      - {name: sku, logicalType: string, primaryKey: true, primaryKeyPosition: 1}
+      - {name: title, logicalType: string}
+      - {name: qty, logicalType: integer, physicalType: integer}
+      - {name: updated_at, logicalType: timestamp, required: true}";
+
+/// The YAML of a contract for `public.products` with the given custom properties and properties.
+pub fn contract_yaml(source: &str, version: &str, custom: &[(&str, &str)], properties: &str) -> String {
+    let custom: String = custom
+        .iter()
+        .map(|(name, value)| format!("\n  - {{property: penstock.{name}, value: {value}}}"))
+        .collect();
+    let custom = if custom.is_empty() { String::new() } else { format!("customProperties:{custom}\n") };
+    format!(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: test\nname: {source}\nversion: {version}\nstatus: active\n\
+         servers:\n  - {{server: raw, type: s3, location: 's3://raw/{source}/', format: csv}}\n{custom}\
+         schema:\n  - name: products\n    physicalName: public.products\n    properties:{properties}\n"
+    )
+}
+
+pub fn contract_of(yaml: &str) -> Contract {
+    penstock_contract::parse("test.yaml", yaml).unwrap()
+}
+
+/// The usual contract: newest `updated_at` wins.
+pub fn products(source: &str) -> Contract {
+    contract_of(&contract_yaml(source, "1.0.0", &[("eventTime", "updated_at")], PRODUCTS))
+}
+
+/// Every row is kept.
+pub fn appended(source: &str) -> Contract {
+    let properties = "
+      - {name: sku, logicalType: string}
+      - {name: qty, logicalType: integer, physicalType: integer}";
+    contract_of(&contract_yaml(source, "1.0.0", &[("write", "append")], properties))
+}
+
+/// A chunk of literal rows: the contract's columns joined by tabs; the row number is added, counting from 1.
+pub struct ChunkOf {
+    pub batch: u128,
+    pub index: u32,
+    pub count: u32,
+    pub row_base: u64,
+    pub dropped_at: i64,
+}
+
+impl ChunkOf {
+    /// The only chunk of a batch.
+    pub fn batch(batch: u128) -> Self {
+        Self { batch, index: 0, count: 1, row_base: 0, dropped_at: 1_700_000_000 }
+    }
+
+    pub fn numbered(self, index: u32, count: u32) -> Self {
+        Self { index, count, row_base: u64::from(index) * 1_000_000, ..self }
+    }
+
+    pub fn dropped_at(self, dropped_at: i64) -> Self {
+        Self { dropped_at, ..self }
+    }
+
+    pub fn rows<R: AsRef<str>>(
+        self,
+        contract: &Contract,
+        rows: impl IntoIterator<Item = R>,
+    ) -> VerifiedChunk {
+        let mut text = String::new();
+        let mut count = 0u32;
+        for row in rows {
+            count += 1;
+            text.push_str(&format!("{}\t{count}\n", row.as_ref()));
+        }
+        self.text(contract, &text, count)
+    }
+
+    pub fn text(self, contract: &Contract, text: &str, rows: u32) -> VerifiedChunk {
+        let encoded = zstd::encode_all(text.as_bytes(), 1).unwrap();
+        let message = LoadMessage {
+            message_version: LoadMessage::VERSION,
+            batch_id: Uuid::from_u128(self.batch),
+            source: contract.source.clone(),
+            table: contract.entity.table.clone(),
+            contract_version: contract.version.clone(),
+            dropped_at: Timestamp::from_second(self.dropped_at).unwrap(),
+            chunk_count: self.count,
+            chunk: Chunk {
+                index: self.index,
+                rows,
+                row_base: self.row_base,
+                sha256: Sha256::digest(&encoded).iter().map(|byte| format!("{byte:02x}")).collect(),
+                text_bytes: text.len() as u64,
+                body: ChunkBody::Inline(STANDARD.encode(&encoded)),
+            },
+        };
+        VerifiedChunk { message, encoded: encoded.into() }
+    }
+}
+
+pub async fn apply(
+    writer: &mut Postgres,
+    contract: &Contract,
+    chunks: &[&VerifiedChunk],
+) -> Result<Vec<Applied>, LoadError> {
+    writer.apply(contract, chunks).await
+}
+
+/// Loaded, deduplicated, superseded.
+pub fn now(loaded: u64, deduplicated: u64, superseded: u64) -> Applied {
+    Applied::Now(ChunkCounts { loaded, deduplicated, superseded })
+}
+
+/// A time of the usual contract's `updated_at`.
+pub fn at(second: u32) -> String {
+    format!("2026-01-01 00:00:{second:02}+00")
+}
+
+/// A row of the usual contract.
+pub fn product(sku: &str, title: &str, qty: i32, second: u32) -> String {
+    format!("{sku}\t{title}\t{qty}\t{}", at(second))
+}
