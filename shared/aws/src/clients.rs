@@ -18,8 +18,8 @@ use crate::http::SchemeClient;
 /// Tries of one call within the SDK, the first included.
 const SDK_ATTEMPTS: u32 = 4;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// To the first byte of an answer; the bodies of large objects have the stalled-stream watch instead.
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
+/// From the request to the first byte of its answer, the upload of a whole Parquet part between them.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The part of the configuration that all clients share. Cheap to make: nothing is read from disk and no
 /// connection is opened before the first call.
