@@ -1,0 +1,100 @@
+//! The contract that a source's drops are taken through, compiled, and kept while it does not change.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use penstock_aws::store::{ObjectStore, StoreError};
+use penstock_contract::Contract;
+use penstock_engine::Plan;
+use penstock_pipeline::{Refusal, layout};
+
+/// A warm function may see many sources; more than this are not kept.
+const MAX_KEPT: usize = 32;
+/// Errors of a contract that stand in the receipt.
+const MAX_ERRORS: usize = 5;
+
+/// A contract with its plan.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) text: Bytes,
+    pub(crate) contract: Contract,
+    pub(crate) plan: Arc<Plan>,
+}
+
+/// Compiled contracts by source.
+#[derive(Debug, Default)]
+pub(crate) struct Contracts {
+    kept: Mutex<HashMap<String, Arc<Compiled>>>,
+}
+
+impl Contracts {
+    /// The current contract of `source`, or why its drops are refused.
+    ///
+    /// It is fetched every time, so that a new version holds from the next drop on; it is compiled only when
+    /// its text has changed.
+    pub(crate) async fn current(
+        &self,
+        store: &impl ObjectStore,
+        artifacts_bucket: &str,
+        source: &str,
+    ) -> Result<Result<Arc<Compiled>, Refusal>, StoreError> {
+        let key = layout::current_contract(source);
+        let Some(text) = store.get(artifacts_bucket, &key).await? else {
+            return Ok(Err(no_contract(artifacts_bucket, &key)));
+        };
+        if let Some(compiled) = self.kept(source).filter(|compiled| compiled.text == text) {
+            return Ok(Ok(compiled));
+        }
+        Ok(compile(source, &key, text).map(|compiled| self.keep(source, compiled)))
+    }
+
+    fn kept(&self, source: &str) -> Option<Arc<Compiled>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(source).cloned()
+    }
+
+    fn keep(&self, source: &str, compiled: Compiled) -> Arc<Compiled> {
+        let compiled = Arc::new(compiled);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(source.to_owned(), Arc::clone(&compiled));
+        compiled
+    }
+}
+
+fn compile(source: &str, key: &str, text: Bytes) -> Result<Compiled, Refusal> {
+    let at_key = |error: String| invalid_contract(&[format!("{key}: {error}")]);
+    let utf8 = str::from_utf8(&text).map_err(|error| at_key(error.to_string()))?;
+    let contract = penstock_contract::parse(key, utf8).map_err(|errors| {
+        invalid_contract(&errors.as_slice().iter().map(ToString::to_string).collect::<Vec<_>>())
+    })?;
+    if contract.source != source {
+        return Err(at_key(format!("name is `{}`, but it is published for `{source}`", contract.source)));
+    }
+    let plan = Plan::compile(&contract).map_err(|error| at_key(error.to_string()))?;
+    Ok(Compiled { text, contract, plan: Arc::new(plan) })
+}
+
+fn no_contract(bucket: &str, key: &str) -> Refusal {
+    Refusal {
+        code: "no_contract".to_owned(),
+        message: format!(
+            "there is no s3://{bucket}/{key}: publish the source's contract and drop the file again"
+        ),
+    }
+}
+
+/// Each error with its place.
+fn invalid_contract(errors: &[String]) -> Refusal {
+    let mut message = errors.iter().take(MAX_ERRORS).cloned().collect::<Vec<_>>().join("; ");
+    if errors.len() > MAX_ERRORS {
+        message.push_str(&format!("; and {} more", errors.len() - MAX_ERRORS));
+    }
+    Refusal {
+        code: "invalid_contract".to_owned(),
+        message: format!("{message}: publish a mended contract and drop the file again"),
+    }
+}

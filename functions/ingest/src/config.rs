@@ -1,0 +1,61 @@
+//! Configuration: the table of variables stands in the README.
+
+use penstock_aws::commit::Places;
+use penstock_aws::config::{ConfigError, Variables};
+use penstock_aws::sqs_event::InboundQueue;
+
+/// Accepted rows in a chunk, where the environment does not say.
+const DEFAULT_CHUNK_ROWS: u32 = 50_000;
+
+/// All that the function is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) artifacts_bucket: String,
+    pub(crate) quarantine_bucket: String,
+    pub(crate) places: Places,
+    pub(crate) drops: InboundQueue,
+    pub(crate) spark: SparkConfig,
+    pub(crate) chunk_rows: u32,
+}
+
+/// Where large drops go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SparkConfig {
+    pub(crate) application_id: String,
+    pub(crate) job_role_arn: String,
+    pub(crate) entry_point: String,
+    /// A drop of at least this size goes to Spark, unless its contract says otherwise.
+    pub(crate) min_bytes: u64,
+}
+
+impl Config {
+    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+        Self::new(Variables::from_env())
+    }
+
+    pub(crate) fn new(mut variables: Variables) -> Result<Self, ConfigError> {
+        let config = Self {
+            artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
+            quarantine_bucket: variables.required("PENSTOCK_QUARANTINE_BUCKET"),
+            places: Places {
+                processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),
+                load_queue_url: variables.required("PENSTOCK_LOAD_QUEUE_URL"),
+            },
+            drops: InboundQueue {
+                url: variables.required("PENSTOCK_DROPS_QUEUE_URL"),
+                dead_letter_url: variables.required("PENSTOCK_DROPS_DEAD_LETTER_QUEUE_URL"),
+            },
+            spark: SparkConfig {
+                application_id: variables.required("PENSTOCK_SPARK_APPLICATION_ID"),
+                job_role_arn: variables.required("PENSTOCK_SPARK_JOB_ROLE_ARN"),
+                entry_point: variables.required("PENSTOCK_SPARK_ENTRY_POINT"),
+                min_bytes: variables.number("PENSTOCK_SPARK_MIN_BYTES"),
+            },
+            chunk_rows: variables.number_or("PENSTOCK_CHUNK_ROWS", DEFAULT_CHUNK_ROWS),
+        };
+        if config.chunk_rows == 0 {
+            variables.problem("PENSTOCK_CHUNK_ROWS must be at least 1");
+        }
+        variables.finish(config)
+    }
+}

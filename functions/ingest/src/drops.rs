@@ -1,0 +1,157 @@
+//! Takes one drop through its contract, up to its published chunks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use penstock_aws::commit::{self, Progress, progress, to_json};
+use penstock_aws::jobs::Jobs;
+use penstock_aws::queue::Queue;
+use penstock_aws::store::ObjectStore;
+use penstock_aws::telemetry::{Unit, metric};
+use penstock_contract::Route;
+use penstock_engine::ENGINE_VERSION;
+use penstock_pipeline::{Batch, Drop, Manifest, ManifestState, Refusal, layout};
+
+use crate::compiled::Compiled;
+use crate::error::IngestError;
+use crate::handler::{Ingest, StopAt};
+use crate::read::{Reading, read};
+use crate::spark;
+
+/// Takes a drop. Whatever of it has been done before is not done again.
+///
+/// # Errors
+/// When it must be taken again, or an operator must look. A drop that is at fault itself is no error: it is
+/// refused, and its receipt says why.
+pub(crate) async fn take<S: ObjectStore, Q: Queue, J: Jobs>(
+    ingest: &Ingest<S, Q, J>,
+    drop: Drop,
+    stop: StopAt,
+) -> Result<(), IngestError> {
+    if stop.is_past() {
+        return Err(IngestError::OutOfTime);
+    }
+    let contract = match drop.source() {
+        Some(source) => {
+            ingest.contracts.current(&ingest.store, &ingest.config.artifacts_bucket, source).await?
+        }
+        None => Err(no_source(&drop)),
+    };
+    let version = contract.as_ref().ok().map(|compiled| compiled.contract.version.as_str());
+    let batch = Batch::new(drop, version);
+
+    match progress(&ingest.store, &ingest.config.places, &batch.id).await? {
+        Progress::Published => {
+            tracing::info!(source = batch.source, batch_id = %batch.id, "batch is published already");
+            return Ok(());
+        }
+        Progress::Committed(manifest) => {
+            tracing::info!(source = batch.source, batch_id = %batch.id, "batch is committed, publishing again");
+            commit::publish(&ingest.store, &ingest.queue, &ingest.config.places, &manifest, Timestamp::now())
+                .await?;
+            return Ok(());
+        }
+        Progress::Unread => {}
+    }
+    let manifest = match contract {
+        Err(refusal) => Manifest::refused(batch, ENGINE_VERSION, refusal),
+        Ok(compiled) if goes_to_spark(ingest, &batch.drop, compiled.contract.load.route) => {
+            return spark::submit(ingest, batch, &compiled).await;
+        }
+        Ok(compiled) => read_to_manifest(ingest, batch, &compiled, stop).await?,
+    };
+    let (store, queue, places) = (&ingest.store, &ingest.queue, &ingest.config.places);
+    let standing = commit::commit(store, queue, places, manifest, Timestamp::now()).await?;
+    log_committed(&standing);
+    Ok(())
+}
+
+fn goes_to_spark<S, Q, J>(ingest: &Ingest<S, Q, J>, drop: &Drop, route: Route) -> bool {
+    match route {
+        Route::Auto => drop.size_bytes >= ingest.config.spark.min_bytes,
+        Route::Lambda => false,
+        Route::Spark => true,
+    }
+}
+
+async fn read_to_manifest<S: ObjectStore, Q: Queue, J: Jobs>(
+    ingest: &Ingest<S, Q, J>,
+    batch: Batch,
+    compiled: &Arc<Compiled>,
+    stop: StopAt,
+) -> Result<Manifest, IngestError> {
+    let started_at = Timestamp::now();
+    let waited = seconds_between(batch.drop.dropped_at, started_at);
+    let reading = read(ingest, &batch, compiled, stop).await?;
+    let read = seconds_between(started_at, Timestamp::now());
+    let seconds = BTreeMap::from([("wait".to_owned(), waited), ("read".to_owned(), read)]);
+
+    match reading {
+        Reading::Whole(mut report) => {
+            report.seconds = seconds;
+            let key = layout::report(&batch.id, report.split.index);
+            ingest.store.put(&ingest.config.places.processed_bucket, &key, to_json(&report)).await?;
+            let table = compiled.contract.entity.table.clone();
+            let max_rejects = compiled.contract.max_rejects;
+            Ok(Manifest::commit(batch, table, vec![*report], max_rejects)?)
+        }
+        Reading::Refused { refusal, partial } => {
+            let mut manifest = Manifest::refused(batch, ENGINE_VERSION, refusal);
+            manifest.seconds = seconds;
+            manifest.totals = partial.totals;
+            manifest.dialect = partial.dialect;
+            manifest.parquet = partial.parquet;
+            manifest.rejects = partial.rejects;
+            Ok(manifest)
+        }
+    }
+}
+
+/// To the millisecond; never negative, whatever the clocks of two services say.
+fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
+    (to.duration_since(from).as_secs_f64().max(0.0) * 1000.0).round() / 1000.0
+}
+
+fn no_source(drop: &Drop) -> Refusal {
+    Refusal {
+        code: "no_source".to_owned(),
+        message: format!(
+            "the key {:?} names no source: drop the file as <source>/<file>, where <source> is the name of a \
+             published contract",
+            drop.key
+        ),
+    }
+}
+
+fn log_committed(manifest: &Manifest) {
+    let totals = &manifest.totals;
+    let (state, code) = match &manifest.state {
+        ManifestState::Committed { .. } => ("committed", None),
+        ManifestState::Refused(refusal) => ("refused", Some(refusal.code.as_str())),
+    };
+    let read_seconds = manifest.seconds.get("read").copied().unwrap_or_default();
+    tracing::info!(
+        source = manifest.source,
+        batch_id = %manifest.batch_id,
+        state,
+        refusal = code,
+        rows = totals.rows_read,
+        rejected = totals.rejected,
+        chunks = manifest.chunks.len(),
+        read_seconds,
+        "batch is committed"
+    );
+    #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
+    let count = |count: u64| count as f64;
+    metric(
+        &[("source", &manifest.source), ("state", state)],
+        &[
+            ("batches", Unit::Count, 1.0),
+            ("rows_read", Unit::Count, count(totals.rows_read)),
+            ("rows_rejected", Unit::Count, count(totals.rejected)),
+            ("bytes_read", Unit::Bytes, count(totals.bytes_read)),
+            ("read_seconds", Unit::Seconds, read_seconds),
+        ],
+    );
+}

@@ -1,0 +1,57 @@
+//! Why a drop was not taken.
+
+use penstock_aws::commit::CommitError;
+use penstock_aws::jobs::JobError;
+use penstock_aws::store::StoreError;
+use penstock_pipeline::{DeadReason, ManifestError, Outcome};
+
+/// Why a drop was not taken. What is wrong with the drop itself is no error but a refused batch.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IngestError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error(transparent)]
+    Job(#[from] JobError),
+    #[error("reports do not make a manifest: {0}")]
+    Manifest(#[from] ManifestError),
+    /// The invocation's time is nearly over; another one begins anew.
+    #[error("stopped: the invocation's time is nearly over")]
+    OutOfTime,
+    /// A bug, most likely; but the message must outlive it.
+    #[error("the {stage} stage panicked")]
+    Panicked { stage: &'static str },
+    #[error("rows could not be encoded: {0}")]
+    Encode(String),
+}
+
+impl IngestError {
+    /// True when the same drop may be taken later.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_transient(),
+            Self::Commit(error) => error.is_transient(),
+            Self::Job(error) => error.is_transient(),
+            Self::OutOfTime | Self::Panicked { .. } => true,
+            Self::Manifest(_) | Self::Encode(_) => false,
+        }
+    }
+
+    /// What becomes of the message.
+    pub(crate) fn outcome(&self, receive_count: u32) -> Outcome {
+        if self.is_transient() {
+            return Outcome::retry_after(receive_count);
+        }
+        let code = match self {
+            Self::Store(_) => "store_refused",
+            Self::Commit(CommitError::Corrupt { .. }) => "corrupt_object",
+            Self::Commit(_) => "commit_refused",
+            Self::Job(_) => "job_refused",
+            Self::Manifest(_) => "inconsistent_reports",
+            Self::Encode(_) => "not_encodable",
+            Self::OutOfTime | Self::Panicked { .. } => "interrupted",
+        };
+        Outcome::Dead(DeadReason { code, message: self.to_string() })
+    }
+}

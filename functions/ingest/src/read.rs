@@ -1,0 +1,250 @@
+//! Reads a drop: fetch, check, encode and upload, all at the same time, each with little in hand.
+//!
+//! ```text
+//! ranged GETs ──pipe──► check ──blocks──► encode ──uploads──► PUTs
+//!  (network)           (thread)          (thread)            (network)
+//! ```
+//!
+//! Whichever stage ends early drops its ends of the channels, and the others follow.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use penstock_aws::store::{ObjectStore, StoreError};
+use penstock_engine::{Block, Dialect, ENGINE_VERSION, Limits, Plan, ReadError, Reader, Totals};
+use penstock_pipeline::{Batch, Refusal, Report, Seconds, Split};
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
+
+use crate::compiled::Compiled;
+use crate::encode::{EncodeError, Encoded, Encoder, Target, Upload};
+use crate::error::IngestError;
+use crate::handler::{Ingest, StopAt};
+use crate::input::{PipeReader, fetch, pipe};
+
+/// PUTs under way at once; each body is held until its PUT has ended.
+const MAX_UPLOADS: usize = 3;
+
+/// What came of reading a drop.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    /// All of it was read.
+    Whole(Box<Report>),
+    /// It cannot be read, or not to its end.
+    Refused {
+        refusal: Refusal,
+        /// What there was up to there.
+        partial: Box<Partial>,
+    },
+}
+
+/// What was read and written before a drop turned out unreadable.
+#[derive(Debug, Default)]
+pub(crate) struct Partial {
+    pub(crate) totals: Totals,
+    pub(crate) dialect: Option<Dialect>,
+    pub(crate) parquet: Vec<String>,
+    pub(crate) rejects: Vec<String>,
+}
+
+/// Reads all of a batch's drop and writes what comes of it, except the report.
+///
+/// # Errors
+/// When the store fails, or the time is nearly over. All of it may be done again: the same objects are
+/// written with the same bytes.
+pub(crate) async fn read<S: ObjectStore, Q, J>(
+    ingest: &Ingest<S, Q, J>,
+    batch: &Batch,
+    compiled: &Compiled,
+    stop: StopAt,
+) -> Result<Reading, IngestError> {
+    if batch.drop.size_bytes == 0 {
+        let message = "the object has no bytes: drop a file with rows".to_owned();
+        return Ok(refused("empty", message, Partial::default()));
+    }
+    let (plan, limits) = (Arc::clone(&compiled.plan), limits(ingest.config.chunk_rows));
+    let (parts, input) = pipe();
+    // No room: one block is checked while another is encoded, and no third one waits in memory.
+    let (blocks_out, blocks_in) = sync_channel(0);
+    let (uploads_out, uploads_in) = mpsc::channel(1);
+    let encoder = Encoder::new(Arc::clone(&plan), target(ingest, batch, compiled), uploads_out);
+
+    let fetching = fetch(ingest.store.clone(), batch.drop.clone(), parts, stop);
+    let checking = spawn_blocking(move || check(plan, limits, input, &blocks_out));
+    let encoding = spawn_blocking(move || encode(encoder, &blocks_in));
+    let uploading = upload(&ingest.store, uploads_in);
+    let (fetched, checked, encoded, uploaded) = tokio::join!(fetching, checking, encoding, uploading);
+
+    let checked = checked.map_err(|error| panicked("check", &error))?;
+    let encoded = encoded.map_err(|error| panicked("encode", &error))?;
+    // The ends of the line know why they stopped; the stages between them only that somebody did.
+    uploaded?;
+    let encoded = encoded.map_err(|error| match error {
+        EncodeError::Rows(message) => IngestError::Encode(message),
+        EncodeError::Stopped => IngestError::Panicked { stage: "upload" },
+    })?;
+    match fetched {
+        Err(IngestError::Store(error)) => refused_by_store(error, encoded),
+        Err(error) => Err(error),
+        Ok(()) => reading(checked, encoded),
+    }
+}
+
+/// What the check stage says when the input has ended, well or not.
+#[derive(Debug)]
+struct Checked {
+    totals: Totals,
+    dialect: Option<Dialect>,
+    refusal: Option<Refusal>,
+}
+
+/// A stage ended because its neighbour did.
+#[derive(Debug)]
+struct Stopped;
+
+fn reading(checked: Result<Checked, Stopped>, encoded: Encoded) -> Result<Reading, IngestError> {
+    let Checked { totals, dialect, refusal } =
+        checked.map_err(|Stopped| IngestError::Panicked { stage: "encode" })?;
+    let Encoded { chunks, parquet, rejects } = encoded;
+    match (refusal, dialect) {
+        (Some(refusal), dialect) => {
+            let partial = Box::new(Partial { totals, dialect, parquet, rejects });
+            Ok(Reading::Refused { refusal, partial })
+        }
+        (None, Some(dialect)) => Ok(Reading::Whole(Box::new(Report {
+            split: Split::whole(),
+            engine_version: ENGINE_VERSION.to_owned(),
+            totals,
+            dialect,
+            chunks,
+            parquet,
+            rejects,
+            seconds: Seconds::new(),
+        }))),
+        (None, None) => Err(IngestError::Panicked { stage: "check" }),
+    }
+}
+
+fn limits(chunk_rows: u32) -> Limits {
+    Limits { chunk_rows, arrow: true, ..Limits::default() }
+}
+
+fn target<S, Q, J>(ingest: &Ingest<S, Q, J>, batch: &Batch, compiled: &Compiled) -> Target {
+    Target {
+        batch_id: batch.id,
+        source: batch.source.clone(),
+        entity: compiled.contract.entity.name.clone(),
+        processed_bucket: ingest.config.places.processed_bucket.clone(),
+        quarantine_bucket: ingest.config.quarantine_bucket.clone(),
+        max_reject_rows: compiled.contract.max_rejects.rows,
+    }
+}
+
+/// From the check stage to the encoding one.
+enum Step {
+    Block(Block),
+    /// The input has ended: close what is open. Without it the encoder knows that nobody wants the rest.
+    End,
+}
+
+fn check(
+    plan: Arc<Plan>,
+    limits: Limits,
+    input: PipeReader,
+    blocks: &SyncSender<Step>,
+) -> Result<Checked, Stopped> {
+    let checked = check_blocks(plan, limits, input, blocks)?;
+    blocks.send(Step::End).map_err(|_| Stopped)?;
+    Ok(checked)
+}
+
+fn check_blocks(
+    plan: Arc<Plan>,
+    limits: Limits,
+    input: PipeReader,
+    blocks: &SyncSender<Step>,
+) -> Result<Checked, Stopped> {
+    let mut reader = match Reader::open(plan, limits, input) {
+        Ok(reader) => reader,
+        Err(error) => {
+            let refusal = Some(unreadable(&error).ok_or(Stopped)?);
+            return Ok(Checked { totals: Totals::default(), dialect: None, refusal });
+        }
+    };
+    let refusal = loop {
+        match reader.next_block() {
+            Ok(Some(block)) => blocks.send(Step::Block(block)).map_err(|_| Stopped)?,
+            Ok(None) => break None,
+            Err(error) => break Some(unreadable(&error).ok_or(Stopped)?),
+        }
+    };
+    Ok(Checked { totals: reader.totals().clone(), dialect: Some(reader.dialect().clone()), refusal })
+}
+
+fn encode(mut encoder: Encoder, blocks: &Receiver<Step>) -> Result<Encoded, EncodeError> {
+    while let Ok(step) = blocks.recv() {
+        match step {
+            Step::Block(block) => encoder.push(block)?,
+            Step::End => return encoder.finish(),
+        }
+    }
+    Ok(encoder.abandon())
+}
+
+async fn upload(store: &impl ObjectStore, mut uploads: mpsc::Receiver<Upload>) -> Result<(), IngestError> {
+    let mut under_way = JoinSet::new();
+    while let Some(Upload { bucket, key, body }) = uploads.recv().await {
+        if under_way.len() >= MAX_UPLOADS {
+            finish_one(&mut under_way).await?;
+        }
+        let store = store.clone();
+        under_way.spawn(async move { store.put(&bucket, &key, body).await });
+    }
+    while !under_way.is_empty() {
+        finish_one(&mut under_way).await?;
+    }
+    Ok(())
+}
+
+async fn finish_one(under_way: &mut JoinSet<Result<(), StoreError>>) -> Result<(), IngestError> {
+    match under_way.join_next().await {
+        Some(Ok(put)) => Ok(put?),
+        Some(Err(error)) => Err(panicked("upload", &error)),
+        None => Ok(()),
+    }
+}
+
+fn panicked(stage: &'static str, error: &JoinError) -> IngestError {
+    tracing::error!(stage, %error, "stage panicked");
+    IngestError::Panicked { stage }
+}
+
+fn refused(code: &str, message: String, partial: Partial) -> Reading {
+    let refusal = Refusal { code: code.to_owned(), message };
+    Reading::Refused { refusal, partial: Box::new(partial) }
+}
+
+/// What the store says of the drop itself is told to its producer; the rest is not the producer's matter.
+fn refused_by_store(error: StoreError, written: Encoded) -> Result<Reading, IngestError> {
+    let Encoded { parquet, rejects, .. } = written;
+    let partial = Partial { parquet, rejects, ..Partial::default() };
+    match error {
+        StoreError::NotFound { .. } => {
+            Ok(refused("missing_object", format!("{error}: drop the file again"), partial))
+        }
+        StoreError::Changed { .. } => {
+            Ok(refused("overwritten", format!("{error}: the newer version has a batch of its own"), partial))
+        }
+        StoreError::Refused { .. } | StoreError::Transient { .. } => Err(error.into()),
+    }
+}
+
+/// Why the drop is refused; `None` when the input broke off, which is no fault of the drop's.
+fn unreadable(error: &ReadError) -> Option<Refusal> {
+    let code = match error {
+        ReadError::Io(_) => return None,
+        ReadError::Empty => "empty",
+        ReadError::Unreadable { .. } | ReadError::TooLarge { .. } => "unreadable",
+    };
+    Some(Refusal { code: code.to_owned(), message: error.to_string() })
+}
