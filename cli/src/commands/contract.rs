@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use penstock_aws::s3::S3Store;
 use penstock_aws::store::ObjectStore as _;
 use penstock_contract::{Contract as Parsed, ContractErrors};
+use penstock_engine::Plan;
 use penstock_pipeline::layout;
 use serde_json::json;
 
@@ -39,12 +40,15 @@ pub(crate) struct Files {
 enum Faults {
     #[error(transparent)]
     Contract(ContractErrors),
+    #[error("{0}")]
+    Plan(String),
 }
 
 impl Faults {
     fn to_json(&self) -> serde_json::Value {
         match self {
             Self::Contract(errors) => json!(errors),
+            Self::Plan(message) => json!([{ "message": message }]),
         }
     }
 }
@@ -121,7 +125,10 @@ fn check(file: &Path) -> Result<Result<Publishable, Faults>> {
         Ok(contract) => contract,
         Err(errors) => return Ok(Err(Faults::Contract(errors))),
     };
-    Ok(Ok(Publishable { contract, text }))
+    Ok(match Plan::compile(&contract) {
+        Ok(_) => Ok(Publishable { contract, text }),
+        Err(error) => Err(Faults::Plan(format!("{}: {error}", file.display()))),
+    })
 }
 
 /// The version first, then the pointer to it: a reader of the pointer always finds the version.

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod check;
 mod contract;
 mod down;
 mod drop;
@@ -34,6 +35,8 @@ enum Command {
     Drop(drop::DropFile),
     /// Show recent receipts, and what waits in the queues
     Status(status::Status),
+    /// Take a file through a contract here, without a stack
+    Check(check::Check),
     /// Show a batch's rejected rows and why
     Rejects(rejects::Rejects),
     /// Check contracts, and publish them
@@ -48,6 +51,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Down(down) => down.run(),
         Command::Drop(drop) => block_on(drop.run()),
         Command::Status(status) => block_on(status.run()),
+        Command::Check(check) => check.run(),
         Command::Rejects(rejects) => block_on(rejects.run()),
         Command::Contract(contract) => contract.run(),
     }

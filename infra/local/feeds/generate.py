@@ -37,8 +37,13 @@ def main() -> None:
         bench_rows.write(options.out, options.bench, options.seed, options.bad)
         return
     options.out.mkdir(parents=True, exist_ok=True)
+    write_feeds(options.out, options.seed)
+
+
+def write_feeds(folder: Path, seed: int = SEED) -> None:
+    """Writes the example feeds and what is expected of each."""
     for feed in (nordwind(), lakeside(), orient()):
-        write_feed(feed, options.out, options.seed)
+        write_feed(feed, folder, seed)
 
 
 def write_feed(feed: Feed, folder: Path, seed: int) -> None:

@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use penstock_local::process::{Signal, signal_process};
-use penstock_local::{Endpoints, LocalError, down, run, shutdown_signal, spawn_detached};
+use penstock_local::{Endpoints, LocalError, UpOptions, down, run, shutdown_signal, spawn_detached};
 
-use crate::support::{http, options, options_in};
+use crate::support::{http, options};
 
 const FOLDER: &str = "PENSTOCK_TEST_FOLDER";
 const ITSELF: [&str; 4] =
@@ -18,7 +18,10 @@ const ITSELF: [&str; 4] =
 #[ignore = "started by the other tests, in a process of its own"]
 async fn the_stack_in_a_process_of_its_own() {
     let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
-    if let Err(error) = run(options_in(&folder), |_| {}, shutdown_signal().unwrap()).await {
+    let (defaults, _unused) = options(&[]);
+    let options =
+        UpOptions { state_dir: folder.join("state"), functions_dir: folder.join("functions"), ..defaults };
+    if let Err(error) = run(options, |_| {}, shutdown_signal().unwrap()).await {
         // A panic's backtrace would push this out of the end of the log.
         eprintln!("{error}");
         std::process::exit(1);

@@ -22,32 +22,31 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// A folder with the fake function, which PostgreSQL's account can enter, and options for a stack there.
+/// Options for a stack of the test template in a folder of its own, which PostgreSQL's account can enter.
 pub(crate) fn options(parameters: &[(&str, &str)]) -> (UpOptions, tempfile::TempDir) {
     let folder = tempfile::tempdir_in("/var/tmp").unwrap();
-    let open = || std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(folder.path(), open()).unwrap();
-    let mut options = options_in(folder.path());
-    options.parameters =
-        parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let python = options.venv.join("bin/python").display().to_string();
-    let script = include_str!("fake.py").replacen("PYTHON", &python, 1);
-    let program = options.functions_dir.join("fake");
-    std::fs::create_dir(&options.functions_dir).unwrap();
-    std::fs::write(&program, script).unwrap();
-    std::fs::set_permissions(&program, open()).unwrap();
-    (options, folder)
-}
-
-/// Options for a stack of the test template in a folder that has the fake function.
-pub(crate) fn options_in(folder: &Path) -> UpOptions {
-    UpOptions {
-        state_dir: folder.join("state"),
-        template: root().join("infra/local/tests/stack/template.yaml"),
-        functions_dir: folder.join("functions"),
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let venv = root().join(".venv");
+    let functions_dir = folder.path().join("functions");
+    std::fs::create_dir(&functions_dir).unwrap();
+    let tests = root().join("infra/local/tests/stack");
+    let python = venv.join("bin/python").display().to_string();
+    let script = std::fs::read_to_string(tests.join("fake.py")).unwrap().replacen("PYTHON", &python, 1);
+    std::fs::write(functions_dir.join("fake"), script).unwrap();
+    std::fs::set_permissions(functions_dir.join("fake"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let options = UpOptions {
+        state_dir: folder.path().join("state"),
+        template: tests.join("template.yaml"),
+        functions_dir,
+        venv,
+        parameters: parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
         durable_database: false,
         ..UpOptions::new(root())
-    }
+    };
+    (options, folder)
 }
 
 impl Fixture {

@@ -17,16 +17,11 @@ async fn an_object_in_the_raw_bucket_reaches_the_function_within_half_a_second()
     let bucket = fixture.stack.endpoints().variable("PENSTOCK_RAW_BUCKET").unwrap().to_owned();
     // Warm, as it is in a running system; the cold start is the function's own.
     fixture.control("POST", "/functions/fake/invoke", "{\"Records\": []}").await;
-    let mut quickest = Duration::MAX;
-    // The quickest of a few, since other work may hold up any one of them.
-    for count in 1..=5 {
-        let put = Instant::now();
-        let body = ByteStream::from_static(b"id,name\n");
-        fixture.s3.put_object().bucket(&bucket).key(key).body(body).send().await.unwrap();
-        fixture.wait("the event", |fixture| fixture.bodies().len() == count).await;
-        quickest = quickest.min(put.elapsed());
-    }
-    assert!(quickest < Duration::from_millis(500), "{quickest:?}");
+    let put = Instant::now();
+    let body = ByteStream::from_static(b"id,name\n");
+    fixture.s3.put_object().bucket(&bucket).key(key).body(body).send().await.unwrap();
+    fixture.wait("the event", |fixture| !fixture.bodies().is_empty()).await;
+    assert!(put.elapsed() < Duration::from_millis(500), "{:?}", put.elapsed());
     let event: Value = serde_json::from_str(&fixture.bodies()[0]).unwrap();
     assert_eq!(event["detail-type"], "Object Created");
     assert_eq!(event["detail"]["object"]["key"], key);

@@ -1,0 +1,44 @@
+"""Fixtures of all tests of the whole system."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.stack import BINARIES, CONTRACTS, ROOT, Stack
+
+import generate
+
+EXAMPLES = {"nordwind": "nordwind.csv", "lakeside": "lakeside.ndjson.gz", "orient": "orient.tsv"}
+
+
+@pytest.fixture(scope="session")
+def feeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the example feeds and what is expected of them."""
+    folder = tmp_path_factory.mktemp("feeds")
+    generate.write_feeds(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def products() -> Path:
+    """The folder with the four real catalogues."""
+    folder = Path(os.environ.get("PENSTOCK_PRODUCTS_DIR") or ROOT.parent / "shared/data/products")
+    if not folder.is_dir():
+        pytest.skip(f"no real catalogues at {folder}; PENSTOCK_PRODUCTS_DIR names another folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for all tests that leave it as they found it, with every example contract published."""
+    assert (BINARIES / "penstock").is_file(), f"no binaries at {BINARIES}: run `make pytest`"
+    with Stack.up(tmp_path_factory.mktemp("stack"), *SMALL_LIMITS) as stack:
+        stack.publish(*sorted(CONTRACTS.glob("*.yaml")))
+        yield stack
+
+
+# Small enough that a test reaches them with a file of a megabyte.
+SMALL_LIMITS = ("--parameter", "SparkMinBytes=2000000", "--parameter", "ChunkRows=500", "--visibility-timeout", "5")

@@ -1,0 +1,146 @@
+"""The program: what it prints, what it answers to the shell, and `.penstock/env`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from support.files import contract, numbered, write
+from support.stack import CONTRACTS, Stack, penstock
+
+RECEIPT_KEYS = {
+    "receipt_version",
+    "batch_id",
+    "source",
+    "contract_version",
+    "drop",
+    "state",
+    "refusal",
+    "rows",
+    "rejects_by_reason",
+    "rejects",
+    "dialect",
+    "seconds",
+    "updated_at",
+}
+BAD = ("x", "name", "2026-01-01T00:00:00Z")
+
+
+def test_drop_prints_the_whole_receipt(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "printed"))
+    receipt = stack.drop(write(tmp_path, "rows.csv", [*numbered(9), BAD]), "printed")
+    assert receipt.keys() == RECEIPT_KEYS
+    assert receipt["rows"].keys() == {"read", "accepted", "rejected", "loaded", "deduplicated", "superseded"}
+    assert receipt["rejects_by_reason"] == [{"code": "not_an_integer", "column": "id", "rows": 1}]
+    assert receipt["dialect"]["delimiter"] == ","
+    assert "delimiter" in receipt["dialect"]["assumed"]
+    assert {"upload", "total"} < receipt["seconds"].keys()
+    assert all(seconds >= 0 for seconds in receipt["seconds"].values())
+    assert all(uri.startswith(f"s3://{stack.bucket('quarantine')}/printed/") for uri in receipt["rejects"])
+
+
+def test_drop_shows_people_the_same(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "shown"))
+    file = write(tmp_path, "rows.csv", [*numbered(9), BAD])
+    shown = stack.penstock("drop", file, "--source", "shown", "--wait", "--timeout", "60")
+    assert shown.status == 0
+    assert "10 read = 9 loaded + 1 rejected + 0 deduplicated + 0 superseded" in shown.out
+    assert "delimiter ',' (assumed)" in shown.out
+
+
+def test_the_exit_status_of_drop_is_the_state(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "states"))
+    good = write(tmp_path, "good.csv", numbered(5))
+    bad = write(tmp_path, "bad.csv", [BAD])
+    wait = ("--source", "states", "--wait", "--timeout", "60")
+    assert stack.penstock("drop", good, *wait).status == 0
+    assert stack.penstock("drop", bad, *wait).status == 2
+    stack.control("mappings/ingest/pause")
+    try:
+        assert stack.penstock("drop", good, "--source", "states", "--wait", "--timeout", "1").status == 4
+    finally:
+        stack.control("mappings/ingest/resume")
+    assert stack.penstock("drop", tmp_path / "none.csv", *wait).status == 64
+
+
+def test_status_tells_receipts_and_queues(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "told"))
+    receipt = stack.drop(write(tmp_path, "rows.csv", numbered(5)), "told")
+    told = stack.penstock("status", "--source", "told", "--json").json
+    assert [one["batch_id"] for one in told["receipts"]["told"]] == [receipt["batch_id"]]
+    assert {"drops", "drops-dead-letters", "load", "load-dead-letters"} < told["queues"].keys()
+    shown = stack.penstock("status", "--source", "told")
+    assert receipt["batch_id"] in shown.out
+    assert "load-dead-letters" in shown.out
+
+
+def test_a_published_version_cannot_be_changed(stack: Stack, tmp_path: Path) -> None:
+    path = contract(tmp_path, "fixed")
+    stack.publish(path)
+    stack.publish(path)
+    path.write_text(path.read_text().replace("logicalType: string", "logicalType: string\n        unique: true"))
+    refused = stack.penstock("contract", "publish", path)
+    assert refused.status == 64
+    assert "give the change a new version" in refused.err
+    stack.publish(contract(tmp_path, "fixed", version="1.1.0"))
+    keys = stack.keys("artifacts", "contracts/fixed/")
+    assert keys == [f"contracts/fixed/{name}.yaml" for name in ("1.0.0", "1.1.0", "current")]
+
+
+def test_a_shell_can_source_the_variables(stack: Stack) -> None:
+    script = '. "$1" && printf "%s %s" "$PENSTOCK_RAW_BUCKET" "$PENSTOCK_DATABASE_URL"'
+    command = ["sh", "-c", script, "sh", str(stack.state_dir / "env")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed == f"{stack.bucket('raw')} {stack.database_url}"
+    assert (stack.state_dir / "env").stat().st_mode & 0o077 == 0
+
+
+def test_without_a_stack_the_message_says_what_to_do(tmp_path: Path) -> None:
+    for arguments in (["status"], ["drop", str(CONTRACTS / "abt.yaml"), "--source", "abt"]):
+        done = penstock(tmp_path, *arguments)
+        assert done.status == 64
+        assert "the stack is not up: run `make up`" in done.err
+
+
+def test_check_answers_by_its_exit_status(tmp_path: Path) -> None:
+    path = contract(tmp_path, "checked")
+
+    def check(name: str, content: bytes) -> int:
+        (tmp_path / name).write_bytes(content)
+        return penstock(tmp_path, "check", "--contract", path, tmp_path / name).status
+
+    good = write(tmp_path, "good.csv", numbered(20)).read_bytes()
+    some = write(tmp_path, "some.csv", [*numbered(20), BAD]).read_bytes()
+    many = write(tmp_path, "many.csv", [*numbered(2), BAD]).read_bytes()
+    assert [check(f"{index}.csv", content) for index, content in enumerate([good, some, many])] == [0, 1, 2]
+    assert check("broken.csv.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03cut off") == 3
+    assert check("empty.csv", b"") == 2
+    assert penstock(tmp_path, "check", "--contract", path, tmp_path / "none.csv").status == 64
+
+
+def test_check_says_the_same_as_a_drop(stack: Stack, feeds: Path, tmp_path: Path) -> None:
+    file, out = feeds / "nordwind.csv", tmp_path / "rejects.ndjson"
+    checked = penstock(tmp_path, "check", "--contract", CONTRACTS / "nordwind.yaml", file, "--rejects", out, "--json")
+    assert checked.status == 1
+    receipt = stack.drop(file, "nordwind")
+    counts = checked.json
+    rows = receipt["rows"]
+    assert (counts["rows_read"], counts["accepted"], counts["rejected"]) == (
+        rows["read"],
+        rows["accepted"],
+        rows["rejected"],
+    )
+    assert counts["by_reason"] == receipt["rejects_by_reason"]
+    assert counts["dialect"] == receipt["dialect"]
+    assert [json.loads(line) for line in out.read_text().split("\n") if line] == stack.rejects(receipt)
+
+
+def test_lint_names_the_line(tmp_path: Path) -> None:
+    path = contract(tmp_path, "linted")
+    assert penstock(tmp_path, "contract", "lint", path).status == 0
+    path.write_text(path.read_text().replace("logicalType: integer", "logicalType: whole"))
+    linted = penstock(tmp_path, "contract", "lint", path)
+    assert linted.status == 1
+    line = path.read_text().split("\n").index("        logicalType: whole") + 1
+    assert f"{path}:{line}:" in linted.err

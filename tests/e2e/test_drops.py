@@ -1,0 +1,157 @@
+"""What becomes of drops that are not the first, not whole, or not wanted: each has a receipt that says so."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from support.files import contract, numbered, write
+from support.stack import Stack
+
+SYSTEM_STATE = "SELECT id, name, _row, _batch_id::text, xmin::text FROM public.{} ORDER BY id"
+
+
+def test_the_same_event_again_changes_nothing(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "again"))
+    receipt = stack.drop(write(tmp_path, "rows.csv", numbered(40)), "again")
+    before = stack.query(SYSTEM_STATE.format("again"))
+    drop = receipt["drop"]
+    version = {"versionId": drop["version_id"]} if "version_id" in drop else {}
+    detail = {
+        "bucket": {"name": drop["bucket"]},
+        "object": {"key": drop["key"], "size": drop["size_bytes"], "etag": drop["etag"], **version},
+    }
+    event = {"source": "aws.s3", "detail-type": "Object Created", "time": drop["dropped_at"], "detail": detail}
+    stack.send("drops", {"id": "again", "version": "0", "region": "eu-central-1", **event})
+    stack.wait_until_quiet()
+    assert stack.query(SYSTEM_STATE.format("again")) == before
+    stored = stack.receipt("again", receipt["batch_id"])
+    assert stored is not None
+    assert stored["updated_at"] == receipt["updated_at"]
+
+
+def test_the_same_bytes_under_the_same_key_are_a_new_batch_with_the_same_rows(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "twice"))
+    file = write(tmp_path, "rows.csv", numbered(40))
+    first = stack.drop(file, "twice", "--key", "rows.csv")
+    second = stack.drop(file, "twice", "--key", "rows.csv")
+    assert first["batch_id"] != second["batch_id"]
+    assert second["rows"]["loaded"] + second["rows"]["superseded"] == 40
+    rows = stack.query("SELECT id, name FROM public.twice ORDER BY id")
+    assert rows == [(number, f"name {number}") for number in range(1, 41)]
+    assert stack.query("SELECT bool_and(balanced), count(*) FROM penstock.batch WHERE source = 'twice'") == [(True, 2)]
+
+
+def test_an_older_file_that_comes_later_does_not_replace_newer_rows(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "late"))
+    stack.drop(write(tmp_path, "new.csv", numbered(30, day=9)), "late")
+    receipt = stack.drop(write(tmp_path, "old.csv", numbered(50, day=2)), "late")
+    assert receipt["rows"] == {
+        "read": 50,
+        "accepted": 50,
+        "rejected": 0,
+        "loaded": 20,
+        "deduplicated": 0,
+        "superseded": 30,
+    }
+    days = "SELECT extract(day FROM updated_at)::int, count(*) FROM public.late GROUP BY 1 ORDER BY 1"
+    assert stack.query(days) == [(2, 20), (9, 30)]
+
+
+def test_both_versions_of_an_overwritten_key_are_taken(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "overwritten"))
+    old = write(tmp_path, "old.csv", numbered(30, day=1))
+    new = write(tmp_path, "new.csv", numbered(30, day=2, first=11))
+    stack.control("mappings/ingest/pause")
+    try:
+        first = stack.drop_and_leave(old, "overwritten", "--key", "rows.csv")
+        second = stack.drop_and_leave(new, "overwritten", "--key", "rows.csv")
+    finally:
+        stack.control("mappings/ingest/resume")
+    for drop in (first, second):
+        receipt = stack.wait_for_receipt("overwritten", drop["batch_id"], "loaded")
+        assert receipt["rows"]["read"] == 30
+    days = "SELECT extract(day FROM updated_at)::int, count(*) FROM public.overwritten GROUP BY 1 ORDER BY 1"
+    assert stack.query(days) == [(1, 10), (2, 30)]
+
+
+def test_a_source_without_a_contract_is_refused(stack: Stack, tmp_path: Path) -> None:
+    receipt = stack.drop(write(tmp_path, "rows.csv", numbered(3)), "stranger")
+    assert receipt["state"] == "refused"
+    assert receipt["refusal"]["code"] == "no_contract"
+    assert receipt["contract_version"] is None
+
+
+def test_a_faulty_contract_is_named_in_the_receipt(stack: Stack, tmp_path: Path) -> None:
+    key = "contracts/faulty/current.yaml"
+    stack.client("s3").put_object(Bucket=stack.bucket("artifacts"), Key=key, Body=b"kind: DataContract\n")
+    receipt = stack.drop(write(tmp_path, "rows.csv", numbered(3)), "faulty")
+    assert receipt["state"] == "refused"
+    assert receipt["refusal"]["code"] == "invalid_contract"
+    assert key in receipt["refusal"]["message"]
+
+
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"", mtime=0)], ids=["no byte", "gzip of nothing"])
+def test_an_empty_file_is_refused(stack: Stack, tmp_path: Path, content: bytes) -> None:
+    stack.publish(contract(tmp_path, "empty"))
+    file = tmp_path / "empty.csv"
+    file.write_bytes(content)
+    receipt = stack.drop(file, "empty", "--key", f"{len(content)}.csv")
+    assert (receipt["state"], receipt["refusal"]["code"]) == ("refused", "empty")
+    assert receipt["rows"]["read"] == 0
+
+
+def test_a_header_without_rows_is_loaded_with_nothing(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "hollow"))
+    receipt = stack.drop(write(tmp_path, "hollow.csv", []), "hollow")
+    assert (receipt["state"], receipt["rows"]["read"]) in [("loaded", 0), ("refused", 0)]
+
+
+def test_a_truncated_gzip_file_is_unreadable_and_nothing_of_it_is_loaded(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "broken"))
+    stack.drop(write(tmp_path, "good.csv", numbered(5)), "broken")
+    whole = gzip.compress(write(tmp_path, "rows.csv", numbered(5000, day=2)).read_bytes(), mtime=0)
+    file = tmp_path / "broken.csv.gz"
+    file.write_bytes(whole[: len(whole) // 2])
+    receipt = stack.drop(file, "broken")
+    assert (receipt["state"], receipt["refusal"]["code"]) == ("refused", "unreadable")
+    assert stack.query("SELECT count(*) FROM public.broken") == [(5,)]
+    # It is kept: whoever mends it can look at it.
+    head = stack.client("s3").head_object(Bucket=receipt["drop"]["bucket"], Key=receipt["drop"]["key"])
+    assert head["ContentLength"] == len(whole) // 2
+
+
+def test_a_batch_over_the_reject_threshold_is_refused_whole(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "rotten"))
+    stack.drop(write(tmp_path, "good.csv", numbered(5)), "rotten")
+    bad = [("x", f"name {number}", "2026-01-03T00:00:00Z") for number in range(21)]
+    receipt = stack.drop(write(tmp_path, "bad.csv", [*numbered(79, day=3), *bad]), "rotten")
+    assert (receipt["state"], receipt["refusal"]["code"]) == ("refused", "too_many_rejects")
+    assert (receipt["rows"]["read"], receipt["rows"]["rejected"], receipt["rows"]["loaded"]) == (100, 21, 0)
+    assert receipt["rejects_by_reason"] == [{"code": "not_an_integer", "column": "id", "rows": 21}]
+    assert [reject["row"] for reject in stack.rejects(receipt)] == list(range(80, 101))
+    assert stack.query("SELECT count(*) FROM public.rotten") == [(5,)]
+    assert not [key for key in stack.keys("processed", "data/") if receipt["batch_id"] in key]
+
+
+def test_a_key_that_names_no_source_has_a_receipt_too(stack: Stack) -> None:
+    put = stack.client("s3").put_object(Bucket=stack.bucket("raw"), Key="lost.csv", Body=b"id\n1\n")
+
+    def found() -> bool:
+        return any(
+            receipt["refusal"]["code"] == "no_source" and receipt["drop"].get("version_id") == put.get("VersionId")
+            for receipt in stack.receipts("_unknown")
+        )
+
+    stack.wait(found, "a receipt of lost.csv")
+
+
+def test_many_chunks_make_one_batch(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "many"))
+    # 2,600 rows in chunks of 500: too many chunks to travel in their messages.
+    receipt = stack.drop(write(tmp_path, "rows.csv", numbered(2600)), "many")
+    assert receipt["rows"]["loaded"] == 2600
+    assert stack.query("SELECT count(*), sum(rows) FROM penstock.chunk WHERE source = 'many'") == [(6, 2600)]
+    assert stack.query("SELECT count(*), count(DISTINCT _row), max(_row) FROM public.many") == [(2600, 2600, 2600)]
+    assert stack.query("SELECT count(*) FROM public.many WHERE id <> _row") == [(0,)]

@@ -1,0 +1,63 @@
+"""Files and contracts that tests make for themselves: few columns, so that the test shows what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: test-{source}
+name: {source}
+version: {version}
+status: active
+servers:
+  - server: raw
+    type: s3
+    location: s3://raw/{source}/
+    format: csv
+customProperties:
+  - property: penstock.eventTime
+    value: updated_at
+  - property: penstock.maxRejectsPercent
+    value: 20
+{custom}
+schema:
+  - name: {table}
+    physicalName: public.{table}
+    properties:
+      - name: id
+        logicalType: integer
+        primaryKey: true
+        primaryKeyPosition: 1
+      - name: name
+        logicalType: string
+        required: true
+      - name: updated_at
+        logicalType: timestamp
+        required: true
+"""
+Row = tuple[object, object, object]
+
+
+def contract(folder: Path, source: str, *, table: str | None = None, version: str = "1.0.0", route: str = "") -> Path:
+    """A contract of `id,name,updated_at`; its table is named after the source unless another is given."""
+    custom = f"  - property: penstock.route\n    value: {route}\n" if route else ""
+    text = CONTRACT.format(source=source, table=table or source, version=version, custom=custom)
+    path = folder / f"{source}.yaml"
+    path.write_text(text)
+    return path
+
+
+def write(folder: Path, name: str, rows: Iterable[Row]) -> Path:
+    """A CSV file for such a contract."""
+    path = folder / name
+    lines = [",".join(map(str, row)) + "\n" for row in [("id", "name", "updated_at"), *rows]]
+    path.write_text("".join(lines))
+    return path
+
+
+def numbered(count: int, day: int = 1, first: int = 1) -> list[Row]:
+    """Rows with the ids from `first` on, all changed on that day of January 2026."""
+    return [(number, f"name {number}", f"2026-01-{day:02d}T00:00:00Z") for number in range(first, first + count)]
