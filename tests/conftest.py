@@ -35,10 +35,8 @@ def products() -> Path:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all tests that leave it as they found it, with every example contract published."""
     assert (BINARIES / "penstock").is_file(), f"no binaries at {BINARIES}: run `make pytest`"
-    with Stack.up(tmp_path_factory.mktemp("stack"), *SMALL_LIMITS) as stack:
+    # Small enough that a test reaches it with a file of two megabytes.
+    limits = ("--parameter", "SparkMinBytes=2000000", "--visibility-timeout", "5")
+    with Stack.up(tmp_path_factory.mktemp("stack"), *limits) as stack:
         stack.publish(*sorted(CONTRACTS.glob("*.yaml")))
         yield stack
-
-
-# Small enough that a test reaches them with a file of a megabyte.
-SMALL_LIMITS = ("--parameter", "SparkMinBytes=2000000", "--parameter", "ChunkRows=500", "--visibility-timeout", "5")

@@ -145,13 +145,3 @@ def test_a_key_that_names_no_source_has_a_receipt_too(stack: Stack) -> None:
         )
 
     stack.wait(found, "a receipt of lost.csv")
-
-
-def test_many_chunks_make_one_batch(stack: Stack, tmp_path: Path) -> None:
-    stack.publish(contract(tmp_path, "many"))
-    # 2,600 rows in chunks of 500: too many chunks to travel in their messages.
-    receipt = stack.drop(write(tmp_path, "rows.csv", numbered(2600)), "many")
-    assert receipt["rows"]["loaded"] == 2600
-    assert stack.query("SELECT count(*), sum(rows) FROM penstock.chunk WHERE source = 'many'") == [(6, 2600)]
-    assert stack.query("SELECT count(*), count(DISTINCT _row), max(_row) FROM public.many") == [(2600, 2600, 2600)]
-    assert stack.query("SELECT count(*) FROM public.many WHERE id <> _row") == [(0,)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from support.stack import Receipt, Stack
 def submitted(stack: Stack, tmp_path: Path, request: pytest.FixtureRequest) -> Receipt:
     """The receipt of a drop that Spark has been asked to read, and whose job runs."""
     stack.control("jobs/outcome", {"outcome": "hold"})
-    source = f"spark{abs(hash(request.node.name)) % 10**8}"
+    source = f"spark{zlib.crc32(request.node.name.encode())}"
     stack.publish(contract(tmp_path, source, route="spark"))
     drop = stack.drop_and_leave(write(tmp_path, "rows.csv", numbered(3)), source)
     return stack.wait_for_receipt(source, drop["batch_id"], "submitted")
@@ -72,6 +73,7 @@ def report_of(lines: list[str]) -> str:
     chunk = zstd_stored(text)
     return json.dumps(
         {
+            "engine_version": "0.1.0",
             "split": {"index": 0, "count": 1, "range": "whole"},
             "totals": {
                 "rows_read": len(lines),

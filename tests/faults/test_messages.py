@@ -116,7 +116,7 @@ def test_a_poison_event_goes_to_the_dead_letters_with_its_reason(shaky: Stack, t
     receipt = shaky.drop(write(tmp_path, "rows.csv", rows), "beside")
     (letter,) = shaky.dead_letters("drops", 1)
     assert letter.body == "hello"
-    assert letter.code == "invalid_message"
+    assert letter.code == "invalid_event"
     assert letter.message
     ledger.check(shaky, receipt, rows)
 

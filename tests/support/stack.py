@@ -191,9 +191,9 @@ class Stack:
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from error
 
-    def kill(self, function: str) -> int:
-        """Kills every process of a function with SIGKILL; answers how many it were."""
-        killed: int = self.control(f"functions/{function}/kill")["killed"]
+    def kill(self, function: str) -> list[int]:
+        """Kills every process of a function with SIGKILL; answers which."""
+        killed: list[int] = self.control(f"functions/{function}/kill")["killed"]
         return killed
 
     def connect(self) -> psycopg.Connection[Any]:
@@ -220,13 +220,13 @@ class Stack:
             time.sleep(0.05)
         raise AssertionError(f"waited {timeout_s} s for {what}\n{self.log_ends()}")
 
-    def log_ends(self, lines: int = 12) -> str:
-        """The last lines of each function's log, for the message of a failure."""
+    def log_ends(self, lines: int = 6) -> str:
+        """The last lines of each function's log, for the message of a failure; reports and metrics left out."""
         ends = []
         for log in sorted((self.state_dir / "logs").glob("*.log")):
-            if log.name not in ("moto.log", "postgres.log"):
-                end = log.read_text(errors="replace").splitlines()[-lines:]
-                ends.append(f"── {log.name}\n" + "\n".join(end))
+            if log.name not in ("moto.log", "postgres.log", "stack.log"):
+                said = (line for line in log.read_text(errors="replace").splitlines() if '"level"' in line)
+                ends.append(f"── {log.name}\n" + "\n".join(list(said)[-lines:]))
         return "\n".join(ends)
 
 
