@@ -1,29 +1,33 @@
 #!PYTHON
 """A function that speaks the Runtime API and does what each message's body tells it."""
 
+from __future__ import annotations
+
 import http.client
 import json
 import os
 import time
+from email.message import Message
+from typing import Any
 
 API = os.environ["AWS_LAMBDA_RUNTIME_API"]
 BASE = "/2018-06-01/runtime/"
 NOTES = os.path.join(os.environ["LAMBDA_TASK_ROOT"], "notes.ndjson")
 
 
-def call(method, path, body=None):
+def call(method: str, path: str, body: str | bytes | None = None) -> tuple[Message, bytes]:
     connection = http.client.HTTPConnection(API)
     connection.request(method, BASE + path, body)
     answer = connection.getresponse()
     return answer.headers, answer.read()
 
 
-def note(kind, value):
+def note(kind: str, value: Any) -> None:
     with open(NOTES, "a") as notes:
         notes.write(json.dumps({"kind": kind, "value": value, "pid": os.getpid(), "at": time.time()}) + "\n")
 
 
-def handle(event):
+def handle(event: dict[str, Any]) -> str | bytes:
     failures = []
     for record in event.get("Records", []):
         body, message_id = record["body"], record["messageId"]
