@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.stack import BINARIES, CONTRACTS, ROOT, Stack
 
 import generate
+from support.stack import BINARIES, CONTRACTS, ROOT, Stack
 
 EXAMPLES = {"nordwind": "nordwind.csv", "lakeside": "lakeside.ndjson.gz", "orient": "orient.tsv"}
 

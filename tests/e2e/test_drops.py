@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+
 from support.files import contract, numbered, write
 from support.stack import Stack
 

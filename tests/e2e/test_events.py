@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.files import contract, numbered, write
 from support.stack import Stack
 

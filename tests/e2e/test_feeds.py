@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+
 from conftest import EXAMPLES
 from support import reading
 from support.reading import COLUMNS, Reading

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from support import ledger
 from support.files import contract, numbered, write
 from support.proxy import Call, Matches, Proxy

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from support.stack import ROOT
 
 VARIABLE_IN_CODE = re.compile(r'"(PENSTOCK_[A-Z_]+)"')
