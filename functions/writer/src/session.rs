@@ -241,9 +241,7 @@ impl Load<'_> {
         if loaded == rows {
             return Ok(counts);
         }
-        let one_batch =
-            self.chunks.iter().all(|chunk| chunk.message.batch_id == self.chunks[0].message.batch_id);
-        if let ([count], Some(count_keys), true) = (&mut counts[..], &self.stage.sql.count_keys, one_batch) {
+        if let ([count], Some(count_keys)) = (&mut counts[..], &self.stage.sql.count_keys) {
             let keys: i64 = self.transaction.query_one(count_keys, &[]).await?.try_get(0)?;
             // Each key has its winner in the table, so whoever lost, lost to a row of this chunk.
             if u64::try_from(keys) == Ok(loaded) {
