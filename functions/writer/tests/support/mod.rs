@@ -1,5 +1,6 @@
 //! A PostgreSQL of a test's own, contracts, and chunks of literal rows.
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -58,11 +59,9 @@ impl Db {
     /// Every value as PostgreSQL spells it, `~` for null, columns joined by `|`.
     pub async fn rows(&self, query: &str) -> Vec<String> {
         let messages = self.client().await.simple_query(query).await.unwrap();
-        let rows = messages.iter().filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => {
-                Some((0..row.len()).map(|at| row.get(at).unwrap_or("~")).collect::<Vec<_>>().join("|"))
-            }
-            _ => None,
+        let rows = messages.iter().filter_map(|message| {
+            let SimpleQueryMessage::Row(row) = message else { return None };
+            Some((0..row.len()).map(|at| row.get(at).unwrap_or("~")).collect::<Vec<_>>().join("|"))
         });
         rows.collect()
     }

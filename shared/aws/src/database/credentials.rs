@@ -92,7 +92,7 @@ impl CredentialSource {
                 if let Some(login) = &*read {
                     return Ok(login.clone());
                 }
-                let login = self.from_secret(arn).await?;
+                let login = self.read_secret(arn).await?;
                 *read = Some(login.clone());
                 Ok(login)
             }
@@ -126,7 +126,7 @@ impl CredentialSource {
         Ok(Login { user: self.config.user.clone(), password: Password::new(token.as_str()) })
     }
 
-    async fn from_secret(&self, arn: &str) -> Result<Login, DatabaseError> {
+    async fn read_secret(&self, arn: &str) -> Result<Login, DatabaseError> {
         let malformed = |problem| SecretError::Malformed { id: arn.to_owned(), problem };
         let secrets = self.secrets.as_ref().ok_or(malformed("no AWS credentials to read it with"))?;
         let text = secrets.text(arn).await?;
