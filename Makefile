@@ -10,7 +10,7 @@ NEXTEST = $(shell command -v cargo-nextest)
 .PHONY: help demo up down build test lint fmt purity unit pytest bench clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Run real feeds through a stack of its own and show what became of each row
 	@infra/local/demo.sh

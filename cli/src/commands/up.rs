@@ -87,12 +87,18 @@ impl Up {
         println!("  control               {}", endpoints.control_url);
         println!("  logs                  {}", endpoints.state_dir.join("logs").display());
         println!("  variables             . {}", env.display());
+        // As it was called: it need not be on the PATH.
+        let penstock = std::env::args().next().unwrap_or_else(|| "penstock".to_owned());
         println!("what to try");
-        println!("  penstock contract publish infra/contracts/*.yaml");
-        println!("  penstock drop FILE --source nordwind --wait");
-        println!("  penstock status");
+        println!("  {penstock} contract publish infra/contracts/*.yaml");
+        println!("  {penstock} drop FILE --source nordwind --wait");
+        println!("  {penstock} status");
         println!("  . {} && psql \"$PENSTOCK_DATABASE_URL\" -c 'TABLE products LIMIT 5'", env.display());
-        println!("  {}", if self.detach { "penstock down" } else { "Ctrl-C stops it" });
+        if self.detach {
+            println!("  {penstock} down");
+        } else {
+            println!("Ctrl-C stops it");
+        }
         Ok(())
     }
 }
