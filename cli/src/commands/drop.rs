@@ -30,7 +30,7 @@ pub(crate) struct DropFile {
     /// The feed that it belongs to
     #[arg(long, value_parser = source_name)]
     source: String,
-    /// Key below the source [default: yyyy/mm/dd/<file name>]
+    /// Key below the source [default: yyyy/mm/dd/NAME]
     #[arg(long)]
     key: Option<String>,
     /// Wait for the receipt and print it; the exit status tells its state
