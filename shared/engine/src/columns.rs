@@ -1,39 +1,34 @@
-//! COPY text to Arrow: the lake gets what the database gets, because it is made from it.
+//! Accepted rows as Arrow columns.
 
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int16Builder, Int32Builder,
-    Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
-};
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
-use memchr::memchr;
+use arrow_array::types::{ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type};
+use arrow_array::types::{Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Schema, TimeUnit};
 use penstock_contract::SqlType;
 
-use crate::cast::time;
-use crate::copy;
-use crate::plan::{Plan, PlanColumn};
+use crate::cast::Value;
+use crate::cast::text::Text;
 
-/// Largest precision of a 128-bit decimal.
-const DECIMAL_DIGITS: u16 = 38;
-/// Column that holds the row number.
-const ROW: &str = "_row";
+/// The column of the row numbers.
+pub(crate) const ROW_COLUMN: &str = "_row";
+/// `Decimal128` has no more digits.
+const MAX_DECIMAL_PRECISION: u16 = 38;
 
-pub(crate) fn schema(columns: &[PlanColumn]) -> Schema {
-    let fields = columns.iter().map(|column| Field::new(&column.name, data_type(&column.sql_type), true));
-    Schema::new(fields.chain([Field::new(ROW, DataType::Int64, false)]).collect::<Vec<_>>())
-}
-
-fn data_type(sql_type: &SqlType) -> DataType {
+/// The Arrow type of a PostgreSQL one. What Arrow and Parquet hold no type for is text.
+pub(crate) fn data_type(sql_type: &SqlType) -> DataType {
     match sql_type {
         SqlType::Smallint => DataType::Int16,
         SqlType::Integer => DataType::Int32,
         SqlType::Bigint => DataType::Int64,
-        SqlType::Numeric(Some((precision, scale))) if *precision <= DECIMAL_DIGITS => DataType::Decimal128(
-            u8::try_from(*precision).unwrap_or(u8::MAX),
-            i8::try_from(*scale).unwrap_or(i8::MAX),
-        ),
+        SqlType::Numeric(Some((precision, scale))) if *precision <= MAX_DECIMAL_PRECISION => {
+            match (u8::try_from(*precision), i8::try_from(*scale)) {
+                (Ok(precision), Ok(scale)) => DataType::Decimal128(precision, scale),
+                _ => DataType::Utf8,
+            }
+        }
         SqlType::DoublePrecision => DataType::Float64,
         SqlType::Boolean => DataType::Boolean,
         SqlType::Date => DataType::Date32,
@@ -43,138 +38,173 @@ fn data_type(sql_type: &SqlType) -> DataType {
     }
 }
 
-enum Builder {
-    Text(StringBuilder),
-    Small(Int16Builder),
-    Int(Int32Builder),
-    Big(Int64Builder),
-    Decimal(Decimal128Builder, i8),
-    Double(Float64Builder),
-    Boolean(BooleanBuilder),
-    Date(Date32Builder),
-    Timestamp(TimestampMicrosecondBuilder),
+/// A column under construction.
+#[derive(Debug)]
+struct ColumnBuffer {
+    data: Data,
+    is_valid: Vec<bool>,
+    data_type: DataType,
 }
 
-impl Builder {
+#[derive(Debug)]
+enum Data {
+    Text { bytes: Vec<u8>, offsets: Vec<i32> },
+    Int16(Vec<i16>),
+    Int32(Vec<i32>),
+    Int64(Vec<i64>),
+    Decimal { values: Vec<i128>, scale: u16 },
+    Float64(Vec<f64>),
+    Boolean(Vec<bool>),
+    Date32(Vec<i32>),
+    Timestamp(Vec<i64>),
+}
+
+impl ColumnBuffer {
     fn new(data_type: &DataType) -> Self {
-        match data_type {
-            DataType::Int16 => Self::Small(Int16Builder::new()),
-            DataType::Int32 => Self::Int(Int32Builder::new()),
-            DataType::Int64 => Self::Big(Int64Builder::new()),
+        let data = match data_type {
+            DataType::Int16 => Data::Int16(Vec::new()),
+            DataType::Int32 => Data::Int32(Vec::new()),
+            DataType::Int64 => Data::Int64(Vec::new()),
             DataType::Decimal128(_, scale) => {
-                Self::Decimal(Decimal128Builder::new().with_data_type(data_type.clone()), *scale)
+                Data::Decimal { values: Vec::new(), scale: u16::from(scale.unsigned_abs()) }
             }
-            DataType::Float64 => Self::Double(Float64Builder::new()),
-            DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            DataType::Date32 => Self::Date(Date32Builder::new()),
-            DataType::Timestamp(_, _) => {
-                Self::Timestamp(TimestampMicrosecondBuilder::new().with_data_type(data_type.clone()))
+            DataType::Float64 => Data::Float64(Vec::new()),
+            DataType::Boolean => Data::Boolean(Vec::new()),
+            DataType::Date32 => Data::Date32(Vec::new()),
+            DataType::Timestamp(..) => Data::Timestamp(Vec::new()),
+            _ => Data::Text { bytes: Vec::new(), offsets: vec![0] },
+        };
+        Self { data, is_valid: Vec::new(), data_type: data_type.clone() }
+    }
+
+    #[inline]
+    fn push(&mut self, value: Option<&Value<'_>>) {
+        self.is_valid.push(value.is_some());
+        match &mut self.data {
+            Data::Text { bytes, offsets } => {
+                match value {
+                    Some(Value::Text(Text { text, .. })) => bytes.extend_from_slice(text.as_bytes()),
+                    Some(other) => crate::copy::write(other, false, bytes),
+                    None => {}
+                }
+                // `Limits` keeps a block's text below 2 GiB.
+                offsets.push(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
             }
-            _ => Self::Text(StringBuilder::new()),
+            Data::Int16(values) => values.push(i16::try_from(integer(value)).unwrap_or_default()),
+            Data::Int32(values) => values.push(i32::try_from(integer(value)).unwrap_or_default()),
+            Data::Int64(values) => values.push(integer(value)),
+            Data::Decimal { values, scale } => {
+                let number = match value {
+                    Some(Value::Decimal(number)) => number.to_i128(*scale).unwrap_or_default(),
+                    _ => 0,
+                };
+                values.push(number);
+            }
+            Data::Float64(values) => {
+                values.push(if let Some(Value::Double(number)) = value { *number } else { 0.0 });
+            }
+            Data::Boolean(values) => values.push(matches!(value, Some(Value::Boolean(true)))),
+            Data::Date32(values) => {
+                values.push(if let Some(Value::Date(days)) = value { *days } else { 0 });
+            }
+            Data::Timestamp(values) => {
+                values.push(if let Some(Value::Timestamp(micros)) = value { *micros } else { 0 });
+            }
         }
     }
 
-    /// Appends one field of COPY text; false when it is not of the type.
-    fn push(&mut self, field: &[u8]) -> bool {
-        let value = copy::unescape(field);
-        let text = value.as_deref().map(|bytes| std::str::from_utf8(bytes).ok());
-        let Some(text) = text.transpose_option() else { return false };
-        match self {
-            Self::Text(builder) => builder.append_option(text),
-            Self::Small(builder) => return append(text, |value| builder.append_option(value)),
-            Self::Int(builder) => return append(text, |value| builder.append_option(value)),
-            Self::Big(builder) => return append(text, |value| builder.append_option(value)),
-            Self::Double(builder) => return append(text, |value| builder.append_option(value)),
-            Self::Decimal(builder, scale) => {
-                let value = text.map(|text| unscaled(text, *scale));
-                builder.append_option(value.flatten());
-                return value != Some(None);
+    /// Takes back what was pushed beyond `rows`.
+    fn truncate(&mut self, rows: usize) {
+        self.is_valid.truncate(rows);
+        match &mut self.data {
+            Data::Text { bytes, offsets } => {
+                offsets.truncate(rows + 1);
+                let end = offsets.last().copied().unwrap_or_default();
+                bytes.truncate(usize::try_from(end).expect("an offset is not negative"));
             }
-            Self::Boolean(builder) => builder.append_option(text.map(|text| text == "t")),
-            Self::Date(builder) => {
-                let days = text.map(|text| {
-                    time::parse_iso_date(text.as_bytes()).and_then(|days| i32::try_from(days).ok())
-                });
-                builder.append_option(days.flatten());
-                return days != Some(None);
-            }
-            Self::Timestamp(builder) => {
-                let wall = text
-                    .map(|text| time::parse_iso_timestamp(text.as_bytes()).ok().map(|parsed| parsed.wall_us));
-                builder.append_option(wall.flatten());
-                return wall != Some(None);
-            }
+            Data::Int16(values) => values.truncate(rows),
+            Data::Int32(values) | Data::Date32(values) => values.truncate(rows),
+            Data::Int64(values) | Data::Timestamp(values) => values.truncate(rows),
+            Data::Decimal { values, .. } => values.truncate(rows),
+            Data::Float64(values) => values.truncate(rows),
+            Data::Boolean(values) => values.truncate(rows),
         }
-        true
     }
 
-    fn finish(&mut self) -> ArrayRef {
-        match self {
-            Self::Text(builder) => Arc::new(builder.finish()),
-            Self::Small(builder) => Arc::new(builder.finish()),
-            Self::Int(builder) => Arc::new(builder.finish()),
-            Self::Big(builder) => Arc::new(builder.finish()),
-            Self::Decimal(builder, _) => Arc::new(builder.finish()),
-            Self::Double(builder) => Arc::new(builder.finish()),
-            Self::Boolean(builder) => Arc::new(builder.finish()),
-            Self::Date(builder) => Arc::new(builder.finish()),
-            Self::Timestamp(builder) => Arc::new(builder.finish()),
+    fn finish(self) -> ArrayRef {
+        let nulls = (!self.is_valid.iter().all(|is_valid| *is_valid))
+            .then(|| NullBuffer::from(BooleanBuffer::from(self.is_valid)));
+        let kind = &self.data_type;
+        match self.data {
+            Data::Text { bytes, offsets } => {
+                let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+                Arc::new(StringArray::new(offsets, Buffer::from(bytes), nulls))
+            }
+            Data::Int16(values) => primitive::<Int16Type>(values, nulls, kind),
+            Data::Int32(values) => primitive::<Int32Type>(values, nulls, kind),
+            Data::Int64(values) => primitive::<Int64Type>(values, nulls, kind),
+            Data::Decimal { values, .. } => primitive::<Decimal128Type>(values, nulls, kind),
+            Data::Float64(values) => primitive::<Float64Type>(values, nulls, kind),
+            Data::Boolean(values) => Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls)),
+            Data::Date32(values) => primitive::<Date32Type>(values, nulls, kind),
+            Data::Timestamp(values) => primitive::<TimestampMicrosecondType>(values, nulls, kind),
         }
     }
 }
 
-/// `Option<Option<T>>`, where the inner `None` is a fault: `None` then.
-trait TransposeOption<T> {
-    fn transpose_option(self) -> Option<Option<T>>;
+fn integer(value: Option<&Value<'_>>) -> i64 {
+    if let Some(Value::Integer(number)) = value { *number } else { 0 }
 }
 
-impl<T> TransposeOption<T> for Option<Option<T>> {
-    fn transpose_option(self) -> Option<Option<T>> {
-        match self {
-            None => Some(None),
-            Some(None) => None,
-            Some(Some(value)) => Some(Some(value)),
+fn primitive<T: ArrowPrimitiveType>(
+    values: Vec<T::Native>,
+    nulls: Option<NullBuffer>,
+    data_type: &DataType,
+) -> ArrayRef {
+    Arc::new(PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(data_type.clone()))
+}
+
+/// The columns of a block under construction.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    schema: Arc<Schema>,
+    buffers: Vec<ColumnBuffer>,
+    rows: Vec<i64>,
+}
+
+impl Columns {
+    /// `schema`: the contract's columns, then the row number.
+    pub(crate) fn new(schema: Arc<Schema>) -> Self {
+        let fields = schema.fields();
+        let buffers =
+            fields[..fields.len() - 1].iter().map(|field| ColumnBuffer::new(field.data_type())).collect();
+        Self { schema, buffers, rows: Vec::new() }
+    }
+
+    /// The next value of a row under construction.
+    #[inline]
+    pub(crate) fn push(&mut self, column: usize, value: Option<&Value<'_>>) {
+        self.buffers[column].push(value);
+    }
+
+    /// The row under construction is whole.
+    pub(crate) fn accept(&mut self, row: u64) {
+        self.rows.push(i64::try_from(row).unwrap_or(i64::MAX));
+    }
+
+    /// The row under construction is refused.
+    pub(crate) fn roll_back(&mut self) {
+        for buffer in &mut self.buffers {
+            buffer.truncate(self.rows.len());
         }
     }
-}
 
-fn append<T: std::str::FromStr>(text: Option<&str>, mut push: impl FnMut(Option<T>)) -> bool {
-    let value = text.map(|text| text.parse::<T>().ok());
-    let is_read = !matches!(value, Some(None));
-    push(value.flatten());
-    is_read
-}
-
-/// A canonical decimal as a whole number of 10^-scale.
-fn unscaled(text: &str, scale: i8) -> Option<i128> {
-    let (integer, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let mut digits = integer.bytes().filter(|byte| *byte != b'-').chain(fraction.bytes());
-    let value = digits.try_fold(0i128, |sum, digit| {
-        sum.checked_mul(10)?.checked_add(i128::from(digit.wrapping_sub(b'0')))
-    })?;
-    let missing = u32::try_from(scale).ok()?.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-    let value = value.checked_mul(10i128.checked_pow(missing)?)?;
-    if integer.starts_with('-') { value.checked_neg() } else { Some(value) }
-}
-
-/// The rows of COPY text, typed.
-pub(crate) fn record_batch(plan: &Plan, copy_text: &[u8]) -> Result<RecordBatch, ArrowError> {
-    let schema = plan.arrow_schema();
-    let mut builders: Vec<Builder> =
-        schema.fields().iter().map(|field| Builder::new(field.data_type())).collect();
-    let mut rest = copy_text;
-    while !rest.is_empty() {
-        let last = builders.len().saturating_sub(1);
-        for (index, builder) in builders.iter_mut().enumerate() {
-            let end = if index == last { b'\n' } else { b'\t' };
-            let at = memchr(end, rest)
-                .ok_or_else(|| ArrowError::ParseError("a row without its end".to_owned()))?;
-            let (field, tail) = rest.split_at(at);
-            rest = tail.get(1..).unwrap_or_default();
-            if !builder.push(field) {
-                return Err(ArrowError::ParseError(format!("field {index} is not of its column's type")));
-            }
-        }
+    /// The accepted rows; starts anew.
+    pub(crate) fn take(&mut self) -> RecordBatch {
+        let columns = std::mem::replace(self, Self::new(Arc::clone(&self.schema)));
+        let mut arrays: Vec<ArrayRef> = columns.buffers.into_iter().map(ColumnBuffer::finish).collect();
+        arrays.push(primitive::<Int64Type>(columns.rows, None, &DataType::Int64));
+        RecordBatch::try_new(columns.schema, arrays)
+            .expect("the buffers were made from the schema, and required columns have no missing value")
     }
-    RecordBatch::try_new(schema, builders.iter_mut().map(Builder::finish).collect())
 }

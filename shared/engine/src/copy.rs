@@ -1,64 +1,134 @@
-//! PostgreSQL's COPY text format: one row a line, tabs between the fields, `\N` for null.
-//! Source: PostgreSQL documentation, COPY, "Text Format".
+//! The text format of PostgreSQL's COPY, <https://www.postgresql.org/docs/current/sql-copy.html>.
 
-/// Appends one field, escaped.
-pub(crate) fn push_field(out: &mut Vec<u8>, value: &[u8]) {
-    let mut rest = value;
-    while let Some(at) = rest.iter().position(|byte| escape_of(*byte).is_some()) {
-        let (plain, special) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        if let [byte, tail @ ..] = special {
-            out.push(b'\\');
-            out.push(escape_of(*byte).unwrap_or(*byte));
-            rest = tail;
+use crate::cast::Value;
+use crate::cast::number::Decimal;
+use crate::cast::text::Text;
+use crate::cast::time::{Civil, MICROS_PER_DAY, MICROS_PER_SECOND, civil_of_days};
+
+/// Ends a field.
+pub(crate) const DELIMITER: u8 = b'\t';
+/// A missing value.
+pub(crate) const NULL: &[u8] = b"\\N";
+
+/// Writes a value. `has_zone`: a timestamp gets the offset of UTC, so that the session's time zone does not matter.
+#[inline]
+pub(crate) fn write(value: &Value<'_>, has_zone: bool, out: &mut Vec<u8>) {
+    match *value {
+        Value::Text(Text { text, traits }) => {
+            if traits.is_plain {
+                out.extend_from_slice(text.as_bytes());
+            } else {
+                escape(text.as_bytes(), out);
+            }
+        }
+        Value::Integer(number) => integer(number, out),
+        Value::Decimal(number) => decimal(&number, out),
+        Value::Double(number) => double(number, out),
+        Value::Boolean(value) => out.push(if value { b't' } else { b'f' }),
+        Value::Date(days) => date(days, out),
+        Value::Timestamp(micros) => timestamp(micros, has_zone, out),
+    }
+}
+
+/// What COPY would take for its own is written with a backslash.
+pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
+    let mut from = 0;
+    for (index, byte) in text.iter().enumerate() {
+        let letter = match byte {
+            b'\\' => b'\\',
+            b'\t' => b't',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            0x08 => b'b',
+            0x0b => b'v',
+            0x0c => b'f',
+            _ => continue,
+        };
+        out.extend_from_slice(&text[from..index]);
+        out.extend_from_slice(&[b'\\', letter]);
+        from = index + 1;
+    }
+    out.extend_from_slice(&text[from..]);
+}
+
+/// Decimal digits.
+pub(crate) fn integer(number: i64, out: &mut Vec<u8>) {
+    if number < 0 {
+        out.push(b'-');
+    }
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = digit(rest % 10);
+        rest /= 10;
+        if rest == 0 {
+            break;
         }
     }
-    out.extend_from_slice(rest);
+    out.extend_from_slice(&digits[at..]);
 }
 
-/// Appends a null.
-pub(crate) fn push_null(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"\\N");
+fn digit(number: u64) -> u8 {
+    b'0' + u8::try_from(number).expect("a remainder of 10")
 }
 
-fn escape_of(byte: u8) -> Option<u8> {
-    match byte {
-        b'\\' => Some(b'\\'),
-        b'\t' => Some(b't'),
-        b'\n' => Some(b'n'),
-        b'\r' => Some(b'r'),
-        0x08 => Some(b'b'),
-        0x0c => Some(b'f'),
-        0x0b => Some(b'v'),
-        _ => None,
+fn decimal(number: &Decimal<'_>, out: &mut Vec<u8>) {
+    if number.is_negative {
+        out.push(b'-');
+    }
+    out.extend_from_slice(if number.whole.is_empty() { b"0" } else { number.whole });
+    if !number.fraction.is_empty() {
+        out.push(b'.');
+        out.extend_from_slice(number.fraction);
     }
 }
 
-/// Takes a field's escapes out. `None` for a null. Borrows where there is none.
-pub(crate) fn unescape(field: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
-    if field == b"\\N" {
-        return None;
-    }
-    if memchr::memchr(b'\\', field).is_none() {
-        return Some(field.into());
-    }
-    let mut plain = Vec::with_capacity(field.len());
-    let mut bytes = field.iter();
-    while let Some(&byte) = bytes.next() {
-        if byte != b'\\' {
-            plain.push(byte);
-            continue;
+/// The shortest digits that read back as the same number, with an exponent where they would be many.
+fn double(number: f64, out: &mut Vec<u8>) {
+    let size = number.abs();
+    let text =
+        if size == 0.0 || (1e-5..1e17).contains(&size) { number.to_string() } else { format!("{number:e}") };
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn date(days: i32, out: &mut Vec<u8>) {
+    let Civil { year, month, day } = civil_of_days(days);
+    let (century, year) = (year / 100, year % 100);
+    let [c1, c2] = two_digits(u64::from(century));
+    let [y1, y2] = two_digits(u64::from(year));
+    let [m1, m2] = two_digits(u64::from(month));
+    let [d1, d2] = two_digits(u64::from(day));
+    out.extend_from_slice(&[c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2]);
+}
+
+fn timestamp(micros: i64, has_zone: bool, out: &mut Vec<u8>) {
+    let days = i32::try_from(micros.div_euclid(MICROS_PER_DAY)).expect("years 1 to 9999");
+    let of_day = micros.rem_euclid(MICROS_PER_DAY).unsigned_abs();
+    date(days, out);
+    let (seconds, mut fraction) =
+        (of_day / MICROS_PER_SECOND.unsigned_abs(), of_day % MICROS_PER_SECOND.unsigned_abs());
+    let [h1, h2] = two_digits(seconds / 3_600);
+    let [m1, m2] = two_digits(seconds / 60 % 60);
+    let [s1, s2] = two_digits(seconds % 60);
+    out.extend_from_slice(&[b' ', h1, h2, b':', m1, m2, b':', s1, s2]);
+    if fraction > 0 {
+        let mut digits = [b'0'; 6];
+        for place in digits.iter_mut().rev() {
+            *place = digit(fraction % 10);
+            fraction /= 10;
         }
-        plain.push(match bytes.next() {
-            Some(b't') => b'\t',
-            Some(b'n') => b'\n',
-            Some(b'r') => b'\r',
-            Some(b'b') => 0x08,
-            Some(b'f') => 0x0c,
-            Some(b'v') => 0x0b,
-            Some(&other) => other,
-            None => b'\\',
-        });
+        let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
+        out.push(b'.');
+        out.extend_from_slice(&digits[..digits.len() - zeros]);
     }
-    Some(plain.into())
+    if has_zone {
+        out.extend_from_slice(b"+00");
+    }
+}
+
+/// The last two digits.
+fn two_digits(number: u64) -> [u8; 2] {
+    [digit(number / 10 % 10), digit(number % 10)]
 }

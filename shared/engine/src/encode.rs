@@ -1,89 +1,128 @@
-//! What blocks become: zstd COPY text, Parquet, NDJSON of rejects.
+//! Blocks into what is stored: chunks, Parquet files, reject files.
 
-use std::io::{Read as _, Write as _};
-use std::sync::Arc;
+use std::io::Write;
 
 use arrow_array::RecordBatch;
-use arrow_schema::Schema;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest, Sha256};
 
-use crate::{Plan, Reject};
+use crate::error::EncodeError;
+use crate::outcome::Reject;
+use crate::plan::Plan;
 
-/// zstd level of everything that is written.
+/// Higher levels cost half as much again and save a few per cent.
 const ZSTD_LEVEL: i32 = 1;
 
-/// An encoded chunk.
+/// A chunk as it is stored and sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// The zstd frame.
+    /// COPY text, zstd.
     pub bytes: Vec<u8>,
     /// SHA-256 of `bytes`.
     pub sha256: [u8; 32],
 }
 
-/// Why bytes were not encoded or decoded.
-#[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
-    /// zstd failed, or the text is longer than allowed.
-    #[error("zstd: {0}")]
-    Zstd(#[from] std::io::Error),
-    /// Parquet failed.
-    #[error("parquet: {0}")]
-    Parquet(#[from] ParquetError),
-    /// The decoded text is longer than the limit.
-    #[error("more than {max_bytes} bytes after decompression")]
-    TooLarge {
-        /// The limit.
-        max_bytes: usize,
-    },
+impl Encoded {
+    /// The SHA-256 in lower-case hexadecimal.
+    pub fn sha256_hex(&self) -> String {
+        hex(&self.sha256)
+    }
 }
 
-/// Compresses COPY text (zstd level 1, no checksum of its own: the SHA-256 is stronger).
+/// Compresses COPY text.
 ///
 /// # Errors
-/// When zstd fails, which it does only for want of memory.
+/// When zstd refuses.
 pub fn encode_chunk(copy_text: &[u8]) -> Result<Encoded, EncodeError> {
-    let bytes = zstd::bulk::compress(copy_text, ZSTD_LEVEL)?;
-    let sha256 = Sha256::digest(&bytes).into();
-    Ok(Encoded { bytes, sha256 })
+    ChunkEncoder::new()?.encode(copy_text)
 }
 
-/// Decompresses a chunk of at most `max_bytes` of text.
+/// Compresses one chunk after the other, with one context.
+pub struct ChunkEncoder {
+    compressor: zstd::bulk::Compressor<'static>,
+}
+
+impl std::fmt::Debug for ChunkEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChunkEncoder").finish_non_exhaustive()
+    }
+}
+
+impl ChunkEncoder {
+    /// A new context.
+    ///
+    /// # Errors
+    /// When zstd refuses.
+    pub fn new() -> Result<Self, EncodeError> {
+        let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(EncodeError::Zstd)?;
+        Ok(Self { compressor })
+    }
+
+    /// Compresses COPY text.
+    ///
+    /// # Errors
+    /// When zstd refuses.
+    pub fn encode(&mut self, copy_text: &[u8]) -> Result<Encoded, EncodeError> {
+        let bytes = self.compressor.compress(copy_text).map_err(EncodeError::Zstd)?;
+        let sha256 = Sha256::digest(&bytes).into();
+        Ok(Encoded { bytes, sha256 })
+    }
+}
+
+/// Decompresses a chunk.
 ///
 /// # Errors
-/// When the bytes are no zstd, or hold more than `max_bytes`.
+/// When the bytes are no whole chunk, or are more than `max_bytes` after decompression.
 pub fn decode_chunk(bytes: &[u8], max_bytes: usize) -> Result<Vec<u8>, EncodeError> {
+    use std::io::Read;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(EncodeError::Zstd)?;
     let mut text = Vec::new();
-    let decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
-    decoder.take((max_bytes as u64).saturating_add(1)).read_to_end(&mut text)?;
+    let limit = (max_bytes as u64).saturating_add(1);
+    decoder.by_ref().take(limit).read_to_end(&mut text).map_err(EncodeError::Zstd)?;
     if text.len() > max_bytes { Err(EncodeError::TooLarge { max_bytes }) } else { Ok(text) }
 }
 
-/// One Parquet file in the making, in memory, compressed row group by row group (zstd level 1).
+/// SHA-256 in lower-case hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+/// A Parquet file under construction, zstd, one row group a pushed batch.
 pub struct ParquetPart {
     writer: ArrowWriter<Vec<u8>>,
 }
 
+impl std::fmt::Debug for ParquetPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParquetPart").field("encoded_len", &self.encoded_len()).finish_non_exhaustive()
+    }
+}
+
 impl ParquetPart {
-    /// Starts a file with the plan's schema.
+    /// An empty file for the plan's columns.
     ///
     /// # Errors
-    /// When the schema cannot be written as Parquet.
+    /// When Parquet has no type for a column.
     pub fn new(plan: &Plan) -> Result<Self, EncodeError> {
-        let level = ZstdLevel::try_new(ZSTD_LEVEL)?;
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-        let schema: Arc<Schema> = plan.arrow_schema();
-        Ok(Self { writer: ArrowWriter::try_new(Vec::new(), schema, Some(properties))? })
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+            .set_created_by(format!("penstock {}", crate::ENGINE_VERSION))
+            .build();
+        Ok(Self { writer: ArrowWriter::try_new(Vec::new(), plan.arrow_schema(), Some(properties))? })
     }
 
-    /// Writes one batch as a row group.
+    /// Adds a block's rows as a row group.
     ///
     /// # Errors
-    /// When the batch is not of the schema.
+    /// When the batch is not of the plan's columns.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<(), EncodeError> {
         self.writer.write(batch)?;
         Ok(self.writer.flush()?)
@@ -94,7 +133,7 @@ impl ParquetPart {
         self.writer.bytes_written()
     }
 
-    /// Closes the file.
+    /// The file.
     ///
     /// # Errors
     /// When the footer cannot be written.
@@ -103,40 +142,46 @@ impl ParquetPart {
     }
 }
 
-/// One file of rejects in the making: a JSON object a line, zstd.
+/// A reject file under construction: one JSON object a line, zstd.
 pub struct RejectEncoder {
     encoder: zstd::stream::write::Encoder<'static, Vec<u8>>,
 }
 
+impl std::fmt::Debug for RejectEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RejectEncoder").field("encoded_len", &self.encoded_len()).finish_non_exhaustive()
+    }
+}
+
 impl RejectEncoder {
-    /// Starts a file.
+    /// An empty file.
     ///
     /// # Errors
-    /// When zstd fails, for want of memory.
+    /// When zstd refuses.
     pub fn new() -> Result<Self, EncodeError> {
-        Ok(Self { encoder: zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)? })
+        let encoder = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL).map_err(EncodeError::Zstd)?;
+        Ok(Self { encoder })
     }
 
-    /// Appends a reject.
+    /// Adds a reject.
     ///
     /// # Errors
-    /// When zstd fails.
+    /// When zstd refuses.
     pub fn push(&mut self, reject: &Reject) -> Result<(), EncodeError> {
-        let mut line = serde_json::to_vec(reject).map_err(std::io::Error::from)?;
-        line.push(b'\n');
-        Ok(self.encoder.write_all(&line)?)
+        serde_json::to_writer(&mut self.encoder, reject)?;
+        self.encoder.write_all(b"\n").map_err(EncodeError::Zstd)
     }
 
-    /// Bytes so far, without what zstd still holds.
+    /// Bytes so far; those that zstd still holds do not count.
     pub fn encoded_len(&self) -> usize {
         self.encoder.get_ref().len()
     }
 
-    /// Closes the file.
+    /// The file.
     ///
     /// # Errors
-    /// When zstd fails.
+    /// When zstd refuses.
     pub fn finish(self) -> Result<Vec<u8>, EncodeError> {
-        Ok(self.encoder.finish()?)
+        self.encoder.finish().map_err(EncodeError::Zstd)
     }
 }

@@ -1,68 +1,130 @@
-//! Errors of the engine.
+//! What keeps a plan from being compiled, a drop from being read, or rows from being encoded.
 
-/// Why a contract cannot be compiled into a plan.
-#[derive(Debug, thiserror::Error)]
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+/// A contract that cannot be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// A regular expression of the contract does not compile.
-    #[error("column `{column}`: {rule} is not a regular expression: {message}")]
-    Pattern {
+    /// The encoding is none of the WHATWG standard.
+    #[error("unknown encoding `{0}`")]
+    UnknownEncoding(String),
+    /// The encoding is known, but files in it are not read.
+    #[error(
+        "files in {0} are not read; supported are UTF-8 and the single-byte encodings, such as windows-1252"
+    )]
+    UnsupportedEncoding(String),
+    /// The format is not read by this version.
+    #[error("this kind of file is not read")]
+    UnsupportedFormat,
+    /// A part of a column that cannot be carried out.
+    #[error("column `{column}`: {message}")]
+    Column {
         /// The harmonised column.
         column: String,
-        /// `pattern` or `extract`.
-        rule: &'static str,
-        /// What the compiler said.
+        /// What is wrong.
         message: String,
     },
-    /// A literal of the contract is not of the column's type.
-    #[error("column `{column}`: {rule} `{literal}` is not a value of the column's type")]
-    Literal {
-        /// The harmonised column.
-        column: String,
-        /// The rule that holds the literal, e.g. `minimum`.
-        rule: &'static str,
-        /// The literal.
-        literal: String,
-    },
-    /// The encoding is unknown, or not one that contains ASCII.
-    #[error("encoding `{label}` cannot be read: give UTF-8 or a single-byte encoding such as windows-1252")]
-    Encoding {
-        /// The contract's label.
-        label: String,
-    },
-    /// A time zone is unknown.
-    #[error("column `{column}`: time zone `{timezone}` is unknown: give an IANA name such as Europe/Berlin")]
-    Timezone {
-        /// The harmonised column.
-        column: String,
-        /// The contract's name.
-        timezone: String,
-    },
-    /// The contract asks for something that this engine does not do.
-    #[error("{0}")]
-    Unsupported(String),
 }
 
-/// Why a drop cannot be read, or not to its end.
+/// What ends the reading of a drop. Rows that were read before stay read; the batch is not whole.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The input itself failed; whether another try may help is known to who gave it.
-    #[error("reading failed: {0}")]
-    Io(#[source] std::io::Error),
-    /// There is not one byte, after decompression.
+    /// The input itself failed, not its content. Whether a new try may succeed is for the caller to say.
+    #[error("the input failed: {0}")]
+    Io(#[source] io::Error),
+    /// There are no bytes, or none after decompression.
     #[error("the file is empty")]
     Empty,
-    /// What makes the rest unreadable.
-    #[error("at byte {byte_offset}: {message}")]
+    /// The content cannot be read, or not beyond this place. A new try ends the same way.
+    #[error("{message} (at byte {byte_offset})")]
     Unreadable {
-        /// Offset in the decompressed stream that was reached.
+        /// The kind of fault.
+        code: UnreadableCode,
+        /// Offset into the decompressed stream.
         byte_offset: u64,
-        /// What was wrong and what to do.
+        /// What is wrong, for the producer.
         message: String,
     },
-    /// The decompressed size passes the limit.
-    #[error("more than {max_bytes} bytes after decompression")]
+    /// More bytes after decompression than the limit.
+    #[error("the file has more than {max_bytes} bytes after decompression")]
     TooLarge {
         /// The limit.
         max_bytes: u64,
     },
+}
+
+/// Why a drop cannot be read. The names are stable; receipts carry them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum UnreadableCode {
+    /// The content is compressed in another way than the contract declares.
+    WrongCompression,
+    /// The compressed stream breaks off.
+    TruncatedCompression,
+    /// The compressed stream is damaged.
+    CorruptCompression,
+    /// A byte-order mark of an encoding that is not read.
+    UnsupportedEncoding,
+    /// The header cannot be read.
+    MalformedHeader,
+    /// The header lacks columns of the contract.
+    MissingColumns,
+    /// The header names a column twice.
+    DuplicateColumns,
+}
+
+impl UnreadableCode {
+    /// The name that receipts carry.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WrongCompression => "wrong_compression",
+            Self::TruncatedCompression => "truncated_compression",
+            Self::CorruptCompression => "corrupt_compression",
+            Self::UnsupportedEncoding => "unsupported_encoding",
+            Self::MalformedHeader => "malformed_header",
+            Self::MissingColumns => "missing_columns",
+            Self::DuplicateColumns => "duplicate_columns",
+        }
+    }
+}
+
+impl std::fmt::Display for UnreadableCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl ReadError {
+    /// A stable name for receipts: `io`, `empty`, `too_large`, or that of the [`UnreadableCode`].
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "io",
+            Self::Empty => "empty",
+            Self::Unreadable { code, .. } => code.as_str(),
+            Self::TooLarge { .. } => "too_large",
+        }
+    }
+}
+
+/// Rows that cannot be encoded, or encoded rows that cannot be decoded.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// zstd refused.
+    #[error("zstd: {0}")]
+    Zstd(#[source] io::Error),
+    /// Decoded, the bytes are more than the limit.
+    #[error("the chunk has more than {max_bytes} bytes after decompression")]
+    TooLarge {
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// The Parquet writer refused.
+    #[error("parquet: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// A reject that is no JSON.
+    #[error("json: {0}")]
+    Json(#[from] serde_json::Error),
 }

@@ -1,24 +1,32 @@
 //! The engine: bytes in, checked rows out.
 //!
-//! Pure: no file system, no network, no clock.
+//! A [`Plan`] is a contract compiled. A [`Reader`] takes a drop through it, as a stream: decompress → decode → check
+//! and harmonise → COPY text (and Arrow columns), in [`Block`]s. What the contract refuses becomes a [`Reject`] with
+//! its place and its reasons; only what makes the rest unreadable is a [`ReadError`].
+//!
+//! Pure: no file system, no network, no clock. The same bytes and the same contract give byte-identical blocks.
 
 mod cast;
-mod check;
 mod columns;
 mod copy;
+mod delimited;
 mod encode;
 mod error;
 mod input;
+mod ndjson;
 mod outcome;
 mod plan;
+mod program;
 mod reader;
 mod records;
+mod rows;
 
-pub use encode::{EncodeError, Encoded, ParquetPart, RejectEncoder, decode_chunk, encode_chunk};
-pub use error::{PlanError, ReadError};
+pub use encode::{ChunkEncoder, Encoded, ParquetPart, RejectEncoder, decode_chunk, encode_chunk, sha256_hex};
+pub use error::{EncodeError, PlanError, ReadError, UnreadableCode};
 pub use outcome::{Code, Dialect, Reason, ReasonCount, Reject, Totals};
 pub use plan::{Plan, PlanColumn};
-pub use reader::{AcceptedRows, Block, Limits, Reader};
+pub use reader::{Limits, Reader};
+pub use rows::{AcceptedRows, Block};
 
-/// Version of the engine: part of what makes chunks byte-identical.
+/// The version of the engine. Receipts and manifests carry it: another version may read the same bytes otherwise.
 pub const ENGINE_VERSION: &str = env!("CARGO_PKG_VERSION");

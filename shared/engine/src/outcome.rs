@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::rows::{count_reason, sort_reasons};
+
 /// Why a row was refused. The names are stable; receipts, reject files and metrics carry them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -115,6 +117,22 @@ pub struct Totals {
     pub lines: u64,
     /// Rejected rows by code and column, most first. A row with two reasons counts in both.
     pub by_reason: Vec<ReasonCount>,
+}
+
+impl Totals {
+    /// Adds the totals of another part of the same drop.
+    pub fn merge(&mut self, other: &Self) {
+        self.rows_read += other.rows_read;
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.bytes_read += other.bytes_read;
+        self.bytes_decompressed += other.bytes_decompressed;
+        self.lines += other.lines;
+        for ReasonCount { code, column, rows } in &other.by_reason {
+            count_reason(&mut self.by_reason, *code, column.as_deref(), *rows);
+        }
+        sort_reasons(&mut self.by_reason);
+    }
 }
 
 /// How many rows were refused for one reason.

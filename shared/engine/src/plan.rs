@@ -1,264 +1,293 @@
-//! A contract, compiled: for each column what its bytes must satisfy and become.
+//! A contract compiled: what each column's bytes must satisfy and become.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow_schema::Schema;
-use encoding_rs::Encoding;
-use jiff::tz::TimeZone;
-use penstock_contract::{Bound, Case, Column, Contract, FormatKind, LogicalType, SqlType};
+use arrow_schema::{DataType, Field, Schema};
+use encoding_rs::{Encoding, UTF_8};
+use penstock_contract::{
+    Bound, Column as ContractColumn, Compression, Contract, FormatKind, LogicalType, Quote, SqlType,
+};
 use regex::Regex;
 
-use crate::PlanError;
-use crate::cast::number::{Decimal, Step};
-use crate::cast::time;
-use crate::columns;
+use crate::cast::number::{Limit, Literal, Multiple, NumberCast, NumberType, Separators};
+use crate::cast::text::{TextCast, uuid};
+use crate::cast::time::{DateCast, TimestampCast, days, iso_date, iso_timestamp};
+use crate::cast::zone::Zone;
+use crate::cast::{BooleanCast, Cast, Interval, Scratch};
+use crate::columns::{ROW_COLUMN, data_type};
+use crate::error::PlanError;
+use crate::program::{Column, Raw};
 
-/// A contract, compiled. Immutable; share it in an `Arc`.
-#[derive(Debug)]
+/// A compiled contract. Immutable; share it by `Arc`.
+#[derive(Debug, Clone)]
 pub struct Plan {
-    pub(crate) columns: Vec<PlanColumn>,
-    pub(crate) format: penstock_contract::Format,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) format: FormatKind,
+    pub(crate) compression: Option<Compression>,
+    /// What the contract says; UTF-8 when it says nothing.
     pub(crate) encoding: &'static Encoding,
+    pub(crate) is_encoding_declared: bool,
     schema: Arc<Schema>,
 }
 
-/// One column of the plan.
-#[derive(Debug)]
-pub struct PlanColumn {
-    /// The harmonised column.
-    pub name: String,
-    /// The producer's header or key.
-    pub physical_name: String,
-    /// The PostgreSQL type.
-    pub sql_type: SqlType,
-    pub(crate) cast: Cast,
-    pub(crate) required: bool,
-    pub(crate) classified: bool,
-    pub(crate) constant: Option<String>,
-    pub(crate) default: Option<String>,
-    pub(crate) trim: bool,
-    pub(crate) nulls: Vec<String>,
-    pub(crate) extract: Option<Regex>,
-    pub(crate) case: Option<Case>,
-    pub(crate) decimal_separator: u8,
-    pub(crate) group_separator: Option<char>,
-    pub(crate) checks: Checks,
-}
-
-/// What a text becomes.
-#[derive(Debug)]
-pub(crate) enum Cast {
-    Text,
-    Integer { min: i64, max: i64 },
-    Numeric(Option<(u16, u16)>),
-    Double,
-    Boolean { yes: Vec<String>, no: Vec<String> },
-    Date { format: Option<String> },
-    Timestamp { format: Option<String>, zone: TimeZone, utc: bool },
-    Uuid,
-    Json { object: Option<bool> },
-}
-
-/// What a present value must satisfy.
-#[derive(Debug)]
-pub(crate) struct Checks {
-    pub(crate) min_length: Option<u64>,
-    pub(crate) max_length: Option<u64>,
-    pub(crate) pattern: Option<Regex>,
-    pub(crate) minimum: Option<Limit>,
-    pub(crate) maximum: Option<Limit>,
-    pub(crate) multiple_of: Option<(Step, String)>,
-    pub(crate) allowed: HashSet<String>,
-    /// True when nothing is asked of a text.
-    pub(crate) none: bool,
-}
-
-/// One end of an interval, ready to compare.
-#[derive(Debug)]
-pub(crate) struct Limit {
-    pub(crate) literal: String,
-    pub(crate) exclusive: bool,
-    /// Days or microseconds, for dates and points in time.
-    pub(crate) instant: i64,
-}
+/// A column of a [`Plan`].
+pub type PlanColumn = Column;
 
 impl Plan {
     /// Compiles a contract.
     ///
     /// # Errors
-    /// When the contract holds a pattern, literal, encoding or time zone that cannot be used.
+    /// When the contract asks for what this version does not do, or contradicts itself.
     pub fn compile(contract: &Contract) -> Result<Self, PlanError> {
-        let label = contract.format.encoding.as_deref().unwrap_or("utf-8");
-        let encoding = Encoding::for_label(label.as_bytes())
-            .filter(|encoding| {
-                *encoding == encoding_rs::UTF_8
-                    || (encoding.is_single_byte() && encoding.is_ascii_compatible())
-            })
-            .ok_or_else(|| PlanError::Encoding { label: label.to_owned() })?;
-        let columns = (contract.entity.columns.iter())
-            .map(|column| compile_column(column, &contract.format.null_values))
-            .collect::<Result<Vec<_>, _>>()?;
-        match contract.format.kind {
+        let format = &contract.format;
+        match &format.kind {
             FormatKind::Delimited(_) | FormatKind::Ndjson => {}
-            _ => return Err(PlanError::Unsupported("this file format is not read yet".to_owned())),
+            _ => return Err(PlanError::UnsupportedFormat),
         }
-        let schema = Arc::new(columns::schema(&columns));
-        Ok(Self { columns, format: contract.format.clone(), encoding, schema })
+        let columns = contract
+            .entity
+            .columns
+            .iter()
+            .map(|column| compile_column(column, &format.null_values))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut fields: Vec<Field> = columns
+            .iter()
+            .map(|column| Field::new(&column.name, data_type(&column.sql_type), !column.is_required))
+            .collect();
+        fields.push(Field::new(ROW_COLUMN, DataType::Int64, false));
+        Ok(Self {
+            columns,
+            format: format.kind.clone(),
+            compression: format.compression,
+            encoding: encoding(format.encoding.as_deref())?,
+            is_encoding_declared: format.encoding.is_some(),
+            schema: Arc::new(Schema::new(fields)),
+        })
     }
 
-    /// The columns, in the order of the COPY text.
+    /// The columns, in the order of the contract and of the COPY text.
     pub fn columns(&self) -> &[PlanColumn] {
         &self.columns
     }
 
-    /// The schema of the Parquet files: the columns, then `_row`.
+    /// The Arrow schema of accepted rows: the columns, then `_row`.
     pub fn arrow_schema(&self) -> Arc<Schema> {
         Arc::clone(&self.schema)
     }
-}
 
-fn compile_column(column: &Column, nulls: &[String]) -> Result<PlanColumn, PlanError> {
-    let harmonise = &column.harmonise;
-    let cast = compile_cast(column)?;
-    let checks = compile_checks(column, &cast)?;
-    let decimal_separator = u8::try_from(harmonise.decimal_separator.unwrap_or('.')).map_err(|_| {
-        PlanError::Unsupported(format!("column `{}`: the decimal separator must be ASCII", column.name))
-    })?;
-    Ok(PlanColumn {
-        name: column.name.clone(),
-        physical_name: column.physical_name.clone(),
-        sql_type: column.sql_type.clone(),
-        cast,
-        required: column.required,
-        classified: column.classification.is_some(),
-        constant: harmonise.constant.clone(),
-        default: harmonise.default.clone(),
-        trim: harmonise.trim,
-        nulls: nulls.iter().chain(&harmonise.null_values).filter(|null| !null.is_empty()).cloned().collect(),
-        extract: compile_pattern(column, "extract", harmonise.extract.as_deref())?,
-        case: harmonise.case,
-        decimal_separator,
-        group_separator: harmonise.group_separator,
-        checks,
-    })
-}
-
-fn compile_cast(column: &Column) -> Result<Cast, PlanError> {
-    let zone = |name: &str| {
-        if name.eq_ignore_ascii_case("utc") {
-            return Ok(TimeZone::UTC);
+    /// How fields are quoted when the contract does not say: by `"`.
+    pub(crate) fn quote(declared: Option<Quote>) -> Option<u8> {
+        match declared {
+            None => Some(b'"'),
+            Some(Quote::None) => None,
+            Some(Quote::Byte(quote)) => Some(quote),
         }
-        TimeZone::get(name)
-            .ok()
-            .or_else(|| fixed_zone(name))
-            .ok_or_else(|| PlanError::Timezone { column: column.name.clone(), timezone: name.to_owned() })
-    };
-    let (format, zone) = match &column.logical_type {
-        LogicalType::Date { format } => (format.clone(), TimeZone::UTC),
-        LogicalType::Timestamp { format, default_timezone } => (format.clone(), zone(default_timezone)?),
-        _ => (None, TimeZone::UTC),
-    };
-    Ok(match &column.sql_type {
-        SqlType::Text => Cast::Text,
-        SqlType::Smallint => Cast::Integer { min: i64::from(i16::MIN), max: i64::from(i16::MAX) },
-        SqlType::Integer => Cast::Integer { min: i64::from(i32::MIN), max: i64::from(i32::MAX) },
-        SqlType::Bigint => Cast::Integer { min: i64::MIN, max: i64::MAX },
-        SqlType::Numeric(size) => Cast::Numeric(*size),
-        SqlType::DoublePrecision => Cast::Double,
-        SqlType::Boolean => {
-            let with = |first: &str, more: &[String]| {
-                std::iter::once(first.to_owned()).chain(more.iter().cloned()).collect()
-            };
-            Cast::Boolean {
-                yes: with("true", &column.harmonise.true_values),
-                no: with("false", &column.harmonise.false_values),
-            }
-        }
-        SqlType::Date => Cast::Date { format },
-        SqlType::Timestamp => Cast::Timestamp { format, zone, utc: false },
-        SqlType::Timestamptz => Cast::Timestamp { format, zone, utc: true },
-        SqlType::Uuid => Cast::Uuid,
-        SqlType::Jsonb => Cast::Json {
-            object: match column.logical_type {
-                LogicalType::Object => Some(true),
-                LogicalType::Array => Some(false),
-                _ => None,
-            },
-        },
-        other => return Err(PlanError::Unsupported(format!("column `{}`: type {other:?}", column.name))),
-    })
-}
-
-/// `+HH:MM` and the like.
-fn fixed_zone(name: &str) -> Option<TimeZone> {
-    let midnight = format!("2000-01-01T00:00:00{name}");
-    let offset_s = time::parse_iso_timestamp(midnight.as_bytes()).ok()?.offset_s?;
-    Some(TimeZone::fixed(jiff::tz::Offset::from_seconds(offset_s).ok()?))
-}
-
-fn compile_checks(column: &Column, cast: &Cast) -> Result<Checks, PlanError> {
-    let rules = &column.rules;
-    let literal = |rule: &'static str, literal: &str| PlanError::Literal {
-        column: column.name.clone(),
-        rule,
-        literal: literal.to_owned(),
-    };
-    let limit = |rule: &'static str, bound: &Option<Bound>| match bound {
-        None => Ok(None),
-        Some(bound) => {
-            let instant = limit_instant(cast, &bound.value).ok_or_else(|| literal(rule, &bound.value))?;
-            Ok(Some(Limit { literal: bound.value.clone(), exclusive: bound.exclusive, instant }))
-        }
-    };
-    let multiple_of = match &rules.multiple_of {
-        None => None,
-        Some(step) => Some((Step::parse(step).ok_or_else(|| literal("multipleOf", step))?, step.clone())),
-    };
-    let mut checks = Checks {
-        min_length: rules.min_length,
-        max_length: rules.max_length,
-        pattern: compile_pattern(column, "pattern", rules.pattern.as_deref())?,
-        minimum: limit("minimum", &rules.minimum)?,
-        maximum: limit("maximum", &rules.maximum)?,
-        multiple_of,
-        allowed: rules.allowed.iter().cloned().collect(),
-        none: false,
-    };
-    checks.none = checks.min_length.is_none()
-        && checks.max_length.is_none()
-        && checks.pattern.is_none()
-        && checks.allowed.is_empty();
-    Ok(checks)
-}
-
-/// The literal as days or microseconds; 0 for a decimal literal that can be read.
-fn limit_instant(cast: &Cast, literal: &str) -> Option<i64> {
-    match cast {
-        Cast::Date { .. } => {
-            let parsed = time::parse_iso_timestamp(literal.as_bytes()).ok()?;
-            Some(time::days_of_us(parsed.wall_us))
-        }
-        Cast::Timestamp { zone, utc, .. } => {
-            let parsed = time::parse_iso_timestamp(literal.as_bytes()).ok()?;
-            if *utc { time::to_utc_us(parsed, zone).ok() } else { time::to_wall_us(parsed, zone).ok() }
-        }
-        _ => Decimal::parse(literal.as_bytes()).map(|_| 0),
     }
 }
 
-fn compile_pattern(
-    column: &Column,
-    rule: &'static str,
-    pattern: Option<&str>,
-) -> Result<Option<Regex>, PlanError> {
-    pattern
-        .map(|pattern| {
-            Regex::new(pattern).map_err(|error| PlanError::Pattern {
-                column: column.name.clone(),
-                rule,
-                message: error.to_string(),
-            })
-        })
-        .transpose()
+fn encoding(label: Option<&str>) -> Result<&'static Encoding, PlanError> {
+    let Some(label) = label else { return Ok(UTF_8) };
+    let encoding = Encoding::for_label_no_replacement(label.as_bytes())
+        .ok_or_else(|| PlanError::UnknownEncoding(label.to_owned()))?;
+    let is_read = encoding == UTF_8 || encoding.is_single_byte() && encoding.is_ascii_compatible();
+    if is_read { Ok(encoding) } else { Err(PlanError::UnsupportedEncoding(encoding.name().to_owned())) }
+}
+
+fn compile_column(column: &ContractColumn, null_values: &[String]) -> Result<Column, PlanError> {
+    let wrong = |message: String| PlanError::Column { column: column.name.clone(), message };
+    let harmonise = &column.harmonise;
+    let regex = |pattern: &Option<String>| {
+        pattern.as_deref().map(Regex::new).transpose().map_err(|error| wrong(error.to_string()))
+    };
+    let mut nulls: Vec<String> = null_values.iter().chain(&harmonise.null_values).cloned().collect();
+    nulls.retain(|null| !null.is_empty());
+    let compiled = Column {
+        name: column.name.clone(),
+        physical_name: column.physical_name.clone(),
+        sql_type: column.sql_type.clone(),
+        is_required: column.required,
+        is_classified: column.classification.is_some(),
+        trim: harmonise.trim,
+        null_values: nulls,
+        extract: regex(&harmonise.extract)?,
+        case: harmonise.case,
+        constant: harmonise.constant.clone(),
+        default: harmonise.default.clone(),
+        cast: compile_cast(column, regex(&column.rules.pattern)?).map_err(wrong)?,
+        rules: column.rules.clone(),
+        type_rule: type_rule(column),
+    };
+    check_literal(&compiled).map_err(wrong)?;
+    Ok(compiled)
+}
+
+/// The rule that a value of the wrong type breaks, in words.
+fn type_rule(column: &ContractColumn) -> String {
+    match &column.logical_type {
+        LogicalType::Integer => "a whole number".to_owned(),
+        LogicalType::Number => "a decimal number".to_owned(),
+        LogicalType::Boolean => "a boolean".to_owned(),
+        LogicalType::Date { format: None } => "a date as in 2024-01-31".to_owned(),
+        LogicalType::Date { format: Some(format) } => format!("a date of the format {format}"),
+        LogicalType::Timestamp { format: None, default_timezone } => {
+            format!("a timestamp as in 2024-01-31T12:00:00Z, of {default_timezone} without an offset")
+        }
+        LogicalType::Timestamp { format: Some(format), default_timezone } => {
+            format!("a timestamp of the format {format} that exists in {default_timezone}")
+        }
+        LogicalType::Object => "a JSON object".to_owned(),
+        LogicalType::Array => "a JSON array".to_owned(),
+        LogicalType::String if column.sql_type == SqlType::Uuid => "a UUID".to_owned(),
+        _ => "text".to_owned(),
+    }
+}
+
+fn compile_cast(column: &ContractColumn, pattern: Option<Regex>) -> Result<Cast, String> {
+    let misfit = || Err(format!("its logical type cannot be stored in `{}`", column.sql_type));
+    match (&column.logical_type, &column.sql_type) {
+        (LogicalType::String, SqlType::Text | SqlType::Uuid) => text(column, pattern).map(Cast::Text),
+        (LogicalType::Integer | LogicalType::Number, sql_type) => {
+            let is_whole = column.logical_type == LogicalType::Integer;
+            let integer = |low, high| Some(NumberType::Integer { low, high });
+            let kind = match sql_type {
+                SqlType::Smallint => integer(i16::MIN.into(), i16::MAX.into()),
+                SqlType::Integer => integer(i32::MIN.into(), i32::MAX.into()),
+                SqlType::Bigint => integer(i64::MIN, i64::MAX),
+                SqlType::Numeric(size) => Some(NumberType::Numeric { size: *size, is_whole }),
+                SqlType::DoublePrecision => Some(NumberType::Double),
+                _ => None,
+            };
+            kind.map_or_else(misfit, |kind| number(column, kind).map(Cast::Number))
+        }
+        (LogicalType::Boolean, SqlType::Boolean) => {
+            let mut cast = BooleanCast::new(&column.harmonise.true_values, &column.harmonise.false_values);
+            cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
+            Ok(Cast::Boolean(cast))
+        }
+        (LogicalType::Date { format }, SqlType::Date) => date(column, format.as_ref()).map(Cast::Date),
+        (LogicalType::Timestamp { format, default_timezone }, SqlType::Timestamp | SqlType::Timestamptz) => {
+            timestamp(column, format.as_ref(), default_timezone).map(Cast::Timestamp)
+        }
+        (LogicalType::Object | LogicalType::Array, SqlType::Jsonb) => {
+            if column.rules.allowed.is_empty() {
+                Ok(Cast::Json { is_array: column.logical_type == LogicalType::Array })
+            } else {
+                Err("JSON documents are not compared with allowed values".to_owned())
+            }
+        }
+        _ => misfit(),
+    }
+}
+
+fn text(column: &ContractColumn, pattern: Option<Regex>) -> Result<TextCast, String> {
+    let is_uuid = column.sql_type == SqlType::Uuid;
+    let mut allowed = allowed(column, |text| {
+        if is_uuid { uuid(text, &mut String::new()).map(str::to_owned) } else { Some(text.to_owned()) }
+    })?;
+    allowed.sort_unstable();
+    let rules = &column.rules;
+    Ok(TextCast { is_uuid, min_length: rules.min_length, max_length: rules.max_length, pattern, allowed })
+}
+
+fn number(column: &ContractColumn, kind: NumberType) -> Result<NumberCast, String> {
+    let rules = &column.rules;
+    let limit = |bound: &Option<Bound>| match bound {
+        None => Ok(None),
+        Some(bound) => Literal::parse(&bound.value)
+            .map(|value| Some(Limit { value, is_exclusive: bound.exclusive }))
+            .ok_or_else(|| format!("the bound `{}` is not a decimal number", bound.value)),
+    };
+    let multiple = |text: &String| {
+        Multiple::parse(text).ok_or_else(|| format!("multipleOf `{text}` is not a number that can be used"))
+    };
+    Ok(NumberCast {
+        kind,
+        separators: Separators {
+            decimal: column.harmonise.decimal_separator.unwrap_or('.'),
+            group: column.harmonise.group_separator,
+        },
+        minimum: limit(&rules.minimum)?,
+        maximum: limit(&rules.maximum)?,
+        multiple_of: rules.multiple_of.as_ref().map(multiple).transpose()?,
+        allowed: allowed(column, Literal::parse)?,
+    })
+}
+
+fn date(column: &ContractColumn, format: Option<&String>) -> Result<DateCast, String> {
+    let bound = |bound: &Option<Bound>, inward: i32| match bound {
+        None => Ok(None),
+        Some(bound) => bound
+            .value
+            .as_bytes()
+            .first_chunk::<10>()
+            .filter(|date| date.len() == bound.value.len())
+            .and_then(iso_date)
+            .map(|date| Some(days(date) + if bound.exclusive { inward } else { 0 }))
+            .ok_or_else(|| format!("the bound `{}` is not a date as in `2024-01-31`", bound.value)),
+    };
+    let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
+    let mut cast = DateCast { format: format.cloned(), bounds, allowed: Vec::new() };
+    cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
+    Ok(cast)
+}
+
+fn timestamp(
+    column: &ContractColumn,
+    format: Option<&String>,
+    default_timezone: &str,
+) -> Result<TimestampCast, String> {
+    let zone =
+        Zone::parse(default_timezone).ok_or_else(|| format!("there is no time zone `{default_timezone}`"))?;
+    let is_instant = column.sql_type == SqlType::Timestamptz;
+    let mut cast = TimestampCast {
+        format: format.cloned(),
+        zone,
+        is_instant,
+        bounds: Interval::default(),
+        allowed: Vec::new(),
+    };
+    let bound = |bound: &Option<Bound>, inward: i64| match bound {
+        None => Ok(None),
+        Some(bound) => iso_timestamp(bound.value.as_bytes())
+            .and_then(|written| cast.place(written))
+            .map(|micros| Some(micros + if bound.exclusive { inward } else { 0 }))
+            .map_err(|_| format!("the bound `{}` is not a point in time", bound.value)),
+    };
+    let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
+    cast.bounds = bounds;
+    cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
+    Ok(cast)
+}
+
+/// The allowed values as the cast gives them.
+fn allowed<T>(column: &ContractColumn, cast: impl FnMut(&str) -> Option<T>) -> Result<Vec<T>, String> {
+    let mut cast = cast;
+    let values = column.rules.allowed.iter();
+    values
+        .map(|text| cast(text).ok_or_else(|| format!("the allowed value `{text}` does not fit the column")))
+        .collect()
+}
+
+/// A constant or a default must satisfy the column, or every row would be refused.
+fn check_literal(column: &Column) -> Result<(), String> {
+    for literal in [&column.constant, &column.default].into_iter().flatten() {
+        let mut broken = None;
+        let probe = Column { constant: None, default: None, extract: None, case: None, ..column.clone() };
+        let traits = crate::cast::text::Traits::of(literal.as_bytes());
+        let raw = match &column.cast {
+            Cast::Number(_) => Raw::JsonNumber(literal),
+            _ => Raw::Text(literal, traits),
+        };
+        let mut scratch = Scratch::default();
+        let exact = Column { trim: false, null_values: Vec::new(), ..probe };
+        let value = exact.run(raw, &mut scratch, &mut |code| broken = broken.or(Some(code)));
+        let is_missing = value.is_none() && broken.is_none();
+        if let Some(code) = broken {
+            return Err(format!("`{literal}` does not satisfy the column: {}", column.rule(code)));
+        }
+        if is_missing && column.is_required {
+            return Err("an empty constant or default cannot stand in a required column".to_owned());
+        }
+    }
+    Ok(())
 }

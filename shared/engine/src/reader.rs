@@ -1,419 +1,393 @@
-//! The reader: a drop's bytes in, blocks of checked rows out.
+//! Bytes in, blocks of checked rows out.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use encoding_rs::{Encoding, UTF_8};
+use penstock_contract::{DelimitedDialect, FormatKind};
 
-use crate::columns;
+use crate::cast::text::Traits;
+use crate::delimited::{
+    Layout, Quoting, Span, bind_header, bind_order, field, sniff_delimiter, split_line, split_quoted,
+};
+use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
+use crate::ndjson::Keys;
+use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
-use crate::records::{Fields, Format, Quoted, Window, settle, without_end};
-use crate::{Code, Dialect, ReadError, Reason, ReasonCount, Reject, Totals, check};
+use crate::program::Raw;
+use crate::records::{Framing, Place, Record, RecordState, Records};
+use crate::rows::{Block, Rows, Shown, sort_reasons};
 
-const BOM: &[u8] = &[0xef, 0xbb, 0xbf];
-/// Bytes of a reject's raw record that are kept.
-const RAW_BYTES: usize = 64 * 1024;
-/// Rejects that one block may hold.
-const BLOCK_REJECTS: usize = 10_000;
-const BLOCK_REJECT_BYTES: usize = 8 * 1024 * 1024;
+/// So much of a file is looked at to tell its dialect.
+const HEAD_BYTES: usize = 64 * 1024;
 
-/// What one drop may take. All of it bounds memory, except `max_decompressed_bytes`.
+/// What a reader takes at most.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Most accepted rows of a block.
+    /// Accepted rows a block.
     pub chunk_rows: u32,
-    /// A block is closed when its COPY text has come to this size.
+    /// A block ends with the row that brings its COPY text to this many bytes.
     pub chunk_bytes: usize,
     /// A longer record is a reject.
     pub max_record_bytes: usize,
-    /// Most bytes after decompression.
+    /// A file with more bytes after decompression is not read to its end.
     pub max_decompressed_bytes: u64,
-    /// Most reasons of one reject.
+    /// Reasons of a reject that are kept.
     pub max_reasons: usize,
-    /// Whether blocks carry a record batch.
+    /// Accepted rows are given as Arrow columns, too.
     pub arrow: bool,
 }
 
 impl Default for Limits {
+    /// 50,000 rows or 16 MiB a block, records of 1 MiB, files of 1 TiB, 8 reasons, no Arrow columns.
     fn default() -> Self {
         Self {
             chunk_rows: 50_000,
             chunk_bytes: 16 * 1024 * 1024,
             max_record_bytes: 1024 * 1024,
-            max_decompressed_bytes: 1 << 40,
+            max_decompressed_bytes: 1024 * 1024 * 1024 * 1024,
             max_reasons: 8,
-            arrow: true,
+            arrow: false,
         }
     }
 }
 
-/// Up to a chunk of accepted rows, with the rejects met on the way. Never both empty.
-#[derive(Debug)]
-pub struct Block {
-    /// The accepted rows.
-    pub rows: AcceptedRows,
-    /// The refused ones.
-    pub rejects: Vec<Reject>,
+impl Limits {
+    /// Zero would mean no progress, and Arrow's offsets have 31 bits.
+    fn sane(self) -> Self {
+        const GIB: usize = 1024 * 1024 * 1024;
+        Self {
+            chunk_rows: self.chunk_rows.max(1),
+            chunk_bytes: self.chunk_bytes.clamp(1, GIB),
+            max_record_bytes: self.max_record_bytes.clamp(1, GIB / 4),
+            max_reasons: self.max_reasons.max(1),
+            ..self
+        }
+    }
 }
 
-/// Accepted rows in both forms.
-#[derive(Debug, Default)]
-pub struct AcceptedRows {
-    /// COPY text: a line a row, the contract's columns in order, then the row number.
-    pub copy_text: Vec<u8>,
-    /// Rows.
-    pub count: u32,
-    /// First row number, from 1; 0 when there is none.
-    pub first_row: u64,
-    /// Last row number; 0 when there is none.
-    pub last_row: u64,
-    /// The same rows, typed, when asked for.
-    pub record_batch: Option<RecordBatch>,
-}
-
-/// Reads one drop.
+/// Reads a drop. The same bytes under the same contract give the same blocks, however the input hands them out.
 pub struct Reader<R: Read> {
-    plan: Arc<Plan>,
-    limits: Limits,
-    window: Window<R>,
-    format: Format,
+    records: Records<R>,
+    rows: Rows,
     dialect: Dialect,
-    fields: Fields,
-    totals: Totals,
-    reasons: HashMap<(Code, Option<String>), u64>,
-    ended: bool,
+    encoding: &'static Encoding,
+    format: Format,
+    max_record_bytes: usize,
+    /// Buffers of a record, kept between records.
+    spans: Vec<Span>,
+    decoded: String,
+    unescaped: Vec<String>,
+}
+
+enum Format {
+    Delimited { delimiter: u8, quoting: Option<Quoting>, layout: Layout },
+    Ndjson(Box<Keys>),
+}
+
+impl<R: Read> std::fmt::Debug for Reader<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("dialect", &self.dialect).finish_non_exhaustive()
+    }
 }
 
 impl<R: Read> Reader<R> {
-    /// Opens a drop: tells its compression, settles its dialect, reads its header.
+    /// Tells the dialect, reads the header and binds the plan's columns to it.
     ///
     /// # Errors
-    /// When there is nothing, the compression is not the declared one, or the header does not fit.
+    /// When the input fails, or nothing of its content can be read.
     pub fn open(plan: Arc<Plan>, limits: Limits, input: R) -> Result<Self, ReadError> {
-        let declared = plan.format.compression;
-        let (input, compression) = Input::open(input, declared, limits.max_decompressed_bytes)?;
+        let limits = limits.sane();
+        let input = Input::open(input, plan.compression, limits.max_decompressed_bytes)?;
+        let compression = input.compression();
+        let mut records = Records::new(input, limits.max_record_bytes);
+        let encoding = open_encoding(&plan, &mut records)?;
         let mut assumed = Vec::new();
-        if declared.is_none() {
+        if plan.compression.is_none() {
             assumed.push("compression".to_owned());
         }
-        if plan.format.encoding.is_none() {
+        if encoding != plan.encoding || !plan.is_encoding_declared {
             assumed.push("encoding".to_owned());
         }
-        let mut window = Window::new(input);
-        let first = window.line(limits.max_record_bytes)?.ok_or(ReadError::Empty)?.0;
-        if window.ahead().starts_with(BOM) {
-            window.consume(BOM.len());
-        }
-        let first = window.ahead().get(..first.min(window.ahead().len())).unwrap_or_default();
-        let format = settle(&plan, first, &mut assumed);
         let mut dialect = Dialect {
             format: "ndjson".to_owned(),
             compression,
-            encoding: plan.encoding.name().to_owned(),
+            encoding: encoding.name().to_owned(),
             delimiter: None,
             quote: None,
             header: None,
             assumed,
         };
-        if let Format::Delimited(delimited) = &format {
-            dialect.format = "delimited".to_owned();
-            dialect.delimiter = Some(char::from(delimited.delimiter));
-            dialect.quote = delimited.quote.map(char::from);
-            dialect.header = Some(delimited.header);
-        }
-        let mut reader = Self {
-            plan,
-            limits,
-            window,
-            format,
-            dialect,
-            fields: Fields::default(),
-            totals: Totals::default(),
-            reasons: HashMap::new(),
-            ended: false,
+        let max_record_bytes = limits.max_record_bytes;
+        let rows = Rows::new(&plan, limits);
+        let format = match &plan.format {
+            FormatKind::Delimited(declared) => {
+                open_delimited(declared, &rows, encoding, &mut records, &mut dialect)?
+            }
+            _ => Format::Ndjson(Box::new(Keys::new(rows.columns()))),
         };
-        reader.read_header()?;
-        Ok(reader)
+        let unescaped = vec![String::new(); rows.columns().len()];
+        Ok(Self {
+            records,
+            rows,
+            dialect,
+            encoding,
+            format,
+            max_record_bytes,
+            spans: Vec::new(),
+            decoded: String::new(),
+            unescaped,
+        })
     }
 
-    /// The dialect as read.
+    /// The dialect as found and declared.
     pub fn dialect(&self) -> &Dialect {
         &self.dialect
     }
 
-    /// Counts up to here.
-    pub fn totals(&self) -> Totals {
-        let mut totals = self.totals.clone();
-        totals.bytes_read = self.window.input().bytes_read();
-        totals.bytes_decompressed = self.window.input().bytes_decompressed();
-        totals.by_reason = (self.reasons.iter())
-            .map(|((code, column), rows)| ReasonCount { code: *code, column: column.clone(), rows: *rows })
-            .collect();
-        totals.by_reason.sort_by(|a, b| {
-            (b.rows.cmp(&a.rows)).then_with(|| a.code.cmp(&b.code)).then_with(|| a.column.cmp(&b.column))
-        });
-        totals
-    }
-
-    fn read_header(&mut self) -> Result<(), ReadError> {
-        let Format::Delimited(delimited) = &mut self.format else { return Ok(()) };
-        let unreadable = |byte_offset, message| ReadError::Unreadable { byte_offset, message };
-        if !delimited.header {
-            return delimited.bind(&self.plan, None).map_err(|message| unreadable(0, message));
-        }
-        let Some((length, too_long)) = self.window.line(self.limits.max_record_bytes)? else {
-            return Err(ReadError::Empty);
-        };
-        if too_long {
-            return Err(unreadable(0, "the header's line does not end: is this a text file?".to_owned()));
-        }
-        let line = self.window.ahead().get(..length).unwrap_or_default();
-        let text = decode(&self.plan, without_end(line))
-            .ok_or_else(|| unreadable(0, format!("the header is not {}", self.plan.encoding.name())))?;
-        let names = delimited.names(&text);
-        delimited.bind(&self.plan, Some(&names)).map_err(|message| unreadable(0, message))?;
-        self.window.consume(length);
-        self.totals.lines = 1;
-        Ok(())
+    /// What was read up to the last block, the rejects by reason included.
+    pub fn totals(&self) -> &Totals {
+        &self.rows.totals
     }
 
     /// The next block; `None` at the end.
     ///
     /// # Errors
-    /// When the input fails, or holds what makes the rest unreadable.
+    /// When the input fails, or its content cannot be read further. What was read since the last block is lost.
     pub fn next_block(&mut self) -> Result<Option<Block>, ReadError> {
-        let mut rows = AcceptedRows::default();
-        let mut rejects = Vec::new();
-        let mut reject_bytes = 0usize;
-        while !self.ended
-            && rows.count < self.limits.chunk_rows
-            && rows.copy_text.len() < self.limits.chunk_bytes
-            && rejects.len() < BLOCK_REJECTS
-            && reject_bytes < BLOCK_REJECT_BYTES
-        {
-            match self.next_record(&mut rows)? {
-                Step::Accepted | Step::Blank => {}
-                Step::End => self.ended = true,
-                Step::Rejected(reject) => {
-                    self.count_reject(&reject);
-                    reject_bytes = reject_bytes.saturating_add(reject.raw.len());
-                    rejects.push(reject);
-                }
-            }
-        }
-        if rows.count == 0 && rejects.is_empty() {
-            return Ok(None);
-        }
-        if self.limits.arrow && rows.count > 0 {
-            let batch = columns::record_batch(&self.plan, &rows.copy_text).map_err(|error| {
-                ReadError::Unreadable {
-                    byte_offset: self.window.offset,
-                    message: format!("accepted rows do not fit their columns: {error}"),
-                }
-            })?;
-            rows.record_batch = Some(batch);
-        }
-        Ok(Some(Block { rows, rejects }))
+        let block = self.read_block();
+        let totals = &mut self.rows.totals;
+        totals.bytes_read = self.records.input.bytes_read();
+        totals.bytes_decompressed = self.records.input.bytes_decompressed();
+        totals.lines = self.records.lines();
+        sort_reasons(&mut totals.by_reason);
+        block
     }
 
-    fn count_reject(&mut self, reject: &Reject) {
-        self.totals.rejected = self.totals.rejected.saturating_add(1);
-        for (at, reason) in reject.reasons.iter().enumerate() {
-            let seen = reject.reasons.iter().take(at);
-            if seen.clone().any(|other| other.code == reason.code && other.column == reason.column) {
-                continue;
-            }
-            let rows = self.reasons.entry((reason.code, reason.column.clone())).or_default();
-            *rows = rows.saturating_add(1);
-        }
-    }
-
-    fn next_record(&mut self, rows: &mut AcceptedRows) -> Result<Step, ReadError> {
-        let Some((mut length, too_long)) = self.window.line(self.limits.max_record_bytes)? else {
-            return Ok(Step::End);
-        };
-        if too_long {
-            return self.too_long(length);
-        }
-        let mut quoted = false;
-        let mut malformed = false;
-        if let Format::Delimited(delimited) = &self.format
-            && delimited.has_quote(self.window.ahead().get(..length).unwrap_or_default())
-        {
-            quoted = true;
-            let mut ended = false;
-            loop {
-                match delimited.quoted_end(self.window.ahead(), ended) {
-                    Quoted::Record(end) => length = end,
-                    Quoted::Malformed => malformed = true,
-                    Quoted::Open if self.window.ahead().len() > self.limits.max_record_bytes => {
-                        malformed = true
-                    }
-                    Quoted::Open => {
-                        ended = !self.window.fill()?;
-                        continue;
-                    }
-                }
-                break;
-            }
-        }
-        Ok(self.evaluate(length, quoted, malformed, rows))
-    }
-
-    fn evaluate(&mut self, length: usize, quoted: bool, malformed: bool, rows: &mut AcceptedRows) -> Step {
-        let bytes = self.window.ahead().get(..length).unwrap_or_default();
-        let line = self.totals.lines.saturating_add(1);
-        let lines = memchr::memchr_iter(b'\n', bytes).count().max(1) as u64;
-        let record = without_end(bytes);
-        let reasons = if record.is_empty() {
-            None
-        } else if malformed {
-            Some(vec![whole(
-                Code::MalformedQuote,
-                "a quoted field ends with a quote before a delimiter".to_owned(),
-            )])
-        } else {
-            let row = self.totals.rows_read.saturating_add(1);
-            Some(check_record(
-                &self.plan,
-                &self.limits,
-                &self.format,
-                &mut self.fields,
-                record,
-                quoted,
-                row,
-                rows,
-            ))
-        };
-        let step = match reasons {
-            None => Step::Blank,
-            Some(reasons) => {
-                self.totals.rows_read = self.totals.rows_read.saturating_add(1);
-                if reasons.is_empty() {
-                    self.totals.accepted = self.totals.accepted.saturating_add(1);
-                    Step::Accepted
-                } else {
-                    Step::Rejected(reject(
-                        self.totals.rows_read,
-                        line,
-                        self.window.offset,
-                        record,
-                        reasons,
-                        &self.plan,
-                    ))
-                }
-            }
-        };
-        self.totals.lines = self.totals.lines.saturating_add(lines);
-        self.window.consume(length);
-        step
-    }
-
-    /// A record without an end in sight: its beginning is a reject, the rest of its line is passed over.
-    fn too_long(&mut self, held: usize) -> Result<Step, ReadError> {
-        self.totals.rows_read = self.totals.rows_read.saturating_add(1);
-        self.totals.lines = self.totals.lines.saturating_add(1);
-        let start = self.window.ahead().get(..held.min(RAW_BYTES)).unwrap_or_default();
-        let rule = format!("at most {} bytes a record", self.limits.max_record_bytes);
-        let reasons = vec![whole(Code::RecordTooLong, rule)];
-        let mut reject =
-            reject(self.totals.rows_read, self.totals.lines, self.window.offset, start, reasons, &self.plan);
-        reject.raw_truncated = true;
-        self.window.consume(held);
+    fn read_block(&mut self) -> Result<Option<Block>, ReadError> {
         loop {
-            match self.window.line(READ_ON_BYTES)? {
-                None => break,
-                Some((length, unended)) => {
-                    self.window.consume(length);
-                    if !unended {
-                        break;
-                    }
+            if let Some(block) = self.rows.ready() {
+                return Ok(Some(block));
+            }
+            let framing = match &self.format {
+                Format::Delimited { delimiter, quoting, .. } => Framing::Delimited(*delimiter, *quoting),
+                Format::Ndjson(_) => Framing::Lines,
+            };
+            let Some(record) = self.records.next(framing, &mut self.spans)? else {
+                return Ok(self.rows.take());
+            };
+            self.push(&record);
+        }
+    }
+
+    fn push(&mut self, record: &Record) {
+        let raw = self.records.bytes(record);
+        let shown = Shown { place: record.place, raw, encoding: self.encoding };
+        let malformed = match record.state {
+            RecordState::Whole => None,
+            RecordState::TooLong => {
+                Some((Code::RecordTooLong, format!("at most {} bytes", self.max_record_bytes)))
+            }
+            RecordState::MalformedQuote => {
+                Some((Code::MalformedQuote, "a quote that opens a field closes it".to_owned()))
+            }
+        };
+        if let Some((code, rule)) = malformed {
+            self.rows.push_malformed(shown, code, rule, None);
+            return;
+        }
+        let traits = Traits::of(raw);
+        let Some(text) = decode(raw, traits, self.encoding, &mut self.decoded) else {
+            let rule = format!("encoding {}", self.encoding.name());
+            self.rows.push_malformed(shown, Code::InvalidEncoding, rule, None);
+            return;
+        };
+        match &mut self.format {
+            Format::Ndjson(keys) => push_ndjson(&mut self.rows, shown, text, keys),
+            Format::Delimited { delimiter, quoting, layout } => {
+                if text.len() != raw.len() {
+                    // The places of the fields are those of the bytes: decoded text has others.
+                    split_again(text, *delimiter, *quoting, &mut self.spans);
                 }
+                let fields = Fields { text, traits, spans: &self.spans, quoting: *quoting, layout };
+                push_delimited(&mut self.rows, shown, &fields, &mut self.unescaped);
             }
         }
-        Ok(Step::Rejected(reject))
     }
 }
 
-const READ_ON_BYTES: usize = 256 * 1024;
-
-enum Step {
-    Accepted,
-    Rejected(Reject),
-    Blank,
-    End,
-}
-
-fn whole(code: Code, rule: String) -> Reason {
-    Reason { code, column: None, rule, found: None }
-}
-
-fn decode<'a>(plan: &Plan, bytes: &'a [u8]) -> Option<Cow<'a, str>> {
-    if plan.encoding == encoding_rs::UTF_8 {
-        return std::str::from_utf8(bytes).ok().map(Cow::Borrowed);
+/// UTF-8 where a byte-order mark says so, else what the contract says.
+fn open_encoding<R: Read>(plan: &Plan, records: &mut Records<R>) -> Result<&'static Encoding, ReadError> {
+    let head = records.head(HEAD_BYTES)?;
+    if head.is_empty() {
+        return Err(ReadError::Empty);
     }
-    plan.encoding.decode_without_bom_handling_and_without_replacement(bytes)
-}
-
-#[allow(clippy::too_many_arguments)]
-fn check_record(
-    plan: &Plan,
-    limits: &Limits,
-    format: &Format,
-    fields: &mut Fields,
-    record: &[u8],
-    quoted: bool,
-    row: u64,
-    rows: &mut AcceptedRows,
-) -> Vec<Reason> {
-    let Some(text) = decode(plan, record) else {
-        return vec![whole(Code::InvalidEncoding, plan.encoding.name().to_owned())];
-    };
-    let start = rows.copy_text.len();
-    let reasons = match format {
-        Format::Delimited(delimited) => {
-            if quoted {
-                delimited.split_quoted(&text, fields);
-            } else {
-                delimited.split(&text, fields);
-            }
-            if let Some((code, rule)) = delimited.count_fault(fields) {
-                return vec![whole(code, rule)];
-            }
-            let value = |column| delimited.value(fields, &text, column, quoted);
-            check::row(plan, limits.max_reasons, value, &mut rows.copy_text)
+    let mark = Encoding::for_bom(head);
+    // Lone carriage returns end lines where no line feed does, as on old Macs.
+    if memchr::memchr(b'\n', head).is_none() && memchr::memchr(b'\r', head).is_some() {
+        records.set_terminator(b'\r');
+    }
+    match mark {
+        None => Ok(plan.encoding),
+        Some((encoding, length)) if encoding == UTF_8 => {
+            records.skip(length);
+            Ok(UTF_8)
         }
-        Format::Ndjson(ndjson) => match ndjson.values(&text) {
-            None => return vec![whole(Code::InvalidJson, "one JSON object a line".to_owned())],
-            Some(mut values) => {
-                let value = |column: usize| {
-                    values
-                        .get_mut(column)
-                        .map_or(check::Raw::Missing, |value| std::mem::replace(value, check::Raw::Missing))
-                };
-                check::row(plan, limits.max_reasons, value, &mut rows.copy_text)
-            }
-        },
-    };
-    if !reasons.is_empty() {
-        rows.copy_text.truncate(start);
-        return reasons;
+        Some((encoding, _)) => Err(ReadError::Unreadable {
+            code: UnreadableCode::UnsupportedEncoding,
+            byte_offset: 0,
+            message: format!(
+                "the file is in {}, which is not read; supported are UTF-8 and the single-byte encodings, such as windows-1252",
+                encoding.name()
+            ),
+        }),
     }
-    use std::io::Write as _;
-    writeln!(rows.copy_text, "{row}").expect("writing to a Vec cannot fail");
-    rows.count = rows.count.saturating_add(1);
-    rows.last_row = row;
-    if rows.first_row == 0 {
-        rows.first_row = row;
-    }
-    reasons
 }
 
-fn reject(row: u64, line: u64, byte_offset: u64, record: &[u8], reasons: Vec<Reason>, plan: &Plan) -> Reject {
-    let kept = record.get(..RAW_BYTES).unwrap_or(record);
-    let raw = plan.encoding.decode_without_bom_handling(kept).0.into_owned();
-    Reject { row, line, byte_offset, raw, raw_truncated: kept.len() < record.len(), reasons }
+fn open_delimited<R: Read>(
+    declared: &DelimitedDialect,
+    rows: &Rows,
+    encoding: &'static Encoding,
+    records: &mut Records<R>,
+    dialect: &mut Dialect,
+) -> Result<Format, ReadError> {
+    let quoting = Plan::quote(declared.quote).map(|quote| Quoting { quote, escape: declared.escape });
+    let delimiter = match declared.delimiter {
+        Some(delimiter) => delimiter,
+        None => {
+            let terminator = records.terminator();
+            let head = records.head(HEAD_BYTES)?;
+            let is_whole = head.len() < HEAD_BYTES;
+            sniff_delimiter(head, is_whole, quoting, terminator, rows.columns())
+        }
+    };
+    let header = declared.header.unwrap_or(true);
+    dialect.format = "delimited".to_owned();
+    dialect.delimiter = Some(char::from(delimiter));
+    dialect.quote = quoting.map(|quoting| char::from(quoting.quote));
+    dialect.header = Some(header);
+    let parts = [
+        ("delimiter", declared.delimiter.is_none()),
+        ("quote", declared.quote.is_none()),
+        ("header", declared.header.is_none()),
+    ];
+    dialect.assumed.extend(parts.iter().filter(|(_, assumed)| *assumed).map(|(name, _)| (*name).to_owned()));
+    let layout = if header {
+        read_header(records, rows, encoding, delimiter, quoting)?
+    } else {
+        bind_order(rows.columns())
+    };
+    Ok(Format::Delimited { delimiter, quoting, layout })
+}
+
+fn read_header<R: Read>(
+    records: &mut Records<R>,
+    rows: &Rows,
+    encoding: &'static Encoding,
+    delimiter: u8,
+    quoting: Option<Quoting>,
+) -> Result<Layout, ReadError> {
+    let mut spans = Vec::new();
+    let unreadable = |code, place: Option<Place>, message: String| ReadError::Unreadable {
+        code,
+        byte_offset: place.map_or(0, |place| place.byte_offset),
+        message,
+    };
+    let malformed = |place, why: &str| {
+        unreadable(UnreadableCode::MalformedHeader, place, format!("the header cannot be read: {why}"))
+    };
+    let Some(record) = records.next(Framing::Delimited(delimiter, quoting), &mut spans)? else {
+        return Err(malformed(None, "there are only blank lines"));
+    };
+    let place = Some(record.place);
+    match record.state {
+        RecordState::Whole => {}
+        RecordState::TooLong => return Err(malformed(place, "the first line is too long")),
+        RecordState::MalformedQuote => return Err(malformed(place, "a quote is not closed")),
+    }
+    let raw = records.bytes(&record);
+    let mut decoded = String::new();
+    let Some(text) = decode(raw, Traits::of(raw), encoding, &mut decoded) else {
+        return Err(malformed(place, &format!("it is not {}", encoding.name())));
+    };
+    if text.len() != raw.len() {
+        split_again(text, delimiter, quoting, &mut spans);
+    }
+    let mut scratch = String::new();
+    let names: Vec<String> =
+        spans.iter().map(|span| field(text, *span, quoting, &mut scratch).trim().to_owned()).collect();
+    bind_header(&names, rows.columns()).map_err(|(code, message)| unreadable(code, place, message))
+}
+
+/// The record as text. `None`: its bytes are not of the encoding.
+#[inline]
+fn decode<'a>(
+    raw: &'a [u8],
+    traits: Traits,
+    encoding: &'static Encoding,
+    decoded: &'a mut String,
+) -> Option<&'a str> {
+    if encoding == UTF_8 || traits.is_ascii {
+        return str::from_utf8(raw).ok();
+    }
+    match encoding.decode_without_bom_handling_and_without_replacement(raw)? {
+        Cow::Borrowed(text) => Some(text),
+        Cow::Owned(text) => {
+            *decoded = text;
+            Some(decoded)
+        }
+    }
+}
+
+fn split_again(text: &str, delimiter: u8, quoting: Option<Quoting>, spans: &mut Vec<Span>) {
+    match quoting {
+        // The record is whole: no line end follows, and those within are quoted.
+        Some(quoting) => {
+            split_quoted(text.as_bytes(), true, delimiter, quoting, b'\n', spans);
+        }
+        None => split_line(text.as_bytes(), delimiter, spans),
+    }
+}
+
+struct Fields<'a> {
+    text: &'a str,
+    traits: Traits,
+    spans: &'a [Span],
+    quoting: Option<Quoting>,
+    layout: &'a Layout,
+}
+
+#[inline]
+fn push_delimited(rows: &mut Rows, shown: Shown<'_>, fields: &Fields<'_>, unescaped: &mut [String]) {
+    let Fields { text, traits, spans, quoting, layout } = fields;
+    if spans.len() != layout.width {
+        let code = if spans.len() < layout.width { Code::TooFewFields } else { Code::TooManyFields };
+        let (rule, found) = (format!("{} fields", layout.width), format!("{} fields", spans.len()));
+        rows.push_malformed(shown, code, rule, Some(found));
+        return;
+    }
+    let mut scratch = unescaped.iter_mut();
+    rows.push(shown, |column| {
+        let scratch = scratch.next().expect("there is one for each column");
+        match layout.fields[column] {
+            None => Raw::Missing,
+            Some(index) => Raw::Text(field(text, spans[index], *quoting, scratch), *traits),
+        }
+    });
+}
+
+fn push_ndjson(rows: &mut Rows, shown: Shown<'_>, line: &str, keys: &mut Keys) {
+    if let Err(error) = keys.read(line) {
+        let message = error.to_string();
+        rows.push_malformed(shown, Code::InvalidJson, "one JSON object a line".to_owned(), Some(message));
+        return;
+    }
+    let columns = std::mem::take(&mut keys.columns);
+    let mut raws = Vec::with_capacity(columns.len());
+    keys.raw(line, &mut raws);
+    rows.push(shown, |column| columns[column].map_or(Raw::Missing, |slot| raws[slot]));
+    drop(raws);
+    keys.columns = columns;
 }

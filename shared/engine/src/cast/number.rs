@@ -1,141 +1,336 @@
-//! Whole and decimal numbers as text: no floats, so no rounding.
+//! Numbers, taken digit by digit: no value passes through a float unless the column is one.
 
 use std::cmp::Ordering;
 
-/// A decimal number's parts, borrowed: no leading zeros before, no trailing zeros after the point.
+use super::Value;
+use crate::outcome::Code;
+
+/// Exponents and numbers of digits beyond these are a mistake, and their plain form would fill the memory.
+const MAX_EXPONENT: i64 = 400;
+const MAX_DIGITS: usize = 1_000;
+
+/// A decimal number as its digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Decimal<'a> {
-    negative: bool,
-    integer: &'a [u8],
-    fraction: &'a [u8],
+    pub(crate) is_negative: bool,
+    /// Before the point, without leading zeros; empty below one.
+    pub(crate) whole: &'a [u8],
+    /// After the point, as written.
+    pub(crate) fraction: &'a [u8],
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads `[+-]digits[.digits]`; at least one digit. `None` for anything else, exponents included.
-    pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
-        let (negative, digits) = match text {
-            [b'-', rest @ ..] => (true, rest),
-            [b'+', rest @ ..] => (false, rest),
-            rest => (false, rest),
+    /// Reads `[+-]digits[.digits]`, with digits on at least one side of the point.
+    #[inline]
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let (is_negative, rest) = match bytes.first()? {
+            b'-' => (true, &bytes[1..]),
+            b'+' => (false, &bytes[1..]),
+            _ => (false, bytes),
         };
-        let split = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
-        let (integer, fraction) = digits.split_at(split);
-        let fraction = fraction.strip_prefix(b".").unwrap_or(fraction);
-        if integer.is_empty() && fraction.is_empty() {
+        let point = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        let (whole, fraction) = match rest.get(point) {
+            None => (rest, &rest[..0]),
+            Some(b'.') => (&rest[..point], &rest[point + 1..]),
+            Some(_) => return None,
+        };
+        if whole.len() + fraction.len() == 0 || !fraction.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        if !integer.iter().chain(fraction).all(u8::is_ascii_digit) {
-            return None;
-        }
-        let start = integer.iter().position(|byte| *byte != b'0').unwrap_or(integer.len());
-        let end = fraction.iter().rposition(|byte| *byte != b'0').map_or(0, |last| last.saturating_add(1));
-        let integer = integer.get(start..).unwrap_or_default();
-        let fraction = fraction.get(..end).unwrap_or_default();
-        let is_zero = integer.is_empty() && fraction.is_empty();
-        Some(Self { negative: negative && !is_zero, integer, fraction })
+        let zeros = whole.iter().take_while(|digit| **digit == b'0').count();
+        let whole = &whole[zeros..];
+        let is_zero = whole.is_empty() && fraction.iter().all(|digit| *digit == b'0');
+        Some(Self { is_negative: is_negative && !is_zero, whole, fraction })
     }
 
-    /// True when it fits `numeric(precision, scale)` without rounding.
-    pub(crate) fn fits(&self, precision: u16, scale: u16) -> bool {
-        let before = usize::from(precision.saturating_sub(scale));
-        self.integer.len() <= before && self.fraction.len() <= usize::from(scale)
+    /// The fraction without trailing zeros.
+    fn significant_fraction(&self) -> &'a [u8] {
+        let zeros = self.fraction.iter().rev().take_while(|digit| **digit == b'0').count();
+        &self.fraction[..self.fraction.len() - zeros]
     }
 
-    /// True when it fits an unconstrained `numeric` (PostgreSQL documentation, 8.1: 131072 digits before and
-    /// 16383 after the point).
-    pub(crate) fn fits_unconstrained(&self) -> bool {
-        self.integer.len() <= 131_072 && self.fraction.len() <= 16_383
+    fn is_zero(&self) -> bool {
+        self.whole.is_empty() && self.significant_fraction().is_empty()
     }
 
-    /// Appends the shortest spelling.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        if self.negative {
-            out.push(b'-');
-        }
-        if self.integer.is_empty() {
-            out.push(b'0');
-        }
-        out.extend_from_slice(self.integer);
-        if !self.fraction.is_empty() {
-            out.push(b'.');
-            out.extend_from_slice(self.fraction);
-        }
-    }
-
-    /// Compares by value.
-    pub(crate) fn compare(&self, other: &Decimal<'_>) -> Ordering {
-        match (self.negative, other.negative) {
-            (true, false) => Ordering::Less,
+    pub(crate) fn order(&self, other: &Decimal<'_>) -> Ordering {
+        let magnitude = || {
+            let whole = self.whole.len().cmp(&other.whole.len()).then_with(|| self.whole.cmp(other.whole));
+            whole.then_with(|| self.significant_fraction().cmp(other.significant_fraction()))
+        };
+        match (self.is_negative, other.is_negative) {
             (false, true) => Ordering::Greater,
-            (false, false) => self.compare_magnitude(other),
-            (true, true) => other.compare_magnitude(self),
+            (true, false) => Ordering::Less,
+            (false, false) => magnitude(),
+            (true, true) => magnitude().reverse(),
         }
     }
 
-    fn compare_magnitude(&self, other: &Decimal<'_>) -> Ordering {
-        (self.integer.len().cmp(&other.integer.len()))
-            .then_with(|| self.integer.cmp(other.integer))
-            .then_with(|| self.fraction.cmp(other.fraction))
-    }
-
-    /// True when it is a whole multiple of `step`. By long division over the digits, so of any length.
-    pub(crate) fn is_multiple_of(&self, step: &Step) -> bool {
-        let places = usize::from(step.scale);
-        if self.fraction.len() > places {
-            return false;
-        }
-        let zeros = std::iter::repeat_n(&b'0', places.saturating_sub(self.fraction.len()));
-        let digits = self.integer.iter().chain(self.fraction).chain(zeros);
-        let remainder = digits.fold(0u128, |remainder, digit| {
-            // Below 2^64 × 10 + 9, by the step's own size.
-            (remainder.wrapping_mul(10).wrapping_add(u128::from(digit.wrapping_sub(b'0')))) % step.unscaled
-        });
-        remainder == 0
-    }
-}
-
-/// The step of `multipleOf`, as a whole number of 10^-scale.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Step {
-    unscaled: u128,
-    scale: u16,
-}
-
-impl Step {
-    /// Reads a positive decimal of at most 18 digits.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let decimal = Decimal::parse(text.as_bytes())?;
-        let digits = decimal.integer.len().saturating_add(decimal.fraction.len());
-        if decimal.negative || digits == 0 || digits > 18 {
+    /// The number as a whole one, when it is and fits.
+    fn to_i64(self) -> Option<i64> {
+        if !self.significant_fraction().is_empty() || self.whole.len() > 19 {
             return None;
         }
-        let unscaled = (decimal.integer.iter().chain(decimal.fraction)).fold(0u128, |sum, digit| {
-            sum.wrapping_mul(10).wrapping_add(u128::from(digit.wrapping_sub(b'0')))
-        });
-        Some(Self { unscaled, scale: u16::try_from(decimal.fraction.len()).ok()? })
+        // Below zero, because there is one more of them.
+        let mut number = 0_i64;
+        for digit in self.whole {
+            number = number.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))?;
+        }
+        if self.is_negative { Some(number) } else { number.checked_neg() }
+    }
+
+    /// The number times 10^`scale`. `None` when it has more digits than fit or than the scale holds.
+    pub(crate) fn to_i128(self, scale: u16) -> Option<i128> {
+        let fraction = self.significant_fraction();
+        let zeros = usize::from(scale).checked_sub(fraction.len())?;
+        let mut number = 0_i128;
+        for digit in self.whole.iter().chain(fraction) {
+            number = number.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
+        }
+        for _ in 0..zeros {
+            number = number.checked_mul(10)?;
+        }
+        Some(if self.is_negative { -number } else { number })
     }
 }
 
-/// Reads a whole number; `Err(true)` when it is one but does not fit, `Err(false)` when it is none.
-pub(crate) fn parse_integer(text: &[u8], min: i64, max: i64) -> Result<i64, bool> {
-    let decimal = Decimal::parse(text).ok_or(false)?;
-    if !decimal.fraction.is_empty() {
-        return Err(false);
+/// A decimal of the contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Literal(String);
+
+impl Literal {
+    /// Reads a decimal, with an exponent or without.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut digits = String::new();
+        let plain = plain(text, Separators::CONTRACT, &mut digits)?;
+        Decimal::parse(plain).map(|_| Self(plain.to_owned()))
     }
-    let magnitude = decimal
-        .integer
-        .iter()
-        .try_fold(0i128, |sum, digit| sum.checked_mul(10)?.checked_add(i128::from(digit.wrapping_sub(b'0'))));
-    let magnitude = magnitude.ok_or(true)?;
-    let value = if decimal.negative { magnitude.checked_neg().ok_or(true)? } else { magnitude };
-    match i64::try_from(value) {
-        Ok(value) if (min..=max).contains(&value) => Ok(value),
-        _ => Err(true),
+
+    pub(crate) fn decimal(&self) -> Decimal<'_> {
+        Decimal::parse(&self.0).expect("it was parsed when the plan was compiled")
     }
 }
 
-/// Appends a whole number.
-pub(crate) fn write_integer(value: i64, out: &mut Vec<u8>) {
-    use std::io::Write as _;
-    write!(out, "{value}").expect("writing to a Vec cannot fail");
+/// How the digits of a number are set apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Separators {
+    pub(crate) decimal: char,
+    pub(crate) group: Option<char>,
+}
+
+impl Separators {
+    /// Those of literals in the contract, and of JSON.
+    pub(crate) const CONTRACT: Self = Self { decimal: '.', group: None };
+}
+
+/// What a number is cast to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NumberType {
+    /// Whole, within both ends.
+    Integer {
+        low: i64,
+        high: i64,
+    },
+    /// `numeric`, with precision and scale when given; whole when the logical type says so.
+    Numeric {
+        size: Option<(u16, u16)>,
+        is_whole: bool,
+    },
+    Double,
+}
+
+/// One end of an interval of decimals.
+#[derive(Debug, Clone)]
+pub(crate) struct Limit {
+    pub(crate) value: Literal,
+    pub(crate) is_exclusive: bool,
+}
+
+/// The cast and the rules of numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct NumberCast {
+    pub(crate) kind: NumberType,
+    pub(crate) separators: Separators,
+    pub(crate) minimum: Option<Limit>,
+    pub(crate) maximum: Option<Limit>,
+    pub(crate) multiple_of: Option<Multiple>,
+    pub(crate) allowed: Vec<Literal>,
+}
+
+impl NumberCast {
+    /// The number and its value in the column's type. Its rules are checked by [`NumberCast::check`].
+    #[inline]
+    pub(crate) fn cast<'a>(
+        &self,
+        text: &'a str,
+        separators: Separators,
+        scratch: &'a mut String,
+    ) -> Result<(Decimal<'a>, Result<Value<'a>, Code>), Code> {
+        let is_whole = match self.kind {
+            NumberType::Integer { .. } => true,
+            NumberType::Numeric { is_whole, .. } => is_whole,
+            NumberType::Double => false,
+        };
+        let malformed = if is_whole { Code::NotAnInteger } else { Code::NotANumber };
+        // Nearly all numbers are plain; only `.` could mean something else.
+        let direct = if separators == Separators::CONTRACT { Decimal::parse(text) } else { None };
+        let (decimal, plain) = match direct {
+            Some(decimal) => (decimal, text),
+            None => {
+                let plain = plain(text, separators, scratch).ok_or(malformed)?;
+                (Decimal::parse(plain).ok_or(malformed)?, plain)
+            }
+        };
+        if is_whole && !decimal.significant_fraction().is_empty() {
+            return Err(malformed);
+        }
+        Ok((decimal, self.fit(decimal, plain)))
+    }
+
+    fn fit<'a>(&self, decimal: Decimal<'a>, plain: &str) -> Result<Value<'a>, Code> {
+        match self.kind {
+            NumberType::Integer { low, high } => {
+                let number = decimal.to_i64().filter(|number| (low..=high).contains(number));
+                number.map(Value::Integer).ok_or(Code::OutOfRange)
+            }
+            NumberType::Numeric { size, is_whole } => {
+                let significant = decimal.significant_fraction().len();
+                let (precision, scale) = match size {
+                    Some((precision, scale)) => (usize::from(precision), usize::from(scale)),
+                    None => (2 * MAX_DIGITS, MAX_DIGITS),
+                };
+                if significant > scale || decimal.whole.len() > precision - scale {
+                    return Err(Code::OutOfRange);
+                }
+                let kept = if is_whole { 0 } else { decimal.fraction.len().min(scale) };
+                Ok(Value::Decimal(Decimal { fraction: &decimal.fraction[..kept], ..decimal }))
+            }
+            NumberType::Double => {
+                let number: f64 = plain.parse().map_err(|_| Code::NotANumber)?;
+                // Too small to be told from zero is as wrong as too large.
+                if number.is_finite() && (number != 0.0 || decimal.is_zero()) {
+                    Ok(Value::Double(if number == 0.0 { 0.0 } else { number }))
+                } else {
+                    Err(Code::OutOfRange)
+                }
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn check(&self, number: &Decimal<'_>, tell: &mut impl FnMut(Code)) {
+        let beyond = |limit: &Option<Limit>, side: Ordering| {
+            limit.as_ref().is_some_and(|limit| {
+                let order = number.order(&limit.value.decimal());
+                order == side || limit.is_exclusive && order.is_eq()
+            })
+        };
+        if beyond(&self.minimum, Ordering::Less) {
+            tell(Code::BelowMinimum);
+        }
+        if beyond(&self.maximum, Ordering::Greater) {
+            tell(Code::AboveMaximum);
+        }
+        if self.multiple_of.as_ref().is_some_and(|multiple| !multiple.divides(number)) {
+            tell(Code::NotAMultiple);
+        }
+        let is_equal = |allowed: &Literal| number.order(&allowed.decimal()).is_eq();
+        if !self.allowed.is_empty() && !self.allowed.iter().any(is_equal) {
+            tell(Code::NotAllowed);
+        }
+    }
+}
+
+/// `multipleOf`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Multiple {
+    /// The number times 10^`scale`.
+    unscaled: u64,
+    scale: usize,
+}
+
+impl Multiple {
+    /// `None` when the number is not above 0 or has too many digits.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let literal = Literal::parse(text)?;
+        let decimal = literal.decimal();
+        let scale = decimal.significant_fraction().len();
+        let unscaled = u64::try_from(decimal.to_i128(u16::try_from(scale).ok()?)?).ok()?;
+        if unscaled == 0 { None } else { Some(Self { unscaled, scale }) }
+    }
+
+    fn divides(&self, number: &Decimal<'_>) -> bool {
+        let fraction = number.significant_fraction();
+        // A multiple has no more digits after the point than the number that it is a multiple of.
+        let Some(zeros) = self.scale.checked_sub(fraction.len()) else { return false };
+        let digits = number.whole.iter().chain(fraction).map(|digit| digit - b'0');
+        let divisor = u128::from(self.unscaled);
+        let rest = digits
+            .chain(std::iter::repeat_n(0, zeros))
+            .fold(0_u128, |rest, digit| (rest * 10 + u128::from(digit)) % divisor);
+        rest == 0
+    }
+}
+
+/// Brings a number to the form that [`Decimal::parse`] reads: groups and exponent resolved, `.` as separator.
+///
+/// Groups have three digits, those before the last one two or three (as in India); so that `1.5` is not 15 where
+/// `.` separates groups.
+fn plain<'a>(text: &str, separators: Separators, scratch: &'a mut String) -> Option<&'a str> {
+    scratch.clear();
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
+        None => (text, 0),
+    };
+    let (sign, digits) = match mantissa.as_bytes().first()? {
+        b'-' => ("-", &mantissa[1..]),
+        b'+' => ("", &mantissa[1..]),
+        _ => ("", mantissa),
+    };
+    let (whole, fraction) = digits.split_once(separators.decimal).unwrap_or((digits, ""));
+    let whole = without_groups(whole, separators.group)?;
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let length = whole.len() + fraction.len();
+    if length == 0 || length > MAX_DIGITS || !is_digits(&whole) || !is_digits(fraction) {
+        return None;
+    }
+    scratch.push_str(sign);
+    let places = usize::try_from(exponent.unsigned_abs()).ok()?;
+    if exponent >= 0 {
+        let fraction = format!("{fraction:0<places$}");
+        scratch.push_str(&whole);
+        scratch.push_str(&fraction[..places]);
+        scratch.push('.');
+        scratch.push_str(&fraction[places..]);
+    } else {
+        let whole = format!("{whole:0>places$}");
+        let point = whole.len() - places;
+        scratch.push_str(&whole[..point]);
+        scratch.push('.');
+        scratch.push_str(&whole[point..]);
+        scratch.push_str(fraction);
+    }
+    Some(scratch)
+}
+
+fn without_groups(whole: &str, separator: Option<char>) -> Option<String> {
+    let Some(separator) = separator.filter(|separator| whole.contains(*separator)) else {
+        return Some(whole.to_owned());
+    };
+    let groups: Vec<&str> = whole.split(separator).collect();
+    let (first, rest) = groups.split_first()?;
+    let (last, middle) = rest.split_last()?;
+    let is_grouped = (1..=3).contains(&first.len())
+        && last.len() == 3
+        && middle.iter().all(|group| matches!(group.len(), 2 | 3));
+    is_grouped.then(|| groups.concat())
+}
+
+fn parse_exponent(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok().filter(|exponent| (-MAX_EXPONENT..=MAX_EXPONENT).contains(exponent))
 }

@@ -1,262 +1,272 @@
-//! Dates and points in time. Internally a date is days, a point in time microseconds since 1970-01-01 UTC;
-//! years 1 to 9999.
+//! Dates and points in time.
 //!
-//! ISO 8601 is read by hand, other formats by `jiff`. Calendar arithmetic after Howard Hinnant,
-//! "chrono-Compatible Low-Level Date Algorithms".
+//! ISO 8601 and RFC 3339 are read by hand; other formats by `jiff`. The calendar is the proleptic Gregorian one,
+//! years 1 to 9999. Days are converted as in <https://howardhinnant.github.io/date_algorithms.html>.
 
-use jiff::civil::DateTime;
-use jiff::fmt::strtime;
-use jiff::tz::TimeZone;
+use jiff::fmt::strtime::{self, BrokenDownTime};
 
-const MICROS_PER_SECOND: i64 = 1_000_000;
-const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
-/// 0001-01-01 and 9999-12-31.
-const DAYS: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
+use super::Interval;
+use super::zone::Zone;
+use crate::outcome::Code;
 
-/// What a text says before its zone is known.
+pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+pub(crate) const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
+
+/// A calendar date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Parsed {
-    /// Microseconds since 1970-01-01T00:00 of the wall clock.
-    pub(crate) wall_us: i64,
-    /// The offset that the text carries, in seconds east of UTC.
-    pub(crate) offset_s: Option<i32>,
+pub(crate) struct Civil {
+    pub(crate) year: u16,
+    pub(crate) month: u8,
+    pub(crate) day: u8,
 }
 
-/// Why a text is no date or point in time.
+/// A point in time as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TimeFault {
-    /// Not of the format.
-    Format,
-    /// Of the format, but finer than a microsecond or out of the years.
-    Range,
+pub(crate) struct Written {
+    /// Microseconds since 1970-01-01T00:00 of the clock that was read.
+    pub(crate) local_micros: i64,
+    /// Seconds that the clock is ahead of UTC.
+    pub(crate) offset_seconds: Option<i32>,
 }
 
-/// Days since 1970-01-01 of a proleptic Gregorian date, `None` when there is no such day.
-fn days_of(year: i64, month: u32, day: u32) -> Option<i64> {
-    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    let last = match month {
+#[derive(Debug, Clone)]
+pub(crate) struct DateCast {
+    /// `strftime` pattern; ISO 8601 when `None`.
+    pub(crate) format: Option<String>,
+    pub(crate) bounds: Interval<i32>,
+    pub(crate) allowed: Vec<i32>,
+}
+
+impl DateCast {
+    /// Days since 1970-01-01.
+    pub(crate) fn cast(&self, text: &str) -> Result<i32, Code> {
+        let date = match &self.format {
+            None => {
+                let date = text.as_bytes().first_chunk::<10>().filter(|date| date.len() == text.len());
+                date.and_then(iso_date)
+            }
+            Some(format) => {
+                strtime::parse(format, text).and_then(|parsed| parsed.to_date()).ok().and_then(civil)
+            }
+        };
+        date.map(days).ok_or(Code::NotADate)
+    }
+
+    pub(crate) fn check(&self, days: i32, tell: &mut impl FnMut(Code)) {
+        self.bounds.check(days, tell);
+        if !self.allowed.is_empty() && !self.allowed.contains(&days) {
+            tell(Code::NotAllowed);
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct TimestampCast {
+    /// `strftime` pattern; ISO 8601 or RFC 3339 when `None`.
+    pub(crate) format: Option<String>,
+    /// Taken for values that carry no offset.
+    pub(crate) zone: Zone,
+    /// The column is `timestamptz`; else the zone's clock is written.
+    pub(crate) is_instant: bool,
+    pub(crate) bounds: Interval<i64>,
+    pub(crate) allowed: Vec<i64>,
+}
+
+impl TimestampCast {
+    /// Microseconds since 1970-01-01T00:00, in UTC for `timestamptz`.
+    ///
+    /// A local time that a zone skips is no timestamp; of one that it repeats, the earlier is taken.
+    pub(crate) fn cast(&self, text: &str) -> Result<i64, Code> {
+        let written = match &self.format {
+            None => iso_timestamp(text.as_bytes()),
+            Some(format) => formatted_timestamp(format, text),
+        }?;
+        let micros = self.place(written)?;
+        if in_range(micros) { Ok(micros) } else { Err(Code::OutOfRange) }
+    }
+
+    /// The value that is stored for a time as written.
+    pub(crate) fn place(&self, written: Written) -> Result<i64, Code> {
+        let Written { local_micros, offset_seconds } = written;
+        let utc = offset_seconds.map(|offset| local_micros - i64::from(offset) * MICROS_PER_SECOND);
+        match (utc, self.is_instant) {
+            (Some(utc), true) => Ok(utc),
+            (Some(utc), false) => self.zone.to_local(utc).ok_or(Code::OutOfRange),
+            (None, true) => self.zone.to_utc(local_micros).ok_or(Code::NotATimestamp),
+            (None, false) => Ok(local_micros),
+        }
+    }
+
+    pub(crate) fn check(&self, micros: i64, tell: &mut impl FnMut(Code)) {
+        self.bounds.check(micros, tell);
+        if !self.allowed.is_empty() && !self.allowed.contains(&micros) {
+            tell(Code::NotAllowed);
+        }
+    }
+}
+
+/// `YYYY-MM-DD`.
+pub(crate) fn iso_date(text: &[u8; 10]) -> Option<Civil> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else { return None };
+    let year = u16::from(two_digits(y1, y2)?) * 100 + u16::from(two_digits(y3, y4)?);
+    valid(year, two_digits(m1, m2)?, two_digits(d1, d2)?)
+}
+
+fn valid(year: u16, month: u8, day: u8) -> Option<Civil> {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
+        2 => 28 + u8::from(is_leap),
         _ => return None,
     };
-    if day == 0 || day > last {
-        return None;
-    }
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let era = shifted.div_euclid(400);
-    let year_of_era = shifted.rem_euclid(400);
-    let month_from_march = i64::from((month + 9) % 12);
-    let day_of_year = (153 * month_from_march + 2) / 5 + i64::from(day) - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some(era * 146_097 + day_of_era - 719_468)
+    if year >= 1 && (1..=days).contains(&day) { Some(Civil { year, month, day }) } else { None }
 }
 
-/// Year, month and day of days since 1970-01-01.
-fn civil_of(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
-}
-
-/// Reads `YYYY-MM-DD`.
-pub(crate) fn parse_iso_date(text: &[u8]) -> Option<i64> {
-    let (days, rest) = take_date(text)?;
-    rest.is_empty().then_some(days)
-}
-
-fn take_date(text: &[u8]) -> Option<(i64, &[u8])> {
-    let (date, rest) = text.split_at_checked(10)?;
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *date else { return None };
-    let year = i64::from(two(y1, y2)?) * 100 + i64::from(two(y3, y4)?);
-    if year == 0 {
-        return None;
-    }
-    Some((days_of(year, two(m1, m2)?, two(d1, d2)?)?, rest))
-}
-
-fn two(tens: u8, ones: u8) -> Option<u32> {
-    (tens.is_ascii_digit() && ones.is_ascii_digit())
-        .then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
-}
-
-/// Reads ISO 8601: `YYYY-MM-DD[(T| )HH:MM[:SS[(.|,)fraction]][Z|±HH[[:]MM]]]`.
-pub(crate) fn parse_iso_timestamp(text: &[u8]) -> Result<Parsed, TimeFault> {
-    let (days, rest) = take_date(text).ok_or(TimeFault::Format)?;
-    let midnight = days * MICROS_PER_DAY;
-    let [b'T' | b't' | b' ', rest @ ..] = rest else {
-        return if rest.is_empty() {
-            Ok(Parsed { wall_us: midnight, offset_s: None })
-        } else {
-            Err(TimeFault::Format)
+/// `YYYY-MM-DD[(T| )hh:mm[:ss[(.|,)f…]][Z|(+|-)hh[[:]mm]]]`: ISO 8601 and RFC 3339, with the blank that the latter
+/// allows. A date alone is its midnight.
+pub(crate) fn iso_timestamp(text: &[u8]) -> Result<Written, Code> {
+    let parse = || {
+        let (date, rest) = text.split_first_chunk::<10>()?;
+        let midnight = i64::from(days(iso_date(date)?)) * MICROS_PER_DAY;
+        let Some((b'T' | b't' | b' ', clock)) = rest.split_first() else {
+            return rest.is_empty().then_some((midnight, 0, rest));
         };
-    };
-    let [h1, h2, b':', m1, m2, rest @ ..] = rest else { return Err(TimeFault::Format) };
-    let hour = two(*h1, *h2).filter(|hour| *hour < 24).ok_or(TimeFault::Format)?;
-    let minute = two(*m1, *m2).filter(|minute| *minute < 60).ok_or(TimeFault::Format)?;
-    let (second, rest) = match rest {
-        [b':', s1, s2, rest @ ..] => {
-            (two(*s1, *s2).filter(|second| *second < 60).ok_or(TimeFault::Format)?, rest)
+        let ([h1, h2, b':', m1, m2], mut rest) = clock.split_first_chunk::<5>()? else { return None };
+        let (hour, minute) = (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?);
+        let mut second = 0;
+        let mut nanos = 0;
+        if let Some(([b':', s1, s2], after)) = rest.split_first_chunk::<3>() {
+            second = two_digits(*s1, *s2)?;
+            rest = after;
+            if let Some((b'.' | b',', digits)) = rest.split_first() {
+                (nanos, rest) = fraction(digits)?;
+            }
         }
-        rest => (0, rest),
+        if hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let seconds = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
+        Some((midnight + seconds * MICROS_PER_SECOND, nanos, rest))
     };
-    let (fraction_us, rest) = take_fraction(rest)?;
-    let seconds = i64::from(hour * 3_600 + minute * 60 + second);
-    let offset_s = parse_offset(rest).ok_or(TimeFault::Format)?;
-    Ok(Parsed { wall_us: midnight + seconds * MICROS_PER_SECOND + fraction_us, offset_s })
+    let (micros, nanos, rest) = parse().ok_or(Code::NotATimestamp)?;
+    let offset_seconds = offset(rest.trim_ascii_start()).ok_or(Code::NotATimestamp)?;
+    written(micros, nanos, offset_seconds)
 }
 
-fn take_fraction(text: &[u8]) -> Result<(i64, &[u8]), TimeFault> {
-    let [b'.' | b',', rest @ ..] = text else { return Ok((0, text)) };
-    let end = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
-    let (digits, rest) = rest.split_at(end);
-    if digits.is_empty() {
-        return Err(TimeFault::Format);
+/// PostgreSQL has microseconds; what is finer is not rounded.
+fn written(micros: i64, nanos: i64, offset_seconds: Option<i32>) -> Result<Written, Code> {
+    if nanos % 1_000 == 0 {
+        Ok(Written { local_micros: micros + nanos / 1_000, offset_seconds })
+    } else {
+        Err(Code::OutOfRange)
     }
-    let mut micros = 0i64;
-    for place in 0..6 {
-        micros = micros * 10 + digits.get(place).map_or(0, |digit| i64::from(digit - b'0'));
-    }
-    if digits.iter().skip(6).any(|digit| *digit != b'0') {
-        return Err(TimeFault::Range);
-    }
-    Ok((micros, rest))
 }
 
-/// `Some(None)` when there is no offset.
-fn parse_offset(text: &[u8]) -> Option<Option<i32>> {
-    let (sign, h1, h2, minutes) = match text {
+/// Nanoseconds of one to nine digits, and what comes after them.
+fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if !(1..=9).contains(&count) {
+        return None;
+    }
+    let number = text[..count].iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+    let missing = u32::try_from(9 - count).ok()?;
+    Some((number * 10_i64.pow(missing), &text[count..]))
+}
+
+/// Nothing, `Z`, or `(+|-)hh[[:]mm]`, in seconds. `None`: something else.
+pub(crate) fn offset(text: &[u8]) -> Option<Option<i32>> {
+    let (sign, digits) = match text {
         [] => return Some(None),
         [b'Z' | b'z'] => return Some(Some(0)),
-        [sign @ (b'+' | b'-'), h1, h2] => (sign, h1, h2, 0),
-        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] | [sign @ (b'+' | b'-'), h1, h2, m1, m2] => {
-            (sign, h1, h2, two(*m1, *m2)?)
-        }
+        [b'+', digits @ ..] => (1, digits),
+        [b'-', digits @ ..] => (-1, digits),
         _ => return None,
     };
-    let hours = two(*h1, *h2)?;
-    if hours > 15 || minutes > 59 {
+    let (hours, minutes) = match *digits {
+        [h1, h2] => (two_digits(h1, h2)?, 0),
+        [h1, h2, m1, m2] | [h1, h2, b':', m1, m2] => (two_digits(h1, h2)?, two_digits(m1, m2)?),
+        _ => return None,
+    };
+    if hours > 23 || minutes > 59 {
         return None;
     }
-    let seconds = i32::try_from(hours * 3_600 + minutes * 60).ok()?;
-    Some(Some(if *sign == b'-' { -seconds } else { seconds }))
+    Some(Some(sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60)))
 }
 
-/// Reads by a `strftime` pattern.
-pub(crate) fn parse_format(format: &str, text: &str) -> Result<Parsed, TimeFault> {
-    let broken = strtime::parse(format, text).map_err(|_| TimeFault::Format)?;
-    let date = broken.to_date().map_err(|_| TimeFault::Format)?;
-    let time = if broken.hour().is_some() {
-        broken.to_time().map_err(|_| TimeFault::Format)?
+fn formatted_timestamp(format: &str, text: &str) -> Result<Written, Code> {
+    let parsed = parse_formatted(format, text).ok_or(Code::NotATimestamp)?;
+    let date = parsed.to_date().ok().and_then(civil).ok_or(Code::NotATimestamp)?;
+    // `jiff` reads a leap second as the second before it.
+    let time = parsed.to_time().map_err(|_| Code::NotATimestamp)?;
+    let seconds = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+    let micros = i64::from(days(date)) * MICROS_PER_DAY + seconds * MICROS_PER_SECOND;
+    written(micros, i64::from(time.subsec_nanosecond()), parsed.offset().map(jiff::tz::Offset::seconds))
+}
+
+/// `%z` and `%:z` of `jiff` do not read `Z`.
+fn parse_formatted(format: &str, text: &str) -> Option<BrokenDownTime> {
+    let parsed = strtime::parse(format, text).ok();
+    if parsed.is_some() {
+        return parsed;
+    }
+    let without_z = text.strip_suffix(['Z', 'z'])?;
+    let (utc, directive) = match format.strip_suffix("%:z") {
+        Some(_) => ("+00:00", "%:z"),
+        None => ("+0000", "%z"),
+    };
+    format.strip_suffix(directive)?;
+    strtime::parse(format, format!("{without_z}{utc}")).ok()
+}
+
+fn civil(date: jiff::civil::Date) -> Option<Civil> {
+    let year = u16::try_from(date.year()).ok()?;
+    valid(year, u8::try_from(date.month()).ok()?, u8::try_from(date.day()).ok()?)
+}
+
+fn two_digits(tens: u8, ones: u8) -> Option<u8> {
+    if tens.is_ascii_digit() && ones.is_ascii_digit() {
+        Some((tens - b'0') * 10 + (ones - b'0'))
     } else {
-        jiff::civil::Time::midnight()
-    };
-    let days = days_of(
-        i64::from(date.year()),
-        u32::from(date.month().unsigned_abs()),
-        u32::from(date.day().unsigned_abs()),
-    )
-    .filter(|days| DAYS.contains(days))
-    .ok_or(TimeFault::Range)?;
-    if time.nanosecond() != 0 {
-        return Err(TimeFault::Range);
-    }
-    let seconds = i64::from(time.hour()) * 3_600 + i64::from(time.minute()) * 60 + i64::from(time.second());
-    let micros = i64::from(time.millisecond()) * 1_000 + i64::from(time.microsecond());
-    Ok(Parsed {
-        wall_us: days * MICROS_PER_DAY + seconds * MICROS_PER_SECOND + micros,
-        offset_s: broken.offset().map(jiff::tz::Offset::seconds),
-    })
-}
-
-/// The point in time, in microseconds UTC. A wall clock time that a change of the zone's offset skips or
-/// repeats is taken as RFC 5545 says: the offset before the change holds.
-pub(crate) fn to_utc_us(parsed: Parsed, zone: &TimeZone) -> Result<i64, TimeFault> {
-    let offset_s = match parsed.offset_s {
-        Some(offset_s) => offset_s,
-        None if *zone == TimeZone::UTC => 0,
-        None => offset_of_wall(parsed.wall_us, zone)?,
-    };
-    let utc_us = parsed.wall_us - i64::from(offset_s) * MICROS_PER_SECOND;
-    if DAYS.contains(&utc_us.div_euclid(MICROS_PER_DAY)) { Ok(utc_us) } else { Err(TimeFault::Range) }
-}
-
-fn offset_of_wall(wall_us: i64, zone: &TimeZone) -> Result<i32, TimeFault> {
-    let (year, month, day) = civil_of(wall_us.div_euclid(MICROS_PER_DAY));
-    let seconds = wall_us.rem_euclid(MICROS_PER_DAY) / MICROS_PER_SECOND;
-    let narrow = |value: i64| i8::try_from(value).map_err(|_| TimeFault::Range);
-    let wall = DateTime::new(
-        i16::try_from(year).map_err(|_| TimeFault::Range)?,
-        narrow(month)?,
-        narrow(day)?,
-        narrow(seconds / 3_600)?,
-        narrow(seconds / 60 % 60)?,
-        narrow(seconds % 60)?,
-        0,
-    )
-    .map_err(|_| TimeFault::Range)?;
-    let point = zone.to_ambiguous_timestamp(wall).compatible().map_err(|_| TimeFault::Range)?;
-    let offset = wall_us.div_euclid(MICROS_PER_SECOND) - point.as_second();
-    i32::try_from(offset).map_err(|_| TimeFault::Range)
-}
-
-/// The wall clock of `zone`: as the text says it, or as `zone` sees it where the text carries an offset.
-pub(crate) fn to_wall_us(parsed: Parsed, zone: &TimeZone) -> Result<i64, TimeFault> {
-    if parsed.offset_s.is_none() {
-        return Ok(parsed.wall_us);
-    }
-    let utc_us = to_utc_us(parsed, zone)?;
-    let point = jiff::Timestamp::from_microsecond(utc_us).map_err(|_| TimeFault::Range)?;
-    Ok(utc_us + i64::from(zone.to_offset(point).seconds()) * MICROS_PER_SECOND)
-}
-
-/// Days of a wall clock time.
-pub(crate) fn days_of_us(us: i64) -> i64 {
-    us.div_euclid(MICROS_PER_DAY)
-}
-
-/// Appends `YYYY-MM-DD`.
-pub(crate) fn write_date(days: i64, out: &mut Vec<u8>) {
-    let (year, month, day) = civil_of(days);
-    push_digits(out, year, 4);
-    out.push(b'-');
-    push_digits(out, month, 2);
-    out.push(b'-');
-    push_digits(out, day, 2);
-}
-
-/// Appends `YYYY-MM-DD HH:MM:SS[.ffffff]`, with `+00` when it is UTC.
-pub(crate) fn write_timestamp(us: i64, utc: bool, out: &mut Vec<u8>) {
-    write_date(us.div_euclid(MICROS_PER_DAY), out);
-    let in_day = us.rem_euclid(MICROS_PER_DAY);
-    let seconds = in_day / MICROS_PER_SECOND;
-    out.push(b' ');
-    push_digits(out, seconds / 3_600, 2);
-    out.push(b':');
-    push_digits(out, seconds / 60 % 60, 2);
-    out.push(b':');
-    push_digits(out, seconds % 60, 2);
-    let fraction = in_day % MICROS_PER_SECOND;
-    if fraction != 0 {
-        out.push(b'.');
-        push_digits(out, fraction, 6);
-    }
-    if utc {
-        out.extend_from_slice(b"+00");
+        None
     }
 }
 
-fn push_digits(out: &mut Vec<u8>, value: i64, width: u32) {
-    for place in (0..width).rev() {
-        let digit = value / 10i64.pow(place) % 10;
-        out.push(b'0' + u8::try_from(digit).expect("a digit of a value that is not negative"));
+/// Days since 1970-01-01.
+pub(crate) fn days(date: Civil) -> i32 {
+    let (year, month, day) = (i32::from(date.year), i32::from(date.month), i32::from(date.day));
+    // Years that begin in March have the leap day as their last one.
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The date of a number of days since 1970-01-01, which must lie in the years 1 to 9999.
+pub(crate) fn civil_of_days(days: i32) -> Civil {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era * 400 + year_of_era + i32::from(month <= 2);
+    let narrow = "a date of the years 1 to 9999";
+    Civil {
+        year: u16::try_from(year).expect(narrow),
+        month: u8::try_from(month).expect(narrow),
+        day: u8::try_from(day).expect(narrow),
     }
+}
+
+/// Of the years 1 to 9999.
+fn in_range(micros: i64) -> bool {
+    const FIRST_DAY: i64 = -719_162;
+    const LAST_DAY: i64 = 2_932_896;
+    (FIRST_DAY..=LAST_DAY).contains(&micros.div_euclid(MICROS_PER_DAY))
 }

@@ -1,0 +1,311 @@
+//! One column of the plan: from a field's text to a value that stands in the chunk.
+
+use penstock_contract::{Case, SqlType};
+use regex::Regex;
+
+use crate::cast::number::Separators;
+use crate::cast::text::Traits;
+use crate::cast::{Cast, Scratch, Value, json};
+use crate::outcome::Code;
+
+/// One column of a compiled plan.
+#[derive(Debug, Clone)]
+pub struct Column {
+    pub(crate) name: String,
+    pub(crate) physical_name: String,
+    pub(crate) sql_type: SqlType,
+    pub(crate) is_required: bool,
+    pub(crate) is_classified: bool,
+    pub(crate) trim: bool,
+    pub(crate) null_values: Vec<String>,
+    pub(crate) extract: Option<Regex>,
+    pub(crate) case: Option<Case>,
+    pub(crate) constant: Option<String>,
+    pub(crate) default: Option<String>,
+    pub(crate) cast: Cast,
+    pub(crate) rules: penstock_contract::Rules,
+    pub(crate) type_rule: String,
+}
+
+/// A column's raw value in a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Raw<'a> {
+    /// Not there, or JSON `null`.
+    Missing,
+    /// Text of a delimited file. Traits of the whole record, which hold for each part of it.
+    Text(&'a str, Traits),
+    /// A JSON string, or `true` or `false`.
+    JsonText(&'a str),
+    /// A JSON number.
+    JsonNumber(&'a str),
+    /// A JSON object or array.
+    JsonDocument(&'a str),
+    /// A JSON string that is no text.
+    Malformed(&'a str),
+}
+
+impl<'a> Raw<'a> {
+    /// The text that a reject shows.
+    pub(crate) fn shown(self) -> Option<&'a str> {
+        match self {
+            Self::Missing => None,
+            Self::Text(text, _)
+            | Self::JsonText(text)
+            | Self::JsonNumber(text)
+            | Self::JsonDocument(text)
+            | Self::Malformed(text) => Some(text),
+        }
+    }
+}
+
+impl Column {
+    /// The harmonised column.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The producer's header or JSON key.
+    pub fn physical_name(&self) -> &str {
+        &self.physical_name
+    }
+
+    /// The PostgreSQL type.
+    pub fn sql_type(&self) -> &SqlType {
+        &self.sql_type
+    }
+
+    /// True when no accepted row has it missing.
+    pub fn is_required(&self) -> bool {
+        self.is_required
+    }
+
+    pub(crate) fn is_constant(&self) -> bool {
+        self.constant.is_some()
+    }
+
+    /// True when a file without this column cannot be read.
+    pub(crate) fn needs_field(&self) -> bool {
+        self.constant.is_none() && self.default.is_none()
+    }
+
+    pub(crate) fn has_zone(&self) -> bool {
+        self.sql_type == SqlType::Timestamptz
+    }
+
+    /// Runs the column over a raw value. `Ok(None)` is a missing value that may be missing. Each broken rule is
+    /// told; the value counts only when none was.
+    #[inline]
+    pub(crate) fn run<'a>(
+        &'a self,
+        raw: Raw<'a>,
+        scratch: &'a mut Scratch,
+        tell: &mut impl FnMut(Code),
+    ) -> Option<Value<'a>> {
+        if let Some(constant) = &self.constant {
+            // Its rules were checked when the plan was compiled.
+            return self.cast(constant, Origin::Contract, scratch, &mut |_| {});
+        }
+        let found = match raw {
+            Raw::Missing => Found::Missing,
+            Raw::Text(text, traits) => self.harmonise(text, Origin::Text(traits)),
+            Raw::JsonText(text) => self.harmonise(text, Origin::Json),
+            Raw::JsonNumber(text) => self.harmonise(text, Origin::Number),
+            Raw::JsonDocument(text) => match &self.cast {
+                Cast::Json { .. } => Found::Text(text, Origin::Document),
+                _ => Found::Wrong(Code::WrongType),
+            },
+            Raw::Malformed(_) => Found::Wrong(Code::InvalidJson),
+        };
+        match (found, &self.default) {
+            (Found::Text(text, origin), _) => self.cast(text, origin, scratch, tell),
+            (Found::Missing, Some(default)) => self.cast(default, Origin::Contract, scratch, &mut |_| {}),
+            (Found::Missing, None) => {
+                if self.is_required {
+                    tell(Code::MissingRequired);
+                }
+                None
+            }
+            (Found::Wrong(code), _) => {
+                tell(code);
+                None
+            }
+        }
+    }
+
+    /// Trim, null values, extract.
+    #[inline]
+    fn harmonise<'a>(&self, raw: &'a str, origin: Origin) -> Found<'a> {
+        let mut text = if self.trim { trim(raw) } else { raw };
+        if text.is_empty() || self.null_values.iter().any(|null| null == text) {
+            return Found::Missing;
+        }
+        if let Some(extract) = &self.extract {
+            match extract.captures(text) {
+                Some(captures) => text = captures.get(1).map_or("", |group| group.as_str()),
+                None if self.default.is_some() => return Found::Missing,
+                None => return Found::Wrong(Code::ExtractMismatch),
+            }
+            if text.is_empty() {
+                return Found::Missing;
+            }
+        }
+        Found::Text(text, origin)
+    }
+
+    #[inline]
+    fn cast<'a>(
+        &'a self,
+        text: &'a str,
+        origin: Origin,
+        scratch: &'a mut Scratch,
+        tell: &mut impl FnMut(Code),
+    ) -> Option<Value<'a>> {
+        let Scratch { changed, digits } = scratch;
+        let is_raw = !matches!(origin, Origin::Contract);
+        let text = match self.case {
+            Some(case) if is_raw => in_case(text, case, changed),
+            Some(_) | None => text,
+        };
+        match &self.cast {
+            Cast::Text(cast) => {
+                let traits = if let Origin::Text(traits) = origin { Some(traits) } else { None };
+                let value = cast.cast(text, traits, digits).map_err(&mut *tell).ok()?;
+                cast.check(value, tell);
+                Some(Value::Text(value))
+            }
+            Cast::Number(cast) => {
+                let is_canonical = matches!(origin, Origin::Number | Origin::Contract);
+                let separators = if is_canonical { Separators::CONTRACT } else { cast.separators };
+                let (number, value) = cast.cast(text, separators, digits).map_err(&mut *tell).ok()?;
+                let value = value.map_err(&mut *tell).ok();
+                cast.check(&number, tell);
+                value
+            }
+            Cast::Boolean(cast) => {
+                let value = cast.cast(text).map_err(&mut *tell).ok()?;
+                if !cast.allowed.is_empty() && !cast.allowed.contains(&value) {
+                    tell(Code::NotAllowed);
+                }
+                Some(Value::Boolean(value))
+            }
+            Cast::Date(cast) => {
+                let days = cast.cast(text).map_err(&mut *tell).ok()?;
+                cast.check(days, tell);
+                Some(Value::Date(days))
+            }
+            Cast::Timestamp(cast) => {
+                let micros = cast.cast(text).map_err(&mut *tell).ok()?;
+                cast.check(micros, tell);
+                Some(Value::Timestamp(micros))
+            }
+            Cast::Json { is_array } => {
+                let checked = match origin {
+                    Origin::Json | Origin::Number => Err(Code::WrongType),
+                    Origin::Text(_) | Origin::Document | Origin::Contract => json::check(text, *is_array),
+                };
+                checked.map_err(&mut *tell).ok()?;
+                let traits = Traits::of(text.as_bytes());
+                Some(Value::Text(crate::cast::text::Text { text, traits }))
+            }
+        }
+    }
+
+    /// The rule that a code is about, in words.
+    pub(crate) fn rule(&self, code: Code) -> String {
+        let rules = &self.rules;
+        let bound = |name: &str, exclusive: &str, bound: &Option<penstock_contract::Bound>| match bound {
+            Some(bound) if bound.exclusive => format!("{exclusive} {}", bound.value),
+            Some(bound) => format!("{name} {}", bound.value),
+            None => name.to_owned(),
+        };
+        let number = |name: &str, number: Option<u64>| match number {
+            Some(number) => format!("{name} {number}"),
+            None => name.to_owned(),
+        };
+        match code {
+            Code::MissingRequired => "required".to_owned(),
+            Code::ExtractMismatch => {
+                format!("extract {}", self.extract.as_ref().map_or("", |extract| extract.as_str()))
+            }
+            Code::TooShort => number("minLength", rules.min_length),
+            Code::TooLong => number("maxLength", rules.max_length),
+            Code::PatternMismatch => format!("pattern {}", rules.pattern.as_deref().unwrap_or_default()),
+            Code::BelowMinimum => bound("minimum", "exclusiveMinimum", &rules.minimum),
+            Code::AboveMaximum => bound("maximum", "exclusiveMaximum", &rules.maximum),
+            Code::NotAMultiple => format!("multipleOf {}", rules.multiple_of.as_deref().unwrap_or_default()),
+            Code::NotAllowed => {
+                const MAX_VALUES: usize = 10;
+                let values = rules.allowed.iter().take(MAX_VALUES).cloned().collect::<Vec<_>>().join(", ");
+                let more = rules.allowed.len().saturating_sub(MAX_VALUES);
+                if more == 0 {
+                    format!("one of {values}")
+                } else {
+                    format!("one of {values} and {more} more")
+                }
+            }
+            Code::NulCharacter => "no NUL character".to_owned(),
+            Code::InvalidJson => "text without lone surrogates".to_owned(),
+            Code::OutOfRange => self.sql_type.to_string(),
+            Code::NotAnInteger
+            | Code::NotANumber
+            | Code::NotABoolean
+            | Code::NotADate
+            | Code::NotATimestamp
+            | Code::NotAUuid
+            | Code::WrongType => self.type_rule.clone(),
+            Code::TooFewFields
+            | Code::TooManyFields
+            | Code::MalformedQuote
+            | Code::InvalidEncoding
+            | Code::RecordTooLong => code.to_string(),
+        }
+    }
+}
+
+/// Where a text comes from.
+#[derive(Debug, Clone, Copy)]
+enum Origin {
+    Text(Traits),
+    Json,
+    Number,
+    Document,
+    Contract,
+}
+
+enum Found<'a> {
+    Missing,
+    Text(&'a str, Origin),
+    Wrong(Code),
+}
+
+/// Takes white space off both ends.
+#[inline]
+fn trim(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let is_kept = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_graphic());
+    if is_kept(bytes.first()) && is_kept(bytes.last()) { text } else { text.trim() }
+}
+
+fn in_case<'a>(text: &'a str, case: Case, scratch: &'a mut String) -> &'a str {
+    let is_there = |byte: u8| match case {
+        Case::Upper => byte.is_ascii() && !byte.is_ascii_lowercase(),
+        Case::Lower => byte.is_ascii() && !byte.is_ascii_uppercase(),
+    };
+    if text.bytes().all(is_there) {
+        return text;
+    }
+    scratch.clear();
+    if text.is_ascii() {
+        scratch.push_str(text);
+        match case {
+            Case::Upper => scratch.make_ascii_uppercase(),
+            Case::Lower => scratch.make_ascii_lowercase(),
+        }
+    } else {
+        match case {
+            Case::Upper => scratch.push_str(&text.to_uppercase()),
+            Case::Lower => scratch.push_str(&text.to_lowercase()),
+        }
+    }
+    scratch
+}

@@ -1,0 +1,251 @@
+//! Rows under way: accepted ones into COPY text and columns, refused ones into rejects.
+
+use arrow_array::RecordBatch;
+
+use crate::cast::{Scratch, Value};
+use crate::columns::Columns;
+use crate::copy;
+use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals};
+use crate::plan::Plan;
+use crate::program::{Column, Raw};
+use crate::reader::Limits;
+use crate::records::{MAX_RAW_BYTES, Place};
+
+/// Rejects are handed over when there are so many of them, or so many bytes: memory is bounded by the chunk.
+const MAX_REJECTS: usize = 10_000;
+const MAX_REJECT_BYTES: usize = 8 * 1024 * 1024;
+const MAX_FOUND_CHARS: usize = 200;
+
+/// Up to a chunk of accepted rows with the rejects met on the way. Never both empty.
+///
+/// A block with rejects and no rows is handed over when there are many rejects; the rows met meanwhile come with
+/// a later block, so that rejects do not make chunks smaller.
+#[derive(Debug)]
+pub struct Block {
+    /// The accepted rows.
+    pub rows: AcceptedRows,
+    /// The refused ones, in the order of the file.
+    pub rejects: Vec<Reject>,
+}
+
+/// Accepted rows.
+#[derive(Debug)]
+pub struct AcceptedRows {
+    /// COPY text: for each row the contract's columns in order, then the row number; tab separated, `\N` for a missing
+    /// value, each row ended by a line feed.
+    pub copy_text: Vec<u8>,
+    /// Rows.
+    pub count: u32,
+    /// Number of the first row in the drop, from 1; 0 when there is none.
+    pub first_row: u64,
+    /// Number of the last row in the drop; 0 when there is none.
+    pub last_row: u64,
+    /// The same rows as Arrow columns, when asked for and there are any.
+    pub record_batch: Option<RecordBatch>,
+}
+
+/// A record as the rejects show it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    pub(crate) place: Place,
+    pub(crate) raw: &'a [u8],
+    pub(crate) encoding: &'static encoding_rs::Encoding,
+}
+
+pub(crate) struct Rows {
+    /// Clones: a `Regex` that threads share is slower.
+    columns: Vec<Column>,
+    limits: Limits,
+    copy_text: Vec<u8>,
+    arrow: Option<Columns>,
+    count: u32,
+    first_row: u64,
+    last_row: u64,
+    rejects: Vec<Reject>,
+    reject_bytes: usize,
+    reasons: Vec<Reason>,
+    scratch: Scratch,
+    pub(crate) totals: Totals,
+}
+
+impl Rows {
+    pub(crate) fn new(plan: &Plan, limits: Limits) -> Self {
+        Self {
+            columns: plan.columns.clone(),
+            arrow: limits.arrow.then(|| Columns::new(plan.arrow_schema())),
+            limits,
+            copy_text: Vec::new(),
+            count: 0,
+            first_row: 0,
+            last_row: 0,
+            rejects: Vec::new(),
+            reject_bytes: 0,
+            reasons: Vec::new(),
+            scratch: Scratch::default(),
+            totals: Totals::default(),
+        }
+    }
+
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Takes a well-formed record. `raw` gives each column's raw value.
+    #[inline]
+    pub(crate) fn push<'r>(&mut self, shown: Shown<'_>, mut raw: impl FnMut(usize) -> Raw<'r>) {
+        self.totals.rows_read += 1;
+        let start = self.copy_text.len();
+        let Self { columns, copy_text, arrow, scratch, reasons, limits, .. } = self;
+        for (index, column) in columns.iter().enumerate() {
+            let raw = raw(index);
+            let mut tell = |code| {
+                if reasons.len() < limits.max_reasons {
+                    reasons.push(reason(column, code, raw));
+                }
+            };
+            let value: Option<Value<'_>> = column.run(raw, scratch, &mut tell);
+            match &value {
+                Some(value) => copy::write(value, column.has_zone(), copy_text),
+                None => copy_text.extend_from_slice(copy::NULL),
+            }
+            copy_text.push(copy::DELIMITER);
+            if let Some(arrow) = arrow {
+                arrow.push(index, value.as_ref());
+            }
+        }
+        if self.reasons.is_empty() {
+            self.accept();
+        } else {
+            // Nothing of a refused row may stand in the chunk.
+            self.copy_text.truncate(start);
+            if let Some(arrow) = &mut self.arrow {
+                arrow.roll_back();
+            }
+            let reasons = std::mem::take(&mut self.reasons);
+            self.refuse(shown, reasons);
+        }
+    }
+
+    /// Takes a record that is malformed as a whole.
+    pub(crate) fn push_malformed(
+        &mut self,
+        shown: Shown<'_>,
+        code: Code,
+        rule: String,
+        found: Option<String>,
+    ) {
+        self.totals.rows_read += 1;
+        self.refuse(shown, vec![Reason { code, column: None, rule, found }]);
+    }
+
+    fn accept(&mut self) {
+        let row = self.totals.rows_read;
+        copy::integer(i64::try_from(row).unwrap_or(i64::MAX), &mut self.copy_text);
+        self.copy_text.push(b'\n');
+        if let Some(arrow) = &mut self.arrow {
+            arrow.accept(row);
+        }
+        if self.count == 0 {
+            self.first_row = row;
+        }
+        self.last_row = row;
+        self.count += 1;
+        self.totals.accepted += 1;
+    }
+
+    #[cold]
+    fn refuse(&mut self, shown: Shown<'_>, reasons: Vec<Reason>) {
+        self.totals.rejected += 1;
+        for (index, Reason { code, column, .. }) in reasons.iter().enumerate() {
+            let is_same = |other: &Reason| other.code == *code && other.column == *column;
+            if !reasons[..index].iter().any(is_same) {
+                count_reason(&mut self.totals.by_reason, *code, column.as_deref(), 1);
+            }
+        }
+        let (raw, raw_truncated) = decode_raw(shown);
+        let told =
+            reasons.iter().map(|reason| reason.rule.len() + reason.found.as_ref().map_or(0, String::len));
+        self.reject_bytes += raw.len() + told.sum::<usize>();
+        self.rejects.push(Reject {
+            row: self.totals.rows_read,
+            line: shown.place.line,
+            byte_offset: shown.place.byte_offset,
+            raw,
+            raw_truncated,
+            reasons,
+        });
+    }
+
+    /// What is to be handed over before the next record is taken.
+    pub(crate) fn ready(&mut self) -> Option<Block> {
+        if self.count >= self.limits.chunk_rows || self.copy_text.len() >= self.limits.chunk_bytes {
+            return self.take();
+        }
+        if self.rejects.len() >= MAX_REJECTS || self.reject_bytes >= MAX_REJECT_BYTES {
+            let rows = AcceptedRows {
+                copy_text: Vec::new(),
+                count: 0,
+                first_row: 0,
+                last_row: 0,
+                record_batch: None,
+            };
+            return Some(Block { rows, rejects: self.take_rejects() });
+        }
+        None
+    }
+
+    /// All that there is.
+    pub(crate) fn take(&mut self) -> Option<Block> {
+        if self.count == 0 && self.rejects.is_empty() {
+            return None;
+        }
+        // The next chunk will be about as long as this one.
+        let next = Vec::with_capacity(if self.count == 0 { 0 } else { self.copy_text.len() + 1024 });
+        let rows = AcceptedRows {
+            copy_text: std::mem::replace(&mut self.copy_text, next),
+            count: std::mem::take(&mut self.count),
+            first_row: std::mem::take(&mut self.first_row),
+            last_row: std::mem::take(&mut self.last_row),
+            record_batch: None,
+        };
+        let record_batch = self.arrow.as_mut().filter(|_| rows.count > 0).map(Columns::take);
+        Some(Block { rows: AcceptedRows { record_batch, ..rows }, rejects: self.take_rejects() })
+    }
+
+    fn take_rejects(&mut self) -> Vec<Reject> {
+        self.reject_bytes = 0;
+        std::mem::take(&mut self.rejects)
+    }
+}
+
+#[cold]
+fn reason(column: &Column, code: Code, raw: Raw<'_>) -> Reason {
+    let is_shown = !column.is_classified && code != Code::MissingRequired;
+    let found = raw.shown().filter(|_| is_shown).map(|text| text.chars().take(MAX_FOUND_CHARS).collect());
+    Reason { code, column: Some(column.name.clone()), rule: column.rule(code), found }
+}
+
+/// The record as text, and whether it was cut.
+fn decode_raw(shown: Shown<'_>) -> (String, bool) {
+    let raw = &shown.raw[..shown.raw.len().min(MAX_RAW_BYTES)];
+    let is_cut = raw.len() < shown.raw.len();
+    let (text, _) = shown.encoding.decode_without_bom_handling(raw);
+    (text.into_owned(), is_cut)
+}
+
+/// Adds rows to a count of reasons; the order is restored by [`sort_reasons`].
+pub(crate) fn count_reason(counts: &mut Vec<ReasonCount>, code: Code, column: Option<&str>, rows: u64) {
+    let known = counts.iter_mut().find(|count| count.code == code && count.column.as_deref() == column);
+    match known {
+        Some(count) => count.rows += rows,
+        None => counts.push(ReasonCount { code, column: column.map(str::to_owned), rows }),
+    }
+}
+
+/// Most rows first; of equals, by code and column.
+pub(crate) fn sort_reasons(counts: &mut [ReasonCount]) {
+    counts.sort_by(|one, other| {
+        let rows = other.rows.cmp(&one.rows);
+        rows.then_with(|| one.code.cmp(&other.code)).then_with(|| one.column.cmp(&other.column))
+    });
+}
