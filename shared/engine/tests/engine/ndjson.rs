@@ -1,0 +1,85 @@
+//! One JSON object a line.
+
+use crate::support::{column, contract, read, text};
+use penstock_contract::*;
+
+fn shop() -> Contract {
+    let columns = vec![
+        text("a"),
+        column("n", LogicalType::Number, SqlType::Numeric(Some((20, 2)))),
+        column("flag", LogicalType::Boolean, SqlType::Boolean),
+        column("doc", LogicalType::Object, SqlType::Jsonb),
+        column("list", LogicalType::Array, SqlType::Jsonb),
+    ];
+    contract(FormatKind::Ndjson, columns)
+}
+
+#[test]
+fn values_are_taken_as_they_are_written() {
+    let file = concat!(
+        "{\"a\":\"x\\u00e9\\n\\\"\",\"n\":12345678901234567.10,\"flag\":true,\"doc\":{\"k\":[1, 2]},\"list\":[]}\n",
+        "\r\n  \n",
+        "{\"n\":\"7.5\",\"skip\":{\"a\":1},\"flag\":\"FALSE\",\"a\":12e3}\r\n",
+        " {\"a\":null,\"n\":1e2,\"a\":false} \n",
+        "{}",
+    );
+    let outcome = read(&shop(), file);
+    assert_eq!(
+        outcome.values(),
+        [
+            ["xé\n\"", "12345678901234567.10", "t", "{\"k\":[1, 2]}", "[]"],
+            ["12e3", "7.5", "f", "NULL", "NULL"],
+            ["false", "100", "NULL", "NULL", "NULL"],
+            ["NULL", "NULL", "NULL", "NULL", "NULL"],
+        ]
+    );
+    assert_eq!((outcome.totals.lines, outcome.dialect.format.as_str()), (6, "ndjson"));
+    assert_eq!(outcome.dialect.assumed, ["compression", "encoding"]);
+}
+
+#[test]
+fn what_is_no_object_is_told() {
+    let file =
+        "{\"a\":1\n[1]\n\"x\"\nnull\n{\"a\":1} x\n{\"a\":01}\n{'a':1}\n{\"a\":\"\u{1}\"}\n{\"a\":\"ok\"}\n";
+    let outcome = read(&shop(), file);
+    assert_eq!(outcome.totals.accepted, 1);
+    assert!(outcome.rejects.iter().all(|reject| reject.reasons[0].code.to_string() == "invalid_json"));
+    assert_eq!(outcome.rejects.len(), 8);
+}
+
+#[test]
+fn values_of_another_type_are_told() {
+    let file = concat!(
+        "{\"a\":{\"x\":1},\"n\":[1],\"flag\":{},\"doc\":[],\"list\":{}}\n",
+        "{\"doc\":\"{}\",\"list\":5,\"flag\":0,\"n\":true}\n",
+        "{\"a\":\"\\ud800\"}\n",
+        "{\"a\":\"\\u0000\"}\n",
+        "{\"doc\":{\"k\":\"\\u0000\"}}\n",
+    );
+    assert_eq!(
+        read(&shop(), file).told(),
+        [
+            "1@1 wrong_type:a wrong_type:n wrong_type:flag wrong_type:doc wrong_type:list",
+            "2@2 not_a_number:n not_a_boolean:flag wrong_type:doc wrong_type:list",
+            "3@3 invalid_json:a",
+            "4@4 nul_character:a",
+            "5@5 nul_character:doc",
+        ]
+    );
+}
+
+#[test]
+fn numbers_of_json_have_a_point_whatever_the_contract_separates_with() {
+    let mut number = column("n", LogicalType::Number, SqlType::Numeric(Some((12, 2))));
+    number.harmonise.decimal_separator = Some(',');
+    number.harmonise.group_separator = Some('.');
+    let outcome = read(&contract(FormatKind::Ndjson, vec![number]), "{\"n\":1.25}\n{\"n\":\"1.234,5\"}\n");
+    assert_eq!(outcome.values(), [["1.25"], ["1234.5"]]);
+}
+
+#[test]
+fn deep_documents_are_refused_rather_than_overflowing_the_stack() {
+    let deep = format!("{{\"doc\":{{\"k\":{}1{}}}}}\n", "[".repeat(100_000), "]".repeat(100_000));
+    let outcome = read(&shop(), deep);
+    assert_eq!(outcome.totals.rejected, 1);
+}
