@@ -34,7 +34,7 @@ pub(crate) fn data_type(sql_type: &SqlType) -> DataType {
         SqlType::Date => DataType::Date32,
         SqlType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
         SqlType::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        _ => DataType::Utf8,
+        SqlType::Text | SqlType::Numeric(_) | SqlType::Jsonb | SqlType::Uuid | _ => DataType::Utf8,
     }
 }
 
@@ -60,6 +60,7 @@ enum Data {
 }
 
 impl ColumnBuffer {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; `data_type` gives these")]
     fn new(data_type: &DataType) -> Self {
         let data = match data_type {
             DataType::Int16 => Data::Int16(Vec::new()),

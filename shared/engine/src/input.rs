@@ -117,7 +117,7 @@ impl<R: Read> Input<R> {
         let decoder = match compression {
             Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(buffered(source)))),
             Compression::Zstd => Decoder::Zstd(zstd_decoder(buffered(source)).map_err(ReadError::Io)?),
-            _ => Decoder::Plain(source),
+            Compression::Plain | _ => Decoder::Plain(source),
         };
         Ok(Self { decoder, compression, bytes_decompressed: 0, max_bytes })
     }

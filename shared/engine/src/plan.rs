@@ -138,7 +138,7 @@ fn type_rule(column: &ContractColumn) -> String {
         LogicalType::Object => "a JSON object".to_owned(),
         LogicalType::Array => "a JSON array".to_owned(),
         LogicalType::String if column.sql_type == SqlType::Uuid => "a UUID".to_owned(),
-        _ => "text".to_owned(),
+        LogicalType::String | _ => "text".to_owned(),
     }
 }
 
@@ -155,7 +155,14 @@ fn compile_cast(column: &ContractColumn, pattern: Option<Regex>) -> Result<Cast,
                 SqlType::Bigint => integer(i64::MIN, i64::MAX),
                 SqlType::Numeric(size) => Some(NumberType::Numeric { size: *size, is_whole }),
                 SqlType::DoublePrecision => Some(NumberType::Double),
-                _ => None,
+                SqlType::Text
+                | SqlType::Boolean
+                | SqlType::Date
+                | SqlType::Timestamp
+                | SqlType::Timestamptz
+                | SqlType::Jsonb
+                | SqlType::Uuid
+                | _ => None,
             };
             kind.map_or_else(misfit, |kind| number(column, kind).map(Cast::Number))
         }
@@ -276,7 +283,9 @@ fn check_literal(column: &Column) -> Result<(), String> {
         let traits = crate::cast::text::Traits::of(literal.as_bytes());
         let raw = match &column.cast {
             Cast::Number(_) => Raw::JsonNumber(literal),
-            _ => Raw::Text(literal, traits),
+            Cast::Text(_) | Cast::Boolean(_) | Cast::Date(_) | Cast::Timestamp(_) | Cast::Json { .. } => {
+                Raw::Text(literal, traits)
+            }
         };
         let mut scratch = Scratch::default();
         let exact = Column { trim: false, null_values: Vec::new(), ..probe };

@@ -112,7 +112,9 @@ impl Column {
             Raw::JsonNumber(text) => self.harmonise(text, Origin::Number),
             Raw::JsonDocument(text) => match &self.cast {
                 Cast::Json { .. } => Found::Text(text, Origin::Document),
-                _ => Found::Wrong(Code::WrongType),
+                Cast::Text(_) | Cast::Number(_) | Cast::Boolean(_) | Cast::Date(_) | Cast::Timestamp(_) => {
+                    Found::Wrong(Code::WrongType)
+                }
             },
             Raw::Malformed(_) => Found::Wrong(Code::InvalidJson),
         };

@@ -126,7 +126,8 @@ impl<R: Read> Reader<R> {
             FormatKind::Delimited(declared) => {
                 open_delimited(declared, &rows, encoding, &mut records, &mut dialect)?
             }
-            _ => Format::Ndjson(Box::new(Keys::new(rows.columns()))),
+            // The plan has no other.
+            FormatKind::Ndjson | _ => Format::Ndjson(Box::new(Keys::new(rows.columns()))),
         };
         let unescaped = vec![String::new(); rows.columns().len()];
         Ok(Self {

@@ -1,5 +1,7 @@
 //! The engine from outside: bytes in, rows and rejects out.
 
+#![allow(clippy::unwrap_used, reason = "in helpers of tests, too, the panic is the failure")]
+
 mod casts;
 mod compression;
 mod delimited;
