@@ -2,8 +2,8 @@
 //!
 //! The load queue delivers at least once and in any order. The effect is exactly once and the same for every order,
 //! because
-//! - one transaction holds a chunk's ledger row, its COPY and its merge: [`session`](crate) commits all of it or
-//!   nothing, and a chunk that the ledger has is skipped;
+//! - one transaction holds a chunk's ledger row, its COPY and its merge, all of it or nothing, and a chunk that the
+//!   ledger has is skipped;
 //! - rows of one key have a total order (event time, priority, time of the drop, batch, row), and only a row that
 //!   stands higher takes another's place.
 //!

@@ -1,4 +1,5 @@
 //! One transaction and several: what stands in the table and in the ledger afterwards.
+#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
 
 mod support;
 

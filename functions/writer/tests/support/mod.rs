@@ -1,6 +1,5 @@
 //! A PostgreSQL of a test's own, contracts, and chunks of literal rows.
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses a part of it")]
-#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
