@@ -11,8 +11,6 @@ import pytest
 import generate
 from support.stack import BINARIES, CONTRACTS, ROOT, Stack
 
-EXAMPLES = {"nordwind": "nordwind.csv", "lakeside": "lakeside.ndjson.gz", "orient": "orient.tsv"}
-
 
 @pytest.fixture(scope="session")
 def feeds(tmp_path_factory: pytest.TempPathFactory) -> Path:

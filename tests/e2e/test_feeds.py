@@ -8,7 +8,6 @@ from typing import Callable
 
 import pytest
 
-from conftest import EXAMPLES
 from support import reading
 from support.reading import COLUMNS, Reading
 from support.stack import Receipt, Stack
@@ -18,6 +17,7 @@ READINGS: dict[str, Callable[[Path], Reading]] = {
     "lakeside": reading.lakeside,
     "orient": reading.orient,
 }
+EXAMPLES = {"nordwind": "nordwind.csv", "lakeside": "lakeside.ndjson.gz", "orient": "orient.tsv"}
 REAL_SHOPS = ("abt", "amazon", "buy", "google")
 
 
