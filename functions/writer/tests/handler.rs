@@ -1,0 +1,379 @@
+//! An invocation from its messages to the answer, the dead letters and the receipts.
+#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use penstock_aws::commit::to_json;
+use penstock_aws::sqs_event::{InboundQueue, SqsAttributes, SqsEvent, SqsRecord};
+use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore};
+use penstock_contract::Contract;
+use penstock_engine::Totals;
+use penstock_pipeline::{
+    ChunkBody, Counts, Drop, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState, Seconds, layout,
+};
+use penstock_writer::chunk::VerifiedChunk;
+use penstock_writer::config::Config;
+use penstock_writer::database::Postgres;
+use penstock_writer::handler::{Writer, handle};
+use support::{ChunkOf, Db, PRODUCTS, contract_of, contract_yaml, product};
+use uuid::Uuid;
+
+const LONG: Duration = Duration::from_secs(180);
+
+/// A writer with its surroundings.
+struct Stage {
+    db: Db,
+    store: MemoryStore,
+    queue: MemoryQueue,
+    contract: Contract,
+    rows_per_second: u64,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let yaml = contract_yaml("shop", "1.0.0", &[("eventTime", "updated_at")], PRODUCTS);
+        let store = MemoryStore::new();
+        store.insert("artifacts", "contracts/shop/1.0.0.yaml", yaml.clone());
+        let contract = contract_of(&yaml);
+        Self { db: Db::start(), store, queue: MemoryQueue::new(), contract, rows_per_second: 0 }
+    }
+
+    fn writer(&self) -> Writer<MemoryStore, MemoryQueue, Postgres> {
+        let config = Config {
+            artifacts_bucket: "artifacts".into(),
+            processed_bucket: "processed".into(),
+            load: InboundQueue { url: "load".into(), dead_letter_url: "load-dead".into() },
+            database: self.db.config(),
+            rows_per_second: self.rows_per_second,
+        };
+        Writer::new(self.store.clone(), self.queue.clone(), self.db.writer(), &config)
+    }
+
+    /// Chunks of one batch, as ingest commits them: manifest and receipt in S3, `rejected` rows besides.
+    fn commit(&self, batch: u128, chunks: &[Vec<String>], rejected: u64) -> Vec<LoadMessage> {
+        let count = u32::try_from(chunks.len()).unwrap();
+        let verified: Vec<VerifiedChunk> = (0..count)
+            .map(|index| {
+                ChunkOf::batch(batch).numbered(index, count).rows(&self.contract, &chunks[index as usize])
+            })
+            .collect();
+        let accepted = verified.iter().map(|chunk| u64::from(chunk.message.chunk.rows)).sum();
+        let drop = Drop {
+            bucket: "raw".into(),
+            key: format!("shop/{batch}.csv"),
+            version_id: None,
+            etag: "etag".into(),
+            size_bytes: 1,
+            sequencer: None,
+            dropped_at: Timestamp::from_second(1_700_000_000).unwrap(),
+        };
+        let id = Uuid::from_u128(batch);
+        let manifest = Manifest {
+            manifest_version: Manifest::VERSION,
+            batch_id: id,
+            source: "shop".into(),
+            contract_version: Some("1.0.0".into()),
+            engine_version: "0".into(),
+            drop,
+            state: ManifestState::Committed { table: self.contract.entity.table.clone() },
+            totals: Totals { rows_read: accepted + rejected, accepted, rejected, ..Totals::default() },
+            dialect: None,
+            chunks: verified.iter().map(|chunk| chunk.message.chunk.clone()).collect(),
+            parquet: Vec::new(),
+            rejects: vec!["s3://quarantine/r".into()],
+            seconds: Seconds::new(),
+        };
+        let receipt = Receipt::of_manifest(&manifest, Timestamp::UNIX_EPOCH);
+        self.store.insert("processed", &layout::manifest(&id), to_json(&manifest));
+        self.store.insert("processed", &layout::receipt("shop", &id), to_json(&receipt));
+        verified.into_iter().map(|chunk| chunk.message).collect()
+    }
+
+    fn receipt(&self, batch: u128) -> Receipt {
+        self.store.json("processed", &layout::receipt("shop", &Uuid::from_u128(batch)))
+    }
+
+    async fn count(&self) -> String {
+        self.db.rows("SELECT count(*) FROM products").await.remove(0)
+    }
+}
+
+fn event<'a>(messages: impl IntoIterator<Item = &'a LoadMessage>) -> SqsEvent {
+    bodies(messages.into_iter().map(|message| serde_json::to_string(message).unwrap()))
+}
+
+fn bodies(bodies: impl IntoIterator<Item = String>) -> SqsEvent {
+    let record = |(index, body): (usize, String)| SqsRecord {
+        message_id: format!("m{index}"),
+        receipt_handle: format!("h{index}"),
+        body,
+        attributes: SqsAttributes { approximate_receive_count: Some("3".into()) },
+    };
+    SqsEvent { records: bodies.into_iter().enumerate().map(record).collect() }
+}
+
+async fn run(
+    writer: &mut Writer<MemoryStore, MemoryQueue, Postgres>,
+    event: &SqsEvent,
+    time: Duration,
+) -> Vec<String> {
+    let response = handle(writer, event, Instant::now() + time).await;
+    response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+}
+
+fn rows(prefix: &str, count: u32) -> Vec<String> {
+    (0..count).map(|n| product(&format!("{prefix}{n}"), "t", 1, 1)).collect()
+}
+
+#[tokio::test]
+async fn a_batch_is_loaded_closed_and_told_of() {
+    let stage = Stage::new();
+    let mut messages = stage.commit(1, &[rows("a", 3), rows("b", 2)], 4);
+    // One of its chunks is an object, and they come in the wrong order.
+    let ChunkBody::Inline(text) = messages[0].chunk.body.clone() else { panic!("inline") };
+    let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
+    stage.store.insert("processed", "chunk", bytes);
+    messages[0].chunk.body = ChunkBody::Object { bucket: "processed".into(), key: "chunk".into() };
+    messages.reverse();
+
+    let mut writer = stage.writer();
+    assert!(run(&mut writer, &event(&messages), LONG).await.is_empty());
+    assert_eq!(stage.count().await, "5");
+    let receipt = stage.receipt(1);
+    assert_eq!(receipt.state, ReceiptState::Loaded);
+    let expected = Counts { read: 9, accepted: 5, rejected: 4, loaded: 5, ..Counts::default() };
+    assert_eq!(receipt.rows, expected);
+    assert_eq!(receipt.rejects, ["s3://quarantine/r"]);
+    assert!(receipt.seconds["load"] < 60.0 && receipt.seconds["drop_to_loaded"] > 0.0);
+    let batch =
+        "SELECT source, key, object_version, rows_read, rejected, loaded, balanced FROM penstock.batch";
+    assert_eq!(stage.db.rows(batch).await, ["shop|shop/1.csv|etag|9|4|5|t"]);
+
+    // Redelivered: nothing is written again.
+    let puts = |store: &MemoryStore| store.calls().iter().filter(|(call, _)| *call == Call::Put).count();
+    let before = puts(&stage.store);
+    assert!(run(&mut writer, &event(&messages), LONG).await.is_empty());
+    assert_eq!(puts(&stage.store), before);
+    assert_eq!(stage.receipt(1), receipt);
+}
+
+#[tokio::test]
+async fn a_batch_is_closed_by_whoever_applies_its_last_chunk() {
+    let stage = Stage::new();
+    let messages = stage.commit(1, &[rows("a", 3), rows("b", 2)], 0);
+    assert!(run(&mut stage.writer(), &event([&messages[1]]), LONG).await.is_empty());
+    assert_eq!(stage.receipt(1).state, ReceiptState::Loading);
+    assert!(stage.db.rows("SELECT * FROM penstock.batch").await.is_empty());
+    assert!(run(&mut stage.writer(), &event([&messages[0]]), LONG).await.is_empty());
+    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+}
+
+#[tokio::test]
+async fn what_broke_between_commit_and_receipt_is_mended_by_the_redelivery() {
+    for (call, key) in [(Call::Get, "manifest.json"), (Call::Get, "receipts/"), (Call::Put, "receipts/")] {
+        let stage = Stage::new();
+        let messages = stage.commit(1, &[rows("a", 3)], 0);
+        stage.store.fail(call, key, Fault::Transient);
+        let mut writer = stage.writer();
+        assert_eq!(run(&mut writer, &event(&messages), LONG).await, ["m0"], "{call:?} {key}");
+        assert_eq!(stage.count().await, "3");
+        assert_eq!(stage.receipt(1).state, ReceiptState::Loading);
+        assert_eq!(stage.queue.delays(), [("h0".to_owned(), Duration::from_secs(8))]);
+
+        assert!(run(&mut writer, &event(&messages), LONG).await.is_empty());
+        let receipt = stage.receipt(1);
+        assert_eq!((receipt.state, receipt.rows.loaded), (ReceiptState::Loaded, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_at_fault_is_given_up_alone_and_its_producer_told() {
+    let stage = Stage::new();
+    let mut messages = stage.commit(1, &[rows("a", 3)], 0);
+    messages.extend(stage.commit(2, &[vec![product("x", "t", 1, 1), "y\tt\tmany\t2026-01-01".into()]], 0));
+    messages.extend(stage.commit(3, &[rows("c", 2)], 0));
+    let mut writer = stage.writer();
+    assert!(run(&mut writer, &event(&messages), LONG).await.is_empty());
+    assert_eq!(stage.count().await, "5");
+
+    let dead = stage.queue.dead();
+    assert_eq!((dead.len(), dead[0].url.as_str(), dead[0].code.as_str()), (1, "load-dead", "invalid_data"));
+    assert!(dead[0].message.contains("column qty, row 2") && !dead[0].message.contains("many"));
+    assert_eq!(serde_json::from_str::<LoadMessage>(&dead[0].body).unwrap(), messages[1]);
+    let receipt = stage.receipt(2);
+    assert_eq!(
+        (receipt.state, receipt.refusal.unwrap().code.as_str()),
+        (ReceiptState::Failed, "load_failed")
+    );
+    for batch in [1, 3] {
+        assert_eq!(stage.receipt(batch).state, ReceiptState::Loaded);
+    }
+    assert_eq!(stage.db.rows("SELECT count(*) FROM penstock.batch").await, ["2"]);
+}
+
+#[tokio::test]
+async fn a_failed_batch_is_loaded_after_all_once_its_chunk_is_mended() {
+    let stage = Stage::new();
+    let messages = stage.commit(1, &[rows("a", 3), rows("b", 3)], 0);
+    let mut corrupt = messages[1].clone();
+    corrupt.chunk.sha256 = "00".repeat(32);
+    let mut writer = stage.writer();
+    assert!(run(&mut writer, &event([&messages[0], &corrupt]), LONG).await.is_empty());
+    assert_eq!(stage.queue.dead()[0].code, "checksum_mismatch");
+    assert_eq!(stage.receipt(1).state, ReceiptState::Failed);
+
+    assert!(run(&mut writer, &event([&messages[1]]), LONG).await.is_empty());
+    let receipt = stage.receipt(1);
+    assert_eq!((receipt.state, receipt.refusal, receipt.rows.loaded), (ReceiptState::Loaded, None, 6));
+    // A corrupt duplicate that comes late does not undo it.
+    assert!(run(&mut writer, &event([&corrupt]), LONG).await.is_empty());
+    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+}
+
+#[tokio::test]
+async fn poison_blocks_nobody() {
+    let stage = Stage::new();
+    let good = stage.commit(1, &[rows("a", 3)], 0).remove(0);
+    let changed = |change: fn(&mut LoadMessage)| {
+        let mut message = good.clone();
+        message.batch_id = Uuid::from_u128(7);
+        change(&mut message);
+        serde_json::to_string(&message).unwrap()
+    };
+    let event = bodies([
+        "not json".to_owned(),
+        "{}".to_owned(),
+        changed(|message| message.message_version = 2),
+        changed(|message| message.chunk.index = 1),
+        changed(|message| message.contract_version = "9.9.9".into()),
+        changed(|message| message.table.table = "other".into()),
+        changed(|message| message.chunk.body = ChunkBody::Object { bucket: "b".into(), key: "gone".into() }),
+        changed(|message| message.chunk.rows = 4),
+        changed(|message| message.chunk.text_bytes = 1),
+        serde_json::to_string(&good).unwrap(),
+    ]);
+    assert!(run(&mut stage.writer(), &event, LONG).await.is_empty());
+    let codes: Vec<String> = stage.queue.dead().into_iter().map(|letter| letter.code).collect();
+    let expected = [
+        "invalid_message",
+        "invalid_message",
+        "invalid_message",
+        "invalid_chunk",
+        "contract_unusable",
+        "contract_unusable",
+        "chunk_missing",
+        "invalid_chunk",
+        "invalid_chunk",
+    ];
+    assert_eq!(codes, expected);
+    assert_eq!(stage.count().await, "3");
+    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+}
+
+#[tokio::test]
+async fn a_message_is_never_lost_when_the_dead_letter_queue_does_not_take_it() {
+    let stage = Stage::new();
+    for fault in [Fault::Transient, Fault::Refused] {
+        stage.queue.fail(Call::SendDead, "load-dead", fault);
+        assert_eq!(run(&mut stage.writer(), &bodies(["poison".to_owned()]), LONG).await, ["m0"]);
+    }
+}
+
+#[tokio::test]
+async fn the_same_message_twice_in_one_event_is_applied_once() {
+    let stage = Stage::new();
+    let message = stage.commit(1, &[rows("a", 3)], 0).remove(0);
+    assert!(run(&mut stage.writer(), &event([&message, &message, &message]), LONG).await.is_empty());
+    assert_eq!(stage.count().await, "3");
+    assert_eq!(stage.receipt(1).rows.loaded, 3);
+}
+
+#[tokio::test]
+async fn a_fault_of_the_store_brings_only_its_chunk_back() {
+    let stage = Stage::new();
+    let mut messages = stage.commit(1, &[rows("a", 3)], 0);
+    messages.extend(stage.commit(2, &[rows("b", 3)], 0));
+    messages[0].chunk.body = ChunkBody::Object { bucket: "processed".into(), key: "slow".into() };
+    stage.store.fail(Call::Get, "slow", Fault::Transient);
+    assert_eq!(run(&mut stage.writer(), &event(&messages), LONG).await, ["m0"]);
+    assert_eq!(stage.receipt(2).state, ReceiptState::Loaded);
+    assert!(stage.queue.dead().is_empty());
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_everything_comes_back_and_then_goes_through() {
+    let mut stage = Stage::new();
+    let messages = stage.commit(1, &[rows("a", 3), rows("b", 3)], 0);
+    let mut writer = stage.writer();
+    assert!(run(&mut writer, &event([&messages[0]]), LONG).await.is_empty());
+
+    stage.db.cluster.stop().unwrap();
+    assert_eq!(run(&mut writer, &event([&messages[1]]), LONG).await, ["m0"]);
+    assert_eq!(run(&mut writer, &event([&messages[1]]), LONG).await, ["m0"]);
+    stage.db.cluster.restart().unwrap();
+    assert!(run(&mut writer, &event([&messages[1]]), LONG).await.is_empty());
+
+    stage.db.cluster.kill().unwrap();
+    stage.db.cluster.restart().unwrap();
+    let more = stage.commit(2, &[rows("c", 3)], 0);
+    // The session is dead, and the writer does not know it yet: at worst the message comes back once.
+    let first = run(&mut writer, &event(&more), LONG).await;
+    assert!(first.is_empty() || run(&mut writer, &event(&more), LONG).await.is_empty());
+    assert_eq!(stage.count().await, "9");
+    assert!(stage.queue.dead().is_empty());
+    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+}
+
+#[tokio::test]
+async fn the_budget_of_rows_is_kept_and_what_does_not_fit_comes_back() {
+    let mut stage = Stage::new();
+    stage.rows_per_second = 20_000;
+    // Two transactions of one second's budget each, and a third that has to wait for both.
+    let messages: Vec<LoadMessage> =
+        (1..=3).flat_map(|batch| stage.commit(batch, &[rows(&format!("{batch}-"), 20_000)], 0)).collect();
+    let mut writer = stage.writer();
+    let started = Instant::now();
+    assert!(run(&mut writer, &event(&messages[..2]), LONG).await.is_empty());
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
+    // Not enough time left to wait and load.
+    assert_eq!(run(&mut writer, &event(&messages[2..]), Duration::from_secs(12)).await, ["m0"]);
+    assert!(stage.queue.delays()[0].1 >= Duration::from_secs(1));
+    assert!(run(&mut writer, &event(&messages[2..]), LONG).await.is_empty());
+    assert_eq!(stage.count().await, "60000");
+}
+
+#[tokio::test]
+async fn no_time_left_brings_everything_back_untouched() {
+    let stage = Stage::new();
+    let messages = stage.commit(1, &[rows("a", 3), rows("b", 3)], 0);
+    let failed = run(&mut stage.writer(), &event(&messages), Duration::from_secs(1)).await;
+    assert_eq!(failed, ["m0", "m1"]);
+    assert!(stage.db.rows("SELECT FROM pg_namespace WHERE nspname = 'penstock'").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_batch_that_does_not_balance_is_closed_and_marked() {
+    let stage = Stage::new();
+    let messages = stage.commit(1, &[rows("a", 3)], 0);
+    let key = layout::manifest(&Uuid::from_u128(1));
+    let mut manifest: Manifest = stage.store.json("processed", &key);
+    manifest.totals.rows_read += 1;
+    stage.store.insert("processed", &key, to_json(&manifest));
+    assert!(run(&mut stage.writer(), &event(&messages), LONG).await.is_empty());
+    assert_eq!(stage.db.rows("SELECT balanced, rows_read, loaded FROM penstock.batch").await, ["f|4|3"]);
+    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+}
+
+#[tokio::test]
+async fn a_batch_without_its_manifest_is_loaded_but_not_closed() {
+    let stage = Stage::new();
+    let messages = stage.commit(1, &[rows("a", 3)], 0);
+    stage.store.remove("processed", &layout::manifest(&Uuid::from_u128(1)));
+    assert!(run(&mut stage.writer(), &event(&messages), LONG).await.is_empty());
+    assert_eq!(stage.queue.dead()[0].code, "manifest_missing");
+    assert_eq!(stage.count().await, "3");
+    assert_eq!(stage.receipt(1).state, ReceiptState::Failed);
+}
