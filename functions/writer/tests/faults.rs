@@ -128,17 +128,14 @@ async fn a_chunk_that_turns_out_bad_half_way_leaves_the_session_usable() {
 }
 
 #[tokio::test]
-async fn a_lock_that_is_not_had_in_time_is_worth_another_try() {
+async fn a_statement_that_is_cancelled_while_it_waits_is_worth_another_try() {
     let (db, contract) = (Db::start(), products("shop"));
     let mut writer = db.writer();
     let first = ChunkOf::batch(1).rows(&contract, [product("a", "t", 1, 1)]);
     apply(&mut writer, &contract, &[&first]).await.unwrap();
     let client = db.client().await;
-    client
-        .batch_execute("BEGIN; LOCK TABLE products; ALTER ROLE penstock SET lock_timeout = '1s'")
-        .await
-        .unwrap();
-    // The session sets its own time limit; a shorter one is set here by cancelling, which counts as running out of time.
+    client.batch_execute("BEGIN; LOCK TABLE products").await.unwrap();
+    // The server answers as it does when a statement runs out of time (57014).
     let second = ChunkOf::batch(2).rows(&contract, many(1));
     let chunks = [&second];
     let (answer, ()) = tokio::join!(apply(&mut writer, &contract, &chunks), async {
