@@ -5,6 +5,8 @@
 mod casts;
 mod compression;
 mod delimited;
+mod encoders;
+mod golden;
 mod ndjson;
 mod properties;
 mod support;
