@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod refused;
+mod spark;
+
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -11,7 +14,7 @@ use penstock_aws::sqs_event::{SqsAttributes, SqsBatchResponse, SqsEvent, SqsReco
 use penstock_aws::store::ObjectRef;
 use penstock_aws::testing::{Call, Fault, MemoryJobs, MemoryQueue, MemoryStore};
 use penstock_pipeline::{
-    BatchId, ChunkBody, Drop, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState, batch_id, layout,
+    BatchId, ChunkBody, Drop, LoadMessage, Manifest, Receipt, ReceiptState, batch_id, layout,
 };
 
 use crate::config::Config;
@@ -284,99 +287,6 @@ async fn a_final_receipt_is_never_taken_back() {
     assert_eq!(world.receipt("shop", &batch), loaded);
 }
 
-async fn assert_refused(
-    world: &World,
-    drop: &Drop,
-    source: &str,
-    version: Option<&str>,
-    code: &str,
-) -> Receipt {
-    assert_eq!(world.deliver(&[drop]).await, SqsBatchResponse::default(), "{code}");
-    assert_eq!(world.queue().dead(), [], "{code}");
-    let batch = batch_id(drop, version);
-    let receipt = world.receipt(source, &batch);
-    assert_eq!(receipt.state, ReceiptState::Refused, "{code}");
-    assert_eq!(receipt.refusal.as_ref().unwrap().code, code);
-    assert!(matches!(world.manifest(&batch).state, ManifestState::Refused(_)), "{code}");
-    assert!(world.messages().is_empty(), "{code}");
-    assert!(world.store().keys("processed", "data/").is_empty(), "nothing of it stays in the lake: {code}");
-    receipt
-}
-
-#[tokio::test]
-async fn a_drop_that_is_at_fault_itself_has_a_receipt_that_says_so() {
-    let world = World::new();
-    assert_refused(&world, &world.put("file.csv", FILE), "_unknown", None, "no_source").await;
-    assert_refused(&world, &world.put("nobody/file.csv", FILE), "nobody", None, "no_contract").await;
-    assert_refused(&world, &world.put("shop/none.csv", ""), "shop", Some("1.0.0"), "empty").await;
-    let broken = Bytes::from_static(&[0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    assert_refused(&world, &world.put("shop/a.csv.gz", broken), "shop", Some("1.0.0"), "unreadable").await;
-
-    world.store().insert("artifacts", &layout::current_contract("bad"), "name: bad");
-    let receipt =
-        assert_refused(&world, &world.put("bad/a.csv", FILE), "bad", None, "invalid_contract").await;
-    assert!(receipt.refusal.unwrap().message.contains("current.yaml"));
-    world.store().insert("artifacts", &layout::current_contract("other"), CONTRACT);
-    assert_refused(&world, &world.put("other/a.csv", FILE), "other", None, "invalid_contract").await;
-}
-
-#[tokio::test]
-async fn an_object_that_is_gone_or_overwritten_is_refused() {
-    let world = World::new();
-    let gone = world.put("shop/gone.csv", FILE);
-    world.store().remove("raw", "shop/gone.csv");
-    assert_refused(&world, &gone, "shop", Some("1.0.0"), "missing_object").await;
-
-    // A bucket without versions: the etag tells.
-    let overwritten = Drop { version_id: None, ..world.put("shop/a.csv", FILE) };
-    world.put("shop/a.csv", rows(1));
-    assert_refused(&world, &overwritten, "shop", Some("1.0.0"), "overwritten").await;
-}
-
-#[tokio::test]
-async fn a_batch_with_too_many_rejects_is_read_to_its_end_and_refused() {
-    let world = World::new();
-    let contract = CONTRACT.replace("penstock.maxRejectsPercent, value: 50", "penstock.maxRejects, value: 2");
-    world.store().insert("artifacts", &layout::current_contract("shop"), contract);
-    let mut file = rows(9);
-    (0..5).for_each(|_| file.push_str("x,dear\n"));
-    file.push_str(&rows(9)[9..]);
-    let receipt =
-        assert_refused(&world, &world.put("shop/a.csv", file), "shop", Some("1.0.0"), "too_many_rejects")
-            .await;
-    assert_eq!((receipt.rows.read, receipt.rows.accepted, receipt.rows.rejected), (23, 18, 5));
-    assert_eq!(receipt.rejects.len(), 1);
-}
-
-#[tokio::test]
-async fn a_percentage_of_rejects_refuses_at_the_end() {
-    let world = World::new();
-    let drop = world.put("shop/a.csv", "id,price\na,1\nb,x\nc,x\n");
-    assert_refused(&world, &drop, "shop", Some("1.0.0"), "too_many_rejects").await;
-}
-
-#[tokio::test]
-async fn a_batch_without_an_accepted_row_is_loaded_at_once() {
-    let world = World::new();
-    let contract = CONTRACT.replace("penstock.maxRejectsPercent, value: 50", "penstock.maxRejects, value: 9");
-    world.store().insert("artifacts", &layout::current_contract("shop"), contract);
-    let batch = world.take("shop/a.csv", "id,price\na,x\n").await;
-    let receipt = world.receipt("shop", &batch);
-    assert_eq!(receipt.state, ReceiptState::Loaded);
-    assert!(receipt.rows.balance());
-    assert!(world.messages().is_empty());
-}
-
-/// A feed without news is a delivery like any other.
-#[tokio::test]
-async fn a_file_of_nothing_but_its_header_is_loaded_with_no_rows() {
-    let world = World::new();
-    let batch = world.take("shop/a.csv", "id,price\n").await;
-    let receipt = world.receipt("shop", &batch);
-    assert_eq!((receipt.state, receipt.rows.read), (ReceiptState::Loaded, 0));
-    assert!(world.messages().is_empty());
-}
-
 #[tokio::test]
 async fn a_new_contract_version_makes_a_new_batch_of_the_same_drop() {
     let world = World::new();
@@ -448,63 +358,6 @@ async fn an_invocation_that_is_nearly_over_begins_nothing() {
     let response = world.deliver_until(&notification(&[&drop]), soon).await;
     assert_eq!(response.batch_item_failures.len(), 1);
     assert!(world.store().keys("processed", "").is_empty());
-}
-
-#[tokio::test]
-async fn a_large_drop_goes_to_spark_once() {
-    let world = World::new();
-    let drop = Drop { size_bytes: 1_000_000, ..world.put("shop/a.csv", FILE) };
-    world.deliver(&[&drop]).await;
-    world.deliver(&[&drop]).await;
-    let batch = batch_id(&drop, Some("1.0.0"));
-
-    let [job] = &world.ingest.jobs.started()[..] else { panic!("one job") };
-    assert_eq!(job.client_token, batch.to_string());
-    assert_eq!(job.name, format!("penstock/shop/{batch}"));
-    let value =
-        |flag: &str| job.arguments.iter().skip_while(|argument| *argument != flag).nth(1).unwrap().as_str();
-    assert_eq!((value("--bucket"), value("--key")), ("raw", "shop/a.csv"));
-    assert_eq!(value("--version-id"), drop.version_id.as_deref().unwrap());
-    assert_eq!((value("--etag"), value("--contract-version")), (drop.etag.as_str(), "1.0.0"));
-    assert_eq!(value("--contract"), format!("s3://processed/batches/{batch}/contract.yaml"));
-    assert_eq!(world.store().object("processed", &layout::batch_contract(&batch)).unwrap(), CONTRACT);
-
-    assert_eq!(world.receipt("shop", &batch).state, ReceiptState::Submitted);
-    assert!(world.messages().is_empty());
-    assert!(world.store().object("processed", &layout::manifest(&batch)).is_none());
-}
-
-#[tokio::test]
-async fn the_contract_has_the_last_word_on_the_route() {
-    let world = World::new();
-    let routed = |route: &str| {
-        CONTRACT.replace(
-            "customProperties:",
-            &format!("customProperties:\n  - {{property: penstock.route, value: {route}}}"),
-        )
-    };
-    world.store().insert("artifacts", &layout::current_contract("shop"), routed("spark"));
-    world.deliver(&[&world.put("shop/small.csv", FILE)]).await;
-    assert_eq!(world.ingest.jobs.started().len(), 1);
-
-    world.store().insert("artifacts", &layout::current_contract("shop"), routed("lambda"));
-    world.take("shop/large.csv", rows(100_000)).await;
-    assert_eq!(world.ingest.jobs.started().len(), 1);
-}
-
-#[tokio::test]
-async fn a_job_service_without_capacity_is_tried_later_and_one_that_refuses_is_for_an_operator() {
-    let world = World::new();
-    let drop = Drop { size_bytes: 1_000_000, ..world.put("shop/a.csv", FILE) };
-    world.ingest.jobs.fail(Fault::Transient);
-    assert_eq!(world.deliver(&[&drop]).await.batch_item_failures.len(), 1);
-    assert!(
-        world.store().keys("processed", "receipts/").is_empty(),
-        "no receipt speaks of a job that is not there"
-    );
-    world.ingest.jobs.fail(Fault::Refused);
-    assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default());
-    assert_eq!(world.queue().dead()[0].code, "job_refused");
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! Drops that are refused, and what their producers are told.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use bytes::Bytes;
+use penstock_aws::sqs_event::SqsBatchResponse;
+use penstock_pipeline::{Drop, ManifestState, Receipt, ReceiptState, batch_id, layout};
+
+use super::{CONTRACT, FILE, World, rows};
+
+async fn assert_refused(
+    world: &World,
+    drop: &Drop,
+    source: &str,
+    version: Option<&str>,
+    code: &str,
+) -> Receipt {
+    assert_eq!(world.deliver(&[drop]).await, SqsBatchResponse::default(), "{code}");
+    assert_eq!(world.queue().dead(), [], "{code}");
+    let batch = batch_id(drop, version);
+    let receipt = world.receipt(source, &batch);
+    assert_eq!(receipt.state, ReceiptState::Refused, "{code}");
+    assert_eq!(receipt.refusal.as_ref().unwrap().code, code);
+    assert!(matches!(world.manifest(&batch).state, ManifestState::Refused(_)), "{code}");
+    assert!(world.messages().is_empty(), "{code}");
+    assert!(world.store().keys("processed", "data/").is_empty(), "nothing of it stays in the lake: {code}");
+    receipt
+}
+
+#[tokio::test]
+async fn a_drop_that_is_at_fault_itself_has_a_receipt_that_says_so() {
+    let world = World::new();
+    assert_refused(&world, &world.put("file.csv", FILE), "_unknown", None, "no_source").await;
+    assert_refused(&world, &world.put("nobody/file.csv", FILE), "nobody", None, "no_contract").await;
+    assert_refused(&world, &world.put("shop/none.csv", ""), "shop", Some("1.0.0"), "empty").await;
+    let broken = Bytes::from_static(&[0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_refused(&world, &world.put("shop/a.csv.gz", broken), "shop", Some("1.0.0"), "unreadable").await;
+
+    world.store().insert("artifacts", &layout::current_contract("bad"), "name: bad");
+    let receipt =
+        assert_refused(&world, &world.put("bad/a.csv", FILE), "bad", None, "invalid_contract").await;
+    assert!(receipt.refusal.unwrap().message.contains("current.yaml"));
+    world.store().insert("artifacts", &layout::current_contract("other"), CONTRACT);
+    assert_refused(&world, &world.put("other/a.csv", FILE), "other", None, "invalid_contract").await;
+}
+
+#[tokio::test]
+async fn an_object_that_is_gone_or_overwritten_is_refused() {
+    let world = World::new();
+    let gone = world.put("shop/gone.csv", FILE);
+    world.store().remove("raw", "shop/gone.csv");
+    assert_refused(&world, &gone, "shop", Some("1.0.0"), "missing_object").await;
+
+    // A bucket without versions: the etag tells.
+    let overwritten = Drop { version_id: None, ..world.put("shop/a.csv", FILE) };
+    world.put("shop/a.csv", rows(1));
+    assert_refused(&world, &overwritten, "shop", Some("1.0.0"), "overwritten").await;
+}
+
+#[tokio::test]
+async fn a_batch_with_too_many_rejects_is_read_to_its_end_and_refused() {
+    let world = World::new();
+    let contract = CONTRACT.replace("penstock.maxRejectsPercent, value: 50", "penstock.maxRejects, value: 2");
+    world.store().insert("artifacts", &layout::current_contract("shop"), contract);
+    let mut file = rows(9);
+    (0..5).for_each(|_| file.push_str("x,dear\n"));
+    file.push_str(&rows(9)[9..]);
+    let receipt =
+        assert_refused(&world, &world.put("shop/a.csv", file), "shop", Some("1.0.0"), "too_many_rejects")
+            .await;
+    assert_eq!((receipt.rows.read, receipt.rows.accepted, receipt.rows.rejected), (23, 18, 5));
+    assert_eq!(receipt.rejects.len(), 1);
+}
+
+#[tokio::test]
+async fn a_percentage_of_rejects_refuses_at_the_end() {
+    let world = World::new();
+    let drop = world.put("shop/a.csv", "id,price\na,1\nb,x\nc,x\n");
+    assert_refused(&world, &drop, "shop", Some("1.0.0"), "too_many_rejects").await;
+}
+
+#[tokio::test]
+async fn a_batch_without_an_accepted_row_is_loaded_at_once() {
+    let world = World::new();
+    let contract = CONTRACT.replace("penstock.maxRejectsPercent, value: 50", "penstock.maxRejects, value: 9");
+    world.store().insert("artifacts", &layout::current_contract("shop"), contract);
+    let batch = world.take("shop/a.csv", "id,price\na,x\n").await;
+    let receipt = world.receipt("shop", &batch);
+    assert_eq!(receipt.state, ReceiptState::Loaded);
+    assert!(receipt.rows.balance());
+    assert!(world.messages().is_empty());
+}
+
+/// A feed without news is a delivery like any other.
+#[tokio::test]
+async fn a_file_of_nothing_but_its_header_is_loaded_with_no_rows() {
+    let world = World::new();
+    let batch = world.take("shop/a.csv", "id,price\n").await;
+    let receipt = world.receipt("shop", &batch);
+    assert_eq!((receipt.state, receipt.rows.read), (ReceiptState::Loaded, 0));
+    assert!(world.messages().is_empty());
+}

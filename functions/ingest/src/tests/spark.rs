@@ -1,0 +1,66 @@
+//! Drops that are too large for this function.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use penstock_aws::sqs_event::SqsBatchResponse;
+use penstock_aws::testing::Fault;
+use penstock_pipeline::{Drop, ReceiptState, batch_id, layout};
+
+use super::{CONTRACT, FILE, World, rows};
+
+#[tokio::test]
+async fn a_large_drop_goes_to_spark_once() {
+    let world = World::new();
+    let drop = Drop { size_bytes: 1_000_000, ..world.put("shop/a.csv", FILE) };
+    world.deliver(&[&drop]).await;
+    world.deliver(&[&drop]).await;
+    let batch = batch_id(&drop, Some("1.0.0"));
+
+    let [job] = &world.ingest.jobs.started()[..] else { panic!("one job") };
+    assert_eq!(job.client_token, batch.to_string());
+    assert_eq!(job.name, format!("penstock/shop/{batch}"));
+    let value =
+        |flag: &str| job.arguments.iter().skip_while(|argument| *argument != flag).nth(1).unwrap().as_str();
+    assert_eq!((value("--bucket"), value("--key")), ("raw", "shop/a.csv"));
+    assert_eq!(value("--version-id"), drop.version_id.as_deref().unwrap());
+    assert_eq!((value("--etag"), value("--contract-version")), (drop.etag.as_str(), "1.0.0"));
+    assert_eq!(value("--contract"), format!("s3://processed/batches/{batch}/contract.yaml"));
+    assert_eq!(world.store().object("processed", &layout::batch_contract(&batch)).unwrap(), CONTRACT);
+
+    assert_eq!(world.receipt("shop", &batch).state, ReceiptState::Submitted);
+    assert!(world.messages().is_empty());
+    assert!(world.store().object("processed", &layout::manifest(&batch)).is_none());
+}
+
+#[tokio::test]
+async fn the_contract_has_the_last_word_on_the_route() {
+    let world = World::new();
+    let routed = |route: &str| {
+        CONTRACT.replace(
+            "customProperties:",
+            &format!("customProperties:\n  - {{property: penstock.route, value: {route}}}"),
+        )
+    };
+    world.store().insert("artifacts", &layout::current_contract("shop"), routed("spark"));
+    world.deliver(&[&world.put("shop/small.csv", FILE)]).await;
+    assert_eq!(world.ingest.jobs.started().len(), 1);
+
+    world.store().insert("artifacts", &layout::current_contract("shop"), routed("lambda"));
+    world.take("shop/large.csv", rows(100_000)).await;
+    assert_eq!(world.ingest.jobs.started().len(), 1);
+}
+
+#[tokio::test]
+async fn a_job_service_without_capacity_is_tried_later_and_one_that_refuses_is_for_an_operator() {
+    let world = World::new();
+    let drop = Drop { size_bytes: 1_000_000, ..world.put("shop/a.csv", FILE) };
+    world.ingest.jobs.fail(Fault::Transient);
+    assert_eq!(world.deliver(&[&drop]).await.batch_item_failures.len(), 1);
+    assert!(
+        world.store().keys("processed", "receipts/").is_empty(),
+        "no receipt speaks of a job that is not there"
+    );
+    world.ingest.jobs.fail(Fault::Refused);
+    assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default());
+    assert_eq!(world.queue().dead()[0].code, "job_refused");
+}
