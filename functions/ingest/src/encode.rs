@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
@@ -84,7 +85,7 @@ impl Encoder {
 
     /// Takes one block.
     pub(crate) fn push(&mut self, block: Block) -> Result<(), EncodeError> {
-        let Block { rows, rejects } = block;
+        let Block { mut rows, rejects } = block;
         self.rejected = self.rejected.saturating_add(rejects.len() as u64);
         for reject in &rejects {
             self.push_reject(reject)?;
@@ -92,7 +93,8 @@ impl Encoder {
         if rows.count == 0 || self.is_refused() {
             return Ok(());
         }
-        self.push_parquet(&rows)?;
+        // The columns go before the text is compressed: the two are the largest things in memory.
+        self.push_parquet(rows.record_batch.take())?;
         self.push_chunk(rows)
     }
 
@@ -126,11 +128,9 @@ impl Encoder {
         let index = u32::try_from(self.chunks.len()).map_err(|_| rows_error("more than 2^32 chunks"))?;
         let text_bytes = rows.copy_text.len() as u64;
         let encoded = encode_chunk(&rows.copy_text).map_err(rows_error)?;
-        // The text is the largest thing in memory: it goes before the upload may have to wait.
-        let (count, _) = (rows.count, std::mem::drop(rows));
         let chunk = Chunk {
             index,
-            rows: count,
+            rows: rows.count,
             row_base: 0,
             sha256: encoded.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
             text_bytes,
@@ -139,7 +139,11 @@ impl Encoder {
                 key: layout::chunk(&self.target.batch_id, SPLIT, index),
             },
         };
-        let body = Bytes::from(encoded.bytes);
+        // The text goes before the upload may have to wait, and so does the room that zstd asked for at worst.
+        std::mem::drop(rows);
+        let mut bytes = encoded.bytes;
+        bytes.shrink_to_fit();
+        let body = Bytes::from(bytes);
         if body.len() <= MAX_INLINE_BYTES && self.chunks.len() < MAX_INLINE_CHUNKS {
             self.chunks.push((chunk, Some(body)));
             return Ok(());
@@ -169,13 +173,13 @@ impl Encoder {
         self.upload(self.target.processed_bucket.clone(), key, body)
     }
 
-    fn push_parquet(&mut self, rows: &AcceptedRows) -> Result<(), EncodeError> {
-        let batch = rows.record_batch.as_ref().ok_or_else(|| rows_error("rows without their columns"))?;
+    fn push_parquet(&mut self, columns: Option<RecordBatch>) -> Result<(), EncodeError> {
+        let batch = columns.ok_or_else(|| rows_error("rows without their columns"))?;
         let part = match &mut self.parquet {
             Some(part) => part,
             None => self.parquet.insert(ParquetPart::new(&self.plan).map_err(rows_error)?),
         };
-        part.push(batch).map_err(rows_error)?;
+        part.push(&batch).map_err(rows_error)?;
         if part.encoded_len() >= PART_BYTES { self.close_parquet() } else { Ok(()) }
     }
 
