@@ -13,8 +13,8 @@ import yaml
 from support.stack import ROOT
 
 VARIABLE_IN_CODE = re.compile(r'"(PENSTOCK_[A-Z_]+)"')
-# Lambda's own, or read by the SDK and by logging: known to every function.
-COMMON = {"RUST_LOG"}
+# Read by logging and by the allocator: known to every function.
+COMMON = {"RUST_LOG", "MALLOC_MMAP_THRESHOLD_"}
 
 
 class Loader(yaml.SafeLoader):
