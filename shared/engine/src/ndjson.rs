@@ -1,12 +1,9 @@
 //! One JSON object a line.
 
 use std::collections::HashMap;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use crate::cast::json::unquote;
+use crate::cast::json::{Scanner, unquote};
+use crate::cast::text::Traits;
 use crate::program::{Column, Raw};
 
 /// The keys that the columns read, and what a line says of them.
@@ -19,6 +16,8 @@ pub(crate) struct Keys {
     values: Vec<Option<(usize, usize)>>,
     /// The texts of strings that hold escapes, by slot.
     texts: Vec<String>,
+    /// The text of a key that holds escapes.
+    key_text: String,
 }
 
 impl Keys {
@@ -38,16 +37,40 @@ impl Keys {
             of_columns.push(Some(slot));
         }
         let (values, texts) = (vec![None; names.len()], vec![String::new(); names.len()]);
-        Self { slots, names, columns: of_columns, values, texts }
+        Self { slots, names, columns: of_columns, values, texts, key_text: String::new() }
     }
 
     /// Reads a line. Of a key that stands twice the last value counts.
-    pub(crate) fn read(&mut self, line: &str) -> Result<(), serde_json::Error> {
+    ///
+    /// # Errors
+    /// How far into the line it is JSON, in bytes.
+    pub(crate) fn read(&mut self, line: &str, traits: Traits) -> Result<(), usize> {
         self.values.fill(None);
-        let mut deserializer = serde_json::Deserializer::from_str(line);
-        let Self { slots, names, values, .. } = self;
-        deserializer.deserialize_map(Object { line, slots, names, values })?;
-        deserializer.end()
+        let mut scanner = Scanner::new(line, traits.is_plain);
+        scanner.skip_space();
+        let Self { slots, names, values, key_text, .. } = self;
+        // Keys mostly come in the order of the contract.
+        let mut likely = 0;
+        let read = scanner.object(|key, value| {
+            let raw = &line[key.clone()];
+            let is_likely = |name: &str| names.get(likely).is_some_and(|likely| likely == name);
+            let slot = if is_likely(raw) {
+                Some(likely)
+            } else if traits.is_plain || !raw.contains('\\') {
+                slots.get(raw).copied()
+            } else {
+                // With its quotes.
+                unquote(&line[key.start - 1..key.end + 1], key_text).and_then(|key| slots.get(key).copied())
+            };
+            if let Some(slot) = slot {
+                values[slot] = Some((value.start, value.end));
+                likely = slot + 1;
+            }
+        });
+        if read.is_some() {
+            scanner.skip_space();
+        }
+        if read.is_some() && scanner.is_at_end() { Ok(()) } else { Err(scanner.at.min(line.len())) }
     }
 
     /// The raw values of the line that was read last, by slot.
@@ -69,69 +92,5 @@ fn raw<'a>(literal: &'a str, scratch: &'a mut String) -> Raw<'a> {
         Some(b't' | b'f') => Raw::JsonText(literal),
         Some(b'{' | b'[') => Raw::JsonDocument(literal),
         Some(_) => Raw::JsonNumber(literal),
-    }
-}
-
-struct Object<'a> {
-    line: &'a str,
-    slots: &'a HashMap<String, usize>,
-    names: &'a [String],
-    values: &'a mut [Option<(usize, usize)>],
-}
-
-impl<'de> Visitor<'de> for Object<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let mut likely = 0;
-        loop {
-            let key = Key { slots: self.slots, names: self.names, likely };
-            match entries.next_key_seed(key)? {
-                None => return Ok(()),
-                Some(None) => drop(entries.next_value::<IgnoredAny>()?),
-                Some(Some(slot)) => {
-                    let value: &'de RawValue = entries.next_value()?;
-                    // The value's text is a part of the line: the distance of their addresses is its place.
-                    let start = value.get().as_ptr().addr() - self.line.as_ptr().addr();
-                    self.values[slot] = Some((start, start + value.get().len()));
-                    likely = slot + 1;
-                }
-            }
-        }
-    }
-}
-
-/// Looks up a key without copying it.
-struct Key<'a> {
-    slots: &'a HashMap<String, usize>,
-    names: &'a [String],
-    /// Keys mostly come in the order of the contract.
-    likely: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Key<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Self::Value, E> {
-        if self.names.get(self.likely).is_some_and(|name| name == key) {
-            return Ok(Some(self.likely));
-        }
-        Ok(self.slots.get(key).copied())
     }
 }

@@ -201,12 +201,19 @@ impl Column {
                 Some(Value::Timestamp(micros))
             }
             Cast::Json { is_array } => {
+                let traits = match origin {
+                    Origin::Text(traits) if traits.is_plain => traits,
+                    Origin::Text(_) | Origin::Json | Origin::Number | Origin::Document | Origin::Contract => {
+                        Traits::of(text.as_bytes())
+                    }
+                };
                 let checked = match origin {
                     Origin::Json | Origin::Number => Err(Code::WrongType),
-                    Origin::Text(_) | Origin::Document | Origin::Contract => json::check(text, *is_array),
+                    Origin::Text(_) | Origin::Document | Origin::Contract => {
+                        json::check(text, *is_array, traits.is_plain)
+                    }
                 };
                 checked.map_err(&mut *tell).ok()?;
-                let traits = Traits::of(text.as_bytes());
                 Some(Value::Text(crate::cast::text::Text { text, traits }))
             }
         }

@@ -206,7 +206,7 @@ impl<R: Read> Reader<R> {
             return;
         };
         match &mut self.format {
-            Format::Ndjson(keys) => push_ndjson(&mut self.rows, shown, text, keys),
+            Format::Ndjson(keys) => push_ndjson(&mut self.rows, shown, text, traits, keys),
             Format::Delimited { delimiter, quoting, layout } => {
                 if text.len() != raw.len() {
                     // The places of the fields are those of the bytes: decoded text has others.
@@ -379,10 +379,14 @@ fn push_delimited(rows: &mut Rows, shown: Shown<'_>, fields: &Fields<'_>, unesca
     });
 }
 
-fn push_ndjson(rows: &mut Rows, shown: Shown<'_>, line: &str, keys: &mut Keys) {
-    if let Err(error) = keys.read(line) {
-        let message = error.to_string();
-        rows.push_malformed(shown, Code::InvalidJson, "one JSON object a line".to_owned(), Some(message));
+fn push_ndjson(rows: &mut Rows, shown: Shown<'_>, line: &str, traits: Traits, keys: &mut Keys) {
+    if let Err(at) = keys.read(line, traits) {
+        let found = if at == line.len() {
+            "the line ends before the object does".to_owned()
+        } else {
+            format!("unexpected at byte {at} of the line")
+        };
+        rows.push_malformed(shown, Code::InvalidJson, "one JSON object a line".to_owned(), Some(found));
         return;
     }
     let columns = std::mem::take(&mut keys.columns);

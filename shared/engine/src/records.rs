@@ -261,9 +261,9 @@ fn frame(
             }
             match split_quoted(window, sight.is_whole, delimiter, quoting, terminator, spans) {
                 Split::Record { content, total } if content <= max_record_bytes => {
-                    let ends = memchr_iter(terminator, &window[..total]).count();
-                    let is_ended = window[..total].ends_with(&[terminator]);
-                    let lines = (ends + usize::from(!is_ended)) as u64;
+                    // More than one line where line ends are quoted.
+                    let ends = memchr_iter(terminator, &window[line.len()..content]).count();
+                    let lines = 1 + ends as u64;
                     Framed::Record { content, total, lines, state: RecordState::Whole }
                 }
                 Split::Open if !sight.is_whole && !sight.is_full => Framed::More,

@@ -1,81 +1,236 @@
-//! JSON objects and arrays for `jsonb`.
+//! JSON, RFC 8259: documents for `jsonb`, and the text of string literals.
+//!
+//! Checked by hand in one pass: a general parser would build values that nobody asks for.
 
-use std::fmt;
-
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::ops::Range;
 
 use crate::outcome::Code;
 
+/// Deeper documents are refused: PostgreSQL's parser and those of readers recurse.
+const MAX_DEPTH: usize = 128;
+/// Greater exponents are a mistake; `numeric` would write all their digits out.
+const MAX_EXPONENT: u32 = 400;
+
 /// Checks that `text` is an object or array that `jsonb` takes.
-pub(crate) fn check(text: &str, is_array: bool) -> Result<(), Code> {
+///
+/// `is_plain`: the text surely has no control character and no backslash.
+pub(crate) fn check(text: &str, is_array: bool, is_plain: bool) -> Result<(), Code> {
     let open = if is_array { b'[' } else { b'{' };
-    if text.trim_ascii_start().as_bytes().first() != Some(&open) {
+    let mut scanner = Scanner::new(text, is_plain);
+    scanner.skip_space();
+    if scanner.peek() != Some(open) {
         return Err(Code::WrongType);
     }
-    let mut has_nul = false;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    Look { has_nul: &mut has_nul }
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end())
-        .map_err(|_| Code::WrongType)?;
-    if has_nul { Err(Code::NulCharacter) } else { Ok(()) }
-}
-
-/// Walks a document and looks into its strings: `jsonb` holds no `\u0000`, which is well-formed JSON.
-struct Look<'a> {
-    has_nul: &'a mut bool,
-}
-
-impl<'de> DeserializeSeed<'de> for Look<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+    scanner.value(MAX_DEPTH).ok_or(Code::WrongType)?;
+    scanner.skip_space();
+    if !scanner.is_at_end() || scanner.has_lone_surrogate {
+        Err(Code::WrongType)
+    } else if scanner.has_nul {
+        Err(Code::NulCharacter)
+    } else if scanner.is_out_of_range {
+        Err(Code::OutOfRange)
+    } else {
+        Ok(())
     }
 }
 
-impl<'de> Visitor<'de> for Look<'_> {
-    type Value = ();
+/// Goes through a document. `None` from its methods: this is not JSON.
+pub(crate) struct Scanner<'a> {
+    bytes: &'a [u8],
+    /// How far it has come.
+    pub(crate) at: usize,
+    is_plain: bool,
+    /// A string holds `\u0000`, which is well-formed, but no text of PostgreSQL.
+    has_nul: bool,
+    /// A string holds half of a surrogate pair: well-formed, but no text at all.
+    has_lone_surrogate: bool,
+    is_out_of_range: bool,
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(text: &'a str, is_plain: bool) -> Self {
+        let bytes = text.as_bytes();
+        Self { bytes, at: 0, is_plain, has_nul: false, has_lone_surrogate: false, is_out_of_range: false }
     }
 
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at == self.bytes.len()
     }
 
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
-        *self.has_nul |= text.contains('\0');
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Look { has_nul: self.has_nul })?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        while entries.next_key_seed(Look { has_nul: self.has_nul })?.is_some() {
-            entries.next_value_seed(Look { has_nul: self.has_nul })?;
+    /// Goes through an object and tells the places of each key's text and of its value.
+    pub(crate) fn object(&mut self, mut entry: impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
+        self.take(b'{')?;
+        self.skip_space();
+        if self.take(b'}').is_some() {
+            return Some(());
         }
-        Ok(())
+        loop {
+            let key = self.at + 1;
+            if self.peek()? != b'"' {
+                return None;
+            }
+            self.string()?;
+            let key = key..self.at - 1;
+            self.skip_space();
+            self.take(b':')?;
+            self.skip_space();
+            let start = self.at;
+            self.value(MAX_DEPTH - 1)?;
+            entry(key, start..self.at);
+            self.skip_space();
+            if self.take(b'}').is_some() {
+                return Some(());
+            }
+            self.take(b',')?;
+            self.skip_space();
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline]
+    fn take(&mut self, byte: u8) -> Option<()> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            Some(())
+        } else {
+            None
+        }
+    }
+
+    #[inline]
+    pub(crate) fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Option<()> {
+        match self.peek()? {
+            b'{' => self.list(b'}', depth, true),
+            b'[' => self.list(b']', depth, false),
+            b'"' => self.string(),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.number(),
+        }
+    }
+
+    /// An object or an array.
+    fn list(&mut self, close: u8, depth: usize, is_object: bool) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        self.at += 1;
+        self.skip_space();
+        if self.take(close).is_some() {
+            return Some(());
+        }
+        loop {
+            if is_object {
+                if self.peek()? != b'"' {
+                    return None;
+                }
+                self.string()?;
+                self.skip_space();
+                self.take(b':')?;
+                self.skip_space();
+            }
+            self.value(depth)?;
+            self.skip_space();
+            if self.take(close).is_some() {
+                return Some(());
+            }
+            self.take(b',')?;
+            self.skip_space();
+        }
+    }
+
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        self.bytes[self.at..].starts_with(word).then(|| self.at += word.len())
+    }
+
+    fn string(&mut self) -> Option<()> {
+        self.at += 1;
+        if self.is_plain {
+            self.at += memchr::memchr(b'"', &self.bytes[self.at..])? + 1;
+            return Some(());
+        }
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                b'\\' => self.escape()?,
+                ..b' ' => return None,
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Option<()> {
+        let letter = *self.bytes.get(self.at + 1)?;
+        self.at += 2;
+        match letter {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
+            b'u' => match self.code_unit()? {
+                0 => {
+                    self.has_nul = true;
+                    Some(())
+                }
+                0xd800..=0xdbff if self.bytes[self.at..].starts_with(b"\\u") => {
+                    self.at += 2;
+                    self.has_lone_surrogate |= !(0xdc00..=0xdfff).contains(&self.code_unit()?);
+                    Some(())
+                }
+                0xd800..=0xdfff => {
+                    self.has_lone_surrogate = true;
+                    Some(())
+                }
+                _ => Some(()),
+            },
+            _ => None,
+        }
+    }
+
+    fn code_unit(&mut self) -> Option<u32> {
+        let digits = self.bytes.get(self.at..self.at + 4)?;
+        self.at += 4;
+        digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
+    }
+
+    fn number(&mut self) -> Option<()> {
+        let _ = self.take(b'-');
+        if self.take(b'0').is_none() {
+            self.digits()?;
+        }
+        if self.take(b'.').is_some() {
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            let start = self.at;
+            self.digits()?;
+            let exponent = self.bytes[start..self.at].iter().fold(0_u32, |number, digit| {
+                number.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
+            });
+            self.is_out_of_range |= exponent > MAX_EXPONENT;
+        }
+        Some(())
+    }
+
+    fn digits(&mut self) -> Option<()> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
     }
 }
 
@@ -86,6 +241,51 @@ pub(crate) fn unquote<'a>(literal: &'a str, scratch: &'a mut String) -> Option<&
         return Some(inside);
     }
     let mut deserializer = serde_json::Deserializer::from_str(literal);
-    Deserialize::deserialize_in_place(&mut deserializer, scratch).ok()?;
+    serde::Deserialize::deserialize_in_place(&mut deserializer, scratch).ok()?;
     Some(scratch)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cast::text::Traits;
+
+    fn is_read_by_serde(text: &str) -> bool {
+        serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.is_object())
+    }
+
+    #[test]
+    fn what_jsonb_does_not_take_is_told() {
+        assert_eq!(check("{\"a\":1e400}", false, false), Ok(()));
+        assert_eq!(check("{\"a\":1e401}", false, false), Err(Code::OutOfRange));
+        assert_eq!(check("[\"\\u0000\"]", true, false), Err(Code::NulCharacter));
+        assert_eq!(check("[\"\\ud83d\\ude00\", \"\\ud83d\"]", true, false), Err(Code::WrongType));
+        assert_eq!(check(&format!("{}{}", "[".repeat(128), "]".repeat(128)), true, false), Ok(()));
+        assert_eq!(
+            check(&format!("{}{}", "[".repeat(129), "]".repeat(129)), true, false),
+            Err(Code::WrongType)
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn documents_are_those_of_another_parser(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec![
+                    "{", "}", "[", "]", ",", ":", "\"a\"", "\"\\u00e9\\n\"", "\"\\ud83d\\ude00\"", "\"\\x\"", "\"é", "\"",
+                    "1", "0", "-", "01", "1.5", "1.", ".5", "1e5", "2E-3", "true", "null", "nul", " ", "\n", "\t", "x",
+                ]),
+                0..12,
+            ),
+            is_wrapped in any::<bool>(),
+        ) {
+            let inside = pieces.concat();
+            let text = if is_wrapped { format!("{{\"k\":[{inside}]}}") } else { format!("{{{inside}}}") };
+            prop_assert_eq!(check(&text, false, Traits::of(text.as_bytes()).is_plain).is_ok(), is_read_by_serde(&text), "{}", text);
+        }
+    }
 }

@@ -97,18 +97,23 @@ impl<'a> Decimal<'a> {
 
 /// A decimal of the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Literal(String);
+pub(crate) struct Literal {
+    is_negative: bool,
+    whole: Vec<u8>,
+    fraction: Vec<u8>,
+}
 
 impl Literal {
     /// Reads a decimal, with an exponent or without.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut digits = String::new();
         let plain = plain(text, Separators::CONTRACT, &mut digits)?;
-        Decimal::parse(plain).map(|_| Self(plain.to_owned()))
+        let Decimal { is_negative, whole, fraction } = Decimal::parse(plain)?;
+        Some(Self { is_negative, whole: whole.to_vec(), fraction: fraction.to_vec() })
     }
 
     pub(crate) fn decimal(&self) -> Decimal<'_> {
-        Decimal::parse(&self.0).expect("it was parsed when the plan was compiled")
+        Decimal { is_negative: self.is_negative, whole: &self.whole, fraction: &self.fraction }
     }
 }
 

@@ -142,19 +142,21 @@ pub(crate) fn field<'a>(
 
 fn unescape(raw: &str, quoting: Quoting, text: &mut String) {
     text.clear();
-    let bytes = raw.as_bytes();
-    let mut from = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        let is_escape = bytes[at] == quoting.quote || Some(bytes[at]) == quoting.escape;
-        if !is_escape || at + 1 == bytes.len() {
-            at += 1;
-            continue;
-        }
-        text.push_str(&raw[from..at]);
-        from = at + 1;
-        // What is escaped may be a character of several bytes; those are none of the two.
-        at += 2;
+    let mut rest = raw;
+    loop {
+        let bytes = rest.as_bytes();
+        let found = match quoting.escape {
+            None => memchr(quoting.quote, bytes),
+            Some(escape) => memchr2(quoting.quote, escape, bytes),
+        };
+        let Some(at) = found.filter(|at| at + 1 < bytes.len()) else {
+            text.push_str(rest);
+            return;
+        };
+        text.push_str(&rest[..at]);
+        // What is escaped stands for itself; it may be a character of several bytes.
+        let escaped = rest[at + 1..].chars().next().expect("a byte follows, and both of these are ASCII");
+        text.push(escaped);
+        rest = &rest[at + 1 + escaped.len_utf8()..];
     }
-    text.push_str(&raw[from..]);
 }
