@@ -79,7 +79,7 @@ pub struct Reader<R: Read> {
     /// Buffers of a record, kept between records.
     spans: Vec<Span>,
     decoded: String,
-    unescaped: Vec<String>,
+    unescaped: Vec<Vec<u8>>,
 }
 
 enum Format {
@@ -129,7 +129,7 @@ impl<R: Read> Reader<R> {
             // The plan has no other.
             FormatKind::Ndjson | _ => Format::Ndjson(Box::new(Keys::new(rows.columns()))),
         };
-        let unescaped = vec![String::new(); rows.columns().len()];
+        let unescaped = vec![Vec::new(); rows.columns().len()];
         Ok(Self {
             records,
             rows,
@@ -316,7 +316,7 @@ fn read_header<R: Read>(
     if text.len() != raw.len() {
         split_again(text, delimiter, quoting, &mut spans);
     }
-    let mut scratch = String::new();
+    let mut scratch = Vec::new();
     let names: Vec<String> =
         spans.iter().map(|span| field(text, *span, quoting, &mut scratch).trim().to_owned()).collect();
     bind_header(&names, rows.columns()).map_err(|(code, message)| unreadable(code, place, message))
@@ -361,7 +361,7 @@ struct Fields<'a> {
 }
 
 #[inline]
-fn push_delimited(rows: &mut Rows, shown: Shown<'_>, fields: &Fields<'_>, unescaped: &mut [String]) {
+fn push_delimited(rows: &mut Rows, shown: Shown<'_>, fields: &Fields<'_>, unescaped: &mut [Vec<u8>]) {
     let Fields { text, traits, spans, quoting, layout } = fields;
     if spans.len() != layout.width {
         let code = if spans.len() < layout.width { Code::TooFewFields } else { Code::TooManyFields };
