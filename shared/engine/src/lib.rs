@@ -14,6 +14,7 @@ mod encode;
 mod error;
 mod input;
 mod ndjson;
+mod order;
 mod outcome;
 mod plan;
 mod program;
@@ -23,6 +24,7 @@ mod rows;
 
 pub use encode::{ChunkEncoder, Encoded, ParquetPart, RejectEncoder, decode_chunk, encode_chunk, sha256_hex};
 pub use error::{EncodeError, PlanError, ReadError, UnreadableCode};
+pub use order::Ordered;
 pub use outcome::{Code, Dialect, Reason, ReasonCount, Reject, Totals};
 pub use plan::{Plan, PlanColumn};
 pub use reader::{Limits, Reader};

@@ -16,6 +16,7 @@ use crate::cast::zone::Zone;
 use crate::cast::{BooleanCast, Cast, Interval, Scratch};
 use crate::columns::{ROW_COLUMN, data_type};
 use crate::error::PlanError;
+use crate::order::{KeyOrder, Ordered};
 use crate::program::{Column, Raw};
 
 /// A compiled contract. Immutable; share it by `Arc`.
@@ -28,6 +29,7 @@ pub struct Plan {
     pub(crate) encoding: &'static Encoding,
     pub(crate) is_encoding_declared: bool,
     schema: Arc<Schema>,
+    order: Option<KeyOrder>,
 }
 
 /// A column of a [`Plan`].
@@ -62,12 +64,20 @@ impl Plan {
             encoding: encoding(format.encoding.as_deref())?,
             is_encoding_declared: format.encoding.is_some(),
             schema: Arc::new(Schema::new(fields)),
+            order: KeyOrder::of(contract),
         })
     }
 
     /// The columns, in the order of the contract and of the COPY text.
     pub fn columns(&self) -> &[PlanColumn] {
         &self.columns
+    }
+
+    /// Puts a chunk's COPY text in the order of its keys and keeps the newest row of each. `None` when the contract
+    /// does not replace rows by key, or the text does not show their order: then it is loaded as it is, and the
+    /// database orders it.
+    pub fn order_by_key(&self, copy_text: &[u8]) -> Option<Ordered> {
+        self.order.as_ref()?.order(copy_text)
     }
 
     /// The Arrow schema of accepted rows: the columns, then `_row`.

@@ -1,0 +1,246 @@
+//! Puts a chunk's rows in the order of their keys and keeps one row a key, so that the database need not: there the
+//! same costs several times as much, and every writer waits for it.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use memchr::memchr;
+use penstock_contract::{Contract, SqlType, WriteMode};
+
+/// What ordering needs to know of a contract.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyOrder {
+    key: Vec<(usize, KeyType)>,
+    event_time: Option<usize>,
+    /// One past the last column that is looked at.
+    columns: usize,
+}
+
+/// How a key column's text compares as PostgreSQL compares its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyType {
+    /// Byte by byte: text under collation C, dates, UUIDs.
+    Bytes,
+    /// As a whole number.
+    Integer,
+}
+
+/// COPY text in the order of its keys, each key once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ordered {
+    /// The rows that stay.
+    pub copy_text: Vec<u8>,
+    /// How many.
+    pub rows: u32,
+    /// Rows that were left out: another row of the same key has a later event time, or the same and stands further on.
+    pub deduplicated: u32,
+}
+
+impl KeyOrder {
+    /// `None` when rows are not replaced by key, or a key column is of a type that this module does not compare.
+    pub(crate) fn of(contract: &Contract) -> Option<Self> {
+        if contract.load.mode != WriteMode::Upsert || contract.entity.key.is_empty() {
+            return None;
+        }
+        let key = (contract.entity.key.iter())
+            .map(|index| Some((*index, key_type(&contract.entity.columns.get(*index)?.sql_type)?)))
+            .collect::<Option<Vec<_>>>()?;
+        let event_time = contract.load.event_time;
+        let last = key.iter().map(|(index, _)| *index).chain(event_time).max()?;
+        Some(Self { key, event_time, columns: last.saturating_add(1) })
+    }
+
+    /// Orders a chunk. `None` when a value's text does not show its order, such as one with an escape: the database
+    /// then orders the chunk itself.
+    pub(crate) fn order(&self, copy_text: &[u8]) -> Option<Ordered> {
+        let mut rows = self.rows(copy_text)?;
+        let common = common_prefix(&rows);
+        for row in &mut rows {
+            row.head = head(row.key.get(common..).unwrap_or_default());
+        }
+        rows.sort_unstable_by(|a, b| {
+            a.head.cmp(&b.head).then_with(|| a.key.cmp(&b.key)).then_with(|| a.newest_last(b))
+        });
+        let mut ordered = Vec::with_capacity(copy_text.len());
+        let mut kept = 0u32;
+        for (at, row) in rows.iter().enumerate() {
+            let next = rows.get(at.saturating_add(1));
+            if next.is_some_and(|next| next.head == row.head && next.key == row.key) {
+                continue;
+            }
+            ordered.extend_from_slice(copy_text.get(row.line.clone())?);
+            kept = kept.checked_add(1)?;
+        }
+        let all = u32::try_from(rows.len()).ok()?;
+        Some(Ordered { copy_text: ordered, rows: kept, deduplicated: all.checked_sub(kept)? })
+    }
+
+    fn rows<'a>(&self, copy_text: &'a [u8]) -> Option<Vec<Row<'a>>> {
+        let mut rows = Vec::with_capacity(copy_text.len() / 128);
+        let mut spans = vec![0..0; self.columns];
+        let mut start = 0;
+        while let Some(rest) = copy_text.get(start..).filter(|rest| !rest.is_empty()) {
+            let mut from = 0;
+            for span in &mut spans {
+                let at = from + memchr(b'\t', rest.get(from..)?)?;
+                *span = from..at;
+                from = at + 1;
+            }
+            let end = from + memchr(b'\n', rest.get(from..)?)? + 1;
+            let field = |index: usize| rest.get(spans.get(index)?.clone());
+            let event_time = match self.event_time {
+                None => &[][..],
+                Some(index) => field(index).filter(|text| is_common_era(text))?,
+            };
+            rows.push(Row { head: 0, key: self.key(rest, &spans)?, event_time, line: start..start + end });
+            start += end;
+        }
+        Some(rows)
+    }
+
+    /// A row's key as bytes that compare like it.
+    fn key<'a>(&self, row: &'a [u8], spans: &[Range<usize>]) -> Option<Cow<'a, [u8]>> {
+        if let [(index, KeyType::Bytes)] = self.key.as_slice() {
+            return plain(row.get(spans.get(*index)?.clone())?).map(Cow::Borrowed);
+        }
+        let mut key = Vec::with_capacity(32);
+        for (index, key_type) in &self.key {
+            let field = plain(row.get(spans.get(*index)?.clone())?)?;
+            match key_type {
+                KeyType::Bytes => {
+                    key.extend_from_slice(field);
+                    // Below every character of a text that holds no escape, so that `a` comes before `ab`.
+                    key.push(0);
+                }
+                KeyType::Integer => {
+                    let value: i64 = std::str::from_utf8(field).ok()?.parse().ok()?;
+                    // With the sign bit turned, the bytes compare like the numbers.
+                    key.extend_from_slice(&(value ^ i64::MIN).to_be_bytes());
+                }
+            }
+        }
+        Some(Cow::Owned(key))
+    }
+}
+
+struct Row<'a> {
+    /// The first eight bytes in which keys of this chunk differ: most comparisons end here, without a look at the text.
+    head: u64,
+    key: Cow<'a, [u8]>,
+    event_time: &'a [u8],
+    line: Range<usize>,
+}
+
+impl Row<'_> {
+    fn newest_last(&self, other: &Self) -> Ordering {
+        (self.event_time.cmp(other.event_time)).then_with(|| self.line.start.cmp(&other.line.start))
+    }
+}
+
+fn key_type(sql_type: &SqlType) -> Option<KeyType> {
+    Some(match sql_type {
+        SqlType::Text | SqlType::Uuid | SqlType::Date => KeyType::Bytes,
+        SqlType::Smallint | SqlType::Integer | SqlType::Bigint => KeyType::Integer,
+        _ => return None,
+    })
+}
+
+/// The field, unless it is null or holds an escape.
+fn plain(field: &[u8]) -> Option<&[u8]> {
+    memchr(b'\\', field).is_none().then_some(field)
+}
+
+/// `YYYY-MM-DD…` compares by bytes; years of five digits and years BC do not.
+fn is_common_era(text: &[u8]) -> bool {
+    text.get(4) == Some(&b'-') && text.first().is_some_and(u8::is_ascii_digit) && !text.ends_with(b"C")
+}
+
+fn common_prefix(rows: &[Row<'_>]) -> usize {
+    let Some((first, rest)) = rows.split_first() else { return 0 };
+    rest.iter().fold(first.key.len(), |length, row| {
+        let same = first.key.iter().zip(row.key.iter()).take(length).take_while(|(a, b)| a == b).count();
+        same.min(length)
+    })
+}
+
+/// The first eight bytes as a number that compares like them; a shorter text is filled up with zeros.
+fn head(text: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    for (byte, source) in bytes.iter_mut().zip(text) {
+        *byte = *source;
+    }
+    u64::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn by_text() -> KeyOrder {
+        KeyOrder { key: vec![(0, KeyType::Bytes)], event_time: Some(1), columns: 2 }
+    }
+
+    #[test]
+    fn the_newest_row_of_a_key_stays_and_of_equals_the_last() {
+        let text = b"b\t2026-01-02\tone\t1\na\t2026-01-01\ttwo\t2\nb\t2026-01-02\tthree\t3\nb\t2026-01-01\tfour\t4\n";
+        let ordered = by_text().order(text).unwrap();
+        assert_eq!(ordered.copy_text, b"a\t2026-01-01\ttwo\t2\nb\t2026-01-02\tthree\t3\n");
+        assert_eq!((ordered.rows, ordered.deduplicated), (2, 2));
+    }
+
+    #[test]
+    fn a_fraction_of_a_second_is_later_than_none() {
+        let text = b"a\t2026-01-01 10:00:00.5+00\t1\na\t2026-01-01 10:00:00+00\t2\n";
+        assert_eq!(by_text().order(text).unwrap().copy_text, b"a\t2026-01-01 10:00:00.5+00\t1\n");
+    }
+
+    #[test]
+    fn whole_numbers_are_ordered_by_value() {
+        let order = KeyOrder { key: vec![(0, KeyType::Integer)], event_time: None, columns: 1 };
+        let ordered = order.order(b"10\t1\n9\t2\n-3\t3\n-20\t4\n").unwrap();
+        assert_eq!(ordered.copy_text, b"-20\t4\n-3\t3\n9\t2\n10\t1\n");
+    }
+
+    #[test]
+    fn a_key_of_two_columns_is_ordered_column_by_column() {
+        let order =
+            KeyOrder { key: vec![(1, KeyType::Bytes), (0, KeyType::Bytes)], event_time: None, columns: 2 };
+        let ordered = order.order(b"b\tx\t1\na\tx y\t2\na\tx\t3\n").unwrap();
+        assert_eq!(ordered.copy_text, b"a\tx\t3\nb\tx\t1\na\tx y\t2\n");
+    }
+
+    #[test]
+    fn what_does_not_show_its_order_is_left_to_the_database() {
+        assert_eq!(by_text().order(b"a\\tb\t2026-01-01\t1\n"), None);
+        assert_eq!(by_text().order(b"a\t12026-01-01\t1\n"), None);
+        assert_eq!(by_text().order(b"a\t0044-03-15 BC\t1\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn ordering_is_what_a_map_does(
+            rows in prop::collection::vec(("SKU-[a-c]{0,12}", 1u8..4), 0..60)
+        ) {
+            let mut text = String::new();
+            let mut newest: BTreeMap<String, (u8, usize)> = BTreeMap::new();
+            for (number, (key, day)) in rows.iter().enumerate() {
+                text.push_str(&format!("{key}\t2026-01-0{day}\t{number}\n"));
+                let row = newest.entry(key.clone()).or_insert((*day, number));
+                if *day >= row.0 {
+                    *row = (*day, number);
+                }
+            }
+            let expected: String =
+                newest.iter().map(|(key, (day, number))| format!("{key}\t2026-01-0{day}\t{number}\n")).collect();
+            let ordered = by_text().order(text.as_bytes()).unwrap();
+            prop_assert_eq!(String::from_utf8(ordered.copy_text).unwrap(), expected);
+            prop_assert_eq!(ordered.rows as usize, newest.len());
+            prop_assert_eq!(ordered.deduplicated as usize, rows.len() - newest.len());
+        }
+    }
+}
