@@ -126,11 +126,22 @@ impl Encoder {
 
     fn push_chunk(&mut self, rows: AcceptedRows) -> Result<(), EncodeError> {
         let index = u32::try_from(self.chunks.len()).map_err(|_| rows_error("more than 2^32 chunks"))?;
-        let text_bytes = rows.copy_text.len() as u64;
-        let encoded = encode_chunk(&rows.copy_text).map_err(rows_error)?;
+        let count = rows.count;
+        // Of the two texts the unordered one goes before the other is compressed: they are the largest things in memory.
+        let (text, deduplicated) = match self.plan.order_by_key(&rows.copy_text) {
+            Some(ordered) => {
+                drop(rows.copy_text);
+                (ordered.copy_text, Some(ordered.deduplicated))
+            }
+            None => (rows.copy_text, None),
+        };
+        let text_bytes = text.len() as u64;
+        let encoded = encode_chunk(&text).map_err(rows_error)?;
+        drop(text);
         let chunk = Chunk {
             index,
-            rows: rows.count,
+            rows: count,
+            deduplicated,
             row_base: 0,
             sha256: encoded.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
             text_bytes,
@@ -139,8 +150,7 @@ impl Encoder {
                 key: layout::chunk(&self.target.batch_id, SPLIT, index),
             },
         };
-        // The text goes before the upload may have to wait, and so does the room that zstd asked for at worst.
-        std::mem::drop(rows);
+        // So does the room that zstd asked for at worst, before the upload may have to wait.
         let mut bytes = encoded.bytes;
         bytes.shrink_to_fit();
         let body = Bytes::from(bytes);

@@ -59,6 +59,7 @@ fn report(index: u32, count: u32) -> Report {
     let chunk = Chunk {
         index: 0,
         rows: 10,
+        deduplicated: None,
         row_base: 0,
         sha256: "ab".repeat(32),
         text_bytes: 100,

@@ -108,7 +108,7 @@ impl CopyText {
             decoder,
             place,
             bytes_left: details.text_bytes,
-            rows_left: u64::from(details.rows),
+            rows_left: u64::from(details.text_rows()),
             prefix,
             at_row_start: true,
             finished: false,
@@ -202,6 +202,7 @@ mod tests {
             chunk: Chunk {
                 index: 0,
                 rows,
+                deduplicated: None,
                 row_base: 0,
                 sha256: hex(&Sha256::digest(&encoded)),
                 text_bytes: text.len() as u64,

@@ -61,6 +61,7 @@ mod tests {
             chunk: Chunk {
                 index,
                 rows,
+                deduplicated: None,
                 row_base: 0,
                 sha256: String::new(),
                 text_bytes: 0,

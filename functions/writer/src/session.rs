@@ -54,6 +54,7 @@ struct Stage {
     copy_single: Statement,
     copy_shared: Statement,
     merge_single: Statement,
+    merge_ordered: Statement,
     merge_shared: Statement,
     contract_columns: i64,
 }
@@ -154,14 +155,23 @@ impl Session {
         })?;
         self.client.batch_execute(&sql.create_stage).await?;
         let client = &self.client;
-        let (copy_single, copy_shared, merge_single, merge_shared) = tokio::try_join!(
+        let (copy_single, copy_shared, merge_single, merge_ordered, merge_shared) = tokio::try_join!(
             client.prepare(&sql.copy_single),
             client.prepare(&sql.copy_shared),
             client.prepare(&sql.merge_single),
+            client.prepare(&sql.merge_ordered),
             client.prepare(&sql.merge_shared),
         )?;
         let contract_columns = target.contract_columns;
-        let stage = Stage { sql, copy_single, copy_shared, merge_single, merge_shared, contract_columns };
+        let stage = Stage {
+            sql,
+            copy_single,
+            copy_shared,
+            merge_single,
+            merge_ordered,
+            merge_shared,
+            contract_columns,
+        };
         self.stages.insert(name, stage.clone());
         Ok(stage)
     }
@@ -183,7 +193,7 @@ struct Load<'a> {
 impl Load<'_> {
     async fn run(&self) -> Result<Vec<ChunkCounts>, LoadError> {
         let copied = self.copy().await?;
-        let rows: u64 = self.chunks.iter().map(|chunk| u64::from(chunk.message.chunk.rows)).sum();
+        let rows: u64 = self.chunks.iter().map(|chunk| u64::from(chunk.message.chunk.text_rows())).sum();
         if copied != rows {
             return Err(self.miscounted(format!("{copied} rows copied of {rows}")));
         }
@@ -214,7 +224,8 @@ impl Load<'_> {
         if let [chunk] = self.chunks {
             let message = &chunk.message;
             let (row_base, dropped_at) = (row_base(message)?, message.dropped_at);
-            let statement = &self.stage.merge_single;
+            let is_ordered = message.chunk.deduplicated.is_some();
+            let statement = if is_ordered { &self.stage.merge_ordered } else { &self.stage.merge_single };
             return Ok(self
                 .transaction
                 .execute(statement, &[&message.source, &message.batch_id, &row_base, &priority, &dropped_at])
@@ -234,8 +245,9 @@ impl Load<'_> {
     /// What became of each chunk's rows, when `loaded` of all `rows` were loaded. Looked for only when some were not.
     async fn count(&self, rows: u64, loaded: u64) -> Result<Vec<ChunkCounts>, LoadError> {
         let all = |chunk: &&VerifiedChunk| ChunkCounts {
-            loaded: u64::from(chunk.message.chunk.rows),
-            ..ChunkCounts::default()
+            loaded: u64::from(chunk.message.chunk.text_rows()),
+            deduplicated: u64::from(chunk.message.chunk.deduplicated.unwrap_or(0)),
+            superseded: 0,
         };
         let mut counts: Vec<ChunkCounts> = self.chunks.iter().map(all).collect();
         if loaded == rows {
@@ -245,7 +257,8 @@ impl Load<'_> {
             let keys: i64 = self.transaction.query_one(count_keys, &[]).await?.try_get(0)?;
             // Each key has its winner in the table, so whoever lost, lost to a row of this chunk.
             if u64::try_from(keys) == Ok(loaded) {
-                *count = ChunkCounts { loaded, deduplicated: rows - loaded, superseded: 0 };
+                count.loaded = loaded;
+                count.deduplicated = count.deduplicated.saturating_add(rows.saturating_sub(loaded));
                 return Ok(counts);
             }
         }
@@ -266,9 +279,10 @@ impl Load<'_> {
             let count = usize::try_from(ordinal).ok().and_then(|ordinal| counts.get_mut(ordinal));
             let count =
                 count.ok_or_else(|| self.miscounted(format!("a row of chunk {ordinal} in the stage")))?;
-            count.deduplicated = u64::try_from(deduplicated).unwrap_or(0);
+            let deduplicated = u64::try_from(deduplicated).unwrap_or(0);
+            count.deduplicated = count.deduplicated.saturating_add(deduplicated);
             count.superseded = u64::try_from(superseded).unwrap_or(0);
-            let lost = count.deduplicated.saturating_add(count.superseded);
+            let lost = deduplicated.saturating_add(count.superseded);
             let loaded = count.loaded.checked_sub(lost);
             count.loaded =
                 loaded.ok_or_else(|| self.miscounted(format!("{lost} rows lost of {}", count.loaded)))?;

@@ -45,6 +45,8 @@ pub struct LoadSql {
     pub copy_shared: String,
     /// Merges the one chunk that is staged: `$1` source, `$2` batch, `$3` row base, `$4` priority, `$5` dropped at.
     pub merge_single: String,
+    /// The same for a chunk that is in the order of the key and holds each key once.
+    pub merge_ordered: String,
     /// Merges all chunks that are staged: `$1` source, `$2` priority, then arrays of one element a chunk: `$3` ordinal,
     /// `$4` batch, `$5` row base, `$6` dropped at.
     pub merge_shared: String,
@@ -104,7 +106,8 @@ pub fn load_sql(contract: &Contract, stage: &str, foreign: &[String]) -> Result<
         drop_stage: format!("DROP TABLE IF EXISTS {stage}"),
         copy_single: format!("COPY {stage} ({names}, _row) FROM STDIN"),
         copy_shared: format!("COPY {stage} (_chunk, {names}, _row) FROM STDIN"),
-        merge_single: merge_single(contract, &stage, foreign, event_time.as_deref()),
+        merge_single: merge_single(contract, &stage, foreign, event_time.as_deref(), Staged::AsRead),
+        merge_ordered: merge_single(contract, &stage, foreign, event_time.as_deref(), Staged::InOrder),
         merge_shared: merge_shared(contract, &stage, foreign, event_time.as_deref()),
         count_keys: upserts(contract).then(|| {
             format!("SELECT count(*) FROM (SELECT DISTINCT {} FROM {stage}) AS keys", key_list(contract, ""))
@@ -113,7 +116,22 @@ pub fn load_sql(contract: &Contract, stage: &str, foreign: &[String]) -> Result<
     })
 }
 
-fn merge_single(contract: &Contract, stage: &str, foreign: &[String], event_time: Option<&str>) -> String {
+/// How the rows of the stage stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Staged {
+    /// In the order of the drop; a key may stand twice.
+    AsRead,
+    /// In the order of the key, each key once.
+    InOrder,
+}
+
+fn merge_single(
+    contract: &Contract,
+    stage: &str,
+    foreign: &[String],
+    event_time: Option<&str>,
+    staged: Staged,
+) -> String {
     let time = event_time.unwrap_or("$5::timestamptz");
     let columns = list(contract.entity.columns.iter().map(|column| format!("s.{}", quoted(&column.name))));
     let system =
@@ -123,7 +141,8 @@ fn merge_single(contract: &Contract, stage: &str, foreign: &[String], event_time
         Some(time) => format!("{time} DESC, s._row DESC"),
         None => "s._row DESC".to_owned(),
     };
-    merge(contract, foreign, &columns, &system, &format!("{stage} AS s"), &newest_first)
+    let newest_first = (staged == Staged::AsRead).then_some(newest_first.as_str());
+    merge(contract, foreign, &columns, &system, &format!("{stage} AS s"), newest_first)
 }
 
 fn merge_shared(contract: &Contract, stage: &str, foreign: &[String], event_time: Option<&str>) -> String {
@@ -136,7 +155,7 @@ fn merge_shared(contract: &Contract, stage: &str, foreign: &[String], event_time
          AS c (chunk, batch_id, row_base, dropped_at) ON c.chunk = s._chunk"
     );
     let newest_first = format!("{time} DESC, c.dropped_at DESC, c.batch_id DESC, s._row + c.row_base DESC");
-    merge(contract, foreign, &columns, &system, &from, &newest_first)
+    merge(contract, foreign, &columns, &system, &from, Some(&newest_first))
 }
 
 fn merge(
@@ -145,7 +164,7 @@ fn merge(
     columns: &str,
     system: &str,
     from: &str,
-    newest_first: &str,
+    newest_first: Option<&str>,
 ) -> String {
     let names = list(contract.entity.columns.iter().map(|column| quoted(&column.name)));
     let system_names = list(SYSTEM_COLUMNS.iter().map(|(name, _)| (*name).to_owned()));
@@ -159,11 +178,14 @@ fn merge(
     let (key, target) = (key_list(contract, "s."), key_list(contract, ""));
     let (assignments, ours, theirs) = (assignments(contract, foreign), ranked("excluded"), ranked("t"));
     // Sorted by key: two writers that meet on the same keys lock them in the same order, and none waits for
-    // another in a circle.
-    format!(
-        "{insert} SELECT DISTINCT ON ({key}) {columns}, {system} FROM {from} ORDER BY {key}, {newest_first} \
-         ON CONFLICT ({target}) DO UPDATE SET {assignments} WHERE ({theirs}) <= ({ours})"
-    )
+    // another in a circle. A chunk that comes in that order is read from the stage as it was copied.
+    let rows = match newest_first {
+        Some(newest_first) => {
+            format!("SELECT DISTINCT ON ({key}) {columns}, {system} FROM {from} ORDER BY {key}, {newest_first}")
+        }
+        None => format!("SELECT {columns}, {system} FROM {from}"),
+    };
+    format!("{insert} {rows} ON CONFLICT ({target}) DO UPDATE SET {assignments} WHERE ({theirs}) <= ({ours})")
 }
 
 /// A row takes the place of another as a whole: what its contract does not have becomes null. Otherwise a row would

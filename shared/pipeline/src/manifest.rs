@@ -49,8 +49,12 @@ impl Split {
 pub struct Chunk {
     /// Counts from 0 through the whole batch.
     pub index: u32,
-    /// Accepted rows in it.
+    /// Accepted rows that it accounts for.
     pub rows: u32,
+    /// `Some`: the text is in the order of the target's key and holds each key once; so many of `rows` were left out
+    /// because another row of the chunk has their key and won. `None`: all rows, in the order of the drop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deduplicated: Option<u32>,
     /// Added to each row number in the COPY text: the rows of the splits before this one.
     pub row_base: u64,
     /// SHA-256 of the encoded bytes (zstd), lower-case hexadecimal.
@@ -74,6 +78,13 @@ pub enum ChunkBody {
         /// Object key.
         key: String,
     },
+}
+
+impl Chunk {
+    /// Rows of the text.
+    pub fn text_rows(&self) -> u32 {
+        self.rows.saturating_sub(self.deduplicated.unwrap_or(0))
+    }
 }
 
 /// What became of one split. Chunk indexes and row bases count from the split's own start.

@@ -36,6 +36,7 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
     let chunk = |(index, rows): (usize, &u32)| Chunk {
         index: u32::try_from(index).unwrap(),
         rows: *rows,
+        deduplicated: None,
         row_base: 0,
         sha256: format!("{index}"),
         text_bytes: u64::from(*rows) * 10,

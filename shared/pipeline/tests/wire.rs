@@ -88,7 +88,7 @@ fn objects_stand_where_the_table_says() {
 }
 
 fn chunk(index: u32, body: ChunkBody) -> Chunk {
-    Chunk { index, rows: 3, row_base: 0, sha256: "ab".repeat(32), text_bytes: 90, body }
+    Chunk { index, rows: 3, deduplicated: None, row_base: 0, sha256: "ab".repeat(32), text_bytes: 90, body }
 }
 
 fn manifest(chunks: Vec<Chunk>) -> Manifest {

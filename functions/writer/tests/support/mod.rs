@@ -154,6 +154,7 @@ impl ChunkOf {
             chunk: Chunk {
                 index: self.index,
                 rows,
+                deduplicated: None,
                 row_base: self.row_base,
                 sha256: Sha256::digest(&encoded).iter().map(|byte| format!("{byte:02x}")).collect(),
                 text_bytes: text.len() as u64,
