@@ -181,7 +181,9 @@ fn merge(
     // another in a circle. A chunk that comes in that order is read from the stage as it was copied.
     let rows = match newest_first {
         Some(newest_first) => {
-            format!("SELECT DISTINCT ON ({key}) {columns}, {system} FROM {from} ORDER BY {key}, {newest_first}")
+            format!(
+                "SELECT DISTINCT ON ({key}) {columns}, {system} FROM {from} ORDER BY {key}, {newest_first}"
+            )
         }
         None => format!("SELECT {columns}, {system} FROM {from}"),
     };
