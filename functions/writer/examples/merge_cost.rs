@@ -134,6 +134,7 @@ impl<'a> Writer<'a> {
             chunk: Chunk {
                 index: u32::try_from(index)?,
                 rows: u32::try_from(rows)?,
+                deduplicated: None,
                 row_base: 0,
                 sha256: String::new(),
                 text_bytes: text.len() as u64,

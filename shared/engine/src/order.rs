@@ -139,11 +139,11 @@ impl Row<'_> {
 }
 
 fn key_type(sql_type: &SqlType) -> Option<KeyType> {
-    Some(match sql_type {
-        SqlType::Text | SqlType::Uuid | SqlType::Date => KeyType::Bytes,
-        SqlType::Smallint | SqlType::Integer | SqlType::Bigint => KeyType::Integer,
-        _ => return None,
-    })
+    let is_any_of = |types: &[SqlType]| types.contains(sql_type);
+    if is_any_of(&[SqlType::Text, SqlType::Uuid, SqlType::Date]) {
+        return Some(KeyType::Bytes);
+    }
+    is_any_of(&[SqlType::Smallint, SqlType::Integer, SqlType::Bigint]).then_some(KeyType::Integer)
 }
 
 /// The field, unless it is null or holds an escape.
