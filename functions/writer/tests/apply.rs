@@ -111,6 +111,41 @@ async fn rows_that_lose_to_another_batch_are_superseded_and_to_another_chunk_ded
 }
 
 #[tokio::test]
+async fn a_chunk_in_key_order_is_merged_as_it_stands_and_its_left_out_rows_are_counted() {
+    let (db, contract) = (Db::start(), products("shop"));
+    let mut writer = db.writer();
+    let newer = ChunkOf::batch(1).rows(&contract, [product("a", "newer", 1, 9)]);
+    apply(&mut writer, &contract, &[&newer]).await.unwrap();
+
+    let rows = [product("a", "older", 1, 1), product("b", "new", 1, 2), product("c", "new", 1, 3)];
+    let mut ordered = ChunkOf::batch(2).numbered(0, 2).rows(&contract, &rows);
+    (ordered.message.chunk.rows, ordered.message.chunk.deduplicated) = (5, Some(2));
+    assert_eq!(apply(&mut writer, &contract, &[&ordered]).await.unwrap(), [now(2, 2, 1)]);
+    assert_eq!(apply(&mut writer, &contract, &[&ordered]).await.unwrap(), [Applied::Before]);
+
+    // Together with others it is ordered by the database, whatever it says of itself.
+    let mut one = ChunkOf::batch(3).rows(&contract, [product("d", "3", 1, 4), product("e", "3", 1, 4)]);
+    one.message.chunk.deduplicated = Some(0);
+    let mut two = ChunkOf::batch(4).rows(&contract, [product("d", "4", 1, 5)]);
+    (two.message.chunk.rows, two.message.chunk.deduplicated) = (2, Some(1));
+    assert_eq!(apply(&mut writer, &contract, &[&one, &two]).await.unwrap(), [now(1, 0, 1), now(1, 1, 0)]);
+    let titles = db.rows("SELECT sku, title FROM products ORDER BY sku").await;
+    assert_eq!(titles, ["a|newer", "b|new", "c|new", "d|4", "e|3"]);
+}
+
+#[tokio::test]
+async fn a_chunk_that_says_it_is_in_key_order_and_has_a_key_twice_is_refused_whole() {
+    let (db, contract) = (Db::start(), products("shop"));
+    let mut writer = db.writer();
+    let mut wrong = ChunkOf::batch(1).rows(&contract, [product("a", "one", 1, 1), product("a", "two", 1, 2)]);
+    wrong.message.chunk.deduplicated = Some(0);
+    let error = apply(&mut writer, &contract, &[&wrong]).await.unwrap_err();
+    assert!(!error.is_transient(), "{error}");
+    assert_eq!(db.rows("SELECT count(*)::text FROM products").await, ["0"]);
+    assert_eq!(db.rows("SELECT count(*)::text FROM penstock.chunk").await, ["0"]);
+}
+
+#[tokio::test]
 async fn chunks_of_several_batches_share_a_transaction_with_exact_counts_each() {
     let (db, contract) = (Db::start(), products("shop"));
     let mut writer = db.writer();
