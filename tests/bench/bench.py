@@ -165,13 +165,14 @@ def drop_to_queryable(stack: Stack, work: Path, turn: int) -> float:
     probe = sources.last_id(feed)
     dropped = stack.drop("bench", feed, f"small-{turn}.csv")
     with stack.connect(autocommit=True) as connection:
-        while True:
+        while time.time() < dropped.began_at + 60:
             found = connection.execute(
                 "SELECT 1 FROM public.bench_products WHERE id = %s AND _batch_id = %s", (probe, dropped.batch_id)
             ).fetchone()
             if found:
                 return time.time() - dropped.began_at
             time.sleep(0.01)
+    raise SystemExit(f"batch {dropped.batch_id} is not queryable after a minute")
 
 
 def cold_starts(functions: Path) -> dict[str, dict[str, float]]:

@@ -20,8 +20,8 @@ def write_large(path: Path, rows: int) -> None:
 
 
 def write_small(path: Path, rows: int, seed: int) -> Path:
-    """A small file of the same form."""
-    bench_rows.write(path, rows, seed)
+    """A small file of the same form, with keys that no other file has."""
+    bench_rows.write(path, rows, seed, first=100_000_000 + seed * rows)
     return path
 
 

@@ -76,9 +76,12 @@ class Stack:
         deadline = time.time() + PATIENCE_S
         with self.connect(autocommit=True) as connection:
             while time.time() < deadline:
-                found = connection.execute(
-                    "SELECT balanced FROM penstock.batch WHERE batch_id = %s", (batch_id,)
-                ).fetchone()
+                try:
+                    found = connection.execute(
+                        "SELECT balanced FROM penstock.batch WHERE batch_id = %s", (batch_id,)
+                    ).fetchone()
+                except psycopg.errors.UndefinedTable:
+                    found = None  # The first writer makes the ledger.
                 if found:
                     if not found[0]:
                         raise SystemExit(f"batch {batch_id} does not balance")

@@ -30,15 +30,15 @@ COLOURS = "black white graphite silver red petrol".split()
 BAD_PRICES = ["on request", "12.345", "-4.00", "1,299.00"]
 
 
-def rows(count: int, seed: int, bad_percent: float = 0.0) -> Iterator[str]:
-    """The file in blocks of text, the header first."""
+def rows(count: int, seed: int, bad_percent: float = 0.0, first: int = 0) -> Iterator[str]:
+    """The file in blocks of text, the header first. Keys are numbered from `first`."""
     rng = random.Random(seed)
     titles = [_title(rng) for _ in range(POOL)]
     attributes = [_attributes(rng) for _ in range(POOL)]
     brands = [f"{brand},{category}" for brand in BRANDS for category in CATEGORIES]
     prices = [f"{rng.randrange(99, 500_000) / 100:.2f}" for _ in range(POOL)]
     times = [_time(rng) for _ in range(POOL)]
-    numbers = list(range(count))
+    numbers = list(range(first, first + count))
     rng.shuffle(numbers)
 
     yield HEADER
@@ -65,10 +65,10 @@ def rows(count: int, seed: int, bad_percent: float = 0.0) -> Iterator[str]:
         )
 
 
-def write(path: Path, count: int, seed: int, bad_percent: float = 0.0) -> None:
+def write(path: Path, count: int, seed: int, bad_percent: float = 0.0, first: int = 0) -> None:
     """Writes the file."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        for block in rows(count, seed, bad_percent):
+        for block in rows(count, seed, bad_percent, first):
             file.write(block)
 
 
