@@ -91,8 +91,12 @@ def generate(work: Path, rows: int) -> Path:
 def make_baseline_table(stack: Stack) -> None:
     with stack.connect() as connection:
         connection.execute("DROP TABLE IF EXISTS public.bench_baseline")
-        # Same columns, key, collation and fillfactor: the baseline loads what Penstock loads.
+        # Same columns, key and collation, and the fillfactor, which LIKE leaves out: the merge meets the same table.
         connection.execute("CREATE TABLE public.bench_baseline (LIKE public.bench_products INCLUDING ALL)")
+        options = connection.execute("SELECT reloptions FROM pg_class WHERE oid = 'public.bench_products'::regclass")
+        fillfactor = dict(option.split("=") for option in (options.fetchone() or [[]])[0])["fillfactor"]
+        change = sql.SQL("ALTER TABLE public.bench_baseline SET (fillfactor = {})")
+        connection.execute(change.format(sql.Literal(int(fillfactor))))
         connection.commit()
 
 

@@ -1,22 +1,21 @@
-//! The object's bytes, from ranged GETs to a `Read` on another thread.
+//! The object's bytes, from a GET to a `Read` on another thread.
 
 use std::io::{self, Read};
-use std::ops::Range;
 
 use bytes::{Buf as _, Bytes};
-use penstock_aws::store::{ObjectRef, ObjectStore};
+use penstock_aws::store::{ObjectBody as _, ObjectRef, ObjectStore};
 use penstock_pipeline::Drop;
 use tokio::sync::mpsc;
 
 use crate::error::IngestError;
 use crate::handler::StopAt;
 
-/// One GET. With the range that is being read and the one that is being fetched, two of these are in memory.
-const RANGE_BYTES: u64 = 8 * 1024 * 1024;
+/// Pieces that wait for the reader, so that neither the network nor the check stops for the other's hiccups.
+const PIECES_AHEAD: usize = 4;
 
-/// A way for ranges from the network's thread to the one that checks.
+/// A way for pieces from the network's thread to the one that checks.
 pub(crate) fn pipe() -> (mpsc::Sender<Part>, PipeReader) {
-    let (sender, receiver) = mpsc::channel(1);
+    let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
     (sender, PipeReader { receiver, current: Bytes::new(), ended: false })
 }
 
@@ -26,10 +25,10 @@ pub(crate) enum Part {
     End,
 }
 
-/// Fetches the whole drop, one range ahead of the reader. Ends early when the reader has gone.
+/// Fetches the whole drop, a few pieces ahead of the reader. Ends early when the reader has gone.
 ///
 /// # Errors
-/// When a range cannot be had, or the invocation's time is nearly over.
+/// When a piece cannot be had, or the invocation's time is nearly over.
 pub(crate) async fn fetch(
     store: impl ObjectStore,
     drop: Drop,
@@ -38,24 +37,22 @@ pub(crate) async fn fetch(
 ) -> Result<(), IngestError> {
     let object =
         ObjectRef { bucket: drop.bucket, key: drop.key, version_id: drop.version_id, etag: Some(drop.etag) };
-    for range in ranges(drop.size_bytes) {
-        // The place is taken before the GET: no more than one range waits for the reader.
-        let Ok(place) = sender.reserve().await else { return Ok(()) };
+    let mut body = store.get_range(&object, 0..drop.size_bytes);
+    // The place is taken before the piece is fetched: no more than those that have one are in memory.
+    while let Ok(place) = sender.reserve().await {
         if stop.is_past() {
             return Err(IngestError::OutOfTime);
         }
-        place.send(Part::Bytes(store.get_range(&object, range).await?));
+        match body.next().await? {
+            Some(piece) => place.send(Part::Bytes(piece)),
+            None => {
+                place.send(Part::End);
+                return Ok(());
+            }
+        }
     }
-    // The reader may have gone: it has read enough, or failed, and says so itself.
-    sender.send(Part::End).await.ok();
+    // The reader has gone: it has read enough, or failed, and says so itself.
     Ok(())
-}
-
-fn ranges(size_bytes: u64) -> impl Iterator<Item = Range<u64>> {
-    (0..size_bytes.div_ceil(RANGE_BYTES)).map(move |index| {
-        let start = index * RANGE_BYTES;
-        start..start.saturating_add(RANGE_BYTES).min(size_bytes)
-    })
 }
 
 /// The other end of the pipe. Blocks: for a thread that may.
@@ -84,18 +81,6 @@ impl Read for PipeReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranges_cover_the_object_once() {
-        assert_eq!(ranges(0).count(), 0);
-        assert!(ranges(1).eq(std::iter::once(0..1)));
-        let size = 2 * RANGE_BYTES + 1;
-        assert_eq!(
-            ranges(size).collect::<Vec<_>>(),
-            [0..RANGE_BYTES, RANGE_BYTES..2 * RANGE_BYTES, 2 * RANGE_BYTES..size]
-        );
-        assert_eq!(ranges(2 * RANGE_BYTES).count(), 2);
-    }
 
     #[test]
     fn a_fetch_that_stops_is_no_end_of_file() {

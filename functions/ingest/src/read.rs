@@ -1,7 +1,7 @@
 //! Reads a drop: fetch, check, encode and upload, all at the same time, each with little in hand.
 //!
 //! ```text
-//! ranged GETs ──pipe──► check ──blocks──► encode ──uploads──► PUTs
+//! ranged GET  ──pipe──► check ──blocks──► encode ──uploads──► PUTs
 //!  (network)           (thread)          (thread)            (network)
 //! ```
 //!

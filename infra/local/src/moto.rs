@@ -10,6 +10,8 @@ use crate::process::{Guard, StopSignal, Supervised, free_port, tail};
 
 /// Its account.
 pub(crate) const ACCOUNT_ID: &str = "123456789012";
+/// moto's own server with a mend or two.
+const SERVER: &str = include_str!("../moto_server.py");
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server; stops when dropped.
@@ -22,17 +24,17 @@ pub(crate) struct Moto {
 impl Moto {
     /// Starts it and waits until it answers.
     pub(crate) async fn start(venv: &Path, logs: &Path, guard: &Guard) -> Result<Self, LocalError> {
-        let program = venv.join("bin/moto_server");
-        if !program.is_file() {
+        let installed = venv.join("bin/moto_server");
+        if !installed.is_file() {
             let what = "moto, which stands in for AWS,".to_owned();
-            return Err(LocalError::Missing { what, path: program, remedy: "run infra/local/setup.sh" });
+            return Err(LocalError::Missing { what, path: installed, remedy: "run infra/local/setup.sh" });
         }
         let port = free_port().map_err(io("finding a free port"))?;
         let log_path = logs.join("moto.log");
         let log = File::create(&log_path).map_err(io("opening moto's log"))?;
         let errors = log.try_clone().map_err(io("opening moto's log"))?;
-        let mut command = Command::new(program);
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let mut command = Command::new(venv.join("bin/python"));
+        command.args(["-c", SERVER, "-H", "127.0.0.1", "-p", &port.to_string()]);
         // moto looks for Docker when it is asked about Lambda; here it shall find none.
         command.env("DOCKER_HOST", "tcp://127.0.0.1:9").env("PYTHONUNBUFFERED", "1");
         command.stdin(Stdio::null()).stdout(log).stderr(errors);

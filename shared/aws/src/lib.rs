@@ -23,6 +23,8 @@ pub mod jobs;
 pub mod queue;
 #[cfg(feature = "store")]
 pub mod s3;
+#[cfg(feature = "store")]
+mod s3_body;
 #[cfg(feature = "database")]
 pub mod secrets;
 #[cfg(feature = "queue")]

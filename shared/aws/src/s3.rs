@@ -9,14 +9,15 @@ use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::clients::Aws;
 use crate::fault::Fault;
+pub use crate::s3_body::S3Body;
 use crate::store::{ObjectRef, ObjectStore, StoreError};
 
 /// Tries to read one body, the first included. The SDK's own retries end where the body begins.
-const BODY_TRIES: u32 = 6;
+pub(crate) const BODY_TRIES: u32 = 6;
 /// Before the second try; doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Tries of a conditional write that another write of the same key crosses.
@@ -46,7 +47,7 @@ impl S3Store {
         })
     }
 
-    async fn open(
+    pub(crate) async fn open(
         &self,
         object: &ObjectRef,
         etag: Option<&str>,
@@ -91,6 +92,8 @@ impl S3Store {
 }
 
 impl ObjectStore for S3Store {
+    type Body = S3Body;
+
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Bytes>, StoreError> {
         let object =
             ObjectRef { bucket: bucket.to_owned(), key: key.to_owned(), version_id: None, etag: None };
@@ -110,27 +113,8 @@ impl ObjectStore for S3Store {
         Err(broken_off(bucket, key, failure))
     }
 
-    async fn get_range(&self, object: &ObjectRef, range: Range<u64>) -> Result<Bytes, StoreError> {
-        let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
-        let mut buffer = BytesMut::with_capacity(length);
-        // Without an ETag from the caller the first answer's holds: the tries must read one object.
-        let mut etag = object.etag.clone();
-        let mut failure = None;
-        for attempt in 0..BODY_TRIES {
-            if buffer.len() >= length {
-                break;
-            }
-            pause(attempt).await;
-            let start = range.start + buffer.len() as u64;
-            let output = self.open(object, etag.as_deref(), Some(start..range.end)).await?;
-            check_start(object, &output, start)?;
-            etag = etag.or_else(|| output.e_tag().map(|tag| tag.trim_matches('"').to_owned()));
-            failure = fill(&mut buffer, length, output).await.err().or(failure);
-        }
-        if buffer.len() == length {
-            return Ok(buffer.freeze());
-        }
-        Err(broken_off(&object.bucket, &object.key, failure))
+    fn get_range(&self, object: &ObjectRef, range: Range<u64>) -> S3Body {
+        S3Body::new(self.clone(), object.clone(), range)
     }
 
     async fn put(&self, bucket: &str, key: &str, body: Bytes) -> Result<(), StoreError> {
@@ -162,40 +146,14 @@ impl ObjectStore for S3Store {
     }
 }
 
-/// Appends the body up to `length` in all; an error when it ends before that.
-async fn fill(buffer: &mut BytesMut, length: usize, mut output: GetObjectOutput) -> Result<(), String> {
-    while let Some(part) = output.body.next().await {
-        let part = part.map_err(|error| error.to_string())?;
-        let wanted = part.len().min(length - buffer.len());
-        buffer.extend_from_slice(&part[..wanted]);
-    }
-    if buffer.len() == length { Ok(()) } else { Err("the body ended early".to_owned()) }
-}
-
-/// A server that does not know ranges answers with the whole object: joining that on would corrupt the drop.
-fn check_start(object: &ObjectRef, output: &GetObjectOutput, start: u64) -> Result<(), StoreError> {
-    let given = output
-        .content_range()
-        .and_then(|range| range.strip_prefix("bytes "))
-        .and_then(|range| range.split_once('-'))
-        .and_then(|(start, _)| start.parse::<u64>().ok());
-    if given.unwrap_or(0) == start {
-        return Ok(());
-    }
-    Err(StoreError::Refused {
-        bucket: object.bucket.clone(),
-        key: object.key.clone(),
-        message: format!("asked for the bytes from {start}, answered with those from {}", given.unwrap_or(0)),
-    })
-}
-
-async fn pause(attempt: u32) {
+/// Before a try: none before the first.
+pub(crate) async fn pause(attempt: u32) {
     if attempt > 0 {
         tokio::time::sleep(FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(6))).await;
     }
 }
 
-fn broken_off(bucket: &str, key: &str, failure: Option<String>) -> StoreError {
+pub(crate) fn broken_off(bucket: &str, key: &str, failure: Option<String>) -> StoreError {
     StoreError::Transient {
         bucket: bucket.to_owned(),
         key: key.to_owned(),

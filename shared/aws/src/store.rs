@@ -68,18 +68,28 @@ impl StoreError {
     }
 }
 
+/// Bytes of one version of an object, piece by piece.
+pub trait ObjectBody: Send + 'static {
+    /// The next piece, about [`PIECE_BYTES`]; `None` after the last byte of the range.
+    ///
+    /// Asks with `If-Match` where an ETag was given. A body that breaks off is asked for again from the byte where it
+    /// broke; `Transient` when several tries in a row brought nothing.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
+}
+
+/// Bytes of a piece, but the last: what is in memory of an object at a time.
+pub const PIECE_BYTES: usize = 1024 * 1024;
+
 /// What the pipeline asks of an object store. Implemented over S3, and in memory by tests.
 pub trait ObjectStore: Clone + Send + Sync + 'static {
     /// The whole of a small object; `None` when it does not exist.
     fn get(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
 
-    /// The bytes `range` of one version, with `If-Match` where an ETag is given. A body that breaks off is
-    /// asked for again from the byte where it broke; `Transient` once the tries are used up.
-    fn get_range(
-        &self,
-        object: &ObjectRef,
-        range: Range<u64>,
-    ) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
+    /// What [`ObjectStore::get_range`] gives.
+    type Body: ObjectBody;
+
+    /// The bytes `range` of one version as a stream. Nothing is asked for until the first piece is.
+    fn get_range(&self, object: &ObjectRef, range: Range<u64>) -> Self::Body;
 
     /// Writes an object, replacing what was there.
     fn put(

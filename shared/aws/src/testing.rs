@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::jobs::{JobError, JobRequest, Jobs};
 use crate::queue::{Queue, QueueError};
-use crate::store::{ObjectRef, ObjectStore, StoreError};
+use crate::store::{ObjectBody, ObjectRef, ObjectStore, PIECE_BYTES, StoreError};
 
 /// A call that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,7 +222,33 @@ impl StoreState {
     }
 }
 
+/// What [`MemoryStore`] gives of an object: each piece is a call of its own.
+#[derive(Debug)]
+pub struct MemoryBody {
+    store: MemoryStore,
+    object: ObjectRef,
+    left: Range<u64>,
+}
+
+impl ObjectBody for MemoryBody {
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        // Another task gets its turn here, as it would while the network is waited for.
+        tokio::task::yield_now().await;
+        let end = self.left.end.min(self.left.start.saturating_add(PIECE_BYTES as u64));
+        let (range, object) = (self.left.start..end, &self.object);
+        let piece = (self.store)
+            .call(Call::GetRange, &object.bucket, &object.key, |state| state.read(object, range))?;
+        self.left.start = end;
+        Ok(Some(piece))
+    }
+}
+
 impl ObjectStore for MemoryStore {
+    type Body = MemoryBody;
+
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Bytes>, StoreError> {
         let answer = self.call(Call::Get, bucket, key, |state| {
             Ok(state.newest(bucket, key).map(|version| version.body.clone()))
@@ -233,10 +259,8 @@ impl ObjectStore for MemoryStore {
         }
     }
 
-    async fn get_range(&self, object: &ObjectRef, range: Range<u64>) -> Result<Bytes, StoreError> {
-        // Another task gets its turn here, as it would while the network is waited for.
-        tokio::task::yield_now().await;
-        self.call(Call::GetRange, &object.bucket, &object.key, |state| state.read(object, range))
+    fn get_range(&self, object: &ObjectRef, range: Range<u64>) -> MemoryBody {
+        MemoryBody { store: self.clone(), object: object.clone(), left: range }
     }
 
     async fn put(&self, bucket: &str, key: &str, body: Bytes) -> Result<(), StoreError> {

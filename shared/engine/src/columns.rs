@@ -78,6 +78,29 @@ impl ColumnBuffer {
         Self { data, is_valid: Vec::new(), data_type: data_type.clone() }
     }
 
+    /// Room for as much as there is here: the next chunk will be about as long as this one.
+    fn next(&self) -> Self {
+        let data = match &self.data {
+            Data::Text { bytes, offsets } => {
+                let mut first = Vec::with_capacity(offsets.len());
+                first.push(0);
+                Data::Text { bytes: Vec::with_capacity(bytes.len() + bytes.len() / 16), offsets: first }
+            }
+            Data::Int16(values) => Data::Int16(Vec::with_capacity(values.len())),
+            Data::Int32(values) => Data::Int32(Vec::with_capacity(values.len())),
+            Data::Int64(values) => Data::Int64(Vec::with_capacity(values.len())),
+            Data::Decimal { values, scale } => {
+                Data::Decimal { values: Vec::with_capacity(values.len()), scale: *scale }
+            }
+            Data::Float64(values) => Data::Float64(Vec::with_capacity(values.len())),
+            Data::Boolean(values) => Data::Boolean(Vec::with_capacity(values.len())),
+            Data::Date32(values) => Data::Date32(Vec::with_capacity(values.len())),
+            Data::Timestamp(values) => Data::Timestamp(Vec::with_capacity(values.len())),
+        };
+        let is_valid = Vec::with_capacity(self.is_valid.len());
+        Self { data, is_valid, data_type: self.data_type.clone() }
+    }
+
     #[inline]
     fn push(&mut self, value: Option<&Value<'_>>) {
         self.is_valid.push(value.is_some());
@@ -202,7 +225,12 @@ impl Columns {
 
     /// The accepted rows; starts anew.
     pub(crate) fn take(&mut self) -> RecordBatch {
-        let columns = std::mem::replace(self, Self::new(Arc::clone(&self.schema)));
+        let next = Self {
+            schema: Arc::clone(&self.schema),
+            buffers: self.buffers.iter().map(ColumnBuffer::next).collect(),
+            rows: Vec::with_capacity(self.rows.len()),
+        };
+        let columns = std::mem::replace(self, next);
         let mut arrays: Vec<ArrayRef> = columns.buffers.into_iter().map(ColumnBuffer::finish).collect();
         arrays.push(primitive::<Int64Type>(columns.rows, None, &DataType::Int64));
         RecordBatch::try_new(columns.schema, arrays)

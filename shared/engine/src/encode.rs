@@ -3,9 +3,11 @@
 use std::io::Write;
 
 use arrow_array::RecordBatch;
+use arrow_schema::DataType;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
 use crate::error::EncodeError;
@@ -112,11 +114,19 @@ impl ParquetPart {
     /// # Errors
     /// When Parquet has no type for a column.
     pub fn new(plan: &Plan) -> Result<Self, EncodeError> {
-        let properties = WriterProperties::builder()
+        let schema = plan.arrow_schema();
+        let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
             .set_created_by(format!("penstock {}", crate::ENGINE_VERSION))
-            .build();
-        Ok(Self { writer: ArrowWriter::try_new(Vec::new(), plan.arrow_schema(), Some(properties))? })
+            .set_statistics_enabled(EnabledStatistics::Chunk);
+        for (index, field) in schema.fields().iter().enumerate() {
+            // Nobody skips row groups by the least title, and finding it means comparing all of them.
+            if *field.data_type() == DataType::Utf8 && !plan.key.contains(&index) {
+                let path = ColumnPath::from(field.name().as_str());
+                properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
+            }
+        }
+        Ok(Self { writer: ArrowWriter::try_new(Vec::new(), schema, Some(properties.build()))? })
     }
 
     /// Adds a block's rows as a row group.

@@ -28,6 +28,8 @@ pub struct Plan {
     /// What the contract says; UTF-8 when it says nothing.
     pub(crate) encoding: &'static Encoding,
     pub(crate) is_encoding_declared: bool,
+    /// The key's columns.
+    pub(crate) key: Vec<usize>,
     schema: Arc<Schema>,
     order: Option<KeyOrder>,
 }
@@ -63,6 +65,7 @@ impl Plan {
             compression: format.compression,
             encoding: encoding(format.encoding.as_deref())?,
             is_encoding_declared: format.encoding.is_some(),
+            key: contract.entity.key.clone(),
             schema: Arc::new(Schema::new(fields)),
             order: KeyOrder::of(contract),
         })
