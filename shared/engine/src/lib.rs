@@ -22,7 +22,7 @@ mod reader;
 mod records;
 mod rows;
 
-pub use encode::{ChunkEncoder, Encoded, ParquetPart, RejectEncoder, decode_chunk, encode_chunk, sha256_hex};
+pub use encode::{ChunkEncoder, Encoded, ParquetPart, RejectEncoder, decode_chunk, sha256_hex};
 pub use error::{EncodeError, PlanError, ReadError, UnreadableCode};
 pub use order::Ordered;
 pub use outcome::{Code, Dialect, Reason, ReasonCount, Reject, Totals};
