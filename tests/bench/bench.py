@@ -118,8 +118,9 @@ def compare(stack: Stack, feed: Path, rows: int, turn: int) -> tuple[Load, Load]
     else:
         ours = runs[0]()
         theirs = runs[1]()
+    name = "not counted" if turn < 0 else f"pair {turn + 1}"
     print(
-        f"pair {turn + 1}{' (not counted)' if turn < 0 else ''}: penstock {ours.wall_s:.2f} s, {ours.client_cpu_s:.2f} + {ours.postgres_cpu_s:.2f} CPU s"
+        f"{name}: penstock {ours.wall_s:.2f} s, {ours.client_cpu_s:.2f} + {ours.postgres_cpu_s:.2f} CPU s"
         f" · psql {theirs.wall_s:.2f} s, {theirs.client_cpu_s:.2f} + {theirs.postgres_cpu_s:.2f} CPU s",
         flush=True,
     )
