@@ -47,7 +47,7 @@ def test_the_same_bytes_under_the_same_key_are_a_new_batch_with_the_same_rows(st
 
 
 def test_an_upload_in_parts_is_one_drop(stack: Stack, tmp_path: Path) -> None:
-    stack.publish(contract(tmp_path, "parts"))
+    stack.publish(contract(tmp_path, "parts", route="lambda"))
     rows = ((number, "n" * 200, "2026-03-01T12:00:00Z") for number in range(1, 30_001))
     body = write(tmp_path, "rows.csv", rows).read_bytes()
     place = {"Bucket": stack.bucket("raw"), "Key": "parts/rows.csv"}
