@@ -66,10 +66,8 @@ pub(crate) fn read(at: &At<'_>, index: usize, is_v3_0: bool, errors: &mut Errors
 
 /// The check, now that it is known which column it stands at.
 fn of_column(check: QualityCheck, index: usize) -> QualityCheck {
-    let metric = match check.metric {
-        Metric::DuplicateValues { .. } => Metric::DuplicateValues { columns: vec![index] },
-        other => other,
-    };
+    let compares = matches!(check.metric, Metric::DuplicateValues { .. });
+    let metric = if compares { Metric::DuplicateValues { columns: vec![index] } } else { check.metric };
     QualityCheck { metric, column: Some(index), ..check }
 }
 

@@ -67,9 +67,10 @@ const RULES: [(&str, Name); 6] = [
 
 const TYPES: [&str; 4] = ["library", "text", "sql", "custom"];
 
-type Bounds = fn(Threshold) -> Operator;
+type Compare = fn(Threshold) -> Operator;
+type CompareRange = fn(Threshold, Threshold) -> Operator;
 
-const OPERATORS: [(&str, Bounds); 6] = [
+const OPERATORS: [(&str, Compare); 6] = [
     ("mustBe", Operator::MustBe),
     ("mustNotBe", Operator::MustNotBe),
     ("mustBeGreaterThan", Operator::MustBeGreaterThan),
@@ -78,7 +79,7 @@ const OPERATORS: [(&str, Bounds); 6] = [
     ("mustBeLessOrEqualTo", Operator::MustBeLessOrEqualTo),
 ];
 
-const RANGES: [(&str, fn(Threshold, Threshold) -> Operator); 2] =
+const RANGES: [(&str, CompareRange); 2] =
     [("mustBeBetween", Operator::MustBeBetween), ("mustNotBeBetween", Operator::MustNotBeBetween)];
 
 /// Reads the checks at a property or at the schema. `is_v3_0` allows what v3.0 had.
@@ -125,7 +126,7 @@ impl<'n> Reader<'n, '_> {
             if let Scope::Member = self.scope {
                 return Err(self.check.report(
                     errors,
-                    "the members of a document are checked row by row; write `mustBe: 0`, or put the check at the column",
+                    "a member is checked row by row: write `required`, its `logicalTypeOptions`, or `invalidValues` with `mustBe: 0`",
                 ));
             }
             self.check_possible(&operator, unit, errors)?;
@@ -225,9 +226,9 @@ impl<'n> Reader<'n, '_> {
                     let message = "`invalidValues` needs `arguments` with `validValues` or `pattern`";
                     return Err(self.check.report(errors, message));
                 }
-                let valid = valid.map_or(Ok(Vec::new()), |at| valid_values(&at, errors))?;
+                let valid = valid.map_or(Ok(Vec::new()), |at| valid_values(&at, errors));
                 let pattern = pattern.map(|at| options::regex(&at, errors)).transpose()?;
-                Metric::InvalidValues { valid: valid.into_iter().map(|(value, _)| value).collect(), pattern }
+                Metric::InvalidValues { valid: valid?.into_iter().map(|(value, _)| value).collect(), pattern }
             }
             Name::Duplicate => match self.scope {
                 Scope::Schema(columns) => {

@@ -285,7 +285,7 @@ fn route(at: &At<'_>, errors: &mut Errors) -> Read<Route> {
 fn choice<T: Copy>(at: &At<'_>, what: &str, words: &[(&str, T)], errors: &mut Errors) -> Read<T> {
     let text = match &at.node.value {
         // `null` is one of the words.
-        Value::Scalar(ScalarKind::Null, text) if !text.is_empty() => text,
+        Value::Scalar(ScalarKind::Null, text) if text.eq_ignore_ascii_case("null") => "null",
         Value::Scalar(..) | Value::List(_) | Value::Map(_) => at.str(errors)?,
     };
     if let Some((_, chosen)) = words.iter().find(|(word, _)| *word == text) {
@@ -314,12 +314,13 @@ fn files(contract: &At<'_>, entity: Option<&At<'_>>, errors: &mut Errors) -> Rea
     ];
     let missing = [("refuse", MissingColumns::Refuse), ("null", MissingColumns::Null)];
     let overwrite = [("add", Overwrite::Add), ("replace", Overwrite::Replace), ("keep", Overwrite::Keep)];
-    let unexpected = find("penstock.unexpectedColumns", errors)
-        .and_then(|at| at.map(|at| choice(&at, "a way with columns", &unexpected, errors)).transpose());
+    let unexpected = find("penstock.unexpectedColumns", errors).and_then(|at| {
+        at.map(|at| choice(&at, "what becomes of unexpected columns", &unexpected, errors)).transpose()
+    });
     let missing = find("penstock.missingColumns", errors)
-        .and_then(|at| at.map(|at| choice(&at, "a way with columns", &missing, errors)).transpose());
+        .and_then(|at| at.map(|at| choice(&at, "what missing columns mean", &missing, errors)).transpose());
     let overwrite = find("penstock.overwrite", errors).and_then(|at| {
-        at.map(|at| choice(&at, "a way with a second version", &overwrite, errors)).transpose()
+        at.map(|at| choice(&at, "what a second version means", &overwrite, errors)).transpose()
     });
     Ok(Files {
         unexpected_columns: unexpected?.unwrap_or_default(),
