@@ -226,8 +226,12 @@ fn object(at: &At<'_>, errors: &mut Errors) -> Read<Options> {
 
 fn keys(at: &At<'_>, errors: &mut Errors) -> Read<Vec<String>> {
     let mut seen: HashSet<&str> = HashSet::new();
+    let items = at.items(errors)?;
+    if items.is_empty() {
+        return Err(at.report(errors, "is empty; name a key, or leave it out"));
+    }
     let mut keys = Ok(Vec::new());
-    for item in at.items(errors)? {
+    for item in items {
         match item.text(errors) {
             Ok(key) if !seen.insert(key) => {
                 keys = Err(item.report(errors, format!("{} stands twice", quoted(key))));

@@ -170,8 +170,10 @@ fn percentages_are_exact_where_floats_are_not() {
     assert!(!most.holds(u64::MAX, u64::MAX) && most.holds(u64::MAX / 2, u64::MAX));
 }
 
-/// Every operator with what it says of the order of the count and its numbers.
-const OPERATORS: [(&str, fn(f64, f64, f64) -> bool); 8] = [
+/// What an operator says of a count and its two numbers.
+type Oracle = fn(f64, f64, f64) -> bool;
+
+const OPERATORS: [(&str, Oracle); 8] = [
     ("mustBe: LOW", |count, low, _| count == low),
     ("mustNotBe: LOW", |count, low, _| count != low),
     ("mustBeGreaterThan: LOW", |count, low, _| count > low),
