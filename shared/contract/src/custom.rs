@@ -59,7 +59,7 @@ const fn row(
 }
 
 /// Every custom property that Penstock reads; the table in `docs/contract.md` is this one.
-pub static CUSTOM_PROPERTIES: [CustomProperty; 23] = [
+pub static CUSTOM_PROPERTIES: [CustomProperty; 27] = [
     row(
         "penstock.write",
         Level::Contract,
@@ -101,6 +101,27 @@ pub static CUSTOM_PROPERTIES: [CustomProperty; 23] = [
         "`auto`, `lambda`, `spark`",
         "`auto`",
         "Which engine reads the drop; `auto` goes by size.",
+    ),
+    row(
+        "penstock.unexpectedColumns",
+        Level::Contract,
+        "`rescue`, `ignore`, `reject`",
+        "`rescue`",
+        "Columns of the file that no column of the contract reads are kept by name in `_rescued`, left out, or make each row that has one a reject.",
+    ),
+    row(
+        "penstock.missingColumns",
+        Level::Contract,
+        "`refuse`, `null`",
+        "`refuse`",
+        "A file whose header lacks a column that the contract reads is refused as a whole, or the column is missing in every row.",
+    ),
+    row(
+        "penstock.overwrite",
+        Level::Contract,
+        "`add`, `replace`, `keep`",
+        "`add`",
+        "A second version of an object under the same key is one more drop, or stands for the first, whose rows are taken out, or is not read.",
     ),
     row(
         "penstock.delimiter",
@@ -185,6 +206,13 @@ pub static CUSTOM_PROPERTIES: [CustomProperty; 23] = [
         "a regular expression with a group",
         "none",
         "The value becomes what the first group matches. A value that does not match is a reject, or missing where `penstock.default` is set.",
+    ),
+    row(
+        "penstock.pseudonymise",
+        Level::Property,
+        "`true`, `false`",
+        "`false`",
+        "The value of a string leaves the engine only as the 64 hexadecimal digits of its HMAC-SHA-256, and its column is `text`. Rules are checked before.",
     ),
     row(
         "penstock.case",

@@ -24,6 +24,7 @@ mod decimal;
 mod error;
 mod literal;
 mod model;
+mod nested;
 mod node;
 mod odcs;
 mod options;
@@ -32,6 +33,7 @@ mod quality;
 mod read;
 mod server;
 mod shape;
+mod sla;
 mod sql_type;
 
 pub use custom::{CUSTOM_PROPERTIES, CustomProperty, Level};

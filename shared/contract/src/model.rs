@@ -1,6 +1,12 @@
 //! The typed contract: what every other part of Penstock knows of a source.
 
+mod quality;
+mod sla;
+
 use serde::{Deserialize, Serialize};
+
+pub use quality::{Metric, Operator, QualityCheck, Threshold, Unit};
+pub use sla::{Sla, SlaProperty};
 
 /// One source's contract, read and validated.
 ///
@@ -21,6 +27,17 @@ pub struct Contract {
     pub load: Load,
     /// How many rejects a batch may have before the whole of it is refused.
     pub max_rejects: MaxRejects,
+    /// What the batch as a whole must satisfy, in the order of the contract. The checks that refuse single rows are
+    /// in the [`Rules`] of their columns.
+    pub quality: Vec<QualityCheck>,
+    /// What the producer promises of the feed, in the order of the contract.
+    pub sla: Vec<Sla>,
+    /// What becomes of columns of the file that no column of the contract reads.
+    pub unexpected_columns: UnexpectedColumns,
+    /// What a file means that lacks a column which the contract reads.
+    pub missing_columns: MissingColumns,
+    /// What a second version of an object under the same key means.
+    pub overwrite: Overwrite,
 }
 
 /// What a row describes, and the table that holds it.
@@ -66,7 +83,12 @@ pub struct Column {
     /// What is done to the raw text before it is cast.
     pub harmonise: Harmonise,
     /// ODCS `classification`; values of a classified column stand in no message or reject reason.
+    /// A classified member of an object or array makes the whole column classified.
     pub classification: Option<String>,
+    /// The value leaves the engine only as the 64 hexadecimal digits of its HMAC-SHA-256. `sql_type` then is
+    /// [`SqlType::Text`], and `rules` are those of the plain value: they are checked before. Only strings are
+    /// pseudonymised.
+    pub pseudonymise: bool,
 }
 
 /// ODCS `logicalType` with the options that change how a value is read.
@@ -97,10 +119,36 @@ pub enum LogicalType {
         /// Taken for values that carry no offset: an IANA name or a fixed offset; `UTC` by default.
         default_timezone: String,
     },
+    /// A time of day, read by `format` (a `strftime` pattern as for dates; ISO 8601 when `None`).
+    Time {
+        /// `strftime` pattern, e.g. `%H:%M`.
+        format: Option<String>,
+    },
     /// A JSON object, kept as `jsonb`.
-    Object,
+    Object {
+        /// What is known of its members; any other member is allowed. Empty when the contract says nothing.
+        properties: Vec<Nested>,
+    },
     /// A JSON array, kept as `jsonb`.
-    Array,
+    Array {
+        /// What each item is; anything when the contract does not say.
+        items: Option<Box<Nested>>,
+    },
+}
+
+/// A member of an object, or the items of an array.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Nested {
+    /// The key in the document that is stored. Empty for items.
+    pub name: String,
+    /// The key in the producer's document: `physicalName`, else `name`. Empty for items.
+    pub physical_name: String,
+    /// What the value means; its own members are in here.
+    pub logical_type: LogicalType,
+    /// A member that is missing or null rejects the row; for items, one that is null.
+    pub required: bool,
+    /// What a present value must satisfy.
+    pub rules: Rules,
 }
 
 /// A PostgreSQL column type that Penstock writes.
@@ -123,6 +171,8 @@ pub enum SqlType {
     Boolean,
     /// `date`
     Date,
+    /// `time` (without time zone)
+    Time,
     /// `timestamp` (without time zone)
     Timestamp,
     /// `timestamptz`
@@ -151,6 +201,45 @@ pub struct Rules {
     pub multiple_of: Option<String>,
     /// The only values allowed, compared after harmonising.
     pub allowed: Vec<String>,
+    /// What a string must be the text of.
+    pub format: Option<StringFormat>,
+    /// Fewest items of an array.
+    pub min_items: Option<u64>,
+    /// Most items of an array.
+    pub max_items: Option<u64>,
+    /// No item of an array may stand in it twice. Numbers are equal by value, objects whatever the order of their keys.
+    pub unique_items: bool,
+    /// Fewest members of an object.
+    pub min_properties: Option<u64>,
+    /// Most members of an object.
+    pub max_properties: Option<u64>,
+    /// Keys of the producer's document that an object must have, null or not.
+    pub required_properties: Vec<String>,
+}
+
+/// What `logicalTypeOptions.format` says of a string. Other words than these are for the reader only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum StringFormat {
+    /// A secret; any text.
+    Password,
+    /// Base64 (RFC 4648 section 4, padded).
+    Byte,
+    /// Any text: a file of text cannot say more of octets.
+    Binary,
+    /// An e-mail address: one `@`, something before it, and a host name after it.
+    Email,
+    /// A UUID (RFC 9562). The column is `uuid` unless the contract says `text`.
+    Uuid,
+    /// An absolute URI (RFC 3986).
+    Uri,
+    /// A host name (RFC 1123).
+    Hostname,
+    /// An IPv4 address in dotted decimal.
+    Ipv4,
+    /// An IPv6 address (RFC 4291).
+    Ipv6,
 }
 
 /// One end of an interval.
@@ -300,4 +389,42 @@ pub struct MaxRejects {
     pub rows: Option<u64>,
     /// Most rejected rows, in percent of the rows read.
     pub percent: Option<f64>,
+}
+
+/// What becomes of columns of the file that no column of the contract reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnexpectedColumns {
+    /// Kept, by name, in the column `_rescued jsonb`.
+    #[default]
+    Rescue,
+    /// Left out.
+    Ignore,
+    /// Each row that has one is a reject.
+    Reject,
+}
+
+/// What a file means that lacks a column which the contract reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MissingColumns {
+    /// The drop is unreadable.
+    #[default]
+    Refuse,
+    /// The column reads as missing in every row.
+    Null,
+}
+
+/// What a second version of an object under the same key means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Overwrite {
+    /// Another drop like any other: its rows are loaded beside those of the first, or replace them by key.
+    #[default]
+    Add,
+    /// It stands for the first: when it is loaded, the rows that only the first had are taken out.
+    Replace,
+    /// The first stands: the second is not read, and its receipt says so.
+    Keep,
 }

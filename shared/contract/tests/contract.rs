@@ -115,8 +115,8 @@ fn types_are_derived_from_the_logical_type_and_the_other_way_round() {
             LogicalType::Date { format: Some("%d.%m.%Y".to_owned()) },
             SqlType::Date,
         ),
-        ("{name: a, logicalType: object}", LogicalType::Object, SqlType::Jsonb),
-        ("{name: a, logicalType: array}", LogicalType::Array, SqlType::Jsonb),
+        ("{name: a, logicalType: object}", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
+        ("{name: a, logicalType: array}", LogicalType::Array { items: None }, SqlType::Jsonb),
         ("{name: a, physicalType: smallint}", LogicalType::Integer, SqlType::Smallint),
         ("{name: a, physicalType: uuid}", LogicalType::String, SqlType::Uuid),
     ] {

@@ -18,6 +18,9 @@ pub enum PlanError {
     /// The format is not read by this version.
     #[error("this kind of file is not read")]
     UnsupportedFormat,
+    /// The contract asks for something that this version does not do.
+    #[error("`{0}` is not done by this version; take it out of the contract")]
+    Unsupported(String),
     /// A part of a column that cannot be carried out.
     #[error("column `{column}`: {message}")]
     Column {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 use encoding_rs::{Encoding, UTF_8};
 use penstock_contract::{
-    Bound, Column as ContractColumn, Compression, Contract, FormatKind, LogicalType, Quote, SqlType,
+    Bound, Column as ContractColumn, Compression, Contract, FormatKind, LogicalType, MissingColumns,
+    Overwrite, Quote, SqlType, UnexpectedColumns,
 };
 use regex::Regex;
 
@@ -43,6 +44,7 @@ impl Plan {
     /// # Errors
     /// When the contract asks for what this version does not do, or contradicts itself.
     pub fn compile(contract: &Contract) -> Result<Self, PlanError> {
+        refuse_unsupported(contract)?;
         let format = &contract.format;
         match &format.kind {
             FormatKind::Delimited(_) | FormatKind::Ndjson => {}
@@ -98,6 +100,23 @@ impl Plan {
     }
 }
 
+/// What the contract asks for and this version would pass over in silence.
+fn refuse_unsupported(contract: &Contract) -> Result<(), PlanError> {
+    let unsupported = |what: &str| Err(PlanError::Unsupported(what.to_owned()));
+    if contract.entity.columns.iter().any(|column| column.pseudonymise) {
+        return unsupported("penstock.pseudonymise");
+    }
+    match contract.unexpected_columns {
+        UnexpectedColumns::Reject => return unsupported("penstock.unexpectedColumns: reject"),
+        UnexpectedColumns::Rescue | UnexpectedColumns::Ignore => {}
+    }
+    match contract.missing_columns {
+        MissingColumns::Null => return unsupported("penstock.missingColumns: null"),
+        MissingColumns::Refuse => {}
+    }
+    if contract.overwrite == Overwrite::Add { Ok(()) } else { unsupported("penstock.overwrite") }
+}
+
 fn encoding(label: Option<&str>) -> Result<&'static Encoding, PlanError> {
     let Some(label) = label else { return Ok(UTF_8) };
     let encoding = Encoding::for_label_no_replacement(label.as_bytes())
@@ -148,8 +167,8 @@ fn type_rule(column: &ContractColumn) -> String {
         LogicalType::Timestamp { format: Some(format), default_timezone } => {
             format!("a timestamp of the format {format} that exists in {default_timezone}")
         }
-        LogicalType::Object => "a JSON object".to_owned(),
-        LogicalType::Array => "a JSON array".to_owned(),
+        LogicalType::Object { .. } => "a JSON object".to_owned(),
+        LogicalType::Array { .. } => "a JSON array".to_owned(),
         LogicalType::String if column.sql_type == SqlType::Uuid => "a UUID".to_owned(),
         LogicalType::String | _ => "text".to_owned(),
     }
@@ -171,6 +190,7 @@ fn compile_cast(column: &ContractColumn, pattern: Option<Regex>) -> Result<Cast,
                 SqlType::Text
                 | SqlType::Boolean
                 | SqlType::Date
+                | SqlType::Time
                 | SqlType::Timestamp
                 | SqlType::Timestamptz
                 | SqlType::Jsonb
@@ -188,9 +208,9 @@ fn compile_cast(column: &ContractColumn, pattern: Option<Regex>) -> Result<Cast,
         (LogicalType::Timestamp { format, default_timezone }, SqlType::Timestamp | SqlType::Timestamptz) => {
             timestamp(column, format.as_ref(), default_timezone).map(Cast::Timestamp)
         }
-        (LogicalType::Object | LogicalType::Array, SqlType::Jsonb) => {
+        (LogicalType::Object { .. } | LogicalType::Array { .. }, SqlType::Jsonb) => {
             if column.rules.allowed.is_empty() {
-                Ok(Cast::Json { is_array: column.logical_type == LogicalType::Array })
+                Ok(Cast::Json { is_array: matches!(column.logical_type, LogicalType::Array { .. }) })
             } else {
                 Err("JSON documents are not compared with allowed values".to_owned())
             }

@@ -418,7 +418,7 @@ fn uuids_have_one_form() {
 #[test]
 fn json_documents_are_those_that_jsonb_takes() {
     check(
-        column("a", LogicalType::Object, SqlType::Jsonb),
+        column("a", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
         &[
             ("{\"a\": [1, \"\\\\x\\n\"]}", "{\"a\": [1, \"\\\\x\\n\"]}"),
             ("[1]", "wrong_type"),
@@ -430,7 +430,10 @@ fn json_documents_are_those_that_jsonb_takes() {
             ("{\"a\":\"\\ud800\"}", "wrong_type"),
         ],
     );
-    check(column("a", LogicalType::Array, SqlType::Jsonb), &[("[1, 2]", "[1, 2]"), ("{}", "wrong_type")]);
+    check(
+        column("a", LogicalType::Array { items: None }, SqlType::Jsonb),
+        &[("[1, 2]", "[1, 2]"), ("{}", "wrong_type")],
+    );
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn all_types() -> Contract {
         column("day", LogicalType::Date { format: None }, SqlType::Date),
         timestamp("ts", SqlType::Timestamp),
         timestamp("tz", SqlType::Timestamptz),
-        column("j", LogicalType::Object, SqlType::Jsonb),
+        column("j", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
         column("u", LogicalType::String, SqlType::Uuid),
     ];
     contract(csv(), columns)

@@ -212,7 +212,7 @@ proptest! {
             column("u", LogicalType::String, SqlType::Uuid),
             column("x", LogicalType::Number, SqlType::DoublePrecision),
             column("n", LogicalType::Number, SqlType::Numeric(None)),
-            column("o", LogicalType::Object, SqlType::Jsonb),
+            column("o", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
             column("g", LogicalType::Boolean, SqlType::Boolean),
         ];
         for column in &mut columns {
