@@ -21,6 +21,15 @@ pub enum PlanError {
     /// The contract asks for something that this version does not do.
     #[error("`{0}` is not done by this version; take it out of the contract")]
     Unsupported(String),
+    /// Values are to be pseudonymised, and there is no key to do it with.
+    #[error("columns are pseudonymised ({0}), and there is no key: give one")]
+    NoPseudonymKey(String),
+    /// A key that could be guessed.
+    #[error("the pseudonym key is shorter than {min_bytes} bytes; make one with `openssl rand -hex 32`")]
+    ShortPseudonymKey {
+        /// Fewest bytes.
+        min_bytes: usize,
+    },
     /// A part of a column that cannot be carried out.
     #[error("column `{column}`: {message}")]
     Column {

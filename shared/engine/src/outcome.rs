@@ -91,8 +91,13 @@ pub struct Reject {
     pub line: u64,
     /// Offset of the record's first byte in the decompressed stream, from 0.
     pub byte_offset: u64,
-    /// The record as it stood, without its line end; bytes that are not of the encoding are replaced.
+    /// The record as it stood, without its line end; bytes that are not of the encoding are replaced. Fields of
+    /// classified columns are replaced too: by their pseudonym, or by `[classified]`.
     pub raw: String,
+    /// True when `raw` is left empty: the record is malformed, so that it cannot be told where its classified columns
+    /// are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub raw_withheld: bool,
     /// True when `raw` was cut.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub raw_truncated: bool,
@@ -117,6 +122,10 @@ pub struct Totals {
     pub lines: u64,
     /// Rejected rows by code and column, most first. A row with two reasons counts in both.
     pub by_reason: Vec<ReasonCount>,
+    /// Accepted rows that each quality check of the contract counts, in its order; 0 for those that are not counted
+    /// row by row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality_counts: Vec<u64>,
 }
 
 impl Totals {
@@ -128,6 +137,10 @@ impl Totals {
         self.bytes_read += other.bytes_read;
         self.bytes_decompressed += other.bytes_decompressed;
         self.lines += other.lines;
+        self.quality_counts.resize(self.quality_counts.len().max(other.quality_counts.len()), 0);
+        for (count, more) in self.quality_counts.iter_mut().zip(&other.quality_counts) {
+            *count += more;
+        }
         for ReasonCount { code, column, rows } in &other.by_reason {
             count_reason(&mut self.by_reason, *code, column.as_deref(), *rows);
         }

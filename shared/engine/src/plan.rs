@@ -16,9 +16,14 @@ use crate::cast::time::{DateCast, TimestampCast, days, iso_date, iso_timestamp};
 use crate::cast::zone::Zone;
 use crate::cast::{BooleanCast, Cast, Interval, Scratch};
 use crate::columns::{ROW_COLUMN, data_type};
+use crate::duplicates::Duplicates;
 use crate::error::PlanError;
 use crate::order::{KeyOrder, Ordered};
+use crate::outcome::Totals;
 use crate::program::{Column, Raw};
+use crate::pseudonym::PseudonymKey;
+use crate::quality::{Quality, QualityOutcome};
+use crate::sets::Sets;
 
 /// A compiled contract. Immutable; share it by `Arc`.
 #[derive(Debug, Clone)]
@@ -31,6 +36,11 @@ pub struct Plan {
     pub(crate) is_encoding_declared: bool,
     /// The key's columns.
     pub(crate) key: Vec<usize>,
+    /// Sets of columns that are looked through for duplicates.
+    pub(crate) sets: Sets,
+    /// The column of the event time.
+    pub(crate) event_time: Option<usize>,
+    pub(crate) quality: Quality,
     schema: Arc<Schema>,
     order: Option<KeyOrder>,
 }
@@ -44,7 +54,16 @@ impl Plan {
     /// # Errors
     /// When the contract asks for what this version does not do, or contradicts itself.
     pub fn compile(contract: &Contract) -> Result<Self, PlanError> {
+        Self::compile_with(contract, None)
+    }
+
+    /// Compiles a contract that may pseudonymise values.
+    ///
+    /// # Errors
+    /// When the contract asks for what this version does not do, contradicts itself, or needs a key and there is none.
+    pub fn compile_with(contract: &Contract, key: Option<&PseudonymKey>) -> Result<Self, PlanError> {
         refuse_unsupported(contract)?;
+        check_pseudonym_key(contract, key)?;
         let format = &contract.format;
         match &format.kind {
             FormatKind::Delimited(_) | FormatKind::Ndjson => {}
@@ -54,8 +73,10 @@ impl Plan {
             .entity
             .columns
             .iter()
-            .map(|column| compile_column(column, &format.null_values))
+            .map(|column| compile_column(column, contract, key))
             .collect::<Result<Vec<_>, _>>()?;
+        let mut sets = Sets::new(contract);
+        let quality = Quality::compile(contract, &columns, |columns| sets.add(columns))?;
         let mut fields: Vec<Field> = columns
             .iter()
             .map(|column| Field::new(&column.name, data_type(&column.sql_type), !column.is_required))
@@ -68,6 +89,9 @@ impl Plan {
             encoding: encoding(format.encoding.as_deref())?,
             is_encoding_declared: format.encoding.is_some(),
             key: contract.entity.key.clone(),
+            sets,
+            event_time: contract.load.event_time,
+            quality,
             schema: Arc::new(Schema::new(fields)),
             order: KeyOrder::of(contract),
         })
@@ -83,6 +107,35 @@ impl Plan {
     /// database orders it.
     pub fn order_by_key(&self, copy_text: &[u8]) -> Option<Ordered> {
         self.order.as_ref()?.order(copy_text)
+    }
+
+    /// Whether rows must be looked through for duplicates: the contract has a key, or says that columns are unique.
+    pub fn finds_duplicates(&self) -> bool {
+        self.sets.is_any()
+    }
+
+    /// Judges the whole of a batch by the contract's quality checks, in its order, then by its unique columns.
+    pub fn judge(&self, totals: &Totals, duplicates: &Duplicates) -> Vec<QualityOutcome> {
+        let mut outcomes = self.quality.judge(totals, duplicates);
+        outcomes.extend(self.sets.unique().map(|(column, set)| {
+            let count = duplicates.repeats(set);
+            let column = self.columns.get(column).map(|column| column.name.clone());
+            QualityOutcome {
+                check: "unique".to_owned(),
+                rule: "exactly 0 rows repeat the values of an earlier row".to_owned(),
+                column,
+                count,
+                rows: totals.accepted,
+                holds: count == 0,
+                refuses: count > 0,
+            }
+        }));
+        outcomes
+    }
+
+    /// Values that a reject must not show.
+    pub(crate) fn hides(&self) -> bool {
+        self.columns.iter().any(|column| column.is_hidden)
     }
 
     /// The Arrow schema of accepted rows: the columns, then `_row`.
@@ -103,16 +156,9 @@ impl Plan {
 /// What the contract asks for and this version would pass over in silence.
 fn refuse_unsupported(contract: &Contract) -> Result<(), PlanError> {
     let unsupported = |what: &str| Err(PlanError::Unsupported(what.to_owned()));
-    if contract.entity.columns.iter().any(|column| column.pseudonymise) {
-        return unsupported("penstock.pseudonymise");
-    }
     match contract.unexpected_columns {
         UnexpectedColumns::Reject => return unsupported("penstock.unexpectedColumns: reject"),
         UnexpectedColumns::Rescue | UnexpectedColumns::Ignore => {}
-    }
-    match contract.missing_columns {
-        MissingColumns::Null => return unsupported("penstock.missingColumns: null"),
-        MissingColumns::Refuse => {}
     }
     if contract.overwrite == Overwrite::Add { Ok(()) } else { unsupported("penstock.overwrite") }
 }
@@ -125,7 +171,21 @@ fn encoding(label: Option<&str>) -> Result<&'static Encoding, PlanError> {
     if is_read { Ok(encoding) } else { Err(PlanError::UnsupportedEncoding(encoding.name().to_owned())) }
 }
 
-fn compile_column(column: &ContractColumn, null_values: &[String]) -> Result<Column, PlanError> {
+fn check_pseudonym_key(contract: &Contract, key: Option<&PseudonymKey>) -> Result<(), PlanError> {
+    let mut hidden = contract.entity.columns.iter().filter(|column| column.pseudonymise).peekable();
+    if key.is_some() || hidden.peek().is_none() {
+        return Ok(());
+    }
+    let names: Vec<&str> = hidden.map(|column| column.name.as_str()).collect();
+    Err(PlanError::NoPseudonymKey(names.join(", ")))
+}
+
+fn compile_column(
+    column: &ContractColumn,
+    contract: &Contract,
+    key: Option<&PseudonymKey>,
+) -> Result<Column, PlanError> {
+    let null_values = &contract.format.null_values;
     let wrong = |message: String| PlanError::Column { column: column.name.clone(), message };
     let harmonise = &column.harmonise;
     let regex = |pattern: &Option<String>| {
@@ -138,7 +198,9 @@ fn compile_column(column: &ContractColumn, null_values: &[String]) -> Result<Col
         physical_name: column.physical_name.clone(),
         sql_type: column.sql_type.clone(),
         is_required: column.required,
-        is_classified: column.classification.is_some(),
+        is_hidden: column.classification.is_some() || column.pseudonymise,
+        pseudonym: key.filter(|_| column.pseudonymise).cloned(),
+        may_be_absent: contract.missing_columns == MissingColumns::Null,
         trim: harmonise.trim,
         null_values: nulls,
         extract: regex(&harmonise.extract)?,

@@ -6,7 +6,9 @@ use regex::Regex;
 use crate::cast::number::Separators;
 use crate::cast::text::Traits;
 use crate::cast::{Cast, Scratch, Value, json};
+use crate::copy;
 use crate::outcome::Code;
+use crate::pseudonym::PseudonymKey;
 
 /// One column of a compiled plan.
 #[derive(Debug, Clone)]
@@ -15,7 +17,12 @@ pub struct Column {
     pub(crate) physical_name: String,
     pub(crate) sql_type: SqlType,
     pub(crate) is_required: bool,
-    pub(crate) is_classified: bool,
+    /// Its values stand in no reject.
+    pub(crate) is_hidden: bool,
+    /// Its values leave the engine as pseudonyms.
+    pub(crate) pseudonym: Option<PseudonymKey>,
+    /// A file without it is read; every value is missing then.
+    pub(crate) may_be_absent: bool,
     pub(crate) trim: bool,
     pub(crate) null_values: Vec<String>,
     pub(crate) extract: Option<Regex>,
@@ -85,7 +92,7 @@ impl Column {
 
     /// True when a file without this column cannot be read.
     pub(crate) fn needs_field(&self) -> bool {
-        self.constant.is_none() && self.default.is_none()
+        self.constant.is_none() && self.default.is_none() && !self.may_be_absent
     }
 
     pub(crate) fn has_zone(&self) -> bool {
@@ -216,6 +223,25 @@ impl Column {
                 checked.map_err(&mut *tell).ok()?;
                 Some(Value::Text(crate::cast::text::Text { text, traits }))
             }
+        }
+    }
+
+    /// A value as COPY text has it, after a contract's literal was read as one of this column. `None` when it is none.
+    pub(crate) fn written(&self, literal: &str) -> Option<Vec<u8>> {
+        let mut scratch = Scratch::default();
+        let mut is_broken = false;
+        let value = self.cast(literal, Origin::Contract, &mut scratch, &mut |_| is_broken = true)?;
+        let mut written = Vec::new();
+        self.write(&value, &mut written);
+        Some(written)
+    }
+
+    /// Writes a value as COPY text, or what stands for it.
+    #[inline]
+    pub(crate) fn write(&self, value: &Value<'_>, out: &mut Vec<u8>) {
+        match (&self.pseudonym, value) {
+            (Some(key), Value::Text(text)) => key.write(text.text.as_bytes(), out),
+            _ => copy::write(value, self.has_zone(), out),
         }
     }
 

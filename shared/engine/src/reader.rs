@@ -18,6 +18,7 @@ use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
 use crate::program::Raw;
 use crate::records::{Framing, Place, Record, RecordState, Records};
+use crate::redact;
 use crate::rows::{Block, Rows, Shown, sort_reasons};
 
 /// So much of a file is looked at to tell its dialect.
@@ -370,13 +371,14 @@ fn push_delimited(rows: &mut Rows, shown: Shown<'_>, fields: &Fields<'_>, unesca
         return;
     }
     let mut scratch = unescaped.iter_mut();
-    rows.push(shown, |column| {
+    let raw = |column: usize| {
         let scratch = scratch.next().expect("there is one for each column");
         match layout.fields[column] {
             None => Raw::Missing,
             Some(index) => Raw::Text(field(text, spans[index], *quoting, scratch), *traits),
         }
-    });
+    };
+    rows.push(shown, raw, |columns| redact::delimited(text, spans, *quoting, layout, columns));
 }
 
 fn push_ndjson(rows: &mut Rows, shown: Shown<'_>, line: &str, traits: Traits, keys: &mut Keys) {
@@ -392,7 +394,8 @@ fn push_ndjson(rows: &mut Rows, shown: Shown<'_>, line: &str, traits: Traits, ke
     let columns = std::mem::take(&mut keys.columns);
     let mut raws = Vec::with_capacity(columns.len());
     keys.raw(line, &mut raws);
-    rows.push(shown, |column| columns[column].map_or(Raw::Missing, |slot| raws[slot]));
+    let raw = |column: usize| columns[column].map_or(Raw::Missing, |slot| raws[slot]);
+    rows.push(shown, raw, |columns| redact::json(line, columns));
     drop(raws);
     keys.columns = columns;
 }

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "in helpers of tests, too, the panic is the failure")]
 
+mod batch;
 mod casts;
 mod compression;
 mod delimited;
 mod encoders;
 mod golden;
+mod hidden;
 mod ndjson;
 mod properties;
 mod support;
