@@ -56,6 +56,8 @@ def main() -> int:
         warm_up = sources.write_small(options.work / "warm-up.csv", rows=200, seed=1)
         stack.wait_closed(stack.drop("bench", warm_up, "warm-up.csv").batch_id)
         make_baseline_table(stack)
+        age(stack)
+        compare(stack, feed, options.rows, turn=-1)  # Makes the log's segments, which later pairs use again.
         pairs = [compare(stack, feed, options.rows, turn) for turn in range(options.pairs)]
         peaks = functions_usage(stack.status())
         latencies = [drop_to_queryable(stack, options.work, turn) for turn in range(20)]
@@ -74,7 +76,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_200_000)
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--functions", type=Path, default=ROOT / "target/release")
     parser.add_argument("--work", type=Path, default=ROOT / ".penstock/bench")
     return parser.parse_args()
@@ -100,6 +102,13 @@ def make_baseline_table(stack: Stack) -> None:
         connection.commit()
 
 
+def age(stack: Stack) -> None:
+    """Lets the server keep its write-ahead log's segments, as one does that has run for a while."""
+    with stack.connect(autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET min_wal_size = '4GB'")
+        connection.execute("SELECT pg_reload_conf()")
+
+
 def compare(stack: Stack, feed: Path, rows: int, turn: int) -> tuple[Load, Load]:
     """One pair; who goes first changes with the turn."""
     runs = [lambda: load_by_penstock(stack, feed, rows, turn), lambda: load_by_psql(stack, feed, rows)]
@@ -109,8 +118,9 @@ def compare(stack: Stack, feed: Path, rows: int, turn: int) -> tuple[Load, Load]
     else:
         ours = runs[0]()
         theirs = runs[1]()
+    name = "not counted" if turn < 0 else f"pair {turn + 1}"
     print(
-        f"pair {turn + 1}: penstock {ours.wall_s:.2f} s, {ours.client_cpu_s:.2f} + {ours.postgres_cpu_s:.2f} CPU s"
+        f"{name}: penstock {ours.wall_s:.2f} s, {ours.client_cpu_s:.2f} + {ours.postgres_cpu_s:.2f} CPU s"
         f" · psql {theirs.wall_s:.2f} s, {theirs.client_cpu_s:.2f} + {theirs.postgres_cpu_s:.2f} CPU s",
         flush=True,
     )

@@ -44,6 +44,18 @@ def test_the_same_bytes_under_the_same_key_are_a_new_batch_with_the_same_rows(st
     assert stack.query("SELECT bool_and(balanced), count(*) FROM penstock.batch WHERE source = 'twice'") == [(True, 2)]
 
 
+def test_an_upload_in_parts_is_one_drop(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "parts"))
+    # Larger than one part of `penstock drop`.
+    file = write(tmp_path, "rows.csv", ((number, "n" * 200, "2026-03-01T12:00:00Z") for number in range(1, 100_001)))
+    read_before = stack.control("status", method="GET")["mappings"]["ingest"]["messages_done"]
+    receipt = stack.drop(file, "parts")
+    stack.wait_until_quiet()
+    assert "-" in receipt["drop"]["etag"], "the file was put at once: the test tests nothing"
+    assert receipt["rows"]["loaded"] == 100_000
+    assert stack.control("status", method="GET")["mappings"]["ingest"]["messages_done"] == read_before + 1
+
+
 def test_an_older_file_that_comes_later_does_not_replace_newer_rows(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "late"))
     stack.drop(write(tmp_path, "new.csv", numbered(30, day=9)), "late")

@@ -8,12 +8,12 @@ use arrow_array::RecordBatch;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use penstock_engine::{AcceptedRows, Block, ParquetPart, Plan, Reject, RejectEncoder, encode_chunk};
+use penstock_engine::{AcceptedRows, Block, ChunkEncoder, ParquetPart, Plan, Reject, RejectEncoder};
 use penstock_pipeline::{BatchId, Chunk, ChunkBody, MAX_INLINE_BYTES, layout};
 use tokio::sync::mpsc;
 
 /// A Parquet or reject file is closed when it has come to this size.
-const PART_BYTES: usize = 16 * 1024 * 1024;
+const PART_BYTES: usize = 12 * 1024 * 1024;
 /// A batch of more chunks than this has none of them inline: its manifest would grow too large.
 const MAX_INLINE_CHUNKS: usize = 4;
 /// A batch has one split as yet.
@@ -61,6 +61,8 @@ pub(crate) struct Encoder {
     target: Target,
     uploads: mpsc::Sender<Upload>,
     rejected: u64,
+    /// Made with the first chunk.
+    chunk_encoder: Option<ChunkEncoder>,
     chunks: Vec<(Chunk, Option<Bytes>)>,
     parquet: Option<ParquetPart>,
     parquet_keys: Vec<String>,
@@ -75,6 +77,7 @@ impl Encoder {
             target,
             uploads,
             rejected: 0,
+            chunk_encoder: None,
             chunks: Vec::new(),
             parquet: None,
             parquet_keys: Vec::new(),
@@ -83,15 +86,15 @@ impl Encoder {
         }
     }
 
-    /// Takes one block.
-    pub(crate) fn push(&mut self, block: Block) -> Result<(), EncodeError> {
+    /// Takes one block; gives its text back, which another block may be written into.
+    pub(crate) fn push(&mut self, block: Block) -> Result<Vec<u8>, EncodeError> {
         let Block { mut rows, rejects } = block;
         self.rejected = self.rejected.saturating_add(rejects.len() as u64);
         for reject in &rejects {
             self.push_reject(reject)?;
         }
         if rows.count == 0 || self.is_refused() {
-            return Ok(());
+            return Ok(rows.copy_text);
         }
         // The columns go before the text is compressed: the two are the largest things in memory.
         self.push_parquet(rows.record_batch.take())?;
@@ -124,20 +127,21 @@ impl Encoder {
         self.target.max_reject_rows.is_some_and(|max| self.rejected > max)
     }
 
-    fn push_chunk(&mut self, rows: AcceptedRows) -> Result<(), EncodeError> {
+    fn push_chunk(&mut self, rows: AcceptedRows) -> Result<Vec<u8>, EncodeError> {
+        let chunk_encoder = match &mut self.chunk_encoder {
+            Some(encoder) => encoder,
+            None => self.chunk_encoder.insert(ChunkEncoder::new().map_err(rows_error)?),
+        };
         let index = u32::try_from(self.chunks.len()).map_err(|_| rows_error("more than 2^32 chunks"))?;
         let count = rows.count;
-        // Of the two texts the unordered one goes before the other is compressed: they are the largest things in memory.
-        let (text, deduplicated) = match self.plan.order_by_key(&rows.copy_text) {
-            Some(ordered) => {
-                drop(rows.copy_text);
-                (ordered.copy_text, Some(ordered.deduplicated))
-            }
-            None => (rows.copy_text, None),
-        };
+        // Not kept between chunks: while the columns are written, there is no room for it.
+        let mut in_order = Vec::new();
+        let ordered = self.plan.order_by_key(&rows.copy_text, &mut in_order);
+        let text = if ordered.is_some() { &in_order } else { &rows.copy_text };
+        let deduplicated = ordered.map(|ordered| ordered.deduplicated);
         let text_bytes = text.len() as u64;
-        let encoded = encode_chunk(&text).map_err(rows_error)?;
-        drop(text);
+        let encoded = chunk_encoder.encode(text).map_err(rows_error)?;
+        drop(in_order);
         let chunk = Chunk {
             index,
             rows: count,
@@ -150,20 +154,17 @@ impl Encoder {
                 key: layout::chunk(&self.target.batch_id, SPLIT, index),
             },
         };
-        // So does the room that zstd asked for at worst, before the upload may have to wait.
-        let mut bytes = encoded.bytes;
-        bytes.shrink_to_fit();
-        let body = Bytes::from(bytes);
+        let body = Bytes::from(encoded.bytes);
         if body.len() <= MAX_INLINE_BYTES && self.chunks.len() < MAX_INLINE_CHUNKS {
             self.chunks.push((chunk, Some(body)));
-            return Ok(());
+            return Ok(rows.copy_text);
         }
         self.upload_chunk(&chunk, body)?;
         self.chunks.push((chunk, None));
         if self.chunks.len() > MAX_INLINE_CHUNKS {
             self.upload_kept_chunks()?;
         }
-        Ok(())
+        Ok(rows.copy_text)
     }
 
     /// The batch has turned out too large for inline chunks: those that were kept become objects too.

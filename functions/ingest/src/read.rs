@@ -23,7 +23,7 @@ use crate::handler::{Ingest, StopAt};
 use crate::input::{PipeReader, fetch, pipe};
 
 /// PUTs under way at once; each body is held until its PUT has ended.
-const MAX_UPLOADS: usize = 3;
+const MAX_UPLOADS: usize = 2;
 
 /// What came of reading a drop.
 #[derive(Debug)]
@@ -70,8 +70,9 @@ pub(crate) async fn read<S: ObjectStore, Q, J>(
     let encoder = Encoder::new(Arc::clone(&plan), target(ingest, batch, compiled), uploads_out);
 
     let fetching = fetch(ingest.store.clone(), batch.drop.clone(), parts, stop);
-    let checking = spawn_blocking(move || check(plan, limits, input, &blocks_out));
-    let encoding = spawn_blocking(move || encode(encoder, &blocks_in));
+    let (texts_back, texts_done) = sync_channel(1);
+    let checking = spawn_blocking(move || check(plan, limits, input, &blocks_out, &texts_done));
+    let encoding = spawn_blocking(move || encode(encoder, &blocks_in, &texts_back));
     let uploading = upload(&ingest.store, uploads_in);
     let (fetched, checked, encoded, uploaded) = tokio::join!(fetching, checking, encoding, uploading);
 
@@ -152,8 +153,9 @@ fn check(
     limits: Limits,
     input: PipeReader,
     blocks: &SyncSender<Step>,
+    texts_done: &Receiver<Vec<u8>>,
 ) -> Result<Checked, Stopped> {
-    let checked = check_blocks(plan, limits, input, blocks)?;
+    let checked = check_blocks(plan, limits, input, blocks, texts_done)?;
     blocks.send(Step::End).map_err(|_| Stopped)?;
     Ok(checked)
 }
@@ -163,6 +165,7 @@ fn check_blocks(
     limits: Limits,
     input: PipeReader,
     blocks: &SyncSender<Step>,
+    texts_done: &Receiver<Vec<u8>>,
 ) -> Result<Checked, Stopped> {
     let mut reader = match Reader::open(plan, limits, input) {
         Ok(reader) => reader,
@@ -172,6 +175,9 @@ fn check_blocks(
         }
     };
     let refusal = loop {
+        if let Ok(text) = texts_done.try_recv() {
+            reader.recycle(text);
+        }
         match reader.next_block() {
             Ok(Some(block)) => blocks.send(Step::Block(block)).map_err(|_| Stopped)?,
             Ok(None) => break None,
@@ -181,10 +187,15 @@ fn check_blocks(
     Ok(Checked { totals: reader.totals().clone(), dialect: Some(reader.dialect().clone()), refusal })
 }
 
-fn encode(mut encoder: Encoder, blocks: &Receiver<Step>) -> Result<Encoded, EncodeError> {
+fn encode(
+    mut encoder: Encoder,
+    blocks: &Receiver<Step>,
+    texts_back: &SyncSender<Vec<u8>>,
+) -> Result<Encoded, EncodeError> {
     while let Ok(step) = blocks.recv() {
         match step {
-            Step::Block(block) => encoder.push(block)?,
+            // Nobody may want it any more, or there is one waiting already: then it is freed.
+            Step::Block(block) => drop(texts_back.try_send(encoder.push(block)?)),
             Step::End => return encoder.finish(),
         }
     }

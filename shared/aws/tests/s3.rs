@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use penstock_aws::clients::Aws;
 use penstock_aws::s3::S3Store;
-use penstock_aws::store::{ObjectRef, ObjectStore, StoreError};
+use penstock_aws::store::{ObjectBody, ObjectRef, ObjectStore, StoreError};
 
 /// Answers each request with the next of the scripted ones, and keeps what was asked.
 struct Server {

@@ -10,6 +10,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
+use crate::columns::ROW_COLUMN;
 use crate::error::EncodeError;
 use crate::outcome::Reject;
 use crate::plan::Plan;
@@ -33,17 +34,11 @@ impl Encoded {
     }
 }
 
-/// Compresses COPY text.
-///
-/// # Errors
-/// When zstd refuses.
-pub fn encode_chunk(copy_text: &[u8]) -> Result<Encoded, EncodeError> {
-    ChunkEncoder::new()?.encode(copy_text)
-}
-
 /// Compresses one chunk after the other, with one context.
 pub struct ChunkEncoder {
     compressor: zstd::bulk::Compressor<'static>,
+    /// Room for the worst case, kept between chunks.
+    buffer: Vec<u8>,
 }
 
 impl std::fmt::Debug for ChunkEncoder {
@@ -59,7 +54,7 @@ impl ChunkEncoder {
     /// When zstd refuses.
     pub fn new() -> Result<Self, EncodeError> {
         let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(EncodeError::Zstd)?;
-        Ok(Self { compressor })
+        Ok(Self { compressor, buffer: Vec::new() })
     }
 
     /// Compresses COPY text.
@@ -67,7 +62,10 @@ impl ChunkEncoder {
     /// # Errors
     /// When zstd refuses.
     pub fn encode(&mut self, copy_text: &[u8]) -> Result<Encoded, EncodeError> {
-        let bytes = self.compressor.compress(copy_text).map_err(EncodeError::Zstd)?;
+        self.buffer.clear();
+        self.buffer.reserve(zstd::zstd_safe::compress_bound(copy_text.len()));
+        self.compressor.compress_to_buffer(copy_text, &mut self.buffer).map_err(EncodeError::Zstd)?;
+        let bytes = self.buffer.clone();
         let sha256 = Sha256::digest(&bytes).into();
         Ok(Encoded { bytes, sha256 })
     }
@@ -121,8 +119,12 @@ impl ParquetPart {
             .set_statistics_enabled(EnabledStatistics::Chunk);
         for (index, field) in schema.fields().iter().enumerate() {
             // Nobody skips row groups by the least title, and finding it means comparing all of them.
+            let path = ColumnPath::from(field.name().as_str());
+            // A dictionary of values that do not repeat is built for nothing.
+            if plan.key == [index] || field.name() == ROW_COLUMN {
+                properties = properties.set_column_dictionary_enabled(path.clone(), false);
+            }
             if *field.data_type() == DataType::Utf8 && !plan.key.contains(&index) {
-                let path = ColumnPath::from(field.name().as_str());
                 properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
             }
         }

@@ -28,7 +28,7 @@ mod rows;
 mod sets;
 
 pub use duplicates::{DuplicateFinder, Duplicates, ENTRY_BYTES, KeyEntry, MEMORY_BYTES, PARTS, Spill};
-pub use encode::{ChunkEncoder, Encoded, ParquetPart, RejectEncoder, decode_chunk, encode_chunk, sha256_hex};
+pub use encode::{ChunkEncoder, Encoded, ParquetPart, RejectEncoder, decode_chunk, sha256_hex};
 pub use error::{EncodeError, PlanError, ReadError, UnreadableCode};
 pub use order::Ordered;
 pub use outcome::{Code, Dialect, Reason, ReasonCount, Reject, Totals};

@@ -26,12 +26,10 @@ enum KeyType {
     Integer,
 }
 
-/// COPY text in the order of its keys, each key once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What became of a chunk's rows when they were put in the order of their keys, each key once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ordered {
-    /// The rows that stay.
-    pub copy_text: Vec<u8>,
-    /// How many.
+    /// Rows that stay.
     pub rows: u32,
     /// Rows that were left out: another row of the same key has a later event time, or the same and stands further on.
     pub deduplicated: u32,
@@ -51,9 +49,9 @@ impl KeyOrder {
         Some(Self { key, event_time, columns: last.saturating_add(1) })
     }
 
-    /// Orders a chunk. `None` when a value's text does not show its order, such as one with an escape: the database
+    /// Orders a chunk into `ordered`. `None` when a value's text does not show its order, such as one with an escape: the database
     /// then orders the chunk itself.
-    pub(crate) fn order(&self, copy_text: &[u8]) -> Option<Ordered> {
+    pub(crate) fn order(&self, copy_text: &[u8], ordered: &mut Vec<u8>) -> Option<Ordered> {
         let mut rows = self.rows(copy_text)?;
         let common = common_prefix(&rows);
         for row in &mut rows {
@@ -62,7 +60,8 @@ impl KeyOrder {
         rows.sort_unstable_by(|a, b| {
             a.head.cmp(&b.head).then_with(|| a.key.cmp(&b.key)).then_with(|| a.newest_last(b))
         });
-        let mut ordered = Vec::with_capacity(copy_text.len());
+        ordered.clear();
+        ordered.reserve(copy_text.len());
         let mut kept = 0u32;
         for (at, row) in rows.iter().enumerate() {
             let next = rows.get(at.saturating_add(1));
@@ -73,7 +72,7 @@ impl KeyOrder {
             kept = kept.checked_add(1)?;
         }
         let all = u32::try_from(rows.len()).ok()?;
-        Some(Ordered { copy_text: ordered, rows: kept, deduplicated: all.checked_sub(kept)? })
+        Some(Ordered { rows: kept, deduplicated: all.checked_sub(kept)? })
     }
 
     fn rows<'a>(&self, copy_text: &'a [u8]) -> Option<Vec<Row<'a>>> {
@@ -185,40 +184,46 @@ mod tests {
         KeyOrder { key: vec![(0, KeyType::Bytes)], event_time: Some(1), columns: 2 }
     }
 
+    fn order(order: &KeyOrder, text: &[u8]) -> Option<(Vec<u8>, Ordered)> {
+        let mut ordered = b"left from before".to_vec();
+        let counts = order.order(text, &mut ordered)?;
+        Some((ordered, counts))
+    }
+
     #[test]
     fn the_newest_row_of_a_key_stays_and_of_equals_the_last() {
         let text = b"b\t2026-01-02\tone\t1\na\t2026-01-01\ttwo\t2\nb\t2026-01-02\tthree\t3\nb\t2026-01-01\tfour\t4\n";
-        let ordered = by_text().order(text).unwrap();
-        assert_eq!(ordered.copy_text, b"a\t2026-01-01\ttwo\t2\nb\t2026-01-02\tthree\t3\n");
+        let (left, ordered) = order(&by_text(), text).unwrap();
+        assert_eq!(left, b"a\t2026-01-01\ttwo\t2\nb\t2026-01-02\tthree\t3\n");
         assert_eq!((ordered.rows, ordered.deduplicated), (2, 2));
     }
 
     #[test]
     fn a_fraction_of_a_second_is_later_than_none() {
         let text = b"a\t2026-01-01 10:00:00.5+00\t1\na\t2026-01-01 10:00:00+00\t2\n";
-        assert_eq!(by_text().order(text).unwrap().copy_text, b"a\t2026-01-01 10:00:00.5+00\t1\n");
+        assert_eq!(order(&by_text(), text).unwrap().0, b"a\t2026-01-01 10:00:00.5+00\t1\n");
     }
 
     #[test]
     fn whole_numbers_are_ordered_by_value() {
-        let order = KeyOrder { key: vec![(0, KeyType::Integer)], event_time: None, columns: 1 };
-        let ordered = order.order(b"10\t1\n9\t2\n-3\t3\n-20\t4\n").unwrap();
-        assert_eq!(ordered.copy_text, b"-20\t4\n-3\t3\n9\t2\n10\t1\n");
+        let by_number = KeyOrder { key: vec![(0, KeyType::Integer)], event_time: None, columns: 1 };
+        let (left, _) = order(&by_number, b"10\t1\n9\t2\n-3\t3\n-20\t4\n").unwrap();
+        assert_eq!(left, b"-20\t4\n-3\t3\n9\t2\n10\t1\n");
     }
 
     #[test]
     fn a_key_of_two_columns_is_ordered_column_by_column() {
-        let order =
+        let by_pair =
             KeyOrder { key: vec![(1, KeyType::Bytes), (0, KeyType::Bytes)], event_time: None, columns: 2 };
-        let ordered = order.order(b"b\tx\t1\na\tx y\t2\na\tx\t3\n").unwrap();
-        assert_eq!(ordered.copy_text, b"a\tx\t3\nb\tx\t1\na\tx y\t2\n");
+        let (left, _) = order(&by_pair, b"b\tx\t1\na\tx y\t2\na\tx\t3\n").unwrap();
+        assert_eq!(left, b"a\tx\t3\nb\tx\t1\na\tx y\t2\n");
     }
 
     #[test]
     fn what_does_not_show_its_order_is_left_to_the_database() {
-        assert_eq!(by_text().order(b"a\\tb\t2026-01-01\t1\n"), None);
-        assert_eq!(by_text().order(b"a\t12026-01-01\t1\n"), None);
-        assert_eq!(by_text().order(b"a\t0044-03-15 BC\t1\n"), None);
+        assert_eq!(order(&by_text(), b"a\\tb\t2026-01-01\t1\n"), None);
+        assert_eq!(order(&by_text(), b"a\t12026-01-01\t1\n"), None);
+        assert_eq!(order(&by_text(), b"a\t0044-03-15 BC\t1\n"), None);
     }
 
     proptest! {
@@ -237,8 +242,8 @@ mod tests {
             }
             let expected: String =
                 newest.iter().map(|(key, (day, number))| format!("{key}\t2026-01-0{day}\t{number}\n")).collect();
-            let ordered = by_text().order(text.as_bytes()).unwrap();
-            prop_assert_eq!(String::from_utf8(ordered.copy_text).unwrap(), expected);
+            let (left, ordered) = order(&by_text(), text.as_bytes()).unwrap();
+            prop_assert_eq!(String::from_utf8(left).unwrap(), expected);
             prop_assert_eq!(ordered.rows as usize, newest.len());
             prop_assert_eq!(ordered.deduplicated as usize, rows.len() - newest.len());
         }

@@ -102,11 +102,11 @@ impl Plan {
         &self.columns
     }
 
-    /// Puts a chunk's COPY text in the order of its keys and keeps the newest row of each. `None` when the contract
+    /// Puts a chunk's COPY text into `ordered`, in the order of its keys and with the newest row of each. `None` when the contract
     /// does not replace rows by key, or the text does not show their order: then it is loaded as it is, and the
     /// database orders it.
-    pub fn order_by_key(&self, copy_text: &[u8]) -> Option<Ordered> {
-        self.order.as_ref()?.order(copy_text)
+    pub fn order_by_key(&self, copy_text: &[u8], ordered: &mut Vec<u8>) -> Option<Ordered> {
+        self.order.as_ref()?.order(copy_text, ordered)
     }
 
     /// Whether rows must be looked through for duplicates: the contract has a key, or says that columns are unique.

@@ -168,6 +168,11 @@ impl<R: Read> Reader<R> {
         block
     }
 
+    /// Takes the text of a block that is done with, to write another one into: new memory costs more than the checks.
+    pub fn recycle(&mut self, copy_text: Vec<u8>) {
+        self.rows.recycle(copy_text);
+    }
+
     fn read_block(&mut self) -> Result<Option<Block>, ReadError> {
         loop {
             if let Some(block) = self.rows.ready() {

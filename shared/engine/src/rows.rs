@@ -66,6 +66,8 @@ pub(crate) struct Rows {
     columns: Vec<Column>,
     limits: Limits,
     copy_text: Vec<u8>,
+    /// For the next block's text.
+    spare: Vec<u8>,
     arrow: Option<Columns>,
     count: u32,
     first_row: u64,
@@ -93,6 +95,7 @@ impl Rows {
             arrow: limits.arrow.then(|| Columns::new(plan.arrow_schema())),
             limits,
             copy_text: Vec::new(),
+            spare: Vec::new(),
             count: 0,
             first_row: 0,
             last_row: 0,
@@ -258,7 +261,9 @@ impl Rows {
             return None;
         }
         // The next chunk will be about as long as this one.
-        let next = Vec::with_capacity(if self.count == 0 { 0 } else { self.copy_text.len() + 1024 });
+        let mut next = std::mem::take(&mut self.spare);
+        next.clear();
+        next.reserve(if self.count == 0 { 0 } else { self.copy_text.len() + 1024 });
         let rows = AcceptedRows {
             copy_text: std::mem::replace(&mut self.copy_text, next),
             count: std::mem::take(&mut self.count),
@@ -269,6 +274,10 @@ impl Rows {
         };
         let record_batch = self.arrow.as_mut().filter(|_| rows.count > 0).map(Columns::take);
         Some(Block { rows: AcceptedRows { record_batch, ..rows }, rejects: self.take_rejects() })
+    }
+
+    pub(crate) fn recycle(&mut self, text: Vec<u8>) {
+        self.spare = text;
     }
 
     fn take_rejects(&mut self) -> Vec<Reject> {

@@ -100,7 +100,7 @@ fn every_type_stands_in_parquet_and_a_refused_row_leaves_nothing() {
 #[test]
 fn chunks_come_back_and_are_capped() {
     let text = b"a\tb\n".repeat(1000);
-    let encoded = encode_chunk(&text).unwrap();
+    let encoded = ChunkEncoder::new().unwrap().encode(&text).unwrap();
     assert_eq!(encoded, ChunkEncoder::new().unwrap().encode(&text).unwrap());
     assert_eq!(encoded.sha256_hex(), sha256_hex(&encoded.bytes));
     assert_eq!(sha256_hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
