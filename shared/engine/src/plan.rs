@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::Encoding;
 use penstock_contract::{
-    Bound, Column as ContractColumn, Compression, Contract, FormatKind, LogicalType, Quote, SqlType,
+    Bound, Column as ContractColumn, Compression, Contract, FormatKind, LogicalType, SqlType,
 };
 use regex::Regex;
 
@@ -25,9 +25,8 @@ pub struct Plan {
     pub(crate) columns: Vec<Column>,
     pub(crate) format: FormatKind,
     pub(crate) compression: Option<Compression>,
-    /// What the contract says; UTF-8 when it says nothing.
-    pub(crate) encoding: &'static Encoding,
-    pub(crate) is_encoding_declared: bool,
+    /// What the contract says, if it does.
+    pub(crate) encoding: Option<&'static Encoding>,
     schema: Arc<Schema>,
     order: Option<KeyOrder>,
 }
@@ -43,7 +42,7 @@ impl Plan {
     pub fn compile(contract: &Contract) -> Result<Self, PlanError> {
         let format = &contract.format;
         match &format.kind {
-            FormatKind::Delimited(_) | FormatKind::Ndjson => {}
+            FormatKind::Delimited(_) | FormatKind::Ndjson | FormatKind::JsonArray { .. } => {}
             _ => return Err(PlanError::UnsupportedFormat),
         }
         let columns = contract
@@ -61,8 +60,7 @@ impl Plan {
             columns,
             format: format.kind.clone(),
             compression: format.compression,
-            encoding: encoding(format.encoding.as_deref())?,
-            is_encoding_declared: format.encoding.is_some(),
+            encoding: format.encoding.as_deref().map(encoding).transpose()?,
             schema: Arc::new(Schema::new(fields)),
             order: KeyOrder::of(contract),
         })
@@ -84,23 +82,11 @@ impl Plan {
     pub fn arrow_schema(&self) -> Arc<Schema> {
         Arc::clone(&self.schema)
     }
-
-    /// How fields are quoted when the contract does not say: by `"`.
-    pub(crate) fn quote(declared: Option<Quote>) -> Option<u8> {
-        match declared {
-            None => Some(b'"'),
-            Some(Quote::None) => None,
-            Some(Quote::Byte(quote)) => Some(quote),
-        }
-    }
 }
 
-fn encoding(label: Option<&str>) -> Result<&'static Encoding, PlanError> {
-    let Some(label) = label else { return Ok(UTF_8) };
-    let encoding = Encoding::for_label_no_replacement(label.as_bytes())
-        .ok_or_else(|| PlanError::UnknownEncoding(label.to_owned()))?;
-    let is_read = encoding == UTF_8 || encoding.is_single_byte() && encoding.is_ascii_compatible();
-    if is_read { Ok(encoding) } else { Err(PlanError::UnsupportedEncoding(encoding.name().to_owned())) }
+fn encoding(label: &str) -> Result<&'static Encoding, PlanError> {
+    Encoding::for_label_no_replacement(label.as_bytes())
+        .ok_or_else(|| PlanError::UnknownEncoding(label.to_owned()))
 }
 
 fn compile_column(column: &ContractColumn, null_values: &[String]) -> Result<Column, PlanError> {

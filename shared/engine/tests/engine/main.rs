@@ -5,8 +5,11 @@
 mod casts;
 mod compression;
 mod delimited;
+mod dialects;
 mod encoders;
+mod encodings;
 mod golden;
+mod json_array;
 mod ndjson;
 mod properties;
 mod support;
