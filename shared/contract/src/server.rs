@@ -217,12 +217,12 @@ fn field_delimiter(at: &At<'_>, errors: &mut Errors) -> Read<String> {
 
 fn count(at: &At<'_>, least: u32, errors: &mut Errors) -> Read<u32> {
     const MOST: u32 = 1_000;
-    let range = format!("a whole number from {least} to {MOST}");
+    let range = format!("from {least} to {MOST}");
     let count = at.integer::<u32>(&range, errors)?;
     if (least..=MOST).contains(&count) {
         return Ok(count);
     }
-    Err(at.report(errors, format!("{count} is not {range}")))
+    Err(at.report(errors, format!("{count} is not a whole number {range}")))
 }
 
 fn line_start(at: &At<'_>, errors: &mut Errors) -> Read<String> {

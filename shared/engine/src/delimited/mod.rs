@@ -7,4 +7,6 @@ mod split;
 
 pub(crate) use header::Layout;
 pub(crate) use open::{Delimited, open_delimited};
-pub(crate) use split::{Delimiter, Quoting, Span, Split, field, split_again, split_line, split_quoted};
+pub(crate) use split::{
+    Delimiter, Quoting, Span, Split, field, split_again, split_line, split_quoted, split_unquoted,
+};

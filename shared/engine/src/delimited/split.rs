@@ -45,9 +45,10 @@ impl FieldDelimiter {
         terminator: u8,
         spans: &mut Vec<Span>,
     ) -> Split {
+        spans.clear();
         match self {
-            Self::Byte(byte) => split_quoted(window, is_whole, *byte, quoting, terminator, spans),
-            Self::Bytes(bytes) => split_quoted(window, is_whole, &bytes[..], quoting, terminator, spans),
+            Self::Byte(byte) => split_quoted(window, 0, is_whole, *byte, quoting, terminator, spans),
+            Self::Bytes(bytes) => split_quoted(window, 0, is_whole, &bytes[..], quoting, terminator, spans),
         }
     }
 }
@@ -177,18 +178,35 @@ pub(crate) fn split_line(line: &[u8], delimiter: impl Delimiter, spans: &mut Vec
     spans.push(Span { start, end: line.len(), is_escaped: false });
 }
 
-/// Splits the record at the start of `window`. A quote that does not open a field is an ordinary character.
+/// Splits the fields of a line that end before `first_quote`, and gives the place of the next one. There is neither
+/// a quote nor a line end before that place, so that delimiters are all there is to look for.
+#[inline]
+pub(crate) fn split_unquoted(
+    line: &[u8],
+    first_quote: usize,
+    delimiter: impl Delimiter,
+    spans: &mut Vec<Span>,
+) -> usize {
+    spans.clear();
+    let mut start = 0;
+    delimiter.each(&line[..first_quote], |end| {
+        spans.push(Span { start, end, is_escaped: false });
+        start = end + delimiter.size();
+    });
+    start
+}
+
+/// Splits the record at the start of `window`, whose fields before `at` are known already. A quote that does not open a field is an ordinary character.
 /// `is_whole`: nothing comes after the window.
 pub(crate) fn split_quoted(
     window: &[u8],
+    mut at: usize,
     is_whole: bool,
     delimiter: impl Delimiter,
     quoting: Quoting,
     terminator: u8,
     spans: &mut Vec<Span>,
 ) -> Split {
-    spans.clear();
-    let mut at = 0;
     loop {
         let after = if window.get(at) == Some(&quoting.quote) {
             let Some((end, is_escaped)) = closing_quote(window, at + 1, quoting) else { return Split::Open };

@@ -8,7 +8,7 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter};
 
 use crate::decode::Decoded;
-use crate::delimited::{Delimiter, Quoting, Span, Split, split_line, split_quoted};
+use crate::delimited::{Delimiter, Quoting, Span, Split, split_line, split_quoted, split_unquoted};
 use crate::error::ReadError;
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -309,11 +309,13 @@ fn frame_fields(
     quoting: Option<Quoting>,
     spans: &mut Vec<Span>,
 ) -> Framed {
-    let Some(quoting) = quoting.filter(|quoting| memchr(quoting.quote, line).is_some()) else {
+    let first_quote = quoting.and_then(|quoting| Some((quoting, memchr(quoting.quote, line)?)));
+    let Some((quoting, first_quote)) = first_quote else {
         split_line(line, delimiter, spans);
         return Framed::Record { content: line.len(), total, lines: 1, state: RecordState::Whole };
     };
-    match split_quoted(window, sight.is_whole, delimiter, quoting, lines.terminator, spans) {
+    let at = split_unquoted(line, first_quote, delimiter, spans);
+    match split_quoted(window, at, sight.is_whole, delimiter, quoting, lines.terminator, spans) {
         Split::Record { content, total } if content <= lines.max_record_bytes => {
             // More than one line where line ends are quoted.
             let ends = memchr_iter(lines.terminator, &window[line.len().min(content)..content]).count();

@@ -87,7 +87,9 @@ fn member(kind: Member, bytes: &[u8]) -> Vec<u8> {
         zip.extend(match kind {
             Member::Described { .. } => [0; 4],
             Member::Zip64 => [0xff; 4],
-            _ => size.to_le_bytes(),
+            Member::Stored | Member::Deflated | Member::Folder | Member::Encrypted | Member::Imploded => {
+                size.to_le_bytes()
+            }
         });
     }
     zip.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
