@@ -59,7 +59,7 @@ const fn row(
 }
 
 /// Every custom property that Penstock reads; the table in `docs/contract.md` is this one.
-pub static CUSTOM_PROPERTIES: [CustomProperty; 27] = [
+pub static CUSTOM_PROPERTIES: [CustomProperty; 32] = [
     row(
         "penstock.write",
         Level::Contract,
@@ -126,7 +126,7 @@ pub static CUSTOM_PROPERTIES: [CustomProperty; 27] = [
     row(
         "penstock.delimiter",
         Level::Server,
-        "one ASCII character, or `tab`",
+        "one or more characters, or `tab`",
         "found by sniffing (`tab` for `format: tsv`)",
         "What separates the fields.",
     ),
@@ -152,10 +152,45 @@ pub static CUSTOM_PROPERTIES: [CustomProperty; 27] = [
         "Whether the first record names the columns. Without a header the file has the columns of the contract, in its order, those with a `penstock.constant` left out.",
     ),
     row(
+        "penstock.headerRows",
+        Level::Server,
+        "a whole number from 1",
+        "`1`",
+        "How many records name the columns together: of several, what stands in a column from top to bottom is its name, with spaces between.",
+    ),
+    row(
+        "penstock.skipLines",
+        Level::Server,
+        "a whole number",
+        "`0`",
+        "So many lines before the header are left out, whatever stands in them.",
+    ),
+    row(
+        "penstock.comment",
+        Level::Server,
+        "a text, such as `#`",
+        "none",
+        "Lines that begin with it are left out.",
+    ),
+    row(
+        "penstock.ragged",
+        Level::Server,
+        "`reject`, `pad`",
+        "`reject`",
+        "What becomes of a row with fewer fields than the header: a reject, or the fields that it lacks at its end are missing values. One with more is a reject.",
+    ),
+    row(
+        "penstock.path",
+        Level::Server,
+        "keys with dots, such as `$.data.items`",
+        "`$`: the document is the array",
+        "Where in a JSON document the array of objects is.",
+    ),
+    row(
         "penstock.encoding",
         Level::Server,
         "a label of the WHATWG encoding standard, e.g. `windows-1252`, `utf-16le`",
-        "`utf-8`",
+        "told by a byte-order mark or the first bytes, else `utf-8`",
         "The encoding of the file.",
     ),
     row(
@@ -168,7 +203,7 @@ pub static CUSTOM_PROPERTIES: [CustomProperty; 27] = [
     row(
         "penstock.compression",
         Level::Server,
-        "`none`, `gzip`, `zstd`",
+        "`none`, `gzip`, `zstd`, `bzip2`, `xz`, `zip` (with one member)",
         "told by the content",
         "The compression of the whole file; another one is refused.",
     ),

@@ -309,19 +309,42 @@ pub enum FormatKind {
     Delimited(DelimitedDialect),
     /// One JSON object a line.
     Ndjson,
+    /// One JSON document with an array of objects.
+    JsonArray {
+        /// The keys that lead to the array; none when the document is the array.
+        path: Vec<String>,
+    },
 }
 
 /// The parts of a delimited file's dialect. `None` means: sniff it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct DelimitedDialect {
-    /// Field delimiter, one ASCII byte.
-    pub delimiter: Option<u8>,
+    /// Field delimiter, one or more characters.
+    pub delimiter: Option<String>,
     /// Quote.
     pub quote: Option<Quote>,
     /// Escape inside quotes, where it is not the doubled quote.
     pub escape: Option<u8>,
     /// True when the first record names the columns; false takes the contract's order.
     pub header: Option<bool>,
+    /// Records that name the columns together, where it is not one; at least 1.
+    pub header_rows: Option<u32>,
+    /// Lines before the header that are left out.
+    pub skip_lines: u32,
+    /// Lines that begin with it are left out.
+    pub comment: Option<String>,
+    /// What becomes of a record with fewer fields than the header.
+    pub ragged: Ragged,
+}
+
+/// What becomes of a record with fewer fields than the header.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum Ragged {
+    /// It is a reject.
+    #[default]
+    Reject,
+    /// The fields that it lacks at its end are missing values.
+    Pad,
 }
 
 /// Whether fields may be quoted.
@@ -342,8 +365,14 @@ pub enum Compression {
     Plain,
     /// gzip, several members included.
     Gzip,
-    /// Zstandard.
+    /// Zstandard, several frames included.
     Zstd,
+    /// bzip2, several streams included.
+    Bzip2,
+    /// xz, several streams included.
+    Xz,
+    /// A zip archive with one member.
+    Zip,
 }
 
 /// How rows reach the target table.

@@ -9,6 +9,7 @@
 mod cast;
 mod columns;
 mod copy;
+mod decode;
 mod delimited;
 mod duplicates;
 mod encode;

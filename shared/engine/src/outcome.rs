@@ -19,7 +19,7 @@ pub enum Code {
     MalformedQuote,
     /// The bytes are not of the file's encoding.
     InvalidEncoding,
-    /// The line is not a JSON object.
+    /// The line, or the element of the array, is not a JSON object.
     InvalidJson,
     /// The record is longer than the limit.
     RecordTooLong,
@@ -162,15 +162,15 @@ pub struct ReasonCount {
 /// The dialect that a drop was read with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialect {
-    /// `delimited` or `ndjson`.
+    /// `delimited`, `ndjson` or `json_array`.
     pub format: String,
-    /// `plain`, `gzip` or `zstd`, as found in the content.
+    /// `plain`, `gzip`, `zstd`, `bzip2`, `xz` or `zip`, as found in the content.
     pub compression: penstock_contract::Compression,
     /// WHATWG name of the encoding.
     pub encoding: String,
     /// Field delimiter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delimiter: Option<char>,
+    pub delimiter: Option<String>,
     /// Quote; `None` when quotes are ordinary characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<char>,
@@ -179,4 +179,7 @@ pub struct Dialect {
     pub header: Option<bool>,
     /// Names of the fields above that the contract does not say: sniffed or taken by default.
     pub assumed: Vec<String>,
+    /// Columns with a default that the header lacks, each with a name of the header that may be meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<String>,
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::Encoding;
 use penstock_contract::{
     Bound, Column as ContractColumn, Compression, Contract, FormatKind, LogicalType, MissingColumns,
-    Overwrite, Quote, SqlType, UnexpectedColumns,
+    Overwrite, SqlType, UnexpectedColumns,
 };
 use regex::Regex;
 
@@ -31,9 +31,8 @@ pub struct Plan {
     pub(crate) columns: Vec<Column>,
     pub(crate) format: FormatKind,
     pub(crate) compression: Option<Compression>,
-    /// What the contract says; UTF-8 when it says nothing.
-    pub(crate) encoding: &'static Encoding,
-    pub(crate) is_encoding_declared: bool,
+    /// What the contract says, if it does.
+    pub(crate) encoding: Option<&'static Encoding>,
     /// The key's columns.
     pub(crate) key: Vec<usize>,
     /// Sets of columns that are looked through for duplicates.
@@ -66,7 +65,7 @@ impl Plan {
         check_pseudonym_key(contract, key)?;
         let format = &contract.format;
         match &format.kind {
-            FormatKind::Delimited(_) | FormatKind::Ndjson => {}
+            FormatKind::Delimited(_) | FormatKind::Ndjson | FormatKind::JsonArray { .. } => {}
             _ => return Err(PlanError::UnsupportedFormat),
         }
         let columns = contract
@@ -86,8 +85,7 @@ impl Plan {
             columns,
             format: format.kind.clone(),
             compression: format.compression,
-            encoding: encoding(format.encoding.as_deref())?,
-            is_encoding_declared: format.encoding.is_some(),
+            encoding: format.encoding.as_deref().map(encoding).transpose()?,
             key: contract.entity.key.clone(),
             sets,
             event_time: contract.load.event_time,
@@ -142,15 +140,6 @@ impl Plan {
     pub fn arrow_schema(&self) -> Arc<Schema> {
         Arc::clone(&self.schema)
     }
-
-    /// How fields are quoted when the contract does not say: by `"`.
-    pub(crate) fn quote(declared: Option<Quote>) -> Option<u8> {
-        match declared {
-            None => Some(b'"'),
-            Some(Quote::None) => None,
-            Some(Quote::Byte(quote)) => Some(quote),
-        }
-    }
 }
 
 /// What the contract asks for and this version would pass over in silence.
@@ -163,12 +152,9 @@ fn refuse_unsupported(contract: &Contract) -> Result<(), PlanError> {
     if contract.overwrite == Overwrite::Add { Ok(()) } else { unsupported("penstock.overwrite") }
 }
 
-fn encoding(label: Option<&str>) -> Result<&'static Encoding, PlanError> {
-    let Some(label) = label else { return Ok(UTF_8) };
-    let encoding = Encoding::for_label_no_replacement(label.as_bytes())
-        .ok_or_else(|| PlanError::UnknownEncoding(label.to_owned()))?;
-    let is_read = encoding == UTF_8 || encoding.is_single_byte() && encoding.is_ascii_compatible();
-    if is_read { Ok(encoding) } else { Err(PlanError::UnsupportedEncoding(encoding.name().to_owned())) }
+fn encoding(label: &str) -> Result<&'static Encoding, PlanError> {
+    Encoding::for_label_no_replacement(label.as_bytes())
+        .ok_or_else(|| PlanError::UnknownEncoding(label.to_owned()))
 }
 
 fn check_pseudonym_key(contract: &Contract, key: Option<&PseudonymKey>) -> Result<(), PlanError> {

@@ -95,6 +95,11 @@ impl Column {
         self.constant.is_none() && self.default.is_none() && !self.may_be_absent
     }
 
+    /// True when any text may be a value of it.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.cast, Cast::Text(_)) && self.sql_type != SqlType::Uuid
+    }
+
     pub(crate) fn has_zone(&self) -> bool {
         self.sql_type == SqlType::Timestamptz
     }

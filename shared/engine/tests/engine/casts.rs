@@ -6,10 +6,10 @@ use penstock_contract::*;
 /// Reads values of one column, one a line. Each answer is the value or the codes.
 fn run(column: Column, values: &[&str]) -> Vec<String> {
     let kind = FormatKind::Delimited(DelimitedDialect {
-        delimiter: Some(b'|'),
+        delimiter: Some("|".to_owned()),
         quote: Some(Quote::Byte(b'"')),
-        escape: None,
         header: Some(true),
+        ..DelimitedDialect::default()
     });
     let quoted: Vec<String> =
         values.iter().map(|value| format!("\"{}\"\n", value.replace('"', "\"\""))).collect();
