@@ -3,6 +3,8 @@
 mod quality;
 mod sla;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 pub use quality::{Metric, Operator, QualityCheck, Threshold, Unit};
@@ -38,6 +40,22 @@ pub struct Contract {
     pub missing_columns: MissingColumns,
     /// What a second version of an object under the same key means.
     pub overwrite: Overwrite,
+}
+
+impl Contract {
+    /// The names of the columns that a check is about, in its order; none for one that counts rows.
+    pub fn columns_of(&self, check: &QualityCheck) -> Vec<&str> {
+        let own = check.column.as_slice();
+        let indexes = match &check.metric {
+            Metric::DuplicateValues { columns } => columns.as_slice(),
+            Metric::NullValues
+            | Metric::MissingValues { .. }
+            | Metric::InvalidValues { .. }
+            | Metric::RowCount => own,
+        };
+        let columns = indexes.iter().filter_map(|index| self.entity.columns.get(*index));
+        columns.map(|column| column.name.as_str()).collect()
+    }
 }
 
 /// What a row describes, and the table that holds it.
@@ -149,6 +167,30 @@ pub struct Nested {
     pub required: bool,
     /// What a present value must satisfy.
     pub rules: Rules,
+}
+
+impl fmt::Display for LogicalType {
+    /// In words, e.g. `a date of the format %d.%m.%Y`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of_format = |f: &mut fmt::Formatter<'_>, what: &str, format: &Option<String>| match format {
+            None => write!(f, "{what} in ISO 8601"),
+            Some(format) => write!(f, "{what} of the format {format}"),
+        };
+        match self {
+            Self::String => f.write_str("text"),
+            Self::Integer => f.write_str("a whole number"),
+            Self::Number => f.write_str("a decimal number"),
+            Self::Boolean => f.write_str("true or false"),
+            Self::Date { format } => of_format(f, "a date", format),
+            Self::Time { format } => of_format(f, "a time of day", format),
+            Self::Timestamp { format, default_timezone } => {
+                of_format(f, "a point in time", format)?;
+                write!(f, ", of {default_timezone} without an offset")
+            }
+            Self::Object { .. } => f.write_str("a JSON object"),
+            Self::Array { .. } => f.write_str("a JSON array"),
+        }
+    }
 }
 
 /// A PostgreSQL column type that Penstock writes.

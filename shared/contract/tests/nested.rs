@@ -72,11 +72,10 @@ fn a_classified_member_makes_the_whole_column_classified() {
 
 #[test]
 fn a_member_without_a_logical_type_has_that_of_its_physical_one() {
-    let item = |text: &str| match column(&format!("{{name: a, logicalType: array, items: {{{text}}}}}"))
-        .logical_type
-    {
-        LogicalType::Array { items: Some(items) } => items.logical_type,
-        other => panic!("{other:?}"),
+    let item = |text: &str| {
+        let column = column(&format!("{{name: a, logicalType: array, items: {{{text}}}}}"));
+        let LogicalType::Array { items: Some(items) } = column.logical_type else { panic!("{column:?}") };
+        items.logical_type
     };
     assert_eq!(item("physicalType: numeric(3)"), LogicalType::Number);
     assert_eq!(item("logicalType: string, physicalType: whatever it is called there"), LogicalType::String);
