@@ -20,8 +20,11 @@
 mod at;
 mod custom;
 mod date_format;
+pub mod ddl;
 mod decimal;
+pub mod diff;
 mod error;
+pub mod explain;
 mod literal;
 mod model;
 mod nested;
@@ -37,7 +40,9 @@ mod sla;
 mod sql_type;
 
 pub use custom::{CUSTOM_PROPERTIES, CustomProperty, Level};
+pub use diff::{Change, ChangeKind, diff};
 pub use error::{ContractError, ContractErrors};
+pub use explain::{Explanation, explain};
 pub use model::*;
 
 /// Reads a contract. `file_name` is only for the errors.

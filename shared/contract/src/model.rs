@@ -1,11 +1,15 @@
 //! The typed contract: what every other part of Penstock knows of a source.
 
 mod quality;
+mod rules;
 mod sla;
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use quality::{Metric, Operator, QualityCheck, Threshold, Unit};
+pub use rules::{Bound, Rules, StringFormat};
 pub use sla::{Sla, SlaProperty};
 
 /// One source's contract, read and validated.
@@ -38,6 +42,22 @@ pub struct Contract {
     pub missing_columns: MissingColumns,
     /// What a second version of an object under the same key means.
     pub overwrite: Overwrite,
+}
+
+impl Contract {
+    /// The names of the columns that a check is about, in its order; none for one that counts rows.
+    pub fn columns_of(&self, check: &QualityCheck) -> Vec<&str> {
+        let own = check.column.as_slice();
+        let indexes = match &check.metric {
+            Metric::DuplicateValues { columns } => columns.as_slice(),
+            Metric::NullValues
+            | Metric::MissingValues { .. }
+            | Metric::InvalidValues { .. }
+            | Metric::RowCount => own,
+        };
+        let columns = indexes.iter().filter_map(|index| self.entity.columns.get(*index));
+        columns.map(|column| column.name.as_str()).collect()
+    }
 }
 
 /// What a row describes, and the table that holds it.
@@ -151,6 +171,30 @@ pub struct Nested {
     pub rules: Rules,
 }
 
+impl fmt::Display for LogicalType {
+    /// In words, e.g. `a date of the format %d.%m.%Y`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of_format = |f: &mut fmt::Formatter<'_>, what: &str, format: &Option<String>| match format {
+            None => write!(f, "{what} in ISO 8601"),
+            Some(format) => write!(f, "{what} of the format {format}"),
+        };
+        match self {
+            Self::String => f.write_str("text"),
+            Self::Integer => f.write_str("a whole number"),
+            Self::Number => f.write_str("a decimal number"),
+            Self::Boolean => f.write_str("true or false"),
+            Self::Date { format } => of_format(f, "a date", format),
+            Self::Time { format } => of_format(f, "a time of day", format),
+            Self::Timestamp { format, default_timezone } => {
+                of_format(f, "a point in time", format)?;
+                write!(f, ", of {default_timezone} without an offset")
+            }
+            Self::Object { .. } => f.write_str("a JSON object"),
+            Self::Array { .. } => f.write_str("a JSON array"),
+        }
+    }
+}
+
 /// A PostgreSQL column type that Penstock writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -181,74 +225,6 @@ pub enum SqlType {
     Jsonb,
     /// `uuid`
     Uuid,
-}
-
-/// The row rules of one column. A `None` or an empty list asks for nothing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Rules {
-    /// Fewest characters (Unicode scalar values).
-    pub min_length: Option<u64>,
-    /// Most characters (Unicode scalar values).
-    pub max_length: Option<u64>,
-    /// A regular expression that must match somewhere in the value; anchor it to match the whole.
-    pub pattern: Option<String>,
-    /// Smallest value: a plain decimal (no exponent) for numbers, else ISO 8601 whatever the column's `format`;
-    /// a timestamp without an offset is in the column's default time zone, a date alone its midnight.
-    pub minimum: Option<Bound>,
-    /// Largest value.
-    pub maximum: Option<Bound>,
-    /// The value must be a whole multiple of this decimal.
-    pub multiple_of: Option<String>,
-    /// The only values allowed, compared after harmonising.
-    pub allowed: Vec<String>,
-    /// What a string must be the text of.
-    pub format: Option<StringFormat>,
-    /// Fewest items of an array.
-    pub min_items: Option<u64>,
-    /// Most items of an array.
-    pub max_items: Option<u64>,
-    /// No item of an array may stand in it twice. Numbers are equal by value, objects whatever the order of their keys.
-    pub unique_items: bool,
-    /// Fewest members of an object.
-    pub min_properties: Option<u64>,
-    /// Most members of an object.
-    pub max_properties: Option<u64>,
-    /// Keys of the producer's document that an object must have, null or not.
-    pub required_properties: Vec<String>,
-}
-
-/// What `logicalTypeOptions.format` says of a string. Other words than these are for the reader only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum StringFormat {
-    /// A secret; any text.
-    Password,
-    /// Base64 (RFC 4648 section 4, padded).
-    Byte,
-    /// Any text: a file of text cannot say more of octets.
-    Binary,
-    /// An e-mail address: one `@`, something before it, and a host name after it.
-    Email,
-    /// A UUID (RFC 9562). The column is `uuid` unless the contract says `text`.
-    Uuid,
-    /// An absolute URI (RFC 3986).
-    Uri,
-    /// A host name (RFC 1123).
-    Hostname,
-    /// An IPv4 address in dotted decimal.
-    Ipv4,
-    /// An IPv6 address (RFC 4291).
-    Ipv6,
-}
-
-/// One end of an interval.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Bound {
-    /// The literal.
-    pub value: String,
-    /// True when the value itself is outside (`exclusiveMinimum`, `exclusiveMaximum`).
-    pub exclusive: bool,
 }
 
 /// What is done to a column's raw text, in this order: trim, null values, extract, case, replace

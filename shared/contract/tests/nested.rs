@@ -72,11 +72,10 @@ fn a_classified_member_makes_the_whole_column_classified() {
 
 #[test]
 fn a_member_without_a_logical_type_has_that_of_its_physical_one() {
-    let item = |text: &str| match column(&format!("{{name: a, logicalType: array, items: {{{text}}}}}"))
-        .logical_type
-    {
-        LogicalType::Array { items: Some(items) } => items.logical_type,
-        other => panic!("{other:?}"),
+    let item = |text: &str| {
+        let column = column(&format!("{{name: a, logicalType: array, items: {{{text}}}}}"));
+        let LogicalType::Array { items: Some(items) } = column.logical_type else { panic!("{column:?}") };
+        items.logical_type
     };
     assert_eq!(item("physicalType: numeric(3)"), LogicalType::Number);
     assert_eq!(item("logicalType: string, physicalType: whatever it is called there"), LogicalType::String);
@@ -157,4 +156,18 @@ fn odd_files_are_taken_as_the_contract_says() {
     let quoted =
         all.replace("value: null", "value: 'null'").replace("reject", "ignore").replace("keep", "replace");
     assert_eq!(with(&quoted), (UnexpectedColumns::Ignore, MissingColumns::Null, Overwrite::Replace));
+}
+
+#[test]
+fn a_contract_of_version_3_0_is_read_as_it_is_meant() {
+    let contract = parse("older.yaml", include_str!("golden/version-3.0.yaml")).expect("valid");
+    let columns = &contract.entity.columns;
+    let types: Vec<String> = columns.iter().map(|column| column.sql_type.to_string()).collect();
+    assert_eq!(types, ["bigint", "timestamptz", "time"]);
+    assert!(columns[0].rules.minimum.as_ref().is_some_and(|bound| bound.exclusive));
+    let checks: Vec<String> = contract.quality.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        checks,
+        ["less than 1 percent of the rows repeat the values of an earlier row", "more than 0 rows are there"]
+    );
 }

@@ -113,6 +113,42 @@ impl QualityCheck {
     }
 }
 
+impl Operator {
+    /// True when whatever `stricter` allows is allowed by this, and both are the same operator.
+    pub(crate) fn allows_all_of(&self, stricter: &Self) -> bool {
+        match (self, stricter) {
+            (Self::MustBe(one), Self::MustBe(other)) | (Self::MustNotBe(one), Self::MustNotBe(other)) => {
+                one.compare_with(other).is_eq()
+            }
+            (Self::MustBeGreaterThan(one), Self::MustBeGreaterThan(other))
+            | (Self::MustBeGreaterOrEqualTo(one), Self::MustBeGreaterOrEqualTo(other)) => {
+                one.compare_with(other).is_le()
+            }
+            (Self::MustBeLessThan(one), Self::MustBeLessThan(other))
+            | (Self::MustBeLessOrEqualTo(one), Self::MustBeLessOrEqualTo(other)) => {
+                one.compare_with(other).is_ge()
+            }
+            (Self::MustBeBetween(low, high), Self::MustBeBetween(other_low, other_high)) => {
+                low.compare_with(other_low).is_le() && high.compare_with(other_high).is_ge()
+            }
+            (Self::MustNotBeBetween(low, high), Self::MustNotBeBetween(other_low, other_high)) => {
+                low.compare_with(other_low).is_ge() && high.compare_with(other_high).is_le()
+            }
+            (
+                Self::MustBe(_)
+                | Self::MustNotBe(_)
+                | Self::MustBeGreaterThan(_)
+                | Self::MustBeGreaterOrEqualTo(_)
+                | Self::MustBeLessThan(_)
+                | Self::MustBeLessOrEqualTo(_)
+                | Self::MustBeBetween(..)
+                | Self::MustNotBeBetween(..),
+                _,
+            ) => false,
+        }
+    }
+}
+
 impl Threshold {
     const MAX_DIGITS: usize = 18;
     const MAX_SCALE: usize = 9;
@@ -125,6 +161,11 @@ impl Threshold {
         let digits: i64 = format!("0{whole}{fraction}").parse().ok()?;
         let scale = u32::try_from(fraction.len()).ok()?;
         Some(Self { digits: if negative { digits.checked_neg()? } else { digits }, scale })
+    }
+
+    fn compare_with(&self, other: &Self) -> Ordering {
+        let one = i128::from(self.digits).saturating_mul(10_i128.pow(other.scale));
+        one.cmp(&i128::from(other.digits).saturating_mul(10_i128.pow(self.scale)))
     }
 
     /// How this stands to a whole number.
