@@ -111,6 +111,32 @@ pub struct Column {
     pub pseudonymise: bool,
 }
 
+/// The column in which the values stand that no column of the contract reads, by their names in the file.
+pub const RESCUED_COLUMN: &str = "_rescued";
+
+impl Column {
+    /// The column for what no other column reads. It is one of the entity's columns where the contract rescues it.
+    pub fn rescued() -> Self {
+        Self {
+            name: RESCUED_COLUMN.to_owned(),
+            physical_name: RESCUED_COLUMN.to_owned(),
+            logical_type: LogicalType::Object { properties: Vec::new() },
+            sql_type: SqlType::Jsonb,
+            required: false,
+            unique: false,
+            rules: Rules::default(),
+            harmonise: Harmonise::default(),
+            classification: None,
+            pseudonymise: false,
+        }
+    }
+
+    /// True for [`Self::rescued`]: no contract names a column so.
+    pub fn is_rescued(&self) -> bool {
+        self.name == RESCUED_COLUMN
+    }
+}
+
 /// ODCS `logicalType` with the options that change how a value is read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]

@@ -4,7 +4,7 @@ use crate::at::At;
 use crate::custom;
 use crate::error::{Errors, Read, mend, nearest, quoted};
 use crate::model::{
-    Contract, Entity, Load, LogicalType, MaxRejects, MissingColumns, Overwrite, QualityCheck, Route,
+    Column, Contract, Entity, Load, LogicalType, MaxRejects, MissingColumns, Overwrite, QualityCheck, Route,
     TableName, UnexpectedColumns, WriteMode,
 };
 use crate::node::{ScalarKind, Value};
@@ -49,11 +49,15 @@ pub(crate) fn contract(at: &At<'_>, errors: &mut Errors) -> Read<Contract> {
     kind?;
     status?;
     let files = files?;
+    let mut entity = entity?;
+    if files.unexpected_columns == UnexpectedColumns::Rescue {
+        entity.columns.push(Column::rescued());
+    }
     Ok(Contract {
         id: id?.to_owned(),
         source: source?,
         version: version?,
-        entity: entity?,
+        entity,
         format: format?,
         load: load?,
         max_rejects: max_rejects?,

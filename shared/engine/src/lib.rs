@@ -27,6 +27,7 @@ mod records;
 mod redact;
 mod rows;
 mod sets;
+mod unexpected;
 
 pub use duplicates::{DuplicateFinder, Duplicates, ENTRY_BYTES, KeyEntry, MEMORY_BYTES, PARTS, Spill};
 pub use encode::{ChunkEncoder, Encoded, ParquetPart, RejectEncoder, decode_chunk, sha256_hex};

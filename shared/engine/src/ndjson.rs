@@ -29,7 +29,7 @@ impl Keys {
         let mut slots = HashMap::new();
         let mut of_columns = Vec::with_capacity(columns.len());
         for column in columns {
-            if column.is_constant() {
+            if column.reads_nothing() {
                 of_columns.push(None);
                 continue;
             }

@@ -21,6 +21,8 @@ pub enum Code {
     InvalidEncoding,
     /// The line, or the element of the array, is not a JSON object.
     InvalidJson,
+    /// A value in a column that the contract does not have, and does not allow.
+    UnexpectedColumn,
     /// The record is longer than the limit.
     RecordTooLong,
     /// A NUL character, which PostgreSQL text cannot hold.

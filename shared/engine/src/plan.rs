@@ -40,6 +40,7 @@ pub struct Plan {
     /// The column of the event time.
     pub(crate) event_time: Option<usize>,
     pub(crate) quality: Quality,
+    pub(crate) unexpected: UnexpectedColumns,
     schema: Arc<Schema>,
     order: Option<KeyOrder>,
 }
@@ -90,6 +91,7 @@ impl Plan {
             sets,
             event_time: contract.load.event_time,
             quality,
+            unexpected: contract.unexpected_columns,
             schema: Arc::new(Schema::new(fields)),
             order: KeyOrder::of(contract),
         })
@@ -131,6 +133,11 @@ impl Plan {
         outcomes
     }
 
+    /// The key, where any column is pseudonymised.
+    pub(crate) fn pseudonym_key(&self) -> Option<&PseudonymKey> {
+        self.columns.iter().find_map(|column| column.pseudonym.as_ref())
+    }
+
     /// Values that a reject must not show.
     pub(crate) fn hides(&self) -> bool {
         self.columns.iter().any(|column| column.is_hidden)
@@ -145,10 +152,6 @@ impl Plan {
 /// What the contract asks for and this version would pass over in silence.
 fn refuse_unsupported(contract: &Contract) -> Result<(), PlanError> {
     let unsupported = |what: &str| Err(PlanError::Unsupported(what.to_owned()));
-    match contract.unexpected_columns {
-        UnexpectedColumns::Reject => return unsupported("penstock.unexpectedColumns: reject"),
-        UnexpectedColumns::Rescue | UnexpectedColumns::Ignore => {}
-    }
     if contract.overwrite == Overwrite::Add { Ok(()) } else { unsupported("penstock.overwrite") }
 }
 
@@ -184,6 +187,7 @@ fn compile_column(
         physical_name: column.physical_name.clone(),
         sql_type: column.sql_type.clone(),
         is_required: column.required,
+        is_rescued: column.is_rescued(),
         is_hidden: column.classification.is_some() || column.pseudonymise,
         pseudonym: key.filter(|_| column.pseudonymise).cloned(),
         may_be_absent: contract.missing_columns == MissingColumns::Null,

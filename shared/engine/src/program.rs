@@ -17,6 +17,8 @@ pub struct Column {
     pub(crate) physical_name: String,
     pub(crate) sql_type: SqlType,
     pub(crate) is_required: bool,
+    /// It takes what no other column reads.
+    pub(crate) is_rescued: bool,
     /// Its values stand in no reject.
     pub(crate) is_hidden: bool,
     /// Its values leave the engine as pseudonyms.
@@ -86,13 +88,14 @@ impl Column {
         self.is_required
     }
 
-    pub(crate) fn is_constant(&self) -> bool {
-        self.constant.is_some()
+    /// True when no field of the file is read for it.
+    pub(crate) fn reads_nothing(&self) -> bool {
+        self.constant.is_some() || self.is_rescued
     }
 
     /// True when a file without this column cannot be read.
     pub(crate) fn needs_field(&self) -> bool {
-        self.constant.is_none() && self.default.is_none() && !self.may_be_absent
+        !self.reads_nothing() && self.default.is_none() && !self.may_be_absent
     }
 
     /// True when any text may be a value of it.
@@ -293,7 +296,8 @@ impl Column {
             | Code::NotATimestamp
             | Code::NotAUuid
             | Code::WrongType => self.type_rule.clone(),
-            Code::TooFewFields
+            Code::UnexpectedColumn
+            | Code::TooFewFields
             | Code::TooManyFields
             | Code::MalformedQuote
             | Code::InvalidEncoding

@@ -28,6 +28,13 @@ impl PseudonymKey {
         Ok(Self(hmac))
     }
 
+    /// The pseudonym of a value.
+    pub(crate) fn pseudonym(&self, value: &str) -> String {
+        let mut pseudonym = Vec::new();
+        self.write(value.as_bytes(), &mut pseudonym);
+        pseudonym.into_iter().map(char::from).collect()
+    }
+
     /// Appends the 64 hexadecimal digits of a value's HMAC-SHA-256.
     pub(crate) fn write(&self, value: &[u8], out: &mut Vec<u8>) {
         const DIGITS: [u8; 16] = *b"0123456789abcdef";

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 use encoding_rs::{Encoding, UTF_8};
@@ -19,6 +20,7 @@ use crate::program::Raw;
 use crate::records::{Framing, Record, RecordState, Records};
 use crate::redact;
 use crate::rows::{Block, Rows, Shown, sort_reasons};
+use crate::unexpected::Unexpected;
 
 /// So much of a file is looked at to tell its line ends.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -86,6 +88,7 @@ pub struct Reader<R: Read> {
     spans: Vec<Span>,
     decoded: String,
     unescaped: Vec<Vec<u8>>,
+    unexpected: Unexpected,
 }
 
 enum Format {
@@ -132,6 +135,7 @@ impl<R: Read> Reader<R> {
         };
         let max_record_bytes = limits.max_record_bytes;
         let rows = Rows::new(&plan, limits);
+        let unexpected = Unexpected::new(&plan);
         let format = match &plan.format {
             FormatKind::Delimited(declared) => {
                 let opened =
@@ -157,6 +161,7 @@ impl<R: Read> Reader<R> {
             spans: Vec::new(),
             decoded: String::new(),
             unescaped,
+            unexpected,
         })
     }
 
@@ -230,10 +235,10 @@ impl<R: Read> Reader<R> {
         };
         match &mut self.format {
             Format::Ndjson(keys) => {
-                push_object(&mut self.rows, shown, text, traits, keys, "line");
+                push_object(&mut self.rows, shown, text, traits, keys, &mut self.unexpected, "line");
             }
             Format::JsonArray(keys) => {
-                push_object(&mut self.rows, shown, text, traits, keys, "element");
+                push_object(&mut self.rows, shown, text, traits, keys, &mut self.unexpected, "element");
             }
             Format::Delimited(file) => {
                 let Delimited { delimiter, quoting, layout } = &**file;
@@ -242,7 +247,7 @@ impl<R: Read> Reader<R> {
                     split_again(text, delimiter, *quoting, &mut self.spans);
                 }
                 let fields = Fields { text, traits, spans: &self.spans, quoting: *quoting, layout };
-                push_delimited(&mut self.rows, shown, &fields, &mut self.unescaped);
+                push_delimited(&mut self.rows, shown, &fields, &mut self.unescaped, &mut self.unexpected);
             }
         }
     }
@@ -296,7 +301,13 @@ struct Fields<'a> {
 }
 
 #[inline]
-fn push_delimited(rows: &mut Rows, shown: Shown<'_>, fields: &Fields<'_>, unescaped: &mut [Vec<u8>]) {
+fn push_delimited(
+    rows: &mut Rows,
+    shown: Shown<'_>,
+    fields: &Fields<'_>,
+    unescaped: &mut [Vec<u8>],
+    unexpected: &mut Unexpected,
+) {
     let Fields { text, traits, spans, quoting, layout } = fields;
     if !layout.fits(spans) {
         let code = if spans.len() < layout.width { Code::TooFewFields } else { Code::TooManyFields };
@@ -304,18 +315,40 @@ fn push_delimited(rows: &mut Rows, shown: Shown<'_>, fields: &Fields<'_>, unesca
         rows.push_malformed(shown, code, rule, Some(found));
         return;
     }
+    unexpected.clear();
+    if unexpected.is_wanted() {
+        let mut scratch = Vec::new();
+        for (name, index) in &layout.unexpected {
+            let Some(span) = spans.get(*index) else { continue };
+            unexpected.push_text(name, field(text, *span, *quoting, &mut scratch));
+        }
+        if let Some(reason) = unexpected.reason() {
+            rows.tell(reason);
+        }
+    }
+    let rescued = unexpected.rescued();
     let mut scratch = unescaped.iter_mut();
     let raw = |column: usize| {
         let scratch = scratch.next().expect("there is one for each column");
         match layout.fields[column].and_then(|index| spans.get(index)) {
-            None => Raw::Missing,
+            None => rescued
+                .filter(|(index, _)| *index == column)
+                .map_or(Raw::Missing, |(_, text)| Raw::JsonDocument(text)),
             Some(span) => Raw::Text(field(text, *span, *quoting, scratch), *traits),
         }
     };
     rows.push(shown, raw, |columns| redact::delimited(text, spans, *quoting, layout, columns));
 }
 
-fn push_object(rows: &mut Rows, shown: Shown<'_>, line: &str, traits: Traits, keys: &mut Keys, unit: &str) {
+fn push_object(
+    rows: &mut Rows,
+    shown: Shown<'_>,
+    line: &str,
+    traits: Traits,
+    keys: &mut Keys,
+    unexpected: &mut Unexpected,
+    unit: &str,
+) {
     if let Err(at) = keys.read(line, traits) {
         let found = if at == line.len() {
             format!("the {unit} ends before the object does")
@@ -326,10 +359,25 @@ fn push_object(rows: &mut Rows, shown: Shown<'_>, line: &str, traits: Traits, ke
         rows.push_malformed(shown, Code::InvalidJson, rule, Some(found));
         return;
     }
+    unexpected.clear();
+    if unexpected.is_wanted() {
+        for (key, value) in &keys.unexpected {
+            let text = |range: &Range<usize>| line.get(range.clone()).unwrap_or_default();
+            unexpected.push_literal(text(key), text(value));
+        }
+        if let Some(reason) = unexpected.reason() {
+            rows.tell(reason);
+        }
+    }
+    let rescued = unexpected.rescued();
     let columns = std::mem::take(&mut keys.columns);
     let mut raws = Vec::with_capacity(columns.len());
     keys.raw(line, &mut raws);
-    let raw = |column: usize| columns[column].map_or(Raw::Missing, |slot| raws[slot]);
+    let raw = |column: usize| match (columns[column], rescued) {
+        (Some(slot), _) => raws[slot],
+        (None, Some((index, text))) if index == column => Raw::JsonDocument(text),
+        (None, _) => Raw::Missing,
+    };
     rows.push(shown, raw, |columns| redact::json(line, columns));
     drop(raws);
     keys.columns = columns;

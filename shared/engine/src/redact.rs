@@ -20,9 +20,10 @@ pub(crate) fn delimited(
     let mut at = 0;
     for (index, span) in spans.iter().enumerate() {
         let readers = columns.iter().zip(&layout.fields).filter(|(_, field)| **field == Some(index));
-        let Some(column) = hiding(readers.map(|(column, _)| column)) else { continue };
+        let value = field(record, *span, quoting, &mut scratch);
+        let Some(stand_in) = stand_in(columns, readers.map(|(column, _)| column), value) else { continue };
         redacted.push_str(record.get(at..span.start).unwrap_or_default());
-        redacted.push_str(&stand_in(column, field(record, *span, quoting, &mut scratch)));
+        redacted.push_str(&stand_in);
         at = span.end;
     }
     redacted.push_str(record.get(at..).unwrap_or_default());
@@ -40,14 +41,14 @@ pub(crate) fn json(record: &str, columns: &[Column]) -> String {
         // With its quotes.
         let key = record.get(key.start.saturating_sub(1)..key.end.saturating_add(1)).unwrap_or_default();
         let key = unquote(key, &mut key_text);
-        let readers = columns.iter().filter(|column| key.is_none_or(|key| key == column.physical_name));
-        let Some(column) = hiding(readers) else { return };
-        redacted.push_str(record.get(at..value.start).unwrap_or_default());
+        // A key that is no text may be anybody's.
+        let is_reader = |column: &&Column| key.is_none_or(|key| key == column.physical_name);
+        let readers = columns.iter().filter(|column| !column.reads_nothing()).filter(is_reader);
         let literal = record.get(value.clone()).unwrap_or_default();
         let plain = if literal.starts_with('"') { unquote(literal, &mut value_text) } else { Some(literal) };
-        let stand_in =
-            if literal == "null" { None } else { Some(stand_in(column, plain.unwrap_or_default())) };
-        redacted.push_str(&stand_in.map_or_else(|| "null".to_owned(), |text| format!("\"{text}\"")));
+        let Some(stand_in) = stand_in(columns, readers, plain.unwrap_or(literal)) else { return };
+        redacted.push_str(record.get(at..value.start).unwrap_or_default());
+        redacted.push_str(&if literal == "null" { "null".to_owned() } else { format!("\"{stand_in}\"") });
         at = value.end;
     });
     if read.is_none() {
@@ -57,22 +58,25 @@ pub(crate) fn json(record: &str, columns: &[Column]) -> String {
     redacted
 }
 
-/// Of the columns that read a value the one that hides it, with its pseudonym where one of them has one.
-fn hiding<'a>(readers: impl Iterator<Item = &'a Column>) -> Option<&'a Column> {
-    readers
-        .filter(|column| column.is_hidden && !column.is_constant())
-        .max_by_key(|column| column.pseudonym.is_some())
-}
-
-fn stand_in(column: &Column, value: &str) -> String {
+/// What stands for a value, by the columns that read it; `None` when it may be shown.
+///
+/// Where a contract pseudonymises, a value that no column reads is hidden, too: it may be one under a wrong name.
+fn stand_in<'a>(
+    columns: &[Column],
+    readers: impl Iterator<Item = &'a Column>,
+    value: &str,
+) -> Option<String> {
     let value = value.trim();
-    match &column.pseudonym {
+    let mut readers = readers.peekable();
+    let key = if readers.peek().is_some() {
+        let hiding = readers.filter(|column| column.is_hidden);
+        hiding.max_by_key(|column| column.pseudonym.is_some())?.pseudonym.as_ref()
+    } else {
+        Some(columns.iter().find_map(|column| column.pseudonym.as_ref())?)
+    };
+    Some(match key {
         _ if value.is_empty() => String::new(),
         None => CLASSIFIED.to_owned(),
-        Some(key) => {
-            let mut pseudonym = Vec::new();
-            key.write(value.as_bytes(), &mut pseudonym);
-            String::from_utf8_lossy(&pseudonym).into_owned()
-        }
-    }
+        Some(key) => key.pseudonym(value),
+    })
 }

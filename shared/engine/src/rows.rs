@@ -174,6 +174,11 @@ impl Rows {
         }
     }
 
+    /// Tells a reason against the record that comes next.
+    pub(crate) fn tell(&mut self, reason: Reason) {
+        self.reasons.push(reason);
+    }
+
     /// Takes a record that is malformed as a whole.
     pub(crate) fn push_malformed(
         &mut self,

@@ -58,7 +58,7 @@ pub(crate) fn bind_header(names: &[String], columns: &[Column]) -> Result<Layout
     }
     let find = |column: &Column| names.iter().position(|name| *name == column.physical_name);
     let fields: Vec<Option<usize>> =
-        columns.iter().map(|column| if column.is_constant() { None } else { find(column) }).collect();
+        columns.iter().map(|column| if column.reads_nothing() { None } else { find(column) }).collect();
     let is_read = |field: usize| fields.contains(&Some(field));
     let unexpected: Vec<(String, usize)> = names
         .iter()
@@ -71,7 +71,7 @@ pub(crate) fn bind_header(names: &[String], columns: &[Column]) -> Result<Layout
     for (column, field) in columns.iter().zip(&fields) {
         let name = column.physical_name.as_str();
         let told = if column.needs_field() { &mut missing } else { &mut absent };
-        if field.is_none() && !column.is_constant() && !told.contains(&name) {
+        if field.is_none() && !column.reads_nothing() && !told.contains(&name) {
             told.push(name);
         }
     }
@@ -95,7 +95,7 @@ pub(crate) fn bind_order(columns: &[Column]) -> Layout {
     let mut names: Vec<&str> = Vec::new();
     let mut fields = Vec::with_capacity(columns.len());
     for column in columns {
-        if column.is_constant() {
+        if column.reads_nothing() {
             fields.push(None);
             continue;
         }

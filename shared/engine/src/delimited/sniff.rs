@@ -36,7 +36,8 @@ pub(crate) fn sniff_delimiter(head: &Head<'_>, quoting: Option<Quoting>, columns
         let width = spans.len();
         let is_name = |column: &&Column| {
             let name = column.physical_name.as_bytes();
-            !column.is_constant() && spans.iter().any(|span| first[span.start..span.end].trim_ascii() == name)
+            !column.reads_nothing()
+                && spans.iter().any(|span| first[span.start..span.end].trim_ascii() == name)
         };
         let found = columns.iter().filter(is_name).count();
         let alike =

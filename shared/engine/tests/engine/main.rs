@@ -15,3 +15,4 @@ mod json_array;
 mod ndjson;
 mod properties;
 mod support;
+mod unexpected;
