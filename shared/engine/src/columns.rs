@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type};
-use arrow_array::types::{Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType};
 use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Schema, TimeUnit};
@@ -32,6 +32,7 @@ pub(crate) fn data_type(sql_type: &SqlType) -> DataType {
         SqlType::DoublePrecision => DataType::Float64,
         SqlType::Boolean => DataType::Boolean,
         SqlType::Date => DataType::Date32,
+        SqlType::Time => DataType::Time64(TimeUnit::Microsecond),
         SqlType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
         SqlType::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         SqlType::Text | SqlType::Numeric(_) | SqlType::Jsonb | SqlType::Uuid | _ => DataType::Utf8,
@@ -56,6 +57,7 @@ enum Data {
     Float64(Vec<f64>),
     Boolean(Vec<bool>),
     Date32(Vec<i32>),
+    Time(Vec<i64>),
     Timestamp(Vec<i64>),
 }
 
@@ -72,6 +74,7 @@ impl ColumnBuffer {
             DataType::Float64 => Data::Float64(Vec::new()),
             DataType::Boolean => Data::Boolean(Vec::new()),
             DataType::Date32 => Data::Date32(Vec::new()),
+            DataType::Time64(_) => Data::Time(Vec::new()),
             DataType::Timestamp(..) => Data::Timestamp(Vec::new()),
             _ => Data::Text { bytes: Vec::new(), offsets: vec![0] },
         };
@@ -108,6 +111,9 @@ impl ColumnBuffer {
             Data::Date32(values) => {
                 values.push(if let Some(Value::Date(days)) = value { *days } else { 0 });
             }
+            Data::Time(values) => {
+                values.push(if let Some(Value::Time(micros)) = value { *micros } else { 0 });
+            }
             Data::Timestamp(values) => {
                 values.push(if let Some(Value::Timestamp(micros)) = value { *micros } else { 0 });
             }
@@ -125,7 +131,7 @@ impl ColumnBuffer {
             }
             Data::Int16(values) => values.truncate(rows),
             Data::Int32(values) | Data::Date32(values) => values.truncate(rows),
-            Data::Int64(values) | Data::Timestamp(values) => values.truncate(rows),
+            Data::Int64(values) | Data::Time(values) | Data::Timestamp(values) => values.truncate(rows),
             Data::Decimal { values, .. } => values.truncate(rows),
             Data::Float64(values) => values.truncate(rows),
             Data::Boolean(values) => values.truncate(rows),
@@ -148,6 +154,7 @@ impl ColumnBuffer {
             Data::Float64(values) => primitive::<Float64Type>(values, nulls, kind),
             Data::Boolean(values) => Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls)),
             Data::Date32(values) => primitive::<Date32Type>(values, nulls, kind),
+            Data::Time(values) => primitive::<Time64MicrosecondType>(values, nulls, kind),
             Data::Timestamp(values) => primitive::<TimestampMicrosecondType>(values, nulls, kind),
         }
     }

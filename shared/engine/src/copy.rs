@@ -26,6 +26,7 @@ pub(crate) fn write(value: &Value<'_>, has_zone: bool, out: &mut Vec<u8>) {
         Value::Double(number) => double(number, out),
         Value::Boolean(value) => out.push(if value { b't' } else { b'f' }),
         Value::Date(days) => date(days, out),
+        Value::Time(micros) => clock(micros.unsigned_abs(), out),
         Value::Timestamp(micros) => timestamp(micros, has_zone, out),
     }
 }
@@ -105,26 +106,32 @@ fn date(days: i32, out: &mut Vec<u8>) {
 
 fn timestamp(micros: i64, has_zone: bool, out: &mut Vec<u8>) {
     let days = i32::try_from(micros.div_euclid(MICROS_PER_DAY)).expect("years 1 to 9999");
-    let of_day = micros.rem_euclid(MICROS_PER_DAY).unsigned_abs();
     date(days, out);
-    let (seconds, mut fraction) =
-        (of_day / MICROS_PER_SECOND.unsigned_abs(), of_day % MICROS_PER_SECOND.unsigned_abs());
+    out.push(b' ');
+    clock(micros.rem_euclid(MICROS_PER_DAY).unsigned_abs(), out);
+    if has_zone {
+        out.extend_from_slice(b"+00");
+    }
+}
+
+/// `HH:MM:SS[.ffffff]` of microseconds since midnight, without trailing zeros.
+#[inline]
+fn clock(micros: u64, out: &mut Vec<u8>) {
+    let second = MICROS_PER_SECOND.unsigned_abs();
+    let (seconds, mut fraction) = (micros / second, micros % second);
     let [h1, h2] = two_digits(seconds / 3_600);
     let [m1, m2] = two_digits(seconds / 60 % 60);
     let [s1, s2] = two_digits(seconds % 60);
-    out.extend_from_slice(&[b' ', h1, h2, b':', m1, m2, b':', s1, s2]);
+    out.extend_from_slice(&[h1, h2, b':', m1, m2, b':', s1, s2]);
     if fraction > 0 {
         let mut digits = [b'0'; 6];
         for place in digits.iter_mut().rev() {
             *place = digit(fraction % 10);
             fraction /= 10;
         }
-        let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
         out.push(b'.');
+        let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
         out.extend_from_slice(&digits[..digits.len() - zeros]);
-    }
-    if has_zone {
-        out.extend_from_slice(b"+00");
     }
 }
 

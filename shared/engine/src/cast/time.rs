@@ -1,4 +1,4 @@
-//! Dates and points in time.
+//! Dates, times of day and points in time.
 //!
 //! ISO 8601 and RFC 3339 are read by hand; other formats by `jiff`. The calendar is the proleptic Gregorian one,
 //! years 1 to 9999. Days are converted as in <https://howardhinnant.github.io/date_algorithms.html>.
@@ -56,6 +56,35 @@ impl DateCast {
     pub(crate) fn check(&self, days: i32, tell: &mut impl FnMut(Code)) {
         self.bounds.check(days, tell);
         if !self.allowed.is_empty() && !self.allowed.contains(&days) {
+            tell(Code::NotAllowed);
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct TimeCast {
+    /// `strftime` pattern; ISO 8601 when `None`.
+    pub(crate) format: Option<String>,
+    pub(crate) bounds: Interval<i64>,
+    pub(crate) allowed: Vec<i64>,
+}
+
+impl TimeCast {
+    /// Microseconds since midnight, less than a day of them.
+    pub(crate) fn cast(&self, text: &str) -> Result<i64, Code> {
+        let (seconds, nanos) = match &self.format {
+            None => iso_clock(text.as_bytes()).filter(|(_, _, rest)| rest.is_empty()).map(|(s, n, _)| (s, n)),
+            Some(format) => {
+                strtime::parse(format, text).and_then(|parsed| parsed.to_time()).ok().map(clock_of)
+            }
+        }
+        .ok_or(Code::NotATime)?;
+        micros(seconds, nanos)
+    }
+
+    pub(crate) fn check(&self, micros: i64, tell: &mut impl FnMut(Code)) {
+        self.bounds.check(micros, tell);
+        if !self.allowed.is_empty() && !self.allowed.contains(&micros) {
             tell(Code::NotAllowed);
         }
     }
@@ -131,37 +160,53 @@ pub(crate) fn iso_timestamp(text: &[u8]) -> Result<Written, Code> {
         let (date, rest) = text.split_first_chunk::<10>()?;
         let midnight = i64::from(days(iso_date(date)?)) * MICROS_PER_DAY;
         let Some((b'T' | b't' | b' ', clock)) = rest.split_first() else {
-            return rest.is_empty().then_some((midnight, 0, rest));
+            return rest.is_empty().then_some((midnight, 0, 0, rest));
         };
-        let ([h1, h2, b':', m1, m2], mut rest) = clock.split_first_chunk::<5>()? else { return None };
-        let (hour, minute) = (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?);
-        let mut second = 0;
-        let mut nanos = 0;
-        if let Some(([b':', s1, s2], after)) = rest.split_first_chunk::<3>() {
-            second = two_digits(*s1, *s2)?;
-            rest = after;
-            if let Some((b'.' | b',', digits)) = rest.split_first() {
-                (nanos, rest) = fraction(digits)?;
-            }
-        }
-        if hour > 23 || minute > 59 || second > 59 {
-            return None;
-        }
-        let seconds = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
-        Some((midnight + seconds * MICROS_PER_SECOND, nanos, rest))
+        let (seconds, nanos, rest) = iso_clock(clock)?;
+        Some((midnight, seconds, nanos, rest))
     };
-    let (micros, nanos, rest) = parse().ok_or(Code::NotATimestamp)?;
+    let (midnight, seconds, nanos, rest) = parse().ok_or(Code::NotATimestamp)?;
     let offset_seconds = offset(rest.trim_ascii_start()).ok_or(Code::NotATimestamp)?;
-    written(micros, nanos, offset_seconds)
+    Ok(Written { local_micros: midnight + micros(seconds, nanos)?, offset_seconds })
+}
+
+/// `hh:mm[:ss[(.|,)f…]]`: seconds since midnight, nanoseconds, and what comes after them.
+///
+/// `24:00` is no time here: the types of Arrow and Parquet end before it, and the table holds what the lake holds.
+#[inline]
+fn iso_clock(text: &[u8]) -> Option<(i64, i64, &[u8])> {
+    let ([h1, h2, b':', m1, m2], mut rest) = text.split_first_chunk::<5>()? else { return None };
+    let (hour, minute) = (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?);
+    let mut second = 0;
+    let mut nanos = 0;
+    if let Some(([b':', s1, s2], after)) = rest.split_first_chunk::<3>() {
+        second = two_digits(*s1, *s2)?;
+        rest = after;
+        if let Some((b'.' | b',', digits)) = rest.split_first() {
+            (nanos, rest) = fraction(digits)?;
+        }
+    }
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    Some((i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second), nanos, rest))
+}
+
+/// Microseconds since midnight of a time of day as ISO 8601 writes it.
+pub(crate) fn iso_time(text: &str) -> Option<i64> {
+    let (seconds, nanos, rest) = iso_clock(text.as_bytes())?;
+    if rest.is_empty() { micros(seconds, nanos).ok() } else { None }
+}
+
+/// Seconds since midnight, and nanoseconds.
+fn clock_of(time: jiff::civil::Time) -> (i64, i64) {
+    let seconds = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+    (seconds, i64::from(time.subsec_nanosecond()))
 }
 
 /// PostgreSQL has microseconds; what is finer is not rounded.
-fn written(micros: i64, nanos: i64, offset_seconds: Option<i32>) -> Result<Written, Code> {
-    if nanos % 1_000 == 0 {
-        Ok(Written { local_micros: micros + nanos / 1_000, offset_seconds })
-    } else {
-        Err(Code::OutOfRange)
-    }
+fn micros(seconds: i64, nanos: i64) -> Result<i64, Code> {
+    if nanos % 1_000 == 0 { Ok(seconds * MICROS_PER_SECOND + nanos / 1_000) } else { Err(Code::OutOfRange) }
 }
 
 /// Nanoseconds of one to nine digits, and what comes after them.
@@ -200,9 +245,9 @@ fn formatted_timestamp(format: &str, text: &str) -> Result<Written, Code> {
     let date = parsed.to_date().ok().and_then(civil).ok_or(Code::NotATimestamp)?;
     // `jiff` reads a leap second as the second before it.
     let time = parsed.to_time().map_err(|_| Code::NotATimestamp)?;
-    let seconds = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
-    let micros = i64::from(days(date)) * MICROS_PER_DAY + seconds * MICROS_PER_SECOND;
-    written(micros, i64::from(time.subsec_nanosecond()), parsed.offset().map(jiff::tz::Offset::seconds))
+    let (seconds, nanos) = clock_of(time);
+    let local_micros = i64::from(days(date)) * MICROS_PER_DAY + micros(seconds, nanos)?;
+    Ok(Written { local_micros, offset_seconds: parsed.offset().map(jiff::tz::Offset::seconds) })
 }
 
 /// `%z` and `%:z` of `jiff` do not read `Z`.
