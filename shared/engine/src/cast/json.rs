@@ -121,7 +121,7 @@ impl<'a> Scanner<'a> {
         }
         let start = self.at;
         self.string()?;
-        let text = start + 1..self.at - 1;
+        let text = start.saturating_add(1)..self.at.saturating_sub(1);
         self.skip_space();
         self.take(b':')?;
         self.skip_space();
@@ -139,9 +139,18 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "it passes what it has seen, and so never the end of the text"
+    )]
+    fn advance(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    #[inline]
     fn take(&mut self, byte: u8) -> Option<()> {
         if self.peek() == Some(byte) {
-            self.at += 1;
+            self.advance(1);
             Some(())
         } else {
             None
@@ -151,7 +160,7 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(crate) fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
+            self.advance(1);
         }
     }
 
@@ -182,31 +191,32 @@ impl<'a> Scanner<'a> {
     }
 
     fn word(&mut self, word: &[u8]) -> Option<()> {
-        self.rest().starts_with(word).then(|| self.at += word.len())
+        self.rest().starts_with(word).then(|| self.advance(word.len()))
     }
 
     fn string(&mut self) -> Option<()> {
-        self.at += 1;
+        self.advance(1);
         if self.is_plain {
-            self.at += memchr::memchr(b'"', self.rest())? + 1;
+            let end = memchr::memchr(b'"', self.rest())?;
+            self.advance(end.saturating_add(1));
             return Some(());
         }
         loop {
             match self.peek()? {
                 b'"' => {
-                    self.at += 1;
+                    self.advance(1);
                     return Some(());
                 }
                 b'\\' => self.escape()?,
                 ..b' ' => return None,
-                _ => self.at += 1,
+                _ => self.advance(1),
             }
         }
     }
 
     fn escape(&mut self) -> Option<()> {
         let letter = *self.rest().get(1)?;
-        self.at += 2;
+        self.advance(2);
         match letter {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
             b'u' => match self.code_unit()? {
@@ -215,7 +225,7 @@ impl<'a> Scanner<'a> {
                     Some(())
                 }
                 0xd800..=0xdbff if self.rest().starts_with(b"\\u") => {
-                    self.at += 2;
+                    self.advance(2);
                     self.has_lone_surrogate |= !(0xdc00..=0xdfff).contains(&self.code_unit()?);
                     Some(())
                 }
@@ -231,7 +241,7 @@ impl<'a> Scanner<'a> {
 
     fn code_unit(&mut self) -> Option<u32> {
         let digits = self.rest().first_chunk::<4>()?;
-        self.at += 4;
+        self.advance(4);
         digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
     }
 
@@ -244,9 +254,9 @@ impl<'a> Scanner<'a> {
             self.digits()?;
         }
         if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
+            self.advance(1);
             if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
+                self.advance(1);
             }
             let start = self.at;
             self.digits()?;
@@ -261,7 +271,7 @@ impl<'a> Scanner<'a> {
     fn digits(&mut self) -> Option<()> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
+            self.advance(1);
         }
         (self.at > start).then_some(())
     }

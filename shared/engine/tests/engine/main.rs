@@ -5,8 +5,12 @@
 mod casts;
 mod compression;
 mod delimited;
+mod documents;
 mod encoders;
+mod formats;
 mod golden;
 mod ndjson;
+mod nested;
 mod properties;
 mod support;
+mod times;
