@@ -45,14 +45,19 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
             0x0c => b'f',
             _ => continue,
         };
-        out.extend_from_slice(&text[from..index]);
+        out.extend_from_slice(text.get(from..index).unwrap_or_default());
         out.extend_from_slice(&[b'\\', letter]);
-        from = index + 1;
+        from = index.saturating_add(1);
     }
-    out.extend_from_slice(&text[from..]);
+    out.extend_from_slice(text.get(from..).unwrap_or_default());
 }
 
 /// Decimal digits.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "64 bits have no more than 20 digits"
+)]
 pub(crate) fn integer(number: i64, out: &mut Vec<u8>) {
     if number < 0 {
         out.push(b'-');
@@ -72,7 +77,7 @@ pub(crate) fn integer(number: i64, out: &mut Vec<u8>) {
 }
 
 fn digit(number: u64) -> u8 {
-    b'0' + u8::try_from(number).expect("a remainder of 10")
+    b'0' | u8::try_from(number).expect("a remainder of 10")
 }
 
 fn decimal(number: &Decimal<'_>, out: &mut Vec<u8>) {
@@ -130,8 +135,11 @@ fn clock(micros: u64, out: &mut Vec<u8>) {
             fraction /= 10;
         }
         out.push(b'.');
-        let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
-        out.extend_from_slice(&digits[..digits.len() - zeros]);
+        let mut digits = digits.as_slice();
+        while let [rest @ .., b'0'] = digits {
+            digits = rest;
+        }
+        out.extend_from_slice(digits);
     }
 }
 
