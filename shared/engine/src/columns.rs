@@ -1,5 +1,7 @@
 //! Accepted rows as Arrow columns.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type};
@@ -125,7 +127,7 @@ impl ColumnBuffer {
         self.is_valid.truncate(rows);
         match &mut self.data {
             Data::Text { bytes, offsets } => {
-                offsets.truncate(rows + 1);
+                offsets.truncate(rows.saturating_add(1));
                 let end = offsets.last().copied().unwrap_or_default();
                 bytes.truncate(usize::try_from(end).expect("an offset is not negative"));
             }
@@ -183,14 +185,14 @@ pub(crate) struct Columns {
 impl Columns {
     /// `schema`: the contract's columns, then the row number.
     pub(crate) fn new(schema: Arc<Schema>) -> Self {
-        let fields = schema.fields();
-        let buffers =
-            fields[..fields.len() - 1].iter().map(|field| ColumnBuffer::new(field.data_type())).collect();
+        let columns = schema.fields().split_last().map_or(&[][..], |(_, columns)| columns);
+        let buffers = columns.iter().map(|field| ColumnBuffer::new(field.data_type())).collect();
         Self { schema, buffers, rows: Vec::new() }
     }
 
     /// The next value of a row under construction.
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "the columns are those of the schema")]
     pub(crate) fn push(&mut self, column: usize, value: Option<&Value<'_>>) {
         self.buffers[column].push(value);
     }

@@ -1,9 +1,11 @@
 //! The text format of PostgreSQL's COPY, <https://www.postgresql.org/docs/current/sql-copy.html>.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
 use crate::cast::Value;
 use crate::cast::number::Decimal;
 use crate::cast::text::Text;
-use crate::cast::time::{Civil, MICROS_PER_DAY, MICROS_PER_SECOND, civil_of_days};
+use crate::cast::time::{Civil, MICROS_PER_DAY, civil_of_days};
 
 /// Ends a field.
 pub(crate) const DELIMITER: u8 = b'\t';
@@ -122,8 +124,7 @@ fn timestamp(micros: i64, has_zone: bool, out: &mut Vec<u8>) {
 /// `HH:MM:SS[.ffffff]` of microseconds since midnight, without trailing zeros.
 #[inline]
 fn clock(micros: u64, out: &mut Vec<u8>) {
-    let second = MICROS_PER_SECOND.unsigned_abs();
-    let (seconds, mut fraction) = (micros / second, micros % second);
+    let (seconds, mut fraction) = (micros / 1_000_000, micros % 1_000_000);
     let [h1, h2] = two_digits(seconds / 3_600);
     let [m1, m2] = two_digits(seconds / 60 % 60);
     let [s1, s2] = two_digits(seconds % 60);

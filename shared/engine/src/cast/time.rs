@@ -116,6 +116,10 @@ impl TimestampCast {
     }
 
     /// The value that is stored for a time as written.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+    )]
     pub(crate) fn place(&self, written: Written) -> Result<i64, Code> {
         let Written { local_micros, offset_seconds } = written;
         let utc = offset_seconds.map(|offset| local_micros - i64::from(offset) * MICROS_PER_SECOND);
@@ -136,12 +140,14 @@ impl TimestampCast {
 }
 
 /// `YYYY-MM-DD`.
+#[expect(clippy::arithmetic_side_effects, reason = "numbers of two digits")]
 pub(crate) fn iso_date(text: &[u8; 10]) -> Option<Civil> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else { return None };
     let year = u16::from(two_digits(y1, y2)?) * 100 + u16::from(two_digits(y3, y4)?);
     valid(year, two_digits(m1, m2)?, two_digits(d1, d2)?)
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "28 or 29")]
 fn valid(year: u16, month: u8, day: u8) -> Option<Civil> {
     let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {
@@ -155,6 +161,10 @@ fn valid(year: u16, month: u8, day: u8) -> Option<Civil> {
 
 /// `YYYY-MM-DD[(T| )hh:mm[:ss[(.|,)f…]][Z|(+|-)hh[[:]mm]]]`: ISO 8601 and RFC 3339, with the blank that the latter
 /// allows. A date alone is its midnight.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+)]
 pub(crate) fn iso_timestamp(text: &[u8]) -> Result<Written, Code> {
     let parse = || {
         let (date, rest) = text.split_first_chunk::<10>()?;
@@ -174,6 +184,7 @@ pub(crate) fn iso_timestamp(text: &[u8]) -> Result<Written, Code> {
 ///
 /// `24:00` is no time here: the types of Arrow and Parquet end before it, and the table holds what the lake holds.
 #[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "numbers of two digits")]
 fn iso_clock(text: &[u8]) -> Option<(i64, i64, &[u8])> {
     let ([h1, h2, b':', m1, m2], mut rest) = text.split_first_chunk::<5>()? else { return None };
     let (hour, minute) = (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?);
@@ -199,12 +210,14 @@ pub(crate) fn iso_time(text: &str) -> Option<i64> {
 }
 
 /// Seconds since midnight, and nanoseconds.
+#[expect(clippy::arithmetic_side_effects, reason = "less than a day")]
 fn clock_of(time: jiff::civil::Time) -> (i64, i64) {
     let seconds = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
     (seconds, i64::from(time.subsec_nanosecond()))
 }
 
 /// PostgreSQL has microseconds; what is finer is not rounded.
+#[expect(clippy::arithmetic_side_effects, reason = "a day has 86.4 billion microseconds")]
 fn micros(seconds: i64, nanos: i64) -> Result<i64, Code> {
     if nanos % 1_000 == 0 { Ok(seconds * MICROS_PER_SECOND + nanos / 1_000) } else { Err(Code::OutOfRange) }
 }
@@ -215,12 +228,16 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     if !(1..=9).contains(&count) {
         return None;
     }
-    let number = text[..count].iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
-    let missing = u32::try_from(9 - count).ok()?;
-    Some((number * 10_i64.pow(missing), &text[count..]))
+    let (digits, rest) = text.split_at_checked(count)?;
+    let number = digits
+        .iter()
+        .fold(0_i64, |number, digit| number.saturating_mul(10).saturating_add(i64::from(digit & 0x0f)));
+    let missing = 9_u32.checked_sub(u32::try_from(count).ok()?)?;
+    Some((number.checked_mul(10_i64.pow(missing))?, rest))
 }
 
 /// Nothing, `Z`, or `(+|-)hh[[:]mm]`, in seconds. `None`: something else.
+#[expect(clippy::arithmetic_side_effects, reason = "numbers of two digits")]
 pub(crate) fn offset(text: &[u8]) -> Option<Option<i32>> {
     let (sign, digits) = match text {
         [] => return Some(None),
@@ -240,6 +257,10 @@ pub(crate) fn offset(text: &[u8]) -> Option<Option<i32>> {
     Some(Some(sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60)))
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+)]
 fn formatted_timestamp(format: &str, text: &str) -> Result<Written, Code> {
     let parsed = parse_formatted(format, text).ok_or(Code::NotATimestamp)?;
     let date = parsed.to_date().ok().and_then(civil).ok_or(Code::NotATimestamp)?;
@@ -270,6 +291,7 @@ fn civil(date: jiff::civil::Date) -> Option<Civil> {
     valid(year, u8::try_from(date.month()).ok()?, u8::try_from(date.day()).ok()?)
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "of two digits")]
 fn two_digits(tens: u8, ones: u8) -> Option<u8> {
     if tens.is_ascii_digit() && ones.is_ascii_digit() {
         Some((tens - b'0') * 10 + (ones - b'0'))
@@ -279,6 +301,7 @@ fn two_digits(tens: u8, ones: u8) -> Option<u8> {
 }
 
 /// Days since 1970-01-01.
+#[expect(clippy::arithmetic_side_effects, reason = "years have four digits")]
 pub(crate) fn days(date: Civil) -> i32 {
     let (year, month, day) = (i32::from(date.year), i32::from(date.month), i32::from(date.day));
     // Years that begin in March have the leap day as their last one.
@@ -291,6 +314,7 @@ pub(crate) fn days(date: Civil) -> i32 {
 }
 
 /// The date of a number of days since 1970-01-01, which must lie in the years 1 to 9999.
+#[expect(clippy::arithmetic_side_effects, reason = "of the years 1 to 9999")]
 pub(crate) fn civil_of_days(days: i32) -> Civil {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);

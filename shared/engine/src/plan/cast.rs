@@ -128,7 +128,7 @@ fn date(column: &ContractColumn, format: Option<&String>) -> Result<DateCast, St
             .first_chunk::<10>()
             .filter(|date| date.len() == bound.value.len())
             .and_then(iso_date)
-            .map(|date| Some(days(date) + if bound.exclusive { inward } else { 0 }))
+            .map(|date| Some(days(date).saturating_add(if bound.exclusive { inward } else { 0 })))
             .ok_or_else(|| format!("the bound `{}` is not a date as in `2024-01-31`", bound.value)),
     };
     let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
@@ -141,7 +141,7 @@ fn time(column: &ContractColumn, format: Option<&String>) -> Result<TimeCast, St
     let bound = |bound: &Option<Bound>, inward: i64| match bound {
         None => Ok(None),
         Some(bound) => iso_time(&bound.value)
-            .map(|micros| Some(micros + if bound.exclusive { inward } else { 0 }))
+            .map(|micros| Some(micros.saturating_add(if bound.exclusive { inward } else { 0 })))
             .ok_or_else(|| format!("the bound `{}` is not a time of day as in `23:59:59`", bound.value)),
     };
     let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
@@ -169,7 +169,7 @@ fn timestamp(
         None => Ok(None),
         Some(bound) => iso_timestamp(bound.value.as_bytes())
             .and_then(|written| cast.place(written))
-            .map(|micros| Some(micros + if bound.exclusive { inward } else { 0 }))
+            .map(|micros| Some(micros.saturating_add(if bound.exclusive { inward } else { 0 })))
             .map_err(|_| format!("the bound `{}` is not a point in time", bound.value)),
     };
     let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
@@ -185,7 +185,9 @@ fn document(column: &ContractColumn) -> Result<Document, String> {
     let (is_array, members, items) = match &column.logical_type {
         LogicalType::Array { items } => (true, &[][..], items.as_deref()),
         LogicalType::Object { properties } => (false, properties.as_slice(), None),
-        _ => return Err(format!("its logical type cannot be stored in `{}`", column.sql_type)),
+        LogicalType::String | _ => {
+            return Err(format!("its logical type cannot be stored in `{}`", column.sql_type));
+        }
     };
     let part = |nested: &Nested| {
         part(nested).map_err(|message| match nested.name.as_str() {

@@ -110,7 +110,7 @@ fn json(value: &Value, style: usize) -> String {
             text.chars().map(|letter| format!("\\u{:04x}", u32::from(letter))).collect::<String>()
         ),
     };
-    let space = if style % 3 == 0 { " " } else { "" };
+    let space = if style.is_multiple_of(3) { " " } else { "" };
     match value {
         Value::Null => "null".to_owned(),
         Value::Boolean(value) => value.to_string(),
@@ -228,12 +228,16 @@ fn object_oracle(properties: &[Nested], rules: &Rules, members: &[(String, Value
     holds.then_some(Value::Object(stored))
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "of one digit after the point and two before it")]
+fn tenths_of_number(number: &serde_json::Number) -> i64 {
+    (number.as_f64().unwrap() * 10.0).round() as i64
+}
+
 fn from_json(value: &serde_json::Value) -> Value {
     match value {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Boolean(*value),
-        // Of one digit after the point and two before it: nothing is lost.
-        serde_json::Value::Number(number) => Value::Tenths((number.as_f64().unwrap() * 10.0).round() as i64),
+        serde_json::Value::Number(number) => Value::Tenths(tenths_of_number(number)),
         serde_json::Value::String(text) => Value::Text(text.clone()),
         serde_json::Value::Array(items) => Value::Array(items.iter().map(from_json).collect()),
         serde_json::Value::Object(members) => {
@@ -257,10 +261,12 @@ proptest! {
         let part = Nested { required: true, ..part };
         // Values of the other kinds are no documents.
         let values: Vec<_> = values.into_iter().map(|(value, style)| {
-            let wrapped = match value {
-                Value::Array(_) | Value::Object(_) => value,
-                other if is_array => Value::Array(vec![other]),
-                other => Value::Object(vec![("a".to_owned(), other)]),
+            let wrapped = if matches!(value, Value::Array(_) | Value::Object(_)) {
+                value
+            } else if is_array {
+                Value::Array(vec![value])
+            } else {
+                Value::Object(vec![("a".to_owned(), value)])
             };
             (json(&wrapped, style), wrapped)
         }).collect();

@@ -87,7 +87,8 @@ fn micros_of(text: &str) -> Option<u64> {
         let is_fraction =
             (1..=9).contains(&fraction.len()) && fraction.chars().all(|letter| letter.is_ascii_digit());
         let nanos: u64 = format!("{fraction:0<9}").parse().ok().filter(|_| is_fraction)?;
-        micros += number(second, 60)? * 1_000_000 + Some(nanos / 1_000).filter(|_| nanos % 1_000 == 0)?;
+        micros +=
+            number(second, 60)? * 1_000_000 + Some(nanos / 1_000).filter(|_| nanos.is_multiple_of(1_000))?;
     }
     Some(micros).filter(|_| parts.len() <= 3)
 }
