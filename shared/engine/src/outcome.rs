@@ -41,6 +41,8 @@ pub enum Code {
     NotADate,
     /// Not a timestamp of the contract's format.
     NotATimestamp,
+    /// Not a time of day of the contract's format.
+    NotATime,
     /// Not a UUID.
     NotAUuid,
     /// A JSON value of another type than the column's.
@@ -61,6 +63,22 @@ pub enum Code {
     NotAMultiple,
     /// Not one of `enum`.
     NotAllowed,
+    /// Not what the contract's `format` of strings says.
+    WrongFormat,
+    /// An array with fewer items than `minItems`.
+    TooFewItems,
+    /// An array with more items than `maxItems`.
+    TooManyItems,
+    /// An array that has an item twice, against `uniqueItems`.
+    DuplicateItem,
+    /// An object with fewer members than `minProperties`.
+    TooFewMembers,
+    /// An object with more members than `maxProperties`.
+    TooManyMembers,
+    /// An object lacks a member of its `required`.
+    MissingMember,
+    /// Two members of an object would be stored under one key, so that one of them would be lost.
+    DuplicateMember,
 }
 
 impl fmt::Display for Code {

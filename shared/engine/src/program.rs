@@ -1,11 +1,14 @@
 //! One column of the plan: from a field's text to a value that stands in the chunk.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
 use penstock_contract::{Case, SqlType};
 use regex::Regex;
 
 use crate::cast::number::Separators;
+use crate::cast::rule::{Broken, in_words};
 use crate::cast::text::Traits;
-use crate::cast::{Cast, Scratch, Value, json};
+use crate::cast::{Cast, Scratch, Value};
 use crate::copy;
 use crate::outcome::Code;
 use crate::pseudonym::PseudonymKey;
@@ -114,7 +117,7 @@ impl Column {
         &'a self,
         raw: Raw<'a>,
         scratch: &'a mut Scratch,
-        tell: &mut impl FnMut(Code),
+        tell: &mut impl FnMut(Broken<'_>),
     ) -> Option<Value<'a>> {
         if let Some(constant) = &self.constant {
             // Its rules were checked when the plan was compiled.
@@ -126,10 +129,13 @@ impl Column {
             Raw::JsonText(text) => self.harmonise(text, Origin::Json),
             Raw::JsonNumber(text) => self.harmonise(text, Origin::Number),
             Raw::JsonDocument(text) => match &self.cast {
-                Cast::Json { .. } => Found::Text(text, Origin::Document),
-                Cast::Text(_) | Cast::Number(_) | Cast::Boolean(_) | Cast::Date(_) | Cast::Timestamp(_) => {
-                    Found::Wrong(Code::WrongType)
-                }
+                Cast::Json(_) => Found::Text(text, Origin::Document),
+                Cast::Text(_)
+                | Cast::Number(_)
+                | Cast::Boolean(_)
+                | Cast::Date(_)
+                | Cast::Time(_)
+                | Cast::Timestamp(_) => Found::Wrong(Code::WrongType),
             },
             Raw::Malformed(_) => Found::Wrong(Code::InvalidJson),
         };
@@ -138,12 +144,12 @@ impl Column {
             (Found::Missing, Some(default)) => self.cast(default, Origin::Contract, scratch, &mut |_| {}),
             (Found::Missing, None) => {
                 if self.is_required {
-                    tell(Code::MissingRequired);
+                    tell(Code::MissingRequired.into());
                 }
                 None
             }
             (Found::Wrong(code), _) => {
-                tell(code);
+                tell(code.into());
                 None
             }
         }
@@ -175,9 +181,10 @@ impl Column {
         text: &'a str,
         origin: Origin,
         scratch: &'a mut Scratch,
-        tell: &mut impl FnMut(Code),
+        tell: &mut impl FnMut(Broken<'_>),
     ) -> Option<Value<'a>> {
-        let Scratch { changed, digits } = scratch;
+        let Scratch { changed, digits, document } = scratch;
+        let mut tell_code = |code: Code| tell(code.into());
         let is_raw = !matches!(origin, Origin::Contract);
         let text = match self.case {
             Some(case) if is_raw => in_case(text, case, changed),
@@ -186,50 +193,50 @@ impl Column {
         match &self.cast {
             Cast::Text(cast) => {
                 let traits = if let Origin::Text(traits) = origin { Some(traits) } else { None };
-                let value = cast.cast(text, traits, digits).map_err(&mut *tell).ok()?;
-                cast.check(value, tell);
+                let value = cast.cast(text, traits, digits).map_err(&mut tell_code).ok()?;
+                cast.check(value, &mut tell_code);
                 Some(Value::Text(value))
             }
             Cast::Number(cast) => {
                 let is_canonical = matches!(origin, Origin::Number | Origin::Contract);
                 let separators = if is_canonical { Separators::CONTRACT } else { cast.separators };
-                let (number, value) = cast.cast(text, separators, digits).map_err(&mut *tell).ok()?;
-                let value = value.map_err(&mut *tell).ok();
-                cast.check(&number, tell);
+                let (number, value) = cast.cast(text, separators, digits).map_err(&mut tell_code).ok()?;
+                let value = value.map_err(&mut tell_code).ok();
+                cast.check(&number, &mut tell_code);
                 value
             }
             Cast::Boolean(cast) => {
-                let value = cast.cast(text).map_err(&mut *tell).ok()?;
+                let value = cast.cast(text).map_err(&mut tell_code).ok()?;
                 if !cast.allowed.is_empty() && !cast.allowed.contains(&value) {
-                    tell(Code::NotAllowed);
+                    tell_code(Code::NotAllowed);
                 }
                 Some(Value::Boolean(value))
             }
             Cast::Date(cast) => {
-                let days = cast.cast(text).map_err(&mut *tell).ok()?;
-                cast.check(days, tell);
+                let days = cast.cast(text).map_err(&mut tell_code).ok()?;
+                cast.check(days, &mut tell_code);
                 Some(Value::Date(days))
             }
+            Cast::Time(cast) => {
+                let micros = cast.cast(text).map_err(&mut tell_code).ok()?;
+                cast.check(micros, &mut tell_code);
+                Some(Value::Time(micros))
+            }
             Cast::Timestamp(cast) => {
-                let micros = cast.cast(text).map_err(&mut *tell).ok()?;
-                cast.check(micros, tell);
+                let micros = cast.cast(text).map_err(&mut tell_code).ok()?;
+                cast.check(micros, &mut tell_code);
                 Some(Value::Timestamp(micros))
             }
-            Cast::Json { is_array } => {
+            Cast::Json(cast) => {
                 let traits = match origin {
+                    Origin::Json | Origin::Number => {
+                        tell(Code::WrongType.into());
+                        return None;
+                    }
                     Origin::Text(traits) if traits.is_plain => traits,
-                    Origin::Text(_) | Origin::Json | Origin::Number | Origin::Document | Origin::Contract => {
-                        Traits::of(text.as_bytes())
-                    }
+                    Origin::Text(_) | Origin::Document | Origin::Contract => Traits::of(text.as_bytes()),
                 };
-                let checked = match origin {
-                    Origin::Json | Origin::Number => Err(Code::WrongType),
-                    Origin::Text(_) | Origin::Document | Origin::Contract => {
-                        json::check(text, *is_array, traits.is_plain)
-                    }
-                };
-                checked.map_err(&mut *tell).ok()?;
-                Some(Value::Text(crate::cast::text::Text { text, traits }))
+                cast.cast(text, traits, document, digits, tell).map(Value::Text)
             }
         }
     }
@@ -253,55 +260,13 @@ impl Column {
         }
     }
 
-    /// The rule that a code is about, in words.
-    pub(crate) fn rule(&self, code: Code) -> String {
-        let rules = &self.rules;
-        let bound = |name: &str, exclusive: &str, bound: &Option<penstock_contract::Bound>| match bound {
-            Some(bound) if bound.exclusive => format!("{exclusive} {}", bound.value),
-            Some(bound) => format!("{name} {}", bound.value),
-            None => name.to_owned(),
-        };
-        let number = |name: &str, number: Option<u64>| match number {
-            Some(number) => format!("{name} {number}"),
-            None => name.to_owned(),
-        };
-        match code {
-            Code::MissingRequired => "required".to_owned(),
-            Code::ExtractMismatch => {
-                format!("extract {}", self.extract.as_ref().map_or("", |extract| extract.as_str()))
-            }
-            Code::TooShort => number("minLength", rules.min_length),
-            Code::TooLong => number("maxLength", rules.max_length),
-            Code::PatternMismatch => format!("pattern {}", rules.pattern.as_deref().unwrap_or_default()),
-            Code::BelowMinimum => bound("minimum", "exclusiveMinimum", &rules.minimum),
-            Code::AboveMaximum => bound("maximum", "exclusiveMaximum", &rules.maximum),
-            Code::NotAMultiple => format!("multipleOf {}", rules.multiple_of.as_deref().unwrap_or_default()),
-            Code::NotAllowed => {
-                const MAX_VALUES: usize = 10;
-                let values = rules.allowed.iter().take(MAX_VALUES).cloned().collect::<Vec<_>>().join(", ");
-                let more = rules.allowed.len().saturating_sub(MAX_VALUES);
-                if more == 0 {
-                    format!("one of {values}")
-                } else {
-                    format!("one of {values} and {more} more")
-                }
-            }
-            Code::NulCharacter => "no NUL character".to_owned(),
-            Code::InvalidJson => "text without lone surrogates".to_owned(),
-            Code::OutOfRange => self.sql_type.to_string(),
-            Code::NotAnInteger
-            | Code::NotANumber
-            | Code::NotABoolean
-            | Code::NotADate
-            | Code::NotATimestamp
-            | Code::NotAUuid
-            | Code::WrongType => self.type_rule.clone(),
-            Code::UnexpectedColumn
-            | Code::TooFewFields
-            | Code::TooManyFields
-            | Code::MalformedQuote
-            | Code::InvalidEncoding
-            | Code::RecordTooLong => code.to_string(),
+    /// The rule that is broken, in words.
+    pub(crate) fn rule(&self, broken: &Broken<'_>) -> String {
+        let code = broken.code;
+        match (&broken.inside, &self.extract) {
+            (Some(inside), _) => inside.rule(&self.name, code),
+            (None, Some(extract)) if code == Code::ExtractMismatch => format!("extract {extract}"),
+            (None, _) => in_words(code, &self.rules, &self.type_rule, &self.sql_type.to_string()),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use arrow_array::RecordBatch;
 
+use crate::cast::rule::Broken;
 use crate::cast::text::{Text, Traits};
 use crate::cast::time::MICROS_PER_DAY;
 use crate::cast::{Scratch, Value};
@@ -135,9 +136,9 @@ impl Rows {
         let Self { columns, copy_text, arrow, scratch, reasons, limits, fields, quality, noted, .. } = self;
         for (index, column) in columns.iter().enumerate() {
             let raw = raw(index);
-            let mut tell = |code| {
+            let mut tell = |broken: Broken<'_>| {
                 if reasons.len() < limits.max_reasons {
-                    reasons.push(reason(column, code, raw));
+                    reasons.push(reason(column, &broken, raw));
                 }
             };
             let value: Option<Value<'_>> = column.run(raw, scratch, &mut tell);
@@ -292,10 +293,14 @@ impl Rows {
 }
 
 #[cold]
-fn reason(column: &Column, code: Code, raw: Raw<'_>) -> Reason {
+fn reason(column: &Column, broken: &Broken<'_>, raw: Raw<'_>) -> Reason {
+    let code = broken.code;
     let is_shown = !column.is_hidden && code != Code::MissingRequired;
-    let found = raw.shown().filter(|_| is_shown).map(|text| text.chars().take(MAX_FOUND_CHARS).collect());
-    Reason { code, column: Some(column.name.clone()), rule: column.rule(code), found }
+    let found = broken
+        .shown(raw.shown())
+        .filter(|_| is_shown)
+        .map(|text| text.chars().take(MAX_FOUND_CHARS).collect());
+    Reason { code, column: Some(column.name.clone()), rule: column.rule(broken), found }
 }
 
 /// What a reject shows of its record.

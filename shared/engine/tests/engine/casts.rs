@@ -4,7 +4,7 @@ use crate::support::{Outcome, column, contract, csv, read, text};
 use penstock_contract::*;
 
 /// Reads values of one column, one a line. Each answer is the value or the codes.
-fn run(column: Column, values: &[&str]) -> Vec<String> {
+pub(crate) fn run(column: Column, values: &[&str]) -> Vec<String> {
     let kind = FormatKind::Delimited(DelimitedDialect {
         delimiter: Some("|".to_owned()),
         quote: Some(Quote::Byte(b'"')),
@@ -30,23 +30,23 @@ fn answers(outcome: &Outcome, count: usize) -> Vec<String> {
     answers
 }
 
-fn check(column: Column, table: &[(&str, &str)]) {
+pub(crate) fn check(column: Column, table: &[(&str, &str)]) {
     let values: Vec<&str> = table.iter().map(|(value, _)| *value).collect();
     for ((value, expected), found) in table.iter().zip(run(column, &values)) {
         assert_eq!(found, *expected, "{value:?}");
     }
 }
 
-fn with(mut column: Column, change: impl FnOnce(&mut Column)) -> Column {
+pub(crate) fn with(mut column: Column, change: impl FnOnce(&mut Column)) -> Column {
     change(&mut column);
     column
 }
 
-fn bound(value: &str, exclusive: bool) -> Option<Bound> {
+pub(crate) fn bound(value: &str, exclusive: bool) -> Option<Bound> {
     Some(Bound { value: value.to_owned(), exclusive })
 }
 
-fn strings(values: &[&str]) -> Vec<String> {
+pub(crate) fn strings(values: &[&str]) -> Vec<String> {
     values.iter().map(|value| (*value).to_owned()).collect()
 }
 

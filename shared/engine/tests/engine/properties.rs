@@ -228,6 +228,8 @@ proptest! {
             column("n", LogicalType::Number, SqlType::Numeric(None)),
             column("o", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
             column("g", LogicalType::Boolean, SqlType::Boolean),
+            column("c", LogicalType::Time { format: None }, SqlType::Time),
+            column("e", LogicalType::Time { format: Some("%I:%M %p".to_owned()) }, SqlType::Time),
         ];
         for column in &mut columns {
             column.physical_name = "v".to_owned();
