@@ -189,7 +189,7 @@ fn has_no_header(kind: &FormatKind) -> bool {
 /// The producer's columns in the order in which a file without a header has them.
 fn read_order(contract: &Contract) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
-    for column in contract.entity.columns.iter().filter(|column| column.harmonise.constant.is_none()) {
+    for column in contract.entity.columns.iter().filter(|column| column.reads_field()) {
         if !names.contains(&column.physical_name.as_str()) {
             names.push(&column.physical_name);
         }

@@ -57,6 +57,7 @@ pub fn explain(contract: &Contract) -> Explanation {
             .columns
             .iter()
             .enumerate()
+            .filter(|(_, column)| !column.is_rescued())
             .map(|(index, column)| words(column, contract.entity.key.contains(&index)))
             .collect(),
         batch: batch(contract),

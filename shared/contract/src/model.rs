@@ -131,6 +131,11 @@ impl Column {
         }
     }
 
+    /// True when its values come from a field of the file.
+    pub fn reads_field(&self) -> bool {
+        self.harmonise.constant.is_none() && !self.is_rescued()
+    }
+
     /// True for [`Self::rescued`]: no contract names a column so.
     pub fn is_rescued(&self) -> bool {
         self.name == RESCUED_COLUMN

@@ -305,9 +305,9 @@ fn parts_of_the_standard_that_are_not_used_are_accepted() {
                     criticalDataElement: true, examples: [1, x], transformLogic: x, tags: [pii], properties: [{name: b, logicalType: time}], \
                     quality: [{type: sql, query: select 1, mustBeBetween: [1, 2]}, {type: text, description: d}]}\n\
                     \x20     - {name: c, logicalType: array, items: {logicalType: string}, logicalTypeOptions: {minItems: 1}}\n";
-    assert_eq!(contract("v3.1.0", head, property).entity.columns.len(), 2);
+    assert_eq!(contract("v3.1.0", head, property).entity.columns.len(), 3);
     let team = "team: [{username: u, role: owner}]\n";
-    assert_eq!(contract("v3.0.2", team, "      - {name: a, logicalType: string}\n").entity.columns.len(), 1);
+    assert_eq!(contract("v3.0.2", team, "      - {name: a, logicalType: string}\n").entity.columns.len(), 2);
 }
 
 #[test]

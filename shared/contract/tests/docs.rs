@@ -29,7 +29,7 @@ fn the_table_of_custom_properties_is_that_of_the_code() {
 fn the_example_is_a_contract_and_its_errors_are_those_that_are_shown() {
     let example = between("```yaml\n", "```");
     let contract = parse("shop.yaml", example).unwrap_or_else(|errors| panic!("{errors}"));
-    assert_eq!(contract.entity.columns.len(), 5);
+    assert_eq!(contract.entity.columns.len(), 6);
     let spoiled = example
         .replace("penstock.delimiter", "penstock.delimeter")
         .replace("numeric(12,2)", "numeric(2,12)")

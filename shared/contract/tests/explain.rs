@@ -27,9 +27,10 @@ fn the_table_has_the_contracts_columns_then_penstocks_and_is_unique_by_the_key()
     assert_eq!(lines[0], "CREATE TABLE IF NOT EXISTS \"public\".\"products\" (");
     assert_eq!(lines[1], "  \"id\" text COLLATE \"C\" NOT NULL,");
     assert_eq!(lines[2], "  \"price\" numeric(12,2),");
-    assert_eq!(lines[6], "  _source text NOT NULL,");
-    assert_eq!(lines[13], "  PRIMARY KEY (\"id\")");
-    assert_eq!(lines[14], ") WITH (fillfactor = 50)");
+    assert_eq!(lines[6], "  \"_rescued\" jsonb,");
+    assert_eq!(lines[7], "  _source text NOT NULL,");
+    assert_eq!(lines[14], "  PRIMARY KEY (\"id\")");
+    assert_eq!(lines[15], ") WITH (fillfactor = 50)");
 
     let appended = SHOP.replace("value: upsert", "value: append");
     let table = ddl::create_table(&parse("shop.yaml", &appended).expect("valid"));
@@ -43,7 +44,7 @@ fn a_column_is_added_as_it_would_have_been_made() {
         ddl::add_column(&contract, 1).as_deref(),
         Some("ALTER TABLE \"public\".\"products\" ADD COLUMN IF NOT EXISTS \"price\" numeric(12,2)")
     );
-    assert_eq!(ddl::add_column(&contract, 5), None);
+    assert_eq!(ddl::add_column(&contract, 6), None);
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn a_contract_of_version_3_0_is_read_as_it_is_meant() {
     let contract = parse("older.yaml", include_str!("golden/version-3.0.yaml")).expect("valid");
     let columns = &contract.entity.columns;
     let types: Vec<String> = columns.iter().map(|column| column.sql_type.to_string()).collect();
-    assert_eq!(types, ["bigint", "timestamptz", "time"]);
+    assert_eq!(types, ["bigint", "timestamptz", "time", "jsonb"]);
     assert!(columns[0].rules.minimum.as_ref().is_some_and(|bound| bound.exclusive));
     let checks: Vec<String> = contract.quality.iter().map(ToString::to_string).collect();
     assert_eq!(

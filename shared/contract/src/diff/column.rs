@@ -10,14 +10,14 @@ pub(super) fn all(old: &Contract, new: &Contract, changes: &mut Changes) {
     let find = |contract: &Contract, name: &str| {
         contract.entity.columns.iter().find(|column| column.name == name).cloned()
     };
-    for was in &old.entity.columns {
+    for was in old.entity.columns.iter().filter(|column| !column.is_rescued()) {
         let path = format!("properties.{}", was.name);
         match find(new, &was.name) {
             Some(is) => column(&path, was, &is, changes),
             None => changes.breaking(&path, "the column is gone"),
         }
     }
-    for is in &new.entity.columns {
+    for is in new.entity.columns.iter().filter(|column| !column.is_rescued()) {
         if find(old, &is.name).is_none() {
             added(old, new, is, changes);
         }

@@ -69,7 +69,11 @@ fn rejects_of_json_show_none_either() {
     );
     let outcome = read_hidden(FormatKind::Ndjson, columns, &file);
     let raws: Vec<&str> = outcome.rejects.iter().map(|reject| reject.raw.as_str()).collect();
-    let first = format!("{{\"mail\":\"{}\", \"ph\\u006fne\": \"[classified]\", \"x\":1}}", hmac(MAIL));
+    let first = format!(
+        "{{\"mail\":\"{}\", \"ph\\u006fne\": \"[classified]\", \"x\":\"{}\"}}",
+        hmac(MAIL),
+        hmac("1")
+    );
     assert_eq!(raws, [first.as_str(), "{\"mail\":null,\"phone\":\"\"}"]);
 }
 
