@@ -10,7 +10,7 @@ pub(crate) struct Exit(u8);
 
 /// Done; nothing was refused.
 pub(crate) const SUCCESS: Exit = Exit(0);
-/// Some rows or some contracts have faults.
+/// Some rows or some contracts have faults, or a contract changed in a breaking way.
 pub(crate) const REJECTS: Exit = Exit(1);
 /// Nothing of the file would be loaded, or is: by a rule.
 pub(crate) const REFUSED: Exit = Exit(2);

@@ -72,9 +72,9 @@ pub(crate) fn dialect(dialect: &Dialect) -> String {
         ("compression", compression.and_then(|name| Some(name.as_str()?.to_owned())).unwrap_or_default()),
     ];
     if dialect.format == "delimited" {
-        let character = |c: Option<char>| c.map_or("none".to_owned(), |c| format!("{c:?}"));
-        parts.push(("delimiter", character(dialect.delimiter)));
-        parts.push(("quote", character(dialect.quote)));
+        let delimiter = dialect.delimiter.as_ref().map(|text| format!("{text:?}"));
+        parts.push(("delimiter", delimiter.unwrap_or_else(|| "none".to_owned())));
+        parts.push(("quote", dialect.quote.map_or("none".to_owned(), |quote| format!("{quote:?}"))));
         parts.push(("header", dialect.header.map_or("?".to_owned(), |yes| yes.to_string())));
     }
     let assumed = |name: &str| dialect.assumed.iter().any(|part| part == name);

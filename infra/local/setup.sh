@@ -2,7 +2,8 @@
 # Installs what the local stack needs into the checkout's own .venv; does nothing when it is there already.
 #
 #   infra/local/setup.sh          moto, and PostgreSQL where the machine has none
-#   infra/local/setup.sh --dev    also the SAM command line, and what the tests and checks need
+#   infra/local/setup.sh --dev    also the SAM command line, and what the tests and checks need; into .venv-judge
+#                                 what judges the contracts
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -27,17 +28,24 @@ install() {
   cp "$1" "$mark"
 }
 
-if [ ! -x "$venv/bin/python" ]; then
+# Makes $venv where it is missing.
+make_venv() {
+  if [ -x "$venv/bin/python" ]; then return 0; fi
   echo "making $venv"
   if ! "$python" -m venv "$venv"; then
     rm -rf "$venv"
     echo "no virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2
     exit 1
   fi
-fi
+}
+
+make_venv
 install infra/local/requirements.txt
 if ! has_postgres; then install infra/local/requirements-postgres.txt; fi
 if [ "${1:-}" = --dev ]; then
   install infra/local/requirements-sam.txt
   install tests/requirements.txt
+  venv=.venv-judge
+  make_venv
+  install tests/infra/requirements-judge.txt
 fi

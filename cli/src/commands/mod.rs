@@ -17,7 +17,7 @@ use crate::exit::Exit;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit status: 0 done · 1 some rows or contracts have faults · 2 refused by a rule · 3 unreadable or \
+    after_help = "Exit status: 0 done · 1 some rows or contracts have faults, or a change is breaking · 2 refused by a rule · 3 unreadable or \
                   failed · 4 not ended in time · 64 the command could not do its work"
 )]
 pub(crate) struct Cli {
@@ -39,7 +39,7 @@ enum Command {
     Check(check::Check),
     /// Show a batch's rejected rows and why
     Rejects(rejects::Rejects),
-    /// Check contracts, and publish them
+    /// Check contracts, compare, explain and publish them
     #[command(subcommand)]
     Contract(contract::Contract),
 }

@@ -1,36 +1,12 @@
 //! The statements that load chunks of one contract version. Text only: nothing here talks to a database.
 
-use penstock_contract::{Column, Contract, SqlType, TableName, WriteMode};
-
-/// A name as an SQL identifier.
-pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A table's name as SQL.
-pub fn quoted_table(table: &TableName) -> String {
-    format!("{}.{}", quoted(&table.schema), quoted(&table.table))
-}
-
-/// Columns that each target table has beside the contract's, with their types.
-pub const SYSTEM_COLUMNS: [(&str, &str); 7] = [
-    ("_source", "text"),
-    ("_batch_id", "uuid"),
-    ("_row", "bigint"),
-    ("_event_time", "timestamptz"),
-    ("_priority", "smallint"),
-    ("_dropped_at", "timestamptz"),
-    ("_loaded_at", "timestamptz"),
-];
+use penstock_contract::ddl::column_definition;
+pub use penstock_contract::ddl::{SYSTEM_COLUMNS, create_table, quoted, quoted_table};
+use penstock_contract::{Contract, SqlType, WriteMode};
 
 /// Decides between two rows of one key: the greater stays. The last two are there so that it is a total order, the
 /// same whatever the order of arrival.
 const RANK: &str = "_event_time, _priority, _dropped_at, _batch_id, _row";
-
-/// Half of each page is left free, so that a later batch can put each row's new version on the same page and touch no
-/// index (HOT). Measured: a batch that changes all rows 9.4 → 6.0 CPU-s per million, at 70 only 8.1; and once all rows
-/// have changed, the heap is no larger than without.
-const FILLFACTOR: u32 = 50;
 
 /// The statements that load chunks of one contract version through one stage table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +72,7 @@ pub fn load_sql(contract: &Contract, stage: &str, foreign: &[String]) -> Result<
     }
     let event_time = event_time(contract)?;
     let stage = format!("pg_temp.{}", quoted(stage));
-    let types = list((0..entity.columns.len()).map(|index| column_definition(contract, index)));
+    let types = list((0..entity.columns.len()).filter_map(|index| column_definition(contract, index)));
     let names = list(entity.columns.iter().map(|column| quoted(&column.name)));
     Ok(LoadSql {
         create_stage: format!(
@@ -242,38 +218,6 @@ fn event_time(contract: &Contract) -> Result<Option<String>, SqlError> {
         return Ok(Some(format!("({name}::timestamp AT TIME ZONE 'UTC')")));
     }
     Err(SqlError::EventTime { column: column.name.clone(), found: given.to_string() })
-}
-
-/// Makes the target table. Only the key and the system columns are `NOT NULL`: another source's contract for the same
-/// table may lack any other.
-pub fn create_table(contract: &Contract) -> String {
-    let entity = &contract.entity;
-    let columns = (0..entity.columns.len()).map(|index| {
-        let not_null = if entity.key.contains(&index) { " NOT NULL" } else { "" };
-        format!("{}{not_null}", column_definition(contract, index))
-    });
-    let system = SYSTEM_COLUMNS.iter().map(|(name, sql_type)| format!("{name} {sql_type} NOT NULL"));
-    let (unique, storage) = if upserts(contract) {
-        (format!("PRIMARY KEY ({})", key_list(contract, "")), format!(" WITH (fillfactor = {FILLFACTOR})"))
-    } else {
-        ("UNIQUE (_batch_id, _row)".to_owned(), String::new())
-    };
-    let parts = list(columns.chain(system).chain([unique]));
-    format!("CREATE TABLE IF NOT EXISTS {} ({parts}){storage}", quoted_table(&entity.table))
-}
-
-/// Adds one of the contract's columns.
-pub fn add_column(contract: &Contract, index: usize) -> String {
-    let table = quoted_table(&contract.entity.table);
-    format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {}", column_definition(contract, index))
-}
-
-/// Text keys are compared byte by byte: in a language's order a merge costs half as much again.
-fn column_definition(contract: &Contract, index: usize) -> String {
-    let Column { name, sql_type, .. } = &contract.entity.columns[index];
-    let is_text_key = *sql_type == SqlType::Text && contract.entity.key.contains(&index);
-    let collation = if is_text_key { " COLLATE \"C\"" } else { "" };
-    format!("{} {sql_type}{collation}", quoted(name))
 }
 
 fn key_list(contract: &Contract, prefix: &str) -> String {

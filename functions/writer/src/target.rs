@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use penstock_contract::ddl::add_column;
 use penstock_contract::{Contract, TableName};
 use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::error::LoadError;
-use crate::sql::{SYSTEM_COLUMNS, add_column, create_table, quoted_table, upserts};
+use crate::sql::{SYSTEM_COLUMNS, create_table, quoted_table, upserts};
 
 /// What a contract finds in the catalog of a table that is ready for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +63,9 @@ async fn change(client: &mut Client, contract: &Contract) -> Result<Target, Load
     let table =
         inspect(&transaction, name).await?.ok_or_else(|| mismatch(name, "cannot be seen".to_owned()))?;
     for index in missing_columns(contract, &table)? {
+        let Some(statement) = add_column(contract, index) else { continue };
         tracing::info!(table = %quoted_table(name), column = contract.entity.columns[index].name, "adding a column");
-        transaction.batch_execute(&add_column(contract, index)).await?;
+        transaction.batch_execute(&statement).await?;
     }
     register(&transaction, contract).await?;
     let registered = registered(&transaction, name).await?;
@@ -162,6 +164,7 @@ fn check_column(name: &TableName, table: &Table, column: &str, wanted: &str) -> 
 /// As `format_type` spells it.
 fn catalog_type(sql_type: &str) -> &str {
     match sql_type {
+        "time" => "time without time zone",
         "timestamp" => "timestamp without time zone",
         "timestamptz" => "timestamp with time zone",
         same => same,

@@ -59,7 +59,7 @@ const fn row(
 }
 
 /// Every custom property that Penstock reads; the table in `docs/contract.md` is this one.
-pub static CUSTOM_PROPERTIES: [CustomProperty; 23] = [
+pub static CUSTOM_PROPERTIES: [CustomProperty; 32] = [
     row(
         "penstock.write",
         Level::Contract,
@@ -103,9 +103,30 @@ pub static CUSTOM_PROPERTIES: [CustomProperty; 23] = [
         "Which engine reads the drop; `auto` goes by size.",
     ),
     row(
+        "penstock.unexpectedColumns",
+        Level::Contract,
+        "`rescue`, `ignore`, `reject`",
+        "`rescue`",
+        "Columns of the file that no column of the contract reads are kept by name in `_rescued`, left out, or make each row that has one a reject.",
+    ),
+    row(
+        "penstock.missingColumns",
+        Level::Contract,
+        "`refuse`, `null`",
+        "`refuse`",
+        "A file whose header lacks a column that the contract reads is refused as a whole, or the column is missing in every row.",
+    ),
+    row(
+        "penstock.overwrite",
+        Level::Contract,
+        "`add`, `replace`, `keep`",
+        "`add`",
+        "A second version of an object under the same key is one more drop, or stands for the first, whose rows are taken out, or is not read.",
+    ),
+    row(
         "penstock.delimiter",
         Level::Server,
-        "one ASCII character, or `tab`",
+        "one or more characters, or `tab`",
         "found by sniffing (`tab` for `format: tsv`)",
         "What separates the fields.",
     ),
@@ -131,10 +152,45 @@ pub static CUSTOM_PROPERTIES: [CustomProperty; 23] = [
         "Whether the first record names the columns. Without a header the file has the columns of the contract, in its order, those with a `penstock.constant` left out.",
     ),
     row(
+        "penstock.headerRows",
+        Level::Server,
+        "a whole number from 1",
+        "`1`",
+        "How many records name the columns together: of several, what stands in a column from top to bottom is its name, with spaces between.",
+    ),
+    row(
+        "penstock.skipLines",
+        Level::Server,
+        "a whole number",
+        "`0`",
+        "So many lines before the header are left out, whatever stands in them.",
+    ),
+    row(
+        "penstock.comment",
+        Level::Server,
+        "a text, such as `#`",
+        "none",
+        "Lines that begin with it are left out.",
+    ),
+    row(
+        "penstock.ragged",
+        Level::Server,
+        "`reject`, `pad`",
+        "`reject`",
+        "What becomes of a row with fewer fields than the header: a reject, or the fields that it lacks at its end are missing values. One with more is a reject.",
+    ),
+    row(
+        "penstock.path",
+        Level::Server,
+        "keys with dots, such as `$.data.items`",
+        "`$`: the document is the array",
+        "Where in a JSON document the array of objects is.",
+    ),
+    row(
         "penstock.encoding",
         Level::Server,
         "a label of the WHATWG encoding standard, e.g. `windows-1252`, `utf-16le`",
-        "`utf-8`",
+        "told by a byte-order mark or the first bytes, else `utf-8`",
         "The encoding of the file.",
     ),
     row(
@@ -147,7 +203,7 @@ pub static CUSTOM_PROPERTIES: [CustomProperty; 23] = [
     row(
         "penstock.compression",
         Level::Server,
-        "`none`, `gzip`, `zstd`",
+        "`none`, `gzip`, `zstd`, `bzip2`, `xz`, `zip` (with one member)",
         "told by the content",
         "The compression of the whole file; another one is refused.",
     ),
@@ -185,6 +241,13 @@ pub static CUSTOM_PROPERTIES: [CustomProperty; 23] = [
         "a regular expression with a group",
         "none",
         "The value becomes what the first group matches. A value that does not match is a reject, or missing where `penstock.default` is set.",
+    ),
+    row(
+        "penstock.pseudonymise",
+        Level::Property,
+        "`true`, `false`",
+        "`false`",
+        "The value of a string leaves the engine only as the 64 hexadecimal digits of its HMAC-SHA-256, and its column is `text`. Rules are checked before.",
     ),
     row(
         "penstock.case",

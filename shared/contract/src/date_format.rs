@@ -19,6 +19,11 @@ impl DateFormat {
         self.strftime == "%Y-%m-%d"
     }
 
+    /// True for the time of day of ISO 8601, which needs no pattern.
+    pub(crate) fn is_iso_time(&self) -> bool {
+        matches!(self.strftime.as_str(), "%H:%M:%S" | "%H:%M:%S.%f")
+    }
+
     /// True for an ISO 8601 point in time, which needs no pattern.
     pub(crate) fn is_iso_instant(&self) -> bool {
         let local = self.strftime.strip_suffix("%:z").or_else(|| self.strftime.strip_suffix("%z"));
@@ -27,8 +32,22 @@ impl DateFormat {
     }
 }
 
-/// Translates a JDK pattern.
+/// Translates a JDK pattern that has a date in it.
 pub(crate) fn translate(pattern: &str) -> Result<DateFormat, String> {
+    let (mut format, letters) = read(pattern)?;
+    format.check(&letters).map_err(|why| format!("{}: {why}", quoted(pattern)))?;
+    Ok(format)
+}
+
+/// Translates a JDK pattern of a time of day.
+pub(crate) fn translate_time(pattern: &str) -> Result<DateFormat, String> {
+    let (format, letters) = read(pattern)?;
+    format.check_time(&letters).map_err(|why| format!("{}: {why}", quoted(pattern)))?;
+    Ok(format)
+}
+
+/// The pattern with the letters that it has, of which nothing was asked yet.
+fn read(pattern: &str) -> Result<(DateFormat, Vec<char>), String> {
     let mut format = DateFormat::default();
     let mut letters: Vec<char> = Vec::new();
     let mut rest = pattern;
@@ -53,8 +72,7 @@ pub(crate) fn translate(pattern: &str) -> Result<DateFormat, String> {
             rest = &rest[first.len_utf8()..];
         }
     }
-    format.check(&letters).map_err(|why| format!("{}: {why}", quoted(pattern)))?;
-    Ok(format)
+    Ok((format, letters))
 }
 
 /// What stands up to the closing quote, `''` being one quote, and what comes after it.
@@ -137,13 +155,10 @@ impl DateFormat {
     fn check(&mut self, letters: &[char]) -> Result<(), String> {
         let has = |wanted: &[char]| letters.iter().any(|letter| wanted.contains(letter));
         self.has_date = has(&['y', 'u']) && (has(&['D']) || has(&['M', 'L']) && has(&['d']));
-        if has(&['h']) != has(&['a']) {
-            return Err("`h` (1 to 12) goes with `a` (AM or PM); did you mean `HH`?".to_owned());
-        }
-        let twice = letters.iter().enumerate().find(|(index, letter)| letters[..*index].contains(letter));
-        match twice {
-            Some((_, 'm')) => Err("`m` (minutes) stands twice; months are `M`".to_owned()),
-            Some((_, letter)) => Err(format!("`{letter}` stands twice")),
+        half_day(letters)?;
+        match twice(letters) {
+            Some('m') => Err("`m` (minutes) stands twice; months are `M`".to_owned()),
+            Some(letter) => Err(format!("`{letter}` stands twice")),
             None if self.has_date => Ok(()),
             None if has(&['m']) && !has(&['M', 'L']) => {
                 Err("it needs a year, a month and a day (`yyyy-MM-dd`); `m` is minutes, `M` months"
@@ -152,6 +167,39 @@ impl DateFormat {
             None => Err("it needs a year, a month and a day (`yyyy-MM-dd`)".to_owned()),
         }
     }
+
+    fn check_time(&self, letters: &[char]) -> Result<(), String> {
+        half_day(letters)?;
+        if let Some(letter) = twice(letters) {
+            return Err(format!("`{letter}` stands twice"));
+        }
+        match letters.iter().find(|letter| !matches!(letter, 'H' | 'h' | 'm' | 's' | 'S' | 'a' | 'T')) {
+            Some('M' | 'L') => Err("a time of day has no month; minutes are `m`".to_owned()),
+            Some('X' | 'x' | 'Z') => Err("a time of day has no offset; take it out".to_owned()),
+            Some(letter) => {
+                Err(format!("`{letter}` is of a date; write `logicalType: timestamp`, or take it out"))
+            }
+            None if self.has_time => Ok(()),
+            None => Err("it needs an hour (`HH:mm:ss`)".to_owned()),
+        }
+    }
+}
+
+/// Hours of half a day need to say which half.
+fn half_day(letters: &[char]) -> Result<(), String> {
+    if letters.contains(&'h') == letters.contains(&'a') {
+        return Ok(());
+    }
+    Err("`h` (1 to 12) goes with `a` (AM or PM); did you mean `HH`?".to_owned())
+}
+
+/// The first letter that stands in two places.
+fn twice(letters: &[char]) -> Option<char> {
+    letters
+        .iter()
+        .enumerate()
+        .find(|(index, letter)| letters[..*index].contains(letter))
+        .map(|(_, letter)| *letter)
 }
 
 #[cfg(test)]
@@ -175,6 +223,34 @@ mod tests {
             ("dd''MM''yyyy 100%", "%d'%m'%Y 100%%"),
         ] {
             assert_eq!(translate(jdk).map(|format| format.strftime), Ok(strftime.to_owned()), "{jdk}");
+        }
+    }
+
+    #[test]
+    fn patterns_of_a_time_of_day_are_translated() {
+        for (jdk, strftime, value) in [
+            ("HH:mm:ss", "%H:%M:%S", "23:59:59"),
+            ("HH:mm", "%H:%M", "07:30"),
+            ("hh:mm a", "%I:%M %p", "07:30 PM"),
+            ("HHmmss", "%H%M%S", "235959"),
+            ("HH:mm:ss.SSS", "%H:%M:%S.%f", "23:59:59.125"),
+            ("'T'HH", "T%H", "T07"),
+        ] {
+            assert_eq!(translate_time(jdk).map(|format| format.strftime), Ok(strftime.to_owned()), "{jdk}");
+            if strftime != "T%H" {
+                assert!(jiff::civil::Time::strptime(strftime, value).is_ok(), "{jdk}");
+            }
+        }
+        for (jdk, message) in [
+            ("yyyy-MM-dd HH:mm", "write `logicalType: timestamp`"),
+            ("HH:MM", "minutes are `m`"),
+            ("HH:mm XXX", "no offset"),
+            ("hh:mm", "did you mean `HH`"),
+            ("mm:ss", "it needs an hour"),
+            ("HH:mm:mm", "`m` stands twice"),
+        ] {
+            let error = translate_time(jdk).unwrap_err();
+            assert!(error.contains(message), "{jdk}: {error}");
         }
     }
 

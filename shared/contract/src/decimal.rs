@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::model::Threshold;
+
 /// Longer literals are a mistake, and their plain form would fill the memory.
 const MAX_EXPONENT: i32 = 400;
 const MAX_DIGITS: usize = 1_000;
@@ -48,6 +50,11 @@ impl Decimal {
 
     pub(crate) fn is_positive(&self) -> bool {
         !self.negative && self.digits() != (0, 0)
+    }
+
+    /// The number as a threshold, where it is not too long for one.
+    pub(crate) fn threshold(&self) -> Option<Threshold> {
+        Threshold::new(self.negative, &self.whole, &self.fraction)
     }
 
     /// Digits before the point and after it.

@@ -20,10 +20,14 @@
 mod at;
 mod custom;
 mod date_format;
+pub mod ddl;
 mod decimal;
+pub mod diff;
 mod error;
+pub mod explain;
 mod literal;
 mod model;
+mod nested;
 mod node;
 mod odcs;
 mod options;
@@ -32,10 +36,13 @@ mod quality;
 mod read;
 mod server;
 mod shape;
+mod sla;
 mod sql_type;
 
 pub use custom::{CUSTOM_PROPERTIES, CustomProperty, Level};
+pub use diff::{Change, ChangeKind, diff};
 pub use error::{ContractError, ContractErrors};
+pub use explain::{Explanation, explain};
 pub use model::*;
 
 /// Reads a contract. `file_name` is only for the errors.

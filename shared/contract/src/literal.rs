@@ -1,6 +1,6 @@
 //! Values that stand in the contract itself: bounds, constants, defaults, values allowed.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
 use crate::decimal::Decimal;
@@ -20,6 +20,13 @@ pub(crate) fn iso_timestamp(text: &str) -> Result<DateTime, String> {
     instant
         .or_else(|_| text.parse::<DateTime>())
         .map_err(|_| "not a point in time; write it as in `2024-01-31T12:00:00Z`".to_owned())
+}
+
+/// A time of day as ISO 8601 writes it, with seconds or without.
+pub(crate) fn iso_time(text: &str) -> Result<Time, String> {
+    let starts_as_time = text.as_bytes().get(2) == Some(&b':');
+    let time = starts_as_time.then(|| text.parse::<Time>().ok()).flatten();
+    time.ok_or_else(|| "not a time of day; write it as in `23:59:59`".to_owned())
 }
 
 /// True for an offset, `UTC`, or what looks like a name of the time zone database. Whether there is such a
@@ -66,8 +73,12 @@ pub(crate) fn fits(text: &str, column: &Column) -> Result<(), String> {
         LogicalType::Timestamp { format: None, .. } => {
             iso_timestamp(text).map(drop).map_err(|why| format!("is {why}"))
         }
-        LogicalType::Object => json_like(text, '{', '}', "an object"),
-        LogicalType::Array => json_like(text, '[', ']', "an array"),
+        LogicalType::Time { format: Some(format) } => Time::strptime(format, text)
+            .map(drop)
+            .map_err(|_| "is not a time of day of the column's `format`".to_owned()),
+        LogicalType::Time { format: None } => iso_time(text).map(drop).map_err(|why| format!("is {why}")),
+        LogicalType::Object { .. } => json_like(text, '{', '}', "an object"),
+        LogicalType::Array { .. } => json_like(text, '[', ']', "an array"),
     }
 }
 
@@ -141,6 +152,7 @@ fn fits_sql_type(number: &Decimal, sql_type: &SqlType) -> bool {
         | SqlType::Text
         | SqlType::Boolean
         | SqlType::Date
+        | SqlType::Time
         | SqlType::Timestamp
         | SqlType::Timestamptz
         | SqlType::Jsonb

@@ -1,6 +1,16 @@
 //! The typed contract: what every other part of Penstock knows of a source.
 
+mod quality;
+mod rules;
+mod sla;
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+
+pub use quality::{Metric, Operator, QualityCheck, Threshold, Unit};
+pub use rules::{Bound, Rules, StringFormat};
+pub use sla::{Sla, SlaProperty};
 
 /// One source's contract, read and validated.
 ///
@@ -21,6 +31,33 @@ pub struct Contract {
     pub load: Load,
     /// How many rejects a batch may have before the whole of it is refused.
     pub max_rejects: MaxRejects,
+    /// What the batch as a whole must satisfy, in the order of the contract. The checks that refuse single rows are
+    /// in the [`Rules`] of their columns.
+    pub quality: Vec<QualityCheck>,
+    /// What the producer promises of the feed, in the order of the contract.
+    pub sla: Vec<Sla>,
+    /// What becomes of columns of the file that no column of the contract reads.
+    pub unexpected_columns: UnexpectedColumns,
+    /// What a file means that lacks a column which the contract reads.
+    pub missing_columns: MissingColumns,
+    /// What a second version of an object under the same key means.
+    pub overwrite: Overwrite,
+}
+
+impl Contract {
+    /// The names of the columns that a check is about, in its order; none for one that counts rows.
+    pub fn columns_of(&self, check: &QualityCheck) -> Vec<&str> {
+        let own = check.column.as_slice();
+        let indexes = match &check.metric {
+            Metric::DuplicateValues { columns } => columns.as_slice(),
+            Metric::NullValues
+            | Metric::MissingValues { .. }
+            | Metric::InvalidValues { .. }
+            | Metric::RowCount => own,
+        };
+        let columns = indexes.iter().filter_map(|index| self.entity.columns.get(*index));
+        columns.map(|column| column.name.as_str()).collect()
+    }
 }
 
 /// What a row describes, and the table that holds it.
@@ -66,7 +103,43 @@ pub struct Column {
     /// What is done to the raw text before it is cast.
     pub harmonise: Harmonise,
     /// ODCS `classification`; values of a classified column stand in no message or reject reason.
+    /// A classified member of an object or array makes the whole column classified.
     pub classification: Option<String>,
+    /// The value leaves the engine only as the 64 hexadecimal digits of its HMAC-SHA-256. `sql_type` then is
+    /// [`SqlType::Text`], and `rules` are those of the plain value: they are checked before. Only strings are
+    /// pseudonymised.
+    pub pseudonymise: bool,
+}
+
+/// The column in which the values stand that no column of the contract reads, by their names in the file.
+pub const RESCUED_COLUMN: &str = "_rescued";
+
+impl Column {
+    /// The column for what no other column reads. It is one of the entity's columns where the contract rescues it.
+    pub fn rescued() -> Self {
+        Self {
+            name: RESCUED_COLUMN.to_owned(),
+            physical_name: RESCUED_COLUMN.to_owned(),
+            logical_type: LogicalType::Object { properties: Vec::new() },
+            sql_type: SqlType::Jsonb,
+            required: false,
+            unique: false,
+            rules: Rules::default(),
+            harmonise: Harmonise::default(),
+            classification: None,
+            pseudonymise: false,
+        }
+    }
+
+    /// True when its values come from a field of the file.
+    pub fn reads_field(&self) -> bool {
+        self.harmonise.constant.is_none() && !self.is_rescued()
+    }
+
+    /// True for [`Self::rescued`]: no contract names a column so.
+    pub fn is_rescued(&self) -> bool {
+        self.name == RESCUED_COLUMN
+    }
 }
 
 /// ODCS `logicalType` with the options that change how a value is read.
@@ -97,10 +170,60 @@ pub enum LogicalType {
         /// Taken for values that carry no offset: an IANA name or a fixed offset; `UTC` by default.
         default_timezone: String,
     },
+    /// A time of day, read by `format` (a `strftime` pattern as for dates; ISO 8601 when `None`).
+    Time {
+        /// `strftime` pattern, e.g. `%H:%M`.
+        format: Option<String>,
+    },
     /// A JSON object, kept as `jsonb`.
-    Object,
+    Object {
+        /// What is known of its members; any other member is allowed. Empty when the contract says nothing.
+        properties: Vec<Nested>,
+    },
     /// A JSON array, kept as `jsonb`.
-    Array,
+    Array {
+        /// What each item is; anything when the contract does not say.
+        items: Option<Box<Nested>>,
+    },
+}
+
+/// A member of an object, or the items of an array.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Nested {
+    /// The key in the document that is stored. Empty for items.
+    pub name: String,
+    /// The key in the producer's document: `physicalName`, else `name`. Empty for items.
+    pub physical_name: String,
+    /// What the value means; its own members are in here.
+    pub logical_type: LogicalType,
+    /// A member that is missing or null rejects the row; for items, one that is null.
+    pub required: bool,
+    /// What a present value must satisfy.
+    pub rules: Rules,
+}
+
+impl fmt::Display for LogicalType {
+    /// In words, e.g. `a date of the format %d.%m.%Y`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of_format = |f: &mut fmt::Formatter<'_>, what: &str, format: &Option<String>| match format {
+            None => write!(f, "{what} in ISO 8601"),
+            Some(format) => write!(f, "{what} of the format {format}"),
+        };
+        match self {
+            Self::String => f.write_str("text"),
+            Self::Integer => f.write_str("a whole number"),
+            Self::Number => f.write_str("a decimal number"),
+            Self::Boolean => f.write_str("true or false"),
+            Self::Date { format } => of_format(f, "a date", format),
+            Self::Time { format } => of_format(f, "a time of day", format),
+            Self::Timestamp { format, default_timezone } => {
+                of_format(f, "a point in time", format)?;
+                write!(f, ", of {default_timezone} without an offset")
+            }
+            Self::Object { .. } => f.write_str("a JSON object"),
+            Self::Array { .. } => f.write_str("a JSON array"),
+        }
+    }
 }
 
 /// A PostgreSQL column type that Penstock writes.
@@ -123,6 +246,8 @@ pub enum SqlType {
     Boolean,
     /// `date`
     Date,
+    /// `time` (without time zone)
+    Time,
     /// `timestamp` (without time zone)
     Timestamp,
     /// `timestamptz`
@@ -131,35 +256,6 @@ pub enum SqlType {
     Jsonb,
     /// `uuid`
     Uuid,
-}
-
-/// The row rules of one column. A `None` or an empty list asks for nothing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Rules {
-    /// Fewest characters (Unicode scalar values).
-    pub min_length: Option<u64>,
-    /// Most characters (Unicode scalar values).
-    pub max_length: Option<u64>,
-    /// A regular expression that must match somewhere in the value; anchor it to match the whole.
-    pub pattern: Option<String>,
-    /// Smallest value: a plain decimal (no exponent) for numbers, else ISO 8601 whatever the column's `format`;
-    /// a timestamp without an offset is in the column's default time zone, a date alone its midnight.
-    pub minimum: Option<Bound>,
-    /// Largest value.
-    pub maximum: Option<Bound>,
-    /// The value must be a whole multiple of this decimal.
-    pub multiple_of: Option<String>,
-    /// The only values allowed, compared after harmonising.
-    pub allowed: Vec<String>,
-}
-
-/// One end of an interval.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Bound {
-    /// The literal.
-    pub value: String,
-    /// True when the value itself is outside (`exclusiveMinimum`, `exclusiveMaximum`).
-    pub exclusive: bool,
 }
 
 /// What is done to a column's raw text, in this order: trim, null values, extract, case, replace
@@ -220,19 +316,42 @@ pub enum FormatKind {
     Delimited(DelimitedDialect),
     /// One JSON object a line.
     Ndjson,
+    /// One JSON document with an array of objects.
+    JsonArray {
+        /// The keys that lead to the array; none when the document is the array.
+        path: Vec<String>,
+    },
 }
 
 /// The parts of a delimited file's dialect. `None` means: sniff it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct DelimitedDialect {
-    /// Field delimiter, one ASCII byte.
-    pub delimiter: Option<u8>,
+    /// Field delimiter, one or more characters.
+    pub delimiter: Option<String>,
     /// Quote.
     pub quote: Option<Quote>,
     /// Escape inside quotes, where it is not the doubled quote.
     pub escape: Option<u8>,
     /// True when the first record names the columns; false takes the contract's order.
     pub header: Option<bool>,
+    /// Records that name the columns together, where it is not one; at least 1.
+    pub header_rows: Option<u32>,
+    /// Lines before the header that are left out.
+    pub skip_lines: u32,
+    /// Lines that begin with it are left out.
+    pub comment: Option<String>,
+    /// What becomes of a record with fewer fields than the header.
+    pub ragged: Ragged,
+}
+
+/// What becomes of a record with fewer fields than the header.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum Ragged {
+    /// It is a reject.
+    #[default]
+    Reject,
+    /// The fields that it lacks at its end are missing values.
+    Pad,
 }
 
 /// Whether fields may be quoted.
@@ -253,8 +372,14 @@ pub enum Compression {
     Plain,
     /// gzip, several members included.
     Gzip,
-    /// Zstandard.
+    /// Zstandard, several frames included.
     Zstd,
+    /// bzip2, several streams included.
+    Bzip2,
+    /// xz, several streams included.
+    Xz,
+    /// A zip archive with one member.
+    Zip,
 }
 
 /// How rows reach the target table.
@@ -300,4 +425,42 @@ pub struct MaxRejects {
     pub rows: Option<u64>,
     /// Most rejected rows, in percent of the rows read.
     pub percent: Option<f64>,
+}
+
+/// What becomes of columns of the file that no column of the contract reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnexpectedColumns {
+    /// Kept, by name, in the column `_rescued jsonb`.
+    #[default]
+    Rescue,
+    /// Left out.
+    Ignore,
+    /// Each row that has one is a reject.
+    Reject,
+}
+
+/// What a file means that lacks a column which the contract reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MissingColumns {
+    /// The drop is unreadable.
+    #[default]
+    Refuse,
+    /// The column reads as missing in every row.
+    Null,
+}
+
+/// What a second version of an object under the same key means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Overwrite {
+    /// Another drop like any other: its rows are loaded beside those of the first, or replace them by key.
+    #[default]
+    Add,
+    /// It stands for the first: when it is loaded, the rows that only the first had are taken out.
+    Replace,
+    /// The first stands: the second is not read, and its receipt says so.
+    Keep,
 }

@@ -82,7 +82,18 @@ static ENTITY: Shape = Shape {
     required: &["name"],
 };
 
+/// A column.
 static PROPERTY: Shape = Shape {
+    keys: &[("customProperties", Custom(Level::Property))],
+    also: Some(&BASE_PROPERTY),
+    required: &[],
+};
+
+/// A property in another one. Penstock's custom properties are about columns: none of them has an effect here.
+static NESTED: Shape =
+    Shape { keys: &[("customProperties", OTHER_CUSTOM)], also: Some(&BASE_PROPERTY), required: &[] };
+
+static BASE_PROPERTY: Shape = Shape {
     keys: &[
         ("primaryKey", Bool),
         ("primaryKeyPosition", Int),
@@ -99,9 +110,8 @@ static PROPERTY: Shape = Shape {
         ("transformDescription", Str),
         ("examples", List(&Any)),
         ("criticalDataElement", Bool),
-        ("properties", List(&Map(&PROPERTY))),
-        ("items", Map(&PROPERTY)),
-        ("customProperties", Custom(Level::Property)),
+        ("properties", List(&Map(&NESTED))),
+        ("items", Map(&NESTED)),
     ],
     also: Some(&ELEMENT),
     required: &[],
@@ -327,6 +337,7 @@ pub(crate) mod options {
         ("format", Str),
     ]);
     pub(crate) static DATE: Shape = shape(TEMPORAL);
+    /// Of times of day, too.
     pub(crate) static TIMESTAMP: Shape =
         Shape { keys: &[("timezone", Bool), ("defaultTimezone", Str)], also: Some(&DATE), required: &[] };
     pub(crate) static OBJECT: Shape =

@@ -1,14 +1,20 @@
 //! `logicalType` and `logicalTypeOptions` → the type's reading and its row rules.
 
+mod number;
+
+use std::collections::HashSet;
+
+use jiff::civil::Date;
+
 use crate::at::At;
 use crate::date_format::{self, DateFormat};
-use crate::decimal::Decimal;
-use crate::error::{Errors, Read, mend, one_of, quoted};
+use crate::error::{Errors, Read, mend, nearest, quoted};
 use crate::literal;
-use crate::model::{Bound, LogicalType, Rules, SqlType};
+use crate::model::{Bound, LogicalType, Rules, SqlType, StringFormat};
 use crate::node::{ScalarKind, Value};
 use crate::odcs::options as shapes;
 use crate::shape::{self, Shape};
+use crate::sql_type;
 
 /// A logical type by its name alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,17 +25,19 @@ pub(crate) enum LogicalName {
     Boolean,
     Date,
     Timestamp,
+    Time,
     Object,
     Array,
 }
 
-const NAMES: [(&str, LogicalName); 8] = [
+const NAMES: [(&str, LogicalName); 9] = [
     ("string", LogicalName::String),
     ("integer", LogicalName::Integer),
     ("number", LogicalName::Number),
     ("boolean", LogicalName::Boolean),
     ("date", LogicalName::Date),
     ("timestamp", LogicalName::Timestamp),
+    ("time", LogicalName::Time),
     ("object", LogicalName::Object),
     ("array", LogicalName::Array),
 ];
@@ -42,8 +50,7 @@ impl LogicalName {
         }
         let names = NAMES.map(|(name, _)| name);
         let near = match text.to_ascii_lowercase().as_str() {
-            "time" => format!("; {}", one_of(&names)),
-            "text" | "varchar" => "; did you mean `string`?".to_owned(),
+            "text" | "varchar" | "str" => "; did you mean `string`?".to_owned(),
             "datetime" | "timestamptz" => "; did you mean `timestamp`?".to_owned(),
             "decimal" | "numeric" | "float" | "double" => "; did you mean `number`?".to_owned(),
             "int" | "bigint" | "long" => "; did you mean `integer`?".to_owned(),
@@ -51,6 +58,27 @@ impl LogicalName {
             _ => mend(text, &names),
         };
         Err(at.report(errors, format!("{} is not a type that is supported{near}", quoted(text))))
+    }
+
+    /// What v3.0 means by it: that has no timestamps and times, and writes them as dates with a format or a physical
+    /// type of their own.
+    pub(crate) fn of_v3_0(self, property: &At<'_>) -> Self {
+        if self != Self::Date {
+            return self;
+        }
+        let mut unheard = Errors::default();
+        let physical = property.get("physicalType").and_then(|at| at.str(&mut unheard).ok());
+        if let Some(physical) = physical.and_then(|text| sql_type::parse(text).ok()) {
+            let name = Self::of(&physical.sql);
+            return if matches!(name, Self::Timestamp | Self::Time) { name } else { self };
+        }
+        let format = property.get("logicalTypeOptions").and_then(|at| at.get("format"));
+        let Some(format) = format.and_then(|at| at.str(&mut unheard).ok()) else { return self };
+        match date_format::translate(format) {
+            Ok(date) if date.has_time => Self::Timestamp,
+            Err(_) if date_format::translate_time(format).is_ok() => Self::Time,
+            Ok(_) | Err(_) => self,
+        }
     }
 
     /// What a physical type alone says of the meaning.
@@ -61,6 +89,7 @@ impl LogicalName {
             SqlType::Numeric(_) | SqlType::DoublePrecision => Self::Number,
             SqlType::Boolean => Self::Boolean,
             SqlType::Date => Self::Date,
+            SqlType::Time => Self::Time,
             SqlType::Timestamp | SqlType::Timestamptz => Self::Timestamp,
             SqlType::Jsonb => Self::Object,
         }
@@ -77,6 +106,7 @@ impl LogicalName {
             Self::Boolean => *sql == SqlType::Boolean,
             Self::Date => *sql == SqlType::Date,
             Self::Timestamp => matches!(sql, SqlType::Timestamp | SqlType::Timestamptz),
+            Self::Time => *sql == SqlType::Time,
             Self::Object | Self::Array => *sql == SqlType::Jsonb,
         }
     }
@@ -91,7 +121,7 @@ impl LogicalName {
             Self::Integer | Self::Number => &shapes::NUMBER,
             Self::Boolean => &shapes::BOOLEAN,
             Self::Date => &shapes::DATE,
-            Self::Timestamp => &shapes::TIMESTAMP,
+            Self::Timestamp | Self::Time => &shapes::TIMESTAMP,
             Self::Object => &shapes::OBJECT,
             Self::Array => &shapes::ARRAY,
         }
@@ -120,10 +150,13 @@ pub(crate) fn read(
     shape::check_map(&at, name.shape(), errors);
     match name {
         LogicalName::String => string(&at, errors),
-        LogicalName::Integer | LogicalName::Number => number(&at, name, boolean_exclusive, errors),
-        LogicalName::Date | LogicalName::Timestamp => temporal(&at, name, boolean_exclusive, errors),
-        // What the standard has for objects and arrays (minItems and the like) is about their members.
-        LogicalName::Boolean | LogicalName::Object | LogicalName::Array => Ok(plain(name)),
+        LogicalName::Integer | LogicalName::Number => number::read(&at, name, boolean_exclusive, errors),
+        LogicalName::Date | LogicalName::Timestamp | LogicalName::Time => {
+            temporal(&at, name, boolean_exclusive, errors)
+        }
+        LogicalName::Object => object(&at, errors),
+        LogicalName::Array => array(&at, errors),
+        LogicalName::Boolean => Ok(plain(name)),
     }
 }
 
@@ -138,29 +171,103 @@ fn plain(name: LogicalName) -> Options {
             LogicalType::Timestamp { format: None, default_timezone: "UTC".to_owned() },
             SqlType::Timestamptz,
         ),
-        LogicalName::Object => (LogicalType::Object, SqlType::Jsonb),
-        LogicalName::Array => (LogicalType::Array, SqlType::Jsonb),
+        LogicalName::Time => (LogicalType::Time { format: None }, SqlType::Time),
+        LogicalName::Object => (LogicalType::Object { properties: Vec::new() }, SqlType::Jsonb),
+        LogicalName::Array => (LogicalType::Array { items: None }, SqlType::Jsonb),
     };
     Options { logical, derived, rules: Rules::default() }
 }
 
 fn string(at: &At<'_>, errors: &mut Errors) -> Read<Options> {
-    let length = |key: &str, errors: &mut Errors| {
-        at.get(key).map(|length| length.integer::<u64>("of at least 0", errors)).transpose()
-    };
-    let min_length = length("minLength", errors);
-    let max_length = length("maxLength", errors);
+    let lengths = range(at, ["minLength", "maxLength"], errors);
     let pattern = at.get("pattern").map(|pattern| regex(&pattern, errors)).transpose();
-    let format = at.get("format").map(|format| format.text(errors)).transpose();
-    if let (Ok(Some(min)), Ok(Some(max))) = (min_length, max_length)
-        && min > max
-    {
-        return Err(at.report(errors, format!("minLength {min} is more than maxLength {max}")));
-    }
-    let derived = if format? == Some("uuid") { SqlType::Uuid } else { SqlType::Text };
-    let rules =
-        Rules { min_length: min_length?, max_length: max_length?, pattern: pattern?, ..Rules::default() };
+    let format = at.get("format").map(|format| string_format(&format, errors)).transpose();
+    let (min_length, max_length) = lengths?;
+    let format = format?.flatten();
+    let derived = if format == Some(StringFormat::Uuid) { SqlType::Uuid } else { SqlType::Text };
+    let rules = Rules { min_length, max_length, pattern: pattern?, format, ..Rules::default() };
     Ok(Options { logical: LogicalType::String, derived, rules })
+}
+
+const STRING_FORMATS: [(&str, StringFormat); 9] = [
+    ("password", StringFormat::Password),
+    ("byte", StringFormat::Byte),
+    ("binary", StringFormat::Binary),
+    ("email", StringFormat::Email),
+    ("uuid", StringFormat::Uuid),
+    ("uri", StringFormat::Uri),
+    ("hostname", StringFormat::Hostname),
+    ("ipv4", StringFormat::Ipv4),
+    ("ipv6", StringFormat::Ipv6),
+];
+
+/// The standard names some formats as examples and allows any; `None` for one that it does not name.
+fn string_format(at: &At<'_>, errors: &mut Errors) -> Read<Option<StringFormat>> {
+    let text = at.text(errors)?;
+    if let Some((_, format)) = STRING_FORMATS.iter().find(|(name, _)| *name == text) {
+        return Ok(Some(*format));
+    }
+    match nearest(text, STRING_FORMATS.map(|(name, _)| name)) {
+        Some(near) => Err(at.report(
+            errors,
+            format!("{} is not a format of the standard; did you mean `{near}`?", quoted(text)),
+        )),
+        None => Ok(None),
+    }
+}
+
+fn object(at: &At<'_>, errors: &mut Errors) -> Read<Options> {
+    let sizes = range(at, ["minProperties", "maxProperties"], errors);
+    let required = at.get("required").map_or(Ok(Vec::new()), |at| keys(&at, errors));
+    let mut options = plain(LogicalName::Object);
+    (options.rules.min_properties, options.rules.max_properties) = sizes?;
+    options.rules.required_properties = required?;
+    Ok(options)
+}
+
+fn keys(at: &At<'_>, errors: &mut Errors) -> Read<Vec<String>> {
+    let mut seen: HashSet<&str> = HashSet::new();
+    let items = at.items(errors)?;
+    if items.is_empty() {
+        return Err(at.report(errors, "is empty; name a key, or leave it out"));
+    }
+    let mut keys = Ok(Vec::new());
+    for item in items {
+        match item.text(errors) {
+            Ok(key) if !seen.insert(key) => {
+                keys = Err(item.report(errors, format!("{} stands twice", quoted(key))));
+            }
+            Ok(key) => keys.iter_mut().for_each(|keys| keys.push(key.to_owned())),
+            Err(reported) => keys = Err(reported),
+        }
+    }
+    keys
+}
+
+fn array(at: &At<'_>, errors: &mut Errors) -> Read<Options> {
+    let sizes = range(at, ["minItems", "maxItems"], errors);
+    let unique = at.get("uniqueItems").map(|at| at.bool(errors)).transpose();
+    let mut options = plain(LogicalName::Array);
+    (options.rules.min_items, options.rules.max_items) = sizes?;
+    options.rules.unique_items = unique?.unwrap_or(false);
+    Ok(options)
+}
+
+/// The least and the most of something that is counted.
+fn range(
+    at: &At<'_>,
+    [low_key, high_key]: [&str; 2],
+    errors: &mut Errors,
+) -> Read<(Option<u64>, Option<u64>)> {
+    let mut count = |key: &str| at.get(key).map(|at| at.integer::<u64>("of at least 0", errors)).transpose();
+    let (low, high) = (count(low_key), count(high_key));
+    let (low, high) = (low?, high?);
+    match (low, high) {
+        (Some(min), Some(max)) if min > max => {
+            Err(at.report(errors, format!("{low_key} {min} is more than {high_key} {max}")))
+        }
+        _ => Ok((low, high)),
+    }
 }
 
 /// A regular expression that compiles.
@@ -185,91 +292,25 @@ pub(crate) fn regex(at: &At<'_>, errors: &mut Errors) -> Read<String> {
     }
 }
 
-fn number(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mut Errors) -> Read<Options> {
-    let mut options = plain(name);
-    let implied = at.get("format").map(|format| number_format(&format, name, errors)).transpose();
-    let bounds = bounds(at, boolean_exclusive, errors, |at, errors| {
-        let text = at.number(errors)?;
-        let number = Decimal::parse(text)
-            .ok_or_else(|| at.report(errors, format!("{} is not a decimal number", quoted(text))))?;
-        Ok((number.to_string(), number))
-    });
-    let multiple_of = at.get("multipleOf").map(|at| multiple_of(&at, errors)).transpose();
-    let (minimum, maximum) = bounds?;
-    options.rules.multiple_of = multiple_of?;
-    options.rules.minimum = minimum;
-    options.rules.maximum = maximum;
-    if let Some((derived, range)) = implied? {
-        options.derived = derived;
-        if let Some((low, high)) = range {
-            tighten(&mut options.rules, low, high);
-        }
-    }
-    Ok(options)
-}
-
-fn multiple_of(at: &At<'_>, errors: &mut Errors) -> Read<String> {
-    let text = at.number(errors)?;
-    match Decimal::parse(text).filter(Decimal::is_positive) {
-        Some(number) => Ok(number.to_string()),
-        None => Err(at.report(errors, format!("{} must be above 0", quoted(text)))),
-    }
-}
-
-type Range = (&'static str, &'static str);
-
-/// The PostgreSQL type of a Rust number type, and the range where PostgreSQL's is wider.
-fn number_format(at: &At<'_>, name: LogicalName, errors: &mut Errors) -> Read<(SqlType, Option<Range>)> {
-    const INTEGERS: [&str; 10] = ["i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128"];
-    let wide = |digits| SqlType::Numeric(Some((digits, 0)));
-    let text = at.str(errors)?;
-    let found = match (name, text) {
-        (LogicalName::Integer, "i8") => Some((SqlType::Smallint, Some(("-128", "127")))),
-        (LogicalName::Integer, "i16") => Some((SqlType::Smallint, None)),
-        (LogicalName::Integer, "i32") => Some((SqlType::Integer, None)),
-        (LogicalName::Integer, "i64") => Some((SqlType::Bigint, None)),
-        (LogicalName::Integer, "i128") => Some((
-            wide(39),
-            Some(("-170141183460469231731687303715884105728", "170141183460469231731687303715884105727")),
-        )),
-        (LogicalName::Integer, "u8") => Some((SqlType::Smallint, Some(("0", "255")))),
-        (LogicalName::Integer, "u16") => Some((SqlType::Integer, Some(("0", "65535")))),
-        (LogicalName::Integer, "u32") => Some((SqlType::Bigint, Some(("0", "4294967295")))),
-        (LogicalName::Integer, "u64") => Some((wide(20), Some(("0", "18446744073709551615")))),
-        (LogicalName::Integer, "u128") => {
-            Some((wide(39), Some(("0", "340282366920938463463374607431768211455"))))
-        }
-        (LogicalName::Number, "f32" | "f64") => Some((SqlType::DoublePrecision, None)),
-        _ => None,
-    };
-    found.ok_or_else(|| {
-        let formats: &[&str] = if name == LogicalName::Integer { &INTEGERS } else { &["f32", "f64"] };
-        at.report(
-            errors,
-            format!("{} is not a format of {}{}", quoted(text), name.as_str(), mend(text, formats)),
-        )
-    })
-}
-
-/// The narrower of the bounds that stand in the contract and those of the format.
-fn tighten(rules: &mut Rules, low: &str, high: &str) {
-    let value = |bound: &Option<Bound>| bound.as_ref().and_then(|bound| Decimal::parse(&bound.value));
-    let whole = |text: &str| Some(Bound { value: text.to_owned(), exclusive: false });
-    if value(&rules.minimum).is_none_or(|minimum| Decimal::parse(low).is_some_and(|low| minimum < low)) {
-        rules.minimum = whole(low);
-    }
-    if value(&rules.maximum).is_none_or(|maximum| Decimal::parse(high).is_some_and(|high| maximum > high)) {
-        rules.maximum = whole(high);
-    }
-}
-
 fn temporal(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mut Errors) -> Read<Options> {
     let mut options = plain(name);
-    let format = at.get("format").map(|at| date_format(&at, errors)).transpose();
+    let format = at.get("format").map(|at| date_format(&at, name, errors)).transpose();
     let bounds = bounds(at, boolean_exclusive, errors, |at, errors| {
         let text = at.text(errors)?;
-        let read =
-            if name == LogicalName::Date { literal::iso_date(text) } else { literal::iso_timestamp(text) };
+        let read = match name {
+            LogicalName::Date => literal::iso_date(text),
+            // Of one day all: times of day are in the order of their points in time.
+            LogicalName::Time => {
+                literal::iso_time(text).map(|time| Date::constant(2000, 1, 1).to_datetime(time))
+            }
+            LogicalName::Timestamp
+            | LogicalName::String
+            | LogicalName::Integer
+            | LogicalName::Number
+            | LogicalName::Boolean
+            | LogicalName::Object
+            | LogicalName::Array => literal::iso_timestamp(text),
+        };
         let order = read.map_err(|why| at.report(errors, format!("{}: {why}", quoted(text))))?;
         Ok((text.to_owned(), order))
     });
@@ -279,7 +320,14 @@ fn temporal(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mu
     options.rules.minimum = minimum;
     options.rules.maximum = maximum;
     let format: Option<DateFormat> = format?;
-    if let (Some((true, at)), Some(format)) = (timezone?, &format)
+    let timezone = timezone?;
+    if let (Some((true, at)), LogicalName::Time) = (&timezone, name) {
+        return Err(at.report(
+            errors,
+            "a time of day with a time zone means nothing without its date; write `logicalType: timestamp`",
+        ));
+    }
+    if let (Some((true, at)), Some(format)) = (timezone, &format)
         && !format.has_offset
     {
         return Err(at.report(
@@ -287,22 +335,31 @@ fn temporal(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mu
             "the values carry a time zone, but `format` has none; add `XXX`, or leave `timezone` out",
         ));
     }
-    options.logical = if name == LogicalName::Date {
-        LogicalType::Date {
-            format: format.filter(|format| !format.is_iso_date()).map(|format| format.strftime),
-        }
-    } else {
-        LogicalType::Timestamp {
-            format: format.filter(|format| !format.is_iso_instant()).map(|format| format.strftime),
+    let other_than = |is_iso: fn(&DateFormat) -> bool| {
+        format.as_ref().filter(|format| !is_iso(format)).map(|format| format.strftime.clone())
+    };
+    options.logical = match name {
+        LogicalName::Date => LogicalType::Date { format: other_than(DateFormat::is_iso_date) },
+        LogicalName::Time => LogicalType::Time { format: other_than(DateFormat::is_iso_time) },
+        LogicalName::Timestamp
+        | LogicalName::String
+        | LogicalName::Integer
+        | LogicalName::Number
+        | LogicalName::Boolean
+        | LogicalName::Object
+        | LogicalName::Array => LogicalType::Timestamp {
+            format: other_than(DateFormat::is_iso_instant),
             default_timezone: default_timezone?.unwrap_or_else(|| "UTC".to_owned()),
-        }
+        },
     };
     Ok(options)
 }
 
-fn date_format(at: &At<'_>, errors: &mut Errors) -> Read<DateFormat> {
+fn date_format(at: &At<'_>, name: LogicalName, errors: &mut Errors) -> Read<DateFormat> {
     let text = at.text(errors)?;
-    date_format::translate(text).map_err(|why| at.report(errors, why))
+    let translate =
+        if name == LogicalName::Time { date_format::translate_time } else { date_format::translate };
+    translate(text).map_err(|why| at.report(errors, why))
 }
 
 fn default_timezone(at: &At<'_>, errors: &mut Errors) -> Read<String> {

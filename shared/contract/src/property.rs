@@ -4,10 +4,11 @@ use crate::at::At;
 use crate::custom;
 use crate::error::{Errors, Read, nearest, quoted};
 use crate::literal;
-use crate::model::{Case, Column, Harmonise, LogicalType, SqlType};
+use crate::model::{Case, Column, Harmonise, LogicalType, Metric, QualityCheck, SqlType};
+use crate::nested;
 use crate::node::{ScalarKind, Value};
 use crate::options::{self, LogicalName, Options};
-use crate::quality;
+use crate::quality::{self, Checks, Scope};
 use crate::sql_type::{self, PhysicalType};
 
 /// PostgreSQL cuts longer identifiers off.
@@ -21,23 +22,27 @@ pub(crate) struct Property {
     pub(crate) column: Column,
     /// `primaryKeyPosition`; `Some(None)` for a key column without one.
     pub(crate) key: Option<Option<u32>>,
+    /// What its values must satisfy over the whole batch.
+    pub(crate) quality: Vec<QualityCheck>,
 }
 
 /// Reads one property.
-pub(crate) fn read(at: &At<'_>, boolean_exclusive: bool, errors: &mut Errors) -> Read<Property> {
+pub(crate) fn read(at: &At<'_>, index: usize, is_v3_0: bool, errors: &mut Errors) -> Read<Property> {
     let name = at.require("name", errors).and_then(|at| column_name(&at, errors));
     let physical_name = at.get("physicalName").map(|at| at.text(errors)).transpose();
     let required = at.get("required").map(|at| at.bool(errors)).transpose();
     let unique = at.get("unique").map(|at| at.bool(errors)).transpose();
     let classification = at.get("classification").map(|at| at.text(errors)).transpose();
     let key = key(at, errors);
-    let types = types(at, boolean_exclusive, errors);
-    let checks = quality::read(at, errors);
+    let pseudonymise = custom::find(at, "penstock.pseudonymise").map(|at| at.bool(errors)).transpose();
+    let types = types(at, is_v3_0, errors);
+    let checks = quality::read(at, Scope::Column, is_v3_0, errors);
 
     // What follows needs to know the type; without it, it would only tell of errors that are none.
     let (options, sql_type) = types?;
     let harmonise = harmonise(at, &options.logical, errors);
     let (name, checks, key) = (name?, checks?, key?);
+    let classification = classification?.map(str::to_owned).or_else(|| nested::classification(at));
     let mut column = Column {
         physical_name: physical_name?.unwrap_or(&name).to_owned(),
         name,
@@ -47,14 +52,55 @@ pub(crate) fn read(at: &At<'_>, boolean_exclusive: bool, errors: &mut Errors) ->
         unique: unique?.unwrap_or(false),
         rules: options.rules,
         harmonise: harmonise?,
-        classification: classification?.map(str::to_owned),
+        classification,
+        pseudonymise: pseudonymise?.unwrap_or(false),
     };
+    apply_checks(at, &mut column, &checks, errors)?;
+    if column.pseudonymise {
+        // After the checks, which are about the plain value.
+        column.sql_type = pseudonym_type(at, &column, errors)?;
+    }
+    let quality = checks.batch.into_iter().map(|(check, _)| of_column(check, index)).collect();
+    Ok(Property { column, key, quality })
+}
+
+/// The check, now that it is known which column it stands at.
+fn of_column(check: QualityCheck, index: usize) -> QualityCheck {
+    let compares = matches!(check.metric, Metric::DuplicateValues { .. });
+    let metric = if compares { Metric::DuplicateValues { columns: vec![index] } } else { check.metric };
+    QualityCheck { metric, column: Some(index), ..check }
+}
+
+/// Takes the row rules among the checks into the column, and holds all of them against its type.
+pub(crate) fn apply_checks(
+    at: &At<'_>,
+    column: &mut Column,
+    checks: &Checks<'_>,
+    errors: &mut Errors,
+) -> Read<()> {
     let pattern =
-        checks.pattern.as_ref().map(|pattern| second_pattern(pattern, &column, errors)).transpose()?;
-    column.rules.pattern = column.rules.pattern.or(pattern);
+        checks.pattern.as_ref().map(|pattern| second_pattern(pattern, column, errors)).transpose()?;
+    column.rules.pattern = column.rules.pattern.take().or(pattern);
     column.rules.allowed = checks.allowed.iter().map(|(value, _)| value.clone()).collect();
-    check_literals(at, &column, &checks, errors)?;
-    Ok(Property { column, key })
+    check_literals(at, column, checks, errors)
+}
+
+/// A pseudonym is text, and made of text: of a number or a date there are several spellings, of which each would have
+/// another one.
+fn pseudonym_type(at: &At<'_>, column: &Column, errors: &mut Errors) -> Read<SqlType> {
+    let physical = at.get("physicalType");
+    let property = custom::find(at, "penstock.pseudonymise").unwrap_or_else(|| at.clone());
+    if column.logical_type != LogicalType::String {
+        let message = "only strings are pseudonymised, as other types have several spellings of a value; \
+                       write `logicalType: string`";
+        return Err(property.report(errors, message));
+    }
+    match physical {
+        Some(physical) if column.sql_type != SqlType::Text => {
+            Err(physical.report(errors, "a pseudonym is `text`; write that, or leave `physicalType` out"))
+        }
+        _ => Ok(SqlType::Text),
+    }
 }
 
 fn column_name(at: &At<'_>, errors: &mut Errors) -> Read<String> {
@@ -95,16 +141,18 @@ fn key(at: &At<'_>, errors: &mut Errors) -> Read<Option<Option<u32>>> {
 }
 
 /// The logical type with its options, and the PostgreSQL type that goes with it.
-fn types(at: &At<'_>, boolean_exclusive: bool, errors: &mut Errors) -> Read<(Options, SqlType)> {
+fn types(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Options, SqlType)> {
     let logical = at.get("logicalType").map(|at| LogicalName::read(&at, errors)).transpose();
     let physical = at.get("physicalType").map(|at| physical_type(&at, errors)).transpose();
     let name = match (logical?, &physical) {
+        (Some(name), _) if is_v3_0 => name.of_v3_0(at),
         (Some(name), _) => name,
         (None, Ok(Some(physical))) => LogicalName::of(&physical.sql),
         (None, Ok(None)) => return Err(at.missing("logicalType", errors)),
         (None, Err(reported)) => return Err(*reported),
     };
-    let mut options = options::read(at, name, boolean_exclusive, errors)?;
+    let mut options = options::read(at, name, is_v3_0, errors)?;
+    nested::fill(at, &mut options.logical, is_v3_0, errors)?;
     let Some(PhysicalType { sql, max_length }) = physical? else {
         let derived = options.derived.clone();
         return Ok((options, derived));
@@ -262,12 +310,7 @@ fn separator(at: &At<'_>, errors: &mut Errors) -> Read<char> {
 }
 
 /// Constants, defaults and allowed values must themselves satisfy the column.
-fn check_literals(
-    at: &At<'_>,
-    column: &Column,
-    checks: &quality::RowChecks<'_>,
-    errors: &mut Errors,
-) -> Read<()> {
+fn check_literals(at: &At<'_>, column: &Column, checks: &Checks<'_>, errors: &mut Errors) -> Read<()> {
     let mut outcome = Ok(());
     let mut tell = |at: &At<'_>, value: &str, why: &str| {
         outcome = Err(at.report(errors, format!("{} {why}", quoted(value))))
@@ -287,6 +330,24 @@ fn check_literals(
         if let Err(why) = literal::fits(value, column) {
             tell(at, value, &why);
         }
+    }
+    for (check, at) in &checks.batch {
+        let Metric::InvalidValues { valid, pattern } = &check.metric else { continue };
+        if let Some(pattern) = pattern
+            && column.logical_type != LogicalType::String
+        {
+            tell(at, pattern, "is a pattern, which is for strings");
+        }
+        for value in valid {
+            if let Err(why) = literal::fits(value, column) {
+                tell(at, value, &why);
+            }
+        }
+    }
+    if quality::is_document(column)
+        && let Some((value, at)) = checks.allowed.first()
+    {
+        tell(at, value, "cannot be compared with a document");
     }
     outcome
 }

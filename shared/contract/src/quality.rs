@@ -1,92 +1,464 @@
-//! Row rules that ODCS v3.1 writes as quality checks: the values allowed.
+//! Quality checks: the library metrics of ODCS, on columns and on the schema.
 //!
-//! `invalidValues` with `mustBe: 0` refuses each row that has another value, so it is a row rule. With
-//! another threshold, and with another metric, a check is about the batch, and not read yet.
+//! `invalidValues` with `mustBe: 0` refuses each row that has another value, so it is a row rule. Every other check
+//! counts over the batch.
 
 use std::collections::HashSet;
 
 use crate::at::At;
-use crate::error::{Errors, Read};
+use crate::decimal::Decimal;
+use crate::error::{Errors, Read, mend, nearest, one_of, quoted};
+use crate::model::{Column, LogicalType, Metric, Operator, QualityCheck, Threshold, Unit};
 use crate::node::{ScalarKind, Value};
+use crate::options;
 
 /// How v3.1 spells an enumeration.
 pub(crate) const ENUM_MEND: &str = "in v3.1 the values allowed are written as \
     `quality: [{metric: invalidValues, arguments: {validValues: [A, B]}, mustBe: 0}]`";
 
-/// What quality checks ask of each row.
+/// What the quality checks of a property ask.
 #[derive(Debug, Default)]
-pub(crate) struct RowChecks<'n> {
-    /// `validValues` but null, with the place of each.
+pub(crate) struct Checks<'n> {
+    /// The only values that a row may have, each with its place.
     pub(crate) allowed: Vec<(String, At<'n>)>,
-    /// `pattern` of `invalidValues`.
+    /// The pattern that each value must match.
     pub(crate) pattern: Option<At<'n>>,
+    /// What the batch must satisfy; the column of each is not set yet.
+    pub(crate) batch: Vec<(QualityCheck, At<'n>)>,
 }
 
-/// Reads the row rules among a property's quality checks.
-pub(crate) fn read<'n>(property: &At<'n>, errors: &mut Errors) -> Read<RowChecks<'n>> {
-    let mut rules = RowChecks::default();
-    let Some(list) = property.get("quality") else { return Ok(rules) };
+/// What a check stands at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scope<'c> {
+    /// A column.
+    Column,
+    /// A member of an object or the items of an array.
+    Member,
+    /// The schema, with its columns.
+    Schema(&'c [Column]),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Null,
+    Missing,
+    Invalid,
+    Duplicate,
+    RowCount,
+}
+
+const METRICS: [(&str, Name); 5] = [
+    ("nullValues", Name::Null),
+    ("missingValues", Name::Missing),
+    ("invalidValues", Name::Invalid),
+    ("duplicateValues", Name::Duplicate),
+    ("rowCount", Name::RowCount),
+];
+
+/// Names that v3.0 and the tools of its time have for them, under `rule`.
+const RULES: [(&str, Name); 6] = [
+    ("nullCheck", Name::Null),
+    ("nullCount", Name::Null),
+    ("missingCount", Name::Missing),
+    ("validValues", Name::Invalid),
+    ("duplicateCount", Name::Duplicate),
+    ("countCheck", Name::RowCount),
+];
+
+const TYPES: [&str; 4] = ["library", "text", "sql", "custom"];
+
+type Compare = fn(Threshold) -> Operator;
+type CompareRange = fn(Threshold, Threshold) -> Operator;
+
+const OPERATORS: [(&str, Compare); 6] = [
+    ("mustBe", Operator::MustBe),
+    ("mustNotBe", Operator::MustNotBe),
+    ("mustBeGreaterThan", Operator::MustBeGreaterThan),
+    ("mustBeGreaterOrEqualTo", Operator::MustBeGreaterOrEqualTo),
+    ("mustBeLessThan", Operator::MustBeLessThan),
+    ("mustBeLessOrEqualTo", Operator::MustBeLessOrEqualTo),
+];
+
+const RANGES: [(&str, CompareRange); 2] =
+    [("mustBeBetween", Operator::MustBeBetween), ("mustNotBeBetween", Operator::MustNotBeBetween)];
+
+/// Reads the checks at a property or at the schema. `is_v3_0` allows what v3.0 had.
+pub(crate) fn read<'n>(
+    at: &At<'n>,
+    scope: Scope<'_>,
+    is_v3_0: bool,
+    errors: &mut Errors,
+) -> Read<Checks<'n>> {
+    let mut checks = Checks::default();
+    let Some(list) = at.get("quality") else { return Ok(checks) };
     let mut outcome = Ok(());
     for check in list.items(errors)? {
-        if let Err(reported) = read_check(&check, &mut rules, errors) {
-            outcome = Err(reported);
+        let read = Reader { check, scope, is_v3_0 }.read(&mut checks, errors);
+        outcome = outcome.and(read);
+    }
+    outcome.map(|()| checks)
+}
+
+struct Reader<'n, 'c> {
+    check: At<'n>,
+    scope: Scope<'c>,
+    is_v3_0: bool,
+}
+
+impl<'n> Reader<'n, '_> {
+    fn read(&self, checks: &mut Checks<'n>, errors: &mut Errors) -> Read<()> {
+        let Some(name) = self.name(errors)? else { return Ok(()) };
+        let scope = self.check_scope(name, errors);
+        let metric = self.metric(name, errors);
+        let unit = self.unit(name, errors);
+        let operators = self.operators(name, errors);
+        let text = |key: &str, errors: &mut Errors| {
+            self.check.get(key).map(|at| at.str(errors).map(str::to_owned)).transpose()
+        };
+        let (label, severity) = (text("name", errors), text("severity", errors));
+        scope?;
+        let (metric, unit, label, severity) = (metric?, unit?, label?, severity?);
+        for operator in operators? {
+            if name == Name::Invalid && is_zero(&operator) {
+                self.row_rule(checks, errors)?;
+                continue;
+            }
+            if let Scope::Member = self.scope {
+                return Err(self.check.report(
+                    errors,
+                    "a member is checked row by row: write `required`, its `logicalTypeOptions`, or `invalidValues` with `mustBe: 0`",
+                ));
+            }
+            self.check_possible(&operator, unit, errors)?;
+            let check = QualityCheck {
+                path: self.check.path.clone(),
+                name: label.clone(),
+                severity: severity.clone(),
+                metric: metric.clone(),
+                column: None,
+                operator,
+                unit,
+            };
+            checks.batch.push((check, self.check.clone()));
+        }
+        Ok(())
+    }
+
+    /// What is counted; `None` for a check that is not of the library, and so not for Penstock.
+    fn name(&self, errors: &mut Errors) -> Read<Option<Name>> {
+        let kind = self.check.get("type");
+        match kind.as_ref().map(|at| at.str(errors)).transpose()? {
+            None | Some("library") => {}
+            Some("text" | "sql" | "custom") => return Ok(None),
+            Some(other) => {
+                let message = format!("{} is not a type of check{}", quoted(other), mend(other, &TYPES));
+                return Err(kind.as_ref().unwrap_or(&self.check).report(errors, message));
+            }
+        }
+        if let Some(at) = self.check.get("metric") {
+            let text = at.str(errors)?;
+            return match find(&METRICS, text) {
+                Some(name) => Ok(Some(name)),
+                None => {
+                    let names = METRICS.map(|(name, _)| name);
+                    let message = format!("{} is not a metric{}", quoted(text), mend(text, &names));
+                    Err(at.report(errors, message))
+                }
+            };
+        }
+        if let Some(at) = self.check.get("rule") {
+            return self.rule(&at, errors);
+        }
+        let has_operator = operator_names().any(|name| self.check.get(name).is_some());
+        if kind.is_some() || has_operator { Err(self.check.missing("metric", errors)) } else { Ok(None) }
+    }
+
+    /// v3.0 leaves the names of rules open: one that is not known is another tool's.
+    fn rule(&self, at: &At<'n>, errors: &mut Errors) -> Read<Option<Name>> {
+        let text = at.str(errors)?;
+        let found = find(&METRICS, text).or_else(|| find(&RULES, text));
+        if !self.is_v3_0 {
+            let names = METRICS.map(|(name, _)| name);
+            let metric = found.and_then(|found| METRICS.iter().find(|(_, name)| *name == found));
+            let mend = metric.map_or_else(
+                || format!("; write `metric`, {}", one_of(&names)),
+                |(metric, _)| format!("; write `metric: {metric}`"),
+            );
+            return Err(at.report(errors, format!("is of v3.0{mend}")));
+        }
+        let names = METRICS.iter().chain(&RULES).map(|(name, _)| *name);
+        match (found, nearest(text, names)) {
+            (None, Some(near)) => {
+                Err(at.report(errors, format!("{} is not a rule; did you mean `{near}`?", quoted(text))))
+            }
+            (found, _) => Ok(found),
         }
     }
-    outcome.map(|()| rules)
+
+    fn check_scope(&self, name: Name, errors: &mut Errors) -> Read<()> {
+        let at = self.check.get("metric").unwrap_or_else(|| self.check.clone());
+        match (name, self.scope) {
+            (Name::RowCount, Scope::Column | Scope::Member) => {
+                Err(at.report(errors, "counts the rows of the schema; move the check to `schema[0].quality`"))
+            }
+            (Name::Null | Name::Missing | Name::Invalid, Scope::Schema(_)) => {
+                Err(at
+                    .report(errors, "is about one column; move the check to the `quality` of that property"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn metric(&self, name: Name, errors: &mut Errors) -> Read<Metric> {
+        self.check_arguments(name, errors)?;
+        Ok(match name {
+            Name::Null => Metric::NullValues,
+            Name::RowCount => Metric::RowCount,
+            Name::Missing => Metric::MissingValues {
+                values: match self.argument("missingValues") {
+                    Some(at) => values(&at, errors)?.into_iter().map(|(value, _)| value).collect(),
+                    None => Vec::new(),
+                },
+            },
+            Name::Invalid => {
+                let (valid, pattern) = (self.argument("validValues"), self.argument("pattern"));
+                if valid.is_none() && pattern.is_none() {
+                    let message = "`invalidValues` needs `arguments` with `validValues` or `pattern`";
+                    return Err(self.check.report(errors, message));
+                }
+                let valid = valid.map_or(Ok(Vec::new()), |at| valid_values(&at, errors));
+                let pattern = pattern.map(|at| options::regex(&at, errors)).transpose()?;
+                Metric::InvalidValues { valid: valid?.into_iter().map(|(value, _)| value).collect(), pattern }
+            }
+            Name::Duplicate => match self.scope {
+                Scope::Schema(columns) => {
+                    Metric::DuplicateValues { columns: self.compared(columns, errors)? }
+                }
+                Scope::Column | Scope::Member => Metric::DuplicateValues { columns: Vec::new() },
+            },
+        })
+    }
+
+    /// An argument, which v3.0 has beside the rule.
+    fn argument(&self, key: &str) -> Option<At<'n>> {
+        let beside = || self.check.get(key).filter(|_| self.is_v3_0);
+        self.check.get("arguments").and_then(|arguments| arguments.get(key)).or_else(beside)
+    }
+
+    fn check_arguments(&self, name: Name, errors: &mut Errors) -> Read<()> {
+        let known: &[&str] = match (name, self.scope) {
+            (Name::Missing, _) => &["missingValues"],
+            (Name::Invalid, _) => &["validValues", "pattern"],
+            (Name::Duplicate, Scope::Schema(_)) => &["properties"],
+            _ => &[],
+        };
+        if let Some(at) = self.check.get("validValues").filter(|_| !self.is_v3_0) {
+            return Err(at.report(errors, "stands beside the metric; v3.1 has it under `arguments`"));
+        }
+        let Some(arguments) = self.check.get("arguments") else { return Ok(()) };
+        if !matches!(arguments.node.value, Value::Map(_)) {
+            return Err(arguments.wrong_kind("a mapping", errors));
+        }
+        let mut outcome = Ok(());
+        for (key, _, value) in arguments.entries().filter(|(key, ..)| !known.contains(key)) {
+            let mend = if known.is_empty() { "; it has none".to_owned() } else { mend(key, known) };
+            outcome = Err(value.report(errors, format!("`{key}` is not an argument of this metric{mend}")));
+        }
+        outcome
+    }
+
+    /// The columns that a check of the schema compares, as indexes.
+    fn compared(&self, columns: &[Column], errors: &mut Errors) -> Read<Vec<usize>> {
+        let Some(list) = self.argument("properties") else {
+            let message =
+                "`duplicateValues` of the schema needs `arguments` with `properties`, the columns to compare";
+            return Err(self.check.report(errors, message));
+        };
+        let items = list.items(errors)?;
+        if items.is_empty() {
+            return Err(list.report(errors, "is empty; name the columns to compare"));
+        }
+        let mut indexes: Vec<usize> = Vec::new();
+        let mut outcome = Ok(());
+        for item in items {
+            let Ok(name) = item.text(errors).map_err(|reported| outcome = Err(reported)) else { continue };
+            match columns.iter().position(|column| column.name == name) {
+                Some(index) if indexes.contains(&index) => {
+                    outcome = Err(item.report(errors, format!("{} stands twice", quoted(name))));
+                }
+                Some(index) if is_document(&columns[index]) => {
+                    outcome = Err(item.report(errors, "an object or array is not compared"));
+                }
+                Some(index) => indexes.push(index),
+                None => {
+                    let near = nearest(name, columns.iter().map(|column| column.name.as_str()));
+                    let mend = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                    outcome = Err(item.report(errors, format!("there is no column {}{mend}", quoted(name))));
+                }
+            }
+        }
+        outcome.map(|()| indexes)
+    }
+
+    fn unit(&self, name: Name, errors: &mut Errors) -> Read<Unit> {
+        let Some(at) = self.check.get("unit") else { return Ok(Unit::Rows) };
+        match at.str(errors)? {
+            "rows" => Ok(Unit::Rows),
+            "percent" if name == Name::RowCount => {
+                Err(at.report(errors, "the number of rows is always 100 percent of them; write `rows`"))
+            }
+            "percent" => Ok(Unit::Percent),
+            other => {
+                let message = format!("{} is not a unit{}", quoted(other), mend(other, &["rows", "percent"]));
+                Err(at.report(errors, message))
+            }
+        }
+    }
+
+    /// One operator; v3.0 allows several, and none, which asks for no such row.
+    fn operators(&self, name: Name, errors: &mut Errors) -> Read<Vec<Operator>> {
+        let mut found = Vec::new();
+        for (key, operator) in OPERATORS {
+            let Some(at) = self.check.get(key) else { continue };
+            found.push((threshold(&at, errors).map(operator), at));
+        }
+        for (key, operator) in RANGES {
+            let Some(at) = self.check.get(key) else { continue };
+            found.push((ends(&at, errors).map(|(low, high)| operator(low, high)), at));
+        }
+        if found.is_empty() {
+            return match (self.is_v3_0, name) {
+                (true, Name::RowCount) => Ok(Vec::new()),
+                (true, _) => Ok(Decimal::parse("0")
+                    .and_then(|zero| zero.threshold())
+                    .map(Operator::MustBe)
+                    .into_iter()
+                    .collect()),
+                (false, _) => {
+                    Err(self.check.report(errors, "says not what the count must be; add `mustBe: 0`"))
+                }
+            };
+        }
+        if let [_, (_, second), ..] = found.as_slice()
+            && !self.is_v3_0
+        {
+            let message =
+                "a second operator; the standard has one a check: write two checks, or `mustBeBetween`";
+            return Err(second.report(errors, message));
+        }
+        found.into_iter().map(|(operator, _)| operator).collect()
+    }
+
+    fn check_possible(&self, operator: &Operator, unit: Unit, errors: &mut Errors) -> Read<()> {
+        if is_possible(operator, unit) {
+            return Ok(());
+        }
+        let name = operator_names().find(|name| self.check.get(name).is_some());
+        let at = name.and_then(|name| self.check.get(name)).unwrap_or_else(|| self.check.clone());
+        let unit = if unit == Unit::Percent { "percentage" } else { "number of rows" };
+        Err(at.report(errors, format!("no {unit} is {operator}, so that the check would refuse every batch")))
+    }
+
+    fn row_rule(&self, checks: &mut Checks<'n>, errors: &mut Errors) -> Read<()> {
+        if let Some(pattern) = self.argument("pattern")
+            && checks.pattern.replace(pattern.clone()).is_some()
+        {
+            return Err(pattern.report(errors, "a second pattern; a column has one"));
+        }
+        let Some(values) = self.argument("validValues") else { return Ok(()) };
+        if !checks.allowed.is_empty() {
+            return Err(values.report(errors, "a second list of values allowed; a column has one"));
+        }
+        checks.allowed = valid_values(&values, errors)?;
+        Ok(())
+    }
 }
 
-fn read_check<'n>(check: &At<'n>, rules: &mut RowChecks<'n>, errors: &mut Errors) -> Read<()> {
-    let is = |key: &str, wanted: &str| {
-        check.get(key).is_some_and(|at| matches!(&at.node.value, Value::Scalar(_, text) if text == wanted))
+fn find(names: &[(&str, Name)], text: &str) -> Option<Name> {
+    names.iter().find(|(name, _)| *name == text).map(|(_, name)| *name)
+}
+
+fn operator_names() -> impl Iterator<Item = &'static str> {
+    OPERATORS.iter().map(|(name, _)| *name).chain(RANGES.iter().map(|(name, _)| *name))
+}
+
+pub(crate) fn is_document(column: &Column) -> bool {
+    matches!(column.logical_type, LogicalType::Object { .. } | LogicalType::Array { .. })
+}
+
+fn is_zero(operator: &Operator) -> bool {
+    matches!(operator, Operator::MustBe(threshold) if threshold.compare_whole(0).is_eq())
+}
+
+fn threshold(at: &At<'_>, errors: &mut Errors) -> Read<Threshold> {
+    let text = at.number(errors)?;
+    Decimal::parse(text).and_then(|number| number.threshold()).ok_or_else(|| {
+        let message = format!(
+            "{} is not a number that counts are compared with; at most 18 digits, 9 of them after the point",
+            quoted(text)
+        );
+        at.report(errors, message)
+    })
+}
+
+fn ends(at: &At<'_>, errors: &mut Errors) -> Read<(Threshold, Threshold)> {
+    let items = at.items(errors)?;
+    let [low_at, high_at] = items.as_slice() else {
+        return Err(at.report(errors, format!("has {} numbers; write two, the smaller first", items.len())));
     };
-    // v3.0 says `rule: validValues`-like names, and the values beside them.
-    let metric = is("metric", "invalidValues") || is("rule", "validValues") || is("rule", "invalidValues");
-    if !metric {
-        return Ok(());
+    let (low, high) = (threshold(low_at, errors), threshold(high_at, errors));
+    let order = |at: &At<'_>| at.number(&mut Errors::default()).ok().and_then(Decimal::parse);
+    let (low, high) = (low?, high?);
+    if order(low_at) >= order(high_at) {
+        return Err(at.report(errors, "the first number must be below the second"));
     }
-    let arguments = check.get("arguments");
-    let argument =
-        |key: &str| arguments.as_ref().and_then(|arguments| arguments.get(key)).or_else(|| check.get(key));
-    let (values, pattern) = (argument("validValues"), argument("pattern"));
-    if values.is_none() && pattern.is_none() {
-        return Err(check.report(errors, "`invalidValues` needs `arguments` with `validValues` or `pattern`"));
-    }
-    if !is("mustBe", "0") {
-        return Ok(());
-    }
-    if let Some(pattern) = pattern
-        && rules.pattern.replace(pattern.clone()).is_some()
-    {
-        return Err(pattern.report(errors, "a second pattern; a column has one"));
-    }
-    match values {
-        Some(values) => read_values(&values, rules, errors),
-        None => Ok(()),
+    Ok((low, high))
+}
+
+/// False where no count can be what the operator asks for.
+fn is_possible(operator: &Operator, unit: Unit) -> bool {
+    let percent = unit == Unit::Percent;
+    let below = |threshold: &Threshold, whole| threshold.compare_whole(whole).is_lt();
+    let above = |threshold: &Threshold, whole| threshold.compare_whole(whole).is_gt();
+    match operator {
+        Operator::MustBe(exact) => {
+            !below(exact, 0) && if percent { !above(exact, 100) } else { exact.is_whole() }
+        }
+        Operator::MustNotBe(_) => true,
+        Operator::MustBeGreaterThan(low) => !percent || below(low, 100),
+        Operator::MustBeGreaterOrEqualTo(low) => !percent || !above(low, 100),
+        Operator::MustBeLessThan(high) => above(high, 0),
+        Operator::MustBeLessOrEqualTo(high) => !below(high, 0),
+        Operator::MustBeBetween(low, high) => above(high, 0) && (!percent || below(low, 100)),
+        Operator::MustNotBeBetween(low, high) => !(percent && below(low, 0) && above(high, 100)),
     }
 }
 
-fn read_values<'n>(values: &At<'n>, rules: &mut RowChecks<'n>, errors: &mut Errors) -> Read<()> {
-    if !rules.allowed.is_empty() {
-        return Err(values.report(errors, "a second list of values allowed; a column has one"));
-    }
+/// The members of a list of values but null and the empty string, which both are missing values anyway.
+fn values<'n>(list: &At<'n>, errors: &mut Errors) -> Read<Vec<(String, At<'n>)>> {
+    let mut values = Vec::new();
     let mut outcome = Ok(());
     let mut seen: HashSet<&str> = HashSet::new();
-    for item in values.items(errors)? {
-        // Null is `required`'s matter: a missing value is not compared with the list.
+    for item in list.items(errors)? {
         if matches!(item.node.value, Value::Scalar(ScalarKind::Null, _)) {
             continue;
         }
         match item.literal(errors) {
             Ok("") => {}
             Ok(value) if !seen.insert(value) => {
-                outcome = Err(item.report(errors, format!("{} stands twice", crate::error::quoted(value))));
+                outcome = Err(item.report(errors, format!("{} stands twice", quoted(value))));
             }
-            Ok(value) => rules.allowed.push((value.to_owned(), item)),
+            Ok(value) => values.push((value.to_owned(), item)),
             Err(reported) => outcome = Err(reported),
         }
     }
-    if outcome.is_ok() && rules.allowed.is_empty() {
-        outcome = Err(values.report(errors, "allows no value at all; name at least one"));
+    outcome.map(|()| values)
+}
+
+fn valid_values<'n>(list: &At<'n>, errors: &mut Errors) -> Read<Vec<(String, At<'n>)>> {
+    let values = values(list, errors)?;
+    if values.is_empty() {
+        return Err(list.report(errors, "allows no value at all; name at least one"));
     }
-    outcome
+    Ok(values)
 }

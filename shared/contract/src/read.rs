@@ -3,11 +3,17 @@
 use crate::at::At;
 use crate::custom;
 use crate::error::{Errors, Read, mend, nearest, quoted};
-use crate::model::{Contract, Entity, Load, LogicalType, MaxRejects, Route, TableName, WriteMode};
+use crate::model::{
+    Column, Contract, Entity, Load, LogicalType, MaxRejects, MissingColumns, Overwrite, QualityCheck, Route,
+    TableName, UnexpectedColumns, WriteMode,
+};
+use crate::node::{ScalarKind, Value};
 use crate::odcs;
 use crate::property::{self, MAX_IDENTIFIER_BYTES, Property};
+use crate::quality::{self, Scope};
 use crate::server;
 use crate::shape::{self, Kind};
+use crate::sla;
 
 /// PostgreSQL's limit is 1,600, some of which are Penstock's own.
 const MAX_COLUMNS: usize = 1_500;
@@ -21,7 +27,7 @@ pub(crate) fn contract(at: &At<'_>, errors: &mut Errors) -> Read<Contract> {
     shape::check(at, Kind::Map(&odcs::CONTRACT), errors);
     let api_version = at.require("apiVersion", errors).and_then(|at| api_version(&at, errors));
     // Without a version of the standard, the newest tells the most.
-    let boolean_exclusive = api_version.is_ok_and(|version| version.starts_with("v3.0"));
+    let is_v3_0 = api_version.is_ok_and(|version| version.starts_with("v3.0"));
     let kind = at.require("kind", errors).and_then(|at| kind(&at, errors));
     let id = at.require("id", errors).and_then(|at| at.text(errors));
     let source = at.require("name", errors).and_then(|at| source(&at, errors));
@@ -30,20 +36,36 @@ pub(crate) fn contract(at: &At<'_>, errors: &mut Errors) -> Read<Contract> {
     let format = server::read(at, errors);
     let max_rejects = max_rejects(at, errors);
     let entity_at = one_entity(at, errors);
-    let entity = entity_at.clone().and_then(|entity_at| entity(&entity_at, boolean_exclusive, errors));
+    let entity = entity_at.clone().and_then(|entity_at| entity(&entity_at, is_v3_0, errors));
+    let files = files(at, entity_at.as_ref().ok(), errors);
+    let sla = sla::read(at, errors);
+    let (entity, quality) = match entity {
+        Ok((entity, quality)) => (Ok(entity), quality),
+        Err(reported) => (Err(reported), Vec::new()),
+    };
     let load = entity_at
         .and_then(|entity_at| load(at, &entity_at, entity.as_ref().map_err(|reported| *reported), errors));
     api_version?;
     kind?;
     status?;
+    let files = files?;
+    let mut entity = entity?;
+    if files.unexpected_columns == UnexpectedColumns::Rescue {
+        entity.columns.push(Column::rescued());
+    }
     Ok(Contract {
         id: id?.to_owned(),
         source: source?,
         version: version?,
-        entity: entity?,
+        entity,
         format: format?,
         load: load?,
         max_rejects: max_rejects?,
+        quality,
+        sla: sla?,
+        unexpected_columns: files.unexpected_columns,
+        missing_columns: files.missing_columns,
+        overwrite: files.overwrite,
     })
 }
 
@@ -120,7 +142,8 @@ fn one_entity<'n>(at: &At<'n>, errors: &mut Errors) -> Read<At<'n>> {
     }
 }
 
-fn entity(at: &At<'_>, boolean_exclusive: bool, errors: &mut Errors) -> Read<Entity> {
+/// The entity, and what a batch of it must satisfy.
+fn entity(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Entity, Vec<QualityCheck>)> {
     let name = at.require("name", errors).and_then(|at| at.text(errors));
     let table = match at.get("physicalName") {
         Some(physical) => table(&physical, errors),
@@ -133,14 +156,22 @@ fn entity(at: &At<'_>, boolean_exclusive: bool, errors: &mut Errors) -> Read<Ent
             list.report(errors, format!("has {} columns; a table has 1 to {MAX_COLUMNS}", items.len()))
         );
     }
+    let numbered = items.iter().enumerate();
     let read: Vec<Read<Property>> =
-        items.iter().map(|item| property::read(item, boolean_exclusive, errors)).collect();
+        numbered.map(|(index, item)| property::read(item, index, is_v3_0, errors)).collect();
     let duplicates = unique_names(&items, errors);
     let properties: Vec<Property> = read.into_iter().collect::<Read<_>>()?;
     duplicates?;
     let key = key(&items, &properties, errors)?;
-    let columns = properties.into_iter().map(|property| property.column).collect();
-    Ok(Entity { name: name?.to_owned(), table: table?, columns, key })
+    let mut quality = Vec::new();
+    let mut columns = Vec::new();
+    for property in properties {
+        quality.extend(property.quality);
+        columns.push(property.column);
+    }
+    let of_schema = quality::read(at, Scope::Schema(&columns), is_v3_0, errors)?;
+    quality.extend(of_schema.batch.into_iter().map(|(check, _)| check));
+    Ok((Entity { name: name?.to_owned(), table: table?, columns, key }, quality))
 }
 
 fn unique_names(items: &[At<'_>], errors: &mut Errors) -> Read<()> {
@@ -178,7 +209,7 @@ fn key(items: &[At<'_>], properties: &[Property], errors: &mut Errors) -> Read<V
         }
     }
     for (_, index) in &keys {
-        if matches!(properties[*index].column.logical_type, LogicalType::Object | LogicalType::Array) {
+        if quality::is_document(&properties[*index].column) {
             return Err(items[*index].report(errors, "an object or array cannot be in the primary key"));
         }
     }
@@ -246,26 +277,60 @@ fn load(contract: &At<'_>, entity_at: &At<'_>, entity: Read<&Entity>, errors: &m
 }
 
 fn write_mode(at: &At<'_>, errors: &mut Errors) -> Read<WriteMode> {
-    match at.str(errors)? {
-        "upsert" => Ok(WriteMode::Upsert),
-        "append" => Ok(WriteMode::Append),
-        other => Err(at.report(
-            errors,
-            format!("{} is not a way to write{}", quoted(other), mend(other, &["upsert", "append"])),
-        )),
-    }
+    choice(at, "a way to write", &[("upsert", WriteMode::Upsert), ("append", WriteMode::Append)], errors)
 }
 
 fn route(at: &At<'_>, errors: &mut Errors) -> Read<Route> {
-    match at.str(errors)? {
-        "auto" => Ok(Route::Auto),
-        "lambda" => Ok(Route::Lambda),
-        "spark" => Ok(Route::Spark),
-        other => Err(at.report(
-            errors,
-            format!("{} is not a route{}", quoted(other), mend(other, &["auto", "lambda", "spark"])),
-        )),
+    let routes = [("auto", Route::Auto), ("lambda", Route::Lambda), ("spark", Route::Spark)];
+    choice(at, "a route", &routes, errors)
+}
+
+/// One of a few words.
+fn choice<T: Copy>(at: &At<'_>, what: &str, words: &[(&str, T)], errors: &mut Errors) -> Read<T> {
+    let text = match &at.node.value {
+        // `null` is one of the words.
+        Value::Scalar(ScalarKind::Null, text) if text.eq_ignore_ascii_case("null") => "null",
+        Value::Scalar(..) | Value::List(_) | Value::Map(_) => at.str(errors)?,
+    };
+    if let Some((_, chosen)) = words.iter().find(|(word, _)| *word == text) {
+        return Ok(*chosen);
     }
+    let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    Err(at.report(errors, format!("{} is not {what}{}", quoted(text), mend(text, &words))))
+}
+
+/// What the contract says of files that are not as it describes them.
+struct Files {
+    unexpected_columns: UnexpectedColumns,
+    missing_columns: MissingColumns,
+    overwrite: Overwrite,
+}
+
+fn files(contract: &At<'_>, entity: Option<&At<'_>>, errors: &mut Errors) -> Read<Files> {
+    let find = |name: &str, errors: &mut Errors| match entity {
+        Some(entity) => setting(contract, entity, name, errors),
+        None => Ok(custom::find(contract, name)),
+    };
+    let unexpected = [
+        ("rescue", UnexpectedColumns::Rescue),
+        ("ignore", UnexpectedColumns::Ignore),
+        ("reject", UnexpectedColumns::Reject),
+    ];
+    let missing = [("refuse", MissingColumns::Refuse), ("null", MissingColumns::Null)];
+    let overwrite = [("add", Overwrite::Add), ("replace", Overwrite::Replace), ("keep", Overwrite::Keep)];
+    let unexpected = find("penstock.unexpectedColumns", errors).and_then(|at| {
+        at.map(|at| choice(&at, "what becomes of unexpected columns", &unexpected, errors)).transpose()
+    });
+    let missing = find("penstock.missingColumns", errors)
+        .and_then(|at| at.map(|at| choice(&at, "what missing columns mean", &missing, errors)).transpose());
+    let overwrite = find("penstock.overwrite", errors).and_then(|at| {
+        at.map(|at| choice(&at, "what a second version means", &overwrite, errors)).transpose()
+    });
+    Ok(Files {
+        unexpected_columns: unexpected?.unwrap_or_default(),
+        missing_columns: missing?.unwrap_or_default(),
+        overwrite: overwrite?.unwrap_or_default(),
+    })
 }
 
 fn event_time_column(at: &At<'_>, entity: &Entity, errors: &mut Errors) -> Read<usize> {

@@ -3,13 +3,23 @@
 use crate::at::At;
 use crate::custom;
 use crate::error::{Errors, Read, mend, quoted};
-use crate::model::{Compression, DelimitedDialect, Format, FormatKind, Quote};
+use crate::model::{Compression, DelimitedDialect, Format, FormatKind, Quote, Ragged};
 use crate::property::strings;
 
 const FORMATS: [&str; 5] = ["csv", "tsv", "delimited", "json", "ndjson"];
 /// Custom properties that only delimited files have a use for.
-const DELIMITED_ONLY: [&str; 4] =
-    ["penstock.delimiter", "penstock.quote", "penstock.escape", "penstock.header"];
+const DELIMITED_ONLY: [&str; 8] = [
+    "penstock.delimiter",
+    "penstock.quote",
+    "penstock.escape",
+    "penstock.header",
+    "penstock.headerRows",
+    "penstock.skipLines",
+    "penstock.comment",
+    "penstock.ragged",
+];
+const PATH: &str = "penstock.path";
+const MAX_DELIMITER_BYTES: usize = 16;
 
 /// Reads the format that the first server promises.
 pub(crate) fn read(contract: &At<'_>, errors: &mut Errors) -> Read<Format> {
@@ -55,23 +65,24 @@ fn format_kind(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
     let format = server.require("format", errors)?;
     match format.str(errors)? {
         "csv" | "delimited" => delimited(server, None, errors),
-        "tsv" => delimited(server, Some(b'\t'), errors),
+        "tsv" => delimited(server, Some("\t"), errors),
         "ndjson" | "jsonl" => ndjson(server, errors),
         "json" => {
             let Some(delimiter) = server.get("delimiter") else {
-                return Err(
-                    server.report(errors, "`format: json` needs `delimiter: new_line`: one object a line")
-                );
+                return Err(server.report(
+                    errors,
+                    "`format: json` needs `delimiter: new_line` (one object a line) or `delimiter: array`",
+                ));
             };
             match delimiter.str(errors)? {
                 "new_line" => ndjson(server, errors),
-                "array" => Err(delimiter.report(
-                    errors,
-                    "JSON arrays are not read; deliver one object a line (`delimiter: new_line`)",
-                )),
+                "array" => json_array(server, errors),
                 other => Err(delimiter.report(
                     errors,
-                    format!("{} is not a delimiter of JSON documents; write `new_line`", quoted(other)),
+                    format!(
+                        "{} is not a delimiter of JSON documents; write `new_line` or `array`",
+                        quoted(other)
+                    ),
                 )),
             }
         }
@@ -82,8 +93,43 @@ fn format_kind(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
     }
 }
 
+/// `$` is the document, `$.data.items` a key of a key of it.
+fn json_array(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
+    let other = not_delimited(server, errors);
+    let path = match custom::find(server, PATH) {
+        None => Vec::new(),
+        Some(at) => {
+            let text = at.str(errors)?;
+            let keys: Option<Vec<String>> = match text.strip_prefix('$') {
+                Some("") => Some(Vec::new()),
+                Some(keys) => keys.strip_prefix('.').map(|keys| keys.split('.').map(str::to_owned).collect()),
+                None => None,
+            };
+            let is_whole = |keys: &Vec<String>| !keys.iter().any(|key| key.is_empty() || key.contains('['));
+            keys.filter(is_whole).ok_or_else(|| {
+                let message = format!("{} is not a path of keys such as `$.data.items`", quoted(text));
+                at.report(errors, message)
+            })?
+        }
+    };
+    other.map(|()| FormatKind::JsonArray { path })
+}
+
 fn ndjson(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
-    let mut outcome = Ok(FormatKind::Ndjson);
+    let other = not_delimited(server, errors);
+    not_an_array(server, errors)?;
+    other.map(|()| FormatKind::Ndjson)
+}
+
+fn not_an_array(server: &At<'_>, errors: &mut Errors) -> Read<()> {
+    match custom::find(server, PATH) {
+        None => Ok(()),
+        Some(at) => Err(at.report(errors, "`penstock.path` is for `format: json` with `delimiter: array`")),
+    }
+}
+
+fn not_delimited(server: &At<'_>, errors: &mut Errors) -> Read<()> {
+    let mut outcome = Ok(());
     for name in DELIMITED_ONLY {
         if let Some(at) = custom::find(server, name) {
             outcome = Err(at.report(errors, format!("`{name}` is for delimited files (`format: csv`)")));
@@ -92,21 +138,30 @@ fn ndjson(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
     outcome
 }
 
-fn delimited(server: &At<'_>, delimiter: Option<u8>, errors: &mut Errors) -> Read<FormatKind> {
+fn delimited(server: &At<'_>, delimiter: Option<&str>, errors: &mut Errors) -> Read<FormatKind> {
     if let Some(at) = server.get("delimiter") {
         let message = "ODCS has this key for JSON only; write the field delimiter as the custom property `penstock.delimiter`";
         return Err(at.report(errors, message));
     }
+    not_an_array(server, errors)?;
     let find = |name: &str| custom::find(server, name);
-    let declared = find("penstock.delimiter").map(|at| delimiter_byte(&at, errors)).transpose();
+    let declared = find("penstock.delimiter").map(|at| field_delimiter(&at, errors)).transpose();
     let quote = find("penstock.quote").map(|at| quote(&at, errors)).transpose();
     let escape = find("penstock.escape").map(|at| ascii(&at, errors)).transpose();
     let header = find("penstock.header").map(|at| at.bool(errors)).transpose();
+    let header_rows = find("penstock.headerRows").map(|at| count(&at, 1, errors)).transpose();
+    let skip_lines = find("penstock.skipLines").map_or(Ok(0), |at| count(&at, 0, errors));
+    let comment = find("penstock.comment").map(|at| line_start(&at, errors)).transpose();
+    let ragged = find("penstock.ragged").map_or(Ok(Ragged::default()), |at| ragged(&at, errors));
     let dialect = DelimitedDialect {
-        delimiter: declared?.or(delimiter),
+        delimiter: declared?.or(delimiter.map(str::to_owned)),
         quote: quote?,
         escape: escape?,
         header: header?,
+        header_rows: header_rows?,
+        skip_lines: skip_lines?,
+        comment: comment?,
+        ragged: ragged?,
     };
     check_dialect(server, dialect, errors)
 }
@@ -120,14 +175,19 @@ fn check_dialect(server: &At<'_>, mut dialect: DelimitedDialect, errors: &mut Er
         Some(Quote::Byte(byte)) => Some(byte),
         Some(Quote::None) | None => None,
     };
-    if quote.is_some() && quote == dialect.delimiter {
+    let is_in_delimiter =
+        |byte: u8| dialect.delimiter.as_ref().is_some_and(|text| text.as_bytes().contains(&byte));
+    if quote.is_some_and(is_in_delimiter) {
         return tell("penstock.quote", "quote and delimiter are the same", errors);
+    }
+    if dialect.header == Some(false) && dialect.header_rows.is_some() {
+        return tell("penstock.headerRows", "has no effect with `penstock.header: false`", errors);
     }
     match dialect.escape {
         Some(_) if dialect.quote == Some(Quote::None) => {
             return tell("penstock.escape", "has no effect with `penstock.quote: none`", errors);
         }
-        Some(escape) if dialect.delimiter == Some(escape) => {
+        Some(escape) if is_in_delimiter(escape) => {
             return tell("penstock.escape", "escape and delimiter are the same", errors);
         }
         // A doubled quote is what is read without an escape.
@@ -137,18 +197,49 @@ fn check_dialect(server: &At<'_>, mut dialect: DelimitedDialect, errors: &mut Er
     Ok(FormatKind::Delimited(dialect))
 }
 
-fn delimiter_byte(at: &At<'_>, errors: &mut Errors) -> Read<u8> {
+fn field_delimiter(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+    let text = at.str(errors)?;
+    let message = match text {
+        "tab" | "\\t" => return Ok("\t".to_owned()),
+        "comma" => return Ok(",".to_owned()),
+        "semicolon" => return Ok(";".to_owned()),
+        "pipe" => return Ok("|".to_owned()),
+        "" => "nothing does not separate fields",
+        _ if text.len() > MAX_DELIMITER_BYTES => "has more than 16 bytes",
+        _ if text.contains(['\n', '\r']) => "a line end does not separate fields",
+        _ if text.contains(|letter: char| letter.is_ascii_alphanumeric() || letter == '"') => {
+            "a letter, a digit or a quote does not separate fields"
+        }
+        _ => return Ok(text.to_owned()),
+    };
+    Err(at.report(errors, message))
+}
+
+fn count(at: &At<'_>, least: u32, errors: &mut Errors) -> Read<u32> {
+    const MOST: u32 = 1_000;
+    let range = format!("from {least} to {MOST}");
+    let count = at.integer::<u32>(&range, errors)?;
+    if (least..=MOST).contains(&count) {
+        return Ok(count);
+    }
+    Err(at.report(errors, format!("{count} is not a whole number {range}")))
+}
+
+fn line_start(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+    let text = at.str(errors)?;
+    if text.is_empty() || text.contains(['\n', '\r']) {
+        return Err(at.report(errors, "is what a comment line begins with, such as `#`"));
+    }
+    Ok(text.to_owned())
+}
+
+fn ragged(at: &At<'_>, errors: &mut Errors) -> Read<Ragged> {
     match at.str(errors)? {
-        "tab" | "\t" | "\\t" => Ok(b'\t'),
-        "comma" => Ok(b','),
-        "semicolon" => Ok(b';'),
-        "pipe" => Ok(b'|'),
-        _ => {
-            let byte = ascii(at, errors)?;
-            if byte.is_ascii_alphanumeric() || byte == b'"' {
-                return Err(at.report(errors, "a letter, a digit or a quote does not separate fields"));
-            }
-            Ok(byte)
+        "reject" => Ok(Ragged::Reject),
+        "pad" => Ok(Ragged::Pad),
+        other => {
+            let names = mend(other, &["reject", "pad"]);
+            Err(at.report(errors, format!("{} is not `reject` or `pad`{names}", quoted(other))))
         }
     }
 }
@@ -170,11 +261,14 @@ fn compression(at: &At<'_>, errors: &mut Errors) -> Read<Compression> {
         "none" | "plain" => Ok(Compression::Plain),
         "gzip" | "gz" => Ok(Compression::Gzip),
         "zstd" | "zst" => Ok(Compression::Zstd),
+        "bzip2" | "bz2" => Ok(Compression::Bzip2),
+        "xz" => Ok(Compression::Xz),
+        "zip" => Ok(Compression::Zip),
         other => {
             let message = format!(
                 "{} is not a compression that is read{}",
                 quoted(other),
-                mend(other, &["none", "gzip", "zstd"])
+                mend(other, &["none", "gzip", "zstd", "bzip2", "xz", "zip"])
             );
             Err(at.report(errors, message))
         }

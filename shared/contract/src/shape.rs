@@ -37,7 +37,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     fn keys(&self) -> impl Iterator<Item = &(&'static str, Kind)> {
-        self.keys.iter().chain(self.also.into_iter().flat_map(|also| also.keys))
+        std::iter::successors(Some(self), |shape| shape.also).flat_map(|shape| shape.keys)
     }
 
     fn kind(&self, key: &str) -> Option<Kind> {

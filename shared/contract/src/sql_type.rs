@@ -15,7 +15,7 @@ pub(crate) struct PhysicalType {
 }
 
 /// Names that are asked for in errors; synonyms are read, too.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "text",
     "varchar(n)",
     "smallint",
@@ -25,6 +25,7 @@ const NAMES: [&str; 13] = [
     "double precision",
     "boolean",
     "date",
+    "time",
     "timestamp",
     "timestamptz",
     "jsonb",
@@ -55,6 +56,7 @@ pub(crate) fn parse(text: &str) -> Result<PhysicalType, String> {
         "double precision" | "double" | "float8" | "float" => plain(SqlType::DoublePrecision),
         "boolean" | "bool" => plain(SqlType::Boolean),
         "date" => plain(SqlType::Date),
+        "time" | "time without time zone" => plain(SqlType::Time),
         "timestamp" | "timestamp without time zone" => plain(SqlType::Timestamp),
         "timestamptz" | "timestamp with time zone" => plain(SqlType::Timestamptz),
         "jsonb" => plain(SqlType::Jsonb),
@@ -105,6 +107,7 @@ fn unknown(text: &str) -> String {
     let near = match name.to_ascii_lowercase().as_str() {
         "json" => Some("jsonb"),
         "datetime" => Some("timestamptz"),
+        "timetz" | "time with time zone" => Some("time"),
         "real" | "float4" => Some("double precision"),
         "tinyint" => Some("smallint"),
         _ => crate::error::nearest(name, NAMES.into_iter().map(before_size)),
@@ -129,6 +132,7 @@ impl fmt::Display for SqlType {
             SqlType::DoublePrecision => "double precision",
             SqlType::Boolean => "boolean",
             SqlType::Date => "date",
+            SqlType::Time => "time",
             SqlType::Timestamp => "timestamp",
             SqlType::Timestamptz => "timestamptz",
             SqlType::Jsonb => "jsonb",
@@ -158,6 +162,7 @@ mod tests {
             ("double  precision", SqlType::DoublePrecision, None),
             ("timestamp with time zone", SqlType::Timestamptz, None),
             ("timestamp", SqlType::Timestamp, None),
+            ("TIME without time zone", SqlType::Time, None),
             ("uuid", SqlType::Uuid, None),
         ] {
             assert_eq!(parse(text), Ok(PhysicalType { sql, max_length }), "{text}");
@@ -175,6 +180,7 @@ mod tests {
             ("varchar(0)", "at least 1"),
             ("date(3)", "takes no size"),
             ("varchar(9", "not a PostgreSQL type"),
+            ("timetz", "did you mean `time`"),
             ("money", "one of `text`"),
         ] {
             let error = parse(text).unwrap_err();

@@ -115,8 +115,8 @@ fn types_are_derived_from_the_logical_type_and_the_other_way_round() {
             LogicalType::Date { format: Some("%d.%m.%Y".to_owned()) },
             SqlType::Date,
         ),
-        ("{name: a, logicalType: object}", LogicalType::Object, SqlType::Jsonb),
-        ("{name: a, logicalType: array}", LogicalType::Array, SqlType::Jsonb),
+        ("{name: a, logicalType: object}", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
+        ("{name: a, logicalType: array}", LogicalType::Array { items: None }, SqlType::Jsonb),
         ("{name: a, physicalType: smallint}", LogicalType::Integer, SqlType::Smallint),
         ("{name: a, physicalType: uuid}", LogicalType::String, SqlType::Uuid),
     ] {
@@ -243,7 +243,7 @@ fn the_dialect_is_what_the_server_says() {
     let delimited = |dialect| FormatKind::Delimited(dialect);
     assert_eq!(
         format("format: csv", "{property: penstock.delimiter, value: '|'}, {property: penstock.quote, value: none}, {property: penstock.header, value: false}").kind,
-        delimited(DelimitedDialect { delimiter: Some(b'|'), quote: Some(Quote::None), escape: None, header: Some(false) })
+        delimited(DelimitedDialect { delimiter: Some("|".to_owned()), quote: Some(Quote::None), header: Some(false), ..DelimitedDialect::default() })
     );
     assert_eq!(
         format(
@@ -252,10 +252,25 @@ fn the_dialect_is_what_the_server_says() {
         )
         .kind,
         delimited(DelimitedDialect {
-            delimiter: Some(b'\t'),
+            delimiter: Some("\t".to_owned()),
             quote: Some(Quote::Byte(b'\'')),
             escape: Some(b'\\'),
-            header: None
+            ..DelimitedDialect::default()
+        })
+    );
+    assert_eq!(
+        format(
+            "format: csv",
+            "{property: penstock.delimiter, value: '||'}, {property: penstock.headerRows, value: 2}, {property: penstock.skipLines, value: 3}, {property: penstock.comment, value: '#'}, {property: penstock.ragged, value: pad}"
+        )
+        .kind,
+        delimited(DelimitedDialect {
+            delimiter: Some("||".to_owned()),
+            header_rows: Some(2),
+            skip_lines: 3,
+            comment: Some("#".to_owned()),
+            ragged: Ragged::Pad,
+            ..DelimitedDialect::default()
         })
     );
     assert_eq!(
@@ -267,6 +282,11 @@ fn the_dialect_is_what_the_server_says() {
         delimited(DelimitedDialect { quote: Some(Quote::Byte(b'"')), ..DelimitedDialect::default() })
     );
     assert_eq!(format("format: json, delimiter: new_line", "").kind, FormatKind::Ndjson);
+    assert_eq!(format("format: json, delimiter: array", "").kind, FormatKind::JsonArray { path: vec![] });
+    assert_eq!(
+        format("format: json, delimiter: array", "{property: penstock.path, value: $.data.items}").kind,
+        FormatKind::JsonArray { path: vec!["data".to_owned(), "items".to_owned()] }
+    );
     let ndjson = format(
         "format: ndjson",
         "{property: penstock.encoding, value: utf-16le}, {property: penstock.compression, value: zstd}, {property: penstock.nullValues, value: [NULL, '-']}",
@@ -285,9 +305,9 @@ fn parts_of_the_standard_that_are_not_used_are_accepted() {
                     criticalDataElement: true, examples: [1, x], transformLogic: x, tags: [pii], properties: [{name: b, logicalType: time}], \
                     quality: [{type: sql, query: select 1, mustBeBetween: [1, 2]}, {type: text, description: d}]}\n\
                     \x20     - {name: c, logicalType: array, items: {logicalType: string}, logicalTypeOptions: {minItems: 1}}\n";
-    assert_eq!(contract("v3.1.0", head, property).entity.columns.len(), 2);
+    assert_eq!(contract("v3.1.0", head, property).entity.columns.len(), 3);
     let team = "team: [{username: u, role: owner}]\n";
-    assert_eq!(contract("v3.0.2", team, "      - {name: a, logicalType: string}\n").entity.columns.len(), 1);
+    assert_eq!(contract("v3.0.2", team, "      - {name: a, logicalType: string}\n").entity.columns.len(), 2);
 }
 
 #[test]

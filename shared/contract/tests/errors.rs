@@ -12,7 +12,7 @@ const CASES: &str = include_str!("golden/errors.txt");
 #[test]
 fn the_contract_of_these_tests_is_valid() {
     let contract = parse("shop.yaml", VALID).expect("valid");
-    assert_eq!(contract.entity.columns.len(), 5);
+    assert_eq!(contract.entity.columns.len(), 6);
     assert_eq!(contract.load.event_time, Some(3));
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use penstock_contract::{Contract, parse};
+use penstock_contract::{Contract, RESCUED_COLUMN, parse};
 
 fn contracts() -> Vec<(String, Contract)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../infra/contracts");
@@ -52,6 +52,7 @@ fn columns_of_one_name_have_one_type_and_one_order_in_all_examples() {
         "category",
         "in_stock",
         "updated_at",
+        RESCUED_COLUMN,
     ];
     let contracts = contracts();
     for (name, contract) in &contracts {

@@ -4,7 +4,9 @@ use penstock_contract::parse;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-const VALID: &str = include_str!("../../../infra/contracts/nordwind.yaml");
+/// One that is in use, and one that has all that a contract can have.
+const CONTRACTS: [&str; 2] =
+    [include_str!("../../../infra/contracts/nordwind.yaml"), include_str!("golden/everything.yaml")];
 
 /// Pieces that matter to YAML or to a contract.
 const PIECES: [&str; 40] = [
@@ -70,6 +72,13 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn the_contracts_of_these_tests_are_valid() {
+    for text in CONTRACTS {
+        parse("contract.yaml", text).unwrap_or_else(|errors| panic!("{errors}"));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -84,8 +93,8 @@ proptest! {
     }
 
     #[test]
-    fn a_contract_with_changes_is_read_or_refused(changes in changes()) {
-        let mut text: Vec<char> = VALID.chars().collect();
+    fn a_contract_with_changes_is_read_or_refused(valid in select(&CONTRACTS[..]), changes in changes()) {
+        let mut text: Vec<char> = valid.chars().collect();
         for (index, length, piece) in changes {
             let start = index.index(text.len());
             let end = (start + length).min(text.len());
@@ -95,8 +104,8 @@ proptest! {
     }
 
     #[test]
-    fn a_contract_without_some_lines_is_read_or_refused(dropped in prop::collection::vec(any::<Index>(), 1..6)) {
-        let mut lines: Vec<&str> = VALID.lines().collect();
+    fn a_contract_without_some_lines_is_read_or_refused(valid in select(&CONTRACTS[..]), dropped in prop::collection::vec(any::<Index>(), 1..6)) {
+        let mut lines: Vec<&str> = valid.lines().collect();
         for index in dropped {
             lines.remove(index.index(lines.len()));
         }
@@ -104,8 +113,8 @@ proptest! {
     }
 
     #[test]
-    fn a_contract_with_lines_in_other_places_is_read_or_refused(moves in prop::collection::vec((any::<Index>(), any::<Index>()), 1..6)) {
-        let mut lines: Vec<&str> = VALID.lines().collect();
+    fn a_contract_with_lines_in_other_places_is_read_or_refused(valid in select(&CONTRACTS[..]), moves in prop::collection::vec((any::<Index>(), any::<Index>()), 1..6)) {
+        let mut lines: Vec<&str> = valid.lines().collect();
         for (from, to) in moves {
             let line = lines[from.index(lines.len())];
             lines.insert(to.index(lines.len()), line);
@@ -114,8 +123,8 @@ proptest! {
     }
 
     #[test]
-    fn a_scalar_of_another_kind_is_read_or_refused(index in any::<Index>(), piece in select(&PIECES[..])) {
-        let mut lines: Vec<String> = VALID.lines().map(str::to_owned).collect();
+    fn a_scalar_of_another_kind_is_read_or_refused(valid in select(&CONTRACTS[..]), index in any::<Index>(), piece in select(&PIECES[..])) {
+        let mut lines: Vec<String> = valid.lines().map(str::to_owned).collect();
         let index = index.index(lines.len());
         if let Some((key, _)) = lines[index].clone().split_once(": ") {
             lines[index] = format!("{key}: {piece}");

@@ -1,9 +1,11 @@
 //! Accepted rows as Arrow columns.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type};
-use arrow_array::types::{Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType};
 use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Schema, TimeUnit};
@@ -32,6 +34,7 @@ pub(crate) fn data_type(sql_type: &SqlType) -> DataType {
         SqlType::DoublePrecision => DataType::Float64,
         SqlType::Boolean => DataType::Boolean,
         SqlType::Date => DataType::Date32,
+        SqlType::Time => DataType::Time64(TimeUnit::Microsecond),
         SqlType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
         SqlType::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         SqlType::Text | SqlType::Numeric(_) | SqlType::Jsonb | SqlType::Uuid | _ => DataType::Utf8,
@@ -56,6 +59,7 @@ enum Data {
     Float64(Vec<f64>),
     Boolean(Vec<bool>),
     Date32(Vec<i32>),
+    Time(Vec<i64>),
     Timestamp(Vec<i64>),
 }
 
@@ -72,6 +76,7 @@ impl ColumnBuffer {
             DataType::Float64 => Data::Float64(Vec::new()),
             DataType::Boolean => Data::Boolean(Vec::new()),
             DataType::Date32 => Data::Date32(Vec::new()),
+            DataType::Time64(_) => Data::Time(Vec::new()),
             DataType::Timestamp(..) => Data::Timestamp(Vec::new()),
             _ => Data::Text { bytes: Vec::new(), offsets: vec![0] },
         };
@@ -96,6 +101,7 @@ impl ColumnBuffer {
             Data::Boolean(values) => Data::Boolean(Vec::with_capacity(values.len())),
             Data::Date32(values) => Data::Date32(Vec::with_capacity(values.len())),
             Data::Timestamp(values) => Data::Timestamp(Vec::with_capacity(values.len())),
+            Data::Time(values) => Data::Time(Vec::with_capacity(values.len())),
         };
         let is_valid = Vec::with_capacity(self.is_valid.len());
         Self { data, is_valid, data_type: self.data_type.clone() }
@@ -131,6 +137,9 @@ impl ColumnBuffer {
             Data::Date32(values) => {
                 values.push(if let Some(Value::Date(days)) = value { *days } else { 0 });
             }
+            Data::Time(values) => {
+                values.push(if let Some(Value::Time(micros)) = value { *micros } else { 0 });
+            }
             Data::Timestamp(values) => {
                 values.push(if let Some(Value::Timestamp(micros)) = value { *micros } else { 0 });
             }
@@ -142,13 +151,13 @@ impl ColumnBuffer {
         self.is_valid.truncate(rows);
         match &mut self.data {
             Data::Text { bytes, offsets } => {
-                offsets.truncate(rows + 1);
+                offsets.truncate(rows.saturating_add(1));
                 let end = offsets.last().copied().unwrap_or_default();
                 bytes.truncate(usize::try_from(end).expect("an offset is not negative"));
             }
             Data::Int16(values) => values.truncate(rows),
             Data::Int32(values) | Data::Date32(values) => values.truncate(rows),
-            Data::Int64(values) | Data::Timestamp(values) => values.truncate(rows),
+            Data::Int64(values) | Data::Time(values) | Data::Timestamp(values) => values.truncate(rows),
             Data::Decimal { values, .. } => values.truncate(rows),
             Data::Float64(values) => values.truncate(rows),
             Data::Boolean(values) => values.truncate(rows),
@@ -171,6 +180,7 @@ impl ColumnBuffer {
             Data::Float64(values) => primitive::<Float64Type>(values, nulls, kind),
             Data::Boolean(values) => Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls)),
             Data::Date32(values) => primitive::<Date32Type>(values, nulls, kind),
+            Data::Time(values) => primitive::<Time64MicrosecondType>(values, nulls, kind),
             Data::Timestamp(values) => primitive::<TimestampMicrosecondType>(values, nulls, kind),
         }
     }
@@ -199,14 +209,14 @@ pub(crate) struct Columns {
 impl Columns {
     /// `schema`: the contract's columns, then the row number.
     pub(crate) fn new(schema: Arc<Schema>) -> Self {
-        let fields = schema.fields();
-        let buffers =
-            fields[..fields.len() - 1].iter().map(|field| ColumnBuffer::new(field.data_type())).collect();
+        let columns = schema.fields().split_last().map_or(&[][..], |(_, columns)| columns);
+        let buffers = columns.iter().map(|field| ColumnBuffer::new(field.data_type())).collect();
         Self { schema, buffers, rows: Vec::new() }
     }
 
     /// The next value of a row under construction.
     #[inline]
+    #[expect(clippy::indexing_slicing, reason = "the columns are those of the schema")]
     pub(crate) fn push(&mut self, column: usize, value: Option<&Value<'_>>) {
         self.buffers[column].push(value);
     }

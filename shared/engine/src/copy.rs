@@ -1,9 +1,11 @@
 //! The text format of PostgreSQL's COPY, <https://www.postgresql.org/docs/current/sql-copy.html>.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
 use crate::cast::Value;
 use crate::cast::number::Decimal;
 use crate::cast::text::Text;
-use crate::cast::time::{Civil, MICROS_PER_DAY, MICROS_PER_SECOND, civil_of_days};
+use crate::cast::time::{Civil, MICROS_PER_DAY, civil_of_days};
 
 /// Ends a field.
 pub(crate) const DELIMITER: u8 = b'\t';
@@ -26,6 +28,7 @@ pub(crate) fn write(value: &Value<'_>, has_zone: bool, out: &mut Vec<u8>) {
         Value::Double(number) => double(number, out),
         Value::Boolean(value) => out.push(if value { b't' } else { b'f' }),
         Value::Date(days) => date(days, out),
+        Value::Time(micros) => clock(micros.unsigned_abs(), out),
         Value::Timestamp(micros) => timestamp(micros, has_zone, out),
     }
 }
@@ -44,14 +47,19 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
             0x0c => b'f',
             _ => continue,
         };
-        out.extend_from_slice(&text[from..index]);
+        out.extend_from_slice(text.get(from..index).unwrap_or_default());
         out.extend_from_slice(&[b'\\', letter]);
-        from = index + 1;
+        from = index.saturating_add(1);
     }
-    out.extend_from_slice(&text[from..]);
+    out.extend_from_slice(text.get(from..).unwrap_or_default());
 }
 
 /// Decimal digits.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "64 bits have no more than 20 digits"
+)]
 pub(crate) fn integer(number: i64, out: &mut Vec<u8>) {
     if number < 0 {
         out.push(b'-');
@@ -71,7 +79,7 @@ pub(crate) fn integer(number: i64, out: &mut Vec<u8>) {
 }
 
 fn digit(number: u64) -> u8 {
-    b'0' + u8::try_from(number).expect("a remainder of 10")
+    b'0' | u8::try_from(number).expect("a remainder of 10")
 }
 
 fn decimal(number: &Decimal<'_>, out: &mut Vec<u8>) {
@@ -105,26 +113,34 @@ fn date(days: i32, out: &mut Vec<u8>) {
 
 fn timestamp(micros: i64, has_zone: bool, out: &mut Vec<u8>) {
     let days = i32::try_from(micros.div_euclid(MICROS_PER_DAY)).expect("years 1 to 9999");
-    let of_day = micros.rem_euclid(MICROS_PER_DAY).unsigned_abs();
     date(days, out);
-    let (seconds, mut fraction) =
-        (of_day / MICROS_PER_SECOND.unsigned_abs(), of_day % MICROS_PER_SECOND.unsigned_abs());
+    out.push(b' ');
+    clock(micros.rem_euclid(MICROS_PER_DAY).unsigned_abs(), out);
+    if has_zone {
+        out.extend_from_slice(b"+00");
+    }
+}
+
+/// `HH:MM:SS[.ffffff]` of microseconds since midnight, without trailing zeros.
+#[inline]
+fn clock(micros: u64, out: &mut Vec<u8>) {
+    let (seconds, mut fraction) = (micros / 1_000_000, micros % 1_000_000);
     let [h1, h2] = two_digits(seconds / 3_600);
     let [m1, m2] = two_digits(seconds / 60 % 60);
     let [s1, s2] = two_digits(seconds % 60);
-    out.extend_from_slice(&[b' ', h1, h2, b':', m1, m2, b':', s1, s2]);
+    out.extend_from_slice(&[h1, h2, b':', m1, m2, b':', s1, s2]);
     if fraction > 0 {
         let mut digits = [b'0'; 6];
         for place in digits.iter_mut().rev() {
             *place = digit(fraction % 10);
             fraction /= 10;
         }
-        let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
         out.push(b'.');
-        out.extend_from_slice(&digits[..digits.len() - zeros]);
-    }
-    if has_zone {
-        out.extend_from_slice(b"+00");
+        let mut digits = digits.as_slice();
+        while let [rest @ .., b'0'] = digits {
+            digits = rest;
+        }
+        out.extend_from_slice(digits);
     }
 }
 

@@ -10,14 +10,21 @@ pub enum PlanError {
     /// The encoding is none of the WHATWG standard.
     #[error("unknown encoding `{0}`")]
     UnknownEncoding(String),
-    /// The encoding is known, but files in it are not read.
-    #[error(
-        "files in {0} are not read; supported are UTF-8 and the single-byte encodings, such as windows-1252"
-    )]
-    UnsupportedEncoding(String),
     /// The format is not read by this version.
     #[error("this kind of file is not read")]
     UnsupportedFormat,
+    /// The contract asks for something that this version does not do.
+    #[error("`{0}` is not done by this version; take it out of the contract")]
+    Unsupported(String),
+    /// Values are to be pseudonymised, and there is no key to do it with.
+    #[error("columns are pseudonymised ({0}), and there is no key: give one")]
+    NoPseudonymKey(String),
+    /// A key that could be guessed.
+    #[error("the pseudonym key is shorter than {min_bytes} bytes; make one with `openssl rand -hex 32`")]
+    ShortPseudonymKey {
+        /// Fewest bytes.
+        min_bytes: usize,
+    },
     /// A part of a column that cannot be carried out.
     #[error("column `{column}`: {message}")]
     Column {
@@ -66,8 +73,18 @@ pub enum UnreadableCode {
     TruncatedCompression,
     /// The compressed stream is damaged.
     CorruptCompression,
-    /// A byte-order mark of an encoding that is not read.
+    /// Decompressed, the stream becomes too many times as large.
+    CompressionRatio,
+    /// The compressed stream asks for more memory than it gets.
+    CompressionMemory,
+    /// An archive with no member or several, with a password, or of a method that is not read.
+    UnsupportedArchive,
+    /// A byte-order mark of UTF-32.
     UnsupportedEncoding,
+    /// A JSON document without an array where the contract says.
+    NoArray,
+    /// The file ends within its JSON array.
+    OpenArray,
     /// The header cannot be read.
     MalformedHeader,
     /// The header lacks columns of the contract.
@@ -83,7 +100,12 @@ impl UnreadableCode {
             Self::WrongCompression => "wrong_compression",
             Self::TruncatedCompression => "truncated_compression",
             Self::CorruptCompression => "corrupt_compression",
+            Self::CompressionRatio => "compression_ratio",
+            Self::CompressionMemory => "compression_memory",
+            Self::UnsupportedArchive => "unsupported_archive",
             Self::UnsupportedEncoding => "unsupported_encoding",
+            Self::NoArray => "no_array",
+            Self::OpenArray => "open_array",
             Self::MalformedHeader => "malformed_header",
             Self::MissingColumns => "missing_columns",
             Self::DuplicateColumns => "duplicate_columns",

@@ -9,7 +9,9 @@
 mod cast;
 mod columns;
 mod copy;
+mod decode;
 mod delimited;
+mod duplicates;
 mod encode;
 mod error;
 mod input;
@@ -18,15 +20,23 @@ mod order;
 mod outcome;
 mod plan;
 mod program;
+mod pseudonym;
+mod quality;
 mod reader;
 mod records;
+mod redact;
 mod rows;
+mod sets;
+mod unexpected;
 
+pub use duplicates::{DuplicateFinder, Duplicates, ENTRY_BYTES, KeyEntry, MEMORY_BYTES, PARTS, Spill};
 pub use encode::{ChunkEncoder, Encoded, ParquetPart, RejectEncoder, decode_chunk, sha256_hex};
 pub use error::{EncodeError, PlanError, ReadError, UnreadableCode};
 pub use order::Ordered;
 pub use outcome::{Code, Dialect, Reason, ReasonCount, Reject, Totals};
 pub use plan::{Plan, PlanColumn};
+pub use pseudonym::PseudonymKey;
+pub use quality::QualityOutcome;
 pub use reader::{Limits, Reader};
 pub use rows::{AcceptedRows, Block};
 

@@ -1,6 +1,7 @@
 //! One JSON object a line.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::cast::json::{Scanner, unquote};
 use crate::cast::text::Traits;
@@ -14,6 +15,8 @@ pub(crate) struct Keys {
     pub(crate) columns: Vec<Option<usize>>,
     /// Where each slot's value is in the line that was read last.
     values: Vec<Option<(usize, usize)>>,
+    /// The members that no column reads: key without its quotes and value, each by its place in the line.
+    pub(crate) unexpected: Vec<(Range<usize>, Range<usize>)>,
     /// The texts of strings that hold escapes, by slot.
     texts: Vec<String>,
     /// The text of a key that holds escapes.
@@ -26,7 +29,7 @@ impl Keys {
         let mut slots = HashMap::new();
         let mut of_columns = Vec::with_capacity(columns.len());
         for column in columns {
-            if column.is_constant() {
+            if column.reads_nothing() {
                 of_columns.push(None);
                 continue;
             }
@@ -37,7 +40,15 @@ impl Keys {
             of_columns.push(Some(slot));
         }
         let (values, texts) = (vec![None; names.len()], vec![String::new(); names.len()]);
-        Self { slots, names, columns: of_columns, values, texts, key_text: String::new() }
+        Self {
+            slots,
+            names,
+            columns: of_columns,
+            values,
+            unexpected: Vec::new(),
+            texts,
+            key_text: String::new(),
+        }
     }
 
     /// Reads a line. Of a key that stands twice the last value counts.
@@ -46,9 +57,10 @@ impl Keys {
     /// How far into the line it is JSON, in bytes.
     pub(crate) fn read(&mut self, line: &str, traits: Traits) -> Result<(), usize> {
         self.values.fill(None);
+        self.unexpected.clear();
         let mut scanner = Scanner::new(line, traits.is_plain);
         scanner.skip_space();
-        let Self { slots, names, values, key_text, .. } = self;
+        let Self { slots, names, values, unexpected, key_text, .. } = self;
         // Keys mostly come in the order of the contract.
         let mut likely = 0;
         let read = scanner.object(|key, value| {
@@ -65,6 +77,8 @@ impl Keys {
             if let Some(slot) = slot {
                 values[slot] = Some((value.start, value.end));
                 likely = slot + 1;
+            } else {
+                unexpected.push((key, value));
             }
         });
         if read.is_some() {

@@ -19,8 +19,10 @@ pub enum Code {
     MalformedQuote,
     /// The bytes are not of the file's encoding.
     InvalidEncoding,
-    /// The line is not a JSON object.
+    /// The line, or the element of the array, is not a JSON object.
     InvalidJson,
+    /// A value in a column that the contract does not have, and does not allow.
+    UnexpectedColumn,
     /// The record is longer than the limit.
     RecordTooLong,
     /// A NUL character, which PostgreSQL text cannot hold.
@@ -39,6 +41,8 @@ pub enum Code {
     NotADate,
     /// Not a timestamp of the contract's format.
     NotATimestamp,
+    /// Not a time of day of the contract's format.
+    NotATime,
     /// Not a UUID.
     NotAUuid,
     /// A JSON value of another type than the column's.
@@ -59,6 +63,22 @@ pub enum Code {
     NotAMultiple,
     /// Not one of `enum`.
     NotAllowed,
+    /// Not what the contract's `format` of strings says.
+    WrongFormat,
+    /// An array with fewer items than `minItems`.
+    TooFewItems,
+    /// An array with more items than `maxItems`.
+    TooManyItems,
+    /// An array that has an item twice, against `uniqueItems`.
+    DuplicateItem,
+    /// An object with fewer members than `minProperties`.
+    TooFewMembers,
+    /// An object with more members than `maxProperties`.
+    TooManyMembers,
+    /// An object lacks a member of its `required`.
+    MissingMember,
+    /// Two members of an object would be stored under one key, so that one of them would be lost.
+    DuplicateMember,
 }
 
 impl fmt::Display for Code {
@@ -91,8 +111,13 @@ pub struct Reject {
     pub line: u64,
     /// Offset of the record's first byte in the decompressed stream, from 0.
     pub byte_offset: u64,
-    /// The record as it stood, without its line end; bytes that are not of the encoding are replaced.
+    /// The record as it stood, without its line end; bytes that are not of the encoding are replaced. Fields of
+    /// classified columns are replaced too: by their pseudonym, or by `[classified]`.
     pub raw: String,
+    /// True when `raw` is left empty: the record is malformed, so that it cannot be told where its classified columns
+    /// are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub raw_withheld: bool,
     /// True when `raw` was cut.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub raw_truncated: bool,
@@ -117,6 +142,10 @@ pub struct Totals {
     pub lines: u64,
     /// Rejected rows by code and column, most first. A row with two reasons counts in both.
     pub by_reason: Vec<ReasonCount>,
+    /// Accepted rows that each quality check of the contract counts, in its order; 0 for those that are not counted
+    /// row by row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality_counts: Vec<u64>,
 }
 
 impl Totals {
@@ -128,6 +157,10 @@ impl Totals {
         self.bytes_read += other.bytes_read;
         self.bytes_decompressed += other.bytes_decompressed;
         self.lines += other.lines;
+        self.quality_counts.resize(self.quality_counts.len().max(other.quality_counts.len()), 0);
+        for (count, more) in self.quality_counts.iter_mut().zip(&other.quality_counts) {
+            *count += more;
+        }
         for ReasonCount { code, column, rows } in &other.by_reason {
             count_reason(&mut self.by_reason, *code, column.as_deref(), *rows);
         }
@@ -149,15 +182,15 @@ pub struct ReasonCount {
 /// The dialect that a drop was read with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialect {
-    /// `delimited` or `ndjson`.
+    /// `delimited`, `ndjson` or `json_array`.
     pub format: String,
-    /// `plain`, `gzip` or `zstd`, as found in the content.
+    /// `plain`, `gzip`, `zstd`, `bzip2`, `xz` or `zip`, as found in the content.
     pub compression: penstock_contract::Compression,
     /// WHATWG name of the encoding.
     pub encoding: String,
     /// Field delimiter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delimiter: Option<char>,
+    pub delimiter: Option<String>,
     /// Quote; `None` when quotes are ordinary characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<char>,
@@ -166,4 +199,7 @@ pub struct Dialect {
     pub header: Option<bool>,
     /// Names of the fields above that the contract does not say: sniffed or taken by default.
     pub assumed: Vec<String>,
+    /// Columns with a default that the header lacks, each with a name of the header that may be meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<String>,
 }

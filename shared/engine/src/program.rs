@@ -1,12 +1,17 @@
 //! One column of the plan: from a field's text to a value that stands in the chunk.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
 use penstock_contract::{Case, SqlType};
 use regex::Regex;
 
 use crate::cast::number::Separators;
+use crate::cast::rule::{Broken, in_words};
 use crate::cast::text::Traits;
-use crate::cast::{Cast, Scratch, Value, json};
+use crate::cast::{Cast, Scratch, Value};
+use crate::copy;
 use crate::outcome::Code;
+use crate::pseudonym::PseudonymKey;
 
 /// One column of a compiled plan.
 #[derive(Debug, Clone)]
@@ -15,7 +20,14 @@ pub struct Column {
     pub(crate) physical_name: String,
     pub(crate) sql_type: SqlType,
     pub(crate) is_required: bool,
-    pub(crate) is_classified: bool,
+    /// It takes what no other column reads.
+    pub(crate) is_rescued: bool,
+    /// Its values stand in no reject.
+    pub(crate) is_hidden: bool,
+    /// Its values leave the engine as pseudonyms.
+    pub(crate) pseudonym: Option<PseudonymKey>,
+    /// A file without it is read; every value is missing then.
+    pub(crate) may_be_absent: bool,
     pub(crate) trim: bool,
     pub(crate) null_values: Vec<String>,
     pub(crate) extract: Option<Regex>,
@@ -79,13 +91,19 @@ impl Column {
         self.is_required
     }
 
-    pub(crate) fn is_constant(&self) -> bool {
-        self.constant.is_some()
+    /// True when no field of the file is read for it.
+    pub(crate) fn reads_nothing(&self) -> bool {
+        self.constant.is_some() || self.is_rescued
     }
 
     /// True when a file without this column cannot be read.
     pub(crate) fn needs_field(&self) -> bool {
-        self.constant.is_none() && self.default.is_none()
+        !self.reads_nothing() && self.default.is_none() && !self.may_be_absent
+    }
+
+    /// True when any text may be a value of it.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.cast, Cast::Text(_)) && self.sql_type != SqlType::Uuid
     }
 
     pub(crate) fn has_zone(&self) -> bool {
@@ -99,7 +117,7 @@ impl Column {
         &'a self,
         raw: Raw<'a>,
         scratch: &'a mut Scratch,
-        tell: &mut impl FnMut(Code),
+        tell: &mut impl FnMut(Broken<'_>),
     ) -> Option<Value<'a>> {
         if let Some(constant) = &self.constant {
             // Its rules were checked when the plan was compiled.
@@ -111,10 +129,13 @@ impl Column {
             Raw::JsonText(text) => self.harmonise(text, Origin::Json),
             Raw::JsonNumber(text) => self.harmonise(text, Origin::Number),
             Raw::JsonDocument(text) => match &self.cast {
-                Cast::Json { .. } => Found::Text(text, Origin::Document),
-                Cast::Text(_) | Cast::Number(_) | Cast::Boolean(_) | Cast::Date(_) | Cast::Timestamp(_) => {
-                    Found::Wrong(Code::WrongType)
-                }
+                Cast::Json(_) => Found::Text(text, Origin::Document),
+                Cast::Text(_)
+                | Cast::Number(_)
+                | Cast::Boolean(_)
+                | Cast::Date(_)
+                | Cast::Time(_)
+                | Cast::Timestamp(_) => Found::Wrong(Code::WrongType),
             },
             Raw::Malformed(_) => Found::Wrong(Code::InvalidJson),
         };
@@ -123,12 +144,12 @@ impl Column {
             (Found::Missing, Some(default)) => self.cast(default, Origin::Contract, scratch, &mut |_| {}),
             (Found::Missing, None) => {
                 if self.is_required {
-                    tell(Code::MissingRequired);
+                    tell(Code::MissingRequired.into());
                 }
                 None
             }
             (Found::Wrong(code), _) => {
-                tell(code);
+                tell(code.into());
                 None
             }
         }
@@ -160,9 +181,10 @@ impl Column {
         text: &'a str,
         origin: Origin,
         scratch: &'a mut Scratch,
-        tell: &mut impl FnMut(Code),
+        tell: &mut impl FnMut(Broken<'_>),
     ) -> Option<Value<'a>> {
-        let Scratch { changed, digits } = scratch;
+        let Scratch { changed, digits, document } = scratch;
+        let mut tell_code = |code: Code| tell(code.into());
         let is_raw = !matches!(origin, Origin::Contract);
         let text = match self.case {
             Some(case) if is_raw => in_case(text, case, changed),
@@ -171,102 +193,80 @@ impl Column {
         match &self.cast {
             Cast::Text(cast) => {
                 let traits = if let Origin::Text(traits) = origin { Some(traits) } else { None };
-                let value = cast.cast(text, traits, digits).map_err(&mut *tell).ok()?;
-                cast.check(value, tell);
+                let value = cast.cast(text, traits, digits).map_err(&mut tell_code).ok()?;
+                cast.check(value, &mut tell_code);
                 Some(Value::Text(value))
             }
             Cast::Number(cast) => {
                 let is_canonical = matches!(origin, Origin::Number | Origin::Contract);
                 let separators = if is_canonical { Separators::CONTRACT } else { cast.separators };
-                let (number, value) = cast.cast(text, separators, digits).map_err(&mut *tell).ok()?;
-                let value = value.map_err(&mut *tell).ok();
-                cast.check(&number, tell);
+                let (number, value) = cast.cast(text, separators, digits).map_err(&mut tell_code).ok()?;
+                let value = value.map_err(&mut tell_code).ok();
+                cast.check(&number, &mut tell_code);
                 value
             }
             Cast::Boolean(cast) => {
-                let value = cast.cast(text).map_err(&mut *tell).ok()?;
+                let value = cast.cast(text).map_err(&mut tell_code).ok()?;
                 if !cast.allowed.is_empty() && !cast.allowed.contains(&value) {
-                    tell(Code::NotAllowed);
+                    tell_code(Code::NotAllowed);
                 }
                 Some(Value::Boolean(value))
             }
             Cast::Date(cast) => {
-                let days = cast.cast(text).map_err(&mut *tell).ok()?;
-                cast.check(days, tell);
+                let days = cast.cast(text).map_err(&mut tell_code).ok()?;
+                cast.check(days, &mut tell_code);
                 Some(Value::Date(days))
             }
+            Cast::Time(cast) => {
+                let micros = cast.cast(text).map_err(&mut tell_code).ok()?;
+                cast.check(micros, &mut tell_code);
+                Some(Value::Time(micros))
+            }
             Cast::Timestamp(cast) => {
-                let micros = cast.cast(text).map_err(&mut *tell).ok()?;
-                cast.check(micros, tell);
+                let micros = cast.cast(text).map_err(&mut tell_code).ok()?;
+                cast.check(micros, &mut tell_code);
                 Some(Value::Timestamp(micros))
             }
-            Cast::Json { is_array } => {
+            Cast::Json(cast) => {
                 let traits = match origin {
+                    Origin::Json | Origin::Number => {
+                        tell(Code::WrongType.into());
+                        return None;
+                    }
                     Origin::Text(traits) if traits.is_plain => traits,
-                    Origin::Text(_) | Origin::Json | Origin::Number | Origin::Document | Origin::Contract => {
-                        Traits::of(text.as_bytes())
-                    }
+                    Origin::Text(_) | Origin::Document | Origin::Contract => Traits::of(text.as_bytes()),
                 };
-                let checked = match origin {
-                    Origin::Json | Origin::Number => Err(Code::WrongType),
-                    Origin::Text(_) | Origin::Document | Origin::Contract => {
-                        json::check(text, *is_array, traits.is_plain)
-                    }
-                };
-                checked.map_err(&mut *tell).ok()?;
-                Some(Value::Text(crate::cast::text::Text { text, traits }))
+                cast.cast(text, traits, document, digits, tell).map(Value::Text)
             }
         }
     }
 
-    /// The rule that a code is about, in words.
-    pub(crate) fn rule(&self, code: Code) -> String {
-        let rules = &self.rules;
-        let bound = |name: &str, exclusive: &str, bound: &Option<penstock_contract::Bound>| match bound {
-            Some(bound) if bound.exclusive => format!("{exclusive} {}", bound.value),
-            Some(bound) => format!("{name} {}", bound.value),
-            None => name.to_owned(),
-        };
-        let number = |name: &str, number: Option<u64>| match number {
-            Some(number) => format!("{name} {number}"),
-            None => name.to_owned(),
-        };
-        match code {
-            Code::MissingRequired => "required".to_owned(),
-            Code::ExtractMismatch => {
-                format!("extract {}", self.extract.as_ref().map_or("", |extract| extract.as_str()))
-            }
-            Code::TooShort => number("minLength", rules.min_length),
-            Code::TooLong => number("maxLength", rules.max_length),
-            Code::PatternMismatch => format!("pattern {}", rules.pattern.as_deref().unwrap_or_default()),
-            Code::BelowMinimum => bound("minimum", "exclusiveMinimum", &rules.minimum),
-            Code::AboveMaximum => bound("maximum", "exclusiveMaximum", &rules.maximum),
-            Code::NotAMultiple => format!("multipleOf {}", rules.multiple_of.as_deref().unwrap_or_default()),
-            Code::NotAllowed => {
-                const MAX_VALUES: usize = 10;
-                let values = rules.allowed.iter().take(MAX_VALUES).cloned().collect::<Vec<_>>().join(", ");
-                let more = rules.allowed.len().saturating_sub(MAX_VALUES);
-                if more == 0 {
-                    format!("one of {values}")
-                } else {
-                    format!("one of {values} and {more} more")
-                }
-            }
-            Code::NulCharacter => "no NUL character".to_owned(),
-            Code::InvalidJson => "text without lone surrogates".to_owned(),
-            Code::OutOfRange => self.sql_type.to_string(),
-            Code::NotAnInteger
-            | Code::NotANumber
-            | Code::NotABoolean
-            | Code::NotADate
-            | Code::NotATimestamp
-            | Code::NotAUuid
-            | Code::WrongType => self.type_rule.clone(),
-            Code::TooFewFields
-            | Code::TooManyFields
-            | Code::MalformedQuote
-            | Code::InvalidEncoding
-            | Code::RecordTooLong => code.to_string(),
+    /// A value as COPY text has it, after a contract's literal was read as one of this column. `None` when it is none.
+    pub(crate) fn written(&self, literal: &str) -> Option<Vec<u8>> {
+        let mut scratch = Scratch::default();
+        let mut is_broken = false;
+        let value = self.cast(literal, Origin::Contract, &mut scratch, &mut |_| is_broken = true)?;
+        let mut written = Vec::new();
+        self.write(&value, &mut written);
+        Some(written)
+    }
+
+    /// Writes a value as COPY text, or what stands for it.
+    #[inline]
+    pub(crate) fn write(&self, value: &Value<'_>, out: &mut Vec<u8>) {
+        match (&self.pseudonym, value) {
+            (Some(key), Value::Text(text)) => key.write(text.text.as_bytes(), out),
+            _ => copy::write(value, self.has_zone(), out),
+        }
+    }
+
+    /// The rule that is broken, in words.
+    pub(crate) fn rule(&self, broken: &Broken<'_>) -> String {
+        let code = broken.code;
+        match (&broken.inside, &self.extract) {
+            (Some(inside), _) => inside.rule(&self.name, code),
+            (None, Some(extract)) if code == Code::ExtractMismatch => format!("extract {extract}"),
+            (None, _) => in_words(code, &self.rules, &self.type_rule, &self.sql_type.to_string()),
         }
     }
 }

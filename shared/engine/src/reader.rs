@@ -2,25 +2,27 @@
 
 use std::borrow::Cow;
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 use encoding_rs::{Encoding, UTF_8};
-use penstock_contract::{DelimitedDialect, FormatKind};
+use penstock_contract::FormatKind;
 
 use crate::cast::text::Traits;
-use crate::delimited::{
-    Layout, Quoting, Span, bind_header, bind_order, field, sniff_delimiter, split_line, split_quoted,
-};
-use crate::error::{ReadError, UnreadableCode};
+use crate::decode::Decoded;
+use crate::delimited::{Delimited, Layout, Quoting, Span, field, open_delimited, split_again};
+use crate::error::ReadError;
 use crate::input::Input;
 use crate::ndjson::Keys;
 use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
 use crate::program::Raw;
-use crate::records::{Framing, Place, Record, RecordState, Records};
+use crate::records::{Framing, Record, RecordState, Records};
+use crate::redact;
 use crate::rows::{Block, Rows, Shown, sort_reasons};
+use crate::unexpected::Unexpected;
 
-/// So much of a file is looked at to tell its dialect.
+/// So much of a file is looked at to tell its line ends.
 const HEAD_BYTES: usize = 64 * 1024;
 
 /// What a reader takes at most.
@@ -34,6 +36,9 @@ pub struct Limits {
     pub max_record_bytes: usize,
     /// A file with more bytes after decompression is not read to its end.
     pub max_decompressed_bytes: u64,
+    /// A compressed file that becomes more than so many times as large is not read to its end. The first 16 MiB of
+    /// decompressed bytes do not count.
+    pub max_ratio: u32,
     /// Reasons of a reject that are kept.
     pub max_reasons: usize,
     /// Accepted rows are given as Arrow columns, too.
@@ -41,13 +46,15 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 50,000 rows or 16 MiB a block, records of 1 MiB, files of 1 TiB, 8 reasons, no Arrow columns.
+    /// 50,000 rows or 16 MiB a block, records of 1 MiB, files of 1 TiB that compression made at most 1,000
+    /// times as small, 8 reasons, no Arrow columns.
     fn default() -> Self {
         Self {
             chunk_rows: 50_000,
             chunk_bytes: 16 * 1024 * 1024,
             max_record_bytes: 1024 * 1024,
             max_decompressed_bytes: 1024 * 1024 * 1024 * 1024,
+            max_ratio: 1_000,
             max_reasons: 8,
             arrow: false,
         }
@@ -73,6 +80,7 @@ pub struct Reader<R: Read> {
     records: Records<R>,
     rows: Rows,
     dialect: Dialect,
+    /// That of the records' bytes.
     encoding: &'static Encoding,
     format: Format,
     max_record_bytes: usize,
@@ -80,11 +88,13 @@ pub struct Reader<R: Read> {
     spans: Vec<Span>,
     decoded: String,
     unescaped: Vec<Vec<u8>>,
+    unexpected: Unexpected,
 }
 
 enum Format {
-    Delimited { delimiter: u8, quoting: Option<Quoting>, layout: Layout },
+    Delimited(Box<Delimited>),
     Ndjson(Box<Keys>),
+    JsonArray(Box<Keys>),
 }
 
 impl<R: Read> std::fmt::Debug for Reader<R> {
@@ -100,15 +110,17 @@ impl<R: Read> Reader<R> {
     /// When the input fails, or nothing of its content can be read.
     pub fn open(plan: Arc<Plan>, limits: Limits, input: R) -> Result<Self, ReadError> {
         let limits = limits.sane();
-        let input = Input::open(input, plan.compression, limits.max_decompressed_bytes)?;
+        let input = Input::open(input, plan.compression, &limits)?;
         let compression = input.compression();
-        let mut records = Records::new(input, limits.max_record_bytes);
-        let encoding = open_encoding(&plan, &mut records)?;
+        let text = Decoded::open(input, plan.encoding, needs_utf_8(&plan.format))?;
+        let (encoding, text_encoding) = (text.encoding(), text.text_encoding());
+        let mut records = Records::new(text, limits.max_record_bytes);
+        tell_terminator(&mut records)?;
         let mut assumed = Vec::new();
         if plan.compression.is_none() {
             assumed.push("compression".to_owned());
         }
-        if encoding != plan.encoding || !plan.is_encoding_declared {
+        if plan.encoding != Some(encoding) {
             assumed.push("encoding".to_owned());
         }
         let mut dialect = Dialect {
@@ -119,12 +131,21 @@ impl<R: Read> Reader<R> {
             quote: None,
             header: None,
             assumed,
+            suggestions: Vec::new(),
         };
         let max_record_bytes = limits.max_record_bytes;
         let rows = Rows::new(&plan, limits);
+        let unexpected = Unexpected::new(&plan);
         let format = match &plan.format {
             FormatKind::Delimited(declared) => {
-                open_delimited(declared, &rows, encoding, &mut records, &mut dialect)?
+                let opened =
+                    open_delimited(declared, rows.columns(), text_encoding, &mut records, &mut dialect)?;
+                Format::Delimited(Box::new(opened))
+            }
+            FormatKind::JsonArray { path } => {
+                dialect.format = "json_array".to_owned();
+                records.enter_array(path)?;
+                Format::JsonArray(Box::new(Keys::new(rows.columns())))
             }
             // The plan has no other.
             FormatKind::Ndjson | _ => Format::Ndjson(Box::new(Keys::new(rows.columns()))),
@@ -134,12 +155,13 @@ impl<R: Read> Reader<R> {
             records,
             rows,
             dialect,
-            encoding,
+            encoding: text_encoding,
             format,
             max_record_bytes,
             spans: Vec::new(),
             decoded: String::new(),
             unescaped,
+            unexpected,
         })
     }
 
@@ -160,8 +182,8 @@ impl<R: Read> Reader<R> {
     pub fn next_block(&mut self) -> Result<Option<Block>, ReadError> {
         let block = self.read_block();
         let totals = &mut self.rows.totals;
-        totals.bytes_read = self.records.input.bytes_read();
-        totals.bytes_decompressed = self.records.input.bytes_decompressed();
+        totals.bytes_read = self.records.input.input().bytes_read();
+        totals.bytes_decompressed = self.records.input.input().bytes_decompressed();
         totals.lines = self.records.lines();
         sort_reasons(&mut totals.by_reason);
         block
@@ -178,8 +200,9 @@ impl<R: Read> Reader<R> {
                 return Ok(Some(block));
             }
             let framing = match &self.format {
-                Format::Delimited { delimiter, quoting, .. } => Framing::Delimited(*delimiter, *quoting),
+                Format::Delimited(file) => file.delimiter.framing(file.quoting),
                 Format::Ndjson(_) => Framing::Lines,
+                Format::JsonArray(_) => Framing::Elements,
             };
             let Some(record) = self.records.next(framing, &mut self.spans)? else {
                 return Ok(self.rows.take());
@@ -206,130 +229,52 @@ impl<R: Read> Reader<R> {
         }
         let traits = Traits::of(raw);
         let Some(text) = decode(raw, traits, self.encoding, &mut self.decoded) else {
-            let rule = format!("encoding {}", self.encoding.name());
+            let rule = format!("encoding {}", self.dialect.encoding);
             self.rows.push_malformed(shown, Code::InvalidEncoding, rule, None);
             return;
         };
         match &mut self.format {
-            Format::Ndjson(keys) => push_ndjson(&mut self.rows, shown, text, traits, keys),
-            Format::Delimited { delimiter, quoting, layout } => {
+            Format::Ndjson(keys) => {
+                push_object(&mut self.rows, shown, text, traits, keys, &mut self.unexpected, "line");
+            }
+            Format::JsonArray(keys) => {
+                push_object(&mut self.rows, shown, text, traits, keys, &mut self.unexpected, "element");
+            }
+            Format::Delimited(file) => {
+                let Delimited { delimiter, quoting, layout } = &**file;
                 if text.len() != raw.len() {
                     // The places of the fields are those of the bytes: decoded text has others.
-                    split_again(text, *delimiter, *quoting, &mut self.spans);
+                    split_again(text, delimiter, *quoting, &mut self.spans);
                 }
                 let fields = Fields { text, traits, spans: &self.spans, quoting: *quoting, layout };
-                push_delimited(&mut self.rows, shown, &fields, &mut self.unescaped);
+                push_delimited(&mut self.rows, shown, &fields, &mut self.unescaped, &mut self.unexpected);
             }
         }
     }
 }
 
-/// UTF-8 where a byte-order mark says so, else what the contract says.
-fn open_encoding<R: Read>(plan: &Plan, records: &mut Records<R>) -> Result<&'static Encoding, ReadError> {
-    let head = records.head(HEAD_BYTES)?;
-    if head.is_empty() {
-        return Err(ReadError::Empty);
+/// True when delimiter or comment have letters that single-byte encodings write in their own ways.
+fn needs_utf_8(format: &FormatKind) -> bool {
+    match format {
+        FormatKind::Delimited(dialect) => {
+            [&dialect.delimiter, &dialect.comment].into_iter().flatten().any(|text| !text.is_ascii())
+        }
+        FormatKind::Ndjson | FormatKind::JsonArray { .. } | _ => false,
     }
-    let mark = Encoding::for_bom(head);
-    // Lone carriage returns end lines where no line feed does, as on old Macs.
+}
+
+/// Lone carriage returns end lines where no line feed does, as on old Macs.
+fn tell_terminator<R: Read>(records: &mut Records<R>) -> Result<(), ReadError> {
+    let head = records.head(HEAD_BYTES)?;
     if memchr::memchr(b'\n', head).is_none() && memchr::memchr(b'\r', head).is_some() {
         records.set_terminator(b'\r');
     }
-    match mark {
-        None => Ok(plan.encoding),
-        Some((encoding, length)) if encoding == UTF_8 => {
-            records.skip(length);
-            Ok(UTF_8)
-        }
-        Some((encoding, _)) => Err(ReadError::Unreadable {
-            code: UnreadableCode::UnsupportedEncoding,
-            byte_offset: 0,
-            message: format!(
-                "the file is in {}, which is not read; supported are UTF-8 and the single-byte encodings, such as windows-1252",
-                encoding.name()
-            ),
-        }),
-    }
-}
-
-fn open_delimited<R: Read>(
-    declared: &DelimitedDialect,
-    rows: &Rows,
-    encoding: &'static Encoding,
-    records: &mut Records<R>,
-    dialect: &mut Dialect,
-) -> Result<Format, ReadError> {
-    let quoting = Plan::quote(declared.quote).map(|quote| Quoting { quote, escape: declared.escape });
-    let delimiter = match declared.delimiter {
-        Some(delimiter) => delimiter,
-        None => {
-            let terminator = records.terminator();
-            let head = records.head(HEAD_BYTES)?;
-            let is_whole = head.len() < HEAD_BYTES;
-            sniff_delimiter(head, is_whole, quoting, terminator, rows.columns())
-        }
-    };
-    let header = declared.header.unwrap_or(true);
-    dialect.format = "delimited".to_owned();
-    dialect.delimiter = Some(char::from(delimiter));
-    dialect.quote = quoting.map(|quoting| char::from(quoting.quote));
-    dialect.header = Some(header);
-    let parts = [
-        ("delimiter", declared.delimiter.is_none()),
-        ("quote", declared.quote.is_none()),
-        ("header", declared.header.is_none()),
-    ];
-    dialect.assumed.extend(parts.iter().filter(|(_, assumed)| *assumed).map(|(name, _)| (*name).to_owned()));
-    let layout = if header {
-        read_header(records, rows, encoding, delimiter, quoting)?
-    } else {
-        bind_order(rows.columns())
-    };
-    Ok(Format::Delimited { delimiter, quoting, layout })
-}
-
-fn read_header<R: Read>(
-    records: &mut Records<R>,
-    rows: &Rows,
-    encoding: &'static Encoding,
-    delimiter: u8,
-    quoting: Option<Quoting>,
-) -> Result<Layout, ReadError> {
-    let mut spans = Vec::new();
-    let unreadable = |code, place: Option<Place>, message: String| ReadError::Unreadable {
-        code,
-        byte_offset: place.map_or(0, |place| place.byte_offset),
-        message,
-    };
-    let malformed = |place, why: &str| {
-        unreadable(UnreadableCode::MalformedHeader, place, format!("the header cannot be read: {why}"))
-    };
-    let Some(record) = records.next(Framing::Delimited(delimiter, quoting), &mut spans)? else {
-        return Err(malformed(None, "there are only blank lines"));
-    };
-    let place = Some(record.place);
-    match record.state {
-        RecordState::Whole => {}
-        RecordState::TooLong => return Err(malformed(place, "the first line is too long")),
-        RecordState::MalformedQuote => return Err(malformed(place, "a quote is not closed")),
-    }
-    let raw = records.bytes(&record);
-    let mut decoded = String::new();
-    let Some(text) = decode(raw, Traits::of(raw), encoding, &mut decoded) else {
-        return Err(malformed(place, &format!("it is not {}", encoding.name())));
-    };
-    if text.len() != raw.len() {
-        split_again(text, delimiter, quoting, &mut spans);
-    }
-    let mut scratch = Vec::new();
-    let names: Vec<String> =
-        spans.iter().map(|span| field(text, *span, quoting, &mut scratch).trim().to_owned()).collect();
-    bind_header(&names, rows.columns()).map_err(|(code, message)| unreadable(code, place, message))
+    Ok(())
 }
 
 /// The record as text. `None`: its bytes are not of the encoding.
 #[inline]
-fn decode<'a>(
+pub(crate) fn decode<'a>(
     raw: &'a [u8],
     traits: Traits,
     encoding: &'static Encoding,
@@ -347,16 +292,6 @@ fn decode<'a>(
     }
 }
 
-fn split_again(text: &str, delimiter: u8, quoting: Option<Quoting>, spans: &mut Vec<Span>) {
-    match quoting {
-        // The record is whole: no line end follows, and those within are quoted.
-        Some(quoting) => {
-            split_quoted(text.as_bytes(), true, delimiter, quoting, b'\n', spans);
-        }
-        None => split_line(text.as_bytes(), delimiter, spans),
-    }
-}
-
 struct Fields<'a> {
     text: &'a str,
     traits: Traits,
@@ -366,38 +301,84 @@ struct Fields<'a> {
 }
 
 #[inline]
-fn push_delimited(rows: &mut Rows, shown: Shown<'_>, fields: &Fields<'_>, unescaped: &mut [Vec<u8>]) {
+fn push_delimited(
+    rows: &mut Rows,
+    shown: Shown<'_>,
+    fields: &Fields<'_>,
+    unescaped: &mut [Vec<u8>],
+    unexpected: &mut Unexpected,
+) {
     let Fields { text, traits, spans, quoting, layout } = fields;
-    if spans.len() != layout.width {
+    if !layout.fits(spans) {
         let code = if spans.len() < layout.width { Code::TooFewFields } else { Code::TooManyFields };
         let (rule, found) = (format!("{} fields", layout.width), format!("{} fields", spans.len()));
         rows.push_malformed(shown, code, rule, Some(found));
         return;
     }
-    let mut scratch = unescaped.iter_mut();
-    rows.push(shown, |column| {
-        let scratch = scratch.next().expect("there is one for each column");
-        match layout.fields[column] {
-            None => Raw::Missing,
-            Some(index) => Raw::Text(field(text, spans[index], *quoting, scratch), *traits),
+    unexpected.clear();
+    if unexpected.is_wanted() {
+        let mut scratch = Vec::new();
+        for (name, index) in &layout.unexpected {
+            let Some(span) = spans.get(*index) else { continue };
+            unexpected.push_text(name, field(text, *span, *quoting, &mut scratch));
         }
-    });
+        if let Some(reason) = unexpected.reason() {
+            rows.tell(reason);
+        }
+    }
+    let rescued = unexpected.rescued();
+    let mut scratch = unescaped.iter_mut();
+    let raw = |column: usize| {
+        let scratch = scratch.next().expect("there is one for each column");
+        match layout.fields[column].and_then(|index| spans.get(index)) {
+            None => rescued
+                .filter(|(index, _)| *index == column)
+                .map_or(Raw::Missing, |(_, text)| Raw::JsonDocument(text)),
+            Some(span) => Raw::Text(field(text, *span, *quoting, scratch), *traits),
+        }
+    };
+    rows.push(shown, raw, |columns| redact::delimited(text, spans, *quoting, layout, columns));
 }
 
-fn push_ndjson(rows: &mut Rows, shown: Shown<'_>, line: &str, traits: Traits, keys: &mut Keys) {
+fn push_object(
+    rows: &mut Rows,
+    shown: Shown<'_>,
+    line: &str,
+    traits: Traits,
+    keys: &mut Keys,
+    unexpected: &mut Unexpected,
+    unit: &str,
+) {
     if let Err(at) = keys.read(line, traits) {
         let found = if at == line.len() {
-            "the line ends before the object does".to_owned()
+            format!("the {unit} ends before the object does")
         } else {
-            format!("unexpected at byte {at} of the line")
+            format!("unexpected at byte {at} of the {unit}")
         };
-        rows.push_malformed(shown, Code::InvalidJson, "one JSON object a line".to_owned(), Some(found));
+        let rule = format!("one JSON object {}", if unit == "line" { "a line" } else { "an element" });
+        rows.push_malformed(shown, Code::InvalidJson, rule, Some(found));
         return;
     }
+    unexpected.clear();
+    if unexpected.is_wanted() {
+        for (key, value) in &keys.unexpected {
+            let text = |range: &Range<usize>| line.get(range.clone()).unwrap_or_default();
+            unexpected.push_literal(text(key), text(value));
+        }
+        if let Some(reason) = unexpected.reason() {
+            rows.tell(reason);
+        }
+    }
+    let rescued = unexpected.rescued();
     let columns = std::mem::take(&mut keys.columns);
     let mut raws = Vec::with_capacity(columns.len());
     keys.raw(line, &mut raws);
-    rows.push(shown, |column| columns[column].map_or(Raw::Missing, |slot| raws[slot]));
+    let raw = |column: usize| match (columns[column], rescued) {
+        (Some(slot), _) => raws[slot],
+        (None, Some((index, text))) if index == column => Raw::JsonDocument(text),
+        (None, _) => Raw::Missing,
+    };
+    rows.push(shown, raw, |columns| redact::json(line, columns));
     drop(raws);
     keys.columns = columns;
 }

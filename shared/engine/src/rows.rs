@@ -1,15 +1,23 @@
 //! Rows under way: accepted ones into COPY text and columns, refused ones into rejects.
 
+use std::ops::Range;
+
 use arrow_array::RecordBatch;
 
+use crate::cast::rule::Broken;
+use crate::cast::text::{Text, Traits};
+use crate::cast::time::MICROS_PER_DAY;
 use crate::cast::{Scratch, Value};
 use crate::columns::Columns;
 use crate::copy;
+use crate::duplicates::KeyEntry;
 use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals};
 use crate::plan::Plan;
 use crate::program::{Column, Raw};
+use crate::quality::Quality;
 use crate::reader::Limits;
 use crate::records::{MAX_RAW_BYTES, Place};
+use crate::sets::Sets;
 
 /// Rejects are handed over when there are so many of them, or so many bytes: memory is bounded by the chunk.
 const MAX_REJECTS: usize = 10_000;
@@ -42,6 +50,8 @@ pub struct AcceptedRows {
     pub last_row: u64,
     /// The same rows as Arrow columns, when asked for and there are any.
     pub record_batch: Option<RecordBatch>,
+    /// What a [`DuplicateFinder`](crate::DuplicateFinder) needs to know of them.
+    pub keys: Vec<KeyEntry>,
 }
 
 /// A record as the rejects show it.
@@ -67,6 +77,15 @@ pub(crate) struct Rows {
     reject_bytes: usize,
     reasons: Vec<Reason>,
     scratch: Scratch,
+    sets: Sets,
+    event_time: Option<usize>,
+    quality: Quality,
+    hides: bool,
+    keys: Vec<KeyEntry>,
+    /// Of the row under construction: where its fields are in the COPY text.
+    fields: Vec<Range<usize>>,
+    /// Of the row under construction: the quality checks that count it.
+    noted: Vec<usize>,
     pub(crate) totals: Totals,
 }
 
@@ -85,7 +104,14 @@ impl Rows {
             reject_bytes: 0,
             reasons: Vec::new(),
             scratch: Scratch::default(),
-            totals: Totals::default(),
+            sets: plan.sets.clone(),
+            event_time: plan.event_time,
+            quality: plan.quality.clone(),
+            hides: plan.hides(),
+            keys: Vec::new(),
+            fields: Vec::new(),
+            noted: Vec::new(),
+            totals: Totals { quality_counts: vec![0; plan.quality.len()], ..Totals::default() },
         }
     }
 
@@ -93,31 +119,50 @@ impl Rows {
         &self.columns
     }
 
-    /// Takes a well-formed record. `raw` gives each column's raw value.
+    /// Takes a well-formed record. `raw` gives each column's raw value, `redacted` the record without the values of
+    /// hidden columns.
     #[inline]
-    pub(crate) fn push<'r>(&mut self, shown: Shown<'_>, mut raw: impl FnMut(usize) -> Raw<'r>) {
+    pub(crate) fn push<'r>(
+        &mut self,
+        shown: Shown<'_>,
+        mut raw: impl FnMut(usize) -> Raw<'r>,
+        redacted: impl FnOnce(&[Column]) -> String,
+    ) {
         self.totals.rows_read += 1;
         let start = self.copy_text.len();
-        let Self { columns, copy_text, arrow, scratch, reasons, limits, .. } = self;
+        let mut time = 0;
+        self.fields.clear();
+        self.noted.clear();
+        let Self { columns, copy_text, arrow, scratch, reasons, limits, fields, quality, noted, .. } = self;
         for (index, column) in columns.iter().enumerate() {
             let raw = raw(index);
-            let mut tell = |code| {
+            let mut tell = |broken: Broken<'_>| {
                 if reasons.len() < limits.max_reasons {
-                    reasons.push(reason(column, code, raw));
+                    reasons.push(reason(column, &broken, raw));
                 }
             };
             let value: Option<Value<'_>> = column.run(raw, scratch, &mut tell);
+            let from = copy_text.len();
             match &value {
-                Some(value) => copy::write(value, column.has_zone(), copy_text),
+                Some(value) => column.write(value, copy_text),
                 None => copy_text.extend_from_slice(copy::NULL),
             }
-            copy_text.push(copy::DELIMITER);
+            let written = &copy_text[from..];
+            quality.note(index, value.as_ref(), written, noted);
             if let Some(arrow) = arrow {
-                arrow.push(index, value.as_ref());
+                match (&column.pseudonym, &value) {
+                    (Some(_), Some(_)) => arrow.push(index, text(written).as_ref()),
+                    _ => arrow.push(index, value.as_ref()),
+                }
             }
+            if self.event_time == Some(index) {
+                time = micros(value.as_ref());
+            }
+            fields.push(from..copy_text.len());
+            copy_text.push(copy::DELIMITER);
         }
         if self.reasons.is_empty() {
-            self.accept();
+            self.accept(time);
         } else {
             // Nothing of a refused row may stand in the chunk.
             self.copy_text.truncate(start);
@@ -125,8 +170,14 @@ impl Rows {
                 arrow.roll_back();
             }
             let reasons = std::mem::take(&mut self.reasons);
-            self.refuse(shown, reasons);
+            let raw = if self.hides { cut(redacted(&self.columns)) } else { decode_raw(shown) };
+            self.refuse(shown.place, raw, reasons);
         }
+    }
+
+    /// Tells a reason against the record that comes next.
+    pub(crate) fn tell(&mut self, reason: Reason) {
+        self.reasons.push(reason);
     }
 
     /// Takes a record that is malformed as a whole.
@@ -138,11 +189,18 @@ impl Rows {
         found: Option<String>,
     ) {
         self.totals.rows_read += 1;
-        self.refuse(shown, vec![Reason { code, column: None, rule, found }]);
+        let raw = if self.hides { RawText::Withheld } else { decode_raw(shown) };
+        self.refuse(shown.place, raw, vec![Reason { code, column: None, rule, found }]);
     }
 
-    fn accept(&mut self) {
+    fn accept(&mut self, time: i64) {
         let row = self.totals.rows_read;
+        self.sets.enter(&self.copy_text, &self.fields, time, row, &mut self.keys);
+        for check in &self.noted {
+            if let Some(count) = self.totals.quality_counts.get_mut(*check) {
+                *count += 1;
+            }
+        }
         copy::integer(i64::try_from(row).unwrap_or(i64::MAX), &mut self.copy_text);
         self.copy_text.push(b'\n');
         if let Some(arrow) = &mut self.arrow {
@@ -157,7 +215,7 @@ impl Rows {
     }
 
     #[cold]
-    fn refuse(&mut self, shown: Shown<'_>, reasons: Vec<Reason>) {
+    fn refuse(&mut self, place: Place, raw: RawText, reasons: Vec<Reason>) {
         self.totals.rejected += 1;
         for (index, Reason { code, column, .. }) in reasons.iter().enumerate() {
             let is_same = |other: &Reason| other.code == *code && other.column == *column;
@@ -165,15 +223,20 @@ impl Rows {
                 count_reason(&mut self.totals.by_reason, *code, column.as_deref(), 1);
             }
         }
-        let (raw, raw_truncated) = decode_raw(shown);
+        let (raw, raw_truncated, raw_withheld) = match raw {
+            RawText::Whole(raw) => (raw, false, false),
+            RawText::Cut(raw) => (raw, true, false),
+            RawText::Withheld => (String::new(), false, true),
+        };
         let told =
             reasons.iter().map(|reason| reason.rule.len() + reason.found.as_ref().map_or(0, String::len));
         self.reject_bytes += raw.len() + told.sum::<usize>();
         self.rejects.push(Reject {
             row: self.totals.rows_read,
-            line: shown.place.line,
-            byte_offset: shown.place.byte_offset,
+            line: place.line,
+            byte_offset: place.byte_offset,
             raw,
+            raw_withheld,
             raw_truncated,
             reasons,
         });
@@ -191,6 +254,7 @@ impl Rows {
                 first_row: 0,
                 last_row: 0,
                 record_batch: None,
+                keys: Vec::new(),
             };
             return Some(Block { rows, rejects: self.take_rejects() });
         }
@@ -212,6 +276,7 @@ impl Rows {
             first_row: std::mem::take(&mut self.first_row),
             last_row: std::mem::take(&mut self.last_row),
             record_batch: None,
+            keys: std::mem::take(&mut self.keys),
         };
         let record_batch = self.arrow.as_mut().filter(|_| rows.count > 0).map(Columns::take);
         Some(Block { rows: AcceptedRows { record_batch, ..rows }, rejects: self.take_rejects() })
@@ -228,18 +293,52 @@ impl Rows {
 }
 
 #[cold]
-fn reason(column: &Column, code: Code, raw: Raw<'_>) -> Reason {
-    let is_shown = !column.is_classified && code != Code::MissingRequired;
-    let found = raw.shown().filter(|_| is_shown).map(|text| text.chars().take(MAX_FOUND_CHARS).collect());
-    Reason { code, column: Some(column.name.clone()), rule: column.rule(code), found }
+fn reason(column: &Column, broken: &Broken<'_>, raw: Raw<'_>) -> Reason {
+    let code = broken.code;
+    let is_shown = !column.is_hidden && code != Code::MissingRequired;
+    let found = broken
+        .shown(raw.shown())
+        .filter(|_| is_shown)
+        .map(|text| text.chars().take(MAX_FOUND_CHARS).collect());
+    Reason { code, column: Some(column.name.clone()), rule: column.rule(broken), found }
 }
 
-/// The record as text, and whether it was cut.
-fn decode_raw(shown: Shown<'_>) -> (String, bool) {
+/// What a reject shows of its record.
+enum RawText {
+    Whole(String),
+    Cut(String),
+    Withheld,
+}
+
+/// The record as text.
+fn decode_raw(shown: Shown<'_>) -> RawText {
     let raw = &shown.raw[..shown.raw.len().min(MAX_RAW_BYTES)];
-    let is_cut = raw.len() < shown.raw.len();
     let (text, _) = shown.encoding.decode_without_bom_handling(raw);
-    (text.into_owned(), is_cut)
+    let text = text.into_owned();
+    if raw.len() < shown.raw.len() { RawText::Cut(text) } else { RawText::Whole(text) }
+}
+
+fn cut(mut text: String) -> RawText {
+    if text.len() <= MAX_RAW_BYTES {
+        return RawText::Whole(text);
+    }
+    text.truncate(text.floor_char_boundary(MAX_RAW_BYTES));
+    RawText::Cut(text)
+}
+
+/// What was written of a pseudonym.
+fn text(written: &[u8]) -> Option<Value<'_>> {
+    let traits = Traits { is_ascii: true, is_plain: true };
+    std::str::from_utf8(written).ok().map(|text| Value::Text(Text { text, traits }))
+}
+
+/// An event time in microseconds.
+fn micros(value: Option<&Value<'_>>) -> i64 {
+    match value {
+        Some(Value::Timestamp(micros)) => *micros,
+        Some(Value::Date(days)) => i64::from(*days).saturating_mul(MICROS_PER_DAY),
+        _ => 0,
+    }
 }
 
 /// Adds rows to a count of reasons; the order is restored by [`sort_reasons`].

@@ -21,7 +21,7 @@ pub(crate) fn check(text: &str, is_array: bool, is_plain: bool) -> Result<(), Co
     if scanner.peek() != Some(open) {
         return Err(Code::WrongType);
     }
-    scanner.value(MAX_DEPTH).ok_or(Code::WrongType)?;
+    scanner.value().ok_or(Code::WrongType)?;
     scanner.skip_space();
     if !scanner.is_at_end() || scanner.has_lone_surrogate {
         Err(Code::WrongType)
@@ -36,8 +36,8 @@ pub(crate) fn check(text: &str, is_array: bool, is_plain: bool) -> Result<(), Co
 
 /// Goes through a document. `None` from its methods: this is not JSON.
 pub(crate) struct Scanner<'a> {
-    bytes: &'a [u8],
-    /// How far it has come.
+    text: &'a str,
+    /// How far it has come, in bytes. It goes forward by what it has seen, so that it never passes the end.
     pub(crate) at: usize,
     is_plain: bool,
     /// A string holds `\u0000`, which is well-formed, but no text of PostgreSQL.
@@ -49,96 +49,61 @@ pub(crate) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str, is_plain: bool) -> Self {
-        let bytes = text.as_bytes();
-        Self { bytes, at: 0, is_plain, has_nul: false, has_lone_surrogate: false, is_out_of_range: false }
+        Self { text, at: 0, is_plain, has_nul: false, has_lone_surrogate: false, is_out_of_range: false }
+    }
+
+    /// On its way to what is in that place.
+    pub(super) fn within(text: &'a str, place: Range<usize>, is_plain: bool) -> Self {
+        let mut scanner = Self::new(text.get(..place.end).unwrap_or_default(), is_plain);
+        scanner.at = place.start;
+        scanner
     }
 
     pub(crate) fn is_at_end(&self) -> bool {
-        self.at == self.bytes.len()
+        self.at == self.text.len()
+    }
+
+    /// What it came by since it was at `start`.
+    pub(super) fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
     }
 
     /// Goes through an object and tells the places of each key's text and of its value.
     pub(crate) fn object(&mut self, mut entry: impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
-        self.take(b'{')?;
-        self.skip_space();
-        if self.take(b'}').is_some() {
-            return Some(());
-        }
-        loop {
-            let key = self.at + 1;
-            if self.peek()? != b'"' {
-                return None;
-            }
-            self.string()?;
-            let key = key..self.at - 1;
-            self.skip_space();
-            self.take(b':')?;
-            self.skip_space();
-            let start = self.at;
-            self.value(MAX_DEPTH - 1)?;
-            entry(key, start..self.at);
-            self.skip_space();
-            if self.take(b'}').is_some() {
-                return Some(());
-            }
-            self.take(b',')?;
-            self.skip_space();
-        }
-    }
-
-    #[inline]
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    #[inline]
-    fn take(&mut self, byte: u8) -> Option<()> {
-        if self.peek() == Some(byte) {
-            self.at += 1;
+        self.list(b'{', b'}', |scanner| {
+            let key = scanner.key()?;
+            let start = scanner.at;
+            scanner.nested(MAX_DEPTH - 1)?;
+            entry(key, start..scanner.at);
             Some(())
-        } else {
-            None
-        }
+        })
     }
 
+    /// Goes through an array and tells the place of each item.
+    pub(super) fn array(&mut self, mut item: impl FnMut(Range<usize>)) -> Option<()> {
+        self.list(b'[', b']', |scanner| {
+            let start = scanner.at;
+            scanner.nested(MAX_DEPTH - 1)?;
+            item(start..scanner.at);
+            Some(())
+        })
+    }
+
+    /// Goes through an object or an array. `entry` goes over one entry, the scanner over what is between them.
     #[inline]
-    pub(crate) fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
-        }
-    }
-
-    fn value(&mut self, depth: usize) -> Option<()> {
-        match self.peek()? {
-            b'{' => self.list(b'}', depth, true),
-            b'[' => self.list(b']', depth, false),
-            b'"' => self.string(),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            b'n' => self.word(b"null"),
-            _ => self.number(),
-        }
-    }
-
-    /// An object or an array.
-    fn list(&mut self, close: u8, depth: usize, is_object: bool) -> Option<()> {
-        let depth = depth.checked_sub(1)?;
-        self.at += 1;
+    pub(super) fn list(
+        &mut self,
+        open: u8,
+        close: u8,
+        mut entry: impl FnMut(&mut Self) -> Option<()>,
+    ) -> Option<()> {
+        self.take(open)?;
         self.skip_space();
         if self.take(close).is_some() {
             return Some(());
         }
         loop {
-            if is_object {
-                if self.peek()? != b'"' {
-                    return None;
-                }
-                self.string()?;
-                self.skip_space();
-                self.take(b':')?;
-                self.skip_space();
-            }
-            self.value(depth)?;
+            entry(self)?;
             self.skip_space();
             if self.take(close).is_some() {
                 return Some(());
@@ -148,32 +113,110 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Passes over a key and its colon, and tells the place of the key's text.
+    #[inline]
+    pub(super) fn key(&mut self) -> Option<Range<usize>> {
+        if self.peek()? != b'"' {
+            return None;
+        }
+        let start = self.at;
+        self.string()?;
+        let text = start.saturating_add(1)..self.at.saturating_sub(1);
+        self.skip_space();
+        self.take(b':')?;
+        self.skip_space();
+        Some(text)
+    }
+
+    /// Passes over a value.
+    pub(super) fn value(&mut self) -> Option<()> {
+        self.nested(MAX_DEPTH)
+    }
+
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "it passes what it has seen, and so never the end of the text"
+    )]
+    fn advance(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    #[inline]
+    fn take(&mut self, byte: u8) -> Option<()> {
+        if self.peek() == Some(byte) {
+            self.advance(1);
+            Some(())
+        } else {
+            None
+        }
+    }
+
+    #[inline]
+    pub(crate) fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.advance(1);
+        }
+    }
+
+    /// `depth`: how many lists within each other are left.
+    fn nested(&mut self, depth: usize) -> Option<()> {
+        match self.peek()? {
+            b'{' => {
+                let depth = depth.checked_sub(1)?;
+                self.list(b'{', b'}', |scanner| {
+                    scanner.key()?;
+                    scanner.nested(depth)
+                })
+            }
+            b'[' => {
+                let depth = depth.checked_sub(1)?;
+                self.list(b'[', b']', |scanner| scanner.nested(depth))
+            }
+            b'"' => self.string(),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.number(),
+        }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
     fn word(&mut self, word: &[u8]) -> Option<()> {
-        self.bytes[self.at..].starts_with(word).then(|| self.at += word.len())
+        self.rest().starts_with(word).then(|| self.advance(word.len()))
     }
 
     fn string(&mut self) -> Option<()> {
-        self.at += 1;
+        self.advance(1);
         if self.is_plain {
-            self.at += memchr::memchr(b'"', &self.bytes[self.at..])? + 1;
+            let end = memchr::memchr(b'"', self.rest())?;
+            self.advance(end.saturating_add(1));
             return Some(());
         }
         loop {
             match self.peek()? {
                 b'"' => {
-                    self.at += 1;
+                    self.advance(1);
                     return Some(());
                 }
                 b'\\' => self.escape()?,
                 ..b' ' => return None,
-                _ => self.at += 1,
+                _ => self.advance(1),
             }
         }
     }
 
     fn escape(&mut self) -> Option<()> {
-        let letter = *self.bytes.get(self.at + 1)?;
-        self.at += 2;
+        let letter = *self.rest().get(1)?;
+        self.advance(2);
         match letter {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
             b'u' => match self.code_unit()? {
@@ -181,8 +224,8 @@ impl<'a> Scanner<'a> {
                     self.has_nul = true;
                     Some(())
                 }
-                0xd800..=0xdbff if self.bytes[self.at..].starts_with(b"\\u") => {
-                    self.at += 2;
+                0xd800..=0xdbff if self.rest().starts_with(b"\\u") => {
+                    self.advance(2);
                     self.has_lone_surrogate |= !(0xdc00..=0xdfff).contains(&self.code_unit()?);
                     Some(())
                 }
@@ -197,8 +240,8 @@ impl<'a> Scanner<'a> {
     }
 
     fn code_unit(&mut self) -> Option<u32> {
-        let digits = self.bytes.get(self.at..self.at + 4)?;
-        self.at += 4;
+        let digits = self.rest().first_chunk::<4>()?;
+        self.advance(4);
         digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
     }
 
@@ -211,14 +254,14 @@ impl<'a> Scanner<'a> {
             self.digits()?;
         }
         if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
+            self.advance(1);
             if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
+                self.advance(1);
             }
             let start = self.at;
             self.digits()?;
-            let exponent = self.bytes[start..self.at].iter().fold(0_u32, |number, digit| {
-                number.saturating_mul(10).saturating_add(u32::from(digit - b'0'))
+            let exponent = self.since(start).bytes().fold(0_u32, |number, digit| {
+                number.saturating_mul(10).saturating_add(u32::from(digit.saturating_sub(b'0')))
             });
             self.is_out_of_range |= exponent > MAX_EXPONENT;
         }
@@ -228,7 +271,7 @@ impl<'a> Scanner<'a> {
     fn digits(&mut self) -> Option<()> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
+            self.advance(1);
         }
         (self.at > start).then_some(())
     }
@@ -236,7 +279,7 @@ impl<'a> Scanner<'a> {
 
 /// The text of a JSON string literal. `None`: a lone surrogate, which no text can hold.
 pub(crate) fn unquote<'a>(literal: &'a str, scratch: &'a mut String) -> Option<&'a str> {
-    let inside = &literal[1..literal.len() - 1];
+    let inside = literal.get(1..)?.strip_suffix('"')?;
     if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
         return Some(inside);
     }

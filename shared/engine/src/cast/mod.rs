@@ -1,15 +1,22 @@
 //! Text into typed values, exactly, and the rules that hold for them.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
+mod canonical;
+pub(crate) mod document;
+pub(crate) mod format;
 pub(crate) mod json;
 pub(crate) mod number;
+pub(crate) mod rule;
 pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod zone;
 
 use crate::outcome::Code;
+use document::Document;
 use number::{Decimal, NumberCast};
 use text::{Text, TextCast};
-use time::{DateCast, TimestampCast};
+use time::{DateCast, TimeCast, TimestampCast};
 
 /// A value that satisfies its column's type.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +28,8 @@ pub(crate) enum Value<'a> {
     Boolean(bool),
     /// Days since 1970-01-01.
     Date(i32),
+    /// Microseconds since midnight, of one day.
+    Time(i64),
     /// Microseconds since 1970-01-01T00:00, in UTC where the column has a time zone.
     Timestamp(i64),
 }
@@ -32,8 +41,9 @@ pub(crate) enum Cast {
     Number(NumberCast),
     Boolean(BooleanCast),
     Date(DateCast),
+    Time(TimeCast),
     Timestamp(TimestampCast),
-    Json { is_array: bool },
+    Json(Document),
 }
 
 /// Where texts stand that have to be made: one for the whole run.
@@ -41,6 +51,7 @@ pub(crate) enum Cast {
 pub(crate) struct Scratch {
     pub(crate) changed: String,
     pub(crate) digits: String,
+    pub(crate) document: document::Scratch,
 }
 
 /// The spellings of true and false, and which of both is allowed.

@@ -24,30 +24,34 @@ impl<'a> Decimal<'a> {
     #[inline]
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let bytes = text.as_bytes();
-        let (is_negative, rest) = match bytes.first()? {
-            b'-' => (true, &bytes[1..]),
-            b'+' => (false, &bytes[1..]),
+        let (is_negative, rest) = match bytes.split_first()? {
+            (b'-', rest) => (true, rest),
+            (b'+', rest) => (false, rest),
             _ => (false, bytes),
         };
         let point = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
-        let (whole, fraction) = match rest.get(point) {
-            None => (rest, &rest[..0]),
-            Some(b'.') => (&rest[..point], &rest[point + 1..]),
-            Some(_) => return None,
+        let (whole, fraction) = match rest.split_at_checked(point)? {
+            (whole, []) => (whole, &[][..]),
+            (whole, [b'.', fraction @ ..]) => (whole, fraction),
+            _ => return None,
         };
-        if whole.len() + fraction.len() == 0 || !fraction.iter().all(u8::is_ascii_digit) {
+        let is_empty = whole.is_empty() && fraction.is_empty();
+        if is_empty || !fraction.iter().all(u8::is_ascii_digit) {
             return None;
         }
         let zeros = whole.iter().take_while(|digit| **digit == b'0').count();
-        let whole = &whole[zeros..];
+        let whole = whole.get(zeros..).unwrap_or_default();
         let is_zero = whole.is_empty() && fraction.iter().all(|digit| *digit == b'0');
         Some(Self { is_negative: is_negative && !is_zero, whole, fraction })
     }
 
     /// The fraction without trailing zeros.
     fn significant_fraction(&self) -> &'a [u8] {
-        let zeros = self.fraction.iter().rev().take_while(|digit| **digit == b'0').count();
-        &self.fraction[..self.fraction.len() - zeros]
+        let mut fraction = self.fraction;
+        while let [rest @ .., b'0'] = fraction {
+            fraction = rest;
+        }
+        fraction
     }
 
     fn is_zero(&self) -> bool {
@@ -75,7 +79,7 @@ impl<'a> Decimal<'a> {
         // Below zero, because there is one more of them.
         let mut number = 0_i64;
         for digit in self.whole {
-            number = number.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))?;
+            number = number.checked_mul(10)?.checked_sub(i64::from(digit_value(*digit)))?;
         }
         if self.is_negative { Some(number) } else { number.checked_neg() }
     }
@@ -86,13 +90,18 @@ impl<'a> Decimal<'a> {
         let zeros = usize::from(scale).checked_sub(fraction.len())?;
         let mut number = 0_i128;
         for digit in self.whole.iter().chain(fraction) {
-            number = number.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
+            number = number.checked_mul(10)?.checked_add(i128::from(digit_value(*digit)))?;
         }
         for _ in 0..zeros {
             number = number.checked_mul(10)?;
         }
-        Some(if self.is_negative { -number } else { number })
+        if self.is_negative { number.checked_neg() } else { Some(number) }
     }
+}
+
+/// The value of an ASCII digit: its low four bits.
+fn digit_value(digit: u8) -> u8 {
+    digit & 0x0f
 }
 
 /// A decimal of the contract.
@@ -205,11 +214,12 @@ impl NumberCast {
                     Some((precision, scale)) => (usize::from(precision), usize::from(scale)),
                     None => (2 * MAX_DIGITS, MAX_DIGITS),
                 };
-                if significant > scale || decimal.whole.len() > precision - scale {
+                if significant > scale || decimal.whole.len() > precision.saturating_sub(scale) {
                     return Err(Code::OutOfRange);
                 }
                 let kept = if is_whole { 0 } else { decimal.fraction.len().min(scale) };
-                Ok(Value::Decimal(Decimal { fraction: &decimal.fraction[..kept], ..decimal }))
+                let fraction = decimal.fraction.get(..kept).unwrap_or_default();
+                Ok(Value::Decimal(Decimal { fraction, ..decimal }))
             }
             NumberType::Double => {
                 let number: f64 = plain.parse().map_err(|_| Code::NotANumber)?;
@@ -265,11 +275,12 @@ impl Multiple {
         if unscaled == 0 { None } else { Some(Self { unscaled, scale }) }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "the rest is below 2^64, and the divisor above 0")]
     fn divides(&self, number: &Decimal<'_>) -> bool {
         let fraction = number.significant_fraction();
         // A multiple has no more digits after the point than the number that it is a multiple of.
         let Some(zeros) = self.scale.checked_sub(fraction.len()) else { return false };
-        let digits = number.whole.iter().chain(fraction).map(|digit| digit - b'0');
+        let digits = number.whole.iter().chain(fraction).map(|digit| digit_value(*digit));
         let divisor = u128::from(self.unscaled);
         let rest = digits
             .chain(std::iter::repeat_n(0, zeros))
@@ -288,15 +299,14 @@ fn plain<'a>(text: &str, separators: Separators, scratch: &'a mut String) -> Opt
         Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
         None => (text, 0),
     };
-    let (sign, digits) = match mantissa.as_bytes().first()? {
-        b'-' => ("-", &mantissa[1..]),
-        b'+' => ("", &mantissa[1..]),
-        _ => ("", mantissa),
+    let (sign, digits) = match mantissa.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", mantissa.strip_prefix('+').unwrap_or(mantissa)),
     };
     let (whole, fraction) = digits.split_once(separators.decimal).unwrap_or((digits, ""));
     let whole = without_groups(whole, separators.group)?;
     let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let length = whole.len() + fraction.len();
+    let length = whole.len().saturating_add(fraction.len());
     if length == 0 || length > MAX_DIGITS || !is_digits(&whole) || !is_digits(fraction) {
         return None;
     }
@@ -304,16 +314,17 @@ fn plain<'a>(text: &str, separators: Separators, scratch: &'a mut String) -> Opt
     let places = usize::try_from(exponent.unsigned_abs()).ok()?;
     if exponent >= 0 {
         let fraction = format!("{fraction:0<places$}");
+        let (more, fraction) = fraction.split_at_checked(places)?;
         scratch.push_str(&whole);
-        scratch.push_str(&fraction[..places]);
+        scratch.push_str(more);
         scratch.push('.');
-        scratch.push_str(&fraction[places..]);
+        scratch.push_str(fraction);
     } else {
         let whole = format!("{whole:0>places$}");
-        let point = whole.len() - places;
-        scratch.push_str(&whole[..point]);
+        let (whole, less) = whole.split_at_checked(whole.len().checked_sub(places)?)?;
+        scratch.push_str(whole);
         scratch.push('.');
-        scratch.push_str(&whole[point..]);
+        scratch.push_str(less);
         scratch.push_str(fraction);
     }
     Some(scratch)

@@ -2,6 +2,7 @@
 
 use regex::Regex;
 
+use super::format::FormatCheck;
 use crate::outcome::Code;
 
 /// A text, with what is known of it.
@@ -40,6 +41,7 @@ pub(crate) struct TextCast {
     pub(crate) min_length: Option<u64>,
     pub(crate) max_length: Option<u64>,
     pub(crate) pattern: Option<Regex>,
+    pub(crate) format: Option<FormatCheck>,
     /// Sorted.
     pub(crate) allowed: Vec<String>,
 }
@@ -79,6 +81,9 @@ impl TextCast {
         }
         if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
             tell(Code::PatternMismatch);
+        }
+        if self.format.is_some_and(|format| !format.holds(text)) {
+            tell(Code::WrongFormat);
         }
         if !self.is_allowed(text) {
             tell(Code::NotAllowed);

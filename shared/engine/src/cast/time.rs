@@ -1,4 +1,4 @@
-//! Dates and points in time.
+//! Dates, times of day and points in time.
 //!
 //! ISO 8601 and RFC 3339 are read by hand; other formats by `jiff`. The calendar is the proleptic Gregorian one,
 //! years 1 to 9999. Days are converted as in <https://howardhinnant.github.io/date_algorithms.html>.
@@ -62,6 +62,35 @@ impl DateCast {
 }
 
 #[derive(Debug, Clone)]
+pub(crate) struct TimeCast {
+    /// `strftime` pattern; ISO 8601 when `None`.
+    pub(crate) format: Option<String>,
+    pub(crate) bounds: Interval<i64>,
+    pub(crate) allowed: Vec<i64>,
+}
+
+impl TimeCast {
+    /// Microseconds since midnight, less than a day of them.
+    pub(crate) fn cast(&self, text: &str) -> Result<i64, Code> {
+        let (seconds, nanos) = match &self.format {
+            None => iso_clock(text.as_bytes()).filter(|(_, _, rest)| rest.is_empty()).map(|(s, n, _)| (s, n)),
+            Some(format) => {
+                strtime::parse(format, text).and_then(|parsed| parsed.to_time()).ok().map(clock_of)
+            }
+        }
+        .ok_or(Code::NotATime)?;
+        micros(seconds, nanos)
+    }
+
+    pub(crate) fn check(&self, micros: i64, tell: &mut impl FnMut(Code)) {
+        self.bounds.check(micros, tell);
+        if !self.allowed.is_empty() && !self.allowed.contains(&micros) {
+            tell(Code::NotAllowed);
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
 pub(crate) struct TimestampCast {
     /// `strftime` pattern; ISO 8601 or RFC 3339 when `None`.
     pub(crate) format: Option<String>,
@@ -87,6 +116,10 @@ impl TimestampCast {
     }
 
     /// The value that is stored for a time as written.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+    )]
     pub(crate) fn place(&self, written: Written) -> Result<i64, Code> {
         let Written { local_micros, offset_seconds } = written;
         let utc = offset_seconds.map(|offset| local_micros - i64::from(offset) * MICROS_PER_SECOND);
@@ -107,12 +140,14 @@ impl TimestampCast {
 }
 
 /// `YYYY-MM-DD`.
+#[expect(clippy::arithmetic_side_effects, reason = "numbers of two digits")]
 pub(crate) fn iso_date(text: &[u8; 10]) -> Option<Civil> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else { return None };
     let year = u16::from(two_digits(y1, y2)?) * 100 + u16::from(two_digits(y3, y4)?);
     valid(year, two_digits(m1, m2)?, two_digits(d1, d2)?)
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "28 or 29")]
 fn valid(year: u16, month: u8, day: u8) -> Option<Civil> {
     let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {
@@ -126,42 +161,65 @@ fn valid(year: u16, month: u8, day: u8) -> Option<Civil> {
 
 /// `YYYY-MM-DD[(T| )hh:mm[:ss[(.|,)f…]][Z|(+|-)hh[[:]mm]]]`: ISO 8601 and RFC 3339, with the blank that the latter
 /// allows. A date alone is its midnight.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+)]
 pub(crate) fn iso_timestamp(text: &[u8]) -> Result<Written, Code> {
     let parse = || {
         let (date, rest) = text.split_first_chunk::<10>()?;
         let midnight = i64::from(days(iso_date(date)?)) * MICROS_PER_DAY;
         let Some((b'T' | b't' | b' ', clock)) = rest.split_first() else {
-            return rest.is_empty().then_some((midnight, 0, rest));
+            return rest.is_empty().then_some((midnight, 0, 0, rest));
         };
-        let ([h1, h2, b':', m1, m2], mut rest) = clock.split_first_chunk::<5>()? else { return None };
-        let (hour, minute) = (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?);
-        let mut second = 0;
-        let mut nanos = 0;
-        if let Some(([b':', s1, s2], after)) = rest.split_first_chunk::<3>() {
-            second = two_digits(*s1, *s2)?;
-            rest = after;
-            if let Some((b'.' | b',', digits)) = rest.split_first() {
-                (nanos, rest) = fraction(digits)?;
-            }
-        }
-        if hour > 23 || minute > 59 || second > 59 {
-            return None;
-        }
-        let seconds = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
-        Some((midnight + seconds * MICROS_PER_SECOND, nanos, rest))
+        let (seconds, nanos, rest) = iso_clock(clock)?;
+        Some((midnight, seconds, nanos, rest))
     };
-    let (micros, nanos, rest) = parse().ok_or(Code::NotATimestamp)?;
+    let (midnight, seconds, nanos, rest) = parse().ok_or(Code::NotATimestamp)?;
     let offset_seconds = offset(rest.trim_ascii_start()).ok_or(Code::NotATimestamp)?;
-    written(micros, nanos, offset_seconds)
+    Ok(Written { local_micros: midnight + micros(seconds, nanos)?, offset_seconds })
+}
+
+/// `hh:mm[:ss[(.|,)f…]]`: seconds since midnight, nanoseconds, and what comes after them.
+///
+/// `24:00` is no time here: the types of Arrow and Parquet end before it, and the table holds what the lake holds.
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "numbers of two digits")]
+fn iso_clock(text: &[u8]) -> Option<(i64, i64, &[u8])> {
+    let ([h1, h2, b':', m1, m2], mut rest) = text.split_first_chunk::<5>()? else { return None };
+    let (hour, minute) = (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?);
+    let mut second = 0;
+    let mut nanos = 0;
+    if let Some(([b':', s1, s2], after)) = rest.split_first_chunk::<3>() {
+        second = two_digits(*s1, *s2)?;
+        rest = after;
+        if let Some((b'.' | b',', digits)) = rest.split_first() {
+            (nanos, rest) = fraction(digits)?;
+        }
+    }
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    Some((i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second), nanos, rest))
+}
+
+/// Microseconds since midnight of a time of day as ISO 8601 writes it.
+pub(crate) fn iso_time(text: &str) -> Option<i64> {
+    let (seconds, nanos, rest) = iso_clock(text.as_bytes())?;
+    if rest.is_empty() { micros(seconds, nanos).ok() } else { None }
+}
+
+/// Seconds since midnight, and nanoseconds.
+#[expect(clippy::arithmetic_side_effects, reason = "less than a day")]
+fn clock_of(time: jiff::civil::Time) -> (i64, i64) {
+    let seconds = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+    (seconds, i64::from(time.subsec_nanosecond()))
 }
 
 /// PostgreSQL has microseconds; what is finer is not rounded.
-fn written(micros: i64, nanos: i64, offset_seconds: Option<i32>) -> Result<Written, Code> {
-    if nanos % 1_000 == 0 {
-        Ok(Written { local_micros: micros + nanos / 1_000, offset_seconds })
-    } else {
-        Err(Code::OutOfRange)
-    }
+#[expect(clippy::arithmetic_side_effects, reason = "a day has 86.4 billion microseconds")]
+fn micros(seconds: i64, nanos: i64) -> Result<i64, Code> {
+    if nanos % 1_000 == 0 { Ok(seconds * MICROS_PER_SECOND + nanos / 1_000) } else { Err(Code::OutOfRange) }
 }
 
 /// Nanoseconds of one to nine digits, and what comes after them.
@@ -170,12 +228,16 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     if !(1..=9).contains(&count) {
         return None;
     }
-    let number = text[..count].iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
-    let missing = u32::try_from(9 - count).ok()?;
-    Some((number * 10_i64.pow(missing), &text[count..]))
+    let (digits, rest) = text.split_at_checked(count)?;
+    let number = digits
+        .iter()
+        .fold(0_i64, |number, digit| number.saturating_mul(10).saturating_add(i64::from(digit & 0x0f)));
+    let missing = 9_u32.checked_sub(u32::try_from(count).ok()?)?;
+    Some((number.checked_mul(10_i64.pow(missing))?, rest))
 }
 
 /// Nothing, `Z`, or `(+|-)hh[[:]mm]`, in seconds. `None`: something else.
+#[expect(clippy::arithmetic_side_effects, reason = "numbers of two digits")]
 pub(crate) fn offset(text: &[u8]) -> Option<Option<i32>> {
     let (sign, digits) = match text {
         [] => return Some(None),
@@ -195,14 +257,18 @@ pub(crate) fn offset(text: &[u8]) -> Option<Option<i32>> {
     Some(Some(sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60)))
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+)]
 fn formatted_timestamp(format: &str, text: &str) -> Result<Written, Code> {
     let parsed = parse_formatted(format, text).ok_or(Code::NotATimestamp)?;
     let date = parsed.to_date().ok().and_then(civil).ok_or(Code::NotATimestamp)?;
     // `jiff` reads a leap second as the second before it.
     let time = parsed.to_time().map_err(|_| Code::NotATimestamp)?;
-    let seconds = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
-    let micros = i64::from(days(date)) * MICROS_PER_DAY + seconds * MICROS_PER_SECOND;
-    written(micros, i64::from(time.subsec_nanosecond()), parsed.offset().map(jiff::tz::Offset::seconds))
+    let (seconds, nanos) = clock_of(time);
+    let local_micros = i64::from(days(date)) * MICROS_PER_DAY + micros(seconds, nanos)?;
+    Ok(Written { local_micros, offset_seconds: parsed.offset().map(jiff::tz::Offset::seconds) })
 }
 
 /// `%z` and `%:z` of `jiff` do not read `Z`.
@@ -225,6 +291,7 @@ fn civil(date: jiff::civil::Date) -> Option<Civil> {
     valid(year, u8::try_from(date.month()).ok()?, u8::try_from(date.day()).ok()?)
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "of two digits")]
 fn two_digits(tens: u8, ones: u8) -> Option<u8> {
     if tens.is_ascii_digit() && ones.is_ascii_digit() {
         Some((tens - b'0') * 10 + (ones - b'0'))
@@ -234,6 +301,7 @@ fn two_digits(tens: u8, ones: u8) -> Option<u8> {
 }
 
 /// Days since 1970-01-01.
+#[expect(clippy::arithmetic_side_effects, reason = "years have four digits")]
 pub(crate) fn days(date: Civil) -> i32 {
     let (year, month, day) = (i32::from(date.year), i32::from(date.month), i32::from(date.day));
     // Years that begin in March have the leap day as their last one.
@@ -246,6 +314,7 @@ pub(crate) fn days(date: Civil) -> i32 {
 }
 
 /// The date of a number of days since 1970-01-01, which must lie in the years 1 to 9999.
+#[expect(clippy::arithmetic_side_effects, reason = "of the years 1 to 9999")]
 pub(crate) fn civil_of_days(days: i32) -> Civil {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);

@@ -28,6 +28,10 @@ impl Zone {
     }
 
     /// UTC of a local time. `None` when the zone's clocks skip it; of a repeated one, the earlier.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+    )]
     pub(crate) fn to_utc(&self, local_micros: i64) -> Option<i64> {
         let offset = match self {
             Self::Fixed(seconds) => return Some(local_micros - i64::from(*seconds) * MICROS_PER_SECOND),
@@ -41,6 +45,10 @@ impl Zone {
     }
 
     /// The zone's clock at a point in time. `None` when it is beyond what the database knows.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+    )]
     pub(crate) fn to_local(&self, utc_micros: i64) -> Option<i64> {
         match self {
             Self::Fixed(seconds) => Some(utc_micros + i64::from(*seconds) * MICROS_PER_SECOND),
@@ -52,6 +60,7 @@ impl Zone {
     }
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "an offset is less than two days")]
 fn micros(offset: Offset) -> i64 {
     i64::from(offset.seconds()) * MICROS_PER_SECOND
 }

@@ -1,9 +1,12 @@
-//! Delimited text: where a record's fields are, and which of them the columns read.
+//! Delimited text: its dialect, where a record's fields are, and which of them the columns read.
 
 mod header;
+mod open;
 mod sniff;
 mod split;
 
-pub(crate) use header::{Layout, bind_header, bind_order};
-pub(crate) use sniff::sniff_delimiter;
-pub(crate) use split::{Quoting, Span, Split, field, split_line, split_quoted};
+pub(crate) use header::Layout;
+pub(crate) use open::{Delimited, open_delimited};
+pub(crate) use split::{
+    Delimiter, Quoting, Span, Split, field, split_again, split_line, split_quoted, split_unquoted,
+};

@@ -1,6 +1,142 @@
 //! A record into fields.
 
+use std::fmt;
+
 use memchr::{memchr, memchr_iter, memchr2};
+
+use crate::records::Framing;
+
+/// What separates fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FieldDelimiter {
+    /// Nearly every file.
+    Byte(u8),
+    /// Several bytes, of UTF-8.
+    Bytes(Vec<u8>),
+}
+
+impl FieldDelimiter {
+    pub(crate) fn of(text: &str) -> Self {
+        match text.as_bytes() {
+            [byte] => Self::Byte(*byte),
+            bytes => Self::Bytes(bytes.to_vec()),
+        }
+    }
+
+    pub(crate) fn framing(&self, quoting: Option<Quoting>) -> Framing<'_> {
+        match self {
+            Self::Byte(byte) => Framing::Delimited(*byte, quoting),
+            Self::Bytes(bytes) => Framing::DelimitedByMany(bytes, quoting),
+        }
+    }
+
+    pub(super) fn split_line(&self, line: &[u8], spans: &mut Vec<Span>) {
+        match self {
+            Self::Byte(byte) => split_line(line, *byte, spans),
+            Self::Bytes(bytes) => split_line(line, &bytes[..], spans),
+        }
+    }
+
+    pub(super) fn split_quoted(
+        &self,
+        window: &[u8],
+        is_whole: bool,
+        quoting: Quoting,
+        terminator: u8,
+        spans: &mut Vec<Span>,
+    ) -> Split {
+        spans.clear();
+        match self {
+            Self::Byte(byte) => split_quoted(window, 0, is_whole, *byte, quoting, terminator, spans),
+            Self::Bytes(bytes) => split_quoted(window, 0, is_whole, &bytes[..], quoting, terminator, spans),
+        }
+    }
+}
+
+impl fmt::Display for FieldDelimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Byte(byte) => write!(f, "{}", char::from(*byte)),
+            Self::Bytes(bytes) => f.write_str(&String::from_utf8_lossy(bytes)),
+        }
+    }
+}
+
+/// Places of the fields of a whole record once more, after it was decoded.
+pub(crate) fn split_again(
+    text: &str,
+    delimiter: &FieldDelimiter,
+    quoting: Option<Quoting>,
+    spans: &mut Vec<Span>,
+) {
+    match quoting {
+        // The record is whole: no line end follows, and those within are quoted.
+        Some(quoting) => {
+            delimiter.split_quoted(text.as_bytes(), true, quoting, b'\n', spans);
+        }
+        None => delimiter.split_line(text.as_bytes(), spans),
+    }
+}
+
+/// One byte, or several: code for the first is as fast as if there were no other.
+pub(crate) trait Delimiter: Copy {
+    fn size(self) -> usize;
+    fn first(self) -> u8;
+    fn starts(self, text: &[u8]) -> bool;
+    /// `text` is the beginning of a delimiter whose rest is not in sight.
+    fn is_cut(self, text: &[u8]) -> bool;
+    /// The places of all delimiters.
+    fn each(self, text: &[u8], found: impl FnMut(usize));
+}
+
+impl Delimiter for u8 {
+    #[inline]
+    fn size(self) -> usize {
+        1
+    }
+
+    #[inline]
+    fn first(self) -> u8 {
+        self
+    }
+
+    #[inline]
+    fn starts(self, text: &[u8]) -> bool {
+        text.first() == Some(&self)
+    }
+
+    #[inline]
+    fn is_cut(self, text: &[u8]) -> bool {
+        text.is_empty()
+    }
+
+    #[inline]
+    fn each(self, text: &[u8], found: impl FnMut(usize)) {
+        memchr_iter(self, text).for_each(found);
+    }
+}
+
+impl Delimiter for &[u8] {
+    fn size(self) -> usize {
+        self.len()
+    }
+
+    fn first(self) -> u8 {
+        self.first().copied().unwrap_or_default()
+    }
+
+    fn starts(self, text: &[u8]) -> bool {
+        text.starts_with(self)
+    }
+
+    fn is_cut(self, text: &[u8]) -> bool {
+        text.len() < self.len() && self.starts_with(text)
+    }
+
+    fn each(self, text: &[u8], found: impl FnMut(usize)) {
+        memchr::memmem::find_iter(text, self).for_each(found);
+    }
+}
 
 /// How fields are quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,35 +168,52 @@ pub(crate) enum Split {
 
 /// Splits a line without quotes.
 #[inline]
-pub(crate) fn split_line(line: &[u8], delimiter: u8, spans: &mut Vec<Span>) {
+pub(crate) fn split_line(line: &[u8], delimiter: impl Delimiter, spans: &mut Vec<Span>) {
     spans.clear();
     let mut start = 0;
-    for end in memchr_iter(delimiter, line) {
+    delimiter.each(line, |end| {
         spans.push(Span { start, end, is_escaped: false });
-        start = end + 1;
-    }
+        start = end + delimiter.size();
+    });
     spans.push(Span { start, end: line.len(), is_escaped: false });
 }
 
-/// Splits the record at the start of `window`. A quote that does not open a field is an ordinary character.
+/// Splits the fields of a line that end before `first_quote`, and gives the place of the next one. There is neither
+/// a quote nor a line end before that place, so that delimiters are all there is to look for.
+#[inline]
+pub(crate) fn split_unquoted(
+    line: &[u8],
+    first_quote: usize,
+    delimiter: impl Delimiter,
+    spans: &mut Vec<Span>,
+) -> usize {
+    spans.clear();
+    let mut start = 0;
+    delimiter.each(&line[..first_quote], |end| {
+        spans.push(Span { start, end, is_escaped: false });
+        start = end + delimiter.size();
+    });
+    start
+}
+
+/// Splits the record at the start of `window`, whose fields before `at` are known already. A quote that does not open a field is an ordinary character.
 /// `is_whole`: nothing comes after the window.
 pub(crate) fn split_quoted(
     window: &[u8],
+    mut at: usize,
     is_whole: bool,
-    delimiter: u8,
+    delimiter: impl Delimiter,
     quoting: Quoting,
     terminator: u8,
     spans: &mut Vec<Span>,
 ) -> Split {
-    spans.clear();
-    let mut at = 0;
     loop {
         let after = if window.get(at) == Some(&quoting.quote) {
             let Some((end, is_escaped)) = closing_quote(window, at + 1, quoting) else { return Split::Open };
             spans.push(Span { start: at + 1, end, is_escaped });
             end + 1
         } else {
-            let Some(end) = memchr2(delimiter, terminator, &window[at..]).map(|end| at + end) else {
+            let Some(end) = field_end(window, at, delimiter, terminator) else {
                 if !is_whole {
                     return Split::Open;
                 }
@@ -76,8 +229,15 @@ pub(crate) fn split_quoted(
             }
             end
         };
-        match window.get(after) {
-            Some(&byte) if byte == delimiter => at = after + 1,
+        let rest = &window[after..];
+        if delimiter.starts(rest) {
+            at = after + delimiter.size();
+            continue;
+        }
+        if !is_whole && delimiter.is_cut(rest) {
+            return Split::Open;
+        }
+        match rest.first() {
             Some(&byte) if byte == terminator => {
                 return Split::Record { content: after, total: after + 1 };
             }
@@ -93,6 +253,18 @@ pub(crate) fn split_quoted(
             None if is_whole => return Split::Record { content: after, total: after },
             None => return Split::Open,
         }
+    }
+}
+
+/// The next delimiter or line end.
+#[inline]
+fn field_end(window: &[u8], mut from: usize, delimiter: impl Delimiter, terminator: u8) -> Option<usize> {
+    loop {
+        let end = from + memchr2(delimiter.first(), terminator, &window[from..])?;
+        if delimiter.size() == 1 || window[end] == terminator || delimiter.starts(&window[end..]) {
+            return Some(end);
+        }
+        from = end + 1;
     }
 }
 

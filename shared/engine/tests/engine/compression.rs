@@ -18,6 +18,109 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::stream::encode_all(bytes, 1).unwrap()
 }
 
+fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    let options = lzma_rust2::XzOptions::with_preset(0);
+    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// How a member of a zip archive is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Member {
+    Stored,
+    Deflated,
+    /// Checksum and sizes come after the bytes: with a signature or not, sizes of 4 or 8 bytes.
+    Described {
+        is_signed: bool,
+        is_long: bool,
+    },
+    /// The sizes stand in the zip64 field.
+    Zip64,
+    Folder,
+    Encrypted,
+    /// By a method that is not read.
+    Imploded,
+}
+
+/// A member with its local header, after PKWARE's APPNOTE.TXT.
+fn member(kind: Member, bytes: &[u8]) -> Vec<u8> {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    let is_stored = matches!(kind, Member::Stored | Member::Folder);
+    let content = if is_stored {
+        bytes.to_vec()
+    } else {
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let (flags, method): (u16, u16) = match kind {
+        Member::Stored | Member::Folder => (0, 0),
+        Member::Deflated | Member::Zip64 => (0, 8),
+        Member::Described { .. } => (8, 8),
+        Member::Encrypted => (1, 8),
+        Member::Imploded => (0, 6),
+    };
+    let is_described = matches!(kind, Member::Described { .. });
+    let sizes = [content.len(), bytes.len()].map(|size| size as u64);
+    let name = if kind == Member::Folder { "folder/" } else { "file.csv" };
+    let mut extra = Vec::new();
+    if kind == Member::Zip64 {
+        extra.extend([9, 9, 2, 0, 0, 0, 1, 0, 16, 0]);
+        extra.extend(sizes[1].to_le_bytes());
+        extra.extend(sizes[0].to_le_bytes());
+    }
+    let mut zip = b"PK\x03\x04\x14\0".to_vec();
+    zip.extend(flags.to_le_bytes());
+    zip.extend(method.to_le_bytes());
+    zip.extend([0; 4]);
+    zip.extend(if is_described { [0; 4] } else { crc.sum().to_le_bytes() });
+    for size in sizes {
+        let size = u32::try_from(size).unwrap();
+        zip.extend(match kind {
+            Member::Described { .. } => [0; 4],
+            Member::Zip64 => [0xff; 4],
+            Member::Stored | Member::Deflated | Member::Folder | Member::Encrypted | Member::Imploded => {
+                size.to_le_bytes()
+            }
+        });
+    }
+    zip.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+    zip.extend(u16::try_from(extra.len()).unwrap().to_le_bytes());
+    zip.extend(name.as_bytes());
+    zip.extend(extra);
+    zip.extend(content);
+    if let Member::Described { is_signed, is_long } = kind {
+        zip.extend(if is_signed { &b"PK\x07\x08"[..] } else { &[] });
+        zip.extend(crc.sum().to_le_bytes());
+        for size in sizes {
+            zip.extend(&size.to_le_bytes()[..if is_long { 8 } else { 4 }]);
+        }
+    }
+    zip
+}
+
+/// What stands after the members; its content does not count.
+const DIRECTORY: &[u8] = b"PK\x01\x02 the directory says all of it again";
+
+fn zip(kind: Member, bytes: &[u8]) -> Vec<u8> {
+    [&member(kind, bytes), DIRECTORY].concat()
+}
+
+fn unreadable(bytes: &[u8]) -> (UnreadableCode, String) {
+    match read_with(&ab(), Limits::default(), bytes) {
+        Err(ReadError::Unreadable { code, message, .. }) => (code, message),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn ab() -> Contract {
     contract(csv(), vec![text("a"), text("b")])
 }
@@ -32,6 +135,14 @@ fn content_tells_its_compression() {
         (zstd(FILE.as_bytes()), Compression::Zstd),
         ([zstd(&FILE.as_bytes()[..5]), zstd(&FILE.as_bytes()[5..])].concat(), Compression::Zstd),
         (skippable, Compression::Zstd),
+        (bzip2(FILE.as_bytes()), Compression::Bzip2),
+        ([bzip2(&FILE.as_bytes()[..5]), bzip2(&FILE.as_bytes()[5..])].concat(), Compression::Bzip2),
+        (xz(FILE.as_bytes()), Compression::Xz),
+        ([xz(&FILE.as_bytes()[..5]), xz(&FILE.as_bytes()[5..])].concat(), Compression::Xz),
+        (zip(Member::Stored, FILE.as_bytes()), Compression::Zip),
+        (zip(Member::Deflated, FILE.as_bytes()), Compression::Zip),
+        (zip(Member::Zip64, FILE.as_bytes()), Compression::Zip),
+        ([member(Member::Folder, b""), zip(Member::Deflated, FILE.as_bytes())].concat(), Compression::Zip),
     ] {
         let outcome = read(&ab(), &bytes);
         assert_eq!(outcome.dialect.compression, compression);
@@ -55,10 +166,69 @@ fn a_declared_compression_must_be_the_one() {
 }
 
 #[test]
+fn data_descriptors_of_every_layout_are_read() {
+    for (is_signed, is_long) in [(false, false), (false, true), (true, false), (true, true)] {
+        let bytes = zip(Member::Described { is_signed, is_long }, FILE.as_bytes());
+        assert_eq!(read(&ab(), &bytes).values(), [["1", "2"], ["3", "4"]], "{is_signed} {is_long}");
+    }
+}
+
+#[test]
+fn an_archive_must_have_one_member_that_can_be_read() {
+    let file = FILE.as_bytes();
+    for (bytes, told) in [
+        ([member(Member::Deflated, file), zip(Member::Deflated, file)].concat(), "more than one member"),
+        ([member(Member::Stored, file), zip(Member::Stored, file)].concat(), "more than one member"),
+        (b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), "no member"),
+        ([&member(Member::Folder, b""), DIRECTORY].concat(), "no member"),
+        (zip(Member::Encrypted, file), "encrypted"),
+        (zip(Member::Imploded, file), "method 6"),
+    ] {
+        let (code, message) = unreadable(&bytes);
+        assert_eq!(code, UnreadableCode::UnsupportedArchive, "{message}");
+        assert!(message.contains(told), "{message}");
+    }
+}
+
+#[test]
+fn a_member_must_be_what_its_archive_says() {
+    for kind in [
+        Member::Stored,
+        Member::Deflated,
+        Member::Zip64,
+        Member::Described { is_signed: true, is_long: false },
+    ] {
+        let mut bytes = member(kind, FILE.as_bytes());
+        let place = if matches!(kind, Member::Described { .. }) { bytes.len() - 12 } else { 14 };
+        bytes[place] ^= 1;
+        let (code, message) = unreadable(&[&bytes, DIRECTORY].concat());
+        assert_eq!(code, UnreadableCode::CorruptCompression, "{kind:?} {message}");
+        assert!(message.contains("checksum"), "{message}");
+    }
+}
+
+#[test]
+fn what_only_looks_compressed_is_text() {
+    for name in ["BZh9", "BZh91AY&", "PK"] {
+        let contract = contract(csv(), vec![text(name)]);
+        assert_eq!(read(&contract, format!("{name}\nx\n")).dialect.compression, Compression::Plain);
+    }
+}
+
+#[test]
 fn broken_streams_are_told_from_short_files() {
     let rows = "1,2\n".repeat(100_000);
     let file = format!("a,b\n{rows}");
-    for whole in [gzip(file.as_bytes()), zstd(file.as_bytes())] {
+    let described = Member::Described { is_signed: true, is_long: false };
+    for whole in [
+        gzip(file.as_bytes()),
+        zstd(file.as_bytes()),
+        bzip2(file.as_bytes()),
+        xz(file.as_bytes()),
+        member(Member::Stored, file.as_bytes()),
+        member(Member::Deflated, file.as_bytes()),
+        member(described, file.as_bytes()),
+    ] {
         let cut = &whole[..whole.len() - 5];
         let error = read_with(&ab(), Limits::default(), cut).unwrap_err();
         assert!(
@@ -81,12 +251,52 @@ fn broken_streams_are_told_from_short_files() {
 
 #[test]
 fn nothing_is_empty_and_a_header_alone_is_not() {
-    for bytes in [vec![], gzip(b""), zstd(b"")] {
+    for bytes in [vec![], gzip(b""), zstd(b""), bzip2(b""), xz(b""), zip(Member::Stored, b"")] {
         assert!(matches!(read_with(&ab(), Limits::default(), bytes.as_slice()), Err(ReadError::Empty)));
     }
     assert_eq!(read(&ab(), "a,b").totals.rows_read, 0);
     let ndjson = contract(FormatKind::Ndjson, vec![text("a")]);
     assert_eq!(read(&ndjson, "\n").totals.rows_read, 0);
+}
+
+#[test]
+fn a_ratio_beyond_measure_is_stopped_and_a_good_one_is_not() {
+    let zeros = "0,0\n".repeat(16 * 1024 * 1024);
+    let file = format!("a,b\n{zeros}");
+    let limits = Limits { chunk_rows: 1_000_000, ..Limits::default() };
+    for bytes in [zstd(file.as_bytes()), bzip2(file.as_bytes()), xz(file.as_bytes())] {
+        let Err(error) = read_with(&ab(), limits.clone(), bytes.as_slice()) else {
+            panic!("a bomb was read")
+        };
+        assert_eq!(error.code(), "compression_ratio");
+        let ReadError::Unreadable { byte_offset, .. } = error else { panic!("{error:?}") };
+        assert!((16 * 1024 * 1024..=65 * 1024 * 1024).contains(&byte_offset), "{byte_offset}");
+    }
+    let lenient = Limits { max_ratio: 1_000_000, ..limits };
+    let bytes = zstd(file.as_bytes());
+    let mut reader = penstock_engine::Reader::open(
+        std::sync::Arc::new(penstock_engine::Plan::compile(&ab()).unwrap()),
+        lenient,
+        bytes.as_slice(),
+    )
+    .unwrap();
+    while reader.next_block().unwrap().is_some() {}
+    assert_eq!(reader.totals().accepted, 16 * 1024 * 1024);
+}
+
+#[test]
+fn a_window_that_memory_has_no_room_for_is_refused() {
+    let mut options = lzma_rust2::XzOptions::with_preset(0);
+    options.lzma_options.dict_size = 128 * 1024 * 1024;
+    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+    encoder.write_all(FILE.as_bytes()).unwrap();
+    let wide = encoder.finish().unwrap();
+    assert_eq!(unreadable(&wide).0, UnreadableCode::CompressionMemory);
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(27).unwrap();
+    encoder.write_all(FILE.as_bytes()).unwrap();
+    let wide = encoder.finish().unwrap();
+    assert_eq!(unreadable(&wide).0, UnreadableCode::CompressionMemory);
 }
 
 #[test]
@@ -118,9 +328,17 @@ impl Read for Failing<'_> {
 #[test]
 fn a_failing_input_is_not_bad_content() {
     let file = format!("a,b\n{}", "1,2\n".repeat(100_000));
-    for bytes in
-        [file.clone().into_bytes(), gzip(file.as_bytes()), zstd(file.as_bytes()), b"a".to_vec(), vec![]]
-    {
+    for bytes in [
+        file.clone().into_bytes(),
+        gzip(file.as_bytes()),
+        zstd(file.as_bytes()),
+        bzip2(file.as_bytes()),
+        xz(file.as_bytes()),
+        member(Member::Stored, file.as_bytes()),
+        member(Member::Deflated, file.as_bytes()),
+        b"a".to_vec(),
+        vec![],
+    ] {
         let half = &bytes[..bytes.len() / 2];
         match read_with(&ab(), Limits::default(), Failing(half, false)) {
             Err(ReadError::Io(error)) => assert_eq!(error.to_string(), "reset by peer"),

@@ -63,7 +63,7 @@ fn without_quoting_a_quote_is_a_character() {
     let kind = delimited(DelimitedDialect { quote: Some(Quote::None), ..DelimitedDialect::default() });
     let outcome = read(&contract(kind, vec![text("a"), text("b")]), "a,b\n\"x,y\"\n5\" disk,\"\n");
     assert_eq!(outcome.values(), [["\"x", "y\""], ["5\" disk", "\""]]);
-    assert_eq!((outcome.dialect.quote, outcome.dialect.delimiter), (None, Some(',')));
+    assert_eq!((outcome.dialect.quote, outcome.dialect.delimiter.as_deref()), (None, Some(",")));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn headers_are_bound_by_name() {
 
     let (code, message) = unreadable(&contract, "a,B,c\n1,2,3\n");
     assert_eq!(code, UnreadableCode::MissingColumns);
-    assert_eq!(message, "the header lacks `b`; it has `a`, `B`, `c`");
+    assert_eq!(message, "the header lacks `b`; it has `a`, `B`, `c`; `B` may be meant for `b`");
     let (code, message) = unreadable(&contract, "b,c\n");
     assert_eq!(
         (code, message.as_str()),
@@ -176,14 +176,14 @@ fn several_columns_may_read_one_field() {
 #[test]
 fn the_delimiter_is_sniffed() {
     for (delimiter, file) in [
-        (',', "a,b,c\n1,2,3\n"),
-        (';', "a;b;c\n\"1,5\";2;3\n"),
-        ('\t', "a\tb\tc\n1\t2,5\t\n"),
-        ('|', "a|b|c\n1|2|3\n"),
-        (';', "x,y;a;b;c\n1;2;3;4\n"),
+        (",", "a,b,c\n1,2,3\n"),
+        (";", "a;b;c\n\"1,5\";2;3\n"),
+        ("\t", "a\tb\tc\n1\t2,5\t\n"),
+        ("|", "a|b|c\n1|2|3\n"),
+        (";", "x,y;a;b;c\n1;2;3;4\n"),
     ] {
         let outcome = abc(file);
-        assert_eq!(outcome.dialect.delimiter, Some(delimiter), "{file:?}");
+        assert_eq!(outcome.dialect.delimiter.as_deref(), Some(delimiter), "{file:?}");
         assert_eq!(outcome.totals.accepted, 1, "{file:?}");
     }
     let outcome = abc("a,b,c\n");
@@ -219,9 +219,9 @@ fn bytes_of_another_encoding_are_told() {
     assert_eq!(outcome.told(), ["1@2 invalid_encoding"]);
     assert_eq!(outcome.rejects[0].raw, "x,\u{fffd}");
     assert_eq!(outcome.values(), [["y", "z"]]);
-    let (code, message) = unreadable(&contract, b"\xff\xfea\0,\0b\0\n\0");
+    let (code, message) = unreadable(&contract, b"\xff\xfe\0\0a\0\0\0");
     assert_eq!(code, UnreadableCode::UnsupportedEncoding);
-    assert!(message.contains("UTF-16LE"), "{message}");
+    assert!(message.contains("UTF-32"), "{message}");
     assert_eq!(unreadable(&contract, b"\xffa,b\n1,2\n").0, UnreadableCode::MalformedHeader);
 }
 

@@ -31,7 +31,7 @@ fn all_types() -> Contract {
         column("day", LogicalType::Date { format: None }, SqlType::Date),
         timestamp("ts", SqlType::Timestamp),
         timestamp("tz", SqlType::Timestamptz),
-        column("j", LogicalType::Object, SqlType::Jsonb),
+        column("j", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
         column("u", LogicalType::String, SqlType::Uuid),
     ];
     contract(csv(), columns)
@@ -152,8 +152,7 @@ fn what_cannot_be_carried_out_is_told_when_the_plan_is_compiled() {
         refused(&move |contract: &mut Contract| contract.format.encoding = Some(label.clone()))
     };
     assert_eq!(encoding("klingon"), "unknown encoding `klingon`");
-    assert!(encoding("utf-16le").starts_with("files in UTF-16LE are not read"));
-    assert!(encoding("shift_jis").starts_with("files in Shift_JIS are not read"));
+    assert_eq!(encoding("utf-7"), "unknown encoding `utf-7`");
     let zone = refused(&|contract| {
         contract.entity.columns[10].logical_type =
             LogicalType::Timestamp { format: None, default_timezone: "Europe/Atlantis".to_owned() };

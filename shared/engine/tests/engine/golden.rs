@@ -22,7 +22,7 @@ fn cases() -> Vec<PathBuf> {
 fn golden_files_are_read_as_before() {
     let is_writing = std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write");
     let cases = cases();
-    assert!(cases.len() >= 4, "{cases:?}");
+    assert!(cases.len() >= 9, "{cases:?}");
     for case in cases {
         let contract = fs::read_to_string(case.join("contract.yaml")).unwrap();
         let contract = penstock_contract::parse("contract.yaml", &contract)

@@ -2,11 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "in helpers of tests, too, the panic is the failure")]
 
+mod batch;
 mod casts;
 mod compression;
 mod delimited;
+mod dialects;
+mod documents;
 mod encoders;
+mod encodings;
+mod formats;
 mod golden;
+mod hidden;
+mod json_array;
 mod ndjson;
+mod nested;
 mod properties;
 mod support;
+mod times;
+mod unexpected;

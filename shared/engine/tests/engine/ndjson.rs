@@ -8,8 +8,8 @@ fn shop() -> Contract {
         text("a"),
         column("n", LogicalType::Number, SqlType::Numeric(Some((20, 2)))),
         column("flag", LogicalType::Boolean, SqlType::Boolean),
-        column("doc", LogicalType::Object, SqlType::Jsonb),
-        column("list", LogicalType::Array, SqlType::Jsonb),
+        column("doc", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
+        column("list", LogicalType::Array { items: None }, SqlType::Jsonb),
     ];
     contract(FormatKind::Ndjson, columns)
 }

@@ -83,9 +83,23 @@ fn same(index: usize, found: &Option<String>, expected: &Option<String>) -> bool
 fn dialect() -> impl Strategy<Value = DelimitedDialect> {
     let quote = prop_oneof![Just(None), Just(Some(Quote::None)), Just(Some(Quote::Byte(b'\'')))];
     let escape = prop_oneof![Just(None), Just(Some(b'\\'))];
-    let delimiter = prop_oneof![Just(None), Just(Some(b',')), Just(Some(b'\t'))];
-    (delimiter, quote, escape, prop::option::of(any::<bool>()))
-        .prop_map(|(delimiter, quote, escape, header)| DelimitedDialect { delimiter, quote, escape, header })
+    let delimiter =
+        prop_oneof![Just(None), Just(Some(",")), Just(Some("\t")), Just(Some(",,")), Just(Some("é"))];
+    let comment = prop_oneof![4 => Just(None), 1 => Just(Some("x")), 1 => Just(Some("é"))];
+    let ragged = prop_oneof![Just(Ragged::Reject), Just(Ragged::Pad)];
+    let header = (prop::option::of(any::<bool>()), prop::option::of(1..3_u32), 0..3_u32);
+    (delimiter, quote, escape, header, comment, ragged).prop_map(
+        |(delimiter, quote, escape, (header, header_rows, skip_lines), comment, ragged)| DelimitedDialect {
+            delimiter: delimiter.map(str::to_owned),
+            quote,
+            escape,
+            header,
+            header_rows,
+            skip_lines,
+            comment: comment.map(str::to_owned),
+            ragged,
+        },
+    )
 }
 
 /// Bytes that look like a file, with all that breaks one.
@@ -212,8 +226,10 @@ proptest! {
             column("u", LogicalType::String, SqlType::Uuid),
             column("x", LogicalType::Number, SqlType::DoublePrecision),
             column("n", LogicalType::Number, SqlType::Numeric(None)),
-            column("o", LogicalType::Object, SqlType::Jsonb),
+            column("o", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
             column("g", LogicalType::Boolean, SqlType::Boolean),
+            column("c", LogicalType::Time { format: None }, SqlType::Time),
+            column("e", LogicalType::Time { format: Some("%I:%M %p".to_owned()) }, SqlType::Time),
         ];
         for column in &mut columns {
             column.physical_name = "v".to_owned();

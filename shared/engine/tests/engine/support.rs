@@ -22,6 +22,7 @@ pub(crate) fn column(name: &str, logical_type: LogicalType, sql_type: SqlType) -
         rules: Rules::default(),
         harmonise: Harmonise { trim: true, ..Harmonise::default() },
         classification: None,
+        pseudonymise: false,
     }
 }
 
@@ -43,6 +44,11 @@ pub(crate) fn contract(kind: FormatKind, columns: Vec<Column>) -> Contract {
         format: Format { kind, encoding: None, compression: None, null_values: vec![] },
         load: Load { mode: WriteMode::Append, event_time: None, priority: 0, route: Route::Auto },
         max_rejects: MaxRejects { rows: None, percent: None },
+        quality: vec![],
+        sla: vec![],
+        unexpected_columns: UnexpectedColumns::default(),
+        missing_columns: MissingColumns::default(),
+        overwrite: Overwrite::default(),
     }
 }
 

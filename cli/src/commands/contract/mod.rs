@@ -1,5 +1,8 @@
 //! `penstock contract`
 
+mod diff;
+mod explain;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -16,11 +19,15 @@ use crate::commands::block_on;
 use crate::exit::{Exit, REJECTS, SUCCESS};
 use crate::settings::Settings;
 
-/// Check contracts, and publish them.
+/// Check contracts, compare, explain and publish them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Contract {
     /// Say everything that is wrong with contracts
     Lint(Files),
+    /// Say what changed from one contract to the next: exit status 1 when a change is breaking
+    Diff(diff::Diff),
+    /// Put a contract into words, with the table that it makes
+    Explain(explain::Explain),
     /// Make contracts the ones that new drops are taken through
     Publish(Files),
 }
@@ -63,6 +70,8 @@ impl Contract {
     pub(crate) fn run(self) -> Result<Exit> {
         match self {
             Self::Lint(files) => files.lint(),
+            Self::Diff(diff) => diff.run(),
+            Self::Explain(explain) => explain.run(),
             Self::Publish(files) => block_on(files.publish()),
         }
     }
@@ -129,6 +138,12 @@ fn check(file: &Path) -> Result<Result<Publishable, Faults>> {
         Ok(_) => Ok(Publishable { contract, text }),
         Err(error) => Err(Faults::Plan(format!("{}: {error}", file.display()))),
     })
+}
+
+/// Reads a contract that must be valid.
+fn read(file: &Path) -> Result<Parsed> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+    Ok(penstock_contract::parse(&file.display().to_string(), &text)?)
 }
 
 /// The version first, then the pointer to it: a reader of the pointer always finds the version.

@@ -1,13 +1,15 @@
 //! Records out of a byte stream, with their places, in a buffer that one record bounds.
 
+mod elements;
+
 use std::io::Read;
 use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 
-use crate::delimited::{Quoting, Span, Split, split_line, split_quoted};
+use crate::decode::Decoded;
+use crate::delimited::{Delimiter, Quoting, Span, Split, split_line, split_quoted, split_unquoted};
 use crate::error::ReadError;
-use crate::input::Input;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Raw records are kept for rejects up to this length.
@@ -15,11 +17,15 @@ pub(crate) const MAX_RAW_BYTES: usize = 64 * 1024;
 
 /// How records are told apart.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Framing {
+pub(crate) enum Framing<'a> {
     /// One record a line.
     Lines,
+    /// The elements of an array that has been entered.
+    Elements,
     /// Delimited fields, which may be quoted and then hold line ends.
     Delimited(u8, Option<Quoting>),
+    /// The same with a delimiter of several bytes.
+    DelimitedByMany(&'a [u8], Option<Quoting>),
 }
 
 /// What stands between two line ends, or more of them where a field is quoted.
@@ -49,24 +55,28 @@ pub(crate) enum RecordState {
 }
 
 pub(crate) struct Records<R: Read> {
-    pub(crate) input: Input<R>,
+    pub(crate) input: Decoded<R>,
     data: Vec<u8>,
     start: usize,
     end: usize,
     at_end: bool,
-    /// Offset of `data[start]` in the decompressed stream.
+    /// Offset of `data[start]` in the text.
     byte_offset: u64,
     /// Lines before `data[start]`.
     lines: u64,
     /// `\n`, or `\r` for files that have no other.
     terminator: u8,
+    /// What lines begin with that are no records; nothing when empty.
+    comment: Vec<u8>,
     max_record_bytes: usize,
+    /// The last element was read, where records are elements.
+    is_array_over: bool,
     /// The beginning of a record that was too long to be held.
     too_long: Vec<u8>,
 }
 
 impl<R: Read> Records<R> {
-    pub(crate) fn new(input: Input<R>, max_record_bytes: usize) -> Self {
+    pub(crate) fn new(input: Decoded<R>, max_record_bytes: usize) -> Self {
         Self {
             input,
             data: vec![0; BUFFER_BYTES],
@@ -76,7 +86,9 @@ impl<R: Read> Records<R> {
             byte_offset: 0,
             lines: 0,
             terminator: b'\n',
+            comment: Vec::new(),
             max_record_bytes,
+            is_array_over: false,
             too_long: Vec::new(),
         }
     }
@@ -87,13 +99,19 @@ impl<R: Read> Records<R> {
         Ok(&self.data[self.start..self.end.min(self.start + count)])
     }
 
-    /// Leaves out `count` bytes of the head.
-    pub(crate) fn skip(&mut self, count: usize) {
-        self.consume(count);
-    }
-
     pub(crate) fn set_terminator(&mut self, terminator: u8) {
         self.terminator = terminator;
+    }
+
+    /// Lines that begin with it count as blank ones.
+    pub(crate) fn set_comment(&mut self, comment: Option<&str>) {
+        self.comment = comment.unwrap_or_default().as_bytes().to_vec();
+    }
+
+    /// Leaves out a line, whatever stands in it.
+    pub(crate) fn skip_line(&mut self) -> Result<(), ReadError> {
+        self.fill(1)?;
+        if self.start < self.end { self.skip_too_long() } else { Ok(()) }
     }
 
     pub(crate) fn terminator(&self) -> u8 {
@@ -116,9 +134,12 @@ impl<R: Read> Records<R> {
     /// The next record that is not a blank line, with the places of its fields where it has fields.
     pub(crate) fn next(
         &mut self,
-        framing: Framing,
+        framing: Framing<'_>,
         spans: &mut Vec<Span>,
     ) -> Result<Option<Record>, ReadError> {
+        if let Framing::Elements = framing {
+            return self.next_element();
+        }
         // Two bytes more than the limit: with those in sight it is certain that a record is too long, whatever
         // its line end, and no decision depends on how much has been read beyond.
         let reach = self.max_record_bytes + 2;
@@ -135,8 +156,14 @@ impl<R: Read> Records<R> {
                 is_whole: self.at_end && window.len() == self.end - self.start,
                 is_full: window.len() == reach,
             };
-            let place = Place { line: self.lines + 1, byte_offset: self.byte_offset };
-            match frame(window, sight, self.terminator, self.max_record_bytes, framing, spans) {
+            let place =
+                Place { line: self.lines + 1, byte_offset: self.input.source_offset(self.byte_offset) };
+            let lines = Lines {
+                terminator: self.terminator,
+                comment: &self.comment,
+                max_record_bytes: self.max_record_bytes,
+            };
+            match frame(window, sight, lines, framing, spans) {
                 Framed::More => {
                     let want = (window.len() * 2).min(reach);
                     self.fill(want)?;
@@ -226,15 +253,23 @@ enum Framed {
     Record { content: usize, total: usize, lines: u64, state: RecordState },
 }
 
+/// What a line is.
+#[derive(Clone, Copy)]
+struct Lines<'a> {
+    terminator: u8,
+    comment: &'a [u8],
+    max_record_bytes: usize,
+}
+
 #[inline]
 fn frame(
     window: &[u8],
     sight: Sight,
-    terminator: u8,
-    max_record_bytes: usize,
-    framing: Framing,
+    lines: Lines<'_>,
+    framing: Framing<'_>,
     spans: &mut Vec<Span>,
 ) -> Framed {
+    let Lines { terminator, comment, max_record_bytes } = lines;
     let (line_end, total) = match memchr(terminator, window) {
         Some(line_end) => (line_end, line_end + 1),
         None if sight.is_whole || sight.is_full => (window.len(), window.len()),
@@ -247,32 +282,50 @@ fn frame(
     if line.len() > max_record_bytes {
         return Framed::TooLong;
     }
-    let whole = Framed::Record { content: line.len(), total, lines: 1, state: RecordState::Whole };
+    if !comment.is_empty() && line.starts_with(comment) {
+        return Framed::Blank(total);
+    }
     match framing {
-        Framing::Lines => whole,
-        Framing::Delimited(delimiter, None) => {
-            split_line(line, delimiter, spans);
-            whole
+        Framing::Lines | Framing::Elements => {
+            Framed::Record { content: line.len(), total, lines: 1, state: RecordState::Whole }
         }
-        Framing::Delimited(delimiter, Some(quoting)) => {
-            if memchr(quoting.quote, line).is_none() {
-                split_line(line, delimiter, spans);
-                return whole;
-            }
-            match split_quoted(window, sight.is_whole, delimiter, quoting, terminator, spans) {
-                Split::Record { content, total } if content <= max_record_bytes => {
-                    // More than one line where line ends are quoted.
-                    let ends = memchr_iter(terminator, &window[line.len()..content]).count();
-                    let lines = 1 + ends as u64;
-                    Framed::Record { content, total, lines, state: RecordState::Whole }
-                }
-                Split::Open if !sight.is_whole && !sight.is_full => Framed::More,
-                // The quote may have opened by mistake: only the line that it stands on is given up.
-                Split::Open | Split::Malformed | Split::Record { .. } => {
-                    let content = line.len();
-                    Framed::Record { content, total, lines: 1, state: RecordState::MalformedQuote }
-                }
-            }
+        Framing::Delimited(delimiter, quoting) => {
+            frame_fields(window, sight, (line, total), lines, delimiter, quoting, spans)
+        }
+        Framing::DelimitedByMany(delimiter, quoting) => {
+            frame_fields(window, sight, (line, total), lines, delimiter, quoting, spans)
+        }
+    }
+}
+
+/// `line` is the first line, with its length with its end.
+#[inline]
+fn frame_fields(
+    window: &[u8],
+    sight: Sight,
+    (line, total): (&[u8], usize),
+    lines: Lines<'_>,
+    delimiter: impl Delimiter,
+    quoting: Option<Quoting>,
+    spans: &mut Vec<Span>,
+) -> Framed {
+    let first_quote = quoting.and_then(|quoting| Some((quoting, memchr(quoting.quote, line)?)));
+    let Some((quoting, first_quote)) = first_quote else {
+        split_line(line, delimiter, spans);
+        return Framed::Record { content: line.len(), total, lines: 1, state: RecordState::Whole };
+    };
+    let at = split_unquoted(line, first_quote, delimiter, spans);
+    match split_quoted(window, at, sight.is_whole, delimiter, quoting, lines.terminator, spans) {
+        Split::Record { content, total } if content <= lines.max_record_bytes => {
+            // More than one line where line ends are quoted.
+            let ends = memchr_iter(lines.terminator, &window[line.len().min(content)..content]).count();
+            let lines = 1 + ends as u64;
+            Framed::Record { content, total, lines, state: RecordState::Whole }
+        }
+        Split::Open if !sight.is_whole && !sight.is_full => Framed::More,
+        // The quote may have opened by mistake: only the line that it stands on is given up.
+        Split::Open | Split::Malformed | Split::Record { .. } => {
+            Framed::Record { content: line.len(), total, lines: 1, state: RecordState::MalformedQuote }
         }
     }
 }

@@ -1,0 +1,321 @@
+//! What changed from one version of a contract to the next, and what that means for those who rely on it.
+//!
+//! A change is breaking when a file that was accepted may now be refused or be read in another way, or when those who
+//! read the table lose what they had: a column, its type, that it is never empty, a promise. Asking for less is
+//! compatible, and so is what only adds.
+
+mod column;
+mod rules;
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::model::{
+    Contract, DelimitedDialect, FormatKind, MissingColumns, Overwrite, QualityCheck, Sla, SlaProperty,
+    UnexpectedColumns,
+};
+
+/// One difference of two contracts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Where, by names: `properties.price.logicalTypeOptions.maximum`.
+    pub path: String,
+    /// What it means.
+    pub kind: ChangeKind,
+    /// In words.
+    pub what: String,
+}
+
+/// What a change means for those who rely on the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// Files and queries of before work as before.
+    Compatible,
+    /// A file may be refused or read in another way, or a reader of the table loses something.
+    Breaking,
+}
+
+impl fmt::Display for ChangeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Compatible => "compatible",
+            Self::Breaking => "breaking",
+        })
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.kind, self.path, self.what)
+    }
+}
+
+/// Every change that has an effect; descriptions and the order of columns have none. In the order of the contract:
+/// head, files, settings, columns, checks, promises.
+pub fn diff(old: &Contract, new: &Contract) -> Vec<Change> {
+    let mut changes = Changes::default();
+    head(old, new, &mut changes);
+    files(old, new, &mut changes);
+    load(old, new, &mut changes);
+    column::all(old, new, &mut changes);
+    quality(old, new, &mut changes);
+    sla(old, new, &mut changes);
+    changes.0
+}
+
+/// True when one of the changes is breaking.
+pub fn is_breaking(changes: &[Change]) -> bool {
+    changes.iter().any(|change| change.kind == ChangeKind::Breaking)
+}
+
+/// Why the new contract's version does not go with the changes; `None` when it does.
+///
+/// A breaking change needs a new major version (below `1.0.0` a new minor one), any other change a higher version: a batch is named by
+/// the drop and the version, so that a version that meant two things would give two batches one name.
+pub fn version_fault(old: &Contract, new: &Contract, changes: &[Change]) -> Option<String> {
+    if changes.is_empty() {
+        return None;
+    }
+    let ([major, minor, patch], _) = parts(&old.version);
+    let ([new_major, new_minor, _], _) = parts(&new.version);
+    let next_major = if major == 0 {
+        format!("0.{}.0", minor.saturating_add(1))
+    } else {
+        format!("{}.0.0", major.saturating_add(1))
+    };
+    let is_new_major = new_major > major || major == 0 && (new_major, new_minor) > (major, minor);
+    if is_breaking(changes) && !is_new_major {
+        return Some(format!(
+            "breaking changes need a new major version: {} → {next_major}, not {}",
+            old.version, new.version
+        ));
+    }
+    if compare_versions(&old.version, &new.version).is_ge() {
+        let next = format!("{major}.{minor}.{}", patch.saturating_add(1));
+        return Some(format!(
+            "the contract changed and its version did not rise: {} → at least {next}, not {}",
+            old.version, new.version
+        ));
+    }
+    None
+}
+
+/// The three numbers of a version, and its suffix. A contract that was read has a version of that form.
+fn parts(version: &str) -> ([u64; 3], Option<&str>) {
+    let (numbers, suffix) =
+        version.split_once('-').map_or((version, None), |(numbers, suffix)| (numbers, Some(suffix)));
+    let mut parts = [0; 3];
+    for (part, text) in parts.iter_mut().zip(numbers.split('.')) {
+        *part = text.parse().unwrap_or(0);
+    }
+    (parts, suffix)
+}
+
+/// The order of semantic versions (<https://semver.org>, item 11).
+fn compare_versions(one: &str, other: &str) -> Ordering {
+    let ((numbers, suffix), (other_numbers, other_suffix)) = (parts(one), parts(other));
+    let of_suffixes = || match (suffix, other_suffix) {
+        (None, None) => Ordering::Equal,
+        (None, Some(_)) => Ordering::Greater,
+        (Some(_), None) => Ordering::Less,
+        (Some(suffix), Some(other)) => {
+            // A number is below every word.
+            let key = |part: &str| match part.parse::<u64>() {
+                Ok(number) => (false, number, String::new()),
+                Err(_) => (true, 0, part.to_owned()),
+            };
+            suffix.split('.').map(key).cmp(other.split('.').map(key))
+        }
+    };
+    numbers.cmp(&other_numbers).then_with(of_suffixes)
+}
+
+/// The changes found so far.
+#[derive(Debug, Default)]
+struct Changes(Vec<Change>);
+
+impl Changes {
+    fn breaking(&mut self, path: &str, what: impl Into<String>) {
+        self.0.push(Change { path: path.to_owned(), kind: ChangeKind::Breaking, what: what.into() });
+    }
+
+    fn compatible(&mut self, path: &str, what: impl Into<String>) {
+        self.0.push(Change { path: path.to_owned(), kind: ChangeKind::Compatible, what: what.into() });
+    }
+
+    /// A change that is breaking whatever the values.
+    fn replaced<T: PartialEq>(&mut self, path: &str, old: &T, new: &T, words: impl Fn(&T) -> String) {
+        if old != new {
+            self.breaking(path, format!("{} → {}", words(old), words(new)));
+        }
+    }
+}
+
+fn head(old: &Contract, new: &Contract, changes: &mut Changes) {
+    changes.replaced("id", &old.id, &new.id, |id| format!("`{id}`"));
+    changes.replaced("name", &old.source, &new.source, |source| format!("`{source}`"));
+    let table = |contract: &Contract| crate::ddl::quoted_table(&contract.entity.table);
+    changes.replaced("schema[0].physicalName", &table(old), &table(new), Clone::clone);
+}
+
+fn files(old: &Contract, new: &Contract, changes: &mut Changes) {
+    let (one, other) = (&old.format, &new.format);
+    if one.kind != other.kind {
+        changes.breaking("servers[0]", "files of another format or dialect are expected");
+    } else if has_no_header(&one.kind) && read_order(old) != read_order(new) {
+        let what = "the columns are read in another order, and files without a header go by it";
+        changes.breaking("properties", what);
+    }
+    let encoding = |label: &Option<String>| label.as_deref().unwrap_or("utf-8").to_ascii_lowercase();
+    let (was, is) = (encoding(&one.encoding), encoding(&other.encoding));
+    changes.replaced("servers[0].penstock.encoding", &was, &is, |label| format!("`{label}`"));
+    match (&one.compression, &other.compression) {
+        (was, is) if was == is => {}
+        (Some(_), None) => {
+            changes.compatible("servers[0].penstock.compression", "told by the content from now on");
+        }
+        _ => changes.breaking("servers[0].penstock.compression", "files in another one are refused"),
+    }
+    column::null_values("servers[0].penstock.nullValues", &one.null_values, &other.null_values, changes);
+}
+
+fn has_no_header(kind: &FormatKind) -> bool {
+    matches!(kind, FormatKind::Delimited(DelimitedDialect { header: Some(false), .. }))
+}
+
+/// The producer's columns in the order in which a file without a header has them.
+fn read_order(contract: &Contract) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for column in contract.entity.columns.iter().filter(|column| column.reads_field()) {
+        if !names.contains(&column.physical_name.as_str()) {
+            names.push(&column.physical_name);
+        }
+    }
+    names
+}
+
+fn load(old: &Contract, new: &Contract, changes: &mut Changes) {
+    let (one, other) = (&old.load, &new.load);
+    changes.replaced("penstock.write", &one.mode, &other.mode, |mode| format!("{mode:?}").to_lowercase());
+    let event_time = |contract: &Contract| {
+        let column = contract.load.event_time.and_then(|index| contract.entity.columns.get(index));
+        column.map_or_else(|| "the time of the drop".to_owned(), |column| format!("`{}`", column.name))
+    };
+    changes.replaced("penstock.eventTime", &event_time(old), &event_time(new), Clone::clone);
+    if one.priority != other.priority {
+        changes.compatible("penstock.priority", format!("{} → {}", one.priority, other.priority));
+    }
+    if one.route != other.route {
+        let what = format!("{:?} → {:?}", one.route, other.route).to_lowercase();
+        changes.compatible("penstock.route", what);
+    }
+    let (was, is) = (old.max_rejects, new.max_rejects);
+    let rows = |rows: Option<u64>| rows.map_or("no limit".to_owned(), |rows| rows.to_string());
+    at_most("penstock.maxRejects", was.rows, is.rows, rows, changes);
+    let percent = |percent: Option<f64>| percent.map_or("no limit".to_owned(), |percent| percent.to_string());
+    at_most("penstock.maxRejectsPercent", was.percent, is.percent, percent, changes);
+    odd_files(old, new, changes);
+}
+
+/// A limit of which less is stricter and none is no limit.
+fn at_most<T: PartialOrd + Copy>(
+    path: &str,
+    old: Option<T>,
+    new: Option<T>,
+    words: impl Fn(Option<T>) -> String,
+    changes: &mut Changes,
+) {
+    if old == new {
+        return;
+    }
+    let what = format!("{} → {}", words(old), words(new));
+    match (old, new) {
+        (_, None) => changes.compatible(path, what),
+        (Some(old), Some(new)) if new > old => changes.compatible(path, what),
+        (None | Some(_), Some(_)) => changes.breaking(path, what),
+    }
+}
+
+fn odd_files(old: &Contract, new: &Contract, changes: &mut Changes) {
+    let path = "penstock.unexpectedColumns";
+    match (old.unexpected_columns, new.unexpected_columns) {
+        (was, is) if was == is => {}
+        (UnexpectedColumns::Rescue, UnexpectedColumns::Ignore) => {
+            changes.breaking(path, "unexpected columns are no longer kept in `_rescued`");
+        }
+        (_, UnexpectedColumns::Reject) => changes.breaking(path, "rows with unexpected columns are refused"),
+        (_, UnexpectedColumns::Ignore) => changes.compatible(path, "unexpected columns are left out"),
+        (_, UnexpectedColumns::Rescue) => {
+            changes.compatible(path, "unexpected columns are kept in `_rescued`")
+        }
+    }
+    match (old.missing_columns, new.missing_columns) {
+        (MissingColumns::Null, MissingColumns::Refuse) => {
+            changes.breaking("penstock.missingColumns", "files that lack columns are refused");
+        }
+        (MissingColumns::Refuse, MissingColumns::Null) => {
+            changes.compatible("penstock.missingColumns", "columns that a file lacks are empty");
+        }
+        (MissingColumns::Refuse, MissingColumns::Refuse) | (MissingColumns::Null, MissingColumns::Null) => {}
+    }
+    let words = |overwrite: &Overwrite| format!("{overwrite:?}").to_lowercase();
+    changes.replaced("penstock.overwrite", &old.overwrite, &new.overwrite, words);
+}
+
+/// A check is the same whatever its name and its place, and one that only became more lenient is a change of it.
+fn quality(old: &Contract, new: &Contract, changes: &mut Changes) {
+    let words = |contract: &Contract, check: &QualityCheck| {
+        let names = contract.columns_of(check).join("`, `");
+        if names.is_empty() { check.to_string() } else { format!("`{names}`: {check}") }
+    };
+    let asks_more = |was: &QualityCheck, is: &QualityCheck| {
+        let same = words(old, &QualityCheck { operator: is.operator, ..was.clone() }) == words(new, is);
+        !(same && is.operator.allows_all_of(&was.operator))
+    };
+    for is in &new.quality {
+        let covered = old.quality.iter().find(|was| !asks_more(was, is));
+        match covered {
+            None => changes.breaking("quality", format!("a new check: {}", words(new, is))),
+            Some(was) if words(old, was) != words(new, is) => {
+                changes.compatible("quality", format!("{} → {}", words(old, was), words(new, is)));
+            }
+            Some(_) => {}
+        }
+    }
+    for was in &old.quality {
+        if new.quality.iter().all(|is| asks_more(was, is)) {
+            changes.compatible("quality", format!("no longer checked: {}", words(old, was)));
+        }
+    }
+}
+
+fn sla(old: &Contract, new: &Contract, changes: &mut Changes) {
+    let words = |sla: &Sla| match &sla.unit {
+        Some(unit) => format!("{} {unit}", sla.value),
+        None => sla.value.clone(),
+    };
+    let same = |one: &Sla, other: &Sla| one.property == other.property && one.element == other.element;
+    for was in &old.sla {
+        let path = format!("slaProperties.{}", was.property);
+        let Some(is) = new.sla.iter().find(|sla| same(sla, was)) else {
+            changes.breaking(&path, format!("{} is no longer promised", words(was)));
+            continue;
+        };
+        if (&is.value, &is.unit) == (&was.value, &was.unit) {
+            continue;
+        }
+        let what = format!("{} → {}", words(was), words(is));
+        let better = match was.property {
+            SlaProperty::Frequency | SlaProperty::Latency => is.seconds <= was.seconds,
+            SlaProperty::Retention => is.seconds >= was.seconds,
+            SlaProperty::Other(_) => false,
+        };
+        if better { changes.compatible(&path, what) } else { changes.breaking(&path, what) }
+    }
+    for is in new.sla.iter().filter(|sla| !old.sla.iter().any(|was| same(was, sla))) {
+        changes.compatible(&format!("slaProperties.{}", is.property), format!("{} is promised", words(is)));
+    }
+}

@@ -1,0 +1,210 @@
+//! Changes of columns, and of the members of documents.
+
+use super::{Changes, rules};
+use crate::model::{
+    Column, Contract, DelimitedDialect, FormatKind, Harmonise, LogicalType, MissingColumns, Nested,
+};
+
+/// Compares columns by their names; their order has no effect.
+pub(super) fn all(old: &Contract, new: &Contract, changes: &mut Changes) {
+    let find = |contract: &Contract, name: &str| {
+        contract.entity.columns.iter().find(|column| column.name == name).cloned()
+    };
+    for was in old.entity.columns.iter().filter(|column| !column.is_rescued()) {
+        let path = format!("properties.{}", was.name);
+        match find(new, &was.name) {
+            Some(is) => column(&path, was, &is, changes),
+            None => changes.breaking(&path, "the column is gone"),
+        }
+    }
+    for is in new.entity.columns.iter().filter(|column| !column.is_rescued()) {
+        if find(old, &is.name).is_none() {
+            added(old, new, is, changes);
+        }
+    }
+    let key = |contract: &Contract| {
+        let entity = &contract.entity;
+        let names = entity.key.iter().filter_map(|index| entity.columns.get(*index));
+        names.map(|column| format!("`{}`", column.name)).collect::<Vec<_>>().join(", ")
+    };
+    changes.replaced("primaryKey", &key(old), &key(new), |key| {
+        if key.is_empty() { "no key".to_owned() } else { key.clone() }
+    });
+}
+
+/// A new column is compatible when the files of before can still be read.
+fn added(old: &Contract, new: &Contract, column: &Column, changes: &mut Changes) {
+    let path = format!("properties.{}", column.name);
+    let physical = &column.physical_name;
+    if column.harmonise.constant.is_some() || column.harmonise.default.is_some() {
+        return changes.compatible(&path, "a new column that needs nothing of the file");
+    }
+    if column.required {
+        let what =
+            "a new column that is required; files of before do not have it: give it a `penstock.default`";
+        return changes.breaking(&path, what);
+    }
+    let is_read = |was: &Column| was.harmonise.constant.is_none() && was.physical_name == *physical;
+    if old.entity.columns.iter().any(is_read) || !needs_header(new) {
+        return changes.compatible(&path, "a new column that may be missing");
+    }
+    let what = format!(
+        "a new column; files of before lack the header `{physical}` and would be refused: give it a \
+         `penstock.default`, or set `penstock.missingColumns: null`"
+    );
+    changes.breaking(&path, what);
+}
+
+/// True when a file that lacks a column is refused.
+fn needs_header(contract: &Contract) -> bool {
+    // Without a header the order of the columns decides, which is compared as a whole.
+    let by_header = matches!(
+        contract.format.kind,
+        FormatKind::Delimited(DelimitedDialect { header: None | Some(true), .. })
+    );
+    by_header && contract.missing_columns == MissingColumns::Refuse
+}
+
+fn column(path: &str, old: &Column, new: &Column, changes: &mut Changes) {
+    let at = |key: &str| format!("{path}.{key}");
+    if old.harmonise.constant.is_none() && new.harmonise.constant.is_none() {
+        changes.replaced(&at("physicalName"), &old.physical_name, &new.physical_name, |name| {
+            format!("`{name}`")
+        });
+    }
+    changes.replaced(&at("physicalType"), &old.sql_type, &new.sql_type, |sql| format!("`{sql}`"));
+    logical_type(path, &old.logical_type, &new.logical_type, changes);
+    required(&at("required"), old.required, new.required, changes);
+    match (old.unique, new.unique) {
+        (false, true) => changes.breaking(&at("unique"), "a value may stand once only"),
+        (true, false) => changes.compatible(&at("unique"), "a value may stand several times"),
+        (false, false) | (true, true) => {}
+    }
+    rules::all(path, &old.rules, &new.rules, &old.logical_type, changes);
+    harmonise(path, &old.harmonise, &new.harmonise, changes);
+    match (&old.classification, &new.classification) {
+        (None, Some(_)) => {
+            changes.compatible(&at("classification"), "its values stand in no message from now on");
+        }
+        (Some(_), None) => changes.breaking(&at("classification"), "its values may stand in messages"),
+        (None, None) | (Some(_), Some(_)) => {}
+    }
+    match (old.pseudonymise, new.pseudonymise) {
+        (false, true) => changes.breaking(&at("penstock.pseudonymise"), "readers get pseudonyms for values"),
+        (true, false) => changes.breaking(&at("penstock.pseudonymise"), "values are loaded as they are"),
+        (false, false) | (true, true) => {}
+    }
+}
+
+fn required(path: &str, old: bool, new: bool, changes: &mut Changes) {
+    match (old, new) {
+        (false, true) => changes.breaking(path, "rows without a value are refused"),
+        (true, false) => changes.breaking(path, "readers may meet rows without a value"),
+        (false, false) | (true, true) => {}
+    }
+}
+
+/// What a value means, and what is in it.
+fn logical_type(path: &str, old: &LogicalType, new: &LogicalType, changes: &mut Changes) {
+    match (old, new) {
+        (old, new) if old == new => {}
+        (LogicalType::Object { properties: was }, LogicalType::Object { properties: is }) => {
+            members(path, was, is, changes);
+        }
+        (LogicalType::Array { items: was }, LogicalType::Array { items: is }) => {
+            let path = format!("{path}.items");
+            match (was, is) {
+                (Some(was), Some(is)) => nested(&path, was, is, changes),
+                (None, Some(_)) => changes.breaking(&path, "the items are checked"),
+                (Some(_), None) => changes.compatible(&path, "the items are no longer checked"),
+                (None, None) => {}
+            }
+        }
+        (old, new) => {
+            let what = format!("{old} → {new}");
+            changes.breaking(&format!("{path}.logicalType"), what);
+        }
+    }
+}
+
+fn members(path: &str, old: &[Nested], new: &[Nested], changes: &mut Changes) {
+    for was in old {
+        let path = format!("{path}.properties.{}", was.name);
+        match new.iter().find(|is| is.name == was.name) {
+            Some(is) => nested(&path, was, is, changes),
+            None if was.name == was.physical_name => {
+                changes.compatible(&path, "no longer checked; it is kept as it is");
+            }
+            None => changes.breaking(&path, format!("kept as `{}` from now on", was.physical_name)),
+        }
+    }
+    for is in new.iter().filter(|is| !old.iter().any(|was| was.name == is.name)) {
+        changes.breaking(&format!("{path}.properties.{}", is.name), "checked from now on, when it is there");
+    }
+}
+
+fn nested(path: &str, old: &Nested, new: &Nested, changes: &mut Changes) {
+    changes.replaced(&format!("{path}.physicalName"), &old.physical_name, &new.physical_name, |name| {
+        format!("`{name}`")
+    });
+    logical_type(path, &old.logical_type, &new.logical_type, changes);
+    required(&format!("{path}.required"), old.required, new.required, changes);
+    rules::all(path, &old.rules, &new.rules, &old.logical_type, changes);
+}
+
+fn harmonise(path: &str, old: &Harmonise, new: &Harmonise, changes: &mut Changes) {
+    let at = |key: &str| format!("{path}.penstock.{key}");
+    let value =
+        |value: &Option<String>| value.as_deref().map_or("nothing".to_owned(), |value| format!("`{value}`"));
+    changes.replaced(&at("constant"), &old.constant, &new.constant, value);
+    match (&old.default, &new.default) {
+        (None, Some(default)) => {
+            changes.compatible(&at("default"), format!("a missing value becomes `{default}`"));
+        }
+        (was, is) => changes.replaced(&at("default"), was, is, value),
+    }
+    changes.replaced(&at("trim"), &old.trim, &new.trim, ToString::to_string);
+    changes.replaced(&at("extract"), &old.extract, &new.extract, value);
+    changes.replaced(&at("case"), &old.case, &new.case, |case| {
+        case.map_or("as it is".to_owned(), |case| format!("{case:?}").to_lowercase())
+    });
+    let separator = |none: &'static str| {
+        move |separator: &Option<char>| {
+            separator.map_or(none.to_owned(), |separator| format!("`{separator}`"))
+        }
+    };
+    changes.replaced(
+        &at("decimalSeparator"),
+        &old.decimal_separator,
+        &new.decimal_separator,
+        separator("`.`"),
+    );
+    changes.replaced(&at("groupSeparator"), &old.group_separator, &new.group_separator, separator("none"));
+    null_values(&at("nullValues"), &old.null_values, &new.null_values, changes);
+    for (key, was, is) in [
+        ("trueValues", &old.true_values, &new.true_values),
+        ("falseValues", &old.false_values, &new.false_values),
+    ] {
+        for value in missing_from(is, was) {
+            changes.breaking(&at(key), format!("`{value}` is refused"));
+        }
+        for value in missing_from(was, is) {
+            changes.compatible(&at(key), format!("`{value}` is read"));
+        }
+    }
+}
+
+/// A spelling of a missing value is a value like any other without it.
+pub(super) fn null_values(path: &str, old: &[String], new: &[String], changes: &mut Changes) {
+    for value in missing_from(new, old) {
+        changes.breaking(path, format!("`{value}` is a value"));
+    }
+    for value in missing_from(old, new) {
+        changes.breaking(path, format!("`{value}` is a missing value"));
+    }
+}
+
+/// Those of `values` that `list` does not have.
+fn missing_from<'v>(list: &[String], values: &'v [String]) -> impl Iterator<Item = &'v String> {
+    values.iter().filter(|value| !list.contains(value))
+}

@@ -1,0 +1,323 @@
+//! A contract in words: the table that it makes, and what each column and each batch must satisfy.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::ddl;
+use crate::model::{
+    Bound, Case, Column, Contract, Format, FormatKind, Harmonise, LogicalType, MissingColumns, Nested,
+    Overwrite, Rules, StringFormat, UnexpectedColumns, WriteMode,
+};
+
+/// What a contract says. Displays as a page of text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// ODCS `name`.
+    pub source: String,
+    /// ODCS `version`.
+    pub version: String,
+    /// The target table as the writer makes it.
+    pub ddl: String,
+    /// What the files are, a sentence each.
+    pub files: Vec<String>,
+    /// How rows reach the table, a sentence each.
+    pub load: Vec<String>,
+    /// Column by column.
+    pub columns: Vec<ColumnWords>,
+    /// What refuses a batch, or is told of it, a sentence each.
+    pub batch: Vec<String>,
+    /// What the producer promises, a sentence each.
+    pub promises: Vec<String>,
+}
+
+/// A column in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnWords {
+    /// The harmonised column.
+    pub name: String,
+    /// Its PostgreSQL type.
+    pub sql_type: String,
+    /// Where its values come from and what is done to them, in that order.
+    pub reads: Vec<String>,
+    /// What a value must satisfy.
+    pub rules: Vec<String>,
+}
+
+/// Puts a contract into words.
+pub fn explain(contract: &Contract) -> Explanation {
+    Explanation {
+        source: contract.source.clone(),
+        version: contract.version.clone(),
+        ddl: ddl::create_table(contract),
+        files: files(contract),
+        load: load(contract),
+        columns: contract
+            .entity
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| !column.is_rescued())
+            .map(|(index, column)| words(column, contract.entity.key.contains(&index)))
+            .collect(),
+        batch: batch(contract),
+        promises: promises(contract),
+    }
+}
+
+fn files(contract: &Contract) -> Vec<String> {
+    let Format { kind, encoding, compression, null_values } = &contract.format;
+    let is_delimited = matches!(kind, FormatKind::Delimited(_));
+    let kind = if is_delimited { "delimited text".to_owned() } else { format!("{kind:?}").to_lowercase() };
+    let encoding = encoding.as_deref().unwrap_or("utf-8");
+    let compression = compression
+        .map_or("compression told by the content".to_owned(), |compression| format!("{compression:?}"));
+    let mut files = vec![format!("{kind}, {encoding}, {}", compression.to_lowercase())];
+    if !null_values.is_empty() {
+        files.push(format!("a value is missing when it is empty or {}", list(null_values)));
+    }
+    files.push(match contract.missing_columns {
+        MissingColumns::Refuse => "a file that lacks a column which is read is refused".to_owned(),
+        MissingColumns::Null => "a column that the file lacks is empty".to_owned(),
+    });
+    files.push(match contract.unexpected_columns {
+        UnexpectedColumns::Rescue => "columns that are not read are kept in `_rescued`".to_owned(),
+        UnexpectedColumns::Ignore => "columns that are not read are left out".to_owned(),
+        UnexpectedColumns::Reject => "a row that has a column which is not read is refused".to_owned(),
+    });
+    files.push(match contract.overwrite {
+        Overwrite::Add => "a file that overwrites another is loaded like any other".to_owned(),
+        Overwrite::Replace => "a file that overwrites another takes the place of its rows".to_owned(),
+        Overwrite::Keep => "a file that overwrites another is not read".to_owned(),
+    });
+    files
+}
+
+fn load(contract: &Contract) -> Vec<String> {
+    let name = |index: usize| contract.entity.columns.get(index).map(|column| column.name.clone());
+    let key: Vec<String> = contract.entity.key.iter().filter_map(|index| name(*index)).collect();
+    let time = contract.load.event_time.and_then(name);
+    let time = time.map_or_else(|| "the time of the drop".to_owned(), |column| format!("`{column}`"));
+    match contract.load.mode {
+        WriteMode::Append => vec!["every row is added".to_owned()],
+        WriteMode::Upsert => vec![
+            format!("a row replaces the row of the same {} unless that is newer", list(&key)),
+            format!(
+                "newer is by {time}, then by priority ({} here), then by the time of the drop",
+                contract.load.priority
+            ),
+        ],
+    }
+}
+
+fn words(column: &Column, is_key: bool) -> ColumnWords {
+    let mut rules = Vec::new();
+    if column.harmonise.constant.is_none() {
+        rules.push(format!("must be {}", column.logical_type));
+        if is_key {
+            rules.push("required: it is in the primary key".to_owned());
+        } else if column.required {
+            rules.push("required".to_owned());
+        }
+        self::rules(&column.rules, &mut rules);
+        members(&column.logical_type, "", &mut rules);
+    }
+    if column.unique {
+        rules.push("unique".to_owned());
+    }
+    if column.pseudonymise {
+        rules.push("kept only as its HMAC-SHA-256".to_owned());
+    }
+    if let Some(classification) = &column.classification {
+        rules.push(format!("classified as {classification}: its values stand in no message"));
+    }
+    ColumnWords {
+        name: column.name.clone(),
+        sql_type: column.sql_type.to_string(),
+        reads: reads(column),
+        rules,
+    }
+}
+
+fn reads(column: &Column) -> Vec<String> {
+    let Harmonise {
+        constant,
+        default,
+        trim,
+        null_values,
+        extract,
+        case,
+        decimal_separator,
+        group_separator,
+        true_values,
+        false_values,
+    } = &column.harmonise;
+    if let Some(constant) = constant {
+        return vec![format!("always `{constant}`")];
+    }
+    let mut reads = vec![format!("from `{}`", column.physical_name)];
+    if !trim {
+        reads.push("white space at its ends is kept".to_owned());
+    }
+    if !null_values.is_empty() {
+        reads.push(format!("missing when it is {}", list(null_values)));
+    }
+    if let Some(extract) = extract {
+        reads.push(format!("of it what the group of `{extract}` matches"));
+    }
+    match case {
+        Some(Case::Upper) => reads.push("in upper case".to_owned()),
+        Some(Case::Lower) => reads.push("in lower case".to_owned()),
+        None => {}
+    }
+    if let Some(separator) = decimal_separator {
+        reads.push(format!("with `{separator}` before the fraction"));
+    }
+    if let Some(separator) = group_separator {
+        reads.push(format!("with `{separator}` between groups of digits"));
+    }
+    if !true_values.is_empty() {
+        reads.push(format!("true when it is {}", list(true_values)));
+    }
+    if !false_values.is_empty() {
+        reads.push(format!("false when it is {}", list(false_values)));
+    }
+    if let Some(default) = default {
+        reads.push(format!("`{default}` when it is missing"));
+    }
+    reads
+}
+
+fn rules(rules: &Rules, words: &mut Vec<String>) {
+    let mut push = |text: String| words.push(text);
+    let counts = [
+        (rules.min_length, rules.max_length, "characters"),
+        (rules.min_items, rules.max_items, "items"),
+        (rules.min_properties, rules.max_properties, "members"),
+    ];
+    for (least, most, what) in counts {
+        match (least, most) {
+            (Some(least), Some(most)) if least == most => push(format!("exactly {least} {what}")),
+            (least, most) => {
+                least.into_iter().for_each(|least| push(format!("at least {least} {what}")));
+                most.into_iter().for_each(|most| push(format!("at most {most} {what}")));
+            }
+        }
+    }
+    let bound = |bound: &Bound, words: [&str; 2]| {
+        format!("{} {}", if bound.exclusive { words[1] } else { words[0] }, bound.value)
+    };
+    rules.minimum.iter().for_each(|minimum| push(bound(minimum, ["at least", "above"])));
+    rules.maximum.iter().for_each(|maximum| push(bound(maximum, ["at most", "below"])));
+    rules.multiple_of.iter().for_each(|multiple| push(format!("a multiple of {multiple}")));
+    rules.format.into_iter().filter_map(format_words).for_each(|words| push(words.to_owned()));
+    rules.pattern.iter().for_each(|pattern| push(format!("matches `{pattern}`")));
+    if !rules.allowed.is_empty() {
+        push(format!("one of {}", list(&rules.allowed)));
+    }
+    if rules.unique_items {
+        push("no item twice".to_owned());
+    }
+    if !rules.required_properties.is_empty() {
+        push(format!("has the keys {}", list(&rules.required_properties)));
+    }
+}
+
+fn format_words(format: StringFormat) -> Option<&'static str> {
+    match format {
+        StringFormat::Password | StringFormat::Binary => None,
+        StringFormat::Byte => Some("Base64"),
+        StringFormat::Email => Some("an e-mail address"),
+        StringFormat::Uuid => Some("a UUID"),
+        StringFormat::Uri => Some("a URI"),
+        StringFormat::Hostname => Some("a host name"),
+        StringFormat::Ipv4 => Some("an IPv4 address"),
+        StringFormat::Ipv6 => Some("an IPv6 address"),
+    }
+}
+
+/// The members of a document, each with the path to it.
+fn members(logical: &LogicalType, path: &str, words: &mut Vec<String>) {
+    let mut member = |nested: &Nested, path: String| {
+        let mut rules = vec![nested.logical_type.to_string()];
+        if nested.required {
+            rules.push("required".to_owned());
+        }
+        self::rules(&nested.rules, &mut rules);
+        words.push(format!("`{path}`: {}", rules.join(", ")));
+        members(&nested.logical_type, &path, words);
+    };
+    match logical {
+        LogicalType::Object { properties } => {
+            for nested in properties {
+                member(nested, format!("{path}.{}", nested.physical_name));
+            }
+        }
+        LogicalType::Array { items } => {
+            if let Some(nested) = items {
+                member(nested, format!("{path}[]"));
+            }
+        }
+        LogicalType::String
+        | LogicalType::Integer
+        | LogicalType::Number
+        | LogicalType::Boolean
+        | LogicalType::Date { .. }
+        | LogicalType::Timestamp { .. }
+        | LogicalType::Time { .. } => {}
+    }
+}
+
+fn batch(contract: &Contract) -> Vec<String> {
+    let mut batch = Vec::new();
+    if let Some(rows) = contract.max_rejects.rows {
+        batch.push(format!("refused with more than {rows} rejects"));
+    }
+    if let Some(percent) = contract.max_rejects.percent {
+        batch.push(format!("refused with rejects in more than {percent} percent of its rows"));
+    }
+    for check in &contract.quality {
+        let columns: Vec<String> = contract.columns_of(check).into_iter().map(str::to_owned).collect();
+        let about = if columns.is_empty() { String::new() } else { format!("{}: ", list(&columns)) };
+        let name = check.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        batch.push(format!("checked{name}: {about}{check}"));
+    }
+    batch
+}
+
+fn promises(contract: &Contract) -> Vec<String> {
+    let promise = |sla: &crate::model::Sla| {
+        let unit = sla.unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
+        let element = sla.element.as_ref().map(|element| format!(" of {element}")).unwrap_or_default();
+        format!("{}{element}: {}{unit}", sla.property, sla.value)
+    };
+    contract.sla.iter().map(promise).collect()
+}
+
+fn list(values: &[String]) -> String {
+    format!("`{}`", values.join("`, `"))
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}\n\n{};", self.source, self.version, self.ddl)?;
+        let section = |f: &mut fmt::Formatter<'_>, title: &str, sentences: &[String]| {
+            if sentences.is_empty() {
+                return Ok(());
+            }
+            writeln!(f, "\n{title}")?;
+            sentences.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))
+        };
+        section(f, "Files", &self.files)?;
+        section(f, "Rows", &self.load)?;
+        writeln!(f, "\nColumns")?;
+        for column in &self.columns {
+            writeln!(f, "  {} {}", column.name, column.sql_type)?;
+            for sentence in column.reads.iter().chain(&column.rules) {
+                writeln!(f, "    {sentence}")?;
+            }
+        }
+        section(f, "A batch", &self.batch)?;
+        section(f, "Promised", &self.promises)
+    }
+}

@@ -1,0 +1,209 @@
+//! What a contract asks of a batch as a whole, and promises of the feed, becomes what the types carry.
+
+use penstock_contract::*;
+use proptest::prelude::*;
+
+const COLUMNS: &str = "{name: id, logicalType: string}, {name: price, logicalType: number}";
+
+/// A contract of this version with these checks at its second column and at its schema.
+fn contract(api_version: &str, of_column: &str, of_schema: &str, head: &str) -> Contract {
+    let columns = COLUMNS.replace("number}", &format!("number, quality: [{of_column}]}}"));
+    let text = format!(
+        "apiVersion: {api_version}\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
+         servers: [{{server: raw, type: s3, location: 's3://raw/a/', format: csv}}]\n{head}\
+         schema: [{{name: a, quality: [{of_schema}], properties: [{columns}]}}]\n"
+    );
+    parse("a.yaml", &text).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
+}
+
+fn of_column(check: &str) -> QualityCheck {
+    let mut checks = contract("v3.1.0", check, "", "").quality;
+    assert_eq!(checks.len(), 1, "{check}");
+    checks.remove(0)
+}
+
+fn of_schema(check: &str) -> QualityCheck {
+    let mut checks = contract("v3.1.0", "", check, "").quality;
+    assert_eq!(checks.len(), 1, "{check}");
+    checks.remove(0)
+}
+
+#[test]
+fn a_check_says_in_words_what_it_asks() {
+    for (check, words) in [
+        ("{metric: nullValues, mustBe: 0}", "exactly 0 rows have no value"),
+        (
+            "{metric: nullValues, mustBeLessThan: 1.50, unit: percent}",
+            "less than 1.5 percent of the rows have no value",
+        ),
+        (
+            "{metric: missingValues, arguments: {missingValues: [null, '', N/A, 0]}, mustNotBe: 3}",
+            "anything but 3 rows have no value or one of `N/A`, `0`",
+        ),
+        ("{metric: missingValues, mustBeLessOrEqualTo: 3}", "at most 3 rows have no value"),
+        (
+            "{metric: invalidValues, arguments: {validValues: [1, 2]}, mustBeLessThan: 5}",
+            "less than 5 rows have another value than `1`, `2`",
+        ),
+        (
+            "{metric: duplicateValues, mustBeGreaterOrEqualTo: 2}",
+            "at least 2 rows repeat the values of an earlier row",
+        ),
+        (
+            "{metric: duplicateValues, mustBeBetween: [1, 2.5], unit: percent}",
+            "more than 1 and less than 2.5 percent of the rows repeat the values of an earlier row",
+        ),
+        ("{metric: nullValues, mustNotBeBetween: [1, 4]}", "at most 1 or at least 4 rows have no value"),
+    ] {
+        assert_eq!(of_column(check).to_string(), words, "{check}");
+    }
+    assert_eq!(
+        of_schema("{metric: rowCount, mustBeGreaterThan: 100}").to_string(),
+        "more than 100 rows are there"
+    );
+}
+
+#[test]
+fn a_check_knows_its_place_its_name_and_its_columns() {
+    let check = of_column("{metric: nullValues, mustBe: 0, name: prices, severity: warning}");
+    assert_eq!(check.path, "schema[0].properties[1].quality[0]");
+    assert_eq!((check.name.as_deref(), check.severity.as_deref()), (Some("prices"), Some("warning")));
+    assert_eq!((check.column, check.unit), (Some(1), Unit::Rows));
+
+    let own = of_column("{metric: duplicateValues, mustBe: 0}");
+    assert_eq!(own.metric, Metric::DuplicateValues { columns: vec![1] });
+    let several = of_schema("{metric: duplicateValues, arguments: {properties: [price, id]}, mustBe: 0}");
+    assert_eq!((several.metric, several.column), (Metric::DuplicateValues { columns: vec![1, 0] }, None));
+}
+
+#[test]
+fn invalid_values_of_which_there_must_be_none_are_a_rule_of_the_row_whatever_the_spelling_of_zero() {
+    for zero in ["0", "0.0", "0, unit: percent"] {
+        let check = format!("{{metric: invalidValues, arguments: {{validValues: [1]}}, mustBe: {zero}}}");
+        let contract = contract("v3.1.0", &check, "", "");
+        assert_eq!(contract.entity.columns[1].rules.allowed, ["1"], "{zero}");
+        assert!(contract.quality.is_empty(), "{zero}");
+    }
+}
+
+#[test]
+fn checks_of_other_tools_are_left_to_them() {
+    let checks = "{type: text, description: d}, {type: sql, query: select 1, mustBe: 0}, \
+                  {type: custom, engine: soda, implementation: {a: b}}, {description: only words}";
+    assert!(contract("v3.1.0", checks, checks, "").quality.is_empty());
+}
+
+#[test]
+fn version_3_0_names_rules_in_other_ways_and_has_any_number_of_operators() {
+    let read = |check: &str| contract("v3.0.2", check, "", "").quality;
+    let words = |check: &str| read(check).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(words("{rule: nullCheck}"), ["exactly 0 rows have no value"]);
+    assert_eq!(
+        words("{rule: duplicateCount, mustBeLessThan: 1, unit: percent}"),
+        ["less than 1 percent of the rows repeat the values of an earlier row"]
+    );
+    assert_eq!(
+        words("{metric: nullValues, mustBeGreaterThan: 1, mustBeLessThan: 9}"),
+        ["more than 1 rows have no value", "less than 9 rows have no value"]
+    );
+    assert!(read("{rule: freshness, mustBeLessThan: 9}").is_empty(), "a rule of another tool");
+    let rows = contract("v3.0.0", "", "{rule: rowCount, mustBeGreaterThan: 9}", "").quality;
+    assert_eq!(rows[0].to_string(), "more than 9 rows are there");
+    let valid = contract("v3.0.1", "{rule: validValues, validValues: [1, 2]}", "", "");
+    assert_eq!(valid.entity.columns[1].rules.allowed, ["1", "2"]);
+}
+
+#[test]
+fn promises_are_kept_and_those_of_time_are_in_seconds() {
+    let sla = |list: &str| contract("v3.1.0", "", "", &format!("slaProperties: [{list}]\n")).sla;
+    for (written, property, seconds) in [
+        ("property: frequency, value: 1, unit: d", SlaProperty::Frequency, Some(86_400)),
+        ("property: Latency, value: 1.5, unit: h", SlaProperty::Latency, Some(5_400)),
+        ("property: ly, value: 0.01, unit: s", SlaProperty::Latency, Some(1)),
+        ("property: re, value: 2, unit: years", SlaProperty::Retention, Some(63_072_000)),
+        ("property: retention, value: 6, unit: MO", SlaProperty::Retention, Some(15_552_000)),
+        (
+            "property: availability, value: 99.9, unit: '%'",
+            SlaProperty::Other("availability".to_owned()),
+            None,
+        ),
+        (
+            "property: timeOfAvailability, value: 09:00-08:00",
+            SlaProperty::Other("timeOfAvailability".to_owned()),
+            None,
+        ),
+    ] {
+        let read = sla(&format!("{{{written}}}"));
+        assert_eq!((&read[0].property, read[0].seconds), (&property, seconds), "{written}");
+    }
+    let whole =
+        sla("{property: frequency, value: 1, valueExt: 2, unit: d, element: a.price, driver: analytics}");
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        whole,
+        [Sla {
+            property: SlaProperty::Frequency,
+            value: "1".to_owned(),
+            value_ext: text("2"),
+            unit: text("d"),
+            element: text("a.price"),
+            driver: text("analytics"),
+            seconds: Some(86_400),
+        }]
+    );
+}
+
+#[test]
+fn an_empty_batch_has_no_percent_of_anything() {
+    let holds = |check: &str| of_column(check).holds(0, 0);
+    assert!(holds("{metric: nullValues, mustBe: 0, unit: percent}"));
+    assert!(holds("{metric: nullValues, mustBeLessThan: 1, unit: percent}"));
+    assert!(!holds("{metric: nullValues, mustBeGreaterThan: 0, unit: percent}"));
+}
+
+#[test]
+fn percentages_are_exact_where_floats_are_not() {
+    // 0.07 · 100 is 7.000000000000001 in floats.
+    let check = of_column("{metric: nullValues, mustBe: 7, unit: percent}");
+    assert!(check.holds(7, 100) && !check.holds(7, 101));
+    let most = of_column("{metric: nullValues, mustBeLessThan: 99.999999999, unit: percent}");
+    assert!(!most.holds(u64::MAX, u64::MAX) && most.holds(u64::MAX / 2, u64::MAX));
+}
+
+/// What an operator says of a count and its two numbers.
+type Oracle = fn(f64, f64, f64) -> bool;
+
+const OPERATORS: [(&str, Oracle); 8] = [
+    ("mustBe: LOW", |count, low, _| count == low),
+    ("mustNotBe: LOW", |count, low, _| count != low),
+    ("mustBeGreaterThan: LOW", |count, low, _| count > low),
+    ("mustBeGreaterOrEqualTo: LOW", |count, low, _| count >= low),
+    ("mustBeLessThan: HIGH", |count, _, high| count < high),
+    ("mustBeLessOrEqualTo: HIGH", |count, _, high| count <= high),
+    ("mustBeBetween: [LOW, HIGH]", |count, low, high| count > low && count < high),
+    ("mustNotBeBetween: [LOW, HIGH]", |count, low, high| !(count > low && count < high)),
+];
+
+proptest! {
+    /// The oracle counts in floats, which are exact here: counts and percentages are multiples of 1/4 below 2^20.
+    #[test]
+    fn a_check_holds_when_its_operator_says_so(
+        operator in 0..OPERATORS.len(),
+        low in 0_u32..200,
+        more in 1_u32..200,
+        count in 0_u32..100,
+        percent in any::<bool>(),
+    ) {
+        let (words, expected) = OPERATORS[operator];
+        let (low, high) = (f64::from(low) / 4.0, f64::from(low + more) / 4.0);
+        let unit = if percent { "percent" } else { "rows" };
+        // Of 400 rows each is a quarter of a percent.
+        let counted = if percent { f64::from(count) / 4.0 } else { f64::from(count) };
+        let words = words.replace("LOW", &low.to_string()).replace("HIGH", &high.to_string());
+        let text = format!("{{metric: nullValues, {words}, unit: {unit}}}");
+        let fraction_of_a_row = !percent && text.contains("mustBe: ") && low.fract() != 0.0;
+        prop_assume!(!fraction_of_a_row);
+        let check = of_column(&text);
+        prop_assert_eq!(check.holds(count.into(), 400), expected(counted, low, high), "{} of {}", text, count);
+    }
+}

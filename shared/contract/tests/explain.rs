@@ -1,0 +1,53 @@
+//! A contract in words, and the table that it makes.
+
+use std::path::PathBuf;
+
+use penstock_contract::{ddl, explain, parse};
+
+const EVERYTHING: &str = include_str!("golden/everything.yaml");
+const SHOP: &str = include_str!("golden/shop.yaml");
+const GOLDEN: &str = include_str!("golden/everything.txt");
+
+#[test]
+fn a_contract_that_has_everything_is_put_into_words() {
+    let told = explain(&parse("everything.yaml", EVERYTHING).expect("valid")).to_string();
+    if std::env::var_os("PENSTOCK_BLESS").is_some() {
+        let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/everything.txt");
+        std::fs::write(golden, &told).expect("the golden file can be written");
+        return;
+    }
+    assert_eq!(told, GOLDEN, "PENSTOCK_BLESS=1 writes what is told now");
+}
+
+#[test]
+fn the_table_has_the_contracts_columns_then_penstocks_and_is_unique_by_the_key() {
+    let contract = parse("shop.yaml", SHOP).expect("valid");
+    let table = ddl::create_table(&contract);
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines[0], "CREATE TABLE IF NOT EXISTS \"public\".\"products\" (");
+    assert_eq!(lines[1], "  \"id\" text COLLATE \"C\" NOT NULL,");
+    assert_eq!(lines[2], "  \"price\" numeric(12,2),");
+    assert_eq!(lines[6], "  \"_rescued\" jsonb,");
+    assert_eq!(lines[7], "  _source text NOT NULL,");
+    assert_eq!(lines[14], "  PRIMARY KEY (\"id\")");
+    assert_eq!(lines[15], ") WITH (fillfactor = 50)");
+
+    let appended = SHOP.replace("value: upsert", "value: append");
+    let table = ddl::create_table(&parse("shop.yaml", &appended).expect("valid"));
+    assert!(table.ends_with("  UNIQUE (_batch_id, _row)\n)"), "{table}");
+}
+
+#[test]
+fn a_column_is_added_as_it_would_have_been_made() {
+    let contract = parse("shop.yaml", SHOP).expect("valid");
+    assert_eq!(
+        ddl::add_column(&contract, 1).as_deref(),
+        Some("ALTER TABLE \"public\".\"products\" ADD COLUMN IF NOT EXISTS \"price\" numeric(12,2)")
+    );
+    assert_eq!(ddl::add_column(&contract, 6), None);
+}
+
+#[test]
+fn names_are_quoted() {
+    assert_eq!(ddl::quoted("a\"b"), "\"a\"\"b\"");
+}

@@ -1,0 +1,169 @@
+//! What a string must be the text of: `format`. Each check looks at a byte a fixed number of times.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use penstock_contract::StringFormat;
+
+/// A format that asks for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FormatCheck {
+    Base64,
+    Email,
+    Uuid,
+    Uri,
+    Hostname,
+    Ipv4,
+    Ipv6,
+}
+
+impl FormatCheck {
+    /// `None`: any text will do.
+    pub(crate) fn of(format: StringFormat) -> Option<Self> {
+        match format {
+            StringFormat::Byte => Some(Self::Base64),
+            StringFormat::Email => Some(Self::Email),
+            StringFormat::Uuid => Some(Self::Uuid),
+            StringFormat::Uri => Some(Self::Uri),
+            StringFormat::Hostname => Some(Self::Hostname),
+            StringFormat::Ipv4 => Some(Self::Ipv4),
+            StringFormat::Ipv6 => Some(Self::Ipv6),
+            StringFormat::Password | StringFormat::Binary | _ => None,
+        }
+    }
+
+    pub(crate) fn holds(self, text: &str) -> bool {
+        match self {
+            Self::Base64 => is_base64(text.as_bytes()),
+            Self::Email => is_email(text),
+            Self::Uuid => is_uuid(text),
+            Self::Uri => is_uri(text),
+            Self::Hostname => is_hostname(text),
+            Self::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
+            Self::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
+        }
+    }
+}
+
+/// RFC 4648, section 4: padded, and with the unused bits of the last digit 0, as section 3.5 has it of encoders.
+fn is_base64(text: &[u8]) -> bool {
+    let digits = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
+    let last = digits.last().copied().unwrap_or(b'A');
+    let is_whole = match text.len().abs_diff(digits.len()) {
+        0 => true,
+        1 => b"AEIMQUYcgkosw048".contains(&last),
+        _ => b"AQgw".contains(&last),
+    };
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    text.len().is_multiple_of(4) && is_whole && digits.iter().all(is_digit)
+}
+
+/// One `@`, before it something without white space and control characters, after it the name of a host.
+fn is_email(text: &str) -> bool {
+    let is_kept = |letter: char| !letter.is_whitespace() && !letter.is_control() && letter != '@';
+    text.rsplit_once('@').is_some_and(|(mailbox, host)| {
+        !mailbox.is_empty() && mailbox.chars().all(is_kept) && is_hostname(host)
+    })
+}
+
+/// RFC 9562, section 4.
+fn is_uuid(text: &str) -> bool {
+    let is_hex = |group: &str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.len() == 36 && text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(is_hex)
+}
+
+/// RFC 1123, section 2.1: labels of 1 to 63 letters, digits and hyphens, no hyphen at either end, 253 characters in all.
+/// The last label is not of digits alone, so that no name looks like an address.
+fn is_hostname(text: &str) -> bool {
+    const MAX_LENGTH: usize = 253;
+    const MAX_LABEL_LENGTH: usize = 63;
+    let is_label = |label: &str| {
+        (1..=MAX_LABEL_LENGTH).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= MAX_LENGTH
+        && text.split('.').all(is_label)
+        && !text.rsplit('.').next().is_some_and(is_number)
+}
+
+/// RFC 3986, appendix A: `URI`, which begins with a scheme and may end with a fragment.
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let (hierarchy, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let is_query = |part: &str| is_made_of(part, |byte| is_pchar(byte) || matches!(byte, b'/' | b'?'));
+    let (authority, path) = match hierarchy.strip_prefix("//") {
+        // What follows an authority is empty or begins with `/`.
+        Some(after) => after.split_at(after.find('/').unwrap_or(after.len())),
+        None => ("", hierarchy),
+    };
+    is_scheme(scheme)
+        && is_authority(authority)
+        && is_made_of(path, |byte| is_pchar(byte) || byte == b'/')
+        && is_query(query)
+        && is_query(fragment)
+}
+
+fn is_scheme(scheme: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(is_part)
+}
+
+/// `[userinfo@]host[:port]`; an empty host is one, too.
+fn is_authority(authority: &str) -> bool {
+    let (user, place) = authority.split_once('@').unwrap_or(("", authority));
+    let is_name = |byte| is_unreserved(byte) || is_sub_delimiter(byte);
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_place = match place.strip_prefix('[').and_then(|place| place.split_once(']')) {
+        Some((address, port)) => {
+            is_ip_literal(address) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+        }
+        None => {
+            let (host, port) = place.split_once(':').unwrap_or((place, ""));
+            is_made_of(host, is_name) && is_port(port)
+        }
+    };
+    is_place && is_made_of(user, |byte| is_name(byte) || byte == b':')
+}
+
+/// What stands in brackets: an IPv6 address, or one of a version to come, such as `v7.x`.
+fn is_ip_literal(address: &str) -> bool {
+    let Some((version, future)) =
+        address.strip_prefix(['v', 'V']).and_then(|address| address.split_once('.'))
+    else {
+        return address.parse::<Ipv6Addr>().is_ok();
+    };
+    let is_part = |byte| is_unreserved(byte) || is_sub_delimiter(byte) || byte == b':';
+    !version.is_empty()
+        && version.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && !future.is_empty()
+        && future.bytes().all(is_part)
+}
+
+/// Bytes of that kind, and `%` with two hexadecimal digits.
+fn is_made_of(text: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
+    let mut bytes = text.bytes();
+    let is_hex = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
+    while let Some(byte) = bytes.next() {
+        let holds =
+            if byte == b'%' { is_hex(bytes.next()) && is_hex(bytes.next()) } else { is_allowed(byte) };
+        if !holds {
+            return false;
+        }
+    }
+    true
+}
+
+fn is_pchar(byte: u8) -> bool {
+    is_unreserved(byte) || is_sub_delimiter(byte) || matches!(byte, b':' | b'@')
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+fn is_sub_delimiter(byte: u8) -> bool {
+    b"!$&'()*+,;=".contains(&byte)
+}

@@ -1,0 +1,147 @@
+//! Broken rules, and the rules in words.
+
+use penstock_contract::{Bound, Rules, StringFormat};
+
+use crate::outcome::Code;
+
+/// A rule that a value breaks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Broken<'b> {
+    pub(crate) code: Code,
+    /// Where in a document; `None` for the value as a whole.
+    pub(crate) inside: Option<Inside<'b>>,
+}
+
+impl From<Code> for Broken<'_> {
+    fn from(code: Code) -> Self {
+        Self { code, inside: None }
+    }
+}
+
+impl<'b> Broken<'b> {
+    /// What breaks it: of a document, the part that does. `whole`: the value as a whole.
+    pub(crate) fn shown(&self, whole: Option<&'b str>) -> Option<&'b str> {
+        self.inside.map_or(whole, |inside| inside.found)
+    }
+}
+
+/// A place in a document, and what is said of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Inside<'b> {
+    pub(crate) path: &'b [Step<'b>],
+    pub(crate) rules: &'b Rules,
+    pub(crate) type_rule: &'b str,
+    /// The producer's key that is missing.
+    pub(crate) key: Option<&'b str>,
+    /// What stands there, as it is written; `None` when nothing does.
+    pub(crate) found: Option<&'b str>,
+}
+
+/// One step into a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step<'b> {
+    /// By the key that is stored, which is the contract's: a path tells nothing of the data.
+    Member(&'b str),
+    /// From 0.
+    Item(usize),
+}
+
+impl Inside<'_> {
+    /// The path and the rule, e.g. `attributes.sizes[2]: maximum 50`.
+    pub(crate) fn rule(&self, column: &str, code: Code) -> String {
+        let mut rule = column.to_owned();
+        for step in self.path {
+            match step {
+                Step::Member(name) => {
+                    rule.push('.');
+                    rule.push_str(name);
+                }
+                Step::Item(index) => rule.push_str(&format!("[{index}]")),
+            }
+        }
+        rule.push_str(": ");
+        match self.key {
+            Some(key) => rule.push_str(&format!("required {key}")),
+            None => {
+                rule.push_str(&in_words(code, self.rules, self.type_rule, "at most 1000 digits on each side"))
+            }
+        }
+        rule
+    }
+}
+
+/// The rule that a code is about. `size`: the type that a value must fit into.
+pub(crate) fn in_words(code: Code, rules: &Rules, type_rule: &str, size: &str) -> String {
+    match code {
+        Code::MissingRequired | Code::MissingMember => "required".to_owned(),
+        Code::TooShort => number("minLength", rules.min_length),
+        Code::TooLong => number("maxLength", rules.max_length),
+        Code::PatternMismatch => format!("pattern {}", rules.pattern.as_deref().unwrap_or_default()),
+        Code::WrongFormat => format!("format {}", rules.format.map_or("", format_name)),
+        Code::BelowMinimum => bound("minimum", "exclusiveMinimum", rules.minimum.as_ref()),
+        Code::AboveMaximum => bound("maximum", "exclusiveMaximum", rules.maximum.as_ref()),
+        Code::NotAMultiple => format!("multipleOf {}", rules.multiple_of.as_deref().unwrap_or_default()),
+        Code::NotAllowed => one_of(&rules.allowed),
+        Code::TooFewItems => number("minItems", rules.min_items),
+        Code::TooManyItems => number("maxItems", rules.max_items),
+        Code::DuplicateItem => "uniqueItems".to_owned(),
+        Code::TooFewMembers => number("minProperties", rules.min_properties),
+        Code::TooManyMembers => number("maxProperties", rules.max_properties),
+        Code::DuplicateMember => "each key once".to_owned(),
+        Code::NulCharacter => "no NUL character".to_owned(),
+        Code::InvalidJson => "text without lone surrogates".to_owned(),
+        Code::OutOfRange => size.to_owned(),
+        Code::NotAnInteger
+        | Code::NotANumber
+        | Code::NotABoolean
+        | Code::NotADate
+        | Code::NotATime
+        | Code::NotATimestamp
+        | Code::NotAUuid
+        | Code::WrongType => type_rule.to_owned(),
+        Code::ExtractMismatch => "extract".to_owned(),
+        Code::UnexpectedColumn
+        | Code::TooFewFields
+        | Code::TooManyFields
+        | Code::MalformedQuote
+        | Code::InvalidEncoding
+        | Code::RecordTooLong => code.to_string(),
+    }
+}
+
+fn number(name: &str, number: Option<u64>) -> String {
+    number.map_or_else(|| name.to_owned(), |number| format!("{name} {number}"))
+}
+
+fn bound(name: &str, exclusive: &str, bound: Option<&Bound>) -> String {
+    match bound {
+        Some(bound) if bound.exclusive => format!("{exclusive} {}", bound.value),
+        Some(bound) => format!("{name} {}", bound.value),
+        None => name.to_owned(),
+    }
+}
+
+fn one_of(allowed: &[String]) -> String {
+    const MAX_VALUES: usize = 10;
+    let values = allowed.iter().take(MAX_VALUES).cloned().collect::<Vec<_>>().join(", ");
+    match allowed.len().saturating_sub(MAX_VALUES) {
+        0 => format!("one of {values}"),
+        more => format!("one of {values} and {more} more"),
+    }
+}
+
+/// As the contract writes it.
+fn format_name(format: StringFormat) -> &'static str {
+    match format {
+        StringFormat::Password => "password",
+        StringFormat::Byte => "byte",
+        StringFormat::Binary => "binary",
+        StringFormat::Email => "email",
+        StringFormat::Uuid => "uuid",
+        StringFormat::Uri => "uri",
+        StringFormat::Hostname => "hostname",
+        StringFormat::Ipv4 => "ipv4",
+        StringFormat::Ipv6 => "ipv6",
+        _ => "of the contract",
+    }
+}

@@ -1,0 +1,274 @@
+//! The decompressed stream as records are cut from it: as it is where ASCII bytes mean ASCII and nothing else
+//! (UTF-8, the single-byte encodings), else transcoded to UTF-8.
+
+use std::collections::VecDeque;
+use std::io::Read;
+
+use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use memchr::memchr2;
+
+use crate::error::{ReadError, UnreadableCode};
+use crate::input::Input;
+
+/// So much of a file is looked at to tell its encoding.
+const HEAD_BYTES: usize = 64 * 1024;
+const RAW_BYTES: usize = 32 * 1024;
+/// Stands in transcoded text for a sequence that is none of the encoding: never part of UTF-8, it makes its record,
+/// and no other, one that cannot be decoded.
+const BROKEN: u8 = 0xff;
+/// So many sequences that are not UTF-8 make a file one of windows-1252. Fewer are taken for damage, and their rows
+/// are rejects: to guess wrong would let wrong letters pass.
+const MIN_BROKEN: usize = 3;
+
+/// A stream of text.
+pub(crate) struct Decoded<R: Read> {
+    input: Input<R>,
+    encoding: &'static Encoding,
+    /// Bytes that were read to tell the encoding, without the mark.
+    head: Vec<u8>,
+    head_read: usize,
+    mark_bytes: u64,
+    transcoder: Option<Transcoder>,
+}
+
+impl<R: Read> Decoded<R> {
+    /// Tells the encoding: by the byte-order mark, by the contract, by the first bytes. `needs_utf_8`: what the
+    /// records are cut by is more than ASCII.
+    pub(crate) fn open(
+        mut input: Input<R>,
+        declared: Option<&'static Encoding>,
+        needs_utf_8: bool,
+    ) -> Result<Self, ReadError> {
+        let mut head = vec![0; HEAD_BYTES];
+        let mut length = 0;
+        while length < head.len() {
+            match input.read(&mut head[length..])? {
+                0 => break,
+                count => length += count,
+            }
+        }
+        head.truncate(length);
+        if head.is_empty() {
+            return Err(ReadError::Empty);
+        }
+        if head.starts_with(&[0xff, 0xfe, 0, 0]) || head.starts_with(&[0, 0, 0xfe, 0xff]) {
+            return Err(ReadError::Unreadable {
+                code: UnreadableCode::UnsupportedEncoding,
+                byte_offset: 0,
+                message: "the file is in UTF-32, which is not read; deliver it in UTF-8".to_owned(),
+            });
+        }
+        let (encoding, mark) = match Encoding::for_bom(&head) {
+            Some(marked) => marked,
+            None => (declared.unwrap_or_else(|| sniff_encoding(&head)), 0),
+        };
+        let is_like_ascii = encoding.is_single_byte() && encoding.is_ascii_compatible();
+        let is_plain = encoding == UTF_8 || is_like_ascii && !needs_utf_8;
+        Ok(Self {
+            input,
+            encoding,
+            head_read: mark,
+            head,
+            mark_bytes: mark as u64,
+            transcoder: (!is_plain).then(|| Transcoder::new(encoding, mark as u64)),
+        })
+    }
+
+    pub(crate) fn input(&self) -> &Input<R> {
+        &self.input
+    }
+
+    /// The encoding of the file.
+    pub(crate) fn encoding(&self) -> &'static Encoding {
+        self.encoding
+    }
+
+    /// The encoding of the bytes that are read here.
+    pub(crate) fn text_encoding(&self) -> &'static Encoding {
+        if self.transcoder.is_some() { UTF_8 } else { self.encoding }
+    }
+
+    /// The place in the decompressed stream of a place in the text. Of transcoded text it is exact for the beginnings
+    /// of lines, and that of the line for all else. Places are asked for in order.
+    pub(crate) fn source_offset(&mut self, text_offset: u64) -> u64 {
+        match &mut self.transcoder {
+            None => self.mark_bytes + text_offset,
+            Some(transcoder) => transcoder.source_offset(text_offset),
+        }
+    }
+
+    /// Reads into `buffer`; 0 is the end.
+    #[inline]
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        let Self { input, head, head_read, transcoder, .. } = self;
+        let mut read = |buffer: &mut [u8]| {
+            if *head_read == head.len() {
+                return input.read(buffer);
+            }
+            let count = buffer.len().min(head.len() - *head_read);
+            buffer[..count].copy_from_slice(&head[*head_read..*head_read + count]);
+            *head_read += count;
+            Ok(count)
+        };
+        match transcoder {
+            None => read(buffer),
+            Some(transcoder) => transcoder.read(buffer, read),
+        }
+    }
+}
+
+/// What a file without a mark is in, when the contract does not say.
+fn sniff_encoding(head: &[u8]) -> &'static Encoding {
+    let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
+    let (first, second, pairs) = (zeros(0), zeros(1), head.len() / 2);
+    // Every other byte of a mostly Western text is zero, and no byte of UTF-8 text is.
+    let is_most = |zeros: usize, others: usize| zeros > 1 && zeros * 2 >= pairs && others * 16 <= pairs;
+    if is_most(second, first) {
+        UTF_16LE
+    } else if is_most(first, second) {
+        UTF_16BE
+    } else if looks_like_windows_1252(head) {
+        WINDOWS_1252
+    } else {
+        UTF_8
+    }
+}
+
+fn looks_like_windows_1252(head: &[u8]) -> bool {
+    if str::from_utf8(head).is_ok() {
+        return false;
+    }
+    let (mut valid, mut broken) = (0, 0);
+    for chunk in head.utf8_chunks() {
+        valid += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
+        broken += usize::from(!chunk.invalid().is_empty());
+    }
+    // Those that windows-1252 has no letters for.
+    let is_unused = |byte: &u8| matches!(byte, 0 | 0x81 | 0x8d | 0x8f | 0x90 | 0x9d);
+    broken >= MIN_BROKEN && broken > valid && !head.iter().any(is_unused)
+}
+
+/// Bytes of any encoding into UTF-8, with a map of the places of lines.
+struct Transcoder {
+    decoder: encoding_rs::Decoder,
+    line_end: LineEnd,
+    raw: Vec<u8>,
+    /// Bytes in `raw` that are left for the next turn: half of a code unit of UTF-16.
+    raw_kept: usize,
+    text: Vec<u8>,
+    text_read: usize,
+    /// Places of the end of `text` and of the bytes that it was made from.
+    text_end: u64,
+    source_end: u64,
+    /// Beginnings of lines: place in the text, place in the source.
+    lines: VecDeque<(u64, u64)>,
+    line: (u64, u64),
+    is_finished: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum LineEnd {
+    Byte,
+    Utf16 { is_little_endian: bool },
+}
+
+impl Transcoder {
+    fn new(encoding: &'static Encoding, source_start: u64) -> Self {
+        let is_utf_16 = encoding == UTF_16LE || encoding == UTF_16BE;
+        Self {
+            decoder: encoding.new_decoder_without_bom_handling(),
+            line_end: if is_utf_16 {
+                LineEnd::Utf16 { is_little_endian: encoding == UTF_16LE }
+            } else {
+                LineEnd::Byte
+            },
+            raw: vec![0; RAW_BYTES],
+            raw_kept: 0,
+            text: Vec::new(),
+            text_read: 0,
+            text_end: 0,
+            source_end: source_start,
+            lines: VecDeque::new(),
+            line: (0, source_start),
+            is_finished: false,
+        }
+    }
+
+    fn source_offset(&mut self, text_offset: u64) -> u64 {
+        while let Some(next) = self.lines.front().filter(|(text, _)| *text <= text_offset) {
+            self.line = *next;
+            self.lines.pop_front();
+        }
+        self.line.1
+    }
+
+    fn read(
+        &mut self,
+        buffer: &mut [u8],
+        mut source: impl FnMut(&mut [u8]) -> Result<usize, ReadError>,
+    ) -> Result<usize, ReadError> {
+        while self.text_read == self.text.len() && !self.is_finished {
+            self.text.clear();
+            self.text_read = 0;
+            let count = source(&mut self.raw[self.raw_kept..])?;
+            self.is_finished = count == 0;
+            self.transcode(self.raw_kept + count);
+        }
+        let count = buffer.len().min(self.text.len() - self.text_read);
+        buffer[..count].copy_from_slice(&self.text[self.text_read..self.text_read + count]);
+        self.text_read += count;
+        Ok(count)
+    }
+
+    /// Transcodes the first `length` bytes of `raw`, line by line: the decoder keeps what goes beyond.
+    fn transcode(&mut self, length: usize) {
+        let raw = std::mem::take(&mut self.raw);
+        let whole = match self.line_end {
+            LineEnd::Utf16 { .. } if !self.is_finished => length - length % 2,
+            LineEnd::Utf16 { .. } | LineEnd::Byte => length,
+        };
+        let mut rest = &raw[..whole];
+        while let Some(line) = find_line_end(rest, self.line_end) {
+            let (now, later) = rest.split_at(line);
+            self.decode(now, false);
+            rest = later;
+            self.lines.push_back((self.text_end, self.source_end));
+        }
+        self.decode(rest, self.is_finished);
+        self.raw = raw;
+        self.raw.copy_within(whole..length, 0);
+        self.raw_kept = length - whole;
+    }
+
+    fn decode(&mut self, mut source: &[u8], is_last: bool) {
+        let mut piece = [0; 1024];
+        let before = self.text.len();
+        self.source_end += source.len() as u64;
+        loop {
+            let (result, read, written) =
+                self.decoder.decode_to_utf8_without_replacement(source, &mut piece, is_last);
+            self.text.extend_from_slice(&piece[..written]);
+            source = &source[read..];
+            match result {
+                DecoderResult::InputEmpty => break,
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(..) => self.text.push(BROKEN),
+            }
+        }
+        self.text_end += (self.text.len() - before) as u64;
+    }
+}
+
+/// How long the first line is, its end included.
+fn find_line_end(text: &[u8], line_end: LineEnd) -> Option<usize> {
+    match line_end {
+        LineEnd::Byte => memchr2(b'\n', b'\r', text).map(|end| end + 1),
+        LineEnd::Utf16 { is_little_endian } => text
+            .chunks_exact(2)
+            .position(|unit| {
+                let (low, high) = if is_little_endian { (unit[0], unit[1]) } else { (unit[1], unit[0]) };
+                high == 0 && matches!(low, b'\n' | b'\r')
+            })
+            .map(|unit| unit * 2 + 2),
+    }
+}

@@ -1,0 +1,230 @@
+//! The input, decompressed, counted and capped.
+
+mod source;
+mod zip;
+
+use std::io::{self, BufReader, Read};
+
+use bzip2::bufread::MultiBzDecoder;
+use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use penstock_contract::Compression;
+
+use self::source::Source;
+use self::zip::{UnsupportedArchive, ZipReader};
+use crate::error::{ReadError, UnreadableCode};
+use crate::reader::Limits;
+
+const COMPRESSED_BUFFER_BYTES: usize = 64 * 1024;
+/// A frame may ask for a window of this size and no larger: it is held in memory. `zstd -19` stays within it.
+const MAX_WINDOW_LOG: u32 = 25;
+/// The same for xz, its decoder's tables included. `xz -9` asks for a dictionary of 64 MiB, `xz -8` for 32 MiB.
+const MAX_XZ_MEMORY_KIB: u32 = 66 * 1024;
+/// The ratio of a small file says nothing: it counts from so many decompressed bytes on.
+const RATIO_COUNTS_FROM_BYTES: u64 = 16 * 1024 * 1024;
+
+type Buffered<R> = BufReader<Source<R>>;
+
+enum Decoder<R: Read> {
+    Plain(Source<R>),
+    Gzip(Box<MultiGzDecoder<Buffered<R>>>),
+    Zstd(zstd::stream::read::Decoder<'static, Buffered<R>>),
+    Bzip2(MultiBzDecoder<Buffered<R>>),
+    Xz(Box<XzReader<Buffered<R>>>),
+    Zip(Box<ZipReader<Buffered<R>>>),
+}
+
+impl<R: Read> Decoder<R> {
+    fn source(&self) -> Option<&Source<R>> {
+        let buffered = match self {
+            Self::Plain(source) => return Some(source),
+            Self::Gzip(gzip) => gzip.get_ref(),
+            Self::Zstd(zstd) => zstd.get_ref(),
+            Self::Bzip2(bzip2) => bzip2.get_ref(),
+            Self::Xz(xz) => xz.inner(),
+            Self::Zip(zip) => zip.inner()?,
+        };
+        Some(buffered.get_ref())
+    }
+
+    fn source_mut(&mut self) -> Option<&mut Source<R>> {
+        let buffered = match self {
+            Self::Plain(source) => return Some(source),
+            Self::Gzip(gzip) => gzip.get_mut(),
+            Self::Zstd(zstd) => zstd.get_mut(),
+            Self::Bzip2(bzip2) => bzip2.get_mut(),
+            Self::Xz(xz) => xz.inner_mut(),
+            Self::Zip(zip) => zip.inner_mut()?,
+        };
+        Some(buffered.get_mut())
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(source) => source.read(buffer),
+            Self::Gzip(gzip) => gzip.read(buffer),
+            Self::Zstd(zstd) => zstd.read(buffer),
+            Self::Bzip2(bzip2) => bzip2.read(buffer),
+            Self::Xz(xz) => xz.read(buffer),
+            Self::Zip(zip) => zip.read(buffer),
+        }
+    }
+}
+
+/// Decompressed bytes.
+pub(crate) struct Input<R: Read> {
+    decoder: Decoder<R>,
+    compression: Compression,
+    bytes_decompressed: u64,
+    max_bytes: u64,
+    max_ratio: u64,
+    /// Decoders are not asked again after they failed.
+    has_failed: bool,
+}
+
+impl<R: Read> Input<R> {
+    /// Tells the compression by the first bytes and compares it with the declared one.
+    pub(crate) fn open(inner: R, declared: Option<Compression>, limits: &Limits) -> Result<Self, ReadError> {
+        let source = Source::open(inner)?;
+        let compression = source.compression();
+        if source.is_empty() {
+            return Err(ReadError::Empty);
+        }
+        if let Some(declared) = declared.filter(|declared| *declared != compression) {
+            return Err(ReadError::Unreadable {
+                code: UnreadableCode::WrongCompression,
+                byte_offset: 0,
+                message: format!(
+                    "the contract declares {}, but the content is {}",
+                    name(declared),
+                    name(compression)
+                ),
+            });
+        }
+        let buffered = |source| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, source);
+        let decoder = match compression {
+            Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(buffered(source)))),
+            Compression::Zstd => Decoder::Zstd(zstd_decoder(buffered(source)).map_err(ReadError::Io)?),
+            Compression::Bzip2 => Decoder::Bzip2(MultiBzDecoder::new(buffered(source))),
+            Compression::Xz => {
+                Decoder::Xz(Box::new(XzReader::new_mem_limit(buffered(source), true, MAX_XZ_MEMORY_KIB)))
+            }
+            Compression::Zip => Decoder::Zip(Box::new(ZipReader::new(buffered(source)))),
+            Compression::Plain | _ => Decoder::Plain(source),
+        };
+        Ok(Self {
+            decoder,
+            compression,
+            bytes_decompressed: 0,
+            max_bytes: limits.max_decompressed_bytes,
+            max_ratio: u64::from(limits.max_ratio),
+            has_failed: false,
+        })
+    }
+
+    pub(crate) fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// Bytes taken from the caller's input.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.decoder.source().map_or(0, |source| source.bytes_read)
+    }
+
+    pub(crate) fn bytes_decompressed(&self) -> u64 {
+        self.bytes_decompressed
+    }
+
+    /// Reads into `buffer`; 0 is the end.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        if self.has_failed {
+            return Err(ReadError::Io(io::Error::other("reading went on after an error")));
+        }
+        let read = self.decoder.read(buffer);
+        self.has_failed = read.is_err();
+        let count = read.map_err(|error| self.tell(&error))?;
+        self.bytes_decompressed += count as u64;
+        if self.bytes_decompressed > self.max_bytes {
+            return Err(ReadError::TooLarge { max_bytes: self.max_bytes });
+        }
+        self.check_ratio()?;
+        Ok(count)
+    }
+
+    /// A file that grows beyond measure is no feed, but a bomb.
+    fn check_ratio(&self) -> Result<(), ReadError> {
+        let is_compressed = self.compression != Compression::Plain;
+        if !is_compressed || self.bytes_decompressed <= RATIO_COUNTS_FROM_BYTES {
+            return Ok(());
+        }
+        let read = self.bytes_read();
+        if self.bytes_decompressed <= read.saturating_mul(self.max_ratio) {
+            return Ok(());
+        }
+        Err(ReadError::Unreadable {
+            code: UnreadableCode::CompressionRatio,
+            byte_offset: self.bytes_decompressed,
+            message: format!(
+                "{read} bytes of {} became more than {} times as many",
+                name(self.compression),
+                self.max_ratio
+            ),
+        })
+    }
+
+    /// Tells a failure of the input from damaged content.
+    fn tell(&mut self, error: &io::Error) -> ReadError {
+        if let Some(failure) = self.decoder.source_mut().and_then(|source| source.failure.take()) {
+            return ReadError::Io(failure);
+        }
+        let (name, read) = (name(self.compression), self.bytes_read());
+        let unsupported = error.get_ref().and_then(|inner| inner.downcast_ref::<UnsupportedArchive>());
+        let (code, message) = if let Some(unsupported) = unsupported {
+            (UnreadableCode::UnsupportedArchive, unsupported.to_string())
+        } else if is_out_of_memory(error) {
+            (
+                UnreadableCode::CompressionMemory,
+                format!(
+                    "the {name} stream asks for more memory than there is for it; compress it with a smaller window"
+                ),
+            )
+        } else if error.kind() == io::ErrorKind::UnexpectedEof {
+            (
+                UnreadableCode::TruncatedCompression,
+                format!("the {name} stream breaks off after {read} compressed bytes"),
+            )
+        } else {
+            (
+                UnreadableCode::CorruptCompression,
+                format!("the {name} stream is damaged, within its first {read} compressed bytes: {error}"),
+            )
+        };
+        ReadError::Unreadable { code, byte_offset: self.bytes_decompressed, message }
+    }
+}
+
+/// zstd tells it by a message only.
+fn is_out_of_memory(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::OutOfMemory || error.to_string().contains("too much memory")
+}
+
+fn zstd_decoder<R: Read>(
+    source: Buffered<R>,
+) -> io::Result<zstd::stream::read::Decoder<'static, Buffered<R>>> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(source)?;
+    decoder.window_log_max(MAX_WINDOW_LOG)?;
+    Ok(decoder)
+}
+
+/// The compression's name in messages.
+fn name(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Plain => "no compression",
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+        Compression::Bzip2 => "bzip2",
+        Compression::Xz => "xz",
+        Compression::Zip => "zip",
+        _ => "another compression",
+    }
+}

@@ -1,0 +1,104 @@
+//! The caller's bytes, and what kind of compression they begin with.
+
+use std::io::{self, Read};
+
+use penstock_contract::Compression;
+
+use crate::error::ReadError;
+
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const XZ_MAGIC: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
+/// A local file header, or the end record of an archive without members.
+const ZIP_MAGIC: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
+const BZIP2_MAGIC: &[u8] = b"BZh";
+/// After the digit of the block size: a block, or the end of a stream without one.
+const BZIP2_BLOCKS: [[u8; 6]; 2] =
+    [[0x31, 0x41, 0x59, 0x26, 0x53, 0x59], [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]];
+/// The lowest of the sixteen magic numbers of a skippable zstd frame, little-endian.
+const ZSTD_SKIPPABLE: u32 = 0x184d_2a50;
+/// The longest magic number: text may well begin with `BZh`.
+const MAGIC_BYTES: usize = 10;
+
+/// The caller's input. An error of its own is kept aside: decoders wrap and reword what passes through them.
+#[derive(Debug)]
+pub(super) struct Source<R> {
+    magic: [u8; MAGIC_BYTES],
+    magic_len: usize,
+    magic_read: usize,
+    inner: R,
+    pub(super) bytes_read: u64,
+    pub(super) failure: Option<io::Error>,
+}
+
+impl<R: Read> Source<R> {
+    /// Reads the first bytes, by which the compression is told.
+    pub(super) fn open(inner: R) -> Result<Self, ReadError> {
+        let mut source = Self {
+            magic: [0; MAGIC_BYTES],
+            magic_len: 0,
+            magic_read: 0,
+            inner,
+            bytes_read: 0,
+            failure: None,
+        };
+        while source.magic_len < source.magic.len() {
+            match source.inner.read(&mut source.magic[source.magic_len..]) {
+                Ok(0) => break,
+                Ok(count) => source.magic_len += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(ReadError::Io(error)),
+            }
+        }
+        Ok(source)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.magic_len == 0
+    }
+
+    pub(super) fn compression(&self) -> Compression {
+        let magic = &self.magic[..self.magic_len];
+        let is_skippable =
+            magic.first_chunk().is_some_and(|first| u32::from_le_bytes(*first) & !0xf == ZSTD_SKIPPABLE);
+        if magic.starts_with(GZIP_MAGIC) {
+            Compression::Gzip
+        } else if magic.starts_with(ZSTD_MAGIC) || is_skippable {
+            Compression::Zstd
+        } else if magic.starts_with(XZ_MAGIC) {
+            Compression::Xz
+        } else if ZIP_MAGIC.iter().any(|zip| magic.starts_with(zip)) {
+            Compression::Zip
+        } else if magic.starts_with(BZIP2_MAGIC)
+            && BZIP2_BLOCKS.iter().any(|block| magic.get(4..) == Some(&block[..]))
+        {
+            Compression::Bzip2
+        } else {
+            Compression::Plain
+        }
+    }
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.magic_read < self.magic_len {
+            let count = (&self.magic[self.magic_read..self.magic_len]).read(buffer)?;
+            self.magic_read += count;
+            self.bytes_read += count as u64;
+            return Ok(count);
+        }
+        loop {
+            match self.inner.read(buffer) {
+                Ok(count) => {
+                    self.bytes_read += count as u64;
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.failure = Some(error);
+                    return Err(io::Error::other("the input failed"));
+                }
+            }
+        }
+    }
+}

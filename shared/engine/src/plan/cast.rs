@@ -1,0 +1,243 @@
+//! What a column of the contract, or a part of its documents, is read as.
+
+use penstock_contract::{Bound, Column as ContractColumn, Harmonise, LogicalType, Nested, SqlType};
+use regex::Regex;
+
+use crate::cast::document::{Document, Part};
+use crate::cast::format::FormatCheck;
+use crate::cast::number::{Limit, Literal, Multiple, NumberCast, NumberType, Separators};
+use crate::cast::text::{TextCast, uuid};
+use crate::cast::time::{DateCast, TimeCast, TimestampCast, days, iso_date, iso_time, iso_timestamp};
+use crate::cast::zone::Zone;
+use crate::cast::{BooleanCast, Cast, Interval};
+
+/// The rule that a value of the wrong type breaks, in words.
+pub(super) fn type_rule(column: &ContractColumn) -> String {
+    match &column.logical_type {
+        LogicalType::Integer => "a whole number".to_owned(),
+        LogicalType::Number => "a decimal number".to_owned(),
+        LogicalType::Boolean => "a boolean".to_owned(),
+        LogicalType::Date { format: None } => "a date as in 2024-01-31".to_owned(),
+        LogicalType::Date { format: Some(format) } => format!("a date of the format {format}"),
+        LogicalType::Timestamp { format: None, default_timezone } => {
+            format!("a timestamp as in 2024-01-31T12:00:00Z, of {default_timezone} without an offset")
+        }
+        LogicalType::Timestamp { format: Some(format), default_timezone } => {
+            format!("a timestamp of the format {format} that exists in {default_timezone}")
+        }
+        LogicalType::Time { format: None } => "a time of day as in 23:59:59".to_owned(),
+        LogicalType::Time { format: Some(format) } => format!("a time of day of the format {format}"),
+        LogicalType::Object { .. } => "a JSON object".to_owned(),
+        LogicalType::Array { .. } => "a JSON array".to_owned(),
+        LogicalType::String if column.sql_type == SqlType::Uuid => "a UUID".to_owned(),
+        LogicalType::String | _ => "text".to_owned(),
+    }
+}
+
+pub(super) fn compile_cast(column: &ContractColumn) -> Result<Cast, String> {
+    let misfit = || Err(format!("its logical type cannot be stored in `{}`", column.sql_type));
+    match (&column.logical_type, &column.sql_type) {
+        (LogicalType::String, SqlType::Text | SqlType::Uuid) => text(column).map(Cast::Text),
+        (LogicalType::Integer | LogicalType::Number, sql_type) => {
+            let is_whole = column.logical_type == LogicalType::Integer;
+            let integer = |low, high| Some(NumberType::Integer { low, high });
+            let kind = match sql_type {
+                SqlType::Smallint => integer(i16::MIN.into(), i16::MAX.into()),
+                SqlType::Integer => integer(i32::MIN.into(), i32::MAX.into()),
+                SqlType::Bigint => integer(i64::MIN, i64::MAX),
+                SqlType::Numeric(size) => Some(NumberType::Numeric { size: *size, is_whole }),
+                SqlType::DoublePrecision => Some(NumberType::Double),
+                SqlType::Text
+                | SqlType::Boolean
+                | SqlType::Date
+                | SqlType::Time
+                | SqlType::Timestamp
+                | SqlType::Timestamptz
+                | SqlType::Jsonb
+                | SqlType::Uuid
+                | _ => None,
+            };
+            kind.map_or_else(misfit, |kind| number(column, kind).map(Cast::Number))
+        }
+        (LogicalType::Boolean, SqlType::Boolean) => {
+            let mut cast = BooleanCast::new(&column.harmonise.true_values, &column.harmonise.false_values);
+            cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
+            Ok(Cast::Boolean(cast))
+        }
+        (LogicalType::Date { format }, SqlType::Date) => date(column, format.as_ref()).map(Cast::Date),
+        (LogicalType::Time { format }, SqlType::Time) => time(column, format.as_ref()).map(Cast::Time),
+        (LogicalType::Timestamp { format, default_timezone }, SqlType::Timestamp | SqlType::Timestamptz) => {
+            timestamp(column, format.as_ref(), default_timezone).map(Cast::Timestamp)
+        }
+        (LogicalType::Object { .. } | LogicalType::Array { .. }, SqlType::Jsonb) => {
+            document(column).map(Cast::Json)
+        }
+        _ => misfit(),
+    }
+}
+
+fn text(column: &ContractColumn) -> Result<TextCast, String> {
+    let is_uuid = column.sql_type == SqlType::Uuid;
+    let mut allowed = allowed(column, |text| {
+        if is_uuid { uuid(text, &mut String::new()).map(str::to_owned) } else { Some(text.to_owned()) }
+    })?;
+    allowed.sort_unstable();
+    let rules = &column.rules;
+    let pattern = rules.pattern.as_deref().map(Regex::new).transpose().map_err(|error| error.to_string())?;
+    let format = rules.format.and_then(FormatCheck::of);
+    Ok(TextCast {
+        is_uuid,
+        min_length: rules.min_length,
+        max_length: rules.max_length,
+        pattern,
+        format: format.filter(|_| !is_uuid),
+        allowed,
+    })
+}
+
+fn number(column: &ContractColumn, kind: NumberType) -> Result<NumberCast, String> {
+    let rules = &column.rules;
+    let limit = |bound: &Option<Bound>| match bound {
+        None => Ok(None),
+        Some(bound) => Literal::parse(&bound.value)
+            .map(|value| Some(Limit { value, is_exclusive: bound.exclusive }))
+            .ok_or_else(|| format!("the bound `{}` is not a decimal number", bound.value)),
+    };
+    let multiple = |text: &String| {
+        Multiple::parse(text).ok_or_else(|| format!("multipleOf `{text}` is not a number that can be used"))
+    };
+    Ok(NumberCast {
+        kind,
+        separators: Separators {
+            decimal: column.harmonise.decimal_separator.unwrap_or('.'),
+            group: column.harmonise.group_separator,
+        },
+        minimum: limit(&rules.minimum)?,
+        maximum: limit(&rules.maximum)?,
+        multiple_of: rules.multiple_of.as_ref().map(multiple).transpose()?,
+        allowed: allowed(column, Literal::parse)?,
+    })
+}
+
+fn date(column: &ContractColumn, format: Option<&String>) -> Result<DateCast, String> {
+    let bound = |bound: &Option<Bound>, inward: i32| match bound {
+        None => Ok(None),
+        Some(bound) => bound
+            .value
+            .as_bytes()
+            .first_chunk::<10>()
+            .filter(|date| date.len() == bound.value.len())
+            .and_then(iso_date)
+            .map(|date| Some(days(date).saturating_add(if bound.exclusive { inward } else { 0 })))
+            .ok_or_else(|| format!("the bound `{}` is not a date as in `2024-01-31`", bound.value)),
+    };
+    let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
+    let mut cast = DateCast { format: format.cloned(), bounds, allowed: Vec::new() };
+    cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
+    Ok(cast)
+}
+
+fn time(column: &ContractColumn, format: Option<&String>) -> Result<TimeCast, String> {
+    let bound = |bound: &Option<Bound>, inward: i64| match bound {
+        None => Ok(None),
+        Some(bound) => iso_time(&bound.value)
+            .map(|micros| Some(micros.saturating_add(if bound.exclusive { inward } else { 0 })))
+            .ok_or_else(|| format!("the bound `{}` is not a time of day as in `23:59:59`", bound.value)),
+    };
+    let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
+    let mut cast = TimeCast { format: format.cloned(), bounds, allowed: Vec::new() };
+    cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
+    Ok(cast)
+}
+
+fn timestamp(
+    column: &ContractColumn,
+    format: Option<&String>,
+    default_timezone: &str,
+) -> Result<TimestampCast, String> {
+    let zone =
+        Zone::parse(default_timezone).ok_or_else(|| format!("there is no time zone `{default_timezone}`"))?;
+    let is_instant = column.sql_type == SqlType::Timestamptz;
+    let mut cast = TimestampCast {
+        format: format.cloned(),
+        zone,
+        is_instant,
+        bounds: Interval::default(),
+        allowed: Vec::new(),
+    };
+    let bound = |bound: &Option<Bound>, inward: i64| match bound {
+        None => Ok(None),
+        Some(bound) => iso_timestamp(bound.value.as_bytes())
+            .and_then(|written| cast.place(written))
+            .map(|micros| Some(micros.saturating_add(if bound.exclusive { inward } else { 0 })))
+            .map_err(|_| format!("the bound `{}` is not a point in time", bound.value)),
+    };
+    let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
+    cast.bounds = bounds;
+    cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
+    Ok(cast)
+}
+
+fn document(column: &ContractColumn) -> Result<Document, String> {
+    if !column.rules.allowed.is_empty() {
+        return Err("JSON documents are not compared with allowed values".to_owned());
+    }
+    let (is_array, members, items) = match &column.logical_type {
+        LogicalType::Array { items } => (true, &[][..], items.as_deref()),
+        LogicalType::Object { properties } => (false, properties.as_slice(), None),
+        LogicalType::String | _ => {
+            return Err(format!("its logical type cannot be stored in `{}`", column.sql_type));
+        }
+    };
+    let part = |nested: &Nested| {
+        part(nested).map_err(|message| match nested.name.as_str() {
+            "" => format!("its items: {message}"),
+            name => format!("its member `{name}`: {message}"),
+        })
+    };
+    let members = members.iter().map(part).collect::<Result<Vec<_>, _>>()?;
+    let items = items.map(part).transpose()?;
+    Document::new(is_array, members, items, &column.rules)
+}
+
+/// A part of a document is cast as a column of its type would be.
+fn part(nested: &Nested) -> Result<Part, String> {
+    let sql_type = match &nested.logical_type {
+        LogicalType::Integer | LogicalType::Number => SqlType::Numeric(None),
+        LogicalType::Boolean => SqlType::Boolean,
+        LogicalType::Date { .. } => SqlType::Date,
+        LogicalType::Time { .. } => SqlType::Time,
+        LogicalType::Timestamp { .. } => SqlType::Timestamptz,
+        LogicalType::Object { .. } | LogicalType::Array { .. } => SqlType::Jsonb,
+        LogicalType::String | _ => SqlType::Text,
+    };
+    let column = ContractColumn {
+        name: nested.name.clone(),
+        physical_name: nested.physical_name.clone(),
+        logical_type: nested.logical_type.clone(),
+        sql_type,
+        required: nested.required,
+        unique: false,
+        rules: nested.rules.clone(),
+        harmonise: Harmonise::default(),
+        classification: None,
+        pseudonymise: false,
+    };
+    Ok(Part {
+        cast: compile_cast(&column)?,
+        type_rule: type_rule(&column),
+        name: column.name,
+        physical_name: column.physical_name,
+        is_required: nested.required,
+        rules: column.rules,
+    })
+}
+
+/// The allowed values as the cast gives them.
+fn allowed<T>(column: &ContractColumn, cast: impl FnMut(&str) -> Option<T>) -> Result<Vec<T>, String> {
+    let mut cast = cast;
+    let values = column.rules.allowed.iter();
+    values
+        .map(|text| cast(text).ok_or_else(|| format!("the allowed value `{text}` does not fit the column")))
+        .collect()
+}

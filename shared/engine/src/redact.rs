@@ -1,0 +1,82 @@
+//! Refused records without the values that may stand nowhere.
+
+use crate::cast::json::{Scanner, unquote};
+use crate::delimited::{Layout, Quoting, Span, field};
+use crate::program::Column;
+
+/// Stands for a classified value that has no pseudonym.
+const CLASSIFIED: &str = "[classified]";
+
+/// A delimited record with stand-ins for the fields that hidden columns read.
+pub(crate) fn delimited(
+    record: &str,
+    spans: &[Span],
+    quoting: Option<Quoting>,
+    layout: &Layout,
+    columns: &[Column],
+) -> String {
+    let mut redacted = String::with_capacity(record.len());
+    let mut scratch = Vec::new();
+    let mut at = 0;
+    for (index, span) in spans.iter().enumerate() {
+        let readers = columns.iter().zip(&layout.fields).filter(|(_, field)| **field == Some(index));
+        let value = field(record, *span, quoting, &mut scratch);
+        let Some(stand_in) = stand_in(columns, readers.map(|(column, _)| column), value) else { continue };
+        redacted.push_str(record.get(at..span.start).unwrap_or_default());
+        redacted.push_str(&stand_in);
+        at = span.end;
+    }
+    redacted.push_str(record.get(at..).unwrap_or_default());
+    redacted
+}
+
+/// A JSON object with stand-ins for the values that hidden columns read.
+pub(crate) fn json(record: &str, columns: &[Column]) -> String {
+    let mut redacted = String::with_capacity(record.len());
+    let (mut key_text, mut value_text) = (String::new(), String::new());
+    let mut at = 0;
+    let mut scanner = Scanner::new(record, false);
+    scanner.skip_space();
+    let read = scanner.object(|key, value| {
+        // With its quotes.
+        let key = record.get(key.start.saturating_sub(1)..key.end.saturating_add(1)).unwrap_or_default();
+        let key = unquote(key, &mut key_text);
+        // A key that is no text may be anybody's.
+        let is_reader = |column: &&Column| key.is_none_or(|key| key == column.physical_name);
+        let readers = columns.iter().filter(|column| !column.reads_nothing()).filter(is_reader);
+        let literal = record.get(value.clone()).unwrap_or_default();
+        let plain = if literal.starts_with('"') { unquote(literal, &mut value_text) } else { Some(literal) };
+        let Some(stand_in) = stand_in(columns, readers, plain.unwrap_or(literal)) else { return };
+        redacted.push_str(record.get(at..value.start).unwrap_or_default());
+        redacted.push_str(&if literal == "null" { "null".to_owned() } else { format!("\"{stand_in}\"") });
+        at = value.end;
+    });
+    if read.is_none() {
+        return String::new();
+    }
+    redacted.push_str(record.get(at..).unwrap_or_default());
+    redacted
+}
+
+/// What stands for a value, by the columns that read it; `None` when it may be shown.
+///
+/// Where a contract pseudonymises, a value that no column reads is hidden, too: it may be one under a wrong name.
+fn stand_in<'a>(
+    columns: &[Column],
+    readers: impl Iterator<Item = &'a Column>,
+    value: &str,
+) -> Option<String> {
+    let value = value.trim();
+    let mut readers = readers.peekable();
+    let key = if readers.peek().is_some() {
+        let hiding = readers.filter(|column| column.is_hidden);
+        hiding.max_by_key(|column| column.pseudonym.is_some())?.pseudonym.as_ref()
+    } else {
+        Some(columns.iter().find_map(|column| column.pseudonym.as_ref())?)
+    };
+    Some(match key {
+        _ if value.is_empty() => String::new(),
+        None => CLASSIFIED.to_owned(),
+        Some(key) => key.pseudonym(value),
+    })
+}

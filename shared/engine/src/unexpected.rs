@@ -1,0 +1,108 @@
+//! Values that no column of the contract reads: kept, refused or left out.
+
+use penstock_contract::UnexpectedColumns;
+
+use crate::outcome::{Code, Reason};
+use crate::plan::Plan;
+use crate::pseudonym::PseudonymKey;
+
+const MAX_FOUND_CHARS: usize = 200;
+
+/// What becomes of such values, and those of the record at hand.
+#[derive(Debug)]
+pub(crate) struct Unexpected {
+    policy: UnexpectedColumns,
+    /// The column that keeps them.
+    column: Option<usize>,
+    /// Where the contract pseudonymises, a value that has got another name than it should have is no less secret.
+    key: Option<PseudonymKey>,
+    /// A JSON object of the record's, or its names.
+    text: String,
+}
+
+impl Unexpected {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let column = plan.columns.iter().position(|column| column.is_rescued);
+        Self { policy: plan.unexpected, column, key: plan.pseudonym_key().cloned(), text: String::new() }
+    }
+
+    /// True when the values of a record must be looked through.
+    pub(crate) fn is_wanted(&self) -> bool {
+        match self.policy {
+            UnexpectedColumns::Rescue => self.column.is_some(),
+            UnexpectedColumns::Reject => true,
+            UnexpectedColumns::Ignore => false,
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+    }
+
+    /// A value of a delimited file. Empty ones are none.
+    pub(crate) fn push_text(&mut self, name: &str, value: &str) {
+        if value.trim().is_empty() {
+            return;
+        }
+        // Text is always JSON's to write.
+        let json = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        match self.policy {
+            UnexpectedColumns::Rescue => match &self.key {
+                None => self.push_member(&json(name), &json(value)),
+                Some(key) => self.push_member(&json(name), &json(&key.pseudonym(value.trim()))),
+            },
+            UnexpectedColumns::Reject => self.push_name(name),
+            UnexpectedColumns::Ignore => {}
+        }
+    }
+
+    /// A member of a JSON object: its key without the quotes, and its value, both as they stand. Nulls are none.
+    pub(crate) fn push_literal(&mut self, key: &str, value: &str) {
+        if value == "null" {
+            return;
+        }
+        match self.policy {
+            UnexpectedColumns::Rescue => match &self.key {
+                None => self.push_member(&format!("\"{key}\""), value),
+                Some(secret) => {
+                    let pseudonym = format!("\"{}\"", secret.pseudonym(value.trim_matches('"')));
+                    self.push_member(&format!("\"{key}\""), &pseudonym);
+                }
+            },
+            UnexpectedColumns::Reject => self.push_name(key),
+            UnexpectedColumns::Ignore => {}
+        }
+    }
+
+    /// The object for the column that keeps them; `None` when there is nothing to keep.
+    pub(crate) fn rescued(&self) -> Option<(usize, &str)> {
+        let column =
+            self.column.filter(|_| self.policy == UnexpectedColumns::Rescue && !self.text.is_empty())?;
+        Some((column, &self.text))
+    }
+
+    /// Why the record is refused, if it is for them.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        if self.policy != UnexpectedColumns::Reject || self.text.is_empty() {
+            return None;
+        }
+        let found = self.text.chars().take(MAX_FOUND_CHARS).collect();
+        let rule = "only columns of the contract".to_owned();
+        Some(Reason { code: Code::UnexpectedColumn, column: None, rule, found: Some(found) })
+    }
+
+    fn push_member(&mut self, key: &str, value: &str) {
+        // The object is closed at all times: its brace moves on with each member.
+        let start = if self.text.pop().is_some() { "," } else { "{" };
+        for part in [start, key, ":", value, "}"] {
+            self.text.push_str(part);
+        }
+    }
+
+    fn push_name(&mut self, name: &str) {
+        if !self.text.is_empty() {
+            self.text.push_str(", ");
+        }
+        self.text.push_str(name);
+    }
+}

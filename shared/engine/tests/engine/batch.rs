@@ -1,0 +1,189 @@
+//! What is known of a batch only at its end: repeated keys and quality checks.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use penstock_contract::*;
+use penstock_engine::{DuplicateFinder, Duplicates, Limits, Plan, QualityOutcome, Reader, Spill, Totals};
+
+use crate::support::{column, contract, csv, decode_copy, required, text};
+
+#[derive(Default)]
+struct Memory(HashMap<usize, Vec<u8>>);
+
+impl Spill for Memory {
+    fn append(&mut self, part: usize, bytes: &[u8]) -> io::Result<()> {
+        self.0.entry(part).or_default().extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn take(&mut self, part: usize) -> io::Result<Vec<u8>> {
+        Ok(self.0.remove(&part).unwrap_or_default())
+    }
+}
+
+struct Whole {
+    plan: Arc<Plan>,
+    totals: Totals,
+    duplicates: Duplicates,
+    /// The rows that are left, by chunk.
+    left: Vec<Vec<Vec<Option<String>>>>,
+}
+
+impl Whole {
+    fn judged(&self) -> Vec<(String, u64, bool, bool)> {
+        let outcomes = self.plan.judge(&self.totals, &self.duplicates).into_iter();
+        outcomes
+            .map(|QualityOutcome { check, count, holds, refuses, .. }| (check, count, holds, refuses))
+            .collect()
+    }
+}
+
+fn read_whole(contract: &Contract, file: &str) -> Whole {
+    let plan = Arc::new(Plan::compile(contract).unwrap());
+    let limits = Limits { chunk_rows: 2, ..Limits::default() };
+    let mut reader = Reader::open(Arc::clone(&plan), limits, file.as_bytes()).unwrap();
+    let mut finder = DuplicateFinder::new(Memory::default());
+    let mut chunks = Vec::new();
+    while let Some(block) = reader.next_block().unwrap() {
+        finder.add(&block.rows.keys).unwrap();
+        chunks.push(block.rows.copy_text);
+    }
+    let duplicates = finder.finish().unwrap();
+    let left = chunks.iter().map(|chunk| decode_copy(&duplicates.without_replaced(chunk))).collect();
+    Whole { plan, totals: reader.totals().clone(), duplicates, left }
+}
+
+fn keyed(columns: Vec<Column>, key: Vec<usize>, event_time: Option<usize>) -> Contract {
+    let mut contract = contract(csv(), columns);
+    contract.entity.key = key;
+    contract.load = Load { mode: WriteMode::Upsert, event_time, ..contract.load };
+    contract
+}
+
+fn check(
+    metric: Metric,
+    column: Option<usize>,
+    operator: &str,
+    unit: Unit,
+    severity: Option<&str>,
+) -> QualityCheck {
+    // Thresholds are made by reading a contract only.
+    let yaml = format!(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: x\nname: x\nversion: 1.0.0\nstatus: active\n\
+         servers: [{{server: r, type: s3, location: 's3://r/x/', format: csv}}]\n\
+         schema:\n  - name: things\n    properties: [{{name: a, logicalType: string}}]\n    quality: [{{metric: rowCount, {operator}}}]\n"
+    );
+    let operator = penstock_contract::parse("x.yaml", &yaml).unwrap().quality[0].operator;
+    QualityCheck {
+        path: "schema[0].quality[0]".to_owned(),
+        name: None,
+        severity: severity.map(str::to_owned),
+        metric,
+        column,
+        operator,
+        unit,
+    }
+}
+
+#[test]
+fn of_a_key_the_newest_row_of_the_whole_batch_stays() {
+    let day = required(column("day", LogicalType::Date { format: None }, SqlType::Date));
+    let contract = keyed(vec![required(text("id")), day], vec![0], Some(1));
+    let file = "id,day\na,2026-01-03\nb,2026-01-01\nc,2026-01-01\na,2026-01-02\nb,2026-01-01\nc,bad\n";
+    let whole = read_whole(&contract, file);
+    // `a` is newest in the first row, `b` in the last of two equal ones, and the refused `c` replaces nothing.
+    let left: Vec<Option<String>> =
+        whole.left.iter().flatten().map(|row| row.last().cloned().flatten()).collect();
+    assert_eq!(left, ["1", "3", "5"].map(|row| Some(row.to_owned())));
+    assert_eq!(whole.duplicates.replaced(), 2);
+}
+
+#[test]
+fn keys_are_equal_as_the_database_compares_them() {
+    let price = required(column("price", LogicalType::Number, SqlType::Numeric(None)));
+    let whole = read_whole(&keyed(vec![price], vec![0], None), "price\n1.50\n1.5\n01.500\n15\n0\n-0.00\n");
+    assert_eq!(whole.duplicates.replaced(), 3);
+}
+
+#[test]
+fn rows_that_are_only_added_are_not_compared() {
+    let contract = contract(csv(), vec![required(text("id"))]);
+    let whole = read_whole(&contract, "id\na\na\n");
+    assert!(!whole.plan.finds_duplicates());
+    assert_eq!(whole.duplicates.replaced(), 0);
+}
+
+#[test]
+fn a_unique_column_with_a_value_twice_refuses_the_batch() {
+    let gtin = Column { unique: true, ..text("gtin") };
+    let contract = contract(csv(), vec![required(text("id")), gtin]);
+    assert_eq!(
+        read_whole(&contract, "id,gtin\n1,x\n2,y\n3,\n4,\n").judged(),
+        [("unique".to_owned(), 0, true, false)]
+    );
+    assert_eq!(
+        read_whole(&contract, "id,gtin\n1,x\n2,y\n3,x\n").judged(),
+        [("unique".to_owned(), 1, false, true)]
+    );
+}
+
+#[test]
+fn checks_count_accepted_rows_after_harmonising() {
+    let number = column("price", LogicalType::Number, SqlType::Numeric(Some((8, 2))));
+    let mut contract = contract(csv(), vec![required(text("id")), number, text("colour")]);
+    let strings = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
+    let at_most_one = "mustBeLessOrEqualTo: 1";
+    contract.quality = vec![
+        check(Metric::RowCount, None, "mustBeGreaterThan: 3", Unit::Rows, None),
+        check(Metric::NullValues, Some(1), at_most_one, Unit::Rows, None),
+        check(
+            Metric::MissingValues { values: strings(&["0.0", "n/a"]) },
+            Some(1),
+            at_most_one,
+            Unit::Rows,
+            None,
+        ),
+        check(
+            Metric::InvalidValues { valid: strings(&["red", "blue"]), pattern: None },
+            Some(2),
+            "mustBeLessThan: 25",
+            Unit::Percent,
+            Some("Warning"),
+        ),
+        check(
+            Metric::InvalidValues { valid: vec![], pattern: Some("^.{3,}$".to_owned()) },
+            Some(2),
+            at_most_one,
+            Unit::Rows,
+            None,
+        ),
+        check(Metric::DuplicateValues { columns: vec![1, 2] }, None, "mustBe: 0", Unit::Rows, None),
+    ];
+    let file = "id,price,colour\n1,0.00,red\n2,,blue\n3,5,pink\n4,5.00,pink\n,,x\n";
+    let whole = read_whole(&contract, file);
+    assert_eq!(whole.totals.accepted, 4);
+    let judged: Vec<(u64, bool, bool)> =
+        whole.judged().into_iter().map(|(_, count, holds, refuses)| (count, holds, refuses)).collect();
+    let expected = [
+        (4, true, false),
+        (1, true, false),
+        (2, false, true),
+        (2, false, false),
+        (0, true, false),
+        (1, false, true),
+    ];
+    assert_eq!(judged, expected);
+    let outcome = &whole.plan.judge(&whole.totals, &whole.duplicates)[3];
+    assert_eq!((outcome.column.as_deref(), outcome.rows), (Some("colour"), 4));
+    assert_eq!(outcome.rule, "less than 25 percent of the rows have another value than `red`, `blue`");
+}
+
+#[test]
+fn a_file_that_lacks_a_column_is_read_where_the_contract_says_so() {
+    let mut contract = contract(csv(), vec![required(text("id")), text("note")]);
+    contract.missing_columns = MissingColumns::Null;
+    let whole = read_whole(&contract, "id\n1\n");
+    assert_eq!(whole.left, [[[Some("1".to_owned()), None, Some("1".to_owned())]]]);
+}

@@ -1,0 +1,144 @@
+//! What a file's bytes mean: marks, declared encodings, guesses, and sequences that are none.
+
+use encoding_rs::Encoding;
+use penstock_contract::*;
+use penstock_engine::{Limits, Plan};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+use crate::support::{Sips, contract, csv, read, read_plan, text};
+
+const FILE: &str = "name,b\nÄrger,1\r\n\"zwei\nZeilen\",2\nbad\n電話,\"ü\"\"\"\n";
+
+fn encode(text: &str, label: &str) -> Vec<u8> {
+    match label {
+        "utf-16le" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        "utf-16be" => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        _ => Encoding::for_label(label.as_bytes()).unwrap().encode(text).0.into_owned(),
+    }
+}
+
+fn declared(label: Option<&str>) -> Contract {
+    let mut contract = contract(csv(), vec![text("name"), text("b")]);
+    contract.format.encoding = label.map(str::to_owned);
+    contract
+}
+
+#[test]
+fn every_encoding_is_read_with_exact_places() {
+    for label in ["utf-8", "utf-16le", "utf-16be", "shift_jis", "euc-jp", "gbk", "gb18030", "iso-2022-jp"] {
+        // Not every encoding has every letter.
+        let file = if label.contains("jp") || label == "shift_jis" || label == "gbk" {
+            FILE.replace('Ä', "А").replace('ü', "ю")
+        } else {
+            FILE.to_owned()
+        };
+        let bytes = encode(&file, label);
+        let outcome = read(&declared(Some(label)), &bytes);
+        let expected: Vec<Vec<String>> = [
+            [if file.contains('Ä') { "Ärger" } else { "Аrger" }, "1"],
+            ["zwei\nZeilen", "2"],
+            ["電話", if file.contains('ü') { "ü\"" } else { "ю\"" }],
+        ]
+        .iter()
+        .map(|row| row.iter().map(|cell| (*cell).to_owned()).collect())
+        .collect();
+        assert_eq!(outcome.values(), expected, "{label}");
+        assert_eq!(outcome.told(), ["3@5 too_few_fields"], "{label}");
+        let at = usize::try_from(outcome.rejects[0].byte_offset).unwrap();
+        assert!(bytes[at..].starts_with(&encode("bad", label)), "{label} {at}");
+        assert_eq!(outcome.totals.bytes_decompressed, bytes.len() as u64);
+        assert!(!outcome.dialect.assumed.contains(&"encoding".to_owned()), "{label}");
+    }
+}
+
+#[test]
+fn marks_and_zeros_tell_utf_16() {
+    for (label, name, mark) in [
+        ("utf-16le", "UTF-16LE", &[0xff, 0xfe][..]),
+        ("utf-16be", "UTF-16BE", &[0xfe, 0xff]),
+        ("utf-16le", "UTF-16LE", &[]),
+        ("utf-16be", "UTF-16BE", &[]),
+    ] {
+        let bytes = [mark, &encode(FILE, label)].concat();
+        let outcome = read(&declared(None), &bytes);
+        assert_eq!(outcome.dialect.encoding, name);
+        assert!(outcome.dialect.assumed.contains(&"encoding".to_owned()));
+        assert_eq!(outcome.totals.accepted, 3, "{name}");
+        let at = usize::try_from(outcome.rejects[0].byte_offset).unwrap();
+        assert!(bytes[at..].starts_with(&encode("bad", label)), "{name} {at}");
+    }
+    let old_mac = encode("name,b\rx,1\ry\r", "utf-16le");
+    let outcome = read(&declared(Some("utf-16")), &old_mac);
+    assert_eq!((outcome.totals.accepted, outcome.rejects[0].byte_offset), (1, 22));
+}
+
+#[test]
+fn a_broken_sequence_costs_its_row_only() {
+    let mut utf_16 = encode("name,b\na,1\n", "utf-16le");
+    // A surrogate without its other half, and half of a code unit at the end.
+    utf_16.extend([0x3d, 0xd8]);
+    utf_16.extend(encode(",2\nc,3\n", "utf-16le"));
+    utf_16.push(b'x');
+    let outcome = read(&declared(Some("utf-16le")), &utf_16);
+    assert_eq!(outcome.told(), ["2@3 invalid_encoding", "4@5 invalid_encoding"]);
+    assert_eq!(outcome.values(), [["a", "1"], ["c", "3"]]);
+    assert_eq!(outcome.rejects[0].raw, "\u{fffd},2");
+    assert_eq!(outcome.rejects[0].byte_offset, 22);
+    assert_eq!(outcome.rejects[0].reasons[0].rule, "encoding UTF-16LE");
+    let outcome = read(&declared(Some("shift_jis")), b"name,b\na,1\n\x83\n\xff,2\nc,3\n");
+    assert_eq!(outcome.told(), ["2@3 invalid_encoding", "3@4 invalid_encoding"]);
+    assert_eq!(outcome.values(), [["a", "1"], ["c", "3"]]);
+}
+
+#[test]
+fn windows_1252_is_assumed_where_nothing_is_utf_8() {
+    let western = b"name,b\nStra\xdfe,\xe4\nM\xfcnchen,\x80\n";
+    let outcome = read(&declared(None), western);
+    assert_eq!(outcome.values(), [["Straße", "ä"], ["München", "€"]]);
+    assert_eq!(outcome.dialect.encoding, "windows-1252");
+    assert!(outcome.dialect.assumed.contains(&"encoding".to_owned()));
+    // Damage is not an encoding, and a declared one is not doubted.
+    let damaged = [&b"name,b\nx,\xff\ny,\xff\nz,\xff\n"[..], "äöüß,1\n".as_bytes()].concat();
+    let outcome = read(&declared(None), &damaged);
+    assert_eq!((outcome.dialect.encoding.as_str(), outcome.rejects.len()), ("UTF-8", 3));
+    assert_eq!(read(&declared(Some("utf-8")), western).rejects.len(), 2);
+}
+
+#[test]
+fn objects_a_line_are_read_in_utf_16() {
+    let mut contract = contract(FormatKind::Ndjson, vec![text("a")]);
+    contract.format.encoding = Some("utf-16".to_owned());
+    let outcome = read(&contract, encode("{\"a\":\"ü\"}\n{\"a\":}\n", "utf-16le"));
+    assert_eq!(
+        (outcome.values(), outcome.told()),
+        (vec![vec!["ü".to_owned()]], vec!["2@2 invalid_json".to_owned()])
+    );
+    assert_eq!(outcome.rejects[0].byte_offset, 20);
+}
+
+proptest! {
+    #[test]
+    fn transcoded_files_are_read_as_the_same_in_utf_8(
+        pieces in prop::collection::vec(prop_oneof![
+            Just("a,b\n"), Just("\""), Just("é"), Just("電"), Just("𐍈"), Just("\r\n"), Just("\r"), Just("\n"), Just(","), Just("xx"),
+        ], 0..80),
+        sizes in prop::collection::vec(1..9_usize, 1..4),
+        is_little_endian in any::<bool>(),
+    ) {
+        let file = format!("name,b\n{}", pieces.concat());
+        let expected = read(&declared(Some("utf-8")), &file);
+        for label in [if is_little_endian { "utf-16le" } else { "utf-16be" }, "gb18030"] {
+            let bytes = encode(&file, label);
+            let plan = Arc::new(Plan::compile(&declared(Some(label))).unwrap());
+            let found = read_plan(&plan, Limits::default(), Sips { rest: &bytes, sizes: sizes.clone(), at: 0 }).unwrap();
+            prop_assert_eq!(&found.chunks, &expected.chunks);
+            prop_assert_eq!(found.told(), expected.told());
+            for (found, expected) in found.rejects.iter().zip(&expected.rejects) {
+                prop_assert_eq!(&found.raw, &expected.raw);
+                let start = usize::try_from(expected.byte_offset).unwrap();
+                prop_assert_eq!(found.byte_offset, encode(&file[..start], label).len() as u64);
+            }
+        }
+    }
+}
