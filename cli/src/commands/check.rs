@@ -9,9 +9,13 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use penstock_aws::spill::TempFiles;
 use penstock_contract::Contract;
-use penstock_engine::{Dialect, Limits, Plan, ReadError, Reader, Reject, Totals};
-use penstock_pipeline::{Refusal, too_many_rejects};
+use penstock_engine::{
+    Dialect, DuplicateFinder, Duplicates, Limits, Plan, PseudonymKey, QualityOutcome, ReadError, Reader,
+    Reject, Totals,
+};
+use penstock_pipeline::{Refusal, failed_quality, too_many_rejects};
 use serde::Serialize;
 
 use crate::exit::{self, Exit};
@@ -31,6 +35,9 @@ pub(crate) struct Check {
     /// Write each rejected row with its place and its reasons to this file, one JSON object a line
     #[arg(long, value_name = "OUT")]
     rejects: Option<PathBuf>,
+    /// The key of pseudonyms, as bytes; without it a contract that pseudonymises is checked with a key for this run only
+    #[arg(long, value_name = "FILE")]
+    pseudonym_key: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -60,6 +67,10 @@ struct Outcome {
     refusal: Option<Refusal>,
     #[serde(flatten)]
     totals: Totals,
+    /// Accepted rows that a newer row of the same key replaces.
+    deduplicated: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    quality: Vec<QualityOutcome>,
     dialect: Option<Dialect>,
     seconds: f64,
     rows_per_second: u64,
@@ -68,12 +79,14 @@ struct Outcome {
 impl Check {
     pub(crate) fn run(self) -> Result<Exit> {
         let contract = self.read_contract()?;
-        let plan = Plan::compile(&contract).with_context(|| format!("{}", self.contract.display()))?;
+        let key = self.pseudonym_key()?;
+        let plan = Plan::compile_with(&contract, Some(&key));
+        let plan = Arc::new(plan.with_context(|| format!("{}", self.contract.display()))?);
         let mut rejects = self.rejects.as_deref().map(RejectFile::create).transpose()?;
 
         let started = Instant::now();
         let mut found = Found::default();
-        let ended = found.read(plan, open(&self.file)?, |reject| match &mut rejects {
+        let ended = found.read(&plan, open(&self.file)?, |reject| match &mut rejects {
             Some(file) => file.write(reject),
             None => Ok(()),
         })?;
@@ -94,6 +107,22 @@ impl Check {
         })
     }
 
+    fn pseudonym_key(&self) -> Result<PseudonymKey> {
+        let mut secret = Vec::new();
+        match &self.pseudonym_key {
+            Some(path) => {
+                let context = || format!("{}", path.display());
+                File::open(path).with_context(context)?.read_to_end(&mut secret).with_context(context)?;
+            }
+            // Nothing is kept that it would have to fit.
+            None => {
+                let random = File::open("/dev/urandom").context("making a key for this run")?;
+                random.take(32).read_to_end(&mut secret).context("making a key for this run")?;
+            }
+        }
+        Ok(PseudonymKey::new(secret.trim_ascii_end())?)
+    }
+
     fn read_contract(&self) -> Result<Contract> {
         let name = self.contract.display().to_string();
         let text = std::fs::read_to_string(&self.contract).with_context(|| name.clone())?;
@@ -104,7 +133,7 @@ impl Check {
     }
 
     fn outcome(&self, contract: &Contract, found: Found, ended: Option<ReadError>, seconds: f64) -> Outcome {
-        let Found { totals, dialect } = found;
+        let Found { totals, dialect, duplicates, quality } = found;
         let (verdict, refusal) = match ended {
             Some(error) => {
                 let (verdict, code) = match error {
@@ -115,11 +144,13 @@ impl Check {
                 };
                 (verdict, Some(Refusal { code: code.to_owned(), message: error.to_string() }))
             }
-            None => match too_many_rejects(&totals, contract.max_rejects) {
-                Some(refusal) => (Verdict::Refused, Some(refusal)),
-                None if totals.rejected > 0 => (Verdict::SomeRejected, None),
-                None => (Verdict::Accepted, None),
-            },
+            None => {
+                match too_many_rejects(&totals, contract.max_rejects).or_else(|| failed_quality(&quality)) {
+                    Some(refusal) => (Verdict::Refused, Some(refusal)),
+                    None if totals.rejected > 0 => (Verdict::SomeRejected, None),
+                    None => (Verdict::Accepted, None),
+                }
+            }
         };
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let rows_per_second = (totals.rows_read as f64 / seconds.max(1e-6)) as u64;
@@ -130,6 +161,8 @@ impl Check {
             verdict,
             refusal,
             totals,
+            deduplicated: duplicates.replaced(),
+            quality,
             dialect,
             seconds,
             rows_per_second,
@@ -142,32 +175,44 @@ impl Check {
 struct Found {
     totals: Totals,
     dialect: Option<Dialect>,
+    /// Known only when the file was read to its end, and so are the checks.
+    duplicates: Duplicates,
+    quality: Vec<QualityOutcome>,
 }
 
 impl Found {
     /// Reads to the end, or to what makes the rest unreadable, which is the answer's error.
     fn read(
         &mut self,
-        plan: Plan,
+        plan: &Arc<Plan>,
         input: impl Read,
         mut on_reject: impl FnMut(&Reject) -> Result<()>,
     ) -> Result<Option<ReadError>> {
         let limits = Limits { arrow: false, ..Limits::default() };
-        let mut reader = match Reader::open(Arc::new(plan), limits, input) {
+        let mut reader = match Reader::open(Arc::clone(plan), limits, input) {
             Ok(reader) => reader,
             Err(ReadError::Io(error)) => return Err(error).context("reading the file"),
             Err(error) => return Ok(Some(error)),
         };
         self.dialect = Some(reader.dialect().clone());
+        let mut finder = DuplicateFinder::new(TempFiles::default());
         let ended = loop {
             match reader.next_block() {
-                Ok(Some(block)) => block.rejects.iter().try_for_each(&mut on_reject)?,
+                Ok(Some(block)) => {
+                    block.rejects.iter().try_for_each(&mut on_reject)?;
+                    finder.add(&block.rows.keys).context("keeping keys in temporary files")?;
+                    reader.recycle(block.rows.copy_text);
+                }
                 Ok(None) => break None,
                 Err(ReadError::Io(error)) => return Err(error).context("reading the file"),
                 Err(error) => break Some(error),
             }
         };
         self.totals = reader.totals().clone();
+        if ended.is_none() {
+            self.duplicates = finder.finish().context("reading keys from temporary files")?;
+            self.quality = plan.judge(&self.totals, &self.duplicates);
+        }
         Ok(ended)
     }
 }
@@ -225,6 +270,15 @@ fn show(outcome: &Outcome) -> String {
         outcome.seconds,
         render::number(outcome.rows_per_second),
     );
+    if outcome.deduplicated > 0 {
+        let count = render::number(outcome.deduplicated);
+        text.push_str(&format!("repeated  {count} of the accepted rows have the key of a newer one\n"));
+    }
+    for check in &outcome.quality {
+        let verdict = if check.holds { "holds" } else { "FAILS" };
+        let QualityOutcome { check, rule, count, rows, .. } = check;
+        text.push_str(&format!("check     {verdict}: {check}: {rule}; it is {count} of {rows}\n"));
+    }
     if let Some(refusal) = &outcome.refusal {
         text.push_str(&format!("why       {}: {}\n", refusal.code, refusal.message));
     }

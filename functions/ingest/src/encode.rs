@@ -2,13 +2,17 @@
 //!
 //! Blocks, on a thread of its own: while it compresses one block, the next one is checked.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use penstock_engine::{AcceptedRows, Block, ChunkEncoder, ParquetPart, Plan, Reject, RejectEncoder};
+use penstock_aws::spill::TempFiles;
+use penstock_engine::{
+    AcceptedRows, Block, ChunkEncoder, DuplicateFinder, Duplicates, ParquetPart, Plan, Reject, RejectEncoder,
+};
 use penstock_pipeline::{BatchId, Chunk, ChunkBody, MAX_INLINE_BYTES, layout};
 use tokio::sync::mpsc;
 
@@ -43,6 +47,10 @@ pub(crate) struct Target {
 #[derive(Debug, Default)]
 pub(crate) struct Encoded {
     pub(crate) chunks: Vec<Chunk>,
+    /// First and last row of each.
+    pub(crate) chunk_rows: Vec<RangeInclusive<u64>>,
+    /// Rows that repeat the key of another.
+    pub(crate) duplicates: Duplicates,
     pub(crate) parquet: Vec<String>,
     pub(crate) rejects: Vec<String>,
 }
@@ -52,6 +60,8 @@ pub(crate) struct Encoded {
 pub(crate) enum EncodeError {
     /// The rows do not fit the format: a mistake of ours.
     Rows(String),
+    /// There was no room for the keys in the temporary files.
+    Spill(std::io::Error),
     /// Nobody takes the uploads any more; why, is known to the uploading side.
     Stopped,
 }
@@ -64,6 +74,9 @@ pub(crate) struct Encoder {
     /// Made with the first chunk.
     chunk_encoder: Option<ChunkEncoder>,
     chunks: Vec<(Chunk, Option<Bytes>)>,
+    /// First and last row of each chunk.
+    chunk_rows: Vec<RangeInclusive<u64>>,
+    duplicates: Option<DuplicateFinder<TempFiles>>,
     parquet: Option<ParquetPart>,
     parquet_keys: Vec<String>,
     rejects: Option<RejectEncoder>,
@@ -73,12 +86,14 @@ pub(crate) struct Encoder {
 impl Encoder {
     pub(crate) fn new(plan: Arc<Plan>, target: Target, uploads: mpsc::Sender<Upload>) -> Self {
         Self {
-            plan,
             target,
             uploads,
             rejected: 0,
             chunk_encoder: None,
             chunks: Vec::new(),
+            chunk_rows: Vec::new(),
+            duplicates: plan.finds_duplicates().then(|| DuplicateFinder::new(TempFiles::default())),
+            plan,
             parquet: None,
             parquet_keys: Vec::new(),
             rejects: None,
@@ -96,6 +111,10 @@ impl Encoder {
         if rows.count == 0 || self.is_refused() {
             return Ok(rows.copy_text);
         }
+        if let Some(finder) = &mut self.duplicates {
+            finder.add(&rows.keys).map_err(spill_error)?;
+        }
+        self.chunk_rows.push(rows.first_row..=rows.last_row);
         // The columns go before the text is compressed: the two are the largest things in memory.
         self.push_parquet(rows.record_batch.take())?;
         self.push_chunk(rows)
@@ -105,9 +124,11 @@ impl Encoder {
     pub(crate) fn finish(mut self) -> Result<Encoded, EncodeError> {
         self.close_rejects()?;
         if self.is_refused() {
-            return Ok(Encoded { chunks: Vec::new(), parquet: self.parquet_keys, rejects: self.reject_keys });
+            return Ok(self.abandon());
         }
         self.close_parquet()?;
+        let duplicates =
+            self.duplicates.take().map(|finder| finder.finish().map_err(spill_error)).transpose()?;
         let inline = |(mut chunk, bytes): (Chunk, Option<Bytes>)| {
             if let Some(bytes) = bytes {
                 chunk.body = ChunkBody::Inline(BASE64.encode(bytes));
@@ -115,12 +136,18 @@ impl Encoder {
             chunk
         };
         let chunks = self.chunks.into_iter().map(inline).collect();
-        Ok(Encoded { chunks, parquet: self.parquet_keys, rejects: self.reject_keys })
+        Ok(Encoded {
+            chunks,
+            chunk_rows: self.chunk_rows,
+            duplicates: duplicates.unwrap_or_default(),
+            parquet: self.parquet_keys,
+            rejects: self.reject_keys,
+        })
     }
 
     /// Leaves what is open, and says what has been written: the input broke off.
     pub(crate) fn abandon(self) -> Encoded {
-        Encoded { chunks: Vec::new(), parquet: self.parquet_keys, rejects: self.reject_keys }
+        Encoded { parquet: self.parquet_keys, rejects: self.reject_keys, ..Encoded::default() }
     }
 
     fn is_refused(&self) -> bool {
@@ -231,6 +258,10 @@ impl Encoder {
 
 fn next_part(keys: &[String]) -> Result<u32, EncodeError> {
     u32::try_from(keys.len()).map_err(|_| rows_error("more than 2^32 parts"))
+}
+
+fn spill_error(error: std::io::Error) -> EncodeError {
+    EncodeError::Spill(error)
 }
 
 fn rows_error(error: impl std::fmt::Display) -> EncodeError {

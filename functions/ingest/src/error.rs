@@ -22,6 +22,9 @@ pub(crate) enum IngestError {
     /// A bug, most likely; but the message must outlive it.
     #[error("the {stage} stage panicked")]
     Panicked { stage: &'static str },
+    /// Another environment may have room in its temporary files.
+    #[error("the batch's keys could not be kept in temporary files: {0}")]
+    Spill(std::io::Error),
     #[error("rows could not be encoded: {0}")]
     Encode(String),
 }
@@ -33,7 +36,7 @@ impl IngestError {
             Self::Store(error) => error.is_transient(),
             Self::Commit(error) => error.is_transient(),
             Self::Job(error) => error.is_transient(),
-            Self::OutOfTime | Self::Panicked { .. } => true,
+            Self::OutOfTime | Self::Panicked { .. } | Self::Spill(_) => true,
             Self::Manifest(_) | Self::Encode(_) => false,
         }
     }
@@ -50,7 +53,7 @@ impl IngestError {
             Self::Job(_) => "job_refused",
             Self::Manifest(_) => "inconsistent_reports",
             Self::Encode(_) => "not_encodable",
-            Self::OutOfTime | Self::Panicked { .. } => "interrupted",
+            Self::OutOfTime | Self::Panicked { .. } | Self::Spill(_) => "interrupted",
         };
         Outcome::Dead(DeadReason { code, message: self.to_string() })
     }

@@ -2,6 +2,7 @@
 
 mod compiled;
 mod config;
+mod deduplicate;
 mod drops;
 mod encode;
 mod error;

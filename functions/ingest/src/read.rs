@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
 use crate::compiled::Compiled;
+use crate::deduplicate::deduplicate;
 use crate::encode::{EncodeError, Encoded, Encoder, Target, Upload};
 use crate::error::IngestError;
 use crate::handler::{Ingest, StopAt};
@@ -82,12 +83,17 @@ pub(crate) async fn read<S: ObjectStore, Q, J>(
     uploaded?;
     let encoded = encoded.map_err(|error| match error {
         EncodeError::Rows(message) => IngestError::Encode(message),
+        EncodeError::Spill(error) => IngestError::Spill(error),
         EncodeError::Stopped => IngestError::Panicked { stage: "upload" },
     })?;
     match fetched {
         Err(IngestError::Store(error)) => refused_by_store(error, encoded),
         Err(error) => Err(error),
-        Ok(()) => reading(checked, encoded),
+        Ok(()) => {
+            let mut encoded = encoded;
+            deduplicate(&ingest.store, &mut encoded).await?;
+            reading(checked, encoded, &compiled.plan)
+        }
     }
 }
 
@@ -103,10 +109,10 @@ struct Checked {
 #[derive(Debug)]
 struct Stopped;
 
-fn reading(checked: Result<Checked, Stopped>, encoded: Encoded) -> Result<Reading, IngestError> {
+fn reading(checked: Result<Checked, Stopped>, encoded: Encoded, plan: &Plan) -> Result<Reading, IngestError> {
     let Checked { totals, dialect, refusal } =
         checked.map_err(|Stopped| IngestError::Panicked { stage: "encode" })?;
-    let Encoded { chunks, parquet, rejects } = encoded;
+    let Encoded { chunks, duplicates, parquet, rejects, .. } = encoded;
     match (refusal, dialect) {
         (Some(refusal), dialect) => {
             let partial = Box::new(Partial { totals, dialect, parquet, rejects });
@@ -115,6 +121,7 @@ fn reading(checked: Result<Checked, Stopped>, encoded: Encoded) -> Result<Readin
         (None, Some(dialect)) => Ok(Reading::Whole(Box::new(Report {
             split: Split::whole(),
             engine_version: ENGINE_VERSION.to_owned(),
+            quality: plan.judge(&totals, &duplicates),
             totals,
             dialect,
             chunks,

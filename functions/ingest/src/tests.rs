@@ -4,6 +4,7 @@
 
 mod refused;
 mod spark;
+mod whole;
 
 use std::time::{Duration, SystemTime};
 
@@ -172,8 +173,8 @@ async fn a_small_file_travels_in_its_message() {
     let [message] = &world.messages()[..] else { panic!("one message") };
     assert!(matches!(message.chunk.body, ChunkBody::Inline(_)));
     assert_eq!((message.batch_id, message.chunk_count, message.chunk.rows), (batch, 1, 2));
-    assert_eq!(copy_text(message, world.store()), "a\t1.25\t1\nb\t2.75\t2\n");
-    assert_eq!(message.chunk.text_bytes, 18);
+    assert_eq!(copy_text(message, world.store()), "a\t1.25\t\\N\t1\nb\t2.75\t\\N\t2\n");
+    assert_eq!(message.chunk.text_bytes, 24);
 
     let receipt = world.receipt("shop", &batch);
     assert_eq!(receipt.state, ReceiptState::Loading);
@@ -197,7 +198,7 @@ async fn a_batch_of_many_chunks_has_them_all_as_objects() {
     assert_eq!(world.store().keys("processed", &format!("batches/{batch}/chunks/")).len(), 6);
     let text: String = messages.iter().map(|message| copy_text(message, world.store())).collect();
     assert_eq!(text.lines().count(), 22);
-    assert_eq!(text.lines().last(), Some("p21\t21.25\t22"));
+    assert_eq!(text.lines().last(), Some("p21\t21.25\t\\N\t22"));
 
     let four = World::new();
     four.take("shop/a.csv", rows(16)).await;

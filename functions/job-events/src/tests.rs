@@ -79,6 +79,7 @@ fn report(index: u32, count: u32) -> Report {
             assumed: Vec::new(),
             suggestions: Vec::new(),
         },
+        quality: Vec::new(),
         chunks: vec![chunk],
         parquet: Vec::new(),
         rejects: Vec::new(),

@@ -81,6 +81,7 @@ impl Stage {
             state: ManifestState::Committed { table: self.contract.entity.table.clone() },
             totals: Totals { rows_read: accepted + rejected, accepted, rejected, ..Totals::default() },
             dialect: None,
+            quality: Vec::new(),
             chunks: verified.iter().map(|chunk| chunk.message.chunk.clone()).collect(),
             parquet: Vec::new(),
             rejects: vec!["s3://quarantine/r".into()],

@@ -27,6 +27,8 @@ pub mod s3;
 mod s3_body;
 #[cfg(feature = "database")]
 pub mod secrets;
+#[cfg(feature = "spill")]
+pub mod spill;
 #[cfg(feature = "queue")]
 pub mod sqs;
 #[cfg(feature = "queue")]

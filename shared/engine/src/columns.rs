@@ -89,7 +89,10 @@ impl ColumnBuffer {
             Data::Text { bytes, offsets } => {
                 let mut first = Vec::with_capacity(offsets.len());
                 first.push(0);
-                Data::Text { bytes: Vec::with_capacity(bytes.len() + bytes.len() / 16), offsets: first }
+                Data::Text {
+                    bytes: Vec::with_capacity(bytes.len().saturating_add(bytes.len() / 16)),
+                    offsets: first,
+                }
             }
             Data::Int16(values) => Data::Int16(Vec::with_capacity(values.len())),
             Data::Int32(values) => Data::Int32(Vec::with_capacity(values.len())),

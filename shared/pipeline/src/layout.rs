@@ -30,6 +30,11 @@ pub fn chunk(batch: &BatchId, split: u32, chunk: u32) -> String {
     format!("batches/{batch}/chunks/{split:05}-{chunk:05}.copy.zst")
 }
 
+/// The same chunk without the rows that another chunk's replace, from the key of [`chunk`].
+pub fn deduplicated(chunk: &str) -> String {
+    format!("{}.deduplicated.copy.zst", chunk.strip_suffix(".copy.zst").unwrap_or(chunk))
+}
+
 /// What became of one split.
 pub fn report(batch: &BatchId, split: u32) -> String {
     format!("batches/{batch}/reports/{split:05}.json")

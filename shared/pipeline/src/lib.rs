@@ -18,7 +18,8 @@ pub use drop::{Drop, UNKNOWN_SOURCE};
 pub use events::{Event, EventError, Ignored};
 pub use job::{JobEvent, JobState, job_name, parse_job_name};
 pub use manifest::{
-    Chunk, ChunkBody, Manifest, ManifestError, ManifestState, Report, Split, SplitRange, too_many_rejects,
+    Chunk, ChunkBody, Manifest, ManifestError, ManifestState, Report, Split, SplitRange, failed_quality,
+    too_many_rejects,
 };
 pub use message::{
     LoadMessage, MAX_INLINE_BYTES, MessageError, SQS_BATCH_MAX_BYTES, SQS_BATCH_MAX_ENTRIES, sqs_batches,

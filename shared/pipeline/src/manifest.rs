@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use penstock_contract::{MaxRejects, TableName};
-use penstock_engine::{Dialect, ReasonCount, Totals};
+use penstock_engine::{Dialect, QualityOutcome, ReasonCount, Totals};
 use serde::{Deserialize, Serialize};
 
 use crate::{Batch, BatchId, Drop, Refusal, Seconds};
@@ -99,6 +99,9 @@ pub struct Report {
     pub totals: Totals,
     /// The dialect as read.
     pub dialect: Dialect,
+    /// What came of the contract's quality checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<QualityOutcome>,
     /// The split's chunks.
     pub chunks: Vec<Chunk>,
     /// Keys of its Parquet files, in the processed bucket.
@@ -144,6 +147,9 @@ pub struct Manifest {
     pub totals: Totals,
     /// The dialect as read, of the first split; `None` when nothing could be read.
     pub dialect: Option<Dialect>,
+    /// What came of the contract's quality checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<QualityOutcome>,
     /// All chunks, with indexes and row bases of the whole batch. Empty when the batch is refused.
     pub chunks: Vec<Chunk>,
     /// Keys of the Parquet files, in the processed bucket. They are taken away when the batch is refused.
@@ -211,7 +217,9 @@ impl Manifest {
         let mut manifest = Self::empty(batch, engine_version, ManifestState::Committed { table });
         let mut row_base = 0u64;
         manifest.totals = totals(&reports);
-        let refusal = too_many_rejects(&manifest.totals, max_rejects);
+        manifest.quality = reports.iter().flat_map(|report| report.quality.iter().cloned()).collect();
+        let refusal =
+            too_many_rejects(&manifest.totals, max_rejects).or_else(|| failed_quality(&manifest.quality));
         for report in reports {
             // A batch that was seen to be refused may have been read to its end for the counts only.
             if refusal.is_none() {
@@ -254,6 +262,7 @@ impl Manifest {
             state,
             totals: Totals::default(),
             dialect: None,
+            quality: Vec::new(),
             chunks: Vec::new(),
             parquet: Vec::new(),
             rejects: Vec::new(),
@@ -306,6 +315,21 @@ pub fn too_many_rejects(totals: &Totals, max: MaxRejects) -> Option<Refusal> {
     })
 }
 
+/// Why the whole batch is refused, when a quality check that matters does not hold.
+pub fn failed_quality(outcomes: &[QualityOutcome]) -> Option<Refusal> {
+    let failed: Vec<String> = outcomes.iter().filter(|outcome| outcome.refuses).map(in_words).collect();
+    (!failed.is_empty()).then(|| Refusal {
+        code: "quality".to_owned(),
+        message: format!("{}: mend the file, or the contract, and drop it again", failed.join("; ")),
+    })
+}
+
+fn in_words(outcome: &QualityOutcome) -> String {
+    let QualityOutcome { check, rule, column, count, rows, .. } = outcome;
+    let column = column.as_ref().map(|column| format!(" of `{column}`")).unwrap_or_default();
+    format!("the check `{check}`{column} asks that {rule}, and counts {count} of {rows} rows")
+}
+
 fn totals(reports: &[Report]) -> Totals {
     let mut sum = Totals::default();
     reports.iter().for_each(|report| add_totals(&mut sum, &report.totals));
@@ -320,6 +344,10 @@ fn add_totals(sum: &mut Totals, other: &Totals) {
     add(&mut sum.bytes_read, other.bytes_read);
     add(&mut sum.bytes_decompressed, other.bytes_decompressed);
     add(&mut sum.lines, other.lines);
+    sum.quality_counts.resize(sum.quality_counts.len().max(other.quality_counts.len()), 0);
+    for (count, more) in sum.quality_counts.iter_mut().zip(&other.quality_counts) {
+        add(count, *more);
+    }
     let mut by_reason: BTreeMap<_, u64> = BTreeMap::new();
     for ReasonCount { code, column, rows } in sum.by_reason.drain(..).chain(other.by_reason.iter().cloned()) {
         add(by_reason.entry((code, column)).or_default(), rows);

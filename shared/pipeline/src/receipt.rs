@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use penstock_engine::{Dialect, ReasonCount};
+use penstock_engine::{Dialect, QualityOutcome, ReasonCount};
 use serde::{Deserialize, Serialize};
 
 use crate::{Batch, BatchId, Drop, Manifest, ManifestState};
@@ -36,6 +36,9 @@ pub struct Receipt {
     pub rejects: Vec<String>,
     /// The dialect as read, and what of it was assumed.
     pub dialect: Option<Dialect>,
+    /// What came of the contract's quality checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<QualityOutcome>,
     /// Seconds by step.
     pub seconds: Seconds,
     /// When this receipt was written.
@@ -72,6 +75,7 @@ impl Receipt {
             rejects_by_reason: totals.by_reason.clone(),
             rejects: manifest.rejects.clone(),
             dialect: manifest.dialect.clone(),
+            quality: manifest.quality.clone(),
             seconds: manifest.seconds.clone(),
             updated_at: now,
         }
@@ -91,6 +95,7 @@ impl Receipt {
             rejects_by_reason: Vec::new(),
             rejects: Vec::new(),
             dialect: None,
+            quality: Vec::new(),
             seconds: Seconds::new(),
             updated_at: now,
         }
@@ -142,7 +147,7 @@ impl ReceiptState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Stable code: `no_contract`, `invalid_contract`, `no_source`, `empty`, `unreadable`, `too_many_rejects`,
-    /// `overwritten`, `missing_object`, `job_failed`, `load_failed`.
+    /// `quality`, `overwritten`, `missing_object`, `job_failed`, `load_failed`.
     pub code: String,
     /// What was wrong, where, and what to do.
     pub message: String,

@@ -54,6 +54,7 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
             bytes_decompressed: 300,
             lines: accepted + rejected + 1,
             by_reason: if rejected > 0 { vec![reason] } else { Vec::new() },
+            quality_counts: Vec::new(),
         },
         dialect: Dialect {
             format: "delimited".to_owned(),
@@ -65,6 +66,7 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
             assumed: vec!["encoding".to_owned()],
             suggestions: Vec::new(),
         },
+        quality: Vec::new(),
         chunks: chunk_rows.iter().enumerate().map(chunk).collect(),
         parquet: vec![format!("part-{index}")],
         rejects: if rejected > 0 { vec![format!("s3://quarantine/rejects-{index}")] } else { Vec::new() },

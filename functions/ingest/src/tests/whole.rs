@@ -1,0 +1,79 @@
+//! What is known of a batch only when all of it has been read.
+
+use penstock_pipeline::{ChunkBody, ManifestState, ReceiptState, layout};
+
+use super::{CONTRACT, World, copy_text};
+
+/// `count` rows of which each key but the first stands twice, the second time at the end.
+fn repeated(count: usize) -> String {
+    let mut file = "id,price\n".to_owned();
+    (0..count).chain(1..count).for_each(|row| file.push_str(&format!("p{row},{row}.25\n")));
+    file
+}
+
+#[tokio::test]
+async fn a_row_that_another_chunk_replaces_is_taken_out_of_its_own() {
+    for count in [5, 40] {
+        let world = World::new();
+        world.take("shop/a.csv", repeated(count)).await;
+        let messages = world.messages();
+        let is_inline = messages.iter().all(|message| matches!(message.chunk.body, ChunkBody::Inline(_)));
+        assert_eq!(is_inline, count == 5, "both ways are tried");
+
+        let mut keys = Vec::new();
+        for message in &messages {
+            let text = copy_text(message, world.store());
+            assert_eq!(text.len() as u64, message.chunk.text_bytes);
+            assert_eq!(text.lines().count(), message.chunk.text_rows() as usize);
+            keys.extend(text.lines().map(|line| line.split('\t').next().unwrap().to_owned()));
+        }
+        let rows: u32 = messages.iter().map(|message| message.chunk.rows).sum();
+        let deduplicated: u32 = messages.iter().map(|message| message.chunk.deduplicated.unwrap()).sum();
+        assert_eq!((rows as usize, deduplicated as usize), (2 * count - 1, count - 1));
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), count, "each key is left once");
+    }
+}
+
+#[tokio::test]
+async fn a_drop_that_is_taken_twice_at_once_has_the_same_chunks_both_times() {
+    let world = World::new();
+    let drop = world.put("shop/a.csv", repeated(40));
+    let drops = [&drop];
+    let (one, other) = tokio::join!(world.deliver(&drops), world.deliver(&drops));
+    assert_eq!((one, other), Default::default());
+    for message in world.messages() {
+        let ChunkBody::Object { bucket, key } = &message.chunk.body else { panic!("an object") };
+        let stored = world.store().object(bucket, key).unwrap();
+        assert_eq!(penstock_engine::sha256_hex(&stored), message.chunk.sha256, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_a_check_is_refused_with_the_check_in_words() {
+    let world = World::new();
+    let checks = "    quality:\n\
+                  \x20     - {metric: rowCount, mustBeGreaterThan: 2, name: enough}\n\
+                  \x20     - {metric: rowCount, mustBeGreaterThan: 100, severity: warning}\n";
+    let contract = format!("{CONTRACT}{checks}");
+    world.store().insert("artifacts", &layout::current_contract("shop"), contract);
+    let batch = world.take("shop/a.csv", "id,price\na,1\nb,2\n").await;
+    assert_eq!(world.messages(), []);
+    assert!(matches!(world.manifest(&batch).state, ManifestState::Refused(_)));
+    let receipt = world.receipt("shop", &batch);
+    assert_eq!(receipt.state, ReceiptState::Refused);
+    let refusal = receipt.refusal.unwrap();
+    assert_eq!(refusal.code, "quality");
+    assert!(
+        refusal
+            .message
+            .starts_with("the check `enough` asks that more than 2 rows are there, and counts 2 of 2")
+    );
+    let told: Vec<_> =
+        receipt.quality.iter().map(|check| (check.count, check.holds, check.refuses)).collect();
+    assert_eq!(told, [(2, false, true), (2, false, false)]);
+
+    let batch = world.take("shop/b.csv", "id,price\na,1\nb,2\nc,3\n").await;
+    assert_eq!(world.receipt("shop", &batch).state, ReceiptState::Loading);
+}

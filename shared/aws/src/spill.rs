@@ -1,0 +1,56 @@
+//! Temporary files for what memory has no room for.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+
+use penstock_engine::{PARTS, Spill};
+
+/// Files without a name in the system's folder for temporary ones: gone when this is dropped, or its process ends.
+#[derive(Debug, Default)]
+pub struct TempFiles {
+    files: Vec<Option<File>>,
+}
+
+impl Spill for TempFiles {
+    fn append(&mut self, part: usize, bytes: &[u8]) -> io::Result<()> {
+        if self.files.is_empty() {
+            self.files.resize_with(PARTS, || None);
+        }
+        let Some(slot) = self.files.get_mut(part) else { return Err(no_such_part(part)) };
+        let file = match slot {
+            Some(file) => file,
+            None => slot.insert(tempfile::tempfile()?),
+        };
+        file.write_all(bytes)
+    }
+
+    fn take(&mut self, part: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        if let Some(mut file) = self.files.get_mut(part).and_then(Option::take) {
+            file.seek(SeekFrom::Start(0))?;
+            file.read_to_end(&mut bytes)?;
+        }
+        Ok(bytes)
+    }
+}
+
+fn no_such_part(part: usize) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("there is no part {part}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_appended_to_a_part_is_taken_from_it_once() {
+        let mut files = TempFiles::default();
+        assert_eq!(files.take(3).unwrap(), b"");
+        for (part, bytes) in [(3, b"ab"), (5, b"x!"), (3, b"cd")] {
+            files.append(part, bytes).unwrap();
+        }
+        assert_eq!((files.take(3).unwrap(), files.take(5).unwrap()), (b"abcd".to_vec(), b"x!".to_vec()));
+        assert_eq!(files.take(3).unwrap(), b"");
+        assert!(files.append(PARTS, b"").is_err());
+    }
+}
