@@ -29,7 +29,9 @@ name: bench
 version: 1.0.0
 status: active
 servers: [{server: raw, type: s3, location: 's3://raw/bench/', format: csv}]
-customProperties: [{property: penstock.eventTime, value: updated_at}]
+customProperties:
+  - {property: penstock.eventTime, value: updated_at}
+  - {property: penstock.unexpectedColumns, value: ignore}
 schema:
   - name: products
     physicalName: public.products

@@ -106,6 +106,21 @@ async fn a_minor_version_adds_its_column() {
 }
 
 #[tokio::test]
+async fn what_no_column_reads_is_kept_beside_the_row_from_when_the_contract_says_so() {
+    let (db, old) = (Db::start(), products("shop"));
+    let custom = [("eventTime", "updated_at"), ("unexpectedColumns", "rescue")];
+    let new = contract_of(&contract_yaml("shop", "1.1.0", &custom, PRODUCTS));
+    let mut writer = db.writer();
+    let one = ChunkOf::batch(1).rows(&old, [product("a", "t", 1, 1), product("b", "t", 1, 1)]);
+    apply(&mut writer, &old, &[&one]).await.unwrap();
+    let rescued = format!("{}\t{{\"colour\":\"red\"}}", product("a", "t", 1, 2));
+    let two = ChunkOf::batch(2).rows(&new, [rescued]);
+    apply(&mut writer, &new, &[&two]).await.unwrap();
+    let found = db.rows("SELECT sku, _rescued ->> 'colour' FROM products ORDER BY sku").await;
+    assert_eq!(found, ["a|red", "b|~"]);
+}
+
+#[tokio::test]
 async fn a_row_replaces_another_as_a_whole_and_leaves_columns_of_others_alone() {
     let (db, narrow) = (Db::start(), products("narrow"));
     let properties = format!("{PRODUCTS}\n      - {{name: colour, logicalType: string}}");

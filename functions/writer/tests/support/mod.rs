@@ -73,13 +73,17 @@ pub const PRODUCTS: &str = "
       - {name: qty, logicalType: integer, physicalType: integer}
       - {name: updated_at, logicalType: timestamp, required: true}";
 
-/// The YAML of a contract for `public.products` with the given custom properties and properties.
+/// The YAML of a contract for `public.products` with the given custom properties and properties. Rows have no column
+/// for what no other column reads, unless the custom properties ask for it.
 pub fn contract_yaml(source: &str, version: &str, custom: &[(&str, &str)], properties: &str) -> String {
+    let ignore = ("unexpectedColumns", "ignore");
+    let is_said = custom.iter().any(|(name, _)| *name == ignore.0);
     let custom: String = custom
         .iter()
+        .chain((!is_said).then_some(&ignore))
         .map(|(name, value)| format!("\n  - {{property: penstock.{name}, value: {value}}}"))
         .collect();
-    let custom = if custom.is_empty() { String::new() } else { format!("customProperties:{custom}\n") };
+    let custom = format!("customProperties:{custom}\n");
     format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: test\nname: {source}\nversion: {version}\nstatus: active\n\
          servers:\n  - {{server: raw, type: s3, location: 's3://raw/{source}/', format: csv}}\n{custom}\
