@@ -46,7 +46,7 @@ def test_drop_shows_people_the_same(stack: Stack, tmp_path: Path) -> None:
     shown = stack.penstock("drop", file, "--source", "shown", "--wait", "--timeout", "60")
     assert shown.status == 0
     assert "10 read = 9 loaded + 1 rejected + 0 deduplicated + 0 superseded" in shown.out
-    assert "delimiter ',' (assumed)" in shown.out
+    assert 'delimiter "," (assumed)' in shown.out
 
 
 def test_the_exit_status_of_drop_is_the_state(stack: Stack, tmp_path: Path) -> None:

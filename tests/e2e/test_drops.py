@@ -66,6 +66,24 @@ def test_an_upload_in_parts_is_one_drop(stack: Stack, tmp_path: Path) -> None:
     assert stack.control("status", method="GET")["mappings"]["ingest"]["messages_done"] == read_before + 1
 
 
+def test_what_no_column_reads_is_kept_and_a_key_counts_once_in_a_drop(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "extra"))
+    file = tmp_path / "rows.csv"
+    rows = ["1,one,2026-03-01T12:00:00Z,red", "2,two,2026-03-01T12:00:00Z,", "1,new,2026-03-02T12:00:00Z,blue"]
+    file.write_text("\n".join(["id,name,updated_at,colour", *rows]) + "\n")
+    receipt = stack.drop(file, "extra")
+    assert receipt["rows"] == {
+        "read": 3,
+        "accepted": 3,
+        "rejected": 0,
+        "loaded": 2,
+        "deduplicated": 1,
+        "superseded": 0,
+    }
+    kept = stack.query("SELECT id, name, _rescued FROM public.extra ORDER BY id")
+    assert kept == [(1, "new", {"colour": "blue"}), (2, "two", None)]
+
+
 def test_an_older_file_that_comes_later_does_not_replace_newer_rows(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "late"))
     stack.drop(write(tmp_path, "new.csv", numbered(30, day=9)), "late")

@@ -58,7 +58,7 @@ def test_a_job_that_fails_is_told_in_the_receipt(stack: Stack, submitted: Receip
 
 def test_what_a_job_has_written_is_loaded_when_it_succeeds(stack: Stack, submitted: Receipt) -> None:
     job = job_of(stack, submitted)
-    report = report_of([f"{number}\tname {number}\t2026-01-01 00:00:00+00\t{number}\n" for number in (1, 2, 3)])
+    report = report_of([f"{number}\tname {number}\t2026-01-01 00:00:00+00\t\\N\t{number}\n" for number in (1, 2, 3)])
     key = f"batches/{submitted['batch_id']}/reports/00000.json"
     stack.client("s3").put_object(Bucket=stack.bucket("processed"), Key=key, Body=report)
     stack.control(f"jobs/{job['jobRunId']}/outcome", {"outcome": "success"})
