@@ -5,7 +5,7 @@ use penstock_aws::config::{ConfigError, Variables};
 use penstock_aws::sqs_event::InboundQueue;
 
 /// Accepted rows in a chunk, where the environment does not say.
-const DEFAULT_CHUNK_ROWS: u32 = 50_000;
+const DEFAULT_CHUNK_ROWS: u32 = 40_000;
 
 /// All that the function is told.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use penstock_pipeline::{BatchId, Chunk, ChunkBody, MAX_INLINE_BYTES, layout};
 use tokio::sync::mpsc;
 
 /// A Parquet or reject file is closed when it has come to this size.
-const PART_BYTES: usize = 12 * 1024 * 1024;
+const PART_BYTES: usize = 8 * 1024 * 1024;
 /// A batch of more chunks than this has none of them inline: its manifest would grow too large.
 const MAX_INLINE_CHUNKS: usize = 4;
 /// A batch has one split as yet.

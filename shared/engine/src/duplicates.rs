@@ -2,7 +2,7 @@
 //!
 //! Each accepted row leaves an entry of [`ENTRY_BYTES`] for each set of columns that should be unique. Entries are
 //! parted by their hash; beyond [`MEMORY_BYTES`] they go to a [`Spill`], and in the end one part at a time is sorted.
-//! So a batch of ten million keys takes 320 MB of disk, and of memory 8 MiB and then a sixty-fourth of that disk.
+//! So a batch of ten million keys takes 320 MB of disk, and of memory 2 MiB and then a sixty-fourth of that disk.
 
 use std::hash::Hasher as _;
 use std::io;
@@ -13,7 +13,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 /// Bytes that a row takes for each set of columns.
 pub const ENTRY_BYTES: usize = 32;
 /// Entries beyond this are spilled.
-pub const MEMORY_BYTES: usize = 8 * 1024 * 1024;
+pub const MEMORY_BYTES: usize = 2 * 1024 * 1024;
 /// Into so many parts.
 pub const PARTS: usize = 64;
 

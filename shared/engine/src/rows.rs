@@ -276,7 +276,10 @@ impl Rows {
             first_row: std::mem::take(&mut self.first_row),
             last_row: std::mem::take(&mut self.last_row),
             record_batch: None,
-            keys: std::mem::take(&mut self.keys),
+            keys: {
+                let next = Vec::with_capacity(self.keys.len());
+                std::mem::replace(&mut self.keys, next)
+            },
         };
         let record_batch = self.arrow.as_mut().filter(|_| rows.count > 0).map(Columns::take);
         Some(Block { rows: AcceptedRows { record_batch, ..rows }, rejects: self.take_rejects() })

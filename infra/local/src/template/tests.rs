@@ -76,7 +76,7 @@ fn parameters_say_where_their_value_comes_from() {
     assert!(find("RawBucket").from_ssm && !find("RawBucket").is_list);
     assert!(find("DatabaseSubnetIds").from_ssm && find("DatabaseSubnetIds").is_list);
     assert!(!find("ChunkRows").from_ssm);
-    assert_eq!(find("ChunkRows").default.as_deref(), Some("50000"));
+    assert_eq!(find("ChunkRows").default.as_deref(), Some("40000"));
 }
 
 #[test]
