@@ -79,8 +79,8 @@ struct Outcome {
 impl Check {
     pub(crate) fn run(self) -> Result<Exit> {
         let contract = self.read_contract()?;
-        let key = self.pseudonym_key()?;
-        let plan = Plan::compile_with(&contract, Some(&key));
+        let key = self.pseudonym_key(&contract)?;
+        let plan = Plan::compile_with(&contract, key.as_ref());
         let plan = Arc::new(plan.with_context(|| format!("{}", self.contract.display()))?);
         let mut rejects = self.rejects.as_deref().map(RejectFile::create).transpose()?;
 
@@ -107,7 +107,7 @@ impl Check {
         })
     }
 
-    fn pseudonym_key(&self) -> Result<PseudonymKey> {
+    fn pseudonym_key(&self, contract: &Contract) -> Result<Option<PseudonymKey>> {
         let mut secret = Vec::new();
         match &self.pseudonym_key {
             Some(path) => {
@@ -115,12 +115,13 @@ impl Check {
                 File::open(path).with_context(context)?.read_to_end(&mut secret).with_context(context)?;
             }
             // Nothing is kept that it would have to fit.
-            None => {
+            None if contract.entity.columns.iter().any(|column| column.pseudonymise) => {
                 let random = File::open("/dev/urandom").context("making a key for this run")?;
                 random.take(32).read_to_end(&mut secret).context("making a key for this run")?;
             }
+            None => return Ok(None),
         }
-        Ok(PseudonymKey::new(secret.trim_ascii_end())?)
+        Ok(Some(PseudonymKey::new(secret.trim_ascii_end())?))
     }
 
     fn read_contract(&self) -> Result<Contract> {

@@ -174,7 +174,7 @@ impl Encoder {
             rows: count,
             deduplicated,
             row_base: 0,
-            sha256: encoded.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: encoded.sha256_hex(),
             text_bytes,
             body: ChunkBody::Object {
                 bucket: self.target.processed_bucket.clone(),

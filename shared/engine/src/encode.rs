@@ -90,9 +90,14 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
+    hex_digits(bytes).map(char::from).collect()
+}
+
+/// Two lower-case hexadecimal digits a byte.
+pub(crate) fn hex_digits(bytes: &[u8]) -> impl Iterator<Item = u8> {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+    digits.map(|digit| DIGITS[usize::from(digit)])
 }
 
 /// A Parquet file under construction, zstd, one row group a pushed batch.

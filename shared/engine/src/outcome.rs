@@ -102,6 +102,12 @@ pub struct Reason {
     pub found: Option<String>,
 }
 
+/// What a reason shows of a text: its first characters.
+pub(crate) fn found(text: &str) -> String {
+    const MAX_CHARS: usize = 200;
+    text.chars().take(MAX_CHARS).collect()
+}
+
 /// A row that the contract refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
@@ -149,17 +155,18 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds the totals of another part of the same drop.
+    /// Adds the totals of another part of the same drop; a count that would be too large stays at the largest.
     pub fn merge(&mut self, other: &Self) {
-        self.rows_read += other.rows_read;
-        self.accepted += other.accepted;
-        self.rejected += other.rejected;
-        self.bytes_read += other.bytes_read;
-        self.bytes_decompressed += other.bytes_decompressed;
-        self.lines += other.lines;
+        let add = |to: &mut u64, count: u64| *to = to.saturating_add(count);
+        add(&mut self.rows_read, other.rows_read);
+        add(&mut self.accepted, other.accepted);
+        add(&mut self.rejected, other.rejected);
+        add(&mut self.bytes_read, other.bytes_read);
+        add(&mut self.bytes_decompressed, other.bytes_decompressed);
+        add(&mut self.lines, other.lines);
         self.quality_counts.resize(self.quality_counts.len().max(other.quality_counts.len()), 0);
         for (count, more) in self.quality_counts.iter_mut().zip(&other.quality_counts) {
-            *count += more;
+            add(count, *more);
         }
         for ReasonCount { code, column, rows } in &other.by_reason {
             count_reason(&mut self.by_reason, *code, column.as_deref(), *rows);

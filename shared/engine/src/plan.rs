@@ -132,11 +132,6 @@ impl Plan {
         outcomes
     }
 
-    /// The key, where any column is pseudonymised.
-    pub(crate) fn pseudonym_key(&self) -> Option<&PseudonymKey> {
-        self.columns.iter().find_map(|column| column.pseudonym.as_ref())
-    }
-
     /// Values that a reject must not show.
     pub(crate) fn hides(&self) -> bool {
         self.columns.iter().any(|column| column.is_hidden)

@@ -5,7 +5,9 @@ use std::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::encode::hex_digits;
 use crate::error::PlanError;
+use crate::program::Column;
 
 /// The secret that pseudonyms are made with. One key for all sources: equal values get equal pseudonyms everywhere, and
 /// can be joined.
@@ -37,15 +39,15 @@ impl PseudonymKey {
 
     /// Appends the 64 hexadecimal digits of a value's HMAC-SHA-256.
     pub(crate) fn write(&self, value: &[u8], out: &mut Vec<u8>) {
-        const DIGITS: [u8; 16] = *b"0123456789abcdef";
         let mut hmac = self.0.clone();
         hmac.update(value);
-        for byte in hmac.finalize().into_bytes() {
-            for nibble in [byte >> 4, byte & 0xf] {
-                out.extend(DIGITS.get(usize::from(nibble)));
-            }
-        }
+        out.extend(hex_digits(&hmac.finalize().into_bytes()));
     }
+}
+
+/// The key, where any column is pseudonymised.
+pub(crate) fn key_of(columns: &[Column]) -> Option<&PseudonymKey> {
+    columns.iter().find_map(|column| column.pseudonym.as_ref())
 }
 
 impl fmt::Debug for PseudonymKey {

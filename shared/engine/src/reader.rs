@@ -315,25 +315,18 @@ fn push_delimited(
         rows.push_malformed(shown, code, rule, Some(found));
         return;
     }
-    unexpected.clear();
-    if unexpected.is_wanted() {
+    unexpected.start(rows, |unexpected| {
         let mut scratch = Vec::new();
         for (name, index) in &layout.unexpected {
             let Some(span) = spans.get(*index) else { continue };
             unexpected.push_text(name, field(text, *span, *quoting, &mut scratch));
         }
-        if let Some(reason) = unexpected.reason() {
-            rows.tell(reason);
-        }
-    }
-    let rescued = unexpected.rescued();
+    });
     let mut scratch = unescaped.iter_mut();
     let raw = |column: usize| {
         let scratch = scratch.next().expect("there is one for each column");
         match layout.fields[column].and_then(|index| spans.get(index)) {
-            None => rescued
-                .filter(|(index, _)| *index == column)
-                .map_or(Raw::Missing, |(_, text)| Raw::JsonDocument(text)),
+            None => unexpected.raw(column),
             Some(span) => Raw::Text(field(text, *span, *quoting, scratch), *traits),
         }
     };
@@ -359,25 +352,16 @@ fn push_object(
         rows.push_malformed(shown, Code::InvalidJson, rule, Some(found));
         return;
     }
-    unexpected.clear();
-    if unexpected.is_wanted() {
+    unexpected.start(rows, |unexpected| {
         for (key, value) in &keys.unexpected {
             let text = |range: &Range<usize>| line.get(range.clone()).unwrap_or_default();
             unexpected.push_literal(text(key), text(value));
         }
-        if let Some(reason) = unexpected.reason() {
-            rows.tell(reason);
-        }
-    }
-    let rescued = unexpected.rescued();
+    });
     let columns = std::mem::take(&mut keys.columns);
     let mut raws = Vec::with_capacity(columns.len());
     keys.raw(line, &mut raws);
-    let raw = |column: usize| match (columns[column], rescued) {
-        (Some(slot), _) => raws[slot],
-        (None, Some((index, text))) if index == column => Raw::JsonDocument(text),
-        (None, _) => Raw::Missing,
-    };
+    let raw = |column: usize| columns[column].map_or_else(|| unexpected.raw(column), |slot| raws[slot]);
     rows.push(shown, raw, |columns| redact::json(line, columns));
     drop(raws);
     keys.columns = columns;

@@ -3,6 +3,7 @@
 use crate::cast::json::{Scanner, unquote};
 use crate::delimited::{Layout, Quoting, Span, field};
 use crate::program::Column;
+use crate::pseudonym::key_of;
 
 /// Stands for a classified value that has no pseudonym.
 const CLASSIFIED: &str = "[classified]";
@@ -72,7 +73,7 @@ fn stand_in<'a>(
         let hiding = readers.filter(|column| column.is_hidden);
         hiding.max_by_key(|column| column.pseudonym.is_some())?.pseudonym.as_ref()
     } else {
-        Some(columns.iter().find_map(|column| column.pseudonym.as_ref())?)
+        Some(key_of(columns)?)
     };
     Some(match key {
         _ if value.is_empty() => String::new(),

@@ -11,7 +11,7 @@ use crate::cast::{Scratch, Value};
 use crate::columns::Columns;
 use crate::copy;
 use crate::duplicates::KeyEntry;
-use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals};
+use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals, found};
 use crate::plan::Plan;
 use crate::program::{Column, Raw};
 use crate::quality::Quality;
@@ -22,7 +22,6 @@ use crate::sets::Sets;
 /// Rejects are handed over when there are so many of them, or so many bytes: memory is bounded by the chunk.
 const MAX_REJECTS: usize = 10_000;
 const MAX_REJECT_BYTES: usize = 8 * 1024 * 1024;
-const MAX_FOUND_CHARS: usize = 200;
 
 /// Up to a chunk of accepted rows with the rejects met on the way. Never both empty.
 ///
@@ -299,10 +298,7 @@ impl Rows {
 fn reason(column: &Column, broken: &Broken<'_>, raw: Raw<'_>) -> Reason {
     let code = broken.code;
     let is_shown = !column.is_hidden && code != Code::MissingRequired;
-    let found = broken
-        .shown(raw.shown())
-        .filter(|_| is_shown)
-        .map(|text| text.chars().take(MAX_FOUND_CHARS).collect());
+    let found = broken.shown(raw.shown()).filter(|_| is_shown).map(found);
     Reason { code, column: Some(column.name.clone()), rule: column.rule(broken), found }
 }
 
@@ -348,7 +344,7 @@ fn micros(value: Option<&Value<'_>>) -> i64 {
 pub(crate) fn count_reason(counts: &mut Vec<ReasonCount>, code: Code, column: Option<&str>, rows: u64) {
     let known = counts.iter_mut().find(|count| count.code == code && count.column.as_deref() == column);
     match known {
-        Some(count) => count.rows += rows,
+        Some(count) => count.rows = count.rows.saturating_add(rows),
         None => counts.push(ReasonCount { code, column: column.map(str::to_owned), rows }),
     }
 }

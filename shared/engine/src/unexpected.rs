@@ -2,17 +2,17 @@
 
 use penstock_contract::UnexpectedColumns;
 
-use crate::outcome::{Code, Reason};
+use crate::outcome::{Code, Reason, found};
 use crate::plan::Plan;
-use crate::pseudonym::PseudonymKey;
-
-const MAX_FOUND_CHARS: usize = 200;
+use crate::program::Raw;
+use crate::pseudonym::{PseudonymKey, key_of};
+use crate::rows::Rows;
 
 /// What becomes of such values, and those of the record at hand.
 #[derive(Debug)]
 pub(crate) struct Unexpected {
     policy: UnexpectedColumns,
-    /// The column that keeps them.
+    /// The column that keeps them; only where they are rescued.
     column: Option<usize>,
     /// Where the contract pseudonymises, a value that has got another name than it should have is no less secret.
     key: Option<PseudonymKey>,
@@ -22,21 +22,38 @@ pub(crate) struct Unexpected {
 
 impl Unexpected {
     pub(crate) fn new(plan: &Plan) -> Self {
+        let policy = plan.unexpected;
         let column = plan.columns.iter().position(|column| column.is_rescued);
-        Self { policy: plan.unexpected, column, key: plan.pseudonym_key().cloned(), text: String::new() }
+        let column = column.filter(|_| policy == UnexpectedColumns::Rescue);
+        Self { policy, column, key: key_of(&plan.columns).cloned(), text: String::new() }
     }
 
-    /// True when the values of a record must be looked through.
-    pub(crate) fn is_wanted(&self) -> bool {
-        match self.policy {
+    /// Starts with a record: `push` gives its values, if they matter, and `rows` is told when it is refused for them.
+    #[inline]
+    pub(crate) fn start(&mut self, rows: &mut Rows, push: impl FnOnce(&mut Self)) {
+        self.text.clear();
+        let is_wanted = match self.policy {
             UnexpectedColumns::Rescue => self.column.is_some(),
             UnexpectedColumns::Reject => true,
             UnexpectedColumns::Ignore => false,
+        };
+        if !is_wanted {
+            return;
+        }
+        push(self);
+        if let Some(reason) = self.reason() {
+            rows.tell(reason);
         }
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.text.clear();
+    /// What a column that reads no field gets of the record: the object, when it is the one that keeps them.
+    #[inline]
+    pub(crate) fn raw(&self, column: usize) -> Raw<'_> {
+        if self.column == Some(column) && !self.text.is_empty() {
+            Raw::JsonDocument(&self.text)
+        } else {
+            Raw::Missing
+        }
     }
 
     /// A value of a delimited file. Empty ones are none.
@@ -74,21 +91,13 @@ impl Unexpected {
         }
     }
 
-    /// The object for the column that keeps them; `None` when there is nothing to keep.
-    pub(crate) fn rescued(&self) -> Option<(usize, &str)> {
-        let column =
-            self.column.filter(|_| self.policy == UnexpectedColumns::Rescue && !self.text.is_empty())?;
-        Some((column, &self.text))
-    }
-
     /// Why the record is refused, if it is for them.
-    pub(crate) fn reason(&self) -> Option<Reason> {
+    fn reason(&self) -> Option<Reason> {
         if self.policy != UnexpectedColumns::Reject || self.text.is_empty() {
             return None;
         }
-        let found = self.text.chars().take(MAX_FOUND_CHARS).collect();
         let rule = "only columns of the contract".to_owned();
-        Some(Reason { code: Code::UnexpectedColumn, column: None, rule, found: Some(found) })
+        Some(Reason { code: Code::UnexpectedColumn, column: None, rule, found: Some(found(&self.text)) })
     }
 
     fn push_member(&mut self, key: &str, value: &str) {

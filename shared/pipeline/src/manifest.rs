@@ -1,10 +1,7 @@
 //! A batch's splits, its chunks, and the manifest that commits them.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-
 use penstock_contract::{MaxRejects, TableName};
-use penstock_engine::{Dialect, QualityOutcome, ReasonCount, Totals};
+use penstock_engine::{Dialect, QualityOutcome, Totals};
 use serde::{Deserialize, Serialize};
 
 use crate::{Batch, BatchId, Drop, Refusal, Seconds};
@@ -332,28 +329,6 @@ fn in_words(outcome: &QualityOutcome) -> String {
 
 fn totals(reports: &[Report]) -> Totals {
     let mut sum = Totals::default();
-    reports.iter().for_each(|report| add_totals(&mut sum, &report.totals));
+    reports.iter().for_each(|report| sum.merge(&report.totals));
     sum
-}
-
-fn add_totals(sum: &mut Totals, other: &Totals) {
-    let add = |to: &mut u64, count: u64| *to = to.saturating_add(count);
-    add(&mut sum.rows_read, other.rows_read);
-    add(&mut sum.accepted, other.accepted);
-    add(&mut sum.rejected, other.rejected);
-    add(&mut sum.bytes_read, other.bytes_read);
-    add(&mut sum.bytes_decompressed, other.bytes_decompressed);
-    add(&mut sum.lines, other.lines);
-    sum.quality_counts.resize(sum.quality_counts.len().max(other.quality_counts.len()), 0);
-    for (count, more) in sum.quality_counts.iter_mut().zip(&other.quality_counts) {
-        add(count, *more);
-    }
-    let mut by_reason: BTreeMap<_, u64> = BTreeMap::new();
-    for ReasonCount { code, column, rows } in sum.by_reason.drain(..).chain(other.by_reason.iter().cloned()) {
-        add(by_reason.entry((code, column)).or_default(), rows);
-    }
-    sum.by_reason =
-        by_reason.into_iter().map(|((code, column), rows)| ReasonCount { code, column, rows }).collect();
-    // The map gave them in the order of code and column; a stable sort keeps it among equals.
-    sum.by_reason.sort_by_key(|reason| Reverse(reason.rows));
 }
