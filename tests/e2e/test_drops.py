@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import hmac
+import json
 from pathlib import Path
 
 import pytest
 
-from support.files import contract, numbered, write
+from support.files import contract, numbered, pseudonymise, write
 from support.stack import Stack
 
 # S3 takes no smaller part but the last.
@@ -186,3 +188,17 @@ def test_a_key_that_names_no_source_has_a_receipt_too(stack: Stack) -> None:
         )
 
     stack.wait(found, "a receipt of lost.csv")
+
+
+def test_a_pseudonym_is_made_with_the_key_of_the_secret_and_the_value_stands_nowhere(
+    stack: Stack, tmp_path: Path
+) -> None:
+    stack.publish(pseudonymise(contract(tmp_path, "secret"), "name"))
+    receipt = stack.drop(write(tmp_path, "rows.csv", [*numbered(5), ("x", "name 9", "2026-01-01")]), "secret")
+    assert (receipt["rows"]["loaded"], receipt["rows"]["rejected"]) == (5, 1)
+    key = stack.client("secretsmanager").get_secret_value(SecretId="penstock-local-pseudonym-key")["SecretString"]
+    expected = [
+        (number, hmac.digest(key.encode(), f"name {number}".encode(), "sha256").hex()) for number in range(1, 6)
+    ]
+    assert stack.query("SELECT id, name FROM public.secret ORDER BY id") == expected
+    assert "name 9" not in json.dumps(stack.rejects(receipt))

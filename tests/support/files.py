@@ -61,3 +61,11 @@ def write(folder: Path, name: str, rows: Iterable[Row]) -> Path:
 def numbered(count: int, day: int = 1, first: int = 1) -> list[Row]:
     """Rows with the ids from `first` on, all changed on that day of January 2026."""
     return [(number, f"name {number}", f"2026-01-{day:02d}T00:00:00Z") for number in range(first, first + count)]
+
+
+def pseudonymise(contract: Path, column: str) -> Path:
+    """The contract, with one of its columns pseudonymised."""
+    custom = "        customProperties:\n          - property: penstock.pseudonymise\n            value: true\n"
+    before, name, after = contract.read_text().partition(f"      - name: {column}\n")
+    contract.write_text(before + name + custom + after)
+    return contract

@@ -1,13 +1,17 @@
 //! The contract that a source's drops are taken through, compiled, and kept while it does not change.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use penstock_aws::store::{ObjectStore, StoreError};
+use penstock_aws::store::ObjectStore;
 use penstock_contract::Contract;
-use penstock_engine::Plan;
+use penstock_engine::{Plan, PseudonymKey};
 use penstock_pipeline::{Refusal, layout};
+
+use crate::error::IngestError;
+use crate::pseudonyms::Pseudonyms;
 
 /// A warm function may see many sources; more than this are not kept.
 const MAX_KEPT: usize = 32;
@@ -38,7 +42,8 @@ impl Contracts {
         store: &impl ObjectStore,
         artifacts_bucket: &str,
         source: &str,
-    ) -> Result<Result<Arc<Compiled>, Refusal>, StoreError> {
+        pseudonyms: &Pseudonyms,
+    ) -> Result<Result<Arc<Compiled>, Refusal>, IngestError> {
         let key = layout::current_contract(source);
         let Some(text) = store.get(artifacts_bucket, &key).await? else {
             return Ok(Err(no_contract(artifacts_bucket, &key)));
@@ -46,7 +51,14 @@ impl Contracts {
         if let Some(compiled) = self.kept(source).filter(|compiled| compiled.text == text) {
             return Ok(Ok(compiled));
         }
-        Ok(compile(source, &key, text).map(|compiled| self.keep(source, compiled)))
+        let contract = match parse(source, &key, &text) {
+            Ok(contract) => contract,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let is_key_needed = contract.entity.columns.iter().any(|column| column.pseudonymise);
+        let pseudonym_key = if is_key_needed { pseudonyms.key().await? } else { None };
+        let compiled = compile(&key, text, contract, pseudonym_key);
+        Ok(compiled.map(|compiled| self.keep(source, compiled)))
     }
 
     fn kept(&self, source: &str) -> Option<Arc<Compiled>> {
@@ -65,17 +77,30 @@ impl Contracts {
     }
 }
 
-fn compile(source: &str, key: &str, text: Bytes) -> Result<Compiled, Refusal> {
-    let at_key = |error: String| invalid_contract(&[format!("{key}: {error}")]);
-    let utf8 = str::from_utf8(&text).map_err(|error| at_key(error.to_string()))?;
+fn parse(source: &str, key: &str, text: &[u8]) -> Result<Contract, Refusal> {
+    let utf8 = str::from_utf8(text).map_err(|error| at_key(key, &error))?;
     let contract = penstock_contract::parse(key, utf8).map_err(|errors| {
         invalid_contract(&errors.as_slice().iter().map(ToString::to_string).collect::<Vec<_>>())
     })?;
     if contract.source != source {
-        return Err(at_key(format!("name is `{}`, but it is published for `{source}`", contract.source)));
+        let error = format!("name is `{}`, but it is published for `{source}`", contract.source);
+        return Err(at_key(key, &error));
     }
-    let plan = Plan::compile(&contract).map_err(|error| at_key(error.to_string()))?;
+    Ok(contract)
+}
+
+fn compile(
+    key: &str,
+    text: Bytes,
+    contract: Contract,
+    pseudonym_key: Option<&PseudonymKey>,
+) -> Result<Compiled, Refusal> {
+    let plan = Plan::compile_with(&contract, pseudonym_key).map_err(|error| at_key(key, &error))?;
     Ok(Compiled { text, contract, plan: Arc::new(plan) })
+}
+
+fn at_key(key: &str, error: &dyn Display) -> Refusal {
+    invalid_contract(&[format!("{key}: {error}")])
 }
 
 fn no_contract(bucket: &str, key: &str) -> Refusal {

@@ -16,6 +16,8 @@ pub(crate) struct Config {
     pub(crate) drops: InboundQueue,
     pub(crate) spark: SparkConfig,
     pub(crate) chunk_rows: u32,
+    /// Without it contracts that pseudonymise are refused.
+    pub(crate) pseudonym_secret_arn: Option<String>,
 }
 
 /// Where large drops go.
@@ -52,6 +54,7 @@ impl Config {
                 min_bytes: variables.number("PENSTOCK_SPARK_MIN_BYTES"),
             },
             chunk_rows: variables.number_or("PENSTOCK_CHUNK_ROWS", DEFAULT_CHUNK_ROWS),
+            pseudonym_secret_arn: variables.optional("PENSTOCK_PSEUDONYM_SECRET_ARN"),
         };
         if config.chunk_rows == 0 {
             variables.problem("PENSTOCK_CHUNK_ROWS must be at least 1");

@@ -34,7 +34,8 @@ pub(crate) async fn take<S: ObjectStore, Q: Queue, J: Jobs>(
     }
     let contract = match drop.source() {
         Some(source) => {
-            ingest.contracts.current(&ingest.store, &ingest.config.artifacts_bucket, source).await?
+            let bucket = &ingest.config.artifacts_bucket;
+            ingest.contracts.current(&ingest.store, bucket, source, &ingest.pseudonyms).await?
         }
         None => Err(no_source(&drop)),
     };

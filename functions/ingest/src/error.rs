@@ -2,6 +2,7 @@
 
 use penstock_aws::commit::CommitError;
 use penstock_aws::jobs::JobError;
+use penstock_aws::secrets::SecretError;
 use penstock_aws::store::StoreError;
 use penstock_pipeline::{DeadReason, ManifestError, Outcome};
 
@@ -14,6 +15,8 @@ pub(crate) enum IngestError {
     Commit(#[from] CommitError),
     #[error(transparent)]
     Job(#[from] JobError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error("reports do not make a manifest: {0}")]
     Manifest(#[from] ManifestError),
     /// The invocation's time is nearly over; another one begins anew.
@@ -36,6 +39,7 @@ impl IngestError {
             Self::Store(error) => error.is_transient(),
             Self::Commit(error) => error.is_transient(),
             Self::Job(error) => error.is_transient(),
+            Self::Secret(error) => error.is_transient(),
             Self::OutOfTime | Self::Panicked { .. } | Self::Spill(_) => true,
             Self::Manifest(_) | Self::Encode(_) => false,
         }
@@ -51,6 +55,7 @@ impl IngestError {
             Self::Commit(CommitError::Corrupt { .. }) => "corrupt_object",
             Self::Commit(_) => "commit_refused",
             Self::Job(_) => "job_refused",
+            Self::Secret(_) => "secret_refused",
             Self::Manifest(_) => "inconsistent_reports",
             Self::Encode(_) => "not_encodable",
             Self::OutOfTime | Self::Panicked { .. } | Self::Spill(_) => "interrupted",

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use penstock_aws::jobs::Jobs;
 use penstock_aws::queue::Queue;
+use penstock_aws::secrets::ReadSecret;
 use penstock_aws::sqs_event::{SqsBatchResponse, SqsEvent, SqsRecord, settle};
 use penstock_aws::store::ObjectStore;
 use penstock_pipeline::{DeadReason, Drop, Event, Outcome, events};
@@ -11,6 +12,7 @@ use penstock_pipeline::{DeadReason, Drop, Event, Outcome, events};
 use crate::compiled::Contracts;
 use crate::config::Config;
 use crate::drops::take;
+use crate::pseudonyms::Pseudonyms;
 
 /// Left for the answer when an invocation's time is nearly over.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -22,11 +24,19 @@ pub(crate) struct Ingest<S, Q, J> {
     pub(crate) jobs: J,
     pub(crate) config: Config,
     pub(crate) contracts: Contracts,
+    pub(crate) pseudonyms: Pseudonyms,
 }
 
 impl<S: ObjectStore, Q: Queue, J: Jobs> Ingest<S, Q, J> {
-    pub(crate) fn new(store: S, queue: Q, jobs: J, config: Config) -> Self {
-        Self { store, queue, jobs, config, contracts: Contracts::default() }
+    pub(crate) fn new(
+        store: S,
+        queue: Q,
+        jobs: J,
+        secrets: impl ReadSecret + 'static,
+        config: Config,
+    ) -> Self {
+        let pseudonyms = Pseudonyms::new(secrets, config.pseudonym_secret_arn.clone());
+        Self { store, queue, jobs, config, contracts: Contracts::default(), pseudonyms }
     }
 }
 

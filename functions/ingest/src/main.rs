@@ -8,6 +8,7 @@ mod encode;
 mod error;
 mod handler;
 mod input;
+mod pseudonyms;
 mod read;
 mod spark;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use penstock_aws::clients::Aws;
 use penstock_aws::emr::EmrJobs;
 use penstock_aws::s3::S3Store;
+use penstock_aws::secrets::Secrets;
 use penstock_aws::sqs::SqsQueue;
 use penstock_aws::sqs_event::SqsEvent;
 use penstock_aws::telemetry;
@@ -29,8 +31,8 @@ use crate::handler::{Ingest, StopAt};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let aws = Aws::from_env()?;
-    let ingest =
-        Ingest::new(S3Store::new(&aws), SqsQueue::new(&aws), EmrJobs::new(&aws), Config::from_env()?);
+    let (store, queue, jobs) = (S3Store::new(&aws), SqsQueue::new(&aws), EmrJobs::new(&aws));
+    let ingest = Ingest::new(store, queue, jobs, Secrets::new(&aws), Config::from_env()?);
     let function = |event: LambdaEvent<SqsEvent>| {
         let stop = StopAt::before(event.context.deadline());
         handler::handle(&ingest, event.payload, stop)

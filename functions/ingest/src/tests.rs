@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod pseudonyms;
 mod refused;
 mod spark;
 mod whole;
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use penstock_aws::config::Variables;
 use penstock_aws::sqs_event::{SqsAttributes, SqsBatchResponse, SqsEvent, SqsRecord};
 use penstock_aws::store::ObjectRef;
-use penstock_aws::testing::{Call, Fault, MemoryJobs, MemoryQueue, MemoryStore};
+use penstock_aws::testing::{Call, Fault, MemoryJobs, MemoryQueue, MemorySecrets, MemoryStore};
 use penstock_pipeline::{
     BatchId, ChunkBody, Drop, LoadMessage, Manifest, Receipt, ReceiptState, batch_id, layout,
 };
@@ -41,22 +42,23 @@ schema:
 const FILE: &str = "id,price\na,1.25\nb,2.75\nc,dear\n";
 const CHUNK_ROWS: u32 = 4;
 
+const VARIABLES: [(&str, &str); 11] = [
+    ("PENSTOCK_ARTIFACTS_BUCKET", "artifacts"),
+    ("PENSTOCK_PROCESSED_BUCKET", "processed"),
+    ("PENSTOCK_QUARANTINE_BUCKET", "quarantine"),
+    ("PENSTOCK_DROPS_QUEUE_URL", "drops"),
+    ("PENSTOCK_DROPS_DEAD_LETTER_QUEUE_URL", "drops-dead-letters"),
+    ("PENSTOCK_LOAD_QUEUE_URL", "load"),
+    ("PENSTOCK_SPARK_APPLICATION_ID", "00a1"),
+    ("PENSTOCK_SPARK_JOB_ROLE_ARN", "arn:aws:iam::123456789012:role/job"),
+    ("PENSTOCK_SPARK_ENTRY_POINT", "s3://artifacts/spark/standardise.py"),
+    ("PENSTOCK_SPARK_MIN_BYTES", "1000000"),
+    ("PENSTOCK_CHUNK_ROWS", "4"),
+];
+
 fn config() -> Config {
-    let pairs = [
-        ("PENSTOCK_ARTIFACTS_BUCKET", "artifacts"),
-        ("PENSTOCK_PROCESSED_BUCKET", "processed"),
-        ("PENSTOCK_QUARANTINE_BUCKET", "quarantine"),
-        ("PENSTOCK_DROPS_QUEUE_URL", "drops"),
-        ("PENSTOCK_DROPS_DEAD_LETTER_QUEUE_URL", "drops-dead-letters"),
-        ("PENSTOCK_LOAD_QUEUE_URL", "load"),
-        ("PENSTOCK_SPARK_APPLICATION_ID", "00a1"),
-        ("PENSTOCK_SPARK_JOB_ROLE_ARN", "arn:aws:iam::123456789012:role/job"),
-        ("PENSTOCK_SPARK_ENTRY_POINT", "s3://artifacts/spark/standardise.py"),
-        ("PENSTOCK_SPARK_MIN_BYTES", "1000000"),
-        ("PENSTOCK_CHUNK_ROWS", "4"),
-    ];
-    let config =
-        Config::new(Variables::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))).unwrap();
+    let variables = VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let config = Config::new(Variables::new(variables)).unwrap();
     assert_eq!(config.chunk_rows, CHUNK_ROWS);
     config
 }
@@ -69,7 +71,8 @@ impl World {
     fn new() -> Self {
         let store = MemoryStore::new();
         store.insert("artifacts", &layout::current_contract("shop"), CONTRACT);
-        Self { ingest: Ingest::new(store, MemoryQueue::new(), MemoryJobs::new(), config()) }
+        let (queue, jobs, secrets) = (MemoryQueue::new(), MemoryJobs::new(), MemorySecrets::default());
+        Self { ingest: Ingest::new(store, queue, jobs, secrets, config()) }
     }
 
     fn store(&self) -> &MemoryStore {

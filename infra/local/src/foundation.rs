@@ -1,6 +1,8 @@
 //! What Terraform owns on AWS: buckets, the database and its secret, and the SSM parameters that name them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 
 use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, EventBridgeConfiguration,
@@ -9,7 +11,7 @@ use aws_sdk_s3::types::{
 use penstock_aws::clients::Aws;
 use serde_json::json;
 
-use crate::error::{LocalError, aws};
+use crate::error::{LocalError, aws, io};
 use crate::moto::ACCOUNT_ID;
 
 /// The environment's name, part of each resource's.
@@ -76,7 +78,10 @@ pub(crate) async fn create(clients: &Clients, region: &str, database: &Database)
         create_bucket(clients, region, &bucket(kind)).await?;
     }
     notify_event_bridge(clients, &bucket("raw")).await?;
-    let secret_arn = create_secret(clients, database).await?;
+    // In the form that RDS gives the secrets it manages.
+    let login = json!({"username": database.user, "password": database.password}).to_string();
+    let secret_arn = create_secret(clients, "database", login).await?;
+    let pseudonym_secret_arn = create_secret(clients, "pseudonym-key", random_key()?).await?;
     let resource_id = create_instance(clients, database).await?;
     let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/penstock-{ENVIRONMENT}-spark");
     let mut parameters = BTreeMap::from([
@@ -86,6 +91,7 @@ pub(crate) async fn create(clients: &Clients, region: &str, database: &Database)
         ("database-user", database.user.clone()),
         ("database-resource-id", resource_id),
         ("database-secret-arn", secret_arn),
+        ("pseudonym-secret-arn", pseudonym_secret_arn),
         ("database-client-subnet-ids", "subnet-local".to_owned()),
         ("database-client-security-group-ids", "sg-local".to_owned()),
         ("spark-application-id", SPARK_APPLICATION_ID.to_owned()),
@@ -124,11 +130,17 @@ async fn notify_event_bridge(clients: &Clients, bucket: &str) -> Result<(), Loca
     Ok(())
 }
 
-/// In the form that RDS gives the secrets it manages.
-async fn create_secret(clients: &Clients, database: &Database) -> Result<String, LocalError> {
-    let secret = json!({"username": database.user, "password": database.password}).to_string();
-    let request = clients.secrets.create_secret().name(format!("penstock-{ENVIRONMENT}-database"));
-    let created = request.secret_string(secret).send().await.map_err(aws("secretsmanager CreateSecret"))?;
+/// 32 random bytes in hexadecimal digits.
+fn random_key() -> Result<String, LocalError> {
+    let mut bytes = [0; 32];
+    let source = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
+    source.map_err(io("making a key for pseudonyms"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+async fn create_secret(clients: &Clients, name: &str, text: String) -> Result<String, LocalError> {
+    let request = clients.secrets.create_secret().name(format!("penstock-{ENVIRONMENT}-{name}"));
+    let created = request.secret_string(text).send().await.map_err(aws("secretsmanager CreateSecret"))?;
     Ok(created.arn.unwrap_or_default())
 }
 

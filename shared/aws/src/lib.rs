@@ -1,12 +1,12 @@
 //! The adapters: object store, queues, jobs, database, secrets, telemetry. No business rules.
 //!
 //! Each client is behind a feature, so that a function carries only the ones it calls. The traits
-//! ([`store::ObjectStore`], [`queue::Queue`], [`jobs::Jobs`]) are what the functions are written against; `s3`,
-//! `sqs` and `emr` implement them over AWS, `testing` in memory.
+//! ([`store::ObjectStore`], [`queue::Queue`], [`jobs::Jobs`], [`secrets::ReadSecret`]) are what the functions are written
+//! against; `s3`, `sqs`, `emr` and `secrets` implement them over AWS, `testing` in memory.
 
 pub mod clients;
 pub mod config;
-#[cfg(any(feature = "store", feature = "queue", feature = "jobs", feature = "database"))]
+#[cfg(any(feature = "store", feature = "queue", feature = "jobs", feature = "secrets"))]
 mod fault;
 mod http;
 pub mod telemetry;
@@ -25,7 +25,7 @@ pub mod queue;
 pub mod s3;
 #[cfg(feature = "store")]
 mod s3_body;
-#[cfg(feature = "database")]
+#[cfg(feature = "secrets")]
 pub mod secrets;
 #[cfg(feature = "spill")]
 pub mod spill;

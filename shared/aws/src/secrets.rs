@@ -1,5 +1,6 @@
 //! Secrets: Secrets Manager, and what of it the pipeline needs.
 
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use aws_sdk_secretsmanager::Client;
@@ -46,6 +47,15 @@ impl SecretError {
     }
 }
 
+/// An answer that is on its way.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<String, SecretError>> + Send + 'a>>;
+
+/// What the pipeline asks of secrets. Implemented over Secrets Manager, and in memory by tests.
+pub trait ReadSecret: Send + Sync {
+    /// The current text of a secret, never empty.
+    fn text<'a>(&'a self, id: &'a str) -> Answer<'a>;
+}
+
 /// Secrets Manager, or what speaks like it at `AWS_ENDPOINT_URL_SECRETS_MANAGER`. The client is made on first use.
 #[derive(Debug, Clone)]
 pub struct Secrets {
@@ -59,11 +69,7 @@ impl Secrets {
         Self { aws: aws.clone(), client: Arc::default() }
     }
 
-    /// The current text of a secret.
-    ///
-    /// # Errors
-    /// When the service refuses or does not answer, or the secret is not text.
-    pub async fn text(&self, id: &str) -> Result<String, SecretError> {
+    async fn read(&self, id: &str) -> Result<String, SecretError> {
         let answer = self.client().get_secret_value().secret_id(id).send().await;
         let secret = answer.map_err(|error| secret_error(id, Fault::of(&error)))?;
         let text = secret.secret_string.filter(|text| !text.is_empty());
@@ -78,6 +84,12 @@ impl Secrets {
             }
             Client::from_conf(config.build())
         })
+    }
+}
+
+impl ReadSecret for Secrets {
+    fn text<'a>(&'a self, id: &'a str) -> Answer<'a> {
+        Box::pin(self.read(id))
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::jobs::{JobError, JobRequest, Jobs};
 use crate::queue::{Queue, QueueError};
+use crate::secrets::{Answer, ReadSecret, SecretError};
 use crate::store::{ObjectBody, ObjectRef, ObjectStore, PIECE_BYTES, StoreError};
 
 /// A call that can be made to fail.
@@ -436,5 +437,28 @@ impl Jobs for MemoryJobs {
             Some(_) => Err(JobError::Transient { application_id, message }),
             None => Ok(format!("job-{index}")),
         }
+    }
+}
+
+/// Secrets by name. One that is not there is refused, and an empty one is out of reach for now.
+#[derive(Debug, Default)]
+pub struct MemorySecrets(BTreeMap<String, String>);
+
+impl MemorySecrets {
+    /// These.
+    pub fn new<const N: usize>(secrets: [(&str, &str); N]) -> Self {
+        Self(secrets.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect())
+    }
+}
+
+impl ReadSecret for MemorySecrets {
+    fn text<'a>(&'a self, id: &'a str) -> Answer<'a> {
+        let id_owned = || id.to_owned();
+        let answer = match self.0.get(id).map(String::as_str) {
+            None => Err(SecretError::Refused { id: id_owned(), message: "there is none".to_owned() }),
+            Some("") => Err(SecretError::Transient { id: id_owned(), message: "throttled".to_owned() }),
+            Some(text) => Ok(text.to_owned()),
+        };
+        Box::pin(std::future::ready(answer))
     }
 }

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use penstock_aws::s3::S3Store;
 use penstock_aws::store::ObjectStore as _;
 use penstock_contract::{Contract as Parsed, ContractErrors};
-use penstock_engine::Plan;
+use penstock_engine::{Plan, PseudonymKey};
 use penstock_pipeline::layout;
 use serde_json::json;
 
@@ -134,7 +134,9 @@ fn check(file: &Path) -> Result<Result<Publishable, Faults>> {
         Ok(contract) => contract,
         Err(errors) => return Ok(Err(Faults::Contract(errors))),
     };
-    Ok(match Plan::compile(&contract) {
+    // Whatever the key, the plan is the same: the environment has its own.
+    let any_key = PseudonymKey::new(&[0; PseudonymKey::MIN_BYTES])?;
+    Ok(match Plan::compile_with(&contract, Some(&any_key)) {
         Ok(_) => Ok(Publishable { contract, text }),
         Err(error) => Err(Faults::Plan(format!("{}: {error}", file.display()))),
     })

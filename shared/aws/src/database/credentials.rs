@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::{DatabaseConfig, DatabaseError};
 use crate::clients::Aws;
-use crate::secrets::{SecretError, Secrets};
+use crate::secrets::{ReadSecret as _, SecretError, Secrets};
 
 /// How the user proves who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
