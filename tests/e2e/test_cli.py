@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 import subprocess
 from pathlib import Path
 
+import pyarrow.parquet
+
 from support.files import contract, numbered, write
-from support.stack import CONTRACTS, Stack, penstock
+from support.stack import CONTRACTS, ROOT, Stack, penstock
 
 RECEIPT_KEYS = {
     "receipt_version",
@@ -124,7 +128,7 @@ def test_check_says_the_same_as_a_drop(stack: Stack, feeds: Path, tmp_path: Path
     checked = penstock(tmp_path, "check", "--contract", CONTRACTS / "nordwind.yaml", file, "--rejects", out, "--json")
     assert checked.status == 1
     receipt = stack.drop(file, "nordwind")
-    counts = checked.json
+    [counts] = checked.json["files"]
     rows = receipt["rows"]
     assert (counts["rows_read"], counts["accepted"], counts["rejected"]) == (
         rows["read"],
@@ -134,6 +138,84 @@ def test_check_says_the_same_as_a_drop(stack: Stack, feeds: Path, tmp_path: Path
     assert counts["by_reason"] == receipt["rejects_by_reason"]
     assert counts["dialect"] == receipt["dialect"]
     assert [json.loads(line) for line in out.read_text().split("\n") if line] == stack.rejects(receipt)
+
+
+CHECK_KEYS = {
+    "file",
+    "source",
+    "contract_version",
+    "verdict",
+    "refusal",
+    "rows_read",
+    "accepted",
+    "rejected",
+    "deduplicated",
+    "bytes_read",
+    "bytes_decompressed",
+    "lines",
+    "by_reason",
+    "dialect",
+    "seconds",
+    "rows_per_second",
+}
+
+
+def test_check_takes_many_files_a_pattern_and_standard_input_and_answers_for_the_worst(tmp_path: Path) -> None:
+    path = contract(tmp_path, "many")
+    good = write(tmp_path, "a1.csv", numbered(20))
+    write(tmp_path, "a2.csv", [*numbered(20), BAD])
+    rejects = tmp_path / "rejects.ndjson"
+    arguments = ["check", "--contract", str(path), "--json", "--rejects", str(rejects), str(tmp_path / "a?.csv"), "-"]
+    checked = penstock(tmp_path, *arguments, stdin=good.read_bytes())
+    assert checked.status == 1
+    assert checked.json["verdict"] == "some_rejected"
+    files = checked.json["files"]
+    assert [Path(one["file"]).name for one in files] == ["a1.csv", "a2.csv", "-"]
+    assert [one["verdict"] for one in files] == ["accepted", "some_rejected", "accepted"]
+    assert files[0].keys() == CHECK_KEYS
+    told = (ROOT / "docs/check.md").read_text()
+    assert all(f".{key}`" in told or f".{key}[]`" in told for key in CHECK_KEYS)
+    [reject] = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert Path(reject["file"]).name == "a2.csv"
+    assert penstock(tmp_path, "check", "--contract", path, str(tmp_path / "none*.csv")).status == 64
+
+
+def test_check_writes_the_rows_that_would_be_loaded_in_three_formats(tmp_path: Path) -> None:
+    path = contract(tmp_path, "written")
+    newer = (2, 'new "name"', "2026-02-01T00:00:00Z")
+    rows = [*numbered(20), BAD, newer]
+    file = write(tmp_path, "rows.csv", [])
+    with file.open("a") as out:
+        csv.writer(out).writerows(rows)
+    expected = [(number, f"name {number}") for number in range(1, 21) if number != 2] + [(2, 'new "name"')]
+    for name in ("out.csv", "out.ndjson", "out.parquet"):
+        out_path = tmp_path / name
+        assert penstock(tmp_path, "check", "--contract", path, file, "--accepted", out_path).status == 1
+        if name == "out.csv":
+            read = [{**row, "id": int(row["id"])} for row in csv.DictReader(out_path.open())]
+        elif name == "out.ndjson":
+            read = [json.loads(line) for line in out_path.read_text().splitlines()]
+        else:
+            read = pyarrow.parquet.read_table(out_path).to_pylist()
+        assert [(row["id"], row["name"]) for row in read] == expected, name
+    assert penstock(tmp_path, "check", "--contract", path, file, "--accepted", tmp_path / "out.txt").status == 64
+    refused = write(tmp_path, "bad.csv", [BAD])
+    assert penstock(tmp_path, "check", "--contract", path, refused, "--accepted", tmp_path / "out.csv").status == 2
+    assert (tmp_path / "out.csv").read_text() == "id,name,updated_at,_rescued\n"
+
+
+def test_check_reads_an_object_in_s3(stack: Stack, tmp_path: Path) -> None:
+    body = write(tmp_path, "rows.csv", numbered(30)).read_bytes()
+    stack.client("s3").put_object(Bucket=stack.bucket("artifacts"), Key="samples/rows.csv.gz", Body=gzip.compress(body))
+    path = contract(tmp_path, "object")
+    uri = f"s3://{stack.bucket('artifacts')}/samples/rows.csv.gz"
+    out = tmp_path / "out.ndjson"
+    checked = stack.penstock("check", "--contract", path, uri, "--json", "--accepted", out)
+    assert checked.status == 0, checked.err
+    assert checked.json["files"][0]["accepted"] == 30
+    assert len(out.read_text().splitlines()) == 30
+    missing = stack.penstock("check", "--contract", path, f"{uri}.none")
+    assert (missing.status, "no such object" in missing.err) == (64, True)
 
 
 def test_lint_names_the_line(tmp_path: Path) -> None:

@@ -230,14 +230,14 @@ class Stack:
         return "\n".join(ends)
 
 
-def penstock(state_dir: Path, *arguments: str | Path, cwd: Path = ROOT) -> Finished:
+def penstock(state_dir: Path, *arguments: str | Path, cwd: Path = ROOT, stdin: bytes = b"") -> Finished:
     """Runs the program on the stack of `state_dir`."""
     # Settings of another stack must not leak in.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PENSTOCK_", "AWS_"))}
     environment["PENSTOCK_STATE_DIR"] = str(state_dir)
     command = [str(BINARIES / "penstock"), *map(str, arguments)]
-    done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=180, check=False)
-    return Finished(done.returncode, done.stdout, done.stderr)
+    done = subprocess.run(command, env=environment, cwd=cwd, input=stdin, capture_output=True, timeout=180, check=False)
+    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def inline_body(message: Mapping[str, Any]) -> bytes:

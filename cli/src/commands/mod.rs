@@ -35,7 +35,7 @@ enum Command {
     Drop(drop::DropFile),
     /// Show recent receipts, and what waits in the queues
     Status(status::Status),
-    /// Take a file through a contract here, without a stack
+    /// Take files through a contract here, without a stack
     Check(check::Check),
     /// Show a batch's rejected rows and why
     Rejects(rejects::Rejects),
@@ -59,6 +59,11 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
 
 /// Runs a command that talks to AWS.
 fn block_on<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
+    runtime()?.block_on(command)
+}
+
+/// What waits for AWS.
+fn runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("starting the runtime")?.block_on(command)
+    runtime.context("starting the runtime")
 }

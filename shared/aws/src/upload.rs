@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -170,6 +171,22 @@ impl S3Store {
         let output =
             request.multipart_upload(parts).send().await.map_err(|error| refused(Fault::of(&error)))?;
         Ok(uploaded(output.version_id(), output.e_tag(), size_bytes))
+    }
+
+    /// What S3 says of the newest version of an object; `None` when there is none.
+    ///
+    /// # Errors
+    /// When S3 refuses.
+    pub async fn head(&self, bucket: &str, key: &str) -> Result<Option<Uploaded>, StoreError> {
+        let answer = self.client().head_object().bucket(bucket).key(key).send().await;
+        match answer {
+            Ok(output) => {
+                let size_bytes = output.content_length().and_then(|size| u64::try_from(size).ok());
+                Ok(Some(uploaded(output.version_id(), output.e_tag(), size_bytes.unwrap_or_default())))
+            }
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
+            Err(error) => Err(store_error(bucket, key, Fault::of(&error))),
+        }
     }
 
     /// Every object under `prefix`, in the order of the keys.

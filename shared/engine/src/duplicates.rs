@@ -8,7 +8,14 @@ use std::hash::Hasher as _;
 use std::io;
 use std::ops::RangeInclusive;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int64Type;
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::ArrowError;
+use arrow_select::filter::filter_record_batch;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
+
+use crate::error::EncodeError;
 
 /// Bytes that a row takes for each set of columns.
 pub const ENTRY_BYTES: usize = 32;
@@ -212,6 +219,18 @@ impl Duplicates {
             }
         }
         kept
+    }
+
+    /// Arrow columns without the rows that are replaced. The row number is the last column.
+    ///
+    /// # Errors
+    /// When the batch is none of [`crate::AcceptedRows`].
+    pub fn batch_without_replaced(&self, batch: &RecordBatch) -> Result<RecordBatch, EncodeError> {
+        let rows = batch.columns().last().and_then(|rows| rows.as_primitive_opt::<Int64Type>());
+        let rows = rows.ok_or_else(|| ArrowError::SchemaError("no row numbers".to_owned()))?;
+        let is_kept = |row: &i64| !self.is_replaced(u64::try_from(*row).unwrap_or(u64::MAX));
+        let is_kept: BooleanArray = rows.values().iter().map(|row| Some(is_kept(row))).collect();
+        Ok(filter_record_batch(batch, &is_kept)?)
     }
 }
 

@@ -146,6 +146,9 @@ pub enum EncodeError {
     /// The Parquet writer refused.
     #[error("parquet: {0}")]
     Parquet(#[from] parquet::errors::ParquetError),
+    /// Columns that do not fit together.
+    #[error("arrow: {0}")]
+    Arrow(#[from] arrow_schema::ArrowError),
     /// A reject that is no JSON.
     #[error("json: {0}")]
     Json(#[from] serde_json::Error),

@@ -1,0 +1,234 @@
+//! `penstock check`
+
+mod accepted;
+mod input;
+mod outcome;
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use penstock_aws::spill::TempFiles;
+use penstock_contract::Contract;
+use penstock_engine::{
+    Dialect, DuplicateFinder, Duplicates, Limits, Plan, PseudonymKey, QualityOutcome, ReadError, Reader,
+    Reject, Totals,
+};
+use serde_json::json;
+
+use crate::exit::Exit;
+use accepted::{AcceptedFile, AcceptedRowsFile};
+use input::Input;
+use outcome::{Answer, Outcome, Verdict, show};
+
+/// Take files through a contract here, without a stack: what would be accepted, what refused and why.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The ODCS contract
+    #[arg(long)]
+    contract: PathBuf,
+    /// Files, patterns such as 'feeds/*.csv', s3://BUCKET/KEY, or - for standard input; each is a batch of its own
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// Write each rejected row with its place and its reasons to this file, one JSON object a line
+    #[arg(long, value_name = "OUT")]
+    rejects: Option<PathBuf>,
+    /// Write the rows that would be loaded to this file: .parquet, .csv or .ndjson
+    #[arg(long, value_name = "OUT", value_parser = AcceptedFile::parse)]
+    accepted: Option<AcceptedFile>,
+    /// The key of pseudonyms, as bytes; without it a contract that pseudonymises is checked with a key for this run only
+    #[arg(long, value_name = "FILE")]
+    pseudonym_key: Option<PathBuf>,
+    /// Print JSON, as docs/check.md tells it
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(crate) fn run(self) -> Result<Exit> {
+        let contract = self.read_contract()?;
+        let key = self.pseudonym_key(&contract)?;
+        let plan = Plan::compile_with(&contract, key.as_ref());
+        let plan = Arc::new(plan.with_context(|| format!("{}", self.contract.display()))?);
+        let inputs = Input::all(&self.files)?;
+        let is_many = inputs.len() > 1;
+        let mut rejects =
+            self.rejects.as_deref().map(|path| RejectFile::create(path, is_many)).transpose()?;
+        let mut accepted =
+            self.accepted.as_ref().map(|file| AcceptedRowsFile::create(file, &plan)).transpose()?;
+
+        let mut answer = Answer { verdict: Verdict::Accepted, files: Vec::new() };
+        for input in &inputs {
+            let outcome = self.check(input, &contract, &plan, rejects.as_mut(), accepted.as_mut())?;
+            if !self.json {
+                print!("{}", show(&outcome));
+            }
+            answer.verdict = answer.verdict.max(outcome.verdict);
+            answer.files.push(outcome);
+        }
+        rejects.map_or(Ok(()), RejectFile::finish)?;
+        accepted.map_or(Ok(()), AcceptedRowsFile::finish)?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&answer).context("writing the outcome")?);
+        }
+        Ok(answer.verdict.exit())
+    }
+
+    fn check(
+        &self,
+        input: &Input,
+        contract: &Contract,
+        plan: &Arc<Plan>,
+        rejects: Option<&mut RejectFile>,
+        accepted: Option<&mut AcceptedRowsFile>,
+    ) -> Result<Outcome> {
+        let name = input.name();
+        let mut rejects = rejects;
+        let on_reject = |reject: &Reject| match &mut rejects {
+            Some(file) => file.write(&name, reject),
+            None => Ok(()),
+        };
+        // Which rows would be loaded is known only at the end: those are read once more.
+        let mut again = self.accepted.as_ref().map(|_| input.file()).transpose()?;
+        let started = Instant::now();
+        let mut found = Found::default();
+        let limits = Limits { arrow: false, ..Limits::default() };
+        let ended = match &mut again {
+            Some(file) => {
+                found.read(plan, Reader::open(Arc::clone(plan), limits, BufReader::new(file)), on_reject)
+            }
+            None => found.read(plan, Reader::open(Arc::clone(plan), limits, input.stream()?), on_reject),
+        };
+        let ended = ended.with_context(|| input.name())?;
+        let seconds = started.elapsed().as_secs_f64();
+        let outcome = Outcome::new(input.name(), contract, &found, ended.as_ref(), seconds);
+        if let (Some(file), Some(accepted)) = (again, accepted)
+            && outcome.verdict.loads()
+        {
+            self.write_accepted(plan, file, &found.duplicates, accepted).with_context(|| input.name())?;
+        }
+        Ok(outcome)
+    }
+
+    fn write_accepted(
+        &self,
+        plan: &Arc<Plan>,
+        mut file: File,
+        duplicates: &Duplicates,
+        accepted: &mut AcceptedRowsFile,
+    ) -> Result<()> {
+        file.seek(SeekFrom::Start(0)).context("reading the file again")?;
+        let arrow = self.accepted.as_ref().is_some_and(AcceptedFile::needs_arrow);
+        let limits = Limits { arrow, ..Limits::default() };
+        let mut reader = Reader::open(Arc::clone(plan), limits, BufReader::new(file))?;
+        while let Some(block) = reader.next_block()? {
+            accepted.push(&block.rows, duplicates)?;
+            reader.recycle(block.rows.copy_text);
+        }
+        Ok(())
+    }
+
+    fn pseudonym_key(&self, contract: &Contract) -> Result<Option<PseudonymKey>> {
+        let mut secret = Vec::new();
+        match &self.pseudonym_key {
+            Some(path) => {
+                let context = || format!("{}", path.display());
+                File::open(path).with_context(context)?.read_to_end(&mut secret).with_context(context)?;
+            }
+            // Nothing is kept that it would have to fit.
+            None if contract.entity.columns.iter().any(|column| column.pseudonymise) => {
+                let random = File::open("/dev/urandom").context("making a key for this run")?;
+                random.take(32).read_to_end(&mut secret).context("making a key for this run")?;
+            }
+            None => return Ok(None),
+        }
+        Ok(Some(PseudonymKey::new(secret.trim_ascii_end())?))
+    }
+
+    fn read_contract(&self) -> Result<Contract> {
+        let name = self.contract.display().to_string();
+        let text = std::fs::read_to_string(&self.contract).with_context(|| name.clone())?;
+        match penstock_contract::parse(&name, &text) {
+            Ok(contract) => Ok(contract),
+            Err(errors) => bail!("the contract is faulty:\n{errors}"),
+        }
+    }
+}
+
+/// What has been read so far; still true when the reading ends in an error.
+#[derive(Debug, Default)]
+struct Found {
+    totals: Totals,
+    dialect: Option<Dialect>,
+    /// Known only when the file was read to its end, and so are the checks.
+    duplicates: Duplicates,
+    quality: Vec<QualityOutcome>,
+}
+
+impl Found {
+    /// Reads to the end, or to what makes the rest unreadable, which is the answer's error.
+    fn read<R: Read>(
+        &mut self,
+        plan: &Plan,
+        reader: Result<Reader<R>, ReadError>,
+        mut on_reject: impl FnMut(&Reject) -> Result<()>,
+    ) -> Result<Option<ReadError>> {
+        let mut reader = match reader {
+            Ok(reader) => reader,
+            Err(ReadError::Io(error)) => return Err(error).context("reading the file"),
+            Err(error) => return Ok(Some(error)),
+        };
+        self.dialect = Some(reader.dialect().clone());
+        let mut finder = DuplicateFinder::new(TempFiles::default());
+        let ended = loop {
+            match reader.next_block() {
+                Ok(Some(block)) => {
+                    block.rejects.iter().try_for_each(&mut on_reject)?;
+                    finder.add(&block.rows.keys).context("keeping keys in temporary files")?;
+                    reader.recycle(block.rows.copy_text);
+                }
+                Ok(None) => break None,
+                Err(ReadError::Io(error)) => return Err(error).context("reading the file"),
+                Err(error) => break Some(error),
+            }
+        };
+        self.totals = reader.totals().clone();
+        if ended.is_none() {
+            self.duplicates = finder.finish().context("reading keys from temporary files")?;
+            self.quality = plan.judge(&self.totals, &self.duplicates);
+        }
+        Ok(ended)
+    }
+}
+
+/// The rejects as lines of JSON.
+struct RejectFile {
+    path: PathBuf,
+    /// Each line tells the file that its row is of.
+    names_file: bool,
+    out: BufWriter<File>,
+}
+
+impl RejectFile {
+    fn create(path: &Path, names_file: bool) -> Result<Self> {
+        let file = File::create(path).with_context(|| format!("{}", path.display()))?;
+        Ok(Self { path: path.to_owned(), names_file, out: BufWriter::new(file) })
+    }
+
+    fn write(&mut self, file: &str, reject: &Reject) -> Result<()> {
+        let mut line = json!(reject);
+        if let Some(line) = line.as_object_mut().filter(|_| self.names_file) {
+            line.insert("file".to_owned(), json!(file));
+        }
+        serde_json::to_writer(&mut self.out, &line).context("writing a reject")?;
+        self.out.write_all(b"\n").with_context(|| format!("{}", self.path.display()))
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.out.flush().with_context(|| format!("{}", self.path.display()))
+    }
+}
