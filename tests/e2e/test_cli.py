@@ -87,7 +87,14 @@ def test_a_published_version_cannot_be_changed(stack: Stack, tmp_path: Path) -> 
     refused = stack.penstock("contract", "publish", path)
     assert refused.status == 64
     assert "give the change a new version" in refused.err
+    # A unique column is a new rule: files that were accepted may be refused.
+    path.write_text(path.read_text().replace("version: 1.0.0", "version: 1.1.0"))
+    refused = stack.penstock("contract", "publish", path)
+    assert refused.status == 64
+    assert "breaking changes need a new major version: 1.0.0 → 2.0.0, not 1.1.0" in refused.err
     stack.publish(contract(tmp_path, "fixed", version="1.1.0"))
+    # Back to what was published is allowed.
+    stack.publish(contract(tmp_path, "fixed", version="1.0.0"))
     keys = stack.keys("artifacts", "contracts/fixed/")
     assert keys == [f"contracts/fixed/{name}.yaml" for name in ("1.0.0", "1.1.0", "current")]
 

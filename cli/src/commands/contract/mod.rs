@@ -10,6 +10,7 @@ use bytes::Bytes;
 use clap::{Args, Subcommand};
 use penstock_aws::s3::S3Store;
 use penstock_aws::store::ObjectStore as _;
+use penstock_contract::diff::version_fault;
 use penstock_contract::{Contract as Parsed, ContractErrors};
 use penstock_engine::{Plan, PseudonymKey};
 use penstock_pipeline::layout;
@@ -148,11 +149,27 @@ fn read(file: &Path) -> Result<Parsed> {
     Ok(penstock_contract::parse(&file.display().to_string(), &text)?)
 }
 
+/// Why a new version does not follow from the current one. Going back to a version that was published is always allowed.
+async fn version_fault_of(store: &S3Store, bucket: &str, contract: &Parsed) -> Result<Option<String>> {
+    let key = layout::current_contract(&contract.source);
+    let Some(current) = store.get(bucket, &key).await? else { return Ok(None) };
+    // One that this version of Penstock cannot read takes no drops: whatever follows is better.
+    let current =
+        std::str::from_utf8(&current).ok().and_then(|text| penstock_contract::parse(&key, text).ok());
+    Ok(current
+        .and_then(|current| version_fault(&current, contract, &penstock_contract::diff(&current, contract))))
+}
+
 /// The version first, then the pointer to it: a reader of the pointer always finds the version.
 async fn publish(store: &S3Store, bucket: &str, contract: &Parsed, text: String) -> Result<()> {
     let Parsed { source, version, .. } = contract;
     let key = layout::contract_version(source, version);
     let text = Bytes::from(text);
+    if store.get(bucket, &key).await?.is_none()
+        && let Some(fault) = version_fault_of(store, bucket, contract).await?
+    {
+        bail!("{source} {version} is not published: {fault}; `penstock contract diff` tells the changes");
+    }
     if !store.put_if_absent(bucket, &key, text.clone()).await? {
         let published = store.get(bucket, &key).await?;
         if published.as_ref() != Some(&text) {
