@@ -6,13 +6,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use penstock_engine::{Limits, Plan};
+use penstock_engine::{Limits, Plan, ReadError};
 
 use crate::support::read_plan;
 
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name)
+}
+
+/// Compares with what is stored, or stores it.
+fn assert_stored(path: &Path, found: &[u8]) {
+    if std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write") {
+        fs::write(path, found).unwrap();
+    }
+    let expected = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(String::from_utf8_lossy(found), String::from_utf8_lossy(&expected), "{}", path.display());
+}
+
+fn plan_of(path: &Path) -> Arc<Plan> {
+    let contract = fs::read_to_string(path).unwrap();
+    let contract = penstock_contract::parse("contract.yaml", &contract)
+        .unwrap_or_else(|errors| panic!("{}: {errors}", path.display()));
+    Arc::new(Plan::compile(&contract).unwrap())
+}
+
 fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/engine");
-    let entries = fs::read_dir(folder).unwrap();
+    let entries = fs::read_dir(golden("engine")).unwrap();
     let mut cases: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     cases
@@ -20,14 +39,10 @@ fn cases() -> Vec<PathBuf> {
 
 #[test]
 fn golden_files_are_read_as_before() {
-    let is_writing = std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write");
     let cases = cases();
-    assert!(cases.len() >= 9, "{cases:?}");
+    assert!(cases.len() >= 10, "{cases:?}");
     for case in cases {
-        let contract = fs::read_to_string(case.join("contract.yaml")).unwrap();
-        let contract = penstock_contract::parse("contract.yaml", &contract)
-            .unwrap_or_else(|errors| panic!("{}: {errors}", case.display()));
-        let plan = Arc::new(Plan::compile(&contract).unwrap());
+        let plan = plan_of(&case.join("contract.yaml"));
         let files = fs::read_dir(&case).unwrap().map(|entry| entry.unwrap().path());
         let input = files
             .into_iter()
@@ -44,17 +59,107 @@ fn golden_files_are_read_as_before() {
         for (name, found) in
             [("expected.copy", outcome.chunks.concat()), ("expected.json", report.into_bytes())]
         {
-            let path = case.join(name);
-            if is_writing {
-                fs::write(&path, &found).unwrap();
-            }
-            let expected = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            assert_eq!(
-                String::from_utf8_lossy(&found),
-                String::from_utf8_lossy(&expected),
-                "{}",
-                path.display()
-            );
+            assert_stored(&case.join(name), &found);
         }
     }
+}
+
+/// A file for each code, which its name begins with.
+#[test]
+fn golden_files_that_cannot_be_read_say_why_as_before() {
+    let folder = golden("unreadable");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| {
+        !file.ends_with("expected.json") && file.extension().is_none_or(|name| name != "yaml")
+    });
+    files.sort();
+    let mut errors = serde_json::Map::new();
+    for file in files {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let code = name.split('.').next().unwrap();
+        let contract = match code {
+            "wrong_compression" => "gzip.yaml",
+            "no_array" | "open_array" => "json.yaml",
+            _ => "contract.yaml",
+        };
+        let plan = plan_of(&folder.join(contract));
+        let error = read_plan(&plan, Limits::default(), fs::File::open(&file).unwrap()).unwrap_err();
+        let ReadError::Unreadable { code: found, .. } = &error else { panic!("{name}: {error}") };
+        assert_eq!(found.as_str(), code, "{name}");
+        errors.insert(name, error.to_string().into());
+    }
+    let errors = serde_json::to_string_pretty(&errors).unwrap() + "\n";
+    assert_stored(&folder.join("expected.json"), errors.as_bytes());
+}
+
+/// The variants of an enum with the first sentences of their docs.
+fn variants(source: &str, name: &str) -> Vec<(String, String)> {
+    let (_, body) = source.split_once(&format!("pub enum {name} {{\n")).unwrap();
+    let (body, _) = body.split_once("\n}").unwrap();
+    let mut found = Vec::new();
+    let mut doc = String::new();
+    for line in body.lines().map(str::trim) {
+        match line.strip_prefix("/// ") {
+            Some(text) => doc = format!("{doc} {text}").trim().to_owned(),
+            None => {
+                let variant = line.trim_end_matches(',');
+                let snake = variant.chars().fold(String::new(), |mut snake, letter| {
+                    if letter.is_uppercase() && !snake.is_empty() {
+                        snake.push('_');
+                    }
+                    snake.extend(letter.to_lowercase());
+                    snake
+                });
+                found.push((snake, std::mem::take(&mut doc)));
+            }
+        }
+    }
+    found
+}
+
+fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// A cell of a Markdown table.
+fn cell(text: &str) -> String {
+    let text: String =
+        text.chars().take(60).map(|letter| if letter.is_control() { '␣' } else { letter }).collect();
+    format!("`{}`", text.replace('|', "\\|").replace('`', "'"))
+}
+
+/// `docs/codes.md` is made of the golden files, and there is one for each code.
+#[test]
+fn every_code_has_a_golden_file_and_a_line_in_the_docs() {
+    let mut page = "# Why a row, or a file, is refused\n\nMade from the golden files under `tests/golden` by the engine's tests \
+                    (`PENSTOCK_GOLDEN=write` writes it anew). The codes are stable.\n\n## Rows\n\nA reject has one or more of these, each \
+                    with its column, the rule and what was found (nothing of a classified column).\n\n\
+                    | code | what is wrong | rule, for example | found, for example |\n|---|---|---|---|\n"
+        .to_owned();
+    let reasons: Vec<serde_json::Value> = cases()
+        .iter()
+        .map(|case| json(&case.join("expected.json")))
+        .flat_map(|case| case["rejects"].as_array().unwrap().clone())
+        .flat_map(|reject| reject["reasons"].as_array().unwrap().clone())
+        .collect();
+    for (code, doc) in variants(include_str!("../../src/outcome.rs"), "Code") {
+        let of_code = || reasons.iter().filter(|reason| reason["code"] == *code);
+        let reason = of_code().find(|reason| reason["found"].is_string()).or_else(|| of_code().next());
+        let reason = reason.unwrap_or_else(|| panic!("no golden file has the code {code}"));
+        let found = reason["found"].as_str().map(cell).unwrap_or_default();
+        page.push_str(&format!(
+            "| `{code}` | {doc} | {} | {found} |\n",
+            cell(reason["rule"].as_str().unwrap())
+        ));
+    }
+    page.push_str("\n## Files\n\nA file that cannot be read is refused as a whole; the receipt's `refusal` says why.\n\n\
+                   | code | what is wrong | message, for example |\n|---|---|---|\n");
+    let errors = json(&golden("unreadable").join("expected.json"));
+    for (code, doc) in variants(include_str!("../../src/error.rs"), "UnreadableCode") {
+        let mut of_code =
+            errors.as_object().unwrap().iter().filter(|(name, _)| name.split('.').next() == Some(&code));
+        let (_, message) = of_code.next().unwrap_or_else(|| panic!("no golden file has the code {code}"));
+        page.push_str(&format!("| `{code}` | {doc} | {} |\n", message.as_str().unwrap().replace('|', "\\|")));
+    }
+    assert_stored(&golden("../../docs/codes.md"), page.as_bytes());
 }
