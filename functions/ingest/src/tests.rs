@@ -130,7 +130,11 @@ impl World {
     }
 
     fn messages(&self) -> Vec<LoadMessage> {
-        self.queue().sent("load").iter().map(|body| LoadMessage::parse(body).unwrap()).collect()
+        self.queue()
+            .sent("load")
+            .iter()
+            .map(|body| LoadMessage::parse(body, &LoadMessage::READS).unwrap())
+            .collect()
     }
 
     fn is_published(&self, batch: &BatchId) -> bool {

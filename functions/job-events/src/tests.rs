@@ -128,7 +128,12 @@ impl World {
     }
 
     fn messages(&self) -> Vec<LoadMessage> {
-        self.job_events.queue.sent("load").iter().map(|body| LoadMessage::parse(body).unwrap()).collect()
+        self.job_events
+            .queue
+            .sent("load")
+            .iter()
+            .map(|body| LoadMessage::parse(body, &LoadMessage::READS).unwrap())
+            .collect()
     }
 
     fn is_published(&self) -> bool {

@@ -12,12 +12,13 @@ use crate::error::LoadError;
 /// Kept at most; a version that is needed again is read again.
 const MAX_KEPT: usize = 256;
 
-/// Contract versions that have been read. A published version is never overwritten, so that it is read once.
+/// Contract versions that have been read, by source, version and whether chunks have the column for what no other column reads. A
+/// published version is never overwritten, so that it is read once.
 #[derive(Debug, Default)]
-pub struct Contracts(HashMap<(String, String), Arc<Contract>>);
+pub struct Contracts(HashMap<(String, String, bool), Arc<Contract>>);
 
 impl Contracts {
-    /// The contract version that a message names.
+    /// The contract version that a message names, with the columns that its chunk has.
     ///
     /// # Errors
     /// When it cannot be had or read, or is of another table than the message.
@@ -27,7 +28,7 @@ impl Contracts {
         bucket: &str,
         message: &LoadMessage,
     ) -> Result<Arc<Contract>, LoadError> {
-        let name = (message.source.clone(), message.contract_version.clone());
+        let name = (message.source.clone(), message.contract_version.clone(), message.has_rescued());
         let contract = match self.0.get(&name) {
             Some(contract) => contract.clone(),
             None => {
@@ -60,10 +61,14 @@ async fn read(store: &impl ObjectStore, bucket: &str, message: &LoadMessage) -> 
     let body =
         body.ok_or_else(|| unusable(message, format!("{place} is not there; publish that version again")))?;
     let text = std::str::from_utf8(&body).map_err(|_| unusable(message, format!("{place} is not UTF-8")))?;
-    let contract =
+    let mut contract =
         penstock_contract::parse(&place, text).map_err(|errors| unusable(message, errors.to_string()))?;
     if (contract.source.as_str(), contract.version.as_str()) == (&*message.source, &*message.contract_version)
     {
+        if !message.has_rescued() {
+            // It is the last one: no index of another changes.
+            contract.entity.columns.retain(|column| !column.is_rescued());
+        }
         return Ok(contract);
     }
     let problem = format!("{place} holds the contract {} {}", contract.source, contract.version);

@@ -91,8 +91,8 @@ impl LoadError {
             Self::Database(error) => error.is_transient(),
             Self::Commit(error) => error.is_transient(),
             Self::OutOfTime => true,
-            Self::Message(_)
-            | Self::Contract { .. }
+            Self::Message(error) => error.is_newer(),
+            Self::Contract { .. }
             | Self::TableMismatch { .. }
             | Self::Checksum { .. }
             | Self::Chunk { .. }

@@ -8,12 +8,12 @@ use penstock_pipeline::LoadMessage;
 /// 10,000 rows on a transaction costs nothing beside its rows, and a large one only holds its locks longer.
 pub const MAX_SHARED_ROWS: u64 = 20_000;
 
-/// Groups messages, as indexes, by what they can share a transaction with: the same contract version, and so
+/// Groups messages, as indexes, by what they can share a transaction with: the same contract and message version, and so
 /// the same table and columns. A chunk that stands twice is in two groups: the ledger has it by the second.
 pub fn groups(messages: &[&LoadMessage]) -> Vec<Vec<usize>> {
-    let mut by_contract: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    let mut by_contract: BTreeMap<(&str, &str, bool), Vec<usize>> = BTreeMap::new();
     for (index, message) in messages.iter().enumerate() {
-        let contract = (message.source.as_str(), message.contract_version.as_str());
+        let contract = (message.source.as_str(), message.contract_version.as_str(), message.has_rescued());
         by_contract.entry(contract).or_default().push(index);
     }
     by_contract.into_values().flat_map(|indexes| pack(messages, indexes)).collect()
@@ -90,7 +90,9 @@ mod tests {
     fn only_chunks_of_one_contract_share() {
         let mut messages = vec![message("a", 1, 0, 1), message("b", 2, 0, 1), message("a", 3, 0, 1)];
         messages[2].contract_version = "1.1.0".into();
-        assert_eq!(groups_of(&messages), [vec![0], vec![2], vec![1]]);
+        messages.push(message("a", 4, 0, 1));
+        messages[3].message_version = 1;
+        assert_eq!(groups_of(&messages), [vec![3], vec![0], vec![2], vec![1]]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Decides what becomes of each message of the load queue.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ pub struct Writer<S, Q, D> {
     artifacts_bucket: String,
     processed_bucket: String,
     load: InboundQueue,
+    /// Versions of the messages.
+    reads: RangeInclusive<u32>,
     contracts: Contracts,
     throttle: Throttle,
     /// The throttle's clock counts from here.
@@ -59,10 +62,17 @@ impl<S: ObjectStore, Q: Queue, D: Database> Writer<S, Q, D> {
             artifacts_bucket: config.artifacts_bucket.clone(),
             processed_bucket: config.processed_bucket.clone(),
             load: config.load.clone(),
+            reads: LoadMessage::READS,
             contracts: Contracts::default(),
             throttle: Throttle::new(config.rows_per_second),
             started: Instant::now(),
         }
+    }
+
+    /// The same as it was in a release that reads only these versions of the messages.
+    #[must_use]
+    pub fn of_release(self, reads: RangeInclusive<u32>) -> Self {
+        Self { reads, ..self }
     }
 }
 
@@ -76,7 +86,7 @@ pub async fn handle<S: ObjectStore, Q: Queue, D: Database>(
     let mut response = SqsBatchResponse::default();
     let mut works = Vec::with_capacity(event.records.len());
     for record in &event.records {
-        match parse(&record.body) {
+        match parse(&record.body, &writer.reads) {
             Ok(message) => works.push(Work { record, message, result: Ok(()), retry_after: None }),
             Err(error) => {
                 let outcome = error.outcome(record.receive_count());
@@ -93,8 +103,8 @@ pub async fn handle<S: ObjectStore, Q: Queue, D: Database>(
     response
 }
 
-fn parse(body: &str) -> Result<LoadMessage, LoadError> {
-    let message = LoadMessage::parse(body)?;
+fn parse(body: &str, reads: &RangeInclusive<u32>) -> Result<LoadMessage, LoadError> {
+    let message = LoadMessage::parse(body, reads)?;
     if message.chunk.index < message.chunk_count && i32::try_from(message.chunk_count).is_ok() {
         return Ok(message);
     }

@@ -43,7 +43,8 @@ pub enum Applied {
 /// A session that is ready to load.
 pub(crate) struct Session {
     client: Client,
-    stages: HashMap<(String, String), Stage>,
+    /// By source, contract version and number of columns: chunks of an older release have fewer.
+    stages: HashMap<(String, String, usize), Stage>,
     stages_made: u64,
 }
 
@@ -138,7 +139,8 @@ impl Session {
     }
 
     async fn stage(&mut self, contract: &Contract) -> Result<Stage, LoadError> {
-        let name = (contract.source.clone(), contract.version.clone());
+        let columns = contract.entity.columns.len();
+        let name = (contract.source.clone(), contract.version.clone(), columns);
         if let Some(stage) = self.stages.get(&name) {
             return Ok(stage.clone());
         }

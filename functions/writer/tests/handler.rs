@@ -34,7 +34,11 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let yaml = contract_yaml("shop", "1.0.0", &[("eventTime", "updated_at")], PRODUCTS);
+        Self::with(&[("eventTime", "updated_at")])
+    }
+
+    fn with(custom: &[(&str, &str)]) -> Self {
+        let yaml = contract_yaml("shop", "1.0.0", custom, PRODUCTS);
         let store = MemoryStore::new();
         store.insert("artifacts", "contracts/shop/1.0.0.yaml", yaml.clone());
         let contract = contract_of(&yaml);
@@ -247,7 +251,7 @@ async fn poison_blocks_nobody() {
     let event = bodies([
         "not json".to_owned(),
         "{}".to_owned(),
-        changed(|message| message.message_version = 2),
+        changed(|message| message.message_version = 0),
         changed(|message| message.chunk.index = 1),
         changed(|message| message.contract_version = "9.9.9".into()),
         changed(|message| message.table.table = "other".into()),
@@ -272,6 +276,40 @@ async fn poison_blocks_nobody() {
     assert_eq!(codes, expected);
     assert_eq!(stage.count().await, "3");
     assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+}
+
+/// A deploy with a canary: `ingest` of both releases has sent, writers of both releases receive, whichever comes first.
+#[tokio::test]
+async fn an_old_and_a_new_writer_drain_one_queue_together() {
+    let stage = Stage::with(&[("eventTime", "updated_at"), ("unexpectedColumns", "rescue")]);
+    let rescued =
+        |prefix| rows(prefix, 2).iter().map(|row| format!("{row}\t{{\"x\":1}}")).collect::<Vec<_>>();
+    let mut old_messages = stage.commit(1, &[rows("a", 2), rows("b", 2)], 0);
+    old_messages.iter_mut().for_each(|message| message.message_version = 1);
+    let new_messages = stage.commit(2, &[rescued("c"), rescued("d")], 0);
+    let messages = [&old_messages[0], &new_messages[0], &old_messages[1], &new_messages[1]];
+
+    let (mut old, mut new) = (stage.writer().of_release(1..=1), stage.writer());
+    // The old one gets everything, and leaves what it does not know.
+    assert_eq!(run(&mut old, &event(messages), LONG).await, ["m1", "m3"]);
+    assert_eq!(stage.queue.delays().len(), 2);
+    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+    // Both at once get what is left and what was delivered twice.
+    let all = event(messages);
+    let (again, left) = tokio::join!(run(&mut old, &all, LONG), run(&mut new, &all, LONG));
+    assert_eq!((again, left), (vec!["m1".to_owned(), "m3".to_owned()], Vec::new()));
+    assert_eq!(stage.queue.dead(), []);
+    assert_eq!([1, 2].map(|batch| stage.receipt(batch).rows.loaded), [4, 4]);
+    assert_eq!(stage.receipt(2).state, ReceiptState::Loaded);
+    let found = stage.db.rows("SELECT sku, _rescued ->> 'x' FROM products ORDER BY sku").await;
+    assert_eq!(found, ["a0|~", "a1|~", "b0|~", "b1|~", "c0|1", "c1|1", "d0|1", "d1|1"]);
+    assert_eq!(stage.db.rows("SELECT bool_and(balanced), count(*) FROM penstock.batch").await, ["t|2"]);
+    // Both releases in one invocation, in one table.
+    let mut mixed = stage.commit(3, &[rows("e", 1)], 0);
+    mixed[0].message_version = 1;
+    mixed.extend(stage.commit(4, &[rescued("f")], 0));
+    assert!(run(&mut new, &event(&mixed), LONG).await.is_empty());
+    assert_eq!([3, 4].map(|batch| stage.receipt(batch).state), [ReceiptState::Loaded; 2]);
 }
 
 #[tokio::test]

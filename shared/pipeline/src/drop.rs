@@ -9,7 +9,6 @@ pub const UNKNOWN_SOURCE: &str = "_unknown";
 
 /// One version of one object that arrived in the raw bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Drop {
     /// Bucket name.
     pub bucket: String,

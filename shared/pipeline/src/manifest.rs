@@ -8,7 +8,6 @@ use crate::{Batch, BatchId, Drop, Refusal, Seconds};
 
 /// A part of a drop that one invocation reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Split {
     /// Counts from 0.
     pub index: u32,
@@ -42,7 +41,6 @@ impl Split {
 
 /// Up to N accepted rows of a batch, encoded for loading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Chunk {
     /// Counts from 0 through the whole batch.
     pub index: u32,
@@ -124,7 +122,6 @@ pub enum ManifestState {
 
 /// A batch's commit record: written once, with `If-None-Match: *`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Format of this file.
     pub manifest_version: u32,

@@ -1,5 +1,7 @@
 //! The load queue's messages.
 
+use std::ops::RangeInclusive;
+
 use jiff::Timestamp;
 use penstock_contract::TableName;
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,16 @@ pub const SQS_BATCH_MAX_ENTRIES: usize = 10;
 /// Most bytes in one `SendMessageBatch`, all bodies together (SQS quota: 1 MiB).
 pub const SQS_BATCH_MAX_BYTES: usize = 1024 * 1024;
 
-/// One chunk to load. Version 1.
+/// One chunk to load.
+///
+/// | version | a row of the chunk has |
+/// |---|---|
+/// | 1 | the contract's columns, without the one for what no other column reads, and the row number |
+/// | 2 | the contract's columns, that one included where the contract keeps such values, and the row number |
+///
+/// While a deploy is under way, functions of two releases share the queue. So a release reads the version that the one
+/// before it writes, and a version is written only by the release after the first that reads it; what is newer than
+/// a writer knows goes back to the queue, for one that does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoadMessage {
@@ -42,16 +53,30 @@ pub enum MessageError {
     #[error("not a load message: {0}")]
     Malformed(String),
     /// A version that this writer does not read.
-    #[error("load message version {found}, but this writer reads {}", LoadMessage::VERSION)]
+    #[error("load message version {found}, but this writer reads {} to {}", reads.start(), reads.end())]
     Version {
         /// The version found.
         found: u64,
+        /// The versions that are read.
+        reads: RangeInclusive<u32>,
     },
 }
 
+impl MessageError {
+    /// True for a message of a later release: its own writer will read it.
+    pub fn is_newer(&self) -> bool {
+        match self {
+            Self::Malformed(_) => false,
+            Self::Version { found, reads } => *found > u64::from(*reads.end()),
+        }
+    }
+}
+
 impl LoadMessage {
-    /// The format that this version writes.
-    pub const VERSION: u32 = 1;
+    /// The format that this release writes.
+    pub const VERSION: u32 = 2;
+    /// The formats that this release reads.
+    pub const READS: RangeInclusive<u32> = 1..=2;
 
     /// The messages of a manifest, in the order of its chunks. A refused batch has none.
     pub fn of(manifest: &Manifest) -> Vec<Self> {
@@ -71,19 +96,24 @@ impl LoadMessage {
         manifest.chunks.iter().map(message).collect()
     }
 
-    /// Reads a message's body.
+    /// Whether the chunk has a column for what no other column reads, where the contract keeps such values.
+    pub fn has_rescued(&self) -> bool {
+        self.message_version >= 2
+    }
+
+    /// Reads the body of a message whose version is one of `reads`.
     ///
     /// # Errors
     /// When the body is not JSON, lacks a field or has one too many, or is of another version.
-    pub fn parse(body: &str) -> Result<Self, MessageError> {
+    pub fn parse(body: &str, reads: &RangeInclusive<u32>) -> Result<Self, MessageError> {
         #[derive(Deserialize)]
         struct Versioned {
             message_version: u64,
         }
         let malformed = |error: serde_json::Error| MessageError::Malformed(error.to_string());
         let Versioned { message_version } = serde_json::from_str(body).map_err(malformed)?;
-        if message_version != u64::from(Self::VERSION) {
-            return Err(MessageError::Version { found: message_version });
+        if !u32::try_from(message_version).is_ok_and(|version| reads.contains(&version)) {
+            return Err(MessageError::Version { found: message_version, reads: reads.clone() });
         }
         serde_json::from_str(body).map_err(malformed)
     }

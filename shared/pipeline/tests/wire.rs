@@ -113,19 +113,36 @@ fn each_chunk_has_its_message() {
     assert!(messages.iter().all(|message| message.table == table()));
     for message in messages {
         let body = serde_json::to_string(&message).unwrap();
-        assert_eq!(LoadMessage::parse(&body).unwrap(), message);
+        assert_eq!(LoadMessage::parse(&body, &LoadMessage::READS).unwrap(), message);
     }
 }
 
 #[test]
 fn a_message_of_another_version_or_shape_is_told_from_a_broken_one() {
-    assert!(matches!(
-        LoadMessage::parse(r#"{"message_version": 2, "anything": 1}"#),
-        Err(MessageError::Version { found: 2 })
-    ));
-    for body in ["", "[]", "{}", r#"{"message_version": 1}"#] {
-        assert!(matches!(LoadMessage::parse(body), Err(MessageError::Malformed(_))), "{body}");
+    for (version, is_newer) in [(0, false), (3, true), (u64::MAX, true)] {
+        let body = format!(r#"{{"message_version": {version}, "anything": 1}}"#);
+        let error = LoadMessage::parse(&body, &LoadMessage::READS).unwrap_err();
+        assert!(matches!(&error, MessageError::Version { found, .. } if *found == version), "{error}");
+        assert_eq!(error.is_newer(), is_newer, "{error}");
     }
+    for body in ["", "[]", "{}", r#"{"message_version": 1}"#] {
+        let error = LoadMessage::parse(body, &LoadMessage::READS).unwrap_err();
+        assert!(matches!(error, MessageError::Malformed(_)) && !error.is_newer(), "{body}");
+    }
+    // What this release writes, it reads, and what the one before it wrote.
+    assert_eq!(LoadMessage::READS, LoadMessage::VERSION - 1..=LoadMessage::VERSION);
+}
+
+/// While a deploy is under way, functions of both releases read each other's manifests.
+#[test]
+fn a_manifest_of_a_later_release_is_read_without_what_is_new_in_it() {
+    let manifest = manifest(vec![chunk(0, ChunkBody::Inline("KLUv/Q==".to_owned()))]);
+    let mut json = serde_json::to_value(&manifest).unwrap();
+    for place in ["", "/drop", "/chunks/0"] {
+        let object = json.pointer_mut(place).unwrap().as_object_mut().unwrap();
+        object.insert("of_a_later_release".to_owned(), true.into());
+    }
+    assert_eq!(serde_json::from_value::<Manifest>(json).unwrap(), manifest);
 }
 
 #[test]
