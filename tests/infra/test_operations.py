@@ -27,7 +27,9 @@ LIST = re.compile(r"(queues|functions) += \[(.*?)\]")
 
 # `Self::Store(_) => "store_refused"`, and `DeadReason { code: "invalid_event", …`.
 DEAD_CODE = re.compile(r'=> "([a-z_]+)",|DeadReason \{ code: "([a-z_]+)"')
-REFUSAL_CODE = re.compile(r'(?<!DeadReason \{ )code: "([a-z_]+)"\.to_owned\(\)|refused\("([a-z_]+)"|=> "(empty|unreadable)"')
+REFUSAL_CODE = re.compile(
+    r'(?<!DeadReason \{ )code: "([a-z_]+)"\.to_owned\(\)|refused\("([a-z_]+)"|=> "(empty|unreadable)"'
+)
 # Errors that are transient, so that no dead letter ever carries them.
 NEVER_DEAD = {"interrupted", "no_receipt", "out_of_time"}
 
