@@ -1,0 +1,159 @@
+locals {
+  region    = data.aws_region.current.region
+  queues    = ["drops", "load", "job-events"]
+  functions = ["ingest", "writer", "job-events"]
+
+  # What ingest emits stands by source and state, what the writer emits by source. SEARCH takes a new source up by
+  # itself.
+  of_ingest = "{Penstock,source,state}"
+  of_writer = "{Penstock,source}"
+
+  widgets = [
+    {
+      title = "Drops taken, by source and outcome"
+      stat  = "Sum"
+      stack = true
+      metrics = [
+        [{ expression = "SEARCH('${local.of_ingest} MetricName=\"batches\"', 'Sum', 300)", label = "" }],
+      ]
+    },
+    {
+      title = "Rows read and loaded"
+      stat  = "Sum"
+      metrics = [
+        [{ expression = "SUM(SEARCH('${local.of_ingest} MetricName=\"rows_read\"', 'Sum', 300))", label = "read" }],
+        [{ expression = "SUM(SEARCH('${local.of_writer} MetricName=\"RowsLoaded\"', 'Sum', 300))", label = "loaded" }],
+      ]
+    },
+    {
+      title = "Rejects by source"
+      stat  = "Sum"
+      stack = true
+      metrics = [
+        [{ expression = "SEARCH('${local.of_ingest} MetricName=\"rows_rejected\"', 'Sum', 300)", label = "" }],
+      ]
+    },
+    {
+      title = "Freshness: seconds from drop to loaded, by source"
+      stat  = "Maximum"
+      metrics = [
+        [{ expression = "SEARCH('${local.of_writer} MetricName=\"DropToLoaded\"', 'Maximum', 300)", label = "" }],
+      ]
+    },
+    {
+      title = "Age of the oldest message, seconds"
+      stat  = "Maximum"
+      metrics = [
+        for queue in local.queues :
+        ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", "${var.name}-${queue}", { label = queue }]
+      ]
+    },
+    {
+      title = "Dead letters waiting"
+      stat  = "Maximum"
+      metrics = [
+        for queue in local.queues :
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.name}-${queue}-dead-letters", { label = queue }]
+      ]
+    },
+    {
+      title = "Writer: rows a second"
+      stat  = "Sum"
+      metrics = [
+        [{ expression = "SUM(SEARCH('${local.of_writer} MetricName=\"RowsApplied\"', 'Sum', 60)) / 60", label = "applied" }],
+        [{ expression = "SUM(SEARCH('${local.of_writer} MetricName=\"RowsLoaded\"', 'Sum', 60)) / 60", label = "loaded" }],
+      ]
+    },
+    {
+      title = "Writer: milliseconds a transaction, p95 by source"
+      stat  = "p95"
+      metrics = [
+        [{ expression = "SEARCH('${local.of_writer} MetricName=\"TransactionTime\"', 'p95', 300)", label = "" }],
+      ]
+    },
+    {
+      title = "Batches whose rows do not add up"
+      stat  = "Sum"
+      metrics = [
+        [{ expression = "SUM(SEARCH('${local.of_writer} MetricName=\"AccountingBroken\"', 'Sum', 300))", label = "broken" }],
+      ]
+    },
+    {
+      title = "Database: load and CPU"
+      stat  = "Average"
+      metrics = [
+        ["AWS/RDS", "DBLoad", "DBInstanceIdentifier", var.database_identifier, { label = "active sessions" }],
+        ["AWS/RDS", "CPUUtilization", "DBInstanceIdentifier", var.database_identifier, { label = "CPU %", yAxis = "right" }],
+      ]
+    },
+    {
+      title = "Database: connections and free space"
+      stat  = "Maximum"
+      metrics = [
+        ["AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", var.database_identifier, { label = "connections" }],
+        ["AWS/RDS", "FreeStorageSpace", "DBInstanceIdentifier", var.database_identifier, { label = "free bytes", yAxis = "right", stat = "Minimum" }],
+      ]
+    },
+    {
+      title = "Functions: errors and throttles"
+      stat  = "Sum"
+      metrics = concat(
+        [for function in local.functions : ["AWS/Lambda", "Errors", "FunctionName", "${var.name}-${function}", { label = "${function} errors" }]],
+        [for function in local.functions : ["AWS/Lambda", "Throttles", "FunctionName", "${var.name}-${function}", { label = "${function} throttles" }]],
+      )
+    },
+    {
+      title = "Functions: running at once, and longest run in milliseconds"
+      stat  = "Maximum"
+      metrics = concat(
+        [for function in local.functions : ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", "${var.name}-${function}", { label = function }]],
+        [for function in local.functions : ["AWS/Lambda", "Duration", "FunctionName", "${var.name}-${function}", { label = "${function} ms", yAxis = "right" }]],
+      )
+    },
+    {
+      title = "Spark: jobs and vCPUs"
+      stat  = "Maximum"
+      metrics = [
+        [{ expression = "SEARCH('Namespace=\"AWS/EMRServerless\" ApplicationId=\"${var.spark_application_id}\" MetricName=(\"RunningJobs\" OR \"PendingJobs\" OR \"FailedJobs\")', 'Maximum', 300)", label = "" }],
+        [{ expression = "SUM(SEARCH('Namespace=\"AWS/EMRServerless\" ApplicationId=\"${var.spark_application_id}\" MetricName=\"CPUAllocated\"', 'Maximum', 300))", label = "vCPUs", yAxis = "right" }],
+      ]
+    },
+    {
+      title  = "Cost of the account this month, US dollars"
+      stat   = "Maximum"
+      period = 21600
+      # Billing is reported here, wherever the resources are.
+      region = "us-east-1"
+      metrics = [
+        ["AWS/Billing", "EstimatedCharges", "Currency", "USD", { label = "estimated" }],
+      ]
+    },
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+
+  dashboard_body = jsonencode({
+    start = "-P1D"
+    widgets = [
+      for index, widget in local.widgets : {
+        type   = "metric"
+        x      = 8 * (index % 3)
+        y      = 6 * floor(index / 3)
+        width  = 8
+        height = 6
+        properties = {
+          title   = widget.title
+          view    = "timeSeries"
+          stacked = try(widget.stack, false)
+          region  = try(widget.region, local.region)
+          stat    = widget.stat
+          period  = try(widget.period, 300)
+          metrics = widget.metrics
+          yAxis   = { left = { min = 0 }, right = { min = 0 } }
+        }
+      }
+    ]
+  })
+}

@@ -1,0 +1,98 @@
+variable "name" {
+  type        = string
+  nullable    = false
+  description = "Prefix of each resource's name, as penstock-<environment>."
+
+  validation {
+    condition     = can(regex("^penstock-[a-z][a-z0-9-]{0,15}$", var.name))
+    error_message = "The name must be penstock-<environment>, the environment in up to 16 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "bucket_arns" {
+  type = object({
+    raw        = string
+    processed  = string
+    quarantine = string
+    artifacts  = string
+  })
+  nullable    = false
+  description = "ARNs of the lake's buckets that a job reads or writes."
+}
+
+variable "data_key_arn" {
+  type        = string
+  nullable    = false
+  description = "KMS key of the buckets and of the log group."
+}
+
+variable "subnet_ids" {
+  type        = list(string)
+  nullable    = false
+  description = "Private subnets for the workers; used only where security_group_id is given."
+}
+
+variable "security_group_id" {
+  type        = string
+  default     = null
+  description = "Security group of the workers, which places them in the VPC. Null leaves them in EMR's own network: a job needs S3 and nothing else."
+}
+
+variable "maximum_capacity" {
+  type = object({
+    cpu    = string
+    memory = string
+    disk   = string
+  })
+  nullable    = false
+  description = "Most that all jobs may take together, such as 32 vCPU, 128 GB, 640 GB. It caps the cost of an hour: what does not fit waits."
+
+  validation {
+    condition     = can(regex("^[1-9][0-9]* ?vCPU$", var.maximum_capacity.cpu))
+    error_message = "The cpu must be a number of vCPU, such as \"32 vCPU\"."
+  }
+
+  validation {
+    condition     = can(regex("^[1-9][0-9]* ?GB$", var.maximum_capacity.memory)) && can(regex("^[1-9][0-9]* ?GB$", var.maximum_capacity.disk))
+    error_message = "The memory and the disk must be numbers of GB, such as \"128 GB\"."
+  }
+}
+
+variable "initial_capacity" {
+  type = map(object({
+    worker_count = number
+    cpu          = string
+    memory       = string
+    disk         = string
+  }))
+  default     = {}
+  nullable    = false
+  description = "Workers that stand ready while the application is started, by kind (Driver, Executor). They cost also when idle; none is the default."
+
+  validation {
+    condition     = alltrue([for kind in keys(var.initial_capacity) : contains(["Driver", "Executor"], kind)])
+    error_message = "The kinds of workers are Driver and Executor."
+  }
+}
+
+variable "auto_stop_minutes" {
+  type        = number
+  nullable    = false
+  description = "Idle minutes after which the application stops and costs nothing."
+
+  validation {
+    condition     = var.auto_stop_minutes >= 1 && var.auto_stop_minutes <= 10080
+    error_message = "The application must stop after 1 to 10,080 idle minutes."
+  }
+}
+
+variable "architecture" {
+  type        = string
+  nullable    = false
+  description = "ARM64 (a fifth cheaper) or X86_64. The engine's wheel must have been built for it."
+
+  validation {
+    condition     = contains(["ARM64", "X86_64"], var.architecture)
+    error_message = "The architecture must be ARM64 or X86_64."
+  }
+}

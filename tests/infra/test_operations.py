@@ -1,0 +1,173 @@
+"""The dashboard shows what the code emits, and the runbook knows each code that an operator meets.
+
+Each check takes the texts and gives its findings, so that the last tests can show it a broken copy.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+
+import pytest
+import yaml
+
+from support.stack import CONTRACTS, ROOT
+
+DASHBOARD = ROOT / "infra/terraform/modules/observability/dashboard.tf"
+RUNBOOK = ROOT / "docs/runbook.md"
+TEMPLATE = ROOT / "template.yaml"
+
+METRIC_CALL = re.compile(r"\bmetric\(\s*&\[(.*?)\],\s*&\[(.*?)\],\s*\)", re.DOTALL)
+PAIR_NAME = re.compile(r'\("(\w+)",')
+# `SEARCH('${local.of_ingest} MetricName="batches"', …)` in HCL's quoting.
+SEARCHED = re.compile(r'\$\{local\.(of_\w+)\} MetricName=\\"(\w+)\\"')
+SCHEMA = re.compile(r'(of_\w+) += "\{(\w+(?:,\w+)*)\}"')
+LIST = re.compile(r"(queues|functions) += \[(.*?)\]")
+
+# `Self::Store(_) => "store_refused"`, and `DeadReason { code: "invalid_event", …`.
+DEAD_CODE = re.compile(r'=> "([a-z_]+)",|DeadReason \{ code: "([a-z_]+)"')
+REFUSAL_CODE = re.compile(
+    r'(?<!DeadReason \{ )code: "([a-z_]+)"\.to_owned\(\)|refused\("([a-z_]+)"|=> "(empty|unreadable)"'
+)
+# Errors that are transient, so that no dead letter ever carries them.
+NEVER_DEAD = {"interrupted", "no_receipt", "out_of_time"}
+
+
+@cache
+def rust(*folders: str) -> str:
+    """The code of some folders, without tests."""
+    files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*.rs"))]
+    assert files, f"no code in {folders}"
+    return "\n".join(file.read_text() for file in files if "tests" not in file.relative_to(ROOT).parts)
+
+
+def emitted(code: str) -> set[tuple[str, frozenset[str]]]:
+    """Each metric of the namespace `Penstock` with its dimensions."""
+    found = set()
+    for dimensions, values in METRIC_CALL.findall(code):
+        names = frozenset(PAIR_NAME.findall(dimensions))
+        found |= {(name, names) for name in PAIR_NAME.findall(values)}
+    return found
+
+
+def dashboard_findings(dashboard: str, code: str, template: str) -> list[str]:
+    """What the dashboard shows that nothing emits, and the queues and functions that are not there."""
+    known = emitted(code)
+    assert known, "the code emits no metric: `metric(` is called in another way"
+    schemas = dict(SCHEMA.findall(dashboard))
+    findings = []
+    searched = SEARCHED.findall(dashboard)
+    assert searched, "the dashboard searches no metric"
+    for schema, name in searched:
+        namespace, *dimensions = schemas[schema].split(",")
+        if namespace != "Penstock" or (name, frozenset(dimensions)) not in known:
+            findings.append(f"nothing emits {name} with {schemas[schema]}")
+    for kind, names in LIST.findall(dashboard):
+        field, suffixes = ("QueueName", ("", "-dead-letters")) if kind == "queues" else ("FunctionName", ("",))
+        defined = set(re.findall(rf"{field}: !Sub penstock-\$\{{Environment\}}-([\w-]+)", template))
+        shown = {name + suffix for name in re.findall(r'"([\w-]+)"', names) for suffix in suffixes}
+        findings += [f"{field} {name} is on one side only" for name in sorted(shown ^ defined)]
+    return findings
+
+
+def dead_codes(code: str) -> set[str]:
+    return {one or other for one, other in DEAD_CODE.findall(code)} - NEVER_DEAD
+
+
+def refusal_codes() -> set[str]:
+    code = rust("functions", "shared/pipeline/src")
+    return {one or other or third for one, other, third in REFUSAL_CODE.findall(code)}
+
+
+def codes_in(section: str) -> set[str]:
+    """The codes that stand in a section's first column."""
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    return {code for row in rows for code in re.findall(r"`([a-z_]+)`", row)}
+
+
+def sections(runbook: str) -> dict[str, str]:
+    parts = re.split(r"^## (.+)$", runbook, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def runbook_findings(runbook: str) -> list[str]:
+    """Codes that the code gives and the runbook does not explain, or the other way round; links into nowhere."""
+    found = sections(runbook)
+    job_events = set(re.findall(r"`([a-z_]+)`", found["Dead letters: job events"]))
+    sides = {
+        "Dead letters: drops": (
+            codes_in(found["Dead letters: drops"]),
+            dead_codes((ROOT / "functions/ingest/src/error.rs").read_text()) | {"invalid_event"},
+        ),
+        "Dead letters: load": (
+            codes_in(found["Dead letters: load"]),
+            dead_codes((ROOT / "functions/writer/src/error.rs").read_text()),
+        ),
+        "Dead letters: job events": (
+            job_events - {"submitted", "failed"},
+            dead_codes((ROOT / "functions/job-events/src/handler.rs").read_text()),
+        ),
+        "Failed batch or job": (codes_in(found["Failed batch or job"]), refusal_codes()),
+    }
+    findings = [
+        f"{section}: {code} stands in the {'runbook' if code in told else 'code'} only"
+        for section, (told, given) in sides.items()
+        for code in sorted(told ^ given)
+    ]
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in found}
+    findings += [f"no section #{link}" for link in re.findall(r"\]\(#([\w-]+)\)", runbook) if link not in anchors]
+    return findings
+
+
+def test_the_dashboard_shows_what_is_emitted() -> None:
+    assert dashboard_findings(DASHBOARD.read_text(), rust("functions"), TEMPLATE.read_text()) == []
+
+
+def test_the_runbook_explains_each_code() -> None:
+    assert runbook_findings(RUNBOOK.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "broken"),
+    [
+        ('MetricName=\\"rows_read\\"', 'MetricName=\\"RowsRead\\"'),
+        ('of_writer = "{Penstock,source}"', 'of_writer = "{Penstock,source,table}"'),
+        ('queues    = ["drops", "load", "job-events"]', 'queues    = ["drops", "load"]'),
+        ('functions = ["ingest", "writer", "job-events"]', 'functions = ["ingest", "writer", "job-event"]'),
+    ],
+)
+def test_a_dashboard_of_something_that_is_not_there_is_found(line: str, broken: str) -> None:
+    assert line in DASHBOARD.read_text()
+    dashboard = DASHBOARD.read_text().replace(line, broken)
+    assert dashboard_findings(dashboard, rust("functions"), TEMPLATE.read_text())
+
+
+@pytest.mark.parametrize(
+    ("line", "broken"),
+    [
+        ("| `table_mismatch` |", "| `table_mismatches` |"),
+        ("| `secret_refused` |", "| a secret |"),
+        ("`inconsistent_reports`: the job", "Also: the job"),
+        ("| `overwritten` |", "| |"),
+        ("(#rejects)", "(#reject)"),
+    ],
+)
+def test_a_runbook_that_lacks_a_code_or_a_section_is_found(line: str, broken: str) -> None:
+    assert line in RUNBOOK.read_text()
+    assert runbook_findings(RUNBOOK.read_text().replace(line, broken))
+
+
+def test_the_catalogue_has_each_source_and_column_of_the_contracts() -> None:
+    tables = json.loads((ROOT / "infra/terraform/catalog.json").read_text())["tables"]
+    catalog = {table["entity"]: (table["sources"], [column["name"] for column in table["columns"]]) for table in tables}
+    wanted: dict[str, tuple[list[str], list[str]]] = {}
+    for path in sorted(CONTRACTS.glob("*.yaml")):
+        contract = yaml.safe_load(path.read_text())
+        for entity in contract["schema"]:
+            sources, columns = wanted.setdefault(entity["name"], ([], []))
+            sources.append(contract["name"])
+            columns += [one["name"] for one in entity["properties"] if one["name"] not in columns]
+    assert {name: (sorted(sources), sorted(columns)) for name, (sources, columns) in catalog.items()} == {
+        name: (sorted(sources), sorted([*columns, "_row"])) for name, (sources, columns) in wanted.items()
+    }
