@@ -47,5 +47,6 @@ for target in "$@"; do
   echo "── $target, $seconds s"
   mkdir -p "$fuzz/artifacts/$target"
   PATH="$PWD/.tools/bin:$PATH" cargo +nightly fuzz run --fuzz-dir "$crate" --target-dir "$fuzz" \
-    "$target" "$fuzz/corpus/$target" -- -artifact_prefix="$fuzz/artifacts/$target/" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=0
+    "$target" "$fuzz/corpus/$target" -- -artifact_prefix="$fuzz/artifacts/$target/" \
+    -max_total_time="$seconds" -max_len=65536 -timeout=20 -rss_limit_mb=1024 -print_final_stats=1
 done

@@ -1,7 +1,7 @@
 //! Delimited text in a dialect that the first three bytes draw.
 #![no_main]
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use libfuzzer_sys::fuzz_target;
 use penstock_engine::Plan;
@@ -29,34 +29,30 @@ const CUSTOM: [&str; 3] = [
     "{property: penstock.missingColumns, value: 'null'}, {property: penstock.unexpectedColumns, value: ignore}",
 ];
 
-static PLANS: LazyLock<Vec<Arc<Plan>>> = LazyLock::new(|| {
-    let mut plans = Vec::new();
-    for delimiter in DELIMITERS {
-        for quote in QUOTES {
-            for (index, other) in OTHERS.iter().enumerate() {
-                let mut properties = Vec::new();
-                if !delimiter.is_empty() {
-                    properties.push(format!("{{property: penstock.delimiter, value: {delimiter}}}"));
-                }
-                if !quote.is_empty() {
-                    properties.push(format!("{{property: penstock.quote, value: {quote}}}"));
-                }
-                if !other.is_empty() {
-                    properties.push((*other).to_owned());
-                }
-                let server = format!("format: csv, customProperties: [{}]", properties.join(", "));
-                let text = contract(&server, CUSTOM[index % CUSTOM.len()], TWO_TEXTS);
-                // An escape without a quote and the like contradict each other.
-                if penstock_contract::parse("fuzz.yaml", &text).is_ok() {
-                    plans.push(plan(&text));
-                }
-            }
-        }
-    }
-    plans
-});
+static PLANS: [OnceLock<Option<Arc<Plan>>>; DELIMITERS.len() * QUOTES.len() * OTHERS.len()] =
+    [const { OnceLock::new() }; DELIMITERS.len() * QUOTES.len() * OTHERS.len()];
+
+/// `None`: an escape without a quote and the like contradict each other.
+fn plan_of(choice: usize) -> Option<Arc<Plan>> {
+    let delimiter = DELIMITERS[choice % DELIMITERS.len()];
+    let quote = QUOTES[choice / DELIMITERS.len() % QUOTES.len()];
+    let other = OTHERS[choice / DELIMITERS.len() / QUOTES.len()];
+    let property = |name: &str, value: &str| {
+        let property = format!("{{property: penstock.{name}, value: {value}}}");
+        (!value.is_empty()).then_some(property)
+    };
+    let other = (!other.is_empty()).then(|| other.to_owned());
+    let properties = [property("delimiter", delimiter), property("quote", quote), other];
+    let properties: Vec<String> = properties.into_iter().flatten().collect();
+    let server = format!("format: csv, customProperties: [{}]", properties.join(", "));
+    let text = contract(&server, CUSTOM[choice % CUSTOM.len()], TWO_TEXTS);
+    penstock_contract::parse("fuzz.yaml", &text).is_ok().then(|| plan(&text))
+}
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((choice, file)) = bytes.split_first_chunk::<2>() else { return };
-    check(&PLANS[usize::from(u16::from_le_bytes(*choice)) % PLANS.len()], file);
+    let choice = usize::from(u16::from_le_bytes(*choice)) % PLANS.len();
+    if let Some(plan) = PLANS[choice].get_or_init(|| plan_of(choice)) {
+        check(plan, file);
+    }
 });
