@@ -298,7 +298,7 @@ impl Rows {
 fn reason(column: &Column, broken: &Broken<'_>, raw: Raw<'_>) -> Reason {
     let code = broken.code;
     let is_shown = !column.is_hidden && code != Code::MissingRequired;
-    let found = broken.shown(raw.shown()).filter(|_| is_shown).map(found);
+    let found = broken.shown(raw.shown().as_deref()).filter(|_| is_shown).map(found);
     Reason { code, column: Some(column.name.clone()), rule: column.rule(broken), found }
 }
 
