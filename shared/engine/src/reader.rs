@@ -3,9 +3,12 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use parquet::file::reader::ChunkReader;
+
 use crate::error::ReadError;
 use crate::input::Input;
 use crate::outcome::{Dialect, Totals};
+use crate::parquet::ParquetSource;
 use crate::plan::Plan;
 use crate::rows::{Block, Rows, sort_reasons};
 use crate::text::TextSource;
@@ -70,6 +73,16 @@ pub struct Reader<R: Read> {
 /// Where the rows come from: each source takes them to [`Rows`] itself, so that nothing is dispatched row by row.
 enum Source<R: Read> {
     Text(Box<TextSource<R>>),
+    Typed(Box<dyn TypedSource + Send>),
+}
+
+/// A source of rows whose values have types.
+pub(crate) trait TypedSource {
+    /// Reads rows until there is a block; `None` at the end.
+    fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError>;
+
+    /// Writes down the bytes so far.
+    fn count(&self, totals: &mut Totals);
 }
 
 impl<R: Read> std::fmt::Debug for Reader<R> {
@@ -92,6 +105,22 @@ impl<R: Read> Reader<R> {
         Ok(Self { rows, dialect, source: Source::Text(Box::new(source)) })
     }
 
+    /// Reads the footer of a Parquet file and binds the plan's columns to its own. The reader needs no stream: `R` is
+    /// what the caller has for other drops.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or nothing of its content can.
+    pub fn open_parquet(
+        plan: &Plan,
+        limits: Limits,
+        file: impl ChunkReader + 'static,
+    ) -> Result<Self, ReadError> {
+        let limits = limits.sane();
+        let rows = Rows::new(plan, limits.clone());
+        let (source, dialect) = ParquetSource::open(plan, &limits, &rows, file)?;
+        Ok(Self { rows, dialect, source: Source::Typed(Box::new(source)) })
+    }
+
     /// The dialect as found and declared.
     pub fn dialect(&self) -> &Dialect {
         &self.dialect
@@ -112,6 +141,11 @@ impl<R: Read> Reader<R> {
             Source::Text(text) => {
                 let block = text.next_block(rows);
                 text.count(&mut rows.totals);
+                block
+            }
+            Source::Typed(typed) => {
+                let block = typed.next_block(rows);
+                typed.count(&mut rows.totals);
                 block
             }
         };

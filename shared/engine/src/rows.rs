@@ -273,12 +273,26 @@ impl Rows {
         });
     }
 
+    /// True when [`ready`](Self::ready) has a block.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_full() || self.has_many_rejects()
+    }
+
+    fn is_full(&self) -> bool {
+        self.count >= self.limits.chunk_rows || self.copy_text.len() >= self.limits.chunk_bytes
+    }
+
+    fn has_many_rejects(&self) -> bool {
+        self.rejects.len() >= MAX_REJECTS || self.reject_bytes >= MAX_REJECT_BYTES
+    }
+
     /// What is to be handed over before the next record is taken.
     pub(crate) fn ready(&mut self) -> Option<Block> {
-        if self.count >= self.limits.chunk_rows || self.copy_text.len() >= self.limits.chunk_bytes {
+        if self.is_full() {
             return self.take();
         }
-        if self.rejects.len() >= MAX_REJECTS || self.reject_bytes >= MAX_REJECT_BYTES {
+        if self.has_many_rejects() {
             let rows = AcceptedRows {
                 copy_text: Vec::new(),
                 count: 0,
