@@ -13,6 +13,7 @@ use parquet::file::metadata::{
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
+use super::guard::guarded;
 use super::shared::Shared;
 use super::thrift::{I32, LIST, STRUCT, Walker};
 use super::{corrupt, unreadable};
@@ -49,30 +50,30 @@ pub(super) fn read_footer<T: ChunkReader>(file: &Shared<T>) -> Result<Footer, Re
     let bytes = footer_bytes(file)?;
     let at = file.len().saturating_sub(TAIL_BYTES as u64).saturating_sub(bytes.len() as u64);
     check_schema(&bytes).map_err(|why| corrupt(at, &format!("its footer cannot be read: {why}")))?;
-    let wrong = |error: ParquetError| file.tell(at, &error);
-    let schema = ParquetMetaDataReader::decode_schema(&bytes).map_err(wrong)?;
+    guarded(|| decode(&bytes)).map_err(|error| file.tell(at, &error))
+}
+
+fn decode(bytes: &[u8]) -> Result<Footer, ParquetError> {
+    let schema = ParquetMetaDataReader::decode_schema(bytes)?;
     let fields = schema.root_schema().get_fields().to_vec();
     let raw = Type::group_type_builder(schema.name())
-        .with_fields(fields.iter().map(without_text).collect::<Result<_, _>>().map_err(wrong)?)
-        .build()
-        .map_err(wrong)?;
+        .with_fields(fields.iter().map(without_text).collect::<Result<_, _>>()?)
+        .build()?;
     let options = ParquetMetaDataOptions::new()
         .with_schema(Arc::new(SchemaDescriptor::new(Arc::new(raw))))
         .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
         .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    let metadata =
-        ParquetMetaDataReader::decode_metadata_with_options(&bytes, Some(&options)).map_err(wrong)?;
+    let metadata = ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options))?;
     let metadata = Arc::new(metadata);
     let plain = ArrowReaderMetadata::try_new(
         Arc::clone(&metadata),
         ArrowReaderOptions::new().with_skip_arrow_metadata(true),
-    )
-    .map_err(wrong)?;
+    )?;
     let has_int96 = fields.iter().any(|field| is_int96(field));
     let hinted = |metadata: &Arc<ParquetMetaData>, int96| {
         let schema = hinted(plain.schema(), &fields, int96);
         let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
-        ArrowReaderMetadata::try_new(Arc::clone(metadata), options).map_err(wrong)
+        ArrowReaderMetadata::try_new(Arc::clone(metadata), options)
     };
     let nanos = has_int96.then(|| hinted(&metadata, TimeUnit::Nanosecond)).transpose()?;
     Ok(Footer { metadata: hinted(&metadata, TimeUnit::Microsecond)?, nanos, fields })

@@ -8,6 +8,7 @@
 
 mod cells;
 mod footer;
+mod guard;
 mod pages;
 mod shared;
 mod thrift;
@@ -24,6 +25,7 @@ use parquet::schema::types::TypePtr;
 
 use self::cells::{Cells, Written};
 use self::footer::{is_int96, read_footer};
+use self::guard::guarded;
 use self::pages::{look_through, place};
 use self::shared::Shared;
 use crate::cast::typed::write_json_text;
@@ -210,9 +212,12 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
                 return Ok(false);
             }
             let Some(group) = &mut self.group else { continue };
-            let tell = |error: arrow_schema::ArrowError| self.file.tell(group.byte_offset, &error.into());
-            let batch = group.batches.next().transpose().map_err(tell)?;
-            let nanos = group.nanos.as_mut().and_then(Iterator::next).transpose().map_err(tell)?;
+            let decoded = guarded(|| {
+                let batch = group.batches.next().transpose()?;
+                let nanos = group.nanos.as_mut().and_then(Iterator::next).transpose()?;
+                Ok((batch, nanos))
+            });
+            let (batch, nanos) = decoded.map_err(|error| self.file.tell(group.byte_offset, &error))?;
             let Some(batch) = batch else {
                 let rows = group.missing_rows;
                 if rows > 0 {
@@ -249,12 +254,12 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             .checked_div(bytes.checked_div(rows).unwrap_or_default())
             .map_or(MAX_BATCH_ROWS, |rows| rows.clamp(1, MAX_BATCH_ROWS));
         let open = |metadata: &ArrowReaderMetadata, mask| {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata.clone())
-                .with_row_groups(vec![self.next_group])
-                .with_projection(mask)
-                .with_batch_size(usize::try_from(batch_rows).unwrap_or(1))
-                .build()
-                .map_err(|error| self.file.tell(byte_offset, &error))
+            let builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata.clone())
+                    .with_row_groups(vec![self.next_group])
+                    .with_projection(mask)
+                    .with_batch_size(usize::try_from(batch_rows).unwrap_or(1));
+            guarded(|| builder.build()).map_err(|error| self.file.tell(byte_offset, &error))
         };
         let int96 = self.fields.iter().filter(|field| is_int96(&field.kind)).map(|field| field.index);
         let nanos =

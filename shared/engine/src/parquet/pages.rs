@@ -61,6 +61,9 @@ fn look_through_column<T: ChunkReader>(
     while at < end {
         let header = read_header(file, at, end)?;
         let is_dictionary = header.kind == Header::DICTIONARY;
+        if is_dictionary && header.values > header.uncompressed.max(1) {
+            return Err(corrupt(at, "a dictionary has more values than bytes"));
+        }
         if header.uncompressed > MAX_PAGE_BYTES || is_nested && header.values > MAX_NESTED_VALUES {
             let message = format!(
                 "a page of column `{}` has {} bytes and {} values, which is too much; write smaller pages",

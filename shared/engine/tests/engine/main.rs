@@ -17,6 +17,7 @@ mod json_array;
 mod ndjson;
 mod nested;
 mod parquet;
+mod parquet_broken;
 mod parquet_files;
 mod properties;
 mod support;
