@@ -102,3 +102,102 @@ proptest! {
         );
     }
 }
+
+fn told(file: impl Into<Bytes>) -> String {
+    read(file).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_no_parquet_is_told_with_what_to_do() {
+    let whole = plain();
+    let gzip = [b"\x1f\x8b\x08".as_slice(), &whole].concat();
+    let encrypted = [&whole[..whole.len() - 1], b"E"].concat();
+    let footer_beyond = [&whole[..whole.len() - 8], &[0xff, 0xff, 0xff, 0x7f], b"PAR1"].concat();
+    let no_thrift = [b"PAR1".as_slice(), &[0xff; 20], &[20, 0, 0, 0], b"PAR1"].concat();
+    let table: Vec<(Vec<u8>, &str, &str)> = vec![
+        (
+            b"id,name\n1,a\n".to_vec(),
+            "wrong_format",
+            "it does not begin with `PAR1`; drop Parquet, or correct `format`",
+        ),
+        (gzip, "wrong_format", "compressed with gzip as a whole"),
+        (b"PAR1".to_vec(), "truncated_file", "breaks off"),
+        (b"PA".to_vec(), "truncated_file", "breaks off"),
+        (whole[..whole.len() - 1].to_vec(), "truncated_file", "drop it again, whole"),
+        (encrypted, "unsupported_feature", "is encrypted"),
+        (footer_beyond, "corrupt_file", "its footer is said to have 2147483647 bytes"),
+        (no_thrift, "corrupt_file", "its footer cannot be read"),
+        (Vec::new(), "empty", "the file is empty"),
+    ];
+    for (file, code, message) in table {
+        let error = read(file).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+/// A footer whose schema has as many groups within groups as asked for.
+fn nested_schema(depth: usize) -> Vec<u8> {
+    // Version 1; a list of elements, each with a name, and but for the last one with one child.
+    let mut footer = vec![0x15, 2, 0x19, 0xfc];
+    let mut count = depth;
+    while count >= 0x80 {
+        footer.push((count & 0x7f) as u8 | 0x80);
+        count >>= 7;
+    }
+    footer.push(count as u8);
+    for _ in 0..depth {
+        footer.extend([0x48, 1, b'a', 0x15, 2, 0]);
+    }
+    footer.push(0);
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    [b"PAR1".as_slice(), &footer, &length, b"PAR1"].concat()
+}
+
+#[test]
+fn a_schema_that_is_nested_without_end_is_told_before_it_is_built() {
+    assert!(told(nested_schema(19_999)).contains("its schema is nested too deeply"));
+    assert!(told(nested_schema(1_000_000)).contains("its schema has too many columns"));
+}
+
+#[test]
+fn a_value_that_stands_once_and_is_meant_often_does_not_fill_the_memory() {
+    let long = "x".repeat(1_000);
+    let names = Arc::new((0..40_000).map(|_| Some(long.as_str())).collect::<StringArray>());
+    let bomb = file(&[("name", names)]);
+    assert!(bomb.len() < 10_000);
+    let contract = contract(FormatKind::Parquet, vec![text("name")]);
+    let error = read_parquet(&contract, Limits::default(), bomb.clone()).unwrap_err();
+    let ReadError::Unreadable { code: UnreadableCode::CompressionRatio, .. } = error else {
+        panic!("{error}")
+    };
+    let patient = Limits { max_ratio: 1_000_000, ..Limits::default() };
+    assert_eq!(read_parquet(&contract, patient, bomb.clone()).unwrap().totals.accepted, 40_000);
+    let narrow = Limits { max_ratio: 1_000_000, max_decompressed_bytes: 1_000_000, ..Limits::default() };
+    assert_eq!(read_parquet(&contract, narrow, bomb).unwrap_err().code(), "too_large");
+}
+
+#[test]
+fn a_row_that_is_too_long_costs_itself_only() {
+    let limits = Limits { max_record_bytes: 20, ..Limits::default() };
+    let names = Arc::new(StringArray::from(vec!["short", "a name of more than twenty bytes", "x"]));
+    let read =
+        read_parquet(&contract(FormatKind::Parquet, vec![text("name")]), limits, file(&[("name", names)]));
+    let outcome = read.unwrap();
+    assert_eq!(outcome.values(), [["short"], ["x"]]);
+    assert_eq!(outcome.told(), ["2@2 record_too_long"]);
+}
+
+#[test]
+fn a_file_whose_own_schema_is_unknown_is_read_by_its_types() {
+    let mut value = Int96::new();
+    value.set_data(0, 0, 2_440_588);
+    let read = |column| {
+        read_parquet(
+            &contract(FormatKind::Parquet, vec![column]),
+            Limits::default(),
+            raw_file::<Int96Type>("required int96 v", &[value]),
+        )
+    };
+    assert_eq!(read(text("v")).unwrap().values(), [["1970-01-01T00:00:00"]]);
+}
