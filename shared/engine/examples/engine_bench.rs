@@ -9,6 +9,11 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
 use penstock_engine::{ChunkEncoder, Limits, ParquetPart, Plan, Reader};
 
 const RUNS: usize = 3;
@@ -63,7 +68,47 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         measure(name, rows, Some(alone), || run(&plan, &csv_file, encode));
     }
     measure("NDJSON → COPY text", rows, Some(alone), || run(&json_plan, &json_file, none));
-    measure_decoders(rows, alone, &csv_file, &json_file)
+    measure_decoders(rows, alone, &csv_file, &json_file)?;
+    measure_parquet(rows, &plan, &csv_file)
+}
+
+/// The rows as Parquet with the table's types, beside reading them with `parquet` alone.
+fn measure_parquet(rows: u64, plan: &Arc<Plan>, csv_file: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    let limits = Limits { arrow: true, ..Limits::default() };
+    let mut reader = Reader::open(Arc::clone(plan), limits, csv_file)?;
+    let mut file = Vec::new();
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let mut writer = ArrowWriter::try_new(&mut file, plan.arrow_schema(), Some(properties))?;
+    while let Some(block) = reader.next_block()? {
+        if let Some(batch) = block.rows.record_batch {
+            writer.write(&batch)?;
+        }
+    }
+    writer.close()?;
+    let file = Bytes::from(file);
+    let contract = CONTRACT.replace("format: csv", "format: parquet");
+    let plan = Plan::compile(&penstock_contract::parse("bench.yaml", &contract)?)?;
+    println!("\n{} bytes of Parquet", file.len());
+    let columns = plan.columns().len();
+    let alone = measure("parquet alone", rows, None, || read_alone(&file, columns));
+    measure("Parquet → COPY text", rows, Some(alone), || {
+        let reader = Reader::<std::io::Empty>::open_parquet(&plan, Limits::default(), file.clone());
+        let mut reader = reader.expect("a readable file");
+        while let Some(block) = reader.next_block().expect("a readable file") {
+            reader.recycle(block.rows.copy_text);
+        }
+        assert_eq!(reader.totals().rejected, 0);
+        reader.totals().accepted
+    });
+    Ok(())
+}
+
+/// The contract's columns in batches, nothing done with them.
+fn read_alone(file: &Bytes, columns: usize) -> u64 {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file.clone()).expect("Parquet");
+    let mask = ProjectionMask::roots(builder.parquet_schema(), 0..columns);
+    let reader = builder.with_projection(mask).with_batch_size(4_096).build().expect("Parquet");
+    reader.map(|batch| black_box(batch.expect("a batch")).num_rows() as u64).sum()
 }
 
 /// The same rows as other kinds of files, all to COPY text.

@@ -123,7 +123,7 @@ fn timestamp(micros: i64, has_zone: bool, out: &mut Vec<u8>) {
 
 /// `HH:MM:SS[.ffffff]` of microseconds since midnight, without trailing zeros.
 #[inline]
-fn clock(micros: u64, out: &mut Vec<u8>) {
+pub(crate) fn clock(micros: u64, out: &mut Vec<u8>) {
     let (seconds, mut fraction) = (micros / 1_000_000, micros % 1_000_000);
     let [h1, h2] = two_digits(seconds / 3_600);
     let [m1, m2] = two_digits(seconds / 60 % 60);

@@ -18,6 +18,7 @@ mod input;
 mod ndjson;
 mod order;
 mod outcome;
+mod parquet;
 mod plan;
 mod program;
 mod pseudonym;
@@ -27,6 +28,7 @@ mod records;
 mod redact;
 mod rows;
 mod sets;
+mod text;
 mod unexpected;
 
 pub use duplicates::{DuplicateFinder, Duplicates, ENTRY_BYTES, KeyEntry, MEMORY_BYTES, PARTS, Spill};

@@ -10,6 +10,7 @@ pub(crate) mod number;
 pub(crate) mod rule;
 pub(crate) mod text;
 pub(crate) mod time;
+pub(crate) mod typed;
 pub(crate) mod zone;
 
 use crate::outcome::Code;
@@ -51,6 +52,8 @@ pub(crate) enum Cast {
 pub(crate) struct Scratch {
     pub(crate) changed: String,
     pub(crate) digits: String,
+    /// The text of a typed value.
+    pub(crate) typed: String,
     pub(crate) document: document::Scratch,
 }
 

@@ -233,6 +233,12 @@ impl NumberCast {
         }
     }
 
+    /// True when [`NumberCast::check`] checks anything.
+    pub(crate) fn has_rules(&self) -> bool {
+        let Self { minimum, maximum, multiple_of, allowed, .. } = self;
+        minimum.is_some() || maximum.is_some() || multiple_of.is_some() || !allowed.is_empty()
+    }
+
     #[inline]
     pub(crate) fn check(&self, number: &Decimal<'_>, tell: &mut impl FnMut(Code)) {
         let beyond = |limit: &Option<Limit>, side: Ordering| {

@@ -111,6 +111,14 @@ impl TimestampCast {
             None => iso_timestamp(text.as_bytes()),
             Some(format) => formatted_timestamp(format, text),
         }?;
+        self.fit(written)
+    }
+
+    /// The value that is stored for a point in time, which may lie beyond the years that are.
+    pub(crate) fn fit(&self, written: Written) -> Result<i64, Code> {
+        if !in_range(written.local_micros) {
+            return Err(Code::OutOfRange);
+        }
         let micros = self.place(written)?;
         if in_range(micros) { Ok(micros) } else { Err(Code::OutOfRange) }
     }
@@ -335,7 +343,12 @@ pub(crate) fn civil_of_days(days: i32) -> Civil {
 
 /// Of the years 1 to 9999.
 fn in_range(micros: i64) -> bool {
-    const FIRST_DAY: i64 = -719_162;
-    const LAST_DAY: i64 = 2_932_896;
-    (FIRST_DAY..=LAST_DAY).contains(&micros.div_euclid(MICROS_PER_DAY))
+    i32::try_from(micros.div_euclid(MICROS_PER_DAY)).is_ok_and(is_day)
+}
+
+/// Of the years 1 to 9999.
+pub(crate) fn is_day(days: i32) -> bool {
+    const FIRST_DAY: i32 = -719_162;
+    const LAST_DAY: i32 = 2_932_896;
+    (FIRST_DAY..=LAST_DAY).contains(&days)
 }
