@@ -27,6 +27,7 @@ mod records;
 mod redact;
 mod rows;
 mod sets;
+mod text;
 mod unexpected;
 
 pub use duplicates::{DuplicateFinder, Duplicates, ENTRY_BYTES, KeyEntry, MEMORY_BYTES, PARTS, Spill};

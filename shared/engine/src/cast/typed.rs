@@ -96,6 +96,17 @@ impl Typed<'_> {
         }
     }
 
+    /// Writes the value as JSON: numbers and booleans as such, all else as the string of its canonical text.
+    pub(crate) fn write_json(self, out: &mut String) {
+        if self.is_number() || matches!(self, Self::Boolean(_)) {
+            self.render(out);
+        } else {
+            let mut text = String::new();
+            self.render(&mut text);
+            write_json_text(&text, out);
+        }
+    }
+
     /// Writes the value's canonical text: ISO 8601 for times, the shortest digits of floats, hexadecimal digits for
     /// bytes that are no text.
     pub(crate) fn render(self, out: &mut String) {
@@ -125,9 +136,26 @@ impl Typed<'_> {
     }
 }
 
+/// Writes a text as a JSON string.
+pub(crate) fn write_json_text(text: &str, out: &mut String) {
+    let is_plain = !text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
+    if is_plain {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        // A text is always JSON's to write.
+        out.push_str(&serde_json::to_string(text).unwrap_or_default());
+    }
+}
+
 /// The double that has the float's shortest decimal text.
 fn widened(number: f32) -> f64 {
-    if number.is_finite() { number.to_string().parse().unwrap_or(f64::from(number)) } else { f64::from(number) }
+    if number.is_finite() {
+        number.to_string().parse().unwrap_or(f64::from(number))
+    } else {
+        f64::from(number)
+    }
 }
 
 /// As COPY text has doubles.

@@ -12,8 +12,8 @@ use crate::cast::text::Traits;
 use crate::error::{ReadError, UnreadableCode};
 use crate::outcome::Dialect;
 use crate::program::Column;
-use crate::reader::decode;
 use crate::records::{Place, RecordState, Records};
+use crate::text::decode;
 
 /// So much of a file is looked at to tell its dialect.
 const HEAD_BYTES: usize = 64 * 1024;
