@@ -5,17 +5,22 @@
 use std::io::Read;
 
 use super::codec::Codec;
+use super::datum::Broken;
 use super::header::Header;
-use super::row::{Layout, RowReader};
+use super::row::{Data, Layout, RowReader};
 use super::schema::Schema;
 use super::stream::{Marker, Stream, Varint};
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
 use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
-use crate::records::Place;
 use crate::reader::Limits;
+use crate::records::Place;
 use crate::rows::{Block, Rows, Shown};
+
+const BETWEEN_MARKERS: &str = "a block between two markers";
+const AS_THE_SCHEMA_SAYS: &str = "rows as the schema says";
+const MARKER_BYTES: u64 = size_of::<Marker>() as u64;
 
 /// A drop of Avro.
 pub(crate) struct AvroSource<R: Read> {
@@ -97,17 +102,15 @@ impl<R: Read> AvroSource<R> {
 
     /// Reads rows of the block under way.
     fn read_rows(&mut self, rows: &mut Rows) {
-        let block = super::row::Data { schema: &self.schema, bytes: &self.data, offset: self.offset };
+        let block = Data { schema: &self.schema, bytes: &self.data, offset: self.offset };
         let broken = self.rows.read(&block, &mut self.at, &mut self.left, rows).err();
         let rest = self.data.len().saturating_sub(self.at);
-        let rule = "rows as the schema says";
-        if let Some(broken) = broken {
-            let lost = std::mem::take(&mut self.left);
-            lose(rows, self.offset, Code::MalformedBlock, rule, lost, broken.0);
-        } else if self.left == 0 && rest > 0 {
-            let found = format!("{rest} bytes come after the last row");
-            lose(rows, self.offset, Code::MalformedBlock, rule, 0, &found);
-        }
+        let found = match broken {
+            Some(Broken(why)) => lost(why, std::mem::take(&mut self.left)),
+            None if self.left == 0 && rest > 0 => lost(&format!("{rest} bytes come after the last row"), 0),
+            None => return,
+        };
+        lose(rows, self.offset, Code::MalformedBlock, AS_THE_SCHEMA_SAYS, &found);
     }
 
     /// Goes to the next block. False at the end of the file.
@@ -117,66 +120,76 @@ impl<R: Read> AvroSource<R> {
             return Ok(false);
         }
         let (count, size) = (self.stream.varint()?, self.stream.varint()?);
-        let count = if let Varint::Number(count, _) = count { u64::try_from(count).ok() } else { None };
-        let size = if let Varint::Number(size, _) = size { usize::try_from(size).ok() } else { None };
-        let (Some(count), Some(size)) = (count, size) else {
-            self.go_on_behind_marker()?;
+        let Some((count, size)) = Option::zip(natural(count), natural(size)) else {
             let why = "the block does not begin with the number of its rows and bytes";
-            lose(rows, self.offset, Code::MalformedBlock, "a block between two markers", 0, why);
+            self.skip_block(rows, Code::MalformedBlock, BETWEEN_MARKERS, 0, why)?;
             return Ok(true);
         };
-        if size > self.max_block_bytes {
-            self.go_on_behind_marker()?;
+        let bytes = usize::try_from(size).ok().filter(|bytes| *bytes <= self.max_block_bytes);
+        let Some(bytes) = bytes else {
             let rule = format!("a block of at most {} bytes", self.max_block_bytes);
-            lose(rows, self.offset, Code::RecordTooLong, &rule, count, &format!("the block says {size} bytes"));
+            let why = format!("the block says {size} bytes");
+            self.skip_block(rows, Code::RecordTooLong, &rule, count, &why)?;
             return Ok(true);
-        }
-        let whole = self.stream.peek(size.saturating_add(self.marker.len()))?;
-        let (block, marker) = whole.split_at_checked(size).unwrap_or((whole, &[]));
+        };
+        let length = bytes.saturating_add(self.marker.len());
+        let (block, marker) = self.stream.peek(length)?.split_at_checked(bytes).unwrap_or_default();
         if marker != self.marker {
             // The size may be what is wrong: the marker is looked for from the block's first byte on.
-            self.go_on_behind_marker()?;
             let why = "the file's marker does not follow the block";
-            lose(rows, self.offset, Code::MalformedBlock, "a block between two markers", count, why);
+            self.skip_block(rows, Code::MalformedBlock, BETWEEN_MARKERS, count, why)?;
             return Ok(true);
         }
         let decompressed = self.codec.decompress(block, self.max_block_bytes, &mut self.data);
-        self.stream.consume(whole_length(size, &self.marker));
-        if let Err(why) = decompressed {
-            let rule = format!("a block of at most {} bytes, compressed as the header says", self.max_block_bytes);
-            lose(rows, self.offset, Code::MalformedBlock, &rule, count, &format!("the block {why}"));
-            return Ok(true);
-        }
+        self.stream.consume(length);
         self.at = 0;
-        self.left = count;
-        if count == 0 && !self.data.is_empty() {
-            let why = "the block has bytes, but no rows";
-            lose(rows, self.offset, Code::MalformedBlock, "rows as the schema says", 0, why);
+        if let Err(why) = decompressed {
+            let rule = format!("at most {} bytes, compressed as the header says", self.max_block_bytes);
+            lose(rows, self.offset, Code::MalformedBlock, &rule, &lost(&format!("the block {why}"), count));
+        } else if count == 0 && !self.data.is_empty() {
+            let why = lost("the block has bytes, but no rows", 0);
+            lose(rows, self.offset, Code::MalformedBlock, AS_THE_SCHEMA_SAYS, &why);
+        } else {
+            self.left = count;
         }
         Ok(true)
     }
 
-    /// Leaves out the rest of a block.
-    fn go_on_behind_marker(&mut self) -> Result<(), ReadError> {
-        if self.stream.skip_past(&self.marker)? {
-            return Ok(());
+    /// Leaves out a block, whose length is not known, up to the next marker.
+    fn skip_block(
+        &mut self,
+        rows: &mut Rows,
+        code: Code,
+        rule: &str,
+        count: u64,
+        why: &str,
+    ) -> Result<(), ReadError> {
+        if !self.stream.skip_past(&self.marker)? {
+            return Err(ReadError::Unreadable {
+                code: UnreadableCode::TruncatedFile,
+                byte_offset: self.offset,
+                message: "the file ends within the block that begins here; deliver it whole".to_owned(),
+            });
         }
-        Err(ReadError::Unreadable {
-            code: UnreadableCode::TruncatedFile,
-            byte_offset: self.offset,
-            message: "the file ends within the block that begins here; deliver it whole".to_owned(),
-        })
+        let bytes = self.stream.offset.saturating_sub(self.offset).saturating_sub(MARKER_BYTES);
+        let found =
+            format!("{why}; {bytes} bytes up to the next marker are lost, {count} rows by the block's count");
+        lose(rows, self.offset, code, rule, &found);
+        Ok(())
     }
 }
 
-fn whole_length(size: usize, marker: &Marker) -> usize {
-    size.saturating_add(marker.len())
+fn natural(number: Varint) -> Option<u64> {
+    if let Varint::Number(number, _) = number { u64::try_from(number).ok() } else { None }
+}
+
+fn lost(why: &str, rows: u64) -> String {
+    format!("{why}; {rows} rows are lost by the block's count")
 }
 
 /// Tells the rows that are lost with a block, as one reject: how many they are is only what the block says.
-fn lose(rows: &mut Rows, byte_offset: u64, code: Code, rule: &str, lost: u64, why: &str) {
+fn lose(rows: &mut Rows, byte_offset: u64, code: Code, rule: &str, found: &str) {
     let place = Place { line: rows.totals.rows_read.saturating_add(1), byte_offset };
     let shown = Shown { place, raw: &[], encoding: encoding_rs::UTF_8 };
-    let found = format!("{why}; {lost} rows are lost by the block's count");
-    rows.push_malformed(shown, code, rule.to_owned(), Some(found));
+    rows.push_malformed(shown, code, rule.to_owned(), Some(found.to_owned()));
 }

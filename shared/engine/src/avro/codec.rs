@@ -86,7 +86,11 @@ fn snappy(block: &[u8], max_bytes: usize, out: &mut Vec<u8>) -> Result<(), Strin
     snap::raw::Decoder::new().decompress(block, out).map_err(|error| damaged(&error))?;
     let mut crc = Crc::new();
     crc.update(out);
-    if crc.sum() == u32::from_be_bytes(*sum) { Ok(()) } else { Err("does not have the checksum that it says".to_owned()) }
+    if crc.sum() == u32::from_be_bytes(*sum) {
+        Ok(())
+    } else {
+        Err("does not have the checksum that it says".to_owned())
+    }
 }
 
 fn damaged(error: &dyn std::fmt::Display) -> String {

@@ -5,7 +5,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
-use super::schema::{Schema, Type, TypeId, Unit};
+use super::schema::{Field, Schema, Type, TypeId, Unit};
 use super::stream::{Varint, varint};
 use crate::cast::typed::Typed;
 
@@ -33,8 +33,15 @@ pub(super) enum Scalar<'a> {
     BrokenText(&'a [u8]),
     Typed(Typed<'a>),
     /// Two's complement, most significant byte first, with more digits than [`Typed::Decimal`] takes.
-    LongDecimal { unscaled: &'a [u8], scale: u32 },
-    Duration { months: u32, days: u32, millis: u32 },
+    LongDecimal {
+        unscaled: &'a [u8],
+        scale: u32,
+    },
+    Duration {
+        months: u32,
+        days: u32,
+        millis: u32,
+    },
 }
 
 /// What stands at a place: a scalar, which was read, or something made of others, which is still to be.
@@ -67,7 +74,7 @@ impl<'a> Sink<'a> for Nowhere {
 
 /// A way through a block's data.
 pub(super) struct Cursor<'a> {
-    schema: &'a Schema,
+    pub(super) schema: &'a Schema,
     data: &'a [u8],
     pub(super) at: usize,
     /// Where the row begins.
@@ -97,15 +104,15 @@ impl<'a> Cursor<'a> {
             depth = depth.checked_sub(1).ok_or(Broken(TOO_DEEP))?;
             self.step()?;
         }
-        Ok(match self.schema.get(kind) {
-            Type::Union(_) | Type::Array(_) | Type::Map(_) | Type::Record(_) => Found::Compound(kind),
-            scalar => Found::Scalar(self.scalar(scalar)?),
-        })
+        Ok(self.scalar(self.schema.get(kind))?.map_or(Found::Compound(kind), Found::Scalar))
     }
 
+    /// `None` where the type is one of others.
     #[inline]
-    fn scalar(&mut self, kind: &'a Type) -> Decoded<Scalar<'a>> {
-        Ok(Scalar::Typed(match kind {
+    fn scalar(&mut self, kind: &'a Type) -> Decoded<Option<Scalar<'a>>> {
+        Ok(Some(Scalar::Typed(match kind {
+            Type::Null => return Ok(Some(Scalar::Null)),
+            Type::Union(_) | Type::Array(_) | Type::Map(_) | Type::Record(_) => return Ok(None),
             Type::Boolean => Typed::Boolean(self.boolean()?),
             Type::Int => Typed::Integer(self.int()?.into()),
             Type::Long => Typed::Integer(self.long()?),
@@ -120,25 +127,24 @@ impl<'a> Cursor<'a> {
             Type::Uuid => Typed::Uuid(u128::from_be_bytes(self.array()?)),
             Type::Text => {
                 let bytes = self.bytes()?;
-                return Ok(str::from_utf8(bytes).map_or(Scalar::BrokenText(bytes), Scalar::Text));
+                return Ok(Some(str::from_utf8(bytes).map_or(Scalar::BrokenText(bytes), Scalar::Text)));
             }
             Type::Enum(symbols) => {
                 let symbol = usize::try_from(self.int()?).ok().and_then(|symbol| symbols.get(symbol));
                 let symbol = symbol.ok_or(Broken("an enum has no symbol of the number that it says"))?;
-                return Ok(Scalar::Text(symbol));
+                return Ok(Some(Scalar::Text(symbol)));
             }
             Type::Decimal { size, scale } => {
                 let unscaled = if let Some(size) = size { self.take(*size)? } else { self.bytes()? };
-                return Ok(decimal(unscaled, *scale));
+                return Ok(Some(decimal(unscaled, *scale)));
             }
-            Type::BigDecimal => return self.big_decimal(),
+            Type::BigDecimal => return self.big_decimal().map(Some),
             Type::Duration => {
-                let [months, days, millis] = [self.array()?, self.array()?, self.array()?].map(u32::from_le_bytes);
-                return Ok(Scalar::Duration { months, days, millis });
+                let [months, days, millis] =
+                    [self.array()?, self.array()?, self.array()?].map(u32::from_le_bytes);
+                return Ok(Some(Scalar::Duration { months, days, millis }));
             }
-            // The others are no scalars.
-            Type::Null | Type::Array(_) | Type::Map(_) | Type::Union(_) | Type::Record(_) => return Ok(Scalar::Null),
-        }))
+        })))
     }
 
     /// Goes through a value, whatever it is.
@@ -146,15 +152,14 @@ impl<'a> Cursor<'a> {
         self.walk_in(kind, sink, MAX_DEPTH)
     }
 
-    /// Goes through what [`Self::find`] has found.
-    pub(super) fn walk_found(&mut self, found: &Found<'a>, sink: &mut impl Sink<'a>) -> Decoded<()> {
-        match found {
-            Found::Scalar(value) => {
-                sink.scalar(value);
-                Ok(())
-            }
-            Found::Compound(kind) => self.compound(*kind, sink, MAX_DEPTH),
-        }
+    /// Goes through a compound value that [`Self::find`] has found.
+    pub(super) fn walk_compound(&mut self, kind: TypeId, sink: &mut impl Sink<'a>) -> Decoded<()> {
+        self.compound(kind, sink, MAX_DEPTH)
+    }
+
+    /// Goes through a row.
+    pub(super) fn walk_row(&mut self, sink: &mut impl Sink<'a>) -> Decoded<()> {
+        self.record(&self.schema.fields, sink, MAX_DEPTH)
     }
 
     fn walk_in(&mut self, kind: TypeId, sink: &mut impl Sink<'a>, depth: usize) -> Decoded<()> {
@@ -169,34 +174,34 @@ impl<'a> Cursor<'a> {
 
     fn compound(&mut self, kind: TypeId, sink: &mut impl Sink<'a>, depth: usize) -> Decoded<()> {
         let depth = depth.checked_sub(1).ok_or(Broken(TOO_DEEP))?;
-        match self.schema.get(kind) {
-            Type::Record(fields) => {
-                sink.open(true);
-                for field in fields {
-                    sink.key(field.name.as_bytes());
-                    self.walk_in(field.kind, sink, depth)?;
-                }
-                sink.close(true);
-            }
-            Type::Array(items) => {
-                sink.open(false);
-                self.items(|cursor| {
-                    sink.item();
-                    cursor.walk_in(*items, sink, depth)
-                })?;
-                sink.close(false);
-            }
-            Type::Map(values) => {
-                sink.open(true);
-                self.items(|cursor| {
-                    sink.key(cursor.bytes()?);
-                    cursor.walk_in(*values, sink, depth)
-                })?;
-                sink.close(true);
-            }
-            // `find` reads every other type.
-            _ => {}
+        let kind = self.schema.get(kind);
+        if let Type::Record(fields) = kind {
+            self.record(fields, sink, depth)?;
+        } else if let Type::Array(items) = kind {
+            sink.open(false);
+            self.items(|cursor| {
+                sink.item();
+                cursor.walk_in(*items, sink, depth)
+            })?;
+            sink.close(false);
+        } else if let Type::Map(values) = kind {
+            sink.open(true);
+            self.items(|cursor| {
+                sink.key(cursor.bytes()?);
+                cursor.walk_in(*values, sink, depth)
+            })?;
+            sink.close(true);
         }
+        Ok(())
+    }
+
+    fn record(&mut self, fields: &'a [Field], sink: &mut impl Sink<'a>, depth: usize) -> Decoded<()> {
+        sink.open(true);
+        for field in fields {
+            sink.key(field.name.as_bytes());
+            self.walk_in(field.kind, sink, depth)?;
+        }
+        sink.close(true);
         Ok(())
     }
 
@@ -222,7 +227,8 @@ impl<'a> Cursor<'a> {
     fn step(&mut self) -> Decoded<()> {
         self.steps = self.steps.saturating_add(1);
         let paid = self.at.saturating_sub(self.row).saturating_mul(STEPS_A_BYTE);
-        if self.steps > paid && self.steps.saturating_sub(paid) > FREE_STEPS.saturating_add(self.schema.len()) {
+        if self.steps > paid && self.steps.saturating_sub(paid) > FREE_STEPS.saturating_add(self.schema.len())
+        {
             return Err(Broken("a row has more values without a byte than its schema has types"));
         }
         Ok(())

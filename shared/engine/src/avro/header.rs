@@ -25,11 +25,10 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn read<R: Read>(stream: &mut Stream<R>) -> Result<Self, ReadError> {
         if stream.peek(MAGIC.len())? != MAGIC {
-            return Err(unreadable(
-                0,
-                "the file is no Avro object container: it does not begin with `Obj` and 1; deliver one, or declare the \
-                 format that it has",
-            ));
+            let message = "the file is no Avro object container, which begins with `Obj` and 1; deliver one, or declare \
+                           the format that it has";
+            let code = UnreadableCode::WrongFormat;
+            return Err(ReadError::Unreadable { code, byte_offset: 0, message: message.to_owned() });
         }
         stream.consume(MAGIC.len());
         let (mut schema, mut codec) = (None, Codec::Null);

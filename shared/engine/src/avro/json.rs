@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::datum::{Scalar, Sink};
-use crate::cast::typed::Typed;
+use crate::cast::typed::{Typed, write_json_text};
 
 /// Longer numbers are not written out: their digits take time that grows with the square of their bytes.
 /// 128 bytes have 308 digits.
@@ -18,13 +18,12 @@ const MAX_SCALE: u32 = 16_383;
 pub(super) struct Json {
     pub(super) text: String,
     max_bytes: usize,
-    /// Something did not fit, or was no text.
+    /// Something did not fit.
     pub(super) is_cut: bool,
+    /// A string was no UTF-8; what is broken in it is replaced.
     pub(super) has_broken_text: bool,
     /// The list that was opened last is empty so far.
     is_first: bool,
-    /// A text on its way.
-    scratch: String,
 }
 
 impl Json {
@@ -38,15 +37,32 @@ impl Json {
         self.has_broken_text = false;
     }
 
-    fn push(&mut self, part: &str) {
-        let room = self.max_bytes.saturating_sub(self.text.len());
-        if self.is_cut || part.len() > room {
-            let fitting = if self.is_cut { 0 } else { part.floor_char_boundary(room) };
-            self.text.push_str(part.get(..fitting).unwrap_or_default());
+    /// Writes a part of so many bytes or a few times as many. Nothing is written after a part that did not fit.
+    fn write(&mut self, bytes: usize, write: impl FnOnce(&mut String)) {
+        if self.is_cut || bytes > self.room() {
             self.is_cut = true;
-        } else {
-            self.text.push_str(part);
+            return;
         }
+        write(&mut self.text);
+        if self.text.len() > self.max_bytes {
+            self.text.truncate(self.text.floor_char_boundary(self.max_bytes));
+            self.is_cut = true;
+        }
+    }
+
+    fn room(&self) -> usize {
+        self.max_bytes.saturating_sub(self.text.len())
+    }
+
+    fn push(&mut self, part: &str) {
+        self.write(part.len(), |out| out.push_str(part));
+    }
+
+    /// A string. Of one that does not fit there is the beginning.
+    fn quoted(&mut self, text: &str) {
+        let fitting = text.get(..text.floor_char_boundary(self.room())).unwrap_or_default();
+        self.write(fitting.len(), |out| write_json_text(fitting, out));
+        self.is_cut |= fitting.len() < text.len();
     }
 
     fn separate(&mut self) {
@@ -56,50 +72,10 @@ impl Json {
         self.is_first = false;
     }
 
-    fn quoted(&mut self, text: &str) {
-        self.push("\"");
-        let mut rest = text;
-        while let Some(at) = rest.bytes().position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
-            if self.is_cut {
-                return;
-            }
-            let (plain, special) = rest.split_at(at);
-            self.push(plain);
-            let mut letters = special.chars();
-            match letters.next() {
-                Some('"') => self.push("\\\""),
-                Some('\\') => self.push("\\\\"),
-                Some('\n') => self.push("\\n"),
-                Some(letter) => self.push(&format!("\\u{:04x}", u32::from(letter))),
-                None => {}
-            }
-            rest = letters.as_str();
-        }
-        self.push(rest);
-        self.push("\"");
-    }
-
     fn broken(&mut self, bytes: &[u8]) {
         self.has_broken_text = true;
-        // A replaced byte takes three.
-        let room = self.max_bytes.saturating_sub(self.text.len());
-        let shown = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        self.quoted(&String::from_utf8_lossy(shown));
-    }
-
-    fn typed(&mut self, value: &Typed<'_>) {
-        let mut text = std::mem::take(&mut self.scratch);
-        text.clear();
-        match value {
-            Typed::Bytes(bytes) if bytes.len() > self.max_bytes.saturating_sub(self.text.len()) => self.is_cut = true,
-            _ => value.render(&mut text),
-        }
-        if value.is_number() || matches!(value, Typed::Boolean(_)) {
-            self.push(&text);
-        } else {
-            self.quoted(&text);
-        }
-        self.scratch = text;
+        let fitting = bytes.get(..self.room().min(bytes.len())).unwrap_or_default();
+        self.quoted(&String::from_utf8_lossy(fitting));
     }
 }
 
@@ -109,7 +85,10 @@ impl<'a> Sink<'a> for Json {
             Scalar::Null => self.push("null"),
             Scalar::Text(text) => self.quoted(text),
             Scalar::BrokenText(bytes) => self.broken(bytes),
-            Scalar::Typed(value) => self.typed(value),
+            Scalar::Typed(value) => {
+                let bytes = if let Typed::Bytes(bytes) = value { bytes.len() } else { 0 };
+                self.write(bytes, |out| value.write_json(out));
+            }
             Scalar::LongDecimal { unscaled, scale } => match digits(unscaled, *scale) {
                 Some(digits) => self.push(&digits),
                 None => self.is_cut = true,
@@ -228,16 +207,18 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_escaped_as_json_asks_and_cut_between_letters() {
-        let texts = ["", "plain", "a\"b\\c\n\u{1}\u{7f}é", "\0"];
-        for text in texts {
-            let mut json = Json::new(100);
+    fn a_text_beyond_the_limit_is_cut_between_letters() {
+        for (max_bytes, text, written, is_cut) in [
+            (6, "aé\n", "\"aé\\n", true),
+            (7, "aé\n", "\"aé\\n\"", false),
+            (2, "aé", "\"a", true),
+            (0, "a", "", true),
+        ] {
+            let mut json = Json::new(max_bytes);
             json.quoted(text);
-            assert_eq!(serde_json::from_str::<String>(&json.text).unwrap(), text);
-            assert!(!json.is_cut);
+            assert_eq!((json.text.as_str(), json.is_cut), (written, is_cut), "{text} {max_bytes}");
+            json.push("x");
+            assert_eq!(json.text, written, "nothing comes after what is full");
         }
-        let mut json = Json::new(3);
-        json.quoted("aé");
-        assert_eq!((json.text.as_str(), json.is_cut), ("\"a", true));
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::datum::{Broken, Cursor, Found, Nowhere, Scalar};
 use super::json::{Json, digits, duration};
-use super::schema::{Schema, Type};
+use super::schema::Schema;
 use crate::cast::text::Traits;
 use crate::cast::typed::Typed;
 use crate::delimited::bind_header;
@@ -15,7 +15,6 @@ use crate::outcome::Code;
 use crate::plan::Plan;
 use crate::program::{Column, Raw};
 use crate::records::{MAX_RAW_BYTES, Place};
-use crate::redact;
 use crate::rows::{Rows, Shown};
 use crate::unexpected::Unexpected;
 
@@ -23,6 +22,9 @@ use crate::unexpected::Unexpected;
 const MAX_EMPTY_ROWS: u32 = 1_000;
 /// JSON may be longer than what it is made from: names stand in it, and escapes.
 const JSON_BYTES_A_BYTE: usize = 4;
+
+/// The kind of a number that no column takes.
+const LONG_DECIMAL: &str = "decimal, of more than 128 bytes";
 
 /// Which field each column reads.
 #[derive(Debug)]
@@ -133,11 +135,8 @@ impl RowReader {
             }
             let start = self.made.text.len();
             let found = cursor.find(field.kind)?;
-            let mut made = |text: Option<String>| {
-                match text {
-                    Some(text) => self.made.text.push_str(&text),
-                    None => self.made.is_cut = true,
-                }
+            let mut made = |text: &str| {
+                self.made.text.push_str(text);
                 start..self.made.text.len()
             };
             slots.push(match found {
@@ -146,10 +145,11 @@ impl RowReader {
                 Found::Scalar(Scalar::Text(text)) => Slot::Raw(Raw::Text(text, Traits::of(text.as_bytes()))),
                 Found::Scalar(Scalar::BrokenText(_)) => Slot::BrokenText,
                 Found::Scalar(Scalar::LongDecimal { unscaled, scale }) => {
-                    Slot::Number(made(digits(unscaled, scale)))
+                    let too_long = Slot::Raw(Raw::Typed(Typed::Foreign(LONG_DECIMAL)));
+                    digits(unscaled, scale).map_or(too_long, |digits| Slot::Number(made(&digits)))
                 }
                 Found::Scalar(Scalar::Duration { months, days, millis }) => {
-                    Slot::Text(made(Some(duration(months, days, millis))))
+                    Slot::Text(made(&duration(months, days, millis)))
                 }
                 Found::Compound(kind) => {
                     cursor.walk_compound(kind, &mut self.made)?;
@@ -192,7 +192,8 @@ impl RowReader {
                 None => unexpected.raw(column),
             }
         };
-        rows.push_typed(row.place(rows), raw, |columns, hides| row.shown(columns, hides, *max_record_bytes));
+        let place = row.place(rows);
+        rows.push_typed(place, raw, || row.json(max_record_bytes.saturating_mul(JSON_BYTES_A_BYTE)).text);
     }
 }
 
@@ -214,19 +215,10 @@ impl Row<'_> {
     }
 
     fn push_malformed(&self, rows: &mut Rows, code: Code, rule: String, found: Option<String>) {
+        // Longer than what is shown of it, so that it can be told that it was cut.
         let raw = self.json(MAX_RAW_BYTES.saturating_add(size_of::<char>()));
         let shown = Shown { place: self.place(rows), raw: raw.text.as_bytes(), encoding: encoding_rs::UTF_8 };
         rows.push_malformed(shown, code, rule, found);
-    }
-
-    /// The row as a reject shows it.
-    fn shown(&self, columns: &[Column], hides: bool, max_record_bytes: usize) -> String {
-        if !hides {
-            // Longer than what is shown of it, so that it can be told that it was cut.
-            return self.json(MAX_RAW_BYTES.saturating_add(size_of::<char>())).text;
-        }
-        let json = self.json(max_record_bytes.saturating_mul(JSON_BYTES_A_BYTE));
-        redact::json(&json.text, columns)
     }
 
     fn json(&self, max_bytes: usize) -> Json {

@@ -39,14 +39,20 @@ pub(super) enum Type {
     Text,
     Fixed(usize),
     /// Two's complement, most significant byte first; of so many bytes, or of as many as a length says.
-    Decimal { size: Option<usize>, scale: u32 },
+    Decimal {
+        size: Option<usize>,
+        scale: u32,
+    },
     /// Bytes that hold the number as bytes, and its scale.
     BigDecimal,
     /// Days.
     Date,
     /// Milliseconds of the day in an `int`, microseconds in a `long`.
     Time(Unit),
-    Timestamp { unit: Unit, is_utc: bool },
+    Timestamp {
+        unit: Unit,
+        is_utc: bool,
+    },
     /// A UUID in 16 bytes; one in text is [`Type::Text`].
     Uuid,
     /// Months, days and milliseconds in 12 bytes.
@@ -86,7 +92,9 @@ impl Schema {
                 let fields = fields.clone();
                 Ok(Self { types: parser.types, fields })
             }
-            Some(_) | None => Err("is none of a record: each row must be a record, whose fields are the columns".to_owned()),
+            Some(_) | None => {
+                Err("is none of a record: each row must be a record, whose fields are the columns".to_owned())
+            }
         }
     }
 
@@ -141,7 +149,12 @@ impl Parser {
         known.copied().ok_or_else(|| format!("does not define the type `{}`", cut(name)))
     }
 
-    fn object(&mut self, object: &Map<String, Json>, namespace: &str, depth: usize) -> Result<TypeId, String> {
+    fn object(
+        &mut self,
+        object: &Map<String, Json>,
+        namespace: &str,
+        depth: usize,
+    ) -> Result<TypeId, String> {
         let kind = match object.get("type") {
             Some(Json::String(kind)) => kind.as_str(),
             Some(nested @ (Json::Object(_) | Json::Array(_))) => return self.parse(nested, namespace, depth),
@@ -161,14 +174,18 @@ impl Parser {
             "enum" => {
                 let symbols = object.get("symbols").and_then(Json::as_array);
                 let texts = symbols.and_then(|symbols| {
-                    symbols.iter().map(|symbol| symbol.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+                    symbols
+                        .iter()
+                        .map(|symbol| symbol.as_str().map(str::to_owned))
+                        .collect::<Option<Vec<_>>>()
                 });
                 let texts = texts.ok_or("has an `enum` without `symbols`")?;
                 let (id, _) = self.define(object, namespace)?;
                 Ok(self.set(id, Type::Enum(texts)))
             }
             "fixed" => {
-                let size = object.get("size").and_then(Json::as_u64).and_then(|size| usize::try_from(size).ok());
+                let size =
+                    object.get("size").and_then(Json::as_u64).and_then(|size| usize::try_from(size).ok());
                 let size = size.ok_or("has a `fixed` without `size`")?;
                 let (id, _) = self.define(object, namespace)?;
                 Ok(self.set(id, fixed(size, logical, object)))
@@ -180,14 +197,21 @@ impl Parser {
         }
     }
 
-    fn record(&mut self, object: &Map<String, Json>, namespace: &str, depth: usize) -> Result<TypeId, String> {
-        let fields = object.get("fields").and_then(Json::as_array).ok_or("has a `record` without `fields`")?;
+    fn record(
+        &mut self,
+        object: &Map<String, Json>,
+        namespace: &str,
+        depth: usize,
+    ) -> Result<TypeId, String> {
+        let fields =
+            object.get("fields").and_then(Json::as_array).ok_or("has a `record` without `fields`")?;
         // Defined before its fields are read: they may refer to it.
         let (id, namespace) = self.define(object, namespace)?;
         let mut read = Vec::with_capacity(fields.len());
         for field in fields {
             let name = field.get("name").and_then(Json::as_str).ok_or("has a field without `name`")?;
-            let kind = field.get("type").ok_or_else(|| format!("has the field `{}` without `type`", cut(name)))?;
+            let kind =
+                field.get("type").ok_or_else(|| format!("has the field `{}` without `type`", cut(name)))?;
             let kind = self.parse(kind, &namespace, depth)?;
             read.push(Field { name: name.to_owned(), kind });
         }
@@ -263,7 +287,8 @@ fn fixed(size: usize, logical: &str, object: &Map<String, Json>) -> Type {
 }
 
 fn decimal(object: &Map<String, Json>, size: Option<usize>) -> Option<Type> {
-    let number = |key: &str| object.get(key).map(|value| value.as_u64().and_then(|value| u32::try_from(value).ok()));
+    let number =
+        |key: &str| object.get(key).map(|value| value.as_u64().and_then(|value| u32::try_from(value).ok()));
     let precision = number("precision")??;
     let scale = number("scale").unwrap_or(Some(0))?;
     (precision > 0 && scale <= precision).then_some(Type::Decimal { size, scale })
@@ -299,7 +324,10 @@ mod tests {
             (r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#, decimal(None)),
             (r#"{"type":"bytes","logicalType":"decimal","precision":1,"scale":2}"#, Type::Bytes),
             (r#"{"type":"bytes","logicalType":"decimal"}"#, Type::Bytes),
-            (r#"{"type":"fixed","name":"d","size":5,"logicalType":"decimal","precision":9,"scale":2}"#, decimal(Some(5))),
+            (
+                r#"{"type":"fixed","name":"d","size":5,"logicalType":"decimal","precision":9,"scale":2}"#,
+                decimal(Some(5)),
+            ),
             (r#"{"type":"fixed","name":"u","size":16,"logicalType":"uuid"}"#, Type::Uuid),
             (r#"{"type":"fixed","name":"u","size":15,"logicalType":"uuid"}"#, Type::Fixed(15)),
             (r#"{"type":"string","logicalType":"uuid"}"#, Type::Text),
@@ -339,7 +367,10 @@ mod tests {
             (r#"{"type":"record","fields":[]}"#, "without `name`"),
             (r#"{"type":"record","name":"r","fields":[{"type":"int"}]}"#, "a field without `name`"),
             (r#"{"type":"record","name":"r","fields":[{"name":"f"}]}"#, "`f` without `type`"),
-            (r#"{"type":"record","name":"r","fields":[{"name":"f","type":"nope"}]}"#, "does not define the type `nope`"),
+            (
+                r#"{"type":"record","name":"r","fields":[{"name":"f","type":"nope"}]}"#,
+                "does not define the type `nope`",
+            ),
             (
                 r#"{"type":"record","name":"r","fields":[{"name":"f","type":{"type":"fixed","name":"r","size":1}}]}"#,
                 "defines the type `r` twice",

@@ -5,7 +5,7 @@ mod open;
 mod sniff;
 mod split;
 
-pub(crate) use header::Layout;
+pub(crate) use header::{Layout, bind_header};
 pub(crate) use open::{Delimited, open_delimited};
 pub(crate) use split::{
     Delimiter, Quoting, Span, Split, field, split_again, split_line, split_quoted, split_unquoted,
