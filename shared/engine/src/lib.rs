@@ -19,6 +19,7 @@ mod input;
 mod ndjson;
 mod order;
 mod outcome;
+mod parquet;
 mod plan;
 mod program;
 mod pseudonym;

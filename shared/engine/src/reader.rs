@@ -3,12 +3,14 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use parquet::file::reader::ChunkReader;
 use penstock_contract::FormatKind;
 
 use crate::avro::AvroSource;
 use crate::error::ReadError;
 use crate::input::Input;
 use crate::outcome::{Dialect, Totals};
+use crate::parquet::ParquetSource;
 use crate::plan::Plan;
 use crate::rows::{Block, Rows, sort_reasons};
 use crate::text::TextSource;
@@ -78,6 +80,16 @@ pub struct Reader<R: Read> {
 enum Source<R: Read> {
     Text(Box<TextSource<R>>),
     Avro(Box<AvroSource<R>>),
+    Typed(Box<dyn TypedSource + Send>),
+}
+
+/// A source of rows whose values have types.
+pub(crate) trait TypedSource {
+    /// Reads rows until there is a block; `None` at the end.
+    fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError>;
+
+    /// Writes down the bytes so far.
+    fn count(&self, totals: &mut Totals);
 }
 
 impl<R: Read> std::fmt::Debug for Reader<R> {
@@ -102,6 +114,22 @@ impl<R: Read> Reader<R> {
         }
         let (source, dialect) = TextSource::open(&plan, &limits, &rows, input)?;
         Ok(Self { rows, dialect, source: Source::Text(Box::new(source)) })
+    }
+
+    /// Reads the footer of a Parquet file and binds the plan's columns to its own. The reader needs no stream: `R` is
+    /// what the caller has for other drops.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or nothing of its content can.
+    pub fn open_parquet(
+        plan: &Plan,
+        limits: Limits,
+        file: impl ChunkReader + 'static,
+    ) -> Result<Self, ReadError> {
+        let limits = limits.sane();
+        let rows = Rows::new(plan, limits.clone());
+        let (source, dialect) = ParquetSource::open(plan, &limits, &rows, file)?;
+        Ok(Self { rows, dialect, source: Source::Typed(Box::new(source)) })
     }
 
     /// The dialect as found and declared.
@@ -129,6 +157,11 @@ impl<R: Read> Reader<R> {
             Source::Avro(avro) => {
                 let block = avro.next_block(rows);
                 avro.count(&mut rows.totals);
+                block
+            }
+            Source::Typed(typed) => {
+                let block = typed.next_block(rows);
+                typed.count(&mut rows.totals);
                 block
             }
         };

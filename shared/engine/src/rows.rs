@@ -273,6 +273,20 @@ impl Rows {
         });
     }
 
+    /// True when [`ready`](Self::ready) has a block.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_full() || self.has_many_rejects()
+    }
+
+    fn is_full(&self) -> bool {
+        self.count >= self.limits.chunk_rows || self.copy_text.len() >= self.limits.chunk_bytes
+    }
+
+    fn has_many_rejects(&self) -> bool {
+        self.rejects.len() >= MAX_REJECTS || self.reject_bytes >= MAX_REJECT_BYTES
+    }
+
     /// What is to be handed over before the next record is taken.
     pub(crate) fn ready(&mut self) -> Option<Block> {
         if self.is_full() {
@@ -290,22 +304,6 @@ impl Rows {
             return Some(Block { rows, rejects: self.take_rejects() });
         }
         None
-    }
-
-    /// Whether [`Self::ready`] has a block.
-    #[inline]
-    pub(crate) fn is_ready(&self) -> bool {
-        self.is_full() || self.has_many_rejects()
-    }
-
-    #[inline]
-    fn is_full(&self) -> bool {
-        self.count >= self.limits.chunk_rows || self.copy_text.len() >= self.limits.chunk_bytes
-    }
-
-    #[inline]
-    fn has_many_rejects(&self) -> bool {
-        self.rejects.len() >= MAX_REJECTS || self.reject_bytes >= MAX_REJECT_BYTES
     }
 
     /// All that there is.

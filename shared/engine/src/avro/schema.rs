@@ -307,7 +307,7 @@ mod tests {
     fn kind_of(json: &str) -> Type {
         let schema = format!(r#"{{"type":"record","name":"r","fields":[{{"name":"f","type":{json}}}]}}"#);
         let schema = Schema::parse(&schema).unwrap_or_else(|error| panic!("{json}: {error}"));
-        schema.get(schema.fields[0].kind).clone()
+        schema.get(schema.fields.first().unwrap().kind).clone()
     }
 
     #[test]
@@ -351,7 +351,7 @@ mod tests {
         let [Type::Union(own), Type::Union(full), Type::Enum(one), Type::Enum(other)] = kinds[..] else {
             panic!("{kinds:?}");
         };
-        assert_eq!((own[1], one), (full[1], other));
+        assert_eq!((own.get(1), one), (full.get(1), other));
     }
 
     #[test]

@@ -103,7 +103,21 @@ pub(crate) fn read_with(contract: &Contract, limits: Limits, input: impl Read) -
 }
 
 pub(crate) fn read_plan(plan: &Arc<Plan>, limits: Limits, input: impl Read) -> Result<Outcome, ReadError> {
-    let mut reader = Reader::open(Arc::clone(plan), limits, input)?;
+    drain(Reader::open(Arc::clone(plan), limits, input)?)
+}
+
+/// Reads a file that needs seeking.
+pub(crate) fn read_parquet(
+    contract: &Contract,
+    limits: Limits,
+    file: impl Into<bytes::Bytes>,
+) -> Result<Outcome, ReadError> {
+    let plan = Plan::compile(contract).unwrap_or_else(|error| panic!("{error}"));
+    assert!(plan.needs_seek());
+    drain(Reader::<std::io::Empty>::open_parquet(&plan, limits, file.into())?)
+}
+
+fn drain(mut reader: Reader<impl Read>) -> Result<Outcome, ReadError> {
     let mut chunks = Vec::new();
     let mut rejects = Vec::new();
     while let Some(Block { rows, rejects: refused }) = reader.next_block()? {
