@@ -167,8 +167,10 @@ impl RowReader {
             row.push_malformed(rows, Code::RecordTooLong, rule, Some(format!("{length} bytes")));
             return;
         }
-        if self.made.has_broken_text || row.has_broken_text() {
-            row.push_malformed(rows, Code::InvalidEncoding, "strings in UTF-8".to_owned(), None);
+        if self.made.has_broken_text || row.broken_field().is_some() {
+            let rule =
+                row.broken_field().map_or("strings in UTF-8".to_owned(), |name| format!("`{name}` in UTF-8"));
+            row.push_malformed(rows, Code::InvalidEncoding, rule, None);
             return;
         }
         let Self { layout, unexpected, made, max_record_bytes, .. } = self;
@@ -206,8 +208,10 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn has_broken_text(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(slot, Slot::BrokenText))
+    /// The first field that is a string and no UTF-8.
+    fn broken_field(&self) -> Option<&str> {
+        let mut fields = self.data.schema.fields.iter().zip(self.slots);
+        fields.find(|(_, slot)| matches!(slot, Slot::BrokenText)).map(|(field, _)| field.name.as_str())
     }
 
     fn place(&self, rows: &Rows) -> Place {
