@@ -6,6 +6,7 @@
 //!
 //! Pure: no file system, no network, no clock. The same bytes and the same contract give byte-identical blocks.
 
+mod avro;
 mod cast;
 mod columns;
 mod copy;

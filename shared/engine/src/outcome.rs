@@ -25,6 +25,8 @@ pub enum Code {
     UnexpectedColumn,
     /// The record is longer than the limit.
     RecordTooLong,
+    /// A block of an Avro file that cannot be read to its end: the rows behind that place are lost.
+    MalformedBlock,
     /// A NUL character, which PostgreSQL text cannot hold.
     NulCharacter,
     /// A required value is missing.

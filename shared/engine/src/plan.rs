@@ -68,7 +68,8 @@ impl Plan {
             FormatKind::Delimited(_)
             | FormatKind::Ndjson
             | FormatKind::JsonArray { .. }
-            | FormatKind::Parquet => {}
+            | FormatKind::Parquet
+            | FormatKind::Avro => {}
             _ => return Err(PlanError::UnsupportedFormat),
         }
         let columns = contract

@@ -4,7 +4,9 @@ use std::io::Read;
 use std::sync::Arc;
 
 use parquet::file::reader::ChunkReader;
+use penstock_contract::FormatKind;
 
+use crate::avro::AvroSource;
 use crate::error::ReadError;
 use crate::input::Input;
 use crate::outcome::{Dialect, Totals};
@@ -22,6 +24,8 @@ pub struct Limits {
     pub chunk_bytes: usize,
     /// A longer record is a reject.
     pub max_record_bytes: usize,
+    /// A longer block of an Avro file, compressed or not, is a reject.
+    pub max_block_bytes: usize,
     /// A file with more bytes after decompression is not read to its end.
     pub max_decompressed_bytes: u64,
     /// A compressed file that becomes more than so many times as large is not read to its end. The first 16 MiB of
@@ -34,13 +38,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 50,000 rows or 16 MiB a block, records of 1 MiB, files of 1 TiB that compression made at most 1,000
+    /// 50,000 rows or 16 MiB a block, records of 1 MiB, blocks of Avro of 16 MiB, files of 1 TiB that compression made at most 1,000
     /// times as small, 8 reasons, no Arrow columns.
     fn default() -> Self {
         Self {
             chunk_rows: 50_000,
             chunk_bytes: 16 * 1024 * 1024,
             max_record_bytes: 1024 * 1024,
+            max_block_bytes: 16 * 1024 * 1024,
             max_decompressed_bytes: 1024 * 1024 * 1024 * 1024,
             max_ratio: 1_000,
             max_reasons: 8,
@@ -57,6 +62,7 @@ impl Limits {
             chunk_rows: self.chunk_rows.max(1),
             chunk_bytes: self.chunk_bytes.clamp(1, GIB),
             max_record_bytes: self.max_record_bytes.clamp(1, GIB / 4),
+            max_block_bytes: self.max_block_bytes.clamp(1, GIB),
             max_reasons: self.max_reasons.max(1),
             ..self
         }
@@ -73,6 +79,7 @@ pub struct Reader<R: Read> {
 /// Where the rows come from: each source takes them to [`Rows`] itself, so that nothing is dispatched row by row.
 enum Source<R: Read> {
     Text(Box<TextSource<R>>),
+    Avro(Box<AvroSource<R>>),
     Typed(Box<dyn TypedSource + Send>),
 }
 
@@ -101,6 +108,10 @@ impl<R: Read> Reader<R> {
         let limits = limits.sane();
         let rows = Rows::new(&plan, limits.clone());
         let input = Input::open(input, plan.compression, &limits)?;
+        if plan.format == FormatKind::Avro {
+            let (source, dialect) = AvroSource::open(&plan, &limits, &rows, input)?;
+            return Ok(Self { rows, dialect, source: Source::Avro(Box::new(source)) });
+        }
         let (source, dialect) = TextSource::open(&plan, &limits, &rows, input)?;
         Ok(Self { rows, dialect, source: Source::Text(Box::new(source)) })
     }
@@ -141,6 +152,11 @@ impl<R: Read> Reader<R> {
             Source::Text(text) => {
                 let block = text.next_block(rows);
                 text.count(&mut rows.totals);
+                block
+            }
+            Source::Avro(avro) => {
+                let block = avro.next_block(rows);
+                avro.count(&mut rows.totals);
                 block
             }
             Source::Typed(typed) => {

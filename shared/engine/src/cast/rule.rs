@@ -108,7 +108,8 @@ pub(crate) fn in_words(code: Code, rules: &Rules, type_rule: &str, size: &str) -
         | Code::TooFewFields
         | Code::TooManyFields
         | Code::MalformedQuote
-        | Code::RecordTooLong => code.to_string(),
+        | Code::RecordTooLong
+        | Code::MalformedBlock => code.to_string(),
     }
 }
 

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "in helpers of tests, too, the panic is the failure")]
 
+mod avro;
+mod avro_damage;
+mod avro_files;
 mod batch;
 mod casts;
 mod compression;
