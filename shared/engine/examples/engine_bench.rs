@@ -4,6 +4,8 @@
 //!
 //! CPU time of this thread where Linux tells it, else wall time; the quickest of a few runs.
 
+mod products;
+
 use std::hint::black_box;
 use std::io::Write;
 use std::sync::Arc;
@@ -16,39 +18,15 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use penstock_engine::{ChunkEncoder, Limits, ParquetPart, Plan, Reader};
 
-const RUNS: usize = 3;
+use products::{CONTRACT, Faults, write_csv, write_ndjson};
 
-const CONTRACT: &str = r##"
-apiVersion: v3.1.0
-kind: DataContract
-id: bench
-name: bench
-version: 1.0.0
-status: active
-servers:
-  - {server: raw, type: s3, location: 's3://raw/bench/', format: csv}
-schema:
-  - name: products
-    properties:
-      - {name: id, logicalType: string, primaryKey: true, primaryKeyPosition: 1, logicalTypeOptions: {pattern: '^SKU-[0-9]{9}$'}}
-      - {name: source, logicalType: string, required: true, logicalTypeOptions: {maxLength: 40}}
-      - {name: title, logicalType: string, required: true, logicalTypeOptions: {minLength: 1, maxLength: 200}}
-      - {name: brand, logicalType: string, logicalTypeOptions: {maxLength: 60}}
-      - {name: category, logicalType: string, logicalTypeOptions: {maxLength: 60}}
-      - {name: price, logicalType: number, physicalType: 'numeric(12,2)', logicalTypeOptions: {minimum: 0, maximum: 100000}}
-      - name: currency
-        logicalType: string
-        required: true
-        quality: [{metric: invalidValues, arguments: {validValues: [EUR, USD, GBP, CHF]}, mustBe: 0}]
-      - {name: gtin, logicalType: integer, physicalType: bigint}
-      - {name: updated_at, logicalType: timestamp, required: true}
-      - {name: attributes, logicalType: object}
-"##;
+const RUNS: usize = 3;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rows: u64 = std::env::args().nth(1).map_or(Ok(300_000), |rows| rows.parse())?;
-    let csv_file = csv_file(rows);
-    let json_file = json_file(rows);
+    let (mut csv_file, mut json_file) = (Vec::new(), Vec::new());
+    write_csv(rows, Faults::None, &mut csv_file)?;
+    write_ndjson(rows, Faults::None, &mut json_file)?;
     let contract = penstock_contract::parse("bench.yaml", CONTRACT)?;
     let plan = Arc::new(Plan::compile(&contract)?);
     let json_contract =
@@ -243,91 +221,4 @@ impl Clock {
         let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
         text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
     }
-}
-
-/// A product, as text.
-struct Product {
-    id: String,
-    source: String,
-    title: String,
-    brand: &'static str,
-    category: &'static str,
-    price: String,
-    currency: &'static str,
-    gtin: u64,
-    updated_at: String,
-    attributes: String,
-}
-
-/// The same products for the same number.
-fn products(rows: u64) -> impl Iterator<Item = Product> {
-    const THINGS: [&str; 6] = ["Drill", "Kettle", "Lamp", "Backpack", "Speaker", "Router"];
-    const TAILS: [&str; 3] = [
-        "with carrying case, charger and spare parts",
-        "in fully recycled packaging, two-pack",
-        "with three years of on-site warranty",
-    ];
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = move |below: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state % below
-    };
-    let mut pick =
-        move |words: &[&'static str]| words[usize::try_from(random(words.len() as u64)).unwrap_or(0)];
-    (0..rows).map(move |number| {
-        let n = number.wrapping_mul(2_654_435_761) % 1_000_000_000;
-        Product {
-            id: format!("SKU-{n:09}"),
-            source: format!("warehouse-{}", n % 7),
-            title: format!("{} {} {}", pick(&THINGS), n % 9_999, pick(&TAILS)),
-            brand: pick(&["Aurum", "Borealis", "Castor", "Dynamo", "Elbe", "Fjord"]),
-            category: pick(&["Tools & Garden", "Kitchen", "Lighting", "Luggage"]),
-            price: format!("{}.{:02}", n % 5_000, n % 100),
-            currency: pick(&["EUR", "USD", "GBP", "CHF"]),
-            gtin: 4_000_000_000_000 + n * 7,
-            updated_at: format!(
-                "2026-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-                n % 9 + 1,
-                n % 28 + 1,
-                n % 24,
-                n % 60,
-                n % 59,
-                n % 1_000
-            ),
-            attributes: format!(
-                "{{\"color\":\"{}\",\"weight_g\":{},\"width_cm\":{},\"new\":true}}",
-                pick(&["black", "white", "silver"]),
-                n % 20_000,
-                n % 200
-            ),
-        }
-    })
-}
-
-fn csv_file(rows: u64) -> Vec<u8> {
-    let mut file = "id,source,title,brand,category,price,currency,gtin,updated_at,attributes\r\n".to_owned();
-    for product in products(rows) {
-        let Product { id, source, title, brand, category, price, currency, gtin, updated_at, attributes } =
-            product;
-        let title = if title.contains(',') { format!("\"{title}\"") } else { title };
-        let attributes = attributes.replace('"', "\"\"");
-        file.push_str(&format!(
-            "{id},{source},{title},{brand},{category},{price},{currency},{gtin},{updated_at},\"{attributes}\"\r\n"
-        ));
-    }
-    file.into_bytes()
-}
-
-fn json_file(rows: u64) -> Vec<u8> {
-    let mut file = String::new();
-    for product in products(rows) {
-        let Product { id, source, title, brand, category, price, currency, gtin, updated_at, attributes } =
-            product;
-        file.push_str(&format!(
-            "{{\"id\":\"{id}\",\"source\":\"{source}\",\"title\":\"{title}\",\"brand\":\"{brand}\",\"category\":\"{category}\",\"price\":{price},\"currency\":\"{currency}\",\"gtin\":{gtin},\"updated_at\":\"{updated_at}\",\"attributes\":{attributes}}}\n"
-        ));
-    }
-    file.into_bytes()
 }
