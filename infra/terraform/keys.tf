@@ -12,16 +12,15 @@ resource "aws_kms_key" "data" {
   description             = "Data of ${local.name}: buckets, database, logs, secrets, alarms"
   enable_key_rotation     = true
   deletion_window_in_days = 30
+
+  # Here and not as aws_kms_key_policy: whoever waits for the key waits for its policy. CloudWatch Logs refuses a log group
+  # whose key does not let it in, and a `depends_on` of whole modules would put off reading the zones until the apply.
+  policy = data.aws_iam_policy_document.data_key.json
 }
 
 resource "aws_kms_alias" "data" {
   name          = "alias/${local.name}-data"
   target_key_id = aws_kms_key.data.key_id
-}
-
-resource "aws_kms_key_policy" "data" {
-  key_id = aws_kms_key.data.key_id
-  policy = data.aws_iam_policy_document.data_key.json
 }
 
 data "aws_iam_policy_document" "data_key" {

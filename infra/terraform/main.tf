@@ -10,9 +10,6 @@ module "network" {
   zone_count          = var.network.zone_count
   interface_endpoints = var.network.interface_endpoints
   data_key_arn        = aws_kms_key.data.arn
-
-  # CloudWatch Logs refuses a log group whose key does not let it in.
-  depends_on = [aws_kms_key_policy.data]
 }
 
 module "lake" {
@@ -45,8 +42,6 @@ module "database" {
   subnet_ids                = module.network.database_subnet_ids
   security_group_id         = module.network.database_security_group_id
   data_key_arn              = aws_kms_key.data.arn
-
-  depends_on = [aws_kms_key_policy.data]
 }
 
 # In EMR's own network: a job reads and writes S3 and has no way to the database.
@@ -61,8 +56,6 @@ module "spark" {
   maximum_capacity  = var.spark.maximum_capacity
   auto_stop_minutes = var.spark.auto_stop_minutes
   architecture      = var.spark.architecture
-
-  depends_on = [aws_kms_key_policy.data]
 }
 
 module "catalog" {
@@ -82,6 +75,4 @@ module "observability" {
   data_key_arn         = aws_kms_key.data.arn
   database_identifier  = module.database.identifier
   spark_application_id = module.spark.application_id
-
-  depends_on = [aws_kms_key_policy.data]
 }
