@@ -14,20 +14,9 @@ use serde_json::{Map, Value};
 use resolve::Resolver;
 pub use resolve::Surroundings;
 
-/// Resources that have no counterpart on one machine: there is no IAM here, and logs are files.
+/// Resources that have no counterpart on one machine: there is no IAM, no CloudWatch and no gradual deployment here.
 const WITHOUT_COUNTERPART: [&str; 4] =
-    ["AWS::CloudWatch::Alarm", "AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::SQS::QueuePolicy"];
-/// Properties of a function that have none: who it is, how it is replaced, where AWS puts it.
-const FUNCTION_WITHOUT_COUNTERPART: [&str; 8] = [
-    "AutoPublishAlias",
-    "AutoPublishAliasAllProperties",
-    "DeploymentPreference",
-    "Layers",
-    "ReservedConcurrentExecutions",
-    "Role",
-    "Tracing",
-    "VpcConfig",
-];
+    ["AWS::SQS::QueuePolicy", "AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::CloudWatch::Alarm"];
 
 /// Why a template cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -236,14 +225,7 @@ impl Template {
                 "AWS::SQS::Queue" => application.queues.push(queue(id, &properties(&body["Properties"])?)?),
                 "AWS::Events::Rule" => application.rules.push(rule(id, &properties(&body["Properties"])?)?),
                 "AWS::Serverless::Function" => {
-                    let mut merged = merge(globals, &body["Properties"]);
-                    if let Some(logging) = merged["LoggingConfig"].as_object_mut() {
-                        logging.remove("LogGroup");
-                    }
-                    if let Some(merged) = merged.as_object_mut() {
-                        merged.retain(|name, _| !FUNCTION_WITHOUT_COUNTERPART.contains(&name.as_str()));
-                    }
-                    let merged = properties(&merged)?;
+                    let merged = properties(&merge(globals, &body["Properties"]))?;
                     application.functions.push(function(id, &body["Metadata"], &merged)?);
                 }
                 kind if WITHOUT_COUNTERPART.contains(&kind) => {}
