@@ -69,7 +69,7 @@ impl Plan {
             | FormatKind::Ndjson
             | FormatKind::JsonArray { .. }
             | FormatKind::Parquet => {}
-            _ => return Err(PlanError::UnsupportedFormat),
+            FormatKind::Avro | _ => return Err(PlanError::UnsupportedFormat),
         }
         let columns = contract
             .entity
