@@ -93,14 +93,12 @@ impl<'a> Cells<'a> {
     /// Bytes of a value whose length is its own; 0 for others.
     #[inline]
     pub(super) fn length(&self, row: usize) -> usize {
-        match &self.values {
-            Values::Views(array) => view_length(array, row),
-            _ => 0,
-        }
+        if let Values::Views(array) = &self.values { view_length(array, row) } else { 0 }
     }
 
     /// The raw value. `written`: the text of a value that [`is_written`](Self::is_written).
     #[inline]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are typed")]
     pub(super) fn raw<'r>(&'r self, row: usize, written: &'r Written) -> Raw<'r>
     where
         'a: 'r,
@@ -127,6 +125,7 @@ impl<'a> Cells<'a> {
     }
 
     /// Writes a value as JSON.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are typed")]
     pub(super) fn write_json(&self, row: usize, out: &mut Written) {
         if self.is_null(row) {
             out.text.push_str("null");
@@ -370,7 +369,10 @@ pub(super) fn text_bytes(array: &ArrayRef) -> u64 {
 
 /// The length is in the lower half of a view's first word.
 fn view_length(array: &BinaryViewArray, row: usize) -> usize {
-    array.views().get(row).map_or(0, |view| (view & u128::from(u32::MAX)) as usize)
+    array
+        .views()
+        .get(row)
+        .map_or(0, |view| usize::try_from(view & u128::from(u32::MAX)).unwrap_or(usize::MAX))
 }
 
 #[inline]

@@ -230,6 +230,7 @@ fn without_text(field: &TypePtr) -> Result<TypePtr, ParquetError> {
 }
 
 /// Bytes as views: the values of a dictionary are not repeated for each row that has them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; the others stay")]
 fn hinted(schema: &Schema, fields: &[TypePtr], int96: TimeUnit) -> Schema {
     let hinted = schema.fields().iter().zip(fields).map(|(arrow, field)| {
         let arrow = Field::clone(arrow);

@@ -230,7 +230,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             group.missing_rows = group.missing_rows.saturating_sub(rows as u64);
             let byte_offset = group.byte_offset;
             self.batch = Batch { rows, at: 0, byte_offset, ..self.arrays(batch, nanos)? };
-            let lengths = self.batch.arrays.iter().map(|array| cells::text_bytes(array)).sum::<u64>();
+            let lengths = self.batch.arrays.iter().map(cells::text_bytes).sum::<u64>();
             let cells = (rows as u64).saturating_mul(self.fields.len() as u64);
             self.budget.expand(lengths.saturating_add(cells.saturating_mul(CELL_BYTES)))?;
             return Ok(true);
@@ -304,8 +304,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         let cells: Vec<Cells<'_>> = (fields.iter().zip(arrays))
             .map(|(field, (array, nanos))| Cells::new(array, &field.kind, nanos.as_ref()))
             .collect();
-        let is_long = batch.arrays.iter().map(|array| cells::text_bytes(array)).sum::<u64>()
-            > *max_record_bytes as u64
+        let is_long = batch.arrays.iter().map(cells::text_bytes).sum::<u64>() > *max_record_bytes as u64
             || cells.iter().any(Cells::is_written);
         while batch.at < batch.rows && !rows.is_ready() {
             let row = batch.at;

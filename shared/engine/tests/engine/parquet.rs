@@ -29,7 +29,7 @@ fn of(sql_type: SqlType) -> Column {
             LogicalType::Timestamp { format: None, default_timezone: "UTC".to_owned() }
         }
         SqlType::Jsonb => LogicalType::Object { properties: vec![] },
-        _ => LogicalType::String,
+        SqlType::Text | SqlType::Uuid | _ => LogicalType::String,
     };
     column("v", logical_type, sql_type)
 }
@@ -157,9 +157,9 @@ fn times_are_exact_to_the_microsecond_and_nothing_is_rounded() {
     };
     let noon = 43_200_000_000_i64;
     let utc = |array: TimestampMicrosecondArray| array.with_timezone("UTC");
-    let int96 = |nanos: u64, day: u32| {
+    let int96 = |nanos: u32, day: u32| {
         let mut value = Int96::new();
-        value.set_data(nanos as u32, (nanos >> 32) as u32, day);
+        value.set_data(nanos, 0, day);
         value
     };
     // 2,440,588 is the Julian day of 1970-01-01.

@@ -142,10 +142,10 @@ fn nested_schema(depth: usize) -> Vec<u8> {
     let mut footer = vec![0x15, 2, 0x19, 0xfc];
     let mut count = depth;
     while count >= 0x80 {
-        footer.push((count & 0x7f) as u8 | 0x80);
+        footer.push(u8::try_from(count & 0x7f).unwrap() | 0x80);
         count >>= 7;
     }
-    footer.push(count as u8);
+    footer.push(u8::try_from(count).unwrap());
     for _ in 0..depth {
         footer.extend([0x48, 1, b'a', 0x15, 2, 0]);
     }
