@@ -102,7 +102,16 @@ pub(crate) fn read_with(contract: &Contract, limits: Limits, input: impl Read) -
     read_plan(&plan, limits, input)
 }
 
-pub(crate) fn read_plan(plan: &Arc<Plan>, limits: Limits, input: impl Read) -> Result<Outcome, ReadError> {
+pub(crate) fn read_plan(
+    plan: &Arc<Plan>,
+    limits: Limits,
+    mut input: impl Read,
+) -> Result<Outcome, ReadError> {
+    if plan.needs_seek() {
+        let mut file = Vec::new();
+        input.read_to_end(&mut file).unwrap();
+        return drain(Reader::<std::io::Empty>::open_parquet(plan, limits, bytes::Bytes::from(file))?);
+    }
     drain(Reader::open(Arc::clone(plan), limits, input)?)
 }
 
@@ -112,9 +121,7 @@ pub(crate) fn read_parquet(
     limits: Limits,
     file: impl Into<bytes::Bytes>,
 ) -> Result<Outcome, ReadError> {
-    let plan = Plan::compile(contract).unwrap_or_else(|error| panic!("{error}"));
-    assert!(plan.needs_seek());
-    drain(Reader::<std::io::Empty>::open_parquet(&plan, limits, file.into())?)
+    read_with(contract, limits, &*file.into())
 }
 
 fn drain(mut reader: Reader<impl Read>) -> Result<Outcome, ReadError> {
