@@ -38,8 +38,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 50,000 rows or 16 MiB a block, records of 1 MiB, blocks of Avro of 16 MiB, files of 1 TiB that compression made at most 1,000
-    /// times as small, 8 reasons, no Arrow columns.
+    /// 50,000 rows or 16 MiB a block, records of 1 MiB, blocks of Avro of 16 MiB, files of 1 TiB that compression made
+    /// at most 1,000 times as small, 8 reasons, no Arrow columns.
     fn default() -> Self {
         Self {
             chunk_rows: 50_000,

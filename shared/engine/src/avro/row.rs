@@ -82,6 +82,8 @@ pub(super) struct RowReader {
     max_record_bytes: usize,
     /// What has to be written for a row: documents, long numbers.
     made: Json,
+    /// Those that no column reads, in the order of the layout; empty where they do not matter.
+    values: Vec<Json>,
     /// Rows without a byte in the block under way.
     empty_rows: u32,
 }
@@ -89,8 +91,9 @@ pub(super) struct RowReader {
 impl RowReader {
     pub(super) fn new(layout: Layout, plan: &Plan, max_record_bytes: usize) -> Self {
         let unexpected = Unexpected::new(plan);
-        let made = Json::new(max_record_bytes.saturating_mul(JSON_BYTES_A_BYTE));
-        Self { layout, unexpected, max_record_bytes, made, empty_rows: 0 }
+        let json = || Json::new(max_record_bytes.saturating_mul(JSON_BYTES_A_BYTE));
+        let values = layout.unexpected.iter().map(|_| json()).collect();
+        Self { layout, unexpected, max_record_bytes, made: json(), values, empty_rows: 0 }
     }
 
     /// Reads rows from `at` on, `left` of them or until a block of rows is ready; both are moved on.
@@ -161,24 +164,19 @@ impl RowReader {
     }
 
     fn push(&mut self, row: &Row<'_>, rows: &mut Rows) {
-        let length = row.bytes.len();
-        if length > self.max_record_bytes || self.made.is_cut {
-            let rule = format!("at most {} bytes", self.max_record_bytes);
-            row.push_malformed(rows, Code::RecordTooLong, rule, Some(format!("{length} bytes")));
-            return;
-        }
-        if self.made.has_broken_text || row.broken_field().is_some() {
-            let rule =
-                row.broken_field().map_or("strings in UTF-8".to_owned(), |name| format!("`{name}` in UTF-8"));
-            row.push_malformed(rows, Code::InvalidEncoding, rule, None);
-            return;
-        }
-        let Self { layout, unexpected, made, max_record_bytes, .. } = self;
-        unexpected.start(rows, |unexpected| {
-            let mut value = Json::new(max_record_bytes.saturating_mul(JSON_BYTES_A_BYTE));
-            for (name, field) in &layout.unexpected {
+        if self.unexpected.is_wanted() {
+            for (value, (_, field)) in self.values.iter_mut().zip(&self.layout.unexpected) {
                 value.clear();
-                row.write_field(*field, &mut value);
+                row.write_field(*field, value);
+            }
+        }
+        if let Some((code, rule, found)) = self.fault(row) {
+            row.push_malformed(rows, code, rule, found);
+            return;
+        }
+        let Self { layout, unexpected, made, values, max_record_bytes, .. } = self;
+        unexpected.start(rows, |unexpected| {
+            for ((name, _), value) in layout.unexpected.iter().zip(values) {
                 unexpected.push_literal(name, &value.text);
             }
         });
@@ -196,6 +194,25 @@ impl RowReader {
         };
         let place = row.place(rows);
         rows.push_typed(place, raw, || row.json(max_record_bytes.saturating_mul(JSON_BYTES_A_BYTE)).text);
+    }
+
+    /// What keeps the row from being checked at all, with the rule and what was found.
+    fn fault(&self, row: &Row<'_>) -> Option<(Code, String, Option<String>)> {
+        let length = row.bytes.len();
+        let mut written = self.values.iter().chain([&self.made]);
+        if length > self.max_record_bytes || written.any(|json| json.is_cut) {
+            let rule = format!("at most {} bytes", self.max_record_bytes);
+            return Some((Code::RecordTooLong, rule, Some(format!("{length} bytes"))));
+        }
+        let rule = |name: &str| (Code::InvalidEncoding, format!("`{name}` in UTF-8"), None);
+        if let Some(name) = row.broken_field() {
+            return Some(rule(name));
+        }
+        let mut unread = self.values.iter().zip(&self.layout.unexpected);
+        if let Some((_, (name, _))) = unread.find(|(value, _)| value.has_broken_text) {
+            return Some(rule(name));
+        }
+        self.made.has_broken_text.then(|| (Code::InvalidEncoding, "strings in UTF-8".to_owned(), None))
     }
 }
 

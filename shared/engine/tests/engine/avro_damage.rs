@@ -136,6 +136,24 @@ fn a_broken_string_or_a_long_row_is_a_reject_and_the_next_row_is_read() {
 }
 
 #[test]
+fn a_broken_string_that_no_column_reads_is_not_rescued() {
+    let schema = record(&[("f", r#""string""#), ("more", r#""string""#)]);
+    let rows = [string("a"), string([0xff]), string("b"), string("fine")].concat();
+    let file = [header(&schema, "null"), block(2, &rows)].concat();
+    let rescued = column("_rescued", LogicalType::Object { properties: vec![] }, SqlType::Jsonb);
+    for (unexpected_columns, columns, told) in [
+        (UnexpectedColumns::Rescue, vec![text("f"), rescued], vec!["1@1 invalid_encoding"]),
+        (UnexpectedColumns::Reject, vec![text("f")], vec!["1@1 invalid_encoding", "2@2 unexpected_column"]),
+        (UnexpectedColumns::Ignore, vec![text("f")], vec![]),
+    ] {
+        let outcome = read(&Contract { unexpected_columns, ..contract(FormatKind::Avro, columns) }, &file);
+        assert_eq!(outcome.told(), told);
+        let rule = outcome.rejects.first().map(|reject| reject.reasons[0].rule.as_str());
+        assert_eq!(rule, (!told.is_empty()).then_some("`more` in UTF-8"));
+    }
+}
+
+#[test]
 fn what_a_file_cannot_be_read_without_is_told() {
     let schema = strings();
     let entry = |key: &str, value: &[u8]| {
