@@ -63,7 +63,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Zero would mean no progress, and Arrow's offsets have 31 bits.
-    fn sane(self) -> Self {
+    pub(crate) fn sane(self) -> Self {
         const GIB: usize = 1024 * 1024 * 1024;
         Self {
             chunk_rows: self.chunk_rows.max(1),
@@ -264,7 +264,7 @@ fn needs_utf_8(format: &FormatKind) -> bool {
 }
 
 /// Lone carriage returns end lines where no line feed does, as on old Macs.
-fn tell_terminator<R: Read>(records: &mut Records<R>) -> Result<(), ReadError> {
+pub(crate) fn tell_terminator<R: Read>(records: &mut Records<R>) -> Result<(), ReadError> {
     let head = records.head(HEAD_BYTES)?;
     if memchr::memchr(b'\n', head).is_none() && memchr::memchr(b'\r', head).is_some() {
         records.set_terminator(b'\r');
