@@ -21,6 +21,7 @@ const MIN_ROWS_OF_EACH: u64 = 5;
 const MAX_ALLOWED_CHARS: u64 = 40;
 /// A longer text is no key.
 const MAX_KEY_CHARS: u64 = 64;
+const UUID_CHARS: u64 = 36;
 /// Rows that uniqueness is followed over.
 const MAX_HASHES: usize = 1_000_000;
 /// Digits that `integer` is sure to hold, and `bigint`.
@@ -77,6 +78,8 @@ pub(super) struct Profile {
     /// A number that begins with a zero or a plus sign: its digits are a text.
     has_written_digits: bool,
     without_slashes: bool,
+    /// A value of another length than that of a UUID with its hyphens: digests have as many digits without.
+    without_hyphens: bool,
     without_offset: u64,
 }
 
@@ -102,6 +105,7 @@ impl Profile {
             max_chars: 0,
             has_written_digits: false,
             without_slashes: false,
+            without_hyphens: false,
             without_offset: 0,
         }
     }
@@ -124,6 +128,7 @@ impl Profile {
         }
         let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
         self.has_written_digits |= matches!(digits, [b'0', b'0'..=b'9', ..] | [b'+', ..]);
+        self.without_hyphens |= chars != UUID_CHARS;
         self.without_slashes |= !text.contains("://");
         let has_offset =
             text.ends_with(['Z', 'z']) || text.get(11..).is_some_and(|rest| rest.contains(['+', '-']));
@@ -188,7 +193,7 @@ impl Profile {
 
     /// A JSON object or array: nothing is asked of it but to be there when it always was.
     pub(super) fn document(&self, plain: ColumnDraft) -> ColumnDraft {
-        let seen = format!("{} values, {} missing", self.present, self.missing);
+        let seen = format!("values: {}, missing: {}", self.present, self.missing);
         ColumnDraft { required: self.missing == 0 && self.present > 0, seen: Some(seen), ..plain }
     }
 
@@ -234,8 +239,7 @@ impl Profile {
         is_open
             && match candidate.family {
                 Family::Integer | Family::Number => !self.has_written_digits && !has(&IDENTIFIERS),
-                // Digests have as many digits without the hyphens.
-                Family::Uuid => self.min_chars == 36,
+                Family::Uuid => !self.without_hyphens,
                 Family::Format => candidate.kind.format != Some("uri") || !self.without_slashes,
                 Family::Boolean | Family::Date | Family::Timestamp | Family::Time => true,
             }
@@ -251,24 +255,17 @@ impl Profile {
 
     /// Counts, never values.
     fn seen(&self, missing: u64) -> String {
-        let mut seen = format!(
-            "{} values, {missing} missing",
-            self.present.saturating_sub(missing.saturating_sub(self.missing),)
-        );
+        let spelled = missing.saturating_sub(self.missing);
+        let mut seen = format!("values: {}, missing: {missing}", self.present.saturating_sub(spelled));
         if self.present == 0 {
             return seen;
         }
         if self.hashes.is_some() && self.present > 1 {
             seen.push_str(", each once");
         } else if let Some(distinct) = &self.distinct {
-            seen.push_str(&format!(", {} distinct", distinct.len()));
+            seen.push_str(&format!(", distinct: {}", distinct.len()));
         }
-        let (min, max) = (self.min_chars, self.max_chars);
-        seen + &if min == max {
-            format!(", {max} characters")
-        } else {
-            format!(", {min} to {max} characters")
-        }
+        seen + &format!(", characters: {} to {}", self.min_chars, self.max_chars)
     }
 
     /// True when the column can be told to tell rows apart.

@@ -229,6 +229,10 @@ fn choose_key(draft: &mut Draft, profiles: &[Profile], notes: &mut Vec<String>) 
     match chosen {
         Some(column) => {
             column.is_key = true;
+            if column.kind.physical == "integer" {
+                // Keys grow, and a wider column later means a new table.
+                column.kind.physical = "bigint".to_owned();
+            }
             column.allowed.clear();
         }
         None => notes.push(

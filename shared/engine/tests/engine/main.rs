@@ -13,6 +13,7 @@ mod encodings;
 mod formats;
 mod golden;
 mod hidden;
+mod infer;
 mod json_array;
 mod ndjson;
 mod nested;
