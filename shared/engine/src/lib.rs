@@ -15,6 +15,7 @@ mod delimited;
 mod duplicates;
 mod encode;
 mod error;
+pub mod infer;
 mod input;
 mod ndjson;
 mod order;

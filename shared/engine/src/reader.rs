@@ -56,7 +56,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Zero would mean no progress, and Arrow's offsets have 31 bits.
-    fn sane(self) -> Self {
+    pub(crate) fn sane(self) -> Self {
         const GIB: usize = 1024 * 1024 * 1024;
         Self {
             chunk_rows: self.chunk_rows.max(1),

@@ -187,7 +187,7 @@ fn needs_utf_8(format: &FormatKind) -> bool {
 }
 
 /// Lone carriage returns end lines where no line feed does, as on old Macs.
-fn tell_terminator<R: Read>(records: &mut Records<R>) -> Result<(), ReadError> {
+pub(crate) fn tell_terminator<R: Read>(records: &mut Records<R>) -> Result<(), ReadError> {
     let head = records.head(HEAD_BYTES)?;
     if memchr::memchr(b'\n', head).is_none() && memchr::memchr(b'\r', head).is_some() {
         records.set_terminator(b'\r');

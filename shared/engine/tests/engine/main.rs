@@ -16,6 +16,7 @@ mod encodings;
 mod formats;
 mod golden;
 mod hidden;
+mod infer;
 mod json_array;
 mod ndjson;
 mod nested;
