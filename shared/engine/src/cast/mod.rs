@@ -7,6 +7,7 @@ pub(crate) mod document;
 pub(crate) mod format;
 pub(crate) mod json;
 pub(crate) mod number;
+pub(crate) mod pattern;
 pub(crate) mod rule;
 pub(crate) mod text;
 pub(crate) mod time;
