@@ -198,7 +198,7 @@ fn twice(letters: &[char]) -> Option<char> {
     letters
         .iter()
         .enumerate()
-        .find(|(index, letter)| letters[..*index].contains(letter))
+        .find(|(index, letter)| letters.iter().take(*index).any(|before| before == *letter))
         .map(|(_, letter)| *letter)
 }
 

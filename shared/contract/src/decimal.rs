@@ -32,7 +32,7 @@ impl Decimal {
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        let length = whole.len() + fraction.len();
+        let length = whole.len().saturating_add(fraction.len());
         if length == 0 || length > MAX_DIGITS || !is_digits(whole) || !is_digits(fraction) {
             return None;
         }
@@ -111,7 +111,7 @@ fn shift(whole: &str, fraction: &str, exponent: i32) -> (String, String) {
         (format!("{whole}{}", &fraction[..places]), fraction[places..].to_owned())
     } else {
         let whole = format!("{whole:0>places$}");
-        let point = whole.len() - places;
+        let point = whole.len().saturating_sub(places);
         (whole[..point].to_owned(), format!("{}{fraction}", &whole[point..]))
     }
 }

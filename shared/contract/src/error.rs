@@ -92,7 +92,7 @@ impl Errors {
         if !self.is_full() {
             self.found.push((place, path.to_owned(), message.into()));
         } else {
-            self.more += 1;
+            self.more = self.more.saturating_add(1);
         }
         Reported(())
     }

@@ -17,6 +17,8 @@
 //! standard (`odcs`) or Penstock (`custom`) does not have; `read`, with `server` and `property` under it, makes the
 //! types of `model`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used))]
+
 mod at;
 mod custom;
 mod date_format;

@@ -145,7 +145,7 @@ fn fits_sql_type(number: &Decimal, sql_type: &SqlType) -> bool {
         SqlType::Bigint => within("-9223372036854775808", "9223372036854775807"),
         SqlType::Numeric(Some((precision, scale))) => {
             let (before, after) = number.digits();
-            before <= usize::from(precision - scale) && after <= usize::from(*scale)
+            before <= usize::from(precision.saturating_sub(*scale)) && after <= usize::from(*scale)
         }
         SqlType::Numeric(None)
         | SqlType::DoublePrecision

@@ -67,8 +67,8 @@ pub(crate) fn read(text: &str, errors: &mut Errors) -> Read<Node> {
     }
     if let Some(at) = text.find('\0') {
         let before = &text[..at];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let line = before.matches('\n').count().saturating_add(1);
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1);
         return Err(errors.report(
             Place { line, column },
             "",
@@ -106,7 +106,7 @@ impl Builder {
                 Ok((event, span)) => self.event(event, place(&span), errors)?,
                 Err(error) => {
                     let at = error.marker();
-                    let place = Place { line: at.line(), column: at.col() + 1 };
+                    let place = Place { line: at.line(), column: at.col().saturating_add(1) };
                     return Err(errors.report(place, "", format!("not valid YAML: {}", error.info())));
                 }
             }
@@ -123,7 +123,7 @@ impl Builder {
     fn event(&mut self, event: Event<'_>, place: Place, errors: &mut Errors) -> Read<()> {
         match event {
             Event::DocumentStart(..) => {
-                self.documents += 1;
+                self.documents = self.documents.saturating_add(1);
                 if self.documents > 1 {
                     return Err(errors.report(
                         place,
@@ -136,7 +136,7 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 let kind = scalar_kind(&text, style, tag.as_deref(), place, errors)?;
                 let node = Node::new(place, Value::Scalar(kind, text.into_owned()));
-                self.tree_bytes += node.bytes;
+                self.count(node.bytes);
                 self.place_node(node, anchor, errors)
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -153,7 +153,7 @@ impl Builder {
                 Some(node) => {
                     // The alias' own place: a value that is wrong here need not be wrong at the anchor.
                     let node = Node { place, ..node.clone() };
-                    self.tree_bytes += node.bytes;
+                    self.count(node.bytes);
                     self.place_node(node, 0, errors)
                 }
                 None => Err(errors.report(place, "", "an alias to a node that it stands in")),
@@ -181,17 +181,22 @@ impl Builder {
         {
             return Err(unknown_tag(tag, place, errors));
         }
-        self.tree_bytes += NODE_BYTES;
+        self.count(NODE_BYTES);
         self.open.push(Open { node: Node::new(place, value), anchor, key: None });
         Ok(())
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.tree_bytes = self.tree_bytes.saturating_add(bytes);
     }
 
     /// Puts a complete node where it belongs: into the open list or mapping, or at the root.
     fn place_node(&mut self, node: Node, anchor: usize, errors: &mut Errors) -> Read<()> {
         if anchor != 0 {
-            self.tree_bytes += node.bytes;
+            self.count(node.bytes);
         }
-        let too_large = self.tree_bytes > MAX_TREE_BYTES || node.depth + self.open.len() > MAX_DEPTH;
+        let depth = node.depth.saturating_add(self.open.len());
+        let too_large = self.tree_bytes > MAX_TREE_BYTES || depth > MAX_DEPTH;
         if too_large {
             return Err(errors.report(
                 node.place,
@@ -206,8 +211,8 @@ impl Builder {
             self.root = Some(node);
             return Ok(());
         };
-        parent.node.bytes += node.bytes;
-        parent.node.depth = parent.node.depth.max(node.depth + 1);
+        parent.node.bytes = parent.node.bytes.saturating_add(node.bytes);
+        parent.node.depth = parent.node.depth.max(node.depth.saturating_add(1));
         match (&mut parent.node.value, parent.key.take()) {
             (Value::List(items), _) => items.push(node),
             (Value::Map(_), None) => match node.value {
@@ -235,17 +240,16 @@ impl Builder {
 
 impl Node {
     fn new(place: Place, value: Value) -> Self {
-        let bytes = NODE_BYTES
-            + match &value {
-                Value::Scalar(_, text) => text.len(),
-                Value::List(_) | Value::Map(_) => 0,
-            };
-        Self { place, value, bytes, depth: 0 }
+        let text_bytes = match &value {
+            Value::Scalar(_, text) => text.len(),
+            Value::List(_) | Value::Map(_) => 0,
+        };
+        Self { place, value, bytes: NODE_BYTES.saturating_add(text_bytes), depth: 0 }
     }
 }
 
 fn place(span: &Span) -> Place {
-    Place { line: span.start.line(), column: span.start.col() + 1 }
+    Place { line: span.start.line(), column: span.start.col().saturating_add(1) }
 }
 
 fn unknown_tag(tag: &Tag, place: Place, errors: &mut Errors) -> crate::error::Reported {

@@ -286,7 +286,7 @@ impl<'n> Reader<'n, '_> {
                 Some(index) if indexes.contains(&index) => {
                     outcome = Err(item.report(errors, format!("{} stands twice", quoted(name))));
                 }
-                Some(index) if is_document(&columns[index]) => {
+                Some(index) if columns.get(index).is_some_and(is_document) => {
                     outcome = Err(item.report(errors, "an object or array is not compared"));
                 }
                 Some(index) => indexes.push(index),

@@ -95,8 +95,8 @@ fn kind(at: &At<'_>, errors: &mut Errors) -> Read<()> {
 fn source(at: &At<'_>, errors: &mut Errors) -> Read<String> {
     let name = at.text(errors)?;
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let valid =
-        name.bytes().all(|byte| allowed(byte) || matches!(byte, b'_' | b'-')) && allowed(name.as_bytes()[0]);
+    let valid = name.bytes().all(|byte| allowed(byte) || matches!(byte, b'_' | b'-'))
+        && name.bytes().next().is_some_and(allowed);
     if valid && name.len() <= MAX_NAME_BYTES {
         return Ok(name.to_owned());
     }
@@ -189,31 +189,38 @@ fn unique_names(items: &[At<'_>], errors: &mut Errors) -> Read<()> {
     outcome
 }
 
+/// A column of the key, and where the contract says so.
+struct KeyColumn<'a, 'n> {
+    position: Option<u32>,
+    index: usize,
+    at: &'a At<'n>,
+    column: &'a Column,
+}
+
 /// Indexes of the key columns by position, or in the order of the columns where none has one.
 fn key(items: &[At<'_>], properties: &[Property], errors: &mut Errors) -> Read<Vec<usize>> {
-    let keyed = properties.iter().enumerate().filter_map(|(index, property)| Some((property.key?, index)));
-    let mut keys: Vec<(Option<u32>, usize)> = keyed.collect();
-    let positioned = keys.iter().filter(|(position, _)| position.is_some()).count();
-    if positioned != 0 && positioned != keys.len() {
-        let without = keys.iter().find(|(position, _)| position.is_none()).map_or(0, |(_, index)| *index);
-        return Err(items[without]
-            .report(errors, "`primaryKeyPosition` is missing; other columns of the key have one"));
+    let columns = items.iter().zip(properties).enumerate();
+    let mut keys: Vec<KeyColumn<'_, '_>> = columns
+        .filter_map(|(index, (at, property))| {
+            Some(KeyColumn { position: property.key?, index, at, column: &property.column })
+        })
+        .collect();
+    let is_positioned = keys.iter().any(|key| key.position.is_some());
+    if let Some(without) = keys.iter().find(|key| is_positioned && key.position.is_none()) {
+        let message = "`primaryKeyPosition` is missing; other columns of the key have one";
+        return Err(without.at.report(errors, message));
     }
-    keys.sort_unstable();
-    for pair in keys.windows(2) {
-        if let (Some(first), Some(second)) = (pair[0].0, pair[1].0)
-            && first == second
-        {
-            return Err(items[pair[1].1]
-                .report(errors, format!("a second column with `primaryKeyPosition: {second}`")));
+    keys.sort_by_key(|key| (key.position, key.index));
+    for (first, second) in keys.iter().zip(keys.iter().skip(1)) {
+        if let Some(position) = second.position.filter(|_| first.position == second.position) {
+            let message = format!("a second column with `primaryKeyPosition: {position}`");
+            return Err(second.at.report(errors, message));
         }
     }
-    for (_, index) in &keys {
-        if quality::is_document(&properties[*index].column) {
-            return Err(items[*index].report(errors, "an object or array cannot be in the primary key"));
-        }
+    if let Some(document) = keys.iter().find(|key| quality::is_document(key.column)) {
+        return Err(document.at.report(errors, "an object or array cannot be in the primary key"));
     }
-    Ok(keys.into_iter().map(|(_, index)| index).collect())
+    Ok(keys.into_iter().map(|key| key.index).collect())
 }
 
 fn table(at: &At<'_>, errors: &mut Errors) -> Read<TableName> {
@@ -335,12 +342,12 @@ fn files(contract: &At<'_>, entity: Option<&At<'_>>, errors: &mut Errors) -> Rea
 
 fn event_time_column(at: &At<'_>, entity: &Entity, errors: &mut Errors) -> Read<usize> {
     let name = at.text(errors)?;
-    let Some(index) = entity.columns.iter().position(|column| column.name == name) else {
+    let mut columns = entity.columns.iter().enumerate();
+    let Some((index, column)) = columns.find(|(_, column)| column.name == name) else {
         let near = nearest(name, entity.columns.iter().map(|column| column.name.as_str()));
         let mend = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         return Err(at.report(errors, format!("there is no column {}{mend}", quoted(name))));
     };
-    let column = &entity.columns[index];
     if !matches!(column.logical_type, LogicalType::Date { .. } | LogicalType::Timestamp { .. }) {
         return Err(at.report(errors, format!("{} is not a date or timestamp", quoted(name))));
     }

@@ -175,7 +175,7 @@ impl Threshold {
 
     /// True for a number without a fraction.
     pub(crate) fn is_whole(&self) -> bool {
-        i128::from(self.digits) % 10_i128.pow(self.scale) == 0
+        i128::from(self.digits).checked_rem(10_i128.pow(self.scale)) == Some(0)
     }
 
     /// The product with `factor`, rounded up. `None` below zero and above what 64 bits hold.
@@ -205,9 +205,11 @@ impl fmt::Display for Threshold {
         let sign = if self.digits < 0 { "-" } else { "" };
         let digits = self.digits.unsigned_abs();
         let ten_to_scale = 10_u64.pow(self.scale);
-        write!(f, "{sign}{}", digits / ten_to_scale)?;
+        #[expect(clippy::arithmetic_side_effects, reason = "a power of ten is not zero")]
+        let (whole, fraction) = (digits / ten_to_scale, digits % ten_to_scale);
+        write!(f, "{sign}{whole}")?;
         match usize::try_from(self.scale) {
-            Ok(places) if places > 0 => write!(f, ".{:0places$}", digits % ten_to_scale),
+            Ok(places) if places > 0 => write!(f, ".{fraction:0places$}"),
             _ => Ok(()),
         }
     }
