@@ -45,6 +45,7 @@ if ! has_postgres; then install infra/local/requirements-postgres.txt; fi
 if [ "${1:-}" = --dev ]; then
   install infra/local/requirements-sam.txt
   install tests/requirements.txt
+  tests/infra/typings.sh
   venv=.venv-judge
   make_venv
   install tests/infra/requirements-judge.txt
