@@ -64,4 +64,4 @@ bench: ## Print the figures that Penstock promises (release build, several minut
 	@tests/bench/run.sh
 
 clean: ## Remove what was built and installed
-	rm -rf target .venv .venv-judge .tools .penstock
+	rm -rf target .venv .venv-judge .venv-checkov .tools .penstock

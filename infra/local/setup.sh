@@ -3,7 +3,7 @@
 #
 #   infra/local/setup.sh          moto, and PostgreSQL where the machine has none
 #   infra/local/setup.sh --dev    also the SAM command line, and what the tests and checks need; into .venv-judge
-#                                 what judges the contracts
+#                                 and .venv-checkov what judges the contracts and Terraform
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -49,4 +49,7 @@ if [ "${1:-}" = --dev ]; then
   venv=.venv-judge
   make_venv
   install tests/infra/requirements-judge.txt
+  venv=.venv-checkov
+  make_venv
+  install tests/infra/requirements-checkov.txt
 fi

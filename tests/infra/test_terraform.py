@@ -229,7 +229,7 @@ def test_all_of_terraform_is_read() -> None:
         (of_declarations, "modules/lake/variables.tf", "type        = bool", "", "has no type"),
         (of_declarations, "modules/lake/variables.tf", "nullable    = false", "", "may be null"),
         (of_declarations, "outputs.tf", 'description = "CloudWatch dashboard."', "", "has no description"),
-        (of_environments, "environments/prod/terraform.tfvars", "alarm_emails ", "emails ", "alarm_emails has no value"),
+        (of_environments, "environments/prod/terraform.tfvars", "alarm_emails ", "emails ", "has no value"),
         (of_environments, "environments/dev/terraform.tfvars", '"dev"', '"prod"', "is not called so"),
         (of_environments, "environments/prod/backend.hcl", "/prod/", "/staging/", "the state of another environment"),
         (of_ssm, "parameters.tf", '"database-port" ', '"database-prot" ', "database-port should be a String"),
