@@ -67,4 +67,4 @@ fuzz: ## Feed the engine with random bytes (a nightly compiler; SECONDS_EACH=600
 	@tests/fuzz.sh
 
 clean: ## Remove what was built and installed
-	rm -rf target .venv .venv-judge .tools .penstock
+	rm -rf target .venv .venv-judge .venv-checkov .tools .penstock

@@ -24,6 +24,10 @@ resource "aws_kms_alias" "data" {
 }
 
 data "aws_iam_policy_document" "data_key" {
+  #checkov:skip=CKV_AWS_109:The policy of a key: its resource is the key, and the account must be able to administer it
+  #checkov:skip=CKV_AWS_111:The policy of a key: its resource is the key
+  #checkov:skip=CKV_AWS_356:The policy of a key: * is the key
+
   # IAM decides who of the account uses the key. Without this statement nobody could ever change the policy again.
   # In a key's policy "*" is this key.
   statement {

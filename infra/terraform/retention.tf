@@ -1,15 +1,15 @@
 locals {
   # A month is 30 days and a year 365, as in docs/contract.md.
-  seconds_by_unit = merge(
-    { for unit in ["s", "sec", "second", "seconds"] : unit => 1 },
-    { for unit in ["m", "min", "minute", "minutes"] : unit => 60 },
-    { for unit in ["h", "hr", "hour", "hours"] : unit => 3600 },
-    { for unit in ["d", "day", "days"] : unit => 86400 },
-    { for unit in ["w", "wk", "week", "weeks"] : unit => 7 * 86400 },
-    { for unit in ["mo", "month", "months"] : unit => 30 * 86400 },
-    # Terraform reads YAML 1.1, where an unquoted y is true.
-    { for unit in ["y", "true", "yr", "year", "years"] : unit => 365 * 86400 },
-  )
+  # Terraform reads YAML 1.1, where an unquoted y is true.
+  seconds_by_unit = {
+    s  = 1, sec = 1, second = 1, seconds = 1,
+    m  = 60, min = 60, minute = 60, minutes = 60,
+    h  = 3600, hr = 3600, hour = 3600, hours = 3600,
+    d  = 86400, day = 86400, days = 86400,
+    w  = 604800, wk = 604800, week = 604800, weeks = 604800,
+    mo = 2592000, month = 2592000, months = 2592000,
+    y  = 31536000, true = 31536000, yr = 31536000, year = 31536000, years = 31536000,
+  }
 
   contracts_folder = "${path.root}/../contracts"
   contracts        = [for file in fileset(local.contracts_folder, "**/*.yaml") : yamldecode(file("${local.contracts_folder}/${file}"))]
