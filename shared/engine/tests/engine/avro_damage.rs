@@ -301,7 +301,14 @@ fn sample(codec: &str) -> (Contract, Vec<u8>) {
     let row = |row: i64| {
         let list = [long(2), long(0), long(row), long(1), string("é"), long(0)].concat();
         let map = [long(1), string("k"), list, long(0)].concat();
-        [long(1), string(format!("row {row}")), string([1, row as u8]), map, long(row * 1_000)].concat()
+        [
+            long(1),
+            string(format!("row {row}")),
+            string([1, u8::try_from(row).unwrap()]),
+            map,
+            long(row * 1_000),
+        ]
+        .concat()
     };
     let blocks = (0..4).map(|start| {
         let rows: Vec<u8> = (start * 5..start * 5 + 5).flat_map(row).collect();
