@@ -171,6 +171,12 @@ pub(crate) fn decimal(unscaled: i128, scale: i8, out: &mut String) {
     if unscaled < 0 {
         out.push('-');
     }
+    if let (Ok(unscaled), Ok(scale @ 0..=30)) =
+        (u64::try_from(unscaled.unsigned_abs()), usize::try_from(scale))
+    {
+        small_decimal(unscaled, scale, out);
+        return;
+    }
     let mut digits = [b'0'; LONGEST];
     let mut rest = unscaled.unsigned_abs();
     let mut count = 0_usize;
@@ -206,6 +212,30 @@ pub(crate) fn decimal(unscaled: i128, scale: i8, out: &mut String) {
     out.push('.');
     out.extend(std::iter::repeat_n('0', places.saturating_sub(fraction.len())));
     out.extend(fraction.iter().map(|digit| char::from(*digit)));
+}
+
+/// The same for most that there are, in one piece. A scale of 30 has no more than 32 bytes.
+fn small_decimal(mut rest: u64, scale: usize, out: &mut String) {
+    const LONGEST: usize = 40;
+    let mut bytes = [0_u8; LONGEST];
+    let (mut length, mut places) = (0_usize, 0_usize);
+    let mut is_fraction = scale > 0;
+    for byte in bytes.iter_mut().rev() {
+        length = length.saturating_add(1);
+        if is_fraction && places == scale {
+            *byte = b'.';
+            is_fraction = false;
+            continue;
+        }
+        *byte = b'0' | u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        places = places.saturating_add(1);
+        if rest == 0 && places > scale {
+            break;
+        }
+    }
+    let text = bytes.get(LONGEST.saturating_sub(length)..).unwrap_or_default();
+    out.push_str(str::from_utf8(text).unwrap_or_default());
 }
 
 /// ISO 8601; for years beyond four digits the number of days.
@@ -275,6 +305,9 @@ mod tests {
             (decimal(-5, 3), "-0.005"),
             (decimal(0, 2), "0.00"),
             (decimal(0, -2), "0"),
+            (decimal(i128::from(u64::MAX), 0), "18446744073709551615"),
+            (decimal(i128::from(u64::MAX), 19), "1.8446744073709551615"),
+            (decimal(-1, 30), "-0.000000000000000000000000000001"),
             (decimal(7, -3), "7000"),
             (decimal(i128::MIN, 0), "-170141183460469231731687303715884105728"),
             (decimal(i128::MAX, 38), "1.70141183460469231731687303715884105727"),

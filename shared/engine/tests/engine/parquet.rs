@@ -239,8 +239,12 @@ fn bytes_are_text_where_they_are_utf_8() {
     };
     let uuid = FixedLenByteArray::from(ByteArray::from((0..16).collect::<Vec<u8>>()));
     let hex = "00010203-0405-0607-0809-0a0b0c0d0e0f";
-    let uuids =
-        || raw_file::<FixedLenByteArrayType>("required fixed_len_byte_array(16) v (UUID)", &[uuid.clone()]);
+    let uuids = || {
+        raw_file::<FixedLenByteArrayType>(
+            "required fixed_len_byte_array(16) v (UUID)",
+            std::slice::from_ref(&uuid),
+        )
+    };
     let texts = vec!["ä", "! invalid_encoding", "NULL"];
     let table: Vec<(Column, Bytes, Vec<&str>)> = vec![
         (of(Text), bytes("required binary v (UTF8)"), texts.clone()),
