@@ -313,6 +313,12 @@ fn sized(kind: &Kind, family: Family, size: Size) -> Kind {
                 of("numeric".to_owned())
             }
         }
-        _ => kind.clone(),
+        Family::Uuid
+        | Family::Boolean
+        | Family::Integer
+        | Family::Date
+        | Family::Timestamp
+        | Family::Time
+        | Family::Format => kind.clone(),
     }
 }
