@@ -34,6 +34,11 @@ for file in tests/golden/engine/*/input.* tests/golden/unreadable/*_*.*; do
   seed json "$name-array" '\006' "$file"
   seed input "$name" '\000' "$file"
   seed chunk "$name" '' "$file"
+  seed infer "$name" '' "$file"
+  case $file in
+    *.avro) seed avro "$name-texts" '\000' "$file"; seed avro "$name" '\001' "$file" ;;
+    *.parquet) seed parquet "$name-texts" '\000' "$file"; seed parquet "$name" '\001' "$file" ;;
+  esac
 done
 for file in tests/golden/engine/*/contract.yaml infra/contracts/*.yaml shared/contract/tests/*/*.yaml; do
   seed contract "$(echo "$file" | tr / -)" '' "$file"
@@ -42,7 +47,7 @@ mkdir -p "$fuzz/corpus/values"
 printf '\000\003-1.234,50\n\0071999-12-31\n\01031.1.99\n\01108:30\n\0132024-01-31T12:00:00+01:00\n\01431.01.2024 12:00:00\n' >"$fuzz/corpus/values/seed-text"
 printf '\001\026{"a":1,"b":{"c":"2024-01-31T12:00:00Z"}}\n\027["x","y"]\n\0051e-7\n\016"6ba7b810-9dad-11d1-80b4-00c04fd430c8"\n' >"$fuzz/corpus/values/seed-json"
 
-[ $# -gt 0 ] || set -- delimited json input values contract chunk
+[ $# -gt 0 ] || set -- delimited json input values contract chunk avro parquet infer
 for target in "$@"; do
   echo "── $target, $seconds s"
   mkdir -p "$fuzz/artifacts/$target"

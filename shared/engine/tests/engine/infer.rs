@@ -42,7 +42,7 @@ fn told(contract: &Contract) -> Vec<String> {
                 LogicalType::Date { format: Some(format) }
                 | LogicalType::Time { format: Some(format) }
                 | LogicalType::Timestamp { format: Some(format), .. } => format!(" {format}"),
-                _ => String::new(),
+                LogicalType::String | _ => String::new(),
             };
             let required = if column.required { "!" } else { "" };
             let key = if contract.entity.key.contains(&index) { "*" } else { "" };
