@@ -7,7 +7,7 @@ PYTHON_CODE = infra/local tests
 NEXTEST = $(shell command -v cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down build test lint fmt purity unit pytest bench clean
+.PHONY: help demo up down build test lint fmt purity unit pytest bench fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,5 +63,8 @@ bench: ## Print the figures that Penstock promises (release build, several minut
 	@infra/local/setup.sh --dev
 	@tests/bench/run.sh
 
+fuzz: ## Feed the engine with random bytes (a nightly compiler; SECONDS_EACH=600 a target)
+	@tests/fuzz.sh
+
 clean: ## Remove what was built and installed
-	rm -rf target .venv .venv-judge .tools .penstock
+	rm -rf target .venv .venv-judge .venv-checkov .tools .penstock

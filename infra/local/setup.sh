@@ -3,7 +3,7 @@
 #
 #   infra/local/setup.sh          moto, and PostgreSQL where the machine has none
 #   infra/local/setup.sh --dev    also the SAM command line, and what the tests and checks need; into .venv-judge
-#                                 what judges the contracts
+#                                 and .venv-checkov what judges the contracts and Terraform
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -45,7 +45,11 @@ if ! has_postgres; then install infra/local/requirements-postgres.txt; fi
 if [ "${1:-}" = --dev ]; then
   install infra/local/requirements-sam.txt
   install tests/requirements.txt
+  tests/infra/typings.sh
   venv=.venv-judge
   make_venv
   install tests/infra/requirements-judge.txt
+  venv=.venv-checkov
+  make_venv
+  install tests/infra/requirements-checkov.txt
 fi

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pyarrow.parquet
+import pytest
 
 from support.files import contract, numbered, write
 from support.stack import CONTRACTS, ROOT, Stack, penstock
@@ -233,3 +234,23 @@ def test_lint_names_the_line(tmp_path: Path) -> None:
     assert linted.status == 1
     line = path.read_text().split("\n").index("        logicalType: whole") + 1
     assert f"{path}:{line}:" in linted.err
+
+
+@pytest.mark.parametrize("name", ["nordwind.csv", "lakeside.ndjson", "orient.csv"])
+def test_an_inferred_contract_accepts_the_sample_and_is_published(
+    stack: Stack, feeds: Path, tmp_path: Path, name: str
+) -> None:
+    file = next(path for path in feeds.iterdir() if path.name.startswith(name.split(".")[0]))
+    source, path = f"inferred_{name.split('.')[0]}", tmp_path / "inferred.yaml"
+    inferred = penstock(tmp_path, "contract", "infer", file, "--source", source, "--out", path, "--json")
+    assert inferred.status == 0, inferred.err
+    assert inferred.json["yaml"] == path.read_text()
+    assert penstock(tmp_path, "contract", "lint", path).status == 0
+    checked = penstock(tmp_path, "check", "--contract", path, file, "--json").json["files"][0]
+    malformed = {"malformed_quote", "too_few_fields", "too_many_fields", "invalid_json", "invalid_encoding"}
+    assert {reason["code"] for reason in checked["by_reason"]} <= malformed | {"nul_character", "record_too_long"}
+    assert checked["accepted"] > 0.9 * inferred.json["rows"]
+    # What somebody has worked on is not overwritten.
+    assert penstock(tmp_path, "contract", "infer", file, "--out", path).status == 64
+    stack.publish(path)
+    assert stack.drop(file, source)["rows"]["accepted"] == checked["accepted"]

@@ -13,7 +13,7 @@ from support.stack import ROOT
 
 JUDGE = ROOT / ".venv-judge/bin/datacontract"
 # Folders that are not the repo's own text.
-FOREIGN = {".git", ".tools", ".venv", ".venv-judge", "target", "node_modules"}
+FOREIGN = {".git", ".tools", ".venv", ".venv-checkov", ".venv-judge", "target", "node_modules"}
 IS_CONTRACT = re.compile(r"^kind: DataContract$", re.MULTILINE)
 # Nothing may be fetched: the schemas are in the package. A proxy that is not there fails whoever tries.
 OFFLINE = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "COLUMNS": "300", "PATH": ""}

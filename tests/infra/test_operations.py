@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from pathlib import Path
 
 import pytest
-import yaml
 
-from support.stack import CONTRACTS, ROOT
+from support.stack import CONTRACTS, ROOT, penstock
 
 DASHBOARD = ROOT / "infra/terraform/modules/observability/dashboard.tf"
 RUNBOOK = ROOT / "docs/runbook.md"
@@ -158,16 +158,11 @@ def test_a_runbook_that_lacks_a_code_or_a_section_is_found(line: str, broken: st
     assert runbook_findings(RUNBOOK.read_text().replace(line, broken))
 
 
-def test_the_catalogue_has_each_source_and_column_of_the_contracts() -> None:
-    tables = json.loads((ROOT / "infra/terraform/catalog.json").read_text())["tables"]
-    catalog = {table["entity"]: (table["sources"], [column["name"] for column in table["columns"]]) for table in tables}
-    wanted: dict[str, tuple[list[str], list[str]]] = {}
-    for path in sorted(CONTRACTS.glob("*.yaml")):
-        contract = yaml.safe_load(path.read_text())
-        for entity in contract["schema"]:
-            sources, columns = wanted.setdefault(entity["name"], ([], []))
-            sources.append(contract["name"])
-            columns += [one["name"] for one in entity["properties"] if one["name"] not in columns]
-    assert {name: (sorted(sources), sorted(columns)) for name, (sources, columns) in catalog.items()} == {
-        name: (sorted(sources), sorted([*columns, "_row"])) for name, (sources, columns) in wanted.items()
-    }
+def test_the_catalogue_is_what_the_program_makes_of_the_contracts(tmp_path: Path) -> None:
+    made = penstock(tmp_path, "contract", "catalog", *sorted(CONTRACTS.glob("*.yaml")))
+    assert made.status == 0, made.err
+    assert made.json == json.loads((ROOT / "infra/terraform/catalog.json").read_text())
+    [table] = made.json["tables"]
+    columns = {column["name"]: column["type"] for column in table["columns"]}
+    assert (columns["price"], columns["updated_at"], columns["_row"]) == ("decimal(12,2)", "timestamp", "bigint")
+    assert table["sources"] == sorted(path.stem for path in CONTRACTS.glob("*.yaml"))

@@ -39,7 +39,7 @@ enum Command {
     Check(check::Check),
     /// Show a batch's rejected rows and why
     Rejects(rejects::Rejects),
-    /// Check contracts, compare, explain and publish them
+    /// Infer contracts, check, compare, explain and publish them
     #[command(subcommand)]
     Contract(contract::Contract),
 }

@@ -7,9 +7,11 @@
 //!
 //! Whichever stage ends early drops its ends of the channels, and the others follow.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use penstock_aws::spill::temp_copy;
 use penstock_aws::store::{ObjectStore, StoreError};
 use penstock_engine::{Block, Dialect, ENGINE_VERSION, Limits, Plan, ReadError, Reader, Totals};
 use penstock_pipeline::{Batch, Refusal, Report, Seconds, Split};
@@ -174,11 +176,10 @@ fn check_blocks(
     blocks: &SyncSender<Step>,
     texts_done: &Receiver<Vec<u8>>,
 ) -> Result<Checked, Stopped> {
-    let mut reader = match Reader::open(plan, limits, input) {
+    let mut reader = match open(plan, limits, input)? {
         Ok(reader) => reader,
-        Err(error) => {
-            let refusal = Some(unreadable(&error).ok_or(Stopped)?);
-            return Ok(Checked { totals: Totals::default(), dialect: None, refusal });
+        Err(refusal) => {
+            return Ok(Checked { totals: Totals::default(), dialect: None, refusal: Some(refusal) });
         }
     };
     let refusal = loop {
@@ -192,6 +193,29 @@ fn check_blocks(
         }
     };
     Ok(Checked { totals: reader.totals().clone(), dialect: Some(reader.dialect().clone()), refusal })
+}
+
+/// What is told by its end is copied first: its parts are then read wherever they are.
+fn open(
+    plan: Arc<Plan>,
+    limits: Limits,
+    mut input: PipeReader,
+) -> Result<Result<Reader<PipeReader>, Refusal>, Stopped> {
+    let opened = if plan.needs_seek() {
+        match temp_copy(&mut input) {
+            Ok(file) => Reader::open_parquet(&plan, limits, file),
+            Err(error) if error.kind() == ErrorKind::StorageFull => {
+                let message = "the file has no room on the function's temporary disk: give its contract \
+                               penstock.route: spark, or drop smaller files"
+                    .to_owned();
+                return Ok(Err(Refusal { code: "unreadable".to_owned(), message }));
+            }
+            Err(error) => Err(ReadError::Io(error)),
+        }
+    } else {
+        Reader::open(plan, limits, input)
+    };
+    opened.map(Ok).or_else(|error| unreadable(&error).map(Err).ok_or(Stopped))
 }
 
 fn encode(

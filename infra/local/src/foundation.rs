@@ -92,6 +92,8 @@ pub(crate) async fn create(clients: &Clients, region: &str, database: &Database)
         ("database-resource-id", resource_id),
         ("database-secret-arn", secret_arn),
         ("pseudonym-secret-arn", pseudonym_secret_arn),
+        ("data-key-arn", format!("arn:aws:kms:{region}:{ACCOUNT_ID}:alias/penstock-{ENVIRONMENT}-data")),
+        ("alarm-topic-arn", format!("arn:aws:sns:{region}:{ACCOUNT_ID}:penstock-{ENVIRONMENT}-alarms")),
         ("database-client-subnet-ids", "subnet-local".to_owned()),
         ("database-client-security-group-ids", "sg-local".to_owned()),
         ("spark-application-id", SPARK_APPLICATION_ID.to_owned()),

@@ -34,6 +34,17 @@ impl Spill for TempFiles {
     }
 }
 
+/// All of a stream as a file without a name, to be read at any place.
+///
+/// # Errors
+/// When the stream fails, or there is no room for it.
+pub fn temp_copy(stream: &mut impl io::Read) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(stream, &mut file)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file)
+}
+
 fn no_such_part(part: usize) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("there is no part {part}"))
 }

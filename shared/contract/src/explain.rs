@@ -68,8 +68,9 @@ pub fn explain(contract: &Contract) -> Explanation {
 fn files(contract: &Contract) -> Vec<String> {
     let Format { kind, encoding, compression, null_values } = &contract.format;
     let is_delimited = matches!(kind, FormatKind::Delimited(_));
+    let encoding =
+        encoding.as_deref().unwrap_or(if kind.has_types() { "with its own types" } else { "utf-8" });
     let kind = if is_delimited { "delimited text".to_owned() } else { format!("{kind:?}").to_lowercase() };
-    let encoding = encoding.as_deref().unwrap_or("utf-8");
     let compression = compression
         .map_or("compression told by the content".to_owned(), |compression| format!("{compression:?}"));
     let mut files = vec![format!("{kind}, {encoding}, {}", compression.to_lowercase())];

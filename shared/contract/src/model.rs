@@ -319,6 +319,17 @@ pub enum FormatKind {
         /// The keys that lead to the array; none when the document is the array.
         path: Vec<String>,
     },
+    /// Apache Parquet, whose columns have types.
+    Parquet,
+    /// Avro object container files, whose records have types.
+    Avro,
+}
+
+impl FormatKind {
+    /// True when the file says of each value what it is, so that no text is read.
+    pub fn has_types(&self) -> bool {
+        matches!(self, Self::Parquet | Self::Avro)
+    }
 }
 
 /// The parts of a delimited file's dialect. `None` means: sniff it.

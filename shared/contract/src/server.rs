@@ -6,7 +6,7 @@ use crate::error::{Errors, Read, mend, quoted};
 use crate::model::{Compression, DelimitedDialect, Format, FormatKind, Quote, Ragged};
 use crate::property::strings;
 
-const FORMATS: [&str; 5] = ["csv", "tsv", "delimited", "json", "ndjson"];
+const FORMATS: [&str; 7] = ["csv", "tsv", "delimited", "json", "ndjson", "parquet", "avro"];
 /// Custom properties that only delimited files have a use for.
 const DELIMITED_ONLY: [&str; 8] = [
     "penstock.delimiter",
@@ -67,6 +67,8 @@ fn format_kind(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
         "csv" | "delimited" => delimited(server, None, errors),
         "tsv" => delimited(server, Some("\t"), errors),
         "ndjson" | "jsonl" => ndjson(server, errors),
+        "parquet" => typed(server, FormatKind::Parquet, errors),
+        "avro" => typed(server, FormatKind::Avro, errors),
         "json" => {
             let Some(delimiter) = server.get("delimiter") else {
                 return Err(server.report(
@@ -119,6 +121,21 @@ fn ndjson(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
     let other = not_delimited(server, errors);
     not_an_array(server, errors)?;
     other.map(|()| FormatKind::Ndjson)
+}
+
+/// A file that says itself what its columns are and how they are written.
+fn typed(server: &At<'_>, kind: FormatKind, errors: &mut Errors) -> Read<FormatKind> {
+    let mut outcome = not_delimited(server, errors).and(not_an_array(server, errors));
+    if let Some(at) = custom::find(server, "penstock.encoding") {
+        outcome =
+            Err(at.report(errors, "`penstock.encoding` is for text: this format has an encoding of its own"));
+    }
+    let compression = custom::find(server, "penstock.compression");
+    if let Some(at) = compression.filter(|_| kind == FormatKind::Parquet) {
+        let message = "`penstock.compression` is not for Parquet, which is compressed inside: leave it out";
+        outcome = Err(at.report(errors, message));
+    }
+    outcome.map(|()| kind)
 }
 
 fn not_an_array(server: &At<'_>, errors: &mut Errors) -> Read<()> {

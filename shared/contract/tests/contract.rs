@@ -294,6 +294,11 @@ fn the_dialect_is_what_the_server_says() {
         format("format: json, delimiter: array", "{property: penstock.path, value: $.data.items}").kind,
         FormatKind::JsonArray { path: vec!["data".to_owned(), "items".to_owned()] }
     );
+    assert_eq!(format("format: parquet", "").kind, FormatKind::Parquet);
+    assert_eq!(
+        format("format: avro", "{property: penstock.compression, value: gzip}").kind,
+        FormatKind::Avro
+    );
     let ndjson = format(
         "format: ndjson",
         "{property: penstock.encoding, value: utf-16le}, {property: penstock.compression, value: zstd}, {property: penstock.nullValues, value: [NULL, '-']}",

@@ -4,46 +4,29 @@
 //!
 //! CPU time of this thread where Linux tells it, else wall time; the quickest of a few runs.
 
+mod products;
+
 use std::hint::black_box;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
 use penstock_engine::{ChunkEncoder, Limits, ParquetPart, Plan, Reader};
+
+use products::{CONTRACT, Faults, write_csv, write_ndjson};
 
 const RUNS: usize = 3;
 
-const CONTRACT: &str = r##"
-apiVersion: v3.1.0
-kind: DataContract
-id: bench
-name: bench
-version: 1.0.0
-status: active
-servers:
-  - {server: raw, type: s3, location: 's3://raw/bench/', format: csv}
-schema:
-  - name: products
-    properties:
-      - {name: id, logicalType: string, primaryKey: true, primaryKeyPosition: 1, logicalTypeOptions: {pattern: '^SKU-[0-9]{9}$'}}
-      - {name: source, logicalType: string, required: true, logicalTypeOptions: {maxLength: 40}}
-      - {name: title, logicalType: string, required: true, logicalTypeOptions: {minLength: 1, maxLength: 200}}
-      - {name: brand, logicalType: string, logicalTypeOptions: {maxLength: 60}}
-      - {name: category, logicalType: string, logicalTypeOptions: {maxLength: 60}}
-      - {name: price, logicalType: number, physicalType: 'numeric(12,2)', logicalTypeOptions: {minimum: 0, maximum: 100000}}
-      - name: currency
-        logicalType: string
-        required: true
-        quality: [{metric: invalidValues, arguments: {validValues: [EUR, USD, GBP, CHF]}, mustBe: 0}]
-      - {name: gtin, logicalType: integer, physicalType: bigint}
-      - {name: updated_at, logicalType: timestamp, required: true}
-      - {name: attributes, logicalType: object}
-"##;
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rows: u64 = std::env::args().nth(1).map_or(Ok(300_000), |rows| rows.parse())?;
-    let csv_file = csv_file(rows);
-    let json_file = json_file(rows);
+    let (mut csv_file, mut json_file) = (Vec::new(), Vec::new());
+    write_csv(rows, Faults::None, &mut csv_file)?;
+    write_ndjson(rows, Faults::None, &mut json_file)?;
     let contract = penstock_contract::parse("bench.yaml", CONTRACT)?;
     let plan = Arc::new(Plan::compile(&contract)?);
     let json_contract =
@@ -63,7 +46,47 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         measure(name, rows, Some(alone), || run(&plan, &csv_file, encode));
     }
     measure("NDJSON → COPY text", rows, Some(alone), || run(&json_plan, &json_file, none));
-    measure_decoders(rows, alone, &csv_file, &json_file)
+    measure_decoders(rows, alone, &csv_file, &json_file)?;
+    measure_parquet(rows, &plan, &csv_file)
+}
+
+/// The rows as Parquet with the table's types, beside reading them with `parquet` alone.
+fn measure_parquet(rows: u64, plan: &Arc<Plan>, csv_file: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    let limits = Limits { arrow: true, ..Limits::default() };
+    let mut reader = Reader::open(Arc::clone(plan), limits, csv_file)?;
+    let mut file = Vec::new();
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let mut writer = ArrowWriter::try_new(&mut file, plan.arrow_schema(), Some(properties))?;
+    while let Some(block) = reader.next_block()? {
+        if let Some(batch) = block.rows.record_batch {
+            writer.write(&batch)?;
+        }
+    }
+    writer.close()?;
+    let file = Bytes::from(file);
+    let contract = CONTRACT.replace("format: csv", "format: parquet");
+    let plan = Plan::compile(&penstock_contract::parse("bench.yaml", &contract)?)?;
+    println!("\n{} bytes of Parquet", file.len());
+    let columns = plan.columns().len();
+    let alone = measure("parquet alone", rows, None, || read_alone(&file, columns));
+    measure("Parquet → COPY text", rows, Some(alone), || {
+        let reader = Reader::<std::io::Empty>::open_parquet(&plan, Limits::default(), file.clone());
+        let mut reader = reader.expect("a readable file");
+        while let Some(block) = reader.next_block().expect("a readable file") {
+            reader.recycle(block.rows.copy_text);
+        }
+        assert_eq!(reader.totals().rejected, 0);
+        reader.totals().accepted
+    });
+    Ok(())
+}
+
+/// The contract's columns in batches, nothing done with them.
+fn read_alone(file: &Bytes, columns: usize) -> u64 {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file.clone()).expect("Parquet");
+    let mask = ProjectionMask::roots(builder.parquet_schema(), 0..columns);
+    let reader = builder.with_projection(mask).with_batch_size(4_096).build().expect("Parquet");
+    reader.map(|batch| black_box(batch.expect("a batch")).num_rows() as u64).sum()
 }
 
 /// The same rows as other kinds of files, all to COPY text.
@@ -198,91 +221,4 @@ impl Clock {
         let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
         text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
     }
-}
-
-/// A product, as text.
-struct Product {
-    id: String,
-    source: String,
-    title: String,
-    brand: &'static str,
-    category: &'static str,
-    price: String,
-    currency: &'static str,
-    gtin: u64,
-    updated_at: String,
-    attributes: String,
-}
-
-/// The same products for the same number.
-fn products(rows: u64) -> impl Iterator<Item = Product> {
-    const THINGS: [&str; 6] = ["Drill", "Kettle", "Lamp", "Backpack", "Speaker", "Router"];
-    const TAILS: [&str; 3] = [
-        "with carrying case, charger and spare parts",
-        "in fully recycled packaging, two-pack",
-        "with three years of on-site warranty",
-    ];
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = move |below: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state % below
-    };
-    let mut pick =
-        move |words: &[&'static str]| words[usize::try_from(random(words.len() as u64)).unwrap_or(0)];
-    (0..rows).map(move |number| {
-        let n = number.wrapping_mul(2_654_435_761) % 1_000_000_000;
-        Product {
-            id: format!("SKU-{n:09}"),
-            source: format!("warehouse-{}", n % 7),
-            title: format!("{} {} {}", pick(&THINGS), n % 9_999, pick(&TAILS)),
-            brand: pick(&["Aurum", "Borealis", "Castor", "Dynamo", "Elbe", "Fjord"]),
-            category: pick(&["Tools & Garden", "Kitchen", "Lighting", "Luggage"]),
-            price: format!("{}.{:02}", n % 5_000, n % 100),
-            currency: pick(&["EUR", "USD", "GBP", "CHF"]),
-            gtin: 4_000_000_000_000 + n * 7,
-            updated_at: format!(
-                "2026-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-                n % 9 + 1,
-                n % 28 + 1,
-                n % 24,
-                n % 60,
-                n % 59,
-                n % 1_000
-            ),
-            attributes: format!(
-                "{{\"color\":\"{}\",\"weight_g\":{},\"width_cm\":{},\"new\":true}}",
-                pick(&["black", "white", "silver"]),
-                n % 20_000,
-                n % 200
-            ),
-        }
-    })
-}
-
-fn csv_file(rows: u64) -> Vec<u8> {
-    let mut file = "id,source,title,brand,category,price,currency,gtin,updated_at,attributes\r\n".to_owned();
-    for product in products(rows) {
-        let Product { id, source, title, brand, category, price, currency, gtin, updated_at, attributes } =
-            product;
-        let title = if title.contains(',') { format!("\"{title}\"") } else { title };
-        let attributes = attributes.replace('"', "\"\"");
-        file.push_str(&format!(
-            "{id},{source},{title},{brand},{category},{price},{currency},{gtin},{updated_at},\"{attributes}\"\r\n"
-        ));
-    }
-    file.into_bytes()
-}
-
-fn json_file(rows: u64) -> Vec<u8> {
-    let mut file = String::new();
-    for product in products(rows) {
-        let Product { id, source, title, brand, category, price, currency, gtin, updated_at, attributes } =
-            product;
-        file.push_str(&format!(
-            "{{\"id\":\"{id}\",\"source\":\"{source}\",\"title\":\"{title}\",\"brand\":\"{brand}\",\"category\":\"{category}\",\"price\":{price},\"currency\":\"{currency}\",\"gtin\":{gtin},\"updated_at\":\"{updated_at}\",\"attributes\":{attributes}}}\n"
-        ));
-    }
-    file.into_bytes()
 }

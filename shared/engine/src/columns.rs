@@ -47,6 +47,15 @@ struct ColumnBuffer {
     data: Data,
     is_valid: Vec<bool>,
     data_type: DataType,
+    /// To be made with the first value.
+    room: Room,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Room {
+    values: usize,
+    /// Of text.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -80,38 +89,40 @@ impl ColumnBuffer {
             DataType::Timestamp(..) => Data::Timestamp(Vec::new()),
             _ => Data::Text { bytes: Vec::new(), offsets: vec![0] },
         };
-        Self { data, is_valid: Vec::new(), data_type: data_type.clone() }
+        Self { data, is_valid: Vec::new(), data_type: data_type.clone(), room: Room::default() }
     }
 
-    /// Room for as much as there is here: the next chunk will be about as long as this one.
+    /// An empty one that will make room for as much as there is here: the next chunk will be about as long.
     fn next(&self) -> Self {
-        let data = match &self.data {
+        let bytes = if let Data::Text { bytes, .. } = &self.data { bytes.len() } else { 0 };
+        let room = Room { values: self.is_valid.len(), bytes: bytes.saturating_add(bytes / 16) };
+        Self { room, ..Self::new(&self.data_type) }
+    }
+
+    /// Not before the first value comes: until then the last chunk's memory may be given back, to be used again here.
+    #[cold]
+    fn make_room(&mut self) {
+        let Room { values, bytes: text_bytes } = std::mem::take(&mut self.room);
+        self.is_valid.reserve(values);
+        match &mut self.data {
             Data::Text { bytes, offsets } => {
-                let mut first = Vec::with_capacity(offsets.len());
-                first.push(0);
-                Data::Text {
-                    bytes: Vec::with_capacity(bytes.len().saturating_add(bytes.len() / 16)),
-                    offsets: first,
-                }
+                bytes.reserve(text_bytes);
+                offsets.reserve(values);
             }
-            Data::Int16(values) => Data::Int16(Vec::with_capacity(values.len())),
-            Data::Int32(values) => Data::Int32(Vec::with_capacity(values.len())),
-            Data::Int64(values) => Data::Int64(Vec::with_capacity(values.len())),
-            Data::Decimal { values, scale } => {
-                Data::Decimal { values: Vec::with_capacity(values.len()), scale: *scale }
-            }
-            Data::Float64(values) => Data::Float64(Vec::with_capacity(values.len())),
-            Data::Boolean(values) => Data::Boolean(Vec::with_capacity(values.len())),
-            Data::Date32(values) => Data::Date32(Vec::with_capacity(values.len())),
-            Data::Timestamp(values) => Data::Timestamp(Vec::with_capacity(values.len())),
-            Data::Time(values) => Data::Time(Vec::with_capacity(values.len())),
-        };
-        let is_valid = Vec::with_capacity(self.is_valid.len());
-        Self { data, is_valid, data_type: self.data_type.clone() }
+            Data::Int16(room) => room.reserve(values),
+            Data::Int32(room) | Data::Date32(room) => room.reserve(values),
+            Data::Int64(room) | Data::Time(room) | Data::Timestamp(room) => room.reserve(values),
+            Data::Decimal { values: room, .. } => room.reserve(values),
+            Data::Float64(room) => room.reserve(values),
+            Data::Boolean(room) => room.reserve(values),
+        }
     }
 
     #[inline]
     fn push(&mut self, value: Option<&Value<'_>>) {
+        if self.room.values > 0 {
+            self.make_room();
+        }
         self.is_valid.push(value.is_some());
         match &mut self.data {
             Data::Text { bytes, offsets } => {
@@ -241,7 +252,7 @@ impl Columns {
         let next = Self {
             schema: Arc::clone(&self.schema),
             buffers: self.buffers.iter().map(ColumnBuffer::next).collect(),
-            rows: Vec::with_capacity(self.rows.len()),
+            rows: Vec::new(),
         };
         let columns = std::mem::replace(self, next);
         let mut arrays: Vec<ArrayRef> = columns.buffers.into_iter().map(ColumnBuffer::finish).collect();

@@ -54,32 +54,26 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(text.get(from..).unwrap_or_default());
 }
 
-/// Decimal digits.
-#[expect(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "64 bits have no more than 20 digits"
-)]
+/// Decimal digits, two at a time.
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "64 bits have no more than 20 digits")]
 pub(crate) fn integer(number: i64, out: &mut Vec<u8>) {
     if number < 0 {
         out.push(b'-');
     }
     let mut digits = [0_u8; 20];
-    let mut at = digits.len();
     let mut rest = number.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = digit(rest % 10);
-        rest /= 10;
+    let mut length = 0;
+    for pair in digits.as_chunks_mut::<2>().0.iter_mut().rev() {
+        *pair = two_digits(rest);
+        rest /= 100;
+        length += 2;
         if rest == 0 {
             break;
         }
     }
-    out.extend_from_slice(&digits[at..]);
-}
-
-fn digit(number: u64) -> u8 {
-    b'0' | u8::try_from(number).expect("a remainder of 10")
+    let written = digits.get(digits.len() - length..).unwrap_or_default();
+    out.extend_from_slice(written.strip_prefix(b"0").filter(|rest| !rest.is_empty()).unwrap_or(written));
 }
 
 fn decimal(number: &Decimal<'_>, out: &mut Vec<u8>) {
@@ -101,10 +95,10 @@ fn double(number: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
+#[inline]
 fn date(days: i32, out: &mut Vec<u8>) {
     let Civil { year, month, day } = civil_of_days(days);
-    let (century, year) = (year / 100, year % 100);
-    let [c1, c2] = two_digits(u64::from(century));
+    let [c1, c2] = two_digits(u64::from(year / 100));
     let [y1, y2] = two_digits(u64::from(year));
     let [m1, m2] = two_digits(u64::from(month));
     let [d1, d2] = two_digits(u64::from(day));
@@ -123,19 +117,15 @@ fn timestamp(micros: i64, has_zone: bool, out: &mut Vec<u8>) {
 
 /// `HH:MM:SS[.ffffff]` of microseconds since midnight, without trailing zeros.
 #[inline]
-fn clock(micros: u64, out: &mut Vec<u8>) {
-    let (seconds, mut fraction) = (micros / 1_000_000, micros % 1_000_000);
+pub(crate) fn clock(micros: u64, out: &mut Vec<u8>) {
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
     let [h1, h2] = two_digits(seconds / 3_600);
     let [m1, m2] = two_digits(seconds / 60 % 60);
     let [s1, s2] = two_digits(seconds % 60);
     out.extend_from_slice(&[h1, h2, b':', m1, m2, b':', s1, s2]);
     if fraction > 0 {
-        let mut digits = [b'0'; 6];
-        for place in digits.iter_mut().rev() {
-            *place = digit(fraction % 10);
-            fraction /= 10;
-        }
-        out.push(b'.');
+        let [[f1, f2], [f3, f4], [f5, f6]] = [fraction / 10_000, fraction / 100, fraction].map(two_digits);
+        let digits = [b'.', f1, f2, f3, f4, f5, f6];
         let mut digits = digits.as_slice();
         while let [rest @ .., b'0'] = digits {
             digits = rest;
@@ -145,6 +135,26 @@ fn clock(micros: u64, out: &mut Vec<u8>) {
 }
 
 /// The last two digits.
+#[inline]
 fn two_digits(number: u64) -> [u8; 2] {
-    [digit(number / 10 % 10), digit(number % 10)]
+    const PAIRS: [[u8; 2]; 100] = pairs();
+    let pair = usize::try_from(number % 100).ok().and_then(|index| PAIRS.get(index));
+    pair.copied().unwrap_or(*b"00")
+}
+
+/// `00` to `99`.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "run by the compiler, on numbers below 100"
+)]
+const fn pairs() -> [[u8; 2]; 100] {
+    let mut pairs = [*b"00"; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
 }

@@ -63,7 +63,8 @@ impl ChunkEncoder {
     /// When zstd refuses.
     pub fn encode(&mut self, copy_text: &[u8]) -> Result<Encoded, EncodeError> {
         self.buffer.clear();
-        self.buffer.reserve(zstd::zstd_safe::compress_bound(copy_text.len()));
+        // Exactly: chunks are of nearly one size, and room for twice the next one would not be used.
+        self.buffer.reserve_exact(zstd::zstd_safe::compress_bound(copy_text.len()));
         self.compressor.compress_to_buffer(copy_text, &mut self.buffer).map_err(EncodeError::Zstd)?;
         let bytes = self.buffer.clone();
         let sha256 = Sha256::digest(&bytes).into();

@@ -91,6 +91,14 @@ pub enum UnreadableCode {
     MissingColumns,
     /// The header names a column twice.
     DuplicateColumns,
+    /// The file is not of the contract's format.
+    WrongFormat,
+    /// The file breaks off.
+    TruncatedFile,
+    /// The file contradicts itself, or is damaged.
+    CorruptFile,
+    /// A part of the format that is not read, such as encryption.
+    UnsupportedFeature,
 }
 
 impl UnreadableCode {
@@ -109,6 +117,10 @@ impl UnreadableCode {
             Self::MalformedHeader => "malformed_header",
             Self::MissingColumns => "missing_columns",
             Self::DuplicateColumns => "duplicate_columns",
+            Self::WrongFormat => "wrong_format",
+            Self::TruncatedFile => "truncated_file",
+            Self::CorruptFile => "corrupt_file",
+            Self::UnsupportedFeature => "unsupported_feature",
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Pure: no file system, no network, no clock. The same bytes and the same contract give byte-identical blocks.
 
+mod avro;
 mod cast;
 mod columns;
 mod copy;
@@ -14,10 +15,12 @@ mod delimited;
 mod duplicates;
 mod encode;
 mod error;
+pub mod infer;
 mod input;
 mod ndjson;
 mod order;
 mod outcome;
+mod parquet;
 mod plan;
 mod program;
 mod pseudonym;
@@ -27,6 +30,7 @@ mod records;
 mod redact;
 mod rows;
 mod sets;
+mod text;
 mod unexpected;
 
 pub use duplicates::{DuplicateFinder, Duplicates, ENTRY_BYTES, KeyEntry, MEMORY_BYTES, PARTS, Spill};

@@ -25,6 +25,8 @@ pub enum Code {
     UnexpectedColumn,
     /// The record is longer than the limit.
     RecordTooLong,
+    /// A block of an Avro file that cannot be read to its end: the rows behind that place are lost.
+    MalformedBlock,
     /// A NUL character, which PostgreSQL text cannot hold.
     NulCharacter,
     /// A required value is missing.
@@ -113,11 +115,12 @@ pub(crate) fn found(text: &str) -> String {
 pub struct Reject {
     /// Row number in the drop, from 1; the header is no row.
     pub row: u64,
-    /// Line that the record starts on, from 1; the header's line counts.
+    /// Line that the record starts on, from 1; the header's line counts. Where there are no lines, the row number.
     pub line: u64,
-    /// Offset of the record's first byte in the decompressed stream, from 0.
+    /// Offset of the record's first byte in the decompressed stream, from 0; that of the row group or block that the
+    /// record is of where records have no bytes of their own.
     pub byte_offset: u64,
-    /// The record as it stood, without its line end; bytes that are not of the encoding are replaced. Fields of
+    /// The record as it stood, without its line end, or as a JSON object where its values have types; bytes that are not of the encoding are replaced. Fields of
     /// classified columns are replaced too: by their pseudonym, or by `[classified]`.
     pub raw: String,
     /// True when `raw` is left empty: the record is malformed, so that it cannot be told where its classified columns
@@ -189,11 +192,11 @@ pub struct ReasonCount {
 /// The dialect that a drop was read with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialect {
-    /// `delimited`, `ndjson` or `json_array`.
+    /// `delimited`, `ndjson`, `json_array`, `parquet` or `avro`.
     pub format: String,
     /// `plain`, `gzip`, `zstd`, `bzip2`, `xz` or `zip`, as found in the content.
     pub compression: penstock_contract::Compression,
-    /// WHATWG name of the encoding.
+    /// WHATWG name of the encoding; `UTF-8` where values have types.
     pub encoding: String,
     /// Field delimiter.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -65,7 +65,11 @@ impl Plan {
         check_pseudonym_key(contract, key)?;
         let format = &contract.format;
         match &format.kind {
-            FormatKind::Delimited(_) | FormatKind::Ndjson | FormatKind::JsonArray { .. } => {}
+            FormatKind::Delimited(_)
+            | FormatKind::Ndjson
+            | FormatKind::JsonArray { .. }
+            | FormatKind::Parquet
+            | FormatKind::Avro => {}
             _ => return Err(PlanError::UnsupportedFormat),
         }
         let columns = contract
@@ -99,6 +103,12 @@ impl Plan {
     /// The columns, in the order of the contract and of the COPY text.
     pub fn columns(&self) -> &[PlanColumn] {
         &self.columns
+    }
+
+    /// True when the drop cannot be read as a stream: its beginning is told by its end. Such a drop is opened by
+    /// [`Reader::open_parquet`](crate::Reader::open_parquet).
+    pub fn needs_seek(&self) -> bool {
+        self.format == FormatKind::Parquet
     }
 
     /// Puts a chunk's COPY text into `ordered`, in the order of its keys and with the newest row of each. `None` when the contract

@@ -2,13 +2,18 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
+mod typed;
+
+use std::borrow::Cow;
+
 use penstock_contract::{Case, SqlType};
 use regex::Regex;
 
 use crate::cast::number::Separators;
 use crate::cast::rule::{Broken, in_words};
 use crate::cast::text::Traits;
-use crate::cast::{Cast, Scratch, Value};
+use crate::cast::typed::Typed;
+use crate::cast::{Cast, Scratch, Value, document};
 use crate::copy;
 use crate::outcome::Code;
 use crate::pseudonym::PseudonymKey;
@@ -40,11 +45,12 @@ pub struct Column {
 }
 
 /// A column's raw value in a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Raw<'a> {
     /// Not there, or JSON `null`.
     Missing,
-    /// Text of a delimited file. Traits of the whole record, which hold for each part of it.
+    /// Text of a delimited file, or a string of a typed one. Traits of the whole record or column, which hold for each
+    /// part of it.
     Text(&'a str, Traits),
     /// A JSON string, or `true` or `false`.
     JsonText(&'a str),
@@ -54,18 +60,25 @@ pub(crate) enum Raw<'a> {
     JsonDocument(&'a str),
     /// A JSON string that is no text.
     Malformed(&'a str),
+    /// A value of a file whose columns have types.
+    Typed(Typed<'a>),
 }
 
 impl<'a> Raw<'a> {
     /// The text that a reject shows.
-    pub(crate) fn shown(self) -> Option<&'a str> {
+    pub(crate) fn shown(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Missing => None,
             Self::Text(text, _)
             | Self::JsonText(text)
             | Self::JsonNumber(text)
             | Self::JsonDocument(text)
-            | Self::Malformed(text) => Some(text),
+            | Self::Malformed(text) => Some(Cow::Borrowed(text)),
+            Self::Typed(typed) => {
+                let mut text = String::new();
+                typed.render(&mut text);
+                Some(Cow::Owned(text))
+            }
         }
     }
 }
@@ -119,9 +132,10 @@ impl Column {
         scratch: &'a mut Scratch,
         tell: &mut impl FnMut(Broken<'_>),
     ) -> Option<Value<'a>> {
+        let (work, typed_text) = Work::of(scratch);
         if let Some(constant) = &self.constant {
             // Its rules were checked when the plan was compiled.
-            return self.cast(constant, Origin::Contract, scratch, &mut |_| {});
+            return self.cast(constant, Origin::Contract, work, &mut |_| {});
         }
         let found = match raw {
             Raw::Missing => Found::Missing,
@@ -138,10 +152,12 @@ impl Column {
                 | Cast::Timestamp(_) => Found::Wrong(Code::WrongType),
             },
             Raw::Malformed(_) => Found::Wrong(Code::InvalidJson),
+            Raw::Typed(typed) => self.take(typed, typed_text, tell),
         };
         match (found, &self.default) {
-            (Found::Text(text, origin), _) => self.cast(text, origin, scratch, tell),
-            (Found::Missing, Some(default)) => self.cast(default, Origin::Contract, scratch, &mut |_| {}),
+            (Found::Text(text, origin), _) => self.cast(text, origin, work, tell),
+            (Found::Value(value), _) => Some(value),
+            (Found::Missing, Some(default)) => self.cast(default, Origin::Contract, work, &mut |_| {}),
             (Found::Missing, None) => {
                 if self.is_required {
                     tell(Code::MissingRequired.into());
@@ -180,10 +196,10 @@ impl Column {
         &'a self,
         text: &'a str,
         origin: Origin,
-        scratch: &'a mut Scratch,
+        work: Work<'a>,
         tell: &mut impl FnMut(Broken<'_>),
     ) -> Option<Value<'a>> {
-        let Scratch { changed, digits, document } = scratch;
+        let Work { changed, digits, document } = work;
         let mut tell_code = |code: Code| tell(code.into());
         let is_raw = !matches!(origin, Origin::Contract);
         let text = match self.case {
@@ -245,7 +261,8 @@ impl Column {
     pub(crate) fn written(&self, literal: &str) -> Option<Vec<u8>> {
         let mut scratch = Scratch::default();
         let mut is_broken = false;
-        let value = self.cast(literal, Origin::Contract, &mut scratch, &mut |_| is_broken = true)?;
+        let (work, _) = Work::of(&mut scratch);
+        let value = self.cast(literal, Origin::Contract, work, &mut |_| is_broken = true)?;
         let mut written = Vec::new();
         self.write(&value, &mut written);
         Some(written)
@@ -271,6 +288,21 @@ impl Column {
     }
 }
 
+/// Where a cast writes the texts that it has to make: the text that it reads may be one of the scratch, too.
+struct Work<'a> {
+    changed: &'a mut String,
+    digits: &'a mut String,
+    document: &'a mut document::Scratch,
+}
+
+impl<'a> Work<'a> {
+    /// And the place for the text of a typed value.
+    fn of(scratch: &'a mut Scratch) -> (Self, &'a mut String) {
+        let Scratch { changed, digits, typed, document } = scratch;
+        (Self { changed, digits, document }, typed)
+    }
+}
+
 /// Where a text comes from.
 #[derive(Debug, Clone, Copy)]
 enum Origin {
@@ -284,6 +316,8 @@ enum Origin {
 enum Found<'a> {
     Missing,
     Text(&'a str, Origin),
+    /// A typed one, its rules checked.
+    Value(Value<'a>),
     Wrong(Code),
 }
 

@@ -1,29 +1,19 @@
 //! Bytes in, blocks of checked rows out.
 
-use std::borrow::Cow;
 use std::io::Read;
-use std::ops::Range;
 use std::sync::Arc;
 
-use encoding_rs::{Encoding, UTF_8};
+use parquet::file::reader::ChunkReader;
 use penstock_contract::FormatKind;
 
-use crate::cast::text::Traits;
-use crate::decode::Decoded;
-use crate::delimited::{Delimited, Layout, Quoting, Span, field, open_delimited, split_again};
+use crate::avro::AvroSource;
 use crate::error::ReadError;
 use crate::input::Input;
-use crate::ndjson::Keys;
-use crate::outcome::{Code, Dialect, Totals};
+use crate::outcome::{Dialect, Totals};
+use crate::parquet::ParquetSource;
 use crate::plan::Plan;
-use crate::program::Raw;
-use crate::records::{Framing, Record, RecordState, Records};
-use crate::redact;
-use crate::rows::{Block, Rows, Shown, sort_reasons};
-use crate::unexpected::Unexpected;
-
-/// So much of a file is looked at to tell its line ends.
-const HEAD_BYTES: usize = 64 * 1024;
+use crate::rows::{Block, Rows, sort_reasons};
+use crate::text::TextSource;
 
 /// What a reader takes at most.
 #[derive(Debug, Clone)]
@@ -34,6 +24,8 @@ pub struct Limits {
     pub chunk_bytes: usize,
     /// A longer record is a reject.
     pub max_record_bytes: usize,
+    /// A longer block of an Avro file, compressed or not, is a reject.
+    pub max_block_bytes: usize,
     /// A file with more bytes after decompression is not read to its end.
     pub max_decompressed_bytes: u64,
     /// A compressed file that becomes more than so many times as large is not read to its end. The first 16 MiB of
@@ -46,13 +38,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 50,000 rows or 16 MiB a block, records of 1 MiB, files of 1 TiB that compression made at most 1,000
-    /// times as small, 8 reasons, no Arrow columns.
+    /// 50,000 rows or 16 MiB a block, records of 1 MiB, blocks of Avro of 16 MiB, files of 1 TiB that compression made
+    /// at most 1,000 times as small, 8 reasons, no Arrow columns.
     fn default() -> Self {
         Self {
             chunk_rows: 50_000,
             chunk_bytes: 16 * 1024 * 1024,
             max_record_bytes: 1024 * 1024,
+            max_block_bytes: 16 * 1024 * 1024,
             max_decompressed_bytes: 1024 * 1024 * 1024 * 1024,
             max_ratio: 1_000,
             max_reasons: 8,
@@ -63,12 +56,13 @@ impl Default for Limits {
 
 impl Limits {
     /// Zero would mean no progress, and Arrow's offsets have 31 bits.
-    fn sane(self) -> Self {
+    pub(crate) fn sane(self) -> Self {
         const GIB: usize = 1024 * 1024 * 1024;
         Self {
             chunk_rows: self.chunk_rows.max(1),
             chunk_bytes: self.chunk_bytes.clamp(1, GIB),
             max_record_bytes: self.max_record_bytes.clamp(1, GIB / 4),
+            max_block_bytes: self.max_block_bytes.clamp(1, GIB),
             max_reasons: self.max_reasons.max(1),
             ..self
         }
@@ -77,24 +71,25 @@ impl Limits {
 
 /// Reads a drop. The same bytes under the same contract give the same blocks, however the input hands them out.
 pub struct Reader<R: Read> {
-    records: Records<R>,
     rows: Rows,
     dialect: Dialect,
-    /// That of the records' bytes.
-    encoding: &'static Encoding,
-    format: Format,
-    max_record_bytes: usize,
-    /// Buffers of a record, kept between records.
-    spans: Vec<Span>,
-    decoded: String,
-    unescaped: Vec<Vec<u8>>,
-    unexpected: Unexpected,
+    source: Source<R>,
 }
 
-enum Format {
-    Delimited(Box<Delimited>),
-    Ndjson(Box<Keys>),
-    JsonArray(Box<Keys>),
+/// Where the rows come from: each source takes them to [`Rows`] itself, so that nothing is dispatched row by row.
+enum Source<R: Read> {
+    Text(Box<TextSource<R>>),
+    Avro(Box<AvroSource<R>>),
+    Typed(Box<dyn TypedSource + Send>),
+}
+
+/// A source of rows whose values have types.
+pub(crate) trait TypedSource {
+    /// Reads rows until there is a block; `None` at the end.
+    fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError>;
+
+    /// Writes down the bytes so far.
+    fn count(&self, totals: &mut Totals);
 }
 
 impl<R: Read> std::fmt::Debug for Reader<R> {
@@ -107,62 +102,34 @@ impl<R: Read> Reader<R> {
     /// Tells the dialect, reads the header and binds the plan's columns to it.
     ///
     /// # Errors
-    /// When the input fails, or nothing of its content can be read.
+    /// When the input fails, or nothing of its content can be read. A file that [needs seeking](Plan::needs_seek) is
+    /// opened by [`Reader::open_parquet`].
     pub fn open(plan: Arc<Plan>, limits: Limits, input: R) -> Result<Self, ReadError> {
         let limits = limits.sane();
+        let rows = Rows::new(&plan, limits.clone());
         let input = Input::open(input, plan.compression, &limits)?;
-        let compression = input.compression();
-        let text = Decoded::open(input, plan.encoding, needs_utf_8(&plan.format))?;
-        let (encoding, text_encoding) = (text.encoding(), text.text_encoding());
-        let mut records = Records::new(text, limits.max_record_bytes);
-        tell_terminator(&mut records)?;
-        let mut assumed = Vec::new();
-        if plan.compression.is_none() {
-            assumed.push("compression".to_owned());
+        if plan.format == FormatKind::Avro {
+            let (source, dialect) = AvroSource::open(&plan, &limits, &rows, input)?;
+            return Ok(Self { rows, dialect, source: Source::Avro(Box::new(source)) });
         }
-        if plan.encoding != Some(encoding) {
-            assumed.push("encoding".to_owned());
-        }
-        let mut dialect = Dialect {
-            format: "ndjson".to_owned(),
-            compression,
-            encoding: encoding.name().to_owned(),
-            delimiter: None,
-            quote: None,
-            header: None,
-            assumed,
-            suggestions: Vec::new(),
-        };
-        let max_record_bytes = limits.max_record_bytes;
-        let rows = Rows::new(&plan, limits);
-        let unexpected = Unexpected::new(&plan);
-        let format = match &plan.format {
-            FormatKind::Delimited(declared) => {
-                let opened =
-                    open_delimited(declared, rows.columns(), text_encoding, &mut records, &mut dialect)?;
-                Format::Delimited(Box::new(opened))
-            }
-            FormatKind::JsonArray { path } => {
-                dialect.format = "json_array".to_owned();
-                records.enter_array(path)?;
-                Format::JsonArray(Box::new(Keys::new(rows.columns())))
-            }
-            // The plan has no other.
-            FormatKind::Ndjson | _ => Format::Ndjson(Box::new(Keys::new(rows.columns()))),
-        };
-        let unescaped = vec![Vec::new(); rows.columns().len()];
-        Ok(Self {
-            records,
-            rows,
-            dialect,
-            encoding: text_encoding,
-            format,
-            max_record_bytes,
-            spans: Vec::new(),
-            decoded: String::new(),
-            unescaped,
-            unexpected,
-        })
+        let (source, dialect) = TextSource::open(&plan, &limits, &rows, input)?;
+        Ok(Self { rows, dialect, source: Source::Text(Box::new(source)) })
+    }
+
+    /// Reads the footer of a Parquet file and binds the plan's columns to its own. The reader needs no stream: `R` is
+    /// what the caller has for other drops.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or nothing of its content can.
+    pub fn open_parquet(
+        plan: &Plan,
+        limits: Limits,
+        file: impl ChunkReader + 'static,
+    ) -> Result<Self, ReadError> {
+        let limits = limits.sane();
+        let rows = Rows::new(plan, limits.clone());
+        let (source, dialect) = ParquetSource::open(plan, &limits, &rows, file)?;
+        Ok(Self { rows, dialect, source: Source::Typed(Box::new(source)) })
     }
 
     /// The dialect as found and declared.
@@ -180,12 +147,25 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// When the input fails, or its content cannot be read further. What was read since the last block is lost.
     pub fn next_block(&mut self) -> Result<Option<Block>, ReadError> {
-        let block = self.read_block();
-        let totals = &mut self.rows.totals;
-        totals.bytes_read = self.records.input.input().bytes_read();
-        totals.bytes_decompressed = self.records.input.input().bytes_decompressed();
-        totals.lines = self.records.lines();
-        sort_reasons(&mut totals.by_reason);
+        let Self { rows, source, .. } = self;
+        let block = match source {
+            Source::Text(text) => {
+                let block = text.next_block(rows);
+                text.count(&mut rows.totals);
+                block
+            }
+            Source::Avro(avro) => {
+                let block = avro.next_block(rows);
+                avro.count(&mut rows.totals);
+                block
+            }
+            Source::Typed(typed) => {
+                let block = typed.next_block(rows);
+                typed.count(&mut rows.totals);
+                block
+            }
+        };
+        sort_reasons(&mut rows.totals.by_reason);
         block
     }
 
@@ -193,176 +173,4 @@ impl<R: Read> Reader<R> {
     pub fn recycle(&mut self, copy_text: Vec<u8>) {
         self.rows.recycle(copy_text);
     }
-
-    fn read_block(&mut self) -> Result<Option<Block>, ReadError> {
-        loop {
-            if let Some(block) = self.rows.ready() {
-                return Ok(Some(block));
-            }
-            let framing = match &self.format {
-                Format::Delimited(file) => file.delimiter.framing(file.quoting),
-                Format::Ndjson(_) => Framing::Lines,
-                Format::JsonArray(_) => Framing::Elements,
-            };
-            let Some(record) = self.records.next(framing, &mut self.spans)? else {
-                return Ok(self.rows.take());
-            };
-            self.push(&record);
-        }
-    }
-
-    fn push(&mut self, record: &Record) {
-        let raw = self.records.bytes(record);
-        let shown = Shown { place: record.place, raw, encoding: self.encoding };
-        let malformed = match record.state {
-            RecordState::Whole => None,
-            RecordState::TooLong => {
-                Some((Code::RecordTooLong, format!("at most {} bytes", self.max_record_bytes)))
-            }
-            RecordState::MalformedQuote => {
-                Some((Code::MalformedQuote, "a quote that opens a field closes it".to_owned()))
-            }
-        };
-        if let Some((code, rule)) = malformed {
-            self.rows.push_malformed(shown, code, rule, None);
-            return;
-        }
-        let traits = Traits::of(raw);
-        let Some(text) = decode(raw, traits, self.encoding, &mut self.decoded) else {
-            let rule = format!("encoding {}", self.dialect.encoding);
-            self.rows.push_malformed(shown, Code::InvalidEncoding, rule, None);
-            return;
-        };
-        match &mut self.format {
-            Format::Ndjson(keys) => {
-                push_object(&mut self.rows, shown, text, traits, keys, &mut self.unexpected, "line");
-            }
-            Format::JsonArray(keys) => {
-                push_object(&mut self.rows, shown, text, traits, keys, &mut self.unexpected, "element");
-            }
-            Format::Delimited(file) => {
-                let Delimited { delimiter, quoting, layout } = &**file;
-                if text.len() != raw.len() {
-                    // The places of the fields are those of the bytes: decoded text has others.
-                    split_again(text, delimiter, *quoting, &mut self.spans);
-                }
-                let fields = Fields { text, traits, spans: &self.spans, quoting: *quoting, layout };
-                push_delimited(&mut self.rows, shown, &fields, &mut self.unescaped, &mut self.unexpected);
-            }
-        }
-    }
-}
-
-/// True when delimiter or comment have letters that single-byte encodings write in their own ways.
-fn needs_utf_8(format: &FormatKind) -> bool {
-    match format {
-        FormatKind::Delimited(dialect) => {
-            [&dialect.delimiter, &dialect.comment].into_iter().flatten().any(|text| !text.is_ascii())
-        }
-        FormatKind::Ndjson | FormatKind::JsonArray { .. } | _ => false,
-    }
-}
-
-/// Lone carriage returns end lines where no line feed does, as on old Macs.
-fn tell_terminator<R: Read>(records: &mut Records<R>) -> Result<(), ReadError> {
-    let head = records.head(HEAD_BYTES)?;
-    if memchr::memchr(b'\n', head).is_none() && memchr::memchr(b'\r', head).is_some() {
-        records.set_terminator(b'\r');
-    }
-    Ok(())
-}
-
-/// The record as text. `None`: its bytes are not of the encoding.
-#[inline]
-pub(crate) fn decode<'a>(
-    raw: &'a [u8],
-    traits: Traits,
-    encoding: &'static Encoding,
-    decoded: &'a mut String,
-) -> Option<&'a str> {
-    if encoding == UTF_8 || traits.is_ascii {
-        return str::from_utf8(raw).ok();
-    }
-    match encoding.decode_without_bom_handling_and_without_replacement(raw)? {
-        Cow::Borrowed(text) => Some(text),
-        Cow::Owned(text) => {
-            *decoded = text;
-            Some(decoded)
-        }
-    }
-}
-
-struct Fields<'a> {
-    text: &'a str,
-    traits: Traits,
-    spans: &'a [Span],
-    quoting: Option<Quoting>,
-    layout: &'a Layout,
-}
-
-#[inline]
-fn push_delimited(
-    rows: &mut Rows,
-    shown: Shown<'_>,
-    fields: &Fields<'_>,
-    unescaped: &mut [Vec<u8>],
-    unexpected: &mut Unexpected,
-) {
-    let Fields { text, traits, spans, quoting, layout } = fields;
-    if !layout.fits(spans) {
-        let code = if spans.len() < layout.width { Code::TooFewFields } else { Code::TooManyFields };
-        let (rule, found) = (format!("{} fields", layout.width), format!("{} fields", spans.len()));
-        rows.push_malformed(shown, code, rule, Some(found));
-        return;
-    }
-    unexpected.start(rows, |unexpected| {
-        let mut scratch = Vec::new();
-        for (name, index) in &layout.unexpected {
-            let Some(span) = spans.get(*index) else { continue };
-            unexpected.push_text(name, field(text, *span, *quoting, &mut scratch));
-        }
-    });
-    let mut scratch = unescaped.iter_mut();
-    let raw = |column: usize| {
-        let scratch = scratch.next().expect("there is one for each column");
-        match layout.fields[column].and_then(|index| spans.get(index)) {
-            None => unexpected.raw(column),
-            Some(span) => Raw::Text(field(text, *span, *quoting, scratch), *traits),
-        }
-    };
-    rows.push(shown, raw, |columns| redact::delimited(text, spans, *quoting, layout, columns));
-}
-
-fn push_object(
-    rows: &mut Rows,
-    shown: Shown<'_>,
-    line: &str,
-    traits: Traits,
-    keys: &mut Keys,
-    unexpected: &mut Unexpected,
-    unit: &str,
-) {
-    if let Err(at) = keys.read(line, traits) {
-        let found = if at == line.len() {
-            format!("the {unit} ends before the object does")
-        } else {
-            format!("unexpected at byte {at} of the {unit}")
-        };
-        let rule = format!("one JSON object {}", if unit == "line" { "a line" } else { "an element" });
-        rows.push_malformed(shown, Code::InvalidJson, rule, Some(found));
-        return;
-    }
-    unexpected.start(rows, |unexpected| {
-        for (key, value) in &keys.unexpected {
-            let text = |range: &Range<usize>| line.get(range.clone()).unwrap_or_default();
-            unexpected.push_literal(text(key), text(value));
-        }
-    });
-    let columns = std::mem::take(&mut keys.columns);
-    let mut raws = Vec::with_capacity(columns.len());
-    keys.raw(line, &mut raws);
-    let raw = |column: usize| columns[column].map_or_else(|| unexpected.raw(column), |slot| raws[slot]);
-    rows.push(shown, raw, |columns| redact::json(line, columns));
-    drop(raws);
-    keys.columns = columns;
 }

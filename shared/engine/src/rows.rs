@@ -17,6 +17,7 @@ use crate::program::{Column, Raw};
 use crate::quality::Quality;
 use crate::reader::Limits;
 use crate::records::{MAX_RAW_BYTES, Place};
+use crate::redact;
 use crate::sets::Sets;
 
 /// Rejects are handed over when there are so many of them, or so many bytes: memory is bounded by the chunk.
@@ -124,8 +125,39 @@ impl Rows {
     pub(crate) fn push<'r>(
         &mut self,
         shown: Shown<'_>,
-        mut raw: impl FnMut(usize) -> Raw<'r>,
+        raw: impl FnMut(usize) -> Raw<'r>,
         redacted: impl FnOnce(&[Column]) -> String,
+    ) {
+        self.push_row(
+            shown.place,
+            raw,
+            |columns, hides| {
+                if hides { cut(redacted(columns)) } else { decode_raw(shown) }
+            },
+        );
+    }
+
+    /// Takes a record of a file whose values have types. `json` gives the record as a JSON object, by the names of the
+    /// file.
+    #[inline]
+    pub(crate) fn push_typed<'r>(
+        &mut self,
+        place: Place,
+        raw: impl FnMut(usize) -> Raw<'r>,
+        json: impl FnOnce() -> String,
+    ) {
+        self.push_row(place, raw, |columns, hides| {
+            let json = json();
+            cut(if hides { redact::json(&json, columns) } else { json })
+        });
+    }
+
+    #[inline]
+    fn push_row<'r>(
+        &mut self,
+        place: Place,
+        mut raw: impl FnMut(usize) -> Raw<'r>,
+        shown: impl FnOnce(&[Column], bool) -> RawText,
     ) {
         self.totals.rows_read += 1;
         let start = self.copy_text.len();
@@ -169,8 +201,8 @@ impl Rows {
                 arrow.roll_back();
             }
             let reasons = std::mem::take(&mut self.reasons);
-            let raw = if self.hides { cut(redacted(&self.columns)) } else { decode_raw(shown) };
-            self.refuse(shown.place, raw, reasons);
+            let raw = shown(&self.columns, self.hides);
+            self.refuse(place, raw, reasons);
         }
     }
 
@@ -241,12 +273,26 @@ impl Rows {
         });
     }
 
+    /// True when [`ready`](Self::ready) has a block.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_full() || self.has_many_rejects()
+    }
+
+    fn is_full(&self) -> bool {
+        self.count >= self.limits.chunk_rows || self.copy_text.len() >= self.limits.chunk_bytes
+    }
+
+    fn has_many_rejects(&self) -> bool {
+        self.rejects.len() >= MAX_REJECTS || self.reject_bytes >= MAX_REJECT_BYTES
+    }
+
     /// What is to be handed over before the next record is taken.
     pub(crate) fn ready(&mut self) -> Option<Block> {
-        if self.count >= self.limits.chunk_rows || self.copy_text.len() >= self.limits.chunk_bytes {
+        if self.is_full() {
             return self.take();
         }
-        if self.rejects.len() >= MAX_REJECTS || self.reject_bytes >= MAX_REJECT_BYTES {
+        if self.has_many_rejects() {
             let rows = AcceptedRows {
                 copy_text: Vec::new(),
                 count: 0,
@@ -298,7 +344,7 @@ impl Rows {
 fn reason(column: &Column, broken: &Broken<'_>, raw: Raw<'_>) -> Reason {
     let code = broken.code;
     let is_shown = !column.is_hidden && code != Code::MissingRequired;
-    let found = broken.shown(raw.shown()).filter(|_| is_shown).map(found);
+    let found = broken.shown(raw.shown().as_deref()).filter(|_| is_shown).map(found);
     Reason { code, column: Some(column.name.clone()), rule: column.rule(broken), found }
 }
 

@@ -28,16 +28,20 @@ impl Unexpected {
         Self { policy, column, key: key_of(&plan.columns).cloned(), text: String::new() }
     }
 
+    /// True when such values have to be read.
+    pub(crate) fn is_wanted(&self) -> bool {
+        match self.policy {
+            UnexpectedColumns::Rescue => self.column.is_some(),
+            UnexpectedColumns::Reject => true,
+            UnexpectedColumns::Ignore => false,
+        }
+    }
+
     /// Starts with a record: `push` gives its values, if they matter, and `rows` is told when it is refused for them.
     #[inline]
     pub(crate) fn start(&mut self, rows: &mut Rows, push: impl FnOnce(&mut Self)) {
         self.text.clear();
-        let is_wanted = match self.policy {
-            UnexpectedColumns::Rescue => self.column.is_some(),
-            UnexpectedColumns::Reject => true,
-            UnexpectedColumns::Ignore => false,
-        };
-        if !is_wanted {
+        if !self.is_wanted() {
             return;
         }
         push(self);

@@ -1,13 +1,14 @@
 //! What is checked: files, standard input, objects in S3.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::{Buf as _, Bytes};
 use indicatif::{ProgressBar, ProgressStyle};
 use penstock_aws::s3::{S3Body, S3Store};
+use penstock_aws::spill::temp_copy;
 use penstock_aws::store::{ObjectBody as _, ObjectRef, ObjectStore as _};
 use tokio::runtime::Runtime;
 
@@ -79,13 +80,11 @@ impl Input {
 
     /// As a file that can be read at any place and more than once: a copy without a name, where it is none.
     pub(super) fn file(&self) -> Result<File> {
-        if let Self::File(path) = self {
-            return File::open(path).with_context(|| format!("{}", path.display()));
+        match self {
+            Self::File(path) => File::open(path).with_context(|| format!("{}", path.display())),
+            Self::Stdin | Self::Object { .. } => temp_copy(&mut self.stream()?)
+                .with_context(|| format!("copying {} into a temporary file", self.name())),
         }
-        let mut copy = tempfile::tempfile().context("making a temporary file")?;
-        io::copy(&mut self.stream()?, &mut copy).with_context(|| format!("copying {}", self.name()))?;
-        copy.flush().and_then(|()| copy.seek(SeekFrom::Start(0))).context("writing a temporary file")?;
-        Ok(copy)
     }
 }
 

@@ -93,14 +93,13 @@ impl Check {
             None => Ok(()),
         };
         // Which rows would be loaded is known only at the end: those are read once more.
-        let mut again = self.accepted.as_ref().map(|_| input.file()).transpose()?;
+        let is_read_again = self.accepted.is_some() || plan.needs_seek();
+        let again = is_read_again.then(|| input.file()).transpose()?;
         let started = Instant::now();
         let mut found = Found::default();
         let limits = Limits { arrow: false, ..Limits::default() };
-        let ended = match &mut again {
-            Some(file) => {
-                found.read(plan, Reader::open(Arc::clone(plan), limits, BufReader::new(file)), on_reject)
-            }
+        let ended = match &again {
+            Some(file) => found.read(plan, open(plan, limits, file)?, on_reject),
             None => found.read(plan, Reader::open(Arc::clone(plan), limits, input.stream()?), on_reject),
         };
         let ended = ended.with_context(|| input.name())?;
@@ -109,7 +108,7 @@ impl Check {
         if let (Some(file), Some(accepted)) = (again, accepted)
             && outcome.verdict.loads()
         {
-            self.write_accepted(plan, file, &found.duplicates, accepted).with_context(|| input.name())?;
+            self.write_accepted(plan, &file, &found.duplicates, accepted).with_context(|| input.name())?;
         }
         Ok(outcome)
     }
@@ -117,14 +116,13 @@ impl Check {
     fn write_accepted(
         &self,
         plan: &Arc<Plan>,
-        mut file: File,
+        file: &File,
         duplicates: &Duplicates,
         accepted: &mut AcceptedRowsFile,
     ) -> Result<()> {
-        file.seek(SeekFrom::Start(0)).context("reading the file again")?;
         let arrow = self.accepted.as_ref().is_some_and(AcceptedFile::needs_arrow);
         let limits = Limits { arrow, ..Limits::default() };
-        let mut reader = Reader::open(Arc::clone(plan), limits, BufReader::new(file))?;
+        let mut reader = open(plan, limits, file)??;
         while let Some(block) = reader.next_block()? {
             accepted.push(&block.rows, duplicates)?;
             reader.recycle(block.rows.copy_text);
@@ -157,6 +155,17 @@ impl Check {
             Err(errors) => bail!("the contract is faulty:\n{errors}"),
         }
     }
+}
+
+/// From the beginning, however often.
+fn open(plan: &Arc<Plan>, limits: Limits, file: &File) -> Result<Result<Reader<BufReader<File>>, ReadError>> {
+    // Parquet is read at several places at once; each has its own.
+    let mut file = file.try_clone().context("opening the file again")?;
+    if plan.needs_seek() {
+        return Ok(Reader::open_parquet(plan, limits, file));
+    }
+    file.seek(SeekFrom::Start(0)).context("reading the file again")?;
+    Ok(Reader::open(Arc::clone(plan), limits, BufReader::new(file)))
 }
 
 /// What has been read so far; still true when the reading ends in an error.

@@ -1,7 +1,9 @@
 //! `penstock contract`
 
+mod catalog;
 mod diff;
 mod explain;
+mod infer;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +29,10 @@ pub(crate) enum Contract {
     Lint(Files),
     /// Say what changed from one contract to the next: exit status 1 when a change is breaking
     Diff(diff::Diff),
+    /// Print the lake's tables for Terraform's catalog, as these contracts make them
+    Catalog(catalog::Catalog),
+    /// Write a contract from a sample, which that contract then accepts
+    Infer(infer::Infer),
     /// Put a contract into words, with the table that it makes
     Explain(explain::Explain),
     /// Make contracts the ones that new drops are taken through
@@ -72,6 +78,8 @@ impl Contract {
         match self {
             Self::Lint(files) => files.lint(),
             Self::Diff(diff) => diff.run(),
+            Self::Catalog(catalog) => catalog.run(),
+            Self::Infer(infer) => infer.run(),
             Self::Explain(explain) => explain.run(),
             Self::Publish(files) => block_on(files.publish()),
         }

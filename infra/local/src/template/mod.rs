@@ -14,8 +14,9 @@ use serde_json::{Map, Value};
 use resolve::Resolver;
 pub use resolve::Surroundings;
 
-/// Resources that have no counterpart on one machine: there is no IAM here.
-const WITHOUT_COUNTERPART: [&str; 1] = ["AWS::SQS::QueuePolicy"];
+/// Resources that have no counterpart on one machine: there is no IAM, no CloudWatch and no gradual deployment here.
+const WITHOUT_COUNTERPART: [&str; 4] =
+    ["AWS::SQS::QueuePolicy", "AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::CloudWatch::Alarm"];
 
 /// Why a template cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -280,7 +281,7 @@ fn queue(id: &str, properties: &Value) -> Result<QueueSpec, TemplateError> {
         match (key.as_str(), value) {
             ("QueueName", Value::String(given)) => name.clone_from(given),
             ("Tags", _) => {}
-            ("RedrivePolicy", Value::Object(_)) => {
+            ("RedrivePolicy" | "RedriveAllowPolicy", Value::Object(_)) => {
                 attributes.insert(key.clone(), value.to_string());
             }
             _ => {

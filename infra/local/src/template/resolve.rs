@@ -143,6 +143,11 @@ impl Resolver<'_> {
             ("AWS::Serverless::Function", "Arn") => {
                 arn("lambda", format!("function:{}", name("FunctionName")?))
             }
+            ("AWS::IAM::Role", "Arn") => {
+                format!("arn:aws:iam::{account_id}:role/{}", name("RoleName")?)
+            }
+            ("AWS::Logs::LogGroup", "Ref") => name("LogGroupName")?,
+            ("AWS::CloudWatch::Alarm", "Ref") => name("AlarmName")?,
             _ => {
                 let name = format!("{resource}.{attribute} ({kind})");
                 return Err(TemplateError::Unknown { what: "attribute", name });
@@ -256,6 +261,9 @@ Conditions:
   Both: !And [!Condition Big, !Condition Small]
 Resources:
   Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub "${Size}-queue"}}
+  Role: {Type: AWS::IAM::Role, Properties: {RoleName: reader}}
+  Lines: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: !Sub "/aws/lambda/${Size}"}}
+  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmName: !Sub "${Size}-errors"}}
   Circle: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Circle}}
 "#;
 
@@ -284,6 +292,9 @@ Resources:
             ("!Ref Size", json!("big")),
             ("!Ref Queue", json!("http://127.0.0.1:1/123456789012/big-queue")),
             ("!GetAtt Queue.Arn", json!("arn:aws:sqs:eu-central-1:123456789012:big-queue")),
+            ("!GetAtt Role.Arn", json!("arn:aws:iam::123456789012:role/reader")),
+            ("!Ref Lines", json!("/aws/lambda/big")),
+            ("!Ref Alarm", json!("big-errors")),
             ("!Sub '${Queue.QueueName} ${AWS::Region} ${!kept}'", json!("big-queue eu-central-1 ${kept}")),
             ("!Sub ['${x}-${Size}', {x: !Ref AWS::Partition}]", json!("aws-big")),
             ("!Join ['+', !Ref Ids]", json!("a+b")),

@@ -28,6 +28,8 @@ resource "aws_db_subnet_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
+  #checkov:skip=CKV2_AWS_69:rds.force_ssl is in the parameter group; checkov does not see dynamic blocks
+
   count = local.is_aurora ? 0 : 1
 
   identifier     = var.name
@@ -78,6 +80,8 @@ resource "aws_db_instance" "this" {
 }
 
 resource "aws_rds_cluster" "this" {
+  #checkov:skip=CKV2_AWS_8:Point-in-time restore by RDS itself; a second backup plan would keep the same twice
+
   count = local.is_aurora ? 1 : 0
 
   cluster_identifier = var.name

@@ -62,6 +62,8 @@ fn needs_header(contract: &Contract) -> bool {
     let by_header = matches!(
         contract.format.kind,
         FormatKind::Delimited(DelimitedDialect { header: None | Some(true), .. })
+            | FormatKind::Parquet
+            | FormatKind::Avro
     );
     by_header && contract.missing_columns == MissingColumns::Refuse
 }

@@ -7,9 +7,11 @@ pub(crate) mod document;
 pub(crate) mod format;
 pub(crate) mod json;
 pub(crate) mod number;
+pub(crate) mod pattern;
 pub(crate) mod rule;
 pub(crate) mod text;
 pub(crate) mod time;
+pub(crate) mod typed;
 pub(crate) mod zone;
 
 use crate::outcome::Code;
@@ -51,6 +53,8 @@ pub(crate) enum Cast {
 pub(crate) struct Scratch {
     pub(crate) changed: String,
     pub(crate) digits: String,
+    /// The text of a typed value.
+    pub(crate) typed: String,
     pub(crate) document: document::Scratch,
 }
 

@@ -20,7 +20,10 @@ impl From<Code> for Broken<'_> {
 
 impl<'b> Broken<'b> {
     /// What breaks it: of a document, the part that does. `whole`: the value as a whole.
-    pub(crate) fn shown(&self, whole: Option<&'b str>) -> Option<&'b str> {
+    pub(crate) fn shown<'w>(&self, whole: Option<&'w str>) -> Option<&'w str>
+    where
+        'b: 'w,
+    {
         self.inside.map_or(whole, |inside| inside.found)
     }
 }
@@ -99,13 +102,14 @@ pub(crate) fn in_words(code: Code, rules: &Rules, type_rule: &str, size: &str) -
         | Code::NotATimestamp
         | Code::NotAUuid
         | Code::WrongType => type_rule.to_owned(),
+        Code::InvalidEncoding => "text in UTF-8".to_owned(),
         Code::ExtractMismatch => "extract".to_owned(),
         Code::UnexpectedColumn
         | Code::TooFewFields
         | Code::TooManyFields
         | Code::MalformedQuote
-        | Code::InvalidEncoding
-        | Code::RecordTooLong => code.to_string(),
+        | Code::RecordTooLong
+        | Code::MalformedBlock => code.to_string(),
     }
 }
 

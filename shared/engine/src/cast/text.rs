@@ -1,8 +1,7 @@
 //! Text and UUIDs.
 
-use regex::Regex;
-
 use super::format::FormatCheck;
+use super::pattern::Pattern;
 use crate::outcome::Code;
 
 /// A text, with what is known of it.
@@ -40,7 +39,7 @@ pub(crate) struct TextCast {
     pub(crate) is_uuid: bool,
     pub(crate) min_length: Option<u64>,
     pub(crate) max_length: Option<u64>,
-    pub(crate) pattern: Option<Regex>,
+    pub(crate) pattern: Option<Pattern>,
     pub(crate) format: Option<FormatCheck>,
     /// Sorted.
     pub(crate) allowed: Vec<String>,

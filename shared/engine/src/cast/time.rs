@@ -111,6 +111,14 @@ impl TimestampCast {
             None => iso_timestamp(text.as_bytes()),
             Some(format) => formatted_timestamp(format, text),
         }?;
+        self.fit(written)
+    }
+
+    /// The value that is stored for a point in time, which may lie beyond the years that are.
+    pub(crate) fn fit(&self, written: Written) -> Result<i64, Code> {
+        if !in_range(written.local_micros) {
+            return Err(Code::OutOfRange);
+        }
         let micros = self.place(written)?;
         if in_range(micros) { Ok(micros) } else { Err(Code::OutOfRange) }
     }
@@ -140,6 +148,7 @@ impl TimestampCast {
 }
 
 /// `YYYY-MM-DD`.
+#[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "numbers of two digits")]
 pub(crate) fn iso_date(text: &[u8; 10]) -> Option<Civil> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else { return None };
@@ -166,6 +175,9 @@ fn valid(year: u16, month: u8, day: u8) -> Option<Civil> {
     reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
 )]
 pub(crate) fn iso_timestamp(text: &[u8]) -> Result<Written, Code> {
+    if let Some(written) = usual_timestamp(text) {
+        return Ok(written);
+    }
     let parse = || {
         let (date, rest) = text.split_first_chunk::<10>()?;
         let midnight = i64::from(days(iso_date(date)?)) * MICROS_PER_DAY;
@@ -178,6 +190,34 @@ pub(crate) fn iso_timestamp(text: &[u8]) -> Result<Written, Code> {
     let (midnight, seconds, nanos, rest) = parse().ok_or(Code::NotATimestamp)?;
     let offset_seconds = offset(rest.trim_ascii_start()).ok_or(Code::NotATimestamp)?;
     Ok(Written { local_micros: midnight + micros(seconds, nanos)?, offset_seconds })
+}
+
+/// `YYYY-MM-DD(T| )hh:mm:ss[.fff]Z`, the form of most feeds, by its fixed places. `None`: something else, or wrong.
+#[inline]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+)]
+fn usual_timestamp(text: &[u8]) -> Option<Written> {
+    let (date, rest) = text.split_first_chunk::<10>()?;
+    let ([b'T' | b' ', h1, h2, b':', m1, m2, b':', s1, s2], rest) = rest.split_first_chunk::<9>()? else {
+        return None;
+    };
+    let millis = match rest {
+        [b'Z'] => 0,
+        [b'.', f1, f2, f3, b'Z'] if f1.is_ascii_digit() => {
+            i64::from(*f1 & 0x0f) * 100 + i64::from(two_digits(*f2, *f3)?)
+        }
+        _ => return None,
+    };
+    let (hour, minute, second) = (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?, two_digits(*s1, *s2)?);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second);
+    let local_micros =
+        i64::from(days(iso_date(date)?)) * MICROS_PER_DAY + seconds * MICROS_PER_SECOND + millis * 1_000;
+    Some(Written { local_micros, offset_seconds: Some(0) })
 }
 
 /// `hh:mm[:ss[(.|,)f…]]`: seconds since midnight, nanoseconds, and what comes after them.
@@ -291,6 +331,7 @@ fn civil(date: jiff::civil::Date) -> Option<Civil> {
     valid(year, u8::try_from(date.month()).ok()?, u8::try_from(date.day()).ok()?)
 }
 
+#[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "of two digits")]
 fn two_digits(tens: u8, ones: u8) -> Option<u8> {
     if tens.is_ascii_digit() && ones.is_ascii_digit() {
@@ -335,7 +376,12 @@ pub(crate) fn civil_of_days(days: i32) -> Civil {
 
 /// Of the years 1 to 9999.
 fn in_range(micros: i64) -> bool {
-    const FIRST_DAY: i64 = -719_162;
-    const LAST_DAY: i64 = 2_932_896;
-    (FIRST_DAY..=LAST_DAY).contains(&micros.div_euclid(MICROS_PER_DAY))
+    i32::try_from(micros.div_euclid(MICROS_PER_DAY)).is_ok_and(is_day)
+}
+
+/// Of the years 1 to 9999.
+pub(crate) fn is_day(days: i32) -> bool {
+    const FIRST_DAY: i32 = -719_162;
+    const LAST_DAY: i32 = 2_932_896;
+    (FIRST_DAY..=LAST_DAY).contains(&days)
 }

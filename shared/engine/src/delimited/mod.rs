@@ -2,11 +2,13 @@
 
 mod header;
 mod open;
+mod scan;
 mod sniff;
 mod split;
 
-pub(crate) use header::Layout;
-pub(crate) use open::{Delimited, open_delimited};
+pub(crate) use header::{Layout, bind_header};
+pub(crate) use open::{Delimited, FirstRecord, open_delimited, read_first};
+pub(crate) use scan::{Marks, Scanned, scan};
 pub(crate) use split::{
     Delimiter, Quoting, Span, Split, field, split_again, split_line, split_quoted, split_unquoted,
 };

@@ -12,8 +12,8 @@ use crate::cast::text::Traits;
 use crate::error::{ReadError, UnreadableCode};
 use crate::outcome::Dialect;
 use crate::program::Column;
-use crate::reader::decode;
 use crate::records::{Place, RecordState, Records};
+use crate::text::decode;
 
 /// So much of a file is looked at to tell its dialect.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -79,6 +79,37 @@ pub(crate) fn open_delimited<R: Read>(
     layout.is_padded = declared.ragged == Ragged::Pad;
     dialect.suggestions = std::mem::take(&mut layout.suggestions);
     Ok(Delimited { delimiter, quoting, layout })
+}
+
+/// The first record of a file that no contract is known for, and what it was read with.
+#[derive(Debug)]
+pub(crate) struct FirstRecord {
+    pub(crate) fields: Vec<String>,
+    pub(crate) delimiter: FieldDelimiter,
+    pub(crate) quoting: Option<Quoting>,
+}
+
+/// Tells the dialect of a file without a contract, apart from what is `declared`, and reads its first record.
+pub(crate) fn read_first<R: Read>(
+    declared: &DelimitedDialect,
+    records: &mut Records<R>,
+) -> Result<FirstRecord, ReadError> {
+    let terminator = records.terminator();
+    let encoding = records.input.text_encoding();
+    let bytes = records.head(HEAD_BYTES)?;
+    let head = Head { bytes, is_whole: bytes.len() < HEAD_BYTES, terminator, comment: &[] };
+    let quote = match declared.quote {
+        None => Some(sniff_quote(&head, declared.delimiter.as_deref(), &[])),
+        Some(Quote::None) => None,
+        Some(Quote::Byte(quote)) => Some(quote),
+    };
+    let quoting = quote.map(|quote| Quoting { quote, escape: None });
+    let delimiter = match &declared.delimiter {
+        Some(delimiter) => FieldDelimiter::of(delimiter),
+        None => FieldDelimiter::Byte(sniff_delimiter(&head, quoting, &[])),
+    };
+    let (fields, _) = read_header_row(records, encoding, &delimiter, quoting)?;
+    Ok(FirstRecord { fields, delimiter, quoting })
 }
 
 fn unreadable(code: UnreadableCode, place: Option<Place>, message: String) -> ReadError {

@@ -7,7 +7,7 @@ use super::split::{FieldDelimiter, Quoting, Span, Split, field};
 use crate::cast::Scratch;
 use crate::cast::text::Traits;
 use crate::program::{Column, Raw};
-use crate::reader::decode;
+use crate::text::decode;
 
 const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Records that are looked at.

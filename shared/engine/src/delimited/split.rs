@@ -3,6 +3,7 @@
 use std::fmt;
 
 use memchr::{memchr, memchr_iter, memchr2};
+use wide::u8x16;
 
 use crate::records::Framing;
 
@@ -323,9 +324,38 @@ pub(crate) fn field<'a>(
 
 fn unescape<'a>(raw: &str, quoting: Quoting, text: &'a mut Vec<u8>) -> &'a str {
     text.clear();
-    text.extend_from_slice(raw.as_bytes());
-    // What an escape stands before is kept, whatever it is. Without a branch, as the places of quotes are not
-    // predictable.
+    match quoting.escape {
+        None => undouble(raw.as_bytes(), quoting.quote, text),
+        Some(_) => undo_escapes(raw.as_bytes(), quoting, text),
+    }
+    str::from_utf8(text).expect("text without some of its ASCII characters is still UTF-8")
+}
+
+/// Copies what is between doubled quotes, each time with the first of the two. Sixteen bytes are copied even where
+/// fewer are needed: the next ones overwrite what is too much.
+fn undouble(raw: &[u8], quote: u8, text: &mut Vec<u8>) {
+    const STEP: usize = 16;
+    text.resize(raw.len() + STEP, 0);
+    let (mut from, mut kept) = (0, 0);
+    while let Some(bytes) = raw.get(from..).and_then(<[u8]>::first_chunk::<STEP>) {
+        text[kept..kept + STEP].copy_from_slice(bytes);
+        let quotes = u8x16::new(*bytes).simd_eq(u8x16::splat(quote)).to_bitmask();
+        // A quote is always the first of two, as what closes a field is not in it.
+        let length = if quotes == 0 { STEP } else { quotes.trailing_zeros() as usize + 1 };
+        kept += length;
+        from += length + usize::from(quotes != 0);
+    }
+    while let Some(&byte) = raw.get(from) {
+        text[kept] = byte;
+        kept += 1;
+        from += 1 + usize::from(byte == quote);
+    }
+    text.truncate(kept);
+}
+
+/// What an escape stands before is kept, whatever it is. Without a branch, as their places are not predictable.
+fn undo_escapes(raw: &[u8], quoting: Quoting, text: &mut Vec<u8>) {
+    text.extend_from_slice(raw);
     let mut is_after_escape = false;
     let mut kept = 0;
     for index in 0..text.len() {
@@ -336,5 +366,20 @@ fn unescape<'a>(raw: &str, quoting: Quoting, text: &'a mut Vec<u8>) -> &'a str {
         is_after_escape = is_escape;
     }
     text.truncate(kept);
-    str::from_utf8(text).expect("text without some of its ASCII characters is still UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn doubled_quotes_become_one(parts in prop::collection::vec("[a-z\u{e9}]{0,40}", 1..8)) {
+            let quoting = Quoting { quote: b'"', escape: None };
+            let mut scratch = b"left from before".to_vec();
+            prop_assert_eq!(unescape(&parts.join("\"\""), quoting, &mut scratch), parts.join("\""));
+        }
+    }
 }

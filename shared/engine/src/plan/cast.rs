@@ -3,11 +3,11 @@
 use penstock_contract::{
     Bound, Column as ContractColumn, DateFormat, Harmonise, LogicalType, Nested, SqlType,
 };
-use regex::Regex;
 
 use crate::cast::document::{Document, Part};
 use crate::cast::format::FormatCheck;
 use crate::cast::number::{Limit, Literal, Multiple, NumberCast, NumberType, Separators};
+use crate::cast::pattern::Pattern;
 use crate::cast::text::{TextCast, uuid};
 use crate::cast::time::{DateCast, TimeCast, TimestampCast, days, iso_date, iso_time, iso_timestamp};
 use crate::cast::zone::Zone;
@@ -85,7 +85,7 @@ fn text(column: &ContractColumn) -> Result<TextCast, String> {
     })?;
     allowed.sort_unstable();
     let rules = &column.rules;
-    let pattern = rules.pattern.as_deref().map(Regex::new).transpose().map_err(|error| error.to_string())?;
+    let pattern = rules.pattern.as_deref().map(Pattern::new).transpose()?;
     let format = rules.format.and_then(FormatCheck::of);
     Ok(TextCast {
         is_uuid,

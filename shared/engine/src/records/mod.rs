@@ -8,7 +8,9 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter};
 
 use crate::decode::Decoded;
-use crate::delimited::{Delimiter, Quoting, Span, Split, split_line, split_quoted, split_unquoted};
+use crate::delimited::{
+    Delimiter, Marks, Quoting, Scanned, Span, Split, scan, split_line, split_quoted, split_unquoted,
+};
 use crate::error::ReadError;
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -246,6 +248,7 @@ struct Sight {
     is_full: bool,
 }
 
+#[derive(Debug, PartialEq, Eq)]
 enum Framed {
     More,
     Blank(usize),
@@ -263,6 +266,37 @@ struct Lines<'a> {
 
 #[inline]
 fn frame(
+    window: &[u8],
+    sight: Sight,
+    lines: Lines<'_>,
+    framing: Framing<'_>,
+    spans: &mut Vec<Span>,
+) -> Framed {
+    if let Some(framed) = frame_quickly(window, lines, framing, spans) {
+        return framed;
+    }
+    frame_thoroughly(window, sight, lines, framing, spans)
+}
+
+/// Nearly every record of nearly every file.
+#[inline]
+fn frame_quickly(
+    window: &[u8],
+    lines: Lines<'_>,
+    framing: Framing<'_>,
+    spans: &mut Vec<Span>,
+) -> Option<Framed> {
+    let Framing::Delimited(delimiter, quoting) = framing else { return None };
+    let marks = Marks::of(delimiter, quoting, lines.terminator)?;
+    if !lines.comment.is_empty() && window.starts_with(lines.comment) {
+        return None;
+    }
+    let Scanned { content, total, lines: ends } = scan(window, marks, spans)?;
+    let is_short = content <= lines.max_record_bytes;
+    is_short.then_some(Framed::Record { content, total, lines: ends, state: RecordState::Whole })
+}
+
+fn frame_thoroughly(
     window: &[u8],
     sight: Sight,
     lines: Lines<'_>,
@@ -332,4 +366,51 @@ fn frame_fields(
 
 fn without_carriage_return(line: &[u8], terminator: u8) -> &[u8] {
     if terminator == b'\n' { line.strip_suffix(b"\r").unwrap_or(line) } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn the_quick_way_finds_what_the_thorough_one_does(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec![
+                    ",", ",", "\"", "\"", "\"\"", "\n", "\r\n", "\r", "a", "bc", "0123456789abcdef0123456789", "#", "\u{e9}",
+                ]),
+                0..60,
+            ),
+            terminator in prop::sample::select(vec![b'\n', b'\r']),
+            is_quoted in any::<bool>(),
+            max_record_bytes in prop::sample::select(vec![20_usize, 100, 1_000]),
+        ) {
+            let text = pieces.concat() + &"-".repeat(64);
+            let quoting = is_quoted.then_some(Quoting { quote: b'"', escape: None });
+            let framing = Framing::Delimited(b',', quoting);
+            let lines = Lines { terminator, comment: b"#", max_record_bytes };
+            let sight = Sight { is_whole: false, is_full: false };
+            let (mut quick, mut thorough) = (Vec::new(), Vec::new());
+            if let Some(framed) = frame_quickly(text.as_bytes(), lines, framing, &mut quick) {
+                prop_assert_eq!(framed, frame_thoroughly(text.as_bytes(), sight, lines, framing, &mut thorough));
+                prop_assert_eq!(quick, thorough);
+            }
+        }
+    }
+
+    #[test]
+    fn ordinary_records_go_the_quick_way() {
+        let lines = Lines { terminator: b'\n', comment: b"", max_record_bytes: 1_000 };
+        let framing = Framing::Delimited(b',', Some(Quoting { quote: b'"', escape: None }));
+        for (record, fields) in [("1,a,\n", 3), ("1,\"a\nb \"\"c\"\"\"\r\n", 2), ("\"\",5\" x,\"y\"\n", 3)] {
+            let text = record.to_owned() + &"-".repeat(64);
+            let mut spans = Vec::new();
+            assert!(frame_quickly(text.as_bytes(), lines, framing, &mut spans).is_some(), "{record:?}");
+            assert_eq!(spans.len(), fields, "{record:?}");
+        }
+    }
 }

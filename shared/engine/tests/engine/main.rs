@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "in helpers of tests, too, the panic is the failure")]
 
+mod avro;
+mod avro_damage;
+mod avro_files;
 mod batch;
 mod casts;
 mod compression;
@@ -13,10 +16,15 @@ mod encodings;
 mod formats;
 mod golden;
 mod hidden;
+mod infer;
 mod json_array;
 mod ndjson;
 mod nested;
+mod parquet;
+mod parquet_broken;
+mod parquet_files;
 mod properties;
 mod support;
 mod times;
+mod typed;
 mod unexpected;

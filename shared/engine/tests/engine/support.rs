@@ -107,8 +107,29 @@ pub(crate) fn read_with(contract: &Contract, limits: Limits, input: impl Read) -
     read_plan(&plan, limits, input)
 }
 
-pub(crate) fn read_plan(plan: &Arc<Plan>, limits: Limits, input: impl Read) -> Result<Outcome, ReadError> {
-    let mut reader = Reader::open(Arc::clone(plan), limits, input)?;
+pub(crate) fn read_plan(
+    plan: &Arc<Plan>,
+    limits: Limits,
+    mut input: impl Read,
+) -> Result<Outcome, ReadError> {
+    if plan.needs_seek() {
+        let mut file = Vec::new();
+        input.read_to_end(&mut file).unwrap();
+        return drain(Reader::<std::io::Empty>::open_parquet(plan, limits, bytes::Bytes::from(file))?);
+    }
+    drain(Reader::open(Arc::clone(plan), limits, input)?)
+}
+
+/// Reads a file that needs seeking.
+pub(crate) fn read_parquet(
+    contract: &Contract,
+    limits: Limits,
+    file: impl Into<bytes::Bytes>,
+) -> Result<Outcome, ReadError> {
+    read_with(contract, limits, &*file.into())
+}
+
+fn drain(mut reader: Reader<impl Read>) -> Result<Outcome, ReadError> {
     let mut chunks = Vec::new();
     let mut rejects = Vec::new();
     while let Some(Block { rows, rejects: refused }) = reader.next_block()? {

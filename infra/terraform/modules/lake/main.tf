@@ -1,0 +1,97 @@
+data "aws_caller_identity" "current" {}
+
+locals {
+  # Bucket names are unique in the world: the account's number makes them so.
+  buckets = toset(["raw", "processed", "curated", "quarantine", "artifacts"])
+  names   = { for bucket in setunion(local.buckets, ["logs"]) : bucket => "${var.name}-${bucket}-${data.aws_caller_identity.current.account_id}" }
+
+  # raw: a drop that is overwritten stays what its batch says. artifacts: contracts are code. curated is made anew from
+  # processed, and rejects are written once.
+  versioned = toset(["raw", "processed", "artifacts"])
+}
+
+resource "aws_s3_bucket" "this" {
+  #checkov:skip=CKV_AWS_18:Reads of raw are logged; what is made from it would double the log for little
+  #checkov:skip=CKV_AWS_21:curated is made anew from processed, and rejects are written once; the others have versions
+  #checkov:skip=CKV_AWS_144:One region: a region that is lost is out of scope, and the producers can drop again
+  #checkov:skip=CKV_AWS_145:Each has the data key; checkov does not follow for_each over resources
+  #checkov:skip=CKV2_AWS_6:Each has a public access block; checkov does not follow for_each over resources
+  #checkov:skip=CKV2_AWS_61:Each has a life cycle; checkov does not follow for_each over resources
+  #checkov:skip=CKV2_AWS_62:Only a drop in raw starts something
+
+  for_each = local.buckets
+
+  bucket        = local.names[each.key]
+  force_destroy = var.force_destroy
+  # Can be switched on for a bucket that exists, but never off again.
+  object_lock_enabled = each.key == "raw" && var.object_lock
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  rule {
+    # One call of KMS for many objects: at a million small chunks the difference is most of the bill.
+    bucket_key_enabled = true
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = "aws:kms"
+      kms_master_key_id = var.data_key_arn
+    }
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket                  = each.value.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "this" {
+  for_each = aws_s3_bucket.this
+
+  bucket = each.value.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  for_each = local.versioned
+
+  bucket = aws_s3_bucket.this[each.key].id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+# A drop cannot be changed or deleted for as long as it is kept, by an administrator neither except with the permission
+# to bypass governance.
+resource "aws_s3_bucket_object_lock_configuration" "raw" {
+  count = var.object_lock ? 1 : 0
+
+  bucket = aws_s3_bucket.this["raw"].id
+
+  rule {
+    default_retention {
+      mode = "GOVERNANCE"
+      days = var.retention_days.raw
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+# The template's rule takes the drops from here.
+resource "aws_s3_bucket_notification" "raw" {
+  bucket      = aws_s3_bucket.this["raw"].id
+  eventbridge = true
+}

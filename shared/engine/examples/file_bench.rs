@@ -1,0 +1,240 @@
+//! One step over one file, in a process of its own, so that whoever starts it can read its CPU time and its memory:
+//! `tests/bench/engine.py` does.
+//!
+//! - `file_bench generate csv|ndjson ROWS FILE [clean]`: product rows, three in a hundred of them bad, or none
+//! - `file_bench STEP FILE [--times N] [--out FILE]`: reads the file, its rows N times, and writes COPY text and
+//!   rejects where that is asked for. Prints `ROWS ACCEPTED REJECTED PEAK_KIB`.
+
+mod products;
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fs::File;
+use std::hint::black_box;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::sync::Arc;
+
+use penstock_engine::{ChunkEncoder, Limits, ParquetPart, Plan, Reader, RejectEncoder};
+use serde::Deserialize;
+
+use products::{CONTRACT, Faults, write_csv, write_ndjson};
+
+/// What ingest takes for a part of the Parquet or the rejects.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+const USAGE: &str =
+    "file_bench generate csv|ndjson ROWS FILE [clean] | file_bench STEP FILE [--times N] [--out FILE]";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let counts = match arguments.as_slice() {
+        ["generate", format, rows, file] => return generate(format, rows, file, Faults::ThreePercent),
+        ["generate", format, rows, file, "clean"] => return generate(format, rows, file, Faults::None),
+        ["csv", file] => parse_csv(file)?,
+        ["serde_json", file] => parse_json(file)?,
+        ["copy", file, options @ ..] => check(file, "csv", false, options)?,
+        ["ndjson", file, options @ ..] => check(file, "ndjson", false, options)?,
+        ["whole", file, options @ ..] => check(file, "csv", true, options)?,
+        _ => return Err(USAGE.into()),
+    };
+    let Counts { rows, accepted, rejected } = counts;
+    println!("{rows} {accepted} {rejected} {}", peak_kib()?);
+    Ok(())
+}
+
+struct Counts {
+    rows: u64,
+    accepted: u64,
+    rejected: u64,
+}
+
+fn generate(format: &str, rows: &str, path: &str, faults: Faults) -> Result<(), Box<dyn Error>> {
+    let mut file = BufWriter::new(File::create(path)?);
+    match format {
+        "csv" => write_csv(rows.parse()?, faults, &mut file)?,
+        "ndjson" => write_ndjson(rows.parse()?, faults, &mut file)?,
+        _ => return Err(USAGE.into()),
+    }
+    Ok(file.flush()?)
+}
+
+/// What others are measured by: fields found, nothing looked at.
+fn parse_csv(path: &str) -> Result<Counts, Box<dyn Error>> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path)?;
+    let mut record = csv::ByteRecord::new();
+    let mut rows = 0;
+    while reader.read_byte_record(&mut record)? {
+        black_box(&record);
+        rows += 1;
+    }
+    Ok(Counts { rows, accepted: rows, rejected: 0 })
+}
+
+/// A product as a program would have it that knows no contract. Texts are borrowed where they can be: nothing is quicker.
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "that the fields are read is what is measured")]
+struct Product<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    source: Cow<'a, str>,
+    #[serde(borrow)]
+    title: Cow<'a, str>,
+    #[serde(borrow)]
+    brand: Cow<'a, str>,
+    #[serde(borrow)]
+    category: Cow<'a, str>,
+    price: f64,
+    #[serde(borrow)]
+    currency: Cow<'a, str>,
+    gtin: i64,
+    #[serde(borrow)]
+    updated_at: Cow<'a, str>,
+    #[serde(borrow)]
+    attributes: Attributes<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "that the fields are read is what is measured")]
+struct Attributes<'a> {
+    #[serde(borrow)]
+    color: Cow<'a, str>,
+    weight_g: u32,
+    width_cm: u32,
+    new: bool,
+}
+
+fn parse_json(path: &str) -> Result<Counts, Box<dyn Error>> {
+    let mut reader = BufReader::with_capacity(256 * 1024, File::open(path)?);
+    let mut line = Vec::new();
+    let mut counts = Counts { rows: 0, accepted: 0, rejected: 0 };
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        match serde_json::from_slice::<Product<'_>>(&line) {
+            Ok(product) => {
+                black_box(&product);
+                counts.accepted += 1;
+            }
+            Err(_) => counts.rejected += 1,
+        }
+        counts.rows += 1;
+        line.clear();
+    }
+    Ok(counts)
+}
+
+/// Checks a file. `is_whole`: with all that ingest makes of it.
+fn check(path: &str, format: &str, is_whole: bool, options: &[&str]) -> Result<Counts, Box<dyn Error>> {
+    let (mut times, mut out) = (1, None);
+    for option in options.chunks(2) {
+        match option {
+            ["--times", count] => times = count.parse()?,
+            ["--out", path] => out = Some(File::create(path)?),
+            _ => return Err(USAGE.into()),
+        }
+    }
+    let contract = CONTRACT.replace("format: csv", &format!("format: {format}"));
+    let plan = Arc::new(Plan::compile(&penstock_contract::parse("bench.yaml", &contract)?)?);
+    let limits = Limits { arrow: is_whole, ..Limits::default() };
+    let input = Repeated::open(path, times, if format == "csv" { 1 } else { 0 })?;
+    let mut reader = Reader::open(Arc::clone(&plan), limits, input)?;
+    let mut encoders = if is_whole { Some(Encoders::new(plan)?) } else { None };
+    while let Some(block) = reader.next_block()? {
+        if let Some(out) = &mut out {
+            out.write_all(&block.rows.copy_text)?;
+            let mut rejects = BufWriter::new(&mut *out);
+            for reject in &block.rejects {
+                serde_json::to_writer(&mut rejects, reject)?;
+            }
+            rejects.flush()?;
+        }
+        if let Some(encoders) = &mut encoders {
+            encoders.push(&block)?;
+        }
+        reader.recycle(block.rows.copy_text);
+    }
+    if let Some(encoders) = encoders {
+        encoders.finish()?;
+    }
+    let totals = reader.totals();
+    Ok(Counts { rows: totals.rows_read, accepted: totals.accepted, rejected: totals.rejected })
+}
+
+/// All that is stored of a drop.
+struct Encoders {
+    plan: Arc<Plan>,
+    chunks: ChunkEncoder,
+    part: ParquetPart,
+    rejects: RejectEncoder,
+}
+
+impl Encoders {
+    fn new(plan: Arc<Plan>) -> Result<Self, Box<dyn Error>> {
+        let part = ParquetPart::new(&plan)?;
+        Ok(Self { plan, chunks: ChunkEncoder::new()?, part, rejects: RejectEncoder::new()? })
+    }
+
+    fn push(&mut self, block: &penstock_engine::Block) -> Result<(), Box<dyn Error>> {
+        if block.rows.count > 0 {
+            black_box(self.chunks.encode(&block.rows.copy_text)?);
+        }
+        for reject in &block.rejects {
+            self.rejects.push(reject)?;
+        }
+        if let Some(batch) = &block.rows.record_batch {
+            self.part.push(batch)?;
+        }
+        if self.part.encoded_len() >= PART_BYTES {
+            let part = std::mem::replace(&mut self.part, ParquetPart::new(&self.plan)?);
+            black_box(part.finish()?);
+        }
+        if self.rejects.encoded_len() >= PART_BYTES {
+            let rejects = std::mem::replace(&mut self.rejects, RejectEncoder::new()?);
+            black_box(rejects.finish()?);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), Box<dyn Error>> {
+        black_box((self.part.finish()?, self.rejects.finish()?));
+        Ok(())
+    }
+}
+
+/// A file whose rows come several times, below one header: no disk has to hold a file of many gigabytes.
+struct Repeated {
+    file: File,
+    header_bytes: u64,
+    left: u32,
+}
+
+impl Repeated {
+    fn open(path: &str, times: u32, header_lines: usize) -> io::Result<Self> {
+        let mut header = Vec::new();
+        let mut head = BufReader::new(File::open(path)?);
+        for _ in 0..header_lines {
+            head.read_until(b'\n', &mut header)?;
+        }
+        Ok(Self { file: File::open(path)?, header_bytes: header.len() as u64, left: times.saturating_sub(1) })
+    }
+}
+
+impl Read for Repeated {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        use std::io::{Seek, SeekFrom};
+        let count = self.file.read(buffer)?;
+        if count > 0 || self.left == 0 || buffer.is_empty() {
+            return Ok(count);
+        }
+        self.left -= 1;
+        self.file.seek(SeekFrom::Start(self.header_bytes))?;
+        self.file.read(buffer)
+    }
+}
+
+/// The most memory that this process ever held: the kernel's `VmHWM`. (A parent's `ru_maxrss` counts itself in.)
+fn peak_kib() -> io::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    peak.ok_or_else(|| io::Error::other("/proc/self/status tells no VmHWM"))
+}

@@ -1,0 +1,198 @@
+//! What must hold of the engine for any bytes at all. Every target ends here.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use penstock_engine::{Limits, Plan, PseudonymKey, ReadError, Reader, Reject, Totals};
+
+/// A contract: `server` goes into its server, `custom` into its custom properties, `columns` are its properties.
+pub fn contract(server: &str, custom: &str, columns: &str) -> String {
+    format!(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: fuzz\nname: fuzz\nversion: 1.0.0\nstatus: active\n\
+         servers: [{{server: raw, type: s3, location: s3://raw/fuzz/, {server}}}]\ncustomProperties: [{custom}]\n\
+         schema:\n  - name: things\n    properties:\n{columns}"
+    )
+}
+
+/// Columns of all types, with rules of all kinds.
+pub const COLUMNS: &str = r#"
+      - {name: id, logicalType: integer, physicalName: Id, primaryKey: true, primaryKeyPosition: 1, logicalTypeOptions: {minimum: -9, maximum: 99999}}
+      - {name: name, logicalType: string, required: true, unique: true, logicalTypeOptions: {minLength: 1, maxLength: 40, pattern: '^[^!]*$'}}
+      - {name: small, logicalType: integer, physicalType: smallint, logicalTypeOptions: {multipleOf: 3}}
+      - {name: price, logicalType: number, physicalType: 'numeric(12,2)', customProperties: [{property: penstock.extract, value: '([0-9.,-]+)'}, {property: penstock.decimalSeparator, value: ','}, {property: penstock.groupSeparator, value: '.'}]}
+      - {name: any_number, logicalType: number, logicalTypeOptions: {exclusiveMinimum: -1.5}}
+      - {name: ratio, logicalType: number, physicalType: double precision}
+      - {name: is_new, logicalType: boolean, customProperties: [{property: penstock.trueValues, value: ['yes', 'ja']}, {property: penstock.default, value: 'false'}]}
+      - {name: day, logicalType: date, logicalTypeOptions: {minimum: '1999-12-31'}}
+      - {name: german_day, logicalType: date, logicalTypeOptions: {format: 'd.M.yy'}}
+      - {name: opens, logicalType: time}
+      - {name: opens_at, logicalType: time, logicalTypeOptions: {format: 'hh:mm a'}}
+      - {name: at, logicalType: timestamp}
+      - {name: local_at, logicalType: timestamp, logicalTypeOptions: {format: 'dd.MM.yyyy HH:mm:ss', defaultTimezone: Europe/Berlin}}
+      - {name: wall, logicalType: timestamp, physicalType: timestamp}
+      - {name: token, logicalType: string, physicalType: uuid}
+      - {name: mail, logicalType: string, classification: restricted, logicalTypeOptions: {format: email}}
+      - {name: site, logicalType: string, logicalTypeOptions: {format: uri}}
+      - {name: host, logicalType: string, logicalTypeOptions: {format: hostname}}
+      - {name: address, logicalType: string, logicalTypeOptions: {format: ipv6}}
+      - {name: blob, logicalType: string, logicalTypeOptions: {format: byte}}
+      - {name: secret, logicalType: string, customProperties: [{property: penstock.pseudonymise, value: true}, {property: penstock.case, value: lower}]}
+      - name: size
+        logicalType: string
+        quality: [{metric: invalidValues, arguments: {validValues: [S, M]}, mustBe: 0}, {metric: nullValues, mustBeLessThan: 50, unit: percent}]
+      - name: more
+        logicalType: object
+        logicalTypeOptions: {minProperties: 1, maxProperties: 5, required: [a]}
+        properties:
+          - {name: a, logicalType: integer}
+          - {name: b, physicalName: B, logicalType: object, properties: [{name: c, logicalType: timestamp, required: true}]}
+      - {name: tags, logicalType: array, logicalTypeOptions: {minItems: 1, maxItems: 4, uniqueItems: true}, items: {name: tag, logicalType: string, logicalTypeOptions: {maxLength: 9}}}
+      - {name: free, logicalType: object}
+"#;
+
+/// Two columns of text: for what is about the file rather than its values.
+pub const TWO_TEXTS: &str = "      - {name: a, logicalType: string, customProperties: [{property: penstock.trim, value: false}]}\n      - {name: b, logicalType: string}\n";
+
+/// The plan of a contract that must be right.
+pub fn plan(contract: &str) -> Arc<Plan> {
+    let key = PseudonymKey::new(b"0123456789abcdef").expect("long enough");
+    let contract = penstock_contract::parse("fuzz.yaml", contract).unwrap_or_else(|errors| panic!("{errors}\n{contract}"));
+    Arc::new(Plan::compile_with(&contract, Some(&key)).unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Small limits, so that small inputs meet them.
+pub fn limits() -> Limits {
+    Limits {
+        chunk_rows: 7,
+        chunk_bytes: 2_000,
+        max_record_bytes: 1_500,
+        max_decompressed_bytes: 4 * 1024 * 1024,
+        max_ratio: 1_000,
+        max_block_bytes: 64 * 1024,
+        max_reasons: 3,
+        arrow: true,
+    }
+}
+
+/// What came of a file.
+#[derive(Debug, PartialEq)]
+pub struct Outcome {
+    pub chunks: Vec<Vec<u8>>,
+    pub rejects: Vec<Reject>,
+    pub totals: Totals,
+    pub error: Option<String>,
+}
+
+/// Takes the bytes through the plan and asserts what must hold of any: twice, handed out whole and in pieces.
+pub fn check(plan: &Arc<Plan>, bytes: &[u8]) -> Outcome {
+    let whole = read(plan, bytes);
+    let pieces = read(plan, Pieces { bytes, next: 1 });
+    if whole.error.is_none() {
+        assert_eq!(whole, pieces, "the outcome must not depend on how the input hands out its bytes");
+    } else {
+        // How far a decoder came before it met what is broken does depend on it.
+        let without_digits = |outcome: &Outcome| {
+            outcome.error.as_ref().map(|error| error.replace(|letter: char| letter.is_ascii_digit(), ""))
+        };
+        assert_eq!(without_digits(&whole), without_digits(&pieces));
+        assert!(whole.chunks.iter().zip(&pieces.chunks).all(|(one, other)| one == other));
+        assert!(whole.rejects.iter().zip(&pieces.rejects).all(|(one, other)| one == other));
+    }
+    whole
+}
+
+/// The same for a file that needs seeking: read twice.
+pub fn check_parquet(plan: &Arc<Plan>, bytes: &[u8]) -> Outcome {
+    let file = || bytes::Bytes::copy_from_slice(bytes);
+    let once = drain(plan, Reader::<std::io::Empty>::open_parquet(plan, limits(), file()));
+    let again = drain(plan, Reader::<std::io::Empty>::open_parquet(plan, limits(), file()));
+    assert_eq!(once, again);
+    once
+}
+
+fn read(plan: &Arc<Plan>, input: impl Read) -> Outcome {
+    drain(plan, Reader::open(Arc::clone(plan), limits(), input))
+}
+
+fn drain(plan: &Arc<Plan>, reader: Result<Reader<impl Read>, ReadError>) -> Outcome {
+    let mut outcome = Outcome { chunks: Vec::new(), rejects: Vec::new(), totals: Totals::default(), error: None };
+    let limits = limits();
+    let mut reader = match reader {
+        Ok(reader) => reader,
+        Err(error) => {
+            outcome.error = Some(unreadable(error));
+            return outcome;
+        }
+    };
+    let (mut rows, mut last_row) = (0_u64, 0_u64);
+    loop {
+        let block = match reader.next_block() {
+            Ok(Some(block)) => block,
+            Ok(None) => break,
+            Err(error) => {
+                outcome.error = Some(unreadable(error));
+                break;
+            }
+        };
+        assert!(block.rows.count > 0 || !block.rejects.is_empty(), "a block is never empty");
+        assert!(block.rows.count <= limits.chunk_rows);
+        check_text(plan, &block.rows.copy_text, block.rows.count);
+        let batch = block.rows.record_batch.as_ref();
+        assert_eq!(batch.map_or(0, |batch| batch.num_rows()), block.rows.count as usize);
+        rows += u64::from(block.rows.count);
+        for reject in &block.rejects {
+            assert!(!reject.reasons.is_empty() && reject.reasons.len() <= limits.max_reasons);
+            assert!(reject.row > last_row, "in the order of the file");
+            last_row = reject.row;
+        }
+        outcome.chunks.push(block.rows.copy_text);
+        outcome.rejects.extend(block.rejects);
+    }
+    let totals = reader.totals().clone();
+    assert_eq!(totals.rows_read, totals.accepted + totals.rejected, "no row is lost");
+    if outcome.error.is_none() {
+        assert_eq!((totals.accepted, totals.rejected), (rows, outcome.rejects.len() as u64));
+        assert!(reader.next_block().is_ok_and(|block| block.is_none()), "the end stays the end");
+    }
+    for reject in &outcome.rejects {
+        assert!(reject.byte_offset <= totals.bytes_decompressed, "a reject stands in the file");
+        // Typed files have rows for lines.
+        assert!(reject.row <= totals.rows_read && reject.line <= totals.lines.max(totals.rows_read) + 1);
+    }
+    outcome.totals = totals;
+    outcome
+}
+
+/// Bytes in memory never fail to be read.
+fn unreadable(error: ReadError) -> String {
+    assert!(!matches!(error, ReadError::Io(_)), "{error}");
+    error.to_string()
+}
+
+/// COPY text: UTF-8 without a NUL, a line for each row, a field for each column and the row number.
+fn check_text(plan: &Plan, text: &[u8], rows: u32) {
+    let text = str::from_utf8(text).expect("COPY text is UTF-8");
+    assert!(!text.contains('\0'));
+    assert_eq!(text.split_terminator('\n').count(), rows as usize);
+    for line in text.split_terminator('\n') {
+        assert_eq!(line.split('\t').count(), plan.columns().len() + 1);
+        assert!(!line.contains('\r'));
+    }
+}
+
+/// Hands out one byte, then two, then three, up to 31, and over again.
+struct Pieces<'a> {
+    bytes: &'a [u8],
+    next: usize,
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.next.min(buffer.len()).min(self.bytes.len());
+        self.next = self.next % 31 + 1;
+        let (piece, rest) = self.bytes.split_at(length);
+        buffer[..length].copy_from_slice(piece);
+        self.bytes = rest;
+        Ok(length)
+    }
+}

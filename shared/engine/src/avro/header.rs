@@ -1,0 +1,108 @@
+//! The header of a container: what it is, how its blocks are compressed, its schema and its marker.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
+use std::io::Read;
+
+use super::codec::Codec;
+use super::schema::Schema;
+use super::stream::{Marker, Stream, Varint};
+use crate::error::{ReadError, UnreadableCode};
+
+const MAGIC: &[u8] = b"Obj\x01";
+/// Longest schema, and longest other entry: JSON takes many times its length in memory.
+const MAX_ENTRY_BYTES: usize = 512 * 1024;
+/// Longest header.
+const MAX_HEADER_BYTES: u64 = 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) schema: Schema,
+    pub(super) codec: Codec,
+    pub(super) marker: Marker,
+}
+
+impl Header {
+    pub(super) fn read<R: Read>(stream: &mut Stream<R>) -> Result<Self, ReadError> {
+        if stream.peek(MAGIC.len())? != MAGIC {
+            let message = "the file is no Avro object container, which begins with `Obj` and 1; deliver one, or declare \
+                           the format that it has";
+            let code = UnreadableCode::WrongFormat;
+            return Err(ReadError::Unreadable { code, byte_offset: 0, message: message.to_owned() });
+        }
+        stream.consume(MAGIC.len());
+        let (mut schema, mut codec) = (None, Codec::Null);
+        loop {
+            let count = number(stream)?;
+            if count == 0 {
+                break;
+            }
+            if count < 0 {
+                // The bytes of the run, which its entries say as well.
+                number(stream)?;
+            }
+            for _ in 0..count.unsigned_abs() {
+                let key = entry(stream)?;
+                let offset = stream.offset;
+                let value = entry(stream)?;
+                match key.as_slice() {
+                    b"avro.schema" => schema = Some(read_schema(&value, offset)?),
+                    b"avro.codec" => codec = read_codec(&value, offset)?,
+                    _ => {}
+                }
+            }
+        }
+        let marker = stream.peek(size_of::<Marker>())?.try_into();
+        let marker = marker.map_err(|_| cut(stream.offset))?;
+        stream.consume(size_of::<Marker>());
+        let schema = schema.ok_or_else(|| unreadable(stream.offset, "the header has no `avro.schema`"))?;
+        Ok(Self { schema, codec, marker })
+    }
+}
+
+fn read_schema(json: &[u8], offset: u64) -> Result<Schema, ReadError> {
+    let schema = str::from_utf8(json).map_err(|_| "is no UTF-8".to_owned()).and_then(Schema::parse);
+    schema.map_err(|message| unreadable(offset, format!("the schema {message}")))
+}
+
+fn read_codec(name: &[u8], offset: u64) -> Result<Codec, ReadError> {
+    Codec::named(name).ok_or_else(|| {
+        let name = String::from_utf8_lossy(name.get(..60).unwrap_or(name));
+        let read = "null, deflate, snappy, zstandard, bzip2 and xz are";
+        unreadable(offset, format!("blocks of the codec `{name}` are not read; {read}"))
+    })
+}
+
+fn number<R: Read>(stream: &mut Stream<R>) -> Result<i64, ReadError> {
+    match stream.varint()? {
+        Varint::Number(number, _) => Ok(number),
+        Varint::Cut => Err(cut(stream.offset)),
+        Varint::TooLong => Err(unreadable(stream.offset, "the header has a number of more than 64 bits")),
+    }
+}
+
+/// A key or a value.
+fn entry<R: Read>(stream: &mut Stream<R>) -> Result<Vec<u8>, ReadError> {
+    let length = number(stream)?;
+    let length = usize::try_from(length).ok().filter(|length| *length <= MAX_ENTRY_BYTES);
+    let Some(length) = length.filter(|_| stream.offset <= MAX_HEADER_BYTES) else {
+        let message = format!(
+            "the header has an entry of more than {MAX_ENTRY_BYTES} bytes, or more than {MAX_HEADER_BYTES} bytes of them"
+        );
+        return Err(unreadable(stream.offset, message));
+    };
+    let bytes = stream.peek(length)?.to_vec();
+    if bytes.len() < length {
+        return Err(cut(stream.offset));
+    }
+    stream.consume(length);
+    Ok(bytes)
+}
+
+fn cut(byte_offset: u64) -> ReadError {
+    unreadable(byte_offset, "the file ends within its header; deliver it whole")
+}
+
+fn unreadable(byte_offset: u64, message: impl Into<String>) -> ReadError {
+    ReadError::Unreadable { code: UnreadableCode::MalformedHeader, byte_offset, message: message.into() }
+}

@@ -1,0 +1,25 @@
+//! Avro object container files, <https://avro.apache.org/docs/1.12.0/specification/>: block by block, in memory that
+//! one block bounds.
+//!
+//! Written by hand rather than with the `apache-avro` crate: that one ends with the first datum that is broken, where
+//! here reading goes on behind the next marker; it tells no places; its limit of memory is one for the whole process;
+//! it builds a tree of values for each row; and it brings a second deflate and xz, and random numbers, which a pure
+//! crate must not have. It judges this decoder in the tests.
+//!
+//! A row is a record. What keeps a row from being read, but not those after it, makes that row a reject: a string that
+//! is no UTF-8, a row that is too long. What breaks the order of a block's bytes loses the rest of that block: one
+//! reject tells how many rows these are, by the block's own count. Only a file that ends within a block, and one
+//! without a header, cannot be read.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
+mod block;
+mod codec;
+mod datum;
+mod header;
+mod json;
+mod row;
+mod schema;
+mod stream;
+
+pub(crate) use block::AvroSource;

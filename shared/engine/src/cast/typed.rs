@@ -1,0 +1,341 @@
+//! Values that a file holds as numbers, dates and bytes rather than as text.
+
+use std::fmt::Write;
+
+use super::time::{self, MICROS_PER_DAY};
+use crate::copy;
+
+const NANOS_PER_MICRO: i64 = 1_000;
+
+/// A value with the type that the file gives it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Typed<'a> {
+    Boolean(bool),
+    Integer(i64),
+    Unsigned(u64),
+    /// `unscaled` × 10^-`scale`.
+    Decimal {
+        unscaled: i128,
+        scale: i8,
+    },
+    Double(f64),
+    /// Widened by its shortest text: 0.1 stays 0.1.
+    Float(f32),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since midnight.
+    Time(i64),
+    /// Nanoseconds since midnight.
+    TimeNanos(i64),
+    /// Microseconds since 1970-01-01T00:00, of UTC or of a clock whose zone is not known.
+    Timestamp {
+        micros: i64,
+        is_utc: bool,
+    },
+    /// The same with `nanos` more, below 1,000.
+    TimestampNanos {
+        micros: i64,
+        nanos: u16,
+        is_utc: bool,
+    },
+    Uuid(u128),
+    /// Text, if they are UTF-8.
+    Bytes(&'a [u8]),
+    /// A value of a kind that no column takes, by the name of that kind.
+    Foreign(&'static str),
+}
+
+impl Typed<'_> {
+    /// Nanoseconds since 1970-01-01T00:00.
+    pub(crate) fn timestamp_nanos(nanos: i64, is_utc: bool) -> Self {
+        let micros = nanos.div_euclid(NANOS_PER_MICRO);
+        let nanos = u16::try_from(nanos.rem_euclid(NANOS_PER_MICRO)).unwrap_or_default();
+        Self::TimestampNanos { micros, nanos, is_utc }
+    }
+
+    /// The same value in the fewest variants: what is finer than a microsecond stays as it is.
+    #[inline]
+    pub(crate) fn plain(self) -> Self {
+        match self {
+            Self::Float(number) => Self::Double(widened(number)),
+            Self::TimeNanos(nanos) if nanos.rem_euclid(NANOS_PER_MICRO) == 0 => {
+                Self::Time(nanos.div_euclid(NANOS_PER_MICRO))
+            }
+            Self::TimestampNanos { micros, nanos: 0, is_utc } => Self::Timestamp { micros, is_utc },
+            Self::Boolean(_)
+            | Self::Integer(_)
+            | Self::Unsigned(_)
+            | Self::Decimal { .. }
+            | Self::Double(_)
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::TimeNanos(_)
+            | Self::Timestamp { .. }
+            | Self::TimestampNanos { .. }
+            | Self::Uuid(_)
+            | Self::Bytes(_)
+            | Self::Foreign(_) => self,
+        }
+    }
+
+    /// True for numbers, whose text has the separators of JSON and no quotes there.
+    pub(crate) fn is_number(self) -> bool {
+        match self {
+            Self::Integer(_) | Self::Unsigned(_) | Self::Decimal { .. } => true,
+            Self::Double(number) => number.is_finite(),
+            Self::Float(number) => number.is_finite(),
+            Self::Boolean(_)
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::TimeNanos(_)
+            | Self::Timestamp { .. }
+            | Self::TimestampNanos { .. }
+            | Self::Uuid(_)
+            | Self::Bytes(_)
+            | Self::Foreign(_) => false,
+        }
+    }
+
+    /// Writes the value as JSON: numbers and booleans as such, all else as the string of its canonical text.
+    pub(crate) fn write_json(self, out: &mut String) {
+        if self.is_number() || matches!(self, Self::Boolean(_)) {
+            self.render(out);
+        } else {
+            let mut text = String::new();
+            self.render(&mut text);
+            write_json_text(&text, out);
+        }
+    }
+
+    /// Writes the value's canonical text: ISO 8601 for times, the shortest digits of floats, hexadecimal digits for
+    /// bytes that are no text.
+    pub(crate) fn render(self, out: &mut String) {
+        // Writing to a string does not fail.
+        let _ = match self.plain() {
+            Self::Boolean(value) => write!(out, "{value}"),
+            Self::Integer(number) => write!(out, "{number}"),
+            Self::Unsigned(number) => write!(out, "{number}"),
+            Self::Decimal { unscaled, scale } => {
+                decimal(unscaled, scale, out);
+                Ok(())
+            }
+            Self::Double(number) => double(number, out),
+            Self::Float(number) => write!(out, "{number}"),
+            Self::Date(days) => date(i64::from(days), out),
+            Self::Time(micros) => clock(micros, 0, out),
+            Self::TimeNanos(nanos) => {
+                let rest = u16::try_from(nanos.rem_euclid(NANOS_PER_MICRO)).unwrap_or_default();
+                clock(nanos.div_euclid(NANOS_PER_MICRO), rest, out)
+            }
+            Self::Timestamp { micros, is_utc } => timestamp(micros, 0, is_utc, out),
+            Self::TimestampNanos { micros, nanos, is_utc } => timestamp(micros, nanos, is_utc, out),
+            Self::Uuid(number) => uuid(number, out),
+            Self::Bytes(bytes) => text_or_hex(bytes, out),
+            Self::Foreign(kind) => write!(out, "a value of type {kind}"),
+        };
+    }
+}
+
+/// Writes a text as a JSON string.
+pub(crate) fn write_json_text(text: &str, out: &mut String) {
+    let is_plain = !text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
+    if is_plain {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        // A text is always JSON's to write.
+        out.push_str(&serde_json::to_string(text).unwrap_or_default());
+    }
+}
+
+/// The double that has the float's shortest decimal text.
+fn widened(number: f32) -> f64 {
+    if number.is_finite() {
+        number.to_string().parse().unwrap_or(f64::from(number))
+    } else {
+        f64::from(number)
+    }
+}
+
+/// As COPY text has doubles.
+fn double(number: f64, out: &mut String) -> std::fmt::Result {
+    let size = number.abs();
+    let is_plain = !number.is_finite() || size == 0.0 || (1e-5..1e17).contains(&size);
+    if is_plain { write!(out, "{number}") } else { write!(out, "{number:e}") }
+}
+
+/// The digits of a decimal, with as many after the point as its scale says.
+pub(crate) fn decimal(unscaled: i128, scale: i8, out: &mut String) {
+    const LONGEST: usize = 40;
+    if unscaled < 0 {
+        out.push('-');
+    }
+    if let (Ok(unscaled), Ok(scale @ 0..=30)) =
+        (u64::try_from(unscaled.unsigned_abs()), usize::try_from(scale))
+    {
+        small_decimal(unscaled, scale, out);
+        return;
+    }
+    let mut digits = [b'0'; LONGEST];
+    let mut rest = unscaled.unsigned_abs();
+    let mut count = 0_usize;
+    // Sixty-four bits at a time: divisions of 128 bits are slow.
+    for place in digits.iter_mut().rev() {
+        if rest == 0 {
+            break;
+        }
+        let (quotient, digit) = match u64::try_from(rest) {
+            Ok(small) => (u128::from(small / 10), u128::from(small % 10)),
+            Err(_) => (rest / 10, rest % 10),
+        };
+        *place = b'0' | u8::try_from(digit).unwrap_or_default();
+        rest = quotient;
+        count = count.saturating_add(1);
+    }
+    let digits = digits.get(LONGEST.saturating_sub(count)..).unwrap_or_default();
+    let places = usize::from(scale.unsigned_abs());
+    if scale <= 0 {
+        out.extend(digits.iter().map(|digit| char::from(*digit)));
+        if digits.is_empty() {
+            out.push('0');
+        } else if scale < 0 {
+            out.extend(std::iter::repeat_n('0', places));
+        }
+        return;
+    }
+    let (whole, fraction) = digits.split_at(count.saturating_sub(places));
+    if whole.is_empty() {
+        out.push('0');
+    }
+    out.extend(whole.iter().map(|digit| char::from(*digit)));
+    out.push('.');
+    out.extend(std::iter::repeat_n('0', places.saturating_sub(fraction.len())));
+    out.extend(fraction.iter().map(|digit| char::from(*digit)));
+}
+
+/// The same for most that there are, in one piece. A scale of 30 has no more than 32 bytes.
+fn small_decimal(mut rest: u64, scale: usize, out: &mut String) {
+    const LONGEST: usize = 40;
+    let mut bytes = [0_u8; LONGEST];
+    let (mut length, mut places) = (0_usize, 0_usize);
+    let mut is_fraction = scale > 0;
+    for byte in bytes.iter_mut().rev() {
+        length = length.saturating_add(1);
+        if is_fraction && places == scale {
+            *byte = b'.';
+            is_fraction = false;
+            continue;
+        }
+        *byte = b'0' | u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        places = places.saturating_add(1);
+        if rest == 0 && places > scale {
+            break;
+        }
+    }
+    let text = bytes.get(LONGEST.saturating_sub(length)..).unwrap_or_default();
+    out.push_str(str::from_utf8(text).unwrap_or_default());
+}
+
+/// ISO 8601; for years beyond four digits the number of days.
+fn date(days: i64, out: &mut String) -> std::fmt::Result {
+    match i32::try_from(days).ok().filter(|days| time::is_day(*days)) {
+        Some(days) => {
+            let time::Civil { year, month, day } = time::civil_of_days(days);
+            write!(out, "{year:04}-{month:02}-{day:02}")
+        }
+        None => write!(out, "{days} days after 1970-01-01"),
+    }
+}
+
+fn clock(micros: i64, nanos: u16, out: &mut String) -> std::fmt::Result {
+    if !(0..MICROS_PER_DAY).contains(&micros) {
+        return write!(out, "{micros} microseconds after midnight");
+    }
+    let mut text = Vec::new();
+    copy::clock(micros.unsigned_abs(), &mut text);
+    let text = String::from_utf8_lossy(&text);
+    if nanos == 0 {
+        return out.write_str(&text);
+    }
+    let (seconds, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    write!(out, "{seconds}.{fraction:0<6}{nanos:03}")
+}
+
+fn timestamp(micros: i64, nanos: u16, is_utc: bool, out: &mut String) -> std::fmt::Result {
+    let days = micros.div_euclid(MICROS_PER_DAY);
+    date(days, out)?;
+    out.push('T');
+    clock(micros.rem_euclid(MICROS_PER_DAY), nanos, out)?;
+    out.write_str(if is_utc { "Z" } else { "" })
+}
+
+fn uuid(number: u128, out: &mut String) -> std::fmt::Result {
+    let digits = format!("{number:032x}");
+    for (index, digit) in digits.chars().enumerate() {
+        if matches!(index, 8 | 12 | 16 | 20) {
+            out.push('-');
+        }
+        out.push(digit);
+    }
+    Ok(())
+}
+
+fn text_or_hex(bytes: &[u8], out: &mut String) -> std::fmt::Result {
+    if let Ok(text) = str::from_utf8(bytes) {
+        return out.write_str(text);
+    }
+    out.write_str("\\x")?;
+    bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Typed;
+
+    #[test]
+    fn typed_values_have_one_text() {
+        let decimal = |unscaled, scale| Typed::Decimal { unscaled, scale };
+        let table = [
+            (Typed::Boolean(true), "true"),
+            (Typed::Integer(i64::MIN), "-9223372036854775808"),
+            (Typed::Unsigned(u64::MAX), "18446744073709551615"),
+            (decimal(1250, 2), "12.50"),
+            (decimal(-5, 3), "-0.005"),
+            (decimal(0, 2), "0.00"),
+            (decimal(0, -2), "0"),
+            (decimal(i128::from(u64::MAX), 0), "18446744073709551615"),
+            (decimal(i128::from(u64::MAX), 19), "1.8446744073709551615"),
+            (decimal(-1, 30), "-0.000000000000000000000000000001"),
+            (decimal(7, -3), "7000"),
+            (decimal(i128::MIN, 0), "-170141183460469231731687303715884105728"),
+            (decimal(i128::MAX, 38), "1.70141183460469231731687303715884105727"),
+            (decimal(1, 127), &format!("0.{}1", "0".repeat(126))),
+            (Typed::Double(0.1), "0.1"),
+            (Typed::Double(1e300), "1e300"),
+            (Typed::Double(f64::NAN), "NaN"),
+            (Typed::Double(f64::NEG_INFINITY), "-inf"),
+            (Typed::Float(0.1), "0.1"),
+            (Typed::Date(0), "1970-01-01"),
+            (Typed::Date(i32::MAX), "2147483647 days after 1970-01-01"),
+            (Typed::Time(3_600_000_001), "01:00:00.000001"),
+            (Typed::TimeNanos(1_001), "00:00:00.000001001"),
+            (Typed::TimeNanos(1_000_000), "00:00:00.001"),
+            (Typed::Time(-1), "-1 microseconds after midnight"),
+            (Typed::Timestamp { micros: -1, is_utc: true }, "1969-12-31T23:59:59.999999Z"),
+            (Typed::Timestamp { micros: 0, is_utc: false }, "1970-01-01T00:00:00"),
+            (Typed::timestamp_nanos(-1, true), "1969-12-31T23:59:59.999999999Z"),
+            (Typed::timestamp_nanos(1_000, false), "1970-01-01T00:00:00.000001"),
+            (Typed::Uuid(1), "00000000-0000-0000-0000-000000000001"),
+            (Typed::Bytes(b"text"), "text"),
+            (Typed::Bytes(b"\xff\x00"), "\\xff00"),
+            (Typed::Foreign("BSON"), "a value of type BSON"),
+        ];
+        for (value, expected) in table {
+            let mut text = String::new();
+            value.render(&mut text);
+            assert_eq!(text, expected, "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! What was seen of a column, and what it is taken for.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::names::words;
+use super::types::{Candidate, Family, Gate, Probe, cast};
+use super::yaml::{ColumnDraft, Kind};
+use crate::cast::{Scratch, Value};
+
+/// Spellings of a missing value in files whose other values are of a type.
+const NULL_SPELLINGS: [&str; 22] = [
+    "NULL", "null", "Null", "N/A", "n/a", "NA", "#N/A", "NaN", "nan", "None", "none", "nil", "\\N", "-",
+    "--", "---", "?", ".", "k. A.", "k.A.", "n.a.", "(null)",
+];
+/// A list of values is only given when there are at most so many, each often enough, among enough rows.
+const MAX_ALLOWED: usize = 20;
+const MIN_ALLOWED: usize = 2;
+const MIN_ROWS_OF_ALLOWED: u64 = 200;
+const MIN_ROWS_OF_EACH: u64 = 5;
+const MAX_ALLOWED_CHARS: u64 = 40;
+/// A longer text is no key.
+const MAX_KEY_CHARS: u64 = 64;
+const UUID_CHARS: u64 = 36;
+/// Rows that uniqueness is followed over.
+const MAX_HASHES: usize = 1_000_000;
+/// Digits that `integer` is sure to hold, and `bigint`.
+const INTEGER_DIGITS: usize = 8;
+const BIGINT_DIGITS: usize = 18;
+/// Digits before the point that a number may grow by.
+const HEADROOM_DIGITS: usize = 4;
+const MIN_PRECISION: usize = 12;
+const MAX_PRECISION: usize = 38;
+
+const IDENTIFIERS: [&str; 20] = [
+    "gtin",
+    "ean",
+    "upc",
+    "isbn",
+    "issn",
+    "asin",
+    "zip",
+    "plz",
+    "postal",
+    "postcode",
+    "phone",
+    "tel",
+    "telephone",
+    "mobile",
+    "fax",
+    "iban",
+    "bic",
+    "vat",
+    "ssn",
+    "barcode",
+];
+const DATE_NAMES: [&str; 10] =
+    ["date", "datum", "day", "dt", "ts", "time", "timestamp", "updated", "created", "modified"];
+const FLAG_NAMES: [&str; 10] =
+    ["is", "has", "flag", "active", "enabled", "deleted", "available", "valid", "stock", "visible"];
+
+/// What was seen of a column's values.
+#[derive(Debug)]
+pub(super) struct Profile {
+    /// Of each candidate, in their order: what fits so far. Only ever falls.
+    fits: Vec<bool>,
+    sizes: Vec<Size>,
+    missing: u64,
+    present: u64,
+    /// Values that are spellings of a missing one, with their rows.
+    null_spellings: BTreeMap<String, u64>,
+    /// The distinct values with their rows, while they are few.
+    distinct: Option<BTreeMap<String, u64>>,
+    /// `None` when a value stood twice.
+    hashes: Option<HashSet<u64>>,
+    min_chars: u64,
+    max_chars: u64,
+    /// A number that begins with a zero or a plus sign: its digits are a text.
+    has_written_digits: bool,
+    without_slashes: bool,
+    /// A value of another length than that of a UUID with its hyphens: digests have as many digits without.
+    without_hyphens: bool,
+    without_offset: u64,
+}
+
+/// The most digits of a candidate's numbers.
+#[derive(Debug, Default, Clone, Copy)]
+struct Size {
+    whole: usize,
+    fraction: usize,
+}
+
+impl Profile {
+    pub(super) fn new(probe: &Probe) -> Self {
+        let count = probe.all().count();
+        Self {
+            fits: vec![true; count],
+            sizes: vec![Size::default(); count],
+            missing: 0,
+            present: 0,
+            null_spellings: BTreeMap::new(),
+            distinct: Some(BTreeMap::new()),
+            hashes: Some(HashSet::new()),
+            min_chars: u64::MAX,
+            max_chars: 0,
+            has_written_digits: false,
+            without_slashes: false,
+            without_hyphens: false,
+            without_offset: 0,
+        }
+    }
+
+    /// Looks at the value of one more row.
+    pub(super) fn observe(&mut self, value: Option<&str>, probe: &Probe, scratch: &mut Scratch) {
+        let Some(text) = value else {
+            self.missing = self.missing.saturating_add(1);
+            return;
+        };
+        self.present = self.present.saturating_add(1);
+        let chars = text.chars().count() as u64;
+        self.min_chars = self.min_chars.min(chars);
+        self.max_chars = self.max_chars.max(chars);
+        self.count_distinct(text, chars);
+        if NULL_SPELLINGS.contains(&text) {
+            let rows = self.null_spellings.entry(text.to_owned()).or_default();
+            *rows = rows.saturating_add(1);
+            return;
+        }
+        let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+        self.has_written_digits |= matches!(digits, [b'0', b'0'..=b'9', ..] | [b'+', ..]);
+        self.without_hyphens |= chars != UUID_CHARS;
+        self.without_slashes |= !text.contains("://");
+        let has_offset =
+            text.ends_with(['Z', 'z']) || text.get(11..).is_some_and(|rest| rest.contains(['+', '-']));
+        self.without_offset = self.without_offset.saturating_add(u64::from(!has_offset));
+        for (((_, column), fits), size) in probe.all().zip(&mut self.fits).zip(&mut self.sizes) {
+            if !*fits {
+                continue;
+            }
+            match cast(column, text, scratch) {
+                None => *fits = false,
+                Some(Value::Integer(number)) => {
+                    let digits =
+                        number.unsigned_abs().checked_ilog10().map_or(1, |log| log.saturating_add(1));
+                    size.whole = size.whole.max(digits as usize);
+                }
+                Some(Value::Decimal(number)) => {
+                    size.whole = size.whole.max(number.whole.len());
+                    size.fraction = size.fraction.max(number.fraction.len());
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn count_distinct(&mut self, text: &str, chars: u64) {
+        if let Some(distinct) = &mut self.distinct {
+            if let Some(rows) = distinct.get_mut(text) {
+                *rows = rows.saturating_add(1);
+            } else if distinct.len() < MAX_ALLOWED && chars <= MAX_ALLOWED_CHARS {
+                distinct.insert(text.to_owned(), 1);
+            } else {
+                self.distinct = None;
+            }
+        }
+        if let Some(hashes) = &mut self.hashes {
+            // Its keys are fixed, so that the same sample gives the same contract.
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            if hashes.len() >= MAX_HASHES || !hashes.insert(hasher.finish()) {
+                self.hashes = None;
+            }
+        }
+    }
+
+    /// The column as it was seen. What cannot be told goes to the notes.
+    pub(super) fn draft(&self, plain: ColumnDraft, probe: &Probe, notes: &mut Vec<String>) -> ColumnDraft {
+        let kind = self.kind(&plain, probe, notes);
+        let is_typed = kind != Kind::text();
+        let null_values: Vec<String> =
+            if is_typed { self.null_spellings.keys().cloned().collect() } else { Vec::new() };
+        let spelled: u64 = if is_typed { self.null_spellings.values().sum() } else { 0 };
+        let missing = self.missing.saturating_add(spelled);
+        ColumnDraft {
+            required: missing == 0 && self.present > 0,
+            allowed: if is_typed { Vec::new() } else { self.allowed() },
+            seen: Some(self.seen(missing)),
+            null_values,
+            kind,
+            ..plain
+        }
+    }
+
+    /// A JSON object or array: nothing is asked of it but to be there when it always was.
+    pub(super) fn document(&self, plain: ColumnDraft) -> ColumnDraft {
+        let seen = format!("values: {}, missing: {}", self.present, self.missing);
+        ColumnDraft { required: self.missing == 0 && self.present > 0, seen: Some(seen), ..plain }
+    }
+
+    fn kind(&self, plain: &ColumnDraft, probe: &Probe, notes: &mut Vec<String>) -> Kind {
+        let spelled: u64 = self.null_spellings.values().sum();
+        if self.present == spelled {
+            return Kind::text();
+        }
+        let fitting: Vec<(&Candidate, Size)> = probe
+            .all()
+            .zip(self.fits.iter().zip(&self.sizes))
+            .filter(|((candidate, _), (fits, _))| **fits && self.is_thought_of(candidate, &plain.name))
+            .map(|((candidate, _), (_, size))| (candidate, *size))
+            .collect();
+        let Some((first, size)) = fitting.first() else { return Kind::text() };
+        if is_ambiguous(first, fitting.iter().map(|(candidate, _)| *candidate)) {
+            let what = if first.family == Family::Number {
+                "`,` may be a decimal or a group separator"
+            } else {
+                "day and month cannot be told apart"
+            };
+            notes.push(format!("`{}`: {what}; it is text until the contract says which", plain.name));
+            return Kind::text();
+        }
+        if first.family == Family::Timestamp && self.without_offset > 0 {
+            let count = self.without_offset;
+            notes.push(format!(
+                "`{}`: {count} values have no offset and are taken for UTC; set `defaultTimezone` where that is wrong",
+                plain.name
+            ));
+        }
+        sized(&first.kind, first.family, *size)
+    }
+
+    fn is_thought_of(&self, candidate: &Candidate, name: &str) -> bool {
+        let has = |known: &[&str]| words(name).any(|word| known.contains(&word));
+        let is_open = match candidate.gate {
+            Gate::Always => true,
+            Gate::DateName => has(&DATE_NAMES),
+            Gate::FlagName => has(&FLAG_NAMES),
+            Gate::BothSeen => self.distinct.as_ref().is_some_and(|distinct| distinct.len() > 1),
+        };
+        is_open
+            && match candidate.family {
+                Family::Integer | Family::Number => !self.has_written_digits && !has(&IDENTIFIERS),
+                Family::Uuid => !self.without_hyphens,
+                Family::Format => candidate.kind.format != Some("uri") || !self.without_slashes,
+                Family::Boolean | Family::Date | Family::Timestamp | Family::Time => true,
+            }
+    }
+
+    fn allowed(&self) -> Vec<String> {
+        let Some(distinct) = &self.distinct else { return Vec::new() };
+        let is_list = distinct.len() >= MIN_ALLOWED
+            && self.present >= MIN_ROWS_OF_ALLOWED
+            && distinct.values().all(|rows| *rows >= MIN_ROWS_OF_EACH);
+        if is_list { distinct.keys().cloned().collect() } else { Vec::new() }
+    }
+
+    /// Counts, never values.
+    fn seen(&self, missing: u64) -> String {
+        let spelled = missing.saturating_sub(self.missing);
+        let mut seen = format!("values: {}, missing: {missing}", self.present.saturating_sub(spelled));
+        if self.present == 0 {
+            return seen;
+        }
+        if self.hashes.is_some() && self.present > 1 {
+            seen.push_str(", each once");
+        } else if let Some(distinct) = &self.distinct {
+            seen.push_str(&format!(", distinct: {}", distinct.len()));
+        }
+        seen + &format!(", characters: {} to {}", self.min_chars, self.max_chars)
+    }
+
+    /// True when the column can be told to tell rows apart.
+    pub(super) fn may_be_key(&self, column: &ColumnDraft) -> bool {
+        column.required
+            && self.hashes.is_some()
+            && self.present > 1
+            && self.max_chars <= MAX_KEY_CHARS
+            && matches!(column.kind.logical, "string" | "integer")
+    }
+}
+
+/// True when another candidate reads the same values in another way, and nothing tells which is meant.
+fn is_ambiguous<'c>(first: &Candidate, mut fitting: impl Iterator<Item = &'c Candidate>) -> bool {
+    match first.family {
+        Family::Number if first.kind.decimal_separator == Some(',') => fitting
+            .any(|other| other.kind.decimal_separator.is_none() && other.kind.group_separator == Some(',')),
+        Family::Date | Family::Timestamp => {
+            let Some(format) = first.kind.format.filter(|format| format.starts_with("dd")) else {
+                return false;
+            };
+            let swapped = format.replacen("dd", "XX", 1).replacen("MM", "dd", 1).replacen("XX", "MM", 1);
+            fitting.any(|other| other.kind.format == Some(swapped.as_str()))
+        }
+        Family::Uuid | Family::Boolean | Family::Integer | Family::Number | Family::Time | Family::Format => {
+            false
+        }
+    }
+}
+
+/// The type with room for the numbers that were seen and some more.
+fn sized(kind: &Kind, family: Family, size: Size) -> Kind {
+    let of = |physical: String| Kind { physical, ..kind.clone() };
+    match family {
+        Family::Integer if size.whole <= INTEGER_DIGITS => of("integer".to_owned()),
+        Family::Integer if size.whole > BIGINT_DIGITS => Kind::text(),
+        Family::Number if size.fraction == 0 && size.whole > BIGINT_DIGITS => Kind::text(),
+        Family::Number => {
+            let scale = size.fraction.max(2);
+            let precision =
+                size.whole.saturating_add(HEADROOM_DIGITS).saturating_add(scale).max(MIN_PRECISION);
+            if precision <= MAX_PRECISION {
+                of(format!("numeric({precision},{scale})"))
+            } else {
+                of("numeric".to_owned())
+            }
+        }
+        Family::Uuid
+        | Family::Boolean
+        | Family::Integer
+        | Family::Date
+        | Family::Timestamp
+        | Family::Time
+        | Family::Format => kind.clone(),
+    }
+}

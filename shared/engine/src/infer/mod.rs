@@ -1,0 +1,252 @@
+//! A contract from a sample: what kind of file it is, what its columns are, and the proof that the contract accepts it.
+//!
+//! Every question is put to the engine itself. A contract in which each column is text reads the sample; each value is
+//! tried as each type, by columns compiled for that; the contract that comes of it reads the sample again, and what it
+//! refuses is relaxed until nothing is left to relax.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
+mod columns;
+mod names;
+mod prove;
+mod sample;
+mod types;
+mod yaml;
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use arrow_array::{Array, StringArray};
+use penstock_contract::ContractErrors;
+
+use self::columns::Profile;
+use self::names::words;
+use self::sample::Sample;
+use self::types::Probe;
+use self::yaml::{ColumnDraft, Draft, FileKind, Kind, QuoteDraft};
+use crate::cast::Scratch;
+use crate::error::{PlanError, ReadError};
+use crate::outcome::{Code, Totals};
+use crate::plan::Plan;
+use crate::reader::{Limits, Reader};
+use crate::rows::Block;
+
+/// Rows a block: memory is bounded by them.
+const BLOCK_ROWS: u32 = 10_000;
+/// Last words of names that are likely keys.
+const KEY_WORDS: [&str; 7] = ["id", "sku", "key", "gtin", "number", "uuid", "nr"];
+/// Words of names that are likely event times.
+const EVENT_TIME_WORDS: [&str; 8] =
+    ["updated", "modified", "changed", "ts", "timestamp", "geaendert", "aktualisiert", "event"];
+
+/// How much of the sample counts.
+#[derive(Debug, Clone)]
+pub struct InferOptions {
+    /// Rows that are looked at, rejects included. The contract accepts those; later ones are not read.
+    pub max_rows: u64,
+    /// What the reader takes at most. Arrow columns and the rows of a block are set by [`infer`].
+    pub limits: Limits,
+}
+
+impl Default for InferOptions {
+    /// 100,000 rows, and the reader's own limits.
+    fn default() -> Self {
+        Self { max_rows: 100_000, limits: Limits::default() }
+    }
+}
+
+/// A contract, and what its author should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inferred {
+    /// The contract, of ODCS v3.1. The same sample gives the same text.
+    pub yaml: String,
+    /// Rows that were read, those that cannot be accepted by any contract included.
+    pub rows: u64,
+    /// What could not be told, or was left out; with names of columns and counts, never values.
+    pub notes: Vec<String>,
+}
+
+/// What keeps a contract from being inferred.
+#[derive(Debug, thiserror::Error)]
+pub enum InferError {
+    /// The sample cannot be read.
+    #[error("the sample cannot be read: {0}")]
+    Read(#[from] ReadError),
+    /// A kind of file that contracts are not inferred from.
+    #[error("contracts are not inferred from {0} files; infer one from CSV or JSON, or write it by hand")]
+    Unsupported(&'static str),
+    /// No column has a name that a contract can carry.
+    #[error("the sample has no named columns; give it a header")]
+    NoColumns,
+    /// A sample that looks like JSON and has no objects.
+    #[error(
+        "the sample has no JSON objects: give one object a line, or an array of objects; of an array under a key, infer from the array alone and set `penstock.path`"
+    )]
+    NoObjects,
+    /// There are columns and no row that can be read.
+    #[error("the sample has no row that can be read ({malformed} malformed); give one with rows")]
+    NoRows {
+        /// Rows that are not of the file's own format.
+        malformed: u64,
+    },
+    /// The contract that was made is none. This is a fault of Penstock: please report it.
+    #[error("the inferred contract is faulty, please report it: {0}")]
+    Contract(#[from] ContractErrors),
+    /// The contract that was made cannot be carried out. This is a fault of Penstock: please report it.
+    #[error("the inferred contract cannot be compiled, please report it: {0}")]
+    Plan(#[from] PlanError),
+}
+
+/// Gives the sample from its beginning, each time it is called.
+pub type Open<'o> = dyn FnMut() -> io::Result<Box<dyn Read>> + 'o;
+
+/// Writes a contract for the files that the sample is one of, and proves that it accepts the sample: every row but
+/// those that are malformed, whose number is in the notes. `source_name` becomes the source, as far as it can.
+///
+/// # Errors
+/// When the sample cannot be opened or read, or has no rows.
+pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> Result<Inferred, InferError> {
+    let max_rows = options.max_rows.max(1);
+    let limits = Limits { chunk_rows: BLOCK_ROWS, arrow: true, ..options.limits.clone() }.sane();
+    let probe = Probe::new()?;
+    let mut seen = see(source_name, open, &limits, max_rows, &probe, None)?;
+    if seen.malformed > 0
+        && let FileKind::Delimited { quote: Some(QuoteDraft::Char(_)), .. } = seen.draft.file.kind
+        && let Ok(unquoted) = see(source_name, open, &limits, max_rows, &probe, Some(QuoteDraft::None))
+        && unquoted.malformed < seen.malformed
+    {
+        seen = unquoted;
+    }
+    if seen.totals.accepted == 0 {
+        return Err(InferError::NoRows { malformed: seen.malformed });
+    }
+    let Seen { mut draft, mut notes, totals, profiles, .. } = seen;
+    draft.columns = draft
+        .columns
+        .into_iter()
+        .zip(&profiles)
+        .map(|(column, profile)| {
+            if column.kind.is_document() {
+                profile.document(column)
+            } else {
+                profile.draft(column, &probe, &mut notes)
+            }
+        })
+        .collect();
+    choose_key(&mut draft, &profiles, &mut notes);
+    choose_event_time(&mut draft);
+    prove::prove(draft, open, &limits, totals.rows_read, notes)
+}
+
+/// A sample whose values were looked at as text.
+struct Seen {
+    /// Each column is text, or a document, with no rules.
+    draft: Draft,
+    profiles: Vec<Profile>,
+    totals: Totals,
+    /// Rows whose fault is the file's own, and not that of a column.
+    malformed: u64,
+    notes: Vec<String>,
+}
+
+fn see(
+    source_name: &str,
+    open: &mut Open<'_>,
+    limits: &Limits,
+    max_rows: u64,
+    probe: &Probe,
+    quote: Option<QuoteDraft>,
+) -> Result<Seen, InferError> {
+    let Sample { file, columns, mut notes } = sample::look(open, limits, max_rows, quote)?;
+    let source = names::source(source_name);
+    if source != source_name {
+        notes.push(format!("the source is called `{source}`: its name begins the keys of its files"));
+    }
+    let names = names::harmonise(columns.iter().map(|column| column.name.as_str()));
+    let plain = columns.into_iter().zip(names).map(|(found, name)| {
+        let column = ColumnDraft::plain(name, found.name);
+        match found.is_array {
+            Some(is_array) => ColumnDraft { kind: Kind::document(is_array), ..column },
+            None => column,
+        }
+    });
+    let entity = names::entity(&source);
+    let draft = Draft { entity, source, file, columns: plain.collect(), event_time: None };
+    let mut profiles: Vec<Profile> = draft.columns.iter().map(|_| Profile::new(probe)).collect();
+    let mut scratch = Scratch::default();
+    let totals = read(&draft.yaml(), open, limits, max_rows, &mut |block| {
+        let Some(batch) = block.rows.record_batch else { return };
+        for (profile, values) in profiles.iter_mut().zip(batch.columns()) {
+            let texts = values.as_any().downcast_ref::<StringArray>();
+            for row in 0..values.len() {
+                let value = texts.filter(|texts| texts.is_valid(row)).map(|texts| texts.value(row));
+                profile.observe(value, probe, &mut scratch);
+            }
+        }
+    })?;
+    let malformed = totals
+        .by_reason
+        .iter()
+        .filter(|reason| reason.column.is_none() && reason.code != Code::UnexpectedColumn)
+        .fold(0_u64, |sum, reason| sum.saturating_add(reason.rows));
+    Ok(Seen { draft, profiles, totals, malformed, notes })
+}
+
+/// Reads the first rows of the sample under a contract.
+fn read(
+    yaml: &str,
+    open: &mut Open<'_>,
+    limits: &Limits,
+    max_rows: u64,
+    take: &mut dyn FnMut(Block),
+) -> Result<Totals, InferError> {
+    let contract = penstock_contract::parse("inferred.yaml", yaml)?;
+    let plan = Arc::new(Plan::compile(&contract)?);
+    let mut reader = Reader::open(plan, limits.clone(), open().map_err(ReadError::Io)?)?;
+    while reader.totals().rows_read < max_rows {
+        match reader.next_block()? {
+            None => break,
+            Some(block) => take(block),
+        }
+    }
+    Ok(reader.totals().clone())
+}
+
+/// The first column that tells rows apart and is named like a key; else the first that tells them apart.
+fn choose_key(draft: &mut Draft, profiles: &[Profile], notes: &mut Vec<String>) {
+    let is_named =
+        |column: &ColumnDraft| words(&column.name).next_back().is_some_and(|word| KEY_WORDS.contains(&word));
+    let unique: Vec<usize> = draft
+        .columns
+        .iter()
+        .zip(profiles)
+        .enumerate()
+        .filter(|(_, (column, profile))| profile.may_be_key(column))
+        .map(|(index, _)| index)
+        .collect();
+    let named = unique.iter().find(|index| draft.columns.get(**index).is_some_and(is_named));
+    let chosen = named.or(unique.first()).and_then(|index| draft.columns.get_mut(*index));
+    match chosen {
+        Some(column) => {
+            column.is_key = true;
+            if column.kind.physical == "integer" {
+                // Keys grow, and a wider column later means a new table.
+                column.kind.physical = "bigint".to_owned();
+            }
+            column.allowed.clear();
+        }
+        None => notes.push(
+            "no column tells the rows apart: the contract has no key, and rows are appended".to_owned(),
+        ),
+    }
+}
+
+/// The first point in time, else the first date, that every row has and that is named like the time of a change.
+fn choose_event_time(draft: &mut Draft) {
+    let is_named = |column: &&ColumnDraft| {
+        column.required && words(&column.name).any(|word| EVENT_TIME_WORDS.contains(&word))
+    };
+    let of =
+        |logical: &str| draft.columns.iter().filter(is_named).find(|column| column.kind.logical == logical);
+    draft.event_time = of("timestamp").or_else(|| of("date")).map(|column| column.name.clone());
+}

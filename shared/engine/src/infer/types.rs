@@ -1,0 +1,181 @@
+//! The types that a column may have, each compiled as a column of a plan: what a type reads is what the engine reads.
+
+use std::sync::OnceLock;
+
+use super::InferError;
+use super::yaml::{ColumnDraft, Draft, FileDraft, Kind};
+use crate::cast::text::Traits;
+use crate::cast::{Scratch, Value};
+use crate::plan::Plan;
+use crate::program::{Column, Raw};
+
+/// A type that a column may have, and when it is thought of.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) kind: Kind,
+    pub(super) family: Family,
+    pub(super) gate: Gate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Uuid,
+    Boolean,
+    Integer,
+    Number,
+    Date,
+    Timestamp,
+    Time,
+    /// Text of a format.
+    Format,
+}
+
+/// What speaks for a type beside the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    Always,
+    /// The column's name is that of a date: its digits would be a number otherwise.
+    DateName,
+    /// The column's name is that of a flag: 0 and 1 would be numbers otherwise.
+    FlagName,
+    /// Both spellings were seen.
+    BothSeen,
+}
+
+/// Formats of dates: with two digits of the year before those with four, which also read two.
+const DATES: [&str; 14] = [
+    "dd.MM.yy",
+    "dd.MM.yyyy",
+    "dd/MM/yy",
+    "MM/dd/yy",
+    "dd/MM/yyyy",
+    "MM/dd/yyyy",
+    "dd-MM-yy",
+    "MM-dd-yy",
+    "dd-MM-yyyy",
+    "MM-dd-yyyy",
+    "yyyy/MM/dd",
+    "dd-MMM-yyyy",
+    "dd MMM yyyy",
+    "MMM dd, yyyy",
+];
+
+/// Formats of points in time, after ISO 8601.
+const TIMESTAMPS: [&str; 13] = [
+    "dd.MM.yyyy HH:mm:ss",
+    "dd.MM.yyyy HH:mm",
+    "dd/MM/yyyy HH:mm:ss",
+    "MM/dd/yyyy HH:mm:ss",
+    "dd/MM/yyyy HH:mm",
+    "MM/dd/yyyy HH:mm",
+    "dd/MM/yyyy hh:mm:ss a",
+    "MM/dd/yyyy hh:mm:ss a",
+    "dd/MM/yyyy hh:mm a",
+    "MM/dd/yyyy hh:mm a",
+    "yyyy/MM/dd HH:mm:ss",
+    "yyyy/MM/dd HH:mm",
+    "EEE, dd MMM yyyy HH:mm:ss Z",
+];
+
+const BOOLEANS: [(&str, &str); 8] = [
+    ("yes", "no"),
+    ("y", "n"),
+    ("t", "f"),
+    ("on", "off"),
+    ("ja", "nein"),
+    ("j", "n"),
+    ("oui", "non"),
+    ("si", "no"),
+];
+
+/// Decimal and group separators, the plainest first.
+const SEPARATORS: [(char, Option<char>); 6] =
+    [('.', None), (',', None), ('.', Some(',')), (',', Some('.')), ('.', Some('\'')), (',', Some(' '))];
+
+/// All candidates, in the order in which they are preferred.
+fn candidates() -> Vec<Candidate> {
+    let one = |family, gate, kind| Candidate { kind, family, gate };
+    let formatted = |logical, physical, format| Kind { format: Some(format), ..Kind::new(logical, physical) };
+    let boolean = |booleans| Kind { booleans, ..Kind::new("boolean", "boolean") };
+    let mut all = vec![
+        one(Family::Uuid, Gate::Always, formatted("string", "uuid", "uuid")),
+        one(Family::Boolean, Gate::Always, boolean(None)),
+        one(Family::Boolean, Gate::FlagName, boolean(Some(("1", "0")))),
+        one(Family::Date, Gate::DateName, formatted("date", "date", "yyyyMMdd")),
+        one(Family::Timestamp, Gate::DateName, formatted("timestamp", "timestamptz", "yyyyMMddHHmmss")),
+        one(Family::Integer, Gate::Always, Kind::new("integer", "bigint")),
+    ];
+    all.extend(SEPARATORS.iter().map(|(decimal, group)| {
+        let kind = Kind {
+            decimal_separator: Some(*decimal).filter(|separator| *separator != '.'),
+            group_separator: *group,
+            ..Kind::new("number", "numeric")
+        };
+        one(Family::Number, Gate::Always, kind)
+    }));
+    all.push(one(Family::Date, Gate::Always, Kind::new("date", "date")));
+    let dates = DATES.iter().map(|format| formatted("date", "date", format));
+    all.extend(dates.map(|kind| one(Family::Date, Gate::Always, kind)));
+    all.push(one(Family::Timestamp, Gate::Always, Kind::new("timestamp", "timestamptz")));
+    let timestamps = TIMESTAMPS.iter().map(|format| formatted("timestamp", "timestamptz", format));
+    all.extend(timestamps.map(|kind| one(Family::Timestamp, Gate::Always, kind)));
+    all.push(one(Family::Time, Gate::Always, Kind::new("time", "time")));
+    all.push(one(Family::Time, Gate::Always, formatted("time", "time", "hh:mm a")));
+    let booleans = BOOLEANS.iter().map(|pair| boolean(Some(*pair)));
+    all.extend(booleans.map(|kind| one(Family::Boolean, Gate::BothSeen, kind)));
+    let formats = ["email", "uri", "ipv4", "ipv6"].map(|format| formatted("string", "text", format));
+    all.extend(formats.map(|kind| one(Family::Format, Gate::Always, kind)));
+    all
+}
+
+/// The candidates, compiled.
+#[derive(Debug, Clone)]
+pub(super) struct Probe {
+    candidates: &'static [Candidate],
+    columns: Vec<Column>,
+}
+
+impl Probe {
+    pub(super) fn new() -> Result<Self, InferError> {
+        static CANDIDATES: OnceLock<Vec<Candidate>> = OnceLock::new();
+        let candidates = CANDIDATES.get_or_init(candidates);
+        let draft = |(index, candidate): (usize, &Candidate)| {
+            let name = format!("candidate_{index}");
+            ColumnDraft { kind: candidate.kind.clone(), ..ColumnDraft::plain(name.clone(), name) }
+        };
+        let draft = Draft {
+            source: "probe".to_owned(),
+            entity: "probe".to_owned(),
+            file: FileDraft::default(),
+            columns: candidates.iter().enumerate().map(draft).collect(),
+            event_time: None,
+        };
+        let contract = penstock_contract::parse("probe", &draft.yaml())?;
+        let mut columns = Plan::compile(&contract)?.columns;
+        columns.truncate(candidates.len());
+        Ok(Self { candidates, columns })
+    }
+
+    /// The candidates with their columns.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static Candidate, &Column)> {
+        self.candidates.iter().zip(&self.columns)
+    }
+
+    /// True for what is rather a value than the name of a column.
+    pub(super) fn is_value(&self, text: &str) -> bool {
+        let mut scratch = Scratch::default();
+        self.all().any(|(candidate, column)| {
+            let is_telling = !matches!(candidate.family, Family::Boolean)
+                && candidate.kind.format != Some("uri")
+                && candidate.gate == Gate::Always;
+            is_telling && cast(column, text, &mut scratch).is_some()
+        })
+    }
+}
+
+/// The value of a text in a column; `None` when it is none.
+pub(super) fn cast<'a>(column: &'a Column, text: &'a str, scratch: &'a mut Scratch) -> Option<Value<'a>> {
+    let mut is_broken = false;
+    let value = column.run(Raw::Text(text, Traits::of(text.as_bytes())), scratch, &mut |_| is_broken = true);
+    value.filter(|_| !is_broken)
+}

@@ -1,0 +1,300 @@
+//! The contract as it is drafted, and as YAML.
+
+use std::fmt::Write as _;
+
+use penstock_contract::Compression;
+
+use crate::encode::sha256_hex;
+
+/// A contract under way.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) source: String,
+    pub(super) entity: String,
+    pub(super) file: FileDraft,
+    pub(super) columns: Vec<ColumnDraft>,
+    /// The harmonised name of the column of the event time.
+    pub(super) event_time: Option<String>,
+}
+
+/// What `servers[0]` says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FileDraft {
+    pub(super) kind: FileKind,
+    /// `None`: not known yet, and not written.
+    pub(super) encoding: Option<String>,
+    pub(super) compression: Option<Compression>,
+}
+
+/// The format with its dialect; what is `None` is left to be sniffed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FileKind {
+    Delimited { delimiter: Option<String>, quote: Option<QuoteDraft>, header: bool },
+    Ndjson,
+    JsonArray,
+}
+
+impl Default for FileKind {
+    fn default() -> Self {
+        Self::Delimited { delimiter: None, quote: None, header: true }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum QuoteDraft {
+    None,
+    Char(char),
+}
+
+/// A column: where it comes from and what it holds.
+#[derive(Debug, Clone)]
+pub(super) struct ColumnDraft {
+    pub(super) name: String,
+    pub(super) physical_name: String,
+    pub(super) kind: Kind,
+    pub(super) required: bool,
+    pub(super) is_key: bool,
+    /// The only values; none: any.
+    pub(super) allowed: Vec<String>,
+    /// Spellings of a missing value.
+    pub(super) null_values: Vec<String>,
+    /// What was seen, in counts.
+    pub(super) seen: Option<String>,
+}
+
+/// A type with all that reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kind {
+    pub(super) logical: &'static str,
+    /// PostgreSQL's type.
+    pub(super) physical: String,
+    /// `logicalTypeOptions.format`.
+    pub(super) format: Option<&'static str>,
+    pub(super) decimal_separator: Option<char>,
+    pub(super) group_separator: Option<char>,
+    /// A spelling of true, one of false.
+    pub(super) booleans: Option<(&'static str, &'static str)>,
+}
+
+impl Kind {
+    pub(super) fn new(logical: &'static str, physical: impl Into<String>) -> Self {
+        Self {
+            logical,
+            physical: physical.into(),
+            format: None,
+            decimal_separator: None,
+            group_separator: None,
+            booleans: None,
+        }
+    }
+
+    /// Any text.
+    pub(super) fn text() -> Self {
+        Self::new("string", "text")
+    }
+
+    /// A JSON object or array.
+    pub(super) fn document(is_array: bool) -> Self {
+        Self::new(if is_array { "array" } else { "object" }, "jsonb")
+    }
+
+    pub(super) fn is_document(&self) -> bool {
+        self.physical == "jsonb"
+    }
+}
+
+impl ColumnDraft {
+    /// A column that any text fits.
+    pub(super) fn plain(name: String, physical_name: String) -> Self {
+        Self {
+            name,
+            physical_name,
+            kind: Kind::text(),
+            required: false,
+            is_key: false,
+            allowed: Vec::new(),
+            null_values: Vec::new(),
+            seen: None,
+        }
+    }
+}
+
+impl Draft {
+    /// The contract's text. The same draft gives the same text.
+    pub(super) fn yaml(&self) -> String {
+        let mut text = String::new();
+        text.push_str("apiVersion: v3.1.0\nkind: DataContract\n");
+        line(&mut text, 0, "id", &format!("inferred-{}", self.digest()));
+        line(&mut text, 0, "name", &quoted(&self.source));
+        text.push_str("version: 1.0.0\nstatus: draft\n\nservers:\n  - server: raw\n    type: s3\n");
+        line(&mut text, 4, "location", &quoted(&format!("s3://raw/{}/", self.source)));
+        self.file.write(&mut text);
+        if let Some(column) = &self.event_time {
+            text.push_str("\ncustomProperties:\n");
+            custom(&mut text, 2, "eventTime", &quoted(column));
+        }
+        text.push_str("\nschema:\n");
+        line(&mut text, 2, "- name", &quoted(&self.entity));
+        line(&mut text, 4, "physicalName", &quoted(&format!("public.{}", self.entity)));
+        text.push_str("    properties:\n");
+        for column in &self.columns {
+            column.write(&mut text);
+        }
+        text
+    }
+
+    /// Of the source and the producer's names: the same feed gets the same id from another sample.
+    fn digest(&self) -> String {
+        let mut named = self.source.clone();
+        for column in &self.columns {
+            named.push('\n');
+            named.push_str(&column.physical_name);
+        }
+        sha256_hex(named.as_bytes()).chars().take(16).collect()
+    }
+}
+
+impl FileDraft {
+    fn write(&self, text: &mut String) {
+        let mut properties: Vec<(&str, String)> = Vec::new();
+        match &self.kind {
+            FileKind::Delimited { delimiter, quote, header } => {
+                text.push_str("    format: csv\n");
+                if let Some(delimiter) = delimiter {
+                    let shown = if delimiter == "\t" { "tab".to_owned() } else { quoted(delimiter) };
+                    properties.push(("delimiter", shown));
+                }
+                match quote {
+                    None => {}
+                    Some(QuoteDraft::None) => properties.push(("quote", "none".to_owned())),
+                    Some(QuoteDraft::Char(quote)) => properties.push(("quote", quoted(&quote.to_string()))),
+                }
+                properties.push(("header", header.to_string()));
+            }
+            FileKind::Ndjson => text.push_str("    format: json\n    delimiter: new_line\n"),
+            FileKind::JsonArray => text.push_str("    format: json\n    delimiter: array\n"),
+        }
+        if let Some(encoding) = &self.encoding {
+            properties.push(("encoding", quoted(encoding)));
+        }
+        if let Some(compression) = self.compression.and_then(compression_name) {
+            properties.push(("compression", compression.to_owned()));
+        }
+        if !properties.is_empty() {
+            text.push_str("    customProperties:\n");
+        }
+        for (name, value) in properties {
+            custom(text, 6, name, &value);
+        }
+    }
+}
+
+/// As the contract spells it; `None` for one that it cannot name.
+fn compression_name(compression: Compression) -> Option<&'static str> {
+    match compression {
+        Compression::Plain => Some("none"),
+        Compression::Gzip => Some("gzip"),
+        Compression::Zstd => Some("zstd"),
+        Compression::Bzip2 => Some("bzip2"),
+        Compression::Xz => Some("xz"),
+        Compression::Zip => Some("zip"),
+        _ => None,
+    }
+}
+
+impl ColumnDraft {
+    fn write(&self, text: &mut String) {
+        if let Some(seen) = &self.seen {
+            let _ = writeln!(text, "      # {seen}");
+        }
+        line(text, 6, "- name", &quoted(&self.name));
+        if self.physical_name != self.name {
+            line(text, 8, "physicalName", &quoted(&self.physical_name));
+        }
+        line(text, 8, "logicalType", self.kind.logical);
+        if let Some(format) = self.kind.format {
+            text.push_str("        logicalTypeOptions:\n");
+            line(text, 10, "format", &quoted(format));
+        }
+        line(text, 8, "physicalType", &self.kind.physical);
+        if self.required {
+            line(text, 8, "required", "true");
+        }
+        if self.is_key {
+            line(text, 8, "primaryKey", "true");
+            line(text, 8, "primaryKeyPosition", "1");
+        }
+        if !self.allowed.is_empty() {
+            text.push_str("        quality:\n          - metric: invalidValues\n            arguments:\n");
+            line(text, 14, "validValues", &list(&self.allowed));
+            text.push_str("            mustBe: 0\n");
+        }
+        self.write_custom(text);
+    }
+
+    fn write_custom(&self, text: &mut String) {
+        let mut properties: Vec<(&str, String)> = Vec::new();
+        if let Some(separator) = self.kind.decimal_separator {
+            properties.push(("decimalSeparator", quoted(&separator.to_string())));
+        }
+        if let Some(separator) = self.kind.group_separator {
+            properties.push(("groupSeparator", quoted(&separator.to_string())));
+        }
+        if let Some((yes, no)) = self.kind.booleans {
+            properties.push(("trueValues", list(&[yes.to_owned()])));
+            properties.push(("falseValues", list(&[no.to_owned()])));
+        }
+        if !self.null_values.is_empty() {
+            properties.push(("nullValues", list(&self.null_values)));
+        }
+        if !properties.is_empty() {
+            text.push_str("        customProperties:\n");
+        }
+        for (name, value) in properties {
+            custom(text, 10, name, &value);
+        }
+    }
+}
+
+fn line(text: &mut String, indent: usize, key: &str, value: &str) {
+    let _ = writeln!(text, "{:indent$}{key}: {value}", "");
+}
+
+fn custom(text: &mut String, indent: usize, name: &str, value: &str) {
+    let _ = writeln!(text, "{:indent$}- property: penstock.{name}\n{:indent$}  value: {value}", "", "");
+}
+
+fn list(values: &[String]) -> String {
+    let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+    format!("[{}]", values.join(", "))
+}
+
+/// A scalar that is a string whatever it looks like. Plain words of the kind that names are stay plain.
+fn quoted(value: &str) -> String {
+    const NOT_STRINGS: [&str; 10] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan"];
+    let is_word = value.starts_with(|first: char| first.is_ascii_lowercase())
+        && value
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-'))
+        && !NOT_STRINGS.contains(&value);
+    if is_word {
+        return value.to_owned();
+    }
+    let mut text = String::from("\"");
+    for letter in value.chars() {
+        match letter {
+            '"' | '\\' => {
+                text.push('\\');
+                text.push(letter);
+            }
+            '\t' => text.push_str("\\t"),
+            _ if letter == ' ' || letter.is_ascii_graphic() || letter.is_alphanumeric() => text.push(letter),
+            // YAML takes no control characters as they are, and some others for line ends.
+            _ => {
+                let _ = write!(text, "\\U{:08x}", u32::from(letter));
+            }
+        }
+    }
+    text.push('"');
+    text
+}

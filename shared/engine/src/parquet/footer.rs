@@ -1,0 +1,248 @@
+//! The end of a Parquet file, which says where everything is: looked through, then decoded.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{
+    ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+};
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
+
+use super::guard::guarded;
+use super::shared::Shared;
+use super::thrift::{I32, LIST, STRUCT, Walker};
+use super::{corrupt, unreadable};
+use crate::error::{ReadError, UnreadableCode};
+
+const MAGIC: &[u8; 4] = b"PAR1";
+const ENCRYPTED_MAGIC: &[u8; 4] = b"PARE";
+/// Magic, the footer's length, magic.
+const SHORTEST: u64 = 12;
+/// The footer's length and the magic after it.
+const TAIL_BYTES: usize = 8;
+const MAX_FOOTER_BYTES: usize = 64 * 1024 * 1024;
+/// Columns and groups of columns.
+const MAX_SCHEMA_ELEMENTS: usize = 20_000;
+/// Groups within groups: the decoders recurse.
+const MAX_SCHEMA_DEPTH: usize = 64;
+
+/// What a file says of itself.
+pub(super) struct Footer {
+    /// With the file's own types, but that nothing is taken for text before each value was looked at, and INT96 is read
+    /// as microseconds.
+    pub(super) metadata: ArrowReaderMetadata,
+    /// The same with INT96 as nanoseconds; only where the file has such a column.
+    pub(super) nanos: Option<ArrowReaderMetadata>,
+    /// The fields as the file describes them.
+    pub(super) fields: Vec<TypePtr>,
+}
+
+/// Reads the footer.
+///
+/// # Errors
+/// When the file is not Parquet, breaks off, contradicts itself, or is encrypted.
+pub(super) fn read_footer<T: ChunkReader>(file: &Shared<T>) -> Result<Footer, ReadError> {
+    let bytes = footer_bytes(file)?;
+    let at = file.len().saturating_sub(TAIL_BYTES as u64).saturating_sub(bytes.len() as u64);
+    check_schema(&bytes).map_err(|why| corrupt(at, &format!("its footer cannot be read: {why}")))?;
+    guarded(|| decode(&bytes)).map_err(|error| file.tell(at, &error))
+}
+
+fn decode(bytes: &[u8]) -> Result<Footer, ParquetError> {
+    let schema = ParquetMetaDataReader::decode_schema(bytes)?;
+    let fields = schema.root_schema().get_fields().to_vec();
+    let raw = Type::group_type_builder(schema.name())
+        .with_fields(fields.iter().map(without_text).collect::<Result<_, _>>()?)
+        .build()?;
+    let options = ParquetMetaDataOptions::new()
+        .with_schema(Arc::new(SchemaDescriptor::new(Arc::new(raw))))
+        .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
+        .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
+    let metadata = ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options))?;
+    let metadata = Arc::new(metadata);
+    let plain = ArrowReaderMetadata::try_new(
+        Arc::clone(&metadata),
+        ArrowReaderOptions::new().with_skip_arrow_metadata(true),
+    )?;
+    let has_int96 = fields.iter().any(|field| is_int96(field));
+    let hinted = |metadata: &Arc<ParquetMetaData>, int96| {
+        let schema = hinted(plain.schema(), &fields, int96);
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+        ArrowReaderMetadata::try_new(Arc::clone(metadata), options)
+    };
+    let nanos = has_int96.then(|| hinted(&metadata, TimeUnit::Nanosecond)).transpose()?;
+    Ok(Footer { metadata: hinted(&metadata, TimeUnit::Microsecond)?, nanos, fields })
+}
+
+fn footer_bytes<T: ChunkReader>(file: &Shared<T>) -> Result<Bytes, ReadError> {
+    let length = file.len();
+    if length == 0 {
+        return Err(ReadError::Empty);
+    }
+    let head = file
+        .get_bytes(0, usize::try_from(length.min(4)).unwrap_or(4))
+        .map_err(|error| file.tell(0, &error))?;
+    if !head.starts_with(MAGIC) || length < SHORTEST {
+        return Err(wrong_format(&head, length));
+    }
+    let tail_at = length.saturating_sub(TAIL_BYTES as u64);
+    let tail = file.get_bytes(tail_at, TAIL_BYTES).map_err(|error| file.tell(tail_at, &error))?;
+    let Some(([l1, l2, l3, l4], magic)) = tail.split_first_chunk::<4>() else {
+        return Err(truncated(length));
+    };
+    if magic == ENCRYPTED_MAGIC {
+        let message = "the Parquet file is encrypted, which is not read: write it without".to_owned();
+        return Err(unreadable(UnreadableCode::UnsupportedFeature, tail_at, message));
+    }
+    if magic != MAGIC {
+        return Err(truncated(length));
+    }
+    let footer_bytes = usize::try_from(u32::from_le_bytes([*l1, *l2, *l3, *l4])).unwrap_or(usize::MAX);
+    let at = tail_at.checked_sub(footer_bytes as u64).filter(|at| *at >= MAGIC.len() as u64);
+    let Some(at) = at.filter(|_| footer_bytes <= MAX_FOOTER_BYTES) else {
+        return Err(corrupt(tail_at, &format!("its footer is said to have {footer_bytes} bytes")));
+    };
+    file.get_bytes(at, footer_bytes).map_err(|error| file.tell(at, &error))
+}
+
+fn truncated(length: u64) -> ReadError {
+    let message = "the Parquet file breaks off: it does not end with `PAR1`; drop it again, whole";
+    unreadable(UnreadableCode::TruncatedFile, length, message.to_owned())
+}
+
+/// Says what the file is instead, if it is known.
+fn wrong_format(head: &[u8], length: u64) -> ReadError {
+    let compressed = match head {
+        [0x1f, 0x8b, ..] => Some("gzip"),
+        [0x28, 0xb5, 0x2f, 0xfd] => Some("zstd"),
+        [b'B', b'Z', b'h', ..] => Some("bzip2"),
+        [0xfd, b'7', b'z', b'X'] => Some("xz"),
+        [b'P', b'K', 3, 4] => Some("zip"),
+        _ => None,
+    };
+    let message = match compressed {
+        Some(name) => format!(
+            "the file is compressed with {name} as a whole, and Parquet must be read from its end: drop it \
+             uncompressed (Parquet compresses inside)"
+        ),
+        None if head == ENCRYPTED_MAGIC => {
+            "the Parquet file is encrypted, which is not read: write it without".to_owned()
+        }
+        None if MAGIC.starts_with(head) => return truncated(length),
+        None => {
+            "the file is not Parquet, as the contract says: it does not begin with `PAR1`; drop Parquet, or \
+                 correct `format` in the contract"
+                .to_owned()
+        }
+    };
+    unreadable(UnreadableCode::WrongFormat, 0, message)
+}
+
+/// Looks through the footer as a whole, and at the shape of its schema.
+fn check_schema(footer: &[u8]) -> Result<(), &'static str> {
+    let mut walker = Walker::new(footer);
+    let mut shape = Ok(());
+    let read = walker.structure(|walker, number, kind| {
+        if (number, kind) != (2, LIST) {
+            return Some(false);
+        }
+        let (count, kind) = walker.list()?;
+        if count > MAX_SCHEMA_ELEMENTS {
+            shape = Err("its schema has too many columns");
+            return None;
+        }
+        let mut children = Vec::new();
+        for _ in 0..count {
+            let mut own = 0;
+            if kind != STRUCT {
+                return None;
+            }
+            walker.structure(|walker, number, kind| {
+                let is_children = (number, kind) == (5, I32);
+                if is_children {
+                    own = walker.i32()?;
+                }
+                Some(is_children)
+            })?;
+            children.push(own);
+        }
+        shape = check_depth(&children);
+        Some(true)
+    });
+    shape?;
+    read.ok_or("it breaks off, or is no footer")
+}
+
+/// The elements of a schema stand in the order of a walk through the tree, each with the number of its children.
+fn check_depth(children: &[i32]) -> Result<(), &'static str> {
+    let mut open: Vec<i32> = Vec::new();
+    for count in children {
+        while open.last() == Some(&0) {
+            open.pop();
+        }
+        if let Some(missing) = open.last_mut() {
+            *missing = missing.saturating_sub(1);
+        }
+        if *count < 0 {
+            return Err("a group of its schema has fewer than no columns");
+        }
+        if *count > 0 {
+            open.push(*count);
+        }
+        if open.len() > MAX_SCHEMA_DEPTH {
+            return Err("its schema is nested too deeply");
+        }
+    }
+    Ok(())
+}
+
+/// The same without what says that bytes are text: one value that is not UTF-8 would cost its page, and with that the
+/// file. Each value is looked at on its own instead.
+fn without_text(field: &TypePtr) -> Result<TypePtr, ParquetError> {
+    let info = field.get_basic_info();
+    let id = info.has_id().then(|| info.id());
+    let repetition = info.repetition();
+    if field.is_group() {
+        let fields = field.get_fields().iter().map(without_text).collect::<Result<_, _>>()?;
+        let group = Type::group_type_builder(field.name())
+            .with_repetition(repetition)
+            .with_converted_type(info.converted_type())
+            .with_logical_type(info.logical_type_ref().cloned())
+            .with_id(id)
+            .with_fields(fields);
+        return Ok(Arc::new(group.build()?));
+    }
+    let is_text = field.get_physical_type() == Physical::BYTE_ARRAY
+        && !matches!(info.logical_type_ref(), Some(LogicalType::Decimal { .. } | LogicalType::Unknown))
+        && info.converted_type() != ConvertedType::DECIMAL;
+    if !is_text {
+        return Ok(Arc::clone(field));
+    }
+    let leaf = Type::primitive_type_builder(field.name(), Physical::BYTE_ARRAY)
+        .with_repetition(repetition)
+        .with_id(id);
+    Ok(Arc::new(leaf.build()?))
+}
+
+/// Bytes as views: the values of a dictionary are not repeated for each row that has them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; the others stay")]
+fn hinted(schema: &Schema, fields: &[TypePtr], int96: TimeUnit) -> Schema {
+    let hinted = schema.fields().iter().zip(fields).map(|(arrow, field)| {
+        let arrow = Field::clone(arrow);
+        match arrow.data_type() {
+            DataType::Binary => arrow.with_data_type(DataType::BinaryView),
+            _ if is_int96(field) => arrow.with_data_type(DataType::Timestamp(int96, None)),
+            _ => arrow,
+        }
+    });
+    Schema::new(hinted.collect::<Vec<_>>())
+}
+
+pub(super) fn is_int96(field: &Type) -> bool {
+    field.is_primitive() && field.get_physical_type() == Physical::INT96
+}

@@ -1,0 +1,419 @@
+//! Parquet: row groups through the column readers of the `parquet` crate, in batches, into rows.
+//!
+//! Only the columns that are read are decoded, a row group at a time, in batches of at most 4,096 rows. What a file
+//! says of its sizes is looked at before anything is allocated by it: the footer ([`footer`]), then the pages of each
+//! row group ([`pages`]). What has become of a file in memory counts against the limits of decompression.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
+mod cells;
+mod footer;
+mod guard;
+mod pages;
+mod shared;
+mod thrift;
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::schema::types::TypePtr;
+
+use self::cells::{Cells, Written};
+use self::footer::{is_int96, read_footer};
+use self::guard::guarded;
+use self::pages::{look_through, place};
+use self::shared::Shared;
+use crate::cast::typed::write_json_text;
+use crate::delimited::bind_header;
+use crate::error::{ReadError, UnreadableCode};
+use crate::outcome::{Code, Dialect, Totals};
+use crate::plan::Plan;
+use crate::reader::{Limits, TypedSource};
+use crate::records::Place;
+use crate::rows::{Block, Rows, Shown};
+use crate::unexpected::Unexpected;
+
+const MAX_BATCH_ROWS: u64 = 4_096;
+/// A batch has fewer rows where they are long.
+const BATCH_BYTES: u64 = 32 * 1024 * 1024;
+/// Of a cell that is no text.
+const CELL_BYTES: u64 = 8;
+/// So much a file may become however small it is.
+const FREE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A Parquet file whose footer has been read.
+pub(crate) struct ParquetSource<T: ChunkReader> {
+    file: Shared<T>,
+    metadata: ArrowReaderMetadata,
+    nanos: Option<ArrowReaderMetadata>,
+    /// Those that are read, in the order of the file.
+    fields: Vec<ReadField>,
+    /// The field that each column reads.
+    columns: Vec<Option<usize>>,
+    unexpected: Unexpected,
+    max_record_bytes: usize,
+    budget: Budget,
+    /// The row group that comes next.
+    next_group: usize,
+    group: Option<Group>,
+    batch: Batch,
+    /// Of the row at hand, by field.
+    written: Vec<Written>,
+}
+
+/// A field of the file that is read.
+struct ReadField {
+    /// In the file's schema.
+    index: usize,
+    name: String,
+    /// The name as JSON, without quotes.
+    key: String,
+    kind: TypePtr,
+    is_unexpected: bool,
+}
+
+/// A row group under way.
+struct Group {
+    batches: ParquetRecordBatchReader,
+    /// The INT96 columns once more.
+    nanos: Option<ParquetRecordBatchReader>,
+    byte_offset: u64,
+    /// Rows that the footer tells and that were not read yet.
+    missing_rows: u64,
+}
+
+/// Rows under way.
+#[derive(Default)]
+struct Batch {
+    /// By field.
+    arrays: Vec<ArrayRef>,
+    /// By field; for INT96.
+    nanos: Vec<Option<ArrayRef>>,
+    rows: usize,
+    /// The row that comes next.
+    at: usize,
+    byte_offset: u64,
+}
+
+impl<T: ChunkReader + 'static> ParquetSource<T> {
+    /// Reads the footer and binds the columns to the file's.
+    pub(crate) fn open(
+        plan: &Plan,
+        limits: &Limits,
+        rows: &Rows,
+        file: T,
+    ) -> Result<(Self, Dialect), ReadError> {
+        let file = Shared::new(file);
+        let footer = read_footer(&file)?;
+        let names: Vec<String> = footer.fields.iter().map(|field| field.name().to_owned()).collect();
+        let layout = bind_header(&names, rows.columns()).map_err(|(code, message)| {
+            let message =
+                message.strip_prefix("the header").map_or(message.clone(), |rest| format!("the file{rest}"));
+            unreadable(code, 0, message)
+        })?;
+        let unexpected = Unexpected::new(plan);
+        let is_read = |field: usize| layout.fields.contains(&Some(field));
+        let is_unexpected = |field: usize| {
+            unexpected.is_wanted() && layout.unexpected.iter().any(|(_, index)| *index == field)
+        };
+        let mut fields: Vec<ReadField> = Vec::new();
+        for (index, kind) in footer.fields.iter().enumerate() {
+            if !is_read(index) && !is_unexpected(index) {
+                continue;
+            }
+            let mut key = String::new();
+            write_json_text(kind.name(), &mut key);
+            let key = key.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned();
+            let is_unexpected = is_unexpected(index);
+            fields.push(ReadField {
+                index,
+                name: kind.name().to_owned(),
+                key,
+                kind: Arc::clone(kind),
+                is_unexpected,
+            });
+        }
+        let place = |field: &Option<usize>| {
+            field.and_then(|field| fields.iter().position(|read| read.index == field))
+        };
+        let columns = layout.fields.iter().map(place).collect();
+        let dialect = Dialect {
+            format: "parquet".to_owned(),
+            compression: penstock_contract::Compression::Plain,
+            encoding: "UTF-8".to_owned(),
+            delimiter: None,
+            quote: None,
+            header: None,
+            assumed: Vec::new(),
+            suggestions: layout.suggestions,
+        };
+        let source = Self {
+            budget: Budget::new(limits, file.len()),
+            file,
+            metadata: footer.metadata,
+            nanos: footer.nanos,
+            written: fields.iter().map(|_| Written::default()).collect(),
+            fields,
+            columns,
+            unexpected,
+            max_record_bytes: limits.max_record_bytes,
+            next_group: 0,
+            group: None,
+            batch: Batch::default(),
+        };
+        Ok((source, dialect))
+    }
+}
+
+impl<T: ChunkReader + 'static> TypedSource for ParquetSource<T> {
+    fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError> {
+        loop {
+            if let Some(block) = rows.ready() {
+                return Ok(Some(block));
+            }
+            if self.batch.at == self.batch.rows {
+                match self.read_batch() {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(rows.take()),
+                    Err(error) => {
+                        self.close();
+                        return Err(error);
+                    }
+                }
+            }
+            self.push_rows(rows);
+        }
+    }
+
+    fn count(&self, totals: &mut Totals) {
+        totals.bytes_read = self.file.len();
+        totals.bytes_decompressed = self.budget.bytes;
+    }
+}
+
+impl<T: ChunkReader + 'static> ParquetSource<T> {
+    /// Nothing is read any more.
+    fn close(&mut self) {
+        self.group = None;
+        self.batch = Batch::default();
+        self.next_group = self.metadata.metadata().num_row_groups();
+    }
+
+    /// Decodes the next batch; false at the end.
+    fn read_batch(&mut self) -> Result<bool, ReadError> {
+        loop {
+            if self.group.is_none() && !self.open_group()? {
+                self.close();
+                return Ok(false);
+            }
+            let Some(group) = &mut self.group else { continue };
+            let decoded = guarded(|| {
+                let batch = group.batches.next().transpose()?;
+                let nanos = group.nanos.as_mut().and_then(Iterator::next).transpose()?;
+                Ok((batch, nanos))
+            });
+            let (batch, nanos) = decoded.map_err(|error| self.file.tell(group.byte_offset, &error))?;
+            let Some(batch) = batch else {
+                let rows = group.missing_rows;
+                if rows > 0 {
+                    return Err(corrupt(group.byte_offset, &format!("a row group lacks {rows} of its rows")));
+                }
+                self.group = None;
+                continue;
+            };
+            let rows = batch.num_rows();
+            group.missing_rows = group.missing_rows.saturating_sub(rows as u64);
+            let byte_offset = group.byte_offset;
+            self.batch = Batch { rows, at: 0, byte_offset, ..self.arrays(batch, nanos)? };
+            let lengths = self.batch.arrays.iter().map(cells::text_bytes).sum::<u64>();
+            let cells = (rows as u64).saturating_mul(self.fields.len() as u64);
+            self.budget.expand(lengths.saturating_add(cells.saturating_mul(CELL_BYTES)))?;
+            return Ok(true);
+        }
+    }
+
+    /// Opens the next row group; false when there is none.
+    fn open_group(&mut self) -> Result<bool, ReadError> {
+        let footer = Arc::clone(self.metadata.metadata());
+        let Some(group) = footer.row_groups().get(self.next_group) else { return Ok(false) };
+        let byte_offset = group.columns().first().map_or(0, |column| place(column).0);
+        let rows = u64::try_from(group.num_rows())
+            .map_err(|_| corrupt(byte_offset, "a row group has fewer than no rows"))?;
+        let schema = footer.file_metadata().schema_descr();
+        let roots = || self.fields.iter().map(|field| field.index);
+        let mask = ProjectionMask::roots(schema, roots());
+        let leaves: Vec<usize> = (0..schema.num_columns()).filter(|leaf| mask.leaf_included(*leaf)).collect();
+        let bytes = look_through(&self.file, group, &leaves)?;
+        self.budget.decompress(bytes)?;
+        let batch_rows = BATCH_BYTES
+            .checked_div(bytes.checked_div(rows).unwrap_or_default())
+            .map_or(MAX_BATCH_ROWS, |rows| rows.clamp(1, MAX_BATCH_ROWS));
+        let open = |metadata: &ArrowReaderMetadata, mask| {
+            let builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata.clone())
+                    .with_row_groups(vec![self.next_group])
+                    .with_projection(mask)
+                    .with_batch_size(usize::try_from(batch_rows).unwrap_or(1));
+            guarded(|| builder.build()).map_err(|error| self.file.tell(byte_offset, &error))
+        };
+        let int96 = self.fields.iter().filter(|field| is_int96(&field.kind)).map(|field| field.index);
+        let nanos =
+            self.nanos.as_ref().map(|nanos| open(nanos, ProjectionMask::roots(schema, int96))).transpose()?;
+        let batches = open(&self.metadata, mask)?;
+        self.group = Some(Group { batches, nanos, byte_offset, missing_rows: rows });
+        self.next_group = self.next_group.saturating_add(1);
+        Ok(true)
+    }
+
+    /// The arrays of a batch by field.
+    fn arrays(&self, batch: RecordBatch, nanos: Option<RecordBatch>) -> Result<Batch, ReadError> {
+        let differ =
+            || corrupt(self.batch.byte_offset, "the columns of a row group have different numbers of rows");
+        let mut nanos = nanos.map(|nanos| {
+            let is_same = nanos.num_rows() == batch.num_rows();
+            if is_same { nanos.columns().to_vec() } else { Vec::new() }.into_iter()
+        });
+        let of_field = |field: &ReadField| {
+            if !is_int96(&field.kind) {
+                return Ok(None);
+            }
+            nanos.as_mut().and_then(Iterator::next).map(Some).ok_or_else(differ)
+        };
+        let nanos = self.fields.iter().map(of_field).collect::<Result<_, _>>()?;
+        let arrays = batch.columns().to_vec();
+        if arrays.len() == self.fields.len() {
+            Ok(Batch { arrays, nanos, ..Batch::default() })
+        } else {
+            Err(differ())
+        }
+    }
+
+    /// Takes rows of the batch until a block is full.
+    fn push_rows(&mut self, rows: &mut Rows) {
+        let Self { batch, fields, columns, unexpected, written, max_record_bytes, .. } = self;
+        let place = |rows: &Rows| Place {
+            line: rows.totals.rows_read.saturating_add(1),
+            byte_offset: batch.byte_offset,
+        };
+        let arrays = batch.arrays.iter().zip(&batch.nanos);
+        let cells: Vec<Cells<'_>> = (fields.iter().zip(arrays))
+            .map(|(field, (array, nanos))| Cells::new(array, &field.kind, nanos.as_ref()))
+            .collect();
+        let is_long = batch.arrays.iter().map(cells::text_bytes).sum::<u64>() > *max_record_bytes as u64
+            || cells.iter().any(Cells::is_written);
+        while batch.at < batch.rows && !rows.is_ready() {
+            let row = batch.at;
+            batch.at = batch.at.saturating_add(1);
+            let place = place(rows);
+            if is_long && let Err(bytes) = write_row(&cells, row, *max_record_bytes, written) {
+                let shown = Shown { place, raw: &[], encoding: encoding_rs::UTF_8 };
+                let rule = format!("at most {max_record_bytes} bytes");
+                rows.push_malformed(shown, Code::RecordTooLong, rule, Some(format!("{bytes} bytes")));
+                continue;
+            }
+            unexpected.start(rows, |unexpected| {
+                for (field, cells) in fields.iter().zip(&cells).filter(|(field, _)| field.is_unexpected) {
+                    let mut value = Written::default();
+                    cells.write_json(row, &mut value);
+                    unexpected.push_literal(&field.key, &value.text);
+                }
+            });
+            let raw = |column: usize| {
+                let field = columns.get(column).copied().flatten();
+                let cell = field.and_then(|field| Some((cells.get(field)?, written.get(field)?)));
+                cell.map_or_else(|| unexpected.raw(column), |(cells, written)| cells.raw(row, written))
+            };
+            rows.push_typed(place, raw, || row_json(fields, &cells, row));
+        }
+    }
+}
+
+/// Writes the values of a row that have to be written.
+///
+/// # Errors
+/// The bytes of its values, when they are too many.
+fn write_row(
+    cells: &[Cells<'_>],
+    row: usize,
+    max_bytes: usize,
+    written: &mut [Written],
+) -> Result<(), usize> {
+    let mut bytes = 0_usize;
+    for (cells, written) in cells.iter().zip(written) {
+        written.clear();
+        if cells.is_written() {
+            cells.write_json(row, written);
+        }
+        bytes = bytes.saturating_add(cells.length(row)).saturating_add(written.text.len());
+        if bytes > max_bytes {
+            return Err(bytes);
+        }
+    }
+    Ok(())
+}
+
+/// A row as a JSON object.
+fn row_json(fields: &[ReadField], cells: &[Cells<'_>], row: usize) -> String {
+    let mut json = Written::default();
+    json.list('{', '}', fields.iter().zip(cells), |json, (field, cells)| {
+        write_json_text(&field.name, &mut json.text);
+        json.text.push(':');
+        cells.write_json(row, json);
+    });
+    json.text
+}
+
+/// What a file may become.
+struct Budget {
+    /// Bytes after decompression.
+    bytes: u64,
+    /// Bytes of the rows.
+    expanded: u64,
+    file_bytes: u64,
+    max_bytes: u64,
+    max_ratio: u64,
+}
+
+impl Budget {
+    fn new(limits: &Limits, file_bytes: u64) -> Self {
+        let max_ratio = u64::from(limits.max_ratio);
+        Self { bytes: 0, expanded: 0, file_bytes, max_bytes: limits.max_decompressed_bytes, max_ratio }
+    }
+
+    fn decompress(&mut self, bytes: u64) -> Result<(), ReadError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.check(self.bytes)
+    }
+
+    /// A value that stands once in the file may stand in every row.
+    fn expand(&mut self, bytes: u64) -> Result<(), ReadError> {
+        self.expanded = self.expanded.saturating_add(bytes);
+        self.check(self.expanded)
+    }
+
+    fn check(&self, bytes: u64) -> Result<(), ReadError> {
+        let Self { file_bytes, max_bytes, max_ratio, .. } = *self;
+        if bytes > max_bytes {
+            return Err(ReadError::TooLarge { max_bytes });
+        }
+        if bytes <= FREE_BYTES || bytes <= file_bytes.saturating_mul(max_ratio) {
+            return Ok(());
+        }
+        let message = format!("{file_bytes} bytes of Parquet became more than {max_ratio} times as many");
+        Err(unreadable(UnreadableCode::CompressionRatio, file_bytes, message))
+    }
+}
+
+fn corrupt(byte_offset: u64, why: &str) -> ReadError {
+    let message = format!("the Parquet file cannot be read: {why}; write it anew and drop it again");
+    unreadable(UnreadableCode::CorruptFile, byte_offset, message)
+}
+
+fn unreadable(code: UnreadableCode, byte_offset: u64, message: String) -> ReadError {
+    ReadError::Unreadable { code, byte_offset, message }
+}

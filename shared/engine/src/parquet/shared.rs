@@ -1,0 +1,100 @@
+//! The file as its readers share it, and what it failed with.
+
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use parquet::errors::{ParquetError, Result};
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::{corrupt, unreadable};
+use crate::error::{ReadError, UnreadableCode};
+
+/// A file, which remembers its failures: decoders fail with the same kind of error, and a new try would help only with
+/// the file's.
+pub(super) struct Shared<T> {
+    file: Arc<T>,
+    failure: Failure,
+}
+
+type Failure = Arc<Mutex<Option<io::Error>>>;
+
+impl<T> Shared<T> {
+    pub(super) fn new(file: T) -> Self {
+        Self { file: Arc::new(file), failure: Failure::default() }
+    }
+
+    /// What an error of the decoders means.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the crate's errors are not exhaustive")]
+    pub(super) fn tell(&self, byte_offset: u64, error: &ParquetError) -> ReadError {
+        if let Some(failure) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return ReadError::Io(failure);
+        }
+        match error {
+            ParquetError::NYI(what) => {
+                let message = format!("the Parquet file has what is not read: {what}");
+                unreadable(UnreadableCode::UnsupportedFeature, byte_offset, message)
+            }
+            other => corrupt(byte_offset, &other.to_string()),
+        }
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self { file: Arc::clone(&self.file), failure: Arc::clone(&self.failure) }
+    }
+}
+
+impl<T: ChunkReader> Length for Shared<T> {
+    fn len(&self) -> u64 {
+        self.file.len()
+    }
+}
+
+impl<T: ChunkReader> ChunkReader for Shared<T> {
+    type T = Watched<T::T>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        let inner = self.file.get_read(start).map_err(|error| keep_external(error, &self.failure))?;
+        Ok(Watched { inner, failure: Arc::clone(&self.failure) })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<bytes::Bytes> {
+        // More is not asked for than there is: a reader may make room before it reads.
+        let end = start.checked_add(length as u64);
+        if end.is_none_or(|end| end > self.file.len()) {
+            return Err(ParquetError::EOF(format!("{length} bytes from {start} are not in the file")));
+        }
+        self.file.get_bytes(start, length).map_err(|error| keep_external(error, &self.failure))
+    }
+}
+
+/// A part of the file.
+pub(super) struct Watched<R> {
+    inner: R,
+    failure: Failure,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner
+            .read(buffer)
+            .inspect_err(|error| keep(io::Error::new(error.kind(), error.to_string()), &self.failure))
+    }
+}
+
+fn keep(error: io::Error, failure: &Failure) {
+    // It is tried again by whoever reads.
+    if error.kind() != io::ErrorKind::Interrupted {
+        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// The file fails with errors from outside, its contents with others.
+fn keep_external(error: ParquetError, failure: &Failure) -> ParquetError {
+    if let ParquetError::External(inner) = &error {
+        let kind = inner.downcast_ref::<io::Error>().map_or(io::ErrorKind::Other, io::Error::kind);
+        keep(io::Error::new(kind, inner.to_string()), failure);
+    }
+    error
+}

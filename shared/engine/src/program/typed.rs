@@ -1,0 +1,119 @@
+//! Typed values: straight to the rules of a column where the types fit, by their text where they do not.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
+use super::{Column, Found, Origin};
+use crate::cast::number::{NumberCast, NumberType};
+use crate::cast::rule::Broken;
+use crate::cast::text::Traits;
+use crate::cast::time::{MICROS_PER_DAY, Written, is_day};
+use crate::cast::typed::Typed;
+use crate::cast::{Cast, Value};
+use crate::outcome::Code;
+
+impl Column {
+    /// A typed value as one of the column's, or its text.
+    #[inline]
+    pub(super) fn take<'a>(
+        &self,
+        typed: Typed<'a>,
+        text: &'a mut String,
+        tell: &mut impl FnMut(Broken<'_>),
+    ) -> Found<'a> {
+        let typed = typed.plain();
+        let mut tell = |code: Code| tell(code.into());
+        let is_whole = self.extract.is_none();
+        if is_whole
+            && self.null_values.is_empty()
+            && let Some(found) = self.direct(typed, &mut tell)
+        {
+            return found;
+        }
+        let found = match typed {
+            Typed::Bytes(bytes) => match str::from_utf8(bytes) {
+                Ok(text) => self.harmonise(text, Origin::Text(Traits::of(bytes))),
+                Err(_) => Found::Wrong(Code::InvalidEncoding),
+            },
+            Typed::Foreign(_) => Found::Wrong(Code::WrongType),
+            // Nothing is rounded.
+            Typed::TimeNanos(_) | Typed::TimestampNanos { .. } => Found::Wrong(Code::OutOfRange),
+            Typed::Boolean(_)
+            | Typed::Integer(_)
+            | Typed::Unsigned(_)
+            | Typed::Decimal { .. }
+            | Typed::Double(_)
+            | Typed::Float(_)
+            | Typed::Date(_)
+            | Typed::Time(_)
+            | Typed::Timestamp { .. }
+            | Typed::Uuid(_) => {
+                text.clear();
+                typed.render(text);
+                self.harmonise(text, if typed.is_number() { Origin::Number } else { Origin::Json })
+            }
+        };
+        match found {
+            // The contract's formats are those of texts: what is no null value needs none.
+            Found::Text(..) if is_whole => self.direct(typed, &mut tell).unwrap_or(found),
+            Found::Text(..) | Found::Value(_) | Found::Missing | Found::Wrong(_) => found,
+        }
+    }
+
+    /// The value without its text, its rules checked. `None` when the types do not fit each other, or rules of numbers
+    /// want digits.
+    #[inline]
+    fn direct(&self, typed: Typed<'_>, tell: &mut impl FnMut(Code)) -> Option<Found<'static>> {
+        let value = match (&self.cast, typed) {
+            (Cast::Number(cast), Typed::Integer(number)) => integer(cast, number),
+            (Cast::Number(cast), Typed::Double(number)) => double(cast, number),
+            (Cast::Boolean(cast), Typed::Boolean(value)) => {
+                if !cast.allowed.is_empty() && !cast.allowed.contains(&value) {
+                    tell(Code::NotAllowed);
+                }
+                Some(Ok(Value::Boolean(value)))
+            }
+            (Cast::Date(cast), Typed::Date(days)) => Some(if is_day(days) {
+                cast.check(days, tell);
+                Ok(Value::Date(days))
+            } else {
+                Err(Code::OutOfRange)
+            }),
+            (Cast::Time(cast), Typed::Time(micros)) => Some(if (0..MICROS_PER_DAY).contains(&micros) {
+                cast.check(micros, tell);
+                Ok(Value::Time(micros))
+            } else {
+                Err(Code::OutOfRange)
+            }),
+            (Cast::Timestamp(cast), Typed::Timestamp { micros, is_utc }) => {
+                let written = Written { local_micros: micros, offset_seconds: is_utc.then_some(0) };
+                let micros = cast.fit(written);
+                if let Ok(micros) = micros {
+                    cast.check(micros, tell);
+                }
+                Some(micros.map(Value::Timestamp))
+            }
+            (Cast::Timestamp(_), Typed::Date(days)) => {
+                let micros = i64::from(days).saturating_mul(MICROS_PER_DAY);
+                return self.direct(Typed::Timestamp { micros, is_utc: false }, tell);
+            }
+            _ => None,
+        };
+        value.map(|value| value.map_or_else(Found::Wrong, Found::Value))
+    }
+}
+
+fn integer(cast: &NumberCast, number: i64) -> Option<Result<Value<'static>, Code>> {
+    match cast.kind {
+        NumberType::Integer { low, high } if !cast.has_rules() => {
+            let fits = (low..=high).contains(&number);
+            Some(if fits { Ok(Value::Integer(number)) } else { Err(Code::OutOfRange) })
+        }
+        NumberType::Integer { .. } | NumberType::Numeric { .. } | NumberType::Double => None,
+    }
+}
+
+fn double(cast: &NumberCast, number: f64) -> Option<Result<Value<'static>, Code>> {
+    let is_direct = cast.kind == NumberType::Double && number.is_finite() && !cast.has_rules();
+    // Zero has no sign in a table.
+    is_direct.then_some(Ok(Value::Double(if number == 0.0 { 0.0 } else { number })))
+}

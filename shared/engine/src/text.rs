@@ -1,0 +1,291 @@
+//! Delimited files and JSON: records out of a stream of text.
+
+use std::borrow::Cow;
+use std::io::Read;
+use std::ops::Range;
+
+use encoding_rs::{Encoding, UTF_8};
+use penstock_contract::FormatKind;
+
+use crate::cast::text::Traits;
+use crate::decode::Decoded;
+use crate::delimited::{Delimited, Layout, Quoting, Span, field, open_delimited, split_again};
+use crate::error::ReadError;
+use crate::input::Input;
+use crate::ndjson::Keys;
+use crate::outcome::{Code, Dialect, Totals};
+use crate::plan::Plan;
+use crate::program::Raw;
+use crate::reader::Limits;
+use crate::records::{Framing, Record, RecordState, Records};
+use crate::redact;
+use crate::rows::{Block, Rows, Shown};
+use crate::unexpected::Unexpected;
+
+/// So much of a file is looked at to tell its line ends.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// A drop that is text.
+pub(crate) struct TextSource<R: Read> {
+    records: Records<R>,
+    /// Of the dialect, for messages.
+    encoding_name: String,
+    /// That of the records' bytes.
+    encoding: &'static Encoding,
+    format: Format,
+    max_record_bytes: usize,
+    /// Buffers of a record, kept between records.
+    spans: Vec<Span>,
+    decoded: String,
+    unescaped: Vec<Vec<u8>>,
+    unexpected: Unexpected,
+}
+
+enum Format {
+    Delimited(Box<Delimited>),
+    Ndjson(Box<Keys>),
+    JsonArray(Box<Keys>),
+}
+
+impl<R: Read> TextSource<R> {
+    /// Tells the dialect, reads the header and binds the columns to it.
+    pub(crate) fn open(
+        plan: &Plan,
+        limits: &Limits,
+        rows: &Rows,
+        input: Input<R>,
+    ) -> Result<(Self, Dialect), ReadError> {
+        let compression = input.compression();
+        let text = Decoded::open(input, plan.encoding, needs_utf_8(&plan.format))?;
+        let (encoding, text_encoding) = (text.encoding(), text.text_encoding());
+        let mut records = Records::new(text, limits.max_record_bytes);
+        tell_terminator(&mut records)?;
+        let mut assumed = Vec::new();
+        if plan.compression.is_none() {
+            assumed.push("compression".to_owned());
+        }
+        if plan.encoding != Some(encoding) {
+            assumed.push("encoding".to_owned());
+        }
+        let mut dialect = Dialect {
+            format: "ndjson".to_owned(),
+            compression,
+            encoding: encoding.name().to_owned(),
+            delimiter: None,
+            quote: None,
+            header: None,
+            assumed,
+            suggestions: Vec::new(),
+        };
+        let max_record_bytes = limits.max_record_bytes;
+        let unexpected = Unexpected::new(plan);
+        let format = match &plan.format {
+            FormatKind::Delimited(declared) => {
+                let opened =
+                    open_delimited(declared, rows.columns(), text_encoding, &mut records, &mut dialect)?;
+                Format::Delimited(Box::new(opened))
+            }
+            FormatKind::JsonArray { path } => {
+                dialect.format = "json_array".to_owned();
+                records.enter_array(path)?;
+                Format::JsonArray(Box::new(Keys::new(rows.columns())))
+            }
+            // The plan has no other.
+            FormatKind::Ndjson | _ => Format::Ndjson(Box::new(Keys::new(rows.columns()))),
+        };
+        let unescaped = vec![Vec::new(); rows.columns().len()];
+        let source = Self {
+            records,
+            encoding_name: dialect.encoding.clone(),
+            encoding: text_encoding,
+            format,
+            max_record_bytes,
+            spans: Vec::new(),
+            decoded: String::new(),
+            unescaped,
+            unexpected,
+        };
+        Ok((source, dialect))
+    }
+
+    /// Bytes and lines so far.
+    pub(crate) fn count(&self, totals: &mut Totals) {
+        let input = self.records.input.input();
+        totals.bytes_read = input.bytes_read();
+        totals.bytes_decompressed = input.bytes_decompressed();
+        totals.lines = self.records.lines();
+    }
+
+    /// Reads records until there is a block.
+    pub(crate) fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError> {
+        loop {
+            if let Some(block) = rows.ready() {
+                return Ok(Some(block));
+            }
+            let framing = match &self.format {
+                Format::Delimited(file) => file.delimiter.framing(file.quoting),
+                Format::Ndjson(_) => Framing::Lines,
+                Format::JsonArray(_) => Framing::Elements,
+            };
+            let Some(record) = self.records.next(framing, &mut self.spans)? else {
+                return Ok(rows.take());
+            };
+            self.push(&record, rows);
+        }
+    }
+
+    fn push(&mut self, record: &Record, rows: &mut Rows) {
+        let raw = self.records.bytes(record);
+        let shown = Shown { place: record.place, raw, encoding: self.encoding };
+        let malformed = match record.state {
+            RecordState::Whole => None,
+            RecordState::TooLong => {
+                Some((Code::RecordTooLong, format!("at most {} bytes", self.max_record_bytes)))
+            }
+            RecordState::MalformedQuote => {
+                Some((Code::MalformedQuote, "a quote that opens a field closes it".to_owned()))
+            }
+        };
+        if let Some((code, rule)) = malformed {
+            rows.push_malformed(shown, code, rule, None);
+            return;
+        }
+        let traits = Traits::of(raw);
+        let Some(text) = decode(raw, traits, self.encoding, &mut self.decoded) else {
+            let rule = format!("encoding {}", self.encoding_name);
+            rows.push_malformed(shown, Code::InvalidEncoding, rule, None);
+            return;
+        };
+        match &mut self.format {
+            Format::Ndjson(keys) => {
+                push_object(rows, shown, text, traits, keys, &mut self.unexpected, "line");
+            }
+            Format::JsonArray(keys) => {
+                push_object(rows, shown, text, traits, keys, &mut self.unexpected, "element");
+            }
+            Format::Delimited(file) => {
+                let Delimited { delimiter, quoting, layout } = &**file;
+                if text.len() != raw.len() {
+                    // The places of the fields are those of the bytes: decoded text has others.
+                    split_again(text, delimiter, *quoting, &mut self.spans);
+                }
+                let fields = Fields { text, traits, spans: &self.spans, quoting: *quoting, layout };
+                push_delimited(rows, shown, &fields, &mut self.unescaped, &mut self.unexpected);
+            }
+        }
+    }
+}
+
+/// True when delimiter or comment have letters that single-byte encodings write in their own ways.
+fn needs_utf_8(format: &FormatKind) -> bool {
+    match format {
+        FormatKind::Delimited(dialect) => {
+            [&dialect.delimiter, &dialect.comment].into_iter().flatten().any(|text| !text.is_ascii())
+        }
+        FormatKind::Ndjson | FormatKind::JsonArray { .. } | _ => false,
+    }
+}
+
+/// Lone carriage returns end lines where no line feed does, as on old Macs.
+pub(crate) fn tell_terminator<R: Read>(records: &mut Records<R>) -> Result<(), ReadError> {
+    let head = records.head(HEAD_BYTES)?;
+    if memchr::memchr(b'\n', head).is_none() && memchr::memchr(b'\r', head).is_some() {
+        records.set_terminator(b'\r');
+    }
+    Ok(())
+}
+
+/// The record as text. `None`: its bytes are not of the encoding.
+#[inline]
+pub(crate) fn decode<'a>(
+    raw: &'a [u8],
+    traits: Traits,
+    encoding: &'static Encoding,
+    decoded: &'a mut String,
+) -> Option<&'a str> {
+    if encoding == UTF_8 || traits.is_ascii {
+        return str::from_utf8(raw).ok();
+    }
+    match encoding.decode_without_bom_handling_and_without_replacement(raw)? {
+        Cow::Borrowed(text) => Some(text),
+        Cow::Owned(text) => {
+            *decoded = text;
+            Some(decoded)
+        }
+    }
+}
+
+struct Fields<'a> {
+    text: &'a str,
+    traits: Traits,
+    spans: &'a [Span],
+    quoting: Option<Quoting>,
+    layout: &'a Layout,
+}
+
+#[inline]
+fn push_delimited(
+    rows: &mut Rows,
+    shown: Shown<'_>,
+    fields: &Fields<'_>,
+    unescaped: &mut [Vec<u8>],
+    unexpected: &mut Unexpected,
+) {
+    let Fields { text, traits, spans, quoting, layout } = fields;
+    if !layout.fits(spans) {
+        let code = if spans.len() < layout.width { Code::TooFewFields } else { Code::TooManyFields };
+        let (rule, found) = (format!("{} fields", layout.width), format!("{} fields", spans.len()));
+        rows.push_malformed(shown, code, rule, Some(found));
+        return;
+    }
+    unexpected.start(rows, |unexpected| {
+        let mut scratch = Vec::new();
+        for (name, index) in &layout.unexpected {
+            let Some(span) = spans.get(*index) else { continue };
+            unexpected.push_text(name, field(text, *span, *quoting, &mut scratch));
+        }
+    });
+    let mut scratch = unescaped.iter_mut();
+    let raw = |column: usize| {
+        let scratch = scratch.next().expect("there is one for each column");
+        match layout.fields[column].and_then(|index| spans.get(index)) {
+            None => unexpected.raw(column),
+            Some(span) => Raw::Text(field(text, *span, *quoting, scratch), *traits),
+        }
+    };
+    rows.push(shown, raw, |columns| redact::delimited(text, spans, *quoting, layout, columns));
+}
+
+fn push_object(
+    rows: &mut Rows,
+    shown: Shown<'_>,
+    line: &str,
+    traits: Traits,
+    keys: &mut Keys,
+    unexpected: &mut Unexpected,
+    unit: &str,
+) {
+    if let Err(at) = keys.read(line, traits) {
+        let found = if at == line.len() {
+            format!("the {unit} ends before the object does")
+        } else {
+            format!("unexpected at byte {at} of the {unit}")
+        };
+        let rule = format!("one JSON object {}", if unit == "line" { "a line" } else { "an element" });
+        rows.push_malformed(shown, Code::InvalidJson, rule, Some(found));
+        return;
+    }
+    unexpected.start(rows, |unexpected| {
+        for (key, value) in &keys.unexpected {
+            let text = |range: &Range<usize>| line.get(range.clone()).unwrap_or_default();
+            unexpected.push_literal(text(key), text(value));
+        }
+    });
+    let columns = std::mem::take(&mut keys.columns);
+    let mut raws = Vec::with_capacity(columns.len());
+    keys.raw(line, &mut raws);
+    let raw = |column: usize| columns[column].map_or_else(|| unexpected.raw(column), |slot| raws[slot]);
+    rows.push(shown, raw, |columns| redact::json(line, columns));
+    drop(raws);
+    keys.columns = columns;
+}

@@ -1,0 +1,251 @@
+//! Contracts from samples: what they say, and that they accept what they come from.
+
+use std::fs;
+use std::io::{self, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use penstock_contract::{Contract, LogicalType};
+use penstock_engine::infer::{InferError, InferOptions, Inferred, infer};
+use penstock_engine::{Limits, Plan};
+use proptest::prelude::*;
+
+use crate::support::{Outcome, read_plan};
+
+fn infer_with(sample: &[u8], options: &InferOptions) -> Result<Inferred, InferError> {
+    let mut open =
+        || -> io::Result<Box<dyn Read>> { Ok(Box::new(Cursor::new(sample.to_vec())) as Box<dyn Read>) };
+    infer("test-shop", &mut open, options)
+}
+
+fn infer_from(sample: impl AsRef<[u8]>) -> Inferred {
+    infer_with(sample.as_ref(), &InferOptions::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn contract_of(inferred: &Inferred) -> Contract {
+    penstock_contract::parse("inferred.yaml", &inferred.yaml)
+        .unwrap_or_else(|errors| panic!("{errors}\n{}", inferred.yaml))
+}
+
+fn read_back(inferred: &Inferred, sample: &[u8]) -> Outcome {
+    let plan = Arc::new(Plan::compile(&contract_of(inferred)).unwrap());
+    read_plan(&plan, Limits::default(), sample).unwrap()
+}
+
+/// Name, type and format of the columns that were inferred, with `!` where they are required and `*` where they are
+/// the key.
+fn told(contract: &Contract) -> Vec<String> {
+    let columns = contract.entity.columns.iter().enumerate().filter(|(_, column)| !column.is_rescued());
+    columns
+        .map(|(index, column)| {
+            let format = match &column.logical_type {
+                LogicalType::Date { format: Some(format) }
+                | LogicalType::Time { format: Some(format) }
+                | LogicalType::Timestamp { format: Some(format), .. } => format!(" {}", format.strptime),
+                LogicalType::String | _ => String::new(),
+            };
+            let required = if column.required { "!" } else { "" };
+            let key = if contract.entity.key.contains(&index) { "*" } else { "" };
+            format!("{} {}{format}{required}{key}", column.name, column.sql_type)
+        })
+        .collect()
+}
+
+#[test]
+fn golden_samples_give_the_contract_as_before() {
+    let is_writing = std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/infer");
+    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 7, "{cases:?}");
+    for case in cases {
+        let files = fs::read_dir(&case).unwrap().map(|entry| entry.unwrap().path());
+        let input = files
+            .into_iter()
+            .find(|file| file.file_name().unwrap().to_string_lossy().starts_with("input."))
+            .unwrap();
+        let sample = fs::read(input).unwrap();
+        let inferred = infer_from(&sample);
+        assert_eq!(infer_from(&sample), inferred, "the same sample gives the same contract");
+        let outcome = read_back(&inferred, &sample);
+        assert_eq!(outcome.totals.rows_read, inferred.rows);
+        assert!(outcome.rejects.iter().flat_map(|reject| &reject.reasons).all(|why| why.column.is_none()));
+        let notes: String = inferred.notes.iter().map(|note| format!("# Note: {note}\n")).collect();
+        let found = format!("{notes}{}", inferred.yaml);
+        let path = case.join("expected.yaml");
+        if is_writing {
+            fs::write(&path, &found).unwrap();
+        }
+        let expected =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(found, expected, "{}", path.display());
+    }
+}
+
+#[test]
+fn columns_are_taken_for_what_their_values_are() {
+    for (name, values, expected) in [
+        ("n", "1 -2 30", "n bigint!*"),
+        ("n", "1 1 900000000", "n bigint!"),
+        ("n", "1 1 9000000000000000000", "n text!"),
+        ("n", "1.50 2 2", "n numeric(12,2)!"),
+        ("n", "123456789.12345 2 2", "n numeric(18,5)!"),
+        ("n", "1,5 2,25 2,25", "n numeric(12,2)!"),
+        ("n", "1.234,5 2,25 2,25", "n numeric(12,2)!"),
+        ("n", "1,234.5 2.25 2.25", "n numeric(12,2)!"),
+        ("n", "1,234 5,678 5,678", "n text!"),
+        ("n", "007 8 8", "n text!"),
+        ("gtin", "4007591677055 1 1", "gtin text!"),
+        ("n", "true FALSE true", "n boolean!"),
+        ("n", "Y n Y", "n boolean!"),
+        ("n", "Y Y Y", "n text!"),
+        ("n", "0 1 1", "n integer!"),
+        ("is_new", "0 1 1", "is_new boolean!"),
+        ("n", "2026-01-31 2024-02-29 2024-02-29", "n date!"),
+        ("n", "2026-01-31 2023-02-29 2023-02-29", "n text!"),
+        ("n", "31.01.2026 1.2.2026 1.2.2026", "n date %d.%m.%Y!"),
+        ("n", "31.01.26 01.02.26 01.02.26", "n date %d.%m.%y!"),
+        ("n", "31/01/2026 01/02/2026 01/02/2026", "n date %d/%m/%Y!"),
+        ("n", "01/31/2026 02/01/2026 02/01/2026", "n date %m/%d/%Y!"),
+        ("n", "01/02/2026 02/01/2026 02/01/2026", "n text!"),
+        ("n", "20260131 20260201 20260201", "n integer!"),
+        ("sale_date", "20260131 20260201 20260201", "sale_date date %Y%m%d!"),
+        ("n", "2026-01-31T10:00:00Z 2026-01-31 2026-01-31", "n timestamptz!"),
+        ("n", "10:00 11:30:15 11:30:15", "n time!"),
+        ("n", "123e4567-e89b-12d3-a456-426614174000 - -", "n uuid"),
+        ("n", "d41d8cd98f00b204e9800998ecf8427e x x", "n text!"),
+        ("n", "1 NULL n/a", "n integer"),
+        ("n", "one NULL n/a", "n text!*"),
+        ("n", "- - -", "n text!"),
+    ] {
+        let sample = format!(
+            "{name};pad\n{}",
+            values.split(' ').map(|value| format!("{value};x\n")).collect::<String>()
+        );
+        let inferred = infer_from(&sample);
+        let contract = contract_of(&inferred);
+        assert_eq!(told(&contract).first().unwrap(), expected, "{values}\n{}", inferred.yaml);
+        assert_eq!(read_back(&inferred, sample.as_bytes()).rejects, vec![], "{values}");
+    }
+}
+
+#[test]
+fn a_list_of_values_needs_rows_enough() {
+    let sample = |rows: usize| -> String {
+        let lines = (0..rows).map(|row| format!("{},{}\n", row % 50, ["new", "used"][row % 2]));
+        "id,state\n".to_owned() + &lines.collect::<String>()
+    };
+    let allowed = |rows| contract_of(&infer_from(sample(rows))).entity.columns[1].rules.allowed.clone();
+    assert_eq!(allowed(200), ["new", "used"]);
+    assert_eq!(allowed(199), Vec::<String>::new());
+}
+
+#[test]
+fn quotes_that_are_ordinary_characters_are_told() {
+    let sample = "id|size\n1|27\" wide\n2|\"open\" door\n3|4 x 3\"\n";
+    let inferred = infer_from(sample);
+    assert_eq!(read_back(&inferred, sample.as_bytes()).totals.accepted, 3);
+    assert!(inferred.yaml.contains("penstock.quote\n        value: none"), "{}", inferred.yaml);
+}
+
+#[test]
+fn only_the_rows_that_were_asked_for_count() {
+    let rows = (0..20_000).map(|row| if row < 15_000 { format!("{row}\n") } else { "x\n".to_owned() });
+    let sample = "id\n".to_owned() + &rows.collect::<String>();
+    let first = InferOptions { max_rows: 10_000, ..InferOptions::default() };
+    let inferred = infer_with(sample.as_bytes(), &first).unwrap();
+    assert_eq!((inferred.rows, told(&contract_of(&inferred))), (10_000, vec!["id bigint!*".to_owned()]));
+    let inferred = infer_from(&sample);
+    assert_eq!((inferred.rows, told(&contract_of(&inferred))), (20_000, vec!["id text!".to_owned()]));
+}
+
+#[test]
+fn what_no_contract_comes_of_is_told() {
+    for (sample, message) in [
+        (&b""[..], "the file is empty"),
+        (b"PAR1....", "not inferred from Parquet files"),
+        (b"Obj\x01....", "not inferred from Avro files"),
+        (b"id,name\n", "no row that can be read (0 malformed)"),
+        (b"a,a\nx,y\n", "columns twice: `a`"),
+        (b"{\n\"items\": [{\"a\": 1}]\n}\n", "no JSON objects"),
+        (b"[]", "no JSON objects"),
+        (b"{\"\": 1}", "no named columns"),
+    ] {
+        let error = infer_with(sample, &InferOptions::default()).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn notes_and_comments_tell_no_values() {
+    let sample = "id;day;secret\n1;01/02/2026;hunter2\n2;02/03/2026;correct horse\n";
+    let inferred = infer_from(sample);
+    let all = inferred.notes.join("\n") + &inferred.yaml;
+    assert!(inferred.notes.iter().any(|note| note.contains("day and month")), "{all}");
+    assert!(!all.contains("hunter2") && !all.contains("2026;") && !all.contains("01/02"), "{all}");
+}
+
+/// A value of one of the kinds that columns are of.
+fn value(kind: u8) -> BoxedStrategy<String> {
+    match kind % 9 {
+        0 => (-5_000..5_000_i64).prop_map(|number| number.to_string()).boxed(),
+        1 => (0..1_000_000_i64, 0..100_u8).prop_map(|(whole, cents)| format!("{whole}.{cents:02}")).boxed(),
+        2 => (0..1_000_i64, 0..100_u8).prop_map(|(whole, cents)| format!("{whole},{cents}")).boxed(),
+        3 => (1..13_u8, 1..29_u8).prop_map(|(month, day)| format!("2026-{month:02}-{day:02}")).boxed(),
+        4 => (1..13_u8, 1..29_u8).prop_map(|(month, day)| format!("{day:02}/{month:02}/2026")).boxed(),
+        5 => prop::sample::select(vec!["yes", "no", "Yes"]).prop_map(str::to_owned).boxed(),
+        6 => (0..24_u8, 0..60_u8)
+            .prop_map(|(hour, minute)| format!("2026-01-01 {hour:02}:{minute:02}Z"))
+            .boxed(),
+        7 => prop::sample::select(vec!["NULL", "-", "n/a", "", "1e5", "+1", "00", "0"])
+            .prop_map(str::to_owned)
+            .boxed(),
+        _ => "[ -~äß\n]{0,12}".boxed(),
+    }
+}
+
+fn table() -> impl Strategy<Value = (Vec<String>, Vec<Vec<String>>)> {
+    prop::collection::vec((any::<u8>(), "[a-zA-Zé][a-zA-Z0-9 _é]{0,8}[a-z]"), 2..5).prop_flat_map(|columns| {
+        let names: Vec<String> =
+            columns.iter().enumerate().map(|(index, (_, name))| format!("{name} {index}")).collect();
+        let row: Vec<_> = columns
+            .iter()
+            .map(|(kind, _)| prop_oneof![12 => value(*kind), 1 => value(7), 1 => value(8)])
+            .collect();
+        (Just(names), prop::collection::vec(row, 1..40))
+    })
+}
+
+fn delimited(names: &[String], rows: &[Vec<String>], delimiter: char) -> Vec<u8> {
+    let line = |fields: &[String]| {
+        let quoted = fields.iter().map(|field| format!("\"{}\"", field.replace('"', "\"\"")));
+        quoted.collect::<Vec<_>>().join(&delimiter.to_string()) + "\n"
+    };
+    let rows: String = rows.iter().map(|row| line(row)).collect();
+    (line(names) + &rows).into_bytes()
+}
+
+fn ndjson(names: &[String], rows: &[Vec<String>]) -> Vec<u8> {
+    let rows = rows.iter().map(|row| {
+        let members = names.iter().zip(row).map(|(name, value)| (name.clone(), value.clone().into()));
+        serde_json::Value::Object(members.collect()).to_string() + "\n"
+    });
+    rows.collect::<String>().into_bytes()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn an_inferred_contract_accepts_every_row_of_its_sample(
+        (names, rows) in table(),
+        dialect in prop::sample::select(vec![',', ';', '\t', '|', '{']),
+    ) {
+        let sample = if dialect == '{' { ndjson(&names, &rows) } else { delimited(&names, &rows, dialect) };
+        let inferred = infer_from(&sample);
+        let outcome = read_back(&inferred, &sample);
+        prop_assert_eq!(outcome.totals.rejected, 0, "{:?}\n{}", outcome.rejects, inferred.yaml);
+        prop_assert_eq!(outcome.totals.accepted, rows.len() as u64, "{}", inferred.yaml);
+        prop_assert_eq!(contract_of(&inferred).entity.columns.len(), names.len() + 1);
+    }
+}

@@ -1,0 +1,203 @@
+//! Parquet files that are not what they say: told, and never a panic, a hang or the memory.
+
+use std::sync::Arc;
+
+use arrow_array::*;
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::{DataType, Field};
+use bytes::Bytes;
+use parquet::basic::Compression;
+use parquet::data_type::{Int96, Int96Type};
+use parquet::file::properties::WriterProperties;
+use penstock_contract::*;
+use penstock_engine::{Limits, ReadError, UnreadableCode};
+use proptest::prelude::*;
+
+use crate::parquet_files::{file, file_with, raw_file};
+use crate::support::{Outcome, column, contract, read_parquet, text};
+
+/// Ids, names and tags of a few hundred rows, in two row groups.
+fn whole(properties: parquet::file::properties::WriterPropertiesBuilder) -> Bytes {
+    let ids = Arc::new((0..300).collect::<Int64Array>()) as ArrayRef;
+    let names = (0..300).map(|id| (id % 7 > 0).then(|| format!("name {}", id % 20))).collect::<StringArray>();
+    let times = (0..300).map(|id| Some(id * 1_000)).collect::<TimestampMillisecondArray>();
+    let prices = Decimal128Array::from_iter_values(0..300).with_precision_and_scale(20, 2).unwrap();
+    let item = Arc::new(Field::new("item", DataType::Int32, true));
+    let offsets = OffsetBuffer::new((0..=300).collect::<Vec<i32>>().into());
+    let tags = ListArray::new(item, offsets, Arc::new((0..300).collect::<Int32Array>()), None);
+    let columns: [(&str, ArrayRef); 5] = [
+        ("id", ids),
+        ("name", Arc::new(names)),
+        ("time", Arc::new(times)),
+        ("price", Arc::new(prices)),
+        ("tags", Arc::new(tags)),
+    ];
+    file_with(&columns, properties.set_max_row_group_row_count(Some(200)).build())
+}
+
+fn things() -> Contract {
+    contract(
+        FormatKind::Parquet,
+        vec![
+            column("id", LogicalType::Integer, SqlType::Bigint),
+            text("name"),
+            column(
+                "time",
+                LogicalType::Timestamp { format: None, default_timezone: "UTC".to_owned() },
+                SqlType::Timestamp,
+            ),
+            column("price", LogicalType::Number, SqlType::Numeric(None)),
+            column("tags", LogicalType::Array { items: None }, SqlType::Jsonb),
+        ],
+    )
+}
+
+fn read(file: impl Into<Bytes>) -> Result<Outcome, ReadError> {
+    read_parquet(&things(), Limits::default(), file)
+}
+
+fn plain() -> Bytes {
+    whole(WriterProperties::builder())
+}
+
+fn snappy() -> Bytes {
+    whole(WriterProperties::builder().set_compression(Compression::SNAPPY).set_dictionary_enabled(false))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bytes_that_are_changed_make_no_panic(
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        is_compressed: bool,
+    ) {
+        let mut bytes = if is_compressed { snappy() } else { plain() }.to_vec();
+        for (at, byte) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let _ = read(bytes);
+    }
+
+    #[test]
+    fn a_footer_that_is_changed_makes_no_panic(
+        flips in prop::collection::vec((0_usize..2_000, any::<u8>()), 1..4),
+    ) {
+        let mut bytes = plain().to_vec();
+        for (back, byte) in flips {
+            let at = bytes.len().saturating_sub(back + 1);
+            bytes[at] = byte;
+        }
+        let _ = read(bytes);
+    }
+
+    #[test]
+    fn a_file_that_breaks_off_is_told(length in any::<prop::sample::Index>()) {
+        let bytes = plain();
+        let error = read(bytes.slice(..length.index(bytes.len()))).unwrap_err();
+        prop_assert!(
+            matches!(error.code(), "truncated_file" | "empty" | "corrupt_file"),
+            "{error}"
+        );
+    }
+}
+
+fn told(file: impl Into<Bytes>) -> String {
+    read(file).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_no_parquet_is_told_with_what_to_do() {
+    let whole = plain();
+    let gzip = [b"\x1f\x8b\x08".as_slice(), &whole].concat();
+    let encrypted = [&whole[..whole.len() - 1], b"E"].concat();
+    let footer_beyond = [&whole[..whole.len() - 8], &[0xff, 0xff, 0xff, 0x7f], b"PAR1"].concat();
+    let no_thrift = [b"PAR1".as_slice(), &[0xff; 20], &[20, 0, 0, 0], b"PAR1"].concat();
+    let table: Vec<(Vec<u8>, &str, &str)> = vec![
+        (
+            b"id,name\n1,a\n".to_vec(),
+            "wrong_format",
+            "it does not begin with `PAR1`; drop Parquet, or correct `format`",
+        ),
+        (gzip, "wrong_format", "compressed with gzip as a whole"),
+        (b"PAR1".to_vec(), "truncated_file", "breaks off"),
+        (b"PA".to_vec(), "truncated_file", "breaks off"),
+        (whole[..whole.len() - 1].to_vec(), "truncated_file", "drop it again, whole"),
+        (encrypted, "unsupported_feature", "is encrypted"),
+        (footer_beyond, "corrupt_file", "its footer is said to have 2147483647 bytes"),
+        (no_thrift, "corrupt_file", "its footer cannot be read"),
+        (Vec::new(), "empty", "the file is empty"),
+    ];
+    for (file, code, message) in table {
+        let error = read(file).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+/// A footer whose schema has as many groups within groups as asked for.
+fn nested_schema(depth: usize) -> Vec<u8> {
+    // Version 1; a list of elements, each with a name, and but for the last one with one child.
+    let mut footer = vec![0x15, 2, 0x19, 0xfc];
+    let mut count = depth;
+    while count >= 0x80 {
+        footer.push(u8::try_from(count & 0x7f).unwrap() | 0x80);
+        count >>= 7;
+    }
+    footer.push(u8::try_from(count).unwrap());
+    for _ in 0..depth {
+        footer.extend([0x48, 1, b'a', 0x15, 2, 0]);
+    }
+    footer.push(0);
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    [b"PAR1".as_slice(), &footer, &length, b"PAR1"].concat()
+}
+
+#[test]
+fn a_schema_that_is_nested_without_end_is_told_before_it_is_built() {
+    assert!(told(nested_schema(19_999)).contains("its schema is nested too deeply"));
+    assert!(told(nested_schema(1_000_000)).contains("its schema has too many columns"));
+}
+
+#[test]
+fn a_value_that_stands_once_and_is_meant_often_does_not_fill_the_memory() {
+    let long = "x".repeat(1_000);
+    let names = Arc::new((0..40_000).map(|_| Some(long.as_str())).collect::<StringArray>());
+    let bomb = file(&[("name", names)]);
+    assert!(bomb.len() < 10_000);
+    let contract = contract(FormatKind::Parquet, vec![text("name")]);
+    let error = read_parquet(&contract, Limits::default(), bomb.clone()).unwrap_err();
+    let ReadError::Unreadable { code: UnreadableCode::CompressionRatio, .. } = error else {
+        panic!("{error}")
+    };
+    let patient = Limits { max_ratio: 1_000_000, ..Limits::default() };
+    assert_eq!(read_parquet(&contract, patient, bomb.clone()).unwrap().totals.accepted, 40_000);
+    let narrow = Limits { max_ratio: 1_000_000, max_decompressed_bytes: 1_000_000, ..Limits::default() };
+    assert_eq!(read_parquet(&contract, narrow, bomb).unwrap_err().code(), "too_large");
+}
+
+#[test]
+fn a_row_that_is_too_long_costs_itself_only() {
+    let limits = Limits { max_record_bytes: 20, ..Limits::default() };
+    let names = Arc::new(StringArray::from(vec!["short", "a name of more than twenty bytes", "x"]));
+    let read =
+        read_parquet(&contract(FormatKind::Parquet, vec![text("name")]), limits, file(&[("name", names)]));
+    let outcome = read.unwrap();
+    assert_eq!(outcome.values(), [["short"], ["x"]]);
+    assert_eq!(outcome.told(), ["2@2 record_too_long"]);
+}
+
+#[test]
+fn a_file_whose_own_schema_is_unknown_is_read_by_its_types() {
+    let mut value = Int96::new();
+    value.set_data(0, 0, 2_440_588);
+    let read = |column| {
+        read_parquet(
+            &contract(FormatKind::Parquet, vec![column]),
+            Limits::default(),
+            raw_file::<Int96Type>("required int96 v", &[value]),
+        )
+    };
+    assert_eq!(read(text("v")).unwrap().values(), [["1970-01-01T00:00:00"]]);
+}

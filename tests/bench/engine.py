@@ -1,0 +1,209 @@
+"""What the engine promises on one core, beside what others take for the same file: `tests/bench/engine.sh`.
+
+Each step runs in a process of its own. Two steps that are compared run one after the other, who goes first changes,
+and the figure is the median of the pairs' ratios of CPU time (user and system): so it is of use on a busy machine too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+LIMIT_PEAK_MIB = 96
+# The large file of the memory's test: the small one's rows, so many times as to make this.
+LARGE_BYTES = 3_000_000_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process: its CPU seconds, and the numbers that it printed."""
+
+    cpu_s: float
+    numbers: list[int]
+
+    @property
+    def peak_mib(self) -> float:
+        return self.numbers[3] / 1024
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A step, what it is measured by, and the limit of their ratio."""
+
+    name: str
+    label: str
+    step: list[str]
+    measure: list[str]
+    holds: Callable[[float], bool]
+    limit: str
+
+
+def main() -> int:
+    options = arguments()
+    options.work.mkdir(parents=True, exist_ok=True)
+    csv = generate(options, "csv")
+    ndjson = generate(options, "ndjson")
+    print(f"{options.rows:,} rows, {size_mb(csv)} MB of CSV, {size_mb(ndjson)} MB of NDJSON, {platform.machine()}\n")
+    held = [compare(options, comparison) for comparison in comparisons(options, csv, ndjson)]
+    if wanted(options, "memory"):
+        held += memory(options, csv)
+    return 0 if all(held) else 1
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bench", type=Path, default=ROOT / "target/release/examples/file_bench")
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="copy, whole, ndjson, duckdb, memory")
+    parser.add_argument("--work", type=Path, default=ROOT / ".penstock/bench")
+    return parser.parse_args()
+
+
+def wanted(options: argparse.Namespace, name: str) -> bool:
+    return not options.only or name in options.only
+
+
+def generate(options: argparse.Namespace, kind: str) -> Path:
+    file: Path = options.work / f"engine-{options.rows}.{kind}"
+    if not file.exists():
+        partial = file.with_suffix(".partial")
+        subprocess.run([options.bench, "generate", kind, str(options.rows), partial], check=True)
+        partial.rename(file)
+    return file
+
+
+def size_mb(file: Path) -> int:
+    return round(file.stat().st_size / 1e6)
+
+
+def comparisons(options: argparse.Namespace, csv: Path, ndjson: Path) -> list[Comparison]:
+    bench, out = str(options.bench), str(options.work / "engine.out")
+    duckdb = [sys.executable, str(HERE / "duckdb_load.py"), str(csv), out]
+
+    def at_most(limit: float) -> Callable[[float], bool]:
+        return lambda ratio: ratio <= limit
+
+    everything = [
+        Comparison(
+            "copy",
+            "CSV → checked → COPY text / csv ByteRecord",
+            [bench, "copy", str(csv)],
+            [bench, "csv", str(csv)],
+            at_most(3),
+            "≤ 3",
+        ),
+        Comparison(
+            "whole",
+            "… and zstd-1 chunks, zstd-1 Parquet / csv ByteRecord",
+            [bench, "whole", str(csv)],
+            [bench, "csv", str(csv)],
+            at_most(8),
+            "≤ 8",
+        ),
+        Comparison(
+            "ndjson",
+            "NDJSON → checked → COPY text / serde_json struct",
+            [bench, "ndjson", str(ndjson)],
+            [bench, "serde_json", str(ndjson)],
+            at_most(2),
+            "≤ 2",
+        ),
+        Comparison(
+            "duckdb",
+            "CSV → checked → file of COPY text / DuckDB, typed",
+            [bench, "copy", str(csv), "--out", out],
+            duckdb,
+            lambda ratio: ratio < 1,
+            "< 1",
+        ),
+    ]
+    return [comparison for comparison in everything if wanted(options, comparison.name)]
+
+
+def compare(options: argparse.Namespace, comparison: Comparison) -> bool:
+    pairs = []
+    for turn in range(options.pairs):
+        order = [comparison.step, comparison.measure]
+        runs = [run(command) for command in (reversed(order) if turn % 2 else order)]
+        pairs.append(tuple(reversed(runs)) if turn % 2 else tuple(runs))
+    ratio = statistics.median(ours.cpu_s / theirs.cpu_s for ours, theirs in pairs)
+    ours, theirs = (statistics.median(pair[side].cpu_s for pair in pairs) for side in (0, 1))
+    nanos = 1e9 / options.rows
+    detail = f"{ratio:.2f}  ({ours * nanos:.0f} / {theirs * nanos:.0f} ns a row)"
+    step, measure = pairs[0]
+    rows, accepted, rejected = step.numbers[:3]
+    if rows != options.rows or accepted + rejected != rows or not rejected:
+        raise SystemExit(f"{comparison.name}: {step.numbers} does not add up to {options.rows} rows with rejects")
+    holds = comparison.holds(ratio)
+    tell(comparison.label, detail, comparison.limit, holds)
+    if comparison.name == "duckdb":
+        print(
+            f"{'':56} wrote and rejected: {accepted:,} + {rejected:,} / {measure.numbers[0]:,} + {measure.numbers[1]:,}"
+        )
+    return holds
+
+
+def memory(options: argparse.Namespace, csv: Path) -> list[bool]:
+    """The same rows once and many times, with all that is stored of them; then out of archives with wide windows."""
+    times = max(2, round(LARGE_BYTES / csv.stat().st_size))
+    held = []
+    for count in (1, times):
+        peak = run([str(options.bench), "whole", str(csv), "--times", str(count)]).peak_mib
+        held.append(peak <= LIMIT_PEAK_MIB)
+        label = f"peak MiB, everything stored, {size_mb(csv) * count:,} MB of CSV"
+        tell(label, f"{peak:.0f}", f"≤ {LIMIT_PEAK_MIB}", held[-1])
+    for name, command in archives(options.work, csv).items():
+        peak = run([str(options.bench), "whole", str(command)]).peak_mib
+        held.append(peak <= LIMIT_PEAK_MIB)
+        tell(f"peak MiB, everything stored, {name}", f"{peak:.0f}", f"≤ {LIMIT_PEAK_MIB}", held[-1])
+    return held
+
+
+def archives(work: Path, csv: Path) -> dict[str, Path]:
+    """The file compressed with the widest windows that the engine takes, where the machine has the tools."""
+    commands = {
+        "xz, window of 16 MiB": ["xz", "-k", "-c", "--lzma2=preset=0,dict=16MiB"],
+        "zstd, window of 32 MiB": ["zstd", "-q", "-c", "-1", "--long=25"],
+    }
+    files = {}
+    for name, command in commands.items():
+        file = work / f"{csv.name}.{command[0]}"
+        try:
+            if not file.exists():
+                partial = file.with_suffix(".partial")
+                with partial.open("wb") as out:
+                    subprocess.run([*command, str(csv)], stdout=out, check=True)
+                partial.rename(file)
+            files[name] = file
+        except FileNotFoundError:
+            print(f"{command[0]} is not on this machine: not measured")
+    return files
+
+
+def run(command: list[str]) -> Run:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
+    return Run(usage.ru_utime + usage.ru_stime, [int(number) for number in output.split()])
+
+
+def tell(label: str, value: str, limit: str, holds: bool) -> None:
+    print(f"{label:56} {value:32} {limit:5} {'holds' if holds else 'MISSED'}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""The database's login roles, as `roles.sql` makes them: run by an owner who is no superuser, as on RDS."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from support.stack import ROOT, Stack
+
+ROLES_SQL = ROOT / "infra/terraform/modules/database/roles.sql"
+LEDGER_SQL = ROOT / "infra/migrations/0001_ledger.sql"
+DATABASE = "penstock_roles"
+MASTER = "penstock_master"
+FUNCTIONS = ("penstock_writer", "penstock_api", "penstock_sentinel")
+GROUPS = ("penstock_ledger_readers", "penstock_target_readers")
+
+
+class Server:
+    """A database of its own beside the stack's, on the same server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def connect(self, user: str | None = None, **more: str) -> psycopg.Connection[Any]:
+        own = {"dbname": DATABASE, "user": user} if user else {}
+        return psycopg.connect(psycopg.conninfo.make_conninfo(self.url, **own, **more), autocommit=True)
+
+    def let_in(self, owner: psycopg.Connection[Any], *roles: str) -> None:
+        """Gives them the stack's password: there is no IAM here."""
+        password = psycopg.conninfo.conninfo_to_dict(self.url)["password"]
+        for role in roles:
+            owner.execute(f"ALTER ROLE {role} PASSWORD '{password}'".encode())
+
+    def run(self, user: str, statement: str, **more: str) -> list[tuple[Any, ...]]:
+        with self.connect(user, **more) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def make_roles(self) -> subprocess.CompletedProcess[str]:
+        target = psycopg.conninfo.make_conninfo(self.url, dbname=DATABASE, user=MASTER)
+        command = ["psql", "--no-psqlrc", "--quiet", "--dbname", target, "--file", str(ROLES_SQL)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def server(stack: Stack) -> Iterator[Server]:
+    """Roles, the writer's ledger, and a target table that it made afterwards."""
+    if shutil.which("psql") is None:
+        pytest.skip("no psql on PATH")
+    server = Server(stack.database_url)
+    with server.connect() as owner:
+        # What RDS has: a role that marks IAM logins, and a master user who may pass it on.
+        owner.execute("CREATE ROLE rds_iam NOLOGIN")
+        owner.execute("CREATE ROLE rds_superuser NOLOGIN")
+        owner.execute("CREATE ROLE visitor LOGIN")
+        owner.execute("GRANT rds_iam TO rds_superuser WITH ADMIN OPTION")
+        owner.execute(f"CREATE ROLE {MASTER} LOGIN CREATEROLE CREATEDB IN ROLE rds_superuser".encode())
+        owner.execute(f"CREATE DATABASE {DATABASE} OWNER {MASTER}".encode())
+        server.let_in(owner, MASTER, "visitor")
+        made = server.make_roles()
+        assert made.returncode == 0, made.stderr
+        server.let_in(owner, *FUNCTIONS)
+        server.run("penstock_writer", LEDGER_SQL.read_text())
+        server.run("penstock_writer", "CREATE TABLE public.products (id text); CREATE SCHEMA shop")
+        server.run("penstock_writer", "CREATE TABLE shop.orders (id text); CREATE TEMPORARY TABLE stage (id text)")
+        yield server
+        owner.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)".encode())
+        for role in (*FUNCTIONS, *GROUPS, MASTER, "visitor", "rds_superuser", "rds_iam"):
+            owner.execute(f"DROP ROLE {role}".encode())
+
+
+def test_the_roles_can_be_made_again_and_nothing_changes(server: Server) -> None:
+    state = "SELECT relname, relacl::text FROM pg_class WHERE relowner = 'penstock_writer'::regrole ORDER BY 1"
+    before = server.run(MASTER, state)
+    again = server.make_roles()
+    assert again.returncode == 0, again.stderr
+    assert server.run(MASTER, state) == before
+
+
+@pytest.mark.parametrize("role", FUNCTIONS)
+def test_the_functions_log_in_with_iam(server: Server, role: str) -> None:
+    assert server.run(role, "SELECT pg_has_role(current_user, 'rds_iam', 'MEMBER')") == [(True,)]
+
+
+def test_the_master_user_is_no_lasting_user_of_the_writers_rights(server: Server) -> None:
+    # Or it would be a user of rds_iam, too, and RDS would no longer take its password.
+    assert server.run(MASTER, "SELECT pg_has_role(current_user, 'penstock_writer', 'USAGE')") == [(False,)]
+
+
+@pytest.mark.parametrize("table", ["penstock.batch", "penstock.chunk", "public.products", "shop.orders"])
+def test_the_api_reads_the_ledger_and_the_target_tables(server: Server, table: str) -> None:
+    assert server.run("penstock_api", f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+def test_the_sentinel_reads_the_ledger(server: Server) -> None:
+    assert server.run("penstock_sentinel", "SELECT count(*) FROM penstock.batch") == [(0,)]
+
+
+@pytest.mark.parametrize("table", ["public.products", "shop.orders"])
+def test_the_sentinel_reads_no_target_table(server: Server, table: str) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        server.run("penstock_sentinel", f"SELECT count(*) FROM {table}")
+
+
+@pytest.mark.parametrize("role", ["penstock_api", "penstock_sentinel"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO penstock.migration (version, name) VALUES (99, 'x')",
+        "DELETE FROM penstock.chunk",
+        "CREATE TABLE public.mine (id text)",
+        "CREATE TABLE penstock.mine (id text)",
+        "CREATE SCHEMA mine",
+        "CREATE TEMPORARY TABLE mine (id text)",
+    ],
+)
+def test_readers_change_nothing_even_in_a_session_that_may_write(server: Server, role: str, statement: str) -> None:
+    with pytest.raises(errors.ReadOnlySqlTransaction):
+        server.run(role, statement)
+    with pytest.raises(errors.InsufficientPrivilege):
+        server.run(role, statement, options="-c default_transaction_read_only=off")
+
+
+def test_somebody_without_a_role_of_ours_gets_in_nowhere(server: Server) -> None:
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        server.run("visitor", "SELECT 1")
