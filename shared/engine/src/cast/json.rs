@@ -328,7 +328,10 @@ mod tests {
         ) {
             let inside = pieces.concat();
             let text = if is_wrapped { format!("{{\"k\":[{inside}]}}") } else { format!("{{{inside}}}") };
-            prop_assert_eq!(check(&text, false, Traits::of(text.as_bytes()).is_plain).is_ok(), is_read_by_serde(&text), "{}", text);
+            let found = check(&text, false, Traits::of(text.as_bytes()).is_plain);
+            // Of great exponents the other parser takes the small numbers, as 0, and not the large ones.
+            prop_assume!(found != Err(Code::OutOfRange));
+            prop_assert_eq!(found.is_ok(), is_read_by_serde(&text), "{}", text);
         }
     }
 }

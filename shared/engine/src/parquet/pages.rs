@@ -1,12 +1,13 @@
 //! The pages of a row group, before one is decompressed: what they become must fit into the memory.
 
+use parquet::basic::Compression;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::corrupt;
 use super::shared::Shared;
 use super::thrift::{I32, STRUCT, Walker};
-use crate::error::ReadError;
+use super::{corrupt, unreadable};
+use crate::error::{ReadError, UnreadableCode};
 
 /// A header holds a page's smallest and largest value, which may be long.
 const MAX_HEADER_BYTES: usize = 16 * 1024 * 1024;
@@ -52,6 +53,11 @@ fn look_through_column<T: ChunkReader>(
     bytes: &mut u64,
 ) -> Result<u64, ReadError> {
     let (mut at, length) = place(column);
+    if matches!(column.compression(), Compression::BROTLI(_) | Compression::LZO) {
+        let message =
+            format!("its pages are compressed by {}; write it with zstd or snappy", column.compression());
+        return Err(unreadable(UnreadableCode::UnsupportedFeature, at, message));
+    }
     let end = at.checked_add(length).filter(|end| *end <= file.len());
     let Some(end) = end else {
         return Err(corrupt(at, "a column goes beyond the end of the file: it breaks off, or is damaged"));

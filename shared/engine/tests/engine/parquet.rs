@@ -7,7 +7,7 @@ use arrow_array::*;
 use arrow_buffer::{OffsetBuffer, i256};
 use arrow_schema::{DataType, Field, Fields};
 use bytes::Bytes;
-use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::data_type::{
     ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int96, Int96Type,
 };
@@ -359,7 +359,6 @@ fn every_codec_encoding_and_page_version_gives_the_same_rows() {
         Compression::ZSTD(ZstdLevel::default()),
         Compression::LZ4,
         Compression::LZ4_RAW,
-        Compression::BROTLI(BrotliLevel::default()),
     ];
     for codec in codecs {
         for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
