@@ -137,7 +137,7 @@ def statements(stack: Template, role: str) -> list[Statement]:
 
 
 def role_of(function: Properties) -> str:
-    return target(function["Role"]) or ""
+    return target(function["Role"])
 
 
 def granted(stack: Template, function: Properties, effect: str = "Allow") -> list[tuple[str, Any]]:

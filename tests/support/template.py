@@ -77,14 +77,14 @@ def variables(stack: Template, function: Properties) -> Properties:
     return {**everywhere, **function.get("Environment", {}).get("Variables", {})}
 
 
-def target(value: Any) -> str | None:
-    """The name that a `Ref` or `GetAtt` points at."""
+def target(value: Any) -> str:
+    """The name that a `Ref` or `GetAtt` points at; empty where it is something else."""
     if isinstance(value, dict) and len(value) == 1:
         if "Ref" in value:
             return str(value["Ref"])
         if "Fn::GetAtt" in value:
             return str(value["Fn::GetAtt"][0])
-    return None
+    return ""
 
 
 def listed(value: Any) -> list[Any]:
