@@ -19,6 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 LIMIT_PEAK_MIB = 96
+# What template.yaml sets for ingest: large blocks go back to the system when they are freed.
+AS_INGEST = {"MALLOC_MMAP_THRESHOLD_": "8388608"}
 # The large file of the memory's test: the small one's rows, so many times as to make this.
 LARGE_BYTES = 3_000_000_000
 
@@ -158,25 +160,27 @@ def memory(options: argparse.Namespace, csv: Path) -> list[bool]:
     times = max(2, round(LARGE_BYTES / csv.stat().st_size))
     held = []
     for count in (1, times):
-        peak = run([str(options.bench), "whole", str(csv), "--times", str(count)]).peak_mib
+        peak = run([str(options.bench), "whole", str(csv), "--times", str(count)], AS_INGEST).peak_mib
         held.append(peak <= LIMIT_PEAK_MIB)
         label = f"peak MiB, everything stored, {size_mb(csv) * count:,} MB of CSV"
         tell(label, f"{peak:.0f}", f"≤ {LIMIT_PEAK_MIB}", held[-1])
-    for name, command in archives(options.work, csv).items():
-        peak = run([str(options.bench), "whole", str(command)]).peak_mib
-        held.append(peak <= LIMIT_PEAK_MIB)
-        tell(f"peak MiB, everything stored, {name}", f"{peak:.0f}", f"≤ {LIMIT_PEAK_MIB}", held[-1])
+    for window_mib, (name, file) in archives(options.work, csv).items():
+        peak = run([str(options.bench), "whole", str(file)], AS_INGEST).peak_mib
+        # How much of the past a sender's compressor refers to is the sender's choice, and has to be kept.
+        limit = LIMIT_PEAK_MIB + window_mib
+        held.append(peak <= limit)
+        tell(f"peak MiB, everything stored, {name}, window of {window_mib} MiB", f"{peak:.0f}", f"≤ {limit}", held[-1])
     return held
 
 
-def archives(work: Path, csv: Path) -> dict[str, Path]:
-    """The file compressed with the widest windows that the engine takes, where the machine has the tools."""
+def archives(work: Path, csv: Path) -> dict[int, tuple[str, Path]]:
+    """By their windows in MiB: the file compressed with the widest that is taken, where the machine has the tools."""
     commands = {
-        "xz, window of 16 MiB": ["xz", "-k", "-c", "--lzma2=preset=0,dict=16MiB"],
-        "zstd, window of 32 MiB": ["zstd", "-q", "-c", "-1", "--long=25"],
+        64: ["xz", "-k", "-c", "--lzma2=preset=0,dict=64MiB"],
+        32: ["zstd", "-q", "-c", "-1", "--long=25"],
     }
     files = {}
-    for name, command in commands.items():
+    for window_mib, command in commands.items():
         file = work / f"{csv.name}.{command[0]}"
         try:
             if not file.exists():
@@ -184,14 +188,15 @@ def archives(work: Path, csv: Path) -> dict[str, Path]:
                 with partial.open("wb") as out:
                     subprocess.run([*command, str(csv)], stdout=out, check=True)
                 partial.rename(file)
-            files[name] = file
+            files[window_mib] = (command[0], file)
         except FileNotFoundError:
             print(f"{command[0]} is not on this machine: not measured")
     return files
 
 
-def run(command: list[str]) -> Run:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def run(command: list[str], variables: dict[str, str] | None = None) -> Run:
+    environment = {**os.environ, **(variables or {})}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)

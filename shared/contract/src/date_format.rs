@@ -1,4 +1,4 @@
-//! Patterns of the JDK's `DateTimeFormatter`, which ODCS uses, → the `strftime` patterns of the plan.
+//! Patterns of the JDK's `DateTimeFormatter`, which ODCS uses, → `strptime` patterns.
 //!
 //! Source of the letters: <https://docs.oracle.com/javase/8/docs/api/java/time/format/DateTimeFormatter.html>.
 
@@ -6,49 +6,49 @@ use crate::error::quoted;
 
 /// A translated pattern, and which parts of a point in time it reads.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct DateFormat {
-    pub(crate) strftime: String,
+pub(crate) struct Translation {
+    pub(crate) strptime: String,
     pub(crate) has_date: bool,
     pub(crate) has_time: bool,
     pub(crate) has_offset: bool,
 }
 
-impl DateFormat {
+impl Translation {
     /// True for the date of ISO 8601, which needs no pattern.
     pub(crate) fn is_iso_date(&self) -> bool {
-        self.strftime == "%Y-%m-%d"
+        self.strptime == "%Y-%m-%d"
     }
 
     /// True for the time of day of ISO 8601, which needs no pattern.
     pub(crate) fn is_iso_time(&self) -> bool {
-        matches!(self.strftime.as_str(), "%H:%M:%S" | "%H:%M:%S.%f")
+        matches!(self.strptime.as_str(), "%H:%M:%S" | "%H:%M:%S.%f")
     }
 
     /// True for an ISO 8601 point in time, which needs no pattern.
     pub(crate) fn is_iso_instant(&self) -> bool {
-        let local = self.strftime.strip_suffix("%:z").or_else(|| self.strftime.strip_suffix("%z"));
+        let local = self.strptime.strip_suffix("%:z").or_else(|| self.strptime.strip_suffix("%z"));
         let seconds = local.and_then(|local| local.strip_prefix("%Y-%m-%dT%H:%M:%S"));
         seconds.is_some_and(|fraction| fraction.is_empty() || fraction.starts_with(".%"))
     }
 }
 
 /// Translates a JDK pattern that has a date in it.
-pub(crate) fn translate(pattern: &str) -> Result<DateFormat, String> {
+pub(crate) fn translate(pattern: &str) -> Result<Translation, String> {
     let (mut format, letters) = read(pattern)?;
     format.check(&letters).map_err(|why| format!("{}: {why}", quoted(pattern)))?;
     Ok(format)
 }
 
 /// Translates a JDK pattern of a time of day.
-pub(crate) fn translate_time(pattern: &str) -> Result<DateFormat, String> {
+pub(crate) fn translate_time(pattern: &str) -> Result<Translation, String> {
     let (format, letters) = read(pattern)?;
     format.check_time(&letters).map_err(|why| format!("{}: {why}", quoted(pattern)))?;
     Ok(format)
 }
 
 /// The pattern with the letters that it has, of which nothing was asked yet.
-fn read(pattern: &str) -> Result<(DateFormat, Vec<char>), String> {
-    let mut format = DateFormat::default();
+fn read(pattern: &str) -> Result<(Translation, Vec<char>), String> {
+    let mut format = Translation::default();
     let mut letters: Vec<char> = Vec::new();
     let mut rest = pattern;
     while let Some(first) = rest.chars().next() {
@@ -95,9 +95,9 @@ fn quoted_literal(text: &str) -> Option<(String, &str)> {
     }
 }
 
-impl DateFormat {
+impl Translation {
     fn literal(&mut self, text: &str) {
-        self.strftime.push_str(&text.replace('%', "%%"));
+        self.strptime.push_str(&text.replace('%', "%%"));
     }
 
     fn letter(&mut self, letter: char, count: usize) -> Result<(), String> {
@@ -143,7 +143,7 @@ impl DateFormat {
                 ));
             }
         };
-        self.strftime.push_str(directive);
+        self.strptime.push_str(directive);
         match letter {
             'H' | 'h' => self.has_time = true,
             'X' | 'x' | 'Z' => self.has_offset = true,
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn patterns_are_translated() {
-        for (jdk, strftime) in [
+        for (jdk, strptime) in [
             ("yyyy-MM-dd", "%Y-%m-%d"),
             ("dd.MM.yyyy HH:mm:ss", "%d.%m.%Y %H:%M:%S"),
             ("d/M/yy", "%d/%m/%y"),
@@ -222,13 +222,13 @@ mod tests {
             ("dd'o''clock' MM yyyy", "%do'clock %m %Y"),
             ("dd''MM''yyyy 100%", "%d'%m'%Y 100%%"),
         ] {
-            assert_eq!(translate(jdk).map(|format| format.strftime), Ok(strftime.to_owned()), "{jdk}");
+            assert_eq!(translate(jdk).map(|format| format.strptime), Ok(strptime.to_owned()), "{jdk}");
         }
     }
 
     #[test]
     fn patterns_of_a_time_of_day_are_translated() {
-        for (jdk, strftime, value) in [
+        for (jdk, strptime, value) in [
             ("HH:mm:ss", "%H:%M:%S", "23:59:59"),
             ("HH:mm", "%H:%M", "07:30"),
             ("hh:mm a", "%I:%M %p", "07:30 PM"),
@@ -236,9 +236,9 @@ mod tests {
             ("HH:mm:ss.SSS", "%H:%M:%S.%f", "23:59:59.125"),
             ("'T'HH", "T%H", "T07"),
         ] {
-            assert_eq!(translate_time(jdk).map(|format| format.strftime), Ok(strftime.to_owned()), "{jdk}");
-            if strftime != "T%H" {
-                assert!(jiff::civil::Time::strptime(strftime, value).is_ok(), "{jdk}");
+            assert_eq!(translate_time(jdk).map(|format| format.strptime), Ok(strptime.to_owned()), "{jdk}");
+            if strptime != "T%H" {
+                assert!(jiff::civil::Time::strptime(strptime, value).is_ok(), "{jdk}");
             }
         }
         for (jdk, message) in [
@@ -263,8 +263,8 @@ mod tests {
             ("yyyy-MM-dd HH:mm:ss.SSS", "2024-01-31 19:05:06.125"),
             ("yyyy.DDD", "2024.031"),
         ] {
-            let strftime = translate(jdk).unwrap().strftime;
-            assert!(jiff::civil::DateTime::strptime(&strftime, value).is_ok(), "{jdk} → {strftime}");
+            let strptime = translate(jdk).unwrap().strptime;
+            assert!(jiff::civil::DateTime::strptime(&strptime, value).is_ok(), "{jdk} → {strptime}");
         }
     }
 

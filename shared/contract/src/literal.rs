@@ -63,17 +63,17 @@ pub(crate) fn fits(text: &str, column: &Column) -> Result<(), String> {
             let known = known || spellings.any(|known| known.eq_ignore_ascii_case(text));
             if known { Ok(()) } else { Err("is neither true nor false".to_owned()) }
         }
-        LogicalType::Date { format: Some(format) } => Date::strptime(format, text)
+        LogicalType::Date { format: Some(format) } => Date::strptime(&format.strptime, text)
             .map(drop)
             .map_err(|_| "is not a date of the column's `format`".to_owned()),
         LogicalType::Date { format: None } => iso_date(text).map(drop).map_err(|why| format!("is {why}")),
-        LogicalType::Timestamp { format: Some(format), .. } => DateTime::strptime(format, text)
+        LogicalType::Timestamp { format: Some(format), .. } => DateTime::strptime(&format.strptime, text)
             .map(drop)
             .map_err(|_| "is not a point in time of the column's `format`".to_owned()),
         LogicalType::Timestamp { format: None, .. } => {
             iso_timestamp(text).map(drop).map_err(|why| format!("is {why}"))
         }
-        LogicalType::Time { format: Some(format) } => Time::strptime(format, text)
+        LogicalType::Time { format: Some(format) } => Time::strptime(&format.strptime, text)
             .map(drop)
             .map_err(|_| "is not a time of day of the column's `format`".to_owned()),
         LogicalType::Time { format: None } => iso_time(text).map(drop).map_err(|why| format!("is {why}")),

@@ -1,5 +1,6 @@
 //! The typed contract: what every other part of Penstock knows of a source.
 
+mod date_format;
 mod quality;
 mod rules;
 mod sla;
@@ -8,6 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use date_format::DateFormat;
 pub use quality::{Metric, Operator, QualityCheck, Threshold, Unit};
 pub use rules::{Bound, Rules, StringFormat};
 pub use sla::{Sla, SlaProperty};
@@ -154,26 +156,22 @@ pub enum LogicalType {
     Number,
     /// `true` or `false`, and the spellings that the contract names.
     Boolean,
-    /// A calendar date, read by `format` (a `strftime` pattern; ISO 8601 when `None`).
-    ///
-    /// The directives used are `%Y %y %m %b %B %d %j %a %A %H %I %M %S %p %f %z %:z %%`, as the crate `jiff`
-    /// reads them; `%z` and `%:z` also read `Z`.
+    /// A calendar date.
     Date {
-        /// `strftime` pattern, e.g. `%d.%m.%Y`.
-        format: Option<String>,
+        /// How it is written; as in ISO 8601 when `None`.
+        format: Option<DateFormat>,
     },
-    /// A point in time, read by `format` (a `strftime` pattern as for dates; ISO 8601 / RFC 3339 when `None`).
-    /// A format without a time of day means midnight.
+    /// A point in time.
     Timestamp {
-        /// `strftime` pattern, e.g. `%d/%m/%Y %H:%M:%S`.
-        format: Option<String>,
+        /// How it is written; as in ISO 8601 or RFC 3339 when `None`. Without a time of day it means midnight.
+        format: Option<DateFormat>,
         /// Taken for values that carry no offset: an IANA name or a fixed offset; `UTC` by default.
         default_timezone: String,
     },
-    /// A time of day, read by `format` (a `strftime` pattern as for dates; ISO 8601 when `None`).
+    /// A time of day.
     Time {
-        /// `strftime` pattern, e.g. `%H:%M`.
-        format: Option<String>,
+        /// How it is written; as in ISO 8601 when `None`.
+        format: Option<DateFormat>,
     },
     /// A JSON object, kept as `jsonb`.
     Object {
@@ -203,9 +201,9 @@ pub struct Nested {
 }
 
 impl fmt::Display for LogicalType {
-    /// In words, e.g. `a date of the format %d.%m.%Y`.
+    /// In words, e.g. `a date of the format dd.MM.yyyy`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let of_format = |f: &mut fmt::Formatter<'_>, what: &str, format: &Option<String>| match format {
+        let of_format = |f: &mut fmt::Formatter<'_>, what: &str, format: &Option<DateFormat>| match format {
             None => write!(f, "{what} in ISO 8601"),
             Some(format) => write!(f, "{what} of the format {format}"),
         };

@@ -7,10 +7,10 @@ use std::collections::HashSet;
 use jiff::civil::Date;
 
 use crate::at::At;
-use crate::date_format::{self, DateFormat};
+use crate::date_format::{self, Translation};
 use crate::error::{Errors, Read, mend, nearest, quoted};
 use crate::literal;
-use crate::model::{Bound, LogicalType, Rules, SqlType, StringFormat};
+use crate::model::{Bound, DateFormat, LogicalType, Rules, SqlType, StringFormat};
 use crate::node::{ScalarKind, Value};
 use crate::odcs::options as shapes;
 use crate::shape::{self, Shape};
@@ -319,7 +319,7 @@ fn temporal(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mu
     let (minimum, maximum) = bounds?;
     options.rules.minimum = minimum;
     options.rules.maximum = maximum;
-    let format: Option<DateFormat> = format?;
+    let format = format?;
     let timezone = timezone?;
     if let (Some((true, at)), LogicalName::Time) = (&timezone, name) {
         return Err(at.report(
@@ -328,19 +328,22 @@ fn temporal(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mu
         ));
     }
     if let (Some((true, at)), Some(format)) = (timezone, &format)
-        && !format.has_offset
+        && !format.1.has_offset
     {
         return Err(at.report(
             errors,
             "the values carry a time zone, but `format` has none; add `XXX`, or leave `timezone` out",
         ));
     }
-    let other_than = |is_iso: fn(&DateFormat) -> bool| {
-        format.as_ref().filter(|format| !is_iso(format)).map(|format| format.strftime.clone())
+    let other_than = |is_iso: fn(&Translation) -> bool| {
+        format.filter(|(_, translation)| !is_iso(translation)).map(|(pattern, translation)| DateFormat {
+            pattern: pattern.to_owned(),
+            strptime: translation.strptime,
+        })
     };
     options.logical = match name {
-        LogicalName::Date => LogicalType::Date { format: other_than(DateFormat::is_iso_date) },
-        LogicalName::Time => LogicalType::Time { format: other_than(DateFormat::is_iso_time) },
+        LogicalName::Date => LogicalType::Date { format: other_than(Translation::is_iso_date) },
+        LogicalName::Time => LogicalType::Time { format: other_than(Translation::is_iso_time) },
         LogicalName::Timestamp
         | LogicalName::String
         | LogicalName::Integer
@@ -348,18 +351,19 @@ fn temporal(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mu
         | LogicalName::Boolean
         | LogicalName::Object
         | LogicalName::Array => LogicalType::Timestamp {
-            format: other_than(DateFormat::is_iso_instant),
+            format: other_than(Translation::is_iso_instant),
             default_timezone: default_timezone?.unwrap_or_else(|| "UTC".to_owned()),
         },
     };
     Ok(options)
 }
 
-fn date_format(at: &At<'_>, name: LogicalName, errors: &mut Errors) -> Read<DateFormat> {
+/// The pattern, and what it is in `strptime`.
+fn date_format<'n>(at: &At<'n>, name: LogicalName, errors: &mut Errors) -> Read<(&'n str, Translation)> {
     let text = at.text(errors)?;
     let translate =
         if name == LogicalName::Time { date_format::translate_time } else { date_format::translate };
-    translate(text).map_err(|why| at.report(errors, why))
+    translate(text).map(|translation| (text, translation)).map_err(|why| at.report(errors, why))
 }
 
 fn default_timezone(at: &At<'_>, errors: &mut Errors) -> Read<String> {

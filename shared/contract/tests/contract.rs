@@ -17,6 +17,10 @@ fn column(property: &str) -> Column {
     contract.entity.columns.into_iter().next().expect("one column")
 }
 
+fn date_format(pattern: &str, strptime: &str) -> DateFormat {
+    DateFormat { pattern: pattern.to_owned(), strptime: strptime.to_owned() }
+}
+
 fn bound(value: &str, exclusive: bool) -> Option<Bound> {
     Some(Bound { value: value.to_owned(), exclusive })
 }
@@ -112,7 +116,7 @@ fn types_are_derived_from_the_logical_type_and_the_other_way_round() {
         ),
         (
             "{name: a, logicalType: date, logicalTypeOptions: {format: dd.MM.yyyy}}",
-            LogicalType::Date { format: Some("%d.%m.%Y".to_owned()) },
+            LogicalType::Date { format: Some(date_format("dd.MM.yyyy", "%d.%m.%Y")) },
             SqlType::Date,
         ),
         ("{name: a, logicalType: object}", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
@@ -137,14 +141,17 @@ fn points_in_time_have_a_format_and_a_time_zone() {
         ("{format: \"yyyy-MM-dd'T'HH:mm:ss.SSSXXX\"}", None, "UTC"),
         (
             "{format: 'dd.MM.yyyy HH:mm:ss', defaultTimezone: Europe/Berlin}",
-            Some("%d.%m.%Y %H:%M:%S"),
+            Some(date_format("dd.MM.yyyy HH:mm:ss", "%d.%m.%Y %H:%M:%S")),
             "Europe/Berlin",
         ),
-        ("{format: 'yyyy-MM-dd HH:mm:ssXXX', timezone: true}", Some("%Y-%m-%d %H:%M:%S%:z"), "UTC"),
+        (
+            "{format: 'yyyy-MM-dd HH:mm:ssXXX', timezone: true}",
+            Some(date_format("yyyy-MM-dd HH:mm:ssXXX", "%Y-%m-%d %H:%M:%S%:z")),
+            "UTC",
+        ),
     ] {
         let column = column(&format!("{{name: a, logicalType: timestamp, logicalTypeOptions: {options}}}"));
-        let expected =
-            LogicalType::Timestamp { format: format.map(str::to_owned), default_timezone: zone.to_owned() };
+        let expected = LogicalType::Timestamp { format, default_timezone: zone.to_owned() };
         assert_eq!((column.logical_type, column.sql_type), (expected, SqlType::Timestamptz), "{options}");
     }
 }

@@ -15,6 +15,10 @@ fn column(property: &str) -> Column {
     parsed("v3.1.0", property).entity.columns.remove(0)
 }
 
+fn date_format(pattern: &str, strptime: &str) -> DateFormat {
+    DateFormat { pattern: pattern.to_owned(), strptime: strptime.to_owned() }
+}
+
 fn member(name: &str, logical_type: LogicalType) -> Nested {
     Nested {
         name: name.to_owned(),
@@ -47,7 +51,7 @@ fn an_object_has_its_members_to_any_depth() {
         rules: Rules { min_items: Some(1), max_items: Some(3), unique_items: true, ..Rules::default() },
         ..member("lines", LogicalType::Array { items: Some(Box::new(member("", LogicalType::String))) })
     };
-    let since = member("since", LogicalType::Date { format: Some("%d.%m.%Y".to_owned()) });
+    let since = member("since", LogicalType::Date { format: Some(date_format("dd.MM.yyyy", "%d.%m.%Y")) });
     let any = member("any", LogicalType::Object { properties: vec![] });
     assert_eq!(address.logical_type, LogicalType::Object { properties: vec![zip, lines, since, any] });
 }
@@ -87,10 +91,10 @@ fn times_of_day_have_a_format_and_bounds() {
         ("{}", None),
         ("{format: 'HH:mm:ss'}", None),
         ("{format: 'HH:mm:ss.SSS'}", None),
-        ("{format: 'hh:mm a'}", Some("%I:%M %p")),
+        ("{format: 'hh:mm a'}", Some(date_format("hh:mm a", "%I:%M %p"))),
     ] {
         let column = column(&format!("{{name: a, logicalType: time, logicalTypeOptions: {options}}}"));
-        let expected = LogicalType::Time { format: format.map(str::to_owned) };
+        let expected = LogicalType::Time { format };
         assert_eq!((column.logical_type, column.sql_type), (expected, SqlType::Time), "{options}");
     }
     let open = column(

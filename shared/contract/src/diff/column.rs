@@ -2,7 +2,8 @@
 
 use super::{Changes, rules};
 use crate::model::{
-    Column, Contract, DelimitedDialect, FormatKind, Harmonise, LogicalType, MissingColumns, Nested,
+    Column, Contract, DateFormat, DelimitedDialect, FormatKind, Harmonise, LogicalType, MissingColumns,
+    Nested,
 };
 
 /// Compares columns by their names; their order has no effect.
@@ -109,7 +110,7 @@ fn required(path: &str, old: bool, new: bool, changes: &mut Changes) {
 /// What a value means, and what is in it.
 fn logical_type(path: &str, old: &LogicalType, new: &LogicalType, changes: &mut Changes) {
     match (old, new) {
-        (old, new) if old == new => {}
+        (old, new) if old == new || are_written_alike(old, new) => {}
         (LogicalType::Object { properties: was }, LogicalType::Object { properties: is }) => {
             members(path, was, is, changes);
         }
@@ -126,6 +127,22 @@ fn logical_type(path: &str, old: &LogicalType, new: &LogicalType, changes: &mut 
             let what = format!("{old} → {new}");
             changes.breaking(&format!("{path}.logicalType"), what);
         }
+    }
+}
+
+/// True for times of one kind whose patterns read the same, as `d.M.yyyy` and `dd.MM.yyyy` do.
+fn are_written_alike(old: &LogicalType, new: &LogicalType) -> bool {
+    let strptime = |format: &Option<DateFormat>| format.as_ref().map(|format| format.strptime.clone());
+    match (old, new) {
+        (LogicalType::Date { format: was }, LogicalType::Date { format: is })
+        | (LogicalType::Time { format: was }, LogicalType::Time { format: is }) => {
+            strptime(was) == strptime(is)
+        }
+        (
+            LogicalType::Timestamp { format: was, default_timezone: was_of },
+            LogicalType::Timestamp { format: is, default_timezone: is_of },
+        ) => strptime(was) == strptime(is) && was_of == is_of,
+        _ => false,
     }
 }
 

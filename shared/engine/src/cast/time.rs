@@ -32,7 +32,7 @@ pub(crate) struct Written {
 
 #[derive(Debug, Clone)]
 pub(crate) struct DateCast {
-    /// `strftime` pattern; ISO 8601 when `None`.
+    /// `strptime` pattern; ISO 8601 when `None`.
     pub(crate) format: Option<String>,
     pub(crate) bounds: Interval<i32>,
     pub(crate) allowed: Vec<i32>,
@@ -63,7 +63,7 @@ impl DateCast {
 
 #[derive(Debug, Clone)]
 pub(crate) struct TimeCast {
-    /// `strftime` pattern; ISO 8601 when `None`.
+    /// `strptime` pattern; ISO 8601 when `None`.
     pub(crate) format: Option<String>,
     pub(crate) bounds: Interval<i64>,
     pub(crate) allowed: Vec<i64>,
@@ -92,7 +92,7 @@ impl TimeCast {
 
 #[derive(Debug, Clone)]
 pub(crate) struct TimestampCast {
-    /// `strftime` pattern; ISO 8601 or RFC 3339 when `None`.
+    /// `strptime` pattern; ISO 8601 or RFC 3339 when `None`.
     pub(crate) format: Option<String>,
     /// Taken for values that carry no offset.
     pub(crate) zone: Zone,

@@ -91,14 +91,11 @@ impl<R: Read> Input<R> {
             return Err(ReadError::Empty);
         }
         if let Some(declared) = declared.filter(|declared| *declared != compression) {
+            let found = if compression == Compression::Plain { "not compressed" } else { name(compression) };
             return Err(ReadError::Unreadable {
                 code: UnreadableCode::WrongCompression,
                 byte_offset: 0,
-                message: format!(
-                    "the contract declares {}, but the content is {}",
-                    name(declared),
-                    name(compression)
-                ),
+                message: format!("the contract declares {}, but the content is {found}", name(declared)),
             });
         }
         let buffered = |source| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, source);

@@ -1,6 +1,8 @@
 //! What a column of the contract, or a part of its documents, is read as.
 
-use penstock_contract::{Bound, Column as ContractColumn, Harmonise, LogicalType, Nested, SqlType};
+use penstock_contract::{
+    Bound, Column as ContractColumn, DateFormat, Harmonise, LogicalType, Nested, SqlType,
+};
 
 use crate::cast::document::{Document, Part};
 use crate::cast::format::FormatCheck;
@@ -119,7 +121,7 @@ fn number(column: &ContractColumn, kind: NumberType) -> Result<NumberCast, Strin
     })
 }
 
-fn date(column: &ContractColumn, format: Option<&String>) -> Result<DateCast, String> {
+fn date(column: &ContractColumn, format: Option<&DateFormat>) -> Result<DateCast, String> {
     let bound = |bound: &Option<Bound>, inward: i32| match bound {
         None => Ok(None),
         Some(bound) => bound
@@ -132,12 +134,13 @@ fn date(column: &ContractColumn, format: Option<&String>) -> Result<DateCast, St
             .ok_or_else(|| format!("the bound `{}` is not a date as in `2024-01-31`", bound.value)),
     };
     let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
-    let mut cast = DateCast { format: format.cloned(), bounds, allowed: Vec::new() };
+    let mut cast =
+        DateCast { format: format.map(|format| format.strptime.clone()), bounds, allowed: Vec::new() };
     cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
     Ok(cast)
 }
 
-fn time(column: &ContractColumn, format: Option<&String>) -> Result<TimeCast, String> {
+fn time(column: &ContractColumn, format: Option<&DateFormat>) -> Result<TimeCast, String> {
     let bound = |bound: &Option<Bound>, inward: i64| match bound {
         None => Ok(None),
         Some(bound) => iso_time(&bound.value)
@@ -145,21 +148,22 @@ fn time(column: &ContractColumn, format: Option<&String>) -> Result<TimeCast, St
             .ok_or_else(|| format!("the bound `{}` is not a time of day as in `23:59:59`", bound.value)),
     };
     let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
-    let mut cast = TimeCast { format: format.cloned(), bounds, allowed: Vec::new() };
+    let mut cast =
+        TimeCast { format: format.map(|format| format.strptime.clone()), bounds, allowed: Vec::new() };
     cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
     Ok(cast)
 }
 
 fn timestamp(
     column: &ContractColumn,
-    format: Option<&String>,
+    format: Option<&DateFormat>,
     default_timezone: &str,
 ) -> Result<TimestampCast, String> {
     let zone =
         Zone::parse(default_timezone).ok_or_else(|| format!("there is no time zone `{default_timezone}`"))?;
     let is_instant = column.sql_type == SqlType::Timestamptz;
     let mut cast = TimestampCast {
-        format: format.cloned(),
+        format: format.map(|format| format.strptime.clone()),
         zone,
         is_instant,
         bounds: Interval::default(),

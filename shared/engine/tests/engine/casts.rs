@@ -1,6 +1,6 @@
 //! Each type, rule and harmonising step, by table: what a value becomes, or why it is refused.
 
-use crate::support::{Outcome, column, contract, csv, read, text};
+use crate::support::{Outcome, column, contract, csv, date_format, read, text};
 use penstock_contract::*;
 
 /// Reads values of one column, one a line. Each answer is the value or the codes.
@@ -304,7 +304,8 @@ fn dates_exist() {
             ("2024-02-29T00:00:00", "not_a_date"),
         ],
     );
-    let german = column("a", LogicalType::Date { format: Some("%d.%m.%Y".to_owned()) }, SqlType::Date);
+    let german =
+        column("a", LogicalType::Date { format: Some(date_format("dd.MM.yyyy", "%d.%m.%Y")) }, SqlType::Date);
     check(german, &[("31.12.2025", "2025-12-31"), ("1.2.2025", "2025-02-01"), ("31.02.2025", "not_a_date")]);
     let bounded = with(iso(), |column| {
         column.rules.minimum = bound("2024-01-01", false);
@@ -316,9 +317,8 @@ fn dates_exist() {
     );
 }
 
-fn timestamp(format: Option<&str>, zone: &str, sql_type: SqlType) -> Column {
-    let logical_type =
-        LogicalType::Timestamp { format: format.map(str::to_owned), default_timezone: zone.to_owned() };
+fn timestamp(format: Option<DateFormat>, zone: &str, sql_type: SqlType) -> Column {
+    let logical_type = LogicalType::Timestamp { format, default_timezone: zone.to_owned() };
     column("a", logical_type, sql_type)
 }
 
@@ -355,7 +355,11 @@ fn timestamps_are_utc_to_the_microsecond() {
 #[test]
 fn local_times_are_placed_by_their_zone() {
     check(
-        timestamp(Some("%d.%m.%Y %H:%M:%S"), "Europe/Berlin", SqlType::Timestamptz),
+        timestamp(
+            Some(date_format("dd.MM.yyyy HH:mm:ss", "%d.%m.%Y %H:%M:%S")),
+            "Europe/Berlin",
+            SqlType::Timestamptz,
+        ),
         &[
             ("31.12.2025 23:59:59", "2025-12-31 22:59:59+00"),
             ("01.07.2025 12:00:00", "2025-07-01 10:00:00+00"),
@@ -367,11 +371,11 @@ fn local_times_are_placed_by_their_zone() {
         ],
     );
     check(
-        timestamp(Some("%Y%m%d"), "+02:00", SqlType::Timestamptz),
+        timestamp(Some(date_format("yyyyMMdd", "%Y%m%d")), "+02:00", SqlType::Timestamptz),
         &[("20240131", "2024-01-30 22:00:00+00")],
     );
     check(
-        timestamp(Some("%Y/%m/%d %H:%M%:z"), "UTC", SqlType::Timestamptz),
+        timestamp(Some(date_format("yyyy/MM/dd HH:mmXXX", "%Y/%m/%d %H:%M%:z")), "UTC", SqlType::Timestamptz),
         &[
             ("2024/01/31 12:00+01:00", "2024-01-31 11:00:00+00"),
             ("2024/01/31 12:00Z", "2024-01-31 12:00:00+00"),

@@ -161,7 +161,7 @@ fn a_declared_compression_must_be_the_one() {
     assert_eq!(error.code(), "wrong_compression");
     assert_eq!(
         error.to_string(),
-        "the contract declares gzip, but the content is no compression (at byte 0)"
+        "the contract declares gzip, but the content is not compressed (at byte 0)"
     );
 }
 

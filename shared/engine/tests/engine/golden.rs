@@ -125,7 +125,7 @@ fn json(path: &Path) -> serde_json::Value {
 /// A cell of a Markdown table.
 fn cell(text: &str) -> String {
     let text: String =
-        text.chars().take(60).map(|letter| if letter.is_control() { '␣' } else { letter }).collect();
+        text.chars().take(100).map(|letter| if letter.is_control() { '␣' } else { letter }).collect();
     format!("`{}`", text.replace('|', "\\|").replace('`', "'"))
 }
 

@@ -41,7 +41,7 @@ fn told(contract: &Contract) -> Vec<String> {
             let format = match &column.logical_type {
                 LogicalType::Date { format: Some(format) }
                 | LogicalType::Time { format: Some(format) }
-                | LogicalType::Timestamp { format: Some(format), .. } => format!(" {format}"),
+                | LogicalType::Timestamp { format: Some(format), .. } => format!(" {}", format.strptime),
                 LogicalType::String | _ => String::new(),
             };
             let required = if column.required { "!" } else { "" };

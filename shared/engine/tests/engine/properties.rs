@@ -6,7 +6,7 @@ use penstock_contract::*;
 use penstock_engine::{Limits, Plan};
 use proptest::prelude::*;
 
-use crate::support::{Sips, column, contract, csv, read, read_plan, read_with, text};
+use crate::support::{Sips, column, contract, csv, date_format, read, read_plan, read_with, text};
 
 fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('"', "\"\""))
@@ -216,7 +216,7 @@ proptest! {
     fn no_text_makes_a_cast_panic(values in prop::collection::vec("\\PC{0,12}|[0-9:.TZ+-]{0,25}", 1..30)) {
         let timestamp = LogicalType::Timestamp { format: None, default_timezone: "Europe/Berlin".to_owned() };
         let formatted = LogicalType::Timestamp {
-            format: Some("%d.%m.%Y %H:%M%:z".to_owned()),
+            format: Some(date_format("dd.MM.yyyy HH:mmXXX", "%d.%m.%Y %H:%M%:z")),
             default_timezone: "UTC".to_owned(),
         };
         let mut columns = vec![
@@ -229,7 +229,7 @@ proptest! {
             column("o", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
             column("g", LogicalType::Boolean, SqlType::Boolean),
             column("c", LogicalType::Time { format: None }, SqlType::Time),
-            column("e", LogicalType::Time { format: Some("%I:%M %p".to_owned()) }, SqlType::Time),
+            column("e", LogicalType::Time { format: Some(date_format("hh:mm a", "%I:%M %p")) }, SqlType::Time),
         ];
         for column in &mut columns {
             column.physical_name = "v".to_owned();

@@ -26,6 +26,11 @@ pub(crate) fn column(name: &str, logical_type: LogicalType, sql_type: SqlType) -
     }
 }
 
+/// The format that is `pattern` in the contract.
+pub(crate) fn date_format(pattern: &str, strptime: &str) -> DateFormat {
+    DateFormat { pattern: pattern.to_owned(), strptime: strptime.to_owned() }
+}
+
 pub(crate) fn required(column: Column) -> Column {
     Column { required: true, ..column }
 }

@@ -5,10 +5,10 @@ use penstock_engine::{Limits, Plan, Reader};
 use proptest::prelude::*;
 
 use crate::casts::{bound, check, run, strings, with};
-use crate::support::{column, contract, csv, text};
+use crate::support::{column, contract, csv, date_format, text};
 
-fn time(format: Option<&str>) -> Column {
-    column("a", LogicalType::Time { format: format.map(str::to_owned) }, SqlType::Time)
+fn time(format: Option<DateFormat>) -> Column {
+    column("a", LogicalType::Time { format }, SqlType::Time)
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn times_of_day_are_exact_to_the_microsecond() {
         ],
     );
     check(
-        time(Some("%I:%M %p")),
+        time(Some(date_format("hh:mm a", "%I:%M %p"))),
         &[
             ("12:15 AM", "00:15:00"),
             ("01:30 PM", "13:30:00"),
