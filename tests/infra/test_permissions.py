@@ -13,7 +13,7 @@ import pytest
 
 from support.code import bodies, code_of, reached
 from support.stack import ROOT
-from support.template import Properties, Template, functions, listed, of_type, target, template, variables
+from support.template import Properties, Template, functions, listed, names_in, of_type, target, template, variables
 
 FUNCTIONS = ["ingest", "job-events", "writer"]
 
@@ -86,7 +86,6 @@ TOLD_OTHERWISE = {"ingest": {"RawBucket"}, "writer": {"DatabaseResourceId"}}
 CLIENT_CALL = re.compile(r"client\(\)\s*\.(\w+)\(")
 METHOD_CALL = re.compile(r"\b(store|queue|jobs|secrets)\s*\.(\w+)\(")
 FEATURES = re.compile(r"^penstock-aws = .*features = \[(.*)\]", re.MULTILINE)
-PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 Findings = Iterator[str]
 Statement = dict[str, Any]
@@ -149,18 +148,6 @@ def granted(stack: Template, function: Properties, effect: str = "Allow") -> lis
         for action in listed(statement["Action"])
         for resource in listed(statement["Resource"])
     ]
-
-
-def names_in(value: Any) -> set[str]:
-    """The parameters and resources of the template that a value is made of."""
-    if isinstance(value, dict):
-        single = target(value)
-        if single:
-            return {single}
-        return {name for inner in value.values() for name in names_in(inner)}
-    if isinstance(value, list):
-        return {name for inner in value for name in names_in(inner)}
-    return set(PLACEHOLDER.findall(value)) if isinstance(value, str) else set()
 
 
 def of_actions(stack: Template) -> Findings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -13,6 +14,8 @@ from support.stack import ROOT
 
 Template = dict[str, Any]
 Properties = dict[str, Any]
+
+PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
 class Loader(yaml.SafeLoader):
@@ -90,3 +93,15 @@ def target(value: Any) -> str:
 def listed(value: Any) -> list[Any]:
     """What may stand alone or in a list, as a list."""
     return value if isinstance(value, list) else [value]
+
+
+def names_in(value: Any) -> set[str]:
+    """The parameters and resources of the template that a value is made of."""
+    if isinstance(value, dict):
+        single = target(value)
+        if single:
+            return {single}
+        return {name for inner in value.values() for name in names_in(inner)}
+    if isinstance(value, list):
+        return {name for inner in value for name in names_in(inner)}
+    return set(PLACEHOLDER.findall(value)) if isinstance(value, str) else set()
