@@ -101,8 +101,12 @@ def features(function: str) -> set[str]:
 
 def methods(function: str) -> set[str]:
     """The adapters' methods that a function's code calls, by itself and through shared code."""
+    return methods_in(code_of(f"functions/{function}/src"))
+
+
+def methods_in(code: str) -> set[str]:
     helpers = {name: body for file in HELPERS for name, body in bodies(file).items()}
-    text = reached(code_of(f"functions/{function}/src"), helpers)
+    text = reached(code, helpers)
     return {f"{one}.{method}" for one, method in METHOD_CALL.findall(text)} & METHODS.keys()
 
 
@@ -272,6 +276,23 @@ def test_the_code_calls_what_one_sees_in_it() -> None:
     assert {"start_job_run", "get_object by version"} <= operations("ingest")
     assert {"connect", "get_secret_value"} <= operations("writer")
     assert "delete_object" not in operations("writer")
+
+
+@pytest.mark.parametrize(
+    ("code", "called_methods"),
+    [
+        ("writer.store.delete(bucket, key).await?", {"store.delete"}),
+        ("self.store\n    .get_range(&object, 0..1)", {"store.get_range"}),
+        # Through a helper that is called by another one.
+        ("write_receipt(store, places, receipt).await?", {"store.get", "store.put", "store.put_if_absent"}),
+        ("settle(&queue, &inbound, record, outcome, &mut response)", {"queue.delay", "queue.send_dead"}),
+        # A method of something else has a helper's name.
+        ("transaction.commit().await?", set()),
+        ("map.get(key)", set()),
+    ],
+)
+def test_calls_of_adapters_are_found_in_code(code: str, called_methods: set[str]) -> None:
+    assert methods_in(code) == called_methods
 
 
 def allow(role: str, action: str, resource: Any = "*", **more: Any) -> Callable[[Template], object]:
