@@ -15,8 +15,10 @@ import pytest
 from support.code import code_of, emitted
 from support.stack import ROOT
 from support.template import (
+    Breaks,
     Properties,
     Template,
+    change,
     function_ids,
     functions,
     of_type,
@@ -243,22 +245,6 @@ def test_the_alarms_and_metrics_are_read() -> None:
     # A guard of the reading itself: were it to find nothing, nothing would be missed above.
     assert len(alarms(template())) >= 18
     assert ("AccountingBroken", frozenset({"source"})) in emitted(code_of("functions"))
-
-
-Breaks = Callable[[Template], object]
-
-
-def change(resource: str, name: str, value: Any) -> Breaks:
-    """Another value of a property; none takes it away."""
-
-    def breaks(stack: Template) -> None:
-        properties = stack["Resources"][resource]["Properties"]
-        assert properties[name] != value
-        properties[name] = value
-        if value is None:
-            del properties[name]
-
-    return breaks
 
 
 def remove(resource: str) -> Breaks:

@@ -13,7 +13,18 @@ import pytest
 
 from support.code import bodies, code_of, reached
 from support.stack import ROOT
-from support.template import Properties, Template, functions, listed, names_in, of_type, target, template, variables
+from support.template import (
+    Breaks,
+    Properties,
+    Template,
+    functions,
+    listed,
+    names_in,
+    of_type,
+    target,
+    template,
+    variables,
+)
 
 FUNCTIONS = ["ingest", "job-events", "writer"]
 
@@ -295,7 +306,7 @@ def test_calls_of_adapters_are_found_in_code(code: str, called_methods: set[str]
     assert methods_in(code) == called_methods
 
 
-def allow(role: str, action: str, resource: Any = "*", **more: Any) -> Callable[[Template], object]:
+def allow(role: str, action: str, resource: Any = "*", **more: Any) -> Breaks:
     """Adds a statement to a role."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
@@ -305,7 +316,7 @@ def allow(role: str, action: str, resource: Any = "*", **more: Any) -> Callable[
     return breaks
 
 
-def forbid(role: str, action: str) -> Callable[[Template], object]:
+def forbid(role: str, action: str) -> Breaks:
     """Takes an action out of a role."""
 
     def breaks(stack: Template) -> None:
@@ -317,11 +328,11 @@ def forbid(role: str, action: str) -> Callable[[Template], object]:
     return breaks
 
 
-def drop_variable(name: str) -> Callable[[Template], object]:
+def drop_variable(name: str) -> Breaks:
     return lambda stack: functions(stack)["ingest"]["Environment"]["Variables"].pop(name)
 
 
-def widen(role: str, action: str) -> Callable[[Template], object]:
+def widen(role: str, action: str) -> Breaks:
     """An action of a role for every resource."""
 
     def breaks(stack: Template) -> None:
@@ -331,7 +342,7 @@ def widen(role: str, action: str) -> Callable[[Template], object]:
     return breaks
 
 
-def drop_condition(role: str, action: str) -> Callable[[Template], object]:
+def drop_condition(role: str, action: str) -> Breaks:
     def breaks(stack: Template) -> None:
         (found,) = [one for one in statements(stack, role) if action in listed(one["Action"])]
         del found["Condition"]
@@ -339,7 +350,7 @@ def drop_condition(role: str, action: str) -> Callable[[Template], object]:
     return breaks
 
 
-def drop_denial(role: str) -> Callable[[Template], object]:
+def drop_denial(role: str) -> Breaks:
     def breaks(stack: Template) -> None:
         document = stack["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
         document["Statement"] = [one for one in document["Statement"] if one.get("Effect") != "Deny"]
@@ -358,7 +369,7 @@ def open_role(stack: Template) -> None:
 
 OTHER_QUEUE = {"Fn::GetAtt": ["JobEventsQueue", "Arn"]}
 BY_SQS = {"StringEquals": {"kms:ViaService": [{"Fn::Sub": "sqs.${AWS::Region}.amazonaws.com"}]}}
-BROKEN: list[tuple[str, Callable[[Template], Findings], Callable[[Template], object], str]] = [
+BROKEN: list[tuple[str, Callable[[Template], Findings], Breaks, str]] = [
     ("an action too many", of_actions, allow("WriterRole", "s3:DeleteObject"), "writer: nobody calls s3:DeleteObject"),
     ("a call forbidden", of_actions, forbid("IngestRole", "iam:PassRole"), "ingest: iam:PassRole is not allowed"),
     ("a version unread", of_actions, forbid("IngestRole", "s3:GetObjectVersion"), "s3:GetObjectVersion is not allowed"),
@@ -388,9 +399,7 @@ BROKEN: list[tuple[str, Callable[[Template], Findings], Callable[[Template], obj
 @pytest.mark.parametrize(
     ("check", "breaks", "finding"), [one[1:] for one in BROKEN], ids=[one[0].replace(" ", "-") for one in BROKEN]
 )
-def test_a_broken_copy_has_a_finding(
-    check: Callable[[Template], Findings], breaks: Callable[[Template], object], finding: str
-) -> None:
+def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], breaks: Breaks, finding: str) -> None:
     stack = template()
     breaks(stack)
     found = list(check(stack))

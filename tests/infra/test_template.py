@@ -15,8 +15,10 @@ import pytest
 from support.code import constant, without_tests
 from support.stack import ROOT
 from support.template import (
+    Breaks,
     Properties,
     Template,
+    change,
     functions,
     listed,
     mappings,
@@ -235,29 +237,10 @@ def test_functions_mappings_and_defaults_are_read() -> None:
     assert (longest_delay(), longest_statement()) == (15 * 60, 2 * 60)
 
 
-Breaks = Callable[[Template], object]
-
-
-def change(resource: str, value: Any, *path: str) -> Breaks:
-    """Another value of a property; none takes it away."""
-
-    def breaks(stack: Template) -> None:
-        *inner, last = path
-        properties = stack["Resources"][resource]["Properties"]
-        for name in inner:
-            properties = properties[name]
-        assert properties[last] != value
-        properties[last] = value
-        if value is None:
-            del properties[last]
-
-    return breaks
-
-
 def set_variable(name: str, value: Any) -> Breaks:
     """A variable of the writer; none takes it away."""
     if value is None:
-        return change("WriterFunction", None, "Environment", "Variables", name)
+        return change("WriterFunction", f"Environment.Variables.{name}", None)
     return lambda stack: functions(stack)["writer"]["Environment"]["Variables"].update({name: value})
 
 
@@ -267,7 +250,7 @@ def set_default(parameter: str, value: Any) -> Breaks:
 
 def of_load(name: str, value: Any) -> Breaks:
     """Another value in the writer's mapping."""
-    return change("WriterFunction", value, "Events", "Load", "Properties", name)
+    return change("WriterFunction", f"Events.Load.Properties.{name}", value)
 
 
 def first_target(name: str) -> Breaks:
@@ -281,8 +264,8 @@ BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
     (of_variables, set_variable("PENSTOCK_DATABASE_HOTS", "x"), "writer: does not read PENSTOCK_DATABASE_HOTS"),
     (of_defaults, set_default("ChunkRows", 50_000), "ingest: ChunkRows is by default not 40000"),
     (of_defaults, set_default("RowsPerSecond", 5), "writer: RowsPerSecond is by default not 0"),
-    (of_mappings, change("LoadQueue", 1079, "VisibilityTimeout"), "writer: a message comes back while"),
-    (of_mappings, change("WriterFunction", 181, "Timeout"), "writer: a message comes back while"),
+    (of_mappings, change("LoadQueue", "VisibilityTimeout", 1079), "writer: a message comes back while"),
+    (of_mappings, change("WriterFunction", "Timeout", 181), "writer: a message comes back while"),
     (of_mappings, of_load("MaximumBatchingWindowInSeconds", 1), "writer: a message comes back while"),
     (of_mappings, of_load("FunctionResponseTypes", None), "writer: one failure brings all messages back"),
     (of_mappings, of_load("BatchSize", 11), "writer: so large a batch needs a window"),
@@ -290,20 +273,20 @@ BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
     (of_mappings, of_load("ScalingConfig", {"MaximumConcurrency": 9}), "writer: what is reserved is not"),
     (
         of_mappings,
-        change("IngestFunction", 2, "Events", "Drops", "Properties", "BatchSize"),
+        change("IngestFunction", "Events.Drops.Properties.BatchSize", 2),
         "ingest: a drop waits for another",
     ),
-    (of_limits, change("IngestFunction", 901, "Timeout"), "ingest: 901 s are over while it waits for an answer, or"),
-    (of_limits, change("JobEventsFunction", 63, "Timeout"), "job-events: 63 s are over while it waits for an answer"),
-    (of_limits, change("WriterFunction", 149, "Timeout"), "writer: 149 s are over before PostgreSQL ends"),
+    (of_limits, change("IngestFunction", "Timeout", 901), "ingest: 901 s are over while it waits for an answer, or"),
+    (of_limits, change("JobEventsFunction", "Timeout", 63), "job-events: 63 s are over while it waits for an answer"),
+    (of_limits, change("WriterFunction", "Timeout", 149), "writer: 149 s are over before PostgreSQL ends"),
     (of_limits, of_load("BatchSize", 100), "writer: a batch of inline chunks is more than an event holds"),
-    (of_limits, change("IngestFunction", None, "EphemeralStorage"), "ingest: a drop that does not go to Spark"),
+    (of_limits, change("IngestFunction", "EphemeralStorage", None), "ingest: a drop that does not go to Spark"),
     (of_limits, set_default("SparkMinBytes", 20 * 1024 * MIB), "ingest: a drop that does not go to Spark"),
-    (of_queues, change("LoadQueue", None, "RedrivePolicy"), "LoadQueue: has no dead letters"),
-    (of_queues, change("LoadQueue", 1400, "RedrivePolicy", "maxReceiveCount"), "a message is gone before it is given"),
-    (of_queues, change("LoadDeadLettersQueue", 60, "MessageRetentionPeriod"), "LoadQueue: its dead letters are not"),
-    (of_queues, change("LoadDeadLettersQueue", None, "RedriveAllowPolicy"), "are not for it alone"),
-    (of_queues, change("LoadQueue", None, "SqsManagedSseEnabled"), "LoadQueue: is not encrypted"),
+    (of_queues, change("LoadQueue", "RedrivePolicy", None), "LoadQueue: has no dead letters"),
+    (of_queues, change("LoadQueue", "RedrivePolicy.maxReceiveCount", 1400), "a message is gone before it is given"),
+    (of_queues, change("LoadDeadLettersQueue", "MessageRetentionPeriod", 60), "LoadQueue: its dead letters are not"),
+    (of_queues, change("LoadDeadLettersQueue", "RedriveAllowPolicy", None), "are not for it alone"),
+    (of_queues, change("LoadQueue", "SqsManagedSseEnabled", None), "LoadQueue: is not encrypted"),
     (of_queues, lambda stack: stack["Resources"].pop("LoadQueuesPolicy"), "LoadQueue: may be used without TLS"),
     (of_queues, lambda stack: stack["Resources"]["LoadQueue"].pop("DeletionPolicy"), "messages go with the stack"),
     (of_rules, first_target("DeadLetterConfig"), "DropsRule: an event that cannot be delivered is lost"),

@@ -10,7 +10,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 from support.stack import ROOT
-from support.template import Template, function_ids, functions, of_type, target, template
+from support.template import Breaks, Template, function_ids, functions, of_type, target, template
 
 ENVIRONMENTS = ["dev", "staging", "prod"]
 REGION = "eu-central-1"
@@ -213,9 +213,6 @@ def test_a_changed_variable_is_a_new_version() -> None:
     after = translated(changed, "dev")
     assert version_of(before, "WriterFunction") != version_of(after, "WriterFunction")
     assert version_of(before, "IngestFunction") == version_of(after, "IngestFunction")
-
-
-Breaks = Callable[[Template], object]
 
 
 @pytest.mark.parametrize(

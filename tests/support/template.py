@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from support.stack import ROOT
 
 Template = dict[str, Any]
 Properties = dict[str, Any]
+Breaks = Callable[[Template], object]
 
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
@@ -105,3 +106,19 @@ def names_in(value: Any) -> set[str]:
     if isinstance(value, list):
         return {name for inner in value for name in names_in(inner)}
     return set(PLACEHOLDER.findall(value)) if isinstance(value, str) else set()
+
+
+def change(resource: str, path: str, value: Any) -> Breaks:
+    """Breaks a template: another value of a property, whose path has dots; none takes it away."""
+
+    def breaks(stack: Template) -> None:
+        *inner, last = path.split(".")
+        properties = stack["Resources"][resource]["Properties"]
+        for name in inner:
+            properties = properties[name]
+        assert properties[last] != value
+        properties[last] = value
+        if value is None:
+            del properties[last]
+
+    return breaks
