@@ -36,6 +36,8 @@ OF_AWS = {
     ("AWS/Lambda", "Throttles"): [{"FunctionName"}],
     ("AWS/EMRServerless", "FailedJobs"): [{"ApplicationId"}],
 }
+# An alarm goes off within five minutes; one of an hour's sum, within the hour.
+SECONDS = {"RejectedRowsPerHour": 3600}
 # Alarms of others that the runbook has a section for: the budget is Terraform's.
 NOT_HERE = {"monthly"}
 # Sections that no alarm leads to.
@@ -67,8 +69,8 @@ def dimensions(alarm: Properties) -> dict[str, Any]:
 
 def watches(alarm: Properties, metric: str, dimension: str, resource: str) -> bool:
     """Whether an alarm is of this metric of this resource, and of all its versions."""
-    of = dimensions(alarm)
-    return alarm.get("MetricName") == metric and len(of) == 1 and target(of.get(dimension)) == resource
+    named = {"Ref": resource} if dimension == "FunctionName" else {"Fn::GetAtt": [resource, dimension]}
+    return alarm.get("MetricName") == metric and dimensions(alarm) == {dimension: named}
 
 
 def goes_off(alarm: Properties, threshold: Any = 0) -> bool:
@@ -142,6 +144,15 @@ def of_topic(stack: Template) -> Findings:
             yield f"{name}: does not go to the topic"
         if alarm.get("TreatMissingData") != "notBreaching":
             yield f"{name}: goes off where there is no data"
+        if alarm["ComparisonOperator"] != "GreaterThanThreshold":
+            yield f"{name}: does not go off above its threshold"
+        threshold = alarm["Threshold"]
+        if threshold != 0 and target(threshold) not in stack["Parameters"]:
+            yield f"{name}: goes off above a number that is written nowhere else"
+        periods = [alarm, *alarm.get("Metrics", [])]
+        seconds = alarm["EvaluationPeriods"] * max(one.get("Period", 0) for one in periods)
+        if seconds > SECONDS.get(target(threshold), 300):
+            yield f"{name}: goes off after {seconds} s only"
         if not alarm["AlarmName"]["Fn::Sub"].startswith("penstock-${Environment}-"):
             yield f"{name}: is not named after its environment"
         if names.count(short_name(alarm)) > 1:
@@ -194,6 +205,8 @@ def of_rollback(stack: Template) -> Findings:
             yield f"{name}: rolled back by an alarm that is not there"
         if preference["Type"] != {"Ref": "DeploymentType"}:
             yield f"{name}: is deployed in a way of its own"
+        if target(preference.get("Role")) != "DeploymentRole":
+            yield f"{name}: is deployed with another role"
     (statement, _) = of_type(stack, "AWS::IAM::Role")["DeploymentRole"]["Policies"][0]["PolicyDocument"]["Statement"]
     may = set(re.findall(r"function:penstock-\$\{Environment\}-([\w-]+)", str(statement["Resource"])))
     for name in sorted(may ^ gradual):
@@ -204,6 +217,7 @@ def is_of_new_version(alarm: Properties, function: str) -> bool:
     of = dimensions(alarm)
     return (
         alarm.get("MetricName") == "Errors"
+        and alarm.get("Statistic") == "Sum"
         and goes_off(alarm)
         and target(of.get("FunctionName")) == function
         and of.get("Resource") == {"Fn::Sub": f"${{{function}}}:live"}
@@ -271,6 +285,11 @@ def roll_back_by(*names: str) -> Breaks:
     return breaks
 
 
+def of_arn(queue: str) -> list[dict[str, Any]]:
+    """A dimension that is an ARN instead of a name."""
+    return [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "Arn"]}}]
+
+
 def deploy_at_once(stack: Template) -> None:
     del functions(stack)["writer"]["DeploymentPreference"]
 
@@ -299,6 +318,24 @@ BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
         change("RejectsAlarm", "AlarmName", {"Fn::Sub": "penstock-${Environment}-failed-job"}),
         "another's name",
     ),
+    (
+        of_queues,
+        change("LoadDeadLettersAlarm", "Dimensions", of_arn("LoadDeadLettersQueue")),
+        "LoadDeadLettersQueue: no",
+    ),
+    (of_topic, change("FailedJobAlarm", "ComparisonOperator", "LessThanThreshold"), "does not go off above its"),
+    (of_topic, change("FailedJobAlarm", "Threshold", 7), "FailedJobAlarm: goes off above a number"),
+    (
+        of_topic,
+        change("LoadOldestMessageAlarm", "EvaluationPeriods", 60),
+        "LoadOldestMessageAlarm: goes off after 3600 s",
+    ),
+    (
+        of_rollback,
+        change("WriterNewVersionErrorsAlarm", "Statistic", "Average"),
+        "writer: errors of a new version do not",
+    ),
+    (of_rollback, change("WriterFunction", "DeploymentPreference.Role", {"Ref": "WriterRole"}), "with another role"),
     (of_rollback, roll_back_by("AccountingBrokenAlarm"), "writer: errors of a new version do not roll it back"),
     (of_rollback, roll_back_by("IngestNewVersionErrorsAlarm"), "errors of a new version do not roll it back"),
     (of_rollback, roll_back_by("WriterNewVersionErrorsAlarm", "Gone"), "an alarm that is not there"),

@@ -94,6 +94,32 @@ THROUGH = {"s3:GetObject": "s3", "secretsmanager:GetSecretValue": "secretsmanage
 # permissions.
 TOLD_OTHERWISE = {"ingest": {"RawBucket"}, "writer": {"DatabaseResourceId"}}
 
+# Where in the buckets a function reads, writes and deletes; the prefixes are those of shared/pipeline/src/layout.rs.
+READS = "s3:GetObject"
+WRITES = "s3:PutObject"
+PLACES = {
+    "ingest": {
+        "${RawBucket}/*": {READS, "s3:GetObjectVersion"},
+        "${ArtifactsBucket}/contracts/*": {READS},
+        "${ProcessedBucket}/*": {READS, WRITES},
+        # The Parquet of a batch that turns out refused.
+        "${ProcessedBucket}/data/*": {"s3:DeleteObject"},
+        "${QuarantineBucket}/*": {WRITES},
+    },
+    "writer": {
+        "${ArtifactsBucket}/contracts/*": {READS},
+        "${ProcessedBucket}/batches/*": {READS},
+        "${ProcessedBucket}/receipts/*": {READS, WRITES},
+    },
+    "job-events": {
+        "${ArtifactsBucket}/contracts/*": {READS},
+        "${ProcessedBucket}/batches/*": {READS, WRITES},
+        "${ProcessedBucket}/receipts/*": {READS, WRITES},
+        "${ProcessedBucket}/data/*": {"s3:DeleteObject"},
+    },
+}
+BUCKET_ARN = "arn:${AWS::Partition}:s3:::"
+
 CLIENT_CALL = re.compile(r"client\(\)\s*\.(\w+)\(")
 METHOD_CALL = re.compile(r"\b(store|queue|jobs|secrets)\s*\.(\w+)\(")
 FEATURES = re.compile(r"^penstock-aws = .*features = \[(.*)\]", re.MULTILINE)
@@ -215,6 +241,25 @@ def of_resources(stack: Template) -> Findings:
                 yield f"{name}: is told of {missing}, and may not use it"
 
 
+def of_places(stack: Template) -> Findings:
+    """Parts of a bucket that a function may use and does not, or the other way round; others' logs, another key."""
+    for name, function in functions(stack).items():
+        places = PLACES.get(name, {})
+        # Of a bucket that is read, the names are listed.
+        read = {place.split("/")[0] for place, actions in places.items() if READS in actions}
+        wanted = {(action, place) for place, actions in places.items() for action in actions}
+        wanted |= {("s3:ListBucket", bucket) for bucket in read}
+        allowed = [(action, one) for action, one in granted(stack, function) if action.startswith("s3:")]
+        found = {(action, one["Fn::Sub"].removeprefix(BUCKET_ARN)) for action, one in allowed}
+        for action, place in sorted(found ^ wanted):
+            yield f"{name}: {action} for {place} is {'not needed' if (action, place) in found else 'not allowed'}"
+        for action, resource in granted(stack, function):
+            if action in LOGS and target(resource) != target(function["LoggingConfig"]["LogGroup"]):
+                yield f"{name}: {action} for another's log"
+            if action.startswith("kms:") and resource != {"Ref": "DataKeyArn"}:
+                yield f"{name}: {action} with another key"
+
+
 def of_conditions(stack: Template) -> Findings:
     """What is allowed only in a way: the key through the services that use it, a role for Spark."""
     for name, function in functions(stack).items():
@@ -233,6 +278,12 @@ def of_conditions(stack: Template) -> Findings:
         denied = {action for action, _ in granted(stack, function, "Deny")}
         for action in sorted(allowed - denied):
             yield f"{name}: its code may use {action}, which is for Lambda"
+        for statement in statements(stack, role_of(function)):
+            by = statement.get("Condition", {}).get("ArnEquals", {}).get("lambda:SourceFunctionArn", {})
+            if statement["Effect"] == "Deny" and not by.get("Fn::Sub", "").endswith(
+                f":function:{function['FunctionName']['Fn::Sub']}"
+            ):
+                yield f"{name}: what is denied is denied to another"
 
 
 def of_roles(stack: Template) -> Findings:
@@ -245,6 +296,8 @@ def of_roles(stack: Template) -> Findings:
             yield f"{name}: has no role of its own"
         elif [*trusted(roles[role])] != ["lambda.amazonaws.com"]:
             yield f"{name}: its role is for {[*trusted(roles[role])]}"
+        elif roles[role]["RoleName"] != function["FunctionName"]:
+            yield f"{name}: its role has another name"
 
 
 def trusted(role: Properties) -> Iterator[Any]:
@@ -252,7 +305,7 @@ def trusted(role: Properties) -> Iterator[Any]:
         yield from listed(statement["Principal"]["Service"])
 
 
-CHECKS = [of_actions, of_wildcards, of_resources, of_conditions, of_roles]
+CHECKS = [of_actions, of_wildcards, of_resources, of_places, of_conditions, of_roles]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -277,6 +330,12 @@ def code_of_file(file: str) -> str:
 def test_a_function_takes_the_adapters_that_it_calls(function: str) -> None:
     with_methods = {method.split(".")[0] for method in methods(function)}
     assert with_methods == features(function) & ADAPTERS.keys()
+
+
+def test_the_places_are_those_of_the_layout() -> None:
+    layout = code_of_file("shared/pipeline/src/layout.rs")
+    prefixes = {place.split("/")[1] for places in PLACES.values() for place in places} - {"*"}
+    assert prefixes == set(re.findall(r'format!\("([a-z]+)/', layout))
 
 
 def test_the_code_calls_what_one_sees_in_it() -> None:
@@ -342,6 +401,11 @@ def widen(role: str, action: str) -> Breaks:
     return breaks
 
 
+def point(role: str, number: int, place: str) -> Breaks:
+    """A statement of a role is for another place."""
+    return lambda stack: statements(stack, role)[number].update(Resource={"Fn::Sub": BUCKET_ARN + place})
+
+
 def drop_condition(role: str, action: str) -> Breaks:
     def breaks(stack: Template) -> None:
         (found,) = [one for one in statements(stack, role) if action in listed(one["Action"])]
@@ -358,6 +422,19 @@ def drop_denial(role: str) -> Breaks:
     return breaks
 
 
+def deny_to(function: str) -> Breaks:
+    """The writer's denial is of another function's calls."""
+    condition = {
+        "ArnEquals": {"lambda:SourceFunctionArn": {"Fn::Sub": f":function:penstock-${{Environment}}-{function}"}}
+    }
+
+    def breaks(stack: Template) -> None:
+        (found,) = [one for one in statements(stack, "WriterRole") if one["Effect"] == "Deny"]
+        found["Condition"] = condition
+
+    return breaks
+
+
 def share_role(stack: Template) -> None:
     functions(stack)["writer"]["Role"] = functions(stack)["ingest"]["Role"]
 
@@ -368,6 +445,7 @@ def open_role(stack: Template) -> None:
 
 
 OTHER_QUEUE = {"Fn::GetAtt": ["JobEventsQueue", "Arn"]}
+INGEST_LOG = {"Fn::GetAtt": ["IngestLogGroup", "Arn"]}
 BY_SQS = {"StringEquals": {"kms:ViaService": [{"Fn::Sub": "sqs.${AWS::Region}.amazonaws.com"}]}}
 BROKEN: list[tuple[str, Callable[[Template], Findings], Breaks, str]] = [
     ("an action too many", of_actions, allow("WriterRole", "s3:DeleteObject"), "writer: nobody calls s3:DeleteObject"),
@@ -387,10 +465,16 @@ BROKEN: list[tuple[str, Callable[[Template], Findings], Breaks, str]] = [
     ("a foreign queue", of_resources, allow("IngestRole", "sqs:ReceiveMessage", OTHER_QUEUE), "that is not its own"),
     ("a name untold", of_resources, drop_variable("PENSTOCK_QUARANTINE_BUCKET"), "PutObject for QuarantineBucket"),
     ("no key for a name", of_resources, forbid("IngestRole", "emr-serverless:StartJobRun"), "may not use it"),
+    ("all of a bucket", of_places, point("WriterRole", 7, "${ProcessedBucket}/*"), "ProcessedBucket}/* is not needed"),
+    ("a misspelt place", of_places, point("WriterRole", 6, "${ProcessedBucket}/batch/*"), "batches/* is not allowed"),
+    ("no list", of_places, forbid("WriterRole", "s3:ListBucket"), "s3:ListBucket for ${ArtifactsBucket} is not"),
+    ("another's log", of_places, allow("WriterRole", "logs:PutLogEvents", INGEST_LOG), "for another's log"),
+    ("another key", of_places, allow("WriterRole", "kms:Decrypt", {"Ref": "OtherKeyArn"}), "with another key"),
     ("any use of the key", of_conditions, drop_condition("WriterRole", "kms:Decrypt"), "the key is not for just"),
     ("another use", of_conditions, allow("WriterRole", "kms:Decrypt", "k", Condition=BY_SQS), "the key is not for"),
     ("a role for all", of_conditions, drop_condition("IngestRole", "iam:PassRole"), "may be passed to any service"),
     ("interfaces", of_conditions, drop_denial("WriterRole"), "its code may use ec2:CreateNetworkInterface"),
+    ("denied to another", of_conditions, deny_to("ingest"), "writer: what is denied is denied to another"),
     ("a shared role", of_roles, share_role, "writer: has no role of its own"),
     ("another's role", of_roles, open_role, "writer: its role is for ['ec2.amazonaws.com']"),
 ]  # fmt: skip

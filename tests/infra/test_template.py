@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.code import constant, without_tests
+from support.code import code_of, constant, without_tests
 from support.stack import ROOT
 from support.template import (
     Breaks,
@@ -164,7 +164,8 @@ def of_queues(stack: Template) -> Findings:
             yield f"{name}: is not encrypted"
         if name not in guarded:
             yield f"{name}: may be used without TLS"
-        if stack["Resources"][name].get("DeletionPolicy") != "Retain":
+        kept = {stack["Resources"][name].get(policy) for policy in ("DeletionPolicy", "UpdateReplacePolicy")}
+        if kept != {"Retain"}:
             yield f"{name}: its messages go with the stack"
         if name in dead:
             continue
@@ -178,8 +179,9 @@ def of_queues(stack: Template) -> Findings:
         # A message that comes back for ever must be among the dead letters before it is too old.
         if redrive["maxReceiveCount"] * longest_delay() >= queue["MessageRetentionPeriod"]:
             yield f"{name}: a message is gone before it is given up"
-        sources = [one["Fn::Sub"] for one in letters.get("RedriveAllowPolicy", {}).get("sourceQueueArns", [])]
-        if [one.rsplit(":", 1)[1] for one in sources] != [queue["QueueName"]["Fn::Sub"]]:
+        taken = letters.get("RedriveAllowPolicy", {})
+        sources = [one["Fn::Sub"].rsplit(":", 1)[1] for one in taken.get("sourceQueueArns", [])]
+        if sources != [queue["QueueName"]["Fn::Sub"]] or taken["redrivePermission"] != "byQueue":
             yield f"{name}: its dead letters are not for it alone"
 
 
@@ -188,10 +190,11 @@ def guards(policy: Properties) -> list[Any]:
     return [
         resource
         for one in policy["PolicyDocument"]["Statement"]
-        if one["Effect"] == "Deny"
+        if (one["Effect"], one["Action"]) == ("Deny", "sqs:*")
         and one["Principal"] == "*"
         and one["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
         for resource in listed(one["Resource"])
+        if {"Ref": target(resource)} in policy["Queues"]
     ]
 
 
@@ -201,8 +204,10 @@ def of_rules(stack: Template) -> Findings:
         (target(one["Condition"]["ArnEquals"]["aws:SourceArn"]), target(resource))
         for policy in of_type(stack, "AWS::SQS::QueuePolicy").values()
         for one in policy["PolicyDocument"]["Statement"]
-        if one["Effect"] == "Allow" and one["Principal"] == {"Service": "events.amazonaws.com"}
+        if (one["Effect"], one["Action"]) == ("Allow", "sqs:SendMessage")
+        and one["Principal"] == {"Service": "events.amazonaws.com"}
         for resource in listed(one["Resource"])
+        if {"Ref": target(resource)} in policy["Queues"]
     }
     for name, rule in of_type(stack, "AWS::Events::Rule").items():
         for one in rule["Targets"]:
@@ -211,6 +216,20 @@ def of_rules(stack: Template) -> Findings:
             for place in (one["Arn"], one.get("DeadLetterConfig", {}).get("Arn")):
                 if place and (name, target(place)) not in allowed:
                     yield f"{name}: may not send to {target(place)}"
+        for text in literals(rule["EventPattern"]):
+            if f'"{text}"' not in code_of("shared/pipeline/src"):
+                yield f"{name}: nobody understands events of {text!r}"
+        if not names_in(rule["EventPattern"]) & {"RawBucket", "SparkApplicationId"}:
+            yield f"{name}: takes events of everybody's"
+
+
+def literals(pattern: Any) -> Iterator[str]:
+    """The texts that an event pattern compares with."""
+    if isinstance(pattern, str):
+        yield pattern
+    for inner in pattern if isinstance(pattern, list) else pattern.values() if isinstance(pattern, dict) else []:
+        if not isinstance(inner, dict) or not target(inner):
+            yield from literals(inner)
 
 
 def of_parameters(stack: Template) -> Findings:
@@ -258,6 +277,11 @@ def first_target(name: str) -> Breaks:
     return lambda stack: of_type(stack, "AWS::Events::Rule")["DropsRule"]["Targets"][0].pop(name)
 
 
+def in_pattern(name: str, value: Any) -> Breaks:
+    """Another value in the drops' pattern."""
+    return change("DropsRule", f"EventPattern.{name}", value)
+
+
 BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
     (of_crates, lambda stack: stack["Resources"].pop("JobEventsFunction"), "job-events: a crate or a function alone"),
     (of_variables, set_variable("PENSTOCK_DATABASE_HOST", None), "writer: PENSTOCK_DATABASE_HOST is not set"),
@@ -291,6 +315,19 @@ BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
     (of_queues, lambda stack: stack["Resources"]["LoadQueue"].pop("DeletionPolicy"), "messages go with the stack"),
     (of_rules, first_target("DeadLetterConfig"), "DropsRule: an event that cannot be delivered is lost"),
     (of_rules, lambda stack: stack["Resources"].pop("DropsQueuesPolicy"), "DropsRule: may not send to DropsQueue"),
+    (
+        of_rules,
+        in_pattern("detail-type", ["Object created"]),
+        "DropsRule: nobody understands events of 'Object created'",
+    ),
+    (of_rules, in_pattern("source", ["aws.s4"]), "DropsRule: nobody understands events of 'aws.s4'"),
+    (of_rules, in_pattern("detail", {}), "DropsRule: takes events of everybody's"),
+    (of_rules, change("DropsQueuesPolicy", "Queues", [{"Ref": "DropsQueue"}]), "may not send to DropsDeadLettersQueue"),
+    (
+        of_queues,
+        change("LoadQueuesPolicy", "Queues", [{"Ref": "LoadQueue"}]),
+        "LoadDeadLettersQueue: may be used without",
+    ),
     (of_parameters, lambda stack: stack["Parameters"].update(Spare={}), "Spare: nothing uses it"),
     (of_parameters, set_variable("PENSTOCK_ROWS_PER_SECOND", "0"), "RowsPerSecond: nothing uses it"),
 ]
