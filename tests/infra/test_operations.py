@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from pathlib import Path
 
 import pytest
 
+from support.code import code_of, emitted
 from support.stack import CONTRACTS, ROOT, penstock
 
 DASHBOARD = ROOT / "infra/terraform/modules/observability/dashboard.tf"
 RUNBOOK = ROOT / "docs/runbook.md"
 TEMPLATE = ROOT / "template.yaml"
 
-METRIC_CALL = re.compile(r"\bmetric\(\s*&\[(.*?)\],\s*&\[(.*?)\],\s*\)", re.DOTALL)
-PAIR_NAME = re.compile(r'\("(\w+)",')
 # `SEARCH('${local.of_ingest} MetricName="batches"', …)` in HCL's quoting.
 SEARCHED = re.compile(r'\$\{local\.(of_\w+)\} MetricName=\\"(\w+)\\"')
 SCHEMA = re.compile(r'(of_\w+) += "\{(\w+(?:,\w+)*)\}"')
@@ -32,23 +30,6 @@ REFUSAL_CODE = re.compile(
 )
 # Errors that are transient, so that no dead letter ever carries them.
 NEVER_DEAD = {"interrupted", "no_receipt", "out_of_time"}
-
-
-@cache
-def rust(*folders: str) -> str:
-    """The code of some folders, without tests."""
-    files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*.rs"))]
-    assert files, f"no code in {folders}"
-    return "\n".join(file.read_text() for file in files if "tests" not in file.relative_to(ROOT).parts)
-
-
-def emitted(code: str) -> set[tuple[str, frozenset[str]]]:
-    """Each metric of the namespace `Penstock` with its dimensions."""
-    found = set()
-    for dimensions, values in METRIC_CALL.findall(code):
-        names = frozenset(PAIR_NAME.findall(dimensions))
-        found |= {(name, names) for name in PAIR_NAME.findall(values)}
-    return found
 
 
 def dashboard_findings(dashboard: str, code: str, template: str) -> list[str]:
@@ -76,7 +57,7 @@ def dead_codes(code: str) -> set[str]:
 
 
 def refusal_codes() -> set[str]:
-    code = rust("functions", "shared/pipeline/src")
+    code = code_of("functions") + code_of("shared/pipeline/src")
     return {one or other or third for one, other, third in REFUSAL_CODE.findall(code)}
 
 
@@ -121,7 +102,7 @@ def runbook_findings(runbook: str) -> list[str]:
 
 
 def test_the_dashboard_shows_what_is_emitted() -> None:
-    assert dashboard_findings(DASHBOARD.read_text(), rust("functions"), TEMPLATE.read_text()) == []
+    assert dashboard_findings(DASHBOARD.read_text(), code_of("functions"), TEMPLATE.read_text()) == []
 
 
 def test_the_runbook_explains_each_code() -> None:
@@ -140,7 +121,7 @@ def test_the_runbook_explains_each_code() -> None:
 def test_a_dashboard_of_something_that_is_not_there_is_found(line: str, broken: str) -> None:
     assert line in DASHBOARD.read_text()
     dashboard = DASHBOARD.read_text().replace(line, broken)
-    assert dashboard_findings(dashboard, rust("functions"), TEMPLATE.read_text())
+    assert dashboard_findings(dashboard, code_of("functions"), TEMPLATE.read_text())
 
 
 @pytest.mark.parametrize(

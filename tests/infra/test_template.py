@@ -1,144 +1,347 @@
-"""template.yaml, the functions' code and the README agree."""
+"""template.yaml, the functions' code and the README agree.
+
+Each check takes a template and gives its findings, so that the last tests can show it broken copies.
+"""
 
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from support.code import code_of, constant, without_tests
 from support.stack import ROOT
+from support.template import (
+    Breaks,
+    Properties,
+    Template,
+    change,
+    functions,
+    listed,
+    mappings,
+    names_in,
+    of_type,
+    target,
+    template,
+    variables,
+)
 
 VARIABLE_IN_CODE = re.compile(r'"(PENSTOCK_[A-Z_]+)"')
+DEFAULT_IN_CODE = re.compile(r'number_or\("(PENSTOCK_[A-Z_]+)", (\w+)\)')
+ROW_OF_VARIABLE = re.compile(r"^\| `([A-Z_]+)` \| ([^|]*) \|", re.MULTILINE)
 # Read by logging and by the allocator: known to every function.
 COMMON = {"RUST_LOG", "MALLOC_MMAP_THRESHOLD_"}
 
+# Lambda's own limits: seconds of an invocation, bytes of an event, messages of a batch that need no window.
+LAMBDA_SECONDS = 900
+LAMBDA_EVENT_BYTES = 6 * 1024 * 1024
+LAMBDA_BATCH = 10
+MIB = 1024 * 1024
 
-class Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms: `!Ref X` becomes `{"Ref": "X"}`."""
+CLIENTS = "shared/aws/src/clients.rs"
+DATABASE = "shared/aws/src/database/mod.rs"
+WRITER = "functions/writer/src/handler.rs"
 
-
-def short_form(loader: Loader, suffix: str, node: yaml.Node) -> Any:
-    name = "Ref" if suffix == "Ref" else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        return {name: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {name: loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)
-    return {name: loader.construct_mapping(node, deep=True)}
+Findings = Iterator[str]
 
 
-Loader.add_multi_constructor("!", short_form)
-
-
-@cache
-def template() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)
-    return loaded
-
-
-def functions() -> dict[str, dict[str, Any]]:
-    """The functions by the name of their binary."""
-    resources = template()["Resources"].values()
-    found = [one for one in resources if one["Type"] == "AWS::Serverless::Function"]
-    return {one["Metadata"]["BuildProperties"]["Binary"]: one["Properties"] for one in found}
-
-
-def mappings() -> list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]]:
-    """Each event source mapping: the function's name and properties, the mapping's, its queue's."""
-    found = []
-    for name, function in functions().items():
-        for event in function["Events"].values():
-            assert event["Type"] == "SQS"
-            queue = event["Properties"]["Queue"]["Fn::GetAtt"].split(".")[0]
-            found.append((name, function, event["Properties"], template()["Resources"][queue]["Properties"]))
-    return found
-
-
-def set_by_template(function: str) -> set[str]:
-    everywhere = template()["Globals"]["Function"]["Environment"]["Variables"]
-    own = functions()[function].get("Environment", {}).get("Variables", {})
-    return set(everywhere) | set(own)
-
-
-def read_by_code(function: str) -> set[str]:
-    """The variables that the function's configuration names, tests left out, and those of the adapters it takes."""
-    text = (ROOT / "functions" / function / "src/config.rs").read_text().split("#[cfg(test)]")[0]
+def code_of_config(function: str) -> str:
+    """A function's configuration, and that of the adapters it takes."""
+    text = without_tests((ROOT / "functions" / function / "src/config.rs").read_text())
     if "DatabaseConfig" in text:
-        text += (ROOT / "shared/aws/src/database/mod.rs").read_text().split("#[cfg(test)]")[0]
-    return set(VARIABLE_IN_CODE.findall(text))
+        text += without_tests((ROOT / DATABASE).read_text())
+    return text
 
 
 def told_by_readme(function: str) -> set[str]:
     """The variables whose row in the README's table names the function."""
-    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    rows = ROW_OF_VARIABLE.findall((ROOT / "README.md").read_text())
     return {name for name, users in rows if function in re.split(r"[ ,]+", users) or users.strip() == "all"}
 
 
-@pytest.mark.parametrize("function", ["ingest", "writer", "job-events"])
-def test_template_code_and_readme_name_the_same_variables(function: str) -> None:
-    from_template = set_by_template(function) - COMMON
-    assert from_template == read_by_code(function)
-    assert from_template == told_by_readme(function) - COMMON
+def longest_delay() -> int:
+    """Seconds that a message waits at most before it comes back by itself."""
+    found = re.search(r"let seconds = .*\.min\((\d+)\);", (ROOT / "shared/pipeline/src/outcome.rs").read_text())
+    assert found
+    return int(found[1])
 
 
-def test_every_function_of_the_template_has_its_crate_and_none_is_forgotten() -> None:
+def longest_statement() -> int:
+    """Seconds after which PostgreSQL ends a statement of the writer."""
+    found = re.search(r"statement_timeout = '(\d+)s'", (ROOT / "functions/writer/src/session.rs").read_text())
+    assert found
+    return int(found[1])
+
+
+def of_crates(stack: Template) -> Findings:
+    """Functions without a crate, and crates that are no function."""
     crates = {path.parent.name for path in (ROOT / "functions").glob("*/Cargo.toml")}
-    assert set(functions()) == crates
+    for name in sorted(crates ^ functions(stack).keys()):
+        yield f"{name}: a crate or a function alone"
 
 
-@pytest.mark.parametrize("name", ["ingest", "writer", "job-events"])
-def test_a_message_does_not_come_back_while_it_is_worked_on(name: str) -> None:
-    for function, properties, mapping, queue in mappings():
-        if function == name:
-            # AWS asks for six times the function's timeout, plus the batching window.
-            window = mapping.get("MaximumBatchingWindowInSeconds", 0)
-            assert queue["VisibilityTimeout"] >= 6 * properties["Timeout"] + window
+def of_variables(stack: Template) -> Findings:
+    """Variables that are set and not read, read and not set, or missing from the README."""
+    for name, function in functions(stack).items():
+        given = variables(stack, function).keys() - COMMON
+        read = set(VARIABLE_IN_CODE.findall(code_of_config(name)))
+        for one in sorted(given - read):
+            yield f"{name}: does not read {one}"
+        for one in sorted(read - given):
+            yield f"{name}: {one} is not set"
+        for one in sorted(read ^ (told_by_readme(name) - COMMON)):
+            yield f"{name}: {one} stands in the code or in the README only"
 
 
-def test_every_mapping_reports_single_failures_and_bounds_its_concurrency() -> None:
-    assert len(mappings()) == 3
-    for function, _, mapping, _ in mappings():
-        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], function
-        assert 1 <= mapping["BatchSize"] <= 10, function
-        assert "MaximumConcurrency" in mapping["ScalingConfig"], function
+def of_defaults(stack: Template) -> Findings:
+    """Parameters whose default is another than the code's own."""
+    for name, function in functions(stack).items():
+        given = variables(stack, function)
+        for variable, value in DEFAULT_IN_CODE.findall(code_of_config(name)):
+            default = int(value) if value.isdigit() else constant(f"functions/{name}/src/config.rs", value)
+            if variable in given:
+                parameter = target(given[variable])
+                if stack["Parameters"][parameter]["Default"] != default:
+                    yield f"{name}: {parameter} is by default not {default}, as in the code"
 
 
-def test_a_drop_is_read_alone() -> None:
-    sizes = {function: mapping["BatchSize"] for function, _, mapping, _ in mappings()}
-    assert sizes == {"ingest": 1, "writer": 10, "job-events": 10}
+def of_mappings(stack: Template) -> Findings:
+    """Mappings that lose or repeat messages, or run more functions than they should."""
+    for name, mapping, queue in mappings(stack):
+        function, window = functions(stack)[name], mapping["MaximumBatchingWindowInSeconds"]
+        # AWS asks for six times the function's timeout, plus the batching window.
+        if queue["VisibilityTimeout"] < 6 * function["Timeout"] + window:
+            yield f"{name}: a message comes back while it is worked on"
+        if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name}: one failure brings all messages back"
+        if not 1 <= mapping["BatchSize"] <= LAMBDA_BATCH:
+            yield f"{name}: so large a batch needs a window, and is one that waits"
+        most = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
+        reserved = ["ReservesConcurrency", most, {"Ref": "AWS::NoValue"}]
+        if most is None or function["ReservedConcurrentExecutions"] != {"Fn::If": reserved}:
+            yield f"{name}: what is reserved is not what the mapping uses"
+        if "drops" in str(queue["QueueName"]) and mapping["BatchSize"] != 1:
+            yield f"{name}: a drop waits for another"
 
 
-def test_every_queue_has_dead_letters_that_are_kept_as_long() -> None:
-    resources = template()["Resources"]
-    queues = {name: one["Properties"] for name, one in resources.items() if one["Type"] == "AWS::SQS::Queue"}
-    working = {name: queue for name, queue in queues.items() if "RedrivePolicy" in queue}
-    assert len(working) == 3
-    for queue in working.values():
-        dead = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"].split(".")[0]
-        assert queues[dead]["MessageRetentionPeriod"] >= queue["MessageRetentionPeriod"]
-        assert "RedrivePolicy" not in queues[dead]
+def of_limits(stack: Template) -> Findings:
+    """Timeouts and sizes that do not suit the code's own."""
+    for name, function in functions(stack).items():
+        seconds, margin = function["Timeout"], margin_of(name)
+        answer = constant(CLIENTS, "CONNECT_TIMEOUT") + constant(CLIENTS, "READ_TIMEOUT")
+        if not margin + answer < seconds <= LAMBDA_SECONDS:
+            yield f"{name}: {seconds} s are over while it waits for an answer, or more than Lambda has"
+    writer = functions(stack)["writer"]
+    begun = constant(DATABASE, "LOGIN_TIMEOUT") + constant(WRITER, "MIN_TRANSACTION_TIME") + margin_of("writer")
+    if writer["Timeout"] < begun + longest_statement():
+        yield f"writer: {writer['Timeout']} s are over before PostgreSQL ends a statement"
+    for name, mapping, _ in mappings(stack):
+        # Base64 makes four bytes of three.
+        largest = constant("shared/pipeline/src/message.rs", "MAX_INLINE_BYTES") * 4 // 3
+        if mapping["BatchSize"] * largest > LAMBDA_EVENT_BYTES:
+            yield f"{name}: a batch of inline chunks is more than an event holds"
+    storage = functions(stack)["ingest"].get("EphemeralStorage", {}).get("Size", 512) * MIB
+    if storage < stack["Parameters"]["SparkMinBytes"]["Default"]:
+        yield "ingest: a drop that does not go to Spark has no room"
+
+
+def margin_of(function: str) -> int:
+    """Seconds that a function keeps for its answer."""
+    file = f"functions/{function}/src/handler.rs"
+    return constant(file, "MARGIN") if "const MARGIN" in (ROOT / file).read_text() else 0
+
+
+def of_queues(stack: Template) -> Findings:
+    """Queues that lose a message, or take it from anybody."""
+    queues = of_type(stack, "AWS::SQS::Queue")
+    dead = {target(one["RedrivePolicy"]["deadLetterTargetArn"]) for one in queues.values() if "RedrivePolicy" in one}
+    guarded = {target(one) for policy in of_type(stack, "AWS::SQS::QueuePolicy").values() for one in guards(policy)}
     for name, queue in queues.items():
-        assert queue["SqsManagedSseEnabled"] is True, name
+        if queue.get("SqsManagedSseEnabled") is not True:
+            yield f"{name}: is not encrypted"
+        if name not in guarded:
+            yield f"{name}: may be used without TLS"
+        kept = {stack["Resources"][name].get(policy) for policy in ("DeletionPolicy", "UpdateReplacePolicy")}
+        if kept != {"Retain"}:
+            yield f"{name}: its messages go with the stack"
+        if name in dead:
+            continue
+        redrive = queue.get("RedrivePolicy")
+        if redrive is None:
+            yield f"{name}: has no dead letters, and is nobody's"
+            continue
+        letters = queues.get(target(redrive["deadLetterTargetArn"]), {})
+        if letters.get("MessageRetentionPeriod", 0) < queue["MessageRetentionPeriod"]:
+            yield f"{name}: its dead letters are not kept as long"
+        # A message that comes back for ever must be among the dead letters before it is too old.
+        if redrive["maxReceiveCount"] * longest_delay() >= queue["MessageRetentionPeriod"]:
+            yield f"{name}: a message is gone before it is given up"
+        taken = letters.get("RedriveAllowPolicy", {})
+        sources = [one["Fn::Sub"].rsplit(":", 1)[1] for one in taken.get("sourceQueueArns", [])]
+        if sources != [queue["QueueName"]["Fn::Sub"]] or taken["redrivePermission"] != "byQueue":
+            yield f"{name}: its dead letters are not for it alone"
 
 
-def test_every_rule_has_a_place_for_events_it_cannot_deliver() -> None:
-    rules = [one["Properties"] for one in template()["Resources"].values() if one["Type"] == "AWS::Events::Rule"]
-    assert rules
-    for rule in rules:
-        assert all("DeadLetterConfig" in target for target in rule["Targets"])
+def guards(policy: Properties) -> list[Any]:
+    """The queues for which a policy denies what comes without TLS."""
+    return [
+        resource
+        for one in policy["PolicyDocument"]["Statement"]
+        if (one["Effect"], one["Action"]) == ("Deny", "sqs:*")
+        and one["Principal"] == "*"
+        and one["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for resource in listed(one["Resource"])
+        if {"Ref": target(resource)} in policy["Queues"]
+    ]
 
 
-def test_no_parameter_of_the_template_is_without_use() -> None:
-    text = (ROOT / "template.yaml").read_text()
-    for name in template()["Parameters"]:
-        assert re.search(rf"!Ref {name}\b|\$\{{{name}\}}|!Equals \[!Ref {name}", text), name
+def of_rules(stack: Template) -> Findings:
+    """Rules whose events may be lost."""
+    allowed = {
+        (target(one["Condition"]["ArnEquals"]["aws:SourceArn"]), target(resource))
+        for policy in of_type(stack, "AWS::SQS::QueuePolicy").values()
+        for one in policy["PolicyDocument"]["Statement"]
+        if (one["Effect"], one["Action"]) == ("Allow", "sqs:SendMessage")
+        and one["Principal"] == {"Service": "events.amazonaws.com"}
+        for resource in listed(one["Resource"])
+        if {"Ref": target(resource)} in policy["Queues"]
+    }
+    for name, rule in of_type(stack, "AWS::Events::Rule").items():
+        for one in rule["Targets"]:
+            if "DeadLetterConfig" not in one:
+                yield f"{name}: an event that cannot be delivered is lost"
+            for place in (one["Arn"], one.get("DeadLetterConfig", {}).get("Arn")):
+                if place and (name, target(place)) not in allowed:
+                    yield f"{name}: may not send to {target(place)}"
+        for text in literals(rule["EventPattern"]):
+            if f'"{text}"' not in code_of("shared/pipeline/src"):
+                yield f"{name}: nobody understands events of {text!r}"
+        if not names_in(rule["EventPattern"]) & {"RawBucket", "SparkApplicationId"}:
+            yield f"{name}: takes events of everybody's"
+
+
+def literals(pattern: Any) -> Iterator[str]:
+    """The texts that an event pattern compares with."""
+    if isinstance(pattern, str):
+        yield pattern
+    for inner in pattern if isinstance(pattern, list) else pattern.values() if isinstance(pattern, dict) else []:
+        if not isinstance(inner, dict) or not target(inner):
+            yield from literals(inner)
+
+
+def of_parameters(stack: Template) -> Findings:
+    """Parameters and conditions that nothing uses."""
+    used = names_in([stack[part] for part in ("Globals", "Resources", "Conditions", "Outputs")])
+    for name in sorted(stack["Parameters"].keys() - used):
+        yield f"{name}: nothing uses it"
+
+
+CHECKS = [
+    of_crates, of_variables, of_defaults, of_mappings, of_limits, of_queues, of_rules, of_parameters,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_template_agrees_with_the_code(check: Callable[[Template], Findings]) -> None:
+    assert list(check(template())) == []
+
+
+def test_functions_mappings_and_defaults_are_read() -> None:
+    # A guard of the reading itself: were it to find nothing, nothing would be missed above.
+    assert {name for name, _, _ in mappings(template())} == {"ingest", "writer", "job-events"}
+    assert DEFAULT_IN_CODE.findall(code_of_config("ingest")) == [("PENSTOCK_CHUNK_ROWS", "DEFAULT_CHUNK_ROWS")]
+    assert (longest_delay(), longest_statement()) == (15 * 60, 2 * 60)
+
+
+def set_variable(name: str, value: Any) -> Breaks:
+    """A variable of the writer; none takes it away."""
+    if value is None:
+        return change("WriterFunction", f"Environment.Variables.{name}", None)
+    return lambda stack: functions(stack)["writer"]["Environment"]["Variables"].update({name: value})
+
+
+def set_default(parameter: str, value: Any) -> Breaks:
+    return lambda stack: stack["Parameters"][parameter].update(Default=value)
+
+
+def of_load(name: str, value: Any) -> Breaks:
+    """Another value in the writer's mapping."""
+    return change("WriterFunction", f"Events.Load.Properties.{name}", value)
+
+
+def first_target(name: str) -> Breaks:
+    """The drops' rule loses a property of its target."""
+    return lambda stack: of_type(stack, "AWS::Events::Rule")["DropsRule"]["Targets"][0].pop(name)
+
+
+def in_pattern(name: str, value: Any) -> Breaks:
+    """Another value in the drops' pattern."""
+    return change("DropsRule", f"EventPattern.{name}", value)
+
+
+BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
+    (of_crates, lambda stack: stack["Resources"].pop("JobEventsFunction"), "job-events: a crate or a function alone"),
+    (of_variables, set_variable("PENSTOCK_DATABASE_HOST", None), "writer: PENSTOCK_DATABASE_HOST is not set"),
+    (of_variables, set_variable("PENSTOCK_DATABASE_HOTS", "x"), "writer: does not read PENSTOCK_DATABASE_HOTS"),
+    (of_defaults, set_default("ChunkRows", 50_000), "ingest: ChunkRows is by default not 40000"),
+    (of_defaults, set_default("RowsPerSecond", 5), "writer: RowsPerSecond is by default not 0"),
+    (of_mappings, change("LoadQueue", "VisibilityTimeout", 1079), "writer: a message comes back while"),
+    (of_mappings, change("WriterFunction", "Timeout", 181), "writer: a message comes back while"),
+    (of_mappings, of_load("MaximumBatchingWindowInSeconds", 1), "writer: a message comes back while"),
+    (of_mappings, of_load("FunctionResponseTypes", None), "writer: one failure brings all messages back"),
+    (of_mappings, of_load("BatchSize", 11), "writer: so large a batch needs a window"),
+    (of_mappings, of_load("ScalingConfig", None), "writer: what is reserved is not what the mapping uses"),
+    (of_mappings, of_load("ScalingConfig", {"MaximumConcurrency": 9}), "writer: what is reserved is not"),
+    (
+        of_mappings,
+        change("IngestFunction", "Events.Drops.Properties.BatchSize", 2),
+        "ingest: a drop waits for another",
+    ),
+    (of_limits, change("IngestFunction", "Timeout", 901), "ingest: 901 s are over while it waits for an answer, or"),
+    (of_limits, change("JobEventsFunction", "Timeout", 63), "job-events: 63 s are over while it waits for an answer"),
+    (of_limits, change("WriterFunction", "Timeout", 149), "writer: 149 s are over before PostgreSQL ends"),
+    (of_limits, of_load("BatchSize", 100), "writer: a batch of inline chunks is more than an event holds"),
+    (of_limits, change("IngestFunction", "EphemeralStorage", None), "ingest: a drop that does not go to Spark"),
+    (of_limits, set_default("SparkMinBytes", 20 * 1024 * MIB), "ingest: a drop that does not go to Spark"),
+    (of_queues, change("LoadQueue", "RedrivePolicy", None), "LoadQueue: has no dead letters"),
+    (of_queues, change("LoadQueue", "RedrivePolicy.maxReceiveCount", 1400), "a message is gone before it is given"),
+    (of_queues, change("LoadDeadLettersQueue", "MessageRetentionPeriod", 60), "LoadQueue: its dead letters are not"),
+    (of_queues, change("LoadDeadLettersQueue", "RedriveAllowPolicy", None), "are not for it alone"),
+    (of_queues, change("LoadQueue", "SqsManagedSseEnabled", None), "LoadQueue: is not encrypted"),
+    (of_queues, lambda stack: stack["Resources"].pop("LoadQueuesPolicy"), "LoadQueue: may be used without TLS"),
+    (of_queues, lambda stack: stack["Resources"]["LoadQueue"].pop("DeletionPolicy"), "messages go with the stack"),
+    (of_rules, first_target("DeadLetterConfig"), "DropsRule: an event that cannot be delivered is lost"),
+    (of_rules, lambda stack: stack["Resources"].pop("DropsQueuesPolicy"), "DropsRule: may not send to DropsQueue"),
+    (
+        of_rules,
+        in_pattern("detail-type", ["Object created"]),
+        "DropsRule: nobody understands events of 'Object created'",
+    ),
+    (of_rules, in_pattern("source", ["aws.s4"]), "DropsRule: nobody understands events of 'aws.s4'"),
+    (of_rules, in_pattern("detail", {}), "DropsRule: takes events of everybody's"),
+    (of_rules, change("DropsQueuesPolicy", "Queues", [{"Ref": "DropsQueue"}]), "may not send to DropsDeadLettersQueue"),
+    (
+        of_queues,
+        change("LoadQueuesPolicy", "Queues", [{"Ref": "LoadQueue"}]),
+        "LoadDeadLettersQueue: may be used without",
+    ),
+    (of_parameters, lambda stack: stack["Parameters"].update(Spare={}), "Spare: nothing uses it"),
+    (of_parameters, set_variable("PENSTOCK_ROWS_PER_SECOND", "0"), "RowsPerSecond: nothing uses it"),
+]
+
+
+@pytest.mark.parametrize(("check", "breaks", "finding"), BROKEN)
+def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], breaks: Breaks, finding: str) -> None:
+    stack = template()
+    breaks(stack)
+    found = list(check(stack))
+    assert any(finding in one for one in found), found
 
 
 def test_markdown_links_within_the_repository_lead_somewhere() -> None:
     for page in [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-            assert (page.parent / Path(target)).exists(), f"{page.name}: {target}"
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / Path(link)).exists(), f"{page.name}: {link}"

@@ -1,0 +1,124 @@
+"""template.yaml, read into dictionaries. What looks at it takes the template, so that it can be shown a broken copy."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import yaml
+
+from support.stack import ROOT
+
+Template = dict[str, Any]
+Properties = dict[str, Any]
+Breaks = Callable[[Template], object]
+
+PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: `!Ref X` becomes `{"Ref": "X"}`."""
+
+
+def short_form(loader: Loader, suffix: str, node: yaml.Node) -> Any:
+    name = "Ref" if suffix == "Ref" else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        text = loader.construct_scalar(node)
+        # CloudFormation's own parser does the same.
+        return {name: text.split(".", 1) if suffix == "GetAtt" else text}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+Loader.add_multi_constructor("!", short_form)
+
+
+@cache
+def parsed() -> Template:
+    loaded: Template = yaml.load((ROOT / "template.yaml").read_text(), Loader)
+    return loaded
+
+
+def template() -> Template:
+    """A copy that one may break."""
+    return copy.deepcopy(parsed())
+
+
+def of_type(stack: Template, kind: str) -> dict[str, Properties]:
+    """The properties of the resources of a type, by their names in the template."""
+    return {name: one["Properties"] for name, one in stack["Resources"].items() if one["Type"] == kind}
+
+
+def functions(stack: Template) -> dict[str, Properties]:
+    """The functions by the name of their binary."""
+    found = [one for one in stack["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
+    return {one["Metadata"]["BuildProperties"]["Binary"]: one["Properties"] for one in found}
+
+
+def function_ids(stack: Template) -> dict[str, str]:
+    """The functions' names in the template, by the name of their binary."""
+    resources = stack["Resources"].items()
+    found = {name: one for name, one in resources if one["Type"] == "AWS::Serverless::Function"}
+    return {one["Metadata"]["BuildProperties"]["Binary"]: name for name, one in found.items()}
+
+
+def mappings(stack: Template) -> Iterator[tuple[str, Properties, Properties]]:
+    """Each event source mapping: the function's name, the mapping's properties, its queue's."""
+    for name, function in functions(stack).items():
+        for event in function["Events"].values():
+            assert event["Type"] == "SQS", f"{name}: an event of another type than these tests know"
+            yield name, event["Properties"], of_type(stack, "AWS::SQS::Queue")[target(event["Properties"]["Queue"])]
+
+
+def variables(stack: Template, function: Properties) -> Properties:
+    """All that is set for a function."""
+    everywhere = stack["Globals"]["Function"]["Environment"]["Variables"]
+    return {**everywhere, **function.get("Environment", {}).get("Variables", {})}
+
+
+def target(value: Any) -> str:
+    """The name that a `Ref` or `GetAtt` points at; empty where it is something else."""
+    if isinstance(value, dict) and len(value) == 1:
+        if "Ref" in value:
+            return str(value["Ref"])
+        if "Fn::GetAtt" in value:
+            return str(value["Fn::GetAtt"][0])
+    return ""
+
+
+def listed(value: Any) -> list[Any]:
+    """What may stand alone or in a list, as a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def names_in(value: Any) -> set[str]:
+    """The parameters and resources of the template that a value is made of."""
+    if isinstance(value, dict):
+        single = target(value)
+        if single:
+            return {single}
+        return {name for inner in value.values() for name in names_in(inner)}
+    if isinstance(value, list):
+        return {name for inner in value for name in names_in(inner)}
+    return set(PLACEHOLDER.findall(value)) if isinstance(value, str) else set()
+
+
+def change(resource: str, path: str, value: Any) -> Breaks:
+    """Breaks a template: another value of a property, whose path has dots; none takes it away."""
+
+    def breaks(stack: Template) -> None:
+        *inner, last = path.split(".")
+        properties = stack["Resources"][resource]["Properties"]
+        for name in inner:
+            properties = properties[name]
+        assert properties[last] != value
+        properties[last] = value
+        if value is None:
+            del properties[last]
+
+    return breaks
