@@ -179,6 +179,8 @@ def of_queues(stack: Template) -> Findings:
         # A message that comes back for ever must be among the dead letters before it is too old.
         if redrive["maxReceiveCount"] * longest_delay() >= queue["MessageRetentionPeriod"]:
             yield f"{name}: a message is gone before it is given up"
+        if redrive["maxReceiveCount"] * queue["VisibilityTimeout"] >= queue["MessageRetentionPeriod"]:
+            yield f"{name}: a message whose function dies each time is gone before it is given up"
         taken = letters.get("RedriveAllowPolicy", {})
         sources = [one["Fn::Sub"].rsplit(":", 1)[1] for one in taken.get("sourceQueueArns", [])]
         if sources != [queue["QueueName"]["Fn::Sub"]] or taken["redrivePermission"] != "byQueue":
