@@ -103,6 +103,12 @@ def test_a_failed_job_is_told_in_the_receipt_under_the_emulator(
     one_round.tell_of_a_failed_job(stack, emulator, tmp_path, "emulated_job")
 
 
+def test_the_stored_load_message_is_one_that_the_writer_takes(
+    stack: Stack, emulator: Emulator, tmp_path: Path
+) -> None:
+    one_round.load_the_stored_message(stack, emulator, tmp_path)
+
+
 @pytest.mark.parametrize("binary", sorted(functions()))
 def test_what_is_no_event_is_an_error_in_the_body(emulator: Emulator, binary: str) -> None:
     assert "errorMessage" in emulator(binary, {"Records": "none"})

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from support.stack import ROOT
+from support.template import template
 
 VARIABLE_IN_CODE = re.compile(r'"(PENSTOCK_[A-Z_]+)"')
 # Read by logging and by the allocator: known to every function.
 COMMON = {"RUST_LOG", "MALLOC_MMAP_THRESHOLD_"}
-
-
-class Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms: `!Ref X` becomes `{"Ref": "X"}`."""
-
-
-def short_form(loader: Loader, suffix: str, node: yaml.Node) -> Any:
-    name = "Ref" if suffix == "Ref" else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        return {name: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {name: loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)
-    return {name: loader.construct_mapping(node, deep=True)}
-
-
-Loader.add_multi_constructor("!", short_form)
-
-
-@cache
-def template() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)
-    return loaded
 
 
 def functions() -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,8 @@ Invoke = Callable[[str, Event], Any]
 def sqs_event(body: str | Event) -> Event:
     """What Lambda hands to a function for one message: the stored event with another body."""
     event: Event = json.loads((EVENTS / "sqs-load-message.json").read_text())
-    event["Records"][0]["body"] = body if isinstance(body, str) else json.dumps(body)
+    text = body if isinstance(body, str) else json.dumps(body)
+    event["Records"][0] |= {"body": text, "md5OfBody": hashlib.md5(text.encode()).hexdigest()}
     return event
 
 
@@ -81,6 +83,17 @@ def tell_of_a_failed_job(stack: Stack, invoke: Invoke, folder: Path, source: str
         event["detail"]["jobRunName"] = f"penstock/{source}/{drop['batch_id']}"
         expect(invoke("job-events", sqs_event(event)), "job-events")
         expect_state(stack, source, drop["batch_id"], "failed")
+
+
+def load_the_stored_message(stack: Stack, invoke: Invoke, folder: Path) -> None:
+    """`writer` applies the example of tests/events as it stands there. Nothing was dropped, so the batch stays open."""
+    stack.publish(contract(folder, "example"))
+    event: Event = json.loads((EVENTS / "sqs-load-message.json").read_text())
+    expect(invoke("writer", event), "writer")
+    rows = stack.query("SELECT id, name FROM public.example ORDER BY id")
+    assert rows == [(number, f"name {number}") for number in (1, 2, 3)], rows
+    codes = [letter.code for letter in stack.dead_letters("load", 1)]
+    assert codes == ["manifest_missing"], codes
 
 
 def expect(answer: Any, function: str) -> None:
