@@ -103,9 +103,7 @@ def test_a_failed_job_is_told_in_the_receipt_under_the_emulator(
     one_round.tell_of_a_failed_job(stack, emulator, tmp_path, "emulated_job")
 
 
-def test_the_stored_load_message_is_one_that_the_writer_takes(
-    stack: Stack, emulator: Emulator, tmp_path: Path
-) -> None:
+def test_the_stored_load_message_is_one_that_the_writer_takes(stack: Stack, emulator: Emulator, tmp_path: Path) -> None:
     one_round.load_the_stored_message(stack, emulator, tmp_path)
 
 
