@@ -7,10 +7,10 @@ PYTHON_CODE = infra/local tests
 NEXTEST = $(shell command -v cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down build test lint fmt purity unit pytest bench fuzz clean
+.PHONY: help demo up down build test lint fmt purity unit pytest sam-local bench fuzz clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Run real feeds through a stack of its own and show what became of each row
 	@infra/local/demo.sh
@@ -59,6 +59,10 @@ pytest: build ## The whole system: infra, end to end, faults
 	@infra/local/setup.sh --dev
 	$(VENV)/pytest
 
+sam-local: build ## Invoke each function with `sam local invoke` (needs a Docker engine)
+	@infra/local/setup.sh --dev
+	@infra/local/sam-local.sh
+
 bench: ## Print the figures that Penstock promises (release build, several minutes)
 	@infra/local/setup.sh --dev
 	@tests/bench/run.sh
@@ -67,4 +71,4 @@ fuzz: ## Feed the engine with random bytes (a nightly compiler; SECONDS_EACH=600
 	@tests/fuzz.sh
 
 clean: ## Remove what was built and installed
-	rm -rf target .venv .venv-judge .venv-checkov .tools .penstock
+	rm -rf target .venv .venv-judge .venv-checkov .tools .penstock .aws-sam

@@ -1,0 +1,38 @@
+"""`make sam-local`, where there is a Docker engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.resolved import functions
+from support.stack import BINARIES, ROOT
+
+SKIPPED = 77
+
+
+def sam_local(**variables: str) -> subprocess.CompletedProcess[str]:
+    given = {"PENSTOCK_BINARIES": str(BINARIES.absolute()), "SAM_LOCAL_SKIP_STATUS": str(SKIPPED), **variables}
+    command = [str(ROOT / "infra/local/sam-local.sh")]
+    environment = {**os.environ, **given}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+
+
+@pytest.mark.timeout(600)
+def test_sam_local_invoke_runs_every_function() -> None:
+    done = sam_local()
+    if done.returncode == SKIPPED:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    for binary in functions():
+        assert f'{binary}: {{"batchItemFailures": []}}' in done.stdout
+
+
+def test_without_an_engine_it_says_so_and_how_to_get_one(tmp_path: Path) -> None:
+    done = sam_local(DOCKER_HOST=f"unix://{tmp_path}/none.sock")
+    assert done.returncode == SKIPPED, done.stderr
+    assert "sam-local: skipped: " in done.stderr
+    assert any(remedy in done.stderr for remedy in ("apt-get install", "start one", "no Linux programs"))

@@ -1,0 +1,51 @@
+"""What template.yaml says of the functions, resolved for a stack on this machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.stack import Stack
+from support.template import parsed
+
+
+def functions() -> dict[str, tuple[str, dict[str, Any]]]:
+    """The functions by the name of their binary: what the template calls each, and its properties."""
+    resources = parsed()["Resources"].items()
+    found = [(name, one) for name, one in resources if one["Type"] == "AWS::Serverless::Function"]
+    return {one["Metadata"]["BuildProperties"]["Binary"]: (name, one["Properties"]) for name, one in found}
+
+
+def variables(stack: Stack, binary: str) -> dict[str, str]:
+    """Every variable that the function has on this stack, endpoints included."""
+    common = parsed()["Globals"]["Function"]["Environment"]["Variables"]
+    own = functions()[binary][1]["Environment"]["Variables"]
+    resolved = {name: resolve(stack, value) for name, value in {**common, **own}.items()}
+    aws = {name: value for name, value in stack.variables.items() if name.startswith("AWS_")}
+    return {name: value for name, value in resolved.items() if value is not None} | aws
+
+
+def resolve(stack: Stack, value: Any) -> str | None:
+    """A value of the template as the local runner resolves it; `None` is no value."""
+    if not isinstance(value, dict):
+        return str(value)
+    if "Fn::If" in value:
+        condition, yes, no = value["Fn::If"]
+        # The local database has a password and no certificates.
+        return resolve(stack, yes if condition == "UsesDatabaseSecret" else no)
+    name = value["Ref"]
+    if name == "AWS::NoValue":
+        return None
+    if name in parsed()["Resources"]:
+        queue = resolve_name(parsed()["Resources"][name]["Properties"]["QueueName"])
+        url: str = stack.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"]
+        return url
+    parameter = parsed()["Parameters"][name]
+    if parameter["Type"].startswith("AWS::SSM::"):
+        path = parameter["Default"].replace("/penstock/dev/", "/penstock/local/")
+        found: str = stack.client("ssm").get_parameter(Name=path)["Parameter"]["Value"]
+        return found
+    return {"DatabaseAuth": "secret", "DatabaseTls": "disable"}.get(name, str(parameter["Default"]))
+
+
+def resolve_name(name: dict[str, str]) -> str:
+    return name["Fn::Sub"].replace("${Environment}", "local")

@@ -1,0 +1,110 @@
+"""Every function through the real `sam local invoke`, on a stack of its own; infra/local/sam-local.sh runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from support import round as one_round
+from support.forward import forwarded, moved, ports_of
+from support.resolved import functions, variables
+from support.stack import BINARIES, ROOT, Stack
+
+BUILT = ROOT / ".aws-sam/build"
+ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name, Stack.up(Path(name) / "stack") as stack:
+        folder, address = Path(name), gateway()
+        values = {binary: variables(stack, binary) for binary in functions()}
+        ports = {port for one in values.values() for port in ports_of(one)}
+        sam = Sam({binary: moved(one, address) for binary, one in values.items()}, folder)
+        with forwarded(address, ports):
+            one_round.load_a_drop(stack, sam, folder, "sam_local")
+            one_round.tell_of_a_failed_job(stack, sam, folder, "sam_local_job")
+            one_round.load_the_stored_message(stack, sam, folder)
+    unused = set(functions()) - sam.invoked
+    assert not unused, f"never invoked: {sorted(unused)}"
+    print(f"sam local invoke: {', '.join(sorted(sam.invoked))} answered as expected")
+
+
+def gateway() -> str:
+    """The host as containers see it. SAM leaves a container on that network even with `--docker-network host`."""
+    command = ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert found, "Docker's bridge network has no gateway"
+    return found
+
+
+class Sam:
+    """The built functions, as `sam local invoke` takes them."""
+
+    def __init__(self, values: dict[str, dict[str, str]], folder: Path) -> None:
+        self.invoked: set[str] = set()
+        self._event = folder / "event.json"
+        self._variables = folder / "variables.json"
+        build(values)
+        by_name = {functions()[binary][0]: values[binary] for binary in values}
+        self._variables.write_text(json.dumps(by_name))
+
+    def __call__(self, binary: str, event: Any) -> Any:
+        self._event.write_text(json.dumps(event))
+        command = [str(Path(sys.executable).with_name("sam")), "local", "invoke", functions()[binary][0]]
+        command += ["--template", str(BUILT / "template.yaml"), "--event", str(self._event)]
+        command += ["--env-vars", str(self._variables), "--skip-pull-image"]
+        command += ["--region", "eu-central-1"]
+        environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+        done = subprocess.run(
+            command, env=environment, cwd=BUILT, capture_output=True, text=True, timeout=300, check=False
+        )
+        lines = done.stdout.strip().splitlines()
+        # It ends with 0 and without an answer when the container did not start.
+        said = f"{binary}: status {done.returncode}\n{done.stderr[-4000:]}"
+        assert done.returncode == 0, said
+        assert lines, said
+        print(f"{binary}: {lines[-1]}", flush=True)
+        self.invoked.add(binary)
+        return json.loads(lines[-1])
+
+
+def build(values: dict[str, dict[str, str]]) -> None:
+    """What `sam build` leaves, from binaries that are there already: a folder a function, and a template."""
+    resources = {}
+    for binary, (name, properties) in functions().items():
+        folder = BUILT / name
+        folder.mkdir(parents=True, exist_ok=True)
+        bootstrap = folder / "bootstrap"
+        bootstrap.unlink(missing_ok=True)
+        shutil.copy2(BINARIES / binary, bootstrap)
+        # `--env-vars` sets only what the template names.
+        named = {variable: "" for variable in values[binary]}
+        kept = {key: properties[key] for key in ("Timeout", "MemorySize")}
+        resources[name] = {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {
+                **kept,
+                "Runtime": "provided.al2023",
+                "Handler": "bootstrap",
+                "CodeUri": name,
+                "Architectures": [ARCHITECTURE],
+                "Environment": {"Variables": named},
+            },
+        }
+    transform = "AWS::Serverless-2016-10-31"
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Transform": transform, "Resources": resources}
+    (BUILT / "template.yaml").write_text(json.dumps(template, indent=2))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except AssertionError as error:
+        sys.exit(f"sam local invoke: {error}")
