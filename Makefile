@@ -7,7 +7,7 @@ PYTHON_CODE = infra/local tests
 NEXTEST = $(shell command -v cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down build test lint fmt purity unit pytest sam-local bench fuzz clean
+.PHONY: help demo up down build test lint fmt purity unit pytest sam-local bench fuzz clean deploy destroy
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,5 +70,11 @@ bench: ## Print the figures that Penstock promises (release build, several minut
 fuzz: ## Feed the engine with random bytes (a nightly compiler; SECONDS_EACH=600 a target)
 	@tests/fuzz.sh
 
+deploy: ## Deploy an environment to AWS: make deploy ENV=dev
+	@infra/deploy.sh deploy "$(ENV)"
+
+destroy: ## Delete an environment from AWS: make destroy ENV=dev
+	@infra/deploy.sh destroy "$(ENV)"
+
 clean: ## Remove what was built and installed
-	rm -rf target .venv .venv-judge .venv-checkov .tools .penstock .aws-sam
+	rm -rf target .venv .venv-bench .venv-build .venv-checkov .venv-judge .tools .penstock .aws-sam

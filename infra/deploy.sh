@@ -1,0 +1,57 @@
+#!/bin/sh
+# Deploys or destroys an environment: Terraform for what outlives a deploy, then SAM for the functions.
+#
+#   infra/deploy.sh deploy ENV
+#   infra/deploy.sh destroy ENV     asks for the environment's name before it deletes anything
+#
+# Credentials and AWS_REGION come from the surroundings, as for terraform and sam. docs/deploy.md has the first time.
+set -eu
+cd "$(dirname "$0")/.."
+
+fail() { echo "deploy: $*" >&2; exit 1; }
+
+action=${1:-} environment=${2:-}
+folder=infra/terraform/environments/$environment
+[ -n "$environment" ] && [ -d "$folder" ] || fail "no such environment: ENV is one of $(ls infra/terraform/environments | tr '\n' ' ')"
+grep -q '<account id>' "$folder/backend.hcl" && fail "put the state bucket's name into $folder/backend.hcl (infra/terraform/README.md)"
+grep -q "^\[$environment.deploy.parameters\]" samconfig.toml || fail "samconfig.toml has no section $environment"
+for tool in terraform aws; do command -v "$tool" >/dev/null 2>&1 || fail "$tool is not installed"; done
+[ -n "${AWS_REGION:-}" ] || fail "AWS_REGION is not set"
+
+infra/local/setup.sh --dev
+install_build_tools() {
+  if cmp -s infra/requirements-build.txt .venv-build/.installed; then return 0; fi
+  "${PYTHON:-python3}" -m venv .venv-build
+  .venv-build/bin/python -m pip install --quiet --disable-pip-version-check --requirement infra/requirements-build.txt
+  cp infra/requirements-build.txt .venv-build/.installed
+}
+terraform_init() { terraform -chdir=infra/terraform init -reconfigure -backend-config="environments/$environment/backend.hcl"; }
+values="-var-file=environments/$environment/terraform.tfvars"
+sam="env SAM_CLI_TELEMETRY=0 .venv/bin/sam"
+
+case $action in
+  deploy)
+    install_build_tools
+    terraform_init
+    terraform -chdir=infra/terraform apply "$values"
+    # cargo-lambda comes from PyPI with the linker that both architectures need.
+    PATH="$PWD/.venv-build/bin:$PATH" $sam build --beta-features
+    $sam deploy --config-env "$environment"
+    ;;
+  destroy)
+    printf 'This deletes all of %s. Its name, to go on: ' "$environment"
+    read -r answer
+    [ "$answer" = "$environment" ] || fail "nothing was deleted"
+    $sam delete --config-env "$environment" --no-prompts
+    # The stack leaves its queues behind, as they may hold work; their names would be in the way of the next deploy.
+    for queue in drops load job-events; do
+      for name in "penstock-$environment-$queue" "penstock-$environment-$queue-dead-letters"; do
+        url=$(aws sqs get-queue-url --queue-name "$name" --query QueueUrl --output text 2>/dev/null) || continue
+        aws sqs delete-queue --queue-url "$url"
+      done
+    done
+    terraform_init
+    terraform -chdir=infra/terraform destroy "$values"
+    ;;
+  *) fail "deploy or destroy?" ;;
+esac
