@@ -13,7 +13,8 @@ fail() { echo "deploy: $*" >&2; exit 1; }
 action=${1:-} environment=${2:-}
 folder=infra/terraform/environments/$environment
 [ -n "$environment" ] && [ -d "$folder" ] || fail "no such environment: ENV is one of $(ls infra/terraform/environments | tr '\n' ' ')"
-grep -q '<account id>' "$folder/backend.hcl" && fail "put the state bucket's name into $folder/backend.hcl (infra/terraform/README.md)"
+# STATE_BUCKET stands for the one in backend.hcl, which workflows cannot fill in.
+[ -n "${STATE_BUCKET:-}" ] || ! grep -q '<account id>' "$folder/backend.hcl" || fail "put the state bucket's name into $folder/backend.hcl (infra/terraform/README.md)"
 grep -q "^\[$environment.deploy.parameters\]" samconfig.toml || fail "samconfig.toml has no section $environment"
 for tool in terraform aws; do command -v "$tool" >/dev/null 2>&1 || fail "$tool is not installed"; done
 [ -n "${AWS_REGION:-}" ] || fail "AWS_REGION is not set"
@@ -25,7 +26,10 @@ install_build_tools() {
   .venv-build/bin/python -m pip install --quiet --disable-pip-version-check --requirement infra/requirements-build.txt
   cp infra/requirements-build.txt .venv-build/.installed
 }
-terraform_init() { terraform -chdir=infra/terraform init -reconfigure -backend-config="environments/$environment/backend.hcl"; }
+terraform_init() {
+  terraform -chdir=infra/terraform init -reconfigure -backend-config="environments/$environment/backend.hcl" \
+    ${STATE_BUCKET:+-backend-config="bucket=$STATE_BUCKET"}
+}
 values="-var-file=environments/$environment/terraform.tfvars"
 sam="env SAM_CLI_TELEMETRY=0 .venv/bin/sam"
 
