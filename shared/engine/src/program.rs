@@ -11,7 +11,7 @@ use regex::Regex;
 
 use crate::cast::number::Separators;
 use crate::cast::rule::{Broken, in_words};
-use crate::cast::text::Traits;
+use crate::cast::text::{Text, Traits};
 use crate::cast::typed::Typed;
 use crate::cast::{Cast, Scratch, Value, document};
 use crate::copy;
@@ -121,6 +121,28 @@ impl Column {
 
     pub(crate) fn has_zone(&self) -> bool {
         self.sql_type == SqlType::Timestamptz
+    }
+
+    /// True when a value that breaks no rule is stored as its text stands, but for white space around it.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        let Self { pseudonym, null_values, extract, case, constant, .. } = self;
+        let is_changed = pseudonym.is_some() || extract.is_some() || case.is_some() || constant.is_some();
+        self.is_text() && !is_changed && null_values.is_empty()
+    }
+
+    /// What most values of most files are: a text that is stored as it stands. `None`: to be looked at by
+    /// [`run`](Self::run). Only for columns that are [verbatim](Self::is_verbatim).
+    #[inline]
+    pub(crate) fn pass<'a>(&self, raw: Raw<'a>) -> Option<Text<'a>> {
+        let (Cast::Text(cast), Raw::Text(text, traits)) = (&self.cast, raw) else { return None };
+        let text = if self.trim { trim(text) } else { text };
+        if text.is_empty() || !traits.is_plain {
+            return None;
+        }
+        let mut is_broken = false;
+        let text = Text { text, traits };
+        cast.check(text, &mut |_| is_broken = true);
+        (!is_broken).then_some(text)
     }
 
     /// Runs the column over a raw value. `Ok(None)` is a missing value that may be missing. Each broken rule is

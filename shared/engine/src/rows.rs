@@ -65,6 +65,8 @@ pub(crate) struct Shown<'a> {
 pub(crate) struct Rows {
     /// Clones: a `Regex` that threads share is slower.
     columns: Vec<Column>,
+    /// By column.
+    verbatim: Vec<bool>,
     limits: Limits,
     copy_text: Vec<u8>,
     /// For the next block's text.
@@ -93,6 +95,7 @@ impl Rows {
     pub(crate) fn new(plan: &Plan, limits: Limits) -> Self {
         Self {
             columns: plan.columns.clone(),
+            verbatim: plan.columns.iter().map(Column::is_verbatim).collect(),
             arrow: limits.arrow.then(|| Columns::new(plan.arrow_schema())),
             limits,
             copy_text: Vec::new(),
@@ -164,22 +167,43 @@ impl Rows {
         let mut time = 0;
         self.fields.clear();
         self.noted.clear();
-        let Self { columns, copy_text, arrow, scratch, reasons, limits, fields, quality, noted, .. } = self;
-        for (index, column) in columns.iter().enumerate() {
+        let Self {
+            columns,
+            verbatim,
+            copy_text,
+            arrow,
+            scratch,
+            reasons,
+            limits,
+            fields,
+            quality,
+            noted,
+            ..
+        } = self;
+        let is_noted = quality.len() > 0;
+        for (index, (column, is_verbatim)) in columns.iter().zip(verbatim.iter()).enumerate() {
             let raw = raw(index);
             let mut tell = |broken: Broken<'_>| {
                 if reasons.len() < limits.max_reasons {
                     reasons.push(reason(column, &broken, raw));
                 }
             };
-            let value: Option<Value<'_>> = column.run(raw, scratch, &mut tell);
             let from = copy_text.len();
-            match &value {
-                Some(value) => column.write(value, copy_text),
-                None => copy_text.extend_from_slice(copy::NULL),
-            }
+            let value = if *is_verbatim && let Some(text) = column.pass(raw) {
+                copy_text.extend_from_slice(text.text.as_bytes());
+                Some(Value::Text(text))
+            } else {
+                let value: Option<Value<'_>> = column.run(raw, scratch, &mut tell);
+                match &value {
+                    Some(value) => column.write(value, copy_text),
+                    None => copy_text.extend_from_slice(copy::NULL),
+                }
+                value
+            };
             let written = &copy_text[from..];
-            quality.note(index, value.as_ref(), written, noted);
+            if is_noted {
+                quality.note(index, value.as_ref(), written, noted);
+            }
             if let Some(arrow) = arrow {
                 match (&column.pseudonym, &value) {
                     (Some(_), Some(_)) => arrow.push(index, text(written).as_ref()),

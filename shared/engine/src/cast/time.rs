@@ -1,7 +1,8 @@
 //! Dates, times of day and points in time.
 //!
 //! ISO 8601 and RFC 3339 are read by hand; other formats by `jiff`. The calendar is the proleptic Gregorian one,
-//! years 1 to 9999. Days are converted as in <https://howardhinnant.github.io/date_algorithms.html>.
+//! years 1 to 9999. Days are converted as Neri and Schneider do, "Euclidean affine functions and their application to calendar
+//! algorithms" (Software: Practice and Experience, 2023).
 
 use jiff::fmt::strtime::{self, BrokenDownTime};
 
@@ -12,6 +13,10 @@ use crate::outcome::Code;
 pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 pub(crate) const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
+const FIRST_DAY: i32 = -719_162;
+const LAST_DAY: i32 = 2_932_896;
+/// From 0000-03-01.
+const DAYS_BEFORE_1970: i32 = 719_468;
 
 /// A calendar date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -342,30 +347,33 @@ fn two_digits(tens: u8, ones: u8) -> Option<u8> {
 }
 
 /// Days since 1970-01-01.
+#[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "years have four digits")]
 pub(crate) fn days(date: Civil) -> i32 {
-    let (year, month, day) = (i32::from(date.year), i32::from(date.month), i32::from(date.day));
-    // Years that begin in March have the leap day as their last one.
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+    let (year, month, day) = (u32::from(date.year), u32::from(date.month), u32::from(date.day));
+    // Years that begin in March have the leap day as their last one. January and February are the months 13 and 14 of
+    // the year before.
+    let is_early = month <= 2;
+    let (year, month) = if is_early { (year - 1, month + 12) } else { (year, month) };
+    let century = year / 100;
+    let days = year * 1461 / 4 - century + century / 4 + (979 * month - 2919) / 32 + day - 1;
+    days.cast_signed() - DAYS_BEFORE_1970
 }
 
 /// The date of a number of days since 1970-01-01, which must lie in the years 1 to 9999.
+#[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "of the years 1 to 9999")]
 pub(crate) fn civil_of_days(days: i32) -> Civil {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = era * 400 + year_of_era + i32::from(month <= 2);
+    // Of 400 years, of four, of one: each as a multiplication and a shift.
+    let quarters = 4 * (days + DAYS_BEFORE_1970).cast_unsigned() + 3;
+    let (century, rest) = (quarters / 146_097, quarters % 146_097);
+    let product = u64::from(rest | 3) * 2_939_745;
+    let (year_of_century, rest) = (product >> 32, (product & 0xffff_ffff) / 2_939_745 / 4);
+    let shifted = rest * 2_141 + 197_913;
+    let (month, day) = (shifted >> 16, (shifted & 0xffff) / 2_141 + 1);
+    let is_early = rest >= 306;
+    let year = u64::from(century) * 100 + year_of_century + u64::from(is_early);
+    let month = if is_early { month - 12 } else { month };
     let narrow = "a date of the years 1 to 9999";
     Civil {
         year: u16::try_from(year).expect(narrow),
@@ -375,13 +383,34 @@ pub(crate) fn civil_of_days(days: i32) -> Civil {
 }
 
 /// Of the years 1 to 9999.
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "done by the compiler, which would tell")]
 fn in_range(micros: i64) -> bool {
-    i32::try_from(micros.div_euclid(MICROS_PER_DAY)).is_ok_and(is_day)
+    const START: i64 = FIRST_DAY as i64 * MICROS_PER_DAY;
+    const END: i64 = (LAST_DAY as i64 + 1) * MICROS_PER_DAY;
+    (START..END).contains(&micros)
 }
 
 /// Of the years 1 to 9999.
 pub(crate) fn is_day(days: i32) -> bool {
-    const FIRST_DAY: i32 = -719_162;
-    const LAST_DAY: i32 = 2_932_896;
     (FIRST_DAY..=LAST_DAY).contains(&days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_day_is_the_one_of_another_calendar() {
+        let mut date = jiff::civil::Date::constant(1, 1, 1);
+        for day in FIRST_DAY..=LAST_DAY {
+            let civil = civil(date).unwrap();
+            assert_eq!(civil_of_days(day), civil);
+            assert_eq!(days(civil), day);
+            if day < LAST_DAY {
+                date = date.tomorrow().unwrap();
+            }
+        }
+        assert_eq!(date, jiff::civil::Date::MAX);
+    }
 }

@@ -322,20 +322,24 @@ pub(crate) fn field<'a>(
     }
 }
 
+/// `text` is room for the result, which only grows.
 fn unescape<'a>(raw: &str, quoting: Quoting, text: &'a mut Vec<u8>) -> &'a str {
-    text.clear();
-    match quoting.escape {
+    if text.len() < raw.len() + STEP {
+        text.resize(raw.len() + STEP, 0);
+    }
+    let length = match quoting.escape {
         None => undouble(raw.as_bytes(), quoting.quote, text),
         Some(_) => undo_escapes(raw.as_bytes(), quoting, text),
-    }
-    str::from_utf8(text).expect("text without some of its ASCII characters is still UTF-8")
+    };
+    str::from_utf8(&text[..length]).expect("text without some of its ASCII characters is still UTF-8")
 }
 
-/// Copies what is between doubled quotes, each time with the first of the two. Sixteen bytes are copied even where
-/// fewer are needed: the next ones overwrite what is too much.
-fn undouble(raw: &[u8], quote: u8, text: &mut Vec<u8>) {
-    const STEP: usize = 16;
-    text.resize(raw.len() + STEP, 0);
+/// Bytes that are copied at once.
+const STEP: usize = 16;
+
+/// Copies what is between doubled quotes, each time with the first of the two; gives the length of the result. [`STEP`] bytes are
+/// copied even where fewer are needed: the next ones overwrite what is too much.
+fn undouble(raw: &[u8], quote: u8, text: &mut [u8]) -> usize {
     let (mut from, mut kept) = (0, 0);
     while let Some(bytes) = raw.get(from..).and_then(<[u8]>::first_chunk::<STEP>) {
         text[kept..kept + STEP].copy_from_slice(bytes);
@@ -350,22 +354,20 @@ fn undouble(raw: &[u8], quote: u8, text: &mut Vec<u8>) {
         kept += 1;
         from += 1 + usize::from(byte == quote);
     }
-    text.truncate(kept);
+    kept
 }
 
 /// What an escape stands before is kept, whatever it is. Without a branch, as their places are not predictable.
-fn undo_escapes(raw: &[u8], quoting: Quoting, text: &mut Vec<u8>) {
-    text.extend_from_slice(raw);
+fn undo_escapes(raw: &[u8], quoting: Quoting, text: &mut [u8]) -> usize {
     let mut is_after_escape = false;
     let mut kept = 0;
-    for index in 0..text.len() {
-        let byte = text[index];
+    for &byte in raw {
         let is_escape = (byte == quoting.quote || Some(byte) == quoting.escape) & !is_after_escape;
         text[kept] = byte;
         kept += usize::from(!is_escape);
         is_after_escape = is_escape;
     }
-    text.truncate(kept);
+    kept
 }
 
 #[cfg(test)]
