@@ -1,7 +1,7 @@
 //! One step over one file, in a process of its own, so that whoever starts it can read its CPU time and its memory:
 //! `tests/bench/engine.py` does.
 //!
-//! - `file_bench generate csv|ndjson ROWS FILE [clean]`: product rows, three in a hundred of them bad, or none
+//! - `file_bench generate csv|ndjson|parquet ROWS FILE [clean]`: product rows, three in a hundred of them bad, or none
 //! - `file_bench STEP FILE [--times N] [--out FILE]`: reads the file, its rows N times, and writes COPY text and
 //!   rejects where that is asked for. Prints `ROWS ACCEPTED REJECTED PEAK_KIB`.
 
@@ -17,12 +17,12 @@ use std::sync::Arc;
 use penstock_engine::{ChunkEncoder, Limits, ParquetPart, Plan, Reader, RejectEncoder};
 use serde::Deserialize;
 
+use products::parquet::{read_alone, write_parquet};
 use products::{CONTRACT, Faults, write_csv, write_ndjson};
 
 /// What ingest takes for a part of the Parquet or the rejects.
 const PART_BYTES: usize = 8 * 1024 * 1024;
-const USAGE: &str =
-    "file_bench generate csv|ndjson ROWS FILE [clean] | file_bench STEP FILE [--times N] [--out FILE]";
+const USAGE: &str = "file_bench generate csv|ndjson|parquet ROWS FILE [clean] | file_bench STEP FILE [--times N] [--out FILE]";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,9 +32,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["generate", format, rows, file, "clean"] => return generate(format, rows, file, Faults::None),
         ["csv", file] => parse_csv(file)?,
         ["serde_json", file] => parse_json(file)?,
+        ["arrow", file] => {
+            let rows = read_alone(File::open(file)?)?;
+            Counts { rows, accepted: rows, rejected: 0 }
+        }
         ["copy", file, options @ ..] => check(file, "csv", false, options)?,
         ["ndjson", file, options @ ..] => check(file, "ndjson", false, options)?,
         ["whole", file, options @ ..] => check(file, "csv", true, options)?,
+        ["parquet", file] => check_parquet(file)?,
         _ => return Err(USAGE.into()),
     };
     let Counts { rows, accepted, rejected } = counts;
@@ -49,6 +54,9 @@ struct Counts {
 }
 
 fn generate(format: &str, rows: &str, path: &str, faults: Faults) -> Result<(), Box<dyn Error>> {
+    if format == "parquet" {
+        return write_parquet(rows.parse()?, faults, File::create(path)?);
+    }
     let mut file = BufWriter::new(File::create(path)?);
     match format {
         "csv" => write_csv(rows.parse()?, faults, &mut file)?,
@@ -154,6 +162,18 @@ fn check(path: &str, format: &str, is_whole: bool, options: &[&str]) -> Result<C
     }
     if let Some(encoders) = encoders {
         encoders.finish()?;
+    }
+    let totals = reader.totals();
+    Ok(Counts { rows: totals.rows_read, accepted: totals.accepted, rejected: totals.rejected })
+}
+
+/// Checks a Parquet file.
+fn check_parquet(path: &str) -> Result<Counts, Box<dyn Error>> {
+    let contract = CONTRACT.replace("format: csv", "format: parquet");
+    let plan = Plan::compile(&penstock_contract::parse("bench.yaml", &contract)?)?;
+    let mut reader = Reader::<io::Empty>::open_parquet(&plan, Limits::default(), File::open(path)?)?;
+    while let Some(block) = reader.next_block()? {
+        reader.recycle(block.rows.copy_text);
     }
     let totals = reader.totals();
     Ok(Counts { rows: totals.rows_read, accepted: totals.accepted, rejected: totals.rejected })

@@ -226,7 +226,7 @@ fn check_literal(column: &Column) -> Result<(), String> {
         };
         let mut scratch = Scratch::default();
         let exact = Column { trim: false, null_values: Vec::new(), ..probe };
-        let value = exact.run(raw, &mut scratch, &mut |rule| {
+        let value = exact.run(&raw, &mut scratch, &mut |rule| {
             broken.get_or_insert_with(|| column.rule(&rule));
         });
         let is_missing = value.is_none() && broken.is_none();

@@ -132,9 +132,9 @@ impl Column {
 
     /// What most values of most files are: a text that is stored as it stands. `None`: to be looked at by
     /// [`run`](Self::run). Only for columns that are [verbatim](Self::is_verbatim).
-    #[inline]
-    pub(crate) fn pass<'a>(&self, raw: Raw<'a>) -> Option<Text<'a>> {
-        let (Cast::Text(cast), Raw::Text(text, traits)) = (&self.cast, raw) else { return None };
+    #[inline(always)]
+    pub(crate) fn pass<'a>(&self, text: &'a str, traits: Traits) -> Option<Text<'a>> {
+        let Cast::Text(cast) = &self.cast else { return None };
         let text = if self.trim { trim(text) } else { text };
         if text.is_empty() || !traits.is_plain {
             return None;
@@ -150,7 +150,7 @@ impl Column {
     #[inline]
     pub(crate) fn run<'a>(
         &'a self,
-        raw: Raw<'a>,
+        raw: &Raw<'a>,
         scratch: &'a mut Scratch,
         tell: &mut impl FnMut(Broken<'_>),
     ) -> Option<Value<'a>> {
@@ -159,7 +159,7 @@ impl Column {
             // Its rules were checked when the plan was compiled.
             return self.cast(constant, Origin::Contract, work, &mut |_| {});
         }
-        let found = match raw {
+        let found = match *raw {
             Raw::Missing => Found::Missing,
             Raw::Text(text, traits) => self.harmonise(text, Origin::Text(traits)),
             Raw::JsonText(text) => self.harmonise(text, Origin::Json),

@@ -183,27 +183,35 @@ impl Rows {
         let is_noted = quality.len() > 0;
         for (index, (column, is_verbatim)) in columns.iter().zip(verbatim.iter()).enumerate() {
             let raw = raw(index);
+            let from = copy_text.len();
+            if *is_verbatim
+                && let Raw::Text(text, traits) = raw
+                && let Some(text) = column.pass(text, traits)
+            {
+                copy_text.extend_from_slice(text.text.as_bytes());
+                let value = Value::Text(text);
+                if is_noted {
+                    quality.note(index, Some(&value), &copy_text[from..], noted);
+                }
+                if let Some(arrow) = arrow {
+                    arrow.push(index, Some(&value));
+                }
+                fields.push(from..copy_text.len());
+                copy_text.push(copy::DELIMITER);
+                continue;
+            }
             let mut tell = |broken: Broken<'_>| {
                 if reasons.len() < limits.max_reasons {
-                    reasons.push(reason(column, &broken, raw));
+                    reasons.push(reason(column, &broken, &raw));
                 }
             };
-            let from = copy_text.len();
-            let value = if *is_verbatim && let Some(text) = column.pass(raw) {
-                copy_text.extend_from_slice(text.text.as_bytes());
-                Some(Value::Text(text))
-            } else {
-                let value: Option<Value<'_>> = column.run(raw, scratch, &mut tell);
-                match &value {
-                    Some(value) => column.write(value, copy_text),
-                    None => copy_text.extend_from_slice(copy::NULL),
-                }
-                value
-            };
-            let written = &copy_text[from..];
-            if is_noted {
-                quality.note(index, value.as_ref(), written, noted);
+            let value: Option<Value<'_>> = column.run(&raw, scratch, &mut tell);
+            match &value {
+                Some(value) => column.write(value, copy_text),
+                None => copy_text.extend_from_slice(copy::NULL),
             }
+            let written = &copy_text[from..];
+            quality.note(index, value.as_ref(), written, noted);
             if let Some(arrow) = arrow {
                 match (&column.pseudonym, &value) {
                     (Some(_), Some(_)) => arrow.push(index, text(written).as_ref()),
@@ -365,7 +373,7 @@ impl Rows {
 }
 
 #[cold]
-fn reason(column: &Column, broken: &Broken<'_>, raw: Raw<'_>) -> Reason {
+fn reason(column: &Column, broken: &Broken<'_>, raw: &Raw<'_>) -> Reason {
     let code = broken.code;
     let is_shown = !column.is_hidden && code != Code::MissingRequired;
     let found = broken.shown(raw.shown().as_deref()).filter(|_| is_shown).map(found);

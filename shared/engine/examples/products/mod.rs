@@ -1,5 +1,7 @@
 //! Product rows for the benches: the same ones for the same number of them.
 
+pub(crate) mod parquet;
+
 use std::io::{self, Write};
 
 /// What the rows are held against.

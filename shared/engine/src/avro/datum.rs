@@ -124,7 +124,7 @@ impl<'a> Cursor<'a> {
             Type::Time(Unit::Millis) => Typed::Time(i64::from(self.int()?).saturating_mul(MICROS_PER_MILLI)),
             Type::Time(_) => Typed::Time(self.long()?),
             Type::Timestamp { unit, is_utc } => timestamp(self.long()?, *unit, *is_utc),
-            Type::Uuid => Typed::Uuid(u128::from_be_bytes(self.array()?)),
+            Type::Uuid => Typed::Uuid(self.array()?),
             Type::Text => {
                 let bytes = self.bytes()?;
                 return Ok(Some(str::from_utf8(bytes).map_or(Scalar::BrokenText(bytes), Scalar::Text)));
@@ -306,7 +306,7 @@ fn decimal(unscaled: &[u8], scale: u32) -> Scalar<'_> {
         // With fifteen bytes the sign has room.
         Ok(scale) if digits.len() < size_of::<i128>() => {
             let unscaled = digits.iter().fold(base, |number: i128, byte| number << 8 | i128::from(*byte));
-            Scalar::Typed(Typed::Decimal { unscaled, scale })
+            Scalar::Typed(Typed::Decimal { unscaled: unscaled.into(), scale })
         }
         _ => Scalar::LongDecimal { unscaled, scale },
     }

@@ -384,7 +384,6 @@ pub(crate) fn civil_of_days(days: i32) -> Civil {
 
 /// Of the years 1 to 9999.
 #[inline]
-#[expect(clippy::arithmetic_side_effects, reason = "done by the compiler, which would tell")]
 fn in_range(micros: i64) -> bool {
     const START: i64 = FIRST_DAY as i64 * MICROS_PER_DAY;
     const END: i64 = (LAST_DAY as i64 + 1) * MICROS_PER_DAY;

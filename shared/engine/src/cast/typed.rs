@@ -15,7 +15,7 @@ pub(crate) enum Typed<'a> {
     Unsigned(u64),
     /// `unscaled` × 10^-`scale`.
     Decimal {
-        unscaled: i128,
+        unscaled: Halves,
         scale: i8,
     },
     Double(f64),
@@ -38,11 +38,34 @@ pub(crate) enum Typed<'a> {
         nanos: u16,
         is_utc: bool,
     },
-    Uuid(u128),
+    Uuid([u8; 16]),
     /// Text, if they are UTF-8.
     Bytes(&'a [u8]),
     /// A value of a kind that no column takes, by the name of that kind.
     Foreign(&'static str),
+}
+
+/// A number of 128 bits as two words: the number itself would have every value begin at a multiple of sixteen bytes, and be larger
+/// by a third.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Halves {
+    high: i64,
+    low: u64,
+}
+
+impl From<i128> for Halves {
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "each half holds its half")]
+    fn from(number: i128) -> Self {
+        Self { high: (number >> 64) as i64, low: number as u64 }
+    }
+}
+
+impl From<Halves> for i128 {
+    #[inline]
+    fn from(Halves { high, low }: Halves) -> Self {
+        Self::from(high) << 64 | Self::from(low)
+    }
 }
 
 impl Typed<'_> {
@@ -116,7 +139,7 @@ impl Typed<'_> {
             Self::Integer(number) => write!(out, "{number}"),
             Self::Unsigned(number) => write!(out, "{number}"),
             Self::Decimal { unscaled, scale } => {
-                decimal(unscaled, scale, out);
+                decimal(unscaled.into(), scale, out);
                 Ok(())
             }
             Self::Double(number) => double(number, out),
@@ -271,8 +294,8 @@ fn timestamp(micros: i64, nanos: u16, is_utc: bool, out: &mut String) -> std::fm
     out.write_str(if is_utc { "Z" } else { "" })
 }
 
-fn uuid(number: u128, out: &mut String) -> std::fmt::Result {
-    let digits = format!("{number:032x}");
+fn uuid(bytes: [u8; 16], out: &mut String) -> std::fmt::Result {
+    let digits = format!("{:032x}", u128::from_be_bytes(bytes));
     for (index, digit) in digits.chars().enumerate() {
         if matches!(index, 8 | 12 | 16 | 20) {
             out.push('-');
@@ -296,7 +319,7 @@ mod tests {
 
     #[test]
     fn typed_values_have_one_text() {
-        let decimal = |unscaled, scale| Typed::Decimal { unscaled, scale };
+        let decimal = |unscaled, scale| Typed::Decimal { unscaled: i128::into(unscaled), scale };
         let table = [
             (Typed::Boolean(true), "true"),
             (Typed::Integer(i64::MIN), "-9223372036854775808"),
@@ -327,7 +350,7 @@ mod tests {
             (Typed::Timestamp { micros: 0, is_utc: false }, "1970-01-01T00:00:00"),
             (Typed::timestamp_nanos(-1, true), "1969-12-31T23:59:59.999999999Z"),
             (Typed::timestamp_nanos(1_000, false), "1970-01-01T00:00:00.000001"),
-            (Typed::Uuid(1), "00000000-0000-0000-0000-000000000001"),
+            (Typed::Uuid(1_u128.to_be_bytes()), "00000000-0000-0000-0000-000000000001"),
             (Typed::Bytes(b"text"), "text"),
             (Typed::Bytes(b"\xff\x00"), "\\xff00"),
             (Typed::Foreign("BSON"), "a value of type BSON"),

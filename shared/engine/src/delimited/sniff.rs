@@ -98,7 +98,7 @@ pub(crate) fn is_headless(
             return false;
         }
         let mut fits = true;
-        let value = column.run(Raw::Text(text, traits), &mut scratch, &mut |_| fits = false);
+        let value = column.run(&Raw::Text(text, traits), &mut scratch, &mut |_| fits = false);
         if !fits {
             return false;
         }

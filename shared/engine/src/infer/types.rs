@@ -176,6 +176,6 @@ impl Probe {
 /// The value of a text in a column; `None` when it is none.
 pub(super) fn cast<'a>(column: &'a Column, text: &'a str, scratch: &'a mut Scratch) -> Option<Value<'a>> {
     let mut is_broken = false;
-    let value = column.run(Raw::Text(text, Traits::of(text.as_bytes())), scratch, &mut |_| is_broken = true);
+    let value = column.run(&Raw::Text(text, Traits::of(text.as_bytes())), scratch, &mut |_| is_broken = true);
     value.filter(|_| !is_broken)
 }

@@ -16,6 +16,7 @@ use arrow_schema::{DataType, TimeUnit};
 use parquet::basic::{ConvertedType, LogicalType};
 use parquet::schema::types::Type;
 
+use super::texts::Texts;
 use crate::cast::text::Traits;
 use crate::cast::typed::{Typed, write_json_text};
 use crate::program::Raw;
@@ -26,6 +27,8 @@ const MICROS_PER_MILLI: i64 = 1_000;
 pub(super) struct Cells<'a> {
     nulls: Option<&'a NullBuffer>,
     values: Values<'a>,
+    /// Of a field of the file.
+    texts: Option<&'a Texts>,
 }
 
 enum Values<'a> {
@@ -70,7 +73,12 @@ enum Integers<'a> {
 
 impl<'a> Cells<'a> {
     /// The cells of a field of the file. `nanos`: those of an INT96 column, once more in nanoseconds.
-    pub(super) fn new(array: &'a ArrayRef, field: &Type, nanos: Option<&'a ArrayRef>) -> Self {
+    pub(super) fn new(
+        array: &'a ArrayRef,
+        field: &Type,
+        nanos: Option<&'a ArrayRef>,
+        texts: &'a Texts,
+    ) -> Self {
         let values = match nanos {
             Some(nanos) => Values::Int96(
                 primitive::<TimestampMicrosecondType>(array),
@@ -78,11 +86,11 @@ impl<'a> Cells<'a> {
             ),
             None => Values::of(array, Some(field)),
         };
-        Self { nulls: array.nulls(), values }
+        Self { nulls: array.nulls(), values, texts: Some(texts) }
     }
 
     fn inner(array: &'a ArrayRef) -> Self {
-        Self { nulls: array.nulls(), values: Values::of(array, None) }
+        Self { nulls: array.nulls(), values: Values::of(array, None), texts: None }
     }
 
     /// True when a value's text has to be written before it can be one.
@@ -107,7 +115,10 @@ impl<'a> Cells<'a> {
             return Raw::Missing;
         }
         match &self.values {
-            Values::Views(array) => bytes(array.value(row)),
+            Values::Views(array) => match self.texts.and_then(|texts| texts.get(row)) {
+                Some((text, traits)) => Raw::Text(text, traits),
+                None => bytes(array.value(row)),
+            },
             Values::Bytes(array) => bytes(array.value(row)),
             Values::Fixed(array) => bytes(array.value(row)),
             Values::LongDecimal(_) => Raw::JsonNumber(&written.text),
@@ -319,11 +330,9 @@ impl<'a> Values<'a> {
                 at(micros).zip(at(nanos)).map(|(micros, nanos)| int96(micros, nanos))
             }
             Self::Decimal(values, scale) => {
-                values.get(row).map(|unscaled| Typed::Decimal { unscaled: *unscaled, scale: *scale })
+                values.get(row).map(|unscaled| Typed::Decimal { unscaled: (*unscaled).into(), scale: *scale })
             }
-            Self::Uuid(array) => {
-                array.value(row).try_into().ok().map(|bytes| Typed::Uuid(u128::from_be_bytes(bytes)))
-            }
+            Self::Uuid(array) => array.value(row).try_into().ok().map(Typed::Uuid),
             Self::Foreign(kind) => Some(Typed::Foreign(kind)),
             Self::Null
             | Self::LongDecimal(_)
@@ -362,13 +371,16 @@ fn int96(micros: i64, nanos: i64) -> Typed<'static> {
     }
 }
 
-/// Bytes of the texts of a column: what stands once in the file counts as often as it is a value.
-pub(super) fn text_bytes(array: &ArrayRef) -> u64 {
-    array.as_binary_view_opt().map_or(0, |views| views.lengths().map(u64::from).sum())
+/// Bytes of the texts of a column, of all and of the longest: what stands once in the file counts as often as it is a value.
+pub(super) fn text_bytes(array: &ArrayRef) -> (u64, u64) {
+    let Some(views) = array.as_binary_view_opt() else { return (0, 0) };
+    let lengths = views.lengths().map(u64::from);
+    lengths.fold((0, 0), |(sum, longest), length| (sum.saturating_add(length), length.max(longest)))
 }
 
 /// The length is in the lower half of a view's first word.
-fn view_length(array: &BinaryViewArray, row: usize) -> usize {
+#[inline]
+pub(super) fn view_length(array: &BinaryViewArray, row: usize) -> usize {
     array
         .views()
         .get(row)

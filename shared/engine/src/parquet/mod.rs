@@ -1,6 +1,6 @@
 //! Parquet: row groups through the column readers of the `parquet` crate, in batches, into rows.
 //!
-//! Only the columns that are read are decoded, a row group at a time, in batches of at most 4,096 rows. What a file
+//! Only the columns that are read are decoded, a row group at a time, in batches of at most 1,024 rows. What a file
 //! says of its sizes is looked at before anything is allocated by it: the footer ([`footer`]), then the pages of each
 //! row group ([`pages`]). What has become of a file in memory counts against the limits of decompression.
 
@@ -11,10 +11,12 @@ mod footer;
 mod guard;
 mod pages;
 mod shared;
+mod texts;
 mod thrift;
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -28,6 +30,7 @@ use self::footer::{is_int96, read_footer};
 use self::guard::guarded;
 use self::pages::{look_through, place};
 use self::shared::Shared;
+use self::texts::Texts;
 use crate::cast::typed::write_json_text;
 use crate::delimited::bind_header;
 use crate::error::{ReadError, UnreadableCode};
@@ -38,7 +41,8 @@ use crate::records::Place;
 use crate::rows::{Block, Rows, Shown};
 use crate::unexpected::Unexpected;
 
-const MAX_BATCH_ROWS: u64 = 4_096;
+/// So few that their texts stay in the processor's cache.
+const MAX_BATCH_ROWS: u64 = 1_024;
 /// A batch has fewer rows where they are long.
 const BATCH_BYTES: u64 = 32 * 1024 * 1024;
 /// Of a cell that is no text.
@@ -62,6 +66,8 @@ pub(crate) struct ParquetSource<T: ChunkReader> {
     next_group: usize,
     group: Option<Group>,
     batch: Batch,
+    /// Of the batch, by field.
+    texts: Vec<Texts>,
     /// Of the row at hand, by field.
     written: Vec<Written>,
 }
@@ -98,6 +104,8 @@ struct Batch {
     /// The row that comes next.
     at: usize,
     byte_offset: u64,
+    /// No row has more bytes of text than these.
+    longest: u64,
 }
 
 impl<T: ChunkReader + 'static> ParquetSource<T> {
@@ -157,6 +165,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             file,
             metadata: footer.metadata,
             nanos: footer.nanos,
+            texts: fields.iter().map(|_| Texts::default()).collect(),
             written: fields.iter().map(|_| Written::default()).collect(),
             fields,
             columns,
@@ -230,9 +239,16 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             group.missing_rows = group.missing_rows.saturating_sub(rows as u64);
             let byte_offset = group.byte_offset;
             self.batch = Batch { rows, at: 0, byte_offset, ..self.arrays(batch, nanos)? };
-            let lengths = self.batch.arrays.iter().map(cells::text_bytes).sum::<u64>();
+            let lengths = self.batch.arrays.iter().map(cells::text_bytes);
+            let (sum, longest) = lengths
+                .fold((0_u64, 0_u64), |all, one| (all.0.saturating_add(one.0), all.1.saturating_add(one.1)));
+            self.batch.longest = longest;
             let cells = (rows as u64).saturating_mul(self.fields.len() as u64);
-            self.budget.expand(lengths.saturating_add(cells.saturating_mul(CELL_BYTES)))?;
+            self.budget.expand(sum.saturating_add(cells.saturating_mul(CELL_BYTES)))?;
+            let mut room = texts::MAX_BYTES;
+            for (texts, array) in self.texts.iter_mut().zip(&self.batch.arrays) {
+                texts.fill(array.as_binary_view_opt(), &mut room);
+            }
             return Ok(true);
         }
     }
@@ -295,17 +311,16 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
 
     /// Takes rows of the batch until a block is full.
     fn push_rows(&mut self, rows: &mut Rows) {
-        let Self { batch, fields, columns, unexpected, written, max_record_bytes, .. } = self;
+        let Self { batch, fields, columns, texts, unexpected, written, max_record_bytes, .. } = self;
         let place = |rows: &Rows| Place {
             line: rows.totals.rows_read.saturating_add(1),
             byte_offset: batch.byte_offset,
         };
         let arrays = batch.arrays.iter().zip(&batch.nanos);
-        let cells: Vec<Cells<'_>> = (fields.iter().zip(arrays))
-            .map(|(field, (array, nanos))| Cells::new(array, &field.kind, nanos.as_ref()))
+        let cells: Vec<Cells<'_>> = (fields.iter().zip(arrays).zip(texts))
+            .map(|((field, (array, nanos)), texts)| Cells::new(array, &field.kind, nanos.as_ref(), texts))
             .collect();
-        let is_long = batch.arrays.iter().map(cells::text_bytes).sum::<u64>() > *max_record_bytes as u64
-            || cells.iter().any(Cells::is_written);
+        let is_long = batch.longest > *max_record_bytes as u64 || cells.iter().any(Cells::is_written);
         while batch.at < batch.rows && !rows.is_ready() {
             let row = batch.at;
             batch.at = batch.at.saturating_add(1);
