@@ -1,7 +1,5 @@
 //! Accepted rows as Arrow columns.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use std::sync::Arc;
 
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type};

@@ -1,7 +1,5 @@
 //! The text format of PostgreSQL's COPY, <https://www.postgresql.org/docs/current/sql-copy.html>.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use crate::cast::Value;
 use crate::cast::number::Decimal;
 use crate::cast::text::Text;

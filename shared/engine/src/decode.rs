@@ -1,6 +1,15 @@
 //! The decompressed stream as records are cut from it: as it is where ASCII bytes mean ASCII and nothing else
 //! (UTF-8, the single-byte encodings), else transcoded to UTF-8.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "`start` and `end` lie within the buffers, and the decoders tell no more bytes than these have"
+)]
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "lengths and counts of bytes that were read, far from the largest number"
+)]
+
 use std::collections::VecDeque;
 use std::io::Read;
 

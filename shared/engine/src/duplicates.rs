@@ -59,6 +59,7 @@ impl KeyEntry {
         self.place & ((1 << ROW_BITS) - 1)
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "the divisor is a constant")]
     fn part(self) -> usize {
         usize::try_from(self.hash % PARTS as u128).unwrap_or_default()
     }

@@ -98,7 +98,7 @@ fn hex(bytes: &[u8]) -> String {
 pub(crate) fn hex_digits(bytes: &[u8]) -> impl Iterator<Item = u8> {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits.map(|digit| DIGITS[usize::from(digit)])
+    digits.map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or_default())
 }
 
 /// A Parquet file under construction, zstd, one row group a pushed batch.

@@ -6,6 +6,8 @@
 //!
 //! Pure: no file system, no network, no clock. The same bytes and the same contract give byte-identical blocks.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used))]
+
 mod avro;
 mod cast;
 mod columns;

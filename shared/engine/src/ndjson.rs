@@ -35,7 +35,7 @@ impl Keys {
             }
             let slot = *slots.entry(column.physical_name.clone()).or_insert_with(|| {
                 names.push(column.physical_name.clone());
-                names.len() - 1
+                names.len().saturating_sub(1)
             });
             of_columns.push(Some(slot));
         }
@@ -64,7 +64,7 @@ impl Keys {
         // Keys mostly come in the order of the contract.
         let mut likely = 0;
         let read = scanner.object(|key, value| {
-            let raw = &line[key.clone()];
+            let raw = line.get(key.clone()).unwrap_or_default();
             let is_likely = |name: &str| names.get(likely).is_some_and(|likely| likely == name);
             let slot = if is_likely(raw) {
                 Some(likely)
@@ -72,11 +72,15 @@ impl Keys {
                 slots.get(raw).copied()
             } else {
                 // With its quotes.
-                unquote(&line[key.start - 1..key.end + 1], key_text).and_then(|key| slots.get(key).copied())
+                let literal = line.get(key.start.saturating_sub(1)..key.end.saturating_add(1));
+                let name = literal.and_then(|literal| unquote(literal, key_text));
+                name.and_then(|name| slots.get(name).copied())
             };
             if let Some(slot) = slot {
-                values[slot] = Some((value.start, value.end));
-                likely = slot + 1;
+                if let Some(place) = values.get_mut(slot) {
+                    *place = Some((value.start, value.end));
+                }
+                likely = slot.saturating_add(1);
             } else {
                 unexpected.push((key, value));
             }

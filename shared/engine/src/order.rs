@@ -75,6 +75,7 @@ impl KeyOrder {
         Some(Ordered { rows: kept, deduplicated: all.checked_sub(kept)? })
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "places within a text in memory")]
     fn rows<'a>(&self, copy_text: &'a [u8]) -> Option<Vec<Row<'a>>> {
         let mut rows = Vec::with_capacity(copy_text.len() / 128);
         let mut spans = vec![0..0; self.columns];

@@ -162,7 +162,7 @@ impl Rows {
         mut raw: impl FnMut(usize) -> Raw<'r>,
         shown: impl FnOnce(&[Column], bool) -> RawText,
     ) {
-        self.totals.rows_read += 1;
+        self.totals.rows_read = self.totals.rows_read.saturating_add(1);
         let start = self.copy_text.len();
         let mut time = 0;
         self.fields.clear();
@@ -191,7 +191,7 @@ impl Rows {
                 copy_text.extend_from_slice(text.text.as_bytes());
                 let value = Value::Text(text);
                 if is_noted {
-                    quality.note(index, Some(&value), &copy_text[from..], noted);
+                    quality.note(index, Some(&value), copy_text.get(from..).unwrap_or_default(), noted);
                 }
                 if let Some(arrow) = arrow {
                     arrow.push(index, Some(&value));
@@ -210,7 +210,7 @@ impl Rows {
                 Some(value) => column.write(value, copy_text),
                 None => copy_text.extend_from_slice(copy::NULL),
             }
-            let written = &copy_text[from..];
+            let written = copy_text.get(from..).unwrap_or_default();
             quality.note(index, value.as_ref(), written, noted);
             if let Some(arrow) = arrow {
                 match (&column.pseudonym, &value) {
@@ -251,7 +251,7 @@ impl Rows {
         rule: String,
         found: Option<String>,
     ) {
-        self.totals.rows_read += 1;
+        self.totals.rows_read = self.totals.rows_read.saturating_add(1);
         let raw = if self.hides { RawText::Withheld } else { decode_raw(shown) };
         self.refuse(shown.place, raw, vec![Reason { code, column: None, rule, found }]);
     }
@@ -261,7 +261,7 @@ impl Rows {
         self.sets.enter(&self.copy_text, &self.fields, time, row, &mut self.keys);
         for check in &self.noted {
             if let Some(count) = self.totals.quality_counts.get_mut(*check) {
-                *count += 1;
+                *count = count.saturating_add(1);
             }
         }
         copy::integer(i64::try_from(row).unwrap_or(i64::MAX), &mut self.copy_text);
@@ -273,16 +273,16 @@ impl Rows {
             self.first_row = row;
         }
         self.last_row = row;
-        self.count += 1;
-        self.totals.accepted += 1;
+        self.count = self.count.saturating_add(1);
+        self.totals.accepted = self.totals.accepted.saturating_add(1);
     }
 
     #[cold]
     fn refuse(&mut self, place: Place, raw: RawText, reasons: Vec<Reason>) {
-        self.totals.rejected += 1;
+        self.totals.rejected = self.totals.rejected.saturating_add(1);
         for (index, Reason { code, column, .. }) in reasons.iter().enumerate() {
             let is_same = |other: &Reason| other.code == *code && other.column == *column;
-            if !reasons[..index].iter().any(is_same) {
+            if !reasons.iter().take(index).any(is_same) {
                 count_reason(&mut self.totals.by_reason, *code, column.as_deref(), 1);
             }
         }
@@ -291,9 +291,10 @@ impl Rows {
             RawText::Cut(raw) => (raw, true, false),
             RawText::Withheld => (String::new(), false, true),
         };
-        let told =
-            reasons.iter().map(|reason| reason.rule.len() + reason.found.as_ref().map_or(0, String::len));
-        self.reject_bytes += raw.len() + told.sum::<usize>();
+        let told = reasons
+            .iter()
+            .map(|reason| reason.rule.len().saturating_add(reason.found.as_ref().map_or(0, String::len)));
+        self.reject_bytes = told.fold(self.reject_bytes.saturating_add(raw.len()), usize::saturating_add);
         self.rejects.push(Reject {
             row: self.totals.rows_read,
             line: place.line,
@@ -346,7 +347,7 @@ impl Rows {
         // The next chunk will be about as long as this one.
         let mut next = std::mem::take(&mut self.spare);
         next.clear();
-        next.reserve(if self.count == 0 { 0 } else { self.copy_text.len() + 1024 });
+        next.reserve(if self.count == 0 { 0 } else { self.copy_text.len().saturating_add(1024) });
         let rows = AcceptedRows {
             copy_text: std::mem::replace(&mut self.copy_text, next),
             count: std::mem::take(&mut self.count),
@@ -389,7 +390,7 @@ enum RawText {
 
 /// The record as text.
 fn decode_raw(shown: Shown<'_>) -> RawText {
-    let raw = &shown.raw[..shown.raw.len().min(MAX_RAW_BYTES)];
+    let raw = shown.raw.get(..MAX_RAW_BYTES).unwrap_or(shown.raw);
     let (text, _) = shown.encoding.decode_without_bom_handling(raw);
     let text = text.into_owned();
     if raw.len() < shown.raw.len() { RawText::Cut(text) } else { RawText::Whole(text) }

@@ -248,7 +248,7 @@ fn push_delimited(
     let mut scratch = unescaped.iter_mut();
     let raw = |column: usize| {
         let scratch = scratch.next().expect("there is one for each column");
-        match layout.fields[column].and_then(|index| spans.get(index)) {
+        match layout.fields.get(column).copied().flatten().and_then(|index| spans.get(index)) {
             None => unexpected.raw(column),
             Some(span) => Raw::Text(field(text, *span, *quoting, scratch), *traits),
         }
@@ -284,7 +284,10 @@ fn push_object(
     let columns = std::mem::take(&mut keys.columns);
     let mut raws = Vec::with_capacity(columns.len());
     keys.raw(line, &mut raws);
-    let raw = |column: usize| columns[column].map_or_else(|| unexpected.raw(column), |slot| raws[slot]);
+    let raw = |column: usize| {
+        let slot = columns.get(column).copied().flatten();
+        slot.and_then(|slot| raws.get(slot)).map_or_else(|| unexpected.raw(column), |raw| *raw)
+    };
     rows.push(shown, raw, |columns| redact::json(line, columns));
     drop(raws);
     keys.columns = columns;

@@ -1,7 +1,5 @@
 //! Blocks of rows, each between two markers.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use std::io::Read;
 
 use super::codec::Codec;

@@ -1,7 +1,5 @@
 //! The codecs of blocks, each decompressed into a buffer that may not outgrow its limit.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use std::io::Read;
 
 use bzip2::bufread::MultiBzDecoder;

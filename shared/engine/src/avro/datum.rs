@@ -3,8 +3,6 @@
 //! Nothing is allocated by a length that the data gives. What is empty takes no bytes, so that a few of them could
 //! stand for any number of values: the steps of a row are counted against its bytes.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use super::schema::{Field, Schema, Type, TypeId, Unit};
 use super::stream::{Varint, varint};
 use crate::cast::typed::Typed;

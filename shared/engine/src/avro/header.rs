@@ -1,7 +1,5 @@
 //! The header of a container: what it is, how its blocks are compressed, its schema and its marker.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use std::io::Read;
 
 use super::codec::Codec;

@@ -11,8 +11,6 @@
 //! reject tells how many rows these are, by the block's own count. Only a file that ends within a block, and one
 //! without a header, cannot be read.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 mod block;
 mod codec;
 mod datum;

@@ -1,7 +1,5 @@
 //! Rows out of a block: a record's fields, each read once, to the columns that are bound to them.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use std::ops::Range;
 
 use super::datum::{Broken, Cursor, Found, Nowhere, Scalar};

@@ -3,8 +3,6 @@
 //! <https://avro.apache.org/docs/1.12.0/specification/>. Only the writer's schema counts: what a column reads is found
 //! by the names of the record's fields, so that aliases, defaults and the order of fields say nothing.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json};

@@ -1,7 +1,5 @@
 //! The container's bytes, in a buffer that one block bounds.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use std::io::Read;
 
 use memchr::memmem;

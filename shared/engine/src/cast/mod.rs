@@ -1,7 +1,5 @@
 //! Text into typed values, exactly, and the rules that hold for them.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 mod canonical;
 pub(crate) mod document;
 pub(crate) mod format;

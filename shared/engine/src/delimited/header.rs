@@ -35,7 +35,7 @@ impl Layout {
         count == self.width
             || self.is_padded && count < self.width
             || self.has_trailing
-                && count == self.width + 1
+                && count.checked_sub(1) == Some(self.width)
                 && spans.last().is_some_and(|last| last.start == last.end)
     }
 }
@@ -43,10 +43,13 @@ impl Layout {
 /// Binds the columns to the names of a header.
 pub(crate) fn bind_header(names: &[String], columns: &[Column]) -> Result<Layout, (UnreadableCode, String)> {
     let has_trailing = names.len() > 1 && names.last().is_some_and(String::is_empty);
-    let names = if has_trailing { &names[..names.len() - 1] } else { names };
+    let names = names.split_last().filter(|_| has_trailing).map_or(names, |(_, names)| names);
     let mut twice: Vec<&str> = Vec::new();
     for (index, name) in names.iter().enumerate() {
-        if !name.is_empty() && names[..index].contains(name) && !twice.contains(&name.as_str()) {
+        if !name.is_empty()
+            && names.iter().take(index).any(|other| other == name)
+            && !twice.contains(&name.as_str())
+        {
             twice.push(name);
         }
     }
@@ -102,7 +105,7 @@ pub(crate) fn bind_order(columns: &[Column]) -> Layout {
         let name = column.physical_name.as_str();
         let field = names.iter().position(|known| *known == name).unwrap_or_else(|| {
             names.push(name);
-            names.len() - 1
+            names.len().saturating_sub(1)
         });
         fields.push(Some(field));
     }
@@ -137,7 +140,7 @@ fn distance(name: &str, found: &str) -> Option<usize> {
     }
     let distance = strsim::osa_distance(&name, &found);
     // A third of the letters: `pirce` for `price`, not `name` for `date`.
-    (distance * 3 <= name.chars().count()).then_some(distance)
+    (distance.saturating_mul(3) <= name.chars().count()).then_some(distance)
 }
 
 /// `` `a`, `b` and 3 more ``, each name cut where it is long.

@@ -3,8 +3,6 @@
 //! It decides nothing that is in doubt: what is unusual is left to the thorough way of `records`, which is also what
 //! the tests compare it with.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use wide::u8x16;
 
 use super::split::{Quoting, Span};

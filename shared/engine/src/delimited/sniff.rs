@@ -36,8 +36,7 @@ pub(crate) fn sniff_delimiter(head: &Head<'_>, quoting: Option<Quoting>, columns
         let width = spans.len();
         let is_name = |column: &&Column| {
             let name = column.physical_name.as_bytes();
-            !column.reads_nothing()
-                && spans.iter().any(|span| first[span.start..span.end].trim_ascii() == name)
+            !column.reads_nothing() && spans.iter().any(|span| of_span(first, span).trim_ascii() == name)
         };
         let found = columns.iter().filter(is_name).count();
         let alike =
@@ -60,7 +59,9 @@ pub(crate) fn sniff_quote(head: &Head<'_>, delimiter: Option<&str>, columns: &[C
     let delimiter = delimiter
         .map_or_else(|| FieldDelimiter::Byte(sniff_delimiter(head, quoting, columns)), FieldDelimiter::of);
     let records = split_head(head, &delimiter, quoting);
-    let is_quoted = |(record, span): (&[u8], &Span)| span.start > 0 && record[span.start - 1] == OTHER;
+    let is_quoted = |(record, span): (&[u8], &Span)| {
+        span.start.checked_sub(1).and_then(|at| record.get(at)) == Some(&OTHER)
+    };
     let quoted = records
         .iter()
         .flat_map(|(record, spans)| spans.iter().map(move |span| (*record, span)))
@@ -87,8 +88,8 @@ pub(crate) fn is_headless(
     let mut is_told = false;
     for (column, field_index) in columns.iter().zip(&layout.fields) {
         let Some(index) = *field_index else { continue };
-        let span = spans[index];
-        let raw = &first[span.start..span.end];
+        let Some(span) = spans.get(index) else { return false };
+        let raw = of_span(first, span);
         let traits = Traits::of(raw);
         let Some(text) = decode(raw, traits, encoding, &mut decoded) else { return false };
         let whole = Span { start: 0, end: text.len(), is_escaped: span.is_escaped };
@@ -107,6 +108,10 @@ pub(crate) fn is_headless(
     is_told
 }
 
+fn of_span<'a>(record: &'a [u8], span: &Span) -> &'a [u8] {
+    record.get(span.start..span.end).unwrap_or_default()
+}
+
 /// The first records.
 fn split_head<'a>(
     head: &Head<'a>,
@@ -121,8 +126,9 @@ fn split_head<'a>(
         let Some(line_end) = memchr::memchr(terminator, rest).or(is_whole.then_some(rest.len())) else {
             break;
         };
-        let line = rest[..line_end].strip_suffix(b"\r").unwrap_or(&rest[..line_end]);
-        let mut total = (line_end + 1).min(rest.len());
+        let line = rest.get(..line_end).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut total = line_end.saturating_add(1);
         spans.clear();
         let is_comment = !comment.is_empty() && line.starts_with(comment);
         if !is_comment && !line.is_empty() {
@@ -140,7 +146,7 @@ fn split_head<'a>(
         if !spans.is_empty() {
             records.push((rest, std::mem::take(&mut spans)));
         }
-        rest = &rest[total..];
+        rest = rest.get(total..).unwrap_or_default();
     }
     records
 }

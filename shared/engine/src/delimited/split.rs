@@ -1,5 +1,11 @@
 //! A record into fields.
 
+#![expect(clippy::indexing_slicing, reason = "places within a buffer in memory, each found in it")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "lengths of what is in memory, far from the largest number"
+)]
+
 use std::fmt;
 
 use memchr::{memchr, memchr_iter, memchr2};

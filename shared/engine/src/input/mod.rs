@@ -140,7 +140,7 @@ impl<R: Read> Input<R> {
         let read = self.decoder.read(buffer);
         self.has_failed = read.is_err();
         let count = read.map_err(|error| self.tell(&error))?;
-        self.bytes_decompressed += count as u64;
+        self.bytes_decompressed = self.bytes_decompressed.saturating_add(count as u64);
         if self.bytes_decompressed > self.max_bytes {
             return Err(ReadError::TooLarge { max_bytes: self.max_bytes });
         }

@@ -43,9 +43,9 @@ impl<R: Read> Source<R> {
             failure: None,
         };
         while source.magic_len < source.magic.len() {
-            match source.inner.read(&mut source.magic[source.magic_len..]) {
+            match source.inner.read(source.magic.get_mut(source.magic_len..).unwrap_or_default()) {
                 Ok(0) => break,
-                Ok(count) => source.magic_len += count,
+                Ok(count) => source.magic_len = source.magic_len.saturating_add(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(ReadError::Io(error)),
             }
@@ -58,7 +58,7 @@ impl<R: Read> Source<R> {
     }
 
     pub(super) fn compression(&self) -> Compression {
-        let magic = &self.magic[..self.magic_len];
+        let magic = self.magic.get(..self.magic_len).unwrap_or_default();
         let is_skippable =
             magic.first_chunk().is_some_and(|first| u32::from_le_bytes(*first) & !0xf == ZSTD_SKIPPABLE);
         if magic.starts_with(GZIP_MAGIC) {
@@ -82,15 +82,16 @@ impl<R: Read> Source<R> {
 impl<R: Read> Read for Source<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.magic_read < self.magic_len {
-            let count = (&self.magic[self.magic_read..self.magic_len]).read(buffer)?;
-            self.magic_read += count;
-            self.bytes_read += count as u64;
+            let mut magic = self.magic.get(self.magic_read..self.magic_len).unwrap_or_default();
+            let count = magic.read(buffer)?;
+            self.magic_read = self.magic_read.saturating_add(count);
+            self.bytes_read = self.bytes_read.saturating_add(count as u64);
             return Ok(count);
         }
         loop {
             match self.inner.read(buffer) {
                 Ok(count) => {
-                    self.bytes_read += count as u64;
+                    self.bytes_read = self.bytes_read.saturating_add(count as u64);
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -166,7 +166,7 @@ impl<R: BufRead> Read for ZipReader<R> {
             };
             match count {
                 Some(count) if count > 0 => {
-                    self.crc.update(&buffer[..count]);
+                    self.crc.update(buffer.get(..count).unwrap_or_default());
                     return Ok(count);
                 }
                 Some(_) if buffer.is_empty() => return Ok(0),
@@ -199,6 +199,11 @@ fn open_member(inner: &mut impl BufRead) -> io::Result<Header> {
     }
 }
 
+/// The `N` bytes from a place on, which lie within the header.
+fn part<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
+    header.get(at..).and_then(<[u8]>::first_chunk::<N>).copied().unwrap_or([0; N])
+}
+
 fn local_header(inner: &mut impl BufRead) -> io::Result<Header> {
     let mut fixed = [0; 30];
     inner.read_exact(&mut fixed[..4])?;
@@ -206,8 +211,8 @@ fn local_header(inner: &mut impl BufRead) -> io::Result<Header> {
         return Err(unsupported("the archive has no member"));
     }
     inner.read_exact(&mut fixed[4..])?;
-    let short = |at: usize| u16::from_le_bytes([fixed[at], fixed[at + 1]]);
-    let long = |at: usize| u32::from_le_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
+    let short = |at: usize| u16::from_le_bytes(part(&fixed, at));
+    let long = |at: usize| u32::from_le_bytes(part(&fixed, at));
     let mut name = vec![0; usize::from(short(26))];
     inner.read_exact(&mut name)?;
     let mut extra = vec![0; usize::from(short(28))];
@@ -254,7 +259,7 @@ fn after_descriptor(tail: &[u8], found: Promise) -> io::Result<&[u8]> {
             bytes.extend_from_slice(&found.crc.to_le_bytes());
             for size in [found.compressed, found.uncompressed] {
                 let width = if is_long { 8 } else { 4 };
-                bytes.extend_from_slice(&size.to_le_bytes()[..width]);
+                bytes.extend(size.to_le_bytes().iter().take(width));
             }
             if let Some(next) = tail.strip_prefix(&bytes[..]) {
                 return Ok(next);

@@ -1,7 +1,5 @@
 //! The texts of a column of a batch side by side, so that they are looked at together and not one by one.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use arrow_array::{Array, BinaryViewArray};
 
 use super::cells::view_length;

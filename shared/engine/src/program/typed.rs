@@ -1,7 +1,5 @@
 //! Typed values: straight to the rules of a column where the types fit, by their text where they do not.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
-
 use super::{Column, Found, Origin};
 use crate::cast::number::{NumberCast, NumberType};
 use crate::cast::rule::Broken;

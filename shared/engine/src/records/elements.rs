@@ -1,5 +1,14 @@
 //! The elements of a JSON array as records, one at a time, wherever in the document the array is.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "`start` and `end` lie within the buffer, and places within the window between them"
+)]
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "lengths and counts of bytes that were read, far from the largest number"
+)]
+
 use std::io::Read;
 
 use memchr::{memchr_iter, memchr3};

@@ -1,5 +1,14 @@
 //! Records out of a byte stream, with their places, in a buffer that one record bounds.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "`start` and `end` lie within the buffer, and places within the window between them"
+)]
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "lengths and counts of bytes that were read, far from the largest number"
+)]
+
 mod elements;
 
 use std::io::Read;
