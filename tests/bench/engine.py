@@ -54,8 +54,12 @@ def main() -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     csv = generate(options, "csv")
     ndjson = generate(options, "ndjson")
-    print(f"{options.rows:,} rows, {size_mb(csv)} MB of CSV, {size_mb(ndjson)} MB of NDJSON, {platform.machine()}\n")
-    held = [compare(options, comparison) for comparison in comparisons(options, csv, ndjson)]
+    parquet = generate(options, "parquet")
+    print(
+        f"{options.rows:,} rows, {size_mb(csv)} MB of CSV, {size_mb(ndjson)} MB of NDJSON,"
+        f" {size_mb(parquet)} MB of Parquet, {platform.machine()}\n"
+    )
+    held = [compare(options, comparison) for comparison in comparisons(options, csv, ndjson, parquet)]
     if wanted(options, "memory"):
         held += memory(options, csv)
     return 0 if all(held) else 1
@@ -66,7 +70,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--bench", type=Path, default=ROOT / "target/release/examples/file_bench")
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="copy, whole, ndjson, duckdb, memory")
+    parser.add_argument(
+        "--only", nargs="*", default=[], metavar="NAME", help="copy, whole, ndjson, parquet, duckdb, memory"
+    )
     parser.add_argument("--work", type=Path, default=ROOT / ".penstock/bench")
     return parser.parse_args()
 
@@ -88,7 +94,7 @@ def size_mb(file: Path) -> int:
     return round(file.stat().st_size / 1e6)
 
 
-def comparisons(options: argparse.Namespace, csv: Path, ndjson: Path) -> list[Comparison]:
+def comparisons(options: argparse.Namespace, csv: Path, ndjson: Path, parquet: Path) -> list[Comparison]:
     bench, out = str(options.bench), str(options.work / "engine.out")
     duckdb = [sys.executable, str(HERE / "duckdb_load.py"), str(csv), out]
 
@@ -117,6 +123,14 @@ def comparisons(options: argparse.Namespace, csv: Path, ndjson: Path) -> list[Co
             "NDJSON → checked → COPY text / serde_json struct",
             [bench, "ndjson", str(ndjson)],
             [bench, "serde_json", str(ndjson)],
+            at_most(2),
+            "≤ 2",
+        ),
+        Comparison(
+            "parquet",
+            "Parquet → checked → COPY text / parquet crate alone",
+            [bench, "parquet", str(parquet)],
+            [bench, "arrow", str(parquet)],
             at_most(2),
             "≤ 2",
         ),

@@ -347,3 +347,10 @@ def test_markdown_links_within_the_repository_lead_somewhere() -> None:
     for page in [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / Path(link)).exists(), f"{page.name}: {link}"
+
+
+def test_a_release_build_catches_panics() -> None:
+    """cargo-lambda sets `panic = "abort"` in a release profile that does not say; shared/engine/src/parquet/guard.rs catches them."""
+    release = (ROOT / "Cargo.toml").read_text().split("[profile.release]")[1].split("\n[")[0]
+    assert 'panic = "unwind"' in release
+    assert "catch_unwind" in (ROOT / "shared/engine/src/parquet/guard.rs").read_text()
