@@ -350,7 +350,7 @@ def test_markdown_links_within_the_repository_lead_somewhere() -> None:
 
 
 def test_a_release_build_catches_panics() -> None:
-    """cargo-lambda sets `panic = "abort"` in a release profile that does not say; shared/engine/src/parquet/guard.rs catches them."""
+    """Where the profile does not say, cargo-lambda sets "abort", and a damaged Parquet page would end the process."""
     release = (ROOT / "Cargo.toml").read_text().split("[profile.release]")[1].split("\n[")[0]
     assert 'panic = "unwind"' in release
     assert "catch_unwind" in (ROOT / "shared/engine/src/parquet/guard.rs").read_text()
