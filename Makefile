@@ -3,11 +3,11 @@
 
 BIN = $(or $(CARGO_TARGET_DIR),target)/debug
 VENV = .venv/bin
-PYTHON_CODE = infra/local tests
+PYTHON_CODE = infra/costs.py infra/local tests
 NEXTEST = $(shell command -v cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down build test lint security fmt purity unit pytest sam-local sam-build bench fuzz clean deploy destroy
+.PHONY: help demo up down build test lint security fmt purity unit pytest sam-local sam-build bench fuzz costs clean deploy destroy
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,10 @@ bench: ## Print the figures that Penstock promises (release build, several minut
 
 fuzz: ## Feed the engine with random bytes (a nightly compiler; SECONDS_EACH=600 a target)
 	@tests/fuzz.sh
+
+costs: ## Write the tables of costs in docs/deploy.md anew
+	@infra/local/setup.sh --dev
+	@$(VENV)/python infra/costs.py
 
 deploy: ## Deploy an environment to AWS: make deploy ENV=dev
 	@infra/deploy.sh deploy "$(ENV)"
