@@ -60,8 +60,8 @@ PRICES: dict[str, tuple[float, str, str]] = {
 ROWS_A_GB = 1_200_000 / 0.273
 ROWS_A_SECOND = 131_000
 WRITERS = 2
-# What 100,000 rows of the same kind take of their size as CSV (22.8 MB): Parquet as `penstock check --accepted` writes it
-# 1.9 MB; `zstd -1` of the accepted rows 4.3 MB, which stands for the chunks. Rows that repeat less take more.
+# What 100,000 rows of the same kind take of their size as CSV (22.8 MB): 1.9 MB as the Parquet of `penstock check`, and
+# 4.3 MB as its CSV in `zstd -1`, which stands for the chunks. Rows that repeat less take more.
 CHUNKS_SIZE, PARQUET_SIZE = 0.19, 0.09
 UPLOAD_PART_MB = 8
 # Manifest, contract, published mark, reports, receipt: written once a batch, some of them read again.
@@ -250,11 +250,11 @@ delivers in a month adds {source:.2f}: {SOURCE_METRICS} metrics, {SOURCE_ALARMED
 
 {table(per_gb(sizes, template), 4)}
 The seconds are those of `make bench` on two cores (README, Figures): ingest and both writers are counted for as long as
-the whole took. Lambda gives a writer of 512 MB a third of a core; it mostly waits for the database, but for how long was
-not measured there. Sizes: chunks {CHUNKS_SIZE}, Parquet {PARQUET_SIZE} of the CSV, on 100,000 rows of that file. Many
-small files cost more: each is {BATCH_OBJECTS} objects written or more, {small:.0f} USD for a million files. A drop that
-goes to Spark costs {worker:.2f} an hour and worker of 4 vCPU and 16 GB; how many hours it takes is not known, as the job
-is not part of this version. Rows in the database are within its disk, above.
+the whole took. Lambda gives a writer of 512 MB a third of a core; it mostly waits for the database, but for how long
+was not measured there. Chunks were {CHUNKS_SIZE} and Parquet {PARQUET_SIZE} of the CSV, on 100,000 rows of that kind.
+Many small files cost more: each is {BATCH_OBJECTS} objects written or more, {small:.0f} USD for a million files. A drop
+that goes to Spark costs {worker:.2f} an hour and worker of 4 vCPU and 16 GB; how many hours it takes is not known, as
+the job is not part of this version. Rows in the database are within its disk, above.
 
 **Prices:**
 

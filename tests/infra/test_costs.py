@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support.code import code_of, emitted
 from support.stack import ROOT
 
 COSTS = ROOT / "infra/costs.py"
@@ -100,6 +102,27 @@ def test_another_size_is_another_sum(
 def test_what_has_no_price_is_said(tmp_path: Path, file: str, right: str, wrong: str, message: str) -> None:
     with pytest.raises(AssertionError, match=re.escape(message)):
         computed(*changed(tmp_path, file, right, wrong))
+
+
+def constant(name: str) -> str:
+    """What the script gives a name."""
+    found = re.search(rf"^{name} = ([^#\n]+)", COSTS.read_text(), re.MULTILINE)
+    assert found, name
+    return found[1].strip()
+
+
+def test_the_script_knows_the_life_cycle_and_the_metrics() -> None:
+    rules = (ROOT / "infra/terraform/modules/lake/lifecycle.tf").read_text()
+    days = {name: int(value) for name, value in re.findall(r"^  (\w+_days) += (\d+)$", rules, re.MULTILINE)}
+    least = [int(value) for value in re.findall(r"minimum_days = (\d+)", rules)]
+    classes = [(0, 0, "S3 STANDARD")]
+    for start, minimum, name in zip(
+        (days["infrequent_days"], days["glacier_days"]), least, ("STANDARD_IA", "GLACIER_IR")
+    ):
+        classes.append((start, minimum, f"S3 {name}"))
+    assert ast.literal_eval(constant("CLASSES")) == tuple(classes)
+    assert int(constant("NONCURRENT_DAYS")) == days["noncurrent_days"]
+    assert constant("SOURCE_METRICS, SOURCE_ALARMED").startswith(f"{len(emitted(code_of('functions')))},")
 
 
 def test_each_price_says_where_it_is_from() -> None:
