@@ -3,11 +3,11 @@
 
 BIN = $(or $(CARGO_TARGET_DIR),target)/debug
 VENV = .venv/bin
-PYTHON_CODE = infra/local tests
+PYTHON_CODE = infra/costs.py infra/local tests
 NEXTEST = $(shell command -v cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down build test lint fmt purity unit pytest sam-local bench fuzz clean deploy destroy
+.PHONY: help demo up down build test lint security fmt purity unit pytest sam-local sam-build bench fuzz costs clean deploy destroy
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ lint: ## Everything that reads code without running it
 	SAM_CLI_TELEMETRY=0 $(VENV)/sam validate --lint --region eu-central-1
 	@if [ -d infra/terraform ]; then terraform -chdir=infra/terraform fmt -check -recursive; fi
 
+security: ## Advisories, licences and sources of dependencies; checkov on Terraform and the template
+	@infra/local/setup.sh --dev
+	@tests/tools.sh
+	@ADVISORIES=required tests/deny.sh
+	$(VENV)/pytest tests/infra/test_checkov.py
+
 fmt: ## Format everything
 	@infra/local/setup.sh --dev
 	cargo fmt --all
@@ -63,12 +69,19 @@ sam-local: build ## Invoke each function with `sam local invoke` (needs a Docker
 	@infra/local/setup.sh --dev
 	@infra/local/sam-local.sh
 
+sam-build: ## Build the functions for Lambda: make sam-build ARCH=x86_64
+	@infra/sam-build.sh "$(or $(ARCH),arm64)"
+
 bench: ## Print the figures that Penstock promises (release build, several minutes)
 	@infra/local/setup.sh --dev
 	@tests/bench/run.sh
 
 fuzz: ## Feed the engine with random bytes (a nightly compiler; SECONDS_EACH=600 a target)
 	@tests/fuzz.sh
+
+costs: ## Write the tables of costs in docs/deploy.md anew
+	@infra/local/setup.sh --dev
+	@$(VENV)/python infra/costs.py
 
 deploy: ## Deploy an environment to AWS: make deploy ENV=dev
 	@infra/deploy.sh deploy "$(ENV)"

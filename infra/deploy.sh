@@ -20,12 +20,6 @@ for tool in terraform aws; do command -v "$tool" >/dev/null 2>&1 || fail "$tool 
 [ -n "${AWS_REGION:-}" ] || fail "AWS_REGION is not set"
 
 infra/local/setup.sh --dev
-install_build_tools() {
-  if cmp -s infra/requirements-build.txt .venv-build/.installed; then return 0; fi
-  "${PYTHON:-python3}" -m venv .venv-build
-  .venv-build/bin/python -m pip install --quiet --disable-pip-version-check --requirement infra/requirements-build.txt
-  cp infra/requirements-build.txt .venv-build/.installed
-}
 terraform_init() {
   terraform -chdir=infra/terraform init -reconfigure -backend-config="environments/$environment/backend.hcl" \
     ${STATE_BUCKET:+-backend-config="bucket=$STATE_BUCKET"}
@@ -35,11 +29,11 @@ sam="env SAM_CLI_TELEMETRY=0 .venv/bin/sam"
 
 case $action in
   deploy)
-    install_build_tools
     terraform_init
     terraform -chdir=infra/terraform apply "$values"
-    # cargo-lambda comes from PyPI with the linker that both architectures need.
-    PATH="$PWD/.venv-build/bin:$PATH" $sam build --beta-features
+    # The template's own architecture, unless samconfig.toml says another.
+    architecture=$(sed -n "/^\[$environment.deploy.parameters\]/,/^\[/s/^ *\"Architecture=\([a-z0-9_]*\)\".*/\1/p" samconfig.toml)
+    infra/sam-build.sh "${architecture:-arm64}"
     $sam deploy --config-env "$environment"
     ;;
   destroy)

@@ -1,0 +1,134 @@
+"""The costs in docs/deploy.md are those of the sizes that are deployed."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.code import code_of, emitted
+from support.stack import ROOT
+
+COSTS = ROOT / "infra/costs.py"
+PAGE = ROOT / "docs/deploy.md"
+BEGIN, END = "<!-- costs: written by `make costs` -->\n", "<!-- costs: end -->\n"
+
+
+def told(page: str) -> str:
+    """What stands between the marks."""
+    assert page.count(BEGIN) == page.count(END) == 1
+    return page.split(BEGIN)[1].split(END)[0]
+
+
+def computed(*arguments: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, str(COSTS), "--print", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def amounts(text: str, what: str) -> list[float]:
+    """The dollars of a row, by environment."""
+    found = re.search(rf"^\| \**{what}\** \|(.*)\|", text, re.MULTILINE)
+    assert found, what
+    return [float(cell.strip(" *")) for cell in found[1].split("|")[:3]]
+
+
+def changed(tmp_path: Path, file: str, right: str, wrong: str) -> list[str]:
+    """Arguments that name a copy in which a line of one file is another."""
+    shutil.copytree(ROOT / "infra/terraform/environments", tmp_path / "environments")
+    shutil.copy(ROOT / "template.yaml", tmp_path)
+    text = (tmp_path / file).read_text()
+    assert right in text
+    (tmp_path / file).write_text(text.replace(right, wrong, 1))
+    return ["--terraform", str(tmp_path), "--template", str(tmp_path / "template.yaml")]
+
+
+def test_the_page_says_what_the_sizes_cost() -> None:
+    assert told(PAGE.read_text()) == computed()
+
+
+def test_the_sum_is_of_its_rows() -> None:
+    text = computed()
+    idle = text.split("**A GB of CSV**")[0]
+    rows = re.findall(r"^\| (?!\*|USD)([\w, ]+?) \|", idle, re.MULTILINE)
+    assert len(rows) == 9
+    for place, total in enumerate(amounts(idle, r"all")):
+        assert total == pytest.approx(sum(amounts(idle, row)[place] for row in rows), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "row", "dollars"),
+    [
+        # An endpoint more in two zones: 2 × 730 h × 0.012.
+        (
+            "environments/dev/terraform.tfvars",
+            '["sqs"]',
+            '["sqs", "rds"]',
+            "Interface endpoints",
+            [35.04, 35.04, 52.56],
+        ),
+        ("environments/prod/terraform.tfvars", "= 3", "= 2", "Interface endpoints", [17.52, 35.04, 35.04]),
+        ("environments/dev/terraform.tfvars", "= 20\n", "= 40\n", "Database, storage", [5.48, 13.70, 54.80]),
+        ("environments/staging/terraform.tfvars", "= true", "= false", "Database, storage", [2.74, 6.85, 54.80]),
+        ("environments/prod/terraform.tfvars", "r7g.large", "t4g.micro", "Database, instance", [13.87, 108.04, 27.74]),
+        ("template.yaml", "    Type: AWS::CloudWatch::Alarm\n", "    Type: X\n", "Alarms", [1.70, 1.70, 1.70]),
+        # A year and a month of STANDARD, 30 days; STANDARD_IA, 60; GLACIER_IR, the rest.
+        ("environments/dev/terraform.tfvars", "= 30", "= 365", "S3, the drop itself", [0.1010, 0.0484, 0.1010]),
+    ],
+)
+def test_another_size_is_another_sum(
+    tmp_path: Path, file: str, right: str, wrong: str, row: str, dollars: list[float]
+) -> None:
+    text = computed(*changed(tmp_path, file, right, wrong))
+    assert amounts(text, row) == dollars
+    assert text != told(PAGE.read_text())
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "message"),
+    [
+        ("environments/dev/terraform.tfvars", "db.t4g.micro", "db.x9.mega", "no 'db.x9.mega'; add it"),
+        ("environments/dev/terraform.tfvars", '"postgres"', '"aurora-postgresql"', "no prices of aurora-postgresql"),
+        ("environments/prod/terraform.tfvars", '"eu-central-1"', '"us-east-1"', "prod is in us-east-1"),
+    ],
+)
+def test_what_has_no_price_is_said(tmp_path: Path, file: str, right: str, wrong: str, message: str) -> None:
+    with pytest.raises(AssertionError, match=re.escape(message)):
+        computed(*changed(tmp_path, file, right, wrong))
+
+
+def constant(name: str) -> str:
+    """What the script gives a name."""
+    found = re.search(rf"^{name} = ([^#\n]+)", COSTS.read_text(), re.MULTILINE)
+    assert found, name
+    return found[1].strip()
+
+
+def test_the_script_knows_the_life_cycle_and_the_metrics() -> None:
+    rules = (ROOT / "infra/terraform/modules/lake/lifecycle.tf").read_text()
+    days = {name: int(value) for name, value in re.findall(r"^  (\w+_days) += (\d+)$", rules, re.MULTILINE)}
+    least = [int(value) for value in re.findall(r"minimum_days = (\d+)", rules)]
+    classes = [(0, 0, "S3 STANDARD")]
+    for start, minimum, name in zip(
+        (days["infrequent_days"], days["glacier_days"]), least, ("STANDARD_IA", "GLACIER_IR")
+    ):
+        classes.append((start, minimum, f"S3 {name}"))
+    assert ast.literal_eval(constant("CLASSES")) == tuple(classes)
+    assert int(constant("NONCURRENT_DAYS")) == days["noncurrent_days"]
+    assert constant("SOURCE_METRICS, SOURCE_ALARMED").startswith(f"{len(emitted(code_of('functions')))},")
+
+
+def test_each_price_says_where_it_is_from() -> None:
+    prices = computed().split("**Prices:**")[1]
+    rows = [row.strip("| ").split(" | ") for row in prices.strip().splitlines()[2:]]
+    assert len(rows) > 20
+    for name, dollars, _, source in rows:
+        assert float(dollars) > 0, name
+        assert len(source) > 10, name
