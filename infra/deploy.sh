@@ -39,7 +39,7 @@ case $action in
     terraform_init
     terraform -chdir=infra/terraform apply "$values"
     # cargo-lambda comes from PyPI with the linker that both architectures need.
-    PATH="$PWD/.venv-build/bin:$PATH" $sam build --beta-features
+    PATH="$PWD/.venv-build/bin:$PATH" $sam build --beta-features --config-env "$environment"
     $sam deploy --config-env "$environment"
     ;;
   destroy)
