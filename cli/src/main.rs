@@ -1,5 +1,11 @@
 //! `penstock`: the operator's and the contract author's tool.
 
+// Their macros write where these would panic, for want of a reader.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+#[macro_use]
+mod out;
+
 mod commands;
 mod exit;
 mod render;
@@ -18,10 +24,11 @@ fn main() -> ExitCode {
             return if message.use_stderr() { exit::NOT_DONE.into() } else { exit::SUCCESS.into() };
         }
     };
-    match commands::run(cli) {
+    let ended = commands::run(cli).map_err(|error| format!("{error:#}"));
+    match ended.and_then(|exit| out::finish().map(|()| exit)) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("penstock: {error:#}");
+            errln!("penstock: {error}");
             exit::NOT_DONE.into()
         }
     }

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from support import round as one_round
+from support.metrics import metrics_in
 from support.resolved import functions, variables
 from support.stack import BINARIES, Stack
 
@@ -95,6 +96,8 @@ def emulator(program: Path, stack: Stack, tmp_path: Path) -> Emulator:
 
 def test_a_drop_is_read_and_loaded_under_the_emulator(stack: Stack, emulator: Emulator, tmp_path: Path) -> None:
     one_round.load_a_drop(stack, emulator, tmp_path, "emulated")
+    for binary in ("ingest", "writer"):
+        assert {one["Environment"] for one in metrics_in(tmp_path / binary / "log")} == {"local"}
 
 
 def test_a_failed_job_is_told_in_the_receipt_under_the_emulator(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from support.files import contract, numbered, write
+from support.metrics import metrics_in
 from support.stack import Receipt, Stack
 
 
@@ -66,6 +67,11 @@ def test_what_a_job_has_written_is_loaded_when_it_succeeds(stack: Stack, submitt
     assert receipt["rows"]["loaded"] == 3
     rows = stack.query(f"SELECT id, name, _row FROM public.{submitted['source']} ORDER BY id")
     assert rows == [(number, f"name {number}", number) for number in (1, 2, 3)]
+    # What Spark has read is counted as what ingest reads: the alarms of refused batches and of rejects are of both.
+    metrics = metrics_in(stack.state_dir / "logs/job-events.log")
+    [told] = [one for one in metrics if one["source"] == submitted["source"]]
+    wanted = {"Environment": "local", "state": "committed", "batches": 1, "rows_read": 3, "rows_rejected": 0}
+    assert told.items() >= wanted.items()
 
 
 def report_of(lines: list[str]) -> str:

@@ -24,6 +24,7 @@ from support.template import (
     of_type,
     target,
     template,
+    variables,
 )
 
 RUNBOOK = ROOT / "docs/runbook.md"
@@ -45,8 +46,9 @@ NO_ALARM = {"Before you begin", "What no alarm tells", "Undo what a file did"}
 
 QUERY = re.compile(
     r'SELECT (?P<statistic>\w+)\("(?P<metric>\w+)"\) FROM (?:SCHEMA\("(?P<schema>[\w/]+)"(?P<of>(?:, "\w+")*)\)'
-    r"|\"(?P<all>[\w/]+)\")(?: WHERE \"(?P<by>\w+)\" = '(?P<value>[^']+)')?"
+    r"|\"(?P<all>[\w/]+)\")(?: WHERE (?P<where>\"\w+\" = '[^']+'(?: AND \"\w+\" = '[^']+')*))?"
 )
+COMPARED = re.compile(r"\"(\w+)\" = '([^']+)'")
 DESCRIPTION = re.compile(r"Runbook, (.+)")
 ROW = re.compile(r"^\| (`.*?`.*?) \| \[(.+?)\]\(", re.MULTILINE)
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -105,7 +107,10 @@ def of_queues(stack: Template) -> Findings:
 
 def of_metrics(stack: Template) -> Findings:
     """Alarms of what nothing emits."""
-    own = emitted(code_of("functions"))
+    own = emitted()
+    for name, function in functions(stack).items():
+        if variables(stack, function).get("PENSTOCK_ENVIRONMENT") != {"Ref": "Environment"}:
+            yield f"{name}: emits for another environment than the alarms ask for"
     for name, alarm in alarms(stack).items():
         if "MetricName" in alarm:
             known = OF_AWS.get((alarm["Namespace"], alarm["MetricName"]), [])
@@ -122,18 +127,21 @@ def of_query(name: str, expression: Any, own: set[tuple[str, frozenset[str]]]) -
     if query is None:
         yield f"{name}: no query that these tests can read: {text}"
         return
-    by = {query["by"]} if query["by"] else set()
+    compared = dict(COMPARED.findall(query["where"] or ""))
     if query["all"]:
-        if by not in OF_AWS.get((query["all"], query["metric"]), []):
-            yield f"{name}: nothing emits {query['metric']} by {sorted(by)}"
+        if compared.keys() not in OF_AWS.get((query["all"], query["metric"]), []):
+            yield f"{name}: nothing emits {query['metric']} by {sorted(compared)}"
         return
     schema = frozenset(re.findall(r'"(\w+)"', query["of"]))
     if query["schema"] != "Penstock" or (query["metric"], schema) not in own:
         yield f"{name}: nothing emits {query['metric']} by {sorted(schema)}"
-    if by - schema:
-        yield f"{name}: {query['by']} is no dimension of the schema"
-    if query["value"] and f'"{query["value"]}"' not in code_of("functions"):
-        yield f"{name}: no {query['by']} is ever {query['value']}"
+    if compared.pop("Environment", None) != "${Environment}" or "Fn::Sub" not in expression:
+        yield f"{name}: adds up other environments, too"
+    for by, value in compared.items():
+        if by not in schema:
+            yield f"{name}: {by} is no dimension of the schema"
+        if f'"{value}"' not in code_of("shared/aws/src"):
+            yield f"{name}: no {by} is ever {value}"
 
 
 def of_topic(stack: Template) -> Findings:
@@ -258,7 +266,8 @@ def test_each_alarm_has_its_section_and_each_section_its_alarm() -> None:
 def test_the_alarms_and_metrics_are_read() -> None:
     # A guard of the reading itself: were it to find nothing, nothing would be missed above.
     assert len(alarms(template())) >= 18
-    assert ("AccountingBroken", frozenset({"source"})) in emitted(code_of("functions"))
+    assert ("AccountingBroken", frozenset({"Environment", "source"})) in emitted()
+    assert ("rows_rejected", frozenset({"Environment", "source", "state"})) in emitted()
 
 
 def remove(resource: str) -> Breaks:
@@ -270,8 +279,22 @@ def ask(resource: str, right: str, wrong: str) -> Breaks:
 
     def breaks(stack: Template) -> None:
         query = stack["Resources"][resource]["Properties"]["Metrics"][0]
-        assert right in query["Expression"]
-        query["Expression"] = query["Expression"].replace(right, wrong)
+        assert right in query["Expression"]["Fn::Sub"]
+        query["Expression"]["Fn::Sub"] = query["Expression"]["Fn::Sub"].replace(right, wrong)
+
+    return breaks
+
+
+def set_environment(name: str) -> Breaks:
+    return lambda stack: stack["Globals"]["Function"]["Environment"]["Variables"].update(PENSTOCK_ENVIRONMENT=name)
+
+
+def resolve_no_parameter(resource: str) -> Breaks:
+    """A query as it is written, in which CloudFormation puts nothing in."""
+
+    def breaks(stack: Template) -> None:
+        query = stack["Resources"][resource]["Properties"]["Metrics"][0]
+        query["Expression"] = query["Expression"]["Fn::Sub"]
 
     return breaks
 
@@ -306,9 +329,14 @@ BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
     (of_metrics, change("WriterErrorsAlarm", "Dimensions", []), "nothing emits Errors by []"),
     (of_metrics, ask("AccountingBrokenAlarm", "AccountingBroken", "accounting_broken"), "emits accounting_broken by"),
     (of_metrics, ask("AccountingBrokenAlarm", "Penstock", "penstock"), "nothing emits AccountingBroken by"),
-    (of_metrics, ask("RejectsAlarm", ', "state"', ""), "nothing emits rows_rejected by ['source']"),
+    (of_metrics, ask("RejectsAlarm", ', "state"', ""), "emits rows_rejected by ['Environment', 'source']"),
+    (of_metrics, ask("RejectsAlarm", '"Environment", ', ""), "nothing emits rows_rejected by ['source', 'state']"),
+    (of_metrics, ask("AccountingBrokenAlarm", " WHERE \"Environment\" = '${Environment}'", ""), "adds up other"),
+    (of_metrics, ask("FailedBatchAlarm", "'${Environment}'", "'dev'"), "FailedBatchAlarm: adds up other environments"),
+    (of_metrics, set_environment("prod"), "writer: emits for another environment than the alarms ask for"),
+    (of_metrics, resolve_no_parameter("RejectsAlarm"), "RejectsAlarm: adds up other environments"),
     (of_metrics, ask("FailedBatchAlarm", "'refused'", "'declined'"), "no state is ever declined"),
-    (of_metrics, ask("FailedBatchAlarm", 'WHERE "state"', 'WHERE "table"'), "table is no dimension"),
+    (of_metrics, ask("FailedBatchAlarm", 'AND "state"', 'AND "table"'), "table is no dimension"),
     (of_metrics, ask("RejectsAlarm", "SELECT", "SELECTS"), "no query that these tests can read"),
     (of_topic, change("RejectsAlarm", "AlarmActions", None), "RejectsAlarm: does not go to the topic"),
     (of_topic, change("RejectsAlarm", "TreatMissingData", "breaching"), "goes off where there is no data"),

@@ -43,6 +43,7 @@ MIB = 1024 * 1024
 
 CLIENTS = "shared/aws/src/clients.rs"
 DATABASE = "shared/aws/src/database/mod.rs"
+TELEMETRY = "shared/aws/src/telemetry.rs"
 WRITER = "functions/writer/src/handler.rs"
 
 Findings = Iterator[str]
@@ -51,9 +52,8 @@ Findings = Iterator[str]
 def code_of_config(function: str) -> str:
     """A function's configuration, and that of the adapters it takes."""
     text = without_tests((ROOT / "functions" / function / "src/config.rs").read_text())
-    if "DatabaseConfig" in text:
-        text += without_tests((ROOT / DATABASE).read_text())
-    return text
+    taken = {"DatabaseConfig::take(": DATABASE, "Metrics::take(": TELEMETRY}
+    return "".join([text, *(without_tests((ROOT / file).read_text()) for call, file in taken.items() if call in text)])
 
 
 def told_by_readme(function: str) -> set[str]:
@@ -287,6 +287,11 @@ def in_pattern(name: str, value: Any) -> Breaks:
 BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
     (of_crates, lambda stack: stack["Resources"].pop("JobEventsFunction"), "job-events: a crate or a function alone"),
     (of_variables, set_variable("PENSTOCK_DATABASE_HOST", None), "writer: PENSTOCK_DATABASE_HOST is not set"),
+    (
+        of_variables,
+        lambda stack: stack["Globals"]["Function"]["Environment"]["Variables"].pop("PENSTOCK_ENVIRONMENT"),
+        "job-events: PENSTOCK_ENVIRONMENT is not set",
+    ),
     (of_variables, set_variable("PENSTOCK_DATABASE_HOTS", "x"), "writer: does not read PENSTOCK_DATABASE_HOTS"),
     (of_defaults, set_default("ChunkRows", 50_000), "ingest: ChunkRows is by default not 40000"),
     (of_defaults, set_default("RowsPerSecond", 5), "writer: RowsPerSecond is by default not 0"),

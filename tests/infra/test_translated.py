@@ -52,8 +52,8 @@ def config() -> Config:
     return copy.deepcopy(parsed_config())
 
 
-def overrides(samconfig: Config, environment: str) -> dict[str, str]:
-    given = samconfig[environment]["deploy"]["parameters"]["parameter_overrides"]
+def overrides(samconfig: Config, environment: str, command: str = "deploy") -> dict[str, str]:
+    given = samconfig[environment][command]["parameters"]["parameter_overrides"]
     return dict(one.split("=", 1) for one in given)
 
 
@@ -146,6 +146,9 @@ def of_config(samconfig: Config, stack: Template) -> Findings:
             yield from of_value(f"{environment}: {name}", known[name], given[name])
         if given.keys() != overrides(samconfig, "dev").keys():
             yield f"{environment}: sets other parameters than dev"
+        # The transform alone cannot see it: the functions would not start.
+        if overrides(samconfig, environment, "build") != {"Architecture": given.get("Architecture")}:
+            yield f"{environment}: what is built is not what is deployed"
         yield from of_names(samconfig[environment], environment, given)
     for name, default in looked_up.items():
         if default.removeprefix("/penstock/dev/") not in written:
@@ -266,6 +269,8 @@ def test_cfn_lint_finds_what_is_wrong(tmp_path: Path) -> None:
         ("prod", "Environment=prod", "Environment=dev", "prod: the Environment is another's"),
         ("prod", "Environment=prod", "Environment=Prod", "prod: Environment may not be Prod"),
         ("prod", "RowsPerSecond=0", "Environment=prod", "prod: a parameter stands twice"),
+        ("prod", "Architecture=arm64", "Architecture=x86_64", "prod: what is built is not what is deployed"),
+        ("prod", "Architecture=arm64", "Architecture=arm", "prod: Architecture may not be arm"),
     ],
 )  # fmt: skip
 def test_a_broken_environment_has_a_finding(environment: str, right: str, wrong: str | None, finding: str) -> None:

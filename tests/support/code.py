@@ -9,8 +9,10 @@ from pathlib import Path
 from support.stack import ROOT
 
 FUNCTION = re.compile(r"^ *(?:pub(?:\(crate\))? )?(?:async )?fn (\w+)", re.MULTILINE)
-METRIC_CALL = re.compile(r"\bmetric\(\s*&\[(.*?)\],\s*&\[(.*?)\],\s*\)", re.DOTALL)
+METRIC_CALL = re.compile(r"\bmetrics\.emit\(\s*&\[(.*?)\],\s*&\[(.*?)\],\s*\)", re.DOTALL)
 PAIR_NAME = re.compile(r'\("(\w+)",')
+# What telemetry puts before a metric's own dimensions.
+EVERYWHERE = re.compile(r"let dimensions = \[&\[\((\w+), self\.environment\.as_str\(\)\)\], dimensions\]")
 SECONDS = re.compile(r"Duration::from_secs\((\d+)\)")
 
 
@@ -63,10 +65,19 @@ def constant(file: str, name: str) -> int:
     return product
 
 
-def emitted(code: str) -> set[tuple[str, frozenset[str]]]:
+def text(code: str, name: str) -> str:
+    """A constant's text."""
+    found = re.search(rf'const {name}: &str = "(\w+)";', code)
+    assert found, f"no constant {name}"
+    return found[1]
+
+
+def emitted() -> set[tuple[str, frozenset[str]]]:
     """Each metric of the namespace `Penstock` with its dimensions."""
     found = set()
-    for dimensions, values in METRIC_CALL.findall(code):
-        names = frozenset(PAIR_NAME.findall(dimensions))
+    adapters = code_of("shared/aws/src")
+    everywhere = {text(adapters, name) for name in EVERYWHERE.findall(adapters)}
+    for dimensions, values in METRIC_CALL.findall(code_of("functions") + adapters):
+        names = frozenset(PAIR_NAME.findall(dimensions)) | everywhere
         found |= {(name, names) for name in PAIR_NAME.findall(values)}
     return found

@@ -44,7 +44,8 @@ def resolve(stack: Stack, value: Any) -> str | None:
         path = parameter["Default"].replace("/penstock/dev/", "/penstock/local/")
         found: str = stack.client("ssm").get_parameter(Name=path)["Parameter"]["Value"]
         return found
-    return {"DatabaseAuth": "secret", "DatabaseTls": "disable"}.get(name, str(parameter["Default"]))
+    local = {"Environment": "local", "DatabaseAuth": "secret", "DatabaseTls": "disable"}
+    return local.get(name, str(parameter["Default"]))
 
 
 def resolve_name(name: dict[str, str]) -> str:

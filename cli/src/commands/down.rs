@@ -21,9 +21,9 @@ impl Down {
     pub(crate) fn run(self) -> Result<Exit> {
         let state_dir = self.state_dir.map_or_else(settings::state_dir, Ok)?;
         match penstock_local::down(&state_dir) {
-            Ok(()) => eprintln!("stopped"),
+            Ok(()) => errln!("stopped"),
             // What was asked for is so: stopping twice is no fault.
-            Err(LocalError::NotRunning { .. }) => eprintln!("nothing is running in {}", state_dir.display()),
+            Err(LocalError::NotRunning { .. }) => errln!("nothing is running in {}", state_dir.display()),
             Err(error) => return Err(error.into()),
         }
         Ok(SUCCESS)

@@ -70,15 +70,15 @@ impl DropFile {
         let receipt = self.wait_for(&store, processed, &names, patience).await?;
         let Some(mut receipt) = receipt else {
             self.show_drop(&drop, &batch, contract_version.as_deref());
-            eprintln!("penstock: no receipt within {} s: see `penstock status`", self.timeout);
+            errln!("penstock: no receipt within {} s: see `penstock status`", self.timeout);
             return Ok(exit::STILL_RUNNING);
         };
         receipt.seconds.insert("upload".to_owned(), round_ms(upload_s));
         receipt.seconds.insert("total".to_owned(), round_ms(started.elapsed().as_secs_f64()));
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&receipt).context("writing the receipt")?);
+            outln!("{}", serde_json::to_string_pretty(&receipt).context("writing the receipt")?);
         } else {
-            print!("{}", render::receipt(&receipt));
+            out!("{}", render::receipt(&receipt));
         }
         Ok(exit::of_state(receipt.state))
     }
@@ -101,14 +101,14 @@ impl DropFile {
         let bucket = settings.required("PENSTOCK_ARTIFACTS_BUCKET")?;
         let key = layout::current_contract(&self.source);
         let Some(text) = store.get(bucket, &key).await? else {
-            eprintln!("penstock: {} has no contract yet: publish one, and drop the file again", self.source);
+            errln!("penstock: {} has no contract yet: publish one, and drop the file again", self.source);
             return Ok(None);
         };
         let text = String::from_utf8_lossy(&text);
         match penstock_contract::parse(&key, &text) {
             Ok(contract) => Ok(Some(contract.version)),
             Err(errors) => {
-                eprintln!("penstock: the published contract is faulty: {errors}");
+                errln!("penstock: the published contract is faulty: {errors}");
                 Ok(None)
             }
         }
@@ -152,10 +152,10 @@ impl DropFile {
                 "contract_version": contract_version,
                 "drop": drop,
             });
-            println!("{answer:#}");
+            outln!("{answer:#}");
         } else {
-            println!("dropped s3://{}/{}", drop.bucket, drop.key);
-            println!("batch   {batch}");
+            outln!("dropped s3://{}/{}", drop.bucket, drop.key);
+            outln!("batch   {batch}");
         }
     }
 }

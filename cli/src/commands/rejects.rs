@@ -11,6 +11,7 @@ use penstock_engine::Reject;
 use penstock_pipeline::{BatchId, Receipt, layout};
 
 use crate::exit::{Exit, SUCCESS};
+use crate::out;
 use crate::settings::Settings;
 
 /// Characters of a raw row that are shown.
@@ -44,7 +45,7 @@ impl Rejects {
         let receipt: Receipt = serde_json::from_slice(&receipt).context("reading the receipt")?;
         let mut left = self.limit;
         for uri in receipt.rejects {
-            if left == 0 {
+            if left == 0 || out::is_closed() {
                 break;
             }
             let content = fetch(&store, &uri).await?;
@@ -60,9 +61,12 @@ impl Rejects {
         for line in BufReader::new(decoder).lines().take(limit) {
             let line = line.with_context(|| uri.to_owned())?;
             if self.json {
-                println!("{line}");
+                outln!("{line}");
             } else {
-                print!("{}", describe(&serde_json::from_str(&line).with_context(|| uri.to_owned())?));
+                out!("{}", describe(&serde_json::from_str(&line).with_context(|| uri.to_owned())?));
+            }
+            if out::is_closed() {
+                break;
             }
             shown += 1;
         }

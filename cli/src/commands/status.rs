@@ -48,7 +48,7 @@ impl Status {
         let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
         let receipts = self.receipts(&S3Store::new(&aws), processed).await?;
         if self.json {
-            println!("{:#}", json!({ "receipts": receipts, "queues": queues }));
+            outln!("{:#}", json!({ "receipts": receipts, "queues": queues }));
         } else {
             show(&receipts, &queues);
         }
@@ -111,16 +111,16 @@ fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<&str, Depth
     };
     let rows: Vec<Vec<String>> = receipts.values().flatten().map(row).collect();
     if rows.is_empty() {
-        println!("no receipts yet");
+        outln!("no receipts yet");
     } else {
         let headings = ["source", "updated (UTC)", "state", "read", "loaded", "rejected", "batch", "why"];
-        print!("{}", render::table(&headings, &rows));
+        out!("{}", render::table(&headings, &rows));
     }
-    println!();
+    outln!();
     let row = |(name, depth): (&&str, &Depth)| {
         let counts = [depth.waiting, depth.in_flight, depth.delayed];
         [(*name).to_owned()].into_iter().chain(counts.map(render::number)).collect()
     };
     let rows: Vec<Vec<String>> = queues.iter().map(row).collect();
-    print!("{}", render::table(&["queue", "waiting", "in flight", "delayed"], &rows));
+    out!("{}", render::table(&["queue", "waiting", "in flight", "delayed"], &rows));
 }

@@ -77,27 +77,27 @@ impl Up {
     fn show(&self, endpoints: &Endpoints) -> Result<()> {
         if self.json {
             let json = serde_json::to_string_pretty(endpoints).context("writing the endpoints")?;
-            println!("{json}");
+            outln!("{json}");
             return Ok(());
         }
         let env = endpoints.state_dir.join("env");
-        println!("the stack is up");
-        println!("  S3, SQS, EventBridge  {}", endpoints.aws_url);
-        println!("  database              {}", endpoints.database_url);
-        println!("  control               {}", endpoints.control_url);
-        println!("  logs                  {}", endpoints.state_dir.join("logs").display());
-        println!("  variables             . {}", env.display());
+        outln!("the stack is up");
+        outln!("  S3, SQS, EventBridge  {}", endpoints.aws_url);
+        outln!("  database              {}", endpoints.database_url);
+        outln!("  control               {}", endpoints.control_url);
+        outln!("  logs                  {}", endpoints.state_dir.join("logs").display());
+        outln!("  variables             . {}", env.display());
         // As it was called: it need not be on the PATH.
         let penstock = std::env::args().next().unwrap_or_else(|| "penstock".to_owned());
-        println!("what to try");
-        println!("  {penstock} contract publish infra/contracts/*.yaml");
-        println!("  {penstock} drop FILE --source nordwind --wait");
-        println!("  {penstock} status");
-        println!("  . {} && psql \"$PENSTOCK_DATABASE_URL\" -c 'TABLE products LIMIT 5'", env.display());
+        outln!("what to try");
+        outln!("  {penstock} contract publish infra/contracts/*.yaml");
+        outln!("  {penstock} drop FILE --source nordwind --wait");
+        outln!("  {penstock} status");
+        outln!("  . {} && psql \"$PENSTOCK_DATABASE_URL\" -c 'TABLE products LIMIT 5'", env.display());
         if self.detach {
-            println!("  {penstock} down");
+            outln!("  {penstock} down");
         } else {
-            println!("Ctrl-C stops it");
+            outln!("Ctrl-C stops it");
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use penstock_aws::commit::Places;
 use penstock_aws::config::{ConfigError, Variables};
 use penstock_aws::sqs_event::InboundQueue;
+use penstock_aws::telemetry::Metrics;
 
 /// Accepted rows in a chunk, where the environment does not say.
 const DEFAULT_CHUNK_ROWS: u32 = 40_000;
@@ -10,6 +11,7 @@ const DEFAULT_CHUNK_ROWS: u32 = 40_000;
 /// All that the function is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Config {
+    pub(crate) metrics: Metrics,
     pub(crate) artifacts_bucket: String,
     pub(crate) quarantine_bucket: String,
     pub(crate) places: Places,
@@ -37,6 +39,7 @@ impl Config {
 
     pub(crate) fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
+            metrics: Metrics::take(&mut variables),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
             quarantine_bucket: variables.required("PENSTOCK_QUARANTINE_BUCKET"),
             places: Places {

@@ -8,10 +8,9 @@ use penstock_aws::commit::{self, Progress, progress, to_json};
 use penstock_aws::jobs::Jobs;
 use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
-use penstock_aws::telemetry::{Unit, metric};
 use penstock_contract::Route;
 use penstock_engine::ENGINE_VERSION;
-use penstock_pipeline::{Batch, Drop, Manifest, ManifestState, Refusal, layout};
+use penstock_pipeline::{Batch, Drop, Manifest, Refusal, layout};
 
 use crate::compiled::Compiled;
 use crate::error::IngestError;
@@ -64,7 +63,7 @@ pub(crate) async fn take<S: ObjectStore, Q: Queue, J: Jobs>(
     };
     let (store, queue, places) = (&ingest.store, &ingest.queue, &ingest.config.places);
     let standing = commit::commit(store, queue, places, manifest, Timestamp::now()).await?;
-    log_committed(&standing);
+    commit::report(&standing, &ingest.config.metrics);
     Ok(())
 }
 
@@ -123,36 +122,4 @@ fn no_source(drop: &Drop) -> Refusal {
             drop.key
         ),
     }
-}
-
-fn log_committed(manifest: &Manifest) {
-    let totals = &manifest.totals;
-    let (state, code) = match &manifest.state {
-        ManifestState::Committed { .. } => ("committed", None),
-        ManifestState::Refused(refusal) => ("refused", Some(refusal.code.as_str())),
-    };
-    let read_seconds = manifest.seconds.get("read").copied().unwrap_or_default();
-    tracing::info!(
-        source = manifest.source,
-        batch_id = %manifest.batch_id,
-        state,
-        refusal = code,
-        rows = totals.rows_read,
-        rejected = totals.rejected,
-        chunks = manifest.chunks.len(),
-        read_seconds,
-        "batch is committed"
-    );
-    #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
-    let count = |count: u64| count as f64;
-    metric(
-        &[("source", &manifest.source), ("state", state)],
-        &[
-            ("batches", Unit::Count, 1.0),
-            ("rows_read", Unit::Count, count(totals.rows_read)),
-            ("rows_rejected", Unit::Count, count(totals.rejected)),
-            ("bytes_read", Unit::Bytes, count(totals.bytes_read)),
-            ("read_seconds", Unit::Seconds, read_seconds),
-        ],
-    );
 }

@@ -42,7 +42,8 @@ schema:
 const FILE: &str = "id,price\na,1.25\nb,2.75\nc,dear\n";
 const CHUNK_ROWS: u32 = 4;
 
-const VARIABLES: [(&str, &str); 11] = [
+const VARIABLES: [(&str, &str); 12] = [
+    ("PENSTOCK_ENVIRONMENT", "test"),
     ("PENSTOCK_ARTIFACTS_BUCKET", "artifacts"),
     ("PENSTOCK_PROCESSED_BUCKET", "processed"),
     ("PENSTOCK_QUARANTINE_BUCKET", "quarantine"),
@@ -371,5 +372,5 @@ async fn an_invocation_that_is_nearly_over_begins_nothing() {
 #[test]
 fn every_variable_of_the_configuration_is_needed_and_no_other_is_taken() {
     let error = Config::new(Variables::new([("PENSTOCK_ROWS".to_owned(), "1".to_owned())])).unwrap_err();
-    assert_eq!(error.problems.len(), 11, "ten that are missing and one that is not known: {error}");
+    assert_eq!(error.problems.len(), 12, "eleven that are missing and one that is not known: {error}");
 }

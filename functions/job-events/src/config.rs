@@ -3,10 +3,12 @@
 use penstock_aws::commit::Places;
 use penstock_aws::config::{ConfigError, Variables};
 use penstock_aws::sqs_event::InboundQueue;
+use penstock_aws::telemetry::Metrics;
 
 /// All that the function is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Config {
+    pub(crate) metrics: Metrics,
     pub(crate) artifacts_bucket: String,
     pub(crate) places: Places,
     pub(crate) job_events: InboundQueue,
@@ -19,6 +21,7 @@ impl Config {
 
     pub(crate) fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
+            metrics: Metrics::take(&mut variables),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
             places: Places {
                 processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),

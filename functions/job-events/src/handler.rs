@@ -143,7 +143,8 @@ async fn publish<S: ObjectStore, Q: Queue>(
                 Ok(manifest) => manifest,
                 Err(error) => return Err(fail(job_events, receipt, error).await?),
             };
-            commit::commit(store, queue, &config.places, manifest, Timestamp::now()).await?;
+            let standing = commit::commit(store, queue, &config.places, manifest, Timestamp::now()).await?;
+            commit::report(&standing, &config.metrics);
             Ok(())
         }
     }

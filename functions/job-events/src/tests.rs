@@ -32,6 +32,7 @@ schema:
 
 fn config() -> Config {
     let pairs = [
+        ("PENSTOCK_ENVIRONMENT", "test"),
         ("PENSTOCK_ARTIFACTS_BUCKET", "artifacts"),
         ("PENSTOCK_PROCESSED_BUCKET", "processed"),
         ("PENSTOCK_LOAD_QUEUE_URL", "load"),

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use penstock_aws::commit::{get_json, to_json};
 use penstock_aws::store::ObjectStore;
-use penstock_aws::telemetry::{Unit, metric};
+use penstock_aws::telemetry::{Metrics, Unit};
 use penstock_pipeline::{
     BatchId, Counts, DeadReason, LoadMessage, Manifest, Receipt, ReceiptState, Refusal, layout,
 };
@@ -23,6 +23,7 @@ pub async fn close_finished<S: ObjectStore, D: Database>(
     store: &S,
     bucket: &str,
     database: &mut D,
+    metrics: &Metrics,
     messages: &[&LoadMessage],
 ) -> Vec<(BatchId, LoadError)> {
     let mut failures = Vec::new();
@@ -39,7 +40,7 @@ pub async fn close_finished<S: ObjectStore, D: Database>(
     let records = join_all(finished.iter().map(|(message, _)| records(store, bucket, message))).await;
     let mut receipts = Vec::new();
     for ((message, sums), records) in finished.into_iter().zip(records) {
-        match enter(database, records, &sums).await {
+        match enter(database, metrics, records, &sums).await {
             Ok(receipt) => receipts.extend(receipt),
             Err(error) => failures.push((message.batch_id, error)),
         }
@@ -100,6 +101,7 @@ async fn records<S: ObjectStore>(
 /// Enters the batch; gives the receipt that is to be written, `None` when it has been.
 async fn enter<D: Database>(
     database: &mut D,
+    metrics: &Metrics,
     records: Result<(Manifest, Option<Receipt>), LoadError>,
     sums: &BatchSums,
 ) -> Result<Option<Receipt>, LoadError> {
@@ -117,7 +119,7 @@ async fn enter<D: Database>(
         );
     }
     if is_new {
-        report(&receipt, balanced, now);
+        report(metrics, &receipt, balanced, now);
     }
     let is_written = standing.is_some_and(|standing| standing.state == ReceiptState::Loaded);
     Ok((!is_written).then_some(receipt))
@@ -145,14 +147,14 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64().max(0.0)
 }
 
-fn report(receipt: &Receipt, balanced: bool, now: Timestamp) {
+fn report(metrics: &Metrics, receipt: &Receipt, balanced: bool, now: Timestamp) {
     let lag = seconds_between(receipt.drop.dropped_at, now);
     tracing::info!(
         batch_id = %receipt.batch_id, source = receipt.source, rows = receipt.rows.loaded,
         deduplicated = receipt.rows.deduplicated, superseded = receipt.rows.superseded,
         drop_to_loaded_s = lag, "batch loaded"
     );
-    metric(
+    metrics.emit(
         &[("source", &receipt.source)],
         &[
             ("BatchesLoaded", Unit::Count, 1.0),

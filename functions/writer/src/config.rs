@@ -3,10 +3,13 @@
 use penstock_aws::config::{ConfigError, Variables};
 use penstock_aws::database::DatabaseConfig;
 use penstock_aws::sqs_event::InboundQueue;
+use penstock_aws::telemetry::Metrics;
 
 /// All that the function is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// Where the metrics go.
+    pub metrics: Metrics,
     /// Where the contracts are.
     pub artifacts_bucket: String,
     /// Where the manifests and receipts are.
@@ -34,6 +37,7 @@ impl Config {
     /// With every missing, malformed and unknown variable.
     pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
+            metrics: Metrics::take(&mut variables),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
             processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),
             load: InboundQueue {
@@ -55,6 +59,6 @@ mod tests {
     fn all_that_is_missing_is_said_at_once() {
         let error = Config::new(Variables::new([])).unwrap_err();
         let missing = error.problems.iter().filter(|problem| problem.ends_with("is not set")).count();
-        assert_eq!(missing, 10, "{error}");
+        assert_eq!(missing, 11, "{error}");
     }
 }

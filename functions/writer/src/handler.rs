@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use penstock_aws::queue::Queue;
 use penstock_aws::sqs_event::{InboundQueue, SqsBatchResponse, SqsEvent, SqsRecord, settle};
 use penstock_aws::store::ObjectStore;
-use penstock_aws::telemetry::{Unit, metric};
+use penstock_aws::telemetry::{Metrics, Unit};
 use penstock_contract::Contract;
 use penstock_pipeline::{LoadMessage, Outcome};
 
@@ -35,6 +35,7 @@ pub struct Writer<S, Q, D> {
     artifacts_bucket: String,
     processed_bucket: String,
     load: InboundQueue,
+    metrics: Metrics,
     /// Versions of the messages.
     reads: RangeInclusive<u32>,
     contracts: Contracts,
@@ -62,6 +63,7 @@ impl<S: ObjectStore, Q: Queue, D: Database> Writer<S, Q, D> {
             artifacts_bucket: config.artifacts_bucket.clone(),
             processed_bucket: config.processed_bucket.clone(),
             load: config.load.clone(),
+            metrics: config.metrics.clone(),
             reads: LoadMessage::READS,
             contracts: Contracts::default(),
             throttle: Throttle::new(config.rows_per_second),
@@ -217,13 +219,19 @@ async fn apply<S: ObjectStore, Q: Queue, D: Database>(
     let answer = tokio::time::timeout(stop.saturating_duration_since(began), applying).await;
     let applied = answer.unwrap_or(Err(LoadError::OutOfTime))?;
 
-    let rows = report(contract, &contents, &applied, began.elapsed());
+    let rows = report(&writer.metrics, contract, &contents, &applied, began.elapsed());
     writer.throttle.spend(clock, rows);
     Ok(())
 }
 
 /// Tells of a transaction; gives how many rows it had.
-fn report(contract: &Contract, chunks: &[&VerifiedChunk], applied: &[Applied], took: Duration) -> u64 {
+fn report(
+    metrics: &Metrics,
+    contract: &Contract,
+    chunks: &[&VerifiedChunk],
+    applied: &[Applied],
+    took: Duration,
+) -> u64 {
     let (mut rows, mut loaded, mut skipped) = (0u64, 0u64, 0usize);
     for (chunk, applied) in chunks.iter().zip(applied) {
         match applied {
@@ -240,7 +248,7 @@ fn report(contract: &Contract, chunks: &[&VerifiedChunk], applied: &[Applied], t
         chunks = chunks.len(), skipped, rows, loaded, duration_ms = took.as_millis(), "chunks applied"
     );
     #[expect(clippy::cast_precision_loss, reason = "a transaction has far fewer than 2^53 rows")]
-    metric(
+    metrics.emit(
         &[("source", &contract.source)],
         &[
             ("RowsApplied", Unit::Count, rows as f64),
@@ -261,7 +269,8 @@ async fn close_group<S: ObjectStore, Q: Queue, D: Database>(
     let applied: Vec<usize> =
         chunks.iter().map(|(index, _)| *index).filter(|index| works[*index].result.is_ok()).collect();
     let messages: Vec<&LoadMessage> = applied.iter().map(|index| &works[*index].message).collect();
-    let closing = close_finished(&writer.store, &writer.processed_bucket, &mut writer.database, &messages);
+    let (store, bucket, metrics) = (&writer.store, &writer.processed_bucket, &writer.metrics);
+    let closing = close_finished(store, bucket, &mut writer.database, metrics, &messages);
     let left = stop.saturating_duration_since(Instant::now());
     let Ok(failures) = tokio::time::timeout(left, closing).await else {
         let error = Arc::new(LoadError::OutOfTime);

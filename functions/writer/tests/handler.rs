@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use penstock_aws::commit::to_json;
 use penstock_aws::sqs_event::{InboundQueue, SqsAttributes, SqsEvent, SqsRecord};
+use penstock_aws::telemetry::Metrics;
 use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore};
 use penstock_contract::Contract;
 use penstock_engine::Totals;
@@ -47,6 +48,7 @@ impl Stage {
 
     fn writer(&self) -> Writer<MemoryStore, MemoryQueue, Postgres> {
         let config = Config {
+            metrics: Metrics::of("test"),
             artifacts_bucket: "artifacts".into(),
             processed_bucket: "processed".into(),
             load: InboundQueue { url: "load".into(), dead_letter_url: "load-dead".into() },

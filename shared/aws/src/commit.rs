@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::queue::{Queue, QueueError};
 use crate::store::{ObjectStore, StoreError};
+use crate::telemetry::{Metrics, Unit};
 
 /// Where a batch is committed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +151,39 @@ pub async fn publish(
     let key = layout::published(&manifest.batch_id);
     store.put(&places.processed_bucket, &key, to_json(&published)).await?;
     Ok(())
+}
+
+/// Tells of a batch that has been committed, in the log and as metrics. Who commits one says it once.
+pub fn report(manifest: &Manifest, metrics: &Metrics) {
+    let totals = &manifest.totals;
+    let (state, code) = match &manifest.state {
+        ManifestState::Committed { .. } => ("committed", None),
+        ManifestState::Refused(refusal) => ("refused", Some(refusal.code.as_str())),
+    };
+    let read_seconds = manifest.seconds.get("read").copied().unwrap_or_default();
+    tracing::info!(
+        source = manifest.source,
+        batch_id = %manifest.batch_id,
+        state,
+        refusal = code,
+        rows = totals.rows_read,
+        rejected = totals.rejected,
+        chunks = manifest.chunks.len(),
+        read_seconds,
+        "batch is committed"
+    );
+    #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
+    let count = |count: u64| count as f64;
+    metrics.emit(
+        &[("source", &manifest.source), ("state", state)],
+        &[
+            ("batches", Unit::Count, 1.0),
+            ("rows_read", Unit::Count, count(totals.rows_read)),
+            ("rows_rejected", Unit::Count, count(totals.rejected)),
+            ("bytes_read", Unit::Bytes, count(totals.bytes_read)),
+            ("read_seconds", Unit::Seconds, read_seconds),
+        ],
+    );
 }
 
 /// Writes a receipt where there is none, or only that of the submit to Spark.

@@ -7,8 +7,12 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::config::Variables;
+
 /// Namespace of all metrics.
 pub const NAMESPACE: &str = "Penstock";
+/// The dimension that every metric has besides its own: a namespace is shared by all of an account's environments.
+pub const ENVIRONMENT: &str = "Environment";
 
 /// Unit of a metric, as CloudWatch spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,30 +59,50 @@ pub fn init() {
     }
 }
 
-/// Writes values as one line in CloudWatch's embedded metric format, with one set of dimensions.
-///
-/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
-pub fn metric(dimensions: &[(&str, &str)], values: &[(&str, Unit, f64)]) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let timestamp_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    println!("{}", metric_line(timestamp_ms, dimensions, values));
+/// The metrics of one environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metrics {
+    environment: String,
 }
 
-fn metric_line(timestamp_ms: u64, dimensions: &[(&str, &str)], values: &[(&str, Unit, f64)]) -> Value {
-    let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
-    let metrics: Vec<Value> =
-        values.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit.name() })).collect();
-    let mut line = Map::new();
-    line.insert(
-        "_aws".to_owned(),
-        json!({
-            "Timestamp": timestamp_ms,
-            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [names], "Metrics": metrics }],
-        }),
-    );
-    line.extend(dimensions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
-    line.extend(values.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))));
-    Value::Object(line)
+impl Metrics {
+    /// Takes `PENSTOCK_ENVIRONMENT`.
+    pub fn take(variables: &mut Variables) -> Self {
+        Self { environment: variables.required("PENSTOCK_ENVIRONMENT") }
+    }
+
+    /// Those of the environment of this name.
+    pub fn of(environment: &str) -> Self {
+        Self { environment: environment.to_owned() }
+    }
+
+    /// Writes values as one line in CloudWatch's embedded metric format, with one set of dimensions and the
+    /// environment before them.
+    ///
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+    pub fn emit(&self, dimensions: &[(&str, &str)], values: &[(&str, Unit, f64)]) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let timestamp_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        println!("{}", self.line(timestamp_ms, dimensions, values));
+    }
+
+    fn line(&self, timestamp_ms: u64, dimensions: &[(&str, &str)], values: &[(&str, Unit, f64)]) -> Value {
+        let dimensions = [&[(ENVIRONMENT, self.environment.as_str())], dimensions].concat();
+        let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
+        let metrics: Vec<Value> =
+            values.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit.name() })).collect();
+        let mut line = Map::new();
+        line.insert(
+            "_aws".to_owned(),
+            json!({
+                "Timestamp": timestamp_ms,
+                "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [names], "Metrics": metrics }],
+            }),
+        );
+        line.extend(dimensions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+        line.extend(values.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))));
+        Value::Object(line)
+    }
 }
 
 #[cfg(test)]
@@ -86,8 +110,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metric_line_is_in_the_embedded_metric_format() {
-        let line = metric_line(
+    fn a_metric_line_is_in_the_embedded_metric_format_and_names_its_environment() {
+        let line = Metrics::of("dev").line(
             1_700_000_000_000,
             &[("source", "abt")],
             &[("rows_read", Unit::Count, 1081.0), ("read_seconds", Unit::Seconds, 0.5)],
@@ -97,17 +121,25 @@ mod tests {
                 "Timestamp": 1_700_000_000_000u64,
                 "CloudWatchMetrics": [{
                     "Namespace": "Penstock",
-                    "Dimensions": [["source"]],
+                    "Dimensions": [["Environment", "source"]],
                     "Metrics": [
                         { "Name": "rows_read", "Unit": "Count" },
                         { "Name": "read_seconds", "Unit": "Seconds" },
                     ],
                 }],
             },
+            "Environment": "dev",
             "source": "abt",
             "rows_read": 1081.0,
             "read_seconds": 0.5,
         });
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn metrics_of_no_environment_are_a_fault_of_the_configuration() {
+        let mut variables = Variables::new([]);
+        let metrics = Metrics::take(&mut variables);
+        assert_eq!(variables.finish(metrics).unwrap_err().problems, ["PENSTOCK_ENVIRONMENT is not set"]);
     }
 }

@@ -65,7 +65,7 @@ impl Check {
         for input in &inputs {
             let outcome = self.check(input, &contract, &plan, rejects.as_mut(), accepted.as_mut())?;
             if !self.json {
-                print!("{}", show(&outcome));
+                out!("{}", show(&outcome));
             }
             answer.verdict = answer.verdict.max(outcome.verdict);
             answer.files.push(outcome);
@@ -73,7 +73,7 @@ impl Check {
         rejects.map_or(Ok(()), RejectFile::finish)?;
         accepted.map_or(Ok(()), AcceptedRowsFile::finish)?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&answer).context("writing the outcome")?);
+            outln!("{}", serde_json::to_string_pretty(&answer).context("writing the outcome")?);
         }
         Ok(answer.verdict.exit())
     }

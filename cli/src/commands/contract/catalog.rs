@@ -70,7 +70,7 @@ impl Catalog {
             });
             table.sources.sort();
         }
-        println!("{}", serde_json::to_string_pretty(&Tables { tables }).context("writing the tables")?);
+        outln!("{}", serde_json::to_string_pretty(&Tables { tables }).context("writing the tables")?);
         Ok(SUCCESS)
     }
 }

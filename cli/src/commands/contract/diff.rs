@@ -35,16 +35,16 @@ impl Diff {
                 "changes": changes,
                 "version_fault": fault,
             });
-            println!("{answer:#}");
+            outln!("{answer:#}");
         } else {
             for change in &changes {
-                println!("{change}");
+                outln!("{change}");
             }
             if changes.is_empty() {
-                println!("no change that has an effect");
+                outln!("no change that has an effect");
             }
             if let Some(fault) = fault {
-                eprintln!("{fault}");
+                errln!("{fault}");
             }
         }
         Ok(if breaking { REJECTS } else { SUCCESS })

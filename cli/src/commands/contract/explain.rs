@@ -22,9 +22,9 @@ impl Explain {
     pub(crate) fn run(self) -> Result<Exit> {
         let explanation = penstock_contract::explain(&read(&self.file)?);
         if self.json {
-            println!("{:#}", json!(explanation));
+            outln!("{:#}", json!(explanation));
         } else {
-            print!("{explanation}");
+            out!("{explanation}");
         }
         Ok(SUCCESS)
     }

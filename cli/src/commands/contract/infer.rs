@@ -41,15 +41,15 @@ impl Infer {
         }
         if self.json {
             let Inferred { yaml, rows, notes } = &inferred;
-            println!("{:#}", json!({ "yaml": yaml, "rows": rows, "notes": notes }));
+            outln!("{:#}", json!({ "yaml": yaml, "rows": rows, "notes": notes }));
             return Ok(SUCCESS);
         }
         if self.out.is_none() {
-            print!("{}", inferred.yaml);
+            out!("{}", inferred.yaml);
         }
-        eprintln!("inferred from {} rows; read it before you publish it", inferred.rows);
+        errln!("inferred from {} rows; read it before you publish it", inferred.rows);
         for note in &inferred.notes {
-            eprintln!("note: {note}");
+            errln!("note: {note}");
         }
         Ok(SUCCESS)
     }

@@ -99,12 +99,12 @@ impl Files {
                 continue;
             }
             match checked {
-                Ok(ok) => println!("{}: {} {}", file.display(), ok.contract.source, ok.contract.version),
-                Err(faults) => eprintln!("{faults}"),
+                Ok(ok) => outln!("{}: {} {}", file.display(), ok.contract.source, ok.contract.version),
+                Err(faults) => errln!("{faults}"),
             }
         }
         if self.json {
-            println!("{:#}", json!(answers));
+            outln!("{:#}", json!(answers));
         }
         Ok(if faulty { REJECTS } else { SUCCESS })
     }
@@ -125,12 +125,12 @@ impl Files {
         for Publishable { contract, text } in contracts {
             publish(&store, bucket, &contract, text).await?;
             if !self.json {
-                println!("published {} {}", contract.source, contract.version);
+                outln!("published {} {}", contract.source, contract.version);
             }
             answers.push(json!({ "source": contract.source, "version": contract.version }));
         }
         if self.json {
-            println!("{:#}", json!(answers));
+            outln!("{:#}", json!(answers));
         }
         Ok(SUCCESS)
     }

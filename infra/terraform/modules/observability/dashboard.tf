@@ -1,12 +1,13 @@
 locals {
-  region    = data.aws_region.current.region
-  queues    = ["drops", "load", "job-events"]
-  functions = ["ingest", "writer", "job-events"]
+  region      = data.aws_region.current.region
+  environment = trimprefix(var.name, "penstock-")
+  queues      = ["drops", "load", "job-events"]
+  functions   = ["ingest", "writer", "job-events"]
 
-  # What ingest emits stands by source and state, what the writer emits by source. SEARCH takes a new source up by
-  # itself.
-  of_ingest = "{Penstock,source,state}"
-  of_writer = "{Penstock,source}"
+  # What is told of a read batch stands by source and state, what the writer emits by source; all of it by environment,
+  # which others of the account have, too. SEARCH takes a new source up by itself.
+  of_reading = "{Penstock,Environment,source,state} Environment=\"${local.environment}\""
+  of_writer  = "{Penstock,Environment,source} Environment=\"${local.environment}\""
 
   widgets = [
     {
@@ -14,14 +15,14 @@ locals {
       stat  = "Sum"
       stack = true
       metrics = [
-        [{ expression = "SEARCH('${local.of_ingest} MetricName=\"batches\"', 'Sum', 300)", label = "" }],
+        [{ expression = "SEARCH('${local.of_reading} MetricName=\"batches\"', 'Sum', 300)", label = "" }],
       ]
     },
     {
       title = "Rows read and loaded"
       stat  = "Sum"
       metrics = [
-        [{ expression = "SUM(SEARCH('${local.of_ingest} MetricName=\"rows_read\"', 'Sum', 300))", label = "read" }],
+        [{ expression = "SUM(SEARCH('${local.of_reading} MetricName=\"rows_read\"', 'Sum', 300))", label = "read" }],
         [{ expression = "SUM(SEARCH('${local.of_writer} MetricName=\"RowsLoaded\"', 'Sum', 300))", label = "loaded" }],
       ]
     },
@@ -30,7 +31,7 @@ locals {
       stat  = "Sum"
       stack = true
       metrics = [
-        [{ expression = "SEARCH('${local.of_ingest} MetricName=\"rows_rejected\"', 'Sum', 300)", label = "" }],
+        [{ expression = "SEARCH('${local.of_reading} MetricName=\"rows_rejected\"', 'Sum', 300)", label = "" }],
       ]
     },
     {

@@ -1,0 +1,187 @@
+"""docs/security.md says of each role what the template and Terraform grant it, and nothing else.
+
+The checks take the page and the template, so that the last test can show them broken copies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from support.stack import ROOT
+from support.template import Properties, Template, listed, of_type, target, template
+from support.terraform import Resource, blocks_of, read_module, unquoted
+
+PAGE = ROOT / "docs/security.md"
+MODULES = ROOT / "infra/terraform/modules"
+TITLE = "### Action by action\n"
+# A row with what stands in quotes in its three columns.
+ROW = re.compile(r"^\| *(?P<role>`[\w-]+`)? *\| (?P<actions>`.+?`) \| (?P<on>.+?) \|$", re.MULTILINE)
+QUOTED = re.compile(r"`([^`]+)`")
+# Services whose resources the page names one by one; the others' it describes.
+NAMED = {"s3", "sqs"}
+
+# Role, action, and the bucket's part or the queue, where the page names it.
+Grant = tuple[str, str, str]
+
+
+def told(page: str) -> set[Grant]:
+    """What the page's table grants."""
+    table = page.split(TITLE)[1].split("\n#")[0]
+    grants, role = set(), ""
+    for row in ROW.finditer(table):
+        role = row["role"].strip("`") if row["role"] else role
+        for action in QUOTED.findall(row["actions"]):
+            places = QUOTED.findall(row["on"]) if is_named(action) else [""]
+            grants |= {(role, action, place) for place in places}
+    return grants
+
+
+def is_named(action: str) -> bool:
+    return action.split(":")[0] in NAMED
+
+
+def of_template(stack: Template) -> set[Grant]:
+    """What the template grants."""
+    return {
+        (short(properties["RoleName"]), action, place_of(resource, stack) if is_named(action) else "")
+        for properties in of_type(stack, "AWS::IAM::Role").values()
+        for statement in statements(properties)
+        if statement["Effect"] == "Allow"
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+
+
+def statements(role: Properties) -> Iterator[dict[str, Any]]:
+    """A role's statements; of one that depends on a condition, both."""
+    for policy in role["Policies"]:
+        for one in policy["PolicyDocument"]["Statement"]:
+            yield from one["Fn::If"][1:] if "Fn::If" in one else [one]
+
+
+def short(name: Any) -> str:
+    """A name without what all have."""
+    return str(name["Fn::Sub"]).removeprefix("penstock-${Environment}-")
+
+
+def place_of(resource: Any, stack: Template) -> str:
+    """`processed/batches/*` of a bucket's ARN, the name of a queue."""
+    if target(resource):
+        return short(of_type(stack, "AWS::SQS::Queue")[target(resource)]["QueueName"])
+    found = re.fullmatch(r"arn:\$\{AWS::Partition\}:s3:::\$\{(\w+)Bucket\}(.*)", resource["Fn::Sub"])
+    assert found, f"no bucket and no queue: {resource}"
+    return found[1].lower() + found[2]
+
+
+def of_terraform() -> set[Grant]:
+    """What Terraform's own policies grant the roles that they are put on."""
+    grants = set()
+    for folder in sorted(MODULES.iterdir()):
+        module = read_module(folder)
+        by_address = {one.address: one for one in module.resources}
+        for policy in module.resources:
+            if policy.type == "aws_iam_role_policy":
+                role = by_address[address(policy.body["role"])]
+                document = by_address["data." + address(policy.body["policy"])]
+                name = unquoted(role.body["name"]).removeprefix("${var.name}-")
+                grants |= {(name, *grant) for grant in of_document(document, module.locals)}
+    return grants
+
+
+def address(expression: str) -> str:
+    found = re.search(r"(aws_\w+\.\w+)\.(?:id|json)\b", expression)
+    assert found, f"no reference: {expression}"
+    return found[1]
+
+
+def of_document(document: Resource, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for _, statement in (one for one in blocks_of(document.body) if one[0] == "statement"):
+        for action in map(unquoted, statement["actions"]):
+            for resource in statement["resources"]:
+                yield action, bucket_of(resource, values) if is_named(action) else ""
+
+
+def bucket_of(resource: str, values: dict[str, Any]) -> str:
+    """`processed/batches/*` of `"${var.bucket_arns.processed}/batches/*"`."""
+    found = re.fullmatch(r"\$\{var\.bucket_arns\.(\w+)\}(.*)", unquoted(resource))
+    assert found, f"no bucket: {resource}"
+    rest = re.sub(r"\$\{local\.(\w+)\}", lambda name: unquoted(values[name[1]]), found[2])
+    return found[1] + rest
+
+
+def findings(page: str, stack: Template) -> Iterator[str]:
+    """What stands on one side only."""
+    given = of_template(stack) | of_terraform()
+    for role, action, place in sorted(told(page) - given):
+        yield f"{role}: {action} {place} stands in the page only"
+    for role, action, place in sorted(given - told(page)):
+        yield f"{role}: {action} {place} does not stand in the page"
+
+
+def test_the_page_tells_what_each_role_may_do() -> None:
+    assert list(findings(PAGE.read_text(), template())) == []
+
+
+def test_the_grants_are_read() -> None:
+    # A guard of the reading itself: were it to find nothing, nothing would be missed above.
+    roles = {role for role, _, _ in of_template(template())}
+    assert roles == {"ingest", "writer", "job-events", "deployment"}
+    assert {role for role, _, _ in of_terraform()} == {"spark-job", "flow-logs"}
+    assert ("spark-job", "s3:GetObject", "artifacts/spark/*") in of_terraform()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "finding"),
+    [
+        (
+            "| | `s3:DeleteObject` | `processed/data/*` |",
+            "| | `s3:DeleteObject` | `raw/*` |",
+            "ingest: s3:DeleteObject",
+        ),
+        ("`secretsmanager:GetSecretValue` | the p", "`s3:PutObject` | the p", "ingest: secretsmanager:GetSecretValue"),
+        ("| `load-dead-letters` |", "| `load` |", "writer: sqs:SendMessage load stands in the page only"),
+        ("`artifacts/spark/*`", "`artifacts/*`", "spark-job: s3:GetObject artifacts/spark/* does not stand"),
+        ("| `flow-logs` |", "| `flows` |", "flow-logs: logs:PutLogEvents  does not stand"),
+        ("`lambda:GetAlias`, ", "", "deployment: lambda:GetAlias  does not stand in the page"),
+    ],
+)
+def test_a_broken_copy_of_the_page_has_a_finding(right: str, wrong: str, finding: str) -> None:
+    page = PAGE.read_text()
+    assert right in page
+    found = list(findings(page.replace(right, wrong, 1), template()))
+    assert any(finding in one for one in found), found
+
+
+def allow(role: str, action: str, resource: Any) -> Callable[[Template], None]:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return lambda stack: of_type(stack, "AWS::IAM::Role")[role]["Policies"][0]["PolicyDocument"]["Statement"].append(
+        statement
+    )
+
+
+@pytest.mark.parametrize(
+    ("breaks", "finding"),
+    [
+        (
+            allow("WriterRole", "s3:DeleteObject", {"Fn::Sub": "arn:${AWS::Partition}:s3:::${RawBucket}/*"}),
+            "raw/* does",
+        ),
+        (
+            allow("IngestRole", "sqs:SendMessage", {"Fn::GetAtt": ["JobEventsQueue", "Arn"]}),
+            "SendMessage job-events do",
+        ),
+        (allow("JobEventsRole", "rds-db:connect", "*"), "job-events: rds-db:connect  does not stand in the page"),
+        (lambda stack: of_type(stack, "AWS::IAM::Role")["WriterRole"]["Policies"].pop(), "stands in the page only"),
+    ],
+)
+def test_a_role_that_may_do_more_or_less_than_the_page_tells_is_found(
+    breaks: Callable[[Template], object], finding: str
+) -> None:
+    stack = template()
+    breaks(stack)
+    found = list(findings(PAGE.read_text(), stack))
+    assert any(finding in one for one in found), found
