@@ -23,6 +23,7 @@ mod nested;
 mod parquet;
 mod parquet_broken;
 mod parquet_files;
+mod parquet_hostile;
 mod properties;
 mod support;
 mod times;

@@ -1,0 +1,56 @@
+//! Pages whose decompression is not bounded by what their headers say.
+
+use std::io::{self, Read};
+
+use flate2::read::MultiGzDecoder;
+use parquet::basic::Compression;
+
+/// So many bytes a page may become before it is looked at: an ordinary one has a fraction of it.
+const FREE_BYTES: u64 = 256 * 1024 * 1024;
+/// Deflate makes at most so many bytes of one.
+const DEFLATE_RATIO: u64 = 1_032;
+/// LZ4 makes at most so many bytes of one.
+const LZ4_RATIO: u64 = 255;
+
+/// True when a page may become more than it says, and more than is left to chance: the `parquet` crate reads gzip and
+/// LZ4 frames to their end before it compares their bytes with the header's.
+pub(super) fn is_doubtful(compression: Compression, bytes: u64) -> bool {
+    let ratio = match compression {
+        Compression::GZIP(_) => DEFLATE_RATIO,
+        Compression::LZ4 => LZ4_RATIO,
+        _ => return false,
+    };
+    bytes.saturating_mul(ratio) > FREE_BYTES
+}
+
+/// True when compressed bytes become more than so many.
+pub(super) fn is_more_than(compression: Compression, bytes: &[u8], most: u64) -> bool {
+    match compression {
+        Compression::GZIP(_) => {
+            let mut rest = MultiGzDecoder::new(bytes).take(most.saturating_add(1));
+            // What breaks off is told by who decodes it.
+            let mut read = 0_u64;
+            let mut buffer = [0; 16 * 1024];
+            loop {
+                match rest.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(count) => read = read.saturating_add(count as u64),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => break,
+                }
+            }
+            read > most
+        }
+        // The decoder falls back to frames, which say nothing of their size that would have to be true.
+        Compression::LZ4 => is_lz4_frame(bytes),
+        _ => false,
+    }
+}
+
+fn is_lz4_frame(bytes: &[u8]) -> bool {
+    const FRAME: u32 = 0x184d_2204;
+    const LEGACY_FRAME: u32 = 0x184c_2102;
+    const SKIPPED_FRAMES: std::ops::RangeInclusive<u32> = 0x184d_2a50..=0x184d_2a5f;
+    let magic = bytes.first_chunk::<4>().map(|magic| u32::from_le_bytes(*magic));
+    magic.is_some_and(|magic| magic == FRAME || magic == LEGACY_FRAME || SKIPPED_FRAMES.contains(&magic))
+}
