@@ -16,6 +16,7 @@
 mod block;
 mod codec;
 mod datum;
+mod declared;
 mod header;
 mod json;
 mod row;
@@ -23,3 +24,4 @@ mod schema;
 mod stream;
 
 pub(crate) use block::AvroSource;
+pub(crate) use declared::declared_columns;

@@ -10,6 +10,7 @@ mod cells;
 mod footer;
 mod guard;
 mod pages;
+pub(crate) mod schema;
 mod shared;
 mod thrift;
 

@@ -17,6 +17,7 @@ mod formats;
 mod golden;
 mod hidden;
 mod infer;
+mod infer_typed;
 mod json_array;
 mod ndjson;
 mod nested;

@@ -15,36 +15,31 @@ const LZ4_RATIO: u64 = 255;
 /// True when a page may become more than it says, and more than is left to chance: the `parquet` crate reads gzip and
 /// LZ4 frames to their end before it compares their bytes with the header's.
 pub(super) fn is_doubtful(compression: Compression, bytes: u64) -> bool {
-    let ratio = match compression {
-        Compression::GZIP(_) => DEFLATE_RATIO,
-        Compression::LZ4 => LZ4_RATIO,
-        _ => return false,
-    };
-    bytes.saturating_mul(ratio) > FREE_BYTES
+    let is_gzip = matches!(compression, Compression::GZIP(_));
+    let ratio = if is_gzip { DEFLATE_RATIO } else { LZ4_RATIO };
+    (is_gzip || compression == Compression::LZ4) && bytes.saturating_mul(ratio) > FREE_BYTES
 }
 
 /// True when compressed bytes become more than so many.
 pub(super) fn is_more_than(compression: Compression, bytes: &[u8], most: u64) -> bool {
-    match compression {
-        Compression::GZIP(_) => {
-            let mut rest = MultiGzDecoder::new(bytes).take(most.saturating_add(1));
+    // The decoder of LZ4 falls back to frames, which say nothing of their size that would have to be true.
+    if compression == Compression::LZ4 { is_lz4_frame(bytes) } else { is_gzip_more_than(bytes, most) }
+}
+
+fn is_gzip_more_than(bytes: &[u8], most: u64) -> bool {
+    let mut rest = MultiGzDecoder::new(bytes).take(most.saturating_add(1));
+    let mut read = 0_u64;
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        match rest.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => read = read.saturating_add(count as u64),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // What breaks off is told by who decodes it.
-            let mut read = 0_u64;
-            let mut buffer = [0; 16 * 1024];
-            loop {
-                match rest.read(&mut buffer) {
-                    Ok(0) => break,
-                    Ok(count) => read = read.saturating_add(count as u64),
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(_) => break,
-                }
-            }
-            read > most
+            Err(_) => break,
         }
-        // The decoder falls back to frames, which say nothing of their size that would have to be true.
-        Compression::LZ4 => is_lz4_frame(bytes),
-        _ => false,
     }
+    read > most
 }
 
 fn is_lz4_frame(bytes: &[u8]) -> bool {
