@@ -18,23 +18,23 @@ fn parquet() -> Vec<u8> {
     let inside = Arc::new(rows.clone().collect::<Int64Array>()) as ArrayRef;
     let decimals = rows.clone().map(|row| (row % 9 > 0).then(|| i128::from(row) * 99));
     let decimals = decimals.collect::<Decimal128Array>().with_precision_and_scale(20, 3).unwrap();
-    let times = rows.clone().map(|row| row * 1_000_000);
+    let times = rows.clone().map(|row| Some(row * 1_000_000));
     let texts = |text: &dyn Fn(i64) -> String| {
         Arc::new(rows.clone().map(|row| Some(text(row))).collect::<StringArray>())
     };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("Product ID", Arc::new(rows.clone().collect::<Int64Array>())),
         ("stock", Arc::new(rows.clone().map(|row| i32::try_from(row % 5).unwrap()).collect::<Int32Array>())),
-        ("hits", Arc::new(rows.clone().map(|row| row as u64).collect::<UInt64Array>())),
+        ("hits", Arc::new(rows.clone().map(i64::cast_unsigned).collect::<UInt64Array>())),
         ("price", Arc::new(decimals)),
         ("weight", Arc::new(rows.clone().map(|row| row as f64 / 8.0).collect::<Float64Array>())),
         ("is_new", Arc::new(rows.clone().map(|row| Some(row % 2 == 0)).collect::<BooleanArray>())),
-        ("since", Arc::new(rows.clone().map(|row| row as i32).collect::<Date32Array>())),
+        ("since", Arc::new(rows.clone().map(|row| i32::try_from(row).ok()).collect::<Date32Array>())),
         ("opens", Arc::new(times.clone().collect::<Time64MicrosecondArray>())),
         ("updated_at", Arc::new(times.clone().collect::<TimestampMicrosecondArray>().with_timezone("UTC"))),
         ("local_time", Arc::new(times.collect::<TimestampMicrosecondArray>())),
         ("mail", texts(&|row| format!("user{row}@example.com"))),
-        ("state", texts(&|row| ["new", "used"][row as usize % 2].to_owned())),
+        ("state", texts(&|row| if row % 2 == 0 { "new" } else { "used" }.to_owned())),
         ("written", texts(&|row| format!("{row}.50"))),
         ("attributes", texts(&|row| format!("{{\"size\":{row}}}"))),
         ("note", texts(&|row| if row == 7 { "?!".to_owned() } else { row.to_string() })),
@@ -43,7 +43,7 @@ fn parquet() -> Vec<u8> {
             "inside",
             Arc::new(StructArray::from(vec![(Arc::new(Field::new("a", DataType::Int64, true)), inside)])),
         ),
-        ("picture", Arc::new(BinaryArray::from_iter_values(rows.map(|row| [0xff, row as u8])))),
+        ("picture", Arc::new(BinaryArray::from_iter_values(rows.map(|row| [0xff, row.to_le_bytes()[0]])))),
     ];
     file(&columns).to_vec()
 }
@@ -130,19 +130,23 @@ fn array(kind: u8, rows: &[(Option<i64>, String)]) -> ArrayRef {
         0 => Arc::new(numbers().collect::<Int64Array>()),
         1 => Arc::new(
             numbers()
-                .map(|number| number.map(|number| i128::from(number)))
+                .map(|number| number.map(i128::from))
                 .collect::<Decimal128Array>()
                 .with_precision_and_scale(38, 6)
                 .unwrap(),
         ),
         2 => Arc::new(
-            numbers().map(|number| number.map(|number| number as i32 / 1_000)).collect::<Date32Array>(),
+            numbers()
+                .map(|number| number.and_then(|number| i32::try_from(number % 1_000_000).ok()))
+                .collect::<Date32Array>(),
         ),
         3 => Arc::new(numbers().collect::<TimestampNanosecondArray>()),
         4 => Arc::new(
-            numbers().map(|bits| bits.map(|bits| f64::from_bits(bits as u64))).collect::<Float64Array>(),
+            numbers()
+                .map(|bits| bits.map(|bits| f64::from_bits(bits.cast_unsigned())))
+                .collect::<Float64Array>(),
         ),
-        5 => Arc::new(numbers().map(|number| number.map(|number| number as u64)).collect::<UInt64Array>()),
+        5 => Arc::new(numbers().map(|number| number.map(i64::cast_unsigned)).collect::<UInt64Array>()),
         6 => Arc::new(numbers().map(|number| number.map(|number| number % 2 == 0)).collect::<BooleanArray>()),
         _ => {
             Arc::new(rows.iter().map(|(number, text)| number.map(|_| text.clone())).collect::<StringArray>())

@@ -49,3 +49,37 @@ fn is_lz4_frame(bytes: &[u8]) -> bool {
     let magic = bytes.first_chunk::<4>().map(|magic| u32::from_le_bytes(*magic));
     magic.is_some_and(|magic| magic == FRAME || magic == LEGACY_FRAME || SKIPPED_FRAMES.contains(&magic))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_become_too_much_is_looked_at() {
+        let gzip = Compression::GZIP(parquet::basic::GzipLevel::default());
+        for (compression, bytes, is_looked_at) in [
+            (gzip, 200_000, false),
+            (gzip, 300_000, true),
+            (Compression::LZ4, 1_000_000, false),
+            (Compression::LZ4, 1_100_000, true),
+            (Compression::LZ4_RAW, u64::MAX, false),
+            (Compression::SNAPPY, u64::MAX, false),
+        ] {
+            assert_eq!(is_doubtful(compression, bytes), is_looked_at, "{compression} {bytes}");
+        }
+    }
+
+    #[test]
+    fn frames_of_lz4_are_told_from_blocks() {
+        for (bytes, is_frame) in [
+            (&[0x04, 0x22, 0x4d, 0x18, 0][..], true),
+            (&[0x02, 0x21, 0x4c, 0x18], true),
+            (&[0x5f, 0x2a, 0x4d, 0x18], true),
+            (&[0x60, 0x2a, 0x4d, 0x18], false),
+            (&[0, 0, 1, 0, 0, 0, 0, 200], false),
+            (&[0x04, 0x22, 0x4d], false),
+        ] {
+            assert_eq!(is_more_than(Compression::LZ4, bytes, u64::MAX), is_frame, "{bytes:?}");
+        }
+    }
+}

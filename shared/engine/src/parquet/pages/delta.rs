@@ -250,3 +250,53 @@ fn zigzag(number: u64) -> i64 {
     let half = i64::try_from(number >> 1).unwrap_or(i64::MAX);
     if number & 1 == 0 { half } else { !half }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parquet::basic::Type as Physical;
+    use parquet::schema::types::{ColumnPath, Type};
+
+    use super::*;
+
+    /// A page of required texts, which begins with the header of a block of 128 in four miniblocks.
+    fn page(encoding: Encoding, values: u32, rest: &[u8]) -> Result<u64, String> {
+        let text = Type::primitive_type_builder("v", Physical::BYTE_ARRAY).build().map(Arc::new);
+        let Ok(text) = text else { return Err("no type".to_owned()) };
+        let column = ColumnDescriptor::new(text, 0, 0, ColumnPath::from("v"));
+        let page = Page::DataPage {
+            buf: [&[0x80, 1, 4], rest].concat().into(),
+            num_values: values,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        expanded(&page, &column)
+    }
+
+    #[test]
+    fn lengths_are_counted_before_there_is_room_for_them() {
+        const LENGTHS: Encoding = Encoding::DELTA_LENGTH_BYTE_ARRAY;
+        const PREFIXES: Encoding = Encoding::DELTA_BYTE_ARRAY;
+        // As many as the header of the page says, but more than there is room for.
+        let many = [0xff, 0xff, 0xff, 0xff, 7, 0];
+        for (encoding, values, rest, expected) in [
+            (LENGTHS, 3, &[3, 0][..], Ok(12)),
+            (LENGTHS, 2, &[3, 0], Err("has 3 lengths for 2 values")),
+            (LENGTHS, u32::MAX, &many, Ok(0x7fff_ffff * 4)),
+            (PREFIXES, u32::MAX, &many, Ok(0x7fff_ffff * 4)),
+            (LENGTHS, 3, &[3], Err("has lengths that cannot be read")),
+            (LENGTHS, 3, &[0xff; 12], Err("has lengths that cannot be read")),
+            // One prefix of no byte, one suffix of four: the text takes four, its lengths eight.
+            (PREFIXES, 1, &[1, 0, 0x80, 1, 4, 1, 8], Ok(12)),
+            (PREFIXES, 1, &[1, 0, 0x80, 1, 4, 0, 0], Err("has 1 prefixes and 0 suffixes")),
+            (PREFIXES, 1, &[1, 0, 0x80, 1, 4, 2, 0], Err("has 2 lengths for 1 values")),
+            (PREFIXES, 1, &[1, 1, 0x80, 1, 4, 1, 8], Err("has lengths that cannot be read")),
+            (Encoding::PLAIN, 1, &[], Ok(0)),
+        ] {
+            assert_eq!(page(encoding, values, rest), expected.map_err(str::to_owned), "{encoding} {rest:?}");
+        }
+    }
+}
