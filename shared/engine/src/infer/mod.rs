@@ -207,7 +207,7 @@ fn plain(columns: Vec<Found>) -> Vec<ColumnDraft> {
     plain.collect()
 }
 
-/// Leaves out the columns of a typed file with values that no text is, such as pictures.
+/// Leaves out the columns of a typed file with values that not even text holds, such as pictures and nanoseconds.
 fn leave_out_bytes(
     draft: &mut Draft,
     open: &mut Open<'_>,
@@ -226,7 +226,7 @@ fn leave_out_bytes(
     draft.columns = whole;
     notes.extend(faulty.iter().map(|column| {
         format!(
-            "`{}` has values that are no text: it is left out of the contract, and kept in `_rescued`",
+            "`{}` has values that no column holds: it is left out of the contract, and kept in `_rescued`",
             column.name
         )
     }));

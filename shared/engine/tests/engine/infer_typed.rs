@@ -140,7 +140,12 @@ fn array(kind: u8, rows: &[(Option<i64>, String)]) -> ArrayRef {
                 .map(|number| number.and_then(|number| i32::try_from(number % 1_000_000).ok()))
                 .collect::<Date32Array>(),
         ),
-        3 => Arc::new(numbers().collect::<TimestampNanosecondArray>()),
+        // Nothing holds what is finer than a microsecond.
+        3 => Arc::new(
+            numbers()
+                .map(|number| number.map(|number| number / 1_000 * 1_000))
+                .collect::<TimestampNanosecondArray>(),
+        ),
         4 => Arc::new(
             numbers()
                 .map(|bits| bits.map(|bits| f64::from_bits(bits.cast_unsigned())))
