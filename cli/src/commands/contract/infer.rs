@@ -13,7 +13,7 @@ use crate::exit::{Exit, SUCCESS};
 
 #[derive(Debug, Args)]
 pub(crate) struct Infer {
-    /// A sample: delimited text or JSON, compressed or not
+    /// A sample: delimited text, JSON or Avro, compressed or not, or Parquet
     file: PathBuf,
     /// The source's name [default: the file's]
     #[arg(long)]

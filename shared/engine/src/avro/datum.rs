@@ -132,7 +132,7 @@ impl<'a> Cursor<'a> {
                 let symbol = symbol.ok_or(Broken("an enum has no symbol of the number that it says"))?;
                 return Ok(Some(Scalar::Text(symbol)));
             }
-            Type::Decimal { size, scale } => {
+            Type::Decimal { size, scale, .. } => {
                 let unscaled = if let Some(size) = size { self.take(*size)? } else { self.bytes()? };
                 return Ok(Some(decimal(unscaled, *scale)));
             }

@@ -14,6 +14,7 @@
 mod block;
 mod codec;
 mod datum;
+mod declared;
 mod header;
 mod json;
 mod row;
@@ -21,3 +22,4 @@ mod schema;
 mod stream;
 
 pub(crate) use block::AvroSource;
+pub(crate) use declared::declared_columns;

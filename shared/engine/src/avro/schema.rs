@@ -39,6 +39,7 @@ pub(super) enum Type {
     /// Two's complement, most significant byte first; of so many bytes, or of as many as a length says.
     Decimal {
         size: Option<usize>,
+        precision: u32,
         scale: u32,
     },
     /// Bytes that hold the number as bytes, and its scale.
@@ -289,7 +290,7 @@ fn decimal(object: &Map<String, Json>, size: Option<usize>) -> Option<Type> {
         |key: &str| object.get(key).map(|value| value.as_u64().and_then(|value| u32::try_from(value).ok()));
     let precision = number("precision")??;
     let scale = number("scale").unwrap_or(Some(0))?;
-    (precision > 0 && scale <= precision).then_some(Type::Decimal { size, scale })
+    (precision > 0 && scale <= precision).then_some(Type::Decimal { size, precision, scale })
 }
 
 /// A name as a message shows it.
@@ -310,7 +311,7 @@ mod tests {
 
     #[test]
     fn logical_types_count_on_their_own_types_only() {
-        let decimal = |size| Type::Decimal { size, scale: 2 };
+        let decimal = |size| Type::Decimal { size, precision: 9, scale: 2 };
         let instant = |unit| Type::Timestamp { unit, is_utc: true };
         for (json, kind) in [
             (r#""int""#, Type::Int),

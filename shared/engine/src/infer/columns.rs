@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::names::words;
 use super::types::{Candidate, Family, Gate, Probe, cast};
-use super::yaml::{ColumnDraft, Kind};
+use super::yaml::{ColumnDraft, FileKind, Kind};
 use crate::cast::{Scratch, Value};
 
 /// Spellings of a missing value in files whose other values are of a type.
@@ -31,6 +31,12 @@ const BIGINT_DIGITS: usize = 18;
 const HEADROOM_DIGITS: usize = 4;
 const MIN_PRECISION: usize = 12;
 const MAX_PRECISION: usize = 38;
+
+/// A text column is nearly of a type when one of so many values is not, among at least so many.
+const MIN_VALUES_A_MISFIT: u64 = 100;
+const MIN_VALUES_OF_NEARLY: u64 = 200;
+/// Values that a type may miss early on, before it is thought of no more.
+const FREE_MISFITS: u64 = 20;
 
 const IDENTIFIERS: [&str; 20] = [
     "gtin",
@@ -62,8 +68,8 @@ const FLAG_NAMES: [&str; 10] =
 /// What was seen of a column's values.
 #[derive(Debug)]
 pub(super) struct Profile {
-    /// Of each candidate, in their order: what fits so far. Only ever falls.
-    fits: Vec<bool>,
+    /// Of each candidate, in their order: the values that are not of it. `None`: too many.
+    misfits: Vec<Option<u64>>,
     sizes: Vec<Size>,
     missing: u64,
     present: u64,
@@ -94,7 +100,7 @@ impl Profile {
     pub(super) fn new(probe: &Probe) -> Self {
         let count = probe.all().count();
         Self {
-            fits: vec![true; count],
+            misfits: vec![Some(0); count],
             sizes: vec![Size::default(); count],
             missing: 0,
             present: 0,
@@ -133,12 +139,11 @@ impl Profile {
         let has_offset =
             text.ends_with(['Z', 'z']) || text.get(11..).is_some_and(|rest| rest.contains(['+', '-']));
         self.without_offset = self.without_offset.saturating_add(u64::from(!has_offset));
-        for (((_, column), fits), size) in probe.all().zip(&mut self.fits).zip(&mut self.sizes) {
-            if !*fits {
-                continue;
-            }
+        let most = FREE_MISFITS.saturating_add(self.present / MIN_VALUES_A_MISFIT);
+        for (((_, column), misfits), size) in probe.all().zip(&mut self.misfits).zip(&mut self.sizes) {
+            let Some(count) = *misfits else { continue };
             match cast(column, text, scratch) {
-                None => *fits = false,
+                None => *misfits = Some(count.saturating_add(1)).filter(|count| *count <= most),
                 Some(Value::Integer(number)) => {
                     let digits =
                         number.unsigned_abs().checked_ilog10().map_or(1, |log| log.saturating_add(1));
@@ -174,9 +179,19 @@ impl Profile {
     }
 
     /// The column as it was seen. What cannot be told goes to the notes.
-    pub(super) fn draft(&self, plain: ColumnDraft, probe: &Probe, notes: &mut Vec<String>) -> ColumnDraft {
-        let kind = self.kind(&plain, probe, notes);
+    pub(super) fn draft(
+        &self,
+        plain: ColumnDraft,
+        file: &FileKind,
+        probe: &Probe,
+        notes: &mut Vec<String>,
+    ) -> ColumnDraft {
+        let kind = match &plain.declared {
+            Some(declared) => declared.clone(),
+            None => self.kind(&plain, file, probe, notes),
+        };
         let is_typed = kind != Kind::text();
+        let nearly = if is_typed { None } else { self.nearly(&plain, file, probe) };
         let null_values: Vec<String> =
             if is_typed { self.null_spellings.keys().cloned().collect() } else { Vec::new() };
         let spelled: u64 = if is_typed { self.null_spellings.values().sum() } else { 0 };
@@ -185,6 +200,7 @@ impl Profile {
             required: missing == 0 && self.present > 0,
             allowed: if is_typed { Vec::new() } else { self.allowed() },
             seen: Some(self.seen(missing)),
+            nearly,
             null_values,
             kind,
             ..plain
@@ -197,16 +213,15 @@ impl Profile {
         ColumnDraft { required: self.missing == 0 && self.present > 0, seen: Some(seen), ..plain }
     }
 
-    fn kind(&self, plain: &ColumnDraft, probe: &Probe, notes: &mut Vec<String>) -> Kind {
+    fn kind(&self, plain: &ColumnDraft, file: &FileKind, probe: &Probe, notes: &mut Vec<String>) -> Kind {
         let spelled: u64 = self.null_spellings.values().sum();
         if self.present == spelled {
             return Kind::text();
         }
-        let fitting: Vec<(&Candidate, Size)> = probe
-            .all()
-            .zip(self.fits.iter().zip(&self.sizes))
-            .filter(|((candidate, _), (fits, _))| **fits && self.is_thought_of(candidate, &plain.name))
-            .map(|((candidate, _), (_, size))| (candidate, *size))
+        let fitting: Vec<(&Candidate, Size)> = self
+            .thought_of(plain, file, probe)
+            .filter(|(_, misfits, _)| *misfits == 0)
+            .map(|(candidate, _, size)| (candidate, size))
             .collect();
         let Some((first, size)) = fitting.first() else { return Kind::text() };
         if is_ambiguous(first, fitting.iter().map(|(candidate, _)| *candidate)) {
@@ -228,6 +243,37 @@ impl Profile {
         sized(&first.kind, first.family, *size)
     }
 
+    /// The candidates that the column may be of but for some values, whose number is told.
+    fn thought_of<'p>(
+        &'p self,
+        plain: &'p ColumnDraft,
+        file: &'p FileKind,
+        probe: &'p Probe,
+    ) -> impl Iterator<Item = (&'static Candidate, u64, Size)> + 'p {
+        let seen = self.misfits.iter().zip(&self.sizes);
+        probe.all().zip(seen).filter_map(move |((candidate, _), (misfits, size))| {
+            let is_read = candidate.family != Family::Document || file.has_documents_in_text();
+            let is_open = is_read && self.is_thought_of(candidate, &plain.name);
+            misfits.filter(|_| is_open).map(|misfits| (candidate, misfits, *size))
+        })
+    }
+
+    /// The type that all but a few values are of: every row of the sample is accepted, so that those make it text.
+    fn nearly(&self, plain: &ColumnDraft, file: &FileKind, probe: &Probe) -> Option<String> {
+        let spelled: u64 = self.null_spellings.values().sum();
+        let values = self.present.saturating_sub(spelled);
+        let is_nearly = |misfits: u64| {
+            misfits > 0
+                && values >= MIN_VALUES_OF_NEARLY
+                && misfits.saturating_mul(MIN_VALUES_A_MISFIT) <= values
+        };
+        let mut candidates = self.thought_of(plain, file, probe);
+        let (candidate, misfits, _) = candidates.find(|(_, misfits, _)| is_nearly(*misfits))?;
+        let Kind { logical, format, .. } = &candidate.kind;
+        let format = format.map(|format| format!(" ({format})")).unwrap_or_default();
+        Some(format!("nearly {logical}{format}: {misfits} of {values} values are not"))
+    }
+
     fn is_thought_of(&self, candidate: &Candidate, name: &str) -> bool {
         let has = |known: &[&str]| words(name).any(|word| known.contains(&word));
         let is_open = match candidate.gate {
@@ -241,7 +287,7 @@ impl Profile {
                 Family::Integer | Family::Number => !self.has_written_digits && !has(&IDENTIFIERS),
                 Family::Uuid => !self.without_hyphens,
                 Family::Format => candidate.kind.format != Some("uri") || !self.without_slashes,
-                Family::Boolean | Family::Date | Family::Timestamp | Family::Time => true,
+                Family::Boolean | Family::Date | Family::Timestamp | Family::Time | Family::Document => true,
             }
     }
 
@@ -290,9 +336,13 @@ fn is_ambiguous<'c>(first: &Candidate, mut fitting: impl Iterator<Item = &'c Can
             let swapped = format.replacen("dd", "XX", 1).replacen("MM", "dd", 1).replacen("XX", "MM", 1);
             fitting.any(|other| other.kind.format == Some(swapped.as_str()))
         }
-        Family::Uuid | Family::Boolean | Family::Integer | Family::Number | Family::Time | Family::Format => {
-            false
-        }
+        Family::Uuid
+        | Family::Boolean
+        | Family::Integer
+        | Family::Number
+        | Family::Time
+        | Family::Format
+        | Family::Document => false,
     }
 }
 
@@ -319,6 +369,7 @@ fn sized(kind: &Kind, family: Family, size: Size) -> Kind {
         | Family::Date
         | Family::Timestamp
         | Family::Time
-        | Family::Format => kind.clone(),
+        | Family::Format
+        | Family::Document => kind.clone(),
     }
 }

@@ -5,6 +5,7 @@
 //! refuses is relaxed until nothing is left to relax.
 
 mod columns;
+pub(crate) mod declared;
 mod names;
 mod prove;
 mod sample;
@@ -19,7 +20,7 @@ use penstock_contract::ContractErrors;
 
 use self::columns::Profile;
 use self::names::words;
-use self::sample::Sample;
+use self::sample::{Found, Sample};
 use self::types::Probe;
 use self::yaml::{ColumnDraft, Draft, FileKind, Kind, QuoteDraft};
 use crate::cast::Scratch;
@@ -70,9 +71,14 @@ pub enum InferError {
     /// The sample cannot be read.
     #[error("the sample cannot be read: {0}")]
     Read(#[from] ReadError),
-    /// A kind of file that contracts are not inferred from.
-    #[error("contracts are not inferred from {0} files; infer one from CSV or JSON, or write it by hand")]
-    Unsupported(&'static str),
+    /// A Parquet sample that is too large to be looked at.
+    #[error(
+        "the sample has more than {max_bytes} bytes, and Parquet is looked at as a whole; give a smaller file"
+    )]
+    TooLarge {
+        /// Bytes that a sample may have.
+        max_bytes: u64,
+    },
     /// No column has a name that a contract can carry.
     #[error("the sample has no named columns; give it a header")]
     NoColumns,
@@ -119,6 +125,7 @@ pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> 
         return Err(InferError::NoRows { malformed: seen.malformed });
     }
     let Seen { mut draft, mut notes, totals, profiles, .. } = seen;
+    let file = draft.file.kind.clone();
     draft.columns = draft
         .columns
         .into_iter()
@@ -127,7 +134,7 @@ pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> 
             if column.kind.is_document() {
                 profile.document(column)
             } else {
-                profile.draft(column, &probe, &mut notes)
+                profile.draft(column, &file, &probe, &mut notes)
             }
         })
         .collect();
@@ -160,16 +167,11 @@ fn see(
     if source != source_name {
         notes.push(format!("the source is called `{source}`: its name begins the keys of its files"));
     }
-    let names = names::harmonise(columns.iter().map(|column| column.name.as_str()));
-    let plain = columns.into_iter().zip(names).map(|(found, name)| {
-        let column = ColumnDraft::plain(name, found.name);
-        match found.is_array {
-            Some(is_array) => ColumnDraft { kind: Kind::document(is_array), ..column },
-            None => column,
-        }
-    });
     let entity = names::entity(&source);
-    let draft = Draft { entity, source, file, columns: plain.collect(), event_time: None };
+    let mut draft = Draft { entity, source, file, columns: plain(columns), event_time: None };
+    if draft.file.kind.has_types() {
+        leave_out_bytes(&mut draft, open, limits, max_rows, &mut notes)?;
+    }
     let mut profiles: Vec<Profile> = draft.columns.iter().map(|_| Profile::new(probe)).collect();
     let mut scratch = Scratch::default();
     let totals = read(&draft.yaml(), open, limits, max_rows, &mut |block| {
@@ -190,6 +192,45 @@ fn see(
     Ok(Seen { draft, profiles, totals, malformed, notes })
 }
 
+/// The columns as text and documents with no rules.
+fn plain(columns: Vec<Found>) -> Vec<ColumnDraft> {
+    let names = names::harmonise(columns.iter().map(|column| column.name.as_str()));
+    let plain = columns.into_iter().zip(names).map(|(found, name)| {
+        let column = ColumnDraft { declared: found.declared, ..ColumnDraft::plain(name, found.name) };
+        match found.is_array {
+            Some(is_array) => ColumnDraft { kind: Kind::document(is_array), ..column },
+            None => column,
+        }
+    });
+    plain.collect()
+}
+
+/// Leaves out the columns of a typed file with values that not even text holds, such as pictures and nanoseconds.
+fn leave_out_bytes(
+    draft: &mut Draft,
+    open: &mut Open<'_>,
+    limits: &Limits,
+    max_rows: u64,
+    notes: &mut Vec<String>,
+) -> Result<(), InferError> {
+    let totals = read(&draft.yaml(), open, limits, max_rows, &mut |_| {})?;
+    let is_faulty = |name: &str| {
+        let mut reasons = totals.by_reason.iter();
+        reasons.any(|reason| reason.column.as_deref() == Some(name) && reason.code != Code::NulCharacter)
+    };
+    let (faulty, whole) = std::mem::take(&mut draft.columns)
+        .into_iter()
+        .partition::<Vec<ColumnDraft>, _>(|column| is_faulty(&column.name));
+    draft.columns = whole;
+    notes.extend(faulty.iter().map(|column| {
+        format!(
+            "`{}` has values that no column holds: it is left out of the contract, and kept in `_rescued`",
+            column.name
+        )
+    }));
+    if draft.columns.is_empty() { Err(InferError::NoColumns) } else { Ok(()) }
+}
+
 /// Reads the first rows of the sample under a contract.
 fn read(
     yaml: &str,
@@ -200,7 +241,11 @@ fn read(
 ) -> Result<Totals, InferError> {
     let contract = penstock_contract::parse("inferred.yaml", yaml)?;
     let plan = Arc::new(Plan::compile(&contract)?);
-    let mut reader = Reader::open(plan, limits.clone(), open().map_err(ReadError::Io)?)?;
+    let mut reader = if plan.needs_seek() {
+        Reader::open_parquet(&plan, limits.clone(), declared::whole(open)?)?
+    } else {
+        Reader::open(plan, limits.clone(), open().map_err(ReadError::Io)?)?
+    };
     while reader.totals().rows_read < max_rows {
         match reader.next_block()? {
             None => break,

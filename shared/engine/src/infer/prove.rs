@@ -53,8 +53,9 @@ pub(super) fn prove(
 fn relax_column(draft: &mut Draft, name: &str, faults: &Faults, notes: &mut Vec<String>) -> bool {
     let Some(index) = draft.columns.iter().position(|column| column.name == name) else { return false };
     let is_last = draft.columns.len() == 1;
+    let is_json = !draft.file.kind.has_documents_in_text();
     let Some(column) = draft.columns.get_mut(index) else { return false };
-    let Some(what) = relax(column, faults) else { return false };
+    let Some(what) = relax(column, faults, is_json) else { return false };
     if what == Relaxed::LeftOut {
         if is_last {
             return false;
@@ -83,7 +84,7 @@ enum Relaxed {
 }
 
 /// One thing less that the column asks for.
-fn relax(column: &mut ColumnDraft, faults: &Faults) -> Option<Relaxed> {
+fn relax(column: &mut ColumnDraft, faults: &Faults, is_json: bool) -> Option<Relaxed> {
     if faults.codes.contains(&Code::MissingRequired) && column.required {
         column.required = false;
         column.is_key = false;
@@ -97,8 +98,11 @@ fn relax(column: &mut ColumnDraft, faults: &Faults) -> Option<Relaxed> {
         // Neither a type nor its absence helps.
         return None;
     }
-    // A document stands where text did in the rows that were looked at first.
-    if column.kind.is_document() || column.kind == Kind::text() && faults.codes.contains(&Code::WrongType) {
+    // A document stands where text did in the rows that were looked at first; one that is text itself can be that again.
+    let is_nested = is_json || column.declared.as_ref().is_some_and(Kind::is_document);
+    if column.kind.is_document() && is_nested
+        || column.kind == Kind::text() && faults.codes.contains(&Code::WrongType)
+    {
         return Some(Relaxed::LeftOut);
     }
     if column.kind != Kind::text() {

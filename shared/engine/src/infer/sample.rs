@@ -5,8 +5,9 @@ use std::io::Read;
 
 use penstock_contract::{DelimitedDialect, Quote};
 
+use super::declared::{self, DeclaredColumn};
 use super::types::Probe;
-use super::yaml::{FileDraft, FileKind, QuoteDraft};
+use super::yaml::{FileDraft, FileKind, Kind, QuoteDraft};
 use super::{InferError, Open};
 use crate::cast::json::{Scanner, unquote};
 use crate::cast::text::Traits;
@@ -40,6 +41,8 @@ pub(super) struct Found {
     pub(super) name: String,
     /// A JSON object (`false`) or array (`true`).
     pub(super) is_array: Option<bool>,
+    /// What the file's schema says, where it says more than that it is text.
+    pub(super) declared: Option<Kind>,
 }
 
 /// Looks at the file. `quote`: another one than would be sniffed.
@@ -49,7 +52,9 @@ pub(super) fn look(
     max_rows: u64,
     quote: Option<QuoteDraft>,
 ) -> Result<Sample, InferError> {
-    refuse_binary(open, limits)?;
+    if let Some((file, columns)) = declared::look(open, limits)? {
+        return typed(file, columns);
+    }
     let mut records = open_records(open, limits)?;
     let mut file = FileDraft {
         kind: FileKind::default(),
@@ -72,7 +77,7 @@ pub(super) fn look(
         _ => {
             let (kind, names) = delimited(open, limits, quote)?;
             file.kind = kind;
-            names.into_iter().map(|name| Found { name, is_array: None }).collect()
+            names.into_iter().map(|name| Found { name, is_array: None, declared: None }).collect()
         }
     };
     let columns = usable(columns, &mut notes);
@@ -82,21 +87,24 @@ pub(super) fn look(
     Ok(Sample { file, columns, notes })
 }
 
-fn refuse_binary(open: &mut Open<'_>, limits: &Limits) -> Result<(), InferError> {
-    let mut input = Input::open(open().map_err(ReadError::Io)?, None, limits)?;
-    let mut magic = [0; 4];
-    let mut length = 0_usize;
-    while let Some(rest) = magic.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        match input.read(rest)? {
-            0 => break,
-            count => length = length.saturating_add(count),
-        }
+/// A file whose schema tells the columns.
+fn typed(file: FileDraft, declared: Vec<DeclaredColumn>) -> Result<Sample, InferError> {
+    let mut notes = Vec::new();
+    let mut columns = Vec::new();
+    for DeclaredColumn { name, kind } in declared {
+        let Some(kind) = kind else {
+            notes.push(format!("`{name}` is of a type that no column holds: it is left out of the contract"));
+            continue;
+        };
+        let kind = kind.kind();
+        let is_array = kind.as_ref().filter(|kind| kind.is_document()).map(|kind| kind.logical == "array");
+        columns.push(Found { name, is_array, declared: kind });
     }
-    match &magic {
-        b"PAR1" => Err(InferError::Unsupported("Parquet")),
-        b"Obj\x01" => Err(InferError::Unsupported("Avro")),
-        _ => Ok(()),
+    let columns = usable(columns, &mut notes);
+    if columns.is_empty() {
+        return Err(InferError::NoColumns);
     }
+    Ok(Sample { file, columns, notes })
 }
 
 fn open_records(open: &mut Open<'_>, limits: &Limits) -> Result<Records<Box<dyn Read>>, InferError> {
@@ -255,5 +263,5 @@ fn found(name: String, shapes: Shapes, notes: &mut Vec<String>) -> Option<Found>
             return None;
         }
     };
-    Some(Found { name, is_array })
+    Some(Found { name, is_array, declared: None })
 }

@@ -28,6 +28,8 @@ pub(super) enum Family {
     Time,
     /// Text of a format.
     Format,
+    /// A JSON object or array, as text.
+    Document,
 }
 
 /// What speaks for a type beside the values.
@@ -125,6 +127,7 @@ fn candidates() -> Vec<Candidate> {
     all.extend(booleans.map(|kind| one(Family::Boolean, Gate::BothSeen, kind)));
     let formats = ["email", "uri", "ipv4", "ipv6"].map(|format| formatted("string", "text", format));
     all.extend(formats.map(|kind| one(Family::Format, Gate::Always, kind)));
+    all.extend([false, true].map(|is_array| one(Family::Document, Gate::Always, Kind::document(is_array))));
     all
 }
 

@@ -32,6 +32,20 @@ pub(super) enum FileKind {
     Delimited { delimiter: Option<String>, quote: Option<QuoteDraft>, header: bool },
     Ndjson,
     JsonArray,
+    Parquet,
+    Avro,
+}
+
+impl FileKind {
+    /// True when the file's schema tells the types of its columns.
+    pub(super) fn has_types(&self) -> bool {
+        matches!(self, Self::Parquet | Self::Avro)
+    }
+
+    /// True when a text may hold a JSON document that a column of documents reads.
+    pub(super) fn has_documents_in_text(&self) -> bool {
+        !matches!(self, Self::Ndjson | Self::JsonArray)
+    }
 }
 
 impl Default for FileKind {
@@ -52,6 +66,8 @@ pub(super) struct ColumnDraft {
     pub(super) name: String,
     pub(super) physical_name: String,
     pub(super) kind: Kind,
+    /// What the file's schema says it is.
+    pub(super) declared: Option<Kind>,
     pub(super) required: bool,
     pub(super) is_key: bool,
     /// The only values; none: any.
@@ -60,6 +76,8 @@ pub(super) struct ColumnDraft {
     pub(super) null_values: Vec<String>,
     /// What was seen, in counts.
     pub(super) seen: Option<String>,
+    /// The type that nearly all of its values are of, with the number of those that are not.
+    pub(super) nearly: Option<String>,
 }
 
 /// A type with all that reads it.
@@ -110,11 +128,13 @@ impl ColumnDraft {
             name,
             physical_name,
             kind: Kind::text(),
+            declared: None,
             required: false,
             is_key: false,
             allowed: Vec::new(),
             null_values: Vec::new(),
             seen: None,
+            nearly: None,
         }
     }
 }
@@ -173,6 +193,8 @@ impl FileDraft {
             }
             FileKind::Ndjson => text.push_str("    format: json\n    delimiter: new_line\n"),
             FileKind::JsonArray => text.push_str("    format: json\n    delimiter: array\n"),
+            FileKind::Parquet => text.push_str("    format: parquet\n"),
+            FileKind::Avro => text.push_str("    format: avro\n"),
         }
         if let Some(encoding) = &self.encoding {
             properties.push(("encoding", quoted(encoding)));
@@ -206,6 +228,9 @@ impl ColumnDraft {
     fn write(&self, text: &mut String) {
         if let Some(seen) = &self.seen {
             let _ = writeln!(text, "      # {seen}");
+        }
+        if let Some(nearly) = &self.nearly {
+            let _ = writeln!(text, "      # {nearly}");
         }
         line(text, 6, "- name", &quoted(&self.name));
         if self.physical_name != self.name {

@@ -8,6 +8,7 @@ mod cells;
 mod footer;
 mod guard;
 mod pages;
+pub(crate) mod schema;
 mod shared;
 mod texts;
 mod thrift;

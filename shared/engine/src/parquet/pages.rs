@@ -1,11 +1,22 @@
-//! The pages of a row group, before one is decompressed: what they become must fit into the memory.
+//! The pages of a row group, before one is decoded: what they become must fit into the memory.
+//!
+//! Their headers are looked at, and the bodies of those whose headers do not say it: texts that are packed by difference
+//! ([`delta`]), and what may become more than it says ([`compressed`]).
 
-use parquet::basic::Compression;
+mod compressed;
+mod delta;
+
+use std::sync::Arc;
+
+use parquet::basic::{Compression, Encoding, Type as Physical};
+use parquet::column::page::PageReader;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::serialized_reader::SerializedPageReader;
 
+use super::guard::guarded;
 use super::shared::Shared;
-use super::thrift::{I32, STRUCT, Walker};
+use super::thrift::{FALSE, I32, STRUCT, Walker};
 use super::{corrupt, unreadable};
 use crate::error::{ReadError, UnreadableCode};
 
@@ -18,6 +29,10 @@ const MAX_PAGE_BYTES: u64 = 128 * 1024 * 1024;
 const MAX_OPEN_BYTES: u64 = 512 * 1024 * 1024;
 /// Of one page of a list or a map: one row may have them all, and each takes memory however well it is packed.
 const MAX_NESTED_VALUES: u64 = 8 * 1024 * 1024;
+/// Of a value of a fixed length: a batch of missing ones takes as much room as one of others.
+const MAX_FIXED_BYTES: u64 = 32 * 1024;
+/// That a text of a dictionary takes in memory beside its own bytes.
+const TEXT_BYTES: u64 = 16;
 
 /// Goes through the headers of the pages of some columns, and tells their bytes after decompression.
 ///
@@ -62,35 +77,143 @@ fn look_through_column<T: ChunkReader>(
     let Some(end) = end else {
         return Err(corrupt(at, "a column goes beyond the end of the file: it breaks off, or is damaged"));
     };
-    let is_nested = column.column_descr().max_rep_level() > 0;
-    let (mut largest, mut dictionary) = (0_u64, 0_u64);
+    let width = value_bytes(column);
+    if column.column_type() == Physical::FIXED_LEN_BYTE_ARRAY && width > MAX_FIXED_BYTES {
+        return Err(too_much(column, at, &format!("has values of {width} bytes")));
+    }
+    let mut pages = Pages::default();
     while at < end {
         let header = read_header(file, at, end)?;
+        let body = at.saturating_add(header.length);
+        let next = body.saturating_add(header.compressed);
+        if next > end {
+            return Err(corrupt(next, "a page goes beyond its column"));
+        }
+        pages.take(column, at, &header, width)?;
+        if header.is_compressed && compressed::is_doubtful(column.compression(), header.compressed) {
+            check_compressed(file, column, body, &header)?;
+        }
+        at = next;
+    }
+    if pages.delta.contains(&true) {
+        pages.expand(file, column)?;
+    }
+    *bytes = bytes.saturating_add(pages.bytes);
+    Ok(pages.largest.saturating_add(pages.dictionary))
+}
+
+/// What the pages of a column become.
+#[derive(Debug, Default)]
+struct Pages {
+    bytes: u64,
+    /// Of the largest page with values, and of the largest dictionary.
+    largest: u64,
+    dictionary: u64,
+    /// Where each page begins, and whether its texts are packed by difference.
+    starts: Vec<u64>,
+    delta: Vec<bool>,
+}
+
+impl Pages {
+    /// Takes a page by what its header says.
+    fn take(
+        &mut self,
+        column: &ColumnChunkMetaData,
+        at: u64,
+        header: &Header,
+        width: u64,
+    ) -> Result<(), ReadError> {
+        let Header { uncompressed, values, .. } = *header;
+        let is_nested = column.column_descr().max_rep_level() > 0;
         let is_dictionary = header.kind == Header::DICTIONARY;
-        if is_dictionary && header.values > header.uncompressed.max(1) {
+        if is_dictionary && values.saturating_mul(width) > uncompressed {
             return Err(corrupt(at, "a dictionary has more values than bytes"));
         }
-        if header.uncompressed > MAX_PAGE_BYTES || is_nested && header.values > MAX_NESTED_VALUES {
-            let message = format!(
-                "a page of column `{}` has {} bytes and {} values, which is too much; write smaller pages",
-                column.column_path().string(),
-                header.uncompressed,
-                header.values
-            );
-            return Err(corrupt(at, &message));
+        let is_text = column.column_type() == Physical::BYTE_ARRAY;
+        let room = if is_text { values.saturating_mul(TEXT_BYTES) } else { 0 };
+        let room = if is_dictionary { uncompressed.max(room) } else { uncompressed };
+        let nested = if is_nested { values.saturating_mul(width) } else { 0 };
+        if room.max(nested) > MAX_PAGE_BYTES || is_nested && values > MAX_NESTED_VALUES {
+            return Err(too_much(column, at, &format!("has {uncompressed} bytes and {values} values")));
         }
         if is_dictionary {
-            dictionary = dictionary.max(header.uncompressed);
+            self.dictionary = self.dictionary.max(room);
         } else {
-            largest = largest.max(header.uncompressed);
+            self.largest = self.largest.max(room);
         }
-        *bytes = bytes.saturating_add(header.uncompressed);
-        at = at.saturating_add(header.length).saturating_add(header.compressed);
-        if at > end {
-            return Err(corrupt(at, "a page goes beyond its column"));
+        self.bytes = self.bytes.saturating_add(uncompressed);
+        self.starts.push(at);
+        self.delta.push(header.is_delta);
+        Ok(())
+    }
+
+    /// Takes what texts become that are packed by difference.
+    fn expand<T: ChunkReader>(
+        &mut self,
+        file: &Shared<T>,
+        column: &ColumnChunkMetaData,
+    ) -> Result<(), ReadError> {
+        let start = place(column).0;
+        let pages = guarded(|| SerializedPageReader::new(Arc::new(file.clone()), column, 0, None));
+        let mut pages = pages.map_err(|error| file.tell(start, &error))?;
+        for (at, is_delta) in self.starts.iter().zip(&self.delta) {
+            if !is_delta {
+                guarded(|| pages.skip_next_page()).map_err(|error| file.tell(*at, &error))?;
+                continue;
+            }
+            let page = guarded(|| pages.get_next_page()).map_err(|error| file.tell(*at, &error))?;
+            let Some(page) = page else { return Err(corrupt(*at, "a page is not where its column says")) };
+            let expanded = delta::expanded(&page, column.column_descr()).map_err(|why| {
+                corrupt(*at, &format!("a page of column `{}` {why}", column.column_path().string()))
+            })?;
+            let whole = expanded.saturating_add(page.buffer().len() as u64);
+            if expanded > MAX_PAGE_BYTES {
+                return Err(too_much(column, *at, &format!("becomes more than {MAX_PAGE_BYTES} bytes")));
+            }
+            self.largest = self.largest.max(whole);
+            self.bytes = self.bytes.saturating_add(expanded);
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that a value takes at least in a page that is not packed.
+fn value_bytes(column: &ColumnChunkMetaData) -> u64 {
+    match column.column_type() {
+        Physical::BOOLEAN => 1,
+        Physical::INT32 | Physical::FLOAT | Physical::BYTE_ARRAY => 4,
+        Physical::INT64 | Physical::DOUBLE => 8,
+        Physical::INT96 => 12,
+        // What is negative is more than there may be.
+        Physical::FIXED_LEN_BYTE_ARRAY => {
+            u64::try_from(column.column_descr().type_length()).unwrap_or(u64::MAX)
         }
     }
-    Ok(largest.saturating_add(dictionary))
+}
+
+fn too_much(column: &ColumnChunkMetaData, at: u64, what: &str) -> ReadError {
+    let name = column.column_path().string();
+    corrupt(at, &format!("a page of column `{name}` {what}, which is too much; write smaller pages"))
+}
+
+/// Refuses a page that becomes more than its header says.
+fn check_compressed<T: ChunkReader>(
+    file: &Shared<T>,
+    column: &ColumnChunkMetaData,
+    body: u64,
+    header: &Header,
+) -> Result<(), ReadError> {
+    let length = usize::try_from(header.compressed).unwrap_or(usize::MAX);
+    let bytes = file.get_bytes(body, length).map_err(|error| file.tell(body, &error))?;
+    // The levels of the second version are not compressed.
+    let packed = usize::try_from(header.levels).ok().and_then(|levels| bytes.get(levels..));
+    let most = header.uncompressed.saturating_sub(header.levels);
+    if packed.is_some_and(|packed| compressed::is_more_than(column.compression(), packed, most)) {
+        let name = column.column_path().string();
+        let message = format!("a page of column `{name}` has more bytes than its header says");
+        return Err(corrupt(body, &message));
+    }
+    Ok(())
 }
 
 /// Where a column begins, and its bytes.
@@ -102,7 +225,7 @@ pub(super) fn place(column: &ColumnChunkMetaData) -> (u64, u64) {
 }
 
 /// What a page says of itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Header {
     kind: i32,
     /// Its own bytes.
@@ -110,6 +233,11 @@ struct Header {
     uncompressed: u64,
     compressed: u64,
     values: u64,
+    /// Texts are packed by difference.
+    is_delta: bool,
+    is_compressed: bool,
+    /// Bytes of levels that stand before what is compressed.
+    levels: u64,
 }
 
 impl Header {
@@ -117,23 +245,53 @@ impl Header {
 
     /// `None`: it goes on beyond the bytes, or is none.
     fn parse(bytes: &[u8]) -> Option<Self> {
-        const PAGES_WITH_VALUES: [i16; 3] = [5, 7, 8];
-        let mut header = Self::default();
+        const PAGES_WITH_VALUES: [i16; 3] = [DATA, 7, DATA_V2];
+        const DATA: i16 = 5;
+        const DATA_V2: i16 = 8;
+        let mut header = Self {
+            kind: 0,
+            length: 0,
+            uncompressed: 0,
+            compressed: 0,
+            values: 0,
+            is_delta: false,
+            is_compressed: true,
+            levels: 0,
+        };
         let mut walker = Walker::new(bytes);
         // What is negative is more than there may be.
         let size = |number: i32| u64::try_from(number).unwrap_or(u64::MAX);
+        // A field that stands twice may be read as either.
+        let mut last = 0_i16;
         walker.structure(|walker, number, kind| {
+            if number <= std::mem::replace(&mut last, number) {
+                return None;
+            }
             match (number, kind) {
                 (1, I32) => header.kind = walker.i32()?,
                 (2, I32) => header.uncompressed = size(walker.i32()?),
                 (3, I32) => header.compressed = size(walker.i32()?),
-                (number, STRUCT) if PAGES_WITH_VALUES.contains(&number) => {
+                (page, STRUCT) if PAGES_WITH_VALUES.contains(&page) => {
+                    let mut last = 0_i16;
                     walker.structure(|walker, number, kind| {
-                        let is_count = (number, kind) == (1, I32);
-                        if is_count {
-                            header.values = size(walker.i32()?);
+                        if number <= std::mem::replace(&mut last, number) {
+                            return None;
                         }
-                        Some(is_count)
+                        match (page, number, kind) {
+                            (_, 1, I32) => header.values = header.values.max(size(walker.i32()?)),
+                            (DATA, 2, I32) | (DATA_V2, 4, I32) => {
+                                header.is_delta |= is_delta(walker.i32()?);
+                            }
+                            (DATA_V2, 5 | 6, I32) => {
+                                header.levels = header.levels.saturating_add(size(walker.i32()?));
+                            }
+                            (DATA_V2, 7, FALSE) => {
+                                header.is_compressed = false;
+                                return Some(false);
+                            }
+                            _ => return Some(false),
+                        }
+                        Some(true)
                     })?
                 }
                 _ => return Some(false),
@@ -143,6 +301,13 @@ impl Header {
         header.length = bytes.len().checked_sub(walker.rest())? as u64;
         Some(header)
     }
+}
+
+/// True for the number of an encoding of texts that are packed by difference.
+fn is_delta(encoding: i32) -> bool {
+    [Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY]
+        .into_iter()
+        .any(|delta| delta as i32 == encoding)
 }
 
 fn read_header<T: ChunkReader>(file: &Shared<T>, at: u64, end: u64) -> Result<Header, ReadError> {

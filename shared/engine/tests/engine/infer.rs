@@ -12,29 +12,29 @@ use proptest::prelude::*;
 
 use crate::support::{Outcome, read_plan};
 
-fn infer_with(sample: &[u8], options: &InferOptions) -> Result<Inferred, InferError> {
+pub(crate) fn infer_with(sample: &[u8], options: &InferOptions) -> Result<Inferred, InferError> {
     let mut open =
         || -> io::Result<Box<dyn Read>> { Ok(Box::new(Cursor::new(sample.to_vec())) as Box<dyn Read>) };
     infer("test-shop", &mut open, options)
 }
 
-fn infer_from(sample: impl AsRef<[u8]>) -> Inferred {
+pub(crate) fn infer_from(sample: impl AsRef<[u8]>) -> Inferred {
     infer_with(sample.as_ref(), &InferOptions::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn contract_of(inferred: &Inferred) -> Contract {
+pub(crate) fn contract_of(inferred: &Inferred) -> Contract {
     penstock_contract::parse("inferred.yaml", &inferred.yaml)
         .unwrap_or_else(|errors| panic!("{errors}\n{}", inferred.yaml))
 }
 
-fn read_back(inferred: &Inferred, sample: &[u8]) -> Outcome {
+pub(crate) fn read_back(inferred: &Inferred, sample: &[u8]) -> Outcome {
     let plan = Arc::new(Plan::compile(&contract_of(inferred)).unwrap());
     read_plan(&plan, Limits::default(), sample).unwrap()
 }
 
 /// Name, type and format of the columns that were inferred, with `!` where they are required and `*` where they are
 /// the key.
-fn told(contract: &Contract) -> Vec<String> {
+pub(crate) fn told(contract: &Contract) -> Vec<String> {
     let columns = contract.entity.columns.iter().enumerate().filter(|(_, column)| !column.is_rescued());
     columns
         .map(|(index, column)| {
@@ -141,6 +141,50 @@ fn a_list_of_values_needs_rows_enough() {
 }
 
 #[test]
+fn a_column_that_is_nearly_of_a_type_says_so() {
+    let sample = |rows: usize, bad: usize| -> String {
+        let value = |row: usize| if row < bad { "unknown".to_owned() } else { format!("{}.5", row % 90) };
+        let lines = (0..rows).map(|row| format!("{},{}\n", row % 50, value(row)));
+        "id,price\n".to_owned() + &lines.collect::<String>()
+    };
+    for (rows, bad, nearly) in [
+        (400, 4, Some("# nearly number: 4 of 400 values are not")),
+        (200, 2, Some("# nearly number: 2 of 200 values are not")),
+        (400, 5, None),
+        (199, 1, None),
+        (5_000, 50, None),
+        (400, 0, None),
+    ] {
+        let sample = sample(rows, bad);
+        let inferred = infer_from(&sample);
+        assert_eq!(inferred.yaml.contains("# nearly"), nearly.is_some(), "{rows} {bad}");
+        assert!(nearly.is_none_or(|nearly| inferred.yaml.contains(nearly)), "{}", inferred.yaml);
+        assert_eq!(read_back(&inferred, sample.as_bytes()).rejects, vec![], "every row is accepted");
+    }
+}
+
+#[test]
+fn json_in_a_delimited_file_is_an_object_or_an_array() {
+    for (values, expected) in [
+        ([r#"{"a":1}"#, "{}"], "v jsonb!"),
+        (["[1,2]", "[]"], "v jsonb!"),
+        (["[1,2]", "{}"], "v text!"),
+        ([r#"{"a":1"#, "{}"], "v text!"),
+        (["1", "[]"], "v text!"),
+        (["", r#"{"a":{"b":[null]}}"#], "v jsonb"),
+    ] {
+        let rows: String = values.iter().map(|value| format!("x|{value}\n")).collect();
+        let sample = format!("pad|v\n{rows}x|{}\n", values[1]);
+        let inferred = infer_from(&sample);
+        assert_eq!(told(&contract_of(&inferred))[1], expected, "{}", inferred.yaml);
+        assert_eq!(read_back(&inferred, sample.as_bytes()).rejects, vec![], "{}", inferred.yaml);
+    }
+    // In JSON a string stays one, whatever it holds.
+    let inferred = infer_from("{\"v\":\"{}\",\"w\":{}}\n{\"v\":\"{}\",\"w\":{}}\n");
+    assert_eq!(told(&contract_of(&inferred)), ["v text!", "w jsonb!"]);
+}
+
+#[test]
 fn quotes_that_are_ordinary_characters_are_told() {
     let sample = "id|size\n1|27\" wide\n2|\"open\" door\n3|4 x 3\"\n";
     let inferred = infer_from(sample);
@@ -163,8 +207,8 @@ fn only_the_rows_that_were_asked_for_count() {
 fn what_no_contract_comes_of_is_told() {
     for (sample, message) in [
         (&b""[..], "the file is empty"),
-        (b"PAR1....", "not inferred from Parquet files"),
-        (b"Obj\x01....", "not inferred from Avro files"),
+        (b"PAR1....", "it does not end with `PAR1`"),
+        (b"Obj\x01....", "the sample cannot be read"),
         (b"id,name\n", "no row that can be read (0 malformed)"),
         (b"a,a\nx,y\n", "columns twice: `a`"),
         (b"{\n\"items\": [{\"a\": 1}]\n}\n", "no JSON objects"),
@@ -186,7 +230,7 @@ fn notes_and_comments_tell_no_values() {
 }
 
 /// A value of one of the kinds that columns are of.
-fn value(kind: u8) -> BoxedStrategy<String> {
+pub(crate) fn value(kind: u8) -> BoxedStrategy<String> {
     match kind % 9 {
         0 => (-5_000..5_000_i64).prop_map(|number| number.to_string()).boxed(),
         1 => (0..1_000_000_i64, 0..100_u8).prop_map(|(whole, cents)| format!("{whole}.{cents:02}")).boxed(),

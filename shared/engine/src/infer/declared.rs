@@ -1,0 +1,123 @@
+//! What the schema of a Parquet or Avro file says of its columns.
+
+use std::io::Read;
+
+use bytes::Bytes;
+
+use super::yaml::{FileDraft, FileKind, Kind};
+use super::{InferError, Open};
+use crate::avro;
+use crate::error::ReadError;
+use crate::input::Input;
+use crate::parquet;
+use crate::reader::Limits;
+
+/// A Parquet sample is in memory as a whole: it is read from its end.
+const MAX_PARQUET_BYTES: u64 = 1024 * 1024 * 1024;
+/// Digits of the largest unsigned number of 64 bits.
+const UNSIGNED_DIGITS: u32 = 20;
+/// PostgreSQL's types name no more digits.
+const MAX_PRECISION: u32 = 1_000;
+
+/// A column of a file whose schema tells the types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeclaredColumn {
+    pub(crate) name: String,
+    /// `None`: no column of a contract holds it.
+    pub(crate) kind: Option<Declared>,
+}
+
+/// A type that a schema tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Declared {
+    /// Text, or bytes that may be text: the values tell more.
+    Text,
+    Uuid,
+    Boolean,
+    /// Of at most 32 bits and a sign.
+    Integer,
+    Bigint,
+    /// 64 bits without a sign.
+    Unsigned,
+    Decimal {
+        precision: u32,
+        scale: u32,
+    },
+    Double,
+    Date,
+    Time,
+    Timestamp {
+        is_utc: bool,
+    },
+    Object,
+    Array,
+}
+
+impl Declared {
+    pub(crate) fn decimal(precision: u32, scale: u32) -> Self {
+        if precision <= MAX_PRECISION { Self::Decimal { precision, scale } } else { Self::Text }
+    }
+
+    /// `None` where the values have to tell it.
+    pub(super) fn kind(self) -> Option<Kind> {
+        let kind = match self {
+            Self::Text => return None,
+            Self::Uuid => Kind { format: Some("uuid"), ..Kind::new("string", "uuid") },
+            Self::Boolean => Kind::new("boolean", "boolean"),
+            Self::Integer => Kind::new("integer", "integer"),
+            Self::Bigint => Kind::new("integer", "bigint"),
+            Self::Unsigned => Kind::new("number", format!("numeric({UNSIGNED_DIGITS},0)")),
+            Self::Decimal { precision, scale } => {
+                Kind::new("number", format!("numeric({precision},{scale})"))
+            }
+            Self::Double => Kind::new("number", "double precision"),
+            Self::Date => Kind::new("date", "date"),
+            Self::Time => Kind::new("time", "time"),
+            Self::Timestamp { is_utc: true } => Kind::new("timestamp", "timestamptz"),
+            Self::Timestamp { is_utc: false } => Kind::new("timestamp", "timestamp"),
+            Self::Object => Kind::document(false),
+            Self::Array => Kind::document(true),
+        };
+        Some(kind)
+    }
+}
+
+/// The file and its columns, when it is one whose schema tells them.
+pub(super) fn look(
+    open: &mut Open<'_>,
+    limits: &Limits,
+) -> Result<Option<(FileDraft, Vec<DeclaredColumn>)>, InferError> {
+    let mut input = Input::open(open().map_err(ReadError::Io)?, None, limits)?;
+    let compression = input.compression();
+    let mut magic = [0; 4];
+    let mut length = 0_usize;
+    while let Some(rest) = magic.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match input.read(rest)? {
+            0 => break,
+            count => length = length.saturating_add(count),
+        }
+    }
+    let draft = |kind, compression| FileDraft { kind, encoding: None, compression };
+    match &magic {
+        b"PAR1" => {
+            let columns = parquet::schema::columns(whole(open)?)?;
+            Ok(Some((draft(FileKind::Parquet, None), columns)))
+        }
+        b"Obj\x01" => {
+            let columns = avro::declared_columns(Input::open(open().map_err(ReadError::Io)?, None, limits)?)?;
+            Ok(Some((draft(FileKind::Avro, Some(compression)), columns)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The whole sample.
+pub(super) fn whole(open: &mut Open<'_>) -> Result<Bytes, InferError> {
+    let mut bytes = Vec::new();
+    let mut file = open().map_err(ReadError::Io)?.take(MAX_PARQUET_BYTES.saturating_add(1));
+    file.read_to_end(&mut bytes).map_err(ReadError::Io)?;
+    if bytes.len() as u64 > MAX_PARQUET_BYTES {
+        return Err(InferError::TooLarge { max_bytes: MAX_PARQUET_BYTES });
+    }
+    Ok(bytes.into())
+}
