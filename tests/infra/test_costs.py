@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.code import code_of, emitted
+from support.code import emitted
 from support.stack import ROOT
 
 COSTS = ROOT / "infra/costs.py"
@@ -122,7 +122,7 @@ def test_the_script_knows_the_life_cycle_and_the_metrics() -> None:
         classes.append((start, minimum, f"S3 {name}"))
     assert ast.literal_eval(constant("CLASSES")) == tuple(classes)
     assert int(constant("NONCURRENT_DAYS")) == days["noncurrent_days"]
-    assert constant("SOURCE_METRICS, SOURCE_ALARMED").startswith(f"{len(emitted(code_of('functions')))},")
+    assert constant("SOURCE_METRICS, SOURCE_ALARMED").startswith(f"{len(emitted())},")
 
 
 def test_each_price_says_where_it_is_from() -> None:
