@@ -211,7 +211,9 @@ impl Rows {
                 None => copy_text.extend_from_slice(copy::NULL),
             }
             let written = copy_text.get(from..).unwrap_or_default();
-            quality.note(index, value.as_ref(), written, noted);
+            if is_noted {
+                quality.note(index, value.as_ref(), written, noted);
+            }
             if let Some(arrow) = arrow {
                 match (&column.pseudonym, &value) {
                     (Some(_), Some(_)) => arrow.push(index, text(written).as_ref()),

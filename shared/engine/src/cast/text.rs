@@ -66,7 +66,7 @@ impl TextCast {
         Ok(Text { text, traits })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check(&self, value: Text<'_>, tell: &mut impl FnMut(Code)) {
         let Text { text, traits } = value;
         if self.min_length.is_some() || self.max_length.is_some() {

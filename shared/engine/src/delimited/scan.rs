@@ -54,7 +54,7 @@ enum State {
 
 /// The record at the start of `window`, with the places of its fields. `None`: it is empty, malformed, or so near to
 /// the window's end that it is not all in whole blocks.
-#[inline]
+#[inline(always)]
 #[expect(clippy::arithmetic_side_effects, reason = "places in a window and what is next to them")]
 pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option<Scanned> {
     spans.clear();

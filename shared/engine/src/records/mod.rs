@@ -288,7 +288,7 @@ fn frame(
 }
 
 /// Nearly every record of nearly every file.
-#[inline]
+#[inline(always)]
 fn frame_quickly(
     window: &[u8],
     lines: Lines<'_>,
