@@ -1,7 +1,8 @@
 """What an environment costs, from its sizes and list prices: `make costs` writes the tables of docs/deploy.md anew.
 
 Sizes come from the tfvars of each environment, from catalog.json and from template.yaml; every unit price stands in
-PRICES, with where it is from. With --print the tables are printed instead; --terraform and --template name other files than the repository's.
+PRICES, with where it is from. With --print the tables are printed instead; --terraform and --template name other files
+than the repository's.
 """
 
 from __future__ import annotations
@@ -253,7 +254,7 @@ def page(terraform: Path, template: str) -> str:
 {table(idle(sizes, template, timed_sources), 2)}
 There is no NAT gateway. The gateway endpoint of S3, Performance Insights for seven days, backups up to the size of the
 database's disk, budget, Glue catalogue, SSM parameters and an idle Spark application cost nothing. Each source that
-delivers in a month adds {source:.2f}: {SOURCE_METRICS} metrics, {SOURCE_ALARMED} of which the template's alarms look at.
+delivers in a month adds {source:.2f}: {SOURCE_METRICS} metrics, {SOURCE_ALARMED} of them under the template's alarms.
 
 **A GB of CSV** (one object, {ROWS_A_GB / 1e6:.1f} million rows), from the drop to the end of its retention:
 

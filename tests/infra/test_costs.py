@@ -80,7 +80,13 @@ def test_the_sum_is_of_its_rows() -> None:
         ("environments/staging/terraform.tfvars", "= true", "= false", "Database, storage", [2.74, 6.85, 54.80]),
         ("environments/prod/terraform.tfvars", "r7g.large", "t4g.micro", "Database, instance", [13.87, 108.04, 27.74]),
         ("template.yaml", "    Type: AWS::CloudWatch::Alarm\n", "    Type: X\n", "Alarms", [1.70, 2.00, 2.00]),
-        ("environments/dev/terraform.tfvars", "late_sources = false", "late_sources = true", "Alarms", [2.10, 2.10, 2.10]),
+        (
+            "environments/dev/terraform.tfvars",
+            "late_sources = false",
+            "late_sources = true",
+            "Alarms",
+            [2.10, 2.10, 2.10],
+        ),
         ("catalog.json", '"nordwind": {', '"abt": {"hours": 1}, "nordwind": {', "Alarms", [1.80, 2.20, 2.20]),
         # A year and a month of STANDARD, 30 days; STANDARD_IA, 60; GLACIER_IR, the rest.
         ("environments/dev/terraform.tfvars", "= 30", "= 365", "S3, the drop itself", [0.1010, 0.0484, 0.1010]),

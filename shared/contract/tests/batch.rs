@@ -160,7 +160,10 @@ fn a_source_owes_its_next_drop_within_its_frequency_and_its_latency() {
     for (promised, seconds) in [
         (daily.to_owned(), Some(86_400)),
         (format!("{daily}, {{property: latency, value: 90, unit: m}}"), Some(91_800)),
-        (format!("{{property: ly, value: 2, unit: h}}, {{property: ly, value: 1, unit: h}}, {daily}"), Some(93_600)),
+        (
+            format!("{{property: ly, value: 2, unit: h}}, {{property: ly, value: 1, unit: h}}, {daily}"),
+            Some(93_600),
+        ),
         (format!("{daily}, {{property: fy, value: 12, unit: h}}"), Some(43_200)),
         (format!("{daily}, {{property: retention, value: 1, unit: y}}"), Some(86_400)),
         ("{property: latency, value: 1, unit: h}".to_owned(), None),

@@ -98,7 +98,10 @@ impl Catalog {
             });
             table.sources.sort();
         }
-        outln!("{}", serde_json::to_string_pretty(&Tables { tables, freshness }).context("writing the tables")?);
+        outln!(
+            "{}",
+            serde_json::to_string_pretty(&Tables { tables, freshness }).context("writing the tables")?
+        );
         Ok(SUCCESS)
     }
 }
