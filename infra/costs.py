@@ -1,12 +1,14 @@
 """What an environment costs, from its sizes and list prices: `make costs` writes the tables of docs/deploy.md anew.
 
-Sizes come from the tfvars of each environment and from template.yaml; every unit price stands in PRICES, with where it
-is from. With --print the tables are printed instead; --terraform and --template name other files than the repository's.
+Sizes come from the tfvars of each environment, from catalog.json and from template.yaml; every unit price stands in
+PRICES, with where it is from. With --print the tables are printed instead; --terraform and --template name other files
+than the repository's.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from dataclasses import dataclass
@@ -70,7 +72,7 @@ BATCH_OBJECTS = 8
 # While nothing happens. Lambda asks each queue by five pollers, three times a minute each.
 POLLS = 5 * 3 * 60 * HOURS
 IDLE_LOGS_GB = 0.5  # assumed: the database's figures each minute, PostgreSQL's log, flow logs
-# A source that delivers: metrics that the code names with it, and those of them that alarms look at.
+# A source that delivers: metrics that the code names with it, and those of them that the template's alarms look at.
 SOURCE_METRICS, SOURCE_ALARMED = 12, 3
 
 DAYS_A_MONTH = 30.4
@@ -120,9 +122,9 @@ def number_in(template: str, resource: str, name: str) -> int:
     return int(found[1])
 
 
-def idle(sizes: list[dict[str, Any]], template: str) -> list[Line]:
+def idle(sizes: list[dict[str, Any]], template: str, timed_sources: int) -> list[Line]:
     """What stands there costs a month, whether anything is delivered or not."""
-    alarms = len(re.findall(r"Type: AWS::CloudWatch::Alarm$", template, re.MULTILINE))
+    of_template = len(re.findall(r"Type: AWS::CloudWatch::Alarm$", template, re.MULTILINE))
     queues = len(re.findall(r"^          Type: SQS$", template, re.MULTILINE))
     for one in sizes:
         if one["database"]["engine"] != "postgres":
@@ -136,6 +138,9 @@ def idle(sizes: list[dict[str, Any]], template: str) -> list[Line]:
 
     def endpoints(one: dict[str, Any]) -> int:
         return len(one["network"]["interface_endpoints"]) * int(one["network"]["zone_count"])
+
+    def late(one: dict[str, Any]) -> int:
+        return timed_sources if one["alarm_late_sources"] else 0
 
     def said(tell: Any) -> str:
         return " · ".join(str(tell(one)) for one in sizes)
@@ -158,7 +163,11 @@ def idle(sizes: list[dict[str, Any]], template: str) -> list[Line]:
         ),
         line("KMS key", "1, for all data", lambda _: price("KMS key")),
         line("Secrets", "2: master user, key of pseudonyms", lambda _: 2 * price("secret")),
-        line("Alarms", f"{alarms} of the template", lambda _: alarms * price("alarm")),
+        line(
+            "Alarms",
+            f"{of_template} of the template, and one for each source that may be late: {said(late)}",
+            lambda one: (of_template + late(one)) * price("alarm"),
+        ),
         line("Dashboard", "1; an account's first three are free", lambda _: price("dashboard")),
         line("SQS", f"Lambda asks {queues} queues for messages", lambda _: queues * POLLS * price("SQS request")),
         line("Logs", f"{IDLE_LOGS_GB} GB, assumed", lambda _: IDLE_LOGS_GB * price("logs")),
@@ -236,15 +245,16 @@ def page(terraform: Path, template: str) -> str:
     for one in sizes:
         if one["region"] != "eu-central-1":
             sys.exit(f"costs: the prices are those of eu-central-1, and {one['environment']} is in {one['region']}")
+    timed_sources = len(json.loads((terraform / "catalog.json").read_text())["freshness"])
     source = SOURCE_METRICS * price("custom metric") + SOURCE_ALARMED * price("alarm")
     worker = 4 * price("EMR Serverless vCPU") + 16 * price("EMR Serverless memory")
     small = BATCH_OBJECTS * price("S3 PUT") * 1e6
     return f"""**Idle, a month:**
 
-{table(idle(sizes, template), 2)}
+{table(idle(sizes, template, timed_sources), 2)}
 There is no NAT gateway. The gateway endpoint of S3, Performance Insights for seven days, backups up to the size of the
 database's disk, budget, Glue catalogue, SSM parameters and an idle Spark application cost nothing. Each source that
-delivers in a month adds {source:.2f}: {SOURCE_METRICS} metrics, {SOURCE_ALARMED} of which alarms look at.
+delivers in a month adds {source:.2f}: {SOURCE_METRICS} metrics, {SOURCE_ALARMED} of them under the template's alarms.
 
 **A GB of CSV** (one object, {ROWS_A_GB / 1e6:.1f} million rows), from the drop to the end of its retention:
 

@@ -39,8 +39,8 @@ OF_AWS = {
 }
 # An alarm goes off within five minutes; one of an hour's sum, within the hour.
 SECONDS = {"RejectedRowsPerHour": 3600}
-# Alarms of others that the runbook has a section for: the budget is Terraform's.
-NOT_HERE = {"monthly"}
+# Alarms of others that the runbook has a section for: budget and late sources are Terraform's.
+NOT_HERE = {"monthly", "late-<source>"}
 # Sections that no alarm leads to.
 NO_ALARM = {"Before you begin", "What no alarm tells", "Undo what a file did"}
 
@@ -171,7 +171,7 @@ def of_runbook(stack: Template, runbook: str) -> Findings:
     """Alarms without a section, and sections without an alarm."""
     titles = SECTION.findall(runbook)
     rows = ROW.findall(SECTION.split(runbook)[0])
-    table = {name: title for names, title in rows for name in re.findall(r"`([\w-]+)`", names)}
+    table = {name: title for names, title in rows for name in re.findall(r"`([\w<>-]+)`", names)}
     defined = set()
     for name, alarm in alarms(stack).items():
         found = DESCRIPTION.fullmatch(alarm.get("AlarmDescription", ""))
@@ -392,7 +392,7 @@ def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], brea
         ("## Rejects", "## Rejected rows", "RejectsAlarm: the runbook has no section 'Rejects'"),
         ("| `rejects` |", "| `rejected` |", "RejectsAlarm: the runbook's table leads to None"),
         ("| `rejects` |", "| `rejected` |", "runbook: there is no alarm rejected"),
-        ("## Budget", "## Late source\n\n## Budget", "runbook: no alarm leads to 'Late source'"),
+        ("## Budget", "## Slow source\n\n## Budget", "runbook: no alarm leads to 'Slow source'"),
         ("**Do.** Mend and redrive; or", "Mend and redrive; or", "'Dead letters: job events' does not say: Do"),
     ],
 )

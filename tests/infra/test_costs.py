@@ -44,6 +44,7 @@ def changed(tmp_path: Path, file: str, right: str, wrong: str) -> list[str]:
     """Arguments that name a copy in which a line of one file is another."""
     shutil.copytree(ROOT / "infra/terraform/environments", tmp_path / "environments")
     shutil.copy(ROOT / "template.yaml", tmp_path)
+    shutil.copy(ROOT / "infra/terraform/catalog.json", tmp_path)
     text = (tmp_path / file).read_text()
     assert right in text
     (tmp_path / file).write_text(text.replace(right, wrong, 1))
@@ -78,7 +79,15 @@ def test_the_sum_is_of_its_rows() -> None:
         ("environments/dev/terraform.tfvars", "= 20\n", "= 40\n", "Database, storage", [5.48, 13.70, 54.80]),
         ("environments/staging/terraform.tfvars", "= true", "= false", "Database, storage", [2.74, 6.85, 54.80]),
         ("environments/prod/terraform.tfvars", "r7g.large", "t4g.micro", "Database, instance", [13.87, 108.04, 27.74]),
-        ("template.yaml", "    Type: AWS::CloudWatch::Alarm\n", "    Type: X\n", "Alarms", [1.70, 1.70, 1.70]),
+        ("template.yaml", "    Type: AWS::CloudWatch::Alarm\n", "    Type: X\n", "Alarms", [1.70, 2.00, 2.00]),
+        (
+            "environments/dev/terraform.tfvars",
+            "late_sources = false",
+            "late_sources = true",
+            "Alarms",
+            [2.10, 2.10, 2.10],
+        ),
+        ("catalog.json", '"nordwind": {', '"abt": {"hours": 1}, "nordwind": {', "Alarms", [1.80, 2.20, 2.20]),
         # A year and a month of STANDARD, 30 days; STANDARD_IA, 60; GLACIER_IR, the rest.
         ("environments/dev/terraform.tfvars", "= 30", "= 365", "S3, the drop itself", [0.1010, 0.0484, 0.1010]),
     ],

@@ -60,6 +60,17 @@ impl Contract {
         let columns = indexes.iter().filter_map(|index| self.entity.columns.get(*index));
         columns.map(|column| column.name.as_str()).collect()
     }
+
+    /// Within how many seconds of its last drop a source owes the next: its most frequent `frequency` and its longest
+    /// `latency` together. `None` where no frequency is promised.
+    pub fn due_seconds(&self) -> Option<u64> {
+        let promised = |property: SlaProperty| {
+            self.sla.iter().filter(move |sla| sla.property == property).filter_map(|sla| sla.seconds)
+        };
+        let frequency = promised(SlaProperty::Frequency).min()?;
+        let latency = promised(SlaProperty::Latency).max().unwrap_or_default();
+        Some(frequency.saturating_add(latency))
+    }
 }
 
 /// What a row describes, and the table that holds it.

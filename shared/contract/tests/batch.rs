@@ -154,6 +154,27 @@ fn promises_are_kept_and_those_of_time_are_in_seconds() {
 }
 
 #[test]
+fn a_source_owes_its_next_drop_within_its_frequency_and_its_latency() {
+    let due = |list: &str| contract("v3.1.0", "", "", &format!("slaProperties: [{list}]\n")).due_seconds();
+    let daily = "{property: frequency, value: 1, unit: d}";
+    for (promised, seconds) in [
+        (daily.to_owned(), Some(86_400)),
+        (format!("{daily}, {{property: latency, value: 90, unit: m}}"), Some(91_800)),
+        (
+            format!("{{property: ly, value: 2, unit: h}}, {{property: ly, value: 1, unit: h}}, {daily}"),
+            Some(93_600),
+        ),
+        (format!("{daily}, {{property: fy, value: 12, unit: h}}"), Some(43_200)),
+        (format!("{daily}, {{property: retention, value: 1, unit: y}}"), Some(86_400)),
+        ("{property: latency, value: 1, unit: h}".to_owned(), None),
+        ("{property: availability, value: 99}".to_owned(), None),
+        (String::new(), None),
+    ] {
+        assert_eq!(due(&promised), seconds, "{promised}");
+    }
+}
+
+#[test]
 fn an_empty_batch_has_no_percent_of_anything() {
     let holds = |check: &str| of_column(check).holds(0, 0);
     assert!(holds("{metric: nullValues, mustBe: 0, unit: percent}"));

@@ -35,3 +35,4 @@ spark = {
 
 alarm_emails       = []
 monthly_budget_usd = 100
+alarm_late_sources = false

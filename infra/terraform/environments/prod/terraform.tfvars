@@ -35,3 +35,4 @@ spark = {
 
 alarm_emails       = ["data-team@example.com"]
 monthly_budget_usd = 1500
+alarm_late_sources = true
