@@ -148,8 +148,11 @@ fn check_schema(footer: &[u8]) -> Result<(), &'static str> {
     let mut walker = Walker::new(footer);
     let mut shape = Ok(());
     let read = walker.structure(|walker, number, kind| {
-        if (number, kind) != (2, LIST) {
+        if number != 2 {
             return Some(false);
+        }
+        if kind != LIST {
+            return None;
         }
         let (count, kind) = walker.list()?;
         if count > MAX_SCHEMA_ELEMENTS {
@@ -158,20 +161,24 @@ fn check_schema(footer: &[u8]) -> Result<(), &'static str> {
         }
         let mut children = Vec::new();
         for _ in 0..count {
-            let mut own = 0;
+            let mut own = None;
             if kind != STRUCT {
                 return None;
             }
             walker.structure(|walker, number, kind| {
-                let is_children = (number, kind) == (5, I32);
-                if is_children {
-                    own = walker.i32()?;
+                if number != 5 {
+                    return Some(false);
                 }
-                Some(is_children)
+                // Said twice, or as another type, it could mean something else to the decoder.
+                if kind != I32 || own.is_some() {
+                    return None;
+                }
+                own = Some(walker.i32()?);
+                Some(true)
             })?;
-            children.push(own);
+            children.push(own.unwrap_or_default());
         }
-        shape = check_depth(&children);
+        shape = shape.and(check_depth(&children));
         Some(true)
     });
     shape?;
@@ -181,7 +188,9 @@ fn check_schema(footer: &[u8]) -> Result<(), &'static str> {
 /// The elements of a schema stand in the order of a walk through the tree, each with the number of its children.
 fn check_depth(children: &[i32]) -> Result<(), &'static str> {
     let mut open: Vec<i32> = Vec::new();
+    let mut left = children.len();
     for count in children {
+        left = left.saturating_sub(1);
         while open.last() == Some(&0) {
             open.pop();
         }
@@ -190,6 +199,10 @@ fn check_depth(children: &[i32]) -> Result<(), &'static str> {
         }
         if *count < 0 {
             return Err("a group of its schema has fewer than no columns");
+        }
+        // The decoder makes room for as many.
+        if usize::try_from(*count).map_or(true, |count| count > left) {
+            return Err("a group of its schema has more columns than there are");
         }
         if *count > 0 {
             open.push(*count);

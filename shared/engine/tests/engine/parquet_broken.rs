@@ -161,6 +161,17 @@ fn a_schema_that_is_nested_without_end_is_told_before_it_is_built() {
 }
 
 #[test]
+fn a_group_with_more_columns_than_there_are_is_told_before_room_is_made_for_them() {
+    let mut file = nested_schema(3);
+    // The number of children of the first element, from 1 to what five bytes hold at most.
+    file.splice(13..14, [0xfe, 0xff, 0xff, 0xff, 0x0f]);
+    let length = file.len() - 12;
+    let at = file.len() - 8;
+    file[at] = u8::try_from(length).unwrap();
+    assert!(told(file).contains("more columns than there are"));
+}
+
+#[test]
 fn a_value_that_stands_once_and_is_meant_often_does_not_fill_the_memory() {
     let long = "x".repeat(1_000);
     let names = Arc::new((0..40_000).map(|_| Some(long.as_str())).collect::<StringArray>());
