@@ -137,7 +137,7 @@ ALARM = "modules/observability/late.tf"
         (of_metric, ALARM, "return_data = true", "", "the alarm is not of one query"),
         (of_metric, "modules/observability/dashboard.tf", '"penstock-")', '"penstock")', "not the one of the"),
         (of_root, "main.tf", "var.alarm_late_sources ? local.late_after_hours : {}", "{}", "not given the hours"),
-        (of_root, "main.tf", "due.hours", "24", "the hours are not those of catalog.json"),
+        (of_root, "main.tf", "due.hours", "due.days", "the hours are not those of catalog.json"),
     ],
 )  # fmt: skip
 def test_a_broken_copy_has_a_finding(
