@@ -5,6 +5,12 @@ use std::sync::Arc;
 
 use penstock_engine::{Limits, Plan, PseudonymKey, ReadError, Reader, Reject, Totals};
 
+/// Lets panics go that the engine catches, of decoders of Parquet: libFuzzer ends the process at each, caught or not. One that nobody
+/// catches still ends it.
+pub fn allow_caught_panics() {
+    std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
+}
+
 /// A contract: `server` goes into its server, `custom` into its custom properties, `columns` are its properties.
 pub fn contract(server: &str, custom: &str, columns: &str) -> String {
     format!(

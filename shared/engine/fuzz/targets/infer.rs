@@ -7,8 +7,9 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use penstock_engine::infer::{InferOptions, infer};
 use penstock_engine::{Code, Limits, Plan, Reader};
+use penstock_fuzz::allow_caught_panics;
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(init: allow_caught_panics(), |bytes: &[u8]| {
     let limits = Limits { max_decompressed_bytes: 1024 * 1024, ..Limits::default() };
     let options = InferOptions { max_rows: 200, limits: limits.clone() };
     let sample = bytes.to_vec();
@@ -17,7 +18,12 @@ fuzz_target!(|bytes: &[u8]| {
     let contract = penstock_contract::parse("inferred.yaml", &inferred.yaml);
     let contract = contract.unwrap_or_else(|errors| panic!("{errors}\n{}", inferred.yaml));
     let plan = Arc::new(Plan::compile(&contract).unwrap_or_else(|error| panic!("{error}\n{}", inferred.yaml)));
-    let mut reader = Reader::open(plan, limits, bytes).unwrap_or_else(|error| panic!("{error}\n{}", inferred.yaml));
+    let reader = if plan.needs_seek() {
+        Reader::open_parquet(&plan, limits, bytes::Bytes::copy_from_slice(bytes))
+    } else {
+        Reader::open(plan, limits, bytes)
+    };
+    let mut reader = reader.unwrap_or_else(|error| panic!("{error}\n{}", inferred.yaml));
     let mut rows = 0;
     while let Ok(Some(block)) = reader.next_block() {
         for reject in block.rejects.iter().filter(|reject| reject.row <= inferred.rows) {
@@ -25,7 +31,8 @@ fuzz_target!(|bytes: &[u8]| {
                 // Of these no contract makes a row.
                 let is_the_files = matches!(
                     reason.code,
-                    Code::MalformedQuote
+                    Code::MalformedBlock
+                        | Code::MalformedQuote
                         | Code::TooFewFields
                         | Code::TooManyFields
                         | Code::InvalidJson
