@@ -1,5 +1,6 @@
 //! Accepted rows as Arrow columns.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Decimal128Type, Float64Type};
@@ -41,7 +42,7 @@ pub(crate) fn data_type(sql_type: &SqlType) -> DataType {
 
 /// A column under construction.
 #[derive(Debug)]
-struct ColumnBuffer {
+pub(crate) struct ColumnBuffer {
     data: Data,
     is_valid: Vec<bool>,
     data_type: DataType,
@@ -117,7 +118,7 @@ impl ColumnBuffer {
     }
 
     #[inline]
-    fn push(&mut self, value: Option<&Value<'_>>) {
+    pub(crate) fn push(&mut self, value: Option<&Value<'_>>) {
         if self.room.values > 0 {
             self.make_room();
         }
@@ -138,6 +139,8 @@ impl ColumnBuffer {
             Data::Decimal { values, scale } => {
                 let number = match value {
                     Some(Value::Decimal(number)) => number.to_i128(*scale).unwrap_or_default(),
+                    // Its scale is the column's.
+                    Some(Value::Scaled(unscaled, _)) => i128::from(*unscaled),
                     _ => 0,
                 };
                 values.push(number);
@@ -155,6 +158,53 @@ impl ColumnBuffer {
             Data::Timestamp(values) => {
                 values.push(if let Some(Value::Timestamp(micros)) = value { *micros } else { 0 });
             }
+        }
+    }
+
+    /// Takes values of a column of the same type.
+    fn extend(&mut self, other: &Self, rows: Range<usize>) {
+        fn take<T: Copy>(values: &mut Vec<T>, other: &[T], rows: Range<usize>) {
+            values.extend_from_slice(other.get(rows).unwrap_or_default());
+        }
+        if self.room.values > 0 {
+            self.make_room();
+        }
+        take(&mut self.is_valid, &other.is_valid, rows.clone());
+        match (&mut self.data, &other.data) {
+            (Data::Text { bytes, offsets }, Data::Text { bytes: other, offsets: places }) => {
+                let at = |row: usize| {
+                    places.get(row).and_then(|place| usize::try_from(*place).ok()).unwrap_or_default()
+                };
+                for row in rows {
+                    bytes
+                        .extend_from_slice(other.get(at(row)..at(row.saturating_add(1))).unwrap_or_default());
+                    offsets.push(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
+                }
+            }
+            (Data::Int16(values), Data::Int16(other)) => take(values, other, rows),
+            (Data::Int32(values), Data::Int32(other)) | (Data::Date32(values), Data::Date32(other)) => {
+                take(values, other, rows);
+            }
+            (Data::Int64(values), Data::Int64(other))
+            | (Data::Time(values), Data::Time(other))
+            | (Data::Timestamp(values), Data::Timestamp(other)) => take(values, other, rows),
+            (Data::Decimal { values, .. }, Data::Decimal { values: other, .. }) => take(values, other, rows),
+            (Data::Float64(values), Data::Float64(other)) => take(values, other, rows),
+            (Data::Boolean(values), Data::Boolean(other)) => take(values, other, rows),
+            _ => unreachable!("both are of one column"),
+        }
+    }
+
+    /// Takes texts.
+    fn extend_texts<'a>(&mut self, texts: impl Iterator<Item = Option<&'a [u8]>>) {
+        if self.room.values > 0 {
+            self.make_room();
+        }
+        let Data::Text { bytes, offsets } = &mut self.data else { unreachable!("a column of texts") };
+        for text in texts {
+            self.is_valid.push(text.is_some());
+            bytes.extend_from_slice(text.unwrap_or_default());
+            offsets.push(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
         }
     }
 
@@ -231,6 +281,24 @@ impl Columns {
     #[expect(clippy::indexing_slicing, reason = "the columns are those of the schema")]
     pub(crate) fn push(&mut self, column: usize, value: Option<&Value<'_>>) {
         self.buffers[column].push(value);
+    }
+
+    /// An empty column of the same type as one of these.
+    #[expect(clippy::indexing_slicing, reason = "the columns are those of the schema")]
+    pub(crate) fn like(&self, column: usize) -> ColumnBuffer {
+        ColumnBuffer::new(&self.buffers[column].data_type)
+    }
+
+    /// Takes values of whole rows, which were pushed to another column.
+    #[expect(clippy::indexing_slicing, reason = "the columns are those of the schema")]
+    pub(crate) fn extend(&mut self, column: usize, values: &ColumnBuffer, rows: Range<usize>) {
+        self.buffers[column].extend(values, rows);
+    }
+
+    /// Takes texts of whole rows.
+    #[expect(clippy::indexing_slicing, reason = "the columns are those of the schema")]
+    pub(crate) fn extend_texts<'a>(&mut self, column: usize, texts: impl Iterator<Item = Option<&'a [u8]>>) {
+        self.buffers[column].extend_texts(texts);
     }
 
     /// The row under construction is whole.

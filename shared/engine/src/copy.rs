@@ -23,6 +23,7 @@ pub(crate) fn write(value: &Value<'_>, has_zone: bool, out: &mut Vec<u8>) {
         }
         Value::Integer(number) => integer(number, out),
         Value::Decimal(number) => decimal(&number, out),
+        Value::Scaled(unscaled, scale) => scaled(unscaled, scale, out),
         Value::Double(number) => double(number, out),
         Value::Boolean(value) => out.push(if value { b't' } else { b'f' }),
         Value::Date(days) => date(days, out),
@@ -85,6 +86,40 @@ fn decimal(number: &Decimal<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// As many digits after the point as the scale says.
+#[inline]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "64 bits have no more than 20 digits, and the divisor is 100"
+)]
+fn scaled(unscaled: i64, scale: u8, out: &mut Vec<u8>) {
+    const LONGEST: usize = 20;
+    let places = usize::from(scale);
+    if unscaled < 0 {
+        out.push(b'-');
+    }
+    let mut digits = [b'0'; LONGEST];
+    let mut rest = unscaled.unsigned_abs();
+    let mut length = 0;
+    for pair in digits.as_chunks_mut::<2>().0.iter_mut().rev() {
+        *pair = two_digits(rest);
+        length += if rest < 10 { 1 } else { 2 };
+        rest /= 100;
+        if rest == 0 {
+            break;
+        }
+    }
+    // One digit stands before the point.
+    length = length.max(places.saturating_add(1));
+    let written = digits.get(LONGEST.saturating_sub(length)..).unwrap_or_default();
+    let (whole, fraction) = written.split_at(written.len().saturating_sub(places));
+    out.extend_from_slice(whole);
+    if !fraction.is_empty() {
+        out.push(b'.');
+        out.extend_from_slice(fraction);
+    }
+}
+
 /// The shortest digits that read back as the same number, with an exponent where they would be many.
 fn double(number: f64, out: &mut Vec<u8>) {
     let size = number.abs();
@@ -103,6 +138,7 @@ fn date(days: i32, out: &mut Vec<u8>) {
     out.extend_from_slice(&[c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2]);
 }
 
+#[inline]
 fn timestamp(micros: i64, has_zone: bool, out: &mut Vec<u8>) {
     let days = i32::try_from(micros.div_euclid(MICROS_PER_DAY)).expect("years 1 to 9999");
     date(days, out);

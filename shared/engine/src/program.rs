@@ -125,22 +125,27 @@ impl Column {
     pub(crate) fn is_verbatim(&self) -> bool {
         let Self { pseudonym, null_values, extract, case, constant, .. } = self;
         let is_changed = pseudonym.is_some() || extract.is_some() || case.is_some() || constant.is_some();
-        self.is_text() && !is_changed && null_values.is_empty()
+        let is_free = matches!(&self.cast, Cast::Json(document) if document.is_free());
+        (self.is_text() || is_free) && !is_changed && null_values.is_empty()
     }
 
     /// What most values of most files are: a text that is stored as it stands. `None`: to be looked at by
     /// [`run`](Self::run). Only for columns that are [verbatim](Self::is_verbatim).
     #[inline(always)]
     pub(crate) fn pass<'a>(&self, text: &'a str, traits: Traits) -> Option<Text<'a>> {
-        let Cast::Text(cast) = &self.cast else { return None };
         let text = if self.trim { trim(text) } else { text };
         if text.is_empty() || !traits.is_plain {
             return None;
         }
         let mut is_broken = false;
-        let text = Text { text, traits };
-        cast.check(text, &mut |_| is_broken = true);
-        (!is_broken).then_some(text)
+        match &self.cast {
+            Cast::Text(cast) => cast.check(Text { text, traits }, &mut |_| is_broken = true),
+            Cast::Json(document) => is_broken = !document.passes(text),
+            Cast::Number(_) | Cast::Boolean(_) | Cast::Date(_) | Cast::Time(_) | Cast::Timestamp(_) => {
+                is_broken = true;
+            }
+        }
+        (!is_broken).then_some(Text { text, traits })
     }
 
     /// Runs the column over a raw value. `Ok(None)` is a missing value that may be missing. Each broken rule is

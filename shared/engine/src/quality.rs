@@ -114,6 +114,11 @@ impl Quality {
         Ok(quality)
     }
 
+    /// True when [`Self::note`] may count values of a column.
+    pub(crate) fn looks_at(&self, column: usize) -> bool {
+        self.by_column.get(column).is_some_and(|checks| !checks.is_empty())
+    }
+
     /// How many counts [`Self::note`] and [`Self::judge`] work with.
     pub(crate) fn len(&self) -> usize {
         self.checks.len()

@@ -1,5 +1,7 @@
 //! Rows under way: accepted ones into COPY text and columns, refused ones into rejects.
 
+pub(crate) mod checked;
+
 use std::ops::Range;
 
 use arrow_array::RecordBatch;
@@ -258,19 +260,29 @@ impl Rows {
         self.refuse(shown.place, raw, vec![Reason { code, column: None, rule, found }]);
     }
 
+    #[inline]
     fn accept(&mut self, time: i64) {
         let row = self.totals.rows_read;
-        self.sets.enter(&self.copy_text, &self.fields, time, row, &mut self.keys);
+        let Self { copy_text, fields, sets, keys, .. } = self;
+        let value = |column: usize| fields.get(column).and_then(|field| copy_text.get(field.clone()));
+        sets.enter(value, time, row, keys);
         for check in &self.noted {
             if let Some(count) = self.totals.quality_counts.get_mut(*check) {
                 *count = count.saturating_add(1);
             }
         }
-        copy::integer(i64::try_from(row).unwrap_or(i64::MAX), &mut self.copy_text);
-        self.copy_text.push(b'\n');
         if let Some(arrow) = &mut self.arrow {
             arrow.accept(row);
         }
+        self.count_accepted();
+    }
+
+    /// Ends an accepted row, whose values have been written.
+    #[inline]
+    fn count_accepted(&mut self) {
+        let row = self.totals.rows_read;
+        copy::integer(i64::try_from(row).unwrap_or(i64::MAX), &mut self.copy_text);
+        self.copy_text.push(b'\n');
         if self.count == 0 {
             self.first_row = row;
         }

@@ -1,7 +1,5 @@
 //! Sets of columns in which no two rows, or not too many, should have the same values.
 
-use std::ops::Range;
-
 use penstock_contract::{Contract, SqlType, WriteMode};
 
 use crate::duplicates::{KeyEntry, PRIMARY_KEY};
@@ -64,19 +62,18 @@ impl Sets {
         self.unique.iter().copied()
     }
 
-    /// Adds a row's entries. `fields`: where the columns are in `copy_text`.
-    pub(crate) fn enter(
+    /// Adds a row's entries. `value` gives a column's COPY text.
+    #[inline]
+    pub(crate) fn enter<'a>(
         &self,
-        copy_text: &[u8],
-        fields: &[Range<usize>],
+        value: impl Fn(usize) -> Option<&'a [u8]>,
         time: i64,
         row: u64,
         entries: &mut Vec<KeyEntry>,
     ) {
         for (index, set) in self.sets.iter().enumerate().filter(|(_, set)| !set.is_empty()) {
             let values = set.iter().map(|member| {
-                let text = fields.get(member.column).and_then(|field| copy_text.get(field.clone()));
-                let text = text.unwrap_or_default();
+                let text = value(member.column).unwrap_or_default();
                 if member.is_number { plain_number(text) } else { text }
             });
             // A missing value is equal to no other.

@@ -100,6 +100,17 @@ impl Document {
         })
     }
 
+    /// True when any document is stored as it stands.
+    pub(crate) fn is_free(&self) -> bool {
+        self.structure.is_none()
+    }
+
+    /// True for a document that is stored as it stands, if any [is](Self::is_free). The text has no control character and
+    /// no backslash.
+    pub(crate) fn passes(&self, text: &str) -> bool {
+        json::check(text, self.is_array, true).is_ok()
+    }
+
     /// Checks a document and gives the text that is stored. `None` when it is no document that `jsonb` takes.
     ///
     /// `is_plain`: the text surely has no control character and no backslash.

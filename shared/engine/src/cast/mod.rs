@@ -24,6 +24,8 @@ pub(crate) enum Value<'a> {
     Text(Text<'a>),
     Integer(i64),
     Decimal(Decimal<'a>),
+    /// So many of the last decimal place that is told, which is the second.
+    Scaled(i64, u8),
     Double(f64),
     Boolean(bool),
     /// Days since 1970-01-01.

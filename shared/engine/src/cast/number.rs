@@ -194,9 +194,61 @@ pub(crate) struct NumberCast {
     pub(crate) maximum: Option<Limit>,
     pub(crate) multiple_of: Option<Multiple>,
     pub(crate) allowed: Vec<Literal>,
+    /// The values that are stored as they are: where the rules are no more than an interval, of a scale that 64 bits hold.
+    pub(crate) scaled: Option<Scaled>,
+}
+
+/// An interval of decimals, counted in their last place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scaled {
+    scale: u8,
+    low: i64,
+    high: i64,
+}
+
+impl Scaled {
+    /// The number as a value, if it is of this scale and within.
+    #[inline]
+    pub(crate) fn fit(self, unscaled: i128, scale: i8) -> Option<Value<'static>> {
+        let unscaled = i64::try_from(unscaled).ok()?;
+        let is_within = self.is_of(scale) && (self.low..=self.high).contains(&unscaled);
+        is_within.then_some(Value::Scaled(unscaled, self.scale))
+    }
+
+    #[inline]
+    pub(crate) fn is_of(self, scale: i8) -> bool {
+        i8::try_from(self.scale) == Ok(scale)
+    }
 }
 
 impl NumberCast {
+    /// The same cast, with its interval in the column's last place where there is one.
+    pub(crate) fn with_scaled(self) -> Self {
+        let NumberType::Numeric { size: Some((precision, scale)), is_whole: false } = self.kind else {
+            return self;
+        };
+        let is_interval = self.multiple_of.is_none() && self.allowed.is_empty();
+        let most = 10_i64.checked_pow(precision.into()).map(|limit| limit.saturating_sub(1));
+        let (Some(most), Ok(places)) = (most.filter(|_| is_interval), u8::try_from(scale)) else {
+            return self;
+        };
+        let end = |limit: &Option<Limit>, inward: i64, none: i64| match limit {
+            None => Some(none),
+            Some(limit) => {
+                let value = i64::try_from(limit.value.decimal().to_i128(scale)?).ok()?;
+                value.checked_add(if limit.is_exclusive { inward } else { 0 })
+            }
+        };
+        let low = end(&self.minimum, 1, most.saturating_neg());
+        let high = end(&self.maximum, -1, most);
+        let scaled = low.zip(high).map(|(low, high)| Scaled {
+            scale: places,
+            low: low.max(most.saturating_neg()),
+            high: high.min(most),
+        });
+        Self { scaled, ..self }
+    }
+
     /// The number and its value in the column's type. Its rules are checked by [`NumberCast::check`].
     #[inline]
     pub(crate) fn cast<'a>(

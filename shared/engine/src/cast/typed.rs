@@ -316,6 +316,8 @@ fn text_or_hex(bytes: &[u8], out: &mut String) -> std::fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::Typed;
+    use crate::cast::Value;
+    use crate::copy;
 
     #[test]
     fn typed_values_have_one_text() {
@@ -359,6 +361,19 @@ mod tests {
             let mut text = String::new();
             value.render(&mut text);
             assert_eq!(text, expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_has_the_same_digits_in_copy_text() {
+        for unscaled in [0, 1, -1, 9, 10, 99, -100, 12_345, i64::MAX, i64::MIN] {
+            for scale in [0, 1, 2, 3, 17, 18] {
+                let mut text = String::new();
+                Typed::Decimal { unscaled: i128::from(unscaled).into(), scale }.render(&mut text);
+                let mut copied = Vec::new();
+                copy::write(&Value::Scaled(unscaled, scale.unsigned_abs()), false, &mut copied);
+                assert_eq!(String::from_utf8(copied).unwrap(), text, "{unscaled} {scale}");
+            }
         }
     }
 }

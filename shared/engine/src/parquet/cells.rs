@@ -20,6 +20,7 @@ use super::texts::Texts;
 use crate::cast::text::Traits;
 use crate::cast::typed::{Typed, write_json_text};
 use crate::program::Raw;
+use crate::rows::checked;
 
 const MICROS_PER_MILLI: i64 = 1_000;
 
@@ -61,6 +62,16 @@ enum Values<'a> {
     Foreign(&'static str),
 }
 
+/// The values of a column; missing ones are anything.
+pub(super) enum Numbers<'a> {
+    Int32(&'a [i32]),
+    Int64(&'a [i64]),
+    /// With its scale.
+    Decimal(&'a [i128], i8),
+    /// Microseconds, and whether they are those of UTC.
+    Timestamp(&'a [i64], bool),
+}
+
 enum Integers<'a> {
     Int8(&'a [i8]),
     Int16(&'a [i16]),
@@ -98,6 +109,54 @@ impl<'a> Cells<'a> {
         matches!(self.values, Values::Struct(_) | Values::List(..) | Values::Map(..) | Values::LongDecimal(_))
     }
 
+    /// True when the values can be checked as a column: numbers and the like, and texts that stand side by side.
+    pub(super) fn is_plain(&self) -> bool {
+        match self.values {
+            Values::Views(_) => self.whole().is_some(),
+            Values::Null
+            | Values::Boolean(_)
+            | Values::Integers(_)
+            | Values::Uint64(_)
+            | Values::Float16(_)
+            | Values::Float32(_)
+            | Values::Float64(_)
+            | Values::Date(_)
+            | Values::TimeMillis(_)
+            | Values::TimeMicros(_)
+            | Values::TimeNanos(_)
+            | Values::TimestampMillis(..)
+            | Values::TimestampMicros(..)
+            | Values::TimestampNanos(..)
+            | Values::Int96(..)
+            | Values::Decimal(..)
+            | Values::Uuid(_)
+            | Values::Foreign(_) => true,
+            Values::LongDecimal(_)
+            | Values::Bytes(_)
+            | Values::Fixed(_)
+            | Values::Struct(_)
+            | Values::List(..)
+            | Values::Map(..) => false,
+        }
+    }
+
+    /// The values as numbers, where they are of a kind that is often and quickly taken.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are rare, or no numbers")]
+    pub(super) fn numbers(&self) -> Option<Numbers<'_>> {
+        match &self.values {
+            Values::Integers(Integers::Int64(values)) => Some(Numbers::Int64(values)),
+            Values::Integers(Integers::Int32(values)) => Some(Numbers::Int32(values)),
+            Values::Decimal(values, scale) => Some(Numbers::Decimal(values, *scale)),
+            Values::TimestampMicros(values, is_utc) => Some(Numbers::Timestamp(values, *is_utc)),
+            _ => None,
+        }
+    }
+
+    /// The texts of a column of texts.
+    pub(super) fn whole(&self) -> Option<checked::Texts<'_>> {
+        if matches!(self.values, Values::Views(_)) { self.texts?.whole() } else { None }
+    }
+
     /// Bytes of a value whose length is its own; 0 for others.
     #[inline]
     pub(super) fn length(&self, row: usize) -> usize {
@@ -131,7 +190,7 @@ impl<'a> Cells<'a> {
     }
 
     #[inline]
-    fn is_null(&self, row: usize) -> bool {
+    pub(super) fn is_null(&self, row: usize) -> bool {
         self.nulls.is_some_and(|nulls| nulls.is_null(row))
     }
 

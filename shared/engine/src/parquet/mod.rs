@@ -5,6 +5,7 @@
 //! row group ([`pages`]). What has become of a file in memory counts against the limits of decompression.
 
 mod cells;
+mod columns;
 mod footer;
 mod guard;
 mod pages;
@@ -25,6 +26,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::TypePtr;
 
 use self::cells::{Cells, Written};
+use self::columns::check_columns;
 use self::footer::{is_int96, read_footer};
 use self::guard::guarded;
 use self::pages::{look_through, place};
@@ -37,6 +39,7 @@ use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
 use crate::reader::{Limits, TypedSource};
 use crate::records::Place;
+use crate::rows::checked::{self, CheckedRows};
 use crate::rows::{Block, Rows, Shown};
 use crate::unexpected::Unexpected;
 
@@ -65,6 +68,8 @@ pub(crate) struct ParquetSource<T: ChunkReader> {
     next_group: usize,
     group: Option<Group>,
     batch: Batch,
+    /// Of the batch, unless its rows have to be taken one by one.
+    checked: CheckedRows,
     /// Of the batch, by field.
     texts: Vec<Texts>,
     /// Of the row at hand, by field.
@@ -105,6 +110,7 @@ struct Batch {
     byte_offset: u64,
     /// No row has more bytes of text than these.
     longest: u64,
+    is_checked: bool,
 }
 
 impl<T: ChunkReader + 'static> ParquetSource<T> {
@@ -173,6 +179,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             next_group: 0,
             group: None,
             batch: Batch::default(),
+            checked: CheckedRows::default(),
         };
         Ok((source, dialect))
     }
@@ -310,17 +317,28 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
 
     /// Takes rows of the batch until a block is full.
     fn push_rows(&mut self, rows: &mut Rows) {
-        let Self { batch, fields, columns, texts, unexpected, written, max_record_bytes, .. } = self;
-        let place = |rows: &Rows| Place {
-            line: rows.totals.rows_read.saturating_add(1),
-            byte_offset: batch.byte_offset,
-        };
+        let Self { batch, checked, fields, columns, texts, unexpected, written, max_record_bytes, .. } = self;
+        let byte_offset = batch.byte_offset;
+        let place = |rows: &Rows| Place { line: rows.totals.rows_read.saturating_add(1), byte_offset };
         let arrays = batch.arrays.iter().zip(&batch.nanos);
         let cells: Vec<Cells<'_>> = (fields.iter().zip(arrays).zip(texts))
             .map(|((field, (array, nanos)), texts)| Cells::new(array, &field.kind, nanos.as_ref(), texts))
             .collect();
         let is_long = batch.longest > *max_record_bytes as u64 || cells.iter().any(Cells::is_written);
+        let is_plain = !is_long && !fields.iter().any(|field| field.is_unexpected);
+        let is_plain = is_plain && cells.iter().all(Cells::is_plain);
+        if is_plain && !std::mem::replace(&mut batch.is_checked, true) {
+            checked.start(batch.rows, columns.len());
+            check_columns(rows, checked, columns, &cells);
+        }
+        let texts: Vec<Option<checked::Texts<'_>>> = (columns.iter())
+            .map(|field| field.and_then(|field| cells.get(field)).and_then(Cells::whole))
+            .collect();
         while batch.at < batch.rows && !rows.is_ready() {
+            if is_plain && !checked.is_odd(batch.at) {
+                batch.at = rows.push_checked(checked, &texts, batch.at);
+                continue;
+            }
             let row = batch.at;
             batch.at = batch.at.saturating_add(1);
             let place = place(rows);

@@ -4,6 +4,7 @@ use arrow_array::{Array, BinaryViewArray};
 
 use super::cells::view_length;
 use crate::cast::text::Traits;
+use crate::rows::checked;
 
 /// Of all columns of a batch. More are looked at one by one: they are long ones, of which it does not cost more.
 pub(super) const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -16,6 +17,9 @@ pub(super) struct Texts {
     places: Vec<usize>,
     traits: Option<Traits>,
 }
+
+/// Behind the values, as [`checked::Texts`] have it.
+const TAIL: &str = "\\N                                ";
 
 impl Texts {
     /// Takes the values of a column, in the memory of those before. `room`: bytes that may still be taken.
@@ -35,9 +39,16 @@ impl Texts {
             let traits = Traits::of(&bytes);
             if let Ok(text) = String::from_utf8(bytes) {
                 self.text = text;
+                self.text.push_str(TAIL);
                 self.traits = Some(traits);
             }
         }
+    }
+
+    /// All of them. `None`: they have to be looked at one by one.
+    pub(super) fn whole(&self) -> Option<checked::Texts<'_>> {
+        let Self { text, places, traits } = self;
+        traits.map(|traits| checked::Texts { text, places, traits })
     }
 
     /// The text of a row, with traits of the whole column. `None`: it has to be looked at by itself.

@@ -108,7 +108,7 @@ fn number(column: &ContractColumn, kind: NumberType) -> Result<NumberCast, Strin
     let multiple = |text: &String| {
         Multiple::parse(text).ok_or_else(|| format!("multipleOf `{text}` is not a number that can be used"))
     };
-    Ok(NumberCast {
+    let cast = NumberCast {
         kind,
         separators: Separators {
             decimal: column.harmonise.decimal_separator.unwrap_or('.'),
@@ -118,7 +118,9 @@ fn number(column: &ContractColumn, kind: NumberType) -> Result<NumberCast, Strin
         maximum: limit(&rules.maximum)?,
         multiple_of: rules.multiple_of.as_ref().map(multiple).transpose()?,
         allowed: allowed(column, Literal::parse)?,
-    })
+        scaled: None,
+    };
+    Ok(cast.with_scaled())
 }
 
 fn date(column: &ContractColumn, format: Option<&DateFormat>) -> Result<DateCast, String> {

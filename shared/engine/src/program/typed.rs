@@ -10,6 +10,53 @@ use crate::cast::{Cast, Value};
 use crate::outcome::Code;
 
 impl Column {
+    /// True when a typed value needs no more than [`integer`](Self::integer) and its like.
+    pub(crate) fn is_direct(&self) -> bool {
+        let Self { pseudonym, null_values, extract, constant, default, .. } = self;
+        let is_changed = pseudonym.is_some() || extract.is_some() || constant.is_some() || default.is_some();
+        !is_changed && null_values.is_empty()
+    }
+
+    /// True when nearly all whole numbers are values by [`integer`](Self::integer).
+    pub(crate) fn takes_integers(&self) -> bool {
+        matches!(&self.cast, Cast::Number(cast) if integer(cast, 0).is_some())
+    }
+
+    /// True when nearly all decimals of this scale are values by [`decimal`](Self::decimal).
+    pub(crate) fn takes_decimals(&self, scale: i8) -> bool {
+        matches!(&self.cast, Cast::Number(cast) if cast.scaled.is_some_and(|scaled| scaled.is_of(scale)))
+    }
+
+    /// True when nearly all times are values by [`timestamp`](Self::timestamp).
+    pub(crate) fn takes_timestamps(&self) -> bool {
+        matches!(self.cast, Cast::Timestamp(_))
+    }
+
+    /// A whole number as a value. `None`, here and below: to be looked at by [`run`](Self::run).
+    #[inline]
+    pub(crate) fn integer(&self, number: i64) -> Option<Value<'static>> {
+        let Cast::Number(cast) = &self.cast else { return None };
+        integer(cast, number)?.ok()
+    }
+
+    /// A decimal as a value.
+    #[inline]
+    pub(crate) fn decimal(&self, unscaled: i128, scale: i8) -> Option<Value<'static>> {
+        let Cast::Number(cast) = &self.cast else { return None };
+        cast.scaled?.fit(unscaled, scale)
+    }
+
+    /// A time in microseconds as a value.
+    #[inline]
+    pub(crate) fn timestamp(&self, micros: i64, is_utc: bool) -> Option<Value<'static>> {
+        let Cast::Timestamp(cast) = &self.cast else { return None };
+        let written = Written { local_micros: micros, offset_seconds: is_utc.then_some(0) };
+        let micros = cast.fit(written).ok()?;
+        let mut is_broken = false;
+        cast.check(micros, &mut |_| is_broken = true);
+        (!is_broken).then_some(Value::Timestamp(micros))
+    }
+
     /// A typed value as one of the column's, or its text.
     #[inline]
     pub(super) fn take<'a>(
@@ -100,6 +147,7 @@ impl Column {
     }
 }
 
+#[inline]
 fn integer(cast: &NumberCast, number: i64) -> Option<Result<Value<'static>, Code>> {
     match cast.kind {
         NumberType::Integer { low, high } if !cast.has_rules() => {

@@ -60,7 +60,7 @@ fn keyed(columns: Vec<Column>, key: Vec<usize>, event_time: Option<usize>) -> Co
     contract
 }
 
-fn check(
+pub(crate) fn check(
     metric: Metric,
     column: Option<usize>,
     operator: &str,

@@ -7,6 +7,7 @@ mod avro_damage;
 mod avro_files;
 mod batch;
 mod casts;
+mod columns;
 mod compression;
 mod delimited;
 mod dialects;

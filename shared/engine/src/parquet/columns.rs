@@ -1,0 +1,64 @@
+//! The contract's columns held against those of a batch, one after another.
+
+use super::cells::{Cells, Numbers, Written};
+use crate::program::{Column, Raw};
+use crate::rows::Rows;
+use crate::rows::checked::CheckedRows;
+
+/// Checks the contract's columns one after another.
+pub(super) fn check_columns(
+    rows: &mut Rows,
+    checked: &mut CheckedRows,
+    columns: &[Option<usize>],
+    cells: &[Cells<'_>],
+) {
+    let nothing = Written::default();
+    for (index, field) in columns.iter().enumerate() {
+        let cells = field.and_then(|field| cells.get(field));
+        let texts = cells.and_then(Cells::whole).filter(|texts| texts.traits.is_plain);
+        let Some(column) = rows.columns().get(index) else { continue };
+        let numbers = cells.and_then(Cells::numbers).filter(|numbers| are_direct(column, numbers));
+        match (cells, texts, numbers) {
+            (Some(_), Some(texts), _) if column.is_verbatim() => rows.check_texts(checked, index, texts),
+            (Some(cells), _, Some(numbers)) => check_numbers(rows, checked, index, cells, &numbers),
+            (Some(cells), _, None) => rows.check_values(checked, index, |row| cells.raw(row, &nothing)),
+            (None, ..) => rows.check_values(checked, index, |_| Raw::Missing),
+        }
+    }
+}
+
+/// True when nearly all of the numbers are the column's without more ado.
+fn are_direct(column: &Column, numbers: &Numbers<'_>) -> bool {
+    column.is_direct()
+        && match numbers {
+            Numbers::Int32(_) | Numbers::Int64(_) => column.takes_integers(),
+            Numbers::Decimal(_, scale) => column.takes_decimals(*scale),
+            Numbers::Timestamp(..) => column.takes_timestamps(),
+        }
+}
+
+fn check_numbers(
+    rows: &mut Rows,
+    checked: &mut CheckedRows,
+    index: usize,
+    cells: &Cells<'_>,
+    numbers: &Numbers<'_>,
+) {
+    macro_rules! check {
+        ($values:expr, $value:expr) => {
+            rows.check_direct(checked, index, |column, row| {
+                if cells.is_null(row) { Some(None) } else { $value(column, *$values.get(row)?).map(Some) }
+            })
+        };
+    }
+    match *numbers {
+        Numbers::Int32(values) => check!(values, |column: &Column, number| column.integer(i64::from(number))),
+        Numbers::Int64(values) => check!(values, |column: &Column, number| column.integer(number)),
+        Numbers::Decimal(values, scale) => {
+            check!(values, |column: &Column, number| column.decimal(number, scale))
+        }
+        Numbers::Timestamp(values, is_utc) => {
+            check!(values, |column: &Column, micros| column.timestamp(micros, is_utc));
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! A batch of Parquet whose columns are checked one after another is what it is row by row.
+
+use std::io;
+use std::sync::Arc;
+
+use arrow_array::*;
+use bytes::Bytes;
+use parquet::file::properties::WriterProperties;
+use penstock_contract::*;
+use penstock_engine::{KeyEntry, Limits, Plan, PseudonymKey, Reader, Reject, Totals};
+use proptest::prelude::*;
+
+use crate::batch::check;
+use crate::parquet_files::file_with;
+use crate::support::{column, contract, required, text};
+
+const GROUP_ROWS: usize = 20;
+/// Of the two columns of long texts below, of which each row has one.
+const LONG: usize = 400;
+/// With it a batch is read row by row, because its longest texts do not fit into one record, though no row has both.
+const MAX_RECORD_BYTES: usize = 700;
+
+#[derive(Debug, Clone)]
+struct Row {
+    name: Option<String>,
+    colour: Option<&'static str>,
+    secret: Option<String>,
+    document: Option<&'static str>,
+    small: Option<i32>,
+    large: Option<i64>,
+    price: Option<i128>,
+    other_price: Option<i128>,
+    seen: Option<i64>,
+    day: Option<i32>,
+    is_new: Option<bool>,
+    weight: Option<f64>,
+}
+
+fn some<T: std::fmt::Debug + Clone>(of: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
+    prop::option::weighted(0.9, of)
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => "[a-z]{1,6}",
+        1 => "[ a\\\\\t\né\0]{0,6}",
+        1 => Just(String::new()),
+        1 => Just("  white space ".to_owned()),
+        1 => "[a-z]{28,36}",
+    ]
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    const DOCUMENTS: [&str; 6] =
+        [r#"{"a":1,"b":[true,null]}"#, " {} ", r#"{"a":"\n"}"#, "[]", r#"{"a":}"#, r#"{"a":"\u0000"}"#];
+    let whole = prop_oneof![-300..300_i64, Just(i64::MAX), Just(i64::MIN), any::<i64>()];
+    let decimal = || {
+        let edges = [0, -1, 1, 999_999, 1_000_000, -999_999, -1_000_000, 50_000, 50_001, i128::MAX / 100];
+        prop_oneof![prop::sample::select(edges.to_vec()), -60_000..60_000_i128]
+    };
+    let time = prop_oneof![0..4_000_000_000_000_000_i64, any::<i64>(), -100_000_000_000_000..0_i64];
+    let texts = (
+        some(texts()),
+        some(prop::sample::select(vec!["red", "blue", " red", "green"])),
+        some(texts()),
+        some(prop::sample::select(DOCUMENTS.to_vec())),
+    );
+    let numbers = (
+        some(-40_000..40_000_i32),
+        some(whole),
+        some(decimal()),
+        some(decimal()),
+        some(time),
+        some(any::<i32>()),
+    );
+    (texts, numbers, some(any::<bool>()), some(any::<f64>())).prop_map(|(texts, numbers, is_new, weight)| {
+        let (name, colour, secret, document) = texts;
+        let (small, large, price, other_price, seen, day) = numbers;
+        Row { name, colour, secret, document, small, large, price, other_price, seen, day, is_new, weight }
+    })
+}
+
+fn things(rows: &[Row]) -> Bytes {
+    fn array<A: Array + FromIterator<T> + 'static, T>(rows: &[Row], of: impl Fn(&Row) -> T) -> ArrayRef {
+        Arc::new(rows.iter().map(of).collect::<A>())
+    }
+    let long = |row: usize| {
+        let texts = (0..rows.len()).map(|index| if index == row { "x".repeat(LONG) } else { String::new() });
+        Arc::new(texts.map(Some).collect::<StringArray>()) as ArrayRef
+    };
+    let decimals = |scale, of: fn(&Row) -> Option<i128>| {
+        let array = rows.iter().map(of).collect::<Decimal128Array>();
+        Arc::new(array.with_precision_and_scale(38, scale).unwrap()) as ArrayRef
+    };
+    let times = rows.iter().map(|row| row.seen).collect::<TimestampMicrosecondArray>();
+    // Several batches: nothing of one may stay for the next.
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(GROUP_ROWS)).build();
+    let columns = [
+        ("name", array::<StringArray, _>(rows, |row| row.name.clone())),
+        ("colour", array::<StringArray, _>(rows, |row| row.colour)),
+        ("secret", array::<StringArray, _>(rows, |row| row.secret.clone())),
+        ("document", array::<StringArray, _>(rows, |row| row.document)),
+        ("small", array::<Int32Array, _>(rows, |row| row.small)),
+        ("large", array::<Int64Array, _>(rows, |row| row.large)),
+        ("price", decimals(2, |row| row.price)),
+        ("other_price", decimals(3, |row| row.other_price)),
+        ("seen", Arc::new(times.with_timezone("UTC"))),
+        ("day", array::<Date32Array, _>(rows, |row| row.day)),
+        ("is_new", array::<BooleanArray, _>(rows, |row| row.is_new)),
+        ("weight", array::<Float64Array, _>(rows, |row| row.weight)),
+        ("left", long(0)),
+        ("right", long(1)),
+    ];
+    file_with(&columns, properties)
+}
+
+fn columns() -> Vec<Column> {
+    let of = |name: &str, logical_type, sql_type| column(name, logical_type, sql_type);
+    let bound = |value: &str, exclusive| Some(Bound { value: value.to_owned(), exclusive });
+    let mut name = required(text("name"));
+    name.rules.max_length = Some(34);
+    let mut colour = text("colour");
+    colour.harmonise.default = Some("white".to_owned());
+    let mut secret = text("secret");
+    (secret.pseudonymise, secret.classification) = (true, Some("personal".to_owned()));
+    let mut price = of("price", LogicalType::Number, SqlType::Numeric(Some((6, 2))));
+    (price.rules.minimum, price.rules.maximum) = (bound("-0.01", false), bound("500.01", true));
+    let mut other_price = of("other_price", LogicalType::Number, SqlType::Numeric(Some((6, 2))));
+    other_price.rules.maximum = bound("49", false);
+    let time = LogicalType::Timestamp { format: None, default_timezone: "UTC".to_owned() };
+    let mut seen = required(of("seen", time, SqlType::Timestamptz));
+    seen.rules.minimum = bound("1969-06-01T00:00:00Z", false);
+    let mut constant = text("constant");
+    constant.harmonise.constant = Some("c".to_owned());
+    vec![
+        name,
+        colour,
+        secret,
+        of("document", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
+        of("small", LogicalType::Integer, SqlType::Smallint),
+        of("large", LogicalType::Integer, SqlType::Bigint),
+        price,
+        other_price,
+        seen,
+        of("day", LogicalType::Date { format: None }, SqlType::Date),
+        of("is_new", LogicalType::Boolean, SqlType::Boolean),
+        of("weight", LogicalType::Number, SqlType::DoublePrecision),
+        constant,
+        text("absent"),
+        text("left"),
+        text("right"),
+    ]
+}
+
+fn plan() -> Plan {
+    let check = |column, metric| check(metric, Some(column), "mustBe: 0", Unit::Rows, Some("warning"));
+    let mut contract = contract(FormatKind::Parquet, columns());
+    contract.missing_columns = MissingColumns::Null;
+    contract.entity.key = vec![0, 6];
+    contract.load.mode = WriteMode::Upsert;
+    contract.load.event_time = Some(8);
+    contract.quality = vec![
+        check(1, Metric::InvalidValues { valid: vec!["red".to_owned()], pattern: None }),
+        check(5, Metric::NullValues),
+    ];
+    let key = PseudonymKey::new(b"of thirty-two bytes, as it should").unwrap();
+    Plan::compile_with(&contract, Some(&key)).unwrap()
+}
+
+/// All that a reader gives.
+#[derive(Debug, PartialEq)]
+struct Read {
+    chunks: Vec<(Vec<u8>, Option<RecordBatch>, Vec<KeyEntry>)>,
+    rejects: Vec<Reject>,
+    totals: Totals,
+}
+
+fn read(plan: &Plan, limits: Limits, file: Bytes) -> Read {
+    let mut reader = Reader::<io::Empty>::open_parquet(plan, limits, file).unwrap();
+    let (mut chunks, mut rejects) = (Vec::new(), Vec::new());
+    while let Some(block) = reader.next_block().unwrap() {
+        if block.rows.count > 0 {
+            chunks.push((block.rows.copy_text, block.rows.record_batch, block.rows.keys));
+        }
+        rejects.extend(block.rejects);
+    }
+    Read { chunks, rejects, totals: reader.totals().clone() }
+}
+
+proptest! {
+    #[test]
+    fn columns_checked_one_after_another_give_what_rows_one_after_another_give(
+        rows in prop::collection::vec(row(), 2..60),
+        chunk_rows in 1..20_u32,
+        arrow in any::<bool>(),
+    ) {
+        let plan = plan();
+        let file = things(&rows);
+        let limits = Limits { chunk_rows, arrow, ..Limits::default() };
+        let by_row = Limits { max_record_bytes: MAX_RECORD_BYTES, ..limits.clone() };
+        let (by_column, by_row) = (read(&plan, limits, file.clone()), read(&plan, by_row, file));
+        prop_assert_eq!(by_column.totals.rows_read, rows.len() as u64);
+        prop_assert_eq!(by_column, by_row);
+    }
+}
