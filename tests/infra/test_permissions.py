@@ -17,6 +17,7 @@ from support.template import (
     Breaks,
     Properties,
     Template,
+    events,
     functions,
     listed,
     names_in,
@@ -26,7 +27,7 @@ from support.template import (
     variables,
 )
 
-FUNCTIONS = ["ingest", "job-events", "writer"]
+FUNCTIONS = ["ingest", "job-events", "sentinel", "writer"]
 
 # The adapters of shared/aws that a function takes by a feature: the files in which they call AWS.
 ADAPTERS = {
@@ -62,6 +63,8 @@ ACTIONS = {
     "send_message_batch": {"sqs:SendMessage"},
     "change_message_visibility": {"sqs:ChangeMessageVisibility"},
     "get_queue_attributes": {"sqs:GetQueueAttributes"},
+    "list_objects_v2": {"s3:ListBucket"},
+    "list_object_versions": {"s3:ListBucketVersions"},
     # The job runs as a role that is handed over.
     "start_job_run": {"emr-serverless:StartJobRun", "iam:PassRole"},
     "get_secret_value": {"secretsmanager:GetSecretValue", "kms:Decrypt"},
@@ -116,6 +119,13 @@ PLACES = {
         "${ProcessedBucket}/batches/*": {READS, WRITES},
         "${ProcessedBucket}/receipts/*": {READS, WRITES},
         "${ProcessedBucket}/data/*": {"s3:DeleteObject"},
+    },
+    # Of drops it sees what a listing tells, and reads none.
+    "sentinel": {
+        "${RawBucket}": {"s3:ListBucket", "s3:ListBucketVersions"},
+        "${ArtifactsBucket}/contracts/*": {READS},
+        "${ProcessedBucket}/batches/*": {READS},
+        "${ProcessedBucket}/receipts/*": {READS},
     },
 }
 BUCKET_ARN = "arn:${AWS::Partition}:s3:::"
@@ -223,9 +233,10 @@ def of_wildcards(stack: Template) -> Findings:
 def of_resources(stack: Template) -> Findings:
     """Buckets, queues, secrets and roles that a function may use and is not told of, or the other way round."""
     kinds = {"s3", "sqs", "secretsmanager", "emr-serverless", "iam", "rds-db"}
+    polled = [(name, mapping["Queue"]) for name, mapping in events(stack, "SQS")]
     for name, function in functions(stack).items():
         told = {one for value in variables(stack, function).values() for one in names_in(value)}
-        own_queue = {target(event["Properties"]["Queue"]) for event in function["Events"].values()}
+        own_queue = {target(queue) for one, queue in polled if one == name}
         allowed: set[str] = set()
         for action, resource in granted(stack, function):
             if action.split(":")[0] in kinds:
@@ -334,7 +345,7 @@ def test_a_function_takes_the_adapters_that_it_calls(function: str) -> None:
 
 def test_the_places_are_those_of_the_layout() -> None:
     layout = code_of_file("shared/pipeline/src/layout.rs")
-    prefixes = {place.split("/")[1] for places in PLACES.values() for place in places} - {"*"}
+    prefixes = {place.split("/")[1] for places in PLACES.values() for place in places if "/" in place} - {"*"}
     assert prefixes == set(re.findall(r'format!\("([a-z]+)/', layout))
 
 
@@ -446,6 +457,8 @@ def open_role(stack: Template) -> None:
 
 OTHER_QUEUE = {"Fn::GetAtt": ["JobEventsQueue", "Arn"]}
 INGEST_LOG = {"Fn::GetAtt": ["IngestLogGroup", "Arn"]}
+DROPS = {"Fn::Sub": BUCKET_ARN + "${RawBucket}/*"}
+VERSIONS = "s3:ListBucketVersions"
 BY_SQS = {"StringEquals": {"kms:ViaService": [{"Fn::Sub": "sqs.${AWS::Region}.amazonaws.com"}]}}
 BROKEN: list[tuple[str, Callable[[Template], Findings], Breaks, str]] = [
     ("an action too many", of_actions, allow("WriterRole", "s3:DeleteObject"), "writer: nobody calls s3:DeleteObject"),
@@ -469,6 +482,11 @@ BROKEN: list[tuple[str, Callable[[Template], Findings], Breaks, str]] = [
     ("a misspelt place", of_places, point("WriterRole", 6, "${ProcessedBucket}/batch/*"), "batches/* is not allowed"),
     ("no list", of_places, forbid("WriterRole", "s3:ListBucket"), "s3:ListBucket for ${ArtifactsBucket} is not"),
     ("another's log", of_places, allow("WriterRole", "logs:PutLogEvents", INGEST_LOG), "for another's log"),
+    ("drops read", of_places, allow("SentinelRole", READS, DROPS), "s3:GetObject for ${RawBucket}/* is not needed"),
+    ("no versions", of_places, forbid("SentinelRole", VERSIONS), "ListBucketVersions for ${RawBucket} is not allowed"),
+    ("no versions", of_actions, forbid("SentinelRole", VERSIONS), "sentinel: s3:ListBucketVersions is not allowed"),
+    ("no polling", of_actions, allow("SentinelRole", "sqs:ReceiveMessage"), "nobody calls sqs:ReceiveMessage"),
+    ("a key to write", of_actions, allow("SentinelRole", "kms:GenerateDataKey"), "nobody calls kms:GenerateDataKey"),
     ("another key", of_places, allow("WriterRole", "kms:Decrypt", {"Ref": "OtherKeyArn"}), "with another key"),
     ("any use of the key", of_conditions, drop_condition("WriterRole", "kms:Decrypt"), "the key is not for just"),
     ("another use", of_conditions, allow("WriterRole", "kms:Decrypt", "k", Condition=BY_SQS), "the key is not for"),

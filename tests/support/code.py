@@ -74,10 +74,15 @@ def text(code: str, name: str) -> str:
 
 def emitted() -> set[tuple[str, frozenset[str]]]:
     """Each metric of the namespace `Penstock` with its dimensions."""
+    return emitted_in(code_of("functions") + code_of("shared/aws/src"))
+
+
+def emitted_in(code: str) -> set[tuple[str, frozenset[str]]]:
+    """Each metric that a piece of code emits, with its dimensions."""
     found = set()
     adapters = code_of("shared/aws/src")
     everywhere = {text(adapters, name) for name in EVERYWHERE.findall(adapters)}
-    for dimensions, values in METRIC_CALL.findall(code_of("functions") + adapters):
+    for dimensions, values in METRIC_CALL.findall(code):
         names = frozenset(PAIR_NAME.findall(dimensions)) | everywhere
         found |= {(name, names) for name in PAIR_NAME.findall(values)}
     return found
