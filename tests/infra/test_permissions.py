@@ -124,7 +124,8 @@ PLACES = {
     "sentinel": {
         "${RawBucket}": {"s3:ListBucket", "s3:ListBucketVersions"},
         "${ArtifactsBucket}/contracts/*": {READS},
-        "${ProcessedBucket}/batches/*": {READS},
+        # Chunks, which hold rows, stand beside the manifest.
+        "${ProcessedBucket}/batches/*/manifest.json": {READS},
         "${ProcessedBucket}/receipts/*": {READS},
     },
 }
