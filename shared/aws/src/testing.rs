@@ -1,11 +1,15 @@
 //! In-memory stand-ins for the store, the queues and the jobs, with faults on demand. For tests.
 
+mod listing;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
+pub use listing::PAGE_ENTRIES;
 
 use crate::jobs::{JobError, JobRequest, Jobs};
 use crate::queue::{Queue, QueueError};
@@ -25,6 +29,10 @@ pub enum Call {
     PutIfAbsent,
     /// [`ObjectStore::delete`]
     Delete,
+    /// [`ObjectListing::objects`](crate::listing::ObjectListing::objects)
+    ListObjects,
+    /// [`ObjectListing::versions`](crate::listing::ObjectListing::versions)
+    ListVersions,
     /// [`Queue::send_all`]
     SendAll,
     /// [`Queue::send_dead`]
@@ -89,6 +97,7 @@ struct Version {
     id: String,
     etag: String,
     body: Bytes,
+    written_at: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -111,8 +120,18 @@ impl MemoryStore {
 
     /// Puts an object without a call being counted; gives its reference with version id and ETag.
     pub fn insert(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> ObjectRef {
-        let mut state = lock(&self.0);
-        let version = state.write(bucket, key, body.into());
+        self.insert_at(bucket, key, body, Timestamp::now())
+    }
+
+    /// [`MemoryStore::insert`], as if it had been done at `written_at`.
+    pub fn insert_at(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: impl Into<Bytes>,
+        written_at: Timestamp,
+    ) -> ObjectRef {
+        let version = lock(&self.0).write(bucket, key, body.into(), written_at);
         ObjectRef {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
@@ -195,10 +214,10 @@ impl StoreState {
         self.objects.get(&(bucket.to_owned(), key.to_owned())).and_then(|versions| versions.last())
     }
 
-    fn write(&mut self, bucket: &str, key: &str, body: Bytes) -> Version {
+    fn write(&mut self, bucket: &str, key: &str, body: Bytes, written_at: Timestamp) -> Version {
         self.versions += 1;
-        let version =
-            Version { id: format!("v{}", self.versions), etag: format!("etag{}", self.versions), body };
+        let (id, etag) = (format!("v{}", self.versions), format!("etag{}", self.versions));
+        let version = Version { id, etag, body, written_at };
         self.objects.entry((bucket.to_owned(), key.to_owned())).or_default().push(version.clone());
         version
     }
@@ -267,7 +286,7 @@ impl ObjectStore for MemoryStore {
     async fn put(&self, bucket: &str, key: &str, body: Bytes) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         self.call(Call::Put, bucket, key, |state| {
-            state.write(bucket, key, body);
+            state.write(bucket, key, body, Timestamp::now());
             Ok(())
         })
     }
@@ -277,7 +296,7 @@ impl ObjectStore for MemoryStore {
         self.call(Call::PutIfAbsent, bucket, key, |state| {
             let absent = state.newest(bucket, key).is_none();
             if absent {
-                state.write(bucket, key, body);
+                state.write(bucket, key, body, Timestamp::now());
             }
             Ok(absent)
         })
