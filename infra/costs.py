@@ -75,7 +75,7 @@ IDLE_LOGS_GB = 0.5  # assumed: the database's figures each minute, PostgreSQL's 
 # A source that delivers: metrics that the code names with it, and those of them that the template's alarms look at.
 SOURCE_METRICS, SOURCE_ALARMED = 16, 6
 # A run of the sentinel lists sources and contracts; of each source its versions in raw, a request a thousand, and its
-# contracts, and reads the current one; of each drop of the last days it reads the receipt.
+# contracts, and reads the current one; of each drop of the last days it asks for the receipt under each version.
 RUN_LISTS, SOURCE_LISTS, SOURCE_GETS = 2, 2, 1
 RUN_SECONDS = 2  # assumed, with a few sources
 LINE_GB = 2e-6  # two kB a line of the log, with its metrics
@@ -283,8 +283,8 @@ The seconds are those of `make bench` on two cores (README, Figures): ingest and
 the whole took. Lambda gives a writer of 512 MB a third of a core; it mostly waits for the database, but for how long
 was not measured there. Chunks were {CHUNKS_SIZE} and Parquet {PARQUET_SIZE} of the CSV, on 100,000 rows of that kind.
 Many small files cost more: each is {BATCH_OBJECTS} objects written or more, {small:.0f} USD for a million files. For
-{days:.0f} days each run of the sentinel reads a drop's receipt, {asked:.0f} USD for a million files: a longer
-`SentinelSchedule` or a shorter `LookbackSeconds` makes it less. A drop
+{days:.0f} days each run of the sentinel asks for a drop's receipt, {asked:.0f} USD for a million files and each
+published version of the contract: a longer `SentinelSchedule` or a shorter `LookbackSeconds` makes it less. A drop
 that goes to Spark costs {worker:.2f} an hour and worker of 4 vCPU and 16 GB; how many hours it takes is not known, as
 the job is not part of this version. Rows in the database are within its disk, above.
 

@@ -11,8 +11,20 @@ from typing import Any
 
 import pytest
 
-from support.code import bodies, code_of, reached
-from support.stack import ROOT
+from support.calls import (
+    ACTIONS,
+    ADAPTERS,
+    CLIENT_CALL,
+    METHODS,
+    UNSPOKEN,
+    called,
+    code_of_file,
+    features,
+    methods,
+    methods_in,
+    operations,
+)
+from support.code import bodies, code_of
 from support.template import (
     Breaks,
     Properties,
@@ -28,50 +40,6 @@ from support.template import (
 )
 
 FUNCTIONS = ["ingest", "job-events", "sentinel", "writer"]
-
-# The adapters of shared/aws that a function takes by a feature: the files in which they call AWS.
-ADAPTERS = {
-    "store": ["s3.rs", "s3_body.rs"],
-    "queue": ["sqs.rs"],
-    "jobs": ["emr.rs"],
-    "secrets": ["secrets.rs"],
-}
-# What the functions call of an adapter, and which operations of AWS that takes.
-METHODS = {
-    "store.get": {"get_object"},
-    "store.get_range": {"get_object", "get_object by version"},
-    "store.put": {"put_object"},
-    "store.put_if_absent": {"put_object"},
-    "store.delete": {"delete_object"},
-    "queue.send_all": {"send_message_batch"},
-    "queue.send_dead": {"send_message"},
-    "queue.delay": {"change_message_visibility"},
-    "queue.depth": {"get_queue_attributes"},
-    "jobs.start": {"start_job_run"},
-    "secrets.text": {"get_secret_value"},
-}
-# Operations that are no call of a client: a drop's version is an argument, a token is signed without a request.
-UNSPOKEN = {"get_object by version", "connect"}
-# The actions that an operation needs, the ones of KMS for data that is encrypted with the data key.
-ACTIONS = {
-    # Without s3:ListBucket S3 answers 403 instead of 404 for an object that is not there.
-    "get_object": {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"},
-    "get_object by version": {"s3:GetObjectVersion"},
-    "put_object": {"s3:PutObject", "kms:GenerateDataKey"},
-    "delete_object": {"s3:DeleteObject"},
-    "send_message": {"sqs:SendMessage"},
-    "send_message_batch": {"sqs:SendMessage"},
-    "change_message_visibility": {"sqs:ChangeMessageVisibility"},
-    "get_queue_attributes": {"sqs:GetQueueAttributes"},
-    "list_objects_v2": {"s3:ListBucket"},
-    "list_object_versions": {"s3:ListBucketVersions"},
-    # The job runs as a role that is handed over.
-    "start_job_run": {"emr-serverless:StartJobRun", "iam:PassRole"},
-    "get_secret_value": {"secretsmanager:GetSecretValue", "kms:Decrypt"},
-    "connect": {"rds-db:connect"},
-}
-# Shared code that calls adapters on a function's behalf.
-HELPERS = ["shared/aws/src/commit.rs", "shared/aws/src/sqs_event.rs"]
 
 # What Lambda does with the function's role: its log, its traces, its queue, its network interfaces.
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -131,42 +99,8 @@ PLACES = {
 }
 BUCKET_ARN = "arn:${AWS::Partition}:s3:::"
 
-CLIENT_CALL = re.compile(r"client\(\)\s*\.(\w+)\(")
-METHOD_CALL = re.compile(r"\b(store|queue|jobs|secrets)\s*\.(\w+)\(")
-FEATURES = re.compile(r"^penstock-aws = .*features = \[(.*)\]", re.MULTILINE)
-
 Findings = Iterator[str]
 Statement = dict[str, Any]
-
-
-def features(function: str) -> set[str]:
-    """The adapters that a function takes into its program."""
-    manifest = (ROOT / "functions" / function / "Cargo.toml").read_text().split("[dev-dependencies]")[0]
-    found = FEATURES.search(manifest)
-    assert found, f"{function} takes no adapter"
-    return set(re.findall(r'"(\w+)"', found[1]))
-
-
-def methods(function: str) -> set[str]:
-    """The adapters' methods that a function's code calls, by itself and through shared code."""
-    return methods_in(code_of(f"functions/{function}/src"))
-
-
-def methods_in(code: str) -> set[str]:
-    helpers = {name: body for file in HELPERS for name, body in bodies(file).items()}
-    text = reached(code, helpers)
-    return {f"{one}.{method}" for one, method in METHOD_CALL.findall(text)} & METHODS.keys()
-
-
-def operations(function: str) -> set[str]:
-    found = {operation for method in methods(function) for operation in METHODS[method]}
-    # A writer logs in with a token, or with the secret, as the stack's parameter says.
-    return found | ({"connect", "get_secret_value"} if "database" in features(function) else set())
-
-
-def called(function: str) -> set[str]:
-    """The actions that a function's code needs."""
-    return {action for operation in operations(function) for action in ACTIONS[operation]}
 
 
 def done_by_lambda(stack: Template, function: Properties) -> set[str]:
@@ -334,10 +268,6 @@ def test_every_call_of_aws_is_known(adapter: str) -> None:
     assert known <= ACTIONS.keys()
 
 
-def code_of_file(file: str) -> str:
-    return "\n".join(bodies(file).values())
-
-
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_takes_the_adapters_that_it_calls(function: str) -> None:
     with_methods = {method.split(".")[0] for method in methods(function)}
@@ -350,6 +280,14 @@ def test_the_places_are_those_of_the_layout() -> None:
     assert prefixes == set(re.findall(r'format!\("([a-z]+)/', layout))
 
 
+def test_of_a_batch_the_sentinel_reads_the_manifest_alone() -> None:
+    layout = bodies("shared/pipeline/src/layout.rs")
+    used = {name for name in re.findall(r"\blayout::(\w+)\(", code_of("functions/sentinel/src"))}
+    of_batches = [layout[name] for name in used if 'format!("batches/' in layout[name]]
+    assert len(of_batches) == 1
+    assert "batches/{batch}/manifest.json" in of_batches[0]
+
+
 def test_the_code_calls_what_one_sees_in_it() -> None:
     # A guard of the reading itself: were it to find nothing, nothing would be missed above.
     assert operations("job-events") == {
@@ -358,6 +296,7 @@ def test_the_code_calls_what_one_sees_in_it() -> None:
     assert {"start_job_run", "get_object by version"} <= operations("ingest")
     assert {"connect", "get_secret_value"} <= operations("writer")
     assert "delete_object" not in operations("writer")
+    assert operations("sentinel") == {"get_object", "list_objects_v2", "list_object_versions", "send_message_batch"}
 
 
 @pytest.mark.parametrize(
@@ -365,6 +304,7 @@ def test_the_code_calls_what_one_sees_in_it() -> None:
     [
         ("writer.store.delete(bucket, key).await?", {"store.delete"}),
         ("self.store\n    .get_range(&object, 0..1)", {"store.get_range"}),
+        ("sentinel.store.versions(scope, next.as_ref()).await?", {"store.versions"}),
         # Through a helper that is called by another one.
         ("write_receipt(store, places, receipt).await?", {"store.get", "store.put", "store.put_if_absent"}),
         ("settle(&queue, &inbound, record, outcome, &mut response)", {"queue.delay", "queue.send_dead"}),

@@ -9,7 +9,11 @@ from pathlib import Path
 from support.stack import ROOT
 
 FUNCTION = re.compile(r"^ *(?:pub(?:\(crate\))? )?(?:async )?fn (\w+)", re.MULTILINE)
-METRIC_CALL = re.compile(r"\bmetrics\.emit\(\s*&\[(.*?)\],\s*&\[(.*?)\],\s*\)", re.DOTALL)
+METRIC_CALL = re.compile(r"\bmetrics\.emit\(\s*&\[([^\]]*)\],\s*&\[(.*?)\],\s*\)", re.DOTALL)
+# The same with values that were collected before: all that is told between the list's begin and the call.
+COLLECTED = re.compile(
+    r"let mut (\w+) = vec!\[((?:(?!\bfn ).)*?)\bmetrics\.emit\(\s*&\[([^\]]*)\],\s*&\1,?\s*\)", re.DOTALL
+)
 PAIR_NAME = re.compile(r'\("(\w+)",')
 # What telemetry puts before a metric's own dimensions.
 EVERYWHERE = re.compile(r"let dimensions = \[&\[\((\w+), self\.environment\.as_str\(\)\)\], dimensions\]")
@@ -82,7 +86,8 @@ def emitted_in(code: str) -> set[tuple[str, frozenset[str]]]:
     found = set()
     adapters = code_of("shared/aws/src")
     everywhere = {text(adapters, name) for name in EVERYWHERE.findall(adapters)}
-    for dimensions, values in METRIC_CALL.findall(code):
+    collected = [(dimensions, values) for _, values, dimensions in COLLECTED.findall(code)]
+    for dimensions, values in METRIC_CALL.findall(code) + collected:
         names = frozenset(PAIR_NAME.findall(dimensions)) | everywhere
         found |= {(name, names) for name in PAIR_NAME.findall(values)}
     return found
