@@ -1,4 +1,4 @@
-"""What of AWS a function calls through the adapters of shared/aws, read from its code, and the actions that it needs."""
+"""What of AWS a function calls through the adapters of shared/aws, by its code, and the actions that it needs."""
 
 from __future__ import annotations
 
