@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use penstock_aws::listing::ObjectListing;
 use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::error::SentinelError;
 use crate::feeds::feeds;
-use crate::source::look;
+use crate::source::{Told, look};
 
 /// Left for the page that is being looked at, and for saying how far the run came.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -41,6 +41,13 @@ impl ScheduledEvent {
     }
 }
 
+/// What a run has seen, for whoever has started it by hand: EventBridge does not read it.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct Run {
+    /// By name.
+    pub(crate) sources: Vec<Told>,
+}
+
 /// When to stop looking, so that the function says how far it came rather than being killed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StopAt(SystemTime);
@@ -65,14 +72,16 @@ pub(crate) async fn handle<S: ObjectStore + ObjectListing, Q: Queue>(
     event: &ScheduledEvent,
     now: Timestamp,
     stop: StopAt,
-) -> Result<(), SentinelError> {
+) -> Result<Run, SentinelError> {
     event.check()?;
     let (feeds, mut problems) = feeds(sentinel).await;
-    let mut looked_at = 0;
+    let (mut run, mut looked_at) = (Run { sources: Vec::new() }, 0);
     for feed in &feeds {
         let (seen, problems_of_source) = Box::pin(look(sentinel, feed, now, stop)).await;
         if let Some(seen) = seen {
-            sentinel.config.metrics.emit(&[("source", &feed.source)], &seen.values(now));
+            let told = Told::of(&feed.source, &seen, now);
+            sentinel.config.metrics.emit(&[("source", &told.source)], &told.values());
+            run.sources.push(told);
         }
         match problems_of_source.told(&feed.source) {
             Some(problem) => problems.push(problem),
@@ -84,7 +93,7 @@ pub(crate) async fn handle<S: ObjectStore + ObjectListing, Q: Queue>(
     }
     tracing::info!(looked_at, sources = feeds.len(), "sources were looked at");
     if problems.is_empty() && looked_at == feeds.len() {
-        return Ok(());
+        return Ok(run);
     }
     Err(SentinelError::Incomplete { looked_at, sources: feeds.len(), problems })
 }

@@ -7,6 +7,7 @@ use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
 use penstock_aws::telemetry::Unit;
 use penstock_pipeline::{Drop, events};
+use serde::Serialize;
 
 use crate::contract::{Published, due, published};
 use crate::drops::{Fate, age, drop_of, fate_of};
@@ -36,17 +37,38 @@ pub(crate) struct Seen {
     pub(crate) stuck: u32,
 }
 
-impl Seen {
-    /// As metrics.
-    pub(crate) fn values(&self, now: Timestamp) -> Vec<(&'static str, Unit, f64)> {
-        let mut values = vec![
-            ("missed_drops", Unit::Count, f64::from(self.missed)),
-            ("stuck_batches", Unit::Count, f64::from(self.stuck)),
+/// What was seen of a source, as the run's answer tells it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Told {
+    pub(crate) source: String,
+    /// `None` where its contract cannot be read.
+    pub(crate) late: Option<bool>,
+    /// `None` when nothing ever arrived.
+    pub(crate) seconds_since_drop: Option<f64>,
+    pub(crate) missed_drops: u32,
+    pub(crate) stuck_batches: u32,
+}
+
+impl Told {
+    pub(crate) fn of(source: &str, seen: &Seen, now: Timestamp) -> Self {
+        Self {
+            source: source.to_owned(),
+            late: seen.is_late,
+            seconds_since_drop: seen.newest.map(|newest| age(newest, now).as_secs_f64()),
+            missed_drops: seen.missed,
+            stuck_batches: seen.stuck,
+        }
+    }
+
+    /// As metrics; what is not known is none.
+    pub(crate) fn values(&self) -> Vec<(&'static str, Unit, f64)> {
+        let late = self.late.map(|late| ("late", Unit::Count, f64::from(u8::from(late))));
+        let since_drop = self.seconds_since_drop.map(|since| ("seconds_since_drop", Unit::Seconds, since));
+        let counts = [
+            ("missed_drops", Unit::Count, f64::from(self.missed_drops)),
+            ("stuck_batches", Unit::Count, f64::from(self.stuck_batches)),
         ];
-        values.extend(self.is_late.map(|is_late| ("late", Unit::Count, f64::from(u8::from(is_late)))));
-        let since_drop = self.newest.map(|newest| age(newest, now).as_secs_f64());
-        values.extend(since_drop.map(|since| ("seconds_since_drop", Unit::Seconds, since)));
-        values
+        late.into_iter().chain(since_drop).chain(counts).collect()
     }
 }
 

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use penstock_aws::commit::to_json;
 use penstock_aws::config::Variables;
 use penstock_aws::store::ObjectRef;
+use penstock_aws::telemetry::Unit;
 use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore, PAGE_ENTRIES};
 use penstock_engine::ENGINE_VERSION;
 use penstock_pipeline::{
@@ -17,8 +18,8 @@ use penstock_pipeline::{
 use crate::config::Config;
 use crate::error::SentinelError;
 use crate::feeds::Feed;
-use crate::handler::{ScheduledEvent, Sentinel, StopAt, handle};
-use crate::source::{Seen, look};
+use crate::handler::{Run, ScheduledEvent, Sentinel, StopAt, handle};
+use crate::source::{Seen, Told, look};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -101,11 +102,11 @@ impl World {
         self.sentinel.store.insert("processed", &key, to_json(&receipt));
     }
 
-    async fn run(&self) -> Result<(), SentinelError> {
+    async fn run(&self) -> Result<Run, SentinelError> {
         self.run_until(SystemTime::now() + Duration::from_mins(5)).await
     }
 
-    async fn run_until(&self, deadline: SystemTime) -> Result<(), SentinelError> {
+    async fn run_until(&self, deadline: SystemTime) -> Result<Run, SentinelError> {
         let event: ScheduledEvent =
             serde_json::from_str(include_str!("../../../tests/events/schedule-aws.json")).unwrap();
         handle(&self.sentinel, &event, self.now, StopAt::before(deadline)).await
@@ -213,7 +214,10 @@ async fn every_source_that_has_delivered_or_promised_is_looked_at() {
     for key in ["c/1.csv", "stranger/1.csv", "stranger2/1.csv", "top.csv", "/empty.csv"] {
         expected.push(world.drop(key, OLD));
     }
-    world.run().await.unwrap();
+    let run = world.run().await.unwrap();
+    let looked_at: Vec<&str> = run.sources.iter().map(|told| told.source.as_str()).collect();
+    let sources = ["_unknown", "_unknown", "a", "b", "c", "d", "stranger", "stranger2"];
+    assert_eq!(looked_at, sources);
     let mut given = world.given();
     given.sort_by_key(|drop| expected.iter().position(|one| one == drop));
     assert_eq!(given, expected);
@@ -281,7 +285,8 @@ async fn a_source_that_never_delivered_is_late_by_the_publication_of_its_contrac
         world.sentinel.store.insert_at("raw", "abt/", "", world.now);
         let seen = world.seen("abt/").await;
         assert_eq!((seen.is_late, seen.newest), (Some(is_late), None));
-        assert!(!seen.values(world.now).iter().any(|(name, _, _)| *name == "seconds_since_drop"));
+        let values = Told::of("abt", &seen, world.now).values();
+        assert!(!values.iter().any(|(name, _, _)| *name == "seconds_since_drop"));
     }
     let without_a_contract = World::new();
     assert_eq!(without_a_contract.seen("abt/").await.is_late, Some(false));
@@ -292,12 +297,14 @@ fn what_was_seen_is_told_as_metrics() {
     let now: Timestamp = "2026-01-10T00:00:00Z".parse().unwrap();
     let newest = Some(now - SignedDuration::from_millis(1_500));
     let seen = Seen { newest, is_late: Some(true), missed: 2, stuck: 3 };
-    let mut values = seen.values(now).into_iter().map(|(name, _, value)| (name, value)).collect::<Vec<_>>();
-    values.sort_by_key(|(name, _)| *name);
-    assert_eq!(
-        values,
-        [("late", 1.0), ("missed_drops", 2.0), ("seconds_since_drop", 1.5), ("stuck_batches", 3.0)]
-    );
+    let values = Told::of("abt", &seen, now).values();
+    let expected = [
+        ("late", Unit::Count, 1.0),
+        ("seconds_since_drop", Unit::Seconds, 1.5),
+        ("missed_drops", Unit::Count, 2.0),
+        ("stuck_batches", Unit::Count, 3.0),
+    ];
+    assert_eq!(values, expected);
 }
 
 #[tokio::test]
