@@ -23,17 +23,16 @@ pub(crate) async fn published(
     artifacts_bucket: &str,
     source: &str,
 ) -> Result<Published, StoreError> {
-    let current = layout::current_contract(source);
-    let folder = current.trim_end_matches("current.yaml");
+    let (current, folder) = (layout::current_contract(source), layout::contracts(source));
     let mut published = Published::default();
     let mut next = None;
     loop {
-        let page = store.objects(Scope::one_level(artifacts_bucket, folder), next.as_deref()).await?;
+        let page = store.objects(Scope::one_level(artifacts_bucket, &folder), next.as_deref()).await?;
         for object in page.objects {
             if object.key == current {
                 published.at = object.modified_at;
             } else if let Some(version) =
-                object.key.strip_prefix(folder).and_then(|name| name.strip_suffix(".yaml"))
+                object.key.strip_prefix(&folder).and_then(|name| name.strip_suffix(".yaml"))
             {
                 published.versions.push(version.to_owned());
             }

@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 use penstock_aws::listing::{ObjectListing, Scope};
 use penstock_aws::store::StoreError;
 use penstock_pipeline::UNKNOWN_SOURCE;
+use penstock_pipeline::layout::CONTRACTS;
 
 use crate::handler::Sentinel;
-
-/// Where the published contracts stand in the artifacts bucket, a folder a source.
-const CONTRACTS: &str = "contracts/";
 
 /// What one source's drops stand under in the raw bucket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

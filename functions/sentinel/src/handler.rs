@@ -9,7 +9,7 @@ use penstock_aws::store::ObjectStore;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::error::SentinelError;
+use crate::error::{SentinelError, SourceError};
 use crate::feeds::feeds;
 use crate::source::{Told, look};
 
@@ -77,6 +77,10 @@ pub(crate) async fn handle<S: ObjectStore + ObjectListing, Q: Queue>(
     let (feeds, mut problems) = feeds(sentinel).await;
     let (mut run, mut looked_at) = (Run { sources: Vec::new() }, 0);
     for feed in &feeds {
+        if stop.is_past() {
+            problems.push(format!("{}: {}", feed.source, SourceError::OutOfTime));
+            break;
+        }
         let (seen, problems_of_source) = Box::pin(look(sentinel, feed, now, stop)).await;
         if let Some(seen) = seen {
             let told = Told::of(&feed.source, &seen, now);
@@ -86,9 +90,6 @@ pub(crate) async fn handle<S: ObjectStore + ObjectListing, Q: Queue>(
         match problems_of_source.told(&feed.source) {
             Some(problem) => problems.push(problem),
             None => looked_at += 1,
-        }
-        if stop.is_past() && looked_at < feeds.len() {
-            break;
         }
     }
     tracing::info!(looked_at, sources = feeds.len(), "sources were looked at");

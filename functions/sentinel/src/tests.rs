@@ -171,6 +171,24 @@ async fn a_drop_of_which_there_is_a_receipt_or_a_manifest_was_not_missed() {
 }
 
 #[tokio::test]
+async fn every_published_version_counts_however_many_there_are() {
+    let world = World::new();
+    let versions: Vec<String> = (0..2 * PAGE_ENTRIES).map(|minor| format!("1.{minor}.0")).collect();
+    for version in &versions {
+        world.publish("abt", version, "{property: frequency, value: 9, unit: d}");
+        let drop = world.drop(&format!("abt/{version}.csv"), OLD);
+        world.receipt(&drop, Some(version), ReceiptState::Loaded, OLD);
+    }
+    assert_eq!(world.seen("abt/").await.missed, 0);
+
+    // The current one stands behind all of them in the listing; when it was published is known all the same.
+    for version in &versions {
+        world.sentinel.store.remove("raw", &format!("abt/{version}.csv"));
+    }
+    assert_eq!(world.seen("abt/").await.is_late, Some(true));
+}
+
+#[tokio::test]
 async fn a_version_that_only_the_current_contract_tells_of_counts_too() {
     let world = World::with_contract("abt", "");
     world.sentinel.store.remove("artifacts", &layout::contract_version("abt", "1.0.0"));
@@ -395,6 +413,11 @@ async fn a_run_that_runs_out_of_time_says_how_far_it_came() {
     let message = world.run_until(SystemTime::now() + Duration::from_secs(29)).await.unwrap_err().to_string();
     assert!(message.starts_with("0 of 3 sources were looked at: a: the time is over"), "{message}");
     assert!(world.given().is_empty());
+
+    let past = StopAt::before(SystemTime::now());
+    let (seen, problems) = look(&world.sentinel, &Feed::of("a/"), world.now, past).await;
+    assert_eq!(seen, None, "what was not looked at wholly is not told as if it were");
+    assert!(problems.told("a").unwrap().starts_with("a: the time is over"));
 }
 
 #[tokio::test]
