@@ -286,9 +286,11 @@ async fn a_source_is_late_when_its_newest_drop_is_older_than_its_contract_allows
         ("", 9 * DAY, false),
     ] {
         let world = World::with_contract("abt", sla);
-        world.drop("abt/z.csv", seconds_ago + DAY);
-        world.drop("abt/b.csv", seconds_ago);
-        world.drop("abt/y.csv", seconds_ago + 1);
+        // On the second page of three, so that neither the first nor the last page alone tells.
+        for number in 0..3 * PAGE_ENTRIES {
+            let is_newest = number == PAGE_ENTRIES + 1;
+            world.drop(&format!("abt/{number}.csv"), if is_newest { seconds_ago } else { seconds_ago + 1 });
+        }
         let seen = world.seen("abt/").await;
         assert_eq!((seen.is_late, seen.newest), (Some(is_late), Some(world.ago(seconds_ago))), "{sla}");
     }
