@@ -283,8 +283,8 @@ The seconds are those of `make bench` on two cores (README, Figures): ingest and
 the whole took. Lambda gives a writer of 512 MB a third of a core; it mostly waits for the database, but for how long
 was not measured there. Chunks were {CHUNKS_SIZE} and Parquet {PARQUET_SIZE} of the CSV, on 100,000 rows of that kind.
 Many small files cost more: each is {BATCH_OBJECTS} objects written or more, {small:.0f} USD for a million files. For
-{days:.0f} days each run of the sentinel asks for a drop's receipt, {asked:.0f} USD for a million files and each
-published version of the contract: a longer `SentinelSchedule` or a shorter `LookbackSeconds` makes it less. A drop
+{days:.0f} days each run of the sentinel asks for a drop's receipt, {asked:.0f} USD for a million files:
+a longer `SentinelSchedule` or a shorter `LookbackSeconds` makes it less. A drop
 that goes to Spark costs {worker:.2f} an hour and worker of 4 vCPU and 16 GB; how many hours it takes is not known, as
 the job is not part of this version. Rows in the database are within its disk, above.
 

@@ -19,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) artifacts_bucket: String,
     pub(crate) processed_bucket: String,
     pub(crate) drops_queue_url: String,
+    pub(crate) drops_dead_letter_queue_url: String,
     /// A drop of at least this age that nothing is known of has been missed.
     pub(crate) missed_after: SignedDuration,
     /// Drops of at least this age are not looked at.
@@ -39,6 +40,7 @@ impl Config {
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
             processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),
             drops_queue_url: variables.required("PENSTOCK_DROPS_QUEUE_URL"),
+            drops_dead_letter_queue_url: variables.required("PENSTOCK_DROPS_DEAD_LETTER_QUEUE_URL"),
             missed_after: seconds(
                 variables.number_or("PENSTOCK_MISSED_AFTER_SECONDS", DEFAULT_MISSED_AFTER_SECONDS),
             ),

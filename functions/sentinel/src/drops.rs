@@ -12,8 +12,8 @@ use penstock_pipeline::{Drop, Receipt, UNKNOWN_SOURCE, batch_id, layout};
 pub(crate) enum Fate {
     /// It is known, and if it is not finished, it is not for long.
     Taken,
-    /// Batches of it have not gone on.
-    Stuck(Vec<Receipt>),
+    /// Its batch has not gone on.
+    Stuck(Box<Receipt>),
     /// Nothing is known of it.
     Missed,
 }
@@ -31,7 +31,8 @@ pub(crate) fn drop_of(raw_bucket: &str, version: ObjectVersion) -> Option<Drop> 
     })
 }
 
-/// Asks for what ingest leaves of a drop, under any of the contract `versions`.
+/// Asks for what ingest leaves of a drop, under any of the contract `versions`. The receipt of the first of them that has
+/// one tells.
 pub(crate) async fn fate_of(
     store: &impl ObjectStore,
     processed_bucket: &str,
@@ -40,19 +41,16 @@ pub(crate) async fn fate_of(
     stuck_since: Timestamp,
 ) -> Result<Fate, CommitError> {
     let source = drop.source().unwrap_or(UNKNOWN_SOURCE);
-    let (mut is_taken, mut stuck) = (false, Vec::new());
     for version in versions {
         let key = layout::receipt(source, &batch_id(drop, Some(version)));
-        let receipt: Option<Receipt> = get_json(store, processed_bucket, &key).await?;
-        is_taken |= receipt.is_some();
-        stuck.extend(receipt.filter(|receipt| !receipt.state.is_final() && receipt.updated_at < stuck_since));
-    }
-    if !stuck.is_empty() {
-        return Ok(Fate::Stuck(stuck));
+        if let Some(receipt) = get_json::<Receipt>(store, processed_bucket, &key).await? {
+            let is_stuck = !receipt.state.is_final() && receipt.updated_at < stuck_since;
+            return Ok(if is_stuck { Fate::Stuck(Box::new(receipt)) } else { Fate::Taken });
+        }
     }
     // Refused for want of a contract, or committed by an ingest that died before it wrote the receipt and whose message
     // comes back.
-    if is_taken || is_begun(store, processed_bucket, source, drop, versions).await? {
+    if is_begun(store, processed_bucket, source, drop, versions).await? {
         return Ok(Fate::Taken);
     }
     Ok(Fate::Missed)

@@ -143,13 +143,11 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> Look<'_, S, Q> {
             match fate {
                 Ok(Fate::Taken) => {}
                 Ok(Fate::Missed) => missed.push(drop),
-                Ok(Fate::Stuck(receipts)) => {
-                    for receipt in receipts {
-                        seen.stuck += 1;
-                        let (batch_id, state) = (receipt.batch_id, receipt.state);
-                        let age_seconds = age(receipt.updated_at, self.now).as_secs();
-                        tracing::warn!(source = self.feed.source, %batch_id, ?state, age_seconds, "batch is stuck");
-                    }
+                Ok(Fate::Stuck(receipt)) => {
+                    seen.stuck += 1;
+                    let (batch_id, state) = (receipt.batch_id, receipt.state);
+                    let age_seconds = age(receipt.updated_at, self.now).as_secs();
+                    tracing::warn!(source = self.feed.source, %batch_id, ?state, age_seconds, "batch is stuck");
                 }
                 Err(SourceError::OutOfTime) => return Err(SourceError::OutOfTime),
                 Err(error) => problems.add(&error),
@@ -173,13 +171,27 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> Look<'_, S, Q> {
         (drop, fate.map_err(SourceError::from))
     }
 
-    /// Sends the event of each drop as S3 would have. One whose event is on its way all the same is taken twice, which
-    /// changes nothing.
+    /// Sends the event of each drop as S3 would have, unless the messages of all of them may be waiting: nothing is
+    /// written of a drop before it is read, so in a long queue it looks like one that was missed. One whose event is on its
+    /// way all the same is taken twice, which changes nothing.
     async fn give_again(&self, missed: &[Drop]) -> Result<(), SourceError> {
         if missed.is_empty() {
             return Ok(());
         }
         let Sentinel { queue, config, .. } = self.sentinel;
+        let waiting = queue.depth(&config.drops_queue_url).await?.total();
+        let dead = queue.depth(&config.drops_dead_letter_queue_url).await?.total();
+        if waiting.saturating_add(dead) >= missed.len() as u64 {
+            let (source, drops) = (&self.feed.source, missed.len());
+            tracing::warn!(
+                source,
+                drops,
+                waiting,
+                dead,
+                "drops were missed, or wait in the queue or its dead letters"
+            );
+            return Ok(());
+        }
         queue.send_all(&config.drops_queue_url, missed.iter().map(events::created).collect()).await?;
         for drop in missed {
             tracing::warn!(

@@ -53,6 +53,7 @@ fn variables(more: &[(&str, &str)]) -> Variables {
         ("PENSTOCK_ARTIFACTS_BUCKET", "artifacts"),
         ("PENSTOCK_PROCESSED_BUCKET", "processed"),
         ("PENSTOCK_DROPS_QUEUE_URL", "drops"),
+        ("PENSTOCK_DROPS_DEAD_LETTER_QUEUE_URL", "dead"),
     ];
     Variables::new(pairs.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
 }
@@ -139,6 +140,31 @@ async fn a_drop_that_nothing_is_known_of_is_given_to_ingest_again() {
     let missed = world.drop("abt/a b+c%2B é.csv", OLD);
     assert_eq!(world.seen("abt/").await.missed, 1);
     assert_eq!(world.given(), [missed]);
+}
+
+#[tokio::test]
+async fn drops_that_may_wait_in_the_queue_are_told_and_not_given_again() {
+    for (waiting, dead, given) in [(0, 0, 3), (2, 0, 3), (3, 0, 0), (1, 2, 0), (0, 9, 0)] {
+        let world = World::with_contract("abt", "");
+        for number in 0..3 {
+            world.drop(&format!("abt/{number}.csv"), OLD);
+        }
+        world.sentinel.queue.hold("drops", waiting);
+        world.sentinel.queue.hold("dead", dead);
+        assert_eq!(world.seen("abt/").await.missed, 3, "{waiting} {dead}");
+        assert_eq!(world.given().len(), given, "{waiting} {dead}");
+    }
+}
+
+#[tokio::test]
+async fn the_receipt_of_the_current_version_tells_before_those_of_older_ones() {
+    let world = World::with_contract("abt", "");
+    world.publish("abt", "1.1.0", "");
+    let drop = world.drop("abt/a.csv", 2 * DAY);
+    world.receipt(&drop, Some("1.0.0"), ReceiptState::Loading, DAY);
+    assert_eq!(world.seen("abt/").await.stuck, 1);
+    world.receipt(&drop, Some("1.1.0"), ReceiptState::Loaded, DAY);
+    assert_eq!(world.seen("abt/").await.stuck, 0);
 }
 
 #[tokio::test]
