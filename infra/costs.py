@@ -1,6 +1,6 @@
 """What an environment costs, from its sizes and list prices: `make costs` writes the tables of docs/deploy.md anew.
 
-Sizes come from the tfvars of each environment, from catalog.json and from template.yaml; every unit price stands in
+Sizes come from the tfvars of each environment and from template.yaml; every unit price stands in
 PRICES, with where it is from. With --print the tables are printed instead; --terraform and --template name other files
 than the repository's.
 """
@@ -8,7 +8,6 @@ than the repository's.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from dataclasses import dataclass
@@ -48,6 +47,7 @@ PRICES: dict[str, tuple[float, str, str]] = {
     "Lambda storage": (0.0367e-6, "GB-second over 512 MB", ABOUT),
     "Lambda request": (0.20e-6, "request", KNOWN),
     "S3 PUT": (5.4e-6, "request", KNOWN),
+    "S3 LIST": (5.4e-6, "request, of 1,000 names at most", KNOWN),
     "S3 GET": (0.43e-6, "request", KNOWN),
     "S3 STANDARD": (0.0245, "GB and month", KNOWN),
     "S3 STANDARD_IA": (0.0135, "GB and month", KNOWN),
@@ -73,7 +73,12 @@ BATCH_OBJECTS = 8
 POLLS = 5 * 3 * 60 * HOURS
 IDLE_LOGS_GB = 0.5  # assumed: the database's figures each minute, PostgreSQL's log, flow logs
 # A source that delivers: metrics that the code names with it, and those of them that the template's alarms look at.
-SOURCE_METRICS, SOURCE_ALARMED = 12, 3
+SOURCE_METRICS, SOURCE_ALARMED = 16, 6
+# A run of the sentinel lists sources and contracts; of each source its versions in raw, a request a thousand, and its
+# contracts, and reads the current one; of each drop of the last days it asks for the receipt under each version.
+RUN_LISTS, SOURCE_LISTS, SOURCE_GETS = 2, 2, 1
+RUN_SECONDS = 2  # assumed, with a few sources
+LINE_GB = 2e-6  # two kB a line of the log, with its metrics
 
 DAYS_A_MONTH = 30.4
 # As modules/lake has it: after so many days, this class, where the object stays there for its least time.
@@ -122,10 +127,23 @@ def number_in(template: str, resource: str, name: str) -> int:
     return int(found[1])
 
 
-def idle(sizes: list[dict[str, Any]], template: str, timed_sources: int) -> list[Line]:
+def runs_of_sentinel(template: str) -> float:
+    """Its runs a month."""
+    found = re.search(
+        r"^  SentinelSchedule:\n    Type: String\n    Default: rate\((\d+) minutes\)$", template, re.MULTILINE
+    )
+    if found is None:
+        sys.exit("costs: template.yaml has no SentinelSchedule in minutes")
+    return HOURS * 60 / int(found[1])
+
+
+def idle(sizes: list[dict[str, Any]], template: str) -> list[Line]:
     """What stands there costs a month, whether anything is delivered or not."""
     of_template = len(re.findall(r"Type: AWS::CloudWatch::Alarm$", template, re.MULTILINE))
     queues = len(re.findall(r"^          Type: SQS$", template, re.MULTILINE))
+    runs = runs_of_sentinel(template)
+    memory = number_in(template, "SentinelFunction", "MemorySize") / 1_024
+    a_run = price("Lambda request") + RUN_SECONDS * memory * price("Lambda arm64") + RUN_LISTS * price("S3 LIST")
     for one in sizes:
         if one["database"]["engine"] != "postgres":
             sys.exit(f"costs: no prices of {one['database']['engine']}, whose storage and I/O are billed otherwise")
@@ -138,9 +156,6 @@ def idle(sizes: list[dict[str, Any]], template: str, timed_sources: int) -> list
 
     def endpoints(one: dict[str, Any]) -> int:
         return len(one["network"]["interface_endpoints"]) * int(one["network"]["zone_count"])
-
-    def late(one: dict[str, Any]) -> int:
-        return timed_sources if one["alarm_late_sources"] else 0
 
     def said(tell: Any) -> str:
         return " · ".join(str(tell(one)) for one in sizes)
@@ -165,11 +180,12 @@ def idle(sizes: list[dict[str, Any]], template: str, timed_sources: int) -> list
         line("Secrets", "2: master user, key of pseudonyms", lambda _: 2 * price("secret")),
         line(
             "Alarms",
-            f"{of_template} of the template, and one for each source that may be late: {said(late)}",
-            lambda one: (of_template + late(one)) * price("alarm"),
+            f"{of_template} of the template",
+            lambda _: of_template * price("alarm"),
         ),
         line("Dashboard", "1; an account's first three are free", lambda _: price("dashboard")),
         line("SQS", f"Lambda asks {queues} queues for messages", lambda _: queues * POLLS * price("SQS request")),
+        line("Sentinel", f"{runs:.0f} runs of {RUN_SECONDS} s, assumed, and their lists", lambda _: runs * a_run),
         line("Logs", f"{IDLE_LOGS_GB} GB, assumed", lambda _: IDLE_LOGS_GB * price("logs")),
     ]
 
@@ -191,7 +207,7 @@ def per_gb(sizes: list[dict[str, Any]], template: str) -> list[Line]:
     # The sender's parts and the chunks; Parquet parts are as many at most.
     puts = (parts + 2 * chunks + BATCH_OBJECTS) * price("S3 PUT")
     requests = puts + (parts + chunks + BATCH_OBJECTS) * price("S3 GET")
-    logs = (chunks + BATCH_OBJECTS) * 2e-6 * price("logs")  # two kB a line, with its metrics
+    logs = (chunks + BATCH_OBJECTS) * LINE_GB * price("logs")
 
     def same(dollars: float) -> list[float]:
         return [dollars] * len(sizes)
@@ -245,16 +261,20 @@ def page(terraform: Path, template: str) -> str:
     for one in sizes:
         if one["region"] != "eu-central-1":
             sys.exit(f"costs: the prices are those of eu-central-1, and {one['environment']} is in {one['region']}")
-    timed_sources = len(json.loads((terraform / "catalog.json").read_text())["freshness"])
     source = SOURCE_METRICS * price("custom metric") + SOURCE_ALARMED * price("alarm")
+    runs, days = runs_of_sentinel(template), number_in(template, "LookbackSeconds", "Default") / 86_400
+    looked = runs * (SOURCE_LISTS * price("S3 LIST") + SOURCE_GETS * price("S3 GET") + LINE_GB * price("logs"))
+    more = runs * price("S3 LIST")
+    asked = runs * days / DAYS_A_MONTH * price("S3 GET") * 1e6
     worker = 4 * price("EMR Serverless vCPU") + 16 * price("EMR Serverless memory")
     small = BATCH_OBJECTS * price("S3 PUT") * 1e6
     return f"""**Idle, a month:**
 
-{table(idle(sizes, template, timed_sources), 2)}
+{table(idle(sizes, template), 2)}
 There is no NAT gateway. The gateway endpoint of S3, Performance Insights for seven days, backups up to the size of the
 database's disk, budget, Glue catalogue, SSM parameters and an idle Spark application cost nothing. Each source that
 delivers in a month adds {source:.2f}: {SOURCE_METRICS} metrics, {SOURCE_ALARMED} of them under the template's alarms.
+Its part of the sentinel's runs is {looked:.2f}, and {more:.2f} for each thousand versions more that `raw` keeps of it.
 
 **A GB of CSV** (one object, {ROWS_A_GB / 1e6:.1f} million rows), from the drop to the end of its retention:
 
@@ -262,7 +282,9 @@ delivers in a month adds {source:.2f}: {SOURCE_METRICS} metrics, {SOURCE_ALARMED
 The seconds are those of `make bench` on two cores (README, Figures): ingest and both writers are counted for as long as
 the whole took. Lambda gives a writer of 512 MB a third of a core; it mostly waits for the database, but for how long
 was not measured there. Chunks were {CHUNKS_SIZE} and Parquet {PARQUET_SIZE} of the CSV, on 100,000 rows of that kind.
-Many small files cost more: each is {BATCH_OBJECTS} objects written or more, {small:.0f} USD for a million files. A drop
+Many small files cost more: each is {BATCH_OBJECTS} objects written or more, {small:.0f} USD for a million files. For
+{days:.0f} days each run of the sentinel asks for a drop's receipt, {asked:.0f} USD for a million files:
+a longer `SentinelSchedule` or a shorter `LookbackSeconds` makes it less. A drop
 that goes to Spark costs {worker:.2f} an hour and worker of 4 vCPU and 16 GB; how many hours it takes is not known, as
 the job is not part of this version. Rows in the database are within its disk, above.
 

@@ -1,9 +1,5 @@
 locals {
   name = "penstock-${var.environment}"
-
-  # One file for both: tables and deadlines are of the same contracts.
-  catalog_file     = "${path.root}/catalog.json"
-  late_after_hours = { for source, due in jsondecode(file(local.catalog_file)).freshness : source => due.hours }
 }
 
 module "network" {
@@ -67,7 +63,7 @@ module "catalog" {
 
   name         = local.name
   bucket_names = module.lake.bucket_names
-  tables_file  = local.catalog_file
+  tables_file  = "${path.root}/catalog.json"
 }
 
 module "observability" {
@@ -79,5 +75,4 @@ module "observability" {
   data_key_arn         = aws_kms_key.data.arn
   database_identifier  = module.database.identifier
   spark_application_id = module.spark.application_id
-  late_after_hours     = var.alarm_late_sources ? local.late_after_hours : {}
 }

@@ -98,9 +98,3 @@ variable "monthly_budget_usd" {
   nullable    = false
   description = "What the account may cost a month, in US dollars. Passing it raises alarms and stops nothing."
 }
-
-variable "alarm_late_sources" {
-  type        = bool
-  nullable    = false
-  description = "Whether a source that delivers less often than its contract promises raises an alarm. Not where nobody delivers by the clock."
-}

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 engine=0
 tests/bench/engine.sh || engine=$?
 # The functions on their own, as they are deployed: beside the local stack cargo would give their libraries more features.
-cargo build --release -p penstock-ingest -p penstock-writer -p penstock-job-events
+cargo build --release -p penstock-ingest -p penstock-writer -p penstock-job-events -p penstock-sentinel
 cargo build --release -p penstock-cli -p penstock-bench
 .venv/bin/python tests/bench/bench.py --functions "${CARGO_TARGET_DIR:-target}/release" "$@"
 exit "$engine"

@@ -110,6 +110,14 @@ def test_the_stored_load_message_is_one_that_the_writer_takes(stack: Stack, emul
     one_round.load_the_stored_message(stack, emulator, tmp_path)
 
 
+def test_a_schedule_makes_the_sentinel_look_under_the_emulator(
+    stack: Stack, emulator: Emulator, tmp_path: Path
+) -> None:
+    one_round.look_for_what_did_not_happen(stack, emulator, tmp_path, "emulated_watched")
+    told = metrics_in(tmp_path / "sentinel/log")
+    assert {"emulated_watched"} <= {one["source"] for one in told}
+
+
 @pytest.mark.parametrize("binary", sorted(functions()))
 def test_what_is_no_event_is_an_error_in_the_body(emulator: Emulator, binary: str) -> None:
     assert "errorMessage" in emulator(binary, {"Records": "none"})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.code import code_of, emitted
+from support.code import code_of, emitted, emitted_in
 from support.stack import ROOT
 from support.template import (
     Breaks,
@@ -21,7 +21,9 @@ from support.template import (
     change,
     function_ids,
     functions,
+    intervals,
     of_type,
+    schedules,
     target,
     template,
     variables,
@@ -35,12 +37,14 @@ OF_AWS = {
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): [{"QueueName"}],
     ("AWS/Lambda", "Errors"): [{"FunctionName"}, {"FunctionName", "Resource", "ExecutedVersion"}],
     ("AWS/Lambda", "Throttles"): [{"FunctionName"}],
+    ("AWS/Lambda", "Invocations"): [{"FunctionName"}],
     ("AWS/EMRServerless", "FailedJobs"): [{"ApplicationId"}],
 }
-# An alarm goes off within five minutes; one of an hour's sum, within the hour.
+# An alarm goes off within five minutes; one of an hour's sum, within the hour. Those of what a schedule tells are those
+# of test_schedules.py.
 SECONDS = {"RejectedRowsPerHour": 3600}
-# Alarms of others that the runbook has a section for: budget and late sources are Terraform's.
-NOT_HERE = {"monthly", "late-<source>"}
+# Alarms of others that the runbook has a section for: the budget is Terraform's.
+NOT_HERE = {"monthly"}
 # Sections that no alarm leads to.
 NO_ALARM = {"Before you begin", "What no alarm tells", "Undo what a file did"}
 
@@ -49,6 +53,8 @@ QUERY = re.compile(
     r"|\"(?P<all>[\w/]+)\")(?: WHERE (?P<where>\"\w+\" = '[^']+'(?: AND \"\w+\" = '[^']+')*))?"
 )
 COMPARED = re.compile(r"\"(\w+)\" = '([^']+)'")
+# A metric that counts what is wrong.
+COUNTED = re.compile(r'\("(\w+)", Unit::Count')
 DESCRIPTION = re.compile(r"Runbook, (.+)")
 ROW = re.compile(r"^\| (`.*?`.*?) \| \[(.+?)\]\(", re.MULTILINE)
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -150,6 +156,12 @@ def of_topic(stack: Template) -> Findings:
     for name, alarm in alarms(stack).items():
         if alarm.get("AlarmActions") != [{"Ref": "AlarmTopicArn"}]:
             yield f"{name}: does not go to the topic"
+        if not alarm["AlarmName"]["Fn::Sub"].startswith("penstock-${Environment}-"):
+            yield f"{name}: is not named after its environment"
+        if names.count(short_name(alarm)) > 1:
+            yield f"{name}: has another's name"
+        if alarm.get("MetricName") == "Invocations":
+            continue
         if alarm.get("TreatMissingData") != "notBreaching":
             yield f"{name}: goes off where there is no data"
         if alarm["ComparisonOperator"] != "GreaterThanThreshold":
@@ -159,12 +171,60 @@ def of_topic(stack: Template) -> Findings:
             yield f"{name}: goes off above a number that is written nowhere else"
         periods = [alarm, *alarm.get("Metrics", [])]
         seconds = alarm["EvaluationPeriods"] * max(one.get("Period", 0) for one in periods)
-        if seconds > SECONDS.get(target(threshold), 300):
+        if seconds > longest(stack, alarm):
             yield f"{name}: goes off after {seconds} s only"
-        if not alarm["AlarmName"]["Fn::Sub"].startswith("penstock-${Environment}-"):
-            yield f"{name}: is not named after its environment"
-        if names.count(short_name(alarm)) > 1:
-            yield f"{name}: has another's name"
+
+
+def longest(stack: Template, alarm: Properties) -> int:
+    """The seconds that an alarm may take: of what a schedule tells, two of its runs."""
+    runs = [2 * intervals(stack, one)[0] for name, one in schedules(stack).items() if told_by(name) & asked(alarm)]
+    return max(runs, default=SECONDS.get(target(alarm["Threshold"]), 300))
+
+
+def asked(alarm: Properties) -> set[str]:
+    """The metrics of our own that an alarm queries."""
+    found = [QUERY.fullmatch(str(one["Expression"].get("Fn::Sub"))) for one in alarm.get("Metrics", [])]
+    return {one["metric"] for one in found if one}
+
+
+def told_by(function: str) -> set[str]:
+    """The metrics that a function emits itself."""
+    return {name for name, _ in emitted_in(code_of(f"functions/{function}/src"))}
+
+
+def of_schedules(stack: Template) -> Findings:
+    """Schedules that may stop unseen, and alarms that do not fit to the runs that tell of them."""
+    for name, schedule in schedules(stack).items():
+        seconds = intervals(stack, schedule)
+        silent = [one for one in alarms(stack).values() if is_of_silence(one, function_ids(stack)[name])]
+        if not silent:
+            yield f"{name}: no alarm when nothing runs"
+        for one in silent:
+            if any(one["Period"] % each for each in seconds):
+                yield f"{name}: the hour of its silence is no whole number of runs"
+        for alarm_name, alarm in alarms(stack).items():
+            if not told_by(name) & asked(alarm):
+                continue
+            # Two runs end so far apart at most: a shorter period would have none at times, and end the alarm.
+            if alarm["Metrics"][0]["Period"] < max(seconds) + functions(stack)[name]["Timeout"]:
+                yield f"{alarm_name}: between two runs it goes out"
+            if not alarm["Metrics"][0]["Expression"]["Fn::Sub"].startswith("SELECT MAX("):
+                yield f"{alarm_name}: adds up what several runs tell of the same"
+        watched = {metric for alarm in alarms(stack).values() for metric in asked(alarm)}
+        for metric in sorted(set(COUNTED.findall(code_of(f"functions/{name}/src"))) - watched):
+            yield f"{name}: no alarm of {metric}"
+
+
+def is_of_silence(alarm: Properties, function: str) -> bool:
+    """Whether an alarm goes off when a function did not run for an hour, which has no figure then."""
+    below = (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "LessThanThreshold")
+    sums = (alarm.get("Statistic"), alarm["EvaluationPeriods"], alarm.get("Period")) == ("Sum", 1, 3600)
+    return (
+        watches(alarm, "Invocations", "FunctionName", function)
+        and below
+        and sums
+        and alarm.get("TreatMissingData") == "breaching"
+    )
 
 
 def of_runbook(stack: Template, runbook: str) -> Findings:
@@ -251,7 +311,7 @@ def of_log_groups(stack: Template) -> Findings:
         yield f"{name}: nobody logs there"
 
 
-CHECKS = [of_functions, of_queues, of_metrics, of_topic, of_rollback, of_log_groups]
+CHECKS = [of_functions, of_queues, of_metrics, of_topic, of_schedules, of_rollback, of_log_groups]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -265,9 +325,10 @@ def test_each_alarm_has_its_section_and_each_section_its_alarm() -> None:
 
 def test_the_alarms_and_metrics_are_read() -> None:
     # A guard of the reading itself: were it to find nothing, nothing would be missed above.
-    assert len(alarms(template())) >= 18
+    assert len(alarms(template())) >= 24
     assert ("AccountingBroken", frozenset({"Environment", "source"})) in emitted()
     assert ("rows_rejected", frozenset({"Environment", "source", "state"})) in emitted()
+    assert told_by("sentinel") == {"late", "seconds_since_drop", "missed_drops", "stuck_batches"}
 
 
 def remove(resource: str) -> Breaks:
@@ -283,6 +344,11 @@ def ask(resource: str, right: str, wrong: str) -> Breaks:
         query["Expression"]["Fn::Sub"] = query["Expression"]["Fn::Sub"].replace(right, wrong)
 
     return breaks
+
+
+def let_in(pattern: str) -> Breaks:
+    """Other values of the schedule."""
+    return lambda stack: stack["Parameters"]["SentinelSchedule"].update(AllowedPattern=pattern)
 
 
 def set_environment(name: str) -> Breaks:
@@ -358,6 +424,20 @@ BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
         change("LoadOldestMessageAlarm", "EvaluationPeriods", 60),
         "LoadOldestMessageAlarm: goes off after 3600 s",
     ),
+    (of_topic, change("LateSourceAlarm", "EvaluationPeriods", 2), "LateSourceAlarm: goes off after 3600 s only"),
+    (of_schedules, remove("SentinelSilentAlarm"), "sentinel: no alarm when nothing runs"),
+    (of_schedules, change("SentinelSilentAlarm", "TreatMissingData", "notBreaching"), "no alarm when nothing runs"),
+    (
+        of_schedules,
+        change("SentinelSilentAlarm", "ComparisonOperator", "GreaterThanThreshold"),
+        "no alarm when nothing",
+    ),
+    (of_schedules, change("SentinelSilentAlarm", "EvaluationPeriods", 24), "sentinel: no alarm when nothing runs"),
+    (of_schedules, change("SentinelSilentAlarm", "Dimensions", []), "sentinel: no alarm when nothing runs"),
+    (of_schedules, let_in("rate\\((10|15|25) minutes\\)"), "the hour of its silence is no whole number of runs"),
+    (of_schedules, let_in("rate\\((15|30) minutes\\)"), "LateSourceAlarm: between two runs it goes out"),
+    (of_schedules, ask("MissedDropAlarm", "MAX", "SUM"), "MissedDropAlarm: adds up what several runs tell of the same"),
+    (of_schedules, remove("StuckBatchAlarm"), "sentinel: no alarm of stuck_batches"),
     (
         of_rollback,
         change("WriterNewVersionErrorsAlarm", "Statistic", "Average"),

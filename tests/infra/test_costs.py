@@ -44,7 +44,6 @@ def changed(tmp_path: Path, file: str, right: str, wrong: str) -> list[str]:
     """Arguments that name a copy in which a line of one file is another."""
     shutil.copytree(ROOT / "infra/terraform/environments", tmp_path / "environments")
     shutil.copy(ROOT / "template.yaml", tmp_path)
-    shutil.copy(ROOT / "infra/terraform/catalog.json", tmp_path)
     text = (tmp_path / file).read_text()
     assert right in text
     (tmp_path / file).write_text(text.replace(right, wrong, 1))
@@ -59,7 +58,7 @@ def test_the_sum_is_of_its_rows() -> None:
     text = computed()
     idle = text.split("**A GB of CSV**")[0]
     rows = re.findall(r"^\| (?!\*|USD)([\w, ]+?) \|", idle, re.MULTILINE)
-    assert len(rows) == 9
+    assert len(rows) == 10
     for place, total in enumerate(amounts(idle, r"all")):
         assert total == pytest.approx(sum(amounts(idle, row)[place] for row in rows), abs=0.05)
 
@@ -79,15 +78,10 @@ def test_the_sum_is_of_its_rows() -> None:
         ("environments/dev/terraform.tfvars", "= 20\n", "= 40\n", "Database, storage", [5.48, 13.70, 54.80]),
         ("environments/staging/terraform.tfvars", "= true", "= false", "Database, storage", [2.74, 6.85, 54.80]),
         ("environments/prod/terraform.tfvars", "r7g.large", "t4g.micro", "Database, instance", [13.87, 108.04, 27.74]),
-        ("template.yaml", "    Type: AWS::CloudWatch::Alarm\n", "    Type: X\n", "Alarms", [1.70, 2.00, 2.00]),
-        (
-            "environments/dev/terraform.tfvars",
-            "late_sources = false",
-            "late_sources = true",
-            "Alarms",
-            [2.10, 2.10, 2.10],
-        ),
-        ("catalog.json", '"nordwind": {', '"abt": {"hours": 1}, "nordwind": {', "Alarms", [1.80, 2.20, 2.20]),
+        ("template.yaml", "    Type: AWS::CloudWatch::Alarm\n", "    Type: X\n", "Alarms", [2.30, 2.30, 2.30]),
+        # Three quarters of the runs: 2,190 × (0.2e-6 + 2 s × 0.25 GB × 13.3334e-6 + 2 × 5.4e-6).
+        ("template.yaml", "rate(15 minutes)", "rate(20 minutes)", "Sentinel", [0.04, 0.04, 0.04]),
+        ("template.yaml", "rate(15 minutes)", "rate(10 minutes)", "Sentinel", [0.08, 0.08, 0.08]),
         # A year and a month of STANDARD, 30 days; STANDARD_IA, 60; GLACIER_IR, the rest.
         ("environments/dev/terraform.tfvars", "= 30", "= 365", "S3, the drop itself", [0.1010, 0.0484, 0.1010]),
     ],
@@ -106,6 +100,7 @@ def test_another_size_is_another_sum(
         ("environments/dev/terraform.tfvars", "db.t4g.micro", "db.x9.mega", "no 'db.x9.mega'; add it"),
         ("environments/dev/terraform.tfvars", '"postgres"', '"aurora-postgresql"', "no prices of aurora-postgresql"),
         ("environments/prod/terraform.tfvars", '"eu-central-1"', '"us-east-1"', "prod is in us-east-1"),
+        ("template.yaml", "rate(15 minutes)", "cron(0 * * * ? *)", "no SentinelSchedule in minutes"),
     ],
 )
 def test_what_has_no_price_is_said(tmp_path: Path, file: str, right: str, wrong: str, message: str) -> None:
@@ -131,7 +126,8 @@ def test_the_script_knows_the_life_cycle_and_the_metrics() -> None:
         classes.append((start, minimum, f"S3 {name}"))
     assert ast.literal_eval(constant("CLASSES")) == tuple(classes)
     assert int(constant("NONCURRENT_DAYS")) == days["noncurrent_days"]
-    assert constant("SOURCE_METRICS, SOURCE_ALARMED").startswith(f"{len(emitted())},")
+    alarmed = re.findall(r'FROM SCHEMA\("Penstock", "Environment", "source"', (ROOT / "template.yaml").read_text())
+    assert constant("SOURCE_METRICS, SOURCE_ALARMED") == f"{len(emitted())}, {len(alarmed)}"
 
 
 def test_each_price_says_where_it_is_from() -> None:

@@ -20,7 +20,7 @@ TEMPLATE = ROOT / "template.yaml"
 
 # `SEARCH('${local.of_reading} MetricName="batches"', …)` in HCL's quoting.
 SEARCHED = re.compile(r'\$\{local\.(of_\w+)\} MetricName=\\"(\w+)\\"')
-# `of_writer = "{Penstock,Environment,source} Environment="${local.environment}""`, likewise.
+# `of_source = "{Penstock,Environment,source} Environment="${local.environment}""`, likewise.
 SCHEMA = re.compile(r'(of_\w+) += "\{(\w+(?:,\w+)*)\} Environment=\\"\$\{local\.environment\}\\""')
 LIST = re.compile(r"(queues|functions) += \[(.*?)\]")
 
@@ -117,12 +117,13 @@ def test_the_runbook_explains_each_code() -> None:
     ("line", "broken"),
     [
         ('MetricName=\\"rows_read\\"', 'MetricName=\\"RowsRead\\"'),
-        ('of_writer  = "{Penstock,Environment,source}', 'of_writer  = "{Penstock,Environment,source,table}'),
-        ('of_writer  = "{Penstock,Environment,source}', 'of_writer  = "{Penstock,source}'),
+        ('MetricName=\\"seconds_since_drop\\"', 'MetricName=\\"seconds_since_drops\\"'),
+        ('of_source  = "{Penstock,Environment,source}', 'of_source  = "{Penstock,Environment,source,table}'),
+        ('of_source  = "{Penstock,Environment,source}', 'of_source  = "{Penstock,source}'),
         ('source} Environment=\\"${local.environment}\\""', 'source}"'),
         ('source} Environment=\\"${local.environment}\\""', 'source} Environment=\\"dev\\""'),
         ('queues      = ["drops", "load", "job-events"]', 'queues      = ["drops", "load"]'),
-        ('functions   = ["ingest", "writer", "job-events"]', 'functions   = ["ingest", "writer", "job-event"]'),
+        ('"job-events", "sentinel"]', '"job-events", "guard"]'),
     ],
 )
 def test_a_dashboard_of_something_that_is_not_there_is_found(line: str, broken: str) -> None:

@@ -11,12 +11,26 @@ from typing import Any
 
 import pytest
 
-from support.code import bodies, code_of, reached
+from support.calls import (
+    ACTIONS,
+    ADAPTERS,
+    CLIENT_CALL,
+    METHODS,
+    UNSPOKEN,
+    called,
+    code_of_file,
+    features,
+    methods,
+    methods_in,
+    operations,
+)
+from support.code import bodies, code_of, without_tests
 from support.stack import ROOT
 from support.template import (
     Breaks,
     Properties,
     Template,
+    events,
     functions,
     listed,
     names_in,
@@ -26,49 +40,7 @@ from support.template import (
     variables,
 )
 
-FUNCTIONS = ["ingest", "job-events", "writer"]
-
-# The adapters of shared/aws that a function takes by a feature: the files in which they call AWS.
-ADAPTERS = {
-    "store": ["s3.rs", "s3_body.rs"],
-    "queue": ["sqs.rs"],
-    "jobs": ["emr.rs"],
-    "secrets": ["secrets.rs"],
-}
-# What the functions call of an adapter, and which operations of AWS that takes.
-METHODS = {
-    "store.get": {"get_object"},
-    "store.get_range": {"get_object", "get_object by version"},
-    "store.put": {"put_object"},
-    "store.put_if_absent": {"put_object"},
-    "store.delete": {"delete_object"},
-    "queue.send_all": {"send_message_batch"},
-    "queue.send_dead": {"send_message"},
-    "queue.delay": {"change_message_visibility"},
-    "queue.depth": {"get_queue_attributes"},
-    "jobs.start": {"start_job_run"},
-    "secrets.text": {"get_secret_value"},
-}
-# Operations that are no call of a client: a drop's version is an argument, a token is signed without a request.
-UNSPOKEN = {"get_object by version", "connect"}
-# The actions that an operation needs, the ones of KMS for data that is encrypted with the data key.
-ACTIONS = {
-    # Without s3:ListBucket S3 answers 403 instead of 404 for an object that is not there.
-    "get_object": {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"},
-    "get_object by version": {"s3:GetObjectVersion"},
-    "put_object": {"s3:PutObject", "kms:GenerateDataKey"},
-    "delete_object": {"s3:DeleteObject"},
-    "send_message": {"sqs:SendMessage"},
-    "send_message_batch": {"sqs:SendMessage"},
-    "change_message_visibility": {"sqs:ChangeMessageVisibility"},
-    "get_queue_attributes": {"sqs:GetQueueAttributes"},
-    # The job runs as a role that is handed over.
-    "start_job_run": {"emr-serverless:StartJobRun", "iam:PassRole"},
-    "get_secret_value": {"secretsmanager:GetSecretValue", "kms:Decrypt"},
-    "connect": {"rds-db:connect"},
-}
-# Shared code that calls adapters on a function's behalf.
-HELPERS = ["shared/aws/src/commit.rs", "shared/aws/src/sqs_event.rs"]
+FUNCTIONS = ["ingest", "job-events", "sentinel", "writer"]
 
 # What Lambda does with the function's role: its log, its traces, its queue, its network interfaces.
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -117,45 +89,19 @@ PLACES = {
         "${ProcessedBucket}/receipts/*": {READS, WRITES},
         "${ProcessedBucket}/data/*": {"s3:DeleteObject"},
     },
+    # Of drops it sees what a listing tells, and reads none.
+    "sentinel": {
+        "${RawBucket}": {"s3:ListBucket", "s3:ListBucketVersions"},
+        "${ArtifactsBucket}/contracts/*": {READS},
+        # Chunks, which hold rows, stand beside the manifest.
+        "${ProcessedBucket}/batches/*/manifest.json": {READS},
+        "${ProcessedBucket}/receipts/*": {READS},
+    },
 }
 BUCKET_ARN = "arn:${AWS::Partition}:s3:::"
 
-CLIENT_CALL = re.compile(r"client\(\)\s*\.(\w+)\(")
-METHOD_CALL = re.compile(r"\b(store|queue|jobs|secrets)\s*\.(\w+)\(")
-FEATURES = re.compile(r"^penstock-aws = .*features = \[(.*)\]", re.MULTILINE)
-
 Findings = Iterator[str]
 Statement = dict[str, Any]
-
-
-def features(function: str) -> set[str]:
-    """The adapters that a function takes into its program."""
-    manifest = (ROOT / "functions" / function / "Cargo.toml").read_text().split("[dev-dependencies]")[0]
-    found = FEATURES.search(manifest)
-    assert found, f"{function} takes no adapter"
-    return set(re.findall(r'"(\w+)"', found[1]))
-
-
-def methods(function: str) -> set[str]:
-    """The adapters' methods that a function's code calls, by itself and through shared code."""
-    return methods_in(code_of(f"functions/{function}/src"))
-
-
-def methods_in(code: str) -> set[str]:
-    helpers = {name: body for file in HELPERS for name, body in bodies(file).items()}
-    text = reached(code, helpers)
-    return {f"{one}.{method}" for one, method in METHOD_CALL.findall(text)} & METHODS.keys()
-
-
-def operations(function: str) -> set[str]:
-    found = {operation for method in methods(function) for operation in METHODS[method]}
-    # A writer logs in with a token, or with the secret, as the stack's parameter says.
-    return found | ({"connect", "get_secret_value"} if "database" in features(function) else set())
-
-
-def called(function: str) -> set[str]:
-    """The actions that a function's code needs."""
-    return {action for operation in operations(function) for action in ACTIONS[operation]}
 
 
 def done_by_lambda(stack: Template, function: Properties) -> set[str]:
@@ -223,9 +169,10 @@ def of_wildcards(stack: Template) -> Findings:
 def of_resources(stack: Template) -> Findings:
     """Buckets, queues, secrets and roles that a function may use and is not told of, or the other way round."""
     kinds = {"s3", "sqs", "secretsmanager", "emr-serverless", "iam", "rds-db"}
+    polled = [(name, mapping["Queue"]) for name, mapping in events(stack, "SQS")]
     for name, function in functions(stack).items():
         told = {one for value in variables(stack, function).values() for one in names_in(value)}
-        own_queue = {target(event["Properties"]["Queue"]) for event in function["Events"].values()}
+        own_queue = {target(queue) for one, queue in polled if one == name}
         allowed: set[str] = set()
         for action, resource in granted(stack, function):
             if action.split(":")[0] in kinds:
@@ -233,7 +180,8 @@ def of_resources(stack: Template) -> Findings:
                 allowed |= names
                 for extra in sorted(names - told - TOLD_OTHERWISE.get(name, set())):
                     yield f"{name}: {action} for {extra}, of which it is not told"
-            if action in POLLING and target(resource) not in own_queue:
+            is_asked = action == "sqs:GetQueueAttributes" and "get_queue_attributes" in operations(name)
+            if action in POLLING and not is_asked and target(resource) not in own_queue:
                 yield f"{name}: {action} for a queue that is not its own"
         for missing in sorted(one for one in told - allowed if re.search(r"Bucket$|Queue$|Arn$|ApplicationId$", one)):
             # A layer is read by Lambda, with nobody's role.
@@ -322,10 +270,6 @@ def test_every_call_of_aws_is_known(adapter: str) -> None:
     assert known <= ACTIONS.keys()
 
 
-def code_of_file(file: str) -> str:
-    return "\n".join(bodies(file).values())
-
-
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_takes_the_adapters_that_it_calls(function: str) -> None:
     with_methods = {method.split(".")[0] for method in methods(function)}
@@ -333,9 +277,17 @@ def test_a_function_takes_the_adapters_that_it_calls(function: str) -> None:
 
 
 def test_the_places_are_those_of_the_layout() -> None:
-    layout = code_of_file("shared/pipeline/src/layout.rs")
-    prefixes = {place.split("/")[1] for places in PLACES.values() for place in places} - {"*"}
-    assert prefixes == set(re.findall(r'format!\("([a-z]+)/', layout))
+    layout = without_tests((ROOT / "shared/pipeline/src/layout.rs").read_text())
+    prefixes = {place.split("/")[1] for places in PLACES.values() for place in places if "/" in place} - {"*"}
+    assert prefixes == set(re.findall(r'(?:format!\(|const \w+: &str = )"([a-z]+)/', layout))
+
+
+def test_of_a_batch_the_sentinel_reads_the_manifest_alone() -> None:
+    layout = bodies("shared/pipeline/src/layout.rs")
+    used = {name for name in re.findall(r"\blayout::(\w+)\(", code_of("functions/sentinel/src"))}
+    of_batches = [layout[name] for name in used if 'format!("batches/' in layout[name]]
+    assert len(of_batches) == 1
+    assert "batches/{batch}/manifest.json" in of_batches[0]
 
 
 def test_the_code_calls_what_one_sees_in_it() -> None:
@@ -346,6 +298,9 @@ def test_the_code_calls_what_one_sees_in_it() -> None:
     assert {"start_job_run", "get_object by version"} <= operations("ingest")
     assert {"connect", "get_secret_value"} <= operations("writer")
     assert "delete_object" not in operations("writer")
+    assert operations("sentinel") == {
+        "get_object", "list_objects_v2", "list_object_versions", "get_queue_attributes", "send_message_batch",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -353,6 +308,7 @@ def test_the_code_calls_what_one_sees_in_it() -> None:
     [
         ("writer.store.delete(bucket, key).await?", {"store.delete"}),
         ("self.store\n    .get_range(&object, 0..1)", {"store.get_range"}),
+        ("sentinel.store.versions(scope, next.as_ref()).await?", {"store.versions"}),
         # Through a helper that is called by another one.
         ("write_receipt(store, places, receipt).await?", {"store.get", "store.put", "store.put_if_absent"}),
         ("settle(&queue, &inbound, record, outcome, &mut response)", {"queue.delay", "queue.send_dead"}),
@@ -446,6 +402,8 @@ def open_role(stack: Template) -> None:
 
 OTHER_QUEUE = {"Fn::GetAtt": ["JobEventsQueue", "Arn"]}
 INGEST_LOG = {"Fn::GetAtt": ["IngestLogGroup", "Arn"]}
+DROPS = {"Fn::Sub": BUCKET_ARN + "${RawBucket}/*"}
+VERSIONS = "s3:ListBucketVersions"
 BY_SQS = {"StringEquals": {"kms:ViaService": [{"Fn::Sub": "sqs.${AWS::Region}.amazonaws.com"}]}}
 BROKEN: list[tuple[str, Callable[[Template], Findings], Breaks, str]] = [
     ("an action too many", of_actions, allow("WriterRole", "s3:DeleteObject"), "writer: nobody calls s3:DeleteObject"),
@@ -469,6 +427,11 @@ BROKEN: list[tuple[str, Callable[[Template], Findings], Breaks, str]] = [
     ("a misspelt place", of_places, point("WriterRole", 6, "${ProcessedBucket}/batch/*"), "batches/* is not allowed"),
     ("no list", of_places, forbid("WriterRole", "s3:ListBucket"), "s3:ListBucket for ${ArtifactsBucket} is not"),
     ("another's log", of_places, allow("WriterRole", "logs:PutLogEvents", INGEST_LOG), "for another's log"),
+    ("drops read", of_places, allow("SentinelRole", READS, DROPS), "s3:GetObject for ${RawBucket}/* is not needed"),
+    ("no versions", of_places, forbid("SentinelRole", VERSIONS), "ListBucketVersions for ${RawBucket} is not allowed"),
+    ("no versions", of_actions, forbid("SentinelRole", VERSIONS), "sentinel: s3:ListBucketVersions is not allowed"),
+    ("no polling", of_actions, allow("SentinelRole", "sqs:ReceiveMessage"), "nobody calls sqs:ReceiveMessage"),
+    ("a key to write", of_actions, allow("SentinelRole", "kms:GenerateDataKey"), "nobody calls kms:GenerateDataKey"),
     ("another key", of_places, allow("WriterRole", "kms:Decrypt", {"Ref": "OtherKeyArn"}), "with another key"),
     ("any use of the key", of_conditions, drop_condition("WriterRole", "kms:Decrypt"), "the key is not for just"),
     ("another use", of_conditions, allow("WriterRole", "kms:Decrypt", "k", Condition=BY_SQS), "the key is not for"),

@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 from support.stack import ROOT
-from support.template import Breaks, Template, change, function_ids, functions, mappings, target, template
+from support.template import (
+    Breaks,
+    Template,
+    change,
+    function_ids,
+    functions,
+    mappings,
+    schedules,
+    target,
+    template,
+)
 
 README = ROOT / "README.md"
 HEADER = "| function | takes | timeout | memory | concurrency | role |"
@@ -34,6 +44,8 @@ def meant(value: Any) -> str:
 def true_rows(stack: Template) -> dict[str, list[str]]:
     """What the rows must say after the column `takes`."""
     most = {name: mapping["ScalingConfig"]["MaximumConcurrency"] for name, mapping, _ in mappings(stack)}
+    # What no queue's mapping limits, the reserve does.
+    most |= {name: functions(stack)[name]["ReservedConcurrentExecutions"]["Fn::If"][1] for name in schedules(stack)}
     found = {}
     for name, function in functions(stack).items():
         role = stack["Resources"][target(function["Role"])]["Properties"]["RoleName"]["Fn::Sub"]
@@ -63,7 +75,7 @@ def findings(readme: str, stack: Template) -> list[str]:
 
 def test_each_function_has_its_row() -> None:
     assert findings(README.read_text(), template()) == []
-    assert len(rows(README.read_text())) == 3
+    assert len(rows(README.read_text())) == 4
 
 
 @pytest.mark.parametrize(
@@ -73,8 +85,9 @@ def test_each_function_has_its_row() -> None:
         ("| 1,769 MB |", "| 1769 MB |", "ingest: 1,769 MB, and not 1769 MB"),
         ("`WriterMaximumConcurrency` |", "2 |", "writer: `WriterMaximumConcurrency`, and not 2"),
         ("| `penstock-<env>-job-events` |", "| `penstock-<env>-ingest` |", "job-events: `penstock-<env>-job-events`"),
-        ("| `writer` | up", "| `sentinel` | up", "writer: no row"),
-        ("| `writer` | up", "| `sentinel` | up", "sentinel: a row of no function"),
+        ("| `writer` | up", "| `loader` | up", "writer: no row"),
+        ("| `writer` | up", "| `loader` | up", "loader: a row of no function"),
+        ("| 1 | `penstock-<env>-sentinel` |", "| 2 | `penstock-<env>-sentinel` |", "sentinel: 1, and not 2"),
         ("| a drop from the drops queue |", "| |", "ingest: does not say what it takes"),
         ("| 2 | `penstock-<env>-job-events` |", "| 2 |", "job-events: another number of cells"),
     ],

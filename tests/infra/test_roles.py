@@ -17,7 +17,7 @@ ROLES_SQL = ROOT / "infra/terraform/modules/database/roles.sql"
 LEDGER_SQL = ROOT / "infra/migrations/0001_ledger.sql"
 DATABASE = "penstock_roles"
 MASTER = "penstock_master"
-FUNCTIONS = ("penstock_writer", "penstock_api", "penstock_sentinel")
+FUNCTIONS = ("penstock_writer", "penstock_api")
 GROUPS = ("penstock_ledger_readers", "penstock_target_readers")
 
 
@@ -98,17 +98,6 @@ def test_the_api_reads_the_ledger_and_the_target_tables(server: Server, table: s
     assert server.run("penstock_api", f"SELECT count(*) FROM {table}") == [(0,)]
 
 
-def test_the_sentinel_reads_the_ledger(server: Server) -> None:
-    assert server.run("penstock_sentinel", "SELECT count(*) FROM penstock.batch") == [(0,)]
-
-
-@pytest.mark.parametrize("table", ["public.products", "shop.orders"])
-def test_the_sentinel_reads_no_target_table(server: Server, table: str) -> None:
-    with pytest.raises(errors.InsufficientPrivilege):
-        server.run("penstock_sentinel", f"SELECT count(*) FROM {table}")
-
-
-@pytest.mark.parametrize("role", ["penstock_api", "penstock_sentinel"])
 @pytest.mark.parametrize(
     "statement",
     [
@@ -120,11 +109,11 @@ def test_the_sentinel_reads_no_target_table(server: Server, table: str) -> None:
         "CREATE TEMPORARY TABLE mine (id text)",
     ],
 )
-def test_readers_change_nothing_even_in_a_session_that_may_write(server: Server, role: str, statement: str) -> None:
+def test_readers_change_nothing_even_in_a_session_that_may_write(server: Server, statement: str) -> None:
     with pytest.raises(errors.ReadOnlySqlTransaction):
-        server.run(role, statement)
+        server.run("penstock_api", statement)
     with pytest.raises(errors.InsufficientPrivilege):
-        server.run(role, statement, options="-c default_transaction_read_only=off")
+        server.run("penstock_api", statement, options="-c default_transaction_read_only=off")
 
 
 def test_somebody_without_a_role_of_ours_gets_in_nowhere(server: Server) -> None:

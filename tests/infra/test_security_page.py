@@ -129,7 +129,7 @@ def test_the_page_tells_what_each_role_may_do() -> None:
 def test_the_grants_are_read() -> None:
     # A guard of the reading itself: were it to find nothing, nothing would be missed above.
     roles = {role for role, _, _ in of_template(template())}
-    assert roles == {"ingest", "writer", "job-events", "deployment"}
+    assert roles == {"ingest", "writer", "job-events", "sentinel", "deployment"}
     assert {role for role, _, _ in of_terraform()} == {"spark-job", "flow-logs"}
     assert ("spark-job", "s3:GetObject", "artifacts/spark/*") in of_terraform()
 
@@ -146,6 +146,11 @@ def test_the_grants_are_read() -> None:
         ("| `load-dead-letters` |", "| `load` |", "writer: sqs:SendMessage load stands in the page only"),
         ("`artifacts/spark/*`", "`artifacts/*`", "spark-job: s3:GetObject artifacts/spark/* does not stand"),
         ("| `flow-logs` |", "| `flows` |", "flow-logs: logs:PutLogEvents  does not stand"),
+        (
+            "| `s3:ListBucketVersions` | `raw` |",
+            "| `s3:GetObject` | `raw/*` |",
+            "sentinel: s3:ListBucketVersions raw does",
+        ),
         ("`lambda:GetAlias`, ", "", "deployment: lambda:GetAlias  does not stand in the page"),
     ],
 )

@@ -21,7 +21,17 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 from support.stack import ROOT
-from support.template import Breaks, Template, function_ids, functions, of_type, target, template
+from support.template import (
+    Breaks,
+    Template,
+    function_ids,
+    functions,
+    mappings,
+    of_type,
+    schedules,
+    target,
+    template,
+)
 
 ENVIRONMENTS = ["dev", "staging", "prod"]
 REGION = "eu-central-1"
@@ -32,6 +42,7 @@ MADE_BY_TRANSFORM = {
     "AWS::Lambda::Version",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::CodeDeploy::Application",
     "AWS::CodeDeploy::DeploymentGroup",
 }
@@ -72,6 +83,17 @@ def translated(stack: Template, environment: str) -> Template:
     return made
 
 
+def made_by_schedules(stack: Template) -> set[tuple[str, str]]:
+    """What the transform makes of each schedule, by name and type: its rule, and the rule's right to invoke."""
+    found = set()
+    for name, resource in function_ids(stack).items():
+        for event, one in functions(stack)[name]["Events"].items():
+            if one["Type"] == "Schedule":
+                found |= {(f"{resource}{event}", "AWS::Events::Rule")}
+                found |= {(f"{resource}{event}Permission", "AWS::Lambda::Permission")}
+    return found
+
+
 def version_of(made: Template, function: str) -> str:
     """The name of the version that a function's alias points at."""
     alias = made["Resources"][f"{function}Aliaslive"]["Properties"]
@@ -81,15 +103,40 @@ def version_of(made: Template, function: str) -> str:
 def of_versions(stack: Template, made: Template) -> Findings:
     """Functions that are invoked past their alias, or deployed otherwise than their environment says."""
     mapped = of_type(made, "AWS::Lambda::EventSourceMapping").values()
+    polling = {name for name, _, _ in mappings(stack)}
     for name, function in function_ids(stack).items():
         if made["Resources"].get(version_of(made, function), {}).get("Type") != "AWS::Lambda::Version":
             yield f"{name}: the alias points at no version"
-        if sum(target(one["FunctionName"]) == f"{function}Aliaslive" for one in mapped) != 1:
+        if sum(target(one["FunctionName"]) == f"{function}Aliaslive" for one in mapped) != (name in polling):
             yield f"{name}: its queue does not invoke the alias"
     aliases = {f"{function}Aliaslive" for function in function_ids(stack).values()}
     for one in mapped:
         if target(one["FunctionName"]) not in aliases:
             yield f"{target(one['FunctionName'])}: is invoked without an alias"
+
+
+def of_scheduled(stack: Template, made: Template) -> Findings:
+    """Schedules that invoke no alias, may not, at another time than is told, or that retry what they should not."""
+    for name, schedule in schedules(stack).items():
+        alias = {"Ref": f"{function_ids(stack)[name]}Aliaslive"}
+        rules = [one for one in of_type(made, "AWS::Events::Rule").items() if "ScheduleExpression" in one[1]]
+        invoking = [rule for rule, one in rules if [each["Arn"] for each in one["Targets"]] == [alias]]
+        if len(invoking) != 1:
+            yield f"{name}: no rule, or more than one, invokes the alias"
+            continue
+        if made["Resources"][invoking[0]]["Properties"]["ScheduleExpression"] != schedule["Schedule"]:
+            yield f"{name}: runs at another time"
+        by_rule = {"Fn::GetAtt": [invoking[0], "Arn"]}
+        rights = of_type(made, "AWS::Lambda::Permission").values()
+        if not any(one["FunctionName"] == alias and one.get("SourceArn") == by_rule for one in rights):
+            yield f"{name}: its rule may not invoke it"
+        settings = of_type(made, "AWS::Lambda::EventInvokeConfig").values()
+        own = [one for one in settings if target(one["FunctionName"]) == function_ids(stack)[name]]
+        if [one["Qualifier"] for one in own] != ["live"]:
+            yield f"{name}: its retries are not the alias's"
+    for right, one in of_type(made, "AWS::Lambda::Permission").items():
+        if one["Principal"] != "events.amazonaws.com" or "SourceArn" not in one:
+            yield f"{right}: somebody else may invoke a function"
 
 
 def of_deployments(stack: Template, made: Template, kind: str) -> Findings:
@@ -114,6 +161,8 @@ def of_made(stack: Template, made: Template) -> Findings:
     """Resources that the transform made up."""
     written = {one["Type"] for one in stack["Resources"].values()}
     for name, one in made["Resources"].items():
+        if (name, one["Type"]) in made_by_schedules(stack):
+            continue
         if one["Type"] not in written | MADE_BY_TRANSFORM or (
             one["Type"] not in MADE_BY_TRANSFORM and name not in stack["Resources"]
         ):
@@ -191,6 +240,7 @@ def test_the_transform_makes_what_the_template_means(environment: str) -> None:
     made = translated(template(), environment)
     kind = overrides(config(), environment)["DeploymentType"]
     assert list(of_versions(template(), made)) == []
+    assert list(of_scheduled(template(), made)) == []
     assert list(of_deployments(template(), made, kind)) == []
     assert list(of_made(template(), made)) == []
 
@@ -228,13 +278,22 @@ def test_a_changed_variable_is_a_new_version() -> None:
         (lambda made: group(made)["AlarmConfiguration"].update(Alarms=[]), "no alarm watches its deployment"),
         (lambda made: made["Resources"]["WriterFunctionAliaslive"].pop("UpdatePolicy"), "its alias moves at once"),
         (lambda made: made["Resources"].update(R={"Type": "AWS::IAM::Role"}), "R: a AWS::IAM::Role that nobody wrote"),
+        (
+            lambda made: rule(made)["Targets"][0].update(Arn={"Ref": "SentinelFunction"}),
+            "more than one, invokes the al",
+        ),
+        (lambda made: rule(made).update(ScheduleExpression="rate(1 day)"), "sentinel: runs at another time"),
+        (lambda made: made["Resources"].pop("SentinelFunctionSchedulePermission"), "its rule may not invoke it"),
+        (lambda made: made["Resources"].pop("SentinelFunctionEventInvokeConfig"), "its retries are not the alias's"),
+        (lambda made: right(made).update(Principal="s3.amazonaws.com"), "somebody else may invoke a function"),
+        (lambda made: right(made).pop("SourceArn"), "somebody else may invoke a function"),
     ],
 )
 def test_a_broken_translation_has_a_finding(breaks: Breaks, finding: str) -> None:
     made = translated(template(), "prod")
     breaks(made)
     found = [*of_versions(template(), made), *of_deployments(template(), made, "Canary10Percent15Minutes")]
-    found += of_made(template(), made)
+    found += [*of_scheduled(template(), made), *of_made(template(), made)]
     assert any(finding in one for one in found), found
 
 
@@ -244,6 +303,14 @@ def invoke(made: Template, function: Any) -> None:
 
 def group(made: Template) -> Any:
     return made["Resources"]["WriterFunctionDeploymentGroup"]["Properties"]
+
+
+def rule(made: Template) -> Any:
+    return made["Resources"]["SentinelFunctionSchedule"]["Properties"]
+
+
+def right(made: Template) -> Any:
+    return made["Resources"]["SentinelFunctionSchedulePermission"]["Properties"]
 
 
 def test_cfn_lint_finds_what_is_wrong(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 from support.stack import ROOT
 
 FUNCTION = re.compile(r"^ *(?:pub(?:\(crate\))? )?(?:async )?fn (\w+)", re.MULTILINE)
-METRIC_CALL = re.compile(r"\bmetrics\.emit\(\s*&\[(.*?)\],\s*&\[(.*?)\],\s*\)", re.DOTALL)
+METRIC_CALL = re.compile(r"\bmetrics\.emit\(\s*&\[([^\]]*)\],\s*&\[(.*?)\],\s*\)", re.DOTALL)
+# The same with values that a method gives: all that its body names with a unit.
+METRIC_CALL_OF_METHOD = re.compile(r"\bmetrics\.emit\(\s*&\[([^\]]*)\],\s*&\w+\.(\w+)\(\w*\),?\s*\)")
+METRIC_NAME = re.compile(r'\("(\w+)", Unit::\w+,')
 PAIR_NAME = re.compile(r'\("(\w+)",')
 # What telemetry puts before a metric's own dimensions.
 EVERYWHERE = re.compile(r"let dimensions = \[&\[\((\w+), self\.environment\.as_str\(\)\)\], dimensions\]")
@@ -35,7 +38,16 @@ def is_test(file: Path) -> bool:
 @cache
 def bodies(file: str) -> dict[str, str]:
     """The text of each function of a file, by its name."""
-    text = without_tests((ROOT / file).read_text())
+    return bodies_in(without_tests((ROOT / file).read_text()))
+
+
+def body_in(code: str, name: str) -> str:
+    """The text of the one function of that name."""
+    assert len(re.findall(rf"\bfn {name}\b", code)) == 1, f"no function {name}, or several"
+    return bodies_in(code)[name]
+
+
+def bodies_in(text: str) -> dict[str, str]:
     starts = [*FUNCTION.finditer(text)]
     ends = [*(one.start() for one in starts[1:]), len(text)]
     return {one[1]: text[one.end() : end] for one, end in zip(starts, ends)}
@@ -74,10 +86,16 @@ def text(code: str, name: str) -> str:
 
 def emitted() -> set[tuple[str, frozenset[str]]]:
     """Each metric of the namespace `Penstock` with its dimensions."""
+    return emitted_in(code_of("functions") + code_of("shared/aws/src"))
+
+
+def emitted_in(code: str) -> set[tuple[str, frozenset[str]]]:
+    """Each metric that a piece of code emits, with its dimensions."""
     found = set()
     adapters = code_of("shared/aws/src")
     everywhere = {text(adapters, name) for name in EVERYWHERE.findall(adapters)}
-    for dimensions, values in METRIC_CALL.findall(code_of("functions") + adapters):
+    given = [(dimensions, body_in(code, method)) for dimensions, method in METRIC_CALL_OF_METHOD.findall(code)]
+    for dimensions, values in METRIC_CALL.findall(code) + given:
         names = frozenset(PAIR_NAME.findall(dimensions)) | everywhere
-        found |= {(name, names) for name in PAIR_NAME.findall(values)}
+        found |= {(name, names) for name in METRIC_NAME.findall(values)}
     return found

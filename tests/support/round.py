@@ -96,6 +96,17 @@ def load_the_stored_message(stack: Stack, invoke: Invoke, folder: Path) -> None:
     assert codes == ["manifest_missing"], codes
 
 
+def look_for_what_did_not_happen(stack: Stack, invoke: Invoke, folder: Path, source: str) -> None:
+    """`sentinel` takes the event of its schedule, and tells of a source that has just delivered."""
+    stack.publish(contract(folder, source))
+    stack.drop(write(folder, "rows.csv", numbered(ROWS)), source)
+    answer = invoke("sentinel", json.loads((EVENTS / "schedule-aws.json").read_text()))
+    seen = next((one for one in answer.get("sources", []) if one["source"] == source), None)
+    assert seen is not None, f"sentinel answered {answer}, without {source}"
+    assert 0 <= seen.pop("seconds_since_drop") < 600, seen
+    assert seen == {"source": source, "late": False, "missed_drops": 0, "stuck_batches": 0}, seen
+
+
 def expect(answer: Any, function: str) -> None:
     """The emulator answers a handler's error with 200, too: only the body tells."""
     assert answer == TAKEN, f"{function} answered {answer}, expected {TAKEN}"

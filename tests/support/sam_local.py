@@ -31,6 +31,7 @@ def main() -> None:
             one_round.load_a_drop(stack, sam, folder, "sam_local")
             one_round.tell_of_a_failed_job(stack, sam, folder, "sam_local_job")
             one_round.load_the_stored_message(stack, sam, folder)
+            one_round.look_for_what_did_not_happen(stack, sam, folder, "sam_local_watched")
     unused = set(functions()) - sam.invoked
     assert not unused, f"never invoked: {sorted(unused)}"
     print(f"sam local invoke: {', '.join(sorted(sam.invoked))} answered as expected")

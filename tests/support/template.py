@@ -16,6 +16,7 @@ Template = dict[str, Any]
 Properties = dict[str, Any]
 Breaks = Callable[[Template], object]
 
+RATE = re.compile(r"rate\((\d+) minutes?\)")
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
@@ -67,12 +68,48 @@ def function_ids(stack: Template) -> dict[str, str]:
     return {one["Metadata"]["BuildProperties"]["Binary"]: name for name, one in found.items()}
 
 
-def mappings(stack: Template) -> Iterator[tuple[str, Properties, Properties]]:
-    """Each event source mapping: the function's name, the mapping's properties, its queue's."""
+def events(stack: Template, kind: str) -> Iterator[tuple[str, Properties]]:
+    """What of a kind invokes a function: the function's name, the event's properties."""
     for name, function in functions(stack).items():
         for event in function["Events"].values():
-            assert event["Type"] == "SQS", f"{name}: an event of another type than these tests know"
-            yield name, event["Properties"], of_type(stack, "AWS::SQS::Queue")[target(event["Properties"]["Queue"])]
+            assert event["Type"] in ("SQS", "Schedule"), f"{name}: an event of another type than these tests know"
+            if event["Type"] == kind:
+                yield name, event["Properties"]
+
+
+def mappings(stack: Template) -> Iterator[tuple[str, Properties, Properties]]:
+    """Each event source mapping: the function's name, the mapping's properties, its queue's."""
+    for name, mapping in events(stack, "SQS"):
+        yield name, mapping, of_type(stack, "AWS::SQS::Queue")[target(mapping["Queue"])]
+
+
+def schedules(stack: Template) -> dict[str, Properties]:
+    """The schedules by the name of the function that each invokes."""
+    return dict(events(stack, "Schedule"))
+
+
+def intervals(stack: Template, schedule: Properties) -> list[int]:
+    """The seconds between two runs, for each value that the schedule's parameter may have; the default comes first."""
+    parameter = stack["Parameters"].get(target(schedule["Schedule"]), {})
+    pattern = parameter.get("AllowedPattern", ".*")
+    fits = [parameter["Default"]] if "Default" in parameter else []
+    assert all(re.fullmatch(pattern, one) for one in fits), f"{fits} is not among what is allowed: {pattern}"
+    # A day in minutes is more than any of them needs; a pattern that lets in all of it is found by those who ask.
+    fits += [one for one in map(rate, range(1, 1441)) if re.fullmatch(pattern, one) and one not in fits]
+    return [seconds_of(one) for one in fits]
+
+
+def rate(minutes: int) -> str:
+    return f"rate({minutes} minute{'' if minutes == 1 else 's'})"
+
+
+def seconds_of(expression: str) -> int:
+    """The seconds between two runs of a rate in minutes, as EventBridge wants it written."""
+    found = RATE.fullmatch(expression)
+    assert found, f"no rate in minutes: {expression}"
+    minutes = int(found[1])
+    assert rate(minutes) == expression, f"EventBridge refuses {expression}"
+    return minutes * 60
 
 
 def variables(stack: Template, function: Properties) -> Properties:

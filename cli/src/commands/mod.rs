@@ -5,6 +5,7 @@ mod contract;
 mod down;
 mod drop;
 mod rejects;
+mod sentinel;
 mod status;
 mod up;
 
@@ -39,6 +40,8 @@ enum Command {
     Check(check::Check),
     /// Show a batch's rejected rows and why
     Rejects(rejects::Rejects),
+    /// Look for late sources, missed drops and stuck batches now (local stack)
+    Sentinel(sentinel::Sentinel),
     /// Infer contracts, check, compare, explain and publish them
     #[command(subcommand)]
     Contract(contract::Contract),
@@ -53,6 +56,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Status(status) => block_on(status.run()),
         Command::Check(check) => check.run(),
         Command::Rejects(rejects) => block_on(rejects.run()),
+        Command::Sentinel(sentinel) => block_on(sentinel.run()),
         Command::Contract(contract) => contract.run(),
     }
 }

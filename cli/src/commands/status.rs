@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use penstock_aws::listing::Listed;
+use penstock_aws::queue::{Depth, Queue as _};
 use penstock_aws::s3::S3Store;
-use penstock_aws::sqs::{Depth, SqsQueue};
+use penstock_aws::sqs::SqsQueue;
 use penstock_aws::store::ObjectStore as _;
-use penstock_aws::upload::Listed;
 use penstock_pipeline::Receipt;
 use serde_json::json;
 

@@ -54,6 +54,14 @@ pub enum LocalError {
         /// What came back.
         message: String,
     },
+    /// A run of a scheduled function failed.
+    #[error("a run of {function} failed: {message}")]
+    RunFailed {
+        /// The function.
+        function: String,
+        /// What it said.
+        message: String,
+    },
     /// A file, socket or process.
     #[error("{action}: {source}")]
     Io {

@@ -6,7 +6,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`template`] | the SAM template, resolved: what runs here is what is deployed |
-//! | [`runner`] | the Lambda Runtime API and event source mappings for unchanged binaries |
+//! | [`runner`] | the Lambda Runtime API, event source mappings and schedules for unchanged binaries |
 //! | [`emr`] | EMR Serverless: true states and client tokens, but no Spark |
 //! | [`postgres`] | a private PostgreSQL cluster in a folder |
 //! | [`process`] | child processes that never outlive this one |
@@ -19,6 +19,7 @@
 //! | `GET /status` | [`runner::RunnerStatus`] |
 //! | `POST /functions/<name>/invoke` | invokes with the body; 200 with the response, 502 with the error |
 //! | `POST /functions/<name>/kill` | SIGKILL to its execution environments; gives their processes |
+//! | `POST /schedules/<name>/run` | runs a function's schedule at once, as `…/invoke` does with its event ([`run_schedule`]) |
 //! | `POST /mappings/<name>/pause`, `…/resume` | stops and starts the polling of a function's queue |
 //! | `GET /jobs` | the job runs |
 //! | `POST /jobs/outcome` | [`emr::JobOutcome`] of jobs that start from now on |
@@ -41,6 +42,7 @@ mod stack;
 mod state;
 pub mod template;
 
+pub use control::run_schedule;
 pub use error::LocalError;
 pub use lifecycle::{down, shutdown_signal, spawn_detached};
 pub use options::UpOptions;

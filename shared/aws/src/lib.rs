@@ -1,7 +1,7 @@
 //! The adapters: object store, queues, jobs, database, secrets, telemetry. No business rules.
 //!
 //! Each client is behind a feature, so that a function carries only the ones it calls. The traits
-//! ([`store::ObjectStore`], [`queue::Queue`], [`jobs::Jobs`], [`secrets::ReadSecret`]) are what the functions are written
+//! ([`store::ObjectStore`], [`listing::ObjectListing`], [`queue::Queue`], [`jobs::Jobs`], [`secrets::ReadSecret`]) are what the functions are written
 //! against; `s3`, `sqs`, `emr` and `secrets` implement them over AWS, `testing` in memory.
 
 pub mod clients;
@@ -19,12 +19,16 @@ pub mod database;
 pub mod emr;
 #[cfg(feature = "jobs")]
 pub mod jobs;
+#[cfg(feature = "store")]
+pub mod listing;
 #[cfg(feature = "queue")]
 pub mod queue;
 #[cfg(feature = "store")]
 pub mod s3;
 #[cfg(feature = "store")]
 mod s3_body;
+#[cfg(feature = "store")]
+mod s3_listing;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 #[cfg(feature = "spill")]

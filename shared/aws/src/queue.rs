@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// Why a queue did not answer as hoped.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
@@ -33,6 +35,24 @@ impl QueueError {
     }
 }
 
+/// How many messages a queue holds; approximate, as SQS counts them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Depth {
+    /// To be received now.
+    pub waiting: u64,
+    /// Received and neither deleted nor back yet.
+    pub in_flight: u64,
+    /// To be received later.
+    pub delayed: u64,
+}
+
+impl Depth {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        self.waiting.saturating_add(self.in_flight).saturating_add(self.delayed)
+    }
+}
+
 /// What the pipeline asks of a queue. Implemented over SQS, and in memory by tests.
 pub trait Queue: Clone + Send + Sync + 'static {
     /// Sends all bodies, in batches of what one call takes. Entries that the service lists as failed are
@@ -49,6 +69,9 @@ pub trait Queue: Clone + Send + Sync + 'static {
         code: &str,
         message: &str,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// How many messages a queue holds.
+    fn depth(&self, url: &str) -> impl Future<Output = Result<Depth, QueueError>> + Send;
 
     /// Lets a received message come back after `delay`.
     fn delay(

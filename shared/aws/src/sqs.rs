@@ -8,11 +8,10 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use penstock_pipeline::sqs_batches;
-use serde::Serialize;
 
 use crate::clients::Aws;
 use crate::fault::Fault;
-use crate::queue::{Queue, QueueError};
+use crate::queue::{Depth, Queue, QueueError};
 
 /// Tries of the entries that the service did not take, the first included.
 const ENTRY_TRIES: u32 = 6;
@@ -30,17 +29,6 @@ pub struct SqsQueue {
     client: Arc<OnceLock<Client>>,
 }
 
-/// How many messages a queue holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Depth {
-    /// To be received now.
-    pub waiting: u64,
-    /// Received and neither deleted nor back yet.
-    pub in_flight: u64,
-    /// To be received later.
-    pub delayed: u64,
-}
-
 impl SqsQueue {
     /// Queues; nothing is connected yet.
     pub fn new(aws: &Aws) -> Self {
@@ -55,29 +43,6 @@ impl SqsQueue {
             }
             Client::from_conf(config.build())
         })
-    }
-
-    /// How many messages a queue holds; approximate, as SQS counts them.
-    ///
-    /// # Errors
-    /// When SQS refuses, or there is no such queue.
-    pub async fn depth(&self, url: &str) -> Result<Depth, QueueError> {
-        let names = [
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
-        ];
-        let call = self.client().get_queue_attributes().queue_url(url);
-        let call = call.set_attribute_names(Some(names.to_vec()));
-        let output = call.send().await.map_err(|error| queue_error(url, Fault::of(&error)))?;
-        let [waiting, in_flight, delayed] = names.map(|name| {
-            output
-                .attributes()
-                .and_then(|all| all.get(&name))
-                .and_then(|count| count.parse().ok())
-                .unwrap_or(0)
-        });
-        Ok(Depth { waiting, in_flight, delayed })
     }
 
     /// Sends what one call takes, until every entry is taken.
@@ -130,6 +95,25 @@ impl Queue for SqsQueue {
             .message_attributes("penstock.reason.code", text_attribute(code))
             .message_attributes("penstock.reason.message", text_attribute(message));
         Box::pin(call.send()).await.map(|_| ()).map_err(|error| queue_error(url, Fault::of(&error)))
+    }
+
+    async fn depth(&self, url: &str) -> Result<Depth, QueueError> {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        let call = self.client().get_queue_attributes().queue_url(url);
+        let call = call.set_attribute_names(Some(names.to_vec()));
+        let output = call.send().await.map_err(|error| queue_error(url, Fault::of(&error)))?;
+        let [waiting, in_flight, delayed] = names.map(|name| {
+            output
+                .attributes()
+                .and_then(|all| all.get(&name))
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(0)
+        });
+        Ok(Depth { waiting, in_flight, delayed })
     }
 
     async fn delay(&self, url: &str, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {

@@ -1,14 +1,19 @@
 //! In-memory stand-ins for the store, the queues and the jobs, with faults on demand. For tests.
 
+mod listing;
+
+mod queue;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
+pub use listing::PAGE_ENTRIES;
 
+pub use self::queue::{DeadLetter, MemoryQueue};
 use crate::jobs::{JobError, JobRequest, Jobs};
-use crate::queue::{Queue, QueueError};
 use crate::secrets::{Answer, ReadSecret, SecretError};
 use crate::store::{ObjectBody, ObjectRef, ObjectStore, PIECE_BYTES, StoreError};
 
@@ -25,10 +30,16 @@ pub enum Call {
     PutIfAbsent,
     /// [`ObjectStore::delete`]
     Delete,
+    /// [`ObjectListing::objects`](crate::listing::ObjectListing::objects)
+    ListObjects,
+    /// [`ObjectListing::versions`](crate::listing::ObjectListing::versions)
+    ListVersions,
     /// [`Queue::send_all`]
     SendAll,
     /// [`Queue::send_dead`]
     SendDead,
+    /// [`Queue::depth`]
+    Depth,
     /// [`Queue::delay`]
     Delay,
     /// [`Jobs::start`]
@@ -89,6 +100,7 @@ struct Version {
     id: String,
     etag: String,
     body: Bytes,
+    written_at: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -111,8 +123,18 @@ impl MemoryStore {
 
     /// Puts an object without a call being counted; gives its reference with version id and ETag.
     pub fn insert(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> ObjectRef {
-        let mut state = lock(&self.0);
-        let version = state.write(bucket, key, body.into());
+        self.insert_at(bucket, key, body, Timestamp::now())
+    }
+
+    /// [`MemoryStore::insert`], as if it had been done at `written_at`.
+    pub fn insert_at(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: impl Into<Bytes>,
+        written_at: Timestamp,
+    ) -> ObjectRef {
+        let version = lock(&self.0).write(bucket, key, body.into(), written_at);
         ObjectRef {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
@@ -195,10 +217,10 @@ impl StoreState {
         self.objects.get(&(bucket.to_owned(), key.to_owned())).and_then(|versions| versions.last())
     }
 
-    fn write(&mut self, bucket: &str, key: &str, body: Bytes) -> Version {
+    fn write(&mut self, bucket: &str, key: &str, body: Bytes, written_at: Timestamp) -> Version {
         self.versions += 1;
-        let version =
-            Version { id: format!("v{}", self.versions), etag: format!("etag{}", self.versions), body };
+        let (id, etag) = (format!("v{}", self.versions), format!("etag{}", self.versions));
+        let version = Version { id, etag, body, written_at };
         self.objects.entry((bucket.to_owned(), key.to_owned())).or_default().push(version.clone());
         version
     }
@@ -267,7 +289,7 @@ impl ObjectStore for MemoryStore {
     async fn put(&self, bucket: &str, key: &str, body: Bytes) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         self.call(Call::Put, bucket, key, |state| {
-            state.write(bucket, key, body);
+            state.write(bucket, key, body, Timestamp::now());
             Ok(())
         })
     }
@@ -277,7 +299,7 @@ impl ObjectStore for MemoryStore {
         self.call(Call::PutIfAbsent, bucket, key, |state| {
             let absent = state.newest(bucket, key).is_none();
             if absent {
-                state.write(bucket, key, body);
+                state.write(bucket, key, body, Timestamp::now());
             }
             Ok(absent)
         })
@@ -288,103 +310,6 @@ impl ObjectStore for MemoryStore {
             state.objects.remove(&(bucket.to_owned(), key.to_owned()));
             Ok(())
         })
-    }
-}
-
-/// A message that was sent to a dead-letter queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// Queue URL.
-    pub url: String,
-    /// The message's body.
-    pub body: String,
-    /// Stable code.
-    pub code: String,
-    /// What was wrong.
-    pub message: String,
-}
-
-#[derive(Debug, Default)]
-struct QueueState {
-    sent: Vec<(String, String)>,
-    dead: Vec<DeadLetter>,
-    delays: Vec<(String, Duration)>,
-    plan: Plan,
-}
-
-/// Queues that keep what they are given.
-#[derive(Debug, Clone, Default)]
-pub struct MemoryQueue(Arc<Mutex<QueueState>>);
-
-impl MemoryQueue {
-    /// Empty queues.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Bodies sent to `url`, in order.
-    pub fn sent(&self, url: &str) -> Vec<String> {
-        let state = lock(&self.0);
-        state.sent.iter().filter(|(to, _)| to == url).map(|(_, body)| body.clone()).collect()
-    }
-
-    /// Dead letters, in order.
-    pub fn dead(&self) -> Vec<DeadLetter> {
-        lock(&self.0).dead.clone()
-    }
-
-    /// Receipt handles with the delay that each was given, in order.
-    pub fn delays(&self) -> Vec<(String, Duration)> {
-        lock(&self.0).delays.clone()
-    }
-
-    /// Lets the next call on a queue whose URL contains `matching` fail.
-    pub fn fail(&self, call: Call, matching: &str, fault: Fault) {
-        let planned = Planned { call, matching: matching.to_owned(), skip: 0, times: 1, fault };
-        lock(&self.0).plan.0.push(planned);
-    }
-
-    fn call(&self, call: Call, url: &str, effect: impl FnOnce(&mut QueueState)) -> Result<(), QueueError> {
-        let mut state = lock(&self.0);
-        let fault = state.plan.next(call, url);
-        let (url, message) = (url.to_owned(), "injected fault".to_owned());
-        match fault {
-            None => {
-                effect(&mut state);
-                Ok(())
-            }
-            Some(Fault::Refused | Fault::NotFound | Fault::Changed) => {
-                Err(QueueError::Refused { url, message })
-            }
-            Some(Fault::Transient) => Err(QueueError::Transient { url, message }),
-            Some(Fault::AfterEffect) => {
-                effect(&mut state);
-                Err(QueueError::Transient { url, message })
-            }
-        }
-    }
-}
-
-impl Queue for MemoryQueue {
-    async fn send_all(&self, url: &str, bodies: Vec<String>) -> Result<(), QueueError> {
-        self.call(Call::SendAll, url, |state| {
-            state.sent.extend(bodies.into_iter().map(|body| (url.to_owned(), body)));
-        })
-    }
-
-    async fn send_dead(&self, url: &str, body: &str, code: &str, message: &str) -> Result<(), QueueError> {
-        self.call(Call::SendDead, url, |state| {
-            state.dead.push(DeadLetter {
-                url: url.to_owned(),
-                body: body.to_owned(),
-                code: code.to_owned(),
-                message: message.to_owned(),
-            });
-        })
-    }
-
-    async fn delay(&self, url: &str, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
-        self.call(Call::Delay, url, |state| state.delays.push((receipt_handle.to_owned(), delay)))
     }
 }
 

@@ -9,9 +9,9 @@ use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::timeout::TimeoutConfig;
-use jiff::Timestamp;
 
 use crate::fault::Fault;
+use crate::listing::{Listed, ObjectListing, Scope};
 use crate::s3::{S3Store, store_error};
 use crate::store::StoreError;
 
@@ -32,15 +32,6 @@ pub struct Uploaded {
     pub etag: String,
     /// Size in bytes.
     pub size_bytes: u64,
-}
-
-/// An object in a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Object key.
-    pub key: String,
-    /// When it was written.
-    pub modified_at: Option<Timestamp>,
 }
 
 /// Why a file did not get to S3.
@@ -194,15 +185,14 @@ impl S3Store {
     /// # Errors
     /// When S3 refuses.
     pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, StoreError> {
-        let mut pages = self.client().list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
-        let mut listed = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| store_error(bucket, prefix, Fault::of(&error)))?;
-            listed.extend(page.contents().iter().filter_map(|object| {
-                let modified_at =
-                    object.last_modified().and_then(|time| Timestamp::from_second(time.secs()).ok());
-                Some(Listed { key: object.key()?.to_owned(), modified_at })
-            }));
+        let (mut listed, mut next) = (Vec::new(), None);
+        loop {
+            let page = self.objects(Scope::all(bucket, prefix), next.as_deref()).await?;
+            listed.extend(page.objects);
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
         }
         Ok(listed)
     }

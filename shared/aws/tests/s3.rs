@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use penstock_aws::clients::Aws;
+use penstock_aws::listing::{ObjectListing, Scope, VersionMarker};
 use penstock_aws::s3::S3Store;
 use penstock_aws::store::{ObjectBody, ObjectRef, ObjectStore, StoreError};
 
@@ -52,6 +53,19 @@ impl Server {
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         S3Store::new(&Aws::new(variables).unwrap())
+    }
+
+    /// What each request asked for, in lower case, without the SDK's own parameters.
+    fn queries(&self) -> Vec<Vec<String>> {
+        let requests = self.requests.lock().unwrap();
+        let query = |head: &String| {
+            let target = head.split(' ').nth(1).unwrap().split_once('?').unwrap().1;
+            let mut query: Vec<String> = target.split('&').map(str::to_owned).collect();
+            query.retain(|parameter| !parameter.starts_with("x-id"));
+            query.sort();
+            query
+        };
+        requests.iter().map(query).collect()
     }
 
     /// The value of a header in each request.
@@ -186,4 +200,87 @@ async fn of_two_conditional_writes_one_is_told_that_it_lost() {
     assert!(!store.put_if_absent("processed", "m", body.clone()).await.unwrap());
     assert!(store.put_if_absent("processed", "m", body).await.unwrap(), "a conflict is tried again");
     assert!(server.header("if-none-match").iter().all(|value| value.as_deref() == Some("*")));
+}
+
+const LISTED: &str = "<LastModified>2026-11-21T02:29:23.326Z</LastModified>";
+
+#[tokio::test]
+async fn versions_are_listed_page_by_page_without_marks_of_deletion() {
+    let first = format!(
+        "<ListVersionsResult><Name>raw</Name><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
+         <NextKeyMarker>abt/a+b%2Bc.csv</NextKeyMarker><NextVersionIdMarker>V2</NextVersionIdMarker>\
+         <Version><Key>abt/a+b%2Bc.csv</Key><VersionId>V2</VersionId><IsLatest>false</IsLatest>{LISTED}\
+         <ETag>&quot;e2&quot;</ETag><Size>7</Size></Version>\
+         <DeleteMarker><Key>abt/a+b%2Bc.csv</Key><VersionId>V3</VersionId><IsLatest>true</IsLatest>{LISTED}\
+         </DeleteMarker></ListVersionsResult>"
+    );
+    // What does not say that it is encoded is not, whatever was asked for.
+    let second = format!(
+        "<ListVersionsResult><Name>raw</Name><IsTruncated>false</IsTruncated>\
+         <Version><Key>abt/100%.csv</Key><VersionId>null</VersionId>{LISTED}<ETag>&quot;e1&quot;</ETag>\
+         <Size>0</Size></Version></ListVersionsResult>"
+    );
+    let server = Server::with(vec![answer("200 OK", "", &first), answer("200 OK", "", &second)]);
+    let store = server.store();
+
+    let page = store.versions(Scope::all("raw", "abt/"), None).await.unwrap();
+    let [version] = page.versions.as_slice() else { panic!("{page:?}") };
+    assert_eq!((version.key.as_str(), version.version_id.as_deref()), ("abt/a b+c.csv", Some("V2")));
+    assert_eq!((version.etag.as_str(), version.size_bytes), ("e2", 7));
+    assert_eq!(version.modified_at.to_string(), "2026-11-21T02:29:23.326Z");
+    let next = VersionMarker { key: "abt/a b+c.csv".to_owned(), version_id: Some("V2".to_owned()) };
+    assert_eq!(page.next, Some(next));
+
+    let page = store.versions(Scope::all("raw", "abt/"), page.next.as_ref()).await.unwrap();
+    assert_eq!((page.versions[0].key.as_str(), &page.versions[0].version_id), ("abt/100%.csv", &None));
+    assert_eq!(page.next, None);
+    let queries = server.queries();
+    assert_eq!(queries[0], ["encoding-type=url", "prefix=abt%2f", "versions"]);
+    let key_marker = "key-marker=abt%2fa%20b%2bc.csv";
+    assert_eq!(
+        queries[1],
+        ["encoding-type=url", key_marker, "prefix=abt%2f", "version-id-marker=v2", "versions"]
+    );
+}
+
+#[tokio::test]
+async fn objects_and_folders_of_one_level_are_listed_page_by_page() {
+    let page = |next: &str, entries: &str| {
+        let body = format!(
+            "<ListBucketResult><Name>raw</Name><EncodingType>url</EncodingType>{next}{entries}</ListBucketResult>"
+        );
+        answer("200 OK", "", &body)
+    };
+    let more = "<IsTruncated>true</IsTruncated><NextContinuationToken>T1</NextContinuationToken>";
+    let object = format!("<Contents><Key>%01.csv</Key>{LISTED}</Contents>");
+    let server = Server::with(vec![
+        page(more, &object),
+        page("<IsTruncated>false</IsTruncated>", "<CommonPrefixes><Prefix>abt/</Prefix></CommonPrefixes>"),
+    ]);
+    let store = server.store();
+
+    let first = store.objects(Scope::one_level("raw", ""), None).await.unwrap();
+    assert_eq!((first.objects[0].key.as_str(), first.next.as_deref()), ("\u{1}.csv", Some("T1")));
+    assert!(first.objects[0].modified_at.is_some());
+    let second = store.objects(Scope::one_level("raw", ""), first.next.as_deref()).await.unwrap();
+    assert_eq!((second.folders, second.next), (vec!["abt/".to_owned()], None));
+    let asked = ["delimiter=%2f", "encoding-type=url", "list-type=2", "prefix="];
+    assert_eq!(server.queries()[0], asked);
+    assert!(server.queries()[1].contains(&"continuation-token=t1".to_owned()));
+}
+
+#[tokio::test]
+async fn a_listing_that_is_refused_or_cannot_be_read_says_of_what() {
+    let nameless = format!(
+        "<ListVersionsResult><IsTruncated>false</IsTruncated><Version>{LISTED}</Version></ListVersionsResult>"
+    );
+    for (reply, expected) in [
+        (error("403 Forbidden", "AccessDenied"), "s3://raw/abt/: AccessDenied: AccessDenied"),
+        (answer("200 OK", "", &nameless), "s3://raw/abt/: the listing has an entry without a key"),
+    ] {
+        let server = Server::with(vec![reply]);
+        let refused = server.store().versions(Scope::all("raw", "abt/"), None).await.unwrap_err();
+        assert_eq!(refused.to_string(), expected);
+        assert!(!refused.is_transient());
+    }
 }

@@ -8,13 +8,20 @@
 //!
 //! The structs here ask only for what a drop needs: local stand-ins and test generators leave out much of
 //! what AWS sends (`userIdentity`, `requestParameters`, `sequencer`).
+//!
+//! [`created`] is the way back: the event of a drop whose own was lost.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::Drop;
+
+/// Source and kind of the EventBridge event that tells of a drop.
+const S3_SOURCE: &str = "aws.s3";
+const CREATED: &str = "Object Created";
 
 /// What one event says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +70,29 @@ const MAX_ENVELOPES: u32 = 2;
 /// unseen.
 pub fn parse(body: &str) -> Result<Vec<Event>, EventError> {
     parse_envelope(body, MAX_ENVELOPES)
+}
+
+/// The EventBridge event that S3 sends when `drop` arrives, as far as [`parse`] reads it: what it gives back is
+/// `drop`, unless that [is a folder](is_folder).
+pub fn created(drop: &Drop) -> String {
+    let mut object = json!({ "key": drop.key, "size": drop.size_bytes, "etag": drop.etag });
+    let optional = [("version-id", &drop.version_id), ("sequencer", &drop.sequencer)];
+    for (name, value) in optional.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+        object[name] = json!(value);
+    }
+    json!({
+        "version": "0",
+        "source": S3_SOURCE,
+        "detail-type": CREATED,
+        "time": drop.dropped_at,
+        "detail": { "version": "0", "bucket": { "name": drop.bucket }, "object": object },
+    })
+    .to_string()
+}
+
+/// True of the zero-byte object that consoles make for a folder: it is no drop.
+pub fn is_folder(key: &str, size_bytes: u64) -> bool {
+    key.ends_with('/') && size_bytes == 0
 }
 
 /// All that is looked at in any of the shapes; which fields are there tells the shape.
@@ -132,7 +162,7 @@ fn parse_envelope(body: &str, envelopes_left: u32) -> Result<Vec<Event>, EventEr
         return parse_envelope(message, left);
     }
     match (envelope.source.as_deref(), envelope.detail_type, envelope.time, envelope.detail) {
-        (Some("aws.s3"), Some(detail_type), Some(time), Some(detail)) => {
+        (Some(S3_SOURCE), Some(detail_type), Some(time), Some(detail)) => {
             of_event_bridge(detail_type, &time, detail).map(|event| vec![event])
         }
         _ => Err(EventError::UnknownShape),
@@ -154,14 +184,14 @@ fn of_record(record: Record) -> Result<Event, EventError> {
 }
 
 fn of_event_bridge(detail_type: String, time: &str, detail: serde_json::Value) -> Result<Event, EventError> {
-    if detail_type != "Object Created" {
+    if detail_type != CREATED {
         return Ok(Event::Ignored(Ignored::NotCreated(detail_type)));
     }
     event(serde_json::from_value(detail).map_err(malformed)?, time)
 }
 
 fn event(S3 { bucket, object }: S3, time: &str) -> Result<Event, EventError> {
-    if object.key.ends_with('/') && object.size == 0 {
+    if is_folder(&object.key, object.size) {
         return Ok(Event::Ignored(Ignored::Folder(object.key)));
     }
     // A bucket without versions says "null", the same for every object: no identity.

@@ -15,14 +15,22 @@
 
 use crate::BatchId;
 
+/// The folder of all contracts, in the artifacts bucket.
+pub const CONTRACTS: &str = "contracts/";
+
+/// The folder of a source's contracts.
+pub fn contracts(source: &str) -> String {
+    format!("{CONTRACTS}{source}/")
+}
+
 /// The contract that new drops of `source` are taken through.
 pub fn current_contract(source: &str) -> String {
-    format!("contracts/{source}/current.yaml")
+    format!("{CONTRACTS}{source}/current.yaml")
 }
 
 /// One published version of a source's contract.
 pub fn contract_version(source: &str, version: &str) -> String {
-    format!("contracts/{source}/{version}.yaml")
+    format!("{CONTRACTS}{source}/{version}.yaml")
 }
 
 /// One chunk's COPY text.

@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use penstock_pipeline::events::{decode_key, parse};
+use jiff::Timestamp;
+use penstock_pipeline::events::{created, decode_key, is_folder, parse};
 use penstock_pipeline::{Drop, Event, EventError, Ignored, JobEvent, JobState, job_name, parse_job_name};
 use proptest::prelude::*;
 
@@ -81,6 +82,23 @@ fn what_is_no_drop_is_ignored_by_name() {
         assert_eq!(parse(body), Ok(vec![Event::Ignored(ignored)]));
     }
     assert_eq!(parse(r#"{"Records": []}"#), Ok(vec![]));
+}
+
+#[test]
+fn the_event_made_of_a_drop_is_a_part_of_the_one_that_aws_sends() {
+    let sent: serde_json::Value = serde_json::from_str(fixture!("eventbridge-created-aws")).unwrap();
+    let events = parse(fixture!("eventbridge-created-aws")).unwrap();
+    let [Event::Dropped(drop)] = events.as_slice() else { panic!("one drop") };
+    let made: serde_json::Value = serde_json::from_str(&created(drop)).unwrap();
+    assert!(is_part(&made, &sent), "{made:#} of {sent:#}");
+    assert!(!is_part(&sent, &made));
+}
+
+fn is_part(part: &serde_json::Value, whole: &serde_json::Value) -> bool {
+    match part.as_object() {
+        Some(part) => part.iter().all(|(name, part)| is_part(part, &whole[name])),
+        None => part == whole,
+    }
 }
 
 #[test]
@@ -165,6 +183,35 @@ proptest! {
     #[test]
     fn a_key_survives_its_encoding(key in "\\PC{0,40}", slash: bool) {
         prop_assert_eq!(decode_key(&encode_key(&key, slash)), Ok(key));
+    }
+
+    #[test]
+    fn the_event_made_of_a_drop_tells_of_that_drop(
+        key in "\\PC{0,20}/?\\PC{0,20}",
+        version_id in proptest::option::of("[!-~]{1,32}"),
+        etag in "[0-9a-f]{32}(-[0-9]{1,3})?",
+        size_bytes: u64,
+        is_empty: bool,
+        sequencer in proptest::option::of("[0-9A-F]{16}"),
+        second in 0i64..4_102_444_800,
+        millisecond in 0i32..1000,
+    ) {
+        let drop = Drop {
+            bucket: "raw".to_owned(),
+            key,
+            // The one text that says that there is no version.
+            version_id: version_id.filter(|id| id != "null"),
+            etag,
+            size_bytes: if is_empty { 0 } else { size_bytes },
+            sequencer,
+            dropped_at: Timestamp::new(second, millisecond * 1_000_000).unwrap(),
+        };
+        let expected = if is_folder(&drop.key, drop.size_bytes) {
+            Event::Ignored(Ignored::Folder(drop.key.clone()))
+        } else {
+            Event::Dropped(drop.clone())
+        };
+        prop_assert_eq!(parse(&created(&drop)), Ok(vec![expected]));
     }
 
     #[test]

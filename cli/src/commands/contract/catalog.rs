@@ -1,11 +1,10 @@
 //! `penstock contract catalog`
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use penstock_contract::{Column, Contract, SqlType};
+use penstock_contract::{Column, SqlType};
 use serde::Serialize;
 
 use super::read;
@@ -13,11 +12,6 @@ use crate::exit::{Exit, SUCCESS};
 
 /// The last column of each of the lake's files.
 const ROW_COLUMN: &str = "_row";
-const HOUR_SECONDS: u64 = 3_600;
-/// As far back as a CloudWatch alarm looks: seven days.
-///
-/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>
-const MAX_ALARM_HOURS: u64 = 168;
 
 #[derive(Debug, Args)]
 pub(crate) struct Catalog {
@@ -30,23 +24,6 @@ pub(crate) struct Catalog {
 #[derive(Debug, Serialize)]
 struct Tables {
     tables: Vec<Table>,
-    /// By source, of those whose contracts say how often they deliver.
-    freshness: BTreeMap<String, Freshness>,
-}
-
-/// When a source is late.
-#[derive(Debug, Serialize)]
-struct Freshness {
-    /// So many hours without a drop are too many.
-    hours: u64,
-}
-
-impl Freshness {
-    /// `None` where the contract promises no frequency, or one that no alarm can look back for.
-    fn of(contract: &Contract) -> Option<Self> {
-        let hours = contract.due_seconds()?.div_ceil(HOUR_SECONDS);
-        (hours <= MAX_ALARM_HOURS).then_some(Self { hours })
-    }
 }
 
 /// A table of the lake: an entity, as all of its sources deliver it.
@@ -66,16 +43,11 @@ struct TableColumn {
 }
 
 impl Catalog {
-    /// Prints the tables that `infra/terraform/modules/catalog` makes, and what the alarms of `modules/observability`
-    /// go by.
+    /// Prints the tables that `infra/terraform/modules/catalog` makes.
     pub(crate) fn run(self) -> Result<Exit> {
         let mut tables: Vec<Table> = Vec::new();
-        let mut freshness = BTreeMap::new();
         for file in &self.files {
             let contract = read(file)?;
-            if let Some(due) = Freshness::of(&contract) {
-                freshness.insert(contract.source.clone(), due);
-            }
             let entity = contract.entity;
             let at = tables.iter().position(|table| table.entity == entity.name).unwrap_or_else(|| {
                 tables.push(Table { entity: entity.name.clone(), columns: Vec::new(), sources: Vec::new() });
@@ -98,10 +70,7 @@ impl Catalog {
             });
             table.sources.sort();
         }
-        outln!(
-            "{}",
-            serde_json::to_string_pretty(&Tables { tables, freshness }).context("writing the tables")?
-        );
+        outln!("{}", serde_json::to_string_pretty(&Tables { tables }).context("writing the tables")?);
         Ok(SUCCESS)
     }
 }

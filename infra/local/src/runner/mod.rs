@@ -1,11 +1,12 @@
 //! Gives the unchanged Lambda binaries what AWS gives them: the Runtime API, execution environments, event source
-//! mappings from SQS.
+//! mappings from SQS, schedules.
 
 mod batch;
 mod environment;
 mod function;
 mod mapping;
 mod runtime_api;
+mod schedule;
 mod status;
 mod usage;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub use environment::Failure;
 pub(crate) use function::{Function, Host};
 use mapping::Mapping;
+use schedule::Schedule;
 pub use status::{EnvironmentStatus, FunctionStatus, MappingStatus, RunnerStatus, Totals};
 pub use usage::Usage;
 
@@ -26,6 +28,7 @@ use crate::template::Application;
 pub(crate) struct Runner {
     functions: BTreeMap<String, Arc<Function>>,
     mappings: BTreeMap<String, Vec<Mapping>>,
+    schedules: BTreeMap<String, Vec<Schedule>>,
 }
 
 impl Runner {
@@ -44,20 +47,30 @@ impl Runner {
         for spec in &application.functions {
             functions.insert(spec.binary.clone(), Function::new(spec, host)?);
         }
+        let mut schedules: BTreeMap<String, Vec<Schedule>> = BTreeMap::new();
         for spec in &application.functions {
+            let function = &functions[&spec.binary];
+            let started =
+                spec.schedules.iter().map(|schedule| Schedule::start(schedule, host, Arc::clone(function)));
+            schedules.insert(spec.binary.clone(), started.collect());
             let of_function = mappings.entry(spec.binary.clone()).or_default();
             for mapping in &spec.mappings {
                 let name = mapping.queue_arn.rsplit(':').next().unwrap_or_default();
                 let queue_url = format!("{queue_base}/{name}");
-                let function = functions[&spec.binary].clone();
+                let function = Arc::clone(function);
                 of_function.push(Mapping::start(mapping, queue_url, &host.region, sqs.clone(), function));
             }
         }
-        Ok(Self { functions, mappings })
+        Ok(Self { functions, mappings, schedules })
     }
 
     pub(crate) fn function(&self, name: &str) -> Option<&Arc<Function>> {
         self.functions.get(name)
+    }
+
+    /// The schedule of a function, the first where it has several; `None` where it has none.
+    pub(crate) fn schedule(&self, name: &str) -> Option<&Schedule> {
+        self.schedules.get(name)?.first()
     }
 
     /// Pauses every mapping of a function; false when there is none.
@@ -90,6 +103,7 @@ impl Runner {
 impl Drop for Runner {
     fn drop(&mut self) {
         self.mappings.clear();
+        self.schedules.clear();
         for function in self.functions.values() {
             function.kill();
         }

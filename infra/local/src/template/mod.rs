@@ -4,6 +4,7 @@
 //! an event source, is an error and not left out in silence, so that nothing runs here other than on AWS unnoticed.
 
 mod resolve;
+mod schedule;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 
 use resolve::Resolver;
 pub use resolve::Surroundings;
+pub use schedule::ScheduleSpec;
 
 /// Resources that have no counterpart on one machine: there is no IAM, no CloudWatch and no gradual deployment here.
 const WITHOUT_COUNTERPART: [&str; 4] =
@@ -132,8 +134,10 @@ pub struct FunctionSpec {
     pub log_format: String,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
-    /// What invokes it.
+    /// The queues that invoke it.
     pub mappings: Vec<MappingSpec>,
+    /// The times that invoke it.
+    pub schedules: Vec<ScheduleSpec>,
 }
 
 /// An event source mapping from SQS.
@@ -326,9 +330,16 @@ fn function(id: &str, metadata: &Value, properties: &Value) -> Result<FunctionSp
     for (name, value) in properties["Environment"]["Variables"].as_object().into_iter().flatten() {
         environment.insert(name.clone(), text(value, name)?);
     }
-    let mut mappings = Vec::new();
+    let (mut mappings, mut schedules) = (Vec::new(), Vec::new());
     for (name, event) in properties["Events"].as_object().into_iter().flatten() {
-        mappings.push(mapping(id, name, event)?);
+        let properties = &event["Properties"];
+        match event["Type"].as_str().unwrap_or_default() {
+            "SQS" => mappings.push(mapping(id, name, properties)?),
+            "Schedule" => schedules.push(schedule::schedule(id, name, properties)?),
+            kind => {
+                return Err(unsupported(id, format!("event {name}: no local counterpart of type {kind}")));
+            }
+        }
     }
     Ok(FunctionSpec {
         binary,
@@ -340,6 +351,7 @@ fn function(id: &str, metadata: &Value, properties: &Value) -> Result<FunctionSp
             .unwrap_or_else(|| "Text".to_owned()),
         environment,
         mappings,
+        schedules,
     })
 }
 
@@ -366,12 +378,8 @@ struct ScalingConfig {
     maximum_concurrency: Value,
 }
 
-fn mapping(id: &str, name: &str, event: &Value) -> Result<MappingSpec, TemplateError> {
-    let kind = event["Type"].as_str().unwrap_or_default();
-    if kind != "SQS" {
-        return Err(unsupported(id, format!("event {name}: no local counterpart of type {kind}")));
-    }
-    let properties = SqsEvent::deserialize(&event["Properties"])
+fn mapping(id: &str, name: &str, properties: &Value) -> Result<MappingSpec, TemplateError> {
+    let properties = SqsEvent::deserialize(properties)
         .map_err(|error| unsupported(id, format!("event {name}: {error}")))?;
     let or = |value: &Value, default: u32, what: &str| {
         if value.is_null() { Ok(default) } else { number(id, value, what) }

@@ -19,15 +19,34 @@ fn resolve(template: &Template, values: &[(&str, &str)]) -> Result<Application, 
 }
 
 #[test]
-fn the_deployed_template_gives_three_functions_and_six_queues() {
+fn the_deployed_template_gives_four_functions_and_six_queues() {
     let application = resolve(&own_template(), &[]).unwrap();
     let names: Vec<&str> = application.functions.iter().map(|function| function.binary.as_str()).collect();
-    assert_eq!(names, ["ingest", "job-events", "writer"]);
+    assert_eq!(names, ["ingest", "job-events", "sentinel", "writer"]);
     assert_eq!(application.queues.len(), 6);
     assert_eq!(application.rules.len(), 2);
     for function in &application.functions {
         assert!(function.mappings.iter().all(|mapping| mapping.reports_item_failures && mapping.enabled));
     }
+}
+
+#[test]
+fn the_sentinel_is_the_function_that_a_schedule_invokes() {
+    let schedules = |values: &[(&str, &str)]| -> Vec<(String, ScheduleSpec)> {
+        let functions = resolve(&own_template(), values).unwrap().functions;
+        let of = |function: FunctionSpec| {
+            let binary = function.binary;
+            function.schedules.into_iter().map(move |schedule| (binary.clone(), schedule))
+        };
+        functions.into_iter().flat_map(of).collect()
+    };
+    let expected = |minutes| {
+        let every = std::time::Duration::from_mins(minutes);
+        let spec = ScheduleSpec { rule_name: "penstock-dev-sentinel".to_owned(), every, enabled: true };
+        vec![("sentinel".to_owned(), spec)]
+    };
+    assert_eq!(schedules(&[]), expected(15));
+    assert_eq!(schedules(&[("SentinelSchedule", "rate(30 minutes)")]), expected(30));
 }
 
 #[test]
@@ -93,8 +112,20 @@ fn what_cannot_be_run_here_is_refused_by_name() {
         ("Resources: {T: {Type: AWS::DynamoDB::Table}}", "AWS::DynamoDB::Table"),
         (
             "Resources: {F: {Type: AWS::Serverless::Function, Metadata: {BuildProperties: {Binary: f}}, Properties: \
-             {Timeout: 1, MemorySize: 128, Handler: b, Events: {E: {Type: Schedule, Properties: {}}}}}}",
-            "Schedule",
+             {Timeout: 1, MemorySize: 128, Handler: b, Events: {E: {Type: Kinesis, Properties: {}}}}}}",
+            "Kinesis",
+        ),
+        (
+            "Resources: {F: {Type: AWS::Serverless::Function, Metadata: {BuildProperties: {Binary: f}}, Properties: \
+             {Timeout: 1, MemorySize: 128, Handler: b, Events: {E: {Type: Schedule, Properties: \
+             {Schedule: cron(0 12 * * ? *)}}}}}}",
+            "cron(0 12 * * ? *)",
+        ),
+        (
+            "Resources: {F: {Type: AWS::Serverless::Function, Metadata: {BuildProperties: {Binary: f}}, Properties: \
+             {Timeout: 1, MemorySize: 128, Handler: b, Events: {E: {Type: Schedule, Properties: \
+             {Schedule: rate(1 day), Input: x}}}}}}",
+            "Input",
         ),
         (
             "Resources: {F: {Type: AWS::Serverless::Function, Metadata: {BuildProperties: {Binary: f}}, Properties: \

@@ -94,6 +94,31 @@ async fn a_function_finds_what_lambda_sets_and_nothing_of_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_is_run_at_once_when_asked_for_with_the_event_of_eventbridge() {
+    let fixture = Fixture::up(&[]).await;
+    let control_url = &fixture.stack.endpoints().control_url;
+    let answer = penstock_local::run_schedule(control_url, "fake").await.unwrap();
+    assert_eq!(answer, "{\"batchItemFailures\": []}");
+
+    let mut event = fixture.notes("event")[0]["value"]["event"].clone();
+    let rule = "arn:aws:events:eu-central-1:123456789012:rule/local-nightly";
+    assert_eq!(event["resources"], serde_json::json!([rule]));
+    let time: jiff::Timestamp = event["time"].as_str().unwrap().parse().unwrap();
+    assert!(time.duration_until(jiff::Timestamp::now()).as_secs() < 60);
+    let mut of_aws: Value =
+        serde_json::from_str(include_str!("../../../../tests/events/schedule-aws.json")).unwrap();
+    for own in ["id", "time", "account", "resources"] {
+        assert_eq!(event[own].is_array(), of_aws[own].is_array(), "{own}");
+        event[own].take();
+        of_aws[own].take();
+    }
+    assert_eq!(event, of_aws);
+
+    let error = penstock_local::run_schedule(control_url, "nobody").await.unwrap_err();
+    assert_eq!(error.to_string(), "a run of nobody failed: no function nobody with a schedule");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_more_environments_than_the_maximum_concurrency_work_at_once() {
     let fixture = Fixture::up(&[("BatchSize", "1"), ("MaximumConcurrency", "2")]).await;
     for _ in 0..6 {

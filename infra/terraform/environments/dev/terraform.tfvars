@@ -35,4 +35,3 @@ spark = {
 
 alarm_emails       = []
 monthly_budget_usd = 100
-alarm_late_sources = false

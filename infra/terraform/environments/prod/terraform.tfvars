@@ -35,4 +35,3 @@ spark = {
 
 alarm_emails       = ["data-team@example.com"]
 monthly_budget_usd = 1500
-alarm_late_sources = true

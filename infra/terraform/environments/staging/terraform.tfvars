@@ -35,4 +35,3 @@ spark = {
 
 alarm_emails       = ["data-team@example.com"]
 monthly_budget_usd = 300
-alarm_late_sources = true

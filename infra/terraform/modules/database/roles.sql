@@ -5,7 +5,6 @@
 -- |--------------------------|-------|-----------------------------------------------------------------------------|
 -- | penstock_writer          | IAM   | make schemas and tables, own what it made, write to it                      |
 -- | penstock_api             | IAM   | read the ledger (schema penstock) and the target tables                     |
--- | penstock_sentinel        | IAM   | read the ledger                                                             |
 -- | penstock_ledger_readers  | no    | group: SELECT on schema penstock                                            |
 -- | penstock_target_readers  | no    | group: SELECT on whatever else the writer made; for analysts and services   |
 
@@ -20,8 +19,7 @@ FROM (VALUES
     ('penstock_ledger_readers', 'NOLOGIN'),
     ('penstock_target_readers', 'NOLOGIN'),
     ('penstock_writer', 'LOGIN'),
-    ('penstock_api', 'LOGIN CONNECTION LIMIT 20'),
-    ('penstock_sentinel', 'LOGIN CONNECTION LIMIT 5')
+    ('penstock_api', 'LOGIN CONNECTION LIMIT 20')
 ) AS wanted (role, kind)
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role)
 \gexec
@@ -36,14 +34,11 @@ GRANT CONNECT, CREATE, TEMPORARY ON DATABASE :"DBNAME" TO penstock_writer;
 GRANT USAGE, CREATE ON SCHEMA public TO penstock_writer;
 
 GRANT CONNECT ON DATABASE :"DBNAME" TO penstock_ledger_readers, penstock_target_readers;
-GRANT penstock_ledger_readers TO penstock_api, penstock_sentinel;
-GRANT penstock_target_readers TO penstock_api;
+GRANT penstock_ledger_readers, penstock_target_readers TO penstock_api;
 GRANT USAGE ON SCHEMA public TO penstock_target_readers;
 
 ALTER ROLE penstock_api SET default_transaction_read_only = on;
 ALTER ROLE penstock_api SET statement_timeout = '15s';
-ALTER ROLE penstock_sentinel SET default_transaction_read_only = on;
-ALTER ROLE penstock_sentinel SET statement_timeout = '60s';
 
 GRANT penstock_writer TO CURRENT_USER;
 SET LOCAL ROLE penstock_writer;
@@ -75,7 +70,7 @@ WHERE relowner = 'penstock_writer'::regrole AND relkind IN ('r', 'p') AND relper
 RESET ROLE;
 REVOKE penstock_writer FROM CURRENT_USER;
 
--- Last: from here on these three come in with an IAM token and with nothing else.
-GRANT rds_iam TO penstock_writer, penstock_api, penstock_sentinel;
+-- Last: from here on these two come in with an IAM token and with nothing else.
+GRANT rds_iam TO penstock_writer, penstock_api;
 
 COMMIT;

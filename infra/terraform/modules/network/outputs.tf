@@ -14,7 +14,7 @@ output "database_subnet_ids" {
 }
 
 output "client_security_group_ids" {
-  description = "Security groups that may reach the database, by client: writer, api, sentinel."
+  description = "Security groups that may reach the database, by client: writer, api."
   value       = { for client, group in aws_security_group.clients : client => group.id }
 }
 

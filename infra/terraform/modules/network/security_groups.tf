@@ -1,9 +1,8 @@
 locals {
   # Who may open a connection to the database, and what it says in the console.
   clients = {
-    writer   = "The writer function: loads chunks into PostgreSQL"
-    api      = "The API: reads target tables"
-    sentinel = "The sentinel: compares ledger and tables"
+    writer = "The writer function: loads chunks into PostgreSQL"
+    api    = "The API: reads target tables"
   }
 
   postgres_port = 5432
@@ -18,7 +17,7 @@ resource "aws_default_security_group" "this" {
 }
 
 resource "aws_security_group" "clients" {
-  #checkov:skip=CKV2_AWS_5:The template attaches the writer; the other clients come with their functions
+  #checkov:skip=CKV2_AWS_5:The template attaches the writer; the API comes with its function
 
   for_each = local.clients
 

@@ -2,12 +2,12 @@ locals {
   region      = data.aws_region.current.region
   environment = trimprefix(var.name, "penstock-")
   queues      = ["drops", "load", "job-events"]
-  functions   = ["ingest", "writer", "job-events"]
+  functions   = ["ingest", "writer", "job-events", "sentinel"]
 
-  # What is told of a read batch stands by source and state, what the writer emits by source; all of it by environment,
+  # What is told of a read batch stands by source and state, what writer and sentinel emit by source; all of it by environment,
   # which others of the account have, too. SEARCH takes a new source up by itself.
   of_reading = "{Penstock,Environment,source,state} Environment=\"${local.environment}\""
-  of_writer  = "{Penstock,Environment,source} Environment=\"${local.environment}\""
+  of_source  = "{Penstock,Environment,source} Environment=\"${local.environment}\""
 
   widgets = [
     {
@@ -23,7 +23,7 @@ locals {
       stat  = "Sum"
       metrics = [
         [{ expression = "SUM(SEARCH('${local.of_reading} MetricName=\"rows_read\"', 'Sum', 300))", label = "read" }],
-        [{ expression = "SUM(SEARCH('${local.of_writer} MetricName=\"RowsLoaded\"', 'Sum', 300))", label = "loaded" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"RowsLoaded\"', 'Sum', 300))", label = "loaded" }],
       ]
     },
     {
@@ -35,10 +35,28 @@ locals {
       ]
     },
     {
-      title = "Freshness: seconds from drop to loaded, by source"
+      title  = "Freshness: seconds since the last drop, by source"
+      stat   = "Maximum"
+      period = 1800
+      metrics = [
+        [{ expression = "SEARCH('${local.of_source} MetricName=\"seconds_since_drop\"', 'Maximum', 1800)", label = "" }],
+      ]
+    },
+    {
+      title  = "Sentinel: late sources, missed drops, stuck batches"
+      stat   = "Maximum"
+      period = 1800
+      metrics = [
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"late\"', 'Maximum', 1800))", label = "late sources" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"missed_drops\"', 'Maximum', 1800))", label = "missed drops" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"stuck_batches\"', 'Maximum', 1800))", label = "stuck batches" }],
+      ]
+    },
+    {
+      title = "Seconds from drop to loaded, by source"
       stat  = "Maximum"
       metrics = [
-        [{ expression = "SEARCH('${local.of_writer} MetricName=\"DropToLoaded\"', 'Maximum', 300)", label = "" }],
+        [{ expression = "SEARCH('${local.of_source} MetricName=\"DropToLoaded\"', 'Maximum', 300)", label = "" }],
       ]
     },
     {
@@ -61,22 +79,22 @@ locals {
       title = "Writer: rows a second"
       stat  = "Sum"
       metrics = [
-        [{ expression = "SUM(SEARCH('${local.of_writer} MetricName=\"RowsApplied\"', 'Sum', 60)) / 60", label = "applied" }],
-        [{ expression = "SUM(SEARCH('${local.of_writer} MetricName=\"RowsLoaded\"', 'Sum', 60)) / 60", label = "loaded" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"RowsApplied\"', 'Sum', 60)) / 60", label = "applied" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"RowsLoaded\"', 'Sum', 60)) / 60", label = "loaded" }],
       ]
     },
     {
       title = "Writer: milliseconds a transaction, p95 by source"
       stat  = "p95"
       metrics = [
-        [{ expression = "SEARCH('${local.of_writer} MetricName=\"TransactionTime\"', 'p95', 300)", label = "" }],
+        [{ expression = "SEARCH('${local.of_source} MetricName=\"TransactionTime\"', 'p95', 300)", label = "" }],
       ]
     },
     {
       title = "Batches whose rows do not add up"
       stat  = "Sum"
       metrics = [
-        [{ expression = "SUM(SEARCH('${local.of_writer} MetricName=\"AccountingBroken\"', 'Sum', 300))", label = "broken" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"AccountingBroken\"', 'Sum', 300))", label = "broken" }],
       ]
     },
     {

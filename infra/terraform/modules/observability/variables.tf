@@ -48,19 +48,3 @@ variable "spark_application_id" {
   nullable    = false
   description = "EMR Serverless application whose jobs the dashboard shows."
 }
-
-variable "late_after_hours" {
-  type        = map(number)
-  nullable    = false
-  description = "Hours without a committed batch after which a source is late, by source. Those that are not named may be silent for ever."
-
-  validation {
-    condition     = alltrue([for hours in values(var.late_after_hours) : hours >= 1 && hours <= 168 && floor(hours) == hours])
-    error_message = "A source must be late after a whole number of hours, from 1 to 168: an alarm looks back for seven days at most."
-  }
-
-  validation {
-    condition     = alltrue([for source in keys(var.late_after_hours) : can(regex("^[a-z0-9][a-z0-9_-]*$", source))])
-    error_message = "Each key must be a source as its contract names it: lower-case letters, digits, hyphens and underscores."
-  }
-}
