@@ -128,7 +128,8 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> Look<'_, S, Q> {
         }
     }
 
-    /// Asks what became of each of these drops. One that cannot be asked for does not hide the others.
+    /// Asks what became of each of these drops. One that cannot be asked for does not hide the others, and those found
+    /// missing before the time was over are given again, or runs that always end here would never do so.
     async fn ask_for(
         &self,
         drops: Vec<Drop>,
@@ -136,7 +137,7 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> Look<'_, S, Q> {
         seen: &mut Seen,
         problems: &mut Problems,
     ) -> Result<(), SourceError> {
-        let mut missed = Vec::new();
+        let (mut missed, mut whole) = (Vec::new(), Ok(()));
         let asked = drops.into_iter().map(|drop| Box::pin(self.fate_of(drop, published)));
         let mut fates = stream::iter(asked).buffer_unordered(DROPS_AT_ONCE);
         while let Some((drop, fate)) = fates.next().await {
@@ -149,7 +150,7 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> Look<'_, S, Q> {
                     let age_seconds = age(receipt.updated_at, self.now).as_secs();
                     tracing::warn!(source = self.feed.source, %batch_id, ?state, age_seconds, "batch is stuck");
                 }
-                Err(SourceError::OutOfTime) => return Err(SourceError::OutOfTime),
+                Err(SourceError::OutOfTime) => whole = Err(SourceError::OutOfTime),
                 Err(error) => problems.add(&error),
             }
         }
@@ -158,7 +159,7 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> Look<'_, S, Q> {
         if let Err(error) = self.give_again(&missed).await {
             problems.add(&error);
         }
-        Ok(())
+        whole
     }
 
     async fn fate_of(&self, drop: Drop, published: &Published) -> (Drop, Result<Fate, SourceError>) {
