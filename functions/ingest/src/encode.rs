@@ -104,8 +104,8 @@ impl Encoder {
     /// Takes one block; gives its text back, which another block may be written into.
     pub(crate) fn push(&mut self, block: Block) -> Result<Vec<u8>, EncodeError> {
         let Block { mut rows, rejects } = block;
-        self.rejected = self.rejected.saturating_add(rejects.len() as u64);
         for reject in &rejects {
+            self.rejected = self.rejected.saturating_add(reject.rows);
             self.push_reject(reject)?;
         }
         if rows.count == 0 || self.is_refused() {

@@ -115,6 +115,9 @@ pub(crate) fn found(text: &str) -> String {
 pub struct Reject {
     /// Row number in the drop, from 1; the header is no row.
     pub row: u64,
+    /// Rows that are refused with it, the first of which is `row`: 1, or as many as are lost with a block of an Avro file.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub rows: u64,
     /// Line that the record starts on, from 1; the header's line counts. Where there are no lines, the row number.
     pub line: u64,
     /// Offset of the record's first byte in the decompressed stream, from 0; that of the row group or block that the
@@ -132,6 +135,14 @@ pub struct Reject {
     pub raw_truncated: bool,
     /// Every reason, up to the limit, in the order of the columns.
     pub reasons: Vec<Reason>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn is_one(rows: &u64) -> bool {
+    *rows == 1
 }
 
 /// Rows and bytes of a drop or a split.

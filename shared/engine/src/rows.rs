@@ -238,7 +238,7 @@ impl Rows {
             }
             let reasons = std::mem::take(&mut self.reasons);
             let raw = shown(&self.columns, self.hides);
-            self.refuse(place, raw, reasons);
+            self.refuse(place, raw, reasons, 1);
         }
     }
 
@@ -255,9 +255,21 @@ impl Rows {
         rule: String,
         found: Option<String>,
     ) {
-        self.totals.rows_read = self.totals.rows_read.saturating_add(1);
+        self.push_lost(shown, 1, code, rule, found);
+    }
+
+    /// Takes records that are malformed together, so that none of them can be told from the others.
+    pub(crate) fn push_lost(
+        &mut self,
+        shown: Shown<'_>,
+        rows: u64,
+        code: Code,
+        rule: String,
+        found: Option<String>,
+    ) {
+        self.totals.rows_read = self.totals.rows_read.saturating_add(rows);
         let raw = if self.hides { RawText::Withheld } else { decode_raw(shown) };
-        self.refuse(shown.place, raw, vec![Reason { code, column: None, rule, found }]);
+        self.refuse(shown.place, raw, vec![Reason { code, column: None, rule, found }], rows);
     }
 
     #[inline]
@@ -292,12 +304,12 @@ impl Rows {
     }
 
     #[cold]
-    fn refuse(&mut self, place: Place, raw: RawText, reasons: Vec<Reason>) {
-        self.totals.rejected = self.totals.rejected.saturating_add(1);
+    fn refuse(&mut self, place: Place, raw: RawText, reasons: Vec<Reason>, rows: u64) {
+        self.totals.rejected = self.totals.rejected.saturating_add(rows);
         for (index, Reason { code, column, .. }) in reasons.iter().enumerate() {
             let is_same = |other: &Reason| other.code == *code && other.column == *column;
             if !reasons.iter().take(index).any(is_same) {
-                count_reason(&mut self.totals.by_reason, *code, column.as_deref(), 1);
+                count_reason(&mut self.totals.by_reason, *code, column.as_deref(), rows);
             }
         }
         let (raw, raw_truncated, raw_withheld) = match raw {
@@ -310,7 +322,8 @@ impl Rows {
             .map(|reason| reason.rule.len().saturating_add(reason.found.as_ref().map_or(0, String::len)));
         self.reject_bytes = told.fold(self.reject_bytes.saturating_add(raw.len()), usize::saturating_add);
         self.rejects.push(Reject {
-            row: self.totals.rows_read,
+            row: self.totals.rows_read.saturating_sub(rows).saturating_add(1),
+            rows,
             line: place.line,
             byte_offset: place.byte_offset,
             raw,

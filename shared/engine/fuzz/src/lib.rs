@@ -157,7 +157,8 @@ fn drain(plan: &Arc<Plan>, reader: Result<Reader<impl Read>, ReadError>) -> Outc
     let totals = reader.totals().clone();
     assert_eq!(totals.rows_read, totals.accepted + totals.rejected, "no row is lost");
     if outcome.error.is_none() {
-        assert_eq!((totals.accepted, totals.rejected), (rows, outcome.rejects.len() as u64));
+        let rejected = outcome.rejects.iter().map(|reject| reject.rows).sum();
+        assert_eq!((totals.accepted, totals.rejected), (rows, rejected));
         assert!(reader.next_block().is_ok_and(|block| block.is_none()), "the end stays the end");
     }
     for reject in &outcome.rejects {

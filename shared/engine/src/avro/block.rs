@@ -104,11 +104,12 @@ impl<R: Read> AvroSource<R> {
         let broken = self.rows.read(&block, &mut self.at, &mut self.left, rows).err();
         let rest = self.data.len().saturating_sub(self.at);
         let found = match broken {
-            Some(Broken(why)) => lost(why, std::mem::take(&mut self.left)),
-            None if self.left == 0 && rest > 0 => lost(&format!("{rest} bytes come after the last row"), 0),
+            Some(Broken(why)) => (std::mem::take(&mut self.left), why.to_owned()),
+            None if self.left == 0 && rest > 0 => (0, format!("{rest} bytes come after the last row")),
             None => return,
         };
-        lose(rows, self.offset, Code::MalformedBlock, AS_THE_SCHEMA_SAYS, &found);
+        let (count, why) = found;
+        self.lose(rows, Code::MalformedBlock, AS_THE_SCHEMA_SAYS, &lost(&why, count), count);
     }
 
     /// Goes to the next block. False at the end of the file.
@@ -143,10 +144,10 @@ impl<R: Read> AvroSource<R> {
         self.at = 0;
         if let Err(why) = decompressed {
             let rule = format!("at most {} bytes, compressed as the header says", self.max_block_bytes);
-            lose(rows, self.offset, Code::MalformedBlock, &rule, &lost(&format!("the block {why}"), count));
+            self.lose(rows, Code::MalformedBlock, &rule, &lost(&format!("the block {why}"), count), count);
         } else if count == 0 && !self.data.is_empty() {
             let why = lost("the block has bytes, but no rows", 0);
-            lose(rows, self.offset, Code::MalformedBlock, AS_THE_SCHEMA_SAYS, &why);
+            self.lose(rows, Code::MalformedBlock, AS_THE_SCHEMA_SAYS, &why, 0);
         } else {
             self.left = count;
         }
@@ -172,8 +173,17 @@ impl<R: Read> AvroSource<R> {
         let bytes = self.stream.offset.saturating_sub(self.offset).saturating_sub(MARKER_BYTES);
         let found =
             format!("{why}; {bytes} bytes up to the next marker are lost, {count} rows by the block's count");
-        lose(rows, self.offset, code, rule, &found);
+        self.lose(rows, code, rule, &found, count);
         Ok(())
+    }
+
+    /// Tells the rows that are lost with a block, as one reject that stands for as many as the block says, at least for
+    /// one. A row has a byte or more: what says that there are more of them than bytes in the largest block is wrong.
+    fn lose(&self, rows: &mut Rows, code: Code, rule: &str, found: &str, count: u64) {
+        let place = Place { line: rows.totals.rows_read.saturating_add(1), byte_offset: self.offset };
+        let shown = Shown { place, raw: &[], encoding: encoding_rs::UTF_8 };
+        let most = u64::try_from(self.max_block_bytes).unwrap_or(u64::MAX);
+        rows.push_lost(shown, count.min(most).max(1), code, rule.to_owned(), Some(found.to_owned()));
     }
 }
 
@@ -183,11 +193,4 @@ fn natural(number: Varint) -> Option<u64> {
 
 fn lost(why: &str, rows: u64) -> String {
     format!("{why}; {rows} rows are lost by the block's count")
-}
-
-/// Tells the rows that are lost with a block, as one reject: how many they are is only what the block says.
-fn lose(rows: &mut Rows, byte_offset: u64, code: Code, rule: &str, found: &str) {
-    let place = Place { line: rows.totals.rows_read.saturating_add(1), byte_offset };
-    let shown = Shown { place, raw: &[], encoding: encoding_rs::UTF_8 };
-    rows.push_malformed(shown, code, rule.to_owned(), Some(found.to_owned()));
 }

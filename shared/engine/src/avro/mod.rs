@@ -8,8 +8,8 @@
 //!
 //! A row is a record. What keeps a row from being read, but not those after it, makes that row a reject: a string that
 //! is no UTF-8, a row that is too long. What breaks the order of a block's bytes loses the rest of that block: one
-//! reject tells how many rows these are, by the block's own count. Only a file that ends within a block, and one
-//! without a header, cannot be read.
+//! reject counts as so many rows as the block says. Only a file that ends within a block, and one without a header,
+//! cannot be read.
 
 mod block;
 mod codec;
