@@ -58,9 +58,9 @@ PRICES: dict[str, tuple[float, str, str]] = {
 }
 
 # Per GB of CSV, from `make bench` of 21 November 2026 (README, Figures): 1.2 million product rows are 273 MB, and are
-# in the database after 1.2 million / 110,000 seconds. Ingest and two writers are counted for all of that time.
+# in the database after 1.2 million / 95,000 seconds. Ingest and two writers are counted for all of that time.
 ROWS_A_GB = 1_200_000 / 0.273
-ROWS_A_SECOND = 110_000
+ROWS_A_SECOND = 95_000
 WRITERS = 2
 # What 100,000 rows of the same kind take of their size as CSV (22.8 MB): 1.9 MB as the Parquet of `penstock check`, and
 # 4.3 MB as its CSV in `zstd -1`, which stands for the chunks. Rows that repeat less take more.

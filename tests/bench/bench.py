@@ -228,7 +228,8 @@ def report(
         ("CPU ratio (median of pairs)", f"{cpu_ratio:.2f}", f"≤ {LIMIT_CPU_RATIO}", cpu_ratio <= LIMIT_CPU_RATIO),
         ("wall ratio (median of pairs)", f"{wall_ratio:.2f}", "< 1", wall_ratio < 1),
     ]
-    for name, usage in peaks.items():
+    # What had nothing to do has no figure.
+    for name, usage in ((name, usage) for name, usage in peaks.items() if usage.peak_mib > 0):
         lines.append(
             (f"peak MiB: {name}", f"{usage.peak_mib:.0f}", f"≤ {LIMIT_PEAK_MIB}", usage.peak_mib <= LIMIT_PEAK_MIB)
         )
