@@ -298,6 +298,11 @@ fn sla(old: &Contract, new: &Contract, changes: &mut Changes) {
         None => sla.value.clone(),
     };
     let same = |one: &Sla, other: &Sla| one.property == other.property && one.element == other.element;
+    match (old.is_retired, new.is_retired) {
+        (false, true) => changes.compatible("status", "retired, no drop is expected any more".to_owned()),
+        (true, false) => changes.compatible("status", "no longer retired".to_owned()),
+        (false, false) | (true, true) => {}
+    }
     for was in &old.sla {
         let path = format!("slaProperties.{}", was.property);
         let Some(is) = new.sla.iter().find(|sla| same(sla, was)) else {

@@ -292,7 +292,8 @@ fn promises(contract: &Contract) -> Vec<String> {
         let element = sla.element.as_ref().map(|element| format!(" of {element}")).unwrap_or_default();
         format!("{}{element}: {}{unit}", sla.property, sla.value)
     };
-    contract.sla.iter().map(promise).collect()
+    let retired = contract.is_retired.then(|| "retired: no drop is expected any more".to_owned());
+    contract.sla.iter().map(promise).chain(retired).collect()
 }
 
 fn list(values: &[String]) -> String {

@@ -25,6 +25,8 @@ pub struct Contract {
     pub source: String,
     /// ODCS `version`, e.g. `1.2.0`.
     pub version: String,
+    /// ODCS `status` is `retired`: no drop is expected any more, and one that comes is taken all the same.
+    pub is_retired: bool,
     /// `schema[0]`.
     pub entity: Entity,
     /// The format and dialect that `servers[0]` promises.
@@ -62,8 +64,11 @@ impl Contract {
     }
 
     /// Within how many seconds of its last drop a source owes the next: its most frequent `frequency` and its longest
-    /// `latency` together. `None` where no frequency is promised.
+    /// `latency` together. `None` where no frequency is promised, and for a source that is retired.
     pub fn due_seconds(&self) -> Option<u64> {
+        if self.is_retired {
+            return None;
+        }
         let promised = |property: SlaProperty| {
             self.sla.iter().filter(move |sla| sla.property == property).filter_map(|sla| sla.seconds)
         };

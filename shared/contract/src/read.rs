@@ -47,7 +47,7 @@ pub(crate) fn contract(at: &At<'_>, errors: &mut Errors) -> Read<Contract> {
         .and_then(|entity_at| load(at, &entity_at, entity.as_ref().map_err(|reported| *reported), errors));
     api_version?;
     kind?;
-    status?;
+    let is_retired = status?.eq_ignore_ascii_case("retired");
     let files = files?;
     let mut entity = entity?;
     if files.unexpected_columns == UnexpectedColumns::Rescue {
@@ -57,6 +57,7 @@ pub(crate) fn contract(at: &At<'_>, errors: &mut Errors) -> Read<Contract> {
         id: id?.to_owned(),
         source: source?,
         version: version?,
+        is_retired,
         entity,
         format: format?,
         load: load?,

@@ -172,6 +172,22 @@ fn a_source_owes_its_next_drop_within_its_frequency_and_its_latency() {
     ] {
         assert_eq!(due(&promised), seconds, "{promised}");
     }
+    let mut retired = contract("v3.1.0", "", "", &format!("slaProperties: [{daily}]\n"));
+    assert!(!retired.is_retired);
+    retired.is_retired = true;
+    assert_eq!(retired.due_seconds(), None);
+}
+
+#[test]
+fn a_contract_is_retired_by_its_status() {
+    for (status, is_retired) in
+        [("retired", true), ("Retired", true), ("active", false), ("deprecated", false)]
+    {
+        let text = include_str!("../../../infra/contracts/abt.yaml");
+        let text = text.replace("status: active", &format!("status: {status}"));
+        assert!(text.contains(&format!("status: {status}")));
+        assert_eq!(penstock_contract::parse("abt.yaml", &text).unwrap().is_retired, is_retired, "{status}");
+    }
 }
 
 #[test]

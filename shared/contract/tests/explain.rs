@@ -51,3 +51,11 @@ fn a_column_is_added_as_it_would_have_been_made() {
 fn names_are_quoted() {
     assert_eq!(ddl::quoted("a\"b"), "\"a\"\"b\"");
 }
+
+#[test]
+fn that_a_source_is_retired_is_told_with_its_promises() {
+    let retired = EVERYTHING.replace("status: active", "status: retired");
+    assert_ne!(retired, EVERYTHING);
+    let told = explain(&parse("everything.yaml", &retired).expect("valid")).to_string();
+    assert!(told.contains("retired: no drop is expected any more"), "{told}");
+}

@@ -45,6 +45,7 @@ pub(crate) fn contract(kind: FormatKind, columns: Vec<Column>) -> Contract {
         id: "test".to_owned(),
         source: "test".to_owned(),
         version: "1.0.0".to_owned(),
+        is_retired: false,
         entity: Entity { name: "things".to_owned(), table, columns, key: vec![] },
         format: Format { kind, encoding: None, compression: None, null_values: vec![] },
         load: Load { mode: WriteMode::Append, event_time: None, priority: 0, route: Route::Auto },
