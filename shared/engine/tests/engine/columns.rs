@@ -37,43 +37,48 @@ struct Row {
 }
 
 fn some<T: std::fmt::Debug + Clone>(of: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
-    prop::option::weighted(0.9, of)
+    prop::option::weighted(0.98, of)
+}
+
+/// Most of the rows are accepted: one value in fifty is odd.
+fn mostly<T: std::fmt::Debug + Clone>(
+    usual: impl Strategy<Value = T>,
+    odd: impl Strategy<Value = T>,
+) -> impl Strategy<Value = T> {
+    prop_oneof![49 => usual, 1 => odd]
 }
 
 fn texts() -> impl Strategy<Value = String> {
-    prop_oneof![
+    let usual = prop_oneof![
         6 => "[a-z]{1,6}",
-        1 => "[ a\\\\\t\né\0]{0,6}",
-        1 => Just(String::new()),
+        1 => Just(String::from("é")),
         1 => Just("  white space ".to_owned()),
-        1 => "[a-z]{28,36}",
-    ]
+        1 => "[a-z]{28,34}",
+    ];
+    let odd = prop_oneof!["[ a\\\\\t\né\0]{0,6}", Just(String::new()), "[a-z]{35,36}"];
+    mostly(usual, odd)
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    const DOCUMENTS: [&str; 6] =
-        [r#"{"a":1,"b":[true,null]}"#, " {} ", r#"{"a":"\n"}"#, "[]", r#"{"a":}"#, r#"{"a":"\u0000"}"#];
+    const DOCUMENTS: [&str; 3] = [r#"{"a":1,"b":[true,null]}"#, " {} ", r#"{"a":"b"}"#];
+    const ODD_DOCUMENTS: [&str; 4] = [r#"{"a":"\n"}"#, "[]", r#"{"a":}"#, r#"{"a":"\u0000"}"#];
     let whole = prop_oneof![-300..300_i64, Just(i64::MAX), Just(i64::MIN), any::<i64>()];
-    let decimal = || {
-        let edges = [0, -1, 1, 999_999, 1_000_000, -999_999, -1_000_000, 50_000, 50_001, i128::MAX / 100];
-        prop_oneof![prop::sample::select(edges.to_vec()), -60_000..60_000_i128]
+    let decimal = |factor: i128| {
+        let edges = [-1, 999_999, 1_000_000, -999_999, -1_000_000, 50_000, 50_001, i128::MAX / 100];
+        mostly((0..4_900_i128).prop_map(move |number| number * factor), prop::sample::select(edges.to_vec()))
     };
-    let time = prop_oneof![0..4_000_000_000_000_000_i64, any::<i64>(), -100_000_000_000_000..0_i64];
     let texts = (
         some(texts()),
-        some(prop::sample::select(vec!["red", "blue", " red", "green"])),
+        some(mostly(prop::sample::select(vec!["red", "blue"]), prop::sample::select(vec![" red", ""]))),
         some(texts()),
-        some(prop::sample::select(DOCUMENTS.to_vec())),
+        some(mostly(prop::sample::select(DOCUMENTS.to_vec()), prop::sample::select(ODD_DOCUMENTS.to_vec()))),
     );
-    let numbers = (
-        some(-40_000..40_000_i32),
-        some(whole),
-        some(decimal()),
-        some(decimal()),
-        some(time),
-        some(any::<i32>()),
-    );
-    (texts, numbers, some(any::<bool>()), some(any::<f64>())).prop_map(|(texts, numbers, is_new, weight)| {
+    let time = mostly(0..4_000_000_000_000_000_i64, any::<i64>());
+    let day = mostly(-700_000..2_900_000_i32, any::<i32>());
+    let small = mostly(-32_768..32_768_i32, any::<i32>());
+    let numbers = (some(small), some(whole), some(decimal(1)), some(decimal(10)), some(time), some(day));
+    let weight = mostly(-1e9..1e9_f64, any::<f64>());
+    (texts, numbers, some(any::<bool>()), some(weight)).prop_map(|(texts, numbers, is_new, weight)| {
         let (name, colour, secret, document) = texts;
         let (small, large, price, other_price, seen, day) = numbers;
         Row { name, colour, secret, document, small, large, price, other_price, seen, day, is_new, weight }
