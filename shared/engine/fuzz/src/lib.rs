@@ -62,7 +62,8 @@ pub const TWO_TEXTS: &str = "      - {name: a, logicalType: string, customProper
 /// The plan of a contract that must be right.
 pub fn plan(contract: &str) -> Arc<Plan> {
     let key = PseudonymKey::new(b"0123456789abcdef").expect("long enough");
-    let contract = penstock_contract::parse("fuzz.yaml", contract).unwrap_or_else(|errors| panic!("{errors}\n{contract}"));
+    let contract = penstock_contract::parse("fuzz.yaml", contract)
+        .unwrap_or_else(|errors| panic!("{errors}\n{contract}"));
     Arc::new(Plan::compile_with(&contract, Some(&key)).unwrap_or_else(|error| panic!("{error}")))
 }
 
@@ -96,11 +97,19 @@ pub fn check(plan: &Arc<Plan>, bytes: &[u8]) -> Outcome {
     if whole.error.is_none() {
         assert_eq!(whole, pieces, "the outcome must not depend on how the input hands out its bytes");
     } else {
-        // How far a decoder came before it met what is broken does depend on it.
+        // How far a decoder came before it met what is broken does depend on it, and with that which of two faults is met
+        // first: damage of a compressed stream, or something in what it has given before.
         let without_digits = |outcome: &Outcome| {
             outcome.error.as_ref().map(|error| error.replace(|letter: char| letter.is_ascii_digit(), ""))
         };
-        assert_eq!(without_digits(&whole), without_digits(&pieces));
+        let (one, other) = (without_digits(&whole), without_digits(&pieces));
+        let is_damage =
+            |error: &Option<String>| error.as_ref().is_some_and(|error| error.contains("stream is damaged"));
+        if is_damage(&one) || is_damage(&other) {
+            assert_eq!(one.is_some(), other.is_some());
+        } else {
+            assert_eq!(one, other);
+        }
         assert!(whole.chunks.iter().zip(&pieces.chunks).all(|(one, other)| one == other));
         assert!(whole.rejects.iter().zip(&pieces.rejects).all(|(one, other)| one == other));
     }
@@ -121,7 +130,8 @@ fn read(plan: &Arc<Plan>, input: impl Read) -> Outcome {
 }
 
 fn drain(plan: &Arc<Plan>, reader: Result<Reader<impl Read>, ReadError>) -> Outcome {
-    let mut outcome = Outcome { chunks: Vec::new(), rejects: Vec::new(), totals: Totals::default(), error: None };
+    let mut outcome =
+        Outcome { chunks: Vec::new(), rejects: Vec::new(), totals: Totals::default(), error: None };
     let limits = limits();
     let mut reader = match reader {
         Ok(reader) => reader,
@@ -162,7 +172,10 @@ fn drain(plan: &Arc<Plan>, reader: Result<Reader<impl Read>, ReadError>) -> Outc
         assert!(reader.next_block().is_ok_and(|block| block.is_none()), "the end stays the end");
     }
     for reject in &outcome.rejects {
-        assert!(reject.byte_offset <= totals.bytes_decompressed.max(totals.bytes_read), "a reject stands in the file");
+        assert!(
+            reject.byte_offset <= totals.bytes_decompressed.max(totals.bytes_read),
+            "a reject stands in the file"
+        );
         // Typed files have rows for lines.
         assert!(reject.row <= totals.rows_read && reject.line <= totals.lines.max(totals.rows_read) + 1);
     }

@@ -11,9 +11,12 @@ const MAX_BYTES: usize = 1024 * 1024;
 
 static PLANS: LazyLock<[Arc<Plan>; 2]> = LazyLock::new(|| {
     let columns = |key: &str| {
-        format!("      - {{name: id, logicalType: {key}, primaryKey: true, primaryKeyPosition: 1}}\n      - {{name: at, logicalType: timestamp, required: true}}\n")
+        format!(
+            "      - {{name: id, logicalType: {key}, primaryKey: true, primaryKeyPosition: 1}}\n      - {{name: at, logicalType: timestamp, required: true}}\n"
+        )
     };
-    let custom = "{property: penstock.eventTime, value: at}, {property: penstock.unexpectedColumns, value: ignore}";
+    let custom =
+        "{property: penstock.eventTime, value: at}, {property: penstock.unexpectedColumns, value: ignore}";
     ["integer", "string"].map(|key| plan(&contract("format: csv", custom, &columns(key))))
 });
 
@@ -31,10 +34,13 @@ fuzz_target!(|bytes: &[u8]| {
         for text in penstock_fuzz::check(plan, &file).chunks {
             let mut ordered = Vec::new();
             if plan.order_by_key(&text, &mut ordered).is_some() {
-                let lines = |text: &[u8]| text.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+                let lines = |text: &[u8]| {
+                    text.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>()
+                };
                 let (before, after) = (lines(&text), lines(&ordered));
                 assert!(after.len() <= before.len() && after.iter().all(|line| before.contains(line)));
-                let mut keys: Vec<_> = after.iter().map(|line| line.split(|byte| *byte == b'\t').next()).collect();
+                let mut keys: Vec<_> =
+                    after.iter().map(|line| line.split(|byte| *byte == b'\t').next()).collect();
                 keys.sort();
                 keys.dedup();
                 assert_eq!(keys.len(), after.len(), "each key once");
