@@ -88,18 +88,33 @@ fn decimal(number: &Decimal<'_>, out: &mut Vec<u8>) {
 
 /// As many digits after the point as the scale says.
 #[inline]
+fn scaled(unscaled: i64, scale: u8, out: &mut Vec<u8>) {
+    if unscaled < 0 {
+        out.push(b'-');
+    }
+    let mut digits = NO_DIGITS;
+    let (whole, fraction) = decimal_digits(unscaled.unsigned_abs(), usize::from(scale), &mut digits);
+    out.extend_from_slice(whole);
+    if !fraction.is_empty() {
+        out.push(b'.');
+        out.extend_from_slice(fraction);
+    }
+}
+
+/// More than the digits of a decimal of 64 bits whose scale is at most 30.
+const LONGEST: usize = 40;
+/// The room of [`decimal_digits`].
+pub(crate) const NO_DIGITS: [u8; LONGEST] = [b'0'; LONGEST];
+
+/// The digits before and after the point of a number of so many last places, at most 30 of them. `digits`:
+/// [`NO_DIGITS`].
+#[inline]
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "64 bits have no more than 20 digits, and the divisor is 100"
 )]
-fn scaled(unscaled: i64, scale: u8, out: &mut Vec<u8>) {
-    const LONGEST: usize = 20;
-    let places = usize::from(scale);
-    if unscaled < 0 {
-        out.push(b'-');
-    }
-    let mut digits = [b'0'; LONGEST];
-    let mut rest = unscaled.unsigned_abs();
+pub(crate) fn decimal_digits(unscaled: u64, places: usize, digits: &mut [u8; LONGEST]) -> (&[u8], &[u8]) {
+    let mut rest = unscaled;
     let mut length = 0;
     for pair in digits.as_chunks_mut::<2>().0.iter_mut().rev() {
         *pair = two_digits(rest);
@@ -112,12 +127,7 @@ fn scaled(unscaled: i64, scale: u8, out: &mut Vec<u8>) {
     // One digit stands before the point.
     length = length.max(places.saturating_add(1));
     let written = digits.get(LONGEST.saturating_sub(length)..).unwrap_or_default();
-    let (whole, fraction) = written.split_at(written.len().saturating_sub(places));
-    out.extend_from_slice(whole);
-    if !fraction.is_empty() {
-        out.push(b'.');
-        out.extend_from_slice(fraction);
-    }
+    written.split_at(written.len().saturating_sub(places))
 }
 
 /// The shortest digits that read back as the same number, with an exponent where they would be many.

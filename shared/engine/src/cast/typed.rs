@@ -237,28 +237,15 @@ pub(crate) fn decimal(unscaled: i128, scale: i8, out: &mut String) {
     out.extend(fraction.iter().map(|digit| char::from(*digit)));
 }
 
-/// The same for most that there are, in one piece. A scale of 30 has no more than 32 bytes.
-fn small_decimal(mut rest: u64, scale: usize, out: &mut String) {
-    const LONGEST: usize = 40;
-    let mut bytes = [0_u8; LONGEST];
-    let (mut length, mut places) = (0_usize, 0_usize);
-    let mut is_fraction = scale > 0;
-    for byte in bytes.iter_mut().rev() {
-        length = length.saturating_add(1);
-        if is_fraction && places == scale {
-            *byte = b'.';
-            is_fraction = false;
-            continue;
-        }
-        *byte = b'0' | u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        places = places.saturating_add(1);
-        if rest == 0 && places > scale {
-            break;
-        }
+/// The same for most that there are.
+fn small_decimal(unscaled: u64, scale: usize, out: &mut String) {
+    let mut digits = copy::NO_DIGITS;
+    let (whole, fraction) = copy::decimal_digits(unscaled, scale, &mut digits);
+    out.push_str(str::from_utf8(whole).unwrap_or_default());
+    if !fraction.is_empty() {
+        out.push('.');
+        out.push_str(str::from_utf8(fraction).unwrap_or_default());
     }
-    let text = bytes.get(LONGEST.saturating_sub(length)..).unwrap_or_default();
-    out.push_str(str::from_utf8(text).unwrap_or_default());
 }
 
 /// ISO 8601; for years beyond four digits the number of days.
