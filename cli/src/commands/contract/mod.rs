@@ -29,7 +29,7 @@ pub(crate) enum Contract {
     Lint(Files),
     /// Say what changed from one contract to the next: exit status 1 when a change is breaking
     Diff(diff::Diff),
-    /// Print the lake's tables and when a source is late, as these contracts make them, for Terraform
+    /// Print the lake's tables for Terraform's catalog, as these contracts make them
     Catalog(catalog::Catalog),
     /// Write a contract from a sample, which that contract then accepts
     Infer(infer::Infer),
