@@ -51,7 +51,7 @@ ACTIONS = {
     "connect": {"rds-db:connect"},
 }
 # Shared code that calls adapters on a function's behalf.
-HELPERS = ["shared/aws/src/commit.rs", "shared/aws/src/sqs_event.rs"]
+HELPERS = ["shared/aws/src/commit.rs", "shared/aws/src/listing.rs", "shared/aws/src/sqs_event.rs"]
 
 CLIENT_CALL = re.compile(r"client\(\)\s*\.(\w+)\(")
 METHOD_CALL = re.compile(r"\b(store|queue|jobs|secrets)\s*\.(\w+)\(")

@@ -1,7 +1,7 @@
 //! What of a source's contracts matters here: which versions there are, and when its next drop is due.
 
 use jiff::{SignedDuration, Timestamp};
-use penstock_aws::listing::{ObjectListing, Scope};
+use penstock_aws::listing::{ObjectListing, Scope, each_page};
 use penstock_aws::store::{ObjectStore, StoreError};
 use penstock_contract::Contract;
 use penstock_pipeline::layout;
@@ -25,9 +25,7 @@ pub(crate) async fn published(
 ) -> Result<Published, StoreError> {
     let (current, folder) = (layout::current_contract(source), layout::contracts(source));
     let mut published = Published::default();
-    let mut next = None;
-    loop {
-        let page = store.objects(Scope::one_level(artifacts_bucket, &folder), next.as_deref()).await?;
+    each_page(store, Scope::one_level(artifacts_bucket, &folder), |page| {
         for object in page.objects {
             if object.key == current {
                 published.at = object.modified_at;
@@ -37,11 +35,9 @@ pub(crate) async fn published(
                 published.versions.push(version.to_owned());
             }
         }
-        next = page.next;
-        if next.is_none() {
-            return Ok(published);
-        }
-    }
+    })
+    .await?;
+    Ok(published)
 }
 
 /// How long after a drop the next one of `source` is due, by its current contract; `None` where it promises nothing or

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use penstock_aws::listing::{ObjectListing, Scope};
+use penstock_aws::listing::{ObjectListing, Scope, each_page};
 use penstock_aws::store::StoreError;
 use penstock_pipeline::UNKNOWN_SOURCE;
 use penstock_pipeline::layout::CONTRACTS;
@@ -64,14 +64,10 @@ struct Found {
 
 async fn folders(store: &impl ObjectListing, scope: Scope<'_>) -> Result<Found, StoreError> {
     let mut found = Found { folders: Vec::new(), has_objects: false };
-    let mut next = None;
-    loop {
-        let page = store.objects(scope, next.as_deref()).await?;
+    each_page(store, scope, |page| {
         found.folders.extend(page.folders);
         found.has_objects |= !page.objects.is_empty();
-        next = page.next;
-        if next.is_none() {
-            return Ok(found);
-        }
-    }
+    })
+    .await?;
+    Ok(found)
 }

@@ -97,3 +97,23 @@ pub trait ObjectListing: Clone + Send + Sync + 'static {
         after: Option<&VersionMarker>,
     ) -> impl Future<Output = Result<VersionPage, StoreError>> + Send;
 }
+
+/// Hands over the objects of `scope`, page by page.
+///
+/// # Errors
+/// When a page cannot be had; those before it have been handed over.
+pub async fn each_page(
+    store: &impl ObjectListing,
+    scope: Scope<'_>,
+    mut take: impl FnMut(ObjectPage),
+) -> Result<(), StoreError> {
+    let mut next = None;
+    loop {
+        let mut page = store.objects(scope, next.as_deref()).await?;
+        next = page.next.take();
+        take(page);
+        if next.is_none() {
+            return Ok(());
+        }
+    }
+}

@@ -11,7 +11,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::fault::Fault;
-use crate::listing::{Listed, ObjectListing, Scope};
+use crate::listing::{Listed, Scope, each_page};
 use crate::s3::{S3Store, store_error};
 use crate::store::StoreError;
 
@@ -185,15 +185,8 @@ impl S3Store {
     /// # Errors
     /// When S3 refuses.
     pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, StoreError> {
-        let (mut listed, mut next) = (Vec::new(), None);
-        loop {
-            let page = self.objects(Scope::all(bucket, prefix), next.as_deref()).await?;
-            listed.extend(page.objects);
-            next = page.next;
-            if next.is_none() {
-                break;
-            }
-        }
+        let mut listed = Vec::new();
+        each_page(self, Scope::all(bucket, prefix), |page| listed.extend(page.objects)).await?;
         Ok(listed)
     }
 }
