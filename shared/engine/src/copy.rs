@@ -1,5 +1,7 @@
 //! The text format of PostgreSQL's COPY, <https://www.postgresql.org/docs/current/sql-copy.html>.
 
+pub(crate) mod lines;
+
 use crate::cast::Value;
 use crate::cast::number::Decimal;
 use crate::cast::text::Text;
@@ -53,27 +55,52 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(text.get(from..).unwrap_or_default());
 }
 
-/// Decimal digits, two at a time.
+/// Decimal digits.
 #[inline]
-#[expect(clippy::arithmetic_side_effects, reason = "64 bits have no more than 20 digits")]
 pub(crate) fn integer(number: i64, out: &mut Vec<u8>) {
     if number < 0 {
         out.push(b'-');
     }
-    let mut digits = [0_u8; 20];
-    let mut rest = number.unsigned_abs();
-    let mut length = 0;
-    for pair in digits.as_chunks_mut::<2>().0.iter_mut().rev() {
-        *pair = two_digits(rest);
-        rest /= 100;
-        length += 2;
-        if rest == 0 {
-            break;
-        }
+    let number = number.unsigned_abs();
+    if number < EIGHT {
+        first_digits(number, out);
+    } else if number < EIGHT * EIGHT {
+        first_digits(number / EIGHT, out);
+        out.extend_from_slice(&eight_digits(number % EIGHT));
+    } else {
+        first_digits(number / EIGHT / EIGHT, out);
+        out.extend_from_slice(&eight_digits(number / EIGHT % EIGHT));
+        out.extend_from_slice(&eight_digits(number % EIGHT));
     }
-    let written = digits.get(digits.len() - length..).unwrap_or_default();
-    out.extend_from_slice(written.strip_prefix(b"0").filter(|rest| !rest.is_empty()).unwrap_or(written));
 }
+
+/// What a number of eight digits is below.
+const EIGHT: u64 = 100_000_000;
+
+/// The digits of a number below 10⁸, without zeros before them.
+#[inline]
+fn first_digits(number: u64, out: &mut Vec<u8>) {
+    let digits = count_digits(number);
+    let end = out.len().saturating_add(digits);
+    out.extend_from_slice(&last_digits(number, digits));
+    out.truncate(end);
+}
+
+#[inline]
+fn count_digits(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |last| last.saturating_add(1)) as usize
+}
+
+/// So many last digits of a number below 10⁸, at most eight; then anything.
+#[inline]
+fn last_digits(number: u64, digits: usize) -> [u8; 8] {
+    let bits = LAST_DIGITS.get(digits).copied().unwrap_or_default();
+    let word = u64::from_le_bytes(eight_digits(number)).checked_shr(bits);
+    word.unwrap_or_default().to_le_bytes()
+}
+
+/// By the number of digits: the bits of those before them in a word of eight.
+const LAST_DIGITS: [u32; 9] = [64, 56, 48, 40, 32, 24, 16, 8, 0];
 
 fn decimal(number: &Decimal<'_>, out: &mut Vec<u8>) {
     if number.is_negative {
@@ -92,13 +119,32 @@ fn scaled(unscaled: i64, scale: u8, out: &mut Vec<u8>) {
     if unscaled < 0 {
         out.push(b'-');
     }
+    let (number, scale) = (unscaled.unsigned_abs(), usize::from(scale));
+    // One digit stands before the point.
+    let digits = count_digits(number).max(scale.saturating_add(1));
+    if digits <= 8 && scale > 0 {
+        let end = out.len().saturating_add(digits).saturating_add(1);
+        out.extend_from_slice(&with_point(last_digits(number, digits), digits.saturating_sub(scale)));
+        out.truncate(end);
+        return;
+    }
     let mut digits = NO_DIGITS;
-    let (whole, fraction) = decimal_digits(unscaled.unsigned_abs(), usize::from(scale), &mut digits);
+    let (whole, fraction) = decimal_digits(number, scale, &mut digits);
     out.extend_from_slice(whole);
     if !fraction.is_empty() {
         out.push(b'.');
         out.extend_from_slice(fraction);
     }
+}
+
+/// A point behind the first of some digits; at least one digit is behind it.
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "a word has eight digits")]
+fn with_point(digits: [u8; 8], whole: usize) -> [u8; 16] {
+    let digits = u128::from(u64::from_le_bytes(digits));
+    let bits = (whole & 7) * 8;
+    let first = digits & ((1 << bits) - 1);
+    (first | u128::from(b'.') << bits | (digits ^ first) << 8).to_le_bytes()
 }
 
 /// More than the digits of a decimal of 64 bits whose scale is at most 30.
@@ -108,26 +154,32 @@ pub(crate) const NO_DIGITS: [u8; LONGEST] = [b'0'; LONGEST];
 
 /// The digits before and after the point of a number of so many last places, at most 30 of them. `digits`:
 /// [`NO_DIGITS`].
-#[inline]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "64 bits have no more than 20 digits, and the divisor is 100"
-)]
 pub(crate) fn decimal_digits(unscaled: u64, places: usize, digits: &mut [u8; LONGEST]) -> (&[u8], &[u8]) {
     let mut rest = unscaled;
-    let mut length = 0;
-    for pair in digits.as_chunks_mut::<2>().0.iter_mut().rev() {
-        *pair = two_digits(rest);
-        length += if rest < 10 { 1 } else { 2 };
-        rest /= 100;
+    for block in digits.as_chunks_mut::<8>().0.iter_mut().rev() {
+        *block = eight_digits(rest % EIGHT);
+        rest /= EIGHT;
         if rest == 0 {
             break;
         }
     }
     // One digit stands before the point.
-    length = length.max(places.saturating_add(1));
+    let length = count_digits(unscaled).max(places.saturating_add(1));
     let written = digits.get(LONGEST.saturating_sub(length)..).unwrap_or_default();
     written.split_at(written.len().saturating_sub(places))
+}
+
+/// The digits of a number below 10⁸: halves, quarters and single ones are parted in the lanes of one word.
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "no lane leaves its bits")]
+fn eight_digits(number: u64) -> [u8; 8] {
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    // Below 10,000, this is a division by 100; below 100, the next one is by 10.
+    let hundreds = ((fours * 5_243) >> 19) & 0x0000_007f_0000_007f;
+    let twos = hundreds | ((fours - hundreds * 100) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    let ones = tens | ((twos - tens * 10) << 8);
+    (ones + 0x3030_3030_3030_3030).to_le_bytes()
 }
 
 /// The shortest digits that read back as the same number, with an exponent where they would be many.
@@ -140,20 +192,28 @@ fn double(number: f64, out: &mut Vec<u8>) {
 
 #[inline]
 fn date(days: i32, out: &mut Vec<u8>) {
+    out.extend_from_slice(&date_digits(days));
+}
+
+/// `YYYY-MM-DD`.
+#[inline(always)]
+pub(crate) fn date_digits(days: i32) -> [u8; 10] {
     let Civil { year, month, day } = civil_of_days(days);
     let [c1, c2] = two_digits(u64::from(year / 100));
     let [y1, y2] = two_digits(u64::from(year));
     let [m1, m2] = two_digits(u64::from(month));
     let [d1, d2] = two_digits(u64::from(day));
-    out.extend_from_slice(&[c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2]);
+    [c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2]
 }
 
 #[inline]
 fn timestamp(micros: i64, has_zone: bool, out: &mut Vec<u8>) {
     let days = i32::try_from(micros.div_euclid(MICROS_PER_DAY)).expect("years 1 to 9999");
-    date(days, out);
-    out.push(b' ');
-    clock(micros.rem_euclid(MICROS_PER_DAY).unsigned_abs(), out);
+    let micros = micros.rem_euclid(MICROS_PER_DAY).unsigned_abs();
+    let [y1, y2, y3, y4, b1, m1, m2, b2, d1, d2] = date_digits(days);
+    let [c1, c2, c3, c4, c5, c6, c7, c8] = clock_digits(micros);
+    out.extend_from_slice(&[y1, y2, y3, y4, b1, m1, m2, b2, d1, d2, b' ', c1, c2, c3, c4, c5, c6, c7, c8]);
+    fraction(micros, out);
     if has_zone {
         out.extend_from_slice(b"+00");
     }
@@ -162,13 +222,26 @@ fn timestamp(micros: i64, has_zone: bool, out: &mut Vec<u8>) {
 /// `HH:MM:SS[.ffffff]` of microseconds since midnight, without trailing zeros.
 #[inline]
 pub(crate) fn clock(micros: u64, out: &mut Vec<u8>) {
-    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    out.extend_from_slice(&clock_digits(micros));
+    fraction(micros, out);
+}
+
+/// `HH:MM:SS`.
+#[inline(always)]
+fn clock_digits(micros: u64) -> [u8; 8] {
+    let seconds = micros / 1_000_000;
     let [h1, h2] = two_digits(seconds / 3_600);
     let [m1, m2] = two_digits(seconds / 60 % 60);
     let [s1, s2] = two_digits(seconds % 60);
-    out.extend_from_slice(&[h1, h2, b':', m1, m2, b':', s1, s2]);
+    [h1, h2, b':', m1, m2, b':', s1, s2]
+}
+
+/// `.ffffff`, without trailing zeros.
+#[inline]
+fn fraction(micros: u64, out: &mut Vec<u8>) {
+    let fraction = micros % 1_000_000;
     if fraction > 0 {
-        let [[f1, f2], [f3, f4], [f5, f6]] = [fraction / 10_000, fraction / 100, fraction].map(two_digits);
+        let [_, _, f1, f2, f3, f4, f5, f6] = eight_digits(fraction);
         let digits = [b'.', f1, f2, f3, f4, f5, f6];
         let mut digits = digits.as_slice();
         while let [rest @ .., b'0'] = digits {
@@ -201,4 +274,38 @@ const fn pairs() -> [[u8; 2]; 100] {
         number += 1;
     }
     pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_group_of_digits_is_written() {
+        for number in 0..10_000 {
+            for number in [number, number * 10_000, number * 10_000 + 9_999] {
+                assert_eq!(&eight_digits(number), format!("{number:08}").as_bytes());
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_written_as_they_are(number: i64, digits in 0..64_u32, scale in 0..=30_u8) {
+            let number = number.checked_shr(digits).unwrap_or_default();
+            let mut out = b"before".to_vec();
+            integer(number, &mut out);
+            prop_assert_eq!(out, format!("before{number}").into_bytes());
+
+            let mut out = Vec::new();
+            scaled(number, scale, &mut out);
+            let digits = format!("{:0>width$}", number.unsigned_abs(), width = usize::from(scale) + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - usize::from(scale));
+            let sign = if number < 0 { "-" } else { "" };
+            let point = if fraction.is_empty() { "" } else { "." };
+            prop_assert_eq!(out, format!("{sign}{whole}{point}{fraction}").into_bytes());
+        }
+    }
 }

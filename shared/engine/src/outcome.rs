@@ -107,7 +107,8 @@ pub struct Reason {
 /// What a reason shows of a text: its first characters.
 pub(crate) fn found(text: &str) -> String {
     const MAX_CHARS: usize = 200;
-    text.chars().take(MAX_CHARS).collect()
+    let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or(text).to_owned()
 }
 
 /// A row that the contract refused.

@@ -308,7 +308,7 @@ impl Column {
         match (&broken.inside, &self.extract) {
             (Some(inside), _) => inside.rule(&self.name, code),
             (None, Some(extract)) if code == Code::ExtractMismatch => format!("extract {extract}"),
-            (None, _) => in_words(code, &self.rules, &self.type_rule, &self.sql_type.to_string()),
+            (None, _) => in_words(code, &self.rules, &self.type_rule, &self.sql_type),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Broken rules, and the rules in words.
 
+use std::fmt::Display;
+
 use penstock_contract::{Bound, Rules, StringFormat};
 
 use crate::outcome::Code;
@@ -74,7 +76,7 @@ impl Inside<'_> {
 }
 
 /// The rule that a code is about. `size`: the type that a value must fit into.
-pub(crate) fn in_words(code: Code, rules: &Rules, type_rule: &str, size: &str) -> String {
+pub(crate) fn in_words(code: Code, rules: &Rules, type_rule: &str, size: impl Display) -> String {
     match code {
         Code::MissingRequired | Code::MissingMember => "required".to_owned(),
         Code::TooShort => number("minLength", rules.min_length),
@@ -93,7 +95,7 @@ pub(crate) fn in_words(code: Code, rules: &Rules, type_rule: &str, size: &str) -
         Code::DuplicateMember => "each key once".to_owned(),
         Code::NulCharacter => "no NUL character".to_owned(),
         Code::InvalidJson => "text without lone surrogates".to_owned(),
-        Code::OutOfRange => size.to_owned(),
+        Code::OutOfRange => size.to_string(),
         Code::NotAnInteger
         | Code::NotANumber
         | Code::NotABoolean

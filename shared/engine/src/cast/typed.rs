@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::time::{self, MICROS_PER_DAY};
+use crate::cast::text::Traits;
 use crate::copy;
 
 const NANOS_PER_MICRO: i64 = 1_000;
@@ -121,13 +122,17 @@ impl Typed<'_> {
 
     /// Writes the value as JSON: numbers and booleans as such, all else as the string of its canonical text.
     pub(crate) fn write_json(self, out: &mut String) {
-        if self.is_number() || matches!(self, Self::Boolean(_)) {
-            self.render(out);
-        } else {
+        if matches!(self, Self::Bytes(_) | Self::Foreign(_)) {
             let mut text = String::new();
             self.render(&mut text);
             write_json_text(&text, out);
+            return;
         }
+        // Digits, letters and marks that JSON does not escape.
+        let quote = if self.is_number() || matches!(self, Self::Boolean(_)) { "" } else { "\"" };
+        out.push_str(quote);
+        self.render(out);
+        out.push_str(quote);
     }
 
     /// Writes the value's canonical text: ISO 8601 for times, the shortest digits of floats, hexadecimal digits for
@@ -161,15 +166,20 @@ impl Typed<'_> {
 
 /// Writes a text as a JSON string.
 pub(crate) fn write_json_text(text: &str, out: &mut String) {
-    let is_plain = !text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
-    if is_plain {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
+    if !Traits::of(text.as_bytes()).is_plain {
         // A text is always JSON's to write.
         out.push_str(&serde_json::to_string(text).unwrap_or_default());
+        return;
     }
+    out.push('"');
+    let mut from = 0;
+    for quote in memchr::memchr_iter(b'"', text.as_bytes()) {
+        out.push_str(text.get(from..quote).unwrap_or_default());
+        out.push_str("\\\"");
+        from = quote.saturating_add(1);
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    out.push('"');
 }
 
 /// The double that has the float's shortest decimal text.
@@ -251,19 +261,19 @@ fn small_decimal(unscaled: u64, scale: usize, out: &mut String) {
 /// ISO 8601; for years beyond four digits the number of days.
 fn date(days: i64, out: &mut String) -> std::fmt::Result {
     match i32::try_from(days).ok().filter(|days| time::is_day(*days)) {
-        Some(days) => {
-            let time::Civil { year, month, day } = time::civil_of_days(days);
-            write!(out, "{year:04}-{month:02}-{day:02}")
-        }
+        Some(days) => out.write_str(str::from_utf8(&copy::date_digits(days)).unwrap_or_default()),
         None => write!(out, "{days} days after 1970-01-01"),
     }
 }
+
+/// Of `HH:MM:SS.ffffff`.
+const CLOCK_BYTES: usize = 15;
 
 fn clock(micros: i64, nanos: u16, out: &mut String) -> std::fmt::Result {
     if !(0..MICROS_PER_DAY).contains(&micros) {
         return write!(out, "{micros} microseconds after midnight");
     }
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(CLOCK_BYTES);
     copy::clock(micros.unsigned_abs(), &mut text);
     let text = String::from_utf8_lossy(&text);
     if nanos == 0 {

@@ -1,0 +1,89 @@
+//! Documents as programs write most of them, without escapes, exponents and line breaks.
+//!
+//! Each function takes the rest of a text and gives what is left of it: two words that stay in registers, where the
+//! scanner's place is in memory. `None`: the scanner has to look.
+
+use super::{MAX_DEPTH, quote};
+
+/// True for an object or array that is surely well-formed. The text has no control character and no backslash.
+pub(super) fn is_document(text: &str, open: u8) -> bool {
+    let text = text.as_bytes();
+    text.first() == Some(&open) && value(text, MAX_DEPTH).is_some_and(<[u8]>::is_empty)
+}
+
+/// `depth`: how many lists within each other are left.
+fn value(text: &[u8], depth: usize) -> Option<&[u8]> {
+    match text {
+        [b'"', rest @ ..] => string(rest),
+        [b'{', rest @ ..] => {
+            let depth = depth.checked_sub(1)?;
+            list(rest, b'}', |entry| {
+                let key = entry.strip_prefix(b"\"")?;
+                value(skip_spaces(string(key)?.strip_prefix(b":")?), depth)
+            })
+        }
+        [b'[', rest @ ..] => {
+            let depth = depth.checked_sub(1)?;
+            list(rest, b']', |item| value(item, depth))
+        }
+        [b't', rest @ ..] => rest.strip_prefix(b"rue"),
+        [b'f', rest @ ..] => rest.strip_prefix(b"alse"),
+        [b'n', rest @ ..] => rest.strip_prefix(b"ull"),
+        [b'-', rest @ ..] => number(rest),
+        _ => number(text),
+    }
+}
+
+#[inline]
+fn list<'a>(
+    text: &'a [u8],
+    close: u8,
+    mut entry: impl FnMut(&'a [u8]) -> Option<&'a [u8]>,
+) -> Option<&'a [u8]> {
+    let mut rest = text;
+    if let [first, rest @ ..] = rest
+        && *first == close
+    {
+        return Some(rest);
+    }
+    loop {
+        match entry(rest)? {
+            [b',', behind @ ..] => rest = skip_spaces(behind),
+            [last, behind @ ..] if *last == close => return Some(behind),
+            _ => return None,
+        }
+    }
+}
+
+/// Behind its first quote.
+#[inline]
+fn string(text: &[u8]) -> Option<&[u8]> {
+    text.get(quote(text)?.saturating_add(1)..)
+}
+
+#[inline]
+fn number(text: &[u8]) -> Option<&[u8]> {
+    let rest = match text {
+        [b'0', rest @ ..] => rest,
+        _ => digits(text)?,
+    };
+    match rest {
+        [b'.', fraction @ ..] => digits(fraction),
+        _ => Some(rest),
+    }
+}
+
+#[inline]
+fn digits(text: &[u8]) -> Option<&[u8]> {
+    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if count == 0 { None } else { text.get(count..) }
+}
+
+#[inline]
+fn skip_spaces(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    while let [b' ', behind @ ..] = rest {
+        rest = behind;
+    }
+    rest
+}

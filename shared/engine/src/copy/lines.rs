@@ -1,0 +1,160 @@
+//! Lines of COPY text that are put together from fields which have been written before.
+
+use super::{DELIMITER, EIGHT, count_digits, last_digits};
+
+/// So many bytes have to stand behind a text that is put into a line.
+pub(crate) const BLOCK_BYTES: usize = 32;
+/// A longer text is copied as such a block, where so many bytes stand behind it.
+const LONGER_BYTES: usize = 96;
+const GATHERED_BYTES: usize = 4096;
+
+/// Where lines are gathered before they go to the text.
+#[derive(Debug)]
+pub(crate) struct Gathered(Box<[u8; GATHERED_BYTES]>);
+
+impl Default for Gathered {
+    fn default() -> Self {
+        Self(Box::new([0; GATHERED_BYTES]))
+    }
+}
+
+/// Lines under construction at the end of a text. They are gathered in a room of their own: there a short field is copied
+/// as one block of a length that the compiler knows, and the next one goes over what was copied too much.
+pub(crate) struct Lines<'a> {
+    out: &'a mut Vec<u8>,
+    gathered: &'a mut [u8; GATHERED_BYTES],
+    length: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>, gathered: &'a mut Gathered) -> Self {
+        Self { out, gathered: &mut gathered.0, length: 0 }
+    }
+
+    /// Bytes of the text with these lines.
+    #[inline]
+    pub(crate) fn bytes(&self) -> usize {
+        self.out.len().saturating_add(self.length)
+    }
+
+    /// Puts in the first bytes of a text, and the delimiter.
+    #[inline]
+    pub(crate) fn put(&mut self, text: &[u8], length: usize) {
+        if length > BLOCK_BYTES || !self.put_block::<BLOCK_BYTES>(text, length) {
+            self.put_longer(text, length);
+        }
+    }
+
+    /// By itself, so that the compiler does not make one copy of two, the short one of which it would know no more.
+    #[inline(never)]
+    fn put_longer(&mut self, text: &[u8], length: usize) {
+        if length > LONGER_BYTES || !self.put_block::<LONGER_BYTES>(text, length) {
+            self.put_long(text.get(..length).unwrap_or_default(), DELIMITER);
+        }
+    }
+
+    /// Puts in a text of at most so many bytes, if there is room, and if so many bytes are behind it.
+    #[inline(always)]
+    fn put_block<const BYTES: usize>(&mut self, text: &[u8], length: usize) -> bool {
+        let room = self.gathered.get_mut(self.length..).unwrap_or_default();
+        let (Some(block), Some(start)) = (text.first_chunk::<BYTES>(), room.first_chunk_mut::<BYTES>())
+        else {
+            return false;
+        };
+        *start = *block;
+        let Some(end) = room.get_mut(length) else { return false };
+        *end = DELIMITER;
+        self.length = self.length.saturating_add(length).saturating_add(1);
+        true
+    }
+
+    fn put_long(&mut self, field: &[u8], end: u8) {
+        let room = self.length.saturating_add(field.len());
+        if room >= GATHERED_BYTES {
+            self.flush();
+        }
+        let start = self.length;
+        let room = self.gathered.get_mut(start..start.saturating_add(field.len()).saturating_add(1));
+        match room.and_then(<[u8]>::split_last_mut) {
+            Some((last, room)) => {
+                room.copy_from_slice(field);
+                *last = end;
+                self.length = start.saturating_add(field.len()).saturating_add(1);
+            }
+            None => {
+                self.out.extend_from_slice(field);
+                self.out.push(end);
+            }
+        }
+    }
+
+    /// Ends a line with the number of its row.
+    #[inline]
+    pub(crate) fn end(&mut self, row: u64) {
+        let digits = count_digits(row);
+        let room = self.gathered.get_mut(self.length..).and_then(<[u8]>::first_chunk_mut::<9>);
+        match room {
+            Some(room) if row < EIGHT => {
+                if let Some(start) = room.first_chunk_mut() {
+                    *start = last_digits(row, digits);
+                }
+                if let Some(end) = room.get_mut(digits) {
+                    *end = b'\n';
+                }
+                self.length = self.length.saturating_add(digits).saturating_add(1);
+            }
+            _ => self.end_long(row),
+        }
+    }
+
+    #[cold]
+    fn end_long(&mut self, row: u64) {
+        self.put_long(row.to_string().as_bytes(), b'\n');
+    }
+
+    fn flush(&mut self) {
+        self.out.extend_from_slice(self.gathered.get(..self.length).unwrap_or_default());
+        self.length = 0;
+    }
+
+    pub(crate) fn finish(mut self) {
+        self.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn fields_stand_in_their_lines_whatever_their_length(
+            rows in prop::collection::vec(
+                (prop::collection::vec((0..80_usize, prop::bool::weighted(0.02)), 1..6), any::<u64>(), 0..64_u32),
+                0..80,
+            ),
+            behind in 0..40_usize,
+        ) {
+            let text: Vec<u8> = (b'a'..=b'z').cycle().take(6_000).collect();
+            let mut out = b"before\n".to_vec();
+            let mut gathered = Gathered::default();
+            let mut expected = out.clone();
+            let mut lines = Lines::new(&mut out, &mut gathered);
+            for (fields, row, bits) in &rows {
+                for (length, is_long) in fields {
+                    let length = if *is_long { length * 70 } else { *length };
+                    lines.put(&text[..length + behind], length);
+                    expected.extend_from_slice(&text[..length]);
+                    expected.push(b'\t');
+                }
+                lines.end(row >> bits);
+                expected.extend_from_slice(format!("{}\n", row >> bits).as_bytes());
+                prop_assert_eq!(lines.bytes(), expected.len());
+            }
+            lines.finish();
+            prop_assert_eq!(out, expected);
+        }
+    }
+}
