@@ -12,6 +12,7 @@ use crate::cast::time::MICROS_PER_DAY;
 use crate::cast::{Scratch, Value};
 use crate::columns::Columns;
 use crate::copy;
+use crate::copy::lines::Gathered;
 use crate::duplicates::KeyEntry;
 use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals, found};
 use crate::plan::Plan;
@@ -73,6 +74,7 @@ pub(crate) struct Rows {
     copy_text: Vec<u8>,
     /// For the next block's text.
     spare: Vec<u8>,
+    gathered: Gathered,
     arrow: Option<Columns>,
     count: u32,
     first_row: u64,
@@ -102,6 +104,7 @@ impl Rows {
             limits,
             copy_text: Vec::new(),
             spare: Vec::new(),
+            gathered: Gathered::default(),
             count: 0,
             first_row: 0,
             last_row: 0,
@@ -286,21 +289,24 @@ impl Rows {
         if let Some(arrow) = &mut self.arrow {
             arrow.accept(row);
         }
-        self.count_accepted();
-    }
-
-    /// Ends an accepted row, whose values have been written.
-    #[inline]
-    fn count_accepted(&mut self) {
-        let row = self.totals.rows_read;
         copy::integer(i64::try_from(row).unwrap_or(i64::MAX), &mut self.copy_text);
         self.copy_text.push(b'\n');
-        if self.count == 0 {
-            self.first_row = row;
+        self.count_accepted(1);
+    }
+
+    /// Counts accepted rows, the last ones that were read.
+    #[inline]
+    fn count_accepted(&mut self, rows: usize) {
+        let last = self.totals.rows_read;
+        if rows == 0 {
+            return;
         }
-        self.last_row = row;
-        self.count = self.count.saturating_add(1);
-        self.totals.accepted = self.totals.accepted.saturating_add(1);
+        if self.count == 0 {
+            self.first_row = last.saturating_sub(rows as u64).saturating_add(1);
+        }
+        self.last_row = last;
+        self.count = self.count.saturating_add(u32::try_from(rows).unwrap_or(u32::MAX));
+        self.totals.accepted = self.totals.accepted.saturating_add(rows as u64);
     }
 
     #[cold]

@@ -3,7 +3,7 @@
 use super::cells::{Cells, Numbers, Written};
 use crate::program::{Column, Raw};
 use crate::rows::Rows;
-use crate::rows::checked::CheckedRows;
+use crate::rows::checked::{CheckedRows, Codes};
 
 /// Checks the contract's columns one after another.
 pub(super) fn check_columns(
@@ -15,11 +15,18 @@ pub(super) fn check_columns(
     let nothing = Written::default();
     for (index, field) in columns.iter().enumerate() {
         let cells = field.and_then(|field| cells.get(field));
-        let texts = cells.and_then(Cells::whole).filter(|texts| texts.traits.is_plain);
+        let texts = cells.and_then(Cells::texts).filter(|texts| texts.traits.is_plain);
+        let codes = cells.and_then(Cells::codes);
         let Some(column) = rows.columns().get(index) else { continue };
         let numbers = cells.and_then(Cells::numbers).filter(|numbers| are_direct(column, numbers));
         match (cells, texts, numbers) {
-            (Some(_), Some(texts), _) if column.is_verbatim() => rows.check_texts(checked, index, texts),
+            (Some(cells), Some(texts), _) if column.is_verbatim() => match codes {
+                Some((codes, number)) => {
+                    let codes = Codes { codes, nulls: cells.nulls(), texts, number };
+                    rows.check_codes(checked, index, codes);
+                }
+                None => rows.check_texts(checked, index, texts),
+            },
             (Some(cells), _, Some(numbers)) => check_numbers(rows, checked, index, cells, &numbers),
             (Some(cells), _, None) => rows.check_values(checked, index, |row| cells.raw(row, &nothing)),
             (None, ..) => rows.check_values(checked, index, |_| Raw::Missing),

@@ -7,31 +7,33 @@
 mod cells;
 mod columns;
 mod footer;
+mod group;
 mod guard;
 mod pages;
 pub(crate) mod schema;
 mod shared;
 mod texts;
 mod thrift;
+mod values;
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Fields};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
 use parquet::file::reader::{ChunkReader, Length};
-use parquet::schema::types::TypePtr;
+use parquet::schema::types::{Type, TypePtr};
 
 use self::cells::{Cells, Written};
 use self::columns::check_columns;
 use self::footer::{is_int96, read_footer};
+use self::group::{RowGroup, with_dictionaries};
 use self::guard::guarded;
-use self::pages::{look_through, place};
+use self::pages::{Dictionary, Looked, look_through, place};
 use self::shared::Shared;
 use self::texts::Texts;
+use self::values::is_bson;
 use crate::cast::typed::write_json_text;
 use crate::delimited::bind_header;
 use crate::error::{ReadError, UnreadableCode};
@@ -39,7 +41,7 @@ use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
 use crate::reader::{Limits, TypedSource};
 use crate::records::Place;
-use crate::rows::checked::{self, CheckedRows};
+use crate::rows::checked::CheckedRows;
 use crate::rows::{Block, Rows, Shown};
 use crate::unexpected::Unexpected;
 
@@ -49,6 +51,8 @@ const MAX_BATCH_ROWS: u64 = 1_024;
 const BATCH_BYTES: u64 = 32 * 1024 * 1024;
 /// Of a cell that is no text.
 const CELL_BYTES: u64 = 8;
+/// A dictionary is looked at as a whole where each of its values stands, on average, in so many rows.
+const ROWS_PER_CODE: u64 = 4;
 /// So much a file may become however small it is.
 const FREE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -80,11 +84,12 @@ pub(crate) struct ParquetSource<T: ChunkReader> {
 struct ReadField {
     /// In the file's schema.
     index: usize,
-    name: String,
     /// The name as JSON, without quotes.
     key: String,
     kind: TypePtr,
     is_unexpected: bool,
+    /// Texts that may come as places in a dictionary, which is looked at once for all of its rows.
+    may_be_coded: bool,
 }
 
 /// A row group under way.
@@ -143,13 +148,11 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             write_json_text(kind.name(), &mut key);
             let key = key.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned();
             let is_unexpected = is_unexpected(index);
-            fields.push(ReadField {
-                index,
-                name: kind.name().to_owned(),
-                key,
-                kind: Arc::clone(kind),
-                is_unexpected,
-            });
+            let mut columns = (layout.fields.iter().enumerate()).filter(|(_, field)| **field == Some(index));
+            let may_be_coded = !is_unexpected
+                && is_text(footer.metadata.schema().fields(), kind, index)
+                && columns.all(|(column, _)| rows.takes_codes(column));
+            fields.push(ReadField { index, key, kind: Arc::clone(kind), is_unexpected, may_be_coded });
         }
         let place = |field: &Option<usize>| {
             field.and_then(|field| fields.iter().position(|read| read.index == field))
@@ -245,16 +248,17 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             group.missing_rows = group.missing_rows.saturating_sub(rows as u64);
             let byte_offset = group.byte_offset;
             self.batch = Batch { rows, at: 0, byte_offset, ..self.arrays(batch, nanos)? };
-            let lengths = self.batch.arrays.iter().map(cells::text_bytes);
-            let (sum, longest) = lengths
-                .fold((0_u64, 0_u64), |all, one| (all.0.saturating_add(one.0), all.1.saturating_add(one.1)));
+            let mut room = texts::MAX_BYTES;
+            let (mut sum, mut longest) = (0_u64, 0_u64);
+            for (texts, array) in self.texts.iter_mut().zip(&self.batch.arrays) {
+                let (bytes, longest_text) =
+                    texts.fill(array, &mut room).map_err(|why| corrupt(byte_offset, why))?;
+                sum = sum.saturating_add(bytes);
+                longest = longest.saturating_add(longest_text);
+            }
             self.batch.longest = longest;
             let cells = (rows as u64).saturating_mul(self.fields.len() as u64);
             self.budget.expand(sum.saturating_add(cells.saturating_mul(CELL_BYTES)))?;
-            let mut room = texts::MAX_BYTES;
-            for (texts, array) in self.texts.iter_mut().zip(&self.batch.arrays) {
-                texts.fill(array.as_binary_view_opt(), &mut room);
-            }
             return Ok(true);
         }
     }
@@ -270,26 +274,43 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         let roots = || self.fields.iter().map(|field| field.index);
         let mask = ProjectionMask::roots(schema, roots());
         let leaves: Vec<usize> = (0..schema.num_columns()).filter(|leaf| mask.leaf_included(*leaf)).collect();
-        let bytes = look_through(&self.file, group, &leaves)?;
-        self.budget.decompress(bytes)?;
+        let looked = look_through(&self.file, group, &leaves)?;
+        self.budget.decompress(looked.bytes)?;
         let batch_rows = BATCH_BYTES
-            .checked_div(bytes.checked_div(rows).unwrap_or_default())
+            .checked_div(looked.bytes.checked_div(rows).unwrap_or_default())
             .map_or(MAX_BATCH_ROWS, |rows| rows.clamp(1, MAX_BATCH_ROWS));
-        let open = |metadata: &ArrowReaderMetadata, mask| {
-            let builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata.clone())
-                    .with_row_groups(vec![self.next_group])
-                    .with_projection(mask)
-                    .with_batch_size(usize::try_from(batch_rows).unwrap_or(1));
-            guarded(|| builder.build()).map_err(|error| self.file.tell(byte_offset, &error))
+        let group =
+            RowGroup { file: self.file.clone(), metadata: Arc::clone(&footer), index: self.next_group };
+        let open = |mask, types: &Fields| {
+            let batches = guarded(|| group.batches(mask, types, usize::try_from(batch_rows).unwrap_or(1)));
+            batches.map_err(|error| self.file.tell(byte_offset, &error))
         };
         let int96 = self.fields.iter().filter(|field| is_int96(&field.kind)).map(|field| field.index);
-        let nanos =
-            self.nanos.as_ref().map(|nanos| open(nanos, ProjectionMask::roots(schema, int96))).transpose()?;
-        let batches = open(&self.metadata, mask)?;
+        let nanos = (self.nanos.as_ref())
+            .map(|nanos| open(ProjectionMask::roots(schema, int96), nanos.schema().fields()))
+            .transpose()?;
+        let types = self.metadata.schema().fields();
+        let batches = open(mask, &with_dictionaries(types, &self.coded(&leaves, &looked, rows)))?;
         self.group = Some(Group { batches, nanos, byte_offset, missing_rows: rows });
         self.next_group = self.next_group.saturating_add(1);
         Ok(true)
+    }
+
+    /// The fields of a row group that are read as places in a dictionary: few texts in many rows.
+    fn coded(&self, leaves: &[usize], looked: &Looked, rows: u64) -> Vec<usize> {
+        let schema = self.metadata.metadata().file_metadata().schema_descr();
+        let mut room = texts::MAX_BYTES as u64;
+        let mut is_coded = |(leaf, dictionary): (&usize, &Option<Dictionary>)| {
+            let Dictionary { bytes, values } = (*dictionary)?;
+            let root = schema.get_column_root_idx(*leaf);
+            let field = self.fields.iter().find(|field| field.index == root && field.may_be_coded)?;
+            if values.saturating_mul(ROWS_PER_CODE) > rows {
+                return None;
+            }
+            room = room.checked_sub(bytes)?;
+            Some(field.index)
+        };
+        leaves.iter().zip(&looked.dictionaries).filter_map(&mut is_coded).collect()
     }
 
     /// The arrays of a batch by field.
@@ -331,12 +352,14 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             checked.start(batch.rows, columns.len());
             check_columns(rows, checked, columns, &cells);
         }
-        let texts: Vec<Option<checked::Texts<'_>>> = (columns.iter())
-            .map(|field| field.and_then(|field| cells.get(field)).and_then(Cells::whole))
-            .collect();
+        let texts = columns.iter().map(|field| {
+            let cells = field.and_then(|field| cells.get(field))?;
+            Some((cells.texts()?, cells.codes().map(|(codes, _)| codes)))
+        });
+        let written_columns = checked.columns(texts);
         while batch.at < batch.rows && !rows.is_ready() {
             if is_plain && !checked.is_odd(batch.at) {
-                batch.at = rows.push_checked(checked, &texts, batch.at);
+                batch.at = rows.push_checked(checked, &written_columns, batch.at);
                 continue;
             }
             let row = batch.at;
@@ -365,6 +388,11 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
     }
 }
 
+/// True for a field of texts.
+fn is_text(types: &Fields, field: &Type, index: usize) -> bool {
+    types.get(index).is_some_and(|arrow| *arrow.data_type() == DataType::BinaryView) && !is_bson(field)
+}
+
 /// Writes the values of a row that have to be written.
 ///
 /// # Errors
@@ -391,10 +419,16 @@ fn write_row(
 
 /// A row as a JSON object.
 fn row_json(fields: &[ReadField], cells: &[Cells<'_>], row: usize) -> String {
+    /// Of a value that is no text, and of the marks around it.
+    const OTHER_BYTES: usize = 48;
     let mut json = Written::default();
+    let lengths =
+        fields.iter().zip(cells).map(|(field, cells)| field.key.len().saturating_add(cells.length(row)));
+    json.text.reserve(lengths.fold(0, |sum, length| sum.saturating_add(length).saturating_add(OTHER_BYTES)));
     json.list('{', '}', fields.iter().zip(cells), |json, (field, cells)| {
-        write_json_text(&field.name, &mut json.text);
-        json.text.push(':');
+        json.text.push('"');
+        json.text.push_str(&field.key);
+        json.text.push_str("\":");
         cells.write_json(row, json);
     });
     json.text

@@ -31,10 +31,27 @@ const MAX_OPEN_BYTES: u64 = 512 * 1024 * 1024;
 const MAX_NESTED_VALUES: u64 = 8 * 1024 * 1024;
 /// Of a value of a fixed length: a batch of missing ones takes as much room as one of others.
 const MAX_FIXED_BYTES: u64 = 32 * 1024;
+/// What Snappy begins with: the number of bytes that it was made from.
+const MAX_SNAPPY_HEADER_BYTES: u64 = 5;
 /// That a text of a dictionary takes in memory beside its own bytes.
 const TEXT_BYTES: u64 = 16;
 
-/// Goes through the headers of the pages of some columns, and tells their bytes after decompression.
+/// What the pages of some columns become.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    /// After decompression.
+    pub(super) bytes: u64,
+    /// By column: its dictionary, if all of its values are in it.
+    pub(super) dictionaries: Vec<Option<Dictionary>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dictionary {
+    pub(super) bytes: u64,
+    pub(super) values: u64,
+}
+
+/// Goes through the headers of the pages of some columns.
 ///
 /// # Errors
 /// When a page contradicts the footer or would be too large.
@@ -42,15 +59,18 @@ pub(super) fn look_through<T: ChunkReader>(
     file: &Shared<T>,
     group: &RowGroupMetaData,
     leaves: &[usize],
-) -> Result<u64, ReadError> {
-    let mut bytes = 0_u64;
+) -> Result<Looked, ReadError> {
+    let mut looked = Looked::default();
     let mut open_bytes = 0_u64;
     for leaf in leaves {
         let Some(column) = group.columns().get(*leaf) else {
             return Err(corrupt(0, "a row group lacks a column"));
         };
-        let largest = look_through_column(file, column, &mut bytes)?;
-        open_bytes = open_bytes.saturating_add(largest);
+        let pages = look_through_column(file, column)?;
+        looked.bytes = looked.bytes.saturating_add(pages.bytes);
+        looked.dictionaries.push(pages.dictionary.filter(|_| !pages.has_others));
+        let dictionary = pages.dictionary.map_or(0, |dictionary| dictionary.bytes);
+        open_bytes = open_bytes.saturating_add(pages.largest).saturating_add(dictionary);
         if open_bytes > MAX_OPEN_BYTES {
             let message = format!(
                 "the pages of its columns have more than {MAX_OPEN_BYTES} bytes; write smaller pages"
@@ -58,15 +78,13 @@ pub(super) fn look_through<T: ChunkReader>(
             return Err(corrupt(place(column).0, &message));
         }
     }
-    Ok(bytes)
+    Ok(looked)
 }
 
-/// The bytes of the largest page and of the dictionary.
 fn look_through_column<T: ChunkReader>(
     file: &Shared<T>,
     column: &ColumnChunkMetaData,
-    bytes: &mut u64,
-) -> Result<u64, ReadError> {
+) -> Result<Pages, ReadError> {
     let (mut at, length) = place(column);
     if matches!(column.compression(), Compression::BROTLI(_) | Compression::LZO) {
         let message =
@@ -90,6 +108,10 @@ fn look_through_column<T: ChunkReader>(
             return Err(corrupt(next, "a page goes beyond its column"));
         }
         pages.take(column, at, &header, width)?;
+        if header.is_compressed && header.kind != Header::INDEX && column.compression() == Compression::SNAPPY
+        {
+            check_snappy(file, column, body, &header)?;
+        }
         if header.is_compressed && compressed::is_doubtful(column.compression(), header.compressed) {
             check_compressed(file, column, body, &header)?;
         }
@@ -98,17 +120,18 @@ fn look_through_column<T: ChunkReader>(
     if pages.delta.contains(&true) {
         pages.expand(file, column)?;
     }
-    *bytes = bytes.saturating_add(pages.bytes);
-    Ok(pages.largest.saturating_add(pages.dictionary))
+    Ok(pages)
 }
 
 /// What the pages of a column become.
 #[derive(Debug, Default)]
 struct Pages {
     bytes: u64,
-    /// Of the largest page with values, and of the largest dictionary.
+    /// Of the largest page with values.
     largest: u64,
-    dictionary: u64,
+    dictionary: Option<Dictionary>,
+    /// Some values stand in no dictionary.
+    has_others: bool,
     /// Where each page begins, and whether its texts are packed by difference.
     starts: Vec<u64>,
     delta: Vec<bool>,
@@ -137,9 +160,13 @@ impl Pages {
             return Err(too_much(column, at, &format!("has {uncompressed} bytes and {values} values")));
         }
         if is_dictionary {
-            self.dictionary = self.dictionary.max(room);
+            let known = self.dictionary.unwrap_or(Dictionary { bytes: 0, values: 0 });
+            self.has_others |= self.dictionary.is_some();
+            self.dictionary =
+                Some(Dictionary { bytes: known.bytes.max(room), values: known.values.max(values) });
         } else {
             self.largest = self.largest.max(room);
+            self.has_others |= !header.is_coded;
         }
         self.bytes = self.bytes.saturating_add(uncompressed);
         self.starts.push(at);
@@ -196,6 +223,27 @@ fn too_much(column: &ColumnChunkMetaData, at: u64, what: &str) -> ReadError {
     corrupt(at, &format!("a page of column `{name}` {what}, which is too much; write smaller pages"))
 }
 
+/// Refuses a page that becomes another number of bytes than its header says.
+fn check_snappy<T: ChunkReader>(
+    file: &Shared<T>,
+    column: &ColumnChunkMetaData,
+    body: u64,
+    header: &Header,
+) -> Result<(), ReadError> {
+    // The levels of the second version are not compressed.
+    let packed = body.saturating_add(header.levels);
+    let there = header.compressed.saturating_sub(header.levels).min(MAX_SNAPPY_HEADER_BYTES);
+    let head = file.get_bytes(packed, usize::try_from(there).unwrap_or_default());
+    let head = head.map_err(|error| file.tell(packed, &error))?;
+    let bytes = snap::raw::decompress_len(&head).map_or(u64::MAX, |bytes| bytes as u64);
+    if header.levels > header.compressed || header.uncompressed.checked_sub(header.levels) != Some(bytes) {
+        let name = column.column_path().string();
+        let message = format!("a page of column `{name}` does not have the bytes that its header says");
+        return Err(corrupt(body, &message));
+    }
+    Ok(())
+}
+
 /// Refuses a page that becomes more than its header says.
 fn check_compressed<T: ChunkReader>(
     file: &Shared<T>,
@@ -235,12 +283,15 @@ struct Header {
     values: u64,
     /// Texts are packed by difference.
     is_delta: bool,
+    /// Values are places in the dictionary.
+    is_coded: bool,
     is_compressed: bool,
     /// Bytes of levels that stand before what is compressed.
     levels: u64,
 }
 
 impl Header {
+    const INDEX: i32 = 1;
     const DICTIONARY: i32 = 2;
 
     /// `None`: it goes on beyond the bytes, or is none.
@@ -255,16 +306,21 @@ impl Header {
             compressed: 0,
             values: 0,
             is_delta: false,
+            is_coded: false,
             is_compressed: true,
             levels: 0,
         };
         let mut walker = Walker::new(bytes);
         // What is negative is more than there may be.
         let size = |number: i32| u64::try_from(number).unwrap_or(u64::MAX);
-        // A field that stands twice may be read as either.
+        // A field that stands twice may be read as either, and so may a page that is of two kinds.
         let mut last = 0_i16;
+        let mut is_described = false;
         walker.structure(|walker, number, kind| {
             if number <= std::mem::replace(&mut last, number) {
+                return None;
+            }
+            if PAGES_WITH_VALUES.contains(&number) && std::mem::replace(&mut is_described, true) {
                 return None;
             }
             match (number, kind) {
@@ -280,7 +336,9 @@ impl Header {
                         match (page, number, kind) {
                             (_, 1, I32) => header.values = header.values.max(size(walker.i32()?)),
                             (DATA, 2, I32) | (DATA_V2, 4, I32) => {
-                                header.is_delta |= is_delta(walker.i32()?);
+                                let encoding = walker.i32()?;
+                                header.is_delta |= is_delta(encoding);
+                                header.is_coded |= is_coded(encoding);
                             }
                             (DATA_V2, 5 | 6, I32) => {
                                 header.levels = header.levels.saturating_add(size(walker.i32()?));
@@ -308,6 +366,12 @@ fn is_delta(encoding: i32) -> bool {
     [Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY]
         .into_iter()
         .any(|delta| delta as i32 == encoding)
+}
+
+/// True for the number of an encoding of places in a dictionary.
+fn is_coded(encoding: i32) -> bool {
+    let dictionaries = [Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
+    dictionaries.into_iter().any(|coded| coded as i32 == encoding)
 }
 
 fn read_header<T: ChunkReader>(file: &Shared<T>, at: u64, end: u64) -> Result<Header, ReadError> {

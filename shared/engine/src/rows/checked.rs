@@ -3,16 +3,16 @@
 
 use std::ops::Range;
 
+use arrow_buffer::NullBuffer;
+
 use super::{Rows, micros, text};
-use crate::cast::text::Traits;
+use crate::cast::text::{Text, Traits};
 use crate::cast::{Scratch, Value};
 use crate::columns::ColumnBuffer;
 use crate::copy;
+use crate::copy::lines::{BLOCK_BYTES, Lines};
 use crate::program::{Column, Raw};
 use crate::quality::Quality;
-
-/// Short values are copied as one block of this length: so many bytes have to stand behind a value.
-pub(crate) const BLOCK_BYTES: usize = 32;
 
 /// The columns of a batch.
 #[derive(Debug, Default)]
@@ -34,27 +34,85 @@ struct Checked {
     written: Vec<u8>,
     /// The same values for Arrow, where they are asked for and are no texts of the file.
     values: Option<ColumnBuffer>,
+    /// The values of the dictionary that was checked last, and its number.
+    dictionary: Vec<Place>,
+    number: u64,
+    /// One of the values of the dictionary is odd.
+    has_odd: bool,
+    /// The places are those of the dictionary.
+    is_coded: bool,
 }
 
-/// Where a value's COPY text is.
+/// Where a value's COPY text is: so small because all those of a batch stay in the processor's cache.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     start: u32,
-    end: u32,
-    is_missing: bool,
+    /// With the marks.
+    length: u32,
 }
 
 impl Place {
+    const MISSING: u32 = 1 << 31;
+    /// The row has to be taken by itself.
+    const ODD: u32 = 1 << 30;
+    const LENGTH: u32 = Self::ODD - 1;
+
     #[inline]
-    fn new(range: Range<usize>, is_missing: bool) -> Self {
-        // Texts of a batch are bounded far below 4 GiB.
+    fn new(range: Range<usize>) -> Self {
+        // Texts of a batch are bounded far below 1 GiB.
         let at = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Self { start: at(range.start), end: at(range.end), is_missing }
+        Self { start: at(range.start), length: at(range.len()).min(Self::LENGTH) }
+    }
+
+    #[inline]
+    fn marked(self, marks: u32) -> Self {
+        Self { length: self.length | marks, ..self }
+    }
+
+    #[inline]
+    fn is(self, mark: u32) -> bool {
+        self.length & mark != 0
+    }
+
+    #[inline]
+    fn start(self) -> usize {
+        self.start as usize
+    }
+
+    #[inline]
+    fn len(self) -> usize {
+        (self.length & Self::LENGTH) as usize
     }
 
     #[inline]
     fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
+        self.start()..self.start().saturating_add(self.len())
+    }
+}
+
+/// The COPY text of a column, and where in it the values are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WrittenColumn<'a> {
+    text: &'a [u8],
+    places: &'a [Place],
+    /// By row, the place of its value among those of a dictionary; `None`: each row has its own.
+    codes: Option<&'a [i32]>,
+}
+
+impl<'a> WrittenColumn<'a> {
+    #[inline]
+    fn place(&self, row: usize) -> Option<Place> {
+        let index = match self.codes {
+            Some(codes) => codes.get(row)?.cast_unsigned() as usize,
+            None => row,
+        };
+        self.places.get(index).copied()
+    }
+
+    /// The COPY text of a row's value.
+    #[inline]
+    fn value(&self, row: usize) -> Option<&'a [u8]> {
+        self.text.get(self.place(row)?.range())
     }
 }
 
@@ -67,6 +125,21 @@ pub(crate) struct Texts<'a> {
     pub(crate) places: &'a [usize],
     /// Of all of them.
     pub(crate) traits: Traits,
+}
+
+/// Texts of the file, and by row their places among them if they are those of a dictionary.
+pub(crate) type FileTexts<'a> = (Texts<'a>, Option<&'a [i32]>);
+
+/// Values of a column as places in a dictionary.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Codes<'a> {
+    /// By row; of missing values, anything.
+    pub(crate) codes: &'a [i32],
+    pub(crate) nulls: Option<&'a NullBuffer>,
+    /// The dictionary.
+    pub(crate) texts: Texts<'a>,
+    /// Its number: no two dictionaries of a column have the same, and none has 0.
+    pub(crate) number: u64,
 }
 
 impl CheckedRows {
@@ -82,12 +155,33 @@ impl CheckedRows {
             column.places.clear();
             column.written.clear();
             column.values = None;
+            column.is_coded = false;
         }
     }
 
     /// Rows of the batch.
     pub(crate) fn len(&self) -> usize {
         self.is_odd.len()
+    }
+
+    /// The checked columns. `texts`: by column, those of the file, and the places in its dictionary.
+    pub(crate) fn columns<'a>(
+        &'a self,
+        texts: impl Iterator<Item = Option<FileTexts<'a>>>,
+    ) -> Vec<WrittenColumn<'a>> {
+        let column = |(column, texts): (&'a Checked, Option<FileTexts<'a>>)| {
+            let (texts, codes) = texts.map_or((None, None), |(texts, codes)| (Some(texts), codes));
+            let text = if column.written.is_empty() {
+                texts.map_or(&[][..], |texts| texts.text.as_bytes())
+            } else {
+                &column.written
+            };
+            match codes.filter(|_| column.is_coded) {
+                Some(_) => WrittenColumn { text, places: &column.dictionary, codes },
+                None => WrittenColumn { text, places: &column.places, codes: None },
+            }
+        };
+        self.columns.iter().zip(texts).map(column).collect()
     }
 
     /// True for a row that has to be taken by itself.
@@ -132,7 +226,8 @@ impl ColumnWriter<'_> {
             Some(value) => self.column.write(value, written),
             None => written.extend_from_slice(copy::NULL),
         }
-        self.out.places.push(Place::new(start..written.len(), value.is_none()));
+        let place = Place::new(start..written.len());
+        self.out.places.push(if value.is_none() { place.marked(Place::MISSING) } else { place });
         if is_odd {
             mark(&mut self.checked.is_odd, row);
         }
@@ -160,7 +255,7 @@ impl ColumnWriter<'_> {
 
     fn finish(self) {
         let Self { mut out, values, index, checked, .. } = self;
-        out.written.resize(out.written.len().saturating_add(BLOCK_BYTES), 0);
+        out.written.extend_from_slice(&[0; BLOCK_BYTES]);
         if let Some(column) = checked.columns.get_mut(index) {
             *column = Checked { values, ..out };
         }
@@ -226,33 +321,59 @@ impl Rows {
         (writer, scratch)
     }
 
+    /// True when a column can be [checked by its dictionary](Self::check_codes).
+    pub(crate) fn takes_codes(&self, index: usize) -> bool {
+        self.columns.get(index).is_some_and(Column::is_verbatim) && !self.quality.looks_at(index)
+    }
+
+    /// Checks a column of a batch by the texts of its dictionary, each of which is looked at once. Only for columns whose
+    /// texts are [taken so](Self::takes_codes) and are stored as they stand.
+    pub(crate) fn check_codes(&mut self, checked: &mut CheckedRows, index: usize, codes: Codes<'_>) {
+        let Codes { codes, nulls, texts, number } = codes;
+        let (Some(column), Some(out)) = (self.columns.get(index), checked.columns.get_mut(index)) else {
+            return;
+        };
+        let null = texts.null();
+        if out.number != number {
+            out.number = number;
+            out.dictionary.clear();
+            let places = texts.places.array_windows();
+            out.dictionary.extend(places.map(|[start, end]| column.place(&texts, *start..*end, null).0));
+            out.has_odd = out.dictionary.iter().any(|place| place.is(Place::ODD));
+        }
+        let missing = column.place(&texts, null.start()..null.start(), null).0;
+        let odd = null.marked(Place::ODD);
+        let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
+        let largest = codes.iter().map(|code| code.cast_unsigned()).max().unwrap_or_default();
+        if nulls.is_none() && !out.has_odd && (largest as usize) < out.dictionary.len() {
+            out.is_coded = true;
+            return;
+        }
+        let rows = codes.iter().zip(&mut checked.is_odd).enumerate();
+        out.places.extend(rows.map(|(row, (code, is_odd))| {
+            let place = if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                missing
+            } else {
+                out.dictionary.get(code.cast_unsigned() as usize).copied().unwrap_or(odd)
+            };
+            *is_odd |= place.is(Place::ODD);
+            place
+        }));
+    }
+
     /// Checks a column of a batch whose values are texts that are stored as they stand.
     pub(crate) fn check_texts(&mut self, checked: &mut CheckedRows, index: usize, texts: Texts<'_>) {
         let Self { columns, quality, noted, .. } = self;
         let (Some(column), Some(out)) = (columns.get(index), checked.columns.get_mut(index)) else { return };
         let mut places = std::mem::take(&mut out.places);
-        let null_at = texts.places.last().copied().unwrap_or_default();
-        let null = Place::new(null_at..null_at.saturating_add(copy::NULL.len()), true);
+        let null = texts.null();
         let is_noted = quality.looks_at(index);
         noted.clear();
-        for (row, range) in texts.places.array_windows().enumerate() {
-            let [start, end] = *range;
-            let text = texts.text.get(start..end);
-            let passed = text.and_then(|text| column.pass(text, texts.traits));
-            let place = match (text, &passed) {
-                (Some(text), Some(passed)) => {
-                    // White space was taken off.
-                    let before = text.len().saturating_sub(text.trim_start().len());
-                    let start =
-                        if passed.text.len() == text.len() { start } else { start.saturating_add(before) };
-                    Place::new(start..start.saturating_add(passed.text.len()), false)
-                }
-                (Some(""), None) if !column.is_required && column.default.is_none() => null,
-                _ => {
-                    mark(&mut checked.is_odd, row);
-                    null
-                }
-            };
+        for (row, [start, end]) in texts.places.array_windows().enumerate() {
+            let (place, passed) = column.place(&texts, *start..*end, null);
+            if place.is(Place::ODD) {
+                mark(&mut checked.is_odd, row);
+            }
             places.push(place);
             if is_noted {
                 let written = passed.map_or(copy::NULL, |passed| passed.text.as_bytes());
@@ -268,47 +389,37 @@ impl Rows {
     }
 
     /// Takes the rows of a batch from `from` on, up to the next odd one or until there is a block. Gives the row that
-    /// comes next. `texts`: by column, the file's own.
+    /// comes next. `columns`: [those of the batch](CheckedRows::columns).
     pub(crate) fn push_checked(
         &mut self,
         checked: &CheckedRows,
-        texts: &[Option<Texts<'_>>],
+        columns: &[WrittenColumn<'_>],
         from: usize,
     ) -> usize {
-        let columns: Vec<(&[u8], &[Place])> = (checked.columns.iter().zip(texts))
-            .map(|(column, texts)| {
-                let written = if column.written.is_empty() {
-                    texts.map_or(&[][..], |texts| texts.text.as_bytes())
-                } else {
-                    &column.written
-                };
-                (written, column.places.as_slice())
-            })
-            .collect();
+        let Self { copy_text, gathered, sets, keys, totals, limits, count, .. } = self;
+        let most = limits.chunk_rows.saturating_sub(*count) as usize;
+        let mut lines = Lines::new(copy_text, gathered);
         let mut row = from;
-        while !checked.is_odd(row) && !self.is_ready() {
-            self.totals.rows_read = self.totals.rows_read.saturating_add(1);
-            for (written, places) in &columns {
-                if let Some(place) = places.get(row) {
-                    append(&mut self.copy_text, written, place.range());
-                }
-                self.copy_text.push(copy::DELIMITER);
+        while !checked.is_odd(row) && row.saturating_sub(from) < most && lines.bytes() < limits.chunk_bytes {
+            for column in columns {
+                let place = column.place(row).unwrap_or(Place { start: 0, length: 0 });
+                lines.put(column.text.get(place.start()..).unwrap_or_default(), place.len());
             }
+            totals.rows_read = totals.rows_read.saturating_add(1);
+            lines.end(totals.rows_read);
             let time = checked.times.get(row).copied().unwrap_or_default();
-            let value = |column: usize| {
-                let (written, places) = columns.get(column)?;
-                written.get(places.get(row)?.range())
-            };
-            self.sets.enter(value, time, self.totals.rows_read, &mut self.keys);
-            self.count_accepted();
+            let value = |column: usize| columns.get(column)?.value(row);
+            sets.enter(value, time, totals.rows_read, keys);
             row = row.saturating_add(1);
         }
-        self.take_over(checked, &columns, from..row);
+        lines.finish();
+        self.count_accepted(row.saturating_sub(from));
+        self.take_over(checked, columns, from..row);
         row
     }
 
     /// What is done for accepted rows of a batch at once: the counts of checks, and Arrow.
-    fn take_over(&mut self, checked: &CheckedRows, columns: &[(&[u8], &[Place])], rows: Range<usize>) {
+    fn take_over(&mut self, checked: &CheckedRows, columns: &[WrittenColumn<'_>], rows: Range<usize>) {
         for (count, is_noted) in self.totals.quality_counts.iter_mut().zip(&checked.is_noted) {
             let noted = is_noted.get(rows.clone()).unwrap_or_default().iter().filter(|is_noted| **is_noted);
             *count = count.saturating_add(noted.count() as u64);
@@ -316,32 +427,51 @@ impl Rows {
         let Some(arrow) = &mut self.arrow else { return };
         let before = self.totals.rows_read.saturating_sub(rows.len() as u64);
         (before..self.totals.rows_read).for_each(|before| arrow.accept(before.saturating_add(1)));
-        for (index, (column, (written, places))) in checked.columns.iter().zip(columns).enumerate() {
+        for (index, (column, written)) in checked.columns.iter().zip(columns).enumerate() {
             match &column.values {
                 Some(values) => arrow.extend(index, values, rows.clone()),
                 None => {
-                    let places = places.get(rows.clone()).unwrap_or_default();
-                    let text =
-                        |place: &Place| if place.is_missing { None } else { written.get(place.range()) };
-                    arrow.extend_texts(index, places.iter().map(text));
+                    let text = |row| {
+                        let place = written.place(row).filter(|place| !place.is(Place::MISSING))?;
+                        written.text.get(place.range())
+                    };
+                    arrow.extend_texts(index, rows.clone().map(text));
                 }
             }
         }
     }
 }
 
-/// Appends a part of `written`. A short one is copied with what stands behind it, which is then cut off: copying a length
-/// that the compiler knows is faster.
-#[inline]
-fn append(out: &mut Vec<u8>, written: &[u8], place: Range<usize>) {
-    let Some(rest) = written.get(place.start..) else { return };
-    match rest.first_chunk::<BLOCK_BYTES>() {
-        Some(block) if place.len() <= BLOCK_BYTES => {
-            let end = out.len().saturating_add(place.len());
-            out.extend_from_slice(block);
-            out.truncate(end);
-        }
-        _ => out.extend_from_slice(rest.get(..place.len()).unwrap_or_default()),
+impl Texts<'_> {
+    /// The place of a missing value.
+    fn null(&self) -> Place {
+        let at = self.places.last().copied().unwrap_or_default();
+        Place::new(at..at.saturating_add(copy::NULL.len())).marked(Place::MISSING)
+    }
+}
+
+impl Column {
+    /// Where the COPY text of a text is, and the text if it is one that is stored as it stands.
+    #[inline(always)]
+    fn place<'a>(&self, texts: &Texts<'a>, range: Range<usize>, null: Place) -> (Place, Option<Text<'a>>) {
+        let Range { start, end } = range;
+        let text = texts.text.get(start..end);
+        let passed = text.and_then(|text| self.pass(text, texts.traits));
+        let place = match (text, &passed) {
+            (Some(text), Some(passed)) => {
+                let before = if passed.text.len() == text.len() {
+                    0
+                } else {
+                    // White space was taken off.
+                    text.len().saturating_sub(text.trim_start().len())
+                };
+                let start = start.saturating_add(before);
+                Place::new(start..start.saturating_add(passed.text.len()))
+            }
+            (Some(""), None) if !self.is_required && self.default.is_none() => null,
+            _ => null.marked(Place::ODD),
+        };
+        (place, passed)
     }
 }
 

@@ -1,0 +1,230 @@
+//! The values of a column by their Arrow type.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Decimal256Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, Time32MillisecondType, Time64MicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
+};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray,
+    PrimitiveArray,
+};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::{DataType, TimeUnit};
+use parquet::basic::{ConvertedType, LogicalType};
+use parquet::schema::types::Type;
+
+use super::cells::Cells;
+use crate::cast::typed::Typed;
+
+const MICROS_PER_MILLI: i64 = 1_000;
+
+/// The values of a column by their Arrow type.
+pub(super) enum Values<'a> {
+    Null,
+    Boolean(&'a BooleanArray),
+    Integers(Integers<'a>),
+    Uint64(&'a [u64]),
+    Float16(&'a PrimitiveArray<Float16Type>),
+    Float32(&'a [f32]),
+    Float64(&'a [f64]),
+    Date(&'a [i32]),
+    TimeMillis(&'a [i32]),
+    TimeMicros(&'a [i64]),
+    TimeNanos(&'a [i64]),
+    TimestampMillis(&'a [i64], bool),
+    TimestampMicros(&'a [i64], bool),
+    TimestampNanos(&'a [i64], bool),
+    /// Microseconds, and the same time in nanoseconds as far as 64 bits hold it.
+    Int96(&'a [i64], &'a [i64]),
+    Decimal(&'a [i128], i8),
+    /// More than 38 digits.
+    LongDecimal(&'a PrimitiveArray<Decimal256Type>),
+    Views(&'a BinaryViewArray),
+    /// Places in a dictionary.
+    Coded(&'a [i32], &'a BinaryArray),
+    Bytes(&'a BinaryArray),
+    Fixed(&'a FixedSizeBinaryArray),
+    Uuid(&'a FixedSizeBinaryArray),
+    Struct(Vec<(&'a str, Cells<'a>)>),
+    List(&'a OffsetBuffer<i32>, Box<Cells<'a>>),
+    Map(&'a OffsetBuffer<i32>, Box<Cells<'a>>, Box<Cells<'a>>),
+    Foreign(&'static str),
+}
+
+pub(super) enum Integers<'a> {
+    Int8(&'a [i8]),
+    Int16(&'a [i16]),
+    Int32(&'a [i32]),
+    Int64(&'a [i64]),
+    Uint8(&'a [u8]),
+    Uint16(&'a [u16]),
+    Uint32(&'a [u32]),
+}
+
+impl<'a> Values<'a> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; Parquet gives these")]
+    pub(super) fn of(array: &'a ArrayRef, field: Option<&Type>) -> Self {
+        match array.data_type() {
+            DataType::Null => Self::Null,
+            DataType::Boolean => Self::Boolean(array.as_boolean()),
+            DataType::Int8 => Self::Integers(Integers::Int8(primitive::<Int8Type>(array))),
+            DataType::Int16 => Self::Integers(Integers::Int16(primitive::<Int16Type>(array))),
+            DataType::Int32 => Self::Integers(Integers::Int32(primitive::<Int32Type>(array))),
+            DataType::Int64 => Self::Integers(Integers::Int64(primitive::<Int64Type>(array))),
+            DataType::UInt8 => Self::Integers(Integers::Uint8(primitive::<UInt8Type>(array))),
+            DataType::UInt16 => Self::Integers(Integers::Uint16(primitive::<UInt16Type>(array))),
+            DataType::UInt32 => Self::Integers(Integers::Uint32(primitive::<UInt32Type>(array))),
+            DataType::UInt64 => Self::Uint64(primitive::<UInt64Type>(array)),
+            DataType::Float16 => Self::Float16(array.as_primitive()),
+            DataType::Float32 => Self::Float32(primitive::<Float32Type>(array)),
+            DataType::Float64 => Self::Float64(primitive::<Float64Type>(array)),
+            DataType::Date32 => Self::Date(primitive::<Date32Type>(array)),
+            DataType::Time32(TimeUnit::Millisecond) => {
+                Self::TimeMillis(primitive::<Time32MillisecondType>(array))
+            }
+            DataType::Time64(TimeUnit::Microsecond) => {
+                Self::TimeMicros(primitive::<Time64MicrosecondType>(array))
+            }
+            DataType::Time64(TimeUnit::Nanosecond) => {
+                Self::TimeNanos(primitive::<Time64NanosecondType>(array))
+            }
+            DataType::Timestamp(unit, zone) => match unit {
+                TimeUnit::Millisecond => {
+                    Self::TimestampMillis(primitive::<TimestampMillisecondType>(array), zone.is_some())
+                }
+                TimeUnit::Microsecond => {
+                    Self::TimestampMicros(primitive::<TimestampMicrosecondType>(array), zone.is_some())
+                }
+                TimeUnit::Nanosecond => {
+                    Self::TimestampNanos(primitive::<TimestampNanosecondType>(array), zone.is_some())
+                }
+                TimeUnit::Second => Self::Foreign("timestamp in seconds"),
+            },
+            DataType::Decimal128(_, scale) => Self::Decimal(primitive::<Decimal128Type>(array), *scale),
+            DataType::Decimal256(..) => Self::LongDecimal(array.as_primitive()),
+            DataType::BinaryView if field.is_some_and(is_bson) => Self::Foreign("BSON"),
+            DataType::BinaryView => Self::Views(array.as_binary_view()),
+            DataType::Dictionary(..) => {
+                coded(array).map_or(Self::Foreign("unknown"), |(codes, values)| Self::Coded(codes, values))
+            }
+            DataType::Binary => Self::Bytes(array.as_binary()),
+            DataType::FixedSizeBinary(16) if field.is_some_and(is_uuid) => {
+                Self::Uuid(array.as_fixed_size_binary())
+            }
+            DataType::FixedSizeBinary(_) => Self::Fixed(array.as_fixed_size_binary()),
+            DataType::Struct(fields) => {
+                let members = fields.iter().zip(array.as_struct().columns());
+                Self::Struct(
+                    members.map(|(field, array)| (field.name().as_str(), Cells::inner(array))).collect(),
+                )
+            }
+            DataType::List(_) => {
+                let list = array.as_list::<i32>();
+                Self::List(list.offsets(), Box::new(Cells::inner(list.values())))
+            }
+            DataType::Map(..) => {
+                let map = array.as_map();
+                Self::Map(
+                    map.offsets(),
+                    Box::new(Cells::inner(map.keys())),
+                    Box::new(Cells::inner(map.values())),
+                )
+            }
+            DataType::Interval(_) => Self::Foreign("INTERVAL"),
+            _ => Self::Foreign("unknown"),
+        }
+    }
+
+    /// The value, where it is no text and nothing is in it. `None`: it is missing.
+    #[inline]
+    pub(super) fn typed(&self, row: usize) -> Option<Typed<'_>> {
+        let at = |values: &[i64]| values.get(row).copied();
+        let timestamp = |micros, is_utc| Typed::Timestamp { micros, is_utc };
+        match self {
+            Self::Boolean(array) => Some(Typed::Boolean(array.value(row))),
+            Self::Integers(integers) => integers.at(row).map(Typed::Integer),
+            Self::Uint64(values) => values.get(row).map(|number| Typed::Unsigned(*number)),
+            Self::Float16(array) => Some(Typed::Float(f32::from(array.value(row)))),
+            Self::Float32(values) => values.get(row).map(|number| Typed::Float(*number)),
+            Self::Float64(values) => values.get(row).map(|number| Typed::Double(*number)),
+            Self::Date(values) => values.get(row).map(|days| Typed::Date(*days)),
+            Self::TimeMillis(values) => {
+                values.get(row).map(|millis| Typed::Time(i64::from(*millis).saturating_mul(MICROS_PER_MILLI)))
+            }
+            Self::TimeMicros(values) => at(values).map(Typed::Time),
+            Self::TimeNanos(values) => at(values).map(Typed::TimeNanos),
+            // What is too large stays so.
+            Self::TimestampMillis(values, is_utc) => {
+                at(values).map(|millis| timestamp(millis.saturating_mul(MICROS_PER_MILLI), *is_utc))
+            }
+            Self::TimestampMicros(values, is_utc) => at(values).map(|micros| timestamp(micros, *is_utc)),
+            Self::TimestampNanos(values, is_utc) => {
+                at(values).map(|nanos| Typed::timestamp_nanos(nanos, *is_utc))
+            }
+            Self::Int96(micros, nanos) => {
+                at(micros).zip(at(nanos)).map(|(micros, nanos)| int96(micros, nanos))
+            }
+            Self::Decimal(values, scale) => {
+                values.get(row).map(|unscaled| Typed::Decimal { unscaled: (*unscaled).into(), scale: *scale })
+            }
+            Self::Uuid(array) => array.value(row).try_into().ok().map(Typed::Uuid),
+            Self::Foreign(kind) => Some(Typed::Foreign(kind)),
+            Self::Null
+            | Self::LongDecimal(_)
+            | Self::Views(_)
+            | Self::Coded(..)
+            | Self::Bytes(_)
+            | Self::Fixed(_)
+            | Self::Struct(_)
+            | Self::List(..)
+            | Self::Map(..) => None,
+        }
+    }
+}
+
+impl Integers<'_> {
+    #[inline]
+    fn at(&self, row: usize) -> Option<i64> {
+        match self {
+            Self::Int8(values) => values.get(row).map(|number| i64::from(*number)),
+            Self::Int16(values) => values.get(row).map(|number| i64::from(*number)),
+            Self::Int32(values) => values.get(row).map(|number| i64::from(*number)),
+            Self::Int64(values) => values.get(row).copied(),
+            Self::Uint8(values) => values.get(row).map(|number| i64::from(*number)),
+            Self::Uint16(values) => values.get(row).map(|number| i64::from(*number)),
+            Self::Uint32(values) => values.get(row).map(|number| i64::from(*number)),
+        }
+    }
+}
+
+/// INT96 has nanoseconds of more years than 64 bits hold: both were computed modulo 2^64, so that their difference is
+/// exact.
+fn int96(micros: i64, nanos: i64) -> Typed<'static> {
+    let finer = nanos.wrapping_sub(micros.wrapping_mul(1_000));
+    match u16::try_from(finer) {
+        Ok(nanos @ 0..1_000) => Typed::TimestampNanos { micros, nanos, is_utc: false },
+        Ok(_) | Err(_) => Typed::Foreign("INT96 that is no time"),
+    }
+}
+
+/// The places of values in a dictionary, and the dictionary.
+pub(super) fn coded(array: &ArrayRef) -> Option<(&[i32], &BinaryArray)> {
+    let coded = array.as_dictionary_opt::<Int32Type>()?;
+    Some((coded.keys().values(), coded.values().as_binary_opt()?))
+}
+
+pub(super) fn primitive<T: ArrowPrimitiveType>(array: &ArrayRef) -> &[T::Native] {
+    array.as_primitive::<T>().values()
+}
+
+pub(super) fn is_bson(field: &Type) -> bool {
+    let info = field.get_basic_info();
+    matches!(info.logical_type_ref(), Some(LogicalType::Bson)) || info.converted_type() == ConvertedType::BSON
+}
+
+fn is_uuid(field: &Type) -> bool {
+    matches!(field.get_basic_info().logical_type_ref(), Some(LogicalType::Uuid))
+}
