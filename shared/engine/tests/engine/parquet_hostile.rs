@@ -223,3 +223,38 @@ proptest! {
         let _ = read(bytes);
     }
 }
+
+#[test]
+fn a_page_of_snappy_that_becomes_more_than_it_says_is_told() {
+    let long = "a".repeat(64);
+    let properties = || encoded(Encoding::PLAIN).set_compression(Compression::SNAPPY);
+    let file = || written::<ByteArrayType>("required binary v", properties(), &texts(&[&long]), None);
+    assert_eq!(read(file()).unwrap().values(), [[long.clone()]]);
+    // 68 bytes: the text and its length; then a literal of 4 + 1 of them, as the text repeats its first letter.
+    let begins = [68, 4 << 2, 64, 0, 0, 0, b'a'];
+    for other in [67, 69, 127] {
+        let hostile = replaced(file(), &begins, &[other]);
+        let message = refused(hostile);
+        assert!(
+            message.contains("a page of column `v` does not have the bytes that its header says"),
+            "{message}"
+        );
+    }
+    // It breaks off inside.
+    let message = refused(replaced(file(), &begins, &[68, 60 << 2]));
+    assert!(message.contains("a page cannot be unpacked"), "{message}");
+}
+
+#[test]
+fn a_dictionary_without_values_is_told() {
+    let values = ["a"; 8];
+    let file = || {
+        let dictionary = WriterProperties::builder().set_dictionary_enabled(true);
+        written::<ByteArrayType>("required binary v", dictionary, &texts(&values), None)
+    };
+    assert_eq!(read(file()).unwrap().values(), [["a"]; 8]);
+    // The header of its page: of that kind, five bytes before and after compression, one value.
+    let one = [0x15, 4, 0x15, 10, 0x15, 10, 0x4c, 0x15, 2];
+    let none = [0x15, 4, 0x15, 10, 0x15, 10, 0x4c, 0x15, 0];
+    refused(replaced(file(), &one, &none));
+}
