@@ -1,7 +1,7 @@
 //! The cells of a batch's columns, as raw values and as JSON.
 
 use arrow_array::types::{TimestampMicrosecondType, TimestampNanosecondType};
-use arrow_array::{Array, ArrayRef, BinaryArray, BinaryViewArray};
+use arrow_array::{Array, ArrayRef, BinaryArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use parquet::schema::types::Type;
 
@@ -114,15 +114,8 @@ impl<'a> Cells<'a> {
 
     /// Bytes of a value whose length is its own; 0 for others.
     #[inline]
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are short, or are written")]
     pub(super) fn length(&self, row: usize) -> usize {
-        match &self.values {
-            Values::Views(array) => view_length(array, row),
-            Values::Coded(codes, dictionary) => {
-                codes.get(row).map_or(0, |code| text_length(dictionary, *code))
-            }
-            _ => 0,
-        }
+        self.bytes(row).len()
     }
 
     /// The raw value. `written`: the text of a value that [`is_written`](Self::is_written).
@@ -163,7 +156,8 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// A value of a column of texts, whatever it is.
+    /// A value of a column of texts, whatever it is; nothing of others.
+    #[inline]
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others are no texts")]
     fn bytes(&self, row: usize) -> &'a [u8] {
         match &self.values {
@@ -283,22 +277,6 @@ impl Written {
 fn decoded<'a>(codes: &[i32], dictionary: &'a BinaryArray, row: usize) -> &'a [u8] {
     let code = codes.get(row).and_then(|code| usize::try_from(*code).ok());
     code.filter(|code| *code < dictionary.len()).map_or(&[], |code| dictionary.value(code))
-}
-
-#[inline]
-fn text_length(dictionary: &BinaryArray, code: i32) -> usize {
-    let ends =
-        usize::try_from(code).ok().and_then(|code| dictionary.value_offsets().get(code..)?.first_chunk());
-    ends.map_or(0, |[start, end]| usize::try_from(end.saturating_sub(*start)).unwrap_or_default())
-}
-
-/// The length is in the lower half of a view's first word.
-#[inline]
-fn view_length(array: &BinaryViewArray, row: usize) -> usize {
-    array
-        .views()
-        .get(row)
-        .map_or(0, |view| usize::try_from(view & u128::from(u32::MAX)).unwrap_or(usize::MAX))
 }
 
 #[inline]

@@ -190,9 +190,8 @@ impl Pages {
             }
             let page = guarded(|| pages.get_next_page()).map_err(|error| file.tell(*at, &error))?;
             let Some(page) = page else { return Err(corrupt(*at, "a page is not where its column says")) };
-            let expanded = delta::expanded(&page, column.column_descr()).map_err(|why| {
-                corrupt(*at, &format!("a page of column `{}` {why}", column.column_path().string()))
-            })?;
+            let expanded = delta::expanded(&page, column.column_descr());
+            let expanded = expanded.map_err(|why| corrupt_page(column, *at, &why))?;
             let whole = expanded.saturating_add(page.buffer().len() as u64);
             if expanded > MAX_PAGE_BYTES {
                 return Err(too_much(column, *at, &format!("becomes more than {MAX_PAGE_BYTES} bytes")));
@@ -218,9 +217,13 @@ fn value_bytes(column: &ColumnChunkMetaData) -> u64 {
     }
 }
 
+/// What is wrong with a page of a column.
+fn corrupt_page(column: &ColumnChunkMetaData, at: u64, what: &str) -> ReadError {
+    corrupt(at, &format!("a page of column `{}` {what}", column.column_path().string()))
+}
+
 fn too_much(column: &ColumnChunkMetaData, at: u64, what: &str) -> ReadError {
-    let name = column.column_path().string();
-    corrupt(at, &format!("a page of column `{name}` {what}, which is too much; write smaller pages"))
+    corrupt_page(column, at, &format!("{what}, which is too much; write smaller pages"))
 }
 
 /// Refuses a page that becomes another number of bytes than its header says.
@@ -237,9 +240,7 @@ fn check_snappy<T: ChunkReader>(
     let head = head.map_err(|error| file.tell(packed, &error))?;
     let bytes = snap::raw::decompress_len(&head).map_or(u64::MAX, |bytes| bytes as u64);
     if header.levels > header.compressed || header.uncompressed.checked_sub(header.levels) != Some(bytes) {
-        let name = column.column_path().string();
-        let message = format!("a page of column `{name}` does not have the bytes that its header says");
-        return Err(corrupt(body, &message));
+        return Err(corrupt_page(column, body, "does not have the bytes that its header says"));
     }
     Ok(())
 }
@@ -257,9 +258,7 @@ fn check_compressed<T: ChunkReader>(
     let packed = usize::try_from(header.levels).ok().and_then(|levels| bytes.get(levels..));
     let most = header.uncompressed.saturating_sub(header.levels);
     if packed.is_some_and(|packed| compressed::is_more_than(column.compression(), packed, most)) {
-        let name = column.column_path().string();
-        let message = format!("a page of column `{name}` has more bytes than its header says");
-        return Err(corrupt(body, &message));
+        return Err(corrupt_page(column, body, "has more bytes than its header says"));
     }
     Ok(())
 }
@@ -337,8 +336,8 @@ impl Header {
                             (_, 1, I32) => header.values = header.values.max(size(walker.i32()?)),
                             (DATA, 2, I32) | (DATA_V2, 4, I32) => {
                                 let encoding = walker.i32()?;
-                                header.is_delta |= is_delta(encoding);
-                                header.is_coded |= is_coded(encoding);
+                                header.is_delta |= is_of(DELTAS, encoding);
+                                header.is_coded |= is_of(CODES, encoding);
                             }
                             (DATA_V2, 5 | 6, I32) => {
                                 header.levels = header.levels.saturating_add(size(walker.i32()?));
@@ -361,17 +360,14 @@ impl Header {
     }
 }
 
-/// True for the number of an encoding of texts that are packed by difference.
-fn is_delta(encoding: i32) -> bool {
-    [Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY]
-        .into_iter()
-        .any(|delta| delta as i32 == encoding)
-}
+/// Of texts that are packed by difference.
+const DELTAS: [Encoding; 2] = [Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY];
+/// Of places in a dictionary.
+const CODES: [Encoding; 2] = [Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
 
-/// True for the number of an encoding of places in a dictionary.
-fn is_coded(encoding: i32) -> bool {
-    let dictionaries = [Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
-    dictionaries.into_iter().any(|coded| coded as i32 == encoding)
+/// True for the number of one of the encodings.
+fn is_of(encodings: [Encoding; 2], number: i32) -> bool {
+    encodings.into_iter().any(|encoding| encoding as i32 == number)
 }
 
 fn read_header<T: ChunkReader>(file: &Shared<T>, at: u64, end: u64) -> Result<Header, ReadError> {
