@@ -36,6 +36,15 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
             number(rows.superseded),
         ),
     );
+    for earlier in &receipt.replaced {
+        line(
+            "replaces",
+            format!("{}, {} rows of which are taken out", earlier.batch_id, number(earlier.rows)),
+        );
+    }
+    if let Some(later) = receipt.replaced_by {
+        line("replaced", format!("by {later}, a later version of the object"));
+    }
     if let Some(dialect) = &receipt.dialect {
         line("read as", self::dialect(dialect));
     }

@@ -119,6 +119,42 @@ def test_both_versions_of_an_overwritten_key_are_taken(stack: Stack, tmp_path: P
     assert stack.query(days) == [(1, 10), (2, 30)]
 
 
+def test_a_later_version_takes_the_place_of_the_one_before_also_when_it_has_no_rows(
+    stack: Stack, tmp_path: Path
+) -> None:
+    stack.publish(contract(tmp_path, "replaced", overwrite="replace"))
+    rows = "SELECT id, extract(day FROM updated_at)::int FROM public.replaced ORDER BY id"
+    other = stack.drop(write(tmp_path, "other.csv", numbered(2, first=50)), "replaced")
+    first = stack.drop(write(tmp_path, "first.csv", numbered(3, day=9)), "replaced", "--key", "rows.csv")
+    # Its rows are older by their own time, and one of the first's is not among them.
+    second = stack.drop(write(tmp_path, "second.csv", numbered(3, day=2, first=2)), "replaced", "--key", "rows.csv")
+    assert stack.query(rows) == [(2, 2), (3, 2), (4, 2), (50, 1), (51, 1)]
+    assert second["rows"]["loaded"] == 3
+    assert second["replaced"] == [{"batch_id": first["batch_id"], "rows": 1}]
+
+    empty = stack.drop(write(tmp_path, "empty.csv", []), "replaced", "--key", "rows.csv")
+    assert empty["state"] == "loaded"
+    assert empty["replaced"] == [{"batch_id": second["batch_id"], "rows": 3}]
+    assert stack.query(rows) == [(50, 1), (51, 1)]
+    assert "replaced" not in other
+    columns = "SELECT batch_id::text, replaced_by::text, withdrawn FROM penstock.object_version ORDER BY number"
+    assert stack.query(columns) == [
+        (other["batch_id"], None, None),
+        (first["batch_id"], second["batch_id"], 1),
+        (second["batch_id"], empty["batch_id"], 3),
+        (empty["batch_id"], None, None),
+    ]
+
+
+def test_where_the_first_version_is_kept_the_next_is_not_read(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "kept", overwrite="keep"))
+    first = stack.drop(write(tmp_path, "first.csv", numbered(3)), "kept", "--key", "rows.csv")
+    second = stack.drop(write(tmp_path, "second.csv", numbered(3, day=2)), "kept", "--key", "rows.csv")
+    assert (first["state"], second["state"], second["refusal"]["code"]) == ("loaded", "refused", "kept")
+    assert first["batch_id"] in second["refusal"]["message"]
+    assert stack.query("SELECT DISTINCT extract(day FROM updated_at)::int FROM public.kept") == [(1,)]
+
+
 def test_a_source_without_a_contract_is_refused(stack: Stack, tmp_path: Path) -> None:
     receipt = stack.drop(write(tmp_path, "rows.csv", numbered(3)), "stranger")
     assert receipt["state"] == "refused"

@@ -14,7 +14,7 @@ from psycopg import errors
 from support.stack import ROOT, Stack
 
 ROLES_SQL = ROOT / "infra/terraform/modules/database/roles.sql"
-LEDGER_SQL = ROOT / "infra/migrations/0001_ledger.sql"
+MIGRATIONS = sorted((ROOT / "infra/migrations").glob("*.sql"))
 DATABASE = "penstock_roles"
 MASTER = "penstock_master"
 FUNCTIONS = ("penstock_writer", "penstock_api")
@@ -66,7 +66,8 @@ def server(stack: Stack) -> Iterator[Server]:
         made = server.make_roles()
         assert made.returncode == 0, made.stderr
         server.let_in(owner, *FUNCTIONS)
-        server.run("penstock_writer", LEDGER_SQL.read_text())
+        for migration in MIGRATIONS:
+            server.run("penstock_writer", migration.read_text())
         server.run("penstock_writer", "CREATE TABLE public.products (id text); CREATE SCHEMA shop")
         server.run("penstock_writer", "CREATE TABLE shop.orders (id text); CREATE TEMPORARY TABLE stage (id text)")
         yield server

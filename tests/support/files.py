@@ -41,10 +41,11 @@ schema:
 Row = tuple[object, object, object]
 
 
-def contract(folder: Path, source: str, *, table: str | None = None, version: str = "1.0.0", route: str = "") -> Path:
-    """A contract of `id,name,updated_at`; its table is named after the source unless another is given."""
-    custom = f"  - property: penstock.route\n    value: {route}\n" if route else ""
-    text = CONTRACT.format(source=source, table=table or source, version=version, custom=custom)
+def contract(folder: Path, source: str, *, table: str | None = None, version: str = "1.0.0", **custom: str) -> Path:
+    """A contract of `id,name,updated_at`; its table is named after the source unless another is given. `custom` are
+    custom properties of Penstock's."""
+    properties = "".join(f"  - property: penstock.{name}\n    value: {value}\n" for name, value in custom.items())
+    text = CONTRACT.format(source=source, table=table or source, version=version, custom=properties)
     path = folder / f"{source}.yaml"
     path.write_text(text)
     return path

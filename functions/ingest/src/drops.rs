@@ -8,12 +8,13 @@ use penstock_aws::commit::{self, Progress, progress, to_json};
 use penstock_aws::jobs::Jobs;
 use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
-use penstock_contract::Route;
+use penstock_contract::{Overwrite, Route};
 use penstock_engine::ENGINE_VERSION;
-use penstock_pipeline::{Batch, Drop, Manifest, Refusal, layout};
+use penstock_pipeline::{Batch, Drop, Manifest, Refusal, Terms, layout};
 
 use crate::compiled::Compiled;
 use crate::error::IngestError;
+use crate::first;
 use crate::handler::{Ingest, StopAt};
 use crate::read::{Reading, read};
 use crate::spark;
@@ -54,6 +55,13 @@ pub(crate) async fn take<S: ObjectStore, Q: Queue, J: Jobs>(
         }
         Progress::Unread => {}
     }
+    let contract = match contract {
+        Ok(compiled) if compiled.contract.overwrite == Overwrite::Keep => {
+            let bucket = &ingest.config.places.processed_bucket;
+            first::refusal(&ingest.store, bucket, &batch).await?.map_or(Ok(compiled), Err)
+        }
+        contract => contract,
+    };
     let manifest = match contract {
         Err(refusal) => Manifest::refused(batch, ENGINE_VERSION, refusal),
         Ok(compiled) if goes_to_spark(ingest, &batch.drop, compiled.contract.load.route) => {
@@ -92,9 +100,7 @@ async fn read_to_manifest<S: ObjectStore, Q: Queue, J: Jobs>(
             report.seconds = seconds;
             let key = layout::report(&batch.id, report.split.index);
             ingest.store.put(&ingest.config.places.processed_bucket, &key, to_json(&report)).await?;
-            let table = compiled.contract.entity.table.clone();
-            let max_rejects = compiled.contract.max_rejects;
-            Ok(Manifest::commit(batch, table, vec![*report], max_rejects)?)
+            Ok(Manifest::commit(batch, Terms::of(&compiled.contract), vec![*report])?)
         }
         Reading::Refused { refusal, partial } => {
             let mut manifest = Manifest::refused(batch, ENGINE_VERSION, refusal);

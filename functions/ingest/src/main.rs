@@ -6,6 +6,7 @@ mod deduplicate;
 mod drops;
 mod encode;
 mod error;
+mod first;
 mod handler;
 mod input;
 mod pseudonyms;

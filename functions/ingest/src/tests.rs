@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod overwrite;
 mod pseudonyms;
 mod refused;
 mod spark;
@@ -151,7 +152,7 @@ fn notification(drops: &[&Drop]) -> String {
                 "bucket": { "name": drop.bucket },
                 "object": {
                     "key": drop.key.replace(' ', "+"), "size": drop.size_bytes, "eTag": drop.etag,
-                    "versionId": drop.version_id,
+                    "versionId": drop.version_id, "sequencer": drop.sequencer,
                 },
             },
         })

@@ -8,7 +8,7 @@ use penstock_aws::store::{ObjectStore, StoreError};
 use penstock_contract::Contract;
 use penstock_pipeline::{
     BatchId, DeadReason, EventError, JobEvent, JobState, Manifest, ManifestError, Outcome, Receipt, Refusal,
-    Report, layout, parse_job_name,
+    Report, Terms, layout, parse_job_name,
 };
 
 use crate::config::Config;
@@ -138,8 +138,7 @@ async fn publish<S: ObjectStore, Q: Queue>(
             let receipt = receipt(job_events, source, batch).await?;
             let contract = contract(job_events, &receipt).await?;
             let reports = reports(job_events, batch).await?;
-            let (table, max_rejects) = (contract.entity.table, contract.max_rejects);
-            let manifest = match Manifest::commit(receipt.batch(), table, reports, max_rejects) {
+            let manifest = match Manifest::commit(receipt.batch(), Terms::of(&contract), reports) {
                 Ok(manifest) => manifest,
                 Err(error) => return Err(fail(job_events, receipt, error).await?),
             };

@@ -133,6 +133,7 @@ impl<'a> Writer<'a> {
             contract_version: self.contract.version.clone(),
             dropped_at: Timestamp::from_second(1_700_000_000)?,
             chunk_count: u32::MAX,
+            overwrites: None,
             chunk: Chunk {
                 index: u32::try_from(index)?,
                 rows: u32::try_from(rows)?,

@@ -199,6 +199,7 @@ mod tests {
             contract_version: "1.0.0".into(),
             dropped_at: jiff::Timestamp::UNIX_EPOCH,
             chunk_count: 1,
+            overwrites: None,
             chunk: Chunk {
                 index: 0,
                 rows,

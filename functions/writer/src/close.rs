@@ -109,7 +109,8 @@ async fn enter<D: Database>(
     let now = Timestamp::now();
     let receipt = loaded(&manifest, sums, now);
     let balanced = receipt.rows.balance() && sums.rows == receipt.rows.accepted;
-    let is_new = database.close(&manifest, sums, balanced).await?;
+    let closed = database.close(&manifest, sums, balanced).await?;
+    let receipt = Receipt { replaced: closed.replaced, replaced_by: closed.replaced_by, ..receipt };
     if !balanced {
         tracing::error!(
             batch_id = %manifest.batch_id, source = manifest.source, read = receipt.rows.read,
@@ -118,7 +119,7 @@ async fn enter<D: Database>(
             superseded = receipt.rows.superseded, "accounting invariant broken"
         );
     }
-    if is_new {
+    if closed.is_new {
         report(metrics, &receipt, balanced, now);
     }
     let is_written = standing.is_some_and(|standing| standing.state == ReceiptState::Loaded);

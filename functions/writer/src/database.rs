@@ -10,6 +10,7 @@ use crate::chunk::VerifiedChunk;
 use crate::error::LoadError;
 use crate::ledger::{self, BatchSums};
 use crate::session::{Applied, Session};
+use crate::versions::Closed;
 
 /// A session that was not used for so long is asked whether it still lives: Lambda freezes a function between two
 /// invocations, and a server or a firewall may have ended it meanwhile.
@@ -30,13 +31,14 @@ pub trait Database: Send {
     /// What the ledger has of a batch.
     fn sums(&mut self, batch: &BatchId) -> impl Future<Output = Result<BatchSums, LoadError>> + Send;
 
-    /// Enters a batch whose chunks have all been applied; no error, and false, when it was there.
+    /// Enters a batch whose chunks have all been applied, and takes out the rows of what it stands for; no error when
+    /// that was done before.
     fn close(
         &mut self,
         manifest: &Manifest,
         sums: &BatchSums,
         balanced: bool,
-    ) -> impl Future<Output = Result<bool, LoadError>> + Send;
+    ) -> impl Future<Output = Result<Closed, LoadError>> + Send;
 }
 
 /// PostgreSQL over one session, opened when it is first needed and kept from one invocation to the next.
@@ -106,9 +108,9 @@ impl Database for Postgres {
         manifest: &Manifest,
         sums: &BatchSums,
         balanced: bool,
-    ) -> Result<bool, LoadError> {
-        let session = self.take().await?;
-        let answer = ledger::close(session.client(), manifest, sums, balanced).await;
+    ) -> Result<Closed, LoadError> {
+        let mut session = self.take().await?;
+        let answer = session.close(manifest, sums, balanced).await;
         self.keep(session, answer)
     }
 }

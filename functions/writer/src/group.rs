@@ -2,18 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use penstock_pipeline::LoadMessage;
+use penstock_pipeline::{BatchId, LoadMessage};
 
 /// Rows that several chunks of one transaction have at most. A chunk of more is a transaction by itself: from
 /// 10,000 rows on a transaction costs nothing beside its rows, and a large one only holds its locks longer.
 pub const MAX_SHARED_ROWS: u64 = 20_000;
 
 /// Groups messages, as indexes, by what they can share a transaction with: the same contract and message version, and so
-/// the same table and columns. A chunk that stands twice is in two groups: the ledger has it by the second.
+/// the same table and columns. A chunk that stands twice is in two groups: the ledger has it by the second. A batch that
+/// stands for others has transactions of its own: which rows give way to its rows is not the same for any other.
 pub fn groups(messages: &[&LoadMessage]) -> Vec<Vec<usize>> {
-    let mut by_contract: BTreeMap<(&str, &str, bool), Vec<usize>> = BTreeMap::new();
+    let mut by_contract: BTreeMap<(&str, &str, bool, Option<BatchId>), Vec<usize>> = BTreeMap::new();
     for (index, message) in messages.iter().enumerate() {
-        let contract = (message.source.as_str(), message.contract_version.as_str(), message.has_rescued());
+        let own = message.overwrites.is_some().then_some(message.batch_id);
+        let contract =
+            (message.source.as_str(), message.contract_version.as_str(), message.has_rescued(), own);
         by_contract.entry(contract).or_default().push(index);
     }
     by_contract.into_values().flat_map(|indexes| pack(messages, indexes)).collect()
@@ -58,6 +61,7 @@ mod tests {
             contract_version: "1.0.0".into(),
             dropped_at: jiff::Timestamp::UNIX_EPOCH,
             chunk_count: 9,
+            overwrites: None,
             chunk: Chunk {
                 index,
                 rows,

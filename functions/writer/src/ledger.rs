@@ -8,8 +8,10 @@ use tokio_postgres::{Client, Transaction};
 use crate::error::LoadError;
 
 /// In order; each is applied once. New ones are added at the end and only expand.
-const MIGRATIONS: [(i32, &str, &str); 1] =
-    [(1, "0001_ledger", include_str!("../../../infra/migrations/0001_ledger.sql"))];
+const MIGRATIONS: [(i32, &str, &str); 2] = [
+    (1, "0001_ledger", include_str!("../../../infra/migrations/0001_ledger.sql")),
+    (2, "0002_object_version", include_str!("../../../infra/migrations/0002_object_version.sql")),
+];
 
 /// What became of a chunk's rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -168,7 +170,6 @@ pub(crate) async fn close(
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (batch_id) DO NOTHING";
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let drop = &manifest.drop;
-    let version = drop.version_id.as_ref().unwrap_or(&drop.etag);
     let inserted = client
         .execute(
             statement,
@@ -177,7 +178,7 @@ pub(crate) async fn close(
                 &manifest.source,
                 &drop.bucket,
                 &drop.key,
-                version,
+                &drop.version(),
                 &manifest.contract_version.as_deref().unwrap_or_default(),
                 &number(manifest.totals.rows_read),
                 &number(manifest.totals.rejected),

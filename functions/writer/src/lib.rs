@@ -5,7 +5,9 @@
 //! - one transaction holds a chunk's ledger row, its COPY and its merge, all of it or nothing, and a chunk that the
 //!   ledger has is skipped;
 //! - rows of one key have a total order (event time, priority, time of the drop, batch, row), and only a row that
-//!   stands higher takes another's place.
+//!   stands higher takes another's place;
+//! - where the newest version of an object stands for the others, the versions have one, too, and it goes before that of
+//!   the rows.
 //!
 //! [`handler::handle`] takes an invocation's messages, groups them, and decides what becomes of each.
 
@@ -22,5 +24,7 @@ mod session;
 pub mod sql;
 mod target;
 pub mod throttle;
+mod versions;
 
 pub use session::Applied;
+pub use versions::Closed;

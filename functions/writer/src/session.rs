@@ -5,15 +5,17 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use penstock_aws::database::{Connector, DatabaseError};
-use penstock_contract::Contract;
-use penstock_pipeline::{BatchId, LoadMessage};
+use penstock_contract::{Contract, Overwrite};
+use penstock_pipeline::{BatchId, LoadMessage, Manifest};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, IsolationLevel, Statement, Transaction};
 
 use crate::chunk::{CopyText, VerifiedChunk};
 use crate::error::LoadError;
-use crate::ledger::{self, ChunkCounts};
-use crate::sql::{LoadSql, load_sql, quoted_table};
+use crate::ledger::{self, BatchSums, ChunkCounts};
+use crate::sql::{LoadSql, load_sql, quoted_table, ranks_versions};
 use crate::target;
+use crate::versions::{self, Closed, Versions};
 
 /// Each session begins with these.
 ///
@@ -73,6 +75,16 @@ impl Session {
         &self.client
     }
 
+    /// Enters a batch whose chunks have all been applied, and takes out the rows of what it stands for.
+    pub(crate) async fn close(
+        &mut self,
+        manifest: &Manifest,
+        sums: &BatchSums,
+        balanced: bool,
+    ) -> Result<Closed, LoadError> {
+        versions::close(&mut self.client, manifest, sums, balanced).await
+    }
+
     /// Applies chunks of one contract version in one transaction: all of them, or none.
     pub(crate) async fn apply(
         &mut self,
@@ -114,6 +126,7 @@ impl Session {
         let builder = self.client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
         let transaction = builder.start().await?;
         let messages: Vec<&LoadMessage> = chunks.iter().map(|chunk| &chunk.message).collect();
+        let versions = versions_of(&transaction, contract, &messages).await?;
         let claimed = ledger::claim(&transaction, &messages).await?;
         if claimed.is_empty() {
             transaction.rollback().await?;
@@ -128,7 +141,7 @@ impl Session {
             return Ok(None);
         }
         let new: Vec<&VerifiedChunk> = claimed.iter().map(|index| chunks[*index]).collect();
-        let load = Load { transaction: &transaction, contract, stage, chunks: &new };
+        let load = Load { transaction: &transaction, contract, stage, chunks: &new, versions };
         let counts = load.run().await?;
         transaction.commit().await?;
         let mut applied = vec![Applied::Before; chunks.len()];
@@ -184,27 +197,55 @@ impl Session {
     }
 }
 
+/// The other versions of the chunks' object, where the contract tells them apart.
+async fn versions_of(
+    transaction: &Transaction<'_>,
+    contract: &Contract,
+    messages: &[&LoadMessage],
+) -> Result<Versions, LoadError> {
+    if contract.overwrite != Overwrite::Replace {
+        return Ok(Versions::default());
+    }
+    // All are of one batch (`group`).
+    let Some(message) = messages.first() else { return Ok(Versions::default()) };
+    let object = message.overwrites.as_ref().ok_or_else(|| LoadError::Chunk {
+        place: format!("chunk {} of batch {}", message.chunk.index, message.batch_id),
+        problem: "its contract replaces earlier versions of an object, and the message names none".to_owned(),
+    })?;
+    versions::hold(transaction, message, object).await
+}
+
 /// COPY and merge of chunks that the ledger did not have.
 struct Load<'a> {
     transaction: &'a Transaction<'a>,
     contract: &'a Contract,
     stage: &'a Stage,
     chunks: &'a [&'a VerifiedChunk],
+    /// Those of the chunks' object.
+    versions: Versions,
 }
 
 impl Load<'_> {
     async fn run(&self) -> Result<Vec<ChunkCounts>, LoadError> {
+        let counts = if self.versions.replaced_by.is_some() {
+            self.all().map(|count| ChunkCounts { loaded: 0, superseded: count.loaded, ..count }).collect()
+        } else {
+            self.load().await?
+        };
+        let counted: Vec<_> =
+            self.chunks.iter().map(|chunk| &chunk.message).zip(counts.iter().copied()).collect();
+        ledger::correct(self.transaction, &counted).await?;
+        Ok(counts)
+    }
+
+    async fn load(&self) -> Result<Vec<ChunkCounts>, LoadError> {
         let copied = self.copy().await?;
         let rows: u64 = self.chunks.iter().map(|chunk| u64::from(chunk.message.chunk.text_rows())).sum();
         if copied != rows {
             return Err(self.miscounted(format!("{copied} rows copied of {rows}")));
         }
         let loaded = self.merge().await?;
-        let counts = self.count(rows, loaded).await?;
-        let counted: Vec<_> =
-            self.chunks.iter().map(|chunk| &chunk.message).zip(counts.iter().copied()).collect();
-        ledger::correct(self.transaction, &counted).await?;
-        Ok(counts)
+        self.count(rows, loaded).await
     }
 
     async fn copy(&self) -> Result<u64, LoadError> {
@@ -228,30 +269,38 @@ impl Load<'_> {
             let (row_base, dropped_at) = (row_base(message)?, message.dropped_at);
             let is_ordered = message.chunk.deduplicated.is_some();
             let statement = if is_ordered { &self.stage.merge_ordered } else { &self.stage.merge_single };
-            return Ok(self
-                .transaction
-                .execute(statement, &[&message.source, &message.batch_id, &row_base, &priority, &dropped_at])
-                .await?);
+            let values: [&(dyn ToSql + Sync); 5] =
+                [&message.source, &message.batch_id, &row_base, &priority, &dropped_at];
+            return Ok(self.transaction.execute(statement, &self.with_versions(&values)).await?);
         }
         let Places { ordinals, batches, row_bases } = self.places()?;
         let dropped: Vec<_> = self.chunks.iter().map(|chunk| chunk.message.dropped_at).collect();
-        Ok(self
-            .transaction
-            .execute(
-                &self.stage.merge_shared,
-                &[&self.contract.source, &priority, &ordinals, &batches, &row_bases, &dropped],
-            )
-            .await?)
+        let values: [&(dyn ToSql + Sync); 6] =
+            [&self.contract.source, &priority, &ordinals, &batches, &row_bases, &dropped];
+        Ok(self.transaction.execute(&self.stage.merge_shared, &self.with_versions(&values)).await?)
+    }
+
+    /// A merge's values, with those that follow where versions of an object are told apart.
+    fn with_versions<'v>(&'v self, values: &[&'v (dyn ToSql + Sync)]) -> Vec<&'v (dyn ToSql + Sync)> {
+        let mut values = values.to_vec();
+        if ranks_versions(self.contract) {
+            values.extend([&self.versions.earlier as &(dyn ToSql + Sync), &self.versions.later]);
+        }
+        values
+    }
+
+    /// Each chunk's counts when all of its rows are loaded.
+    fn all(&self) -> impl Iterator<Item = ChunkCounts> {
+        self.chunks.iter().map(|chunk| ChunkCounts {
+            loaded: u64::from(chunk.message.chunk.text_rows()),
+            deduplicated: u64::from(chunk.message.chunk.deduplicated.unwrap_or(0)),
+            superseded: 0,
+        })
     }
 
     /// What became of each chunk's rows, when `loaded` of all `rows` were loaded. Looked for only when some were not.
     async fn count(&self, rows: u64, loaded: u64) -> Result<Vec<ChunkCounts>, LoadError> {
-        let all = |chunk: &&VerifiedChunk| ChunkCounts {
-            loaded: u64::from(chunk.message.chunk.text_rows()),
-            deduplicated: u64::from(chunk.message.chunk.deduplicated.unwrap_or(0)),
-            superseded: 0,
-        };
-        let mut counts: Vec<ChunkCounts> = self.chunks.iter().map(all).collect();
+        let mut counts: Vec<ChunkCounts> = self.all().collect();
         if loaded == rows {
             return Ok(counts);
         }

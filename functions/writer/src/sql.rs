@@ -2,7 +2,7 @@
 
 use penstock_contract::ddl::column_definition;
 pub use penstock_contract::ddl::{SYSTEM_COLUMNS, create_table, quoted, quoted_table};
-use penstock_contract::{Contract, SqlType, WriteMode};
+use penstock_contract::{Contract, Overwrite, SqlType, WriteMode};
 
 /// Decides between two rows of one key: the greater stays. The last two are there so that it is a total order, the
 /// same whatever the order of arrival.
@@ -19,12 +19,13 @@ pub struct LoadSql {
     pub copy_single: String,
     /// COPY of numbered rows of several chunks.
     pub copy_shared: String,
-    /// Merges the one chunk that is staged: `$1` source, `$2` batch, `$3` row base, `$4` priority, `$5` dropped at.
+    /// Merges the one chunk that is staged: `$1` source, `$2` batch, `$3` row base, `$4` priority, `$5` dropped at. Where
+    /// [`ranks_versions`], `$6` and `$7` are arrays: the batches of earlier and of later versions of the chunk's object.
     pub merge_single: String,
     /// The same for a chunk that is in the order of the key and holds each key once.
     pub merge_ordered: String,
     /// Merges all chunks that are staged: `$1` source, `$2` priority, then arrays of one element a chunk: `$3` ordinal,
-    /// `$4` batch, `$5` row base, `$6` dropped at.
+    /// `$4` batch, `$5` row base, `$6` dropped at; where [`ranks_versions`], `$7` and `$8` as above.
     pub merge_shared: String,
     /// How many different keys are staged; only for upserts.
     pub count_keys: Option<String>,
@@ -55,6 +56,11 @@ pub enum SqlError {
 /// True for an upsert, false for an append.
 pub fn upserts(contract: &Contract) -> bool {
     contract.load.mode == WriteMode::Upsert
+}
+
+/// True where a merge asks, before the rows' own rank, which of two rows is of the later version of an object.
+pub fn ranks_versions(contract: &Contract) -> bool {
+    upserts(contract) && contract.overwrite == Overwrite::Replace
 }
 
 /// The statements for `contract`. `stage` names the stage table; `foreign` are the target's columns that other
@@ -118,7 +124,7 @@ fn merge_single(
         None => "s._row DESC".to_owned(),
     };
     let newest_first = (staged == Staged::AsRead).then_some(newest_first.as_str());
-    merge(contract, foreign, &columns, &system, &format!("{stage} AS s"), newest_first)
+    merge(contract, foreign, &columns, &system, &format!("{stage} AS s"), newest_first, 5)
 }
 
 fn merge_shared(contract: &Contract, stage: &str, foreign: &[String], event_time: Option<&str>) -> String {
@@ -131,7 +137,7 @@ fn merge_shared(contract: &Contract, stage: &str, foreign: &[String], event_time
          AS c (chunk, batch_id, row_base, dropped_at) ON c.chunk = s._chunk"
     );
     let newest_first = format!("{time} DESC, c.dropped_at DESC, c.batch_id DESC, s._row + c.row_base DESC");
-    merge(contract, foreign, &columns, &system, &from, Some(&newest_first))
+    merge(contract, foreign, &columns, &system, &from, Some(&newest_first), 6)
 }
 
 fn merge(
@@ -141,6 +147,7 @@ fn merge(
     system: &str,
     from: &str,
     newest_first: Option<&str>,
+    values: usize,
 ) -> String {
     let names = list(contract.entity.columns.iter().map(|column| quoted(&column.name)));
     let system_names = list(SYSTEM_COLUMNS.iter().map(|(name, _)| (*name).to_owned()));
@@ -152,7 +159,7 @@ fn merge(
         );
     }
     let (key, target) = (key_list(contract, "s."), key_list(contract, ""));
-    let (assignments, ours, theirs) = (assignments(contract, foreign), ranked("excluded"), ranked("t"));
+    let assignments = assignments(contract, foreign);
     // Sorted by key: two writers that meet on the same keys lock them in the same order, and none waits for
     // another in a circle. A chunk that comes in that order is read from the stage as it was copied.
     let rows = match newest_first {
@@ -163,7 +170,20 @@ fn merge(
         }
         None => format!("SELECT {columns}, {system} FROM {from}"),
     };
-    format!("{insert} {rows} ON CONFLICT ({target}) DO UPDATE SET {assignments} WHERE ({theirs}) <= ({ours})")
+    let wins = wins(contract, values);
+    format!("{insert} {rows} ON CONFLICT ({target}) DO UPDATE SET {assignments} WHERE {wins}")
+}
+
+/// When a row takes the place of the one that stands. `values` are those that the merge has before the versions'.
+fn wins(contract: &Contract, values: usize) -> String {
+    let is_newer = format!("({}) <= ({})", ranked("t"), ranked("excluded"));
+    if !ranks_versions(contract) {
+        return is_newer;
+    }
+    let (earlier, later) = (values + 1, values + 2);
+    format!(
+        "t._batch_id = ANY (${earlier}::uuid[]) OR (t._batch_id <> ALL (${later}::uuid[]) AND {is_newer})"
+    )
 }
 
 /// A row takes the place of another as a whole: what its contract does not have becomes null. Otherwise a row would

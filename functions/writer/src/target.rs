@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use penstock_contract::ddl::add_column;
+use penstock_contract::ddl::{add_column, create_batch_index};
 use penstock_contract::{Contract, TableName};
 use tokio_postgres::{Client, GenericClient, Transaction};
 
@@ -25,6 +25,8 @@ struct Table {
     columns: BTreeMap<String, ColumnState>,
     /// The columns of each unique index that `ON CONFLICT` can use, in the order of their names.
     unique: Vec<Vec<String>>,
+    /// Whether an index finds the rows of a batch.
+    has_batch_index: bool,
 }
 
 struct ColumnState {
@@ -42,6 +44,7 @@ pub(crate) async fn ensure(client: &mut Client, contract: &Contract) -> Result<T
     let registered = registered(client, &contract.entity.table).await?;
     if let Some(table) = ready
         && missing_columns(contract, &table)?.is_empty()
+        && missing_index(contract, &table).is_none()
         && names(contract).all(|name| registered.present.iter().any(|column| column == name))
     {
         return Ok(target(contract, registered));
@@ -65,6 +68,10 @@ async fn change(client: &mut Client, contract: &Contract) -> Result<Target, Load
     for index in missing_columns(contract, &table)? {
         let Some(statement) = add_column(contract, index) else { continue };
         tracing::info!(table = %quoted_table(name), column = contract.entity.columns[index].name, "adding a column");
+        transaction.batch_execute(&statement).await?;
+    }
+    if let Some(statement) = missing_index(contract, &table) {
+        tracing::info!(table = %quoted_table(name), "adding an index by batch");
         transaction.batch_execute(&statement).await?;
     }
     register(&transaction, contract).await?;
@@ -99,7 +106,7 @@ async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option
     let columns = "SELECT attname::text, format_type(atttypid, atttypmod), \
                    attgenerated <> '' OR attidentity = 'a' FROM pg_attribute \
                    WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped";
-    let mut table = Table { kind, columns: BTreeMap::new(), unique: Vec::new() };
+    let mut table = Table { kind, columns: BTreeMap::new(), unique: Vec::new(), has_batch_index: false };
     for row in client.query(columns, &[&oid]).await? {
         let state = ColumnState { sql_type: row.try_get(1)?, is_computed: row.try_get(2)? };
         table.columns.insert(row.try_get(0)?, state);
@@ -113,6 +120,11 @@ async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option
     for row in client.query(unique, &[&oid]).await? {
         table.unique.push(row.try_get(0)?);
     }
+
+    let by_batch = "SELECT EXISTS (SELECT FROM pg_index AS i \
+                    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
+                    WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL AND a.attname = '_batch_id')";
+    table.has_batch_index = client.query_one(by_batch, &[&oid]).await?.try_get(0)?;
     Ok(Some(table))
 }
 
@@ -142,6 +154,10 @@ fn missing_columns(contract: &Contract, table: &Table) -> Result<Vec<usize>, Loa
         }
     }
     Ok(missing)
+}
+
+fn missing_index(contract: &Contract, table: &Table) -> Option<String> {
+    create_batch_index(contract).filter(|_| !table.has_batch_index)
 }
 
 fn check_column(name: &TableName, table: &Table, column: &str, wanted: &str) -> Result<(), LoadError> {

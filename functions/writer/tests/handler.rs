@@ -85,6 +85,7 @@ impl Stage {
             engine_version: "0".into(),
             drop,
             state: ManifestState::Committed { table: self.contract.entity.table.clone() },
+            replaces: false,
             totals: Totals { rows_read: accepted + rejected, accepted, rejected, ..Totals::default() },
             dialect: None,
             quality: Vec::new(),

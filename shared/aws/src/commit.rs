@@ -158,6 +158,8 @@ pub fn report(manifest: &Manifest, metrics: &Metrics) {
     let totals = &manifest.totals;
     let (state, code) = match &manifest.state {
         ManifestState::Committed { .. } => ("committed", None),
+        // As its contract has it: nothing for the alarm of refused batches.
+        ManifestState::Refused(refusal) if refusal.code == "kept" => ("kept", Some(refusal.code.as_str())),
         ManifestState::Refused(refusal) => ("refused", Some(refusal.code.as_str())),
     };
     let read_seconds = manifest.seconds.get("read").copied().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The target table as SQL: what the writer runs, and what `penstock contract explain` shows. Text only.
 
-use crate::model::{Column, Contract, SqlType, TableName, WriteMode};
+use crate::model::{Column, Contract, Overwrite, SqlType, TableName, WriteMode};
 
 /// Columns that each target table has beside the contract's, with their types.
 pub const SYSTEM_COLUMNS: [(&str, &str); 7] = [
@@ -34,6 +34,13 @@ pub fn create_table(contract: &Contract) -> String {
     let parts: Vec<String> = columns.chain(system).chain([unique]).collect();
     let table = quoted_table(&contract.entity.table);
     format!("CREATE TABLE IF NOT EXISTS {table} (\n  {}\n){storage}", parts.join(",\n  "))
+}
+
+/// An index by batch, where rows of a batch are taken out and no other index finds them. A batch that changes a row then
+/// changes an index, too: no other table has it.
+pub fn create_batch_index(contract: &Contract) -> Option<String> {
+    let is_needed = contract.overwrite == Overwrite::Replace && contract.load.mode == WriteMode::Upsert;
+    is_needed.then(|| format!("CREATE INDEX ON {} (_batch_id)", quoted_table(&contract.entity.table)))
 }
 
 /// Adds one of the contract's columns, by its index. `None` when the contract has no such column.

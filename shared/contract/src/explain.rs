@@ -49,7 +49,7 @@ pub fn explain(contract: &Contract) -> Explanation {
     Explanation {
         source: contract.source.clone(),
         version: contract.version.clone(),
-        ddl: ddl::create_table(contract),
+        ddl: ddl(contract),
         files: files(contract),
         load: load(contract),
         columns: contract
@@ -63,6 +63,12 @@ pub fn explain(contract: &Contract) -> Explanation {
         batch: batch(contract),
         promises: promises(contract),
     }
+}
+
+/// The table, and what else is made with it.
+fn ddl(contract: &Contract) -> String {
+    let statements = [Some(ddl::create_table(contract)), ddl::create_batch_index(contract)];
+    statements.into_iter().flatten().collect::<Vec<_>>().join(";\n")
 }
 
 fn files(contract: &Contract) -> Vec<String> {

@@ -38,6 +38,29 @@ fn the_table_has_the_contracts_columns_then_penstocks_and_is_unique_by_the_key()
 }
 
 #[test]
+fn rows_that_will_be_taken_out_by_batch_have_an_index_by_batch() {
+    for (mode, overwrite, is_needed) in [
+        ("upsert", "replace", true),
+        ("append", "replace", false),
+        ("upsert", "keep", false),
+        ("upsert", "add", false),
+    ] {
+        let custom = format!("value: {mode}}}\n  - {{property: penstock.overwrite, value: {overwrite}}}");
+        let contract = SHOP.replace("value: upsert}", &custom);
+        assert_ne!(contract, SHOP);
+        let contract = parse("shop.yaml", &contract).expect("valid");
+        let index = ddl::create_batch_index(&contract);
+        assert_eq!(index.is_some(), is_needed, "{mode} {overwrite}");
+        let told = explain(&contract).ddl;
+        assert_eq!(
+            told.ends_with(";\nCREATE INDEX ON \"public\".\"products\" (_batch_id)"),
+            is_needed,
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn a_column_is_added_as_it_would_have_been_made() {
     let contract = parse("shop.yaml", SHOP).expect("valid");
     assert_eq!(

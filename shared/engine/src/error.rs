@@ -13,9 +13,6 @@ pub enum PlanError {
     /// The format is not read by this version.
     #[error("this kind of file is not read")]
     UnsupportedFormat,
-    /// The contract asks for something that this version does not do.
-    #[error("`{0}` is not done by this version; take it out of the contract")]
-    Unsupported(String),
     /// Values are to be pseudonymised, and there is no key to do it with.
     #[error("columns are pseudonymised ({0}), and there is no key: give one")]
     NoPseudonymKey(String),

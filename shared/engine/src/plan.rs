@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 use encoding_rs::Encoding;
 use penstock_contract::{
-    Column as ContractColumn, Compression, Contract, FormatKind, MissingColumns, Overwrite, UnexpectedColumns,
+    Column as ContractColumn, Compression, Contract, FormatKind, MissingColumns, UnexpectedColumns,
 };
 use regex::Regex;
 
@@ -59,7 +59,6 @@ impl Plan {
     /// # Errors
     /// When the contract asks for what this version does not do, contradicts itself, or needs a key and there is none.
     pub fn compile_with(contract: &Contract, key: Option<&PseudonymKey>) -> Result<Self, PlanError> {
-        refuse_unsupported(contract)?;
         check_pseudonym_key(contract, key)?;
         let format = &contract.format;
         match &format.kind {
@@ -149,12 +148,6 @@ impl Plan {
     pub fn arrow_schema(&self) -> Arc<Schema> {
         Arc::clone(&self.schema)
     }
-}
-
-/// What the contract asks for and this version would pass over in silence.
-fn refuse_unsupported(contract: &Contract) -> Result<(), PlanError> {
-    let unsupported = |what: &str| Err(PlanError::Unsupported(what.to_owned()));
-    if contract.overwrite == Overwrite::Add { Ok(()) } else { unsupported("penstock.overwrite") }
 }
 
 fn encoding(label: &str) -> Result<&'static Encoding, PlanError> {

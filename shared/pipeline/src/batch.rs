@@ -1,5 +1,6 @@
 //! A batch's name, the same for the same work.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{Drop, UNKNOWN_SOURCE};
@@ -32,6 +33,15 @@ impl Batch {
     }
 }
 
+/// Which version of an object is taken, where only the first one is: stands at [`crate::layout::taken`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// The version, as [`Drop::version`] gives it.
+    pub version: String,
+    /// The batch that it is taken as.
+    pub batch_id: BatchId,
+}
+
 /// Penstock's own namespace for version-5 UUIDs; it must never change.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5c0f_5a0e_7c1d_4b8e_9a5e_70e6_57e5_70c4);
 
@@ -40,14 +50,22 @@ const NO_CONTRACT: &str = "";
 
 /// The id of the batch that takes `drop` through `contract_version` (`None`: there is no contract).
 ///
-/// Bucket, key, and version id (or etag, where the bucket keeps no versions) identify the drop. The parts
-/// are length-prefixed, so no two drops share a name.
+/// Bucket, key, and version id (or etag, where the bucket keeps no versions) identify the drop.
 pub fn batch_id(drop: &Drop, contract_version: Option<&str>) -> BatchId {
     let version = match &drop.version_id {
         Some(version_id) => ("version", version_id.as_str()),
         None => ("etag", drop.etag.as_str()),
     };
-    let parts = [&drop.bucket, &drop.key, version.0, version.1, contract_version.unwrap_or(NO_CONTRACT)];
+    name_of(&[&drop.bucket, &drop.key, version.0, version.1, contract_version.unwrap_or(NO_CONTRACT)])
+}
+
+/// The id of an object, whatever its versions: UUID version 5 over its bucket and key.
+pub fn object_id(drop: &Drop) -> Uuid {
+    name_of(&[&drop.bucket, &drop.key])
+}
+
+/// The parts are length-prefixed, so that no two lists of them share a name.
+fn name_of(parts: &[&str]) -> Uuid {
     let mut name = String::new();
     for part in parts {
         name.push_str(&part.len().to_string());

@@ -36,4 +36,9 @@ impl Drop {
             _ => None,
         }
     }
+
+    /// The version id, or the ETag where the bucket keeps no versions: tells the versions of one object apart.
+    pub fn version(&self) -> &str {
+        self.version_id.as_ref().unwrap_or(&self.etag)
+    }
 }

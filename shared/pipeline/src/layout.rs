@@ -11,7 +11,10 @@
 //! | processed | `batches/<batch>/published.json` | every chunk message of the manifest has been sent |
 //! | processed | `data/<entity>/source=<source>/batch=<batch>/<split>-<part>.parquet` | harmonised rows |
 //! | processed | `receipts/<source>/<batch>.json` | the receipt |
+//! | processed | `objects/<source>/<object>/<turn>.json` | which version of an object is taken, where only the first is |
 //! | quarantine | `<source>/<batch>/rejects-<split>-<part>.ndjson.zst` | rejected rows with their reasons |
+
+use uuid::Uuid;
 
 use crate::BatchId;
 
@@ -71,6 +74,11 @@ pub fn parquet(entity: &str, source: &str, batch: &BatchId, split: u32, part: u3
 /// The receipt.
 pub fn receipt(source: &str, batch: &BatchId) -> String {
     format!("receipts/{source}/{batch}.json")
+}
+
+/// The version of an object that is taken; of a later turn, once those of all turns before have been refused.
+pub fn taken(source: &str, object: &Uuid, turn: u32) -> String {
+    format!("objects/{source}/{object}/{turn:05}.json")
 }
 
 /// One file of rejected rows, in the quarantine bucket.

@@ -13,16 +13,17 @@ mod message;
 mod outcome;
 mod receipt;
 
-pub use batch::{Batch, BatchId, batch_id};
+pub use batch::{Batch, BatchId, Taken, batch_id, object_id};
 pub use drop::{Drop, UNKNOWN_SOURCE};
 pub use events::{Event, EventError, Ignored};
 pub use job::{JobEvent, JobState, job_name, parse_job_name};
 pub use manifest::{
-    Chunk, ChunkBody, Manifest, ManifestError, ManifestState, Report, Split, SplitRange, failed_quality,
-    too_many_rejects,
+    Chunk, ChunkBody, Manifest, ManifestError, ManifestState, Report, Split, SplitRange, Terms,
+    failed_quality, too_many_rejects,
 };
 pub use message::{
-    LoadMessage, MAX_INLINE_BYTES, MessageError, SQS_BATCH_MAX_BYTES, SQS_BATCH_MAX_ENTRIES, sqs_batches,
+    LoadMessage, MAX_INLINE_BYTES, MessageError, Overwritten, SQS_BATCH_MAX_BYTES, SQS_BATCH_MAX_ENTRIES,
+    sqs_batches,
 };
 pub use outcome::{DeadReason, Outcome};
-pub use receipt::{Counts, Receipt, ReceiptState, Refusal, Seconds};
+pub use receipt::{Counts, Receipt, ReceiptState, Refusal, Replaced, Seconds};

@@ -1,6 +1,6 @@
 //! A batch's splits, its chunks, and the manifest that commits them.
 
-use penstock_contract::{MaxRejects, TableName};
+use penstock_contract::{Contract, MaxRejects, Overwrite, TableName};
 use penstock_engine::{Dialect, QualityOutcome, Totals};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,11 @@ impl Split {
     }
 }
 
+/// A zstd frame of no bytes, in base64: magic number, header with the size 0, an empty last block.
+const EMPTY_FRAME: &str = "KLUv/SAAAQAA";
+/// Its SHA-256.
+const EMPTY_SHA256: &str = "6fb8543883dafcc2ed0934866b8b3f775231f5b0933add08bf502e9e84944cbd";
+
 /// Up to N accepted rows of a batch, encoded for loading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
@@ -76,6 +81,19 @@ pub enum ChunkBody {
 }
 
 impl Chunk {
+    /// The only chunk of a batch that has no rows.
+    fn without_rows() -> Self {
+        Self {
+            index: 0,
+            rows: 0,
+            deduplicated: None,
+            row_base: 0,
+            sha256: EMPTY_SHA256.to_owned(),
+            text_bytes: 0,
+            body: ChunkBody::Inline(EMPTY_FRAME.to_owned()),
+        }
+    }
+
     /// Rows of the text.
     pub fn text_rows(&self) -> u32 {
         self.rows.saturating_sub(self.deduplicated.unwrap_or(0))
@@ -137,6 +155,9 @@ pub struct Manifest {
     pub drop: Drop,
     /// Whether the chunks may be loaded.
     pub state: ManifestState,
+    /// True when the batch stands for earlier versions of its object: their rows are taken out when it is loaded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces: bool,
     /// Row counts and reasons of the whole batch.
     pub totals: Totals,
     /// The dialect as read, of the first split; `None` when nothing could be read.
@@ -152,6 +173,28 @@ pub struct Manifest {
     pub rejects: Vec<String>,
     /// Seconds by step.
     pub seconds: Seconds,
+}
+
+/// What of a contract decides on a batch that has been read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Terms {
+    /// The target table.
+    pub table: TableName,
+    /// With more rejects the batch is refused.
+    pub max_rejects: MaxRejects,
+    /// Whether it stands for earlier versions of its object.
+    pub replaces: bool,
+}
+
+impl Terms {
+    /// Those of `contract`.
+    pub fn of(contract: &Contract) -> Self {
+        Self {
+            table: contract.entity.table.clone(),
+            max_rejects: contract.max_rejects,
+            replaces: contract.overwrite == Overwrite::Replace,
+        }
+    }
 }
 
 /// Why reports make no manifest.
@@ -194,22 +237,20 @@ impl Manifest {
     pub const VERSION: u32 = 1;
 
     /// Decides on a batch whose splits have all been read: its chunks in the order of the splits, numbered
-    /// through the batch, or a refusal when it has more rejects than the contract allows.
+    /// through the batch, or a refusal when it has more rejects than the contract allows. A batch that takes the place of
+    /// others and has no rows has a chunk without rows, so that the writer hears of it.
     ///
     /// # Errors
     /// When a split is missing or stands twice, or a report contradicts itself.
-    pub fn commit(
-        batch: Batch,
-        table: TableName,
-        mut reports: Vec<Report>,
-        max_rejects: MaxRejects,
-    ) -> Result<Self, ManifestError> {
+    pub fn commit(batch: Batch, terms: Terms, mut reports: Vec<Report>) -> Result<Self, ManifestError> {
+        let Terms { table, max_rejects, replaces } = terms;
         reports.sort_by_key(|report| report.split.index);
         check_splits(&reports)?;
 
         let engine_version = reports.first().map_or("", |report| &report.engine_version);
         let mut manifest = Self::empty(batch, engine_version, ManifestState::Committed { table });
         let mut row_base = 0u64;
+        manifest.replaces = replaces;
         manifest.totals = totals(&reports);
         manifest.quality = reports.iter().flat_map(|report| report.quality.iter().cloned()).collect();
         let refusal =
@@ -236,6 +277,8 @@ impl Manifest {
         if let Some(refusal) = refusal {
             manifest.state = ManifestState::Refused(refusal);
             manifest.chunks.clear();
+        } else if replaces && manifest.chunks.is_empty() {
+            manifest.chunks.push(Chunk::without_rows());
         }
         Ok(manifest)
     }
@@ -254,6 +297,7 @@ impl Manifest {
             engine_version: engine_version.to_owned(),
             drop: batch.drop,
             state,
+            replaces: false,
             totals: Totals::default(),
             dialect: None,
             quality: Vec::new(),

@@ -21,10 +21,11 @@ pub const SQS_BATCH_MAX_BYTES: usize = 1024 * 1024;
 /// |---|---|
 /// | 1 | the contract's columns, without the one for what no other column reads, and the row number |
 /// | 2 | the contract's columns, that one included where the contract keeps such values, and the row number |
+/// | 3 | as 2; its batch stands for earlier versions of its object (`penstock.overwrite: replace`) |
 ///
 /// While a deploy is under way, functions of two releases share the queue. So a release reads the version that the one
-/// before it writes, and a version is written only by the release after the first that reads it; what is newer than
-/// a writer knows goes back to the queue, for one that does.
+/// before it writes, and what every message needs is written only by the release after the first that reads it; what is
+/// newer than a writer knows goes back to the queue, for one that does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoadMessage {
@@ -42,8 +43,24 @@ pub struct LoadMessage {
     pub dropped_at: Timestamp,
     /// How many chunks the batch has.
     pub chunk_count: u32,
+    /// The object whose earlier versions the batch stands for; from version 3 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overwrites: Option<Overwritten>,
     /// The chunk.
     pub chunk: Chunk,
+}
+
+/// An object that has been overwritten, or may have been, and what orders the version that a batch is of among its others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overwritten {
+    /// Bucket name.
+    pub bucket: String,
+    /// Object key.
+    pub key: String,
+    /// Of versions that arrived at one time the one with the greater number (hexadecimal, zeros at its end of no
+    /// meaning) is the later one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequencer: Option<String>,
 }
 
 /// Why a body is no load message.
@@ -75,22 +92,31 @@ impl MessageError {
 impl LoadMessage {
     /// The format that this release writes.
     pub const VERSION: u32 = 2;
+    /// The format of messages whose batch stands for earlier versions of its object.
+    pub const OVERWRITING: u32 = 3;
     /// The formats that this release reads.
-    pub const READS: RangeInclusive<u32> = 1..=2;
+    pub const READS: RangeInclusive<u32> = 1..=3;
 
     /// The messages of a manifest, in the order of its chunks. A refused batch has none.
     pub fn of(manifest: &Manifest) -> Vec<Self> {
         let ManifestState::Committed { table } = &manifest.state else { return Vec::new() };
         let chunk_count = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
+        let drop = &manifest.drop;
+        let overwrites = manifest.replaces.then(|| Overwritten {
+            bucket: drop.bucket.clone(),
+            key: drop.key.clone(),
+            sequencer: drop.sequencer.clone(),
+        });
         let message = |chunk: &Chunk| Self {
-            message_version: Self::VERSION,
+            message_version: if manifest.replaces { Self::OVERWRITING } else { Self::VERSION },
             batch_id: manifest.batch_id,
             source: manifest.source.clone(),
             table: table.clone(),
             // A committed batch always has one: without a contract nothing is accepted.
             contract_version: manifest.contract_version.clone().unwrap_or_default(),
-            dropped_at: manifest.drop.dropped_at,
+            dropped_at: drop.dropped_at,
             chunk_count,
+            overwrites: overwrites.clone(),
             chunk: chunk.clone(),
         };
         manifest.chunks.iter().map(message).collect()

@@ -39,6 +39,13 @@ pub struct Receipt {
     /// What came of the contract's quality checks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quality: Vec<QualityOutcome>,
+    /// Earlier versions of the object that this batch stands for (`penstock.overwrite: replace`), from its end on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Replaced>,
+    /// The later version of the object that stood for this one before its end. What is replaced after its end is told of
+    /// by the receipt of the later version alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<BatchId>,
     /// Seconds by step.
     pub seconds: Seconds,
     /// When this receipt was written.
@@ -76,6 +83,8 @@ impl Receipt {
             rejects: manifest.rejects.clone(),
             dialect: manifest.dialect.clone(),
             quality: manifest.quality.clone(),
+            replaced: Vec::new(),
+            replaced_by: None,
             seconds: manifest.seconds.clone(),
             updated_at: now,
         }
@@ -96,6 +105,8 @@ impl Receipt {
             rejects: Vec::new(),
             dialect: None,
             quality: Vec::new(),
+            replaced: Vec::new(),
+            replaced_by: None,
             seconds: Seconds::new(),
             updated_at: now,
         }
@@ -143,11 +154,20 @@ impl ReceiptState {
     }
 }
 
+/// A batch of an earlier version of the object, whose rows were taken out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// The batch.
+    pub batch_id: BatchId,
+    /// Its rows that still stood when it was replaced, and that the later version does not have.
+    pub rows: u64,
+}
+
 /// Why no row was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Stable code: `no_contract`, `invalid_contract`, `no_source`, `empty`, `unreadable`, `too_many_rejects`,
-    /// `quality`, `overwritten`, `missing_object`, `job_failed`, `load_failed`.
+    /// `quality`, `overwritten`, `kept`, `missing_object`, `job_failed`, `load_failed`.
     pub code: String,
     /// What was wrong, where, and what to do.
     pub message: String,

@@ -8,7 +8,7 @@ use penstock_contract::{Compression, MaxRejects, TableName};
 use penstock_engine::{Code, Dialect, ReasonCount, Totals};
 use penstock_pipeline::{
     Batch, Chunk, ChunkBody, Counts, Drop, Manifest, ManifestError, ManifestState, Receipt, ReceiptState,
-    Refusal, Report, Split, SplitRange,
+    Refusal, Report, Split, SplitRange, Terms,
 };
 use proptest::prelude::*;
 
@@ -75,7 +75,7 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
 }
 
 fn commit(reports: Vec<Report>, max_rejects: MaxRejects) -> Result<Manifest, ManifestError> {
-    Manifest::commit(batch(), table(), reports, max_rejects)
+    Manifest::commit(batch(), Terms { table: table(), max_rejects, replaces: false }, reports)
 }
 
 #[test]

@@ -81,6 +81,7 @@ fn objects_stand_where_the_table_says() {
             format!("data/products/source=abt/batch={id}/00000-00002.parquet"),
         ),
         (layout::receipt("abt", &batch), format!("receipts/abt/{id}.json")),
+        (layout::taken("abt", &batch, 1), format!("objects/abt/{id}/00001.json")),
         (layout::rejects("abt", &batch, 0, 0), format!("abt/{id}/rejects-00000-00000.ndjson.zst")),
     ] {
         assert_eq!(key, expected);
@@ -119,7 +120,7 @@ fn each_chunk_has_its_message() {
 
 #[test]
 fn a_message_of_another_version_or_shape_is_told_from_a_broken_one() {
-    for (version, is_newer) in [(0, false), (3, true), (u64::MAX, true)] {
+    for (version, is_newer) in [(0, false), (4, true), (u64::MAX, true)] {
         let body = format!(r#"{{"message_version": {version}, "anything": 1}}"#);
         let error = LoadMessage::parse(&body, &LoadMessage::READS).unwrap_err();
         assert!(matches!(&error, MessageError::Version { found, .. } if *found == version), "{error}");
@@ -130,7 +131,7 @@ fn a_message_of_another_version_or_shape_is_told_from_a_broken_one() {
         assert!(matches!(error, MessageError::Malformed(_)) && !error.is_newer(), "{body}");
     }
     // What this release writes, it reads, and what the one before it wrote.
-    assert_eq!(LoadMessage::READS, LoadMessage::VERSION - 1..=LoadMessage::VERSION);
+    assert_eq!(LoadMessage::READS, LoadMessage::VERSION - 1..=LoadMessage::OVERWRITING);
 }
 
 /// While a deploy is under way, functions of both releases read each other's manifests.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use penstock_aws::database::{Auth, Connector, DatabaseConfig, Password, Tls};
 use penstock_contract::Contract;
 use penstock_local::postgres::{Cluster, ClusterOptions};
-use penstock_pipeline::{Chunk, ChunkBody, LoadMessage};
+use penstock_pipeline::{Chunk, ChunkBody, LoadMessage, Overwritten};
 use penstock_writer::Applied;
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::database::{Database as _, Postgres};
@@ -115,12 +115,13 @@ pub struct ChunkOf {
     pub count: u32,
     pub row_base: u64,
     pub dropped_at: i64,
+    pub overwrites: Option<Overwritten>,
 }
 
 impl ChunkOf {
     /// The only chunk of a batch.
     pub fn batch(batch: u128) -> Self {
-        Self { batch, index: 0, count: 1, row_base: 0, dropped_at: 1_700_000_000 }
+        Self { batch, index: 0, count: 1, row_base: 0, dropped_at: 1_700_000_000, overwrites: None }
     }
 
     pub fn numbered(self, index: u32, count: u32) -> Self {
@@ -129,6 +130,13 @@ impl ChunkOf {
 
     pub fn dropped_at(self, dropped_at: i64) -> Self {
         Self { dropped_at, ..self }
+    }
+
+    /// A version of the object `key`.
+    pub fn version_of(self, key: &str, sequencer: Option<&str>) -> Self {
+        let overwrites =
+            Overwritten { bucket: "raw".into(), key: key.into(), sequencer: sequencer.map(str::to_owned) };
+        Self { overwrites: Some(overwrites), ..self }
     }
 
     pub fn rows<R: AsRef<str>>(
@@ -148,13 +156,18 @@ impl ChunkOf {
     pub fn text(self, contract: &Contract, text: &str, rows: u32) -> VerifiedChunk {
         let encoded = zstd::encode_all(text.as_bytes(), 1).unwrap();
         let message = LoadMessage {
-            message_version: LoadMessage::VERSION,
+            message_version: if self.overwrites.is_some() {
+                LoadMessage::OVERWRITING
+            } else {
+                LoadMessage::VERSION
+            },
             batch_id: Uuid::from_u128(self.batch),
             source: contract.source.clone(),
             table: contract.entity.table.clone(),
             contract_version: contract.version.clone(),
             dropped_at: Timestamp::from_second(self.dropped_at).unwrap(),
             chunk_count: self.count,
+            overwrites: self.overwrites,
             chunk: Chunk {
                 index: self.index,
                 rows,

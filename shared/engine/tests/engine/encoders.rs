@@ -161,6 +161,4 @@ fn what_cannot_be_carried_out_is_told_when_the_plan_is_compiled() {
     let constant =
         refused(&|contract| contract.entity.columns[1].harmonise.constant = Some("70000".to_owned()));
     assert_eq!(constant, "column `i2`: `70000` does not satisfy the column: smallint");
-    let overwrite = refused(&|contract| contract.overwrite = Overwrite::Keep);
-    assert!(overwrite.starts_with("`penstock.overwrite` is not done by this version"), "{overwrite}");
 }

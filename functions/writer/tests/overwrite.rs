@@ -1,0 +1,288 @@
+//! Versions of one object, where the newest that is loaded stands for the others.
+#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
+
+mod support;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use penstock_contract::Contract;
+use penstock_engine::Totals;
+use penstock_pipeline::{Batch, Drop, Manifest, ManifestState, Refusal, Replaced};
+use penstock_writer::chunk::VerifiedChunk;
+use penstock_writer::database::{Database as _, Postgres};
+use penstock_writer::{Applied, Closed};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use support::{ChunkOf, Db, PRODUCTS, apply, contract_of, contract_yaml, now, product};
+use uuid::Uuid;
+
+const KEY: &str = "shop/feed.csv";
+const TITLES: &str = "SELECT sku, title FROM products ORDER BY sku, title";
+const VERSIONS: &str = "SELECT right(batch_id::text, 2), right(replaced_by::text, 2), withdrawn \
+                        FROM penstock.object_version ORDER BY 1";
+
+fn replacing() -> Contract {
+    replacing_with(&[("eventTime", "updated_at")])
+}
+
+fn replacing_with(custom: &[(&str, &str)]) -> Contract {
+    let custom: Vec<_> = custom.iter().copied().chain([("overwrite", "replace")]).collect();
+    contract_of(&contract_yaml("shop", "1.0.0", &custom, PRODUCTS))
+}
+
+/// The only chunk of a version that arrived at `second`; batch 1 is the version of second 1.
+fn version(contract: &Contract, second: u8, rows: &[String]) -> VerifiedChunk {
+    ChunkOf::batch(second.into()).dropped_at(second.into()).version_of(KEY, None).rows(contract, rows)
+}
+
+/// Closes a chunk's batch, whatever of it has been applied.
+async fn close(writer: &mut Postgres, chunk: &VerifiedChunk) -> Closed {
+    let message = &chunk.message;
+    let overwritten = message.overwrites.as_ref().unwrap();
+    let drop = Drop {
+        bucket: overwritten.bucket.clone(),
+        key: overwritten.key.clone(),
+        version_id: Some(message.batch_id.to_string()),
+        etag: "etag".into(),
+        size_bytes: 1,
+        sequencer: overwritten.sequencer.clone(),
+        dropped_at: message.dropped_at,
+    };
+    let batch = Batch { id: message.batch_id, ..Batch::new(drop, Some("1.0.0")) };
+    let none = Refusal { code: String::new(), message: String::new() };
+    let mut manifest = Manifest::refused(batch, "0", none);
+    manifest.state = ManifestState::Committed { table: message.table.clone() };
+    manifest.replaces = true;
+    let sums = writer.sums(&message.batch_id).await.unwrap();
+    manifest.totals = Totals { rows_read: sums.rows, accepted: sums.rows, ..Totals::default() };
+    writer.close(&manifest, &sums, true).await.unwrap()
+}
+
+async fn load(writer: &mut Postgres, contract: &Contract, chunk: &VerifiedChunk) -> (Applied, Closed) {
+    let applied = apply(writer, contract, &[chunk]).await.unwrap()[0];
+    (applied, close(writer, chunk).await)
+}
+
+fn replaced(batch: u128, rows: u64) -> Replaced {
+    Replaced { batch_id: Uuid::from_u128(batch), rows }
+}
+
+#[tokio::test]
+async fn a_later_version_takes_the_place_of_the_rows_of_the_one_before() {
+    let (db, contract) = (Db::start(), replacing());
+    let mut writer = db.writer();
+    let first = version(&contract, 1, &[product("a", "1", 1, 9), product("b", "1", 1, 9)]);
+    let other = ChunkOf::batch(9).dropped_at(9).version_of("shop/other.csv", None);
+    let other = other.rows(&contract, [product("o", "9", 1, 9)]);
+    // Its rows are older than the first version's by their own time.
+    let second = version(&contract, 2, &[product("b", "2", 1, 1), product("c", "2", 1, 1)]);
+
+    let closed = |replaced| Closed { is_new: true, replaced, replaced_by: None };
+    assert_eq!(load(&mut writer, &contract, &first).await, (now(2, 0, 0), closed(vec![])));
+    assert_eq!(load(&mut writer, &contract, &other).await, (now(1, 0, 0), closed(vec![])));
+    assert_eq!(apply(&mut writer, &contract, &[&second]).await.unwrap(), [now(2, 0, 0)]);
+    assert_eq!(db.rows(TITLES).await, ["a|1", "b|2", "c|2", "o|9"], "not yet: it may have more chunks");
+    assert_eq!(close(&mut writer, &second).await, closed(vec![replaced(1, 1)]));
+    assert_eq!(db.rows(TITLES).await, ["b|2", "c|2", "o|9"]);
+    assert_eq!(db.rows(VERSIONS).await, ["01|02|1", "02|~|~", "09|~|~"]);
+
+    // Again, as after a crash before the receipt.
+    let again = Closed { is_new: false, ..closed(vec![replaced(1, 1)]) };
+    assert_eq!(load(&mut writer, &contract, &second).await, (Applied::Before, again));
+    assert_eq!(db.rows(TITLES).await, ["b|2", "c|2", "o|9"]);
+}
+
+#[tokio::test]
+async fn a_version_that_comes_after_a_later_one_was_loaded_is_superseded_as_a_whole() {
+    let (db, contract) = (Db::start(), replacing());
+    let mut writer = db.writer();
+    let second = version(&contract, 2, &[product("a", "2", 1, 1)]);
+    let first = version(&contract, 1, &[product("a", "1", 1, 9), product("b", "1", 1, 9)]);
+    load(&mut writer, &contract, &second).await;
+    let (applied, closed) = load(&mut writer, &contract, &first).await;
+    assert_eq!(applied, now(0, 0, 2));
+    let expected = Closed { is_new: true, replaced: vec![], replaced_by: Some(Uuid::from_u128(2)) };
+    assert_eq!(closed, expected);
+    assert_eq!(db.rows(TITLES).await, ["a|2"]);
+    assert_eq!(db.rows("SELECT loaded, superseded FROM penstock.chunk ORDER BY 1").await, ["0|2", "1|0"]);
+}
+
+#[tokio::test]
+async fn a_version_without_rows_takes_all_of_them_out() {
+    let (db, contract) = (Db::start(), replacing());
+    let mut writer = db.writer();
+    load(&mut writer, &contract, &version(&contract, 1, &[product("a", "1", 1, 1)])).await;
+    let empty = version(&contract, 2, &[]);
+    let (applied, closed) = load(&mut writer, &contract, &empty).await;
+    assert_eq!((applied, closed.replaced), (now(0, 0, 0), vec![replaced(1, 1)]));
+    assert!(db.rows(TITLES).await.is_empty());
+}
+
+#[tokio::test]
+async fn of_versions_of_one_time_the_sequencer_tells_the_later_one() {
+    for (earlier, later) in
+        [("0055AE", "0055AF"), ("0055AE", "0055AE01"), ("00ff00", "01"), ("0A", "0b"), ("09", "0A")]
+    {
+        let (db, contract) = (Db::start(), replacing());
+        let mut writer = db.writer();
+        let of = |batch, sequencer| ChunkOf::batch(batch).dropped_at(1).version_of(KEY, Some(sequencer));
+        let late = of(1, later).rows(&contract, [product("a", "later", 1, 1)]);
+        let early = of(2, earlier).rows(&contract, [product("a", "earlier", 1, 1)]);
+        load(&mut writer, &contract, &late).await;
+        load(&mut writer, &contract, &early).await;
+        assert_eq!(db.rows(TITLES).await, ["a|later"], "{earlier} {later}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_only_added_are_taken_out_too() {
+    let (db, contract) = (Db::start(), replacing_with(&[("write", "append")]));
+    let mut writer = db.writer();
+    let rows = |title: &str| [product("a", title, 1, 1), product("a", title, 1, 1)];
+    load(&mut writer, &contract, &version(&contract, 1, &rows("1"))).await;
+    let (applied, closed) = load(&mut writer, &contract, &version(&contract, 2, &rows("2"))).await;
+    assert_eq!((applied, closed.replaced), (now(2, 0, 0), vec![replaced(1, 2)]));
+    assert_eq!(db.rows(TITLES).await, ["a|2", "a|2"]);
+}
+
+#[tokio::test]
+async fn rows_of_a_version_in_a_table_of_another_contract_are_taken_out_there() {
+    let (db, contract) = (Db::start(), replacing());
+    let mut writer = db.writer();
+    let moved = contract_yaml("shop", "2.0.0", &[("overwrite", "replace")], PRODUCTS);
+    let moved = contract_of(&moved.replace("public.products", "public.goods"));
+    load(&mut writer, &contract, &version(&contract, 1, &[product("a", "1", 1, 1)])).await;
+    let (_, closed) = load(&mut writer, &moved, &version(&moved, 2, &[product("a", "2", 1, 1)])).await;
+    assert_eq!(closed.replaced, [replaced(1, 1)]);
+    assert!(db.rows(TITLES).await.is_empty());
+    assert_eq!(db.rows("SELECT sku, title FROM goods").await, ["a|2"]);
+
+    // The old table has been dropped meanwhile: there is nothing to take out.
+    db.client().await.batch_execute("DROP TABLE goods").await.unwrap();
+    let (_, closed) = load(&mut writer, &contract, &version(&contract, 3, &[product("a", "3", 1, 1)])).await;
+    assert_eq!(closed.replaced, [replaced(2, 0)]);
+}
+
+#[tokio::test]
+async fn a_message_that_names_no_object_is_refused() {
+    let (db, contract) = (Db::start(), replacing());
+    let chunk = ChunkOf::batch(1).rows(&contract, [product("a", "1", 1, 1)]);
+    let error = apply(&mut db.writer(), &contract, &[&chunk]).await.unwrap_err();
+    assert_eq!((error.code(), error.is_transient()), ("invalid_chunk", false));
+    assert!(error.to_string().contains("the message names none"), "{error}");
+}
+
+#[tokio::test]
+async fn the_table_has_an_index_by_batch_also_when_it_was_made_without() {
+    let (db, contract) = (Db::start(), support::products("shop"));
+    let mut writer = db.writer();
+    let indexes =
+        "SELECT indexdef FROM pg_indexes WHERE tablename = 'products' AND indexdef LIKE '%_batch_id%'";
+    let chunk = ChunkOf::batch(1).rows(&contract, [product("a", "1", 1, 1)]);
+    apply(&mut writer, &contract, &[&chunk]).await.unwrap();
+    assert!(db.rows(indexes).await.is_empty());
+    for (second, mut writer) in [(2, db.writer()), (3, db.writer())] {
+        let contract = replacing();
+        load(&mut writer, &contract, &version(&contract, second, &[product("a", "2", 1, 2)])).await;
+        assert_eq!(db.rows(indexes).await.len(), 1);
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Case {
+    /// Keys and event times of the rows of each version's chunks.
+    versions: Vec<Vec<Vec<(u8, u32)>>>,
+    /// Version and chunk, as they arrive.
+    order: Vec<(usize, usize)>,
+    /// Which of two writers has each transaction.
+    turns: Vec<usize>,
+}
+
+/// Three versions of an object in chunks, in any order of arrival, and whoever finds all of a version's chunks applied
+/// closes it: at the end there are the rows of the last version and no others.
+#[test]
+fn whatever_the_order_the_last_version_stands() {
+    let (db, contract) = (Db::start(), replacing());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(db.client());
+    let writers = RefCell::new([db.writer(), db.writer()]);
+    runtime.block_on(load(&mut writers.borrow_mut()[0], &contract, &version(&contract, 99, &[])));
+    let rows = || prop::collection::vec((0..4u8, 0..3u32), 0..4);
+    let versions = prop::collection::vec(prop::collection::vec(rows(), 1..3), 3);
+    let cases = versions.prop_flat_map(|versions| {
+        let chunks: Vec<(usize, usize)> = versions
+            .iter()
+            .enumerate()
+            .flat_map(|(version, chunks)| (0..chunks.len()).map(move |chunk| (version, chunk)))
+            .collect();
+        (Just(versions), Just(chunks).prop_shuffle(), prop::collection::vec(0..2usize, 6))
+    });
+    let cases = cases.prop_map(|(versions, order, turns)| Case { versions, order, turns });
+    let config = ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() };
+    let check = |Case { versions, order, turns }: Case| {
+        let writers = &mut *writers.borrow_mut();
+        let tables = "TRUNCATE products, penstock.chunk, penstock.batch, penstock.object_version";
+        runtime.block_on(client.batch_execute(tables)).unwrap();
+        let chunk_of = |version: usize, chunk: usize| {
+            let rows = versions[version][chunk].iter();
+            let rows = rows.map(|(key, time)| product(&format!("k{key}"), &version.to_string(), 1, *time));
+            ChunkOf::batch(version as u128 + 1)
+                .dropped_at(i64::try_from(version).unwrap())
+                .numbered(u32::try_from(chunk).unwrap(), u32::try_from(versions[version].len()).unwrap())
+                .version_of(KEY, None)
+                .rows(&contract, rows)
+        };
+        let mut left: Vec<usize> = versions.iter().map(Vec::len).collect();
+        // Chunks of one version that follow each other share a transaction.
+        for (arrivals, turn) in order.chunk_by(|(one, _), (other, _)| one == other).zip(turns) {
+            let chunks: Vec<_> = arrivals.iter().map(|(version, chunk)| chunk_of(*version, *chunk)).collect();
+            let chunks: Vec<_> = chunks.iter().collect();
+            runtime.block_on(apply(&mut writers[turn], &contract, &chunks)).unwrap();
+            let version = arrivals[0].0;
+            left[version] -= chunks.len();
+            if left[version] == 0 {
+                runtime.block_on(close(&mut writers[1 - turn], chunks[0]));
+            }
+        }
+        let last = versions.last().expect("three versions");
+        let keys: BTreeSet<u8> = last.iter().flatten().map(|(key, _)| *key).collect();
+        let expected: Vec<String> = keys.iter().map(|key| format!("k{key}|2")).collect();
+        prop_assert_eq!(runtime.block_on(db.rows(TITLES)), expected);
+        let unaccounted =
+            "SELECT count(*) FROM penstock.chunk WHERE rows <> loaded + deduplicated + superseded";
+        prop_assert_eq!(runtime.block_on(db.rows(unaccounted)), ["0"]);
+        Ok(())
+    };
+    TestRunner::new(config).run(&cases, check).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_that_are_loaded_at_the_same_time_leave_only_the_last() {
+    let (db, contract) = (Db::start(), replacing());
+    let last = 6u8;
+    let work = |parity: u8| {
+        let (contract, mut writer) = (contract.clone(), db.writer());
+        async move {
+            // One writer has the even versions in their order, the other one the odd ones backwards.
+            let mut seconds: Vec<u8> = (1..=last).filter(|second| second % 2 == parity).collect();
+            if parity == 1 {
+                seconds.reverse();
+            }
+            for second in seconds {
+                let rows: Vec<String> = (0..2_000u32)
+                    .filter(|n| n % u32::from(second) == 0)
+                    .map(|n| product(&format!("k{n:05}"), &second.to_string(), 1, 60 - u32::from(second)))
+                    .collect();
+                load(&mut writer, &contract, &version(&contract, second, &rows)).await;
+            }
+        }
+    };
+    let (one, two) = (tokio::spawn(work(0)), tokio::spawn(work(1)));
+    one.await.unwrap();
+    two.await.unwrap();
+    let expected = [format!("{last}|{}", 2_000u32.div_ceil(u32::from(last)))];
+    assert_eq!(db.rows("SELECT title, count(*) FROM products GROUP BY title").await, expected);
+    let standing = "SELECT right(batch_id::text, 1) FROM penstock.object_version WHERE replaced_by IS NULL";
+    assert_eq!(db.rows(standing).await, ["6"]);
+}
