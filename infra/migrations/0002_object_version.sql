@@ -7,7 +7,7 @@ CREATE TABLE penstock.object_version (
     bucket        text        NOT NULL,
     key           text        NOT NULL,
     dropped_at    timestamptz NOT NULL,
-    -- Hexadecimal, compared as text once the zeros at its end are taken off; empty where the event had none.
+    -- Hexadecimal, compared as text; empty where the event had none.
     sequencer     text        NOT NULL COLLATE "C",
     target_schema text        NOT NULL,
     target_table  text        NOT NULL,

@@ -47,7 +47,7 @@ fn pack(messages: &[&LoadMessage], mut indexes: Vec<usize>) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use penstock_contract::TableName;
-    use penstock_pipeline::{Chunk, ChunkBody};
+    use penstock_pipeline::{Chunk, ChunkBody, Overwritten};
     use uuid::Uuid;
 
     use super::*;
@@ -97,6 +97,14 @@ mod tests {
         messages.push(message("a", 4, 0, 1));
         messages[3].message_version = 1;
         assert_eq!(groups_of(&messages), [vec![3], vec![0], vec![2], vec![1]]);
+    }
+
+    #[test]
+    fn a_batch_that_stands_for_others_shares_with_none() {
+        let overwrites = Some(Overwritten { bucket: "raw".into(), key: "a/b".into(), sequencer: None });
+        let of =
+            |batch, index| LoadMessage { overwrites: overwrites.clone(), ..message("a", batch, index, 1) };
+        assert_eq!(groups_of(&[of(1, 0), of(2, 0), of(1, 1)]), [vec![0, 2], vec![1]]);
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(crate) async fn hold(
     let versions = others(transaction, &message.batch_id, &object.bucket, &object.key).await?;
     let last_closed =
         versions.later.iter().rfind(|version| version.is_closed).map(|version| version.batch_id);
-    let mut replaced_by = versions.own.and_then(|own| own.replaced_by);
+    let mut replaced_by = versions.own.replaced_by;
     if let (None, Some(later)) = (replaced_by, last_closed) {
         replace(transaction, &message.batch_id, &later, 0).await?;
         replaced_by = Some(later);
@@ -86,17 +86,15 @@ pub(crate) async fn close(
     lock(&transaction, bucket, key, true).await?;
     let is_new = ledger::close(transaction.client(), manifest, sums, balanced).await?;
     let versions = others(&transaction, batch, bucket, key).await?;
-    let replaced_by = versions.own.and_then(|own| own.replaced_by);
-    if is_new && replaced_by.is_none() {
-        for version in &versions.earlier {
-            let rows = take_out(&transaction, version).await?;
-            replace(&transaction, &version.batch_id, batch, rows).await?;
-            tracing::info!(batch_id = %batch, replaced = %version.batch_id, rows, "earlier version taken out");
-        }
+    // There are none when this was done before, or a later version has been closed.
+    for version in &versions.earlier {
+        let rows = take_out(&transaction, version).await?;
+        replace(&transaction, &version.batch_id, batch, rows).await?;
+        tracing::info!(batch_id = %batch, replaced = %version.batch_id, rows, "earlier version taken out");
     }
     let replaced = replaced(&transaction, batch).await?;
     transaction.commit().await?;
-    Ok(Closed { is_new, replaced, replaced_by })
+    Ok(Closed { is_new, replaced, replaced_by: versions.own.replaced_by })
 }
 
 async fn lock(transaction: &Transaction<'_>, bucket: &str, key: &str, alone: bool) -> Result<(), LoadError> {
@@ -117,7 +115,7 @@ async fn register(
     let statement = "INSERT INTO penstock.object_version \
                      (batch_id, bucket, key, dropped_at, sequencer, target_schema, target_table) \
                      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (batch_id) DO NOTHING";
-    let sequencer = object.sequencer.as_deref().unwrap_or_default().trim_end_matches('0').to_uppercase();
+    let sequencer = object.sequencer.as_deref().unwrap_or_default();
     let (table, dropped_at) = (&message.table, &message.dropped_at);
     let values: [&(dyn ToSql + Sync); 7] =
         [&message.batch_id, &object.bucket, &object.key, dropped_at, &sequencer, &table.schema, &table.table];
@@ -128,7 +126,7 @@ async fn register(
 /// A batch among the versions of its object that have not been replaced, each side in their order.
 struct Others {
     earlier: Vec<Version>,
-    own: Option<Version>,
+    own: Version,
     later: Vec<Version>,
 }
 
@@ -143,7 +141,7 @@ async fn others(
                      FROM penstock.object_version AS v \
                      WHERE v.bucket = $1 AND v.key = $2 AND (v.replaced_by IS NULL OR v.batch_id = $3) \
                      ORDER BY v.dropped_at, v.sequencer, v.number";
-    let mut others = Others { earlier: Vec::new(), own: None, later: Vec::new() };
+    let (mut earlier, mut own, mut later) = (Vec::new(), None, Vec::new());
     for row in transaction.query(statement, &[&bucket, &key, batch]).await? {
         let version = Version {
             batch_id: row.try_get(0)?,
@@ -151,13 +149,17 @@ async fn others(
             replaced_by: row.try_get(3)?,
             is_closed: row.try_get(4)?,
         };
-        match &others.own {
-            None if version.batch_id == *batch => others.own = Some(version),
-            None => others.earlier.push(version),
-            Some(_) => others.later.push(version),
+        match &own {
+            None if version.batch_id == *batch => own = Some(version),
+            None => earlier.push(version),
+            Some(_) => later.push(version),
         }
     }
-    Ok(others)
+    let own = own.ok_or_else(|| LoadError::Miscounted {
+        table: "penstock.object_version".to_owned(),
+        problem: format!("batch {batch} is not there, though it was entered with its first chunk"),
+    })?;
+    Ok(Others { earlier, own, later })
 }
 
 async fn replace(

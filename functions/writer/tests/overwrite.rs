@@ -11,10 +11,12 @@ use penstock_engine::Totals;
 use penstock_pipeline::{Batch, Drop, Manifest, ManifestState, Refusal, Replaced};
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::database::{Database as _, Postgres};
+use penstock_writer::error::LoadError;
 use penstock_writer::{Applied, Closed};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use support::{ChunkOf, Db, PRODUCTS, apply, contract_of, contract_yaml, now, product};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 const KEY: &str = "shop/feed.csv";
@@ -38,6 +40,10 @@ fn version(contract: &Contract, second: u8, rows: &[String]) -> VerifiedChunk {
 
 /// Closes a chunk's batch, whatever of it has been applied.
 async fn close(writer: &mut Postgres, chunk: &VerifiedChunk) -> Closed {
+    try_close(writer, chunk).await.unwrap()
+}
+
+async fn try_close(writer: &mut Postgres, chunk: &VerifiedChunk) -> Result<Closed, LoadError> {
     let message = &chunk.message;
     let overwritten = message.overwrites.as_ref().unwrap();
     let drop = Drop {
@@ -56,7 +62,7 @@ async fn close(writer: &mut Postgres, chunk: &VerifiedChunk) -> Closed {
     manifest.replaces = true;
     let sums = writer.sums(&message.batch_id).await.unwrap();
     manifest.totals = Totals { rows_read: sums.rows, accepted: sums.rows, ..Totals::default() };
-    writer.close(&manifest, &sums, true).await.unwrap()
+    writer.close(&manifest, &sums, true).await
 }
 
 async fn load(writer: &mut Postgres, contract: &Contract, chunk: &VerifiedChunk) -> (Applied, Closed) {
@@ -121,18 +127,19 @@ async fn a_version_without_rows_takes_all_of_them_out() {
 
 #[tokio::test]
 async fn of_versions_of_one_time_the_sequencer_tells_the_later_one() {
-    for (earlier, later) in
-        [("0055AE", "0055AF"), ("0055AE", "0055AE01"), ("00ff00", "01"), ("0A", "0b"), ("09", "0A")]
-    {
-        let (db, contract) = (Db::start(), replacing());
-        let mut writer = db.writer();
-        let of = |batch, sequencer| ChunkOf::batch(batch).dropped_at(1).version_of(KEY, Some(sequencer));
-        let late = of(1, later).rows(&contract, [product("a", "later", 1, 1)]);
-        let early = of(2, earlier).rows(&contract, [product("a", "earlier", 1, 1)]);
-        load(&mut writer, &contract, &late).await;
-        load(&mut writer, &contract, &early).await;
-        assert_eq!(db.rows(TITLES).await, ["a|later"], "{earlier} {later}");
+    let (db, contract) = (Db::start(), replacing());
+    let mut writer = db.writer();
+    let cases = [("0055AE", "0055AF"), ("0055AE", "0055AE01"), ("00FF00", "01"), ("09", "0A")];
+    for ((earlier, later), number) in cases.into_iter().zip(1u128..) {
+        let key = format!("shop/{number}.csv");
+        let of = |batch, sequencer, title| {
+            let chunk = ChunkOf::batch(batch).dropped_at(1).version_of(&key, Some(sequencer));
+            chunk.rows(&contract, [product(&format!("k{number}"), title, 1, 1)])
+        };
+        load(&mut writer, &contract, &of(number * 10, later, "later")).await;
+        load(&mut writer, &contract, &of(number * 10 + 1, earlier, "earlier")).await;
     }
+    assert_eq!(db.rows(TITLES).await, ["k1|later", "k2|later", "k3|later", "k4|later"]);
 }
 
 #[tokio::test]
@@ -171,6 +178,18 @@ async fn a_message_that_names_no_object_is_refused() {
     let error = apply(&mut db.writer(), &contract, &[&chunk]).await.unwrap_err();
     assert_eq!((error.code(), error.is_transient()), ("invalid_chunk", false));
     assert!(error.to_string().contains("the message names none"), "{error}");
+}
+
+#[tokio::test]
+async fn a_batch_that_never_came_takes_nothing_out() {
+    let (db, contract) = (Db::start(), replacing());
+    let mut writer = db.writer();
+    load(&mut writer, &contract, &version(&contract, 1, &[product("a", "1", 1, 1)])).await;
+    let never = version(&contract, 2, &[]);
+    let error = try_close(&mut writer, &never).await.unwrap_err();
+    assert_eq!((error.code(), error.is_transient()), ("miscounted", false));
+    assert_eq!(db.rows(TITLES).await, ["a|1"]);
+    assert_eq!(db.rows("SELECT count(*) FROM penstock.batch").await, ["1"]);
 }
 
 #[tokio::test]
@@ -255,6 +274,46 @@ fn whatever_the_order_the_last_version_stands() {
         Ok(())
     };
     TestRunner::new(config).run(&cases, check).unwrap();
+}
+
+/// The work comes to a lock that another session holds, waits for it, and goes on once it is let go.
+async fn waits(db: &Db, holder: &Client, work: impl Future<Output = ()> + Send + 'static) -> bool {
+    let lock = format!("SELECT pg_advisory_lock_shared(hashtextextended('penstock object raw/{KEY}', 0))");
+    holder.batch_execute(&lock).await.unwrap();
+    let work = tokio::spawn(work);
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    let mut has_waited = false;
+    while !has_waited && !work.is_finished() {
+        has_waited = db.rows(waiting).await != ["0"];
+    }
+    holder.batch_execute("SELECT pg_advisory_unlock_all()").await.unwrap();
+    work.await.unwrap();
+    has_waited
+}
+
+#[tokio::test]
+async fn a_version_is_registered_and_closed_while_no_other_is_being_applied() {
+    let (db, contract) = (Db::start(), replacing());
+    let holder = db.client().await;
+    let of = |index| {
+        let chunk = ChunkOf::batch(1).numbered(index, 2).version_of(KEY, None);
+        chunk.rows(&contract, [product("a", "1", 1, 1)])
+    };
+    // The table is made before.
+    let other = ChunkOf::batch(9).version_of("shop/other.csv", None).rows(&contract, [] as [&str; 0]);
+    apply(&mut db.writer(), &contract, &[&other]).await.unwrap();
+    for (chunk, is_waiting) in [(of(0), true), (of(1), false)] {
+        let (contract, mut writer) = (contract.clone(), db.writer());
+        let applying = async move {
+            apply(&mut writer, &contract, &[&chunk]).await.unwrap();
+        };
+        assert_eq!(waits(&db, &holder, applying).await, is_waiting);
+    }
+    let (chunk, mut writer) = (of(1), db.writer());
+    let closing = async move {
+        close(&mut writer, &chunk).await;
+    };
+    assert!(waits(&db, &holder, closing).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -57,8 +57,8 @@ pub struct Overwritten {
     pub bucket: String,
     /// Object key.
     pub key: String,
-    /// Of versions that arrived at one time the one with the greater number (hexadecimal, zeros at its end of no
-    /// meaning) is the later one.
+    /// Of versions that arrived at one time the one with the greater sequencer (hexadecimal, compared from its first digit
+    /// on) is the later one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
 }

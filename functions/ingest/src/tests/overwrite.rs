@@ -74,6 +74,7 @@ async fn a_first_version_that_comes_again_is_no_second_one() {
     let first = taken(&world, &first).await;
     assert_eq!(world.receipt("shop", &first).state, ReceiptState::Loading);
     assert_eq!(answer(&world.receipt("shop", &taken(&world, &second).await)), KEPT);
+    assert_eq!(world.store().keys("processed", "objects/").len(), 1, "one turn");
 }
 
 #[tokio::test]
