@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::cast::json::{Scanner, unquote};
+use crate::cast::json::{Scanner, plain, unquote};
 use crate::cast::text::Traits;
 use crate::program::{Column, Raw};
 
@@ -12,12 +12,17 @@ pub(crate) struct Keys {
     slots: HashMap<String, usize>,
     names: Vec<String>,
     /// The slot of each column; `None` for constants.
-    pub(crate) columns: Vec<Option<usize>>,
+    columns: Vec<Option<usize>>,
     /// Where each slot's value is in the line that was read last.
     values: Vec<Option<(usize, usize)>>,
     /// The members that no column reads: key without its quotes and value, each by its place in the line.
     pub(crate) unexpected: Vec<(Range<usize>, Range<usize>)>,
-    /// The texts of strings that hold escapes, by slot.
+    /// The slot of the key that comes next, if the keys are in the order of the contract.
+    likely: usize,
+    /// Of the line that was read last, and of the objects and arrays in it.
+    traits: Traits,
+    document_traits: Traits,
+    /// The texts of strings that hold escapes, by column.
     texts: Vec<String>,
     /// The text of a key that holds escapes.
     key_text: String,
@@ -39,14 +44,16 @@ impl Keys {
             });
             of_columns.push(Some(slot));
         }
-        let (values, texts) = (vec![None; names.len()], vec![String::new(); names.len()]);
         Self {
             slots,
+            values: vec![None; names.len()],
             names,
             columns: of_columns,
-            values,
             unexpected: Vec::new(),
-            texts,
+            likely: 0,
+            traits: Traits::UNKNOWN,
+            document_traits: Traits::UNKNOWN,
+            texts: vec![String::new(); columns.len()],
             key_text: String::new(),
         }
     }
@@ -56,59 +63,82 @@ impl Keys {
     /// # Errors
     /// How far into the line it is JSON, in bytes.
     pub(crate) fn read(&mut self, line: &str, traits: Traits) -> Result<(), usize> {
-        self.values.fill(None);
-        self.unexpected.clear();
+        self.start();
+        self.traits = traits;
+        if traits.is_plain
+            && plain::object(line.as_bytes(), |key, value| self.enter(line, key, value)).is_some()
+        {
+            self.document_traits = traits;
+            return Ok(());
+        }
+        self.start();
+        self.document_traits = Traits::UNKNOWN;
         let mut scanner = Scanner::new(line, traits.is_plain);
         scanner.skip_space();
-        let Self { slots, names, values, unexpected, key_text, .. } = self;
-        // Keys mostly come in the order of the contract.
-        let mut likely = 0;
-        let read = scanner.object(|key, value| {
-            let raw = line.get(key.clone()).unwrap_or_default();
-            let is_likely = |name: &str| names.get(likely).is_some_and(|likely| likely == name);
-            let slot = if is_likely(raw) {
-                Some(likely)
-            } else if traits.is_plain || !raw.contains('\\') {
-                slots.get(raw).copied()
-            } else {
-                // With its quotes.
-                let literal = line.get(key.start.saturating_sub(1)..key.end.saturating_add(1));
-                let name = literal.and_then(|literal| unquote(literal, key_text));
-                name.and_then(|name| slots.get(name).copied())
-            };
-            if let Some(slot) = slot {
-                if let Some(place) = values.get_mut(slot) {
-                    *place = Some((value.start, value.end));
-                }
-                likely = slot.saturating_add(1);
-            } else {
-                unexpected.push((key, value));
-            }
-        });
+        let read = scanner.object(|key, value| self.enter(line, key, value));
         if read.is_some() {
             scanner.skip_space();
         }
         if read.is_some() && scanner.is_at_end() { Ok(()) } else { Err(scanner.at.min(line.len())) }
     }
 
-    /// The raw values of the line that was read last, by slot.
-    pub(crate) fn raw<'a>(&'a mut self, line: &'a str, raws: &mut Vec<Raw<'a>>) {
-        raws.clear();
-        for (value, text) in self.values.iter().zip(&mut self.texts) {
-            raws.push(match value {
-                None => Raw::Missing,
-                Some((start, end)) => raw(&line[*start..*end], text),
-            });
+    fn start(&mut self) {
+        self.values.fill(None);
+        self.unexpected.clear();
+        self.likely = 0;
+    }
+
+    /// Takes a member.
+    #[inline]
+    fn enter(&mut self, line: &str, key: Range<usize>, value: Range<usize>) {
+        let Self { slots, names, values, unexpected, likely, traits, key_text, .. } = self;
+        let raw = line.get(key.clone()).unwrap_or_default();
+        let slot = if names.get(*likely).is_some_and(|name| name == raw) {
+            Some(*likely)
+        } else if traits.is_plain || !raw.contains('\\') {
+            slots.get(raw).copied()
+        } else {
+            // With its quotes.
+            let literal = line.get(key.start.saturating_sub(1)..key.end.saturating_add(1));
+            let name = literal.and_then(|literal| unquote(literal, key_text));
+            name.and_then(|name| slots.get(name).copied())
+        };
+        if let Some(slot) = slot {
+            if let Some(place) = values.get_mut(slot) {
+                *place = Some((value.start, value.end));
+            }
+            *likely = slot.saturating_add(1);
+        } else {
+            unexpected.push((key, value));
         }
+    }
+
+    /// The raw values of the line that was read last, by column; `None` for columns that read nothing.
+    pub(crate) fn raws<'a>(&'a mut self, line: &'a str) -> impl Iterator<Item = Option<Raw<'a>>> {
+        let Self { columns, values, traits, document_traits, texts, .. } = self;
+        columns.iter().zip(texts).map(|(slot, text)| {
+            let place = values.get((*slot)?).copied().flatten();
+            Some(
+                place.map_or(Raw::Missing, |(start, end)| {
+                    raw(&line[start..end], *traits, *document_traits, text)
+                }),
+            )
+        })
     }
 }
 
-fn raw<'a>(literal: &'a str, scratch: &'a mut String) -> Raw<'a> {
-    match literal.as_bytes().first() {
-        Some(b'n') | None => Raw::Missing,
-        Some(b'"') => unquote(literal, scratch).map_or(Raw::Malformed(literal), Raw::JsonText),
-        Some(b't' | b'f') => Raw::JsonText(literal),
-        Some(b'{' | b'[') => Raw::JsonDocument(literal),
-        Some(_) => Raw::JsonNumber(literal),
+fn raw<'a>(literal: &'a str, traits: Traits, document_traits: Traits, scratch: &'a mut String) -> Raw<'a> {
+    match literal.as_bytes() {
+        [b'n', ..] | [] => Raw::Missing,
+        [b'"', ..] if traits.is_plain => {
+            let inside = literal.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            Raw::JsonText(inside.unwrap_or_default(), traits)
+        }
+        [b'"', ..] => {
+            unquote(literal, scratch).map_or(Raw::Malformed(literal), |text| Raw::JsonText(text, traits))
+        }
+        [b't' | b'f', ..] => Raw::JsonText(literal, traits),
+        [b'{' | b'[', ..] => Raw::JsonDocument(literal, document_traits),
+        _ => Raw::JsonNumber(literal),
     }
 }

@@ -50,12 +50,12 @@ pub(crate) enum Raw<'a> {
     /// Text of a delimited file, or a string of a typed one. Traits of the whole record or column, which hold for each
     /// part of it.
     Text(&'a str, Traits),
-    /// A JSON string, or `true` or `false`.
-    JsonText(&'a str),
+    /// A JSON string, or `true` or `false`, with traits as of other texts.
+    JsonText(&'a str, Traits),
     /// A JSON number.
     JsonNumber(&'a str),
-    /// A JSON object or array.
-    JsonDocument(&'a str),
+    /// A JSON object or array. Plain traits: its text was read to the end, and `jsonb` takes it.
+    JsonDocument(&'a str, Traits),
     /// A JSON string that is no text.
     Malformed(&'a str),
     /// A value of a file whose columns have types.
@@ -68,9 +68,9 @@ impl<'a> Raw<'a> {
         match self {
             Self::Missing => None,
             Self::Text(text, _)
-            | Self::JsonText(text)
+            | Self::JsonText(text, _)
             | Self::JsonNumber(text)
-            | Self::JsonDocument(text)
+            | Self::JsonDocument(text, _)
             | Self::Malformed(text) => Some(Cow::Borrowed(text)),
             Self::Typed(typed) => {
                 let mut text = String::new();
@@ -123,10 +123,42 @@ impl Column {
 
     /// True when a value that breaks no rule is stored as its text stands, but for white space around it.
     pub(crate) fn is_verbatim(&self) -> bool {
+        let is_free = matches!(&self.cast, Cast::Json(document) if document.is_free());
+        (self.is_text() || is_free) && !self.changes_texts()
+    }
+
+    /// True when nearly all values that break no rule are stored as their text stands: [`keep`](Self::keep) knows them.
+    pub(crate) fn keeps_texts(&self) -> bool {
+        let is_interval = matches!(&self.cast, Cast::Number(cast) if cast.scaled.is_some());
+        self.is_verbatim() || is_interval && !self.changes_texts()
+    }
+
+    fn changes_texts(&self) -> bool {
         let Self { pseudonym, null_values, extract, case, constant, .. } = self;
         let is_changed = pseudonym.is_some() || extract.is_some() || case.is_some() || constant.is_some();
-        let is_free = matches!(&self.cast, Cast::Json(document) if document.is_free());
-        (self.is_text() || is_free) && !is_changed && null_values.is_empty()
+        is_changed || !null_values.is_empty()
+    }
+
+    /// A value that is stored as its text stands, and the text. `None`: to be looked at by [`run`](Self::run). Only for
+    /// columns that [keep texts](Self::keeps_texts).
+    #[inline(always)]
+    pub(crate) fn keep<'a>(&self, raw: Raw<'a>) -> Option<(Value<'a>, &'a str)> {
+        let text = match (raw, &self.cast) {
+            (Raw::JsonNumber(text), Cast::Number(cast)) => return Some((cast.keep(text)?, text)),
+            (Raw::Text(text, _) | Raw::JsonText(text, _), Cast::Number(cast)) => {
+                let text = if self.trim { trim(text) } else { text };
+                let is_plain = cast.separators == Separators::CONTRACT;
+                return Some((cast.keep(text).filter(|_| is_plain)?, text));
+            }
+            (Raw::Text(text, traits), _) | (Raw::JsonText(text, traits), Cast::Text(_)) => {
+                self.pass(text, traits)
+            }
+            (Raw::JsonDocument(text, traits), Cast::Json(document)) => {
+                (traits.is_plain && document.is_begun_by(text)).then_some(Text { text, traits })
+            }
+            _ => None,
+        }?;
+        Some((Value::Text(text), text.text))
     }
 
     /// What most values of most files are: a text that is stored as it stands. `None`: to be looked at by
@@ -165,10 +197,10 @@ impl Column {
         let found = match *raw {
             Raw::Missing => Found::Missing,
             Raw::Text(text, traits) => self.harmonise(text, Origin::Text(traits)),
-            Raw::JsonText(text) => self.harmonise(text, Origin::Json),
+            Raw::JsonText(text, traits) => self.harmonise(text, Origin::Json(traits)),
             Raw::JsonNumber(text) => self.harmonise(text, Origin::Number),
-            Raw::JsonDocument(text) => match &self.cast {
-                Cast::Json(_) => Found::Text(text, Origin::Document),
+            Raw::JsonDocument(text, traits) => match &self.cast {
+                Cast::Json(_) => Found::Text(text, Origin::Document(traits)),
                 Cast::Text(_)
                 | Cast::Number(_)
                 | Cast::Boolean(_)
@@ -233,7 +265,10 @@ impl Column {
         };
         match &self.cast {
             Cast::Text(cast) => {
-                let traits = if let Origin::Text(traits) = origin { Some(traits) } else { None };
+                let traits = match origin {
+                    Origin::Text(traits) | Origin::Json(traits) => traits,
+                    Origin::Number | Origin::Document(_) | Origin::Contract => Traits::UNKNOWN,
+                };
                 let value = cast.cast(text, traits, digits).map_err(&mut tell_code).ok()?;
                 cast.check(value, &mut tell_code);
                 Some(Value::Text(value))
@@ -270,14 +305,15 @@ impl Column {
             }
             Cast::Json(cast) => {
                 let traits = match origin {
-                    Origin::Json | Origin::Number => {
+                    Origin::Json(_) | Origin::Number => {
                         tell(Code::WrongType.into());
                         return None;
                     }
-                    Origin::Text(traits) if traits.is_plain => traits,
-                    Origin::Text(_) | Origin::Document | Origin::Contract => Traits::of(text.as_bytes()),
+                    Origin::Text(traits) | Origin::Document(traits) if traits.is_plain => traits,
+                    Origin::Text(_) | Origin::Document(_) | Origin::Contract => Traits::of(text.as_bytes()),
                 };
-                cast.cast(text, traits, document, digits, tell).map(Value::Text)
+                let is_checked = matches!(origin, Origin::Document(Traits { is_plain: true, .. }));
+                cast.cast(text, traits, is_checked, document, digits, tell).map(Value::Text)
             }
         }
     }
@@ -332,9 +368,9 @@ impl<'a> Work<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Origin {
     Text(Traits),
-    Json,
+    Json(Traits),
     Number,
-    Document,
+    Document(Traits),
     Contract,
 }
 

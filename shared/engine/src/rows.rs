@@ -68,8 +68,8 @@ pub(crate) struct Shown<'a> {
 pub(crate) struct Rows {
     /// Clones: a `Regex` that threads share is slower.
     columns: Vec<Column>,
-    /// By column.
-    verbatim: Vec<bool>,
+    /// By column: its texts are mostly [kept](Column::keeps_texts).
+    keeps_texts: Vec<bool>,
     limits: Limits,
     copy_text: Vec<u8>,
     /// For the next block's text.
@@ -99,7 +99,7 @@ impl Rows {
     pub(crate) fn new(plan: &Plan, limits: Limits) -> Self {
         Self {
             columns: plan.columns.clone(),
-            verbatim: plan.columns.iter().map(Column::is_verbatim).collect(),
+            keeps_texts: plan.columns.iter().map(Column::keeps_texts).collect(),
             arrow: limits.arrow.then(|| Columns::new(plan.arrow_schema())),
             limits,
             copy_text: Vec::new(),
@@ -174,7 +174,7 @@ impl Rows {
         self.noted.clear();
         let Self {
             columns,
-            verbatim,
+            keeps_texts,
             copy_text,
             arrow,
             scratch,
@@ -186,15 +186,11 @@ impl Rows {
             ..
         } = self;
         let is_noted = quality.len() > 0;
-        for (index, (column, is_verbatim)) in columns.iter().zip(verbatim.iter()).enumerate() {
+        for (index, (column, keeps_texts)) in columns.iter().zip(keeps_texts.iter()).enumerate() {
             let raw = raw(index);
             let from = copy_text.len();
-            if *is_verbatim
-                && let Raw::Text(text, traits) = raw
-                && let Some(text) = column.pass(text, traits)
-            {
-                copy_text.extend_from_slice(text.text.as_bytes());
-                let value = Value::Text(text);
+            if *keeps_texts && let Some((value, text)) = column.keep(raw) {
+                copy_text.extend_from_slice(text.as_bytes());
                 if is_noted {
                     quality.note(index, Some(&value), copy_text.get(from..).unwrap_or_default(), noted);
                 }

@@ -281,14 +281,7 @@ fn push_object(
             unexpected.push_literal(text(key), text(value));
         }
     });
-    let columns = std::mem::take(&mut keys.columns);
-    let mut raws = Vec::with_capacity(columns.len());
-    keys.raw(line, &mut raws);
-    let raw = |column: usize| {
-        let slot = columns.get(column).copied().flatten();
-        slot.and_then(|slot| raws.get(slot)).map_or_else(|| unexpected.raw(column), |raw| *raw)
-    };
+    let mut raws = keys.raws(line);
+    let raw = |column: usize| raws.next().flatten().unwrap_or_else(|| unexpected.raw(column));
     rows.push(shown, raw, |columns| redact::json(line, columns));
-    drop(raws);
-    keys.columns = columns;
 }

@@ -2,6 +2,7 @@
 
 use penstock_contract::UnexpectedColumns;
 
+use crate::cast::text::Traits;
 use crate::outcome::{Code, Reason, found};
 use crate::plan::Plan;
 use crate::program::Raw;
@@ -54,7 +55,7 @@ impl Unexpected {
     #[inline]
     pub(crate) fn raw(&self, column: usize) -> Raw<'_> {
         if self.column == Some(column) && !self.text.is_empty() {
-            Raw::JsonDocument(&self.text)
+            Raw::JsonDocument(&self.text, Traits::UNKNOWN)
         } else {
             Raw::Missing
         }

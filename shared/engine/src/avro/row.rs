@@ -183,9 +183,9 @@ impl RowReader {
             let field = layout.fields.get(column).copied().flatten();
             match field.and_then(|field| row.slots.get(field)) {
                 Some(Slot::Raw(raw)) => *raw,
-                Some(Slot::Document(range)) => Raw::JsonDocument(text(range)),
+                Some(Slot::Document(range)) => Raw::JsonDocument(text(range), Traits::UNKNOWN),
                 Some(Slot::Number(range)) => Raw::JsonNumber(text(range)),
-                Some(Slot::Text(range)) => Raw::JsonText(text(range)),
+                Some(Slot::Text(range)) => Raw::JsonText(text(range), Traits::UNKNOWN),
                 Some(Slot::BrokenText | Slot::Unread(_)) => Raw::Missing,
                 None => unexpected.raw(column),
             }

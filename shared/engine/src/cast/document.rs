@@ -105,6 +105,12 @@ impl Document {
         self.structure.is_none()
     }
 
+    /// True for an object where one is wanted, or an array. The text is one of both.
+    #[inline]
+    pub(crate) fn is_begun_by(&self, text: &str) -> bool {
+        text.starts_with(if self.is_array { '[' } else { '{' })
+    }
+
     /// True for a document that is stored as it stands, if any [is](Self::is_free). The text has no control character and
     /// no backslash.
     pub(crate) fn passes(&self, text: &str) -> bool {
@@ -113,16 +119,22 @@ impl Document {
 
     /// Checks a document and gives the text that is stored. `None` when it is no document that `jsonb` takes.
     ///
-    /// `is_plain`: the text surely has no control character and no backslash.
+    /// `is_checked`: the text surely is one, of an object or an array.
     pub(crate) fn cast<'a>(
         &self,
         text: &'a str,
         traits: Traits,
+        is_checked: bool,
         scratch: &mut Scratch,
         changed: &'a mut String,
         tell: &mut impl FnMut(Broken<'_>),
     ) -> Option<Text<'a>> {
-        json::check(text, self.is_array, traits.is_plain).map_err(|code| tell(code.into())).ok()?;
+        let checked = match is_checked {
+            true if self.is_begun_by(text) => Ok(()),
+            true => Err(Code::WrongType),
+            false => json::check(text, self.is_array, traits.is_plain),
+        };
+        checked.map_err(|code| tell(code.into())).ok()?;
         let Some(structure) = &self.structure else { return Some(Text { text, traits }) };
         let mut walk =
             Walk { text, is_plain: traits.is_plain, path: Vec::new(), renamed: Vec::new(), scratch, tell };
@@ -314,7 +326,9 @@ fn scalar(cast: &Cast, literal: &str, kind: u8, scratch: &mut Scratch, tell: &mu
     let string = if kind == b'"' { unquote(literal, text) } else { None };
     let is_number = matches!(kind, b'-' | b'0'..=b'9');
     let checked = match (cast, string) {
-        (Cast::Text(cast), Some(text)) => cast.cast(text, None, digits).map(|value| cast.check(value, tell)),
+        (Cast::Text(cast), Some(text)) => {
+            cast.cast(text, Traits::UNKNOWN, digits).map(|value| cast.check(value, tell))
+        }
         (Cast::Number(cast), text) if is_number || text.is_some() => {
             let text = text.unwrap_or(literal);
             cast.cast(text, Separators::CONTRACT, digits).and_then(|(number, value)| {

@@ -2,7 +2,7 @@
 //!
 //! Checked by hand in one pass: a general parser would build values that nobody asks for.
 
-mod plain;
+pub(crate) mod plain;
 
 use std::ops::Range;
 
@@ -351,6 +351,26 @@ mod tests {
             // Of great exponents the other parser takes the small numbers, as 0, and not the large ones.
             prop_assume!(found != Err(Code::OutOfRange));
             prop_assert_eq!(found.is_ok(), is_read_by_serde(&text), "{}", text);
+        }
+
+        #[test]
+        fn the_quick_way_finds_the_members_that_the_scanner_does(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec![
+                    "1,\"a\":", "[2],\"b c\": ", "{},\"\":", "{\"d\":", "}", "{", "}", "[", "]", ",", ", ", "\"\u{e9}\"", "1", "-0.5", "2e7", "1E+05", "3e-210",
+                    "true", "null", " ",
+                ]),
+                0..14,
+            ),
+        ) {
+            let text = format!("{{\"k\":{}}}", pieces.concat());
+            let (mut quick, mut thorough) = (Vec::new(), Vec::new());
+            if plain::object(text.as_bytes(), |key, value| quick.push((key, value))).is_some() {
+                let mut scanner = Scanner::new(&text, true);
+                prop_assert!(scanner.object(|key, value| thorough.push((key, value))).is_some(), "{}", text);
+                prop_assert!(scanner.is_at_end() && !scanner.is_out_of_range, "{}", text);
+                prop_assert_eq!(quick, thorough);
+            }
         }
     }
 }

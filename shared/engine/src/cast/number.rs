@@ -1,9 +1,12 @@
 //! Numbers, taken digit by digit: no value passes through a float unless the column is one.
 
+mod kept;
+
 use std::cmp::Ordering;
 
 use super::Value;
 use crate::outcome::Code;
+use kept::Scaled;
 
 /// Exponents and numbers of digits beyond these are a mistake, and their plain form would fill the memory.
 const MAX_EXPONENT: i64 = 400;
@@ -112,15 +115,18 @@ impl<'a> Decimal<'a> {
 )]
 fn small_number(digits: &[u8]) -> i64 {
     let (eights, rest) = digits.as_chunks::<8>();
-    let mut number = 0_i64;
-    for eight in eights {
-        let mut word = u64::from_le_bytes(*eight) & 0x0f0f_0f0f_0f0f_0f0f;
-        word = (word.wrapping_mul(10) + (word >> 8)) & 0x00ff_00ff_00ff_00ff;
-        word = (word.wrapping_mul(100) + (word >> 16)) & 0x0000_ffff_0000_ffff;
-        word = (word.wrapping_mul(10_000) + (word >> 32)) & 0xffff_ffff;
-        number = number * 100_000_000 + word.cast_signed();
-    }
+    let number = eights.iter().fold(0, |number, eight| number * 100_000_000 + eight_digits(*eight));
     rest.iter().fold(number, |number, digit| number * 10 + i64::from(digit_value(*digit)))
+}
+
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "each part fits into its part of a word")]
+fn eight_digits(digits: [u8; 8]) -> i64 {
+    let mut word = u64::from_le_bytes(digits) & 0x0f0f_0f0f_0f0f_0f0f;
+    word = (word.wrapping_mul(10) + (word >> 8)) & 0x00ff_00ff_00ff_00ff;
+    word = (word.wrapping_mul(100) + (word >> 16)) & 0x0000_ffff_0000_ffff;
+    word = (word.wrapping_mul(10_000) + (word >> 32)) & 0xffff_ffff;
+    word.cast_signed()
 }
 
 /// The value of an ASCII digit: its low four bits.
@@ -198,57 +204,7 @@ pub(crate) struct NumberCast {
     pub(crate) scaled: Option<Scaled>,
 }
 
-/// An interval of decimals, counted in their last place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Scaled {
-    scale: u8,
-    low: i64,
-    high: i64,
-}
-
-impl Scaled {
-    /// The number as a value, if it is of this scale and within.
-    #[inline]
-    pub(crate) fn fit(self, unscaled: i128, scale: i8) -> Option<Value<'static>> {
-        let unscaled = i64::try_from(unscaled).ok()?;
-        let is_within = self.is_of(scale) && (self.low..=self.high).contains(&unscaled);
-        is_within.then_some(Value::Scaled(unscaled, self.scale))
-    }
-
-    #[inline]
-    pub(crate) fn is_of(self, scale: i8) -> bool {
-        i8::try_from(self.scale) == Ok(scale)
-    }
-}
-
 impl NumberCast {
-    /// The same cast, with its interval in the column's last place where there is one.
-    pub(crate) fn with_scaled(self) -> Self {
-        let NumberType::Numeric { size: Some((precision, scale)), is_whole: false } = self.kind else {
-            return self;
-        };
-        let is_interval = self.multiple_of.is_none() && self.allowed.is_empty();
-        let most = 10_i64.checked_pow(precision.into()).map(|limit| limit.saturating_sub(1));
-        let (Some(most), Ok(places)) = (most.filter(|_| is_interval), u8::try_from(scale)) else {
-            return self;
-        };
-        let end = |limit: &Option<Limit>, inward: i64, none: i64| match limit {
-            None => Some(none),
-            Some(limit) => {
-                let value = i64::try_from(limit.value.decimal().to_i128(scale)?).ok()?;
-                value.checked_add(if limit.is_exclusive { inward } else { 0 })
-            }
-        };
-        let low = end(&self.minimum, 1, most.saturating_neg());
-        let high = end(&self.maximum, -1, most);
-        let scaled = low.zip(high).map(|(low, high)| Scaled {
-            scale: places,
-            low: low.max(most.saturating_neg()),
-            high: high.min(most),
-        });
-        Self { scaled, ..self }
-    }
-
     /// The number and its value in the column's type. Its rules are checked by [`NumberCast::check`].
     #[inline]
     pub(crate) fn cast<'a>(

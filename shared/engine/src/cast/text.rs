@@ -20,6 +20,9 @@ pub(crate) struct Traits {
 }
 
 impl Traits {
+    /// Those of a text that nobody has looked at.
+    pub(crate) const UNKNOWN: Self = Self { is_ascii: false, is_plain: false };
+
     #[inline]
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut high = 0_u8;
@@ -46,20 +49,19 @@ pub(crate) struct TextCast {
 }
 
 impl TextCast {
-    /// `traits` are those of the whole record, which hold for each part of it; `None` where they are not known.
+    /// `traits` are those of the whole record, which hold for each part of it where they are plain.
     #[inline]
     pub(crate) fn cast<'a>(
         &self,
         text: &'a str,
-        traits: Option<Traits>,
+        traits: Traits,
         scratch: &'a mut String,
     ) -> Result<Text<'a>, Code> {
         if self.is_uuid {
             let text = uuid(text, scratch).ok_or(Code::NotAUuid)?;
             return Ok(Text { text, traits: Traits { is_ascii: true, is_plain: true } });
         }
-        let known = traits.filter(|traits| traits.is_plain);
-        let traits = known.unwrap_or_else(|| Traits::of(text.as_bytes()));
+        let traits = if traits.is_plain { traits } else { Traits::of(text.as_bytes()) };
         if !traits.is_plain && memchr::memchr(0, text.as_bytes()).is_some() {
             return Err(Code::NulCharacter);
         }

@@ -137,7 +137,7 @@ impl<'a> Cells<'a> {
             Values::Fixed(array) => bytes(array.value(row)),
             Values::LongDecimal(_) => Raw::JsonNumber(&written.text),
             Values::Struct(_) | Values::List(..) | Values::Map(..) => match written.foreign {
-                None => Raw::JsonDocument(&written.text),
+                None => Raw::JsonDocument(&written.text, Traits::UNKNOWN),
                 Some(foreign) => Raw::Typed(Typed::Foreign(foreign)),
             },
             values => values.typed(row).map_or(Raw::Missing, Raw::Typed),

@@ -94,7 +94,10 @@ impl Column {
             | Typed::Uuid(_) => {
                 text.clear();
                 typed.render(text);
-                self.harmonise(text, if typed.is_number() { Origin::Number } else { Origin::Json })
+                self.harmonise(
+                    text,
+                    if typed.is_number() { Origin::Number } else { Origin::Json(Traits::UNKNOWN) },
+                )
             }
         };
         match found {

@@ -1,9 +1,28 @@
-//! Documents as programs write most of them, without escapes, exponents and line breaks.
+//! Documents as programs write most of them, without escapes and line breaks.
 //!
 //! Each function takes the rest of a text and gives what is left of it: two words that stay in registers, where the
 //! scanner's place is in memory. `None`: the scanner has to look.
 
+use std::ops::Range;
+
 use super::{MAX_DEPTH, quote};
+
+/// Goes through an object and tells the places of each key's text and of its value. The text has no control character
+/// and no backslash, and nothing but the object.
+#[inline]
+pub(crate) fn object(text: &[u8], mut entry: impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
+    let place = |rest: &[u8]| text.len().saturating_sub(rest.len());
+    let members = skip_spaces(text).strip_prefix(b"{")?;
+    let rest = list(members, b'}', |member| {
+        let key = member.strip_prefix(b"\"")?;
+        let behind = string(key)?;
+        let found = skip_spaces(behind.strip_prefix(b":")?);
+        let rest = value(found, MAX_DEPTH.saturating_sub(1))?;
+        entry(place(key)..place(behind).saturating_sub(1), place(found)..place(rest));
+        Some(rest)
+    })?;
+    skip_spaces(rest).is_empty().then_some(())
+}
 
 /// True for an object or array that is surely well-formed. The text has no control character and no backslash.
 pub(super) fn is_document(text: &str, open: u8) -> bool {
@@ -67,10 +86,23 @@ fn number(text: &[u8]) -> Option<&[u8]> {
         [b'0', rest @ ..] => rest,
         _ => digits(text)?,
     };
+    let rest = match rest {
+        [b'.', fraction @ ..] => digits(fraction)?,
+        _ => rest,
+    };
     match rest {
-        [b'.', fraction @ ..] => digits(fraction),
+        [b'e' | b'E', ..] => exponent(rest),
         _ => Some(rest),
     }
+}
+
+/// Of one or two digits, so that the number is surely within range.
+#[cold]
+fn exponent(text: &[u8]) -> Option<&[u8]> {
+    let (_, exponent) = text.split_first()?;
+    let exponent = exponent.strip_prefix(b"-").or(exponent.strip_prefix(b"+")).unwrap_or(exponent);
+    let rest = digits(exponent)?;
+    (exponent.len().saturating_sub(rest.len()) <= 2).then_some(rest)
 }
 
 #[inline]

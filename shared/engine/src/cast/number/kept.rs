@@ -1,0 +1,203 @@
+//! Numbers that are stored as they stand, or as they were counted: nearly all of them.
+
+use super::{Limit, NumberCast, NumberType, digit_value, eight_digits};
+use crate::cast::Value;
+
+/// An interval of decimals, counted in their last place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scaled {
+    scale: u8,
+    low: i64,
+    high: i64,
+    is_integer: bool,
+}
+
+impl Scaled {
+    #[inline]
+    fn value(self, unscaled: i64) -> Option<Value<'static>> {
+        let value =
+            if self.is_integer { Value::Integer(unscaled) } else { Value::Scaled(unscaled, self.scale) };
+        (self.low..=self.high).contains(&unscaled).then_some(value)
+    }
+
+    /// The number as a value, if it is of this scale and within.
+    #[inline]
+    pub(crate) fn fit(self, unscaled: i128, scale: i8) -> Option<Value<'static>> {
+        if self.is_of(scale) { self.value(i64::try_from(unscaled).ok()?) } else { None }
+    }
+
+    #[inline]
+    pub(crate) fn is_of(self, scale: i8) -> bool {
+        i8::try_from(self.scale) == Ok(scale)
+    }
+}
+
+impl NumberCast {
+    /// The same cast, with its interval in the column's last place where there is one.
+    pub(crate) fn with_scaled(self) -> Self {
+        let (least, most, scale) = match self.kind {
+            NumberType::Integer { low, high } => (low, high, 0),
+            NumberType::Numeric { size: Some((precision, scale)), is_whole: false } => {
+                let Some(limit) = 10_i64.checked_pow(precision.into()) else { return self };
+                let most = limit.saturating_sub(1);
+                (most.saturating_neg(), most, scale)
+            }
+            NumberType::Numeric { .. } | NumberType::Double => return self,
+        };
+        let is_interval = self.multiple_of.is_none() && self.allowed.is_empty();
+        let Some(places) = u8::try_from(scale).ok().filter(|_| is_interval) else { return self };
+        let end = |limit: &Option<Limit>, inward: i64, none: i64| match limit {
+            None => Some(none),
+            Some(limit) => {
+                let value = i64::try_from(limit.value.decimal().to_i128(scale)?).ok()?;
+                value.checked_add(if limit.is_exclusive { inward } else { 0 })
+            }
+        };
+        let low = end(&self.minimum, 1, least);
+        let high = end(&self.maximum, -1, most);
+        let scaled = low.zip(high).map(|(low, high)| Scaled {
+            scale: places,
+            low: low.max(least),
+            high: high.min(most),
+            is_integer: matches!(self.kind, NumberType::Integer { .. }),
+        });
+        Self { scaled, ..self }
+    }
+
+    /// The value of a number that is stored as its text stands, as most are. `None`: to be looked at by
+    /// [`cast`](Self::cast). Only for numbers with the contract's separators.
+    #[inline]
+    pub(crate) fn keep(&self, text: &str) -> Option<Value<'static>> {
+        let scaled = self.scaled?;
+        let (sign, digits) = match text.as_bytes() {
+            [b'-', digits @ ..] => (-1, digits),
+            digits => (1, digits),
+        };
+        let (number, places) = unscaled(digits)?;
+        let missing = usize::from(scaled.scale).checked_sub(places)?;
+        let number = number.checked_mul(10_i64.checked_pow(u32::try_from(missing).ok()?)?)?;
+        // Zero has no sign in a table.
+        if sign < 0 && number == 0 { None } else { scaled.value(number.checked_mul(sign)?) }
+    }
+}
+
+/// `digits[.digits]` without the point, and how many digits are behind that: of up to 18 characters, and as the number
+/// is stored, without zeros before it. `None`: something else.
+#[inline]
+fn unscaled(text: &[u8]) -> Option<(i64, usize)> {
+    if text.len() > 18 || matches!(text, [b'0', b'0'..=b'9', ..] | [b'.', ..] | [.., b'.']) {
+        return None;
+    }
+    let (number, rest) = leading_digits(0, text);
+    let (number, places, rest) = match rest {
+        [b'.', fraction @ ..] => {
+            let (number, rest) = leading_digits(number, fraction);
+            (number, fraction.len(), rest)
+        }
+        _ => (number, 0, rest),
+    };
+    (rest.is_empty() && !text.is_empty()).then_some((number, places))
+}
+
+/// A number with the digits that a text begins with behind its own, and what comes after them. No more than 18 in all.
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "18 digits fit into 63 bits")]
+fn leading_digits(mut number: i64, text: &[u8]) -> (i64, &[u8]) {
+    let mut rest = text;
+    while let Some((eight, behind)) = rest.split_first_chunk::<8>()
+        && eight.iter().all(u8::is_ascii_digit)
+    {
+        number = number * 100_000_000 + eight_digits(*eight);
+        rest = behind;
+    }
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        number = number * 10 + i64::from(digit_value(*digit));
+        rest = behind;
+    }
+    (number, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cast::number::{Literal, Separators};
+    use crate::copy;
+
+    fn cast(kind: NumberType, minimum: Option<&str>) -> NumberCast {
+        let minimum = minimum.and_then(Literal::parse).map(|value| Limit { value, is_exclusive: true });
+        let cast = NumberCast {
+            kind,
+            separators: Separators::CONTRACT,
+            minimum,
+            maximum: None,
+            multiple_of: None,
+            allowed: Vec::new(),
+            scaled: None,
+        };
+        cast.with_scaled()
+    }
+
+    /// As the general way has it; `None` where a rule is broken.
+    fn written(cast: &NumberCast, text: &str) -> Option<Vec<u8>> {
+        let mut digits = String::new();
+        let (number, value) = cast.cast(text, Separators::CONTRACT, &mut digits).ok()?;
+        let mut is_broken = false;
+        cast.check(&number, &mut |_| is_broken = true);
+        let mut out = Vec::new();
+        copy::write(&value.ok().filter(|_| !is_broken)?, false, &mut out);
+        Some(out)
+    }
+
+    #[test]
+    fn usual_numbers_are_kept() {
+        let whole = cast(NumberType::Integer { low: -99, high: 4_000_000_000_000 }, None);
+        let price = cast(NumberType::Numeric { size: Some((12, 2)), is_whole: false }, Some("0"));
+        for text in ["0", "7", "-99", "12345678", "4000000000000"] {
+            assert!(whole.keep(text).is_some(), "{text}");
+        }
+        for text in ["1", "0.5", "0.01", "19.90", "1234567890.12"] {
+            assert!(price.keep(text).is_some(), "{text}");
+        }
+        for text in ["0", "0.00", "-1", "1.234", "12345678901"] {
+            assert!(price.keep(text).is_none(), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn what_is_kept_is_what_the_general_way_writes(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec!["0", "1", "9", "00", "12345678", "987654321", ".", "-", "+", "e1", ":", "/"]),
+                0..6,
+            ),
+            (low, high) in any::<(i64, i64)>(),
+            (precision, scale) in (1..=18_u16, 0..=18_u16),
+            is_integer in any::<bool>(),
+            minimum in prop::option::of(prop::sample::select(vec!["0", "-12.5", "7"])),
+        ) {
+            let kind = if is_integer {
+                NumberType::Integer { low, high }
+            } else {
+                NumberType::Numeric { size: Some((precision, scale.min(precision))), is_whole: false }
+            };
+            let cast = cast(kind, minimum);
+            let text = pieces.concat();
+            if let Some(value) = cast.keep(&text) {
+                prop_assert_eq!(written(&cast, &text), Some(text.clone().into_bytes()));
+                let mut digits = String::new();
+                let (number, _) = cast.cast(&text, Separators::CONTRACT, &mut digits).expect("it is one");
+                let scale = if is_integer { 0 } else { scale.min(precision) };
+                let unscaled = number.to_i128(scale).and_then(|number| i64::try_from(number).ok());
+                let expected = unscaled.map(|number| {
+                    let scale = u8::try_from(scale).unwrap_or_default();
+                    if is_integer { Value::Integer(number) } else { Value::Scaled(number, scale) }
+                });
+                prop_assert_eq!(Some(value), expected);
+            }
+        }
+    }
+}
