@@ -1,6 +1,7 @@
 //! What becomes of a row: counts, rejects, reasons.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -94,11 +95,11 @@ impl fmt::Display for Code {
 pub struct Reason {
     /// The kind of fault.
     pub code: Code,
-    /// The harmonised column; `None` when the record as a whole is at fault.
+    /// The harmonised column; `None` when the record as a whole is at fault. The rejects of a file share these texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub column: Option<String>,
+    pub column: Option<Arc<str>>,
     /// The rule that was broken, in words, e.g. `maxLength 200`.
-    pub rule: String,
+    pub rule: Arc<str>,
     /// What was found, cut at 200 characters. `None` for classified columns and missing values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,

@@ -1,6 +1,7 @@
 //! Rows under way: accepted ones into COPY text and columns, refused ones into rejects.
 
 pub(crate) mod checked;
+mod told;
 
 use std::ops::Range;
 
@@ -14,7 +15,7 @@ use crate::columns::Columns;
 use crate::copy;
 use crate::copy::lines::Gathered;
 use crate::duplicates::KeyEntry;
-use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals, found};
+use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals};
 use crate::plan::Plan;
 use crate::program::{Column, Raw};
 use crate::quality::Quality;
@@ -22,6 +23,7 @@ use crate::reader::Limits;
 use crate::records::{MAX_RAW_BYTES, Place};
 use crate::redact;
 use crate::sets::Sets;
+use told::{Told, reason};
 
 /// Rejects are handed over when there are so many of them, or so many bytes: memory is bounded by the chunk.
 const MAX_REJECTS: usize = 10_000;
@@ -81,7 +83,10 @@ pub(crate) struct Rows {
     last_row: u64,
     rejects: Vec<Reject>,
     reject_bytes: usize,
+    /// Of the row under construction.
     reasons: Vec<Reason>,
+    /// By column.
+    told: Vec<Told>,
     scratch: Scratch,
     sets: Sets,
     event_time: Option<usize>,
@@ -111,6 +116,7 @@ impl Rows {
             rejects: Vec::new(),
             reject_bytes: 0,
             reasons: Vec::new(),
+            told: plan.columns.iter().map(Told::new).collect(),
             scratch: Scratch::default(),
             sets: plan.sets.clone(),
             event_time: plan.event_time,
@@ -179,6 +185,7 @@ impl Rows {
             arrow,
             scratch,
             reasons,
+            told,
             limits,
             fields,
             quality,
@@ -202,8 +209,10 @@ impl Rows {
                 continue;
             }
             let mut tell = |broken: Broken<'_>| {
-                if reasons.len() < limits.max_reasons {
-                    reasons.push(reason(column, &broken, &raw));
+                if reasons.len() < limits.max_reasons
+                    && let Some(told) = told.get_mut(index)
+                {
+                    reasons.push(reason(told, column, &broken, &raw));
                 }
             };
             let value: Option<Value<'_>> = column.run(&raw, scratch, &mut tell);
@@ -235,7 +244,8 @@ impl Rows {
             if let Some(arrow) = &mut self.arrow {
                 arrow.roll_back();
             }
-            let reasons = std::mem::take(&mut self.reasons);
+            // As many as there are, and no room for more: rejects are kept until the block is full.
+            let reasons = self.reasons.drain(..).collect();
             let raw = shown(&self.columns, self.hides);
             self.refuse(place, raw, reasons, 1);
         }
@@ -268,7 +278,7 @@ impl Rows {
     ) {
         self.totals.rows_read = self.totals.rows_read.saturating_add(rows);
         let raw = if self.hides { RawText::Withheld } else { decode_raw(shown) };
-        self.refuse(shown.place, raw, vec![Reason { code, column: None, rule, found }], rows);
+        self.refuse(shown.place, raw, vec![Reason { code, column: None, rule: rule.into(), found }], rows);
     }
 
     #[inline]
@@ -400,14 +410,6 @@ impl Rows {
         self.reject_bytes = 0;
         std::mem::take(&mut self.rejects)
     }
-}
-
-#[cold]
-fn reason(column: &Column, broken: &Broken<'_>, raw: &Raw<'_>) -> Reason {
-    let code = broken.code;
-    let is_shown = !column.is_hidden && code != Code::MissingRequired;
-    let found = broken.shown(raw.shown().as_deref()).filter(|_| is_shown).map(found);
-    Reason { code, column: Some(column.name.clone()), rule: column.rule(broken), found }
 }
 
 /// What a reject shows of its record.

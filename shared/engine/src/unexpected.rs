@@ -101,7 +101,7 @@ impl Unexpected {
         if self.policy != UnexpectedColumns::Reject || self.text.is_empty() {
             return None;
         }
-        let rule = "only columns of the contract".to_owned();
+        let rule = "only columns of the contract".into();
         Some(Reason { code: Code::UnexpectedColumn, column: None, rule, found: Some(found(&self.text)) })
     }
 

@@ -1,6 +1,7 @@
 //! The proof that a contract accepts its sample, and what is given up to reach it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::yaml::{ColumnDraft, Draft, Kind};
 use super::{InferError, Inferred, Open, read};
@@ -24,7 +25,7 @@ pub(super) fn prove(
 ) -> Result<Inferred, InferError> {
     loop {
         let yaml = draft.yaml();
-        let mut faults: BTreeMap<String, Faults> = BTreeMap::new();
+        let mut faults: BTreeMap<Arc<str>, Faults> = BTreeMap::new();
         let totals = read(&yaml, open, limits, rows, &mut |block| {
             for reason in block.rejects.into_iter().flat_map(|reject| reject.reasons) {
                 if let Some(column) = reason.column {

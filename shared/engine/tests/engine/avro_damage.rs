@@ -154,7 +154,7 @@ fn a_broken_string_that_no_column_reads_is_not_rescued() {
     ] {
         let outcome = read(&Contract { unexpected_columns, ..contract(FormatKind::Avro, columns) }, &file);
         assert_eq!(outcome.told(), told);
-        let rule = outcome.rejects.first().map(|reject| reject.reasons[0].rule.as_str());
+        let rule = outcome.rejects.first().map(|reject| reject.reasons[0].rule.as_ref());
         assert_eq!(rule, (!told.is_empty()).then_some("`more` in UTF-8"));
     }
 }

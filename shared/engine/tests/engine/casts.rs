@@ -461,7 +461,7 @@ fn reasons_are_limited_and_classified_values_are_not_told() {
     let secret = with(strict("b"), |column| column.classification = Some("restricted".to_owned()));
     let outcome = read(&contract(csv(), vec![strict("a"), secret, strict("c")]), "a,b,c\nx,y,\n");
     let reasons = &outcome.rejects[0].reasons;
-    let told: Vec<_> = reasons.iter().map(|reason| (reason.rule.as_str(), reason.found.as_deref())).collect();
+    let told: Vec<_> = reasons.iter().map(|reason| (reason.rule.as_ref(), reason.found.as_deref())).collect();
     assert_eq!(told, [("a whole number", Some("x")), ("a whole number", None), ("required", None)]);
     assert_eq!(outcome.rejects[0].raw, "x,[classified],");
     let many = contract(csv(), (0..20).map(|index| strict(&format!("c{index}"))).collect());

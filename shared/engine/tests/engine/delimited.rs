@@ -114,7 +114,7 @@ fn wrong_numbers_of_fields_are_told() {
     let outcome = abc("a,b,c\n1,2\n1,2,3,4\n1,2,3\n1,2,\n");
     assert_eq!(outcome.told(), ["1@2 too_few_fields", "2@3 too_many_fields"]);
     assert_eq!(outcome.rejects[1].reasons[0].found.as_deref(), Some("4 fields"));
-    assert_eq!(outcome.rejects[1].reasons[0].rule, "3 fields");
+    assert_eq!(&*outcome.rejects[1].reasons[0].rule, "3 fields");
     assert_eq!(outcome.totals.accepted, 2);
 }
 

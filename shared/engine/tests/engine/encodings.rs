@@ -85,7 +85,7 @@ fn a_broken_sequence_costs_its_row_only() {
     assert_eq!(outcome.values(), [["a", "1"], ["c", "3"]]);
     assert_eq!(outcome.rejects[0].raw, "\u{fffd},2");
     assert_eq!(outcome.rejects[0].byte_offset, 22);
-    assert_eq!(outcome.rejects[0].reasons[0].rule, "encoding UTF-16LE");
+    assert_eq!(&*outcome.rejects[0].reasons[0].rule, "encoding UTF-16LE");
     let outcome = read(&declared(Some("shift_jis")), b"name,b\na,1\n\x83\n\xff,2\nc,3\n");
     assert_eq!(outcome.told(), ["2@3 invalid_encoding", "3@4 invalid_encoding"]);
     assert_eq!(outcome.values(), [["a", "1"], ["c", "3"]]);

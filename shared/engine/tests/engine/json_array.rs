@@ -71,7 +71,7 @@ fn a_broken_element_costs_no_other() {
         ]
     );
     assert_eq!(outcome.rejects[3].raw, "{\"a\":}");
-    assert_eq!(outcome.rejects[3].reasons[0].rule, "one JSON object an element");
+    assert_eq!(&*outcome.rejects[3].reasons[0].rule, "one JSON object an element");
 }
 
 #[test]

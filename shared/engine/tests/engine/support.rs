@@ -87,12 +87,12 @@ impl Outcome {
 
     /// Row, line, codes and columns of each reject, e.g. `2@3 too_long:title`.
     pub(crate) fn told(&self) -> Vec<String> {
-        let reason = |(code, column): (Code, Option<String>)| match column {
+        let reason = |(code, column): (Code, Option<&str>)| match column {
             Some(column) => format!("{code}:{column}"),
             None => code.to_string(),
         };
         let reject = |reject: &Reject| {
-            let reasons = reject.reasons.iter().map(|why| reason((why.code, why.column.clone())));
+            let reasons = reject.reasons.iter().map(|why| reason((why.code, why.column.as_deref())));
             format!("{}@{} {}", reject.row, reject.line, reasons.collect::<Vec<_>>().join(" "))
         };
         self.rejects.iter().map(reject).collect()
