@@ -13,7 +13,7 @@ pub(crate) const DELIMITER: u8 = b'\t';
 pub(crate) const NULL: &[u8] = b"\\N";
 
 /// Writes a value. `has_zone`: a timestamp gets the offset of UTC, so that the session's time zone does not matter.
-#[inline]
+#[inline(always)]
 pub(crate) fn write(value: &Value<'_>, has_zone: bool, out: &mut Vec<u8>) {
     match *value {
         Value::Text(Text { text, traits }) => {
@@ -207,23 +207,32 @@ pub(crate) fn date_digits(days: i32) -> [u8; 10] {
 }
 
 #[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "ten bytes at most")]
 fn timestamp(micros: i64, has_zone: bool, out: &mut Vec<u8>) {
     let days = i32::try_from(micros.div_euclid(MICROS_PER_DAY)).expect("years 1 to 9999");
     let micros = micros.rem_euclid(MICROS_PER_DAY).unsigned_abs();
     let [y1, y2, y3, y4, b1, m1, m2, b2, d1, d2] = date_digits(days);
     let [c1, c2, c3, c4, c5, c6, c7, c8] = clock_digits(micros);
     out.extend_from_slice(&[y1, y2, y3, y4, b1, m1, m2, b2, d1, d2, b' ', c1, c2, c3, c4, c5, c6, c7, c8]);
-    fraction(micros, out);
-    if has_zone {
-        out.extend_from_slice(b"+00");
-    }
+    let (fraction, length) = fraction(micros);
+    let zone: &[u8] = if has_zone { b"+00" } else { b"" };
+    let behind = u128::from(fraction) | u128::from(UTC) << (8 * length);
+    let end = out.len().saturating_add(length).saturating_add(zone.len());
+    out.extend_from_slice(&behind.to_le_bytes());
+    out.truncate(end);
 }
+
+/// `+00`.
+const UTC: u32 = u32::from_le_bytes([b'+', b'0', b'0', 0]);
 
 /// `HH:MM:SS[.ffffff]` of microseconds since midnight, without trailing zeros.
 #[inline]
 pub(crate) fn clock(micros: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&clock_digits(micros));
-    fraction(micros, out);
+    let (fraction, length) = fraction(micros);
+    let end = out.len().saturating_add(length);
+    out.extend_from_slice(&fraction.to_le_bytes());
+    out.truncate(end);
 }
 
 /// `HH:MM:SS`.
@@ -236,19 +245,16 @@ fn clock_digits(micros: u64) -> [u8; 8] {
     [h1, h2, b':', m1, m2, b':', s1, s2]
 }
 
-/// `.ffffff`, without trailing zeros.
+/// `.ffffff` without trailing zeros, in the first bytes of a word whose other bytes are 0, and how many they are.
 #[inline]
-fn fraction(micros: u64, out: &mut Vec<u8>) {
-    let fraction = micros % 1_000_000;
-    if fraction > 0 {
-        let [_, _, f1, f2, f3, f4, f5, f6] = eight_digits(fraction);
-        let digits = [b'.', f1, f2, f3, f4, f5, f6];
-        let mut digits = digits.as_slice();
-        while let [rest @ .., b'0'] = digits {
-            digits = rest;
-        }
-        out.extend_from_slice(digits);
-    }
+#[expect(clippy::arithmetic_side_effects, reason = "a word has eight bytes")]
+fn fraction(micros: u64) -> (u64, usize) {
+    let digits = u64::from_le_bytes(eight_digits(micros % 1_000_000));
+    let zeros = (digits ^ 0x3030_3030_3030_3030).leading_zeros() / 8;
+    // Of the two digits before the fraction's one becomes the point; with no other digit, none is written.
+    let length = 7_u32.saturating_sub(zeros);
+    let fraction = (digits >> 8 & !0xff) | u64::from(b'.');
+    (fraction & u64::MAX.checked_shr(64 - 8 * length).unwrap_or_default(), length as usize)
 }
 
 /// The last two digits.

@@ -330,7 +330,7 @@ impl Column {
     }
 
     /// Writes a value as COPY text, or what stands for it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&self, value: &Value<'_>, out: &mut Vec<u8>) {
         match (&self.pseudonym, value) {
             (Some(key), Value::Text(text)) => key.write(text.text.as_bytes(), out),

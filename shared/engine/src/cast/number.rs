@@ -129,6 +129,16 @@ fn eight_digits(digits: [u8; 8]) -> i64 {
     word.cast_signed()
 }
 
+/// How many digits a text of eight bytes begins with.
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "no byte leaves its bits")]
+pub(super) fn count_digits(text: [u8; 8]) -> u32 {
+    let values = u64::from_le_bytes(text) ^ 0x3030_3030_3030_3030;
+    // The upper bit of each byte that is above 9.
+    let others = ((values & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676) | values;
+    (others & 0x8080_8080_8080_8080).trailing_zeros() / 8
+}
+
 /// The value of an ASCII digit: its low four bits.
 fn digit_value(digit: u8) -> u8 {
     digit & 0x0f

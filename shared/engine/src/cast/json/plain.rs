@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::{MAX_DEPTH, quote};
+use crate::cast::number::count_digits;
 
 /// Goes through an object and tells the places of each key's text and of its value. The text has no control character
 /// and no backslash, and nothing but the object.
@@ -80,7 +81,7 @@ fn string(text: &[u8]) -> Option<&[u8]> {
     text.get(quote(text)?.saturating_add(1)..)
 }
 
-#[inline]
+#[inline(always)]
 fn number(text: &[u8]) -> Option<&[u8]> {
     let rest = match text {
         [b'0', rest @ ..] => rest,
@@ -107,8 +108,18 @@ fn exponent(text: &[u8]) -> Option<&[u8]> {
 
 #[inline]
 fn digits(text: &[u8]) -> Option<&[u8]> {
-    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if count == 0 { None } else { text.get(count..) }
+    let mut rest = text;
+    while let Some(head) = rest.first_chunk() {
+        let count = count_digits(*head) as usize;
+        rest = rest.get(count..)?;
+        if count < head.len() {
+            return (rest.len() < text.len()).then_some(rest);
+        }
+    }
+    while let [b'0'..=b'9', behind @ ..] = rest {
+        rest = behind;
+    }
+    (rest.len() < text.len()).then_some(rest)
 }
 
 #[inline]
