@@ -42,9 +42,9 @@ impl KeyEntry {
     /// `fields` are the values as COPY text has them, made one where PostgreSQL takes different texts for equal.
     pub(crate) fn new<'a>(set: u8, fields: impl Iterator<Item = &'a [u8]>, time: i64, row: u64) -> Self {
         let mut hasher = SipHasher13::new();
-        hasher.write_u8(set);
         for field in fields {
-            hasher.write_usize(field.len());
+            // In one word, so that a field begins with the next one.
+            hasher.write_u64(u64::from(set) << ROW_BITS | field.len() as u64);
             hasher.write(field);
         }
         let row = row & ((1 << ROW_BITS) - 1);
