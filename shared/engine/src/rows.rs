@@ -1,7 +1,7 @@
 //! Rows under way: accepted ones into COPY text and columns, refused ones into rejects.
 
 pub(crate) mod checked;
-mod told;
+pub(crate) mod told;
 
 use std::ops::Range;
 
@@ -160,10 +160,7 @@ impl Rows {
         raw: impl FnMut(usize) -> Raw<'r>,
         json: impl FnOnce() -> String,
     ) {
-        self.push_row(place, raw, |columns, hides| {
-            let json = json();
-            cut(if hides { redact::json(&json, columns) } else { json })
-        });
+        self.push_row(place, raw, |columns, hides| shown_json(json(), columns, hides));
     }
 
     #[inline]
@@ -425,6 +422,11 @@ fn decode_raw(shown: Shown<'_>) -> RawText {
     let (text, _) = shown.encoding.decode_without_bom_handling(raw);
     let text = text.into_owned();
     if raw.len() < shown.raw.len() { RawText::Cut(text) } else { RawText::Whole(text) }
+}
+
+/// The record of a file whose values have types.
+fn shown_json(json: String, columns: &[Column], hides: bool) -> RawText {
+    cut(if hides { redact::json(&json, columns) } else { json })
 }
 
 fn cut(mut text: String) -> RawText {

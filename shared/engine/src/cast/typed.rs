@@ -166,11 +166,16 @@ impl Typed<'_> {
 
 /// Writes a text as a JSON string.
 pub(crate) fn write_json_text(text: &str, out: &mut String) {
-    if !Traits::of(text.as_bytes()).is_plain {
+    if Traits::of(text.as_bytes()).is_plain {
+        write_plain_json_text(text, out);
+    } else {
         // A text is always JSON's to write.
         out.push_str(&serde_json::to_string(text).unwrap_or_default());
-        return;
     }
+}
+
+/// The same of a text without control characters and backslashes.
+pub(crate) fn write_plain_json_text(text: &str, out: &mut String) {
     out.push('"');
     let mut from = 0;
     for quote in memchr::memchr_iter(b'"', text.as_bytes()) {

@@ -8,7 +8,7 @@ use parquet::schema::types::Type;
 use super::texts::Texts;
 use super::values::{Integers, Values, primitive};
 use crate::cast::text::Traits;
-use crate::cast::typed::{Typed, write_json_text};
+use crate::cast::typed::{Typed, write_json_text, write_plain_json_text};
 use crate::program::Raw;
 use crate::rows::checked;
 
@@ -185,6 +185,7 @@ impl<'a> Cells<'a> {
         }
         match &self.values {
             Values::Views(_) | Values::Coded(..) => match self.text(row) {
+                Some((text, traits)) if traits.is_plain => write_plain_json_text(text, &mut out.text),
                 Some((text, _)) => write_json_text(text, &mut out.text),
                 None => out.push_bytes(self.bytes(row)),
             },

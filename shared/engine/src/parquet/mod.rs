@@ -358,7 +358,8 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         });
         let written_columns = checked.columns(texts);
         while batch.at < batch.rows && !rows.is_ready() {
-            if is_plain && !checked.is_odd(batch.at) {
+            let odd = checked.odd(batch.at);
+            if is_plain && !odd.is_any() {
                 batch.at = rows.push_checked(checked, &written_columns, batch.at);
                 continue;
             }
@@ -383,7 +384,10 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
                 let cell = field.and_then(|field| Some((cells.get(field)?, written.get(field)?)));
                 cell.map_or_else(|| unexpected.raw(column), |(cells, written)| cells.raw(row, written))
             };
-            rows.push_typed(place, raw, || row_json(fields, &cells, row));
+            let json = || row_json(fields, &cells, row);
+            if !is_plain || !rows.refuse_odd(place, odd, raw, json) {
+                rows.push_typed(place, raw, json);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use arrow_buffer::NullBuffer;
 
+use super::told::OddColumns;
 use super::{Rows, micros, text};
 use crate::cast::text::{Text, Traits};
 use crate::cast::{Scratch, Value};
@@ -18,8 +19,8 @@ use crate::quality::Quality;
 #[derive(Debug, Default)]
 pub(crate) struct CheckedRows {
     columns: Vec<Checked>,
-    /// By row: to be taken by itself.
-    is_odd: Vec<bool>,
+    /// By row, the columns for which it has to be taken by itself.
+    odd: Vec<OddColumns>,
     /// By row, where there is an event time.
     times: Vec<i64>,
     /// By quality check, then by row: counted by it. Empty for checks that count no row.
@@ -145,8 +146,8 @@ pub(crate) struct Codes<'a> {
 impl CheckedRows {
     /// Forgets the batch before this one.
     pub(crate) fn start(&mut self, rows: usize, columns: usize) {
-        self.is_odd.clear();
-        self.is_odd.resize(rows, false);
+        self.odd.clear();
+        self.odd.resize(rows, OddColumns::default());
         self.times.clear();
         self.times.resize(rows, 0);
         self.is_noted.iter_mut().for_each(Vec::clear);
@@ -161,7 +162,7 @@ impl CheckedRows {
 
     /// Rows of the batch.
     pub(crate) fn len(&self) -> usize {
-        self.is_odd.len()
+        self.odd.len()
     }
 
     /// The checked columns. `texts`: by column, those of the file, and the places in its dictionary.
@@ -184,9 +185,16 @@ impl CheckedRows {
         self.columns.iter().zip(texts).map(column).collect()
     }
 
-    /// True for a row that has to be taken by itself.
-    pub(crate) fn is_odd(&self, row: usize) -> bool {
-        self.is_odd.get(row).copied().unwrap_or(true)
+    /// The columns for which a row has to be taken by itself.
+    pub(crate) fn odd(&self, row: usize) -> OddColumns {
+        self.odd.get(row).copied().unwrap_or(OddColumns::ALL)
+    }
+
+    #[inline]
+    fn mark_odd(&mut self, row: usize, column: usize) {
+        if let Some(odd) = self.odd.get_mut(row) {
+            odd.add(column);
+        }
     }
 
     #[cold]
@@ -229,7 +237,7 @@ impl ColumnWriter<'_> {
         let place = Place::new(start..written.len());
         self.out.places.push(if value.is_none() { place.marked(Place::MISSING) } else { place });
         if is_odd {
-            mark(&mut self.checked.is_odd, row);
+            self.checked.mark_odd(row, self.index);
         }
         if self.is_time
             && let Some(time) = self.checked.times.get_mut(row)
@@ -349,14 +357,16 @@ impl Rows {
             out.is_coded = true;
             return;
         }
-        let rows = codes.iter().zip(&mut checked.is_odd).enumerate();
-        out.places.extend(rows.map(|(row, (code, is_odd))| {
+        let rows = codes.iter().zip(&mut checked.odd).enumerate();
+        out.places.extend(rows.map(|(row, (code, odd_columns))| {
             let place = if nulls.is_some_and(|nulls| nulls.is_null(row)) {
                 missing
             } else {
                 out.dictionary.get(code.cast_unsigned() as usize).copied().unwrap_or(odd)
             };
-            *is_odd |= place.is(Place::ODD);
+            if place.is(Place::ODD) {
+                odd_columns.add(index);
+            }
             place
         }));
     }
@@ -372,7 +382,7 @@ impl Rows {
         for (row, [start, end]) in texts.places.array_windows().enumerate() {
             let (place, passed) = column.place(&texts, *start..*end, null);
             if place.is(Place::ODD) {
-                mark(&mut checked.is_odd, row);
+                checked.mark_odd(row, index);
             }
             places.push(place);
             if is_noted {
@@ -400,7 +410,10 @@ impl Rows {
         let most = limits.chunk_rows.saturating_sub(*count) as usize;
         let mut lines = Lines::new(copy_text, gathered);
         let mut row = from;
-        while !checked.is_odd(row) && row.saturating_sub(from) < most && lines.bytes() < limits.chunk_bytes {
+        while !checked.odd(row).is_any()
+            && row.saturating_sub(from) < most
+            && lines.bytes() < limits.chunk_bytes
+        {
             for column in columns {
                 let place = column.place(row).unwrap_or(Place { start: 0, length: 0 });
                 lines.put(column.text.get(place.start()..).unwrap_or_default(), place.len());

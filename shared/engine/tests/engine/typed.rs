@@ -38,7 +38,9 @@ fn what_a_contract_says_of_texts_holds_for_the_text_of_a_typed_value() {
     let one = |column: Column, array: ArrayRef| {
         let outcome = things(file(&[("v", array)]), vec![column]);
         let values = outcome.values().into_iter().flatten();
-        values.chain(outcome.rejects.iter().map(|reject| reject.reasons[0].rule.to_string())).collect::<Vec<_>>()
+        values
+            .chain(outcome.rejects.iter().map(|reject| reject.reasons[0].rule.to_string()))
+            .collect::<Vec<_>>()
     };
     let strings = |values: Vec<&str>| Arc::new(StringArray::from(values)) as ArrayRef;
     let null = with(bigint(), |column| column.harmonise.null_values = vec!["-1".to_owned()]);
