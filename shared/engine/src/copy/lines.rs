@@ -20,6 +20,8 @@ impl Default for Gathered {
 
 /// Lines under construction at the end of a text. They are gathered in a room of their own: there a short field is copied
 /// as one block of a length that the compiler knows, and the next one goes over what was copied too much.
+///
+/// What is called gets its parts, and none of it by reference: so the place stays in a register.
 pub(crate) struct Lines<'a> {
     out: &'a mut Vec<u8>,
     gathered: &'a mut [u8; GATHERED_BYTES],
@@ -32,68 +34,31 @@ impl<'a> Lines<'a> {
     }
 
     /// Bytes of the text with these lines.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&self) -> usize {
         self.out.len().saturating_add(self.length)
     }
 
     /// Puts in the first bytes of a text, and the delimiter.
-    #[inline]
-    pub(crate) fn put(&mut self, text: &[u8], length: usize) {
-        if length > BLOCK_BYTES || !self.put_block::<BLOCK_BYTES>(text, length) {
-            self.put_longer(text, length);
-        }
-    }
-
-    /// By itself, so that the compiler does not make one copy of two, the short one of which it would know no more.
-    #[inline(never)]
-    fn put_longer(&mut self, text: &[u8], length: usize) {
-        if length > LONGER_BYTES || !self.put_block::<LONGER_BYTES>(text, length) {
-            self.put_long(text.get(..length).unwrap_or_default(), DELIMITER);
-        }
-    }
-
-    /// Puts in a text of at most so many bytes, if there is room, and if so many bytes are behind it.
     #[inline(always)]
-    fn put_block<const BYTES: usize>(&mut self, text: &[u8], length: usize) -> bool {
-        let room = self.gathered.get_mut(self.length..).unwrap_or_default();
-        let (Some(block), Some(start)) = (text.first_chunk::<BYTES>(), room.first_chunk_mut::<BYTES>())
-        else {
-            return false;
+    pub(crate) fn put(&mut self, text: &[u8], length: usize) {
+        let short = if length > BLOCK_BYTES {
+            None
+        } else {
+            put_block::<BLOCK_BYTES>(self.gathered, self.length, text, length)
         };
-        *start = *block;
-        let Some(end) = room.get_mut(length) else { return false };
-        *end = DELIMITER;
-        self.length = self.length.saturating_add(length).saturating_add(1);
-        true
-    }
-
-    fn put_long(&mut self, field: &[u8], end: u8) {
-        let room = self.length.saturating_add(field.len());
-        if room >= GATHERED_BYTES {
-            self.flush();
-        }
-        let start = self.length;
-        let room = self.gathered.get_mut(start..start.saturating_add(field.len()).saturating_add(1));
-        match room.and_then(<[u8]>::split_last_mut) {
-            Some((last, room)) => {
-                room.copy_from_slice(field);
-                *last = end;
-                self.length = start.saturating_add(field.len()).saturating_add(1);
-            }
-            None => {
-                self.out.extend_from_slice(field);
-                self.out.push(end);
-            }
-        }
+        self.length = match short {
+            Some(end) => end,
+            None => put_longer(self.out, self.gathered, self.length, text, length),
+        };
     }
 
     /// Ends a line with the number of its row.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&mut self, row: u64) {
         let digits = count_digits(row);
         let room = self.gathered.get_mut(self.length..).and_then(<[u8]>::first_chunk_mut::<9>);
-        match room {
+        self.length = match room {
             Some(room) if row < EIGHT => {
                 if let Some(start) = room.first_chunk_mut() {
                     *start = last_digits(row, digits);
@@ -101,25 +66,80 @@ impl<'a> Lines<'a> {
                 if let Some(end) = room.get_mut(digits) {
                     *end = b'\n';
                 }
-                self.length = self.length.saturating_add(digits).saturating_add(1);
+                self.length.saturating_add(digits).saturating_add(1)
             }
-            _ => self.end_long(row),
+            _ => end_long(self.out, self.gathered, self.length, row),
+        };
+    }
+
+    #[inline(always)]
+    pub(crate) fn finish(self) {
+        self.out.extend_from_slice(self.gathered.get(..self.length).unwrap_or_default());
+    }
+}
+
+/// Puts in a text of at most so many bytes, if there is room, and if so many bytes are behind it. Gives the new length.
+#[inline(always)]
+fn put_block<const BYTES: usize>(
+    gathered: &mut [u8; GATHERED_BYTES],
+    at: usize,
+    text: &[u8],
+    length: usize,
+) -> Option<usize> {
+    let room = gathered.get_mut(at..)?;
+    let (block, start) = (text.first_chunk::<BYTES>()?, room.first_chunk_mut::<BYTES>()?);
+    *start = *block;
+    *room.get_mut(length)? = DELIMITER;
+    Some(at.saturating_add(length).saturating_add(1))
+}
+
+/// By itself, so that the compiler does not make one copy of two, the short one of which it would know no more.
+#[inline(never)]
+fn put_longer(
+    out: &mut Vec<u8>,
+    gathered: &mut [u8; GATHERED_BYTES],
+    at: usize,
+    text: &[u8],
+    length: usize,
+) -> usize {
+    if length <= LONGER_BYTES
+        && let Some(end) = put_block::<LONGER_BYTES>(gathered, at, text, length)
+    {
+        return end;
+    }
+    put_long(out, gathered, at, text.get(..length).unwrap_or_default(), DELIMITER)
+}
+
+fn put_long(
+    out: &mut Vec<u8>,
+    gathered: &mut [u8; GATHERED_BYTES],
+    at: usize,
+    field: &[u8],
+    end: u8,
+) -> usize {
+    let mut start = at;
+    if start.saturating_add(field.len()) >= GATHERED_BYTES {
+        out.extend_from_slice(gathered.get(..start).unwrap_or_default());
+        start = 0;
+    }
+    let behind = start.saturating_add(field.len()).saturating_add(1);
+    match gathered.get_mut(start..behind).and_then(<[u8]>::split_last_mut) {
+        Some((last, room)) => {
+            room.copy_from_slice(field);
+            *last = end;
+            behind
+        }
+        None => {
+            out.extend_from_slice(field);
+            out.push(end);
+            start
         }
     }
+}
 
-    #[cold]
-    fn end_long(&mut self, row: u64) {
-        self.put_long(row.to_string().as_bytes(), b'\n');
-    }
-
-    fn flush(&mut self) {
-        self.out.extend_from_slice(self.gathered.get(..self.length).unwrap_or_default());
-        self.length = 0;
-    }
-
-    pub(crate) fn finish(mut self) {
-        self.flush();
-    }
+#[cold]
+fn end_long(out: &mut Vec<u8>, gathered: &mut [u8; GATHERED_BYTES], at: usize, row: u64) -> usize {
+    put_long(out, gathered, at, row.to_string().as_bytes(), b'\n')
 }
 
 #[cfg(test)]
