@@ -16,6 +16,7 @@ use penstock_writer::{Applied, Closed};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use support::{ChunkOf, Db, PRODUCTS, apply, contract_of, contract_yaml, now, product};
+use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -276,11 +277,11 @@ fn whatever_the_order_the_last_version_stands() {
     TestRunner::new(config).run(&cases, check).unwrap();
 }
 
-/// The work comes to a lock that another session holds, waits for it, and goes on once it is let go.
-async fn waits(db: &Db, holder: &Client, work: impl Future<Output = ()> + Send + 'static) -> bool {
+/// True when what is started comes to a lock that another session holds, and goes on once it is let go.
+async fn waits(db: &Db, holder: &Client, start: impl FnOnce() -> JoinHandle<()>) -> bool {
     let lock = format!("SELECT pg_advisory_lock_shared(hashtextextended('penstock object raw/{KEY}', 0))");
     holder.batch_execute(&lock).await.unwrap();
-    let work = tokio::spawn(work);
+    let work = start();
     let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
     let mut has_waited = false;
     while !has_waited && !work.is_finished() {
@@ -304,16 +305,16 @@ async fn a_version_is_registered_and_closed_while_no_other_is_being_applied() {
     apply(&mut db.writer(), &contract, &[&other]).await.unwrap();
     for (chunk, is_waiting) in [(of(0), true), (of(1), false)] {
         let (contract, mut writer) = (contract.clone(), db.writer());
-        let applying = async move {
+        let applying = Box::pin(async move {
             apply(&mut writer, &contract, &[&chunk]).await.unwrap();
-        };
-        assert_eq!(waits(&db, &holder, applying).await, is_waiting);
+        });
+        assert_eq!(waits(&db, &holder, || tokio::spawn(applying)).await, is_waiting);
     }
     let (chunk, mut writer) = (of(1), db.writer());
-    let closing = async move {
+    let closing = Box::pin(async move {
         close(&mut writer, &chunk).await;
-    };
-    assert!(waits(&db, &holder, closing).await);
+    });
+    assert!(waits(&db, &holder, || tokio::spawn(closing)).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
