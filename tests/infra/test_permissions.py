@@ -73,9 +73,11 @@ PLACES = {
     "ingest": {
         "${RawBucket}/*": {READS, "s3:GetObjectVersion"},
         "${ArtifactsBucket}/contracts/*": {READS},
-        "${ProcessedBucket}/*": {READS, WRITES},
-        # The Parquet of a batch that turns out refused.
-        "${ProcessedBucket}/data/*": {"s3:DeleteObject"},
+        "${ProcessedBucket}/batches/*": {READS, WRITES},
+        "${ProcessedBucket}/objects/*": {READS, WRITES},
+        "${ProcessedBucket}/receipts/*": {READS, WRITES},
+        # The Parquet of a batch, and none where it turns out refused.
+        "${ProcessedBucket}/data/*": {WRITES, "s3:DeleteObject"},
         "${QuarantineBucket}/*": {WRITES},
     },
     "writer": {
