@@ -20,6 +20,7 @@ pub mod error;
 pub mod group;
 pub mod handler;
 pub mod ledger;
+mod lock;
 mod session;
 pub mod sql;
 mod target;

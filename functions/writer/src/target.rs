@@ -7,6 +7,7 @@ use penstock_contract::{Contract, TableName};
 use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::error::LoadError;
+use crate::lock::{Hold, lock};
 use crate::sql::{SYSTEM_COLUMNS, create_table, quoted_table, upserts};
 
 /// What a contract finds in the catalog of a table that is ready for it.
@@ -56,8 +57,9 @@ pub(crate) async fn ensure(client: &mut Client, contract: &Contract) -> Result<T
 async fn change(client: &mut Client, contract: &Contract) -> Result<Target, LoadError> {
     let name = &contract.entity.table;
     let transaction = client.transaction().await?;
-    lock(&transaction, "schema", &name.schema).await?;
-    lock(&transaction, "table", &quoted_table(name)).await?;
+    // In one order everywhere: schema, then table.
+    lock(&transaction, Hold::Alone, "schema", &name.schema).await?;
+    lock(&transaction, Hold::Alone, "table", &quoted_table(name)).await?;
     if inspect(&transaction, name).await?.is_none() {
         create_schema(&transaction, &name.schema).await?;
         transaction.batch_execute(&create_table(contract)).await?;
@@ -78,14 +80,6 @@ async fn change(client: &mut Client, contract: &Contract) -> Result<Target, Load
     let registered = registered(&transaction, name).await?;
     transaction.commit().await?;
     Ok(target(contract, registered))
-}
-
-/// Held to the end of the transaction. Locks are taken in one order everywhere: schema, then table.
-async fn lock(transaction: &Transaction<'_>, what: &str, name: &str) -> Result<(), LoadError> {
-    let key = format!("penstock {what} {name}");
-    let statement = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
-    transaction.execute(statement, &[&key]).await?;
-    Ok(())
 }
 
 /// `CREATE SCHEMA IF NOT EXISTS` needs a right on the database even where there is nothing to create.

@@ -12,6 +12,7 @@ use tokio_postgres::{Client, Transaction};
 
 use crate::error::LoadError;
 use crate::ledger::{self, BatchSums};
+use crate::lock::{Hold, lock};
 use crate::sql::quoted_table;
 
 /// What the ledger has of the other versions of a batch's object, those that have been replaced left out.
@@ -54,7 +55,8 @@ pub(crate) async fn hold(
 ) -> Result<Versions, LoadError> {
     let standing = "SELECT FROM penstock.object_version WHERE batch_id = $1";
     let is_registered = transaction.query_opt(standing, &[&message.batch_id]).await?.is_some();
-    lock(transaction, &object.bucket, &object.key, !is_registered).await?;
+    let hold = if is_registered { Hold::Together } else { Hold::Alone };
+    lock_object(transaction, hold, &object.bucket, &object.key).await?;
     if !is_registered {
         register(transaction, message, object).await?;
     }
@@ -83,7 +85,7 @@ pub(crate) async fn close(
     }
     let (batch, bucket, key) = (&manifest.batch_id, &manifest.drop.bucket, &manifest.drop.key);
     let transaction = client.transaction().await?;
-    lock(&transaction, bucket, key, true).await?;
+    lock_object(&transaction, Hold::Alone, bucket, key).await?;
     let is_new = ledger::close(transaction.client(), manifest, sums, balanced).await?;
     let versions = others(&transaction, batch, bucket, key).await?;
     // There are none when this was done before, or a later version has been closed.
@@ -97,14 +99,13 @@ pub(crate) async fn close(
     Ok(Closed { is_new, replaced, replaced_by: versions.own.replaced_by })
 }
 
-async fn lock(transaction: &Transaction<'_>, bucket: &str, key: &str, alone: bool) -> Result<(), LoadError> {
-    let statement = if alone {
-        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
-    } else {
-        "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))"
-    };
-    transaction.execute(statement, &[&format!("penstock object {bucket}/{key}")]).await?;
-    Ok(())
+async fn lock_object(
+    transaction: &Transaction<'_>,
+    hold: Hold,
+    bucket: &str,
+    key: &str,
+) -> Result<(), LoadError> {
+    lock(transaction, hold, "object", &format!("{bucket}/{key}")).await
 }
 
 async fn register(

@@ -81,8 +81,14 @@ const EIGHT: u64 = 100_000_000;
 #[inline]
 fn first_digits(number: u64, out: &mut Vec<u8>) {
     let digits = count_digits(number);
-    let end = out.len().saturating_add(digits);
-    out.extend_from_slice(&last_digits(number, digits));
+    put_first(last_digits(number, digits), digits, out);
+}
+
+/// Writes the first bytes of a block. All of it is copied, in a length that the compiler knows, and cut.
+#[inline(always)]
+fn put_first<const BYTES: usize>(block: [u8; BYTES], length: usize, out: &mut Vec<u8>) {
+    let end = out.len().saturating_add(length);
+    out.extend_from_slice(&block);
     out.truncate(end);
 }
 
@@ -123,10 +129,8 @@ fn scaled(unscaled: i64, scale: u8, out: &mut Vec<u8>) {
     // One digit stands before the point.
     let digits = count_digits(number).max(scale.saturating_add(1));
     if digits <= 8 && scale > 0 {
-        let end = out.len().saturating_add(digits).saturating_add(1);
-        out.extend_from_slice(&with_point(last_digits(number, digits), digits.saturating_sub(scale)));
-        out.truncate(end);
-        return;
+        let block = with_point(last_digits(number, digits), digits.saturating_sub(scale));
+        return put_first(block, digits.saturating_add(1), out);
     }
     let mut digits = NO_DIGITS;
     let (whole, fraction) = decimal_digits(number, scale, &mut digits);
@@ -215,24 +219,21 @@ fn timestamp(micros: i64, has_zone: bool, out: &mut Vec<u8>) {
     let [c1, c2, c3, c4, c5, c6, c7, c8] = clock_digits(micros);
     out.extend_from_slice(&[y1, y2, y3, y4, b1, m1, m2, b2, d1, d2, b' ', c1, c2, c3, c4, c5, c6, c7, c8]);
     let (fraction, length) = fraction(micros);
-    let zone: &[u8] = if has_zone { b"+00" } else { b"" };
     let behind = u128::from(fraction) | u128::from(UTC) << (8 * length);
-    let end = out.len().saturating_add(length).saturating_add(zone.len());
-    out.extend_from_slice(&behind.to_le_bytes());
-    out.truncate(end);
+    let zone = if has_zone { UTC_BYTES } else { 0 };
+    put_first(behind.to_le_bytes(), length + zone, out);
 }
 
 /// `+00`.
 const UTC: u32 = u32::from_le_bytes([b'+', b'0', b'0', 0]);
+const UTC_BYTES: usize = 3;
 
 /// `HH:MM:SS[.ffffff]` of microseconds since midnight, without trailing zeros.
 #[inline]
 pub(crate) fn clock(micros: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&clock_digits(micros));
     let (fraction, length) = fraction(micros);
-    let end = out.len().saturating_add(length);
-    out.extend_from_slice(&fraction.to_le_bytes());
-    out.truncate(end);
+    put_first(fraction.to_le_bytes(), length, out);
 }
 
 /// `HH:MM:SS`.

@@ -23,7 +23,7 @@ use crate::reader::Limits;
 use crate::records::{MAX_RAW_BYTES, Place};
 use crate::redact;
 use crate::sets::Sets;
-use told::{Told, reason};
+use told::Told;
 
 /// Rejects are handed over when there are so many of them, or so many bytes: memory is bounded by the chunk.
 const MAX_REJECTS: usize = 10_000;
@@ -190,7 +190,9 @@ impl Rows {
             ..
         } = self;
         let is_noted = quality.len() > 0;
-        for (index, (column, keeps_texts)) in columns.iter().zip(keeps_texts.iter()).enumerate() {
+        for (index, ((column, keeps_texts), told)) in
+            columns.iter().zip(keeps_texts.iter()).zip(told).enumerate()
+        {
             let raw = raw(index);
             let from = copy_text.len();
             if *keeps_texts && let Some((value, text)) = column.keep(raw) {
@@ -206,11 +208,7 @@ impl Rows {
                 continue;
             }
             let mut tell = |broken: Broken<'_>| {
-                if reasons.len() < limits.max_reasons
-                    && let Some(told) = told.get_mut(index)
-                {
-                    reasons.push(reason(told, column, &broken, &raw));
-                }
+                told::tell(reasons, limits.max_reasons, told, column, &broken, &raw);
             };
             let value: Option<Value<'_>> = column.run(&raw, scratch, &mut tell);
             match &value {
@@ -241,11 +239,16 @@ impl Rows {
             if let Some(arrow) = &mut self.arrow {
                 arrow.roll_back();
             }
-            // As many as there are, and no room for more: rejects are kept until the block is full.
-            let reasons = self.reasons.drain(..).collect();
             let raw = shown(&self.columns, self.hides);
-            self.refuse(place, raw, reasons, 1);
+            self.refuse_told(place, raw);
         }
+    }
+
+    /// Refuses a row for the reasons that were told against it.
+    fn refuse_told(&mut self, place: Place, raw: RawText) {
+        // As many as there are, and no room for more: rejects are kept until the block is full.
+        let reasons = self.reasons.drain(..).collect();
+        self.refuse(place, raw, reasons, 1);
     }
 
     /// Tells a reason against the record that comes next.

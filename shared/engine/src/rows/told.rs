@@ -34,12 +34,24 @@ impl Told {
     }
 }
 
+/// Tells a reason, up to `most` of a row.
 #[cold]
-pub(super) fn reason(told: &mut Told, column: &Column, broken: &Broken<'_>, raw: &Raw<'_>) -> Reason {
+pub(super) fn tell(
+    reasons: &mut Vec<Reason>,
+    most: usize,
+    told: &mut Told,
+    column: &Column,
+    broken: &Broken<'_>,
+    raw: &Raw<'_>,
+) {
+    if reasons.len() >= most {
+        return;
+    }
     let code = broken.code;
     let is_shown = !column.is_hidden && code != Code::MissingRequired;
     let found = broken.shown(raw.shown().as_deref()).filter(|_| is_shown).map(found);
-    Reason { code, column: Some(Arc::clone(&told.column)), rule: told.rule(column, broken), found }
+    let (name, rule) = (Arc::clone(&told.column), told.rule(column, broken));
+    reasons.push(Reason { code, column: Some(name), rule, found });
 }
 
 /// Columns that find a row odd: each by a bit, those from the last one on by one.
@@ -79,17 +91,14 @@ impl Rows {
         {
             let raw = raw(index);
             column.run(&raw, scratch, &mut |broken| {
-                if reasons.len() < limits.max_reasons {
-                    reasons.push(reason(told, column, &broken, &raw));
-                }
+                tell(reasons, limits.max_reasons, told, column, &broken, &raw);
             });
         }
         if self.reasons.is_empty() {
             return false;
         }
         self.totals.rows_read = self.totals.rows_read.saturating_add(1);
-        let reasons = self.reasons.drain(..).collect();
-        self.refuse(place, shown_json(json(), &self.columns, self.hides), reasons, 1);
+        self.refuse_told(place, shown_json(json(), &self.columns, self.hides));
         true
     }
 }
