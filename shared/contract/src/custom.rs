@@ -59,7 +59,7 @@ const fn row(
 }
 
 /// Every custom property that Penstock reads; the table in `docs/contract.md` is this one.
-pub static CUSTOM_PROPERTIES: [CustomProperty; 32] = [
+pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
     row(
         "penstock.write",
         Level::Contract,
