@@ -84,7 +84,19 @@ pub(crate) fn dialect(dialect: &Dialect) -> String {
         let delimiter = dialect.delimiter.as_ref().map(|text| format!("{text:?}"));
         parts.push(("delimiter", delimiter.unwrap_or_else(|| "none".to_owned())));
         parts.push(("quote", dialect.quote.map_or("none".to_owned(), |quote| format!("{quote:?}"))));
+        if let Some(escape) = dialect.escape {
+            parts.push(("escape", format!("{escape:?}")));
+        }
+        if dialect.skip_initial_space == Some(true) {
+            parts.push(("skip_initial_space", "true".to_owned()));
+        }
         parts.push(("header", dialect.header.map_or("?".to_owned(), |yes| yes.to_string())));
+        if let Some(lines) = dialect.skip_lines {
+            parts.push(("skip_lines", lines.to_string()));
+        }
+        if dialect.sep_line {
+            parts.push(("sep_line", "true".to_owned()));
+        }
     }
     let assumed = |name: &str| dialect.assumed.iter().any(|part| part == name);
     let describe = |(name, value): &(&str, String)| {

@@ -127,7 +127,7 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         "penstock.delimiter",
         Level::Server,
         "one or more characters, or `tab`",
-        "found by sniffing (`tab` for `format: tsv`)",
+        "the `sep=` line of Excel, or found by sniffing (`tab` for `format: tsv`)",
         "What separates the fields.",
     ),
     row(
@@ -141,8 +141,15 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         "penstock.escape",
         Level::Server,
         "one ASCII character",
-        "the quote doubled",
+        "found by sniffing: the quote doubled, or `\\`",
         "What makes a quote inside a quoted field an ordinary character.",
+    ),
+    row(
+        "penstock.skipInitialSpace",
+        Level::Server,
+        "`true`, `false`",
+        "found by sniffing",
+        "Whether spaces and tabs around a quoted field and before an unquoted one are skipped, as in `1, \"a\" ,2`. A character of the delimiter is never skipped.",
     ),
     row(
         "penstock.header",
@@ -162,8 +169,8 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         "penstock.skipLines",
         Level::Server,
         "a whole number",
-        "`0`",
-        "So many lines before the header are left out, whatever stands in them.",
+        "found by sniffing: the lines before the first one that has the contract's names",
+        "The number of lines before the header, which are skipped whatever they contain.",
     ),
     row(
         "penstock.comment",

@@ -355,14 +355,16 @@ pub struct DelimitedDialect {
     pub delimiter: Option<String>,
     /// Quote.
     pub quote: Option<Quote>,
-    /// Escape inside quotes, where it is not the doubled quote.
+    /// Escape inside quotes; the quote itself where only a doubled quote is one.
     pub escape: Option<u8>,
+    /// True when white space around quoted fields and before unquoted ones is skipped.
+    pub skip_initial_space: Option<bool>,
     /// True when the first record names the columns; false takes the contract's order.
     pub header: Option<bool>,
     /// Records that name the columns together, where it is not one; at least 1.
     pub header_rows: Option<u32>,
-    /// Lines before the header that are left out.
-    pub skip_lines: u32,
+    /// Lines before the header that are skipped.
+    pub skip_lines: Option<u32>,
     /// Lines that begin with it are left out.
     pub comment: Option<String>,
     /// What becomes of a record with fewer fields than the header.

@@ -8,10 +8,11 @@ use crate::property::strings;
 
 const FORMATS: [&str; 7] = ["csv", "tsv", "delimited", "json", "ndjson", "parquet", "avro"];
 /// Custom properties that only delimited files have a use for.
-const DELIMITED_ONLY: [&str; 8] = [
+const DELIMITED_ONLY: [&str; 9] = [
     "penstock.delimiter",
     "penstock.quote",
     "penstock.escape",
+    "penstock.skipInitialSpace",
     "penstock.header",
     "penstock.headerRows",
     "penstock.skipLines",
@@ -165,15 +166,17 @@ fn delimited(server: &At<'_>, delimiter: Option<&str>, errors: &mut Errors) -> R
     let declared = find("penstock.delimiter").map(|at| field_delimiter(&at, errors)).transpose();
     let quote = find("penstock.quote").map(|at| quote(&at, errors)).transpose();
     let escape = find("penstock.escape").map(|at| ascii(&at, errors)).transpose();
+    let skip_initial_space = find("penstock.skipInitialSpace").map(|at| at.bool(errors)).transpose();
     let header = find("penstock.header").map(|at| at.bool(errors)).transpose();
     let header_rows = find("penstock.headerRows").map(|at| count(&at, 1, errors)).transpose();
-    let skip_lines = find("penstock.skipLines").map_or(Ok(0), |at| count(&at, 0, errors));
+    let skip_lines = find("penstock.skipLines").map(|at| count(&at, 0, errors)).transpose();
     let comment = find("penstock.comment").map(|at| line_start(&at, errors)).transpose();
     let ragged = find("penstock.ragged").map_or(Ok(Ragged::default()), |at| ragged(&at, errors));
     let dialect = DelimitedDialect {
         delimiter: declared?.or(delimiter.map(str::to_owned)),
         quote: quote?,
         escape: escape?,
+        skip_initial_space: skip_initial_space?,
         header: header?,
         header_rows: header_rows?,
         skip_lines: skip_lines?,
@@ -183,7 +186,7 @@ fn delimited(server: &At<'_>, delimiter: Option<&str>, errors: &mut Errors) -> R
     check_dialect(server, dialect, errors)
 }
 
-fn check_dialect(server: &At<'_>, mut dialect: DelimitedDialect, errors: &mut Errors) -> Read<FormatKind> {
+fn check_dialect(server: &At<'_>, dialect: DelimitedDialect, errors: &mut Errors) -> Read<FormatKind> {
     let tell = |name: &str, message: &str, errors: &mut Errors| {
         let at = custom::find(server, name).unwrap_or_else(|| server.clone());
         Err(at.report(errors, message))
@@ -200,6 +203,9 @@ fn check_dialect(server: &At<'_>, mut dialect: DelimitedDialect, errors: &mut Er
     if dialect.header == Some(false) && dialect.header_rows.is_some() {
         return tell("penstock.headerRows", "has no effect with `penstock.header: false`", errors);
     }
+    if dialect.skip_initial_space.is_some() && dialect.quote == Some(Quote::None) {
+        return tell("penstock.skipInitialSpace", "has no effect with `penstock.quote: none`", errors);
+    }
     match dialect.escape {
         Some(_) if dialect.quote == Some(Quote::None) => {
             return tell("penstock.escape", "has no effect with `penstock.quote: none`", errors);
@@ -207,8 +213,6 @@ fn check_dialect(server: &At<'_>, mut dialect: DelimitedDialect, errors: &mut Er
         Some(escape) if is_in_delimiter(escape) => {
             return tell("penstock.escape", "escape and delimiter are the same", errors);
         }
-        // A doubled quote is what is read without an escape.
-        Some(escape) if quote == Some(escape) => dialect.escape = None,
         Some(_) | None => {}
     }
     Ok(FormatKind::Delimited(dialect))

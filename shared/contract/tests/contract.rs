@@ -274,7 +274,7 @@ fn the_dialect_is_what_the_server_says() {
         delimited(DelimitedDialect {
             delimiter: Some("||".to_owned()),
             header_rows: Some(2),
-            skip_lines: 3,
+            skip_lines: Some(3),
             comment: Some("#".to_owned()),
             ragged: Ragged::Pad,
             ..DelimitedDialect::default()
@@ -286,7 +286,11 @@ fn the_dialect_is_what_the_server_says() {
             "{property: penstock.quote, value: '\"'}, {property: penstock.escape, value: '\"'}"
         )
         .kind,
-        delimited(DelimitedDialect { quote: Some(Quote::Byte(b'"')), ..DelimitedDialect::default() })
+        delimited(DelimitedDialect {
+            quote: Some(Quote::Byte(b'"')),
+            escape: Some(b'"'),
+            ..DelimitedDialect::default()
+        })
     );
     assert_eq!(format("format: json, delimiter: new_line", "").kind, FormatKind::Ndjson);
     assert_eq!(format("format: json, delimiter: array", "").kind, FormatKind::JsonArray { path: vec![] });

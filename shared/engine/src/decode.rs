@@ -10,24 +10,26 @@
     reason = "lengths and counts of bytes that were read, far from the largest number"
 )]
 
+mod sniff;
+
 use std::collections::VecDeque;
 use std::io::Read;
 
-use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use memchr::memchr2;
 
+use self::sniff::sniff_encoding;
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
 
-/// So much of a file is looked at to tell its encoding.
+/// The part of a file that its encoding is sniffed from.
 const HEAD_BYTES: usize = 64 * 1024;
+/// More of it is read while it is ASCII: every encoding looks alike there.
+const MAX_HEAD_BYTES: usize = 1024 * 1024;
 const RAW_BYTES: usize = 32 * 1024;
 /// Stands in transcoded text for a sequence that is none of the encoding: never part of UTF-8, it makes its record,
 /// and no other, one that cannot be decoded.
 const BROKEN: u8 = 0xff;
-/// So many sequences that are not UTF-8 make a file one of windows-1252. Fewer are taken for damage, and their rows
-/// are rejects: to guess wrong would let wrong letters pass.
-const MIN_BROKEN: usize = 3;
 
 /// A stream of text.
 pub(crate) struct Decoded<R: Read> {
@@ -36,6 +38,8 @@ pub(crate) struct Decoded<R: Read> {
     /// Bytes that were read to tell the encoding, without the mark.
     head: Vec<u8>,
     head_read: usize,
+    /// Of the input, behind the head.
+    failure: Option<ReadError>,
     mark_bytes: u64,
     transcoder: Option<Transcoder>,
 }
@@ -48,15 +52,19 @@ impl<R: Read> Decoded<R> {
         declared: Option<&'static Encoding>,
         needs_utf_8: bool,
     ) -> Result<Self, ReadError> {
-        let mut head = vec![0; HEAD_BYTES];
-        let mut length = 0;
-        while length < head.len() {
-            match input.read(&mut head[length..])? {
-                0 => break,
-                count => length += count,
+        let mut head = Vec::new();
+        let mut is_whole = read_head(&mut input, &mut head)?;
+        let mut failure = None;
+        while declared.is_none() && !is_whole && head.len() < MAX_HEAD_BYTES && head.is_ascii() {
+            // What was read before an error can still be used: the error is reported after it.
+            match read_head(&mut input, &mut head) {
+                Ok(is_end) => is_whole = is_end,
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
             }
         }
-        head.truncate(length);
         if head.is_empty() {
             return Err(ReadError::Empty);
         }
@@ -69,7 +77,7 @@ impl<R: Read> Decoded<R> {
         }
         let (encoding, mark) = match Encoding::for_bom(&head) {
             Some(marked) => marked,
-            None => (declared.unwrap_or_else(|| sniff_encoding(&head)), 0),
+            None => (declared.unwrap_or_else(|| sniff_encoding(&head, is_whole)), 0),
         };
         let is_like_ascii = encoding.is_single_byte() && encoding.is_ascii_compatible();
         let is_plain = encoding == UTF_8 || is_like_ascii && !needs_utf_8;
@@ -78,6 +86,7 @@ impl<R: Read> Decoded<R> {
             encoding,
             head_read: mark,
             head,
+            failure,
             mark_bytes: mark as u64,
             transcoder: (!is_plain).then(|| Transcoder::new(encoding, mark as u64)),
         })
@@ -109,10 +118,10 @@ impl<R: Read> Decoded<R> {
     /// Reads into `buffer`; 0 is the end.
     #[inline]
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        let Self { input, head, head_read, transcoder, .. } = self;
+        let Self { input, head, head_read, failure, transcoder, .. } = self;
         let mut read = |buffer: &mut [u8]| {
             if *head_read == head.len() {
-                return input.read(buffer);
+                return failure.take().map_or_else(|| input.read(buffer), Err);
             }
             let count = buffer.len().min(head.len() - *head_read);
             buffer[..count].copy_from_slice(&head[*head_read..*head_read + count]);
@@ -126,35 +135,24 @@ impl<R: Read> Decoded<R> {
     }
 }
 
-/// What a file without a mark is in, when the contract does not say.
-fn sniff_encoding(head: &[u8]) -> &'static Encoding {
-    let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
-    let (first, second, pairs) = (zeros(0), zeros(1), head.len() / 2);
-    // Every other byte of a mostly Western text is zero, and no byte of UTF-8 text is.
-    let is_most = |zeros: usize, others: usize| zeros > 1 && zeros * 2 >= pairs && others * 16 <= pairs;
-    if is_most(second, first) {
-        UTF_16LE
-    } else if is_most(first, second) {
-        UTF_16BE
-    } else if looks_like_windows_1252(head) {
-        WINDOWS_1252
-    } else {
-        UTF_8
+/// Appends up to [`HEAD_BYTES`] bytes of the input; returns true when it ends with them.
+fn read_head<R: Read>(input: &mut Input<R>, head: &mut Vec<u8>) -> Result<bool, ReadError> {
+    let mut length = head.len();
+    head.resize(length + HEAD_BYTES, 0);
+    while length < head.len() {
+        match input.read(&mut head[length..]) {
+            Ok(0) => {
+                head.truncate(length);
+                return Ok(true);
+            }
+            Ok(count) => length += count,
+            Err(error) => {
+                head.truncate(length);
+                return Err(error);
+            }
+        }
     }
-}
-
-fn looks_like_windows_1252(head: &[u8]) -> bool {
-    if str::from_utf8(head).is_ok() {
-        return false;
-    }
-    let (mut valid, mut broken) = (0, 0);
-    for chunk in head.utf8_chunks() {
-        valid += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
-        broken += usize::from(!chunk.invalid().is_empty());
-    }
-    // Those that windows-1252 has no letters for.
-    let is_unused = |byte: &u8| matches!(byte, 0 | 0x81 | 0x8d | 0x8f | 0x90 | 0x9d);
-    broken >= MIN_BROKEN && broken > valid && !head.iter().any(is_unused)
+    Ok(false)
 }
 
 /// Bytes of any encoding into UTF-8, with a map of the places of lines.

@@ -217,9 +217,21 @@ pub struct Dialect {
     /// Quote; `None` when quotes are ordinary characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<char>,
+    /// Escape inside quoted fields; `None` when that is the quote itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escape: Option<char>,
+    /// True when white space around quoted fields and before unquoted ones is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_initial_space: Option<bool>,
     /// Whether the first record names the columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
+    /// Lines before the header that were skipped; `None` when there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_lines: Option<u32>,
+    /// True when the file begins with the line `sep=;`, with which Excel declares the delimiter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sep_line: bool,
     /// Names of the fields above that the contract does not say: sniffed or taken by default.
     pub assumed: Vec<String>,
     /// Columns with a default that the header lacks, each with a name of the header that may be meant.

@@ -22,7 +22,7 @@ use crate::redact;
 use crate::rows::{Block, Rows, Shown};
 use crate::unexpected::Unexpected;
 
-/// So much of a file is looked at to tell its line ends.
+/// The part of a file that its line ends are sniffed from, unless the first line is longer.
 const HEAD_BYTES: usize = 64 * 1024;
 
 /// A drop that is text.
@@ -74,6 +74,10 @@ impl<R: Read> TextSource<R> {
             delimiter: None,
             quote: None,
             header: None,
+            escape: None,
+            skip_initial_space: None,
+            skip_lines: None,
+            sep_line: false,
             assumed,
             suggestions: Vec::new(),
         };
@@ -142,8 +146,12 @@ impl<R: Read> TextSource<R> {
             RecordState::TooLong => {
                 Some((Code::RecordTooLong, format!("at most {} bytes", self.max_record_bytes)))
             }
-            RecordState::MalformedQuote => {
-                Some((Code::MalformedQuote, "a quote that opens a field closes it".to_owned()))
+            RecordState::OpenQuote => {
+                Some((Code::MalformedQuote, "a quoted field has a closing quote".to_owned()))
+            }
+            RecordState::TextAfterQuote => {
+                let rule = "a closing quote is followed by a delimiter or the line end";
+                Some((Code::MalformedQuote, rule.to_owned()))
             }
         };
         if let Some((code, rule)) = malformed {
@@ -186,13 +194,27 @@ fn needs_utf_8(format: &FormatKind) -> bool {
     }
 }
 
-/// Lone carriage returns end lines where no line feed does, as on old Macs.
+/// Lone carriage returns end lines where no line feed does, as on old Macs. As much is read as the first line takes.
 pub(crate) fn tell_terminator<R: Read>(records: &mut Records<R>) -> Result<(), ReadError> {
-    let head = records.head(HEAD_BYTES)?;
-    if memchr::memchr(b'\n', head).is_none() && memchr::memchr(b'\r', head).is_some() {
-        records.set_terminator(b'\r');
+    let most = records.reach();
+    let mut count = HEAD_BYTES;
+    loop {
+        let head = records.head(count)?;
+        let is_whole = head.len() < count;
+        if memchr::memchr(b'\n', head).is_some() {
+            return Ok(());
+        }
+        // A line feed may follow a carriage return at the end of the head.
+        let certain = if is_whole { head } else { head.split_last().map_or(head, |(_, certain)| certain) };
+        if memchr::memchr(b'\r', certain).is_some() {
+            records.set_terminator(b'\r');
+            return Ok(());
+        }
+        if is_whole || count >= most {
+            return Ok(());
+        }
+        count = count.saturating_mul(2);
     }
-    Ok(())
 }
 
 /// The record as text. `None`: its bytes are not of the encoding.

@@ -9,9 +9,10 @@ use penstock_fuzz::{TWO_TEXTS, check, contract, plan};
 
 const DELIMITERS: [&str; 6] = ["", "';'", "tab", "'||'", "', '", "'§'"];
 const QUOTES: [&str; 4] = ["", "'\"'", "none", "\"'\""];
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "",
     "{property: penstock.escape, value: '\\'}",
+    "{property: penstock.skipInitialSpace, value: true}",
     "{property: penstock.header, value: false}",
     "{property: penstock.headerRows, value: 2}",
     "{property: penstock.skipLines, value: 2}",

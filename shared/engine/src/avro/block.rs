@@ -60,6 +60,10 @@ impl<R: Read> AvroSource<R> {
             delimiter: None,
             quote: None,
             header: None,
+            escape: None,
+            skip_initial_space: None,
+            skip_lines: None,
+            sep_line: false,
             assumed: plan.compression.is_none().then(|| "compression".to_owned()).into_iter().collect(),
             suggestions: layout.suggestions.clone(),
         };

@@ -1,6 +1,8 @@
 //! Delimited text: its dialect, where a record's fields are, and which of them the columns read.
 
+mod head;
 mod header;
+mod names;
 mod open;
 mod scan;
 mod sniff;

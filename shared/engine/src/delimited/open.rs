@@ -3,10 +3,12 @@
 use std::io::Read;
 
 use encoding_rs::Encoding;
-use penstock_contract::{DelimitedDialect, Quote, Ragged};
+use penstock_contract::{DelimitedDialect, Ragged};
 
+use super::head::Head;
 use super::header::{Layout, bind_header, bind_order};
-use super::sniff::{Head, is_headless, sniff_delimiter, sniff_quote};
+use super::names::{Located, Names, is_headless};
+use super::sniff::{Sniffed, sniff};
 use super::split::{FieldDelimiter, Quoting, Span, field, split_again};
 use crate::cast::text::Traits;
 use crate::error::{ReadError, UnreadableCode};
@@ -15,7 +17,7 @@ use crate::program::Column;
 use crate::records::{Place, RecordState, Records};
 use crate::text::decode;
 
-/// So much of a file is looked at to tell its dialect.
+/// The part of a file that its dialect is sniffed from.
 const HEAD_BYTES: usize = 64 * 1024;
 
 /// A delimited file whose header has been read.
@@ -26,7 +28,7 @@ pub(crate) struct Delimited {
     pub(crate) layout: Layout,
 }
 
-/// Leaves out the preamble, tells the dialect, reads the header.
+/// Completes the dialect, skips what precedes the header, and reads the header.
 pub(crate) fn open_delimited<R: Read>(
     declared: &DelimitedDialect,
     columns: &[Column],
@@ -34,51 +36,137 @@ pub(crate) fn open_delimited<R: Read>(
     records: &mut Records<R>,
     dialect: &mut Dialect,
 ) -> Result<Delimited, ReadError> {
-    for _ in 0..declared.skip_lines {
+    let from_file = skip_sep_line(declared, records)?;
+    dialect.sep_line = from_file.is_some();
+    for _ in 0..declared.skip_lines.unwrap_or(0) {
         records.skip_line()?;
     }
     records.set_comment(declared.comment.as_deref());
-    let terminator = records.terminator();
-    let bytes = records.head(HEAD_BYTES)?;
-    let head = Head {
-        bytes,
-        is_whole: bytes.len() < HEAD_BYTES,
-        terminator,
-        comment: declared.comment.as_deref().unwrap_or_default().as_bytes(),
-    };
-    let quote = match declared.quote {
-        None => Some(sniff_quote(&head, declared.delimiter.as_deref(), columns)),
-        Some(Quote::None) => None,
-        Some(Quote::Byte(quote)) => Some(quote),
-    };
-    let quoting = quote.map(|quote| Quoting { quote, escape: declared.escape });
-    let delimiter = match &declared.delimiter {
-        Some(delimiter) => FieldDelimiter::of(delimiter),
-        None => FieldDelimiter::Byte(sniff_delimiter(&head, quoting, columns)),
-    };
-    let header = declared.header.unwrap_or_else(|| {
-        declared.header_rows.is_some() || !is_headless(&head, &delimiter, quoting, encoding, columns)
+    let known = DelimitedDialect { delimiter: declared.delimiter.clone().or(from_file), ..declared.clone() };
+    let has_header = known.header != Some(false);
+    let names = Names::of(if has_header { columns } else { &[] }, encoding);
+    let head = head_of(records, known.comment.as_deref().unwrap_or_default())?;
+    let sniffed = sniff(head, &known, &names, has_header && known.skip_lines.is_none());
+    let Sniffed { delimiter, quoting, header: located } = sniffed;
+    let header = known.header.unwrap_or_else(|| {
+        let is_declared = known.header_rows.is_some();
+        is_declared || located.lines > 0 || !is_headless(head, &delimiter, quoting, encoding, columns)
     });
-    dialect.format = "delimited".to_owned();
-    dialect.delimiter = Some(delimiter.to_string());
-    dialect.quote = quoting.map(|quoting| char::from(quoting.quote));
-    dialect.header = Some(header);
-    let parts = [
-        ("delimiter", declared.delimiter.is_none()),
-        ("quote", declared.quote.is_none()),
-        ("header", declared.header.is_none() && declared.header_rows.is_none()),
-    ];
-    dialect.assumed.extend(parts.iter().filter(|(_, assumed)| *assumed).map(|(name, _)| (*name).to_owned()));
+    report(declared, &delimiter, quoting, header, located, dialect);
+    for _ in 0..located.lines {
+        records.skip_line()?;
+    }
     let mut layout = if header {
         let rows = declared.header_rows.unwrap_or(1);
         let (names, place) = read_header(records, encoding, rows, &delimiter, quoting)?;
-        bind_header(&names, columns).map_err(|(code, message)| unreadable(code, Some(place), message))?
+        bind_header(&names, columns).map_err(|(code, mut message)| {
+            if code == UnreadableCode::MissingColumns {
+                message.push_str(&advice(located, names.len() == bind_order(columns).width));
+            }
+            unreadable(code, Some(place), message)
+        })?
     } else {
         bind_order(columns)
     };
     layout.is_padded = declared.ragged == Ragged::Pad;
     dialect.suggestions = std::mem::take(&mut layout.suggestions);
     Ok(Delimited { delimiter, quoting, layout })
+}
+
+/// Writes down the dialect, and what of it the contract does not declare.
+fn report(
+    declared: &DelimitedDialect,
+    delimiter: &FieldDelimiter,
+    quoting: Option<Quoting>,
+    header: bool,
+    located: Located,
+    dialect: &mut Dialect,
+) {
+    let escape = quoting.and_then(|quoting| quoting.escape);
+    let skips_blanks = quoting.is_some_and(|quoting| !quoting.blanks.is_empty());
+    let preamble = u32::try_from(located.lines).expect("the header is searched in a hundred lines");
+    let skip_lines = declared.skip_lines.unwrap_or(preamble);
+    dialect.format = "delimited".to_owned();
+    dialect.delimiter = Some(delimiter.to_string());
+    dialect.quote = quoting.map(|quoting| char::from(quoting.quote));
+    dialect.escape = escape.map(char::from);
+    dialect.skip_initial_space = skips_blanks.then_some(true);
+    dialect.header = Some(header);
+    dialect.skip_lines = (skip_lines > 0).then_some(skip_lines);
+    let parts = [
+        ("delimiter", declared.delimiter.is_none()),
+        ("quote", declared.quote.is_none()),
+        ("escape", declared.escape.is_none() && escape.is_some()),
+        ("skip_initial_space", declared.skip_initial_space.is_none() && skips_blanks),
+        ("header", declared.header.is_none() && declared.header_rows.is_none()),
+        ("skip_lines", declared.skip_lines.is_none() && skip_lines > 0),
+    ];
+    dialect.assumed.extend(parts.iter().filter(|(_, assumed)| *assumed).map(|(name, _)| (*name).to_owned()));
+}
+
+/// What may be wrong with a file that lacks columns, besides its names.
+fn advice(located: Located, has_width: bool) -> String {
+    if let Some(lines) = located.doubtful {
+        return format!(
+            "; line {} has names of the contract, but the lines before it look like rows: declare \
+             `penstock.skipLines` if they are not",
+            lines.saturating_add(1)
+        );
+    }
+    if located.found == 0 && has_width {
+        let why = "no name is known, and there are as many fields as the contract has columns";
+        return format!("; {why}: if the file has no header, declare `penstock.header: false`");
+    }
+    String::new()
+}
+
+/// Skips the line `sep=;` with which Excel declares the delimiter, and returns that delimiter. `None` where there is no such
+/// line, or one that contradicts the contract.
+fn skip_sep_line<R: Read>(
+    declared: &DelimitedDialect,
+    records: &mut Records<R>,
+) -> Result<Option<String>, ReadError> {
+    const LONGEST_BYTES: usize = 10;
+    const KEY: &[u8] = b"sep=";
+    if declared.skip_lines.is_some_and(|lines| lines > 0) {
+        return Ok(None);
+    }
+    let terminator = records.terminator();
+    let head = records.head(LONGEST_BYTES)?;
+    let line = head.split(|byte| *byte == terminator).next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    let delimiter = match line.split_at_checked(KEY.len()) {
+        Some((key, [byte])) if key.eq_ignore_ascii_case(KEY) && !byte.is_ascii_alphanumeric() => *byte,
+        Some(_) | None => return Ok(None),
+    };
+    if !delimiter.is_ascii() || matches!(delimiter, b'"' | b'\r' | b'\n') {
+        return Ok(None);
+    }
+    let delimiter = char::from(delimiter).to_string();
+    if declared.delimiter.as_ref().is_some_and(|declared| *declared != delimiter) {
+        return Ok(None);
+    }
+    records.skip_line()?;
+    Ok(Some(delimiter))
+}
+
+/// The first bytes of the file, with the whole of the lines at its beginning: as much more than [`HEAD_BYTES`] as a long
+/// header takes.
+fn head_of<'r, R: Read>(records: &'r mut Records<R>, comment: &'r str) -> Result<Head<'r>, ReadError> {
+    let terminator = records.terminator();
+    let most = records.reach();
+    let mut count = HEAD_BYTES;
+    loop {
+        let bytes = records.head(count)?;
+        let last_line_end = memchr::memrchr(terminator, bytes).unwrap_or(0);
+        if bytes.len() < count || last_line_end >= count / 2 || count >= most {
+            break;
+        }
+        count = count.saturating_mul(2);
+    }
+    let bytes = records.head(count)?;
+    Ok(Head { bytes, is_whole: bytes.len() < count, terminator, comment: comment.as_bytes() })
 }
 
 /// The first record of a file that no contract is known for, and what it was read with.
@@ -89,25 +177,16 @@ pub(crate) struct FirstRecord {
     pub(crate) quoting: Option<Quoting>,
 }
 
-/// Tells the dialect of a file without a contract, apart from what is `declared`, and reads its first record.
+/// Completes the dialect of a file without a contract, apart from what is `declared`, and reads its first record.
 pub(crate) fn read_first<R: Read>(
     declared: &DelimitedDialect,
     records: &mut Records<R>,
 ) -> Result<FirstRecord, ReadError> {
-    let terminator = records.terminator();
+    let from_file = skip_sep_line(declared, records)?;
+    let known = DelimitedDialect { delimiter: declared.delimiter.clone().or(from_file), ..declared.clone() };
     let encoding = records.input.text_encoding();
-    let bytes = records.head(HEAD_BYTES)?;
-    let head = Head { bytes, is_whole: bytes.len() < HEAD_BYTES, terminator, comment: &[] };
-    let quote = match declared.quote {
-        None => Some(sniff_quote(&head, declared.delimiter.as_deref(), &[])),
-        Some(Quote::None) => None,
-        Some(Quote::Byte(quote)) => Some(quote),
-    };
-    let quoting = quote.map(|quote| Quoting { quote, escape: None });
-    let delimiter = match &declared.delimiter {
-        Some(delimiter) => FieldDelimiter::of(delimiter),
-        None => FieldDelimiter::Byte(sniff_delimiter(&head, quoting, &[])),
-    };
+    let head = head_of(records, "")?;
+    let Sniffed { delimiter, quoting, .. } = sniff(head, &known, &Names::of(&[], encoding), false);
     let (fields, _) = read_header_row(records, encoding, &delimiter, quoting)?;
     Ok(FirstRecord { fields, delimiter, quoting })
 }
@@ -158,7 +237,13 @@ fn read_header_row<R: Read>(
     match record.state {
         RecordState::Whole => {}
         RecordState::TooLong => return Err(malformed(Some(place), "the first line is too long")),
-        RecordState::MalformedQuote => return Err(malformed(Some(place), "a quote is not closed")),
+        RecordState::OpenQuote => return Err(malformed(Some(place), "a quote is not closed")),
+        RecordState::TextAfterQuote => {
+            return Err(malformed(
+                Some(place),
+                "there is text between a closing quote and the next delimiter",
+            ));
+        }
     }
     let raw = records.bytes(&record);
     let mut decoded = String::new();

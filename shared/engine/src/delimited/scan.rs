@@ -17,6 +17,8 @@ pub(crate) struct Marks {
     /// The delimiter once more where nothing is quoted.
     quote: u8,
     terminator: u8,
+    /// White space that may precede an opening quote.
+    blanks: &'static [u8],
 }
 
 /// A whole record.
@@ -34,13 +36,18 @@ impl Marks {
     /// `None` where a quick look is not enough: escapes, or one byte with two meanings.
     #[inline]
     pub(crate) fn of(delimiter: u8, quoting: Option<Quoting>, terminator: u8) -> Option<Self> {
-        let quote = match quoting {
-            None => delimiter,
-            Some(Quoting { quote, escape: None }) if quote != delimiter => quote,
+        let (quote, blanks) = match quoting {
+            None => (delimiter, &b""[..]),
+            Some(Quoting { quote, escape: None, blanks }) if quote != delimiter => (quote, blanks),
             Some(_) => return None,
         };
         let is_line_end = |byte: u8| matches!(byte, b'\r' | b'\n');
-        (!is_line_end(delimiter) && !is_line_end(quote)).then_some(Self { delimiter, quote, terminator })
+        (!is_line_end(delimiter) && !is_line_end(quote)).then_some(Self {
+            delimiter,
+            quote,
+            terminator,
+            blanks,
+        })
     }
 }
 
@@ -84,7 +91,13 @@ pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option
                 State::Plain if at == start => {
                     (state, start, is_escaped) = (State::Quoted, at + 1, false);
                 }
-                State::Plain => {}
+                // White space before the quote may mean that it opens the field after all.
+                State::Plain => {
+                    let before = window.get(start..at)?;
+                    if !marks.blanks.is_empty() && before.iter().all(|byte| marks.blanks.contains(byte)) {
+                        return None;
+                    }
+                }
                 State::Quoted if byte == marks.quote => {
                     if at == twin {
                         continue;

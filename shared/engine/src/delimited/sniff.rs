@@ -1,152 +1,258 @@
-//! The parts of a dialect that the contract does not say.
+//! The parts of a dialect that the contract does not declare, found by trying them on the head of the file.
 
-use encoding_rs::Encoding;
+use std::cmp::Reverse;
 
-use super::header::bind_order;
-use super::split::{FieldDelimiter, Quoting, Span, Split, field};
-use crate::cast::Scratch;
-use crate::cast::text::Traits;
-use crate::program::{Column, Raw};
-use crate::text::decode;
+use penstock_contract::{DelimitedDialect, Quote};
 
-const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// Records that are looked at.
+use super::head::{Head, HeadRecord};
+use super::names::{Located, Names, locate};
+use super::split::{FieldDelimiter, Quoting, blanks_beside};
+
+const COMMON_DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
+/// Delimiters that are only considered when they find the contract's names.
+const RARE_DELIMITERS: [&str; 9] = [":", "~", "^", "#", " ", "\u{1}", "\u{1f}", "||", "::"];
+const USUAL_QUOTE: u8 = b'"';
+const OTHER_QUOTE: u8 = b'\'';
+const OTHER_ESCAPE: u8 = b'\\';
+/// Records that a delimiter is judged by.
 const MAX_RECORDS: usize = 50;
 
-/// The first bytes of a file, after its preamble.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Head<'a> {
-    pub(crate) bytes: &'a [u8],
-    /// They are all of the file.
-    pub(crate) is_whole: bool,
-    pub(crate) terminator: u8,
-    /// What lines begin with that do not count; nothing when empty.
-    pub(crate) comment: &'a [u8],
+/// A dialect, declared in part and found in part.
+#[derive(Debug, Clone)]
+pub(crate) struct Sniffed {
+    pub(crate) delimiter: FieldDelimiter,
+    pub(crate) quoting: Option<Quoting>,
+    pub(crate) header: Located,
 }
 
-/// A record of the head: its bytes, and where its fields are in them.
-type HeadRecord<'a> = (&'a [u8], Vec<Span>);
+/// Completes the declared dialect. `header_rows`: how many records name the columns together. `searches`: the header may
+/// be below other lines.
+pub(crate) fn sniff(head: Head<'_>, declared: &DelimitedDialect, names: &Names, searches: bool) -> Sniffed {
+    let sniffer = Sniffer { head, declared, names, searches };
+    let trial = match declared.quote {
+        Some(Quote::None) => sniffer.choose_delimiter(None),
+        Some(Quote::Byte(quote)) => sniffer.choose_escape(sniffer.choose_delimiter(Some(Quoting::by(quote)))),
+        None => sniffer.choose_quote(),
+    };
+    let Trial { delimiter, quoting, .. } = sniffer.choose_blanks(trial);
+    let header = sniffer.locate(&delimiter, quoting);
+    Sniffed { delimiter, quoting, header }
+}
 
-/// The delimiter: the one under which most columns of the contract are found in the first record, then the one that
-/// splits most records alike, then the one that gives most fields.
-pub(crate) fn sniff_delimiter(head: &Head<'_>, quoting: Option<Quoting>, columns: &[Column]) -> u8 {
-    let score = |delimiter: u8| {
-        let records = split_head(head, &FieldDelimiter::Byte(delimiter), quoting);
-        let Some((first, spans)) = records.first() else { return (0, 0, 0) };
-        let width = spans.len();
-        let is_name = |column: &&Column| {
-            let name = column.physical_name.as_bytes();
-            !column.reads_nothing() && spans.iter().any(|span| of_span(first, span).trim_ascii() == name)
+struct Sniffer<'a> {
+    head: Head<'a>,
+    declared: &'a DelimitedDialect,
+    names: &'a Names,
+    searches: bool,
+}
+
+/// A dialect that was tried.
+#[derive(Debug, Clone)]
+struct Trial {
+    delimiter: FieldDelimiter,
+    quoting: Option<Quoting>,
+    score: Score,
+}
+
+/// How well a delimiter splits the head; the greatest is the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Score {
+    /// Names of the contract in the header.
+    found: usize,
+    /// Fields of that header that are empty.
+    unnamed: Reverse<usize>,
+    /// Well-formed records with as many fields as the header, if that has several.
+    alike: usize,
+    width: usize,
+}
+
+/// What a dialect makes of the whole head.
+#[derive(Debug, Default)]
+struct Tally {
+    malformed: usize,
+    /// Well-formed records with another number of fields than the header.
+    misfit: usize,
+    /// Fields in quotes.
+    quoted: usize,
+    /// Fields in quotes that contain what would end them otherwise.
+    protected: usize,
+    /// By column: fields in quotes, and others that are not empty.
+    columns: Vec<(usize, usize)>,
+    /// Records with blanks around quotes.
+    spaced: usize,
+    /// Fields after the first that follow one space, and others that are not empty.
+    led: usize,
+    unled: usize,
+}
+
+impl Tally {
+    fn faults(&self) -> usize {
+        self.malformed.saturating_add(self.misfit)
+    }
+}
+
+impl Sniffer<'_> {
+    /// The delimiter under which most names of the contract are found, then the one that splits most records alike,
+    /// then the one that yields most fields.
+    fn choose_delimiter(&self, quoting: Option<Quoting>) -> Trial {
+        if let Some(delimiter) = &self.declared.delimiter {
+            return self.attempt(FieldDelimiter::of(delimiter), quoting);
+        }
+        let occurs = |delimiter: &&str| memchr::memmem::find(self.head.bytes, delimiter.as_bytes()).is_some();
+        let attempt = |delimiter: &str| self.attempt(FieldDelimiter::of(delimiter), quoting);
+        let mut best = attempt(COMMON_DELIMITERS.first().copied().unwrap_or(","));
+        for delimiter in COMMON_DELIMITERS.iter().skip(1).filter(|delimiter| occurs(delimiter)) {
+            let trial = attempt(delimiter);
+            if trial.score > best.score {
+                best = trial;
+            }
+        }
+        for delimiter in
+            RARE_DELIMITERS.iter().filter(|delimiter| !self.names.is_empty() && occurs(delimiter))
+        {
+            let trial = attempt(delimiter);
+            let by_names = |score: Score| (score.found, score.unnamed);
+            if trial.score.found >= self.names.least() && by_names(trial.score) > by_names(best.score) {
+                best = trial;
+            }
+        }
+        best
+    }
+
+    fn attempt(&self, delimiter: FieldDelimiter, quoting: Option<Quoting>) -> Trial {
+        let blanks = match self.declared.skip_initial_space {
+            Some(false) => &[],
+            Some(true) | None => blanks_beside(&delimiter),
         };
-        let found = columns.iter().filter(is_name).count();
+        let escape = |quote: u8| self.declared.escape.filter(|escape| *escape != quote);
+        let quoting = quoting.map(|quoting| Quoting {
+            escape: quoting.escape.or_else(|| escape(quoting.quote)),
+            blanks,
+            ..quoting
+        });
+        let header = self.locate(&delimiter, quoting);
+        let records = self.head.after_lines(header.lines).records(&delimiter, quoting, MAX_RECORDS);
+        let width = records.first().map_or(0, |record| record.spans.len());
         let alike =
-            if width > 1 { records.iter().filter(|(_, other)| other.len() == width).count() } else { 0 };
-        (found, alike, width)
-    };
-    // The first of equals: `max_by_key` would take the last.
-    let best = CANDIDATES.into_iter().rev().max_by_key(|delimiter| score(*delimiter));
-    best.unwrap_or(b',')
-}
-
-/// The quote: `"`, unless the file has none and as many fields as there are records stand in `'`.
-pub(crate) fn sniff_quote(head: &Head<'_>, delimiter: Option<&str>, columns: &[Column]) -> u8 {
-    const USUAL: u8 = b'"';
-    const OTHER: u8 = b'\'';
-    if head.bytes.contains(&USUAL) || !head.bytes.contains(&OTHER) {
-        return USUAL;
-    }
-    let quoting = Some(Quoting { quote: OTHER, escape: None });
-    let delimiter = delimiter
-        .map_or_else(|| FieldDelimiter::Byte(sniff_delimiter(head, quoting, columns)), FieldDelimiter::of);
-    let records = split_head(head, &delimiter, quoting);
-    let is_quoted = |(record, span): (&[u8], &Span)| {
-        span.start.checked_sub(1).and_then(|at| record.get(at)) == Some(&OTHER)
-    };
-    let quoted = records
-        .iter()
-        .flat_map(|(record, spans)| spans.iter().map(move |span| (*record, span)))
-        .filter(|field| is_quoted(*field))
-        .count();
-    if quoted > 0 && quoted >= records.len() { OTHER } else { USUAL }
-}
-
-/// True when the first record is a row: it has as many fields as the contract, none is the name of a column, and each
-/// is what its column holds. Text says nothing: a value of another type must be there, too.
-pub(crate) fn is_headless(
-    head: &Head<'_>,
-    delimiter: &FieldDelimiter,
-    quoting: Option<Quoting>,
-    encoding: &'static Encoding,
-    columns: &[Column],
-) -> bool {
-    let records = split_head(head, delimiter, quoting);
-    let layout = bind_order(columns);
-    let Some((first, spans)) = records.first().filter(|(_, spans)| spans.len() == layout.width) else {
-        return false;
-    };
-    let (mut decoded, mut unescaped, mut scratch) = (String::new(), Vec::new(), Scratch::default());
-    let mut is_told = false;
-    for (column, field_index) in columns.iter().zip(&layout.fields) {
-        let Some(index) = *field_index else { continue };
-        let Some(span) = spans.get(index) else { return false };
-        let raw = of_span(first, span);
-        let traits = Traits::of(raw);
-        let Some(text) = decode(raw, traits, encoding, &mut decoded) else { return false };
-        let whole = Span { start: 0, end: text.len(), is_escaped: span.is_escaped };
-        let text = field(text, whole, quoting, &mut unescaped);
-        let is_name = |column: &Column| column.physical_name.eq_ignore_ascii_case(text.trim());
-        if columns.iter().any(is_name) {
-            return false;
-        }
-        let mut fits = true;
-        let value = column.run(&Raw::Text(text, traits), &mut scratch, &mut |_| fits = false);
-        if !fits {
-            return false;
-        }
-        is_told |= value.is_some() && !text.trim().is_empty() && !column.is_text();
-    }
-    is_told
-}
-
-fn of_span<'a>(record: &'a [u8], span: &Span) -> &'a [u8] {
-    record.get(span.start..span.end).unwrap_or_default()
-}
-
-/// The first records.
-fn split_head<'a>(
-    head: &Head<'a>,
-    delimiter: &FieldDelimiter,
-    quoting: Option<Quoting>,
-) -> Vec<HeadRecord<'a>> {
-    let Head { bytes, is_whole, terminator, comment } = *head;
-    let mut rest = bytes;
-    let mut spans: Vec<Span> = Vec::new();
-    let mut records = Vec::new();
-    while !rest.is_empty() && records.len() < MAX_RECORDS {
-        let Some(line_end) = memchr::memchr(terminator, rest).or(is_whole.then_some(rest.len())) else {
-            break;
+            records.iter().filter(|record| !record.is_malformed && record.spans.len() == width).count();
+        let score = Score {
+            found: header.found,
+            unnamed: Reverse(if header.found > 0 { header.unnamed } else { 0 }),
+            alike: if width > 1 { alike } else { 0 },
+            width,
         };
-        let line = rest.get(..line_end).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let mut total = line_end.saturating_add(1);
-        spans.clear();
-        let is_comment = !comment.is_empty() && line.starts_with(comment);
-        if !is_comment && !line.is_empty() {
-            match quoting {
-                None => delimiter.split_line(line, &mut spans),
-                Some(quoting) => {
-                    match delimiter.split_quoted(rest, is_whole, quoting, terminator, &mut spans) {
-                        Split::Record { total: whole, .. } => total = whole,
-                        Split::Open => break,
-                        Split::Malformed => spans.clear(),
-                    }
+        Trial { delimiter, quoting, score }
+    }
+
+    fn locate(&self, delimiter: &FieldDelimiter, quoting: Option<Quoting>) -> Located {
+        let rows = self.declared.header_rows.unwrap_or(1);
+        locate(self.head, delimiter, quoting, self.names, usize::try_from(rows).unwrap_or(1), self.searches)
+    }
+
+    /// The escape `\` where fewer records are malformed with it.
+    fn choose_escape(&self, trial: Trial) -> Trial {
+        let Some(quoting) = trial.quoting else { return trial };
+        if self.declared.escape.is_some() || !self.head.bytes.contains(&OTHER_ESCAPE) {
+            return trial;
+        }
+        let escaped = Quoting { escape: Some(OTHER_ESCAPE), ..quoting };
+        let escaped = self.attempt(trial.delimiter.clone(), Some(escaped));
+        if self.tally(&escaped).faults() < self.tally(&trial).faults() { escaped } else { trial }
+    }
+
+    /// The quote `"`, unless `'` finds more of the contract's names, or encloses fields of a file in which `"` does not.
+    fn choose_quote(&self) -> Trial {
+        let usual = self.choose_escape(self.choose_delimiter(Some(Quoting::by(USUAL_QUOTE))));
+        if !self.head.bytes.contains(&OTHER_QUOTE) {
+            return usual;
+        }
+        let other = self.choose_escape(self.choose_delimiter(Some(Quoting::by(OTHER_QUOTE))));
+        if usual.score.found != other.score.found {
+            return if usual.score.found > other.score.found { usual } else { other };
+        }
+        let (of_usual, of_other) = (self.tally(&usual), self.tally(&other));
+        let is_wholly_quoted = |(quoted, bare): &(usize, usize)| *quoted > 0 && *bare == 0;
+        let is_quote = of_usual.quoted == 0
+            && of_other.malformed <= of_usual.malformed
+            && of_other.faults() <= of_usual.faults()
+            && (of_other.protected > 0 || of_other.columns.iter().any(is_wholly_quoted));
+        if is_quote { other } else { usual }
+    }
+
+    /// Blanks around fields, where they surround quotes or one space follows each delimiter.
+    fn choose_blanks(&self, trial: Trial) -> Trial {
+        let (Some(quoting), None) = (trial.quoting, self.declared.skip_initial_space) else { return trial };
+        let exact = Trial { quoting: Some(Quoting { blanks: &[], ..quoting }), ..trial.clone() };
+        let (spaced, strict) = (self.tally(&trial), self.tally(&exact));
+        // Text such as ` "a" and b` is malformed with blanks and ordinary without.
+        let lost = spaced.malformed.saturating_sub(strict.malformed);
+        let is_separator = strict.led > 0 && strict.unled == 0;
+        if spaced.spaced > lost || is_separator && lost == 0 { trial } else { exact }
+    }
+
+    fn tally(&self, trial: &Trial) -> Tally {
+        let Trial { delimiter, quoting, .. } = trial;
+        let mut tally = Tally::default();
+        let lines = self.locate(delimiter, *quoting).lines;
+        let records = self.head.after_lines(lines).records(delimiter, *quoting, usize::MAX);
+        let width = records.first().map_or(0, |record| record.spans.len());
+        for (index, record) in records.iter().enumerate() {
+            if record.is_malformed {
+                tally.malformed = tally.malformed.saturating_add(1);
+                continue;
+            }
+            if record.spans.len() != width {
+                tally.misfit = tally.misfit.saturating_add(1);
+            }
+            if let Some(quoting) = quoting {
+                // What is typical of values is not asked of the names in a header.
+                let is_header = index == 0 && records.len() > 1;
+                tally.add(record, is_header, delimiter, *quoting, self.head.terminator);
+            }
+        }
+        tally
+    }
+}
+
+impl Tally {
+    /// Counts the fields of a well-formed record.
+    fn add(
+        &mut self,
+        record: &HeadRecord<'_>,
+        is_header: bool,
+        delimiter: &FieldDelimiter,
+        quoting: Quoting,
+        terminator: u8,
+    ) {
+        if self.columns.len() < record.spans.len() {
+            self.columns.resize(record.spans.len(), (0, 0));
+        }
+        let increase = |count: &mut usize| *count = count.saturating_add(1);
+        let mut is_spaced = false;
+        for (index, (span, (quoted, bare))) in record.spans.iter().zip(&mut self.columns).enumerate() {
+            let field = record.field(span);
+            if record.is_quoted(span, quoting.quote) {
+                increase(&mut self.quoted);
+                is_spaced |= record.has_blanks_around(span, quoting);
+                if span.is_escaped || delimiter.is_in(field) || field.contains(&terminator) {
+                    increase(&mut self.protected);
+                }
+                if !is_header {
+                    increase(quoted);
+                }
+                if !is_header && index > 0 {
+                    increase(&mut self.unled);
+                }
+            } else if !is_header && !field.trim_ascii().is_empty() {
+                increase(bare);
+                if index > 0 {
+                    let is_led = matches!(field, [b' ', next, ..] if !next.is_ascii_whitespace());
+                    increase(if is_led { &mut self.led } else { &mut self.unled });
                 }
             }
         }
-        if !spans.is_empty() {
-            records.push((rest, std::mem::take(&mut spans)));
+        if is_spaced {
+            increase(&mut self.spaced);
         }
-        rest = rest.get(total..).unwrap_or_default();
     }
-    records
 }

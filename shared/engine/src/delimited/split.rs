@@ -37,6 +37,14 @@ impl FieldDelimiter {
         }
     }
 
+    /// True when `text` contains it.
+    pub(super) fn is_in(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Byte(byte) => text.contains(byte),
+            Self::Bytes(bytes) => memchr::memmem::find(text, bytes).is_some(),
+        }
+    }
+
     pub(super) fn split_line(&self, line: &[u8], spans: &mut Vec<Span>) {
         match self {
             Self::Byte(byte) => split_line(line, *byte, spans),
@@ -80,6 +88,9 @@ pub(crate) fn split_again(
         // The record is whole: no line end follows, and those within are quoted.
         Some(quoting) => {
             delimiter.split_quoted(text.as_bytes(), true, quoting, b'\n', spans);
+            if !quoting.blanks.is_empty() {
+                quoting.skip_blanks(text.as_bytes(), spans);
+            }
         }
         None => delimiter.split_line(text.as_bytes(), spans),
     }
@@ -151,6 +162,50 @@ pub(crate) struct Quoting {
     pub(crate) quote: u8,
     /// Inside quotes the byte after it stands for itself. A doubled quote is read with or without it.
     pub(crate) escape: Option<u8>,
+    /// The white space that may surround a quoted field, and that is skipped before an unquoted one; empty when all
+    /// white space belongs to the fields.
+    pub(crate) blanks: &'static [u8],
+}
+
+impl Quoting {
+    /// Quoting without escapes, in which white space belongs to the fields.
+    pub(crate) fn by(quote: u8) -> Self {
+        Self { quote, escape: None, blanks: &[] }
+    }
+
+    /// The number of blanks that `text` starts with.
+    #[inline]
+    fn count_blanks(self, text: &[u8]) -> usize {
+        if self.blanks.is_empty() {
+            return 0;
+        }
+        text.iter().take_while(|byte| self.blanks.contains(byte)).count()
+    }
+
+    /// Moves the start of each unquoted field behind its initial blanks.
+    pub(crate) fn skip_blanks(self, record: &[u8], spans: &mut [Span]) {
+        for span in spans {
+            let is_quoted =
+                span.start.checked_sub(1).and_then(|before| record.get(before)) == Some(&self.quote);
+            if !is_quoted {
+                span.start += self.count_blanks(&record[span.start..span.end]);
+            }
+        }
+    }
+}
+
+/// The white space that is skipped around fields: spaces and tabs, unless they are part of the delimiter.
+pub(crate) fn blanks_beside(delimiter: &FieldDelimiter) -> &'static [u8] {
+    let is_part = |byte: u8| match delimiter {
+        FieldDelimiter::Byte(delimiter) => *delimiter == byte,
+        FieldDelimiter::Bytes(delimiter) => delimiter.contains(&byte),
+    };
+    match (is_part(b' '), is_part(b'\t')) {
+        (false, false) => b" \t",
+        (false, true) => b" ",
+        (true, false) => b"\t",
+        (true, true) => b"",
+    }
 }
 
 /// Where a field is in its record, without its quotes.
@@ -215,10 +270,12 @@ pub(crate) fn split_quoted(
     spans: &mut Vec<Span>,
 ) -> Split {
     loop {
-        let after = if window.get(at) == Some(&quoting.quote) {
-            let Some((end, is_escaped)) = closing_quote(window, at + 1, quoting) else { return Split::Open };
-            spans.push(Span { start: at + 1, end, is_escaped });
-            end + 1
+        let opening = at + quoting.count_blanks(&window[at..]);
+        let after = if window.get(opening) == Some(&quoting.quote) {
+            let start = opening + 1;
+            let Some((end, is_escaped)) = closing_quote(window, start, quoting) else { return Split::Open };
+            spans.push(Span { start, end, is_escaped });
+            end + 1 + quoting.count_blanks(&window[end + 1..])
         } else {
             let Some(end) = field_end(window, at, delimiter, terminator) else {
                 if !is_whole {
@@ -420,7 +477,7 @@ mod tests {
     proptest! {
         #[test]
         fn doubled_quotes_become_one(parts in prop::collection::vec("[a-z\u{e9}]{0,70}|[a-z]{0,9}", 1..20)) {
-            let quoting = Quoting { quote: b'"', escape: None };
+            let quoting = Quoting::by(b'"');
             let mut scratch = b"left from before".to_vec();
             prop_assert_eq!(unescape(&parts.join("\"\""), quoting, &mut scratch), parts.join("\""));
         }

@@ -165,6 +165,10 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             delimiter: None,
             quote: None,
             header: None,
+            escape: None,
+            skip_initial_space: None,
+            skip_lines: None,
+            sep_line: false,
             assumed: Vec::new(),
             suggestions: layout.suggestions,
         };

@@ -39,6 +39,17 @@ pub(crate) enum Framing<'a> {
     DelimitedByMany(&'a [u8], Option<Quoting>),
 }
 
+impl Framing<'_> {
+    /// How fields are quoted, where there are fields.
+    #[inline]
+    fn quoting(self) -> Option<Quoting> {
+        match self {
+            Self::Delimited(_, quoting) | Self::DelimitedByMany(_, quoting) => quoting,
+            Self::Lines | Self::Elements => None,
+        }
+    }
+}
+
 /// What stands between two line ends, or more of them where a field is quoted.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
@@ -62,7 +73,10 @@ pub(crate) struct Place {
 pub(crate) enum RecordState {
     Whole,
     TooLong,
-    MalformedQuote,
+    /// A quoted field has no closing quote, or none within the longest record.
+    OpenQuote,
+    /// There is text between a closing quote and the next delimiter or line end.
+    TextAfterQuote,
 }
 
 pub(crate) struct Records<R: Read> {
@@ -110,6 +124,11 @@ impl<R: Read> Records<R> {
         Ok(&self.data[self.start..self.end.min(self.start + count)])
     }
 
+    /// The number of bytes that decide about a record of any length: two more than the longest has, for its line end.
+    pub(crate) fn reach(&self) -> usize {
+        self.max_record_bytes + 2
+    }
+
     pub(crate) fn set_terminator(&mut self, terminator: u8) {
         self.terminator = terminator;
     }
@@ -138,7 +157,9 @@ impl<R: Read> Records<R> {
     pub(crate) fn bytes(&self, record: &Record) -> &[u8] {
         match record.state {
             RecordState::TooLong => &self.too_long,
-            RecordState::Whole | RecordState::MalformedQuote => &self.data[record.bytes.clone()],
+            RecordState::Whole | RecordState::OpenQuote | RecordState::TextAfterQuote => {
+                &self.data[record.bytes.clone()]
+            }
         }
     }
 
@@ -151,9 +172,9 @@ impl<R: Read> Records<R> {
         if let Framing::Elements = framing {
             return self.next_element();
         }
-        // Two bytes more than the limit: with those in sight it is certain that a record is too long, whatever
-        // its line end, and no decision depends on how much has been read beyond.
-        let reach = self.max_record_bytes + 2;
+        // With the line end in sight it is certain that a record is too long, and no decision depends on how much has
+        // been read beyond.
+        let reach = self.reach();
         loop {
             let window = &self.data[self.start..self.end.min(self.start + reach)];
             if window.is_empty() {
@@ -281,10 +302,16 @@ fn frame(
     framing: Framing<'_>,
     spans: &mut Vec<Span>,
 ) -> Framed {
-    if let Some(framed) = frame_quickly(window, lines, framing, spans) {
-        return framed;
+    let framed = match frame_quickly(window, lines, framing, spans) {
+        Some(framed) => framed,
+        None => frame_thoroughly(window, sight, lines, framing, spans),
+    };
+    if let Some(quoting) = framing.quoting()
+        && !quoting.blanks.is_empty()
+    {
+        quoting.skip_blanks(window, spans);
     }
-    frame_thoroughly(window, sight, lines, framing, spans)
+    framed
 }
 
 /// Nearly every record of nearly every file.
@@ -366,9 +393,12 @@ fn frame_fields(
             Framed::Record { content, total, lines, state: RecordState::Whole }
         }
         Split::Open if !sight.is_whole && !sight.is_full => Framed::More,
-        // The quote may have opened by mistake: only the line that it stands on is given up.
-        Split::Open | Split::Malformed | Split::Record { .. } => {
-            Framed::Record { content: line.len(), total, lines: 1, state: RecordState::MalformedQuote }
+        // The quote may have opened by mistake: only its own line becomes a reject.
+        Split::Open | Split::Record { .. } => {
+            Framed::Record { content: line.len(), total, lines: 1, state: RecordState::OpenQuote }
+        }
+        Split::Malformed => {
+            Framed::Record { content: line.len(), total, lines: 1, state: RecordState::TextAfterQuote }
         }
     }
 }
@@ -390,16 +420,18 @@ mod tests {
         fn the_quick_way_finds_what_the_thorough_one_does(
             pieces in prop::collection::vec(
                 prop::sample::select(vec![
-                    ",", ",", "\"", "\"", "\"\"", "\n", "\r\n", "\r", "a", "bc", "0123456789abcdef0123456789", "#", "\u{e9}",
+                    ",", ",", "\"", "\"", "\"\"", "\n", "\r\n", "\r", "a", " ", "bc", "0123456789abcdef0123456789", "#", "\u{e9}",
                 ]),
                 0..60,
             ),
             terminator in prop::sample::select(vec![b'\n', b'\r']),
             is_quoted in any::<bool>(),
+            skips_blanks in any::<bool>(),
             max_record_bytes in prop::sample::select(vec![20_usize, 100, 1_000]),
         ) {
             let text = pieces.concat() + &"-".repeat(64);
-            let quoting = is_quoted.then_some(Quoting { quote: b'"', escape: None });
+            let blanks = if skips_blanks { &b" "[..] } else { &[] };
+            let quoting = is_quoted.then_some(Quoting { blanks, ..Quoting::by(b'"') });
             let framing = Framing::Delimited(b',', quoting);
             let lines = Lines { terminator, comment: b"#", max_record_bytes };
             let sight = Sight { is_whole: false, is_full: false };
@@ -414,7 +446,7 @@ mod tests {
     #[test]
     fn ordinary_records_go_the_quick_way() {
         let lines = Lines { terminator: b'\n', comment: b"", max_record_bytes: 1_000 };
-        let framing = Framing::Delimited(b',', Some(Quoting { quote: b'"', escape: None }));
+        let framing = Framing::Delimited(b',', Some(Quoting::by(b'"')));
         for (record, fields) in [("1,a,\n", 3), ("1,\"a\nb \"\"c\"\"\"\r\n", 2), ("\"\",5\" x,\"y\"\n", 3)] {
             let text = record.to_owned() + &"-".repeat(64);
             let mut spans = Vec::new();

@@ -61,8 +61,11 @@ fn a_delimiter_beyond_ascii_is_read_in_any_encoding() {
 
 #[test]
 fn preambles_and_comments_are_left_out() {
-    let dialect =
-        DelimitedDialect { skip_lines: 2, comment: Some("#".to_owned()), ..DelimitedDialect::default() };
+    let dialect = DelimitedDialect {
+        skip_lines: Some(2),
+        comment: Some("#".to_owned()),
+        ..DelimitedDialect::default()
+    };
     let file = "Export of \"today\n\n# names\na;b\n1;2\n#3;4\n\n5;#6\n7\n# end";
     let outcome = read(&ab(dialect), file);
     assert_eq!(outcome.values(), [["1", "2"], ["5", "#6"]]);
@@ -72,7 +75,7 @@ fn preambles_and_comments_are_left_out() {
     // A comment inside quotes is text.
     let dialect = DelimitedDialect { comment: Some("//".to_owned()), ..DelimitedDialect::default() };
     assert_eq!(read(&ab(dialect), "a,b\n\"1\n//x\",2\n/,/\n").values(), [["1\n//x", "2"], ["/", "/"]]);
-    let beyond = DelimitedDialect { skip_lines: 9, ..DelimitedDialect::default() };
+    let beyond = DelimitedDialect { skip_lines: Some(9), ..DelimitedDialect::default() };
     assert!(message(&ab(beyond), "a,b\n1,2\n").contains("only blank lines"));
 }
 

@@ -105,6 +105,62 @@ fn windows_1252_is_assumed_where_nothing_is_utf_8() {
     assert_eq!(read(&declared(Some("utf-8")), western).rejects.len(), 2);
 }
 
+fn encoding_of(rows: &[&[u8]]) -> (String, Vec<String>) {
+    let file = [&b"name,b\n"[..], &rows.join(&b"\n"[..])].concat();
+    let outcome = read(&declared(None), &file);
+    assert!(outcome.dialect.assumed.contains(&"encoding".to_owned()));
+    (outcome.dialect.encoding.clone(), outcome.told())
+}
+
+#[test]
+fn the_encoding_is_decided_by_the_characters_of_the_whole_sample() {
+    let is = |encoding: &str, rejects: &[&str]| {
+        (encoding.to_owned(), rejects.iter().map(|reject| (*reject).to_owned()).collect::<Vec<_>>())
+    };
+    // Two letters of windows-1252 and none of UTF-8.
+    assert_eq!(encoding_of(&[b"M\xfcller,1", b"x,2", b"Stra\xdfe,3"]), is("windows-1252", &[]));
+    assert_eq!(encoding_of(&[b"caf\xe9 \x80 5\x85,1"]), is("windows-1252", &[]));
+    // A single one is damage, and so is one beside valid letters.
+    assert_eq!(encoding_of(&[b"M\xfcller,1", b"x,2"]), is("UTF-8", &["1@2 invalid_encoding"]));
+    assert_eq!(encoding_of(&["Müller,1".as_bytes(), b"M\xfcller,2"]), is("UTF-8", &["2@3 invalid_encoding"]));
+    let mixed = [b"\xe9,1", b"\xe9,2", b"\xe9,3"].map(|row| &row[..]);
+    let mixed: Vec<&[u8]> = mixed.into_iter().chain(["é,4".as_bytes()]).collect();
+    let rejects = ["1@2 invalid_encoding", "2@3 invalid_encoding", "3@4 invalid_encoding"];
+    assert_eq!(encoding_of(&mixed), is("UTF-8", &rejects));
+    // Two bytes of windows-1252 may be a character of UTF-8 by chance: `É»`.
+    let quotation = [&b"\xabCAF\xc9\xbb,1"[..], b"\xe9t\xe9,2", b"\xe0,3", b"\xe7a,4"];
+    assert_eq!(encoding_of(&quotation), is("windows-1252", &[]));
+    // Surrogates are invalid and no evidence of another encoding.
+    let surrogates = b"\xed\xa0\xbd\xed\xb8\x80,1";
+    assert_eq!(
+        encoding_of(&[surrogates, b"x,2", surrogates]),
+        is("UTF-8", &["1@2 invalid_encoding", "3@4 invalid_encoding"])
+    );
+}
+
+#[test]
+fn other_single_byte_and_multi_byte_encodings_are_not_taken_for_windows_1252() {
+    let russian = encode("Привет,1\nмир,2\nМосква,3", "windows-1251");
+    let chinese = encode("中文名,1\n数据,2\n测试,3", "gbk");
+    let dos = b"B\x84r,1\nK\x94ln,2\nM\x84dchen,3".to_vec();
+    for file in [russian, chinese, dos] {
+        let (encoding, rejects) = encoding_of(&[&file]);
+        assert_eq!((encoding.as_str(), rejects.len()), ("UTF-8", 3), "{file:?}");
+    }
+}
+
+#[test]
+fn letters_far_behind_the_beginning_decide_while_it_is_ascii() {
+    let file = |rows: usize| {
+        let ascii = "0123456789,1234\n".repeat(rows);
+        [b"name,b\n", ascii.as_bytes(), b"M\xfcller,1\nStra\xdfe,2\n"].concat()
+    };
+    let near = read(&declared(None), file(60_000));
+    assert_eq!((near.dialect.encoding.as_str(), near.rejects.len()), ("windows-1252", 0));
+    let far = read(&declared(None), file(70_000));
+    assert_eq!((far.dialect.encoding.as_str(), far.rejects.len()), ("UTF-8", 2));
+}
+
 #[test]
 fn objects_a_line_are_read_in_utf_16() {
     let mut contract = contract(FormatKind::Ndjson, vec![text("a")]);

@@ -27,6 +27,7 @@ mod parquet_broken;
 mod parquet_files;
 mod parquet_hostile;
 mod properties;
+mod sniffing;
 mod support;
 mod times;
 mod typed;

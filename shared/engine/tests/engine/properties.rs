@@ -87,12 +87,22 @@ fn dialect() -> impl Strategy<Value = DelimitedDialect> {
         prop_oneof![Just(None), Just(Some(",")), Just(Some("\t")), Just(Some(",,")), Just(Some("é"))];
     let comment = prop_oneof![4 => Just(None), 1 => Just(Some("x")), 1 => Just(Some("é"))];
     let ragged = prop_oneof![Just(Ragged::Reject), Just(Ragged::Pad)];
-    let header = (prop::option::of(any::<bool>()), prop::option::of(1..3_u32), 0..3_u32);
-    (delimiter, quote, escape, header, comment, ragged).prop_map(
-        |(delimiter, quote, escape, (header, header_rows, skip_lines), comment, ragged)| DelimitedDialect {
+    let header = (prop::option::of(any::<bool>()), prop::option::of(1..3_u32), prop::option::of(0..3_u32));
+    let skip_initial_space = prop::option::of(any::<bool>());
+    (delimiter, quote, escape, skip_initial_space, header, comment, ragged).prop_map(
+        |(
+            delimiter,
+            quote,
+            escape,
+            skip_initial_space,
+            (header, header_rows, skip_lines),
+            comment,
+            ragged,
+        )| DelimitedDialect {
             delimiter: delimiter.map(str::to_owned),
             quote,
             escape,
+            skip_initial_space,
             header,
             header_rows,
             skip_lines,

@@ -1,0 +1,200 @@
+//! The contract's names in the head of a file: where its header is.
+
+use std::collections::HashSet;
+
+use encoding_rs::Encoding;
+
+use super::head::{Head, HeadRecord};
+use super::header::bind_order;
+use super::split::{FieldDelimiter, Quoting, Span, field};
+use crate::cast::Scratch;
+use crate::cast::text::Traits;
+use crate::program::{Column, Raw};
+use crate::text::decode;
+
+/// Lines among which the header is searched.
+const MAX_PREAMBLE_LINES: usize = 100;
+
+/// The headers that a contract's columns read, without regard to letter case.
+#[derive(Debug)]
+pub(crate) struct Names {
+    folded: HashSet<String>,
+    encoding: &'static Encoding,
+}
+
+impl Names {
+    pub(crate) fn of(columns: &[Column], encoding: &'static Encoding) -> Self {
+        let read = columns.iter().filter(|column| !column.reads_nothing());
+        Self { folded: read.map(|column| column.physical_name.to_lowercase()).collect(), encoding }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.folded.is_empty()
+    }
+
+    /// The least number of names that is no coincidence.
+    pub(super) fn least(&self) -> usize {
+        self.folded.len().clamp(1, 2)
+    }
+
+    /// The names among the fields of a header, each counted once, and the number of empty fields.
+    fn count(&self, header: &[String]) -> (usize, usize) {
+        let found: HashSet<&String> = header.iter().filter(|name| self.folded.contains(*name)).collect();
+        (found.len(), header.iter().filter(|name| name.is_empty()).count())
+    }
+}
+
+/// Where the header is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Located {
+    /// Lines before it that are neither blank nor comments, and the blank ones and comments among them; 0 when the first
+    /// record may be the header.
+    pub(crate) lines: usize,
+    /// Names of the contract in it.
+    pub(crate) found: usize,
+    /// Its empty fields.
+    pub(crate) unnamed: usize,
+    /// Lines before one that has names of the contract and yet is not taken for the header, as the lines before it look like rows.
+    pub(crate) doubtful: Option<usize>,
+}
+
+/// The first of the lines that have most of the contract's names. `rows`: how many records name the columns together.
+pub(super) fn locate(
+    head: Head<'_>,
+    delimiter: &FieldDelimiter,
+    quoting: Option<Quoting>,
+    names: &Names,
+    rows: usize,
+    searches: bool,
+) -> Located {
+    let at = |lines: usize, line: Head<'_>| {
+        let (found, unnamed) = names.count(&header_of(line, delimiter, quoting, names.encoding, rows));
+        Located { lines, found, unnamed, doubtful: None }
+    };
+    let mut lines = head.lines().take(if searches { MAX_PREAMBLE_LINES } else { 1 });
+    let first = lines.next().map_or_else(Located::default, |(_, line)| at(0, line));
+    if names.is_empty() || first.found == names.folded.len() {
+        return first;
+    }
+    let mut best = first;
+    for (number, line) in lines {
+        let other = at(number, line);
+        if other.found > best.found {
+            best = other;
+        }
+        if best.found == names.folded.len() {
+            break;
+        }
+    }
+    let is_header = best.found >= names.least() && best.found.saturating_mul(2) >= names.folded.len();
+    if best.lines == 0 || !is_header {
+        return first;
+    }
+    if looks_like_rows(head, best.lines, delimiter, quoting) {
+        return Located { doubtful: Some(best.lines), ..first };
+    }
+    best
+}
+
+/// True when a line before the header is like a row of its table: most of its fields have values.
+fn looks_like_rows(
+    head: Head<'_>,
+    lines: usize,
+    delimiter: &FieldDelimiter,
+    quoting: Option<Quoting>,
+) -> bool {
+    let header = head.after_lines(lines).records(delimiter, quoting, 1);
+    let width = header.first().map_or(0, |header| header.spans.len());
+    if width < 2 {
+        return true;
+    }
+    head.lines().take_while(|(number, _)| *number < lines).any(|(_, line)| {
+        line.records(delimiter, quoting, 1).iter().any(|record| {
+            let filled =
+                record.spans.iter().filter(|span| !record.field(span).trim_ascii().is_empty()).count();
+            record.spans.len() == width && filled.saturating_mul(2) > width
+        })
+    })
+}
+
+/// True when the first record is a row: it has as many fields as the contract, none is the name of a column, and each
+/// is what its column holds. Text says nothing: a value of another type must be there, too.
+pub(crate) fn is_headless(
+    head: Head<'_>,
+    delimiter: &FieldDelimiter,
+    quoting: Option<Quoting>,
+    encoding: &'static Encoding,
+    columns: &[Column],
+) -> bool {
+    let records = head.records(delimiter, quoting, 1);
+    let layout = bind_order(columns);
+    let is_row = |record: &&HeadRecord<'_>| !record.is_malformed && record.spans.len() == layout.width;
+    let Some(first) = records.first().filter(is_row) else {
+        return false;
+    };
+    let (mut decoded, mut unescaped, mut scratch) = (String::new(), Vec::new(), Scratch::default());
+    let mut is_told = false;
+    for (column, field_index) in columns.iter().zip(&layout.fields) {
+        let Some(index) = *field_index else { continue };
+        let Some(span) = first.spans.get(index) else { return false };
+        let raw = first.field(span);
+        let traits = Traits::of(raw);
+        let Some(text) = decode(raw, traits, encoding, &mut decoded) else { return false };
+        let whole = Span { start: 0, end: text.len(), is_escaped: span.is_escaped };
+        let text = field(text, whole, quoting, &mut unescaped);
+        let is_name = |column: &Column| column.physical_name.eq_ignore_ascii_case(text.trim());
+        if columns.iter().any(is_name) {
+            return false;
+        }
+        let mut fits = true;
+        let value = column.run(&Raw::Text(text, traits), &mut scratch, &mut |_| fits = false);
+        if !fits {
+            return false;
+        }
+        is_told |= value.is_some() && !text.trim().is_empty() && !column.is_text();
+    }
+    is_told
+}
+
+/// The names of the columns in lower case: of several records, those of a column from top to bottom with spaces between.
+fn header_of(
+    head: Head<'_>,
+    delimiter: &FieldDelimiter,
+    quoting: Option<Quoting>,
+    encoding: &'static Encoding,
+    rows: usize,
+) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for record in head.records(delimiter, quoting, rows) {
+        if names.len() < record.spans.len() {
+            names.resize(record.spans.len(), String::new());
+        }
+        for (name, span) in names.iter_mut().zip(&record.spans) {
+            let part = text_of(&record, span, quoting, encoding);
+            if !name.is_empty() && !part.is_empty() {
+                name.push(' ');
+            }
+            name.push_str(&part);
+        }
+    }
+    names
+}
+
+/// A field in lower case, without the quotes that a malformed record still has; empty when it cannot be decoded.
+fn text_of(
+    record: &HeadRecord<'_>,
+    span: &Span,
+    quoting: Option<Quoting>,
+    encoding: &'static Encoding,
+) -> String {
+    let (mut decoded, mut unescaped) = (String::new(), Vec::new());
+    let raw = record.field(span);
+    let Some(text) = decode(raw, Traits::of(raw), encoding, &mut decoded) else { return String::new() };
+    let whole = Span { start: 0, end: text.len(), is_escaped: span.is_escaped };
+    let text = field(text, whole, quoting, &mut unescaped).trim();
+    let bare = quoting.filter(|_| record.is_malformed).and_then(|quoting| {
+        let quote = char::from(quoting.quote);
+        text.strip_prefix(quote)?.strip_suffix(quote)
+    });
+    bare.unwrap_or(text).to_lowercase()
+}
