@@ -278,6 +278,20 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         "Taken out of a number before it is read.",
     ),
     row(
+        "penstock.negative",
+        Level::Property,
+        "`leading`, `trailing`, `parentheses`, `any`",
+        "`leading`",
+        "How a text marks a negative number: `-12`, `12-`, `(12)`, or any one of these. A number has at most one mark; a plus sign may be at the same place as a minus sign, and in front in any case.",
+    ),
+    row(
+        "penstock.percent",
+        Level::Property,
+        "`points`, `fraction`",
+        "none; a number with `%` is refused",
+        "Texts are percentages and end with `%`; a text without it is refused. `points`: `7%` becomes 7. `fraction`: `7%` becomes 0.07, exactly.",
+    ),
+    row(
         "penstock.trueValues",
         Level::Property,
         "a list of strings",

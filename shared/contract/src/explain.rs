@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::ddl;
 use crate::model::{
-    Bound, Case, Column, Contract, Format, FormatKind, Harmonise, LogicalType, MissingColumns, Nested,
-    Overwrite, Rules, StringFormat, UnexpectedColumns, WriteMode,
+    Bound, Case, Column, Contract, Format, FormatKind, Harmonise, LogicalType, MissingColumns, NegativeStyle,
+    Nested, Overwrite, PercentStyle, Rules, StringFormat, UnexpectedColumns, WriteMode,
 };
 
 /// What a contract says. Displays as a page of text.
@@ -156,6 +156,8 @@ fn reads(column: &Column) -> Vec<String> {
         case,
         decimal_separator,
         group_separator,
+        negative,
+        percent,
         true_values,
         false_values,
     } = &column.harmonise;
@@ -182,6 +184,19 @@ fn reads(column: &Column) -> Vec<String> {
     }
     if let Some(separator) = group_separator {
         reads.push(format!("with `{separator}` between groups of digits"));
+    }
+    match negative {
+        NegativeStyle::Leading => {}
+        NegativeStyle::Trailing => reads.push("negative with `-` after the digits".to_owned()),
+        NegativeStyle::Parentheses => reads.push("negative in parentheses".to_owned()),
+        NegativeStyle::Any => {
+            reads.push("negative with `-` before or after the digits, or in parentheses".to_owned());
+        }
+    }
+    match percent {
+        None => {}
+        Some(PercentStyle::Points) => reads.push("a percentage: `7%` becomes 7".to_owned()),
+        Some(PercentStyle::Fraction) => reads.push("a percentage: `7%` becomes 0.07".to_owned()),
     }
     if !true_values.is_empty() {
         reads.push(format!("true when it is {}", list(true_values)));
@@ -217,7 +232,7 @@ fn rules(rules: &Rules, words: &mut Vec<String>) {
     rules.minimum.iter().for_each(|minimum| push(bound(minimum, ["at least", "above"])));
     rules.maximum.iter().for_each(|maximum| push(bound(maximum, ["at most", "below"])));
     rules.multiple_of.iter().for_each(|multiple| push(format!("a multiple of {multiple}")));
-    rules.format.into_iter().filter_map(format_words).for_each(|words| push(words.to_owned()));
+    rules.format.into_iter().filter_map(StringFormat::meaning).for_each(|words| push(words.to_owned()));
     rules.pattern.iter().for_each(|pattern| push(format!("matches `{pattern}`")));
     if !rules.allowed.is_empty() {
         push(format!("one of {}", list(&rules.allowed)));
@@ -227,19 +242,6 @@ fn rules(rules: &Rules, words: &mut Vec<String>) {
     }
     if !rules.required_properties.is_empty() {
         push(format!("has the keys {}", list(&rules.required_properties)));
-    }
-}
-
-fn format_words(format: StringFormat) -> Option<&'static str> {
-    match format {
-        StringFormat::Password | StringFormat::Binary => None,
-        StringFormat::Byte => Some("Base64"),
-        StringFormat::Email => Some("an e-mail address"),
-        StringFormat::Uuid => Some("a UUID"),
-        StringFormat::Uri => Some("a URI"),
-        StringFormat::Hostname => Some("a host name"),
-        StringFormat::Ipv4 => Some("an IPv4 address"),
-        StringFormat::Ipv6 => Some("an IPv6 address"),
     }
 }
 

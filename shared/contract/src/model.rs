@@ -1,18 +1,22 @@
 //! The typed contract: what every other part of Penstock knows of a source.
 
 mod date_format;
+mod harmonise;
 mod quality;
 mod rules;
 mod sla;
+mod string_format;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use date_format::DateFormat;
+pub use harmonise::{Case, NegativeStyle, PercentStyle};
 pub use quality::{Metric, Operator, QualityCheck, Threshold, Unit};
-pub use rules::{Bound, Rules, StringFormat};
+pub use rules::{Bound, Rules};
 pub use sla::{Sla, SlaProperty};
+pub use string_format::StringFormat;
 
 /// One source's contract, read and validated.
 ///
@@ -294,19 +298,14 @@ pub struct Harmonise {
     pub decimal_separator: Option<char>,
     /// The group separator of numbers, taken out before the cast; none by default.
     pub group_separator: Option<char>,
+    /// How texts mark negative numbers.
+    pub negative: NegativeStyle,
+    /// Texts are percentages, which end with `%`; `None` when no number has one.
+    pub percent: Option<PercentStyle>,
     /// Spellings of true, beside `true`. Compared without regard to ASCII case.
     pub true_values: Vec<String>,
     /// Spellings of false, beside `false`.
     pub false_values: Vec<String>,
-}
-
-/// Letter case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Case {
-    /// `ABC`
-    Upper,
-    /// `abc`
-    Lower,
 }
 
 /// What `servers[0]` says of the file. What it does not say is `None`, and sniffed.

@@ -189,30 +189,21 @@ fn string(at: &At<'_>, errors: &mut Errors) -> Read<Options> {
     Ok(Options { logical: LogicalType::String, derived, rules })
 }
 
-const STRING_FORMATS: [(&str, StringFormat); 9] = [
-    ("password", StringFormat::Password),
-    ("byte", StringFormat::Byte),
-    ("binary", StringFormat::Binary),
-    ("email", StringFormat::Email),
-    ("uuid", StringFormat::Uuid),
-    ("uri", StringFormat::Uri),
-    ("hostname", StringFormat::Hostname),
-    ("ipv4", StringFormat::Ipv4),
-    ("ipv6", StringFormat::Ipv6),
-];
+/// Formats of other standards whose names look like misspelled ones of those that are checked.
+const OTHER_FORMATS: [&str; 2] = ["isin", "ismn"];
 
-/// The standard names some formats as examples and allows any; `None` for one that it does not name.
+/// The standard names some formats as examples and allows any; `None` for one that is not checked.
 fn string_format(at: &At<'_>, errors: &mut Errors) -> Read<Option<StringFormat>> {
     let text = at.text(errors)?;
-    if let Some((_, format)) = STRING_FORMATS.iter().find(|(name, _)| *name == text) {
-        return Ok(Some(*format));
+    if let Some(format) = StringFormat::ALL.into_iter().find(|format| format.name() == text) {
+        return Ok(Some(format));
     }
-    match nearest(text, STRING_FORMATS.map(|(name, _)| name)) {
-        Some(near) => Err(at.report(
+    match nearest(text, StringFormat::ALL.map(StringFormat::name)) {
+        Some(near) if !OTHER_FORMATS.contains(&text) => Err(at.report(
             errors,
-            format!("{} is not a format of the standard; did you mean `{near}`?", quoted(text)),
+            format!("{} is not a format that is checked; did you mean `{near}`?", quoted(text)),
         )),
-        None => Ok(None),
+        Some(_) | None => Ok(None),
     }
 }
 

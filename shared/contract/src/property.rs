@@ -2,9 +2,11 @@
 
 use crate::at::At;
 use crate::custom;
-use crate::error::{Errors, Read, nearest, quoted};
+use crate::error::{Errors, Read, mend, nearest, quoted};
 use crate::literal;
-use crate::model::{Case, Column, Harmonise, LogicalType, Metric, QualityCheck, SqlType};
+use crate::model::{
+    Case, Column, Harmonise, LogicalType, Metric, NegativeStyle, PercentStyle, QualityCheck, SqlType,
+};
 use crate::nested;
 use crate::node::{ScalarKind, Value};
 use crate::options::{self, LogicalName, Options};
@@ -209,10 +211,16 @@ fn harmonise(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) -> Read<Ha
     let group = find("penstock.groupSeparator").map(|at| separator(&at, errors)).transpose();
     let true_values = list("penstock.trueValues", errors);
     let false_values = list("penstock.falseValues", errors);
+    let negative =
+        choice(at, "penstock.negative", NegativeStyle::ALL.map(|style| (style.name(), style)), errors);
+    let percent =
+        choice(at, "penstock.percent", PercentStyle::ALL.map(|style| (style.name(), style)), errors);
     let (decimal_separator, group_separator) = (decimal?, group?);
     if group_separator.is_some() && group_separator == Some(decimal_separator.unwrap_or('.')) {
         return Err(at.report(errors, "`penstock.groupSeparator` and the decimal separator are the same"));
     }
+    let (negative, percent) = (negative?.unwrap_or_default(), percent?);
+    check_marks(at, [decimal_separator, group_separator], negative, percent, errors)?;
     let (true_values, false_values) = (true_values?, false_values?);
     let both =
         true_values.iter().find(|value| false_values.iter().any(|other| other.eq_ignore_ascii_case(value)));
@@ -228,6 +236,8 @@ fn harmonise(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) -> Read<Ha
         case: case?,
         decimal_separator,
         group_separator,
+        negative,
+        percent,
         true_values,
         false_values,
     })
@@ -240,6 +250,8 @@ fn check_applicable(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) {
         ("penstock.case", *logical == LogicalType::String, "strings"),
         ("penstock.decimalSeparator", number, "numbers"),
         ("penstock.groupSeparator", number, "numbers"),
+        ("penstock.negative", number, "numbers"),
+        ("penstock.percent", number, "numbers"),
         ("penstock.trueValues", *logical == LogicalType::Boolean, "booleans"),
         ("penstock.falseValues", *logical == LogicalType::Boolean, "booleans"),
     ];
@@ -277,6 +289,47 @@ fn extract(at: &At<'_>, errors: &mut Errors) -> Read<String> {
         return Err(at.report(errors, "has no group; put what is to be taken into parentheses"));
     }
     Ok(pattern)
+}
+
+/// The value of a property that is one of a few words.
+fn choice<T: Copy, const N: usize>(
+    at: &At<'_>,
+    name: &str,
+    values: [(&'static str, T); N],
+    errors: &mut Errors,
+) -> Read<Option<T>> {
+    let Some(at) = custom::find(at, name) else { return Ok(None) };
+    let text = at.str(errors)?;
+    if let Some((_, value)) = values.iter().find(|(word, _)| *word == text) {
+        return Ok(Some(*value));
+    }
+    let words = values.map(|(word, _)| word);
+    Err(at.report(errors, format!("{} is not a value of `{name}`{}", quoted(text), mend(text, &words))))
+}
+
+/// Reports a separator that is also a mark of the number's style.
+fn check_marks(
+    at: &At<'_>,
+    separators: [Option<char>; 2],
+    negative: NegativeStyle,
+    percent: Option<PercentStyle>,
+    errors: &mut Errors,
+) -> Read<()> {
+    let has_parentheses = match negative {
+        NegativeStyle::Parentheses | NegativeStyle::Any => true,
+        NegativeStyle::Leading | NegativeStyle::Trailing => false,
+    };
+    for separator in separators.into_iter().flatten() {
+        let property = match separator {
+            '(' | ')' if has_parentheses => "penstock.negative",
+            '%' if percent.is_some() => "penstock.percent",
+            _ => continue,
+        };
+        let message = format!("`{separator}` is a separator, and a mark of `{property}`");
+        let at = custom::find(at, property).unwrap_or_else(|| at.clone());
+        return Err(at.report(errors, message));
+    }
+    Ok(())
 }
 
 fn case(at: &At<'_>, errors: &mut Errors) -> Read<Case> {

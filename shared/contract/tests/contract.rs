@@ -230,6 +230,15 @@ fn a_value_is_harmonised_as_its_custom_properties_say() {
         "number",
     );
     assert_eq!((number.decimal_separator, number.group_separator), (Some(','), Some('.')));
+    assert_eq!((number.negative, number.percent), (NegativeStyle::Leading, None));
+    let accounting = custom(
+        "{property: penstock.negative, value: parentheses}, {property: penstock.percent, value: fraction}",
+        "integer",
+    );
+    assert_eq!(
+        (accounting.negative, accounting.percent),
+        (NegativeStyle::Parentheses, Some(PercentStyle::Fraction))
+    );
     let boolean = custom(
         "{property: penstock.trueValues, value: [ja]}, {property: penstock.falseValues, value: [nein]}",
         "boolean",

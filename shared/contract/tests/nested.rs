@@ -128,7 +128,9 @@ fn a_string_has_the_format_that_the_standard_names() {
         ("email", Some(StringFormat::Email), SqlType::Text),
         ("uuid", Some(StringFormat::Uuid), SqlType::Uuid),
         ("ipv6", Some(StringFormat::Ipv6), SqlType::Text),
+        ("vat-eu", Some(StringFormat::VatEu), SqlType::Text),
         ("iban of the customer", None, SqlType::Text),
+        ("isin", None, SqlType::Text),
     ] {
         let column =
             column(&format!("{{name: a, logicalType: string, logicalTypeOptions: {{format: {format}}}}}"));

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use penstock_contract::{Case, SqlType};
 use regex::Regex;
 
-use crate::cast::number::Separators;
+use crate::cast::number::Notation;
 use crate::cast::rule::{Broken, in_words};
 use crate::cast::text::{Text, Traits};
 use crate::cast::typed::Typed;
@@ -147,7 +147,7 @@ impl Column {
             (Raw::JsonNumber(text), Cast::Number(cast)) => return Some((cast.keep(text)?, text)),
             (Raw::Text(text, _) | Raw::JsonText(text, _), Cast::Number(cast)) => {
                 let text = if self.trim { trim(text) } else { text };
-                let is_plain = cast.separators == Separators::CONTRACT;
+                let is_plain = cast.notation == Notation::CONTRACT;
                 return Some((cast.keep(text).filter(|_| is_plain)?, text));
             }
             (Raw::Text(text, traits), _) | (Raw::JsonText(text, traits), Cast::Text(_)) => {
@@ -275,8 +275,8 @@ impl Column {
             }
             Cast::Number(cast) => {
                 let is_canonical = matches!(origin, Origin::Number | Origin::Contract);
-                let separators = if is_canonical { Separators::CONTRACT } else { cast.separators };
-                let (number, value) = cast.cast(text, separators, digits).map_err(&mut tell_code).ok()?;
+                let notation = if is_canonical { Notation::CONTRACT } else { cast.notation };
+                let (number, value) = cast.cast(text, notation, digits).map_err(&mut tell_code).ok()?;
                 let value = value.map_err(&mut tell_code).ok();
                 cast.check(&number, &mut tell_code);
                 value

@@ -3,7 +3,7 @@
 use super::{Changes, rules};
 use crate::model::{
     Column, Contract, DateFormat, DelimitedDialect, FormatKind, Harmonise, LogicalType, MissingColumns,
-    Nested,
+    NegativeStyle, Nested,
 };
 
 /// Compares columns by their names; their order has no effect.
@@ -199,6 +199,10 @@ fn harmonise(path: &str, old: &Harmonise, new: &Harmonise, changes: &mut Changes
         separator("`.`"),
     );
     changes.replaced(&at("groupSeparator"), &old.group_separator, &new.group_separator, separator("none"));
+    negative(&at("negative"), old.negative, new.negative, changes);
+    changes.replaced(&at("percent"), &old.percent, &new.percent, |style| {
+        style.map_or("no percentages".to_owned(), |style| format!("`{}`", style.name()))
+    });
     null_values(&at("nullValues"), &old.null_values, &new.null_values, changes);
     for (key, was, is) in [
         ("trueValues", &old.true_values, &new.true_values),
@@ -209,6 +213,17 @@ fn harmonise(path: &str, old: &Harmonise, new: &Harmonise, changes: &mut Changes
         }
         for value in missing_from(was, is) {
             changes.compatible(&at(key), format!("`{value}` is read"));
+        }
+    }
+}
+
+/// Every style reads `any`'s numbers in the same way, so that only the change to it refuses nothing.
+fn negative(path: &str, old: NegativeStyle, new: NegativeStyle, changes: &mut Changes) {
+    match (old, new) {
+        (old, new) if old == new => {}
+        (_, NegativeStyle::Any) => changes.compatible(path, format!("`{}` → `any`", old.name())),
+        (_, NegativeStyle::Leading | NegativeStyle::Trailing | NegativeStyle::Parentheses) => {
+            changes.breaking(path, format!("`{}` → `{}`", old.name(), new.name()));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Changes;
 use crate::decimal::Decimal;
 use crate::literal;
-use crate::model::{Bound, LogicalType, Rules};
+use crate::model::{Bound, LogicalType, Rules, StringFormat};
 
 /// Compares the rules of a column or member that has this type.
 pub(super) fn all(path: &str, old: &Rules, new: &Rules, logical: &LogicalType, changes: &mut Changes) {
@@ -37,7 +37,7 @@ pub(super) fn all(path: &str, old: &Rules, new: &Rules, logical: &LogicalType, c
     );
     let multiple = |text: &String| format!("a multiple of {text}");
     asked(&option("multipleOf"), old.multiple_of.as_ref(), new.multiple_of.as_ref(), multiple, changes);
-    let format = |format: &crate::model::StringFormat| format!("{format:?}").to_lowercase();
+    let format = |format: &StringFormat| format.name().to_owned();
     asked(&option("format"), old.format.as_ref(), new.format.as_ref(), format, changes);
     let unique = (old.unique_items, new.unique_items);
     let what = if unique.1 { "an item may stand once only" } else { "an item may stand several times" };

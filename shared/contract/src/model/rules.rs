@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::StringFormat;
+
 /// The row rules of one column. A `None` or an empty list asks for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Rules {
@@ -34,31 +36,6 @@ pub struct Rules {
     pub max_properties: Option<u64>,
     /// Keys of the producer's document that an object must have, null or not.
     pub required_properties: Vec<String>,
-}
-
-/// What `logicalTypeOptions.format` says of a string. Other words than these are for the reader only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum StringFormat {
-    /// A secret; any text.
-    Password,
-    /// Base64 (RFC 4648 section 4, padded).
-    Byte,
-    /// Any text: a file of text cannot say more of octets.
-    Binary,
-    /// An e-mail address: one `@`, something before it, and a host name after it.
-    Email,
-    /// A UUID (RFC 9562). The column is `uuid` unless the contract says `text`.
-    Uuid,
-    /// An absolute URI (RFC 3986).
-    Uri,
-    /// A host name (RFC 1123).
-    Hostname,
-    /// An IPv4 address in dotted decimal.
-    Ipv4,
-    /// An IPv6 address (RFC 4291).
-    Ipv6,
 }
 
 /// One end of an interval.

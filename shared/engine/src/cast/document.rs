@@ -11,7 +11,7 @@ use penstock_contract::Rules;
 
 use super::canonical::canonical;
 use super::json::{self, Scanner, unquote};
-use super::number::Separators;
+use super::number::Notation;
 use super::rule::{Broken, Inside, Step};
 use super::text::Traits;
 use super::{Cast, text::Text};
@@ -331,7 +331,7 @@ fn scalar(cast: &Cast, literal: &str, kind: u8, scratch: &mut Scratch, tell: &mu
         }
         (Cast::Number(cast), text) if is_number || text.is_some() => {
             let text = text.unwrap_or(literal);
-            cast.cast(text, Separators::CONTRACT, digits).and_then(|(number, value)| {
+            cast.cast(text, Notation::CONTRACT, digits).and_then(|(number, value)| {
                 cast.check(&number, tell);
                 value.map(drop)
             })

@@ -1,5 +1,8 @@
 //! What a string must be the text of: `format`. Each check looks at a byte a fixed number of times.
 
+mod check_digit;
+mod vat;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use penstock_contract::StringFormat;
@@ -14,6 +17,17 @@ pub(crate) enum FormatCheck {
     Hostname,
     Ipv4,
     Ipv6,
+    Gtin,
+    Ean,
+    Isbn,
+    Issn,
+    Iban,
+    Luhn,
+    Lei,
+    VatEu,
+    CountryCode,
+    CurrencyCode,
+    LanguageTag,
 }
 
 impl FormatCheck {
@@ -27,6 +41,17 @@ impl FormatCheck {
             StringFormat::Hostname => Some(Self::Hostname),
             StringFormat::Ipv4 => Some(Self::Ipv4),
             StringFormat::Ipv6 => Some(Self::Ipv6),
+            StringFormat::Gtin => Some(Self::Gtin),
+            StringFormat::Ean => Some(Self::Ean),
+            StringFormat::Isbn => Some(Self::Isbn),
+            StringFormat::Issn => Some(Self::Issn),
+            StringFormat::Iban => Some(Self::Iban),
+            StringFormat::Luhn => Some(Self::Luhn),
+            StringFormat::Lei => Some(Self::Lei),
+            StringFormat::VatEu => Some(Self::VatEu),
+            StringFormat::CountryCode => Some(Self::CountryCode),
+            StringFormat::CurrencyCode => Some(Self::CurrencyCode),
+            StringFormat::LanguageTag => Some(Self::LanguageTag),
             StringFormat::Password | StringFormat::Binary | _ => None,
         }
     }
@@ -40,6 +65,17 @@ impl FormatCheck {
             Self::Hostname => is_hostname(text),
             Self::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
             Self::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
+            Self::Gtin => check_digit::is_gtin(text, &[8, 12, 13, 14]),
+            Self::Ean => check_digit::is_gtin(text, &[8, 13]),
+            Self::Isbn => check_digit::is_isbn(text),
+            Self::Issn => check_digit::is_issn(text),
+            Self::Iban => is_iban(text),
+            Self::Luhn => check_digit::is_luhn(text),
+            Self::Lei => check_digit::is_lei(text),
+            Self::VatEu => vat::is_vat_eu(text),
+            Self::CountryCode => is_country_code(text),
+            Self::CurrencyCode => iso_currency::Currency::from_code(text).is_some(),
+            Self::LanguageTag => oxilangtag::LanguageTag::parse(text).is_ok(),
         }
     }
 }
@@ -63,6 +99,21 @@ fn is_email(text: &str) -> bool {
     text.rsplit_once('@').is_some_and(|(mailbox, host)| {
         !mailbox.is_empty() && mailbox.chars().all(is_kept) && is_hostname(host)
     })
+}
+
+/// ISO 13616, with the structure that the country has in SWIFT's registry: without spaces, or in groups of four. The
+/// check digits are 02 to 98.
+fn is_iban(text: &str) -> bool {
+    let is_written = !text.bytes().any(|byte| byte.is_ascii_lowercase()) && text.get(2..4) != Some("99");
+    is_written && text.parse::<iban::Iban>().is_ok()
+}
+
+/// ISO 3166-1: a code of two or three letters that is assigned to a country. Codes for private use name none.
+fn is_country_code(text: &str) -> bool {
+    use iso3166_static::{Alpha2, Alpha3, Numeric};
+    let of_two = || text.parse::<Alpha2>().ok().and_then(|code| Numeric::try_from(code).ok());
+    let of_three = || text.parse::<Alpha3>().ok().and_then(|code| Numeric::try_from(code).ok());
+    of_two().or_else(of_three).is_some()
 }
 
 /// RFC 9562, section 4.

@@ -1,12 +1,15 @@
 //! Numbers, taken digit by digit: no value passes through a float unless the column is one.
 
 mod kept;
+mod notation;
 
 use std::cmp::Ordering;
 
 use super::Value;
 use crate::outcome::Code;
 use kept::Scaled;
+pub(crate) use notation::Notation;
+use notation::Unsigned;
 
 /// Exponents and numbers of digits beyond these are a mistake, and their plain form would fill the memory.
 const MAX_EXPONENT: i64 = 400;
@@ -156,7 +159,7 @@ impl Literal {
     /// Reads a decimal, with an exponent or without.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut digits = String::new();
-        let plain = plain(text, Separators::CONTRACT, &mut digits)?;
+        let plain = plain(text, Notation::CONTRACT, &mut digits)?;
         let Decimal { is_negative, whole, fraction } = Decimal::parse(plain)?;
         Some(Self { is_negative, whole: whole.to_vec(), fraction: fraction.to_vec() })
     }
@@ -164,18 +167,6 @@ impl Literal {
     pub(crate) fn decimal(&self) -> Decimal<'_> {
         Decimal { is_negative: self.is_negative, whole: &self.whole, fraction: &self.fraction }
     }
-}
-
-/// How the digits of a number are set apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Separators {
-    pub(crate) decimal: char,
-    pub(crate) group: Option<char>,
-}
-
-impl Separators {
-    /// Those of literals in the contract, and of JSON.
-    pub(crate) const CONTRACT: Self = Self { decimal: '.', group: None };
 }
 
 /// What a number is cast to.
@@ -205,7 +196,7 @@ pub(crate) struct Limit {
 #[derive(Debug, Clone)]
 pub(crate) struct NumberCast {
     pub(crate) kind: NumberType,
-    pub(crate) separators: Separators,
+    pub(crate) notation: Notation,
     pub(crate) minimum: Option<Limit>,
     pub(crate) maximum: Option<Limit>,
     pub(crate) multiple_of: Option<Multiple>,
@@ -220,7 +211,7 @@ impl NumberCast {
     pub(crate) fn cast<'a>(
         &self,
         text: &'a str,
-        separators: Separators,
+        notation: Notation,
         scratch: &'a mut String,
     ) -> Result<(Decimal<'a>, Result<Value<'a>, Code>), Code> {
         let is_whole = match self.kind {
@@ -230,11 +221,11 @@ impl NumberCast {
         };
         let malformed = if is_whole { Code::NotAnInteger } else { Code::NotANumber };
         // Nearly all numbers are plain; only `.` could mean something else.
-        let direct = if separators == Separators::CONTRACT { Decimal::parse(text) } else { None };
+        let direct = if notation == Notation::CONTRACT { Decimal::parse(text) } else { None };
         let (decimal, plain) = match direct {
             Some(decimal) => (decimal, text),
             None => {
-                let plain = plain(text, separators, scratch).ok_or(malformed)?;
+                let plain = plain(text, notation, scratch).ok_or(malformed)?;
                 (Decimal::parse(plain).ok_or(malformed)?, plain)
             }
         };
@@ -337,28 +328,27 @@ impl Multiple {
     }
 }
 
-/// Brings a number to the form that [`Decimal::parse`] reads: groups and exponent resolved, `.` as separator.
+/// Brings a number to the form that [`Decimal::parse`] reads: signs, groups and exponent resolved, `.` as separator.
 ///
 /// Groups have three digits, those before the last one two or three (as in India); so that `1.5` is not 15 where
 /// `.` separates groups.
-fn plain<'a>(text: &str, separators: Separators, scratch: &'a mut String) -> Option<&'a str> {
+fn plain<'a>(text: &str, notation: Notation, scratch: &'a mut String) -> Option<&'a str> {
     scratch.clear();
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
-        None => (text, 0),
+    let Unsigned { is_negative, text, shift } = notation.unsigned(text)?;
+    let (digits, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?.checked_add(shift)?),
+        None => (text, shift),
     };
-    let (sign, digits) = match mantissa.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", mantissa.strip_prefix('+').unwrap_or(mantissa)),
-    };
-    let (whole, fraction) = digits.split_once(separators.decimal).unwrap_or((digits, ""));
-    let whole = without_groups(whole, separators.group)?;
+    let (whole, fraction) = digits.split_once(notation.decimal).unwrap_or((digits, ""));
+    let whole = without_groups(whole, notation.group)?;
     let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let length = whole.len().saturating_add(fraction.len());
     if length == 0 || length > MAX_DIGITS || !is_digits(&whole) || !is_digits(fraction) {
         return None;
     }
-    scratch.push_str(sign);
+    if is_negative {
+        scratch.push('-');
+    }
     let places = usize::try_from(exponent.unsigned_abs()).ok()?;
     if exponent >= 0 {
         let fraction = format!("{fraction:0<places$}");

@@ -82,7 +82,7 @@ pub(crate) fn in_words(code: Code, rules: &Rules, type_rule: &str, size: impl Di
         Code::TooShort => number("minLength", rules.min_length),
         Code::TooLong => number("maxLength", rules.max_length),
         Code::PatternMismatch => format!("pattern {}", rules.pattern.as_deref().unwrap_or_default()),
-        Code::WrongFormat => format!("format {}", rules.format.map_or("", format_name)),
+        Code::WrongFormat => format!("format {}", rules.format.map_or("", StringFormat::name)),
         Code::BelowMinimum => bound("minimum", "exclusiveMinimum", rules.minimum.as_ref()),
         Code::AboveMaximum => bound("maximum", "exclusiveMaximum", rules.maximum.as_ref()),
         Code::NotAMultiple => format!("multipleOf {}", rules.multiple_of.as_deref().unwrap_or_default()),
@@ -133,21 +133,5 @@ fn one_of(allowed: &[String]) -> String {
     match allowed.len().saturating_sub(MAX_VALUES) {
         0 => format!("one of {values}"),
         more => format!("one of {values} and {more} more"),
-    }
-}
-
-/// As the contract writes it.
-fn format_name(format: StringFormat) -> &'static str {
-    match format {
-        StringFormat::Password => "password",
-        StringFormat::Byte => "byte",
-        StringFormat::Binary => "binary",
-        StringFormat::Email => "email",
-        StringFormat::Uuid => "uuid",
-        StringFormat::Uri => "uri",
-        StringFormat::Hostname => "hostname",
-        StringFormat::Ipv4 => "ipv4",
-        StringFormat::Ipv6 => "ipv6",
-        _ => "of the contract",
     }
 }

@@ -1,12 +1,12 @@
 //! What a column of the contract, or a part of its documents, is read as.
 
 use penstock_contract::{
-    Bound, Column as ContractColumn, DateFormat, Harmonise, LogicalType, Nested, SqlType,
+    Bound, Column as ContractColumn, DateFormat, Harmonise, LogicalType, NegativeStyle, Nested, SqlType,
 };
 
 use crate::cast::document::{Document, Part};
 use crate::cast::format::FormatCheck;
-use crate::cast::number::{Limit, Literal, Multiple, NumberCast, NumberType, Separators};
+use crate::cast::number::{Limit, Literal, Multiple, Notation, NumberCast, NumberType};
 use crate::cast::pattern::Pattern;
 use crate::cast::text::{TextCast, uuid};
 use crate::cast::time::{DateCast, TimeCast, TimestampCast, days, iso_date, iso_time, iso_timestamp};
@@ -16,8 +16,8 @@ use crate::cast::{BooleanCast, Cast, Interval};
 /// The rule that a value of the wrong type breaks, in words.
 pub(super) fn type_rule(column: &ContractColumn) -> String {
     match &column.logical_type {
-        LogicalType::Integer => "a whole number".to_owned(),
-        LogicalType::Number => "a decimal number".to_owned(),
+        LogicalType::Integer => number_rule("a whole number", &column.harmonise),
+        LogicalType::Number => number_rule("a decimal number", &column.harmonise),
         LogicalType::Boolean => "a boolean".to_owned(),
         LogicalType::Date { format: None } => "a date as in 2024-01-31".to_owned(),
         LogicalType::Date { format: Some(format) } => format!("a date of the format {format}"),
@@ -34,6 +34,17 @@ pub(super) fn type_rule(column: &ContractColumn) -> String {
         LogicalType::String if column.sql_type == SqlType::Uuid => "a UUID".to_owned(),
         LogicalType::String | _ => "text".to_owned(),
     }
+}
+
+fn number_rule(kind: &str, harmonise: &Harmonise) -> String {
+    let percent = if harmonise.percent.is_some() { " and `%`" } else { "" };
+    let negative = match harmonise.negative {
+        NegativeStyle::Leading => "",
+        NegativeStyle::Trailing => ", negative as in 12-",
+        NegativeStyle::Parentheses => ", negative as in (12)",
+        NegativeStyle::Any => ", negative as in -12, 12- or (12)",
+    };
+    format!("{kind}{percent}{negative}")
 }
 
 pub(super) fn compile_cast(column: &ContractColumn) -> Result<Cast, String> {
@@ -110,9 +121,11 @@ fn number(column: &ContractColumn, kind: NumberType) -> Result<NumberCast, Strin
     };
     let cast = NumberCast {
         kind,
-        separators: Separators {
+        notation: Notation {
             decimal: column.harmonise.decimal_separator.unwrap_or('.'),
             group: column.harmonise.group_separator,
+            negative: column.harmonise.negative,
+            percent: column.harmonise.percent,
         },
         minimum: limit(&rules.minimum)?,
         maximum: limit(&rules.maximum)?,

@@ -65,7 +65,7 @@ impl NumberCast {
     }
 
     /// The value of a number that is stored as its text stands, as most are. `None`: to be looked at by
-    /// [`cast`](Self::cast). Only for numbers with the contract's separators.
+    /// [`cast`](Self::cast). Only for numbers in the contract's notation.
     #[inline]
     pub(crate) fn keep(&self, text: &str) -> Option<Value<'static>> {
         let scaled = self.scaled?;
@@ -122,14 +122,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cast::number::{Literal, Separators};
+    use crate::cast::number::{Literal, Notation};
     use crate::copy;
 
     fn cast(kind: NumberType, minimum: Option<&str>) -> NumberCast {
         let minimum = minimum.and_then(Literal::parse).map(|value| Limit { value, is_exclusive: true });
         let cast = NumberCast {
             kind,
-            separators: Separators::CONTRACT,
+            notation: Notation::CONTRACT,
             minimum,
             maximum: None,
             multiple_of: None,
@@ -142,7 +142,7 @@ mod tests {
     /// As the general way has it; `None` where a rule is broken.
     fn written(cast: &NumberCast, text: &str) -> Option<Vec<u8>> {
         let mut digits = String::new();
-        let (number, value) = cast.cast(text, Separators::CONTRACT, &mut digits).ok()?;
+        let (number, value) = cast.cast(text, Notation::CONTRACT, &mut digits).ok()?;
         let mut is_broken = false;
         cast.check(&number, &mut |_| is_broken = true);
         let mut out = Vec::new();
@@ -189,7 +189,7 @@ mod tests {
             if let Some(value) = cast.keep(&text) {
                 prop_assert_eq!(written(&cast, &text), Some(text.clone().into_bytes()));
                 let mut digits = String::new();
-                let (number, _) = cast.cast(&text, Separators::CONTRACT, &mut digits).expect("it is one");
+                let (number, _) = cast.cast(&text, Notation::CONTRACT, &mut digits).expect("it is one");
                 let scale = if is_integer { 0 } else { scale.min(precision) };
                 let unscaled = number.to_i128(scale).and_then(|number| i64::try_from(number).ok());
                 let expected = unscaled.map(|number| {
