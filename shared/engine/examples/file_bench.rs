@@ -2,6 +2,7 @@
 //! `tests/bench/engine.py` does.
 //!
 //! - `file_bench generate csv|ndjson|parquet ROWS FILE [clean]`: product rows, three in a hundred of them bad, or none
+//! - `file_bench contract`: prints the contract that they are checked against
 //! - `file_bench STEP FILE [--times N] [--out FILE]`: reads the file, its rows N times, and writes COPY text and
 //!   rejects where that is asked for. Prints `ROWS ACCEPTED REJECTED PEAK_KIB`.
 
@@ -22,7 +23,7 @@ use products::{CONTRACT, Faults, write_csv, write_ndjson};
 
 /// What ingest takes for a part of the Parquet or the rejects.
 const PART_BYTES: usize = 8 * 1024 * 1024;
-const USAGE: &str = "file_bench generate csv|ndjson|parquet ROWS FILE [clean] | file_bench STEP FILE [--times N] [--out FILE]";
+const USAGE: &str = "file_bench generate csv|ndjson|parquet ROWS FILE [clean] | file_bench contract | file_bench STEP FILE [--times N] [--out FILE]";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +31,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let counts = match arguments.as_slice() {
         ["generate", format, rows, file] => return generate(format, rows, file, Faults::ThreePercent),
         ["generate", format, rows, file, "clean"] => return generate(format, rows, file, Faults::None),
+        ["contract"] => {
+            print!("{CONTRACT}");
+            return Ok(());
+        }
         ["csv", file] => parse_csv(file)?,
         ["serde_json", file] => parse_json(file)?,
         ["arrow", file] => {

@@ -1,8 +1,11 @@
 //! `penstock check`
 
 mod accepted;
+mod copy_text;
 mod input;
 mod outcome;
+mod output;
+mod text_rows;
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek as _, SeekFrom, Write};
@@ -15,8 +18,8 @@ use clap::Args;
 use penstock_aws::spill::TempFiles;
 use penstock_contract::Contract;
 use penstock_engine::{
-    Dialect, DuplicateFinder, Duplicates, Limits, Plan, PseudonymKey, QualityOutcome, ReadError, Reader,
-    Reject, Totals,
+    Block, Dialect, DuplicateFinder, Duplicates, Limits, Plan, PseudonymKey, QualityOutcome, ReadError,
+    Reader, Reject, Totals,
 };
 use serde_json::json;
 
@@ -87,47 +90,37 @@ impl Check {
         accepted: Option<&mut AcceptedRowsFile>,
     ) -> Result<Outcome> {
         let name = input.name();
-        let mut rejects = rejects;
-        let on_reject = |reject: &Reject| match &mut rejects {
-            Some(file) => file.write(&name, reject),
-            None => Ok(()),
-        };
-        // Which rows would be loaded is known only at the end: those are read once more.
-        let is_read_again = self.accepted.is_some() || plan.needs_seek();
-        let again = is_read_again.then(|| input.file()).transpose()?;
+        let (mut rejects, mut accepted) = (rejects, accepted);
+        let is_read_twice = accepted.as_ref().is_some_and(|accepted| accepted.needs_second_reading());
+        let file = (is_read_twice || plan.needs_seek()).then(|| input.file()).transpose()?;
         let started = Instant::now();
         let mut found = Found::default();
+        let on_block = |block: &Block| {
+            if let Some(file) = &mut rejects {
+                block.rejects.iter().try_for_each(|reject| file.write(&name, reject))?;
+            }
+            accepted.as_mut().map_or(Ok(()), |file| file.add(&block.rows))
+        };
         let limits = Limits { arrow: false, ..Limits::default() };
-        let ended = match &again {
-            Some(file) => found.read(plan, open(plan, limits, file)?, on_reject),
-            None => found.read(plan, Reader::open(Arc::clone(plan), limits, input.stream()?), on_reject),
+        let ended = match &file {
+            Some(file) => found.read(plan, open(plan, limits, file)?, on_block),
+            None => found.read(plan, Reader::open(Arc::clone(plan), limits, input.stream()?), on_block),
         };
         let ended = ended.with_context(|| input.name())?;
         let seconds = started.elapsed().as_secs_f64();
         let outcome = Outcome::new(input.name(), contract, &found, ended.as_ref(), seconds);
-        if let (Some(file), Some(accepted)) = (again, accepted)
-            && outcome.verdict.loads()
-        {
-            self.write_accepted(plan, &file, &found.duplicates, accepted).with_context(|| input.name())?;
+        if let Some(accepted) = accepted {
+            let ended = match outcome.verdict.loads() {
+                true => accepted.keep(&found.duplicates, || {
+                    let file = file.as_ref().context("the input is not a file")?;
+                    let limits = Limits { arrow: true, ..Limits::default() };
+                    Ok(open(plan, limits, file)??)
+                }),
+                false => accepted.discard(),
+            };
+            ended.with_context(|| input.name())?;
         }
         Ok(outcome)
-    }
-
-    fn write_accepted(
-        &self,
-        plan: &Arc<Plan>,
-        file: &File,
-        duplicates: &Duplicates,
-        accepted: &mut AcceptedRowsFile,
-    ) -> Result<()> {
-        let arrow = self.accepted.as_ref().is_some_and(AcceptedFile::needs_arrow);
-        let limits = Limits { arrow, ..Limits::default() };
-        let mut reader = open(plan, limits, file)??;
-        while let Some(block) = reader.next_block()? {
-            accepted.push(&block.rows, duplicates)?;
-            reader.recycle(block.rows.copy_text);
-        }
-        Ok(())
     }
 
     fn pseudonym_key(&self, contract: &Contract) -> Result<Option<PseudonymKey>> {
@@ -184,7 +177,7 @@ impl Found {
         &mut self,
         plan: &Plan,
         reader: Result<Reader<R>, ReadError>,
-        mut on_reject: impl FnMut(&Reject) -> Result<()>,
+        mut on_block: impl FnMut(&Block) -> Result<()>,
     ) -> Result<Option<ReadError>> {
         let mut reader = match reader {
             Ok(reader) => reader,
@@ -196,7 +189,7 @@ impl Found {
         let ended = loop {
             match reader.next_block() {
                 Ok(Some(block)) => {
-                    block.rejects.iter().try_for_each(&mut on_reject)?;
+                    on_block(&block)?;
                     finder.add(&block.rows.keys).context("keeping keys in temporary files")?;
                     reader.recycle(block.rows.copy_text);
                 }

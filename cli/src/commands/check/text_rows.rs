@@ -1,0 +1,175 @@
+//! Accepted rows as text, written while the input is still being read.
+//!
+//! Whether an input's rows are loaded, and which of them a newer row replaces, is known only at its end. Its rows are
+//! then kept, shortened in place, or cut off: reading the output again costs much less than checking the input again.
+
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
+
+use anyhow::{Context as _, Result, bail};
+use memchr::{memchr, memchr_iter};
+use penstock_engine::{AcceptedRows, Duplicates, Plan};
+
+use super::copy_text::{JsonColumn, push_csv, push_ndjson};
+use super::output::OutputFile;
+
+/// Bytes that are written, and read again, at once.
+const BUFFER_BYTES: usize = 1024 * 1024;
+
+/// How a row is written.
+pub(super) enum TextFormat {
+    Csv { columns: usize },
+    Ndjson(Vec<JsonColumn>),
+}
+
+/// The file under construction.
+pub(super) struct TextRows {
+    output: OutputFile,
+    format: TextFormat,
+    buffer: Vec<u8>,
+    /// Bytes of the file, without those of the buffer.
+    written: u64,
+    /// Where the rows of the current input begin.
+    start: u64,
+    /// The rows of the current input, where some may be replaced.
+    rows: Option<RowSet>,
+}
+
+impl TextRows {
+    pub(super) fn create(output: OutputFile, format: TextFormat, header: &[u8], plan: &Plan) -> Result<Self> {
+        let rows = plan.finds_duplicates().then(RowSet::default);
+        let mut text = Self { output, format, buffer: header.to_vec(), written: 0, start: 0, rows };
+        text.flush()?;
+        text.start = text.written;
+        Ok(text)
+    }
+
+    /// Adds rows of the current input.
+    pub(super) fn add(&mut self, rows: &AcceptedRows) -> Result<()> {
+        let mut from = 0;
+        for end in memchr_iter(b'\n', &rows.copy_text) {
+            let line = &rows.copy_text[from..end];
+            from = end + 1;
+            let row = match &self.format {
+                TextFormat::Csv { columns } => push_csv(*columns, line, &mut self.buffer),
+                TextFormat::Ndjson(columns) => push_ndjson(columns, line, &mut self.buffer)?,
+            };
+            if let Some(rows) = &mut self.rows {
+                rows.insert(row_number(row)?);
+            }
+            if self.buffer.len() >= BUFFER_BYTES {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the rows of the current input, without those that a newer one of the same key replaces.
+    pub(super) fn keep(&mut self, duplicates: &Duplicates) -> Result<()> {
+        self.flush()?;
+        if duplicates.replaced() > 0 {
+            self.remove_replaced(duplicates)?;
+        }
+        self.end_input()
+    }
+
+    /// Removes the rows of the current input.
+    pub(super) fn discard(&mut self) -> Result<()> {
+        self.buffer.clear();
+        self.written = self.start;
+        self.end_input()
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
+        self.output.persist()
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let written = self.output.file().write_all(&self.buffer);
+        written.with_context(|| format!("{}", self.output.path().display()))?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// The next input's rows begin behind what is written.
+    fn end_input(&mut self) -> Result<()> {
+        let context = || "shortening the file of accepted rows";
+        let file = self.output.file();
+        file.set_len(self.written).with_context(context)?;
+        file.seek(SeekFrom::Start(self.written)).with_context(context)?;
+        self.start = self.written;
+        if let Some(rows) = &mut self.rows {
+            *rows = RowSet::default();
+        }
+        Ok(())
+    }
+
+    /// Moves the rows that stay over those that do not. What is written never reaches what is still to be read.
+    fn remove_replaced(&mut self, duplicates: &Duplicates) -> Result<()> {
+        let is_quoted = matches!(self.format, TextFormat::Csv { .. });
+        let Some(rows) = &self.rows else { bail!("rows are replaced where the contract does not allow it") };
+        let mut rows = rows.iter();
+        let mut row = rows.next();
+        let mut in_quotes = false;
+        let (mut buffer, mut kept) = (vec![0; BUFFER_BYTES], Vec::with_capacity(BUFFER_BYTES));
+        let (mut read, mut write) = (self.start, self.start);
+        let file = self.output.file();
+        while read < self.written {
+            let length = usize::try_from(self.written - read).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+            let mut rest = &mut buffer[..length];
+            file.read_exact_at(rest, read).context("reading the file of accepted rows again")?;
+            read += length as u64;
+            kept.clear();
+            while !rest.is_empty() {
+                let end = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+                let (piece, behind) = rest.split_at_mut(end);
+                // A line feed between quotes is part of a field. Only CSV has them: NDJSON escapes them.
+                let quotes = piece.iter().filter(|byte| is_quoted && **byte == b'"').count();
+                in_quotes ^= quotes % 2 == 1;
+                let Some(current) = row else { bail!("more rows were written than accepted") };
+                if !duplicates.is_replaced(current) {
+                    kept.extend_from_slice(piece);
+                }
+                if piece.ends_with(b"\n") && !in_quotes {
+                    row = rows.next();
+                }
+                rest = behind;
+            }
+            file.write_all_at(&kept, write).context("writing the file of accepted rows again")?;
+            write += kept.len() as u64;
+        }
+        if row.is_some() {
+            bail!("fewer rows were written than accepted");
+        }
+        self.written = write;
+        Ok(())
+    }
+}
+
+fn row_number(digits: &[u8]) -> Result<u64> {
+    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    number.with_context(|| format!("`{}` is not a row number", digits.escape_ascii()))
+}
+
+/// Row numbers in ascending order, a bit each.
+#[derive(Debug, Default)]
+struct RowSet {
+    words: Vec<u64>,
+}
+
+impl RowSet {
+    fn insert(&mut self, row: u64) {
+        let word = usize::try_from(row / 64).expect("a bit of each earlier row is in memory");
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << (row % 64);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u64> {
+        (0..).step_by(64).zip(&self.words).flat_map(|(first, word): (u64, _)| {
+            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| first + bit)
+        })
+    }
+}
