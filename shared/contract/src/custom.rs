@@ -292,6 +292,20 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         "Texts are percentages and end with `%`; a text without it is refused. `points`: `7%` becomes 7. `fraction`: `7%` becomes 0.07, exactly.",
     ),
     row(
+        "penstock.yearPivot",
+        Level::Property,
+        "a year from 1 to 9900",
+        "`2000`",
+        "The first of the hundred years that `yy` in a date's `format` means: with `1950`, `49` is 2049 and `50` is 1950.",
+    ),
+    row(
+        "penstock.numericTime",
+        Level::Property,
+        "`epoch-seconds`, `epoch-millis`, `epoch-micros`, `epoch-nanos`, `excel-1900`, `excel-1904`",
+        "none",
+        "A date or timestamp is written as a number: the time since 1970-01-01T00:00Z, or a serial number of Excel's 1900 or 1904 date system.",
+    ),
+    row(
         "penstock.trueValues",
         Level::Property,
         "a list of strings",

@@ -57,6 +57,11 @@ impl Decimal {
         Threshold::new(self.negative, &self.whole, &self.fraction)
     }
 
+    /// True below zero, and the digits before the point and after it.
+    pub(crate) fn parts(&self) -> (bool, &[u8], &[u8]) {
+        (self.negative, self.whole.as_bytes(), self.fraction.as_bytes())
+    }
+
     /// Digits before the point and after it.
     pub(crate) fn digits(&self) -> (usize, usize) {
         (self.whole.len(), self.fraction.len())

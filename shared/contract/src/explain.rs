@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::ddl;
 use crate::model::{
     Bound, Case, Column, Contract, Format, FormatKind, Harmonise, LogicalType, MissingColumns, NegativeStyle,
-    Nested, Overwrite, PercentStyle, Rules, StringFormat, UnexpectedColumns, WriteMode,
+    Nested, NumericTime, Overwrite, PercentStyle, Rules, StringFormat, UnexpectedColumns, WriteMode,
 };
 
 /// What a contract says. Displays as a page of text.
@@ -120,7 +120,10 @@ fn load(contract: &Contract) -> Vec<String> {
 fn words(column: &Column, is_key: bool) -> ColumnWords {
     let mut rules = Vec::new();
     if column.harmonise.constant.is_none() {
-        rules.push(format!("must be {}", column.logical_type));
+        rules.push(match column.harmonise.numeric_time {
+            Some(numeric) => format!("must be {numeric}{}", of_zone(numeric, &column.logical_type)),
+            None => format!("must be {}", column.logical_type),
+        });
         if is_key {
             rules.push("required: it is in the primary key".to_owned());
         } else if column.required {
@@ -146,6 +149,24 @@ fn words(column: &Column, is_key: bool) -> ColumnWords {
     }
 }
 
+/// The zone of a number that is a time without one.
+fn of_zone(numeric: NumericTime, logical: &LogicalType) -> String {
+    match logical {
+        LogicalType::Timestamp { default_timezone, .. } if !numeric.is_utc() => {
+            format!(", of {default_timezone}")
+        }
+        LogicalType::Date { .. } => ", without a time of day".to_owned(),
+        LogicalType::Timestamp { .. }
+        | LogicalType::String
+        | LogicalType::Integer
+        | LogicalType::Number
+        | LogicalType::Boolean
+        | LogicalType::Time { .. }
+        | LogicalType::Object { .. }
+        | LogicalType::Array { .. } => String::new(),
+    }
+}
+
 fn reads(column: &Column) -> Vec<String> {
     let Harmonise {
         constant,
@@ -160,6 +181,8 @@ fn reads(column: &Column) -> Vec<String> {
         percent,
         true_values,
         false_values,
+        // In the place of the type's format.
+        numeric_time: _,
     } = &column.harmonise;
     if let Some(constant) = constant {
         return vec![format!("always `{constant}`")];

@@ -20,6 +20,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used))]
 
 mod at;
+pub mod civil;
 mod custom;
 mod date_format;
 pub mod ddl;
@@ -27,10 +28,12 @@ mod decimal;
 pub mod diff;
 mod error;
 pub mod explain;
+pub mod iso8601;
 mod literal;
 mod model;
 mod nested;
 mod node;
+mod numeric_time;
 mod odcs;
 mod options;
 mod property;

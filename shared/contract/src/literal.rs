@@ -1,43 +1,49 @@
 //! Values that stand in the contract itself: bounds, constants, defaults, values allowed.
 
-use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::TimeZone;
-
+use crate::civil::{self, MICROS_PER_DAY, MICROS_PER_SECOND};
 use crate::decimal::Decimal;
 use crate::error::quoted;
-use crate::model::{Bound, Column, LogicalType, SqlType};
+use crate::iso8601::{self, TimeError, Written};
+use crate::model::{Bound, Column, DateFormat, LogicalType, NumericTime, SqlType};
 
-/// A date as ISO 8601 writes it, and nothing beside it.
-pub(crate) fn iso_date(text: &str) -> Result<DateTime, String> {
-    let date = Date::strptime("%Y-%m-%d", text).ok().filter(|date| date.to_string() == text);
-    date.map(|date| date.at(0, 0, 0, 0)).ok_or_else(|| "not a date; write it as in `2024-01-31`".to_owned())
+/// What is wrong with a time of too many digits.
+const FINER: &str = "finer than a microsecond, which PostgreSQL cannot store";
+
+/// Days since 1970-01-01 of a date as ISO 8601 writes it, and nothing beside it.
+pub(crate) fn iso_date(text: &str) -> Result<i64, String> {
+    let date = text.as_bytes().first_chunk::<10>().filter(|date| date.len() == text.len());
+    let date = date.and_then(iso8601::iso_date).map(|date| i64::from(civil::days(date)));
+    date.ok_or_else(|| "not a date; write it as in `2024-01-31`".to_owned())
 }
 
-/// A point in time as ISO 8601 writes it, with an offset or without; a date is its midnight.
-/// Those with an offset are answered in UTC.
-pub(crate) fn iso_timestamp(text: &str) -> Result<DateTime, String> {
-    let instant = text.parse::<jiff::Timestamp>().map(|instant| TimeZone::UTC.to_datetime(instant));
-    instant
-        .or_else(|_| text.parse::<DateTime>())
-        .map_err(|_| "not a point in time; write it as in `2024-01-31T12:00:00Z`".to_owned())
+/// Microseconds since 1970-01-01T00:00 of a point in time as ISO 8601 writes it, in UTC where it has an offset; a date is
+/// its midnight.
+pub(crate) fn iso_timestamp(text: &str) -> Result<i64, String> {
+    let written = iso8601::iso_timestamp(text.as_bytes());
+    let micros = written.map(|Written { local_micros, offset_seconds }| {
+        let offset = i64::from(offset_seconds.unwrap_or(0)).saturating_mul(MICROS_PER_SECOND);
+        local_micros.saturating_sub(offset)
+    });
+    micros.map_err(|error| match error {
+        TimeError::Malformed => "not a point in time; write it as in `2024-01-31T12:00:00Z`".to_owned(),
+        TimeError::OutOfRange => FINER.to_owned(),
+    })
 }
 
-/// A time of day as ISO 8601 writes it, with seconds or without.
-pub(crate) fn iso_time(text: &str) -> Result<Time, String> {
-    let starts_as_time = text.as_bytes().get(2) == Some(&b':');
-    let time = starts_as_time.then(|| text.parse::<Time>().ok()).flatten();
-    time.ok_or_else(|| "not a time of day; write it as in `23:59:59`".to_owned())
+/// Microseconds since midnight of a time of day as ISO 8601 writes it, with seconds or without.
+pub(crate) fn iso_time(text: &str) -> Result<i64, String> {
+    iso8601::iso_time(text.as_bytes()).map_err(|error| match error {
+        TimeError::Malformed => "not a time of day; write it as in `23:59:59`".to_owned(),
+        TimeError::OutOfRange => FINER.to_owned(),
+    })
 }
 
 /// True for an offset, `UTC`, or what looks like a name of the time zone database. Whether there is such a
 /// zone is seen when the plan is compiled, which has the database.
 pub(crate) fn is_time_zone(text: &str) -> bool {
+    // Of the offsets that values may have, those without a colon could be taken for a number.
     let offset = |text: &str| {
-        let digits = text.strip_prefix(['+', '-']).unwrap_or_default();
-        let (hours, minutes) = digits.split_once(':').unwrap_or((digits, "00"));
-        let below =
-            |part: &str, limit: u8| part.len() == 2 && part.parse::<u8>().is_ok_and(|value| value < limit);
-        below(hours, 24) && below(minutes, 60)
+        text.starts_with(['+', '-']) && text.len() != 5 && iso8601::offset(text.as_bytes()).is_some()
     };
     let word = |part: &str| {
         part.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -63,23 +69,49 @@ pub(crate) fn fits(text: &str, column: &Column) -> Result<(), String> {
             let known = known || spellings.any(|known| known.eq_ignore_ascii_case(text));
             if known { Ok(()) } else { Err("is neither true nor false".to_owned()) }
         }
-        LogicalType::Date { format: Some(format) } => Date::strptime(&format.strptime, text)
-            .map(drop)
-            .map_err(|_| "is not a date of the column's `format`".to_owned()),
-        LogicalType::Date { format: None } => iso_date(text).map(drop).map_err(|why| format!("is {why}")),
-        LogicalType::Timestamp { format: Some(format), .. } => DateTime::strptime(&format.strptime, text)
-            .map(drop)
-            .map_err(|_| "is not a point in time of the column's `format`".to_owned()),
-        LogicalType::Timestamp { format: None, .. } => {
-            iso_timestamp(text).map(drop).map_err(|why| format!("is {why}"))
-        }
-        LogicalType::Time { format: Some(format) } => Time::strptime(&format.strptime, text)
+        LogicalType::Date { format } => fits_date(text, format.as_ref(), column),
+        LogicalType::Timestamp { format, .. } => fits_timestamp(text, format.as_ref(), column),
+        LogicalType::Time { format: Some(format) } => format
+            .read_time(text.as_bytes())
             .map(drop)
             .map_err(|_| "is not a time of day of the column's `format`".to_owned()),
         LogicalType::Time { format: None } => iso_time(text).map(drop).map_err(|why| format!("is {why}")),
         LogicalType::Object { .. } => json_like(text, '{', '}', "an object"),
         LogicalType::Array { .. } => json_like(text, '[', ']', "an array"),
     }
+}
+
+fn fits_date(text: &str, format: Option<&DateFormat>, column: &Column) -> Result<(), String> {
+    match (column.harmonise.numeric_time, format) {
+        (Some(numeric), _) => match number(text, numeric)? {
+            micros if micros.rem_euclid(MICROS_PER_DAY) == 0 => Ok(()),
+            _ => Err("is not the start of a day".to_owned()),
+        },
+        (None, Some(format)) => {
+            let date = format.read_date(text.as_bytes());
+            date.map(drop).ok_or_else(|| "is not a date of the column's `format`".to_owned())
+        }
+        (None, None) => iso_date(text).map(drop).map_err(|why| format!("is {why}")),
+    }
+}
+
+fn fits_timestamp(text: &str, format: Option<&DateFormat>, column: &Column) -> Result<(), String> {
+    match (column.harmonise.numeric_time, format) {
+        (Some(numeric), _) => number(text, numeric).map(drop),
+        (None, Some(format)) => {
+            let read = format.read_timestamp(text.as_bytes());
+            read.map(drop).map_err(|_| "is not a point in time of the column's `format`".to_owned())
+        }
+        (None, None) => iso_timestamp(text).map(drop).map_err(|why| format!("is {why}")),
+    }
+}
+
+/// Microseconds since 1970-01-01T00:00 of a number.
+fn number(text: &str, numeric: NumericTime) -> Result<i64, String> {
+    let number = Decimal::parse(text).ok_or_else(|| format!("is not {numeric}"))?;
+    let (is_negative, whole, fraction) = number.parts();
+    let micros = numeric.micros(is_negative, whole, fraction);
+    micros.ok().filter(|micros| civil::is_in_range(*micros)).ok_or_else(|| format!("is not {numeric}"))
 }
 
 fn fits_string(text: &str, column: &Column) -> Result<(), String> {
@@ -189,8 +221,17 @@ mod tests {
             let known = zone != "-0530";
             assert_eq!(is_time_zone(zone), known, "{zone}");
         }
-        for zone in ["", "Europe/", "/Berlin", "Europa Berlin", "+1:00", "+25:00", "../etc/passwd", "a/b/c/d"]
-        {
+        for zone in [
+            "",
+            "Europe/",
+            "/Berlin",
+            "Europa Berlin",
+            "+1:00",
+            "+18:01",
+            "+25:00",
+            "../etc/passwd",
+            "a/b/c/d",
+        ] {
             assert!(!is_time_zone(zone), "{zone}");
         }
     }
@@ -205,7 +246,9 @@ mod tests {
         {
             assert!(iso_timestamp(text).is_ok(), "{text}");
         }
-        assert!(iso_timestamp("noon").is_err());
+        for text in ["noon", "2024-02-29T24:00:00Z", "2024-02-29T23:59:60Z", "2024-02-29T12:00:00+18:01"] {
+            assert!(iso_timestamp(text).is_err(), "{text}");
+        }
         assert!(iso_timestamp("2024-01-01T00:30:00+01:00") < iso_timestamp("2024-01-01T00:00:00Z"));
     }
 }

@@ -1,6 +1,5 @@
 //! The typed contract: what every other part of Penstock knows of a source.
 
-mod date_format;
 mod harmonise;
 mod quality;
 mod rules;
@@ -11,7 +10,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use date_format::DateFormat;
+pub use crate::date_format::DateFormat;
+pub use crate::numeric_time::NumericTime;
 pub use harmonise::{Case, NegativeStyle, PercentStyle};
 pub use quality::{Metric, Operator, QualityCheck, Threshold, Unit};
 pub use rules::{Bound, Rules};
@@ -225,7 +225,10 @@ impl fmt::Display for LogicalType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of_format = |f: &mut fmt::Formatter<'_>, what: &str, format: &Option<DateFormat>| match format {
             None => write!(f, "{what} in ISO 8601"),
-            Some(format) => write!(f, "{what} of the format {format}"),
+            Some(format) => {
+                write!(f, "{what} of the format {format}")?;
+                format.short_years().map_or(Ok(()), |(first, last)| write!(f, ", years {first} to {last}"))
+            }
         };
         match self {
             Self::String => f.write_str("text"),
@@ -283,7 +286,7 @@ pub struct Harmonise {
     /// Every row gets this value; nothing is read.
     pub constant: Option<String>,
     /// A missing value becomes this. Like `constant` it is in the form that the cast reads: numbers with `.`
-    /// and no group separator, dates and times in the column's `format`. It is checked like any value.
+    /// and no group separator, dates and times in the column's `format` or as its `numeric_time`. It is checked like any value.
     pub default: Option<String>,
     /// Leading and trailing white space is taken off. True unless the contract says otherwise.
     pub trim: bool,
@@ -306,6 +309,8 @@ pub struct Harmonise {
     pub true_values: Vec<String>,
     /// Spellings of false, beside `false`.
     pub false_values: Vec<String>,
+    /// The number that a date or a point in time is written as. `None`: it is written by the `format` of its logical type.
+    pub numeric_time: Option<NumericTime>,
 }
 
 /// What `servers[0]` says of the file. What it does not say is `None`, and sniffed.

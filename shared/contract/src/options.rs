@@ -4,10 +4,8 @@ mod number;
 
 use std::collections::HashSet;
 
-use jiff::civil::Date;
-
 use crate::at::At;
-use crate::date_format::{self, Translation};
+use crate::custom;
 use crate::error::{Errors, Read, mend, nearest, quoted};
 use crate::literal;
 use crate::model::{Bound, DateFormat, LogicalType, Rules, SqlType, StringFormat};
@@ -74,9 +72,9 @@ impl LogicalName {
         }
         let format = property.get("logicalTypeOptions").and_then(|at| at.get("format"));
         let Some(format) = format.and_then(|at| at.str(&mut unheard).ok()) else { return self };
-        match date_format::translate(format) {
-            Ok(date) if date.has_time => Self::Timestamp,
-            Err(_) if date_format::translate_time(format).is_ok() => Self::Time,
+        match DateFormat::of_dates(format) {
+            Ok(date) if date.has_time() => Self::Timestamp,
+            Err(_) if DateFormat::of_times(format).is_ok() => Self::Time,
             Ok(_) | Err(_) => self,
         }
     }
@@ -128,6 +126,9 @@ impl LogicalName {
     }
 }
 
+/// The custom property of the years that `yy` means.
+pub(crate) const YEAR_PIVOT: &str = "penstock.yearPivot";
+
 /// What the options say.
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -152,7 +153,7 @@ pub(crate) fn read(
         LogicalName::String => string(&at, errors),
         LogicalName::Integer | LogicalName::Number => number::read(&at, name, boolean_exclusive, errors),
         LogicalName::Date | LogicalName::Timestamp | LogicalName::Time => {
-            temporal(&at, name, boolean_exclusive, errors)
+            temporal(property, &at, name, boolean_exclusive, errors)
         }
         LogicalName::Object => object(&at, errors),
         LogicalName::Array => array(&at, errors),
@@ -283,17 +284,20 @@ pub(crate) fn regex(at: &At<'_>, errors: &mut Errors) -> Read<String> {
     }
 }
 
-fn temporal(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mut Errors) -> Read<Options> {
+fn temporal(
+    property: &At<'_>,
+    at: &At<'_>,
+    name: LogicalName,
+    boolean_exclusive: bool,
+    errors: &mut Errors,
+) -> Read<Options> {
     let mut options = plain(name);
-    let format = at.get("format").map(|at| date_format(&at, name, errors)).transpose();
+    let format = at.get("format").map(|at| date_format(property, &at, name, errors)).transpose();
     let bounds = bounds(at, boolean_exclusive, errors, |at, errors| {
         let text = at.text(errors)?;
         let read = match name {
             LogicalName::Date => literal::iso_date(text),
-            // Of one day all: times of day are in the order of their points in time.
-            LogicalName::Time => {
-                literal::iso_time(text).map(|time| Date::constant(2000, 1, 1).to_datetime(time))
-            }
+            LogicalName::Time => literal::iso_time(text),
             LogicalName::Timestamp
             | LogicalName::String
             | LogicalName::Integer
@@ -311,30 +315,12 @@ fn temporal(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mu
     options.rules.minimum = minimum;
     options.rules.maximum = maximum;
     let format = format?;
-    let timezone = timezone?;
-    if let (Some((true, at)), LogicalName::Time) = (&timezone, name) {
-        return Err(at.report(
-            errors,
-            "a time of day with a time zone means nothing without its date; write `logicalType: timestamp`",
-        ));
+    if let Some((true, at)) = timezone? {
+        check_timezone(&at, name, format.as_ref(), errors)?;
     }
-    if let (Some((true, at)), Some(format)) = (timezone, &format)
-        && !format.1.has_offset
-    {
-        return Err(at.report(
-            errors,
-            "the values carry a time zone, but `format` has none; add `XXX`, or leave `timezone` out",
-        ));
-    }
-    let other_than = |is_iso: fn(&Translation) -> bool| {
-        format.filter(|(_, translation)| !is_iso(translation)).map(|(pattern, translation)| DateFormat {
-            pattern: pattern.to_owned(),
-            strptime: translation.strptime,
-        })
-    };
     options.logical = match name {
-        LogicalName::Date => LogicalType::Date { format: other_than(Translation::is_iso_date) },
-        LogicalName::Time => LogicalType::Time { format: other_than(Translation::is_iso_time) },
+        LogicalName::Date => LogicalType::Date { format: format.filter(|format| !format.is_iso_date()) },
+        LogicalName::Time => LogicalType::Time { format },
         LogicalName::Timestamp
         | LogicalName::String
         | LogicalName::Integer
@@ -342,19 +328,55 @@ fn temporal(at: &At<'_>, name: LogicalName, boolean_exclusive: bool, errors: &mu
         | LogicalName::Boolean
         | LogicalName::Object
         | LogicalName::Array => LogicalType::Timestamp {
-            format: other_than(Translation::is_iso_instant),
+            format,
             default_timezone: default_timezone?.unwrap_or_else(|| "UTC".to_owned()),
         },
     };
     Ok(options)
 }
 
-/// The pattern, and what it is in `strptime`.
-fn date_format<'n>(at: &At<'n>, name: LogicalName, errors: &mut Errors) -> Read<(&'n str, Translation)> {
+/// Reports `timezone: true` where the values cannot have one.
+fn check_timezone(
+    at: &At<'_>,
+    name: LogicalName,
+    format: Option<&DateFormat>,
+    errors: &mut Errors,
+) -> Read<()> {
+    if name == LogicalName::Time {
+        return Err(at.report(
+            errors,
+            "a time of day with a time zone means nothing without its date; write `logicalType: timestamp`",
+        ));
+    }
+    if format.is_some_and(|format| !format.has_offset()) {
+        return Err(at.report(
+            errors,
+            "the values carry a time zone, but `format` has none; add `XXX`, or leave `timezone` out",
+        ));
+    }
+    Ok(())
+}
+
+/// The compiled pattern, with the property's `penstock.yearPivot`.
+fn date_format(property: &At<'_>, at: &At<'_>, name: LogicalName, errors: &mut Errors) -> Read<DateFormat> {
     let text = at.text(errors)?;
-    let translate =
-        if name == LogicalName::Time { date_format::translate_time } else { date_format::translate };
-    translate(text).map(|translation| (text, translation)).map_err(|why| at.report(errors, why))
+    let compile = if name == LogicalName::Time { DateFormat::of_times } else { DateFormat::of_dates };
+    let format = compile(text).map_err(|why| at.report(errors, why))?;
+    match custom::find(property, YEAR_PIVOT) {
+        // Without `yy` it is reported with the other properties that have no effect.
+        Some(pivot) if format.has_short_year() => Ok(format.with_year_pivot(year_pivot(&pivot, errors)?)),
+        Some(_) | None => Ok(format),
+    }
+}
+
+fn year_pivot(at: &At<'_>, errors: &mut Errors) -> Read<u16> {
+    const LAST: u16 = 9_900;
+    let range = "from 1 to 9900: the first of the hundred years that `yy` means";
+    let year = at.integer::<u16>(range, errors)?;
+    if (1..=LAST).contains(&year) {
+        return Ok(year);
+    }
+    Err(at.report(errors, format!("{} is not a whole number {range}", quoted(&year.to_string()))))
 }
 
 fn default_timezone(at: &At<'_>, errors: &mut Errors) -> Read<String> {

@@ -5,10 +5,12 @@ use crate::custom;
 use crate::error::{Errors, Read, mend, nearest, quoted};
 use crate::literal;
 use crate::model::{
-    Case, Column, Harmonise, LogicalType, Metric, NegativeStyle, PercentStyle, QualityCheck, SqlType,
+    Case, Column, DateFormat, Harmonise, LogicalType, Metric, NegativeStyle, PercentStyle, QualityCheck,
+    SqlType,
 };
 use crate::nested;
 use crate::node::{ScalarKind, Value};
+use crate::numeric_time;
 use crate::options::{self, LogicalName, Options};
 use crate::quality::{self, Checks, Scope};
 use crate::sql_type::{self, PhysicalType};
@@ -215,6 +217,7 @@ fn harmonise(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) -> Read<Ha
         choice(at, "penstock.negative", NegativeStyle::ALL.map(|style| (style.name(), style)), errors);
     let percent =
         choice(at, "penstock.percent", PercentStyle::ALL.map(|style| (style.name(), style)), errors);
+    let numeric_time = choice(at, "penstock.numericTime", numeric_time::NAMES, errors);
     let (decimal_separator, group_separator) = (decimal?, group?);
     if group_separator.is_some() && group_separator == Some(decimal_separator.unwrap_or('.')) {
         return Err(at.report(errors, "`penstock.groupSeparator` and the decimal separator are the same"));
@@ -240,18 +243,33 @@ fn harmonise(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) -> Read<Ha
         percent,
         true_values,
         false_values,
+        numeric_time: numeric_time?,
     })
 }
 
 /// Tells of properties that would have no effect: beside a constant, or on a column of another type.
 fn check_applicable(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) {
+    let (is_time, format) = match logical {
+        LogicalType::Date { format } | LogicalType::Timestamp { format, .. } => (true, format.as_ref()),
+        LogicalType::Time { format } => (false, format.as_ref()),
+        LogicalType::String
+        | LogicalType::Integer
+        | LogicalType::Number
+        | LogicalType::Boolean
+        | LogicalType::Object { .. }
+        | LogicalType::Array { .. } => (false, None),
+    };
+    let is_numeric_time = is_time && custom::find(at, "penstock.numericTime").is_some();
     let number = matches!(logical, LogicalType::Integer | LogicalType::Number);
+    let has_short_year = format.is_some_and(DateFormat::has_short_year);
     let rules = [
         ("penstock.case", *logical == LogicalType::String, "strings"),
-        ("penstock.decimalSeparator", number, "numbers"),
-        ("penstock.groupSeparator", number, "numbers"),
+        ("penstock.decimalSeparator", number || is_numeric_time, "numbers"),
+        ("penstock.groupSeparator", number || is_numeric_time, "numbers"),
         ("penstock.negative", number, "numbers"),
         ("penstock.percent", number, "numbers"),
+        ("penstock.numericTime", is_time, "dates and timestamps"),
+        (options::YEAR_PIVOT, has_short_year, "dates and timestamps whose `format` has `yy`"),
         ("penstock.trueValues", *logical == LogicalType::Boolean, "booleans"),
         ("penstock.falseValues", *logical == LogicalType::Boolean, "booleans"),
     ];
@@ -259,6 +277,10 @@ fn check_applicable(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) {
         if let Some(at) = custom::find(at, name).filter(|_| !applies) {
             at.report(errors, format!("`{name}` is for {what}"));
         }
+    }
+    let format = at.get("logicalTypeOptions").and_then(|at| at.get("format")).filter(|_| is_numeric_time);
+    if let Some(format) = format {
+        format.report(errors, "has no effect beside `penstock.numericTime`; keep one of them");
     }
     if custom::find(at, "penstock.constant").is_none() {
         return;

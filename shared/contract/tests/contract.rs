@@ -17,8 +17,8 @@ fn column(property: &str) -> Column {
     contract.entity.columns.into_iter().next().expect("one column")
 }
 
-fn date_format(pattern: &str, strptime: &str) -> DateFormat {
-    DateFormat { pattern: pattern.to_owned(), strptime: strptime.to_owned() }
+fn date_format(pattern: &str) -> DateFormat {
+    DateFormat::of_dates(pattern).or_else(|_| DateFormat::of_times(pattern)).unwrap()
 }
 
 fn bound(value: &str, exclusive: bool) -> Option<Bound> {
@@ -116,7 +116,7 @@ fn types_are_derived_from_the_logical_type_and_the_other_way_round() {
         ),
         (
             "{name: a, logicalType: date, logicalTypeOptions: {format: dd.MM.yyyy}}",
-            LogicalType::Date { format: Some(date_format("dd.MM.yyyy", "%d.%m.%Y")) },
+            LogicalType::Date { format: Some(date_format("dd.MM.yyyy")) },
             SqlType::Date,
         ),
         ("{name: a, logicalType: object}", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
@@ -137,16 +137,20 @@ fn types_are_derived_from_the_logical_type_and_the_other_way_round() {
 fn points_in_time_have_a_format_and_a_time_zone() {
     for (options, format, zone) in [
         ("{}", None, "UTC"),
-        ("{format: yyyy-MM-ddTHH:mm:ssZ}", None, "UTC"),
-        ("{format: \"yyyy-MM-dd'T'HH:mm:ss.SSSXXX\"}", None, "UTC"),
+        ("{format: yyyy-MM-ddTHH:mm:ssZ}", Some(date_format("yyyy-MM-ddTHH:mm:ssZ")), "UTC"),
+        (
+            "{format: \"yyyy-MM-dd'T'HH:mm:ss.SSSXXX\"}",
+            Some(date_format("yyyy-MM-dd'T'HH:mm:ss.SSSXXX")),
+            "UTC",
+        ),
         (
             "{format: 'dd.MM.yyyy HH:mm:ss', defaultTimezone: Europe/Berlin}",
-            Some(date_format("dd.MM.yyyy HH:mm:ss", "%d.%m.%Y %H:%M:%S")),
+            Some(date_format("dd.MM.yyyy HH:mm:ss")),
             "Europe/Berlin",
         ),
         (
             "{format: 'yyyy-MM-dd HH:mm:ssXXX', timezone: true}",
-            Some(date_format("yyyy-MM-dd HH:mm:ssXXX", "%Y-%m-%d %H:%M:%S%:z")),
+            Some(date_format("yyyy-MM-dd HH:mm:ssXXX")),
             "UTC",
         ),
     ] {

@@ -15,8 +15,8 @@ fn column(property: &str) -> Column {
     parsed("v3.1.0", property).entity.columns.remove(0)
 }
 
-fn date_format(pattern: &str, strptime: &str) -> DateFormat {
-    DateFormat { pattern: pattern.to_owned(), strptime: strptime.to_owned() }
+fn date_format(pattern: &str) -> DateFormat {
+    DateFormat::of_dates(pattern).or_else(|_| DateFormat::of_times(pattern)).unwrap()
 }
 
 fn member(name: &str, logical_type: LogicalType) -> Nested {
@@ -51,7 +51,7 @@ fn an_object_has_its_members_to_any_depth() {
         rules: Rules { min_items: Some(1), max_items: Some(3), unique_items: true, ..Rules::default() },
         ..member("lines", LogicalType::Array { items: Some(Box::new(member("", LogicalType::String))) })
     };
-    let since = member("since", LogicalType::Date { format: Some(date_format("dd.MM.yyyy", "%d.%m.%Y")) });
+    let since = member("since", LogicalType::Date { format: Some(date_format("dd.MM.yyyy")) });
     let any = member("any", LogicalType::Object { properties: vec![] });
     assert_eq!(address.logical_type, LogicalType::Object { properties: vec![zip, lines, since, any] });
 }
@@ -89,9 +89,9 @@ fn a_member_without_a_logical_type_has_that_of_its_physical_one() {
 fn times_of_day_have_a_format_and_bounds() {
     for (options, format) in [
         ("{}", None),
-        ("{format: 'HH:mm:ss'}", None),
-        ("{format: 'HH:mm:ss.SSS'}", None),
-        ("{format: 'hh:mm a'}", Some(date_format("hh:mm a", "%I:%M %p"))),
+        ("{format: 'HH:mm:ss'}", Some(date_format("HH:mm:ss"))),
+        ("{format: 'HH:mm:ss.SSS'}", Some(date_format("HH:mm:ss.SSS"))),
+        ("{format: 'hh:mm a'}", Some(date_format("hh:mm a"))),
     ] {
         let column = column(&format!("{{name: a, logicalType: time, logicalTypeOptions: {options}}}"));
         let expected = LogicalType::Time { format };

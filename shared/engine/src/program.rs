@@ -259,6 +259,8 @@ impl Column {
         let Work { changed, digits, document } = work;
         let mut tell_code = |code: Code| tell(code.into());
         let is_raw = !matches!(origin, Origin::Contract);
+        // The separators of numbers are those of texts.
+        let is_canonical = matches!(origin, Origin::Number | Origin::Contract);
         let text = match self.case {
             Some(case) if is_raw => in_case(text, case, changed),
             Some(_) | None => text,
@@ -274,7 +276,6 @@ impl Column {
                 Some(Value::Text(value))
             }
             Cast::Number(cast) => {
-                let is_canonical = matches!(origin, Origin::Number | Origin::Contract);
                 let notation = if is_canonical { Notation::CONTRACT } else { cast.notation };
                 let (number, value) = cast.cast(text, notation, digits).map_err(&mut tell_code).ok()?;
                 let value = value.map_err(&mut tell_code).ok();
@@ -289,7 +290,7 @@ impl Column {
                 Some(Value::Boolean(value))
             }
             Cast::Date(cast) => {
-                let days = cast.cast(text).map_err(&mut tell_code).ok()?;
+                let days = cast.cast(text, is_canonical).map_err(&mut tell_code).ok()?;
                 cast.check(days, &mut tell_code);
                 Some(Value::Date(days))
             }
@@ -299,7 +300,7 @@ impl Column {
                 Some(Value::Time(micros))
             }
             Cast::Timestamp(cast) => {
-                let micros = cast.cast(text).map_err(&mut tell_code).ok()?;
+                let micros = cast.cast(text, is_canonical).map_err(&mut tell_code).ok()?;
                 cast.check(micros, &mut tell_code);
                 Some(Value::Timestamp(micros))
             }

@@ -3,7 +3,7 @@
 use super::{Changes, rules};
 use crate::model::{
     Column, Contract, DateFormat, DelimitedDialect, FormatKind, Harmonise, LogicalType, MissingColumns,
-    NegativeStyle, Nested,
+    NegativeStyle, Nested, NumericTime,
 };
 
 /// Compares columns by their names; their order has no effect.
@@ -110,7 +110,7 @@ fn required(path: &str, old: bool, new: bool, changes: &mut Changes) {
 /// What a value means, and what is in it.
 fn logical_type(path: &str, old: &LogicalType, new: &LogicalType, changes: &mut Changes) {
     match (old, new) {
-        (old, new) if old == new || are_written_alike(old, new) => {}
+        (old, new) if old == new => {}
         (LogicalType::Object { properties: was }, LogicalType::Object { properties: is }) => {
             members(path, was, is, changes);
         }
@@ -123,26 +123,42 @@ fn logical_type(path: &str, old: &LogicalType, new: &LogicalType, changes: &mut 
                 (None, None) => {}
             }
         }
-        (old, new) => {
-            let what = format!("{old} → {new}");
-            changes.breaking(&format!("{path}.logicalType"), what);
-        }
-    }
-}
-
-/// True for times of one kind whose patterns read the same, as `d.M.yyyy` and `dd.MM.yyyy` do.
-fn are_written_alike(old: &LogicalType, new: &LogicalType) -> bool {
-    let strptime = |format: &Option<DateFormat>| format.as_ref().map(|format| format.strptime.clone());
-    match (old, new) {
         (LogicalType::Date { format: was }, LogicalType::Date { format: is })
         | (LogicalType::Time { format: was }, LogicalType::Time { format: is }) => {
-            strptime(was) == strptime(is)
+            date_format(path, [old, new], was.as_ref(), is.as_ref(), changes);
         }
         (
             LogicalType::Timestamp { format: was, default_timezone: was_of },
             LogicalType::Timestamp { format: is, default_timezone: is_of },
-        ) => strptime(was) == strptime(is) && was_of == is_of,
-        _ => false,
+        ) if was_of == is_of => date_format(path, [old, new], was.as_ref(), is.as_ref(), changes),
+        (old, new) => other_type(path, [old, new], changes),
+    }
+}
+
+fn other_type(path: &str, [old, new]: [&LogicalType; 2], changes: &mut Changes) {
+    changes.breaking(&format!("{path}.logicalType"), format!("{old} → {new}"));
+}
+
+/// A pattern may be spelled in another way, as `yyyy-MM-ddTHH:mm` and `yyyy-MM-dd'T'HH:mm` are, or read more texts.
+fn date_format(
+    path: &str,
+    types: [&LogicalType; 2],
+    old: Option<&DateFormat>,
+    new: Option<&DateFormat>,
+    changes: &mut Changes,
+) {
+    let (Some(was), Some(is)) = (old, new) else { return other_type(path, types, changes) };
+    match (is.reads_all_of(was), was.reads_all_of(is)) {
+        (true, true) => {
+            let years = |format: &DateFormat| format.short_years().map_or(0, |(first, _)| first);
+            let path = format!("{path}.penstock.yearPivot");
+            changes.replaced(&path, &years(was), &years(is), |first| format!("`{first}`"));
+        }
+        (true, false) if was.short_years() == is.short_years() => {
+            let what = format!("`{is}` reads all that `{was}` does, and more");
+            changes.compatible(&format!("{path}.logicalTypeOptions.format"), what);
+        }
+        (true | false, _) => other_type(path, types, changes),
     }
 }
 
@@ -204,6 +220,10 @@ fn harmonise(path: &str, old: &Harmonise, new: &Harmonise, changes: &mut Changes
         style.map_or("no percentages".to_owned(), |style| format!("`{}`", style.name()))
     });
     null_values(&at("nullValues"), &old.null_values, &new.null_values, changes);
+    let numeric = |numeric: &Option<NumericTime>| {
+        numeric.map_or("not a number".to_owned(), |numeric| numeric.to_string())
+    };
+    changes.replaced(&at("numericTime"), &old.numeric_time, &new.numeric_time, numeric);
     for (key, was, is) in [
         ("trueValues", &old.true_values, &new.true_values),
         ("falseValues", &old.false_values, &new.false_values),

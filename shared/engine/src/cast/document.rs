@@ -340,9 +340,9 @@ fn scalar(cast: &Cast, literal: &str, kind: u8, scratch: &mut Scratch, tell: &mu
             let is_allowed = cast.allowed.is_empty() || cast.allowed.contains(&(kind == b't'));
             if is_allowed { Ok(()) } else { Err(Code::NotAllowed) }
         }
-        (Cast::Date(cast), Some(text)) => cast.cast(text).map(|days| cast.check(days, tell)),
+        (Cast::Date(cast), Some(text)) => cast.cast(text, false).map(|days| cast.check(days, tell)),
         (Cast::Time(cast), Some(text)) => cast.cast(text).map(|micros| cast.check(micros, tell)),
-        (Cast::Timestamp(cast), Some(text)) => cast.cast(text).map(|micros| cast.check(micros, tell)),
+        (Cast::Timestamp(cast), Some(text)) => cast.cast(text, false).map(|micros| cast.check(micros, tell)),
         (
             Cast::Text(_)
             | Cast::Number(_)

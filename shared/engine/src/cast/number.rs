@@ -328,6 +328,13 @@ impl Multiple {
     }
 }
 
+/// The digits of a number; its signs, groups and exponent are resolved.
+pub(crate) fn digits<'a>(text: &'a str, notation: Notation, scratch: &'a mut String) -> Option<Decimal<'a>> {
+    // Nearly all numbers are plain; only `.` could mean something else.
+    let direct = if notation == Notation::CONTRACT { Decimal::parse(text) } else { None };
+    direct.or_else(|| Decimal::parse(plain(text, notation, scratch)?))
+}
+
 /// Brings a number to the form that [`Decimal::parse`] reads: signs, groups and exponent resolved, `.` as separator.
 ///
 /// Groups have three digits, those before the last one two or three (as in India); so that `1.5` is not 15 where

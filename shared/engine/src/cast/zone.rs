@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
-
-use super::time::{self, MICROS_PER_SECOND};
+use penstock_contract::civil::MICROS_PER_SECOND;
+use penstock_contract::iso8601;
 
 /// A zone.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub(crate) enum Zone {
 impl Zone {
     /// An IANA name, `UTC`, or an offset such as `+01:00`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if let Some(Some(seconds)) = time::offset(text.as_bytes()) {
+        if let Some(Some(seconds)) = iso8601::offset(text.as_bytes()) {
             return Some(Self::Fixed(seconds));
         }
         if text.eq_ignore_ascii_case("UTC") {

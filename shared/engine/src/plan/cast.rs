@@ -1,5 +1,7 @@
 //! What a column of the contract, or a part of its documents, is read as.
 
+use penstock_contract::civil::days;
+use penstock_contract::iso8601::{iso_date, iso_time, iso_timestamp};
 use penstock_contract::{
     Bound, Column as ContractColumn, DateFormat, Harmonise, LogicalType, NegativeStyle, Nested, SqlType,
 };
@@ -9,13 +11,25 @@ use crate::cast::format::FormatCheck;
 use crate::cast::number::{Limit, Literal, Multiple, Notation, NumberCast, NumberType};
 use crate::cast::pattern::Pattern;
 use crate::cast::text::{TextCast, uuid};
-use crate::cast::time::{DateCast, TimeCast, TimestampCast, days, iso_date, iso_time, iso_timestamp};
+use crate::cast::time::{DateCast, TimeCast, TimeNotation, TimestampCast};
 use crate::cast::zone::Zone;
 use crate::cast::{BooleanCast, Cast, Interval};
 
 /// The rule that a value of the wrong type breaks, in words.
 pub(super) fn type_rule(column: &ContractColumn) -> String {
     match &column.logical_type {
+        LogicalType::Date { .. } if let Some(numeric) = column.harmonise.numeric_time => {
+            format!("{numeric}, without a time of day")
+        }
+        LogicalType::Timestamp { default_timezone, .. }
+            if let Some(numeric) = column.harmonise.numeric_time =>
+        {
+            if numeric.is_utc() {
+                numeric.to_string()
+            } else {
+                format!("{numeric} that exists in {default_timezone}")
+            }
+        }
         LogicalType::Integer => number_rule("a whole number", &column.harmonise),
         LogicalType::Number => number_rule("a decimal number", &column.harmonise),
         LogicalType::Boolean => "a boolean".to_owned(),
@@ -121,12 +135,7 @@ fn number(column: &ContractColumn, kind: NumberType) -> Result<NumberCast, Strin
     };
     let cast = NumberCast {
         kind,
-        notation: Notation {
-            decimal: column.harmonise.decimal_separator.unwrap_or('.'),
-            group: column.harmonise.group_separator,
-            negative: column.harmonise.negative,
-            percent: column.harmonise.percent,
-        },
+        notation: number_notation(column),
         minimum: limit(&rules.minimum)?,
         maximum: limit(&rules.maximum)?,
         multiple_of: rules.multiple_of.as_ref().map(multiple).transpose()?,
@@ -134,6 +143,25 @@ fn number(column: &ContractColumn, kind: NumberType) -> Result<NumberCast, Strin
         scaled: None,
     };
     Ok(cast.with_scaled())
+}
+
+/// How a column's numbers are written.
+fn number_notation(column: &ContractColumn) -> Notation {
+    Notation {
+        decimal: column.harmonise.decimal_separator.unwrap_or('.'),
+        group: column.harmonise.group_separator,
+        negative: column.harmonise.negative,
+        percent: column.harmonise.percent,
+    }
+}
+
+/// How a column's dates or points in time are written.
+fn time_notation(column: &ContractColumn, format: Option<&DateFormat>) -> TimeNotation {
+    match (column.harmonise.numeric_time, format) {
+        (Some(numeric), _) => TimeNotation::Number(numeric, number_notation(column)),
+        (None, Some(format)) => TimeNotation::Format(format.clone()),
+        (None, None) => TimeNotation::Iso,
+    }
 }
 
 fn date(column: &ContractColumn, format: Option<&DateFormat>) -> Result<DateCast, String> {
@@ -149,22 +177,20 @@ fn date(column: &ContractColumn, format: Option<&DateFormat>) -> Result<DateCast
             .ok_or_else(|| format!("the bound `{}` is not a date as in `2024-01-31`", bound.value)),
     };
     let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
-    let mut cast =
-        DateCast { format: format.map(|format| format.strptime.clone()), bounds, allowed: Vec::new() };
-    cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
+    let mut cast = DateCast { notation: time_notation(column, format), bounds, allowed: Vec::new() };
+    cast.allowed = allowed(column, |text| cast.cast(text, true).ok())?;
     Ok(cast)
 }
 
 fn time(column: &ContractColumn, format: Option<&DateFormat>) -> Result<TimeCast, String> {
     let bound = |bound: &Option<Bound>, inward: i64| match bound {
         None => Ok(None),
-        Some(bound) => iso_time(&bound.value)
+        Some(bound) => iso_time(bound.value.as_bytes())
             .map(|micros| Some(micros.saturating_add(if bound.exclusive { inward } else { 0 })))
-            .ok_or_else(|| format!("the bound `{}` is not a time of day as in `23:59:59`", bound.value)),
+            .map_err(|_| format!("the bound `{}` is not a time of day as in `23:59:59`", bound.value)),
     };
     let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
-    let mut cast =
-        TimeCast { format: format.map(|format| format.strptime.clone()), bounds, allowed: Vec::new() };
+    let mut cast = TimeCast { format: format.cloned(), bounds, allowed: Vec::new() };
     cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
     Ok(cast)
 }
@@ -178,7 +204,7 @@ fn timestamp(
         Zone::parse(default_timezone).ok_or_else(|| format!("there is no time zone `{default_timezone}`"))?;
     let is_instant = column.sql_type == SqlType::Timestamptz;
     let mut cast = TimestampCast {
-        format: format.map(|format| format.strptime.clone()),
+        notation: time_notation(column, format),
         zone,
         is_instant,
         bounds: Interval::default(),
@@ -187,13 +213,14 @@ fn timestamp(
     let bound = |bound: &Option<Bound>, inward: i64| match bound {
         None => Ok(None),
         Some(bound) => iso_timestamp(bound.value.as_bytes())
-            .and_then(|written| cast.place(written))
+            .ok()
+            .and_then(|written| cast.place(written).ok())
             .map(|micros| Some(micros.saturating_add(if bound.exclusive { inward } else { 0 })))
-            .map_err(|_| format!("the bound `{}` is not a point in time", bound.value)),
+            .ok_or_else(|| format!("the bound `{}` is not a point in time", bound.value)),
     };
     let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
     cast.bounds = bounds;
-    cast.allowed = allowed(column, |text| cast.cast(text).ok())?;
+    cast.allowed = allowed(column, |text| cast.cast(text, true).ok())?;
     Ok(cast)
 }
 

@@ -304,9 +304,8 @@ fn dates_exist() {
             ("2024-02-29T00:00:00", "not_a_date"),
         ],
     );
-    let german =
-        column("a", LogicalType::Date { format: Some(date_format("dd.MM.yyyy", "%d.%m.%Y")) }, SqlType::Date);
-    check(german, &[("31.12.2025", "2025-12-31"), ("1.2.2025", "2025-02-01"), ("31.02.2025", "not_a_date")]);
+    let german = column("a", LogicalType::Date { format: Some(date_format("dd.MM.yyyy")) }, SqlType::Date);
+    check(german, &[("31.12.2025", "2025-12-31"), ("1.2.2025", "not_a_date"), ("31.02.2025", "not_a_date")]);
     let bounded = with(iso(), |column| {
         column.rules.minimum = bound("2024-01-01", false);
         column.rules.maximum = bound("2025-01-01", true);
@@ -355,11 +354,7 @@ fn timestamps_are_utc_to_the_microsecond() {
 #[test]
 fn local_times_are_placed_by_their_zone() {
     check(
-        timestamp(
-            Some(date_format("dd.MM.yyyy HH:mm:ss", "%d.%m.%Y %H:%M:%S")),
-            "Europe/Berlin",
-            SqlType::Timestamptz,
-        ),
+        timestamp(Some(date_format("dd.MM.yyyy HH:mm:ss")), "Europe/Berlin", SqlType::Timestamptz),
         &[
             ("31.12.2025 23:59:59", "2025-12-31 22:59:59+00"),
             ("01.07.2025 12:00:00", "2025-07-01 10:00:00+00"),
@@ -371,11 +366,11 @@ fn local_times_are_placed_by_their_zone() {
         ],
     );
     check(
-        timestamp(Some(date_format("yyyyMMdd", "%Y%m%d")), "+02:00", SqlType::Timestamptz),
+        timestamp(Some(date_format("yyyyMMdd")), "+02:00", SqlType::Timestamptz),
         &[("20240131", "2024-01-30 22:00:00+00")],
     );
     check(
-        timestamp(Some(date_format("yyyy/MM/dd HH:mmXXX", "%Y/%m/%d %H:%M%:z")), "UTC", SqlType::Timestamptz),
+        timestamp(Some(date_format("yyyy/MM/dd HH:mmXXX")), "UTC", SqlType::Timestamptz),
         &[
             ("2024/01/31 12:00+01:00", "2024-01-31 11:00:00+00"),
             ("2024/01/31 12:00Z", "2024-01-31 12:00:00+00"),

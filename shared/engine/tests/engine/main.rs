@@ -24,6 +24,7 @@ mod json_array;
 mod ndjson;
 mod nested;
 mod number_styles;
+mod numeric_times;
 mod parquet;
 mod parquet_broken;
 mod parquet_files;

@@ -27,8 +27,8 @@ pub(crate) fn column(name: &str, logical_type: LogicalType, sql_type: SqlType) -
 }
 
 /// The format that is `pattern` in the contract.
-pub(crate) fn date_format(pattern: &str, strptime: &str) -> DateFormat {
-    DateFormat { pattern: pattern.to_owned(), strptime: strptime.to_owned() }
+pub(crate) fn date_format(pattern: &str) -> DateFormat {
+    DateFormat::of_dates(pattern).or_else(|_| DateFormat::of_times(pattern)).unwrap()
 }
 
 pub(crate) fn required(column: Column) -> Column {
