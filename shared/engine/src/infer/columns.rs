@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::names::words;
 use super::types::{Candidate, Family, Gate, Probe, cast};
 use super::yaml::{ColumnDraft, FileKind, Kind};
+use crate::cast::time::MICROS_PER_DAY;
 use crate::cast::{Scratch, Value};
 
 /// Spellings of a missing value in files whose other values are of a type.
@@ -31,6 +32,9 @@ const BIGINT_DIGITS: usize = 18;
 const HEADROOM_DIGITS: usize = 4;
 const MIN_PRECISION: usize = 12;
 const MAX_PRECISION: usize = 38;
+
+/// 1000-01-01 in days since 1970-01-01.
+const FIRST_PLAUSIBLE_DAY: i32 = -354_285;
 
 /// A text column is nearly of a type when one of so many values is not, among at least so many.
 const MIN_VALUES_A_MISFIT: u64 = 100;
@@ -143,7 +147,8 @@ impl Profile {
         for (((_, column), misfits), size) in probe.all().zip(&mut self.misfits).zip(&mut self.sizes) {
             let Some(count) = *misfits else { continue };
             match cast(column, text, scratch) {
-                None => *misfits = Some(count.saturating_add(1)).filter(|count| *count <= most),
+                Some(value) if is_ancient(&value) => *misfits = one_more(count, most),
+                None => *misfits = one_more(count, most),
                 Some(Value::Integer(number)) => {
                     let digits =
                         number.unsigned_abs().checked_ilog10().map_or(1, |log| log.saturating_add(1));
@@ -324,16 +329,41 @@ impl Profile {
     }
 }
 
+/// One value more that is not of a candidate; `None` when they are too many.
+fn one_more(misfits: u64, most: u64) -> Option<u64> {
+    Some(misfits.saturating_add(1)).filter(|count| *count <= most)
+}
+
+/// True for a time before the year 1000: rather than that, its format is another one.
+fn is_ancient(value: &Value<'_>) -> bool {
+    match value {
+        Value::Date(days) => *days < FIRST_PLAUSIBLE_DAY,
+        Value::Timestamp(micros) => *micros < i64::from(FIRST_PLAUSIBLE_DAY).saturating_mul(MICROS_PER_DAY),
+        Value::Text(_)
+        | Value::Integer(_)
+        | Value::Decimal(_)
+        | Value::Scaled(..)
+        | Value::Double(_)
+        | Value::Boolean(_)
+        | Value::Time(_) => false,
+    }
+}
+
 /// True when another candidate reads the same values in another way, and nothing tells which is meant.
 fn is_ambiguous<'c>(first: &Candidate, mut fitting: impl Iterator<Item = &'c Candidate>) -> bool {
     match first.family {
         Family::Number if first.kind.decimal_separator == Some(',') => fitting
             .any(|other| other.kind.decimal_separator.is_none() && other.kind.group_separator == Some(',')),
         Family::Date | Family::Timestamp => {
-            let Some(format) = first.kind.format.filter(|format| format.starts_with("dd")) else {
+            let Some(format) = first.kind.format.filter(|format| format.starts_with('d')) else {
                 return false;
             };
-            let swapped = format.replacen("dd", "XX", 1).replacen("MM", "dd", 1).replacen("XX", "MM", 1);
+            let swap = |letter| match letter {
+                'd' => 'M',
+                'M' => 'd',
+                other => other,
+            };
+            let swapped: String = format.chars().map(swap).collect();
             fitting.any(|other| other.kind.format == Some(swapped.as_str()))
         }
         Family::Uuid

@@ -44,8 +44,8 @@ pub(super) enum Gate {
     BothSeen,
 }
 
-/// Formats of dates: with two digits of the year before those with four, which also read two.
-const DATES: [&str; 14] = [
+/// Formats of dates. A letter that is written once also reads two digits, so that those come last.
+const DATES: [&str; 28] = [
     "dd.MM.yy",
     "dd.MM.yyyy",
     "dd/MM/yy",
@@ -60,10 +60,24 @@ const DATES: [&str; 14] = [
     "dd-MMM-yyyy",
     "dd MMM yyyy",
     "MMM dd, yyyy",
+    "d.M.yy",
+    "d.M.yyyy",
+    "d/M/yy",
+    "M/d/yy",
+    "d/M/yyyy",
+    "M/d/yyyy",
+    "d-M-yy",
+    "M-d-yy",
+    "d-M-yyyy",
+    "M-d-yyyy",
+    "yyyy/M/d",
+    "d-MMM-yyyy",
+    "d MMM yyyy",
+    "MMM d, yyyy",
 ];
 
 /// Formats of points in time, after ISO 8601.
-const TIMESTAMPS: [&str; 13] = [
+const TIMESTAMPS: [&str; 26] = [
     "dd.MM.yyyy HH:mm:ss",
     "dd.MM.yyyy HH:mm",
     "dd/MM/yyyy HH:mm:ss",
@@ -77,7 +91,23 @@ const TIMESTAMPS: [&str; 13] = [
     "yyyy/MM/dd HH:mm:ss",
     "yyyy/MM/dd HH:mm",
     "EEE, dd MMM yyyy HH:mm:ss Z",
+    "d.M.yyyy H:mm:ss",
+    "d.M.yyyy H:mm",
+    "d/M/yyyy H:mm:ss",
+    "M/d/yyyy H:mm:ss",
+    "d/M/yyyy H:mm",
+    "M/d/yyyy H:mm",
+    "d/M/yyyy h:mm:ss a",
+    "M/d/yyyy h:mm:ss a",
+    "d/M/yyyy h:mm a",
+    "M/d/yyyy h:mm a",
+    "yyyy/M/d H:mm:ss",
+    "yyyy/M/d H:mm",
+    "EEE, d MMM yyyy HH:mm:ss Z",
 ];
+
+/// Formats of times of day, after ISO 8601.
+const TIMES: [&str; 4] = ["hh:mm a", "h:mm a", "H:mm:ss", "H:mm"];
 
 const BOOLEANS: [(&str, &str); 8] = [
     ("yes", "no"),
@@ -122,7 +152,8 @@ fn candidates() -> Vec<Candidate> {
     let timestamps = TIMESTAMPS.iter().map(|format| formatted("timestamp", "timestamptz", format));
     all.extend(timestamps.map(|kind| one(Family::Timestamp, Gate::Always, kind)));
     all.push(one(Family::Time, Gate::Always, Kind::new("time", "time")));
-    all.push(one(Family::Time, Gate::Always, formatted("time", "time", "hh:mm a")));
+    let times = TIMES.iter().map(|format| formatted("time", "time", format));
+    all.extend(times.map(|kind| one(Family::Time, Gate::Always, kind)));
     let booleans = BOOLEANS.iter().map(|pair| boolean(Some(*pair)));
     all.extend(booleans.map(|kind| one(Family::Boolean, Gate::BothSeen, kind)));
     let formats = ["email", "uri", "ipv4", "ipv6"].map(|format| formatted("string", "text", format));

@@ -41,7 +41,7 @@ pub(crate) fn told(contract: &Contract) -> Vec<String> {
             let format = match &column.logical_type {
                 LogicalType::Date { format: Some(format) }
                 | LogicalType::Time { format: Some(format) }
-                | LogicalType::Timestamp { format: Some(format), .. } => format!(" {}", format.strptime),
+                | LogicalType::Timestamp { format: Some(format), .. } => format!(" {}", format.pattern),
                 LogicalType::String | _ => String::new(),
             };
             let required = if column.required { "!" } else { "" };
@@ -103,14 +103,22 @@ fn columns_are_taken_for_what_their_values_are() {
         ("is_new", "0 1 1", "is_new boolean!"),
         ("n", "2026-01-31 2024-02-29 2024-02-29", "n date!"),
         ("n", "2026-01-31 2023-02-29 2023-02-29", "n text!"),
-        ("n", "31.01.2026 1.2.2026 1.2.2026", "n date %d.%m.%Y!"),
-        ("n", "31.01.26 01.02.26 01.02.26", "n date %d.%m.%y!"),
-        ("n", "31/01/2026 01/02/2026 01/02/2026", "n date %d/%m/%Y!"),
-        ("n", "01/31/2026 02/01/2026 02/01/2026", "n date %m/%d/%Y!"),
+        ("n", "31.01.2026 01.02.2026 01.02.2026", "n date dd.MM.yyyy!"),
+        ("n", "31.01.2026 1.2.2026 1.2.2026", "n date d.M.yyyy!"),
+        ("n", "31.01.26 01.02.26 01.02.26", "n date dd.MM.yy!"),
+        ("n", "31/01/2026 01/02/2026 01/02/2026", "n date dd/MM/yyyy!"),
+        ("n", "01/31/2026 02/01/2026 02/01/2026", "n date MM/dd/yyyy!"),
         ("n", "01/02/2026 02/01/2026 02/01/2026", "n text!"),
         ("n", "20260131 20260201 20260201", "n integer!"),
-        ("sale_date", "20260131 20260201 20260201", "sale_date date %Y%m%d!"),
+        ("sale_date", "20260131 20260201 20260201", "sale_date date yyyyMMdd!"),
         ("n", "2026-01-31T10:00:00Z 2026-01-31 2026-01-31", "n timestamptz!"),
+        ("n", "31.1.24 1.2.24 1.2.24", "n date d.M.yy!"),
+        ("n", "1/31/2026 2/1/2026 2/1/2026", "n date M/d/yyyy!"),
+        ("n", "1/2/2026 2/1/2026 2/1/2026", "n text!"),
+        ("n", "31.12.0024 01.02.0024 01.02.0024", "n text!"),
+        ("n", "0024-12-31 0024-12-31 0024-12-31", "n text!"),
+        ("n", "31.12.1000 31.12.1000 31.12.1000", "n date dd.MM.yyyy!"),
+        ("n", "31.12.0999 31.12.1000 31.12.1000", "n text!"),
         ("n", "10:00 11:30:15 11:30:15", "n time!"),
         ("n", "123e4567-e89b-12d3-a456-426614174000 - -", "n uuid"),
         ("n", "d41d8cd98f00b204e9800998ecf8427e x x", "n text!"),
