@@ -118,7 +118,8 @@ fn exact(is_negative: bool, whole: &[u8], fraction: &[u8], places: u32) -> Resul
 /// The day of a serial number, and the microseconds of its time of day.
 fn serial_number(whole: &[u8], fraction: &[u8]) -> Result<(i64, i64), TimeError> {
     const MILLIS_PER_DAY: i128 = 86_400_000;
-    const SCALE: i128 = 10_i128.pow(FRACTION_DIGITS as u32);
+    /// Of `FRACTION_DIGITS` digits.
+    const SCALE: i128 = 100_000_000_000_000_000_000;
     /// A hundredth of a millisecond.
     const TOLERANCE: i128 = SCALE / 100;
     let kept = fraction.get(..FRACTION_DIGITS).unwrap_or(fraction);
