@@ -8,7 +8,7 @@ use penstock_contract::iso8601::{TimeError, Written};
 use proptest::prelude::*;
 
 fn format(pattern: &str) -> DateFormat {
-    DateFormat::of_dates(pattern).or_else(|_| DateFormat::of_times(pattern)).unwrap()
+    DateFormat::of_dates(pattern).or_else(|_| DateFormat::of_times(pattern)).expect("a pattern")
 }
 
 fn clock(micros: i64) -> String {
@@ -17,7 +17,7 @@ fn clock(micros: i64) -> String {
 }
 
 fn date(day: i64) -> String {
-    let Civil { year, month, day } = civil_of_days(i32::try_from(day).unwrap());
+    let Civil { year, month, day } = civil_of_days(i32::try_from(day).expect("a day"));
     format!("{year:04}-{month:02}-{day:02}")
 }
 

@@ -16,7 +16,7 @@ fn column(property: &str) -> Column {
 }
 
 fn date_format(pattern: &str) -> DateFormat {
-    DateFormat::of_dates(pattern).or_else(|_| DateFormat::of_times(pattern)).unwrap()
+    DateFormat::of_dates(pattern).or_else(|_| DateFormat::of_times(pattern)).expect("a pattern")
 }
 
 fn member(name: &str, logical_type: LogicalType) -> Nested {

@@ -28,7 +28,7 @@ pub(crate) fn column(name: &str, logical_type: LogicalType, sql_type: SqlType) -
 
 /// The format that is `pattern` in the contract.
 pub(crate) fn date_format(pattern: &str) -> DateFormat {
-    DateFormat::of_dates(pattern).or_else(|_| DateFormat::of_times(pattern)).unwrap()
+    DateFormat::of_dates(pattern).or_else(|_| DateFormat::of_times(pattern)).expect("a pattern")
 }
 
 pub(crate) fn required(column: Column) -> Column {
