@@ -7,10 +7,10 @@ PYTHON_CODE = infra/costs.py infra/local tests
 NEXTEST = $(shell command -v cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down build test lint security fmt purity unit pytest sam-local sam-build bench fuzz costs clean deploy destroy
+.PHONY: help demo up down build test lint security fmt purity unit pytest sam-local sam-build bench bench-robustness fuzz costs clean deploy destroy
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Run real feeds through a stack of its own and show what became of each row
 	@infra/local/demo.sh
@@ -77,6 +77,9 @@ bench: ## Print the figures that Penstock promises (release build, several minut
 	@infra/local/setup.sh --dev
 	@tests/bench/run.sh
 
+bench-robustness: ## Load polluted CSV files with Penstock, DuckDB, pandas and polars, and print scores
+	@tests/bench/robustness.sh
+
 fuzz: ## Feed the engine with random bytes (a nightly compiler; SECONDS_EACH=600 a target)
 	@tests/fuzz.sh
 
@@ -91,4 +94,4 @@ destroy: ## Delete an environment from AWS: make destroy ENV=dev
 	@infra/deploy.sh destroy "$(ENV)"
 
 clean: ## Remove what was built and installed
-	rm -rf target .venv .venv-bench .venv-build .venv-checkov .venv-judge .tools .penstock .aws-sam
+	rm -rf target .venv .venv-bench .venv-robustness .venv-build .venv-checkov .venv-judge .tools .penstock .aws-sam

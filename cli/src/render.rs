@@ -91,6 +91,9 @@ pub(crate) fn dialect(dialect: &Dialect) -> String {
             parts.push(("skip_initial_space", "true".to_owned()));
         }
         parts.push(("header", dialect.header.map_or("?".to_owned(), |yes| yes.to_string())));
+        if let Some(rows) = dialect.header_rows {
+            parts.push(("header_rows", rows.to_string()));
+        }
         if let Some(lines) = dialect.skip_lines {
             parts.push(("skip_lines", lines.to_string()));
         }

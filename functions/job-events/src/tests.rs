@@ -79,6 +79,7 @@ fn report(index: u32, count: u32) -> Report {
             header: Some(true),
             escape: None,
             skip_initial_space: None,
+            header_rows: None,
             skip_lines: None,
             sep_line: false,
             assumed: Vec::new(),

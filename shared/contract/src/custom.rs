@@ -162,7 +162,7 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         "penstock.headerRows",
         Level::Server,
         "a whole number from 1",
-        "`1`",
+        "found by sniffing, else `1`",
         "How many records name the columns together: of several, what stands in a column from top to bottom is its name, with spaces between.",
     ),
     row(

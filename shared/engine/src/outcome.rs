@@ -226,6 +226,9 @@ pub struct Dialect {
     /// Whether the first record names the columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
+    /// Records that name the columns together; `None` when that is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_rows: Option<u32>,
     /// Lines before the header that were skipped; `None` when there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_lines: Option<u32>,

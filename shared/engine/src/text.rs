@@ -76,6 +76,7 @@ impl<R: Read> TextSource<R> {
             header: None,
             escape: None,
             skip_initial_space: None,
+            header_rows: None,
             skip_lines: None,
             sep_line: false,
             assumed,

@@ -65,6 +65,7 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
             header: Some(true),
             escape: None,
             skip_initial_space: None,
+            header_rows: None,
             skip_lines: None,
             sep_line: false,
             assumed: vec!["encoding".to_owned()],

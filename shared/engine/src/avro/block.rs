@@ -62,6 +62,7 @@ impl<R: Read> AvroSource<R> {
             header: None,
             escape: None,
             skip_initial_space: None,
+            header_rows: None,
             skip_lines: None,
             sep_line: false,
             assumed: plan.compression.is_none().then(|| "compression".to_owned()).into_iter().collect(),

@@ -14,6 +14,8 @@ use crate::text::decode;
 
 /// Lines among which the header is searched.
 const MAX_PREAMBLE_LINES: usize = 100;
+/// Records that are found to name the columns together, when the contract does not declare their number.
+const MAX_HEADER_ROWS: usize = 3;
 
 /// The headers that a contract's columns read, without regard to letter case.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub(crate) struct Located {
     /// Lines before it that are neither blank nor comments, and the blank ones and comments among them; 0 when the first
     /// record may be the header.
     pub(crate) lines: usize,
+    /// Records that name the columns together.
+    pub(crate) rows: usize,
     /// Names of the contract in it.
     pub(crate) found: usize,
     /// Its empty fields.
@@ -58,18 +62,27 @@ pub(crate) struct Located {
     pub(crate) doubtful: Option<usize>,
 }
 
-/// The first of the lines that have most of the contract's names. `rows`: how many records name the columns together.
+/// The first of the lines that have most of the contract's names. `rows`: how many records name the columns together;
+/// when that is not declared, several do only where all names are found then, and not with fewer.
 pub(super) fn locate(
     head: Head<'_>,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
     names: &Names,
-    rows: usize,
+    rows: Option<usize>,
     searches: bool,
 ) -> Located {
-    let at = |lines: usize, line: Head<'_>| {
+    let with_rows = |lines: usize, line: Head<'_>, rows: usize| {
         let (found, unnamed) = names.count(&header_of(line, delimiter, quoting, names.encoding, rows));
-        Located { lines, found, unnamed, doubtful: None }
+        Located { lines, rows, found, unnamed, doubtful: None }
+    };
+    let at = |lines: usize, line: Head<'_>| {
+        let located = with_rows(lines, line, rows.unwrap_or(1));
+        if rows.is_some() || located.found == 0 || located.found == names.folded.len() {
+            return located;
+        }
+        let mut more = (2..=MAX_HEADER_ROWS).map(|rows| with_rows(lines, line, rows));
+        more.find(|more| more.found == names.folded.len()).unwrap_or(located)
     };
     let mut lines = head.lines().take(if searches { MAX_PREAMBLE_LINES } else { 1 });
     let first = lines.next().map_or_else(Located::default, |(_, line)| at(0, line));

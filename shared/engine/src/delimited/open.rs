@@ -57,7 +57,7 @@ pub(crate) fn open_delimited<R: Read>(
         records.skip_line()?;
     }
     let mut layout = if header {
-        let rows = declared.header_rows.unwrap_or(1);
+        let rows = located.rows.max(1);
         let (names, place) = read_header(records, encoding, rows, &delimiter, quoting)?;
         bind_header(&names, columns).map_err(|(code, mut message)| {
             if code == UnreadableCode::MissingColumns {
@@ -86,12 +86,15 @@ fn report(
     let skips_blanks = quoting.is_some_and(|quoting| !quoting.blanks.is_empty());
     let preamble = u32::try_from(located.lines).expect("the header is searched in a hundred lines");
     let skip_lines = declared.skip_lines.unwrap_or(preamble);
+    let header_rows =
+        u32::try_from(located.rows).expect("the contract declares it as a u32, or there are at most three");
     dialect.format = "delimited".to_owned();
     dialect.delimiter = Some(delimiter.to_string());
     dialect.quote = quoting.map(|quoting| char::from(quoting.quote));
     dialect.escape = escape.map(char::from);
     dialect.skip_initial_space = skips_blanks.then_some(true);
     dialect.header = Some(header);
+    dialect.header_rows = (header && header_rows > 1).then_some(header_rows);
     dialect.skip_lines = (skip_lines > 0).then_some(skip_lines);
     let parts = [
         ("delimiter", declared.delimiter.is_none()),
@@ -99,6 +102,7 @@ fn report(
         ("escape", declared.escape.is_none() && escape.is_some()),
         ("skip_initial_space", declared.skip_initial_space.is_none() && skips_blanks),
         ("header", declared.header.is_none() && declared.header_rows.is_none()),
+        ("header_rows", declared.header_rows.is_none() && dialect.header_rows.is_some()),
         ("skip_lines", declared.skip_lines.is_none() && skip_lines > 0),
     ];
     dialect.assumed.extend(parts.iter().filter(|(_, assumed)| *assumed).map(|(name, _)| (*name).to_owned()));
@@ -203,7 +207,7 @@ fn malformed(place: Option<Place>, why: &str) -> ReadError {
 fn read_header<R: Read>(
     records: &mut Records<R>,
     encoding: &'static Encoding,
-    rows: u32,
+    rows: usize,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
 ) -> Result<(Vec<String>, Place), ReadError> {

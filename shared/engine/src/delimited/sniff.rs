@@ -145,8 +145,8 @@ impl Sniffer<'_> {
     }
 
     fn locate(&self, delimiter: &FieldDelimiter, quoting: Option<Quoting>) -> Located {
-        let rows = self.declared.header_rows.unwrap_or(1);
-        locate(self.head, delimiter, quoting, self.names, usize::try_from(rows).unwrap_or(1), self.searches)
+        let rows = self.declared.header_rows.map(|rows| rows as usize);
+        locate(self.head, delimiter, quoting, self.names, rows, self.searches)
     }
 
     /// The escape `\` where fewer records are malformed with it.

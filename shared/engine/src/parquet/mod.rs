@@ -167,6 +167,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             header: None,
             escape: None,
             skip_initial_space: None,
+            header_rows: None,
             skip_lines: None,
             sep_line: false,
             assumed: Vec::new(),

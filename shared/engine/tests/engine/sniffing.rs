@@ -145,6 +145,24 @@ fn the_header_is_found_below_a_preamble() {
 }
 
 #[test]
+fn several_records_name_the_columns_where_all_names_are_found_that_way() {
+    let contract = undeclared(&["id", "price net", "price gross"]);
+    for (file, lines) in [
+        ("id,price,price\n,net,gross\n1,2,3\n", None),
+        ("Report\nid,price,price\n,net,gross\n1,2,3\n", Some(1)),
+        ("\nid,,\n,price,price\n,net,gross\n1,2,3\n", None),
+    ] {
+        let outcome = read(&contract, file);
+        assert_eq!(outcome.values(), [["1", "2", "3"]], "{file:?}");
+        assert_eq!(outcome.dialect.skip_lines, lines, "{file:?}");
+        assert!(is_assumed(&outcome, "header_rows"), "{file:?}");
+    }
+    // A row below a header with other names stays a row.
+    let (_, message) = refusal(&undeclared(&["id", "name x"]), "id,name\n1,y\n");
+    assert!(message.contains("lacks `name x`"), "{message}");
+}
+
+#[test]
 fn rows_are_never_skipped_as_a_preamble() {
     // A second table, or a header that is repeated, below rows of a file with another header.
     let (code, message) =
