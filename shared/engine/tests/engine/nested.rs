@@ -3,7 +3,7 @@
 use penstock_contract::*;
 
 use crate::casts::{bound, strings};
-use crate::support::{Outcome, column, contract, read};
+use crate::support::{Outcome, column, contract, date_format, read};
 
 fn part(name: &str, logical_type: LogicalType) -> Nested {
     Nested {
@@ -59,6 +59,29 @@ fn check(column: Column, table: &[(&str, &str)]) {
         // `=`: stored as it is.
         assert_eq!(found, if *expected == "=" { *document } else { expected }, "{document}");
     }
+}
+
+#[test]
+fn members_have_formats_of_dates_and_times_like_columns() {
+    let day = with(part("day", LogicalType::Date { format: Some(date_format("dd.MM.yyyy")) }), |part| {
+        part.rules.minimum = bound("2024-01-31", false);
+    });
+    let at = part("at", LogicalType::Time { format: Some(date_format("HHmm")) });
+    let format = Some(date_format("yyyy-MM-dd'T'HH:mm:ssXXX"));
+    let since = part("since", LogicalType::Timestamp { format, default_timezone: "UTC".to_owned() });
+    check(
+        object(vec![day, at, since]),
+        &[
+            (r#"{"day":"31.01.2024","at":"0930","since":"2024-01-31T12:00:00Z"}"#, "="),
+            (r#"{"day":"30.01.2024"}"#, r#"below_minimum | a.day: minimum 2024-01-31 | "30.01.2024""#),
+            (r#"{"day":"31.01.24"}"#, r#"not_a_date | a.day: a date of the format dd.MM.yyyy | "31.01.24""#),
+            (r#"{"at":"930"}"#, r#"not_a_time | a.at: a time of day of the format HHmm | "930""#),
+            (
+                r#"{"since":"2024-01-31"}"#,
+                r#"not_a_timestamp | a.since: a timestamp of the format yyyy-MM-dd'T'HH:mm:ssXXX that exists in UTC | "2024-01-31""#,
+            ),
+        ],
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use penstock_engine::{Limits, Plan, Reader};
 use proptest::prelude::*;
 
 use crate::casts::{bound, check, run, strings, with};
-use crate::support::{column, contract, csv, date_format, text};
+use crate::support::{column, contract, csv, date_format, read, text};
 
 fn time(format: Option<DateFormat>) -> Column {
     column("a", LogicalType::Time { format }, SqlType::Time)
@@ -58,6 +58,71 @@ fn times_of_day_are_exact_to_the_microsecond() {
     );
     let allowed = with(time(None), |column| column.rules.allowed = strings(&["06:00", "18:00"]));
     check(allowed, &[("06:00:00.000", "06:00:00"), ("07:00", "not_allowed")]);
+}
+
+#[test]
+fn a_format_counts_digits_and_requires_each_of_its_parts() {
+    let date = |pattern| column("a", LogicalType::Date { format: Some(date_format(pattern)) }, SqlType::Date);
+    let timestamp = |pattern| {
+        let format = Some(date_format(pattern));
+        let logical = LogicalType::Timestamp { format, default_timezone: "UTC".to_owned() };
+        column("a", logical, SqlType::Timestamptz)
+    };
+    check(date("dd.MM.yyyy"), &[("01.02.24", "not_a_date"), ("01.02.2024", "2024-02-01")]);
+    check(date("MM/dd/yyyy"), &[("12/31/24", "not_a_date"), ("12/31/2024", "2024-12-31")]);
+    check(date("yyyy/MM/dd"), &[("31/12/24", "not_a_date"), ("2024/12/31", "2024-12-31")]);
+    check(date("ddMMyyyy"), &[("1012024", "not_a_date"), ("10122024", "2024-12-10")]);
+    check(date("yyyyMMdd"), &[("2024111", "not_a_date"), ("20241101", "2024-11-01")]);
+    check(date("EEE dd MMM yyyy"), &[("Tue 31 Jan 2024", "not_a_date"), ("WED 31 jan 2024", "2024-01-31")]);
+    check(
+        timestamp("yyyyMMddHHmmss"),
+        &[("2024013123595", "not_a_timestamp"), ("20240131235959", "2024-01-31 23:59:59+00")],
+    );
+    check(
+        timestamp("dd.MM.yyyy HH:mm"),
+        &[("01.02.202410:00", "not_a_timestamp"), ("01.02.2024 24:00", "not_a_timestamp")],
+    );
+    check(
+        timestamp("yyyy-MM-dd'T'HH:mm:ssXXX"),
+        &[
+            ("2024-01-01", "not_a_timestamp"),
+            ("2024-01-01T00:00:00", "not_a_timestamp"),
+            ("2024-01-01T00:00:00+25:00", "not_a_timestamp"),
+            ("2024-01-01T00:00:00+0100", "not_a_timestamp"),
+            ("2024-01-01T00:00:60Z", "not_a_timestamp"),
+            ("2024-01-01T18:00:00+18:00", "2024-01-01 00:00:00+00"),
+            ("2024-01-01T00:00:00Z", "2024-01-01 00:00:00+00"),
+        ],
+    );
+    check(
+        timestamp("yyyy-MM-dd HH:mm:ss.SSSSSSSSS"),
+        &[
+            ("2024-01-01 00:00:00.000001000", "2024-01-01 00:00:00.000001+00"),
+            ("2024-01-01 00:00:00.000000001", "out_of_range"),
+        ],
+    );
+    check(time(Some(date_format("HHmm"))), &[("123", "not_a_time"), ("0123", "01:23:00")]);
+    check(time(Some(date_format("HH:mm:ss"))), &[("23:59:60", "not_a_time"), ("23:59", "not_a_time")]);
+}
+
+#[test]
+fn the_year_pivot_and_the_numeric_time_of_a_contract_reach_its_values() {
+    let contract = parse(
+        "a.yaml",
+        "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
+         servers: [{server: raw, type: s3, location: 's3://raw/a/', format: csv}]\n\
+         schema:\n  - name: a\n    properties:\n\
+         \x20     - name: born\n        logicalType: date\n        logicalTypeOptions: {format: dd.MM.yy}\n\
+         \x20       customProperties: [{property: penstock.yearPivot, value: 1950}]\n\
+         \x20     - name: sold\n        logicalType: timestamp\n\
+         \x20       logicalTypeOptions: {defaultTimezone: Europe/Berlin}\n\
+         \x20       customProperties: [{property: penstock.numericTime, value: excel-1900}]\n",
+    )
+    .unwrap();
+    let outcome = read(&contract, "born,sold\n01.02.49,45322.5\n01.02.50,45322\n1.2.50,60\n");
+    let values: Vec<Vec<String>> = outcome.values().iter().map(|row| row[..2].to_vec()).collect();
+    assert_eq!(values, [["2049-02-01", "2024-01-31 11:00:00+00"], ["1950-02-01", "2024-01-30 23:00:00+00"]]);
+    assert_eq!(outcome.told(), ["3@4 not_a_date:born not_a_timestamp:sold"]);
 }
 
 #[test]
