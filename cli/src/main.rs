@@ -7,6 +7,7 @@
 mod out;
 
 mod commands;
+mod contracts;
 mod exit;
 mod render;
 mod settings;

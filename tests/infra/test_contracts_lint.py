@@ -54,6 +54,13 @@ def test_the_examples_of_the_page_are_valid_by_the_official_schema(tmp_path: Pat
         assert answer.returncode == 0, answer.stdout
 
 
+def test_a_contract_with_its_overlay_merged_into_it_is_valid_by_the_official_schema() -> None:
+    merged = ROOT / "shared/contract/tests/golden/foreign/partner.merged.yaml"
+    answer = lint(merged)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "valid against ODCS v3.1.0" in answer.stdout
+
+
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
@@ -77,4 +84,6 @@ def test_all_kinds_of_contracts_are_found() -> None:
     names = {str(file.relative_to(ROOT)) for file in contracts()}
     examples = {f"infra/contracts/{file.name}" for file in (ROOT / "infra/contracts").glob("*.yaml")}
     assert len(examples) >= 7
-    assert examples | {"shared/contract/tests/golden/everything.yaml"} <= names
+    golden = "shared/contract/tests/golden"
+    foreign = {f"{golden}/foreign/{name}.yaml" for name in ("partner", "warehouse")}
+    assert examples | foreign | {f"{golden}/everything.yaml"} <= names

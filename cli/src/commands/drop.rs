@@ -105,7 +105,7 @@ impl DropFile {
             return Ok(None);
         };
         let text = String::from_utf8_lossy(&text);
-        match penstock_contract::parse(&key, &text) {
+        match penstock_contract::parse_source(&key, &text, &self.source) {
             Ok(contract) => Ok(Some(contract.version)),
             Err(errors) => {
                 errln!("penstock: the published contract is faulty: {errors}");

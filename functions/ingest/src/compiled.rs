@@ -79,11 +79,12 @@ impl Contracts {
 
 fn parse(source: &str, key: &str, text: &[u8]) -> Result<Contract, Refusal> {
     let utf8 = str::from_utf8(text).map_err(|error| at_key(key, &error))?;
-    let contract = penstock_contract::parse(key, utf8).map_err(|errors| {
+    let contract = penstock_contract::parse_source(key, utf8, source).map_err(|errors| {
         invalid_contract(&errors.as_slice().iter().map(ToString::to_string).collect::<Vec<_>>())
     })?;
     if contract.source != source {
-        let error = format!("name is `{}`, but it is published for `{source}`", contract.source);
+        let error =
+            format!("it is the contract of `{}`, but it is published for `{source}`", contract.source);
         return Err(at_key(key, &error));
     }
     Ok(contract)

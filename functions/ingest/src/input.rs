@@ -62,15 +62,35 @@ pub(crate) struct PipeReader {
     ended: bool,
 }
 
+impl PipeReader {
+    /// The first bytes of what is still to be read, `count` of them unless the input ends before. They are read again.
+    pub(crate) fn head(&mut self, count: usize) -> io::Result<&[u8]> {
+        while self.current.len() < count && !self.ended {
+            let known = std::mem::take(&mut self.current);
+            self.next_piece()?;
+            if !known.is_empty() {
+                self.current = [known, std::mem::take(&mut self.current)].concat().into();
+            }
+        }
+        Ok(self.current.get(..count).unwrap_or(&self.current))
+    }
+
+    /// Waits for the next piece, or the end.
+    fn next_piece(&mut self) -> io::Result<()> {
+        match self.receiver.blocking_recv() {
+            Some(Part::Bytes(bytes)) => self.current = bytes,
+            Some(Part::End) => self.ended = true,
+            // The fetching side knows why.
+            None => return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the fetch stopped")),
+        }
+        Ok(())
+    }
+}
+
 impl Read for PipeReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() && !self.ended {
-            match self.receiver.blocking_recv() {
-                Some(Part::Bytes(bytes)) => self.current = bytes,
-                Some(Part::End) => self.ended = true,
-                // Why, is known to the fetching side.
-                None => return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the fetch stopped")),
-            }
+            self.next_piece()?;
         }
         let length = buffer.len().min(self.current.len());
         self.current.copy_to_slice(&mut buffer[..length]);
@@ -81,6 +101,20 @@ impl Read for PipeReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_bytes_are_read_again_however_they_arrive() {
+        let (sender, mut reader) = pipe();
+        for piece in [&b"PA"[..], b"R", b"1..."] {
+            sender.try_send(Part::Bytes(Bytes::from_static(piece))).ok().unwrap();
+        }
+        sender.try_send(Part::End).ok().unwrap();
+        assert_eq!(reader.head(4).unwrap(), b"PAR1");
+        assert_eq!(reader.head(100).unwrap(), b"PAR1...");
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "PAR1...");
+    }
 
     #[test]
     fn a_fetch_that_stops_is_no_end_of_file() {

@@ -195,13 +195,14 @@ fn check_blocks(
     Ok(Checked { totals: reader.totals().clone(), dialect: Some(reader.dialect().clone()), refusal })
 }
 
-/// What is told by its end is copied first: its parts are then read wherever they are.
+/// A file that is described by its end is copied first: its parts are then read wherever they are.
 fn open(
     plan: Arc<Plan>,
     limits: Limits,
     mut input: PipeReader,
 ) -> Result<Result<Reader<PipeReader>, Refusal>, Stopped> {
-    let opened = if plan.needs_seek() {
+    let needs_seek = input.head(plan.seek_head_bytes()).map(|head| plan.needs_seek_by(head));
+    let opened = if needs_seek.map_err(|_| Stopped)? {
         match temp_copy(&mut input) {
             Ok(file) => Reader::open_parquet(&plan, limits, file),
             Err(error) if error.kind() == ErrorKind::StorageFull => {

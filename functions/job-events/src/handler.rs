@@ -179,7 +179,7 @@ async fn contract<S: ObjectStore, Q>(
         return Err(no_contract("neither with the batch nor among the published ones".to_owned()));
     };
     let text = str::from_utf8(&text).map_err(|error| no_contract(format!("{key}: {error}")))?;
-    penstock_contract::parse(&key, text).map_err(|errors| no_contract(errors.to_string()))
+    penstock_contract::parse_source(&key, text, source).map_err(|errors| no_contract(errors.to_string()))
 }
 
 /// The reports that are there, from the first on. Whether they are all, the manifest decides.

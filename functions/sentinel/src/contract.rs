@@ -50,17 +50,17 @@ pub(crate) async fn due(
 ) -> Result<Option<SignedDuration>, SourceError> {
     let key = layout::current_contract(source);
     let Some(text) = store.get(artifacts_bucket, &key).await? else { return Ok(None) };
-    let contract = parse(&key, &text)?;
+    let contract = parse(&key, &text, source)?;
     published.versions.retain(|version| *version != contract.version);
     published.versions.insert(0, contract.version.clone());
     let seconds = contract.due_seconds();
     Ok(seconds.map(|seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))))
 }
 
-fn parse(key: &str, text: &[u8]) -> Result<Contract, SourceError> {
+fn parse(key: &str, text: &[u8], source: &str) -> Result<Contract, SourceError> {
     let invalid = |message: String| SourceError::Contract { key: key.to_owned(), message };
     let text = str::from_utf8(text).map_err(|error| invalid(error.to_string()))?;
-    penstock_contract::parse(key, text).map_err(|errors| {
+    penstock_contract::parse_source(key, text, source).map_err(|errors| {
         let first = errors.as_slice().first().map(ToString::to_string);
         invalid(first.unwrap_or_default())
     })

@@ -61,8 +61,8 @@ async fn read(store: &impl ObjectStore, bucket: &str, message: &LoadMessage) -> 
     let body =
         body.ok_or_else(|| unusable(message, format!("{place} is not there; publish that version again")))?;
     let text = std::str::from_utf8(&body).map_err(|_| unusable(message, format!("{place} is not UTF-8")))?;
-    let mut contract =
-        penstock_contract::parse(&place, text).map_err(|errors| unusable(message, errors.to_string()))?;
+    let mut contract = penstock_contract::parse_source(&place, text, &message.source)
+        .map_err(|errors| unusable(message, errors.to_string()))?;
     if (contract.source.as_str(), contract.version.as_str()) == (&*message.source, &*message.contract_version)
     {
         if !message.has_rescued() {

@@ -89,6 +89,7 @@ impl Stage {
             totals: Totals { rows_read: accepted + rejected, accepted, rejected, ..Totals::default() },
             dialect: None,
             quality: Vec::new(),
+            not_executed: Vec::new(),
             chunks: verified.iter().map(|chunk| chunk.message.chunk.clone()).collect(),
             parquet: Vec::new(),
             rejects: vec!["s3://quarantine/r".into()],

@@ -1,7 +1,7 @@
 //! A node with its path: the way by which the readers take values out of the tree.
 
 use crate::decimal::Decimal;
-use crate::error::{Errors, Place, Read, Reported, quoted};
+use crate::error::{Errors, FaultKind, Place, Read, Reported, quoted};
 use crate::node::{Entry, Node, ScalarKind, Value};
 
 /// A node and where it stands.
@@ -18,7 +18,17 @@ impl<'n> At<'n> {
     }
 
     pub(crate) fn report(&self, errors: &mut Errors, message: impl Into<String>) -> Reported {
-        errors.report(self.place, &self.path, message)
+        errors.report_kind(FaultKind::Invalid, self.place, self.node.related, &self.path, message)
+    }
+
+    /// Reports that the contract is valid, but Penstock needs more. `message` says what to add.
+    pub(crate) fn needs(&self, errors: &mut Errors, message: impl Into<String>) -> Reported {
+        errors.report_kind(FaultKind::NeedsMore, self.place, self.node.related, &self.path, message)
+    }
+
+    /// Notes something that has no effect.
+    pub(crate) fn note(&self, errors: &mut Errors, message: impl Into<String>) {
+        errors.note(self.place, &self.path, message);
     }
 
     /// The values of a mapping, each with its key; nothing for another kind of node.

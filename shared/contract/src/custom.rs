@@ -11,9 +11,9 @@ pub(crate) const PREFIX: &str = "penstock.";
 /// Where a custom property stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// `customProperties` of the contract, or of `schema[0]`.
+    /// `customProperties` of the contract, or of an object of its `schema`.
     Contract,
-    /// `customProperties` of `servers[0]`.
+    /// `customProperties` of the first server of type `s3`.
     Server,
     /// `customProperties` of a property.
     Property,
@@ -61,6 +61,13 @@ const fn row(
 /// Every custom property that Penstock reads; the table in `docs/contract.md` is this one.
 pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
     row(
+        "penstock.source",
+        Level::Contract,
+        "lower-case letters, digits, `_` and `-`",
+        "ODCS `name` in these letters; with several objects in `schema`, the `name` of the object",
+        "The source: the first part of the keys that its files are dropped under. With several objects it is set at each of them.",
+    ),
+    row(
         "penstock.write",
         Level::Contract,
         "`upsert`, `append`",
@@ -94,6 +101,13 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         "0 to 100",
         "`10`; no limit in percent when `penstock.maxRejects` is set",
         "A batch with more rejects, in percent of its rows, is refused as a whole.",
+    ),
+    row(
+        "penstock.maxKeyBytes",
+        Level::Contract,
+        "1 to 2680, less with more columns in the key",
+        "`2048`",
+        "A row whose primary key has more bytes, as text, is a reject (`too_long`): an entry of PostgreSQL's index has a limit. Without `upsert` it has no effect.",
     ),
     row(
         "penstock.route",
@@ -380,7 +394,7 @@ fn fault(name: &str, level: Level) -> Option<String> {
 fn place(level: Level) -> &'static str {
     match level {
         Level::Contract => "the contract",
-        Level::Server => "`servers[0]`",
+        Level::Server => "the server of type `s3`",
         Level::Property => "a property",
         Level::Elsewhere => "nothing",
     }

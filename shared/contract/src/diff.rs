@@ -13,8 +13,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::model::{
-    Contract, DelimitedDialect, FormatKind, MissingColumns, Overwrite, QualityCheck, Sla, SlaProperty,
-    UnexpectedColumns,
+    Contract, DelimitedDialect, Entity, Format, FormatKind, Load, MaxRejects, MissingColumns, Overwrite,
+    QualityCheck, Sla, SlaProperty, UnexpectedColumns, WriteMode,
 };
 
 /// One difference of two contracts.
@@ -53,9 +53,28 @@ impl fmt::Display for Change {
     }
 }
 
-/// Every change that has an effect; descriptions and the order of columns have none. In the order of the contract:
-/// head, files, settings, columns, checks, promises.
+/// Returns every change that has an effect, in the order of the contract: head, files, settings, columns, checks,
+/// promises. A description has no effect. The order of the columns has one where files may lack a header.
 pub fn diff(old: &Contract, new: &Contract) -> Vec<Change> {
+    // Destructured in full, here and below: a new field does not compile until it is compared or declared to have no effect.
+    let Contract {
+        id: _,
+        source: _,
+        version: _,
+        is_retired: _,
+        entity: _,
+        format: _,
+        load: _,
+        max_rejects: _,
+        max_key_bytes: _,
+        quality: _,
+        // Penstock does not execute them.
+        not_executed: _,
+        sla: _,
+        unexpected_columns: _,
+        missing_columns: _,
+        overwrite: _,
+    } = old;
     let mut changes = Changes::default();
     head(old, new, &mut changes);
     files(old, new, &mut changes);
@@ -157,33 +176,72 @@ impl Changes {
 fn head(old: &Contract, new: &Contract, changes: &mut Changes) {
     changes.replaced("id", &old.id, &new.id, |id| format!("`{id}`"));
     changes.replaced("name", &old.source, &new.source, |source| format!("`{source}`"));
+    // `columns` and `key` are compared by `column::all`.
+    let Entity { name, table: _, columns: _, key: _ } = &old.entity;
+    // The entity names the lake's table.
+    changes.replaced("schema.name", name, &new.entity.name, |name| format!("`{name}`"));
     let table = |contract: &Contract| crate::ddl::quoted_table(&contract.entity.table);
-    changes.replaced("schema[0].physicalName", &table(old), &table(new), Clone::clone);
+    changes.replaced("schema.physicalName", &table(old), &table(new), Clone::clone);
 }
 
 fn files(old: &Contract, new: &Contract, changes: &mut Changes) {
-    let (one, other) = (&old.format, &new.format);
-    if one.kind != other.kind {
-        changes.breaking("servers[0]", "files of another format or dialect are expected");
-    } else if has_no_header(&one.kind) && read_order(old) != read_order(new) {
-        let what = "the columns are read in another order, and files without a header go by it";
+    let Format {
+        kind: was_kind,
+        encoding: was_encoding,
+        compression: was_compression,
+        null_values: was_nulls,
+    } = &old.format;
+    let Format { kind, encoding, compression, null_values } = &new.format;
+    if was_kind != kind {
+        changes.breaking("servers", "files of another format or dialect are expected");
+    } else if is_bound_by_order(kind, old, new) {
+        let what = "the columns are read in another order, and files without a header are bound by order; \
+                    where every file has one, declare `penstock.header: true`";
         changes.breaking("properties", what);
     }
-    let encoding = |label: &Option<String>| label.as_deref().unwrap_or("utf-8").to_ascii_lowercase();
-    let (was, is) = (encoding(&one.encoding), encoding(&other.encoding));
-    changes.replaced("servers[0].penstock.encoding", &was, &is, |label| format!("`{label}`"));
-    match (&one.compression, &other.compression) {
+    // An encoding that is not declared is detected: it may be another one than any that is declared.
+    let label = |label: &Option<String>| label.as_ref().map(|label| label.to_ascii_lowercase());
+    let words = |label: &Option<String>| match label {
+        Some(label) => format!("`{label}`"),
+        None => "detected from the file".to_owned(),
+    };
+    changes.replaced("servers.penstock.encoding", &label(was_encoding), &label(encoding), words);
+    match (was_compression, compression) {
         (was, is) if was == is => {}
         (Some(_), None) => {
-            changes.compatible("servers[0].penstock.compression", "told by the content from now on");
+            changes.compatible("servers.penstock.compression", "detected from the content from now on");
         }
-        _ => changes.breaking("servers[0].penstock.compression", "files in another one are refused"),
+        (None | Some(_), Some(_)) | (None, None) => {
+            changes.breaking("servers.penstock.compression", "files in another one are refused");
+        }
     }
-    column::null_values("servers[0].penstock.nullValues", &one.null_values, &other.null_values, changes);
+    column::null_values("servers.penstock.nullValues", was_nulls, null_values, changes);
 }
 
-fn has_no_header(kind: &FormatKind) -> bool {
-    matches!(kind, FormatKind::Delimited(DelimitedDialect { header: Some(false), .. }))
+/// Whether a file may have no header, so that its fields are bound to the columns by their order, and that order changed.
+/// Members of JSON objects and columns of Parquet and Avro files always have names.
+fn is_bound_by_order(kind: &FormatKind, old: &Contract, new: &Contract) -> bool {
+    let header = match kind {
+        FormatKind::Delimited(DelimitedDialect { header, .. }) => *header,
+        FormatKind::Detected { json_only: false } => None,
+        FormatKind::Ndjson
+        | FormatKind::JsonArray { .. }
+        | FormatKind::Parquet
+        | FormatKind::Avro
+        | FormatKind::Detected { json_only: true } => Some(true),
+    };
+    let (mut was, mut is) = (read_order(old), read_order(new));
+    match header {
+        Some(true) => false,
+        Some(false) => was != is,
+        // A row of another width is never taken for one without a header: only columns that both have can be confused.
+        None => {
+            let (all_was, all_is) = (was.clone(), is.clone());
+            was.retain(|name| all_is.contains(name));
+            is.retain(|name| all_was.contains(name));
+            was != is
+        }
+    }
 }
 
 /// The producer's columns in the order in which a file without a header has them.
@@ -199,6 +257,8 @@ fn read_order(contract: &Contract) -> Vec<&str> {
 
 fn load(old: &Contract, new: &Contract, changes: &mut Changes) {
     let (one, other) = (&old.load, &new.load);
+    let Load { mode: _, event_time: _, priority: _, route: _ } = one;
+    let MaxRejects { rows: _, percent: _ } = old.max_rejects;
     changes.replaced("penstock.write", &one.mode, &other.mode, |mode| format!("{mode:?}").to_lowercase());
     let event_time = |contract: &Contract| {
         let column = contract.load.event_time.and_then(|index| contract.entity.columns.get(index));
@@ -217,6 +277,12 @@ fn load(old: &Contract, new: &Contract, changes: &mut Changes) {
     at_most("penstock.maxRejects", was.rows, is.rows, rows, changes);
     let percent = |percent: Option<f64>| percent.map_or("no limit".to_owned(), |percent| percent.to_string());
     at_most("penstock.maxRejectsPercent", was.percent, is.percent, percent, changes);
+    // Nothing is indexed by the key where rows are appended.
+    if other.mode == WriteMode::Upsert {
+        let bytes = |bytes: Option<u32>| bytes.map_or("no limit".to_owned(), |bytes| bytes.to_string());
+        let (was, is) = (Some(old.max_key_bytes), Some(new.max_key_bytes));
+        at_most("penstock.maxKeyBytes", was, is, bytes, changes);
+    }
     odd_files(old, new, changes);
 }
 
@@ -269,10 +335,17 @@ fn odd_files(old: &Contract, new: &Contract, changes: &mut Changes) {
 fn quality(old: &Contract, new: &Contract, changes: &mut Changes) {
     let words = |contract: &Contract, check: &QualityCheck| {
         let names = contract.columns_of(check).join("`, `");
-        if names.is_empty() { check.to_string() } else { format!("`{names}`: {check}") }
+        let about = if names.is_empty() { String::new() } else { format!("`{names}`: ") };
+        let only_reported = if check.refuses() { "" } else { ", else a warning" };
+        format!("{about}{check}{only_reported}")
     };
     let asks_more = |was: &QualityCheck, is: &QualityCheck| {
-        let same = words(old, &QualityCheck { operator: is.operator, ..was.clone() }) == words(new, is);
+        // `words` has the metric, the column and the unit; the name and the place have no effect.
+        let QualityCheck { path: _, name: _, severity: _, metric: _, column: _, operator: _, unit: _ } = is;
+        // A check that refused batches and now only warns asks for less.
+        let severity = if was.refuses() && !is.refuses() { &is.severity } else { &was.severity };
+        let (severity, operator) = (severity.clone(), is.operator);
+        let same = words(old, &QualityCheck { operator, severity, ..was.clone() }) == words(new, is);
         !(same && is.operator.allows_all_of(&was.operator))
     };
     for is in &new.quality {

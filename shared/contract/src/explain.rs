@@ -1,19 +1,21 @@
 //! A contract in words: the table that it makes, and what each column and each batch must satisfy.
 
+mod files;
+
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::ddl;
 use crate::model::{
-    Bound, Case, Column, Contract, Format, FormatKind, Harmonise, LogicalType, MissingColumns, NegativeStyle,
-    Nested, NumericTime, Overwrite, PercentStyle, Rules, StringFormat, UnexpectedColumns, WriteMode,
+    Bound, Case, Column, Contract, Harmonise, Load, LogicalType, MaxRejects, NegativeStyle, Nested,
+    NumericTime, PercentStyle, Route, Rules, StringFormat, WriteMode,
 };
 
 /// What a contract says. Displays as a page of text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
-    /// ODCS `name`.
+    /// The source.
     pub source: String,
     /// ODCS `version`.
     pub version: String,
@@ -25,7 +27,7 @@ pub struct Explanation {
     pub load: Vec<String>,
     /// Column by column.
     pub columns: Vec<ColumnWords>,
-    /// What refuses a batch, or is told of it, a sentence each.
+    /// What refuses a batch or is reported about it, a sentence each.
     pub batch: Vec<String>,
     /// What the producer promises, a sentence each.
     pub promises: Vec<String>,
@@ -50,7 +52,7 @@ pub fn explain(contract: &Contract) -> Explanation {
         source: contract.source.clone(),
         version: contract.version.clone(),
         ddl: ddl(contract),
-        files: files(contract),
+        files: files::files(contract),
         load: load(contract),
         columns: contract
             .entity
@@ -71,50 +73,26 @@ fn ddl(contract: &Contract) -> String {
     statements.into_iter().flatten().collect::<Vec<_>>().join(";\n")
 }
 
-fn files(contract: &Contract) -> Vec<String> {
-    let Format { kind, encoding, compression, null_values } = &contract.format;
-    let is_delimited = matches!(kind, FormatKind::Delimited(_));
-    let encoding =
-        encoding.as_deref().unwrap_or(if kind.has_types() { "with its own types" } else { "utf-8" });
-    let kind = if is_delimited { "delimited text".to_owned() } else { format!("{kind:?}").to_lowercase() };
-    let compression = compression
-        .map_or("compression told by the content".to_owned(), |compression| format!("{compression:?}"));
-    let mut files = vec![format!("{kind}, {encoding}, {}", compression.to_lowercase())];
-    if !null_values.is_empty() {
-        files.push(format!("a value is missing when it is empty or {}", list(null_values)));
-    }
-    files.push(match contract.missing_columns {
-        MissingColumns::Refuse => "a file that lacks a column which is read is refused".to_owned(),
-        MissingColumns::Null => "a column that the file lacks is empty".to_owned(),
-    });
-    files.push(match contract.unexpected_columns {
-        UnexpectedColumns::Rescue => "columns that are not read are kept in `_rescued`".to_owned(),
-        UnexpectedColumns::Ignore => "columns that are not read are left out".to_owned(),
-        UnexpectedColumns::Reject => "a row that has a column which is not read is refused".to_owned(),
-    });
-    files.push(match contract.overwrite {
-        Overwrite::Add => "a file that overwrites another is loaded like any other".to_owned(),
-        Overwrite::Replace => "a file that overwrites another takes the place of its rows".to_owned(),
-        Overwrite::Keep => "a file that overwrites another is not read".to_owned(),
-    });
-    files
-}
-
 fn load(contract: &Contract) -> Vec<String> {
+    let Load { mode, event_time, priority, route } = &contract.load;
     let name = |index: usize| contract.entity.columns.get(index).map(|column| column.name.clone());
     let key: Vec<String> = contract.entity.key.iter().filter_map(|index| name(*index)).collect();
-    let time = contract.load.event_time.and_then(name);
+    let time = event_time.and_then(name);
     let time = time.map_or_else(|| "the time of the drop".to_owned(), |column| format!("`{column}`"));
-    match contract.load.mode {
-        WriteMode::Append => vec!["every row is added".to_owned()],
+    let mut load = match mode {
+        WriteMode::Append => vec!["every row is added".to_owned(), format!("the event time is {time}")],
         WriteMode::Upsert => vec![
             format!("a row replaces the row of the same {} unless that is newer", list(&key)),
-            format!(
-                "newer is by {time}, then by priority ({} here), then by the time of the drop",
-                contract.load.priority
-            ),
+            format!("newer is by {time}, then by priority ({priority} here), then by the time of the drop"),
+            format!("a row whose key has more than {} bytes is refused", contract.max_key_bytes),
         ],
-    }
+    };
+    load.push(match route {
+        Route::Auto => "small files are read by the function, large ones by Spark".to_owned(),
+        Route::Lambda => "every file is read by the function".to_owned(),
+        Route::Spark => "every file is read by Spark".to_owned(),
+    });
+    load
 }
 
 fn words(column: &Column, is_key: bool) -> ColumnWords {
@@ -139,7 +117,7 @@ fn words(column: &Column, is_key: bool) -> ColumnWords {
         rules.push("kept only as its HMAC-SHA-256".to_owned());
     }
     if let Some(classification) = &column.classification {
-        rules.push(format!("classified as {classification}: its values stand in no message"));
+        rules.push(format!("classified as {classification}: its values are shown in no message"));
     }
     ColumnWords {
         name: column.name.clone(),
@@ -302,17 +280,23 @@ fn members(logical: &LogicalType, path: &str, words: &mut Vec<String>) {
 
 fn batch(contract: &Contract) -> Vec<String> {
     let mut batch = Vec::new();
-    if let Some(rows) = contract.max_rejects.rows {
+    let MaxRejects { rows, percent } = contract.max_rejects;
+    if let Some(rows) = rows {
         batch.push(format!("refused with more than {rows} rejects"));
     }
-    if let Some(percent) = contract.max_rejects.percent {
+    if let Some(percent) = percent {
         batch.push(format!("refused with rejects in more than {percent} percent of its rows"));
     }
     for check in &contract.quality {
         let columns: Vec<String> = contract.columns_of(check).into_iter().map(str::to_owned).collect();
         let about = if columns.is_empty() { String::new() } else { format!("{}: ", list(&columns)) };
         let name = check.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-        batch.push(format!("checked{name}: {about}{check}"));
+        let warns = if check.refuses() { "" } else { "; else a warning" };
+        batch.push(format!("checked{name}: {about}{check}{warns}"));
+    }
+    for check in &contract.not_executed {
+        let name = check.name.as_deref().unwrap_or(&check.path);
+        batch.push(format!("not executed ({name}): a check of the type {}", check.kind));
     }
     batch
 }

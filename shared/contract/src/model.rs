@@ -13,35 +13,37 @@ use serde::{Deserialize, Serialize};
 pub use crate::date_format::DateFormat;
 pub use crate::numeric_time::NumericTime;
 pub use harmonise::{Case, NegativeStyle, PercentStyle};
-pub use quality::{Metric, Operator, QualityCheck, Threshold, Unit};
+pub use quality::{Metric, Operator, QualityCheck, SkippedCheck, Threshold, Unit};
 pub use rules::{Bound, Rules};
 pub use sla::{Sla, SlaProperty};
 pub use string_format::StringFormat;
 
-/// One source's contract, read and validated.
-///
-/// A contract has one entity today (`schema[0]`); the vectors that ODCS has elsewhere stay vectors.
+/// One source's contract, read and validated. A file of several schema objects has one for each of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Contract {
     /// ODCS `id`.
     pub id: String,
-    /// The source: ODCS `name`. The first segment of a raw object's key names it.
+    /// The source: `penstock.source`, or made of `name`. The first segment of a raw object's key names it.
     pub source: String,
     /// ODCS `version`, e.g. `1.2.0`.
     pub version: String,
     /// ODCS `status` is `retired`: no drop is expected any more, and one that comes is taken all the same.
     pub is_retired: bool,
-    /// `schema[0]`.
+    /// The schema object that describes the source's rows.
     pub entity: Entity,
-    /// The format and dialect that `servers[0]` promises.
+    /// The format and dialect that the first server of type `s3` promises.
     pub format: Format,
     /// How rows reach the target table.
     pub load: Load,
     /// How many rejects a batch may have before the whole of it is refused.
     pub max_rejects: MaxRejects,
+    /// Bytes that the values of a row's primary key may have together, as text.
+    pub max_key_bytes: u32,
     /// What the batch as a whole must satisfy, in the order of the contract. The checks that refuse single rows are
     /// in the [`Rules`] of their columns.
     pub quality: Vec<QualityCheck>,
+    /// Checks of the contract that are not executed, in the order of the contract.
+    pub not_executed: Vec<SkippedCheck>,
     /// What the producer promises of the feed, in the order of the contract.
     pub sla: Vec<Sla>,
     /// What becomes of columns of the file that no column of the contract reads.
@@ -313,7 +315,7 @@ pub struct Harmonise {
     pub numeric_time: Option<NumericTime>,
 }
 
-/// What `servers[0]` says of the file. What it does not say is `None`, and sniffed.
+/// What the first server of type `s3` says of the file. What it does not say is `None`, and sniffed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Format {
     /// The kind of file.
@@ -343,10 +345,15 @@ pub enum FormatKind {
     Parquet,
     /// Avro object container files, whose records have types.
     Avro,
+    /// None is declared: each file is read by its first bytes, with `json_only` (`format: json` without `delimiter`) as JSON.
+    Detected {
+        /// Other formats are refused.
+        json_only: bool,
+    },
 }
 
 impl FormatKind {
-    /// True when the file says of each value what it is, so that no text is read.
+    /// True when the contract declares a format that says of each value what it is, so that no text is read.
     pub fn has_types(&self) -> bool {
         matches!(self, Self::Parquet | Self::Avro)
     }

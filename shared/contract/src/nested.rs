@@ -155,10 +155,11 @@ fn logical_name(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<Logical
     }
     let physical = at.get("physicalType").and_then(|at| {
         let text = at.str(&mut Errors::default()).ok()?;
-        sql_type::parse(text).ok()
+        sql_type::parse(text, None).ok()
     });
     match physical {
+        Some(physical) if physical.is_array => Ok(LogicalName::Array),
         Some(physical) => Ok(LogicalName::of(&physical.sql)),
-        None => Err(at.missing("logicalType", errors)),
+        None => Err(at.needs(errors, "add `logicalType`, e.g. `logicalType: string`")),
     }
 }

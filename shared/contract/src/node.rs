@@ -23,6 +23,8 @@ const MAX_KEYS: usize = 1_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) place: Place,
+    /// The place in the other file, where an overlay was merged into this node.
+    pub(crate) related: Option<Place>,
     pub(crate) value: Value,
     /// Of the whole subtree, for the limit of what aliases expand to.
     bytes: usize,
@@ -58,24 +60,24 @@ pub(crate) enum ScalarKind {
     Str,
 }
 
-/// Reads the one document of `text`.
-pub(crate) fn read(text: &str, errors: &mut Errors) -> Read<Node> {
+/// Reads the one document of `text`, which is the file of this number.
+pub(crate) fn read(text: &str, file: usize, errors: &mut Errors) -> Read<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_TEXT_BYTES {
         let message = format!("the file has {} bytes; a contract has at most {MAX_TEXT_BYTES}", text.len());
-        return Err(errors.report(Place { line: 1, column: 1 }, "", message));
+        return Err(errors.report(Place { file, line: 1, column: 1 }, "", message));
     }
     if let Some(at) = text.find('\0') {
         let before = &text[..at];
         let line = before.matches('\n').count().saturating_add(1);
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1);
         return Err(errors.report(
-            Place { line, column },
+            Place { file, line, column },
             "",
             "the file has a NUL character; is it a text file?",
         ));
     }
-    Builder::default().build(text, errors)
+    Builder { file, ..Builder::default() }.build(text, errors)
 }
 
 /// A list or mapping whose end was not read yet.
@@ -87,6 +89,7 @@ struct Open {
 
 #[derive(Default)]
 struct Builder {
+    file: usize,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     root: Option<Node>,
@@ -103,17 +106,18 @@ impl Builder {
         };
         for next in Parser::new_from_str_with_options(text, options) {
             match next {
-                Ok((event, span)) => self.event(event, place(&span), errors)?,
+                Ok((event, span)) => self.event(event, place(self.file, &span), errors)?,
                 Err(error) => {
                     let at = error.marker();
-                    let place = Place { line: at.line(), column: at.col().saturating_add(1) };
+                    let place =
+                        Place { file: self.file, line: at.line(), column: at.col().saturating_add(1) };
                     return Err(errors.report(place, "", format!("not valid YAML: {}", error.info())));
                 }
             }
         }
         self.root.ok_or_else(|| {
             errors.report(
-                Place { line: 1, column: 1 },
+                Place { file: self.file, line: 1, column: 1 },
                 "",
                 "the file is empty; a contract begins with `apiVersion: v3.1.0`",
             )
@@ -239,17 +243,17 @@ impl Builder {
 }
 
 impl Node {
-    fn new(place: Place, value: Value) -> Self {
+    pub(crate) fn new(place: Place, value: Value) -> Self {
         let text_bytes = match &value {
             Value::Scalar(_, text) => text.len(),
             Value::List(_) | Value::Map(_) => 0,
         };
-        Self { place, value, bytes: NODE_BYTES.saturating_add(text_bytes), depth: 0 }
+        Self { place, related: None, value, bytes: NODE_BYTES.saturating_add(text_bytes), depth: 0 }
     }
 }
 
-fn place(span: &Span) -> Place {
-    Place { line: span.start.line(), column: span.start.col().saturating_add(1) }
+fn place(file: usize, span: &Span) -> Place {
+    Place { file, line: span.start.line(), column: span.start.col().saturating_add(1) }
 }
 
 fn unknown_tag(tag: &Tag, place: Place, errors: &mut Errors) -> crate::error::Reported {

@@ -39,7 +39,7 @@ pub(crate) static CONTRACT: Shape = Shape {
         ("contractCreatedTs", Str),
     ],
     also: None,
-    required: &["apiVersion", "kind", "id", "name", "version", "status", "servers", "schema"],
+    required: &["apiVersion", "kind", "id", "version", "status"],
 };
 
 static DESCRIPTION: Shape = Shape {

@@ -66,7 +66,7 @@ impl LogicalName {
         }
         let mut unheard = Errors::default();
         let physical = property.get("physicalType").and_then(|at| at.str(&mut unheard).ok());
-        if let Some(physical) = physical.and_then(|text| sql_type::parse(text).ok()) {
+        if let Some(physical) = physical.and_then(|text| sql_type::parse(text, None).ok()) {
             let name = Self::of(&physical.sql);
             return if matches!(name, Self::Timestamp | Self::Time) { name } else { self };
         }
@@ -107,6 +107,11 @@ impl LogicalName {
             Self::Time => *sql == SqlType::Time,
             Self::Object | Self::Array => *sql == SqlType::Jsonb,
         }
+    }
+
+    /// True when a column of this PostgreSQL type has values of this kind and of no other.
+    pub(crate) fn is_of(self, sql: &SqlType) -> bool {
+        Self::of(sql) == self
     }
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -200,7 +205,7 @@ fn string_format(at: &At<'_>, errors: &mut Errors) -> Read<Option<StringFormat>>
         return Ok(Some(format));
     }
     match nearest(text, StringFormat::ALL.map(StringFormat::name)) {
-        Some(near) if !OTHER_FORMATS.contains(&text) => Err(at.report(
+        Some(near) if !OTHER_FORMATS.contains(&text) => Err(at.needs(
             errors,
             format!("{} is not a format that is checked; did you mean `{near}`?", quoted(text)),
         )),
@@ -276,7 +281,7 @@ pub(crate) fn regex(at: &At<'_>, errors: &mut Errors) -> Read<String> {
             } else {
                 "it is too large".to_owned()
             };
-            Err(at.report(
+            Err(at.needs(
                 errors,
                 format!("{} is not a regular expression that can be run: {why}", quoted(text)),
             ))
@@ -343,13 +348,13 @@ fn check_timezone(
     errors: &mut Errors,
 ) -> Read<()> {
     if name == LogicalName::Time {
-        return Err(at.report(
+        return Err(at.needs(
             errors,
             "a time of day with a time zone means nothing without its date; write `logicalType: timestamp`",
         ));
     }
     if format.is_some_and(|format| !format.has_offset()) {
-        return Err(at.report(
+        return Err(at.needs(
             errors,
             "the values carry a time zone, but `format` has none; add `XXX`, or leave `timezone` out",
         ));
@@ -361,7 +366,7 @@ fn check_timezone(
 fn date_format(property: &At<'_>, at: &At<'_>, name: LogicalName, errors: &mut Errors) -> Read<DateFormat> {
     let text = at.text(errors)?;
     let compile = if name == LogicalName::Time { DateFormat::of_times } else { DateFormat::of_dates };
-    let format = compile(text).map_err(|why| at.report(errors, why))?;
+    let format = compile(text).map_err(|why| at.needs(errors, why))?;
     match custom::find(property, YEAR_PIVOT) {
         // Without `yy` it is reported with the other properties that have no effect.
         Some(pivot) if format.has_short_year() => Ok(format.with_year_pivot(year_pivot(&pivot, errors)?)),
@@ -384,7 +389,7 @@ fn default_timezone(at: &At<'_>, errors: &mut Errors) -> Read<String> {
     if literal::is_time_zone(text) {
         return Ok(text.to_owned());
     }
-    Err(at.report(
+    Err(at.needs(
         errors,
         format!(
             "{} is not a time zone; write a name such as `Europe/Berlin`, or an offset such as `+01:00`",

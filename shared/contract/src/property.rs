@@ -32,7 +32,8 @@ pub(crate) struct Property {
 
 /// Reads one property.
 pub(crate) fn read(at: &At<'_>, index: usize, is_v3_0: bool, errors: &mut Errors) -> Read<Property> {
-    let name = at.require("name", errors).and_then(|at| column_name(&at, errors));
+    let name_at = at.require("name", errors);
+    let name = name_at.clone().and_then(|at| column_name(&at, errors));
     let physical_name = at.get("physicalName").map(|at| at.text(errors)).transpose();
     let required = at.get("required").map(|at| at.bool(errors)).transpose();
     let unique = at.get("unique").map(|at| at.bool(errors)).transpose();
@@ -48,7 +49,7 @@ pub(crate) fn read(at: &At<'_>, index: usize, is_v3_0: bool, errors: &mut Errors
     let (name, checks, key) = (name?, checks?, key?);
     let classification = classification?.map(str::to_owned).or_else(|| nested::classification(at));
     let mut column = Column {
-        physical_name: physical_name?.unwrap_or(&name).to_owned(),
+        physical_name: physical_name?.map_or_else(|| name_at?.text(errors), Ok)?.to_owned(),
         name,
         logical_type: options.logical,
         sql_type,
@@ -107,21 +108,51 @@ fn pseudonym_type(at: &At<'_>, column: &Column, errors: &mut Errors) -> Read<Sql
     }
 }
 
-fn column_name(at: &At<'_>, errors: &mut Errors) -> Read<String> {
-    let name = at.text(errors)?;
-    let fault = if name.len() > MAX_IDENTIFIER_BYTES {
+/// The column of the table that a property of this name becomes.
+pub(crate) fn column_name(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+    let given = at.text(errors)?;
+    let name = if is_column(given) { given.to_owned() } else { slug(given) };
+    let fault = if name.is_empty() {
+        "has no letter; write a letter, then letters, digits and `_`".to_owned()
+    } else if name.len() > MAX_IDENTIFIER_BYTES {
         format!("has {} bytes; PostgreSQL's names have at most {MAX_IDENTIFIER_BYTES}", name.len())
-    } else if name.starts_with('_') {
-        "begins with `_`, which is kept for Penstock's own columns".to_owned()
-    } else if SYSTEM_COLUMNS.contains(&name) {
-        "is a column that PostgreSQL keeps for itself".to_owned()
-    } else if !is_identifier(name) {
-        let mend = "the producer's own spelling goes into `physicalName`";
-        format!("must be a letter, then letters, digits and `_`; {mend}")
+    } else if SYSTEM_COLUMNS.contains(&name.as_str()) {
+        "is a column that PostgreSQL has in every table".to_owned()
     } else {
-        return Ok(name.to_owned());
+        if name != given {
+            at.note(errors, format!("the column of {} is `{name}`", quoted(given)));
+        }
+        return Ok(name);
     };
-    Err(at.report(errors, format!("{} {fault}", quoted(name))))
+    Err(at.needs(
+        errors,
+        format!("{} {fault}; the producer's own spelling goes into `physicalName`", quoted(given)),
+    ))
+}
+
+/// True when a reference in the contract, such as `penstock.eventTime`, means this column.
+pub(crate) fn is_named(column: &Column, reference: &str) -> bool {
+    column.name == reference || (!is_column(reference) && column.name == slug(reference))
+}
+
+/// Names that begin with `_` are those of Penstock's own columns.
+fn is_column(name: &str) -> bool {
+    is_identifier(name) && !name.starts_with('_')
+}
+
+/// The name with one `_` for each run of other characters than letters, digits and `_`, none at its ends, and `c_` before
+/// a digit at its beginning.
+fn slug(name: &str) -> String {
+    let mut slug = String::new();
+    for next in name.chars() {
+        if next.is_alphanumeric() {
+            slug.push(next);
+        } else if next == '_' || !slug.ends_with('_') {
+            slug.push('_');
+        }
+    }
+    let slug = slug.trim_matches('_');
+    if slug.starts_with(|first: char| !first.is_alphabetic()) { format!("c_{slug}") } else { slug.to_owned() }
 }
 
 /// A name that reads the same in SQL, in Parquet and in JSON.
@@ -147,17 +178,22 @@ fn key(at: &At<'_>, errors: &mut Errors) -> Read<Option<Option<u32>>> {
 /// The logical type with its options, and the PostgreSQL type that goes with it.
 fn types(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Options, SqlType)> {
     let logical = at.get("logicalType").map(|at| LogicalName::read(&at, errors)).transpose();
-    let physical = at.get("physicalType").map(|at| physical_type(&at, errors)).transpose();
-    let name = match (logical?, &physical) {
-        (Some(name), _) if is_v3_0 => name.of_v3_0(at),
+    let declared = logical?.map(|name| if is_v3_0 { name.of_v3_0(at) } else { name });
+    let physical = at.get("physicalType").map(|at| physical_type(&at, declared, errors)).transpose();
+    let name = match (declared, &physical) {
+        // An integer type under `number` says which numbers there are.
+        (Some(LogicalName::Number), Ok(Some(physical))) if LogicalName::Integer.is_of(&physical.sql) => {
+            LogicalName::Integer
+        }
         (Some(name), _) => name,
+        (None, Ok(Some(physical))) if physical.is_array => LogicalName::Array,
         (None, Ok(Some(physical))) => LogicalName::of(&physical.sql),
-        (None, Ok(None)) => return Err(at.missing("logicalType", errors)),
+        (None, Ok(None)) => return Err(at.needs(errors, "add `logicalType`, e.g. `logicalType: string`")),
         (None, Err(reported)) => return Err(*reported),
     };
     let mut options = options::read(at, name, is_v3_0, errors)?;
     nested::fill(at, &mut options.logical, is_v3_0, errors)?;
-    let Some(PhysicalType { sql, max_length }) = physical? else {
+    let Some(PhysicalType { sql, max_length, is_array: _ }) = physical? else {
         let derived = options.derived.clone();
         return Ok((options, derived));
     };
@@ -168,7 +204,7 @@ fn types(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Options, SqlT
             options.derived
         );
         let at = at.get("physicalType").unwrap_or_else(|| at.clone());
-        return Err(at.report(errors, message));
+        return Err(at.needs(errors, message));
     }
     options.rules.max_length = match (options.rules.max_length, max_length) {
         (Some(rule), Some(size)) => Some(rule.min(size)),
@@ -177,9 +213,9 @@ fn types(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Options, SqlT
     Ok((options, sql))
 }
 
-fn physical_type(at: &At<'_>, errors: &mut Errors) -> Read<PhysicalType> {
+fn physical_type(at: &At<'_>, logical: Option<LogicalName>, errors: &mut Errors) -> Read<PhysicalType> {
     let text = at.text(errors)?;
-    sql_type::parse(text).map_err(|why| at.report(errors, why))
+    sql_type::parse(text, logical).map_err(|why| at.needs(errors, why))
 }
 
 /// The pattern of a quality check, which a column has in one place only.

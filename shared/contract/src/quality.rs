@@ -8,9 +8,10 @@ use std::collections::HashSet;
 use crate::at::At;
 use crate::decimal::Decimal;
 use crate::error::{Errors, Read, mend, nearest, one_of, quoted};
-use crate::model::{Column, LogicalType, Metric, Operator, QualityCheck, Threshold, Unit};
+use crate::model::{Column, LogicalType, Metric, Operator, QualityCheck, SkippedCheck, Threshold, Unit};
 use crate::node::{ScalarKind, Value};
 use crate::options;
+use crate::property;
 
 /// How v3.1 spells an enumeration.
 pub(crate) const ENUM_MEND: &str = "in v3.1 the values allowed are written as \
@@ -144,12 +145,19 @@ impl<'n> Reader<'n, '_> {
         Ok(())
     }
 
-    /// What is counted; `None` for a check that is not of the library, and so not for Penstock.
+    /// What is counted; `None` for a check that is not of the library, which is not executed.
     fn name(&self, errors: &mut Errors) -> Read<Option<Name>> {
         let kind = self.check.get("type");
         match kind.as_ref().map(|at| at.str(errors)).transpose()? {
             None | Some("library") => {}
-            Some("text" | "sql" | "custom") => return Ok(None),
+            Some("custom") => {
+                let engine = self.check.get("engine").and_then(|at| at.str(&mut Errors::default()).ok());
+                return self.skip(
+                    &engine.map_or("custom".to_owned(), |engine| format!("custom ({engine})")),
+                    errors,
+                );
+            }
+            Some(kind @ ("text" | "sql")) => return self.skip(kind, errors),
             Some(other) => {
                 let message = format!("{} is not a type of check{}", quoted(other), mend(other, &TYPES));
                 return Err(kind.as_ref().unwrap_or(&self.check).report(errors, message));
@@ -170,7 +178,19 @@ impl<'n> Reader<'n, '_> {
             return self.rule(&at, errors);
         }
         let has_operator = operator_names().any(|name| self.check.get(name).is_some());
-        if kind.is_some() || has_operator { Err(self.check.missing("metric", errors)) } else { Ok(None) }
+        if kind.is_some() || has_operator {
+            Err(self.check.missing("metric", errors))
+        } else {
+            self.skip("text", errors)
+        }
+    }
+
+    /// Records that the check is not executed. `kind` is its type, in words.
+    fn skip(&self, kind: &str, errors: &mut Errors) -> Read<Option<Name>> {
+        let name = self.check.get("name").map(|at| at.str(errors).map(str::to_owned)).transpose()?;
+        self.check.note(errors, format!("a check of the type {kind} is not executed"));
+        errors.skipped.push(SkippedCheck { path: self.check.path.clone(), name, kind: kind.to_owned() });
+        Ok(None)
     }
 
     /// v3.0 leaves the names of rules open: one that is not known is another tool's.
@@ -189,9 +209,10 @@ impl<'n> Reader<'n, '_> {
         let names = METRICS.iter().chain(&RULES).map(|(name, _)| *name);
         match (found, nearest(text, names)) {
             (None, Some(near)) => {
-                Err(at.report(errors, format!("{} is not a rule; did you mean `{near}`?", quoted(text))))
+                Err(at.needs(errors, format!("{} is not a rule; did you mean `{near}`?", quoted(text))))
             }
-            (found, _) => Ok(found),
+            (Some(found), _) => Ok(Some(found)),
+            (None, None) => self.skip(&format!("rule ({text})"), errors),
         }
     }
 
@@ -199,11 +220,10 @@ impl<'n> Reader<'n, '_> {
         let at = self.check.get("metric").unwrap_or_else(|| self.check.clone());
         match (name, self.scope) {
             (Name::RowCount, Scope::Column | Scope::Member) => {
-                Err(at.report(errors, "counts the rows of the schema; move the check to `schema[0].quality`"))
+                Err(at.needs(errors, "counts the rows of the schema; move the check to `schema[0].quality`"))
             }
             (Name::Null | Name::Missing | Name::Invalid, Scope::Schema(_)) => {
-                Err(at
-                    .report(errors, "is about one column; move the check to the `quality` of that property"))
+                Err(at.needs(errors, "is about one column; move the check to the `quality` of that property"))
             }
             _ => Ok(()),
         }
@@ -224,7 +244,7 @@ impl<'n> Reader<'n, '_> {
                 let (valid, pattern) = (self.argument("validValues"), self.argument("pattern"));
                 if valid.is_none() && pattern.is_none() {
                     let message = "`invalidValues` needs `arguments` with `validValues` or `pattern`";
-                    return Err(self.check.report(errors, message));
+                    return Err(self.check.needs(errors, message));
                 }
                 let valid = valid.map_or(Ok(Vec::new()), |at| valid_values(&at, errors));
                 let pattern = pattern.map(|at| options::regex(&at, errors)).transpose()?;
@@ -253,7 +273,7 @@ impl<'n> Reader<'n, '_> {
             _ => &[],
         };
         if let Some(at) = self.check.get("validValues").filter(|_| !self.is_v3_0) {
-            return Err(at.report(errors, "stands beside the metric; v3.1 has it under `arguments`"));
+            return Err(at.needs(errors, "stands beside the metric; v3.1 has it under `arguments`"));
         }
         let Some(arguments) = self.check.get("arguments") else { return Ok(()) };
         if !matches!(arguments.node.value, Value::Map(_)) {
@@ -262,7 +282,7 @@ impl<'n> Reader<'n, '_> {
         let mut outcome = Ok(());
         for (key, _, value) in arguments.entries().filter(|(key, ..)| !known.contains(key)) {
             let mend = if known.is_empty() { "; it has none".to_owned() } else { mend(key, known) };
-            outcome = Err(value.report(errors, format!("`{key}` is not an argument of this metric{mend}")));
+            outcome = Err(value.needs(errors, format!("`{key}` is not an argument of this metric{mend}")));
         }
         outcome
     }
@@ -272,28 +292,28 @@ impl<'n> Reader<'n, '_> {
         let Some(list) = self.argument("properties") else {
             let message =
                 "`duplicateValues` of the schema needs `arguments` with `properties`, the columns to compare";
-            return Err(self.check.report(errors, message));
+            return Err(self.check.needs(errors, message));
         };
         let items = list.items(errors)?;
         if items.is_empty() {
-            return Err(list.report(errors, "is empty; name the columns to compare"));
+            return Err(list.needs(errors, "is empty; name the columns to compare"));
         }
         let mut indexes: Vec<usize> = Vec::new();
         let mut outcome = Ok(());
         for item in items {
             let Ok(name) = item.text(errors).map_err(|reported| outcome = Err(reported)) else { continue };
-            match columns.iter().position(|column| column.name == name) {
+            match columns.iter().position(|column| property::is_named(column, name)) {
                 Some(index) if indexes.contains(&index) => {
-                    outcome = Err(item.report(errors, format!("{} stands twice", quoted(name))));
+                    outcome = Err(item.needs(errors, format!("{} stands twice", quoted(name))));
                 }
                 Some(index) if columns.get(index).is_some_and(is_document) => {
-                    outcome = Err(item.report(errors, "an object or array is not compared"));
+                    outcome = Err(item.needs(errors, "an object or array is not compared"));
                 }
                 Some(index) => indexes.push(index),
                 None => {
                     let near = nearest(name, columns.iter().map(|column| column.name.as_str()));
                     let mend = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                    outcome = Err(item.report(errors, format!("there is no column {}{mend}", quoted(name))));
+                    outcome = Err(item.needs(errors, format!("there is no column {}{mend}", quoted(name))));
                 }
             }
         }
@@ -305,12 +325,12 @@ impl<'n> Reader<'n, '_> {
         match at.str(errors)? {
             "rows" => Ok(Unit::Rows),
             "percent" if name == Name::RowCount => {
-                Err(at.report(errors, "the number of rows is always 100 percent of them; write `rows`"))
+                Err(at.needs(errors, "the number of rows is always 100 percent of them; write `rows`"))
             }
             "percent" => Ok(Unit::Percent),
             other => {
                 let message = format!("{} is not a unit{}", quoted(other), mend(other, &["rows", "percent"]));
-                Err(at.report(errors, message))
+                Err(at.needs(errors, message))
             }
         }
     }
@@ -335,7 +355,7 @@ impl<'n> Reader<'n, '_> {
                     .into_iter()
                     .collect()),
                 (false, _) => {
-                    Err(self.check.report(errors, "says not what the count must be; add `mustBe: 0`"))
+                    Err(self.check.needs(errors, "says not what the count must be; add `mustBe: 0`"))
                 }
             };
         }
@@ -344,7 +364,7 @@ impl<'n> Reader<'n, '_> {
         {
             let message =
                 "a second operator; the standard has one a check: write two checks, or `mustBeBetween`";
-            return Err(second.report(errors, message));
+            return Err(second.needs(errors, message));
         }
         found.into_iter().map(|(operator, _)| operator).collect()
     }
@@ -356,18 +376,18 @@ impl<'n> Reader<'n, '_> {
         let name = operator_names().find(|name| self.check.get(name).is_some());
         let at = name.and_then(|name| self.check.get(name)).unwrap_or_else(|| self.check.clone());
         let unit = if unit == Unit::Percent { "percentage" } else { "number of rows" };
-        Err(at.report(errors, format!("no {unit} is {operator}, so that the check would refuse every batch")))
+        Err(at.needs(errors, format!("no {unit} is {operator}, so that the check would refuse every batch")))
     }
 
     fn row_rule(&self, checks: &mut Checks<'n>, errors: &mut Errors) -> Read<()> {
         if let Some(pattern) = self.argument("pattern")
             && checks.pattern.replace(pattern.clone()).is_some()
         {
-            return Err(pattern.report(errors, "a second pattern; a column has one"));
+            return Err(pattern.needs(errors, "a second pattern; a column has one"));
         }
         let Some(values) = self.argument("validValues") else { return Ok(()) };
         if !checks.allowed.is_empty() {
-            return Err(values.report(errors, "a second list of values allowed; a column has one"));
+            return Err(values.needs(errors, "a second list of values allowed; a column has one"));
         }
         checks.allowed = valid_values(&values, errors)?;
         Ok(())
@@ -397,20 +417,20 @@ fn threshold(at: &At<'_>, errors: &mut Errors) -> Read<Threshold> {
             "{} is not a number that counts are compared with; at most 18 digits, 9 of them after the point",
             quoted(text)
         );
-        at.report(errors, message)
+        at.needs(errors, message)
     })
 }
 
 fn ends(at: &At<'_>, errors: &mut Errors) -> Read<(Threshold, Threshold)> {
     let items = at.items(errors)?;
     let [low_at, high_at] = items.as_slice() else {
-        return Err(at.report(errors, format!("has {} numbers; write two, the smaller first", items.len())));
+        return Err(at.needs(errors, format!("has {} numbers; write two, the smaller first", items.len())));
     };
     let (low, high) = (threshold(low_at, errors), threshold(high_at, errors));
     let order = |at: &At<'_>| at.number(&mut Errors::default()).ok().and_then(Decimal::parse);
     let (low, high) = (low?, high?);
     if order(low_at) >= order(high_at) {
-        return Err(at.report(errors, "the first number must be below the second"));
+        return Err(at.needs(errors, "the first number must be below the second"));
     }
     Ok((low, high))
 }
@@ -446,7 +466,7 @@ fn values<'n>(list: &At<'n>, errors: &mut Errors) -> Read<Vec<(String, At<'n>)>>
         match item.literal(errors) {
             Ok("") => {}
             Ok(value) if !seen.insert(value) => {
-                outcome = Err(item.report(errors, format!("{} stands twice", quoted(value))));
+                outcome = Err(item.needs(errors, format!("{} stands twice", quoted(value))));
             }
             Ok(value) => values.push((value.to_owned(), item)),
             Err(reported) => outcome = Err(reported),
@@ -458,7 +478,7 @@ fn values<'n>(list: &At<'n>, errors: &mut Errors) -> Read<Vec<(String, At<'n>)>>
 fn valid_values<'n>(list: &At<'n>, errors: &mut Errors) -> Read<Vec<(String, At<'n>)>> {
     let values = values(list, errors)?;
     if values.is_empty() {
-        return Err(list.report(errors, "allows no value at all; name at least one"));
+        return Err(list.needs(errors, "allows no value at all; name at least one"));
     }
     Ok(values)
 }

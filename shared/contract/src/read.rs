@@ -1,68 +1,117 @@
-//! The contract as a whole: its root, its entity, how rows are loaded.
+//! The contract as a whole: its head, and for each object of its schema the entity and how rows are loaded.
 
 use crate::at::At;
 use crate::custom;
 use crate::error::{Errors, Read, mend, nearest, quoted};
 use crate::model::{
-    Column, Contract, Entity, Load, LogicalType, MaxRejects, MissingColumns, Overwrite, QualityCheck, Route,
-    TableName, UnexpectedColumns, WriteMode,
+    Column, Contract, Entity, Format, Load, LogicalType, MaxRejects, MissingColumns, Overwrite, QualityCheck,
+    Route, TableName, UnexpectedColumns, WriteMode,
 };
 use crate::node::{ScalarKind, Value};
 use crate::odcs;
 use crate::property::{self, MAX_IDENTIFIER_BYTES, Property};
 use crate::quality::{self, Scope};
+use crate::row_size;
 use crate::server;
 use crate::shape::{self, Kind};
 use crate::sla;
+use crate::source::{self, Object};
 
 /// PostgreSQL's limit is 1,600, some of which are Penstock's own.
 const MAX_COLUMNS: usize = 1_500;
 /// Rejects in percent that a batch may have when the contract does not say.
 const DEFAULT_MAX_REJECTS_PERCENT: f64 = 10.0;
-/// Both stand in the keys of S3 objects, which have at most 1,024 bytes.
+/// Bytes that a key may have when the contract does not say.
+const DEFAULT_MAX_KEY_BYTES: u32 = 2_048;
+/// The version is a part of the keys of S3 objects, which have at most 1,024 bytes.
 const MAX_NAME_BYTES: usize = 63;
 
-/// Reads a contract from its document.
-pub(crate) fn contract(at: &At<'_>, errors: &mut Errors) -> Read<Contract> {
+/// What the objects of a document have in common.
+struct Head {
+    id: String,
+    version: String,
+    is_retired: bool,
+    format: Format,
+    is_v3_0: bool,
+}
+
+/// Reads the contracts of a document: one for each object of its schema, or the one of the source `only`. A document with
+/// one object has that one, whatever `only` is: the caller compares.
+pub(crate) fn contracts(at: &At<'_>, only: Option<&str>, errors: &mut Errors) -> Read<Vec<Contract>> {
     shape::check(at, Kind::Map(&odcs::CONTRACT), errors);
+    let head = head(at, errors);
+    let mut objects = source::objects(at, errors)?;
+    if let Some(only) = only.filter(|_| objects.len() > 1) {
+        let names: Vec<&str> = objects.iter().filter_map(|object| object.source.as_deref().ok()).collect();
+        let message = format!("describes the sources `{}`, not {}", names.join("`, `"), quoted(only));
+        objects.retain(|object| object.source.as_deref() == Ok(only));
+        if objects.is_empty() {
+            return Err(at.report(errors, message));
+        }
+    }
+    let is_v3_0 = head.as_ref().is_ok_and(|head| head.is_v3_0);
+    let read: Vec<Read<Contract>> = objects
+        .iter()
+        .map(|object| contract(at, object, head.as_ref().map_err(|reported| *reported), is_v3_0, errors))
+        .collect();
+    read.into_iter().collect()
+}
+
+fn head(at: &At<'_>, errors: &mut Errors) -> Read<Head> {
     let api_version = at.require("apiVersion", errors).and_then(|at| api_version(&at, errors));
-    // Without a version of the standard, the newest tells the most.
-    let is_v3_0 = api_version.is_ok_and(|version| version.starts_with("v3.0"));
     let kind = at.require("kind", errors).and_then(|at| kind(&at, errors));
     let id = at.require("id", errors).and_then(|at| at.text(errors));
-    let source = at.require("name", errors).and_then(|at| source(&at, errors));
     let version = at.require("version", errors).and_then(|at| version(&at, errors));
     let status = at.require("status", errors).and_then(|at| at.text(errors));
     let format = server::read(at, errors);
-    let max_rejects = max_rejects(at, errors);
-    let entity_at = one_entity(at, errors);
-    let entity = entity_at.clone().and_then(|entity_at| entity(&entity_at, is_v3_0, errors));
-    let files = files(at, entity_at.as_ref().ok(), errors);
-    let sla = sla::read(at, errors);
+    // Without a version of the standard, the newest reports the most.
+    let is_v3_0 = api_version.is_ok_and(|version| version.starts_with("v3.0"));
+    api_version?;
+    kind?;
+    let is_retired = status?.eq_ignore_ascii_case("retired");
+    Ok(Head { id: id?.to_owned(), version: version?, is_retired, format: format?, is_v3_0 })
+}
+
+fn contract(
+    at: &At<'_>,
+    object: &Object<'_>,
+    head: Read<&Head>,
+    is_v3_0: bool,
+    errors: &mut Errors,
+) -> Read<Contract> {
+    let scope = Settings { contract: at, object };
+    let skipped_before = errors.skipped.len();
+    let max_rejects = max_rejects(&scope, errors);
+    let entity = entity(&object.at, is_v3_0, errors);
+    let not_executed = errors.skipped.split_off(skipped_before);
+    let files = files(&scope, errors);
+    let sla = sla::read(at, object, errors);
     let (entity, quality) = match entity {
         Ok((entity, quality)) => (Ok(entity), quality),
         Err(reported) => (Err(reported), Vec::new()),
     };
-    let load = entity_at
-        .and_then(|entity_at| load(at, &entity_at, entity.as_ref().map_err(|reported| *reported), errors));
-    api_version?;
-    kind?;
-    let is_retired = status?.eq_ignore_ascii_case("retired");
+    let load = load(&scope, entity.as_ref().map_err(|reported| *reported), errors);
+    let Head { id, version, is_retired, format, is_v3_0: _ } = head?;
     let files = files?;
     let mut entity = entity?;
     if files.unexpected_columns == UnexpectedColumns::Rescue {
         entity.columns.push(Column::rescued());
     }
+    check_row_size(object, &entity, errors)?;
+    let mode = load.as_ref().ok().map(|load| load.mode);
+    let max_key_bytes = max_key_bytes(&scope, &entity, mode, errors);
     Ok(Contract {
-        id: id?.to_owned(),
-        source: source?,
-        version: version?,
-        is_retired,
+        id: id.clone(),
+        source: object.source.clone()?,
+        version: version.clone(),
+        is_retired: *is_retired,
         entity,
-        format: format?,
+        format: format.clone(),
         load: load?,
         max_rejects: max_rejects?,
+        max_key_bytes: max_key_bytes?,
         quality,
+        not_executed,
         sla: sla?,
         unexpected_columns: files.unexpected_columns,
         missing_columns: files.missing_columns,
@@ -93,54 +142,34 @@ fn kind(at: &At<'_>, errors: &mut Errors) -> Read<()> {
     }
 }
 
-fn source(at: &At<'_>, errors: &mut Errors) -> Read<String> {
-    let name = at.text(errors)?;
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let valid = name.bytes().all(|byte| allowed(byte) || matches!(byte, b'_' | b'-'))
-        && name.bytes().next().is_some_and(allowed);
-    if valid && name.len() <= MAX_NAME_BYTES {
-        return Ok(name.to_owned());
-    }
-    let message = format!(
-        "{} cannot name a source: lower-case letters, digits, `_` and `-`, a letter or digit first, at most \
-         {MAX_NAME_BYTES}. It is the first part of the keys that the files are dropped under",
-        quoted(name)
-    );
-    Err(at.report(errors, message))
-}
-
+/// The version as `major.minor.patch`. A `v` before it is left out, and parts that it lacks are 0.
 fn version(at: &At<'_>, errors: &mut Errors) -> Read<String> {
     let text = at.text(errors)?;
+    let plain = text.strip_prefix(['v', 'V']).unwrap_or(text);
     let (numbers, suffix) =
-        text.split_once('-').map_or((text, None), |(numbers, suffix)| (numbers, Some(suffix)));
+        plain.split_once('-').map_or((plain, None), |(numbers, suffix)| (numbers, Some(suffix)));
     let number =
         |part: &str| !part.is_empty() && part.len() <= 9 && part.bytes().all(|byte| byte.is_ascii_digit());
     let word = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    let valid = numbers.split('.').count() == 3
+    let parts = numbers.split('.').count();
+    let valid = (1..=3).contains(&parts)
         && numbers.split('.').all(number)
-        && suffix.is_none_or(|suffix| suffix.split('.').all(word));
-    if valid && text.len() <= MAX_NAME_BYTES {
-        return Ok(text.to_owned());
+        && suffix.is_none_or(|suffix| parts == 3 && suffix.split('.').all(word));
+    let missing = ".0".repeat(3_usize.saturating_sub(parts));
+    let version =
+        format!("{numbers}{missing}{}", suffix.map(|suffix| format!("-{suffix}")).unwrap_or_default());
+    if valid && version.len() <= MAX_NAME_BYTES {
+        return Ok(version);
     }
-    Err(at.report(
+    Err(at.needs(
         errors,
-        format!("{} is not a version; write `major.minor.patch`, e.g. `1.0.0`", quoted(text)),
+        format!(
+            "{} is not a version that can be compared; write `major.minor.patch`, e.g. `1.0.0`",
+            quoted(text)
+        ),
     ))
-}
-
-fn one_entity<'n>(at: &At<'n>, errors: &mut Errors) -> Read<At<'n>> {
-    let schema = at.require("schema", errors)?;
-    let mut entities = schema.items(errors)?.into_iter();
-    match (entities.next(), entities.next()) {
-        (Some(entity), None) => Ok(entity),
-        (None, _) => Err(schema.report(errors, "is empty; a contract describes one entity")),
-        (Some(_), Some(second)) => Err(second.report(
-            errors,
-            "a second entity; one entity a contract, for now: write another contract for it",
-        )),
-    }
 }
 
 /// The entity, and what a batch of it must satisfy.
@@ -150,9 +179,14 @@ fn entity(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Entity, Vec<
         Some(physical) => table(&physical, errors),
         None => at.require("name", errors).and_then(|at| table(&at, errors)),
     };
-    let list = at.require("properties", errors)?;
+    let Some(list) = at.get("properties") else {
+        return Err(at.needs(errors, "add `properties`, with a `name` and a `logicalType` for each column"));
+    };
     let items = list.items(errors)?;
-    if items.is_empty() || items.len() > MAX_COLUMNS {
+    if items.is_empty() {
+        return Err(list.needs(errors, "is empty; add a `name` and a `logicalType` for each column"));
+    }
+    if items.len() > MAX_COLUMNS {
         return Err(
             list.report(errors, format!("has {} columns; a table has 1 to {MAX_COLUMNS}", items.len()))
         );
@@ -181,10 +215,10 @@ fn unique_names(items: &[At<'_>], errors: &mut Errors) -> Read<()> {
     for item in items {
         let mut unheard = Errors::default();
         let Some(at) = item.get("name") else { continue };
-        let Ok(name) = at.str(&mut unheard) else { continue };
-        if let Some(first) = seen.insert(name, item.path.clone()) {
+        let Ok(name) = property::column_name(&at, &mut unheard) else { continue };
+        if let Some(first) = seen.insert(name.clone(), item.path.clone()) {
             outcome =
-                Err(at.report(errors, format!("a second column {}; the first is `{first}`", quoted(name))));
+                Err(at.report(errors, format!("a second column {}; the first is `{first}`", quoted(&name))));
         }
     }
     outcome
@@ -230,37 +264,46 @@ fn table(at: &At<'_>, errors: &mut Errors) -> Read<TableName> {
     let valid = |part: &str| property::is_identifier(part) && part.len() <= MAX_IDENTIFIER_BYTES;
     if !valid(schema) || !valid(table) {
         let message = format!(
-            "{} is not a table; write `schema.table` of letters, digits and `_`, each part at most {MAX_IDENTIFIER_BYTES} bytes",
+            "{} is not a table; set `physicalName: schema.table` of letters, digits and `_`, each part at most {MAX_IDENTIFIER_BYTES} bytes",
             quoted(text)
         );
-        return Err(at.report(errors, message));
+        return Err(at.needs(errors, message));
     }
     if schema == "penstock" || schema == "information_schema" || schema.starts_with("pg_") {
         return Err(
-            at.report(errors, format!("the schema `{schema}` is not for feeds; use another, e.g. `public`"))
+            at.needs(errors, format!("the schema `{schema}` is not for feeds; use another, e.g. `public`"))
         );
     }
     Ok(TableName { schema: schema.to_owned(), table: table.to_owned() })
 }
 
-/// A custom property of the contract, which stands at its root or at its entity.
-fn setting<'n>(contract: &At<'n>, entity: &At<'n>, name: &str, errors: &mut Errors) -> Read<Option<At<'n>>> {
-    match (custom::find(contract, name), custom::find(entity, name)) {
-        (Some(_), Some(second)) => {
-            Err(second.report(errors, format!("`{name}` is set at the contract, too")))
+/// Where the settings of a source are: at the contract, and at the object of its schema.
+struct Settings<'a, 'n> {
+    contract: &'a At<'n>,
+    object: &'a Object<'n>,
+}
+
+impl<'n> Settings<'_, 'n> {
+    /// A custom property. Where the contract has several objects, that of the object replaces that of the contract.
+    fn find(&self, name: &str, errors: &mut Errors) -> Read<Option<At<'n>>> {
+        match (custom::find(self.contract, name), custom::find(&self.object.at, name)) {
+            (Some(_), Some(second)) if self.object.is_only => {
+                Err(second.report(errors, format!("`{name}` is set at the contract, too")))
+            }
+            (first, second) => Ok(second.or(first)),
         }
-        (first, second) => Ok(first.or(second)),
     }
 }
 
-fn load(contract: &At<'_>, entity_at: &At<'_>, entity: Read<&Entity>, errors: &mut Errors) -> Read<Load> {
-    let write = setting(contract, entity_at, "penstock.write", errors);
+fn load(settings: &Settings<'_, '_>, entity: Read<&Entity>, errors: &mut Errors) -> Read<Load> {
+    let write = settings.find("penstock.write", errors);
     let write = write.and_then(|at| at.map(|at| Ok((write_mode(&at, errors)?, at))).transpose());
-    let event_time = setting(contract, entity_at, "penstock.eventTime", errors);
-    let priority = setting(contract, entity_at, "penstock.priority", errors)
+    let event_time = settings.find("penstock.eventTime", errors);
+    let priority = settings
+        .find("penstock.priority", errors)
         .and_then(|at| at.map(|at| at.integer::<i16>("of -32768 to 32767", errors)).transpose());
-    let route = setting(contract, entity_at, "penstock.route", errors)
-        .and_then(|at| at.map(|at| route(&at, errors)).transpose());
+    let route =
+        settings.find("penstock.route", errors).and_then(|at| at.map(|at| route(&at, errors)).transpose());
     // Both need the columns. Where those could not be read, that was told.
     let entity = entity?;
     let event_time =
@@ -314,11 +357,8 @@ struct Files {
     overwrite: Overwrite,
 }
 
-fn files(contract: &At<'_>, entity: Option<&At<'_>>, errors: &mut Errors) -> Read<Files> {
-    let find = |name: &str, errors: &mut Errors| match entity {
-        Some(entity) => setting(contract, entity, name, errors),
-        None => Ok(custom::find(contract, name)),
-    };
+fn files(settings: &Settings<'_, '_>, errors: &mut Errors) -> Read<Files> {
+    let find = |name: &str, errors: &mut Errors| settings.find(name, errors);
     let unexpected = [
         ("rescue", UnexpectedColumns::Rescue),
         ("ignore", UnexpectedColumns::Ignore),
@@ -344,7 +384,7 @@ fn files(contract: &At<'_>, entity: Option<&At<'_>>, errors: &mut Errors) -> Rea
 fn event_time_column(at: &At<'_>, entity: &Entity, errors: &mut Errors) -> Read<usize> {
     let name = at.text(errors)?;
     let mut columns = entity.columns.iter().enumerate();
-    let Some((index, column)) = columns.find(|(_, column)| column.name == name) else {
+    let Some((index, column)) = columns.find(|(_, column)| property::is_named(column, name)) else {
         let near = nearest(name, entity.columns.iter().map(|column| column.name.as_str()));
         let mend = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         return Err(at.report(errors, format!("there is no column {}{mend}", quoted(name))));
@@ -360,24 +400,52 @@ fn event_time_column(at: &At<'_>, entity: &Entity, errors: &mut Errors) -> Read<
     Ok(index)
 }
 
-fn max_rejects(contract: &At<'_>, errors: &mut Errors) -> Read<MaxRejects> {
-    let entity = contract
-        .get("schema")
-        .and_then(|schema| schema.items(&mut Errors::default()).ok()?.into_iter().next());
-    let entity = entity.unwrap_or_else(|| contract.clone());
-    let find = |name: &str, errors: &mut Errors| {
-        if entity.path.is_empty() {
-            Ok(custom::find(contract, name))
-        } else {
-            setting(contract, &entity, name, errors)
-        }
-    };
+fn max_rejects(settings: &Settings<'_, '_>, errors: &mut Errors) -> Read<MaxRejects> {
+    let find = |name: &str, errors: &mut Errors| settings.find(name, errors);
     let rows = find("penstock.maxRejects", errors)
         .and_then(|at| at.map(|at| at.integer::<u64>("of at least 0", errors)).transpose());
     let percent = find("penstock.maxRejectsPercent", errors)
         .and_then(|at| at.map(|at| percent(&at, errors)).transpose());
     let (rows, percent) = (rows?, percent?);
     Ok(MaxRejects { rows, percent: percent.or((rows.is_none()).then_some(DEFAULT_MAX_REJECTS_PERCENT)) })
+}
+
+/// A row must fit a page, or the whole chunk that it is in cannot be loaded.
+fn check_row_size(object: &Object<'_>, entity: &Entity, errors: &mut Errors) -> Read<()> {
+    let bytes = row_size::full_row_bytes(&entity.columns);
+    if bytes <= row_size::MAX_ROW_BYTES {
+        return Ok(());
+    }
+    let at = object.at.get("properties").unwrap_or_else(|| object.at.clone());
+    let message = format!(
+        "a row with a value in each of the {} columns has at least {bytes} bytes, and a page of PostgreSQL holds a row \
+         of {}: leave columns out, which keeps their values in `_rescued`",
+        entity.columns.len(),
+        row_size::MAX_ROW_BYTES
+    );
+    Err(at.needs(errors, message))
+}
+
+fn max_key_bytes(
+    settings: &Settings<'_, '_>,
+    entity: &Entity,
+    mode: Option<WriteMode>,
+    errors: &mut Errors,
+) -> Read<u32> {
+    let most = row_size::max_key_bytes(entity.key.len());
+    let Some(at) = settings.find("penstock.maxKeyBytes", errors)? else {
+        let most = u32::try_from(most).unwrap_or(DEFAULT_MAX_KEY_BYTES);
+        return Ok(DEFAULT_MAX_KEY_BYTES.min(most));
+    };
+    if mode == Some(WriteMode::Append) {
+        return Err(at.report(errors, "has no effect where rows are appended: nothing is indexed by the key"));
+    }
+    let range = format!("from 1 to {most}, which is what an index entry of this key holds");
+    let bytes = at.integer::<u32>(&range, errors)?;
+    if (1..=most).contains(&(bytes as usize)) {
+        return Ok(bytes);
+    }
+    Err(at.report(errors, format!("{bytes} is not a number {range}")))
 }
 
 fn percent(at: &At<'_>, errors: &mut Errors) -> Read<f64> {

@@ -1,4 +1,4 @@
-//! `servers[0]` → the file's [`Format`].
+//! The first of the `servers` of type `s3` → the file's [`Format`].
 
 use crate::at::At;
 use crate::custom;
@@ -22,27 +22,51 @@ const DELIMITED_ONLY: [&str; 9] = [
 const PATH: &str = "penstock.path";
 const MAX_DELIMITER_BYTES: usize = 16;
 
-/// Reads the format that the first server promises.
+/// Reads the format that the first server of type `s3` declares. Without one, the format of each file is detected.
 pub(crate) fn read(contract: &At<'_>, errors: &mut Errors) -> Read<Format> {
-    let servers = contract.require("servers", errors)?;
-    let Some(server) = servers.items(errors)?.into_iter().next() else {
-        return Err(
-            servers.report(errors, "is empty; name the server of type `s3` with the `format` of the files")
-        );
+    let servers = match contract.get("servers") {
+        Some(servers) => servers.items(errors)?,
+        None => Vec::new(),
     };
-    let kind = server.require("type", errors)?;
-    if kind.str(errors)? != "s3" {
-        let message =
-            "the first server must be of type `s3`: it says the format of the files that are dropped";
-        return Err(kind.report(errors, message));
+    let is_s3 =
+        |server: &At<'_>| server.get("type").is_some_and(|kind| kind.str(&mut Errors::default()) == Ok("s3"));
+    let ours = servers.iter().position(is_s3);
+    for (index, server) in servers.iter().enumerate() {
+        if Some(index) != ours {
+            unused(server, errors);
+        }
     }
-    let location = location(&server, errors);
-    let kind = format_kind(&server, errors);
-    let encoding = custom::find(&server, "penstock.encoding").map(|at| at.text(errors)).transpose();
+    match ours.and_then(|index| servers.get(index)) {
+        Some(server) => format(server, errors),
+        None => Ok(Format {
+            kind: FormatKind::Detected { json_only: false },
+            encoding: None,
+            compression: None,
+            null_values: Vec::new(),
+        }),
+    }
+}
+
+/// Files are described by one server: what Penstock would read at another has no effect.
+fn unused(server: &At<'_>, errors: &mut Errors) {
+    server.note(errors, "is not read: the first server of type `s3` describes the files");
+    for row in custom::CUSTOM_PROPERTIES.iter().filter(|row| row.level == custom::Level::Server) {
+        if let Some(at) = custom::find(server, row.name) {
+            let message =
+                format!("`{}` has no effect here; set it at the first server of type `s3`", row.name);
+            at.report(errors, message);
+        }
+    }
+}
+
+fn format(server: &At<'_>, errors: &mut Errors) -> Read<Format> {
+    let location = location(server, errors);
+    let kind = format_kind(server, errors);
+    let encoding = custom::find(server, "penstock.encoding").map(|at| at.text(errors)).transpose();
     let compression =
-        custom::find(&server, "penstock.compression").map(|at| compression(&at, errors)).transpose();
+        custom::find(server, "penstock.compression").map(|at| compression(&at, errors)).transpose();
     let null_values =
-        custom::find(&server, "penstock.nullValues").map_or(Ok(Vec::new()), |at| strings(&at, errors));
+        custom::find(server, "penstock.nullValues").map_or(Ok(Vec::new()), |at| strings(&at, errors));
     location?;
     Ok(Format {
         kind: kind?,
@@ -58,41 +82,52 @@ fn location(server: &At<'_>, errors: &mut Errors) -> Read<()> {
     if text.starts_with("s3://") {
         Ok(())
     } else {
-        Err(at.report(errors, format!("{} does not begin with `s3://`", quoted(text))))
+        Err(at.needs(errors, format!("{} does not begin with `s3://`", quoted(text))))
     }
 }
 
 fn format_kind(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
-    let format = server.require("format", errors)?;
-    match format.str(errors)? {
+    let Some(format) = server.get("format") else { return undeclared(server, errors) };
+    let text = format.str(errors)?;
+    match text.to_ascii_lowercase().as_str() {
         "csv" | "delimited" => delimited(server, None, errors),
         "tsv" => delimited(server, Some("\t"), errors),
         "ndjson" | "jsonl" => ndjson(server, errors),
         "parquet" => typed(server, FormatKind::Parquet, errors),
         "avro" => typed(server, FormatKind::Avro, errors),
-        "json" => {
-            let Some(delimiter) = server.get("delimiter") else {
-                return Err(server.report(
-                    errors,
-                    "`format: json` needs `delimiter: new_line` (one object a line) or `delimiter: array`",
-                ));
-            };
-            match delimiter.str(errors)? {
-                "new_line" => ndjson(server, errors),
-                "array" => json_array(server, errors),
-                other => Err(delimiter.report(
-                    errors,
-                    format!(
-                        "{} is not a delimiter of JSON documents; write `new_line` or `array`",
-                        quoted(other)
-                    ),
-                )),
-            }
+        "json" => json(server, errors),
+        _ => {
+            let message = format!("files of format {} are not read{}", quoted(text), mend(text, &FORMATS));
+            Err(format.needs(errors, message))
         }
-        other => {
-            let message = format!("files of format {} are not read{}", quoted(other), mend(other, &FORMATS));
-            Err(format.report(errors, message))
+    }
+}
+
+/// What the other properties say of the format, which else is detected from each file.
+fn undeclared(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
+    if DELIMITED_ONLY.iter().any(|name| custom::find(server, name).is_some()) {
+        delimited(server, None, errors)
+    } else if custom::find(server, PATH).is_some() || server.get("delimiter").is_some() {
+        json(server, errors)
+    } else {
+        Ok(FormatKind::Detected { json_only: false })
+    }
+}
+
+fn json(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
+    let Some(delimiter) = server.get("delimiter") else {
+        if custom::find(server, PATH).is_some() {
+            return json_array(server, errors);
         }
+        return not_delimited(server, errors).map(|()| FormatKind::Detected { json_only: true });
+    };
+    match delimiter.str(errors)? {
+        "new_line" => ndjson(server, errors),
+        "array" => json_array(server, errors),
+        other => Err(delimiter.needs(
+            errors,
+            format!("{} is not a delimiter of JSON documents; write `new_line` or `array`", quoted(other)),
+        )),
     }
 }
 
@@ -159,7 +194,7 @@ fn not_delimited(server: &At<'_>, errors: &mut Errors) -> Read<()> {
 fn delimited(server: &At<'_>, delimiter: Option<&str>, errors: &mut Errors) -> Read<FormatKind> {
     if let Some(at) = server.get("delimiter") {
         let message = "ODCS has this key for JSON only; write the field delimiter as the custom property `penstock.delimiter`";
-        return Err(at.report(errors, message));
+        return Err(at.needs(errors, message));
     }
     not_an_array(server, errors)?;
     let find = |name: &str| custom::find(server, name);

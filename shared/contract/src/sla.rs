@@ -5,6 +5,7 @@ use crate::decimal::Decimal;
 use crate::error::{Errors, Read, mend, quoted};
 use crate::model::{Sla, SlaProperty};
 use crate::node::{ScalarKind, Value};
+use crate::source::{self, Object};
 
 const DAY_SECONDS: u64 = 86_400;
 
@@ -19,11 +20,19 @@ const UNITS: [(&[&str], u64); 7] = [
     (&["y", "yr", "year", "years"], 365 * DAY_SECONDS),
 ];
 
-/// Reads all of them.
-pub(crate) fn read(contract: &At<'_>, errors: &mut Errors) -> Read<Vec<Sla>> {
+/// Reads those of the contract that are about an object of its schema. One whose `element` is of another object is not.
+pub(crate) fn read(contract: &At<'_>, object: &Object<'_>, errors: &mut Errors) -> Read<Vec<Sla>> {
     let Some(list) = contract.get("slaProperties") else { return Ok(Vec::new()) };
     let read: Vec<Read<Sla>> = list.items(errors)?.iter().map(|at| sla(at, errors)).collect();
-    read.into_iter().collect()
+    let mut slas: Vec<Sla> = read.into_iter().collect::<Read<_>>()?;
+    let own = source::names(&object.at);
+    slas.retain(|sla| {
+        let element = sla.element.as_deref().and_then(|element| element.split('.').next());
+        element.is_none_or(|element| {
+            own.iter().any(|name| name == element) || !object.all_names.iter().any(|name| name == element)
+        })
+    });
+    Ok(slas)
 }
 
 fn sla(at: &At<'_>, errors: &mut Errors) -> Read<Sla> {
@@ -72,17 +81,28 @@ fn scalar(at: &At<'_>, errors: &mut Errors) -> Read<String> {
 }
 
 fn seconds(sla: &At<'_>, value: &At<'_>, errors: &mut Errors) -> Read<u64> {
-    let amount = value.number(errors).and_then(|text| {
+    let amount = amount(value, errors).and_then(|text| {
         let amount = Decimal::parse(text).filter(Decimal::is_positive).and_then(|number| number.threshold());
-        amount.ok_or_else(|| value.report(errors, format!("{} is not a time above 0", quoted(text))))
+        amount.ok_or_else(|| value.needs(errors, format!("{} is not a time above 0", quoted(text))))
     });
     let unit = match sla.get("unit") {
         Some(at) => {
             at.str(errors).and_then(|text| unit_seconds(text).ok_or_else(|| unknown(&at, text, errors)))
         }
-        None => Err(sla.report(errors, "`unit` is missing; e.g. `d` for days, `h` for hours")),
+        None => Err(sla.needs(errors, "`unit` is missing; e.g. `d` for days, `h` for hours")),
     };
-    amount?.times(unit?).ok_or_else(|| value.report(errors, "is too long a time"))
+    amount?.times(unit?).ok_or_else(|| value.needs(errors, "is too long a time"))
+}
+
+/// The number, which the standard allows as a string, too.
+fn amount<'n>(value: &At<'n>, errors: &mut Errors) -> Read<&'n str> {
+    match &value.node.value {
+        Value::Scalar(ScalarKind::Int | ScalarKind::Float | ScalarKind::Str, text) => Ok(text),
+        Value::Scalar(ScalarKind::Null | ScalarKind::Bool, text) => {
+            Err(value.needs(errors, format!("{} is not a time; write a number above 0", quoted(text))))
+        }
+        Value::List(_) | Value::Map(_) => Err(value.wrong_kind("a number", errors)),
+    }
 }
 
 fn unit_seconds(text: &str) -> Option<u64> {
@@ -92,5 +112,5 @@ fn unit_seconds(text: &str) -> Option<u64> {
 
 fn unknown(at: &At<'_>, text: &str, errors: &mut Errors) -> crate::error::Reported {
     const LONG_NAMES: [&str; 7] = ["seconds", "minutes", "hours", "days", "weeks", "months", "years"];
-    at.report(errors, format!("{} is not a unit of time{}", quoted(text), mend(text, &LONG_NAMES)))
+    at.needs(errors, format!("{} is not a unit of time{}", quoted(text), mend(text, &LONG_NAMES)))
 }

@@ -1,20 +1,27 @@
 //! `physicalType` → [`SqlType`].
+//!
+//! Types of PostgreSQL are read with their synonyms, and so are types of other systems for which one PostgreSQL type holds
+//! every value. Which type that is may depend on the `logicalType`: `tinyint(1)` is a `boolean` or a `smallint`.
+
+mod spelled;
 
 use std::fmt;
 
+use crate::error::quoted;
 use crate::model::SqlType;
-
-/// PostgreSQL's limit of `numeric`.
-const MAX_PRECISION: u16 = 1_000;
+use crate::options::LogicalName;
+use spelled::{Spelled, unwrapped};
 
 /// A physical type, with the length that `varchar(n)` carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PhysicalType {
     pub(crate) sql: SqlType,
     pub(crate) max_length: Option<u64>,
+    /// The type says that the document is an array.
+    pub(crate) is_array: bool,
 }
 
-/// Names that are asked for in errors; synonyms are read, too.
+/// Names that are listed in errors.
 const NAMES: [&str; 14] = [
     "text",
     "varchar(n)",
@@ -32,91 +39,196 @@ const NAMES: [&str; 14] = [
     "uuid",
 ];
 
-/// Reads a PostgreSQL type name, in any letter case, with its usual synonyms.
-pub(crate) fn parse(text: &str) -> Result<PhysicalType, String> {
-    let (name, arguments) = split(text).ok_or_else(|| unknown(text))?;
-    let plain = |sql: SqlType| match arguments.as_slice() {
-        [] => Ok(PhysicalType { sql, max_length: None }),
-        _ => Err(format!("`{name}` takes no size; write `{sql}`")),
-    };
-    match name.as_str() {
-        "text" | "string" => plain(SqlType::Text),
-        "varchar" | "character varying" | "char" | "character" | "bpchar" => match arguments.as_slice() {
-            [] if name.contains("var") || name == "bpchar" => plain(SqlType::Text),
-            [] => Ok(PhysicalType { sql: SqlType::Text, max_length: Some(1) }),
-            [length] if *length > 0 => {
-                Ok(PhysicalType { sql: SqlType::Text, max_length: Some(u64::from(*length)) })
-            }
-            _ => Err(format!("`{name}` takes one length of at least 1, as in `{name}(50)`")),
+/// Types that take no size, or one that has no effect on what a value may be: the display width of an integer, the
+/// digits of a fraction of a second, which are stored as they are.
+const PLAIN: [(&[&str], SqlType); 12] = [
+    (
+        &["tinyint", "byteint", "smallint", "int2", "int16", "short", "smallserial", "serial2"],
+        SqlType::Smallint,
+    ),
+    (&["integer", "int", "int4", "int32", "mediumint", "serial", "serial4"], SqlType::Integer),
+    (&["bigint", "int8", "int64", "bigserial", "serial8"], SqlType::Bigint),
+    (&["hugeint", "int128", "int256"], SqlType::Numeric(None)),
+    (
+        &[
+            "double precision",
+            "double",
+            "float8",
+            "float64",
+            "float",
+            "real",
+            "float4",
+            "float32",
+            "binary_float",
+            "binary_double",
+        ],
+        SqlType::DoublePrecision,
+    ),
+    (&["boolean", "bool"], SqlType::Boolean),
+    (&["date", "date32"], SqlType::Date),
+    (&["time", "time without time zone"], SqlType::Time),
+    (
+        &[
+            "timestamp",
+            "timestamp without time zone",
+            "timestamp_ntz",
+            "timestampntz",
+            "datetime",
+            "datetime2",
+            "smalldatetime",
+        ],
+        SqlType::Timestamp,
+    ),
+    (
+        &[
+            "timestamptz",
+            "timestamp with time zone",
+            "timestamp with local time zone",
+            "timestamp_tz",
+            "timestamptz",
+            "timestamp_ltz",
+            "timestampltz",
+            "datetimeoffset",
+        ],
+        SqlType::Timestamptz,
+    ),
+    (&["json", "jsonb", "variant", "super", "object", "struct", "record", "map", "row"], SqlType::Jsonb),
+    (&["uuid", "uniqueidentifier", "guid"], SqlType::Uuid),
+];
+
+/// Texts without a size, and those whose size is a length.
+const TEXTS: [&str; 20] = [
+    "text",
+    "string",
+    "varchar",
+    "character varying",
+    "char varying",
+    "nvarchar",
+    "varchar2",
+    "nvarchar2",
+    "national character varying",
+    "national varchar",
+    "bpchar",
+    "clob",
+    "nclob",
+    "ntext",
+    "tinytext",
+    "mediumtext",
+    "longtext",
+    "citext",
+    "character large object",
+    "long varchar",
+];
+/// Texts of one character where they have no size.
+const CHARS: [&str; 4] = ["char", "character", "nchar", "national character"];
+const NUMERICS: [&str; 7] = ["numeric", "decimal", "dec", "number", "fixed", "bignumeric", "bigdecimal"];
+/// Types whose values are text when the contract says that they are strings.
+const TEXTUAL: [&str; 11] =
+    ["xml", "xmltype", "inet", "cidr", "macaddr", "enum", "set", "interval", "rowid", "name", "sysname"];
+const BINARIES: [&str; 12] = [
+    "bytea",
+    "binary",
+    "varbinary",
+    "blob",
+    "tinyblob",
+    "mediumblob",
+    "longblob",
+    "bytes",
+    "raw",
+    "long raw",
+    "image",
+    "byte",
+];
+
+/// Reads a type name, in any letter case. `logical` is the `logicalType` beside it.
+pub(crate) fn parse(text: &str, logical: Option<LogicalName>) -> Result<PhysicalType, String> {
+    let text = unwrapped(text);
+    let spelled = Spelled::read(text).ok_or_else(|| unknown(text))?;
+    let is_document = matches!(logical, Some(LogicalName::Object | LogicalName::Array));
+    if spelled.has_elements || (is_document && spelled.in_brackets) {
+        let is_array = spelled.in_brackets || matches!(spelled.name.as_str(), "array" | "list");
+        return document(text, is_array, logical);
+    }
+    if logical == Some(LogicalName::Boolean) && spelled.is_flag() {
+        return Ok(of(SqlType::Boolean));
+    }
+    if logical == Some(LogicalName::String) && TEXTUAL.contains(&spelled.name.as_str()) {
+        return Ok(of(SqlType::Text));
+    }
+    match spelled.name.as_str() {
+        "array" | "list" => document(text, true, logical),
+        name if TEXTS.contains(&name) => spelled.text(None),
+        name if CHARS.contains(&name) => spelled.text(Some(1)),
+        name if NUMERICS.contains(&name) => spelled.numeric(),
+        "long" if logical == Some(LogicalName::Integer) => Ok(of(SqlType::Bigint)),
+        "long" if logical == Some(LogicalName::String) => Ok(of(SqlType::Text)),
+        "year" if logical == Some(LogicalName::Integer) => Ok(of(SqlType::Smallint)),
+        "bit" if logical == Some(LogicalName::Integer) && spelled.sizes.is_empty() => {
+            Ok(of(SqlType::Smallint))
+        }
+        name => match PLAIN.iter().find(|(names, _)| names.contains(&name)) {
+            Some((_, SqlType::Jsonb)) => document(text, false, logical),
+            Some((_, sql)) => spelled.plain(sql),
+            None => unsigned(name).map(of).ok_or_else(|| unknown(text)),
         },
-        "numeric" | "decimal" | "dec" => numeric(&name, &arguments),
-        "smallint" | "int2" => plain(SqlType::Smallint),
-        "integer" | "int" | "int4" => plain(SqlType::Integer),
-        "bigint" | "int8" => plain(SqlType::Bigint),
-        "double precision" | "double" | "float8" | "float" => plain(SqlType::DoublePrecision),
-        "boolean" | "bool" => plain(SqlType::Boolean),
-        "date" => plain(SqlType::Date),
-        "time" | "time without time zone" => plain(SqlType::Time),
-        "timestamp" | "timestamp without time zone" => plain(SqlType::Timestamp),
-        "timestamptz" | "timestamp with time zone" => plain(SqlType::Timestamptz),
-        "jsonb" => plain(SqlType::Jsonb),
-        "uuid" => plain(SqlType::Uuid),
-        _ => Err(unknown(text)),
     }
 }
 
-fn numeric(name: &str, arguments: &[u16]) -> Result<PhysicalType, String> {
-    let size = match *arguments {
-        [] => None,
-        [precision] => Some((precision, 0)),
-        [precision, scale] => Some((precision, scale)),
-        _ => return Err(format!("`{name}` takes a precision and a scale, as in `{name}(12,2)`")),
-    };
-    match size {
-        Some((precision, scale)) if precision == 0 || precision > MAX_PRECISION || scale > precision => {
-            Err(format!(
-                "`{name}({precision},{scale})`: the precision is 1 to {MAX_PRECISION}, the scale 0 to the precision"
-            ))
-        }
-        _ => Ok(PhysicalType { sql: SqlType::Numeric(size), max_length: None }),
-    }
+fn of(sql: SqlType) -> PhysicalType {
+    PhysicalType { sql, max_length: None, is_array: false }
 }
 
-/// `Character Varying (20)` → `("character varying", [20])`.
-fn split(text: &str) -> Option<(String, Vec<u16>)> {
-    let (before, inside, after) = match text.split_once('(') {
-        None => (text, None, ""),
-        Some((before, rest)) => {
-            let (inside, after) = rest.split_once(')')?;
-            (before, Some(inside), after)
-        }
-    };
-    let words = format!("{before} {after}").to_ascii_lowercase();
-    let name = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    let arguments = match inside {
-        None => Vec::new(),
-        Some(inside) => inside.split(',').map(|part| part.trim().parse().ok()).collect::<Option<_>>()?,
-    };
-    Some((name, arguments))
+/// A document, which is not text: a contract that says both means one of them.
+fn document(text: &str, is_array: bool, logical: Option<LogicalName>) -> Result<PhysicalType, String> {
+    if logical == Some(LogicalName::String) {
+        return Err(format!(
+            "{} is a document and `logicalType: string` is text: set `physicalType: text`, or `logicalType: {}`",
+            quoted(text),
+            if is_array { "array" } else { "object" }
+        ));
+    }
+    Ok(PhysicalType { is_array, ..of(SqlType::Jsonb) })
+}
+
+/// ClickHouse's `UInt32`: the type that holds all of its values.
+fn unsigned(name: &str) -> Option<SqlType> {
+    match name {
+        "uint8" => Some(SqlType::Smallint),
+        "uint16" => Some(SqlType::Integer),
+        "uint32" => Some(SqlType::Bigint),
+        "uint64" => Some(SqlType::Numeric(Some((20, 0)))),
+        _ => None,
+    }
 }
 
 fn unknown(text: &str) -> String {
-    let found = crate::error::quoted(text);
+    let found = quoted(text);
     let before_size = |name: &'static str| name.split('(').next().unwrap_or_default();
-    let name = text.split('(').next().unwrap_or_default().trim();
-    let near = match name.to_ascii_lowercase().as_str() {
-        "json" => Some("jsonb"),
-        "datetime" => Some("timestamptz"),
-        "timetz" | "time with time zone" => Some("time"),
-        "real" | "float4" => Some("double precision"),
-        "tinyint" => Some("smallint"),
-        _ => crate::error::nearest(name, NAMES.into_iter().map(before_size)),
-    };
-    let mend = near.map_or_else(
-        || format!("; {}", crate::error::one_of(&NAMES)),
-        |near| format!("; did you mean `{near}`?"),
-    );
-    format!("{found} is not a PostgreSQL type that Penstock writes{mend}")
+    let lower = text.split(['(', '[', '<']).next().unwrap_or_default().trim().to_ascii_lowercase();
+    let add = |what: &str| format!("{found} is no PostgreSQL type that Penstock writes: set {what}");
+    match lower.as_str() {
+        name if BINARIES.contains(&name) => add(
+            "`logicalType: string` and `physicalType: text`, with `logicalTypeOptions: {format: byte}` for Base64",
+        ),
+        "money" => add("`physicalType: numeric(19,4)`"),
+        "smallmoney" => add("`physicalType: numeric(10,4)`"),
+        "timetz" | "time with time zone" => add("`physicalType: time`, which has no time zone"),
+        "bit" | "bit varying" | "varbit" => {
+            add("`logicalType: boolean` for one bit, else `logicalType: string` and `physicalType: text`")
+        }
+        "long" => add("`physicalType: bigint` for numbers, or `text`"),
+        "year" => add("`logicalType: integer` and `physicalType: smallint`"),
+        name if TEXTUAL.contains(&name) => add("`logicalType: string` and `physicalType: text`"),
+        "geometry" | "geography" | "point" | "polygon" => {
+            add("`logicalType: string` and `physicalType: text`, or `logicalType: object`")
+        }
+        name => match crate::error::nearest(name, NAMES.into_iter().map(before_size)) {
+            Some(near) => {
+                format!("{found} is no PostgreSQL type that Penstock writes; did you mean `{near}`?")
+            }
+            None => add(&format!("`physicalType` to {}", crate::error::one_of(&NAMES))),
+        },
+    }
 }
 
 impl fmt::Display for SqlType {
@@ -145,45 +257,122 @@ impl fmt::Display for SqlType {
 mod tests {
     use super::*;
 
+    fn read(text: &str, logical: Option<LogicalName>) -> Result<(String, Option<u64>), String> {
+        parse(text, logical).map(|physical| (physical.sql.to_string(), physical.max_length))
+    }
+
     #[test]
-    fn types_are_read_with_their_synonyms() {
+    fn types_of_postgresql_are_read_with_their_synonyms() {
         for (text, sql, max_length) in [
-            ("text", SqlType::Text, None),
-            ("VARCHAR(20)", SqlType::Text, Some(20)),
-            ("character varying ( 7 )", SqlType::Text, Some(7)),
-            ("char(3)", SqlType::Text, Some(3)),
-            ("char", SqlType::Text, Some(1)),
-            ("varchar", SqlType::Text, None),
-            ("numeric", SqlType::Numeric(None), None),
-            ("Decimal(12, 2)", SqlType::Numeric(Some((12, 2))), None),
-            ("numeric(5)", SqlType::Numeric(Some((5, 0))), None),
-            ("int", SqlType::Integer, None),
-            ("INT8", SqlType::Bigint, None),
-            ("double  precision", SqlType::DoublePrecision, None),
-            ("timestamp with time zone", SqlType::Timestamptz, None),
-            ("timestamp", SqlType::Timestamp, None),
-            ("TIME without time zone", SqlType::Time, None),
-            ("uuid", SqlType::Uuid, None),
+            ("text", "text", None),
+            ("VARCHAR(20)", "text", Some(20)),
+            ("character varying ( 7 )", "text", Some(7)),
+            ("char(3)", "text", Some(3)),
+            ("char", "text", Some(1)),
+            ("varchar", "text", None),
+            ("bpchar", "text", None),
+            ("numeric", "numeric", None),
+            ("Decimal(12, 2)", "numeric(12,2)", None),
+            ("numeric(5)", "numeric(5,0)", None),
+            ("int", "integer", None),
+            ("INT8", "bigint", None),
+            ("serial", "integer", None),
+            ("bigserial", "bigint", None),
+            ("double  precision", "double precision", None),
+            ("real", "double precision", None),
+            ("timestamp with time zone", "timestamptz", None),
+            ("timestamp(3) with time zone", "timestamptz", None),
+            ("timestamp", "timestamp", None),
+            ("TIME without time zone", "time", None),
+            ("json", "jsonb", None),
+            ("uuid", "uuid", None),
         ] {
-            assert_eq!(parse(text), Ok(PhysicalType { sql, max_length }), "{text}");
+            assert_eq!(read(text, None), Ok((sql.to_owned(), max_length)), "{text}");
         }
     }
 
     #[test]
-    fn a_wrong_type_is_told_with_the_mend() {
-        for (text, message) in [
-            ("inteher", "did you mean `integer`"),
-            ("json", "did you mean `jsonb`"),
-            ("real", "did you mean `double precision`"),
-            ("numeric(0)", "the precision is 1 to 1000"),
-            ("numeric(2,3)", "the scale 0 to the precision"),
-            ("varchar(0)", "at least 1"),
-            ("date(3)", "takes no size"),
-            ("varchar(9", "not a PostgreSQL type"),
-            ("timetz", "did you mean `time`"),
-            ("money", "one of `text`"),
+    fn types_of_other_systems_become_the_one_type_that_holds_their_values() {
+        use LogicalName::{Array, Boolean, Integer, Number, Object, String, Timestamp};
+        for (text, logical, sql, max_length) in [
+            ("STRING", Some(String), "text", None),
+            ("STRING(40)", Some(String), "text", Some(40)),
+            ("VARCHAR2(100 CHAR)", Some(String), "text", Some(100)),
+            ("nvarchar(max)", Some(String), "text", None),
+            ("varchar[15]", Some(String), "text", Some(15)),
+            ("VARCHAR(16777216)", Some(String), "text", Some(16_777_216)),
+            ("LONGTEXT", Some(String), "text", None),
+            ("enum('a','b')", Some(String), "text", None),
+            ("xml", Some(String), "text", None),
+            ("UNIQUEIDENTIFIER", Some(String), "uuid", None),
+            ("NUMBER(38,0)", Some(Number), "numeric(38,0)", None),
+            ("NUMBER(*,0)", Some(Integer), "numeric(38,0)", None),
+            ("NUMBER", Some(Number), "numeric", None),
+            ("BIGNUMERIC", Some(Number), "numeric", None),
+            ("INT64", Some(Integer), "bigint", None),
+            ("int(11)", Some(Integer), "integer", None),
+            ("int(10) unsigned", Some(Integer), "bigint", None),
+            ("bigint unsigned", Some(Integer), "numeric(20,0)", None),
+            ("smallint unsigned", Some(Integer), "integer", None),
+            ("tinyint unsigned", Some(Integer), "smallint", None),
+            ("mediumint unsigned", Some(Integer), "integer", None),
+            ("Nullable(UInt32)", Some(Integer), "bigint", None),
+            ("LowCardinality(Nullable(String))", Some(String), "text", None),
+            ("long", Some(Integer), "bigint", None),
+            ("DOUBLE", Some(Number), "double precision", None),
+            ("FLOAT64", Some(Number), "double precision", None),
+            ("float(24)", Some(Number), "double precision", None),
+            ("float(3,2)", Some(Number), "double precision", None),
+            ("BINARY_DOUBLE", Some(Number), "double precision", None),
+            ("tinyint(1)", Some(Boolean), "boolean", None),
+            ("tinyint(1)", Some(Integer), "smallint", None),
+            ("bit", Some(Boolean), "boolean", None),
+            ("NUMBER(1)", Some(Boolean), "boolean", None),
+            ("char(1)", Some(Boolean), "boolean", None),
+            ("timestamp_ntz(9)", Some(Timestamp), "timestamp", None),
+            ("TIMESTAMP_LTZ", Some(Timestamp), "timestamptz", None),
+            ("datetime2(7)", Some(Timestamp), "timestamp", None),
+            ("DATETIME", Some(Timestamp), "timestamp", None),
+            ("datetimeoffset(7)", Some(Timestamp), "timestamptz", None),
+            ("list", Some(Array), "jsonb", None),
+            ("array<struct<a:int,b:string>>", Some(Array), "jsonb", None),
+            ("text[]", Some(Array), "jsonb", None),
+            ("ARRAY(VARCHAR)", Some(Array), "jsonb", None),
+            ("STRUCT<a INT64>", Some(Object), "jsonb", None),
+            ("VARIANT", Some(Object), "jsonb", None),
+            ("SUPER", Some(Array), "jsonb", None),
         ] {
-            let error = parse(text).unwrap_err();
+            assert_eq!(read(text, logical), Ok((sql.to_owned(), max_length)), "{text}");
+        }
+        for (text, is_array) in
+            [("list", true), ("int[]", true), ("array<int>", true), ("json", false), ("map<a,b>", false)]
+        {
+            assert_eq!(parse(text, None).map(|physical| physical.is_array), Ok(is_array), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_could_be_several_is_reported_with_what_to_set() {
+        use LogicalName::{Number, String};
+        for (text, logical, message) in [
+            ("inteher", None, "did you mean `integer`"),
+            ("numeric(0)", None, "the precision is 1 to 1000"),
+            ("numeric(2,3)", None, "the scale 0 to the precision"),
+            ("number(70000,3)", None, "the scale 0 to the precision"),
+            ("varchar(0)", None, "at least 1"),
+            ("date(3)", None, "takes no size"),
+            ("varchar(9", None, "is no PostgreSQL type"),
+            ("varchar(9 inches)", None, "is no PostgreSQL type"),
+            ("timetz", None, "set `physicalType: time`"),
+            ("money", Some(Number), "set `physicalType: numeric(19,4)`"),
+            ("AccountNumber", Some(String), "one of `text`"),
+            ("bytea", Some(String), "`format: byte`".trim_matches('`')),
+            ("variant", Some(String), "set `physicalType: text`, or `logicalType: object`"),
+            ("bit", None, "`logicalType: boolean`"),
+            ("long", None, "set `physicalType: bigint`"),
+            ("xml", None, "set `logicalType: string` and `physicalType: text`"),
+        ] {
+            let error = parse(text, logical).unwrap_err();
             assert!(error.contains(message), "{text}: {error}");
         }
     }

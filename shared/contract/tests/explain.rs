@@ -2,21 +2,70 @@
 
 use std::path::PathBuf;
 
-use penstock_contract::{ddl, explain, parse};
+use penstock_contract::{CUSTOM_PROPERTIES, Level, ddl, diff, explain, parse};
 
 const EVERYTHING: &str = include_str!("golden/everything.yaml");
 const SHOP: &str = include_str!("golden/shop.yaml");
-const GOLDEN: &str = include_str!("golden/everything.txt");
+
+/// Contracts that have every custom property between them, each with a value that is not its default.
+const CONTRACTS: [(&str, &str); 4] = [
+    ("everything.txt", EVERYTHING),
+    ("explain/delimited.txt", include_str!("golden/explain/delimited.yaml")),
+    ("explain/positional.txt", include_str!("golden/explain/positional.yaml")),
+    ("explain/array.txt", include_str!("golden/explain/array.yaml")),
+];
 
 #[test]
-fn a_contract_that_has_everything_is_put_into_words() {
-    let told = explain(&parse("everything.yaml", EVERYTHING).expect("valid")).to_string();
-    if std::env::var_os("PENSTOCK_BLESS").is_some() {
-        let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/everything.txt");
-        std::fs::write(golden, &told).expect("the golden file can be written");
-        return;
+fn contracts_that_have_every_option_are_put_into_words() {
+    for (name, contract) in CONTRACTS {
+        let explained = explain(&parse(name, contract).expect("valid")).to_string();
+        let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        if std::env::var_os("PENSTOCK_BLESS").is_some() {
+            std::fs::write(golden, &explained).expect("the golden file can be written");
+            continue;
+        }
+        let expected = std::fs::read_to_string(golden).expect("the golden file is there");
+        assert_eq!(explained, expected, "PENSTOCK_BLESS=1 writes golden/{name}");
     }
-    assert_eq!(told, GOLDEN, "PENSTOCK_BLESS=1 writes what is told now");
+}
+
+/// Without a custom property, the contract says something else in words, and the change is reported.
+#[test]
+fn every_custom_property_is_explained_and_compared() {
+    for row in CUSTOM_PROPERTIES {
+        // By the indentation of the list.
+        let indent = match row.level {
+            Level::Contract => 2,
+            Level::Server => 6,
+            Level::Property => 10,
+            Level::Elsewhere => panic!("{}: Penstock has none elsewhere", row.name),
+        };
+        let line = format!("{}- {{property: {}, ", " ".repeat(indent), row.name);
+        let has_effect = CONTRACTS.iter().any(|(name, text)| {
+            let is_other = |text: &&str| !text.starts_with(&line);
+            let without: Vec<&str> = text.lines().filter(is_other).collect();
+            let Ok(without) = parse(name, &without.join("\n")) else { return false };
+            let with = parse(name, text).expect("valid");
+            explain(&with).to_string() != explain(&without).to_string() && !diff(&with, &without).is_empty()
+        });
+        assert!(
+            has_effect,
+            "{} ({}): set it to a value that is not its default in one of the contracts of this test, and print it in \
+             `explain`",
+            row.name,
+            row.level.name()
+        );
+    }
+}
+
+#[test]
+fn nothing_is_explained_by_the_names_of_the_code() {
+    for (name, contract) in CONTRACTS {
+        let explained = explain(&parse(name, contract).expect("valid")).to_string();
+        for word in ["Some(", "None", "jsonarray", "ndjson", "{ ", "::"] {
+            assert!(!explained.contains(word), "{name}: {word} in\n{explained}");
+        }
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub enum Code {
     OutOfRange,
     /// Fewer characters than `minLength`.
     TooShort,
-    /// More characters than `maxLength`.
+    /// More characters than `maxLength`; without a column, a primary key of more bytes than `penstock.maxKeyBytes`.
     TooLong,
     /// Does not match `pattern`.
     PatternMismatch,

@@ -13,8 +13,10 @@ use regex::Regex;
 
 use crate::cast::{Cast, Scratch};
 use crate::columns::{ROW_COLUMN, data_type};
+use crate::detect;
 use crate::duplicates::Duplicates;
 use crate::error::PlanError;
+use crate::key_limit::KeyLimit;
 use crate::order::{KeyOrder, Ordered};
 use crate::outcome::Totals;
 use crate::program::{Column, Raw};
@@ -32,6 +34,8 @@ pub struct Plan {
     pub(crate) encoding: Option<&'static Encoding>,
     /// The key's columns.
     pub(crate) key: Vec<usize>,
+    /// What the key may have of bytes.
+    pub(crate) key_limit: Option<KeyLimit>,
     /// Sets of columns that are looked through for duplicates.
     pub(crate) sets: Sets,
     /// The column of the event time.
@@ -66,7 +70,8 @@ impl Plan {
             | FormatKind::Ndjson
             | FormatKind::JsonArray { .. }
             | FormatKind::Parquet
-            | FormatKind::Avro => {}
+            | FormatKind::Avro
+            | FormatKind::Detected { .. } => {}
             _ => return Err(PlanError::UnsupportedFormat),
         }
         let columns = contract
@@ -88,6 +93,7 @@ impl Plan {
             compression: format.compression,
             encoding: format.encoding.as_deref().map(encoding).transpose()?,
             key: contract.entity.key.clone(),
+            key_limit: KeyLimit::of(contract),
             sets,
             event_time: contract.load.event_time,
             quality,
@@ -102,10 +108,29 @@ impl Plan {
         &self.columns
     }
 
-    /// True when the drop cannot be read as a stream: its beginning is told by its end. Such a drop is opened by
-    /// [`Reader::open_parquet`](crate::Reader::open_parquet).
+    /// True when the drop cannot be read as a stream: its beginning is described by its end. Such a drop is opened by
+    /// [`Reader::open_parquet`](crate::Reader::open_parquet). Where the contract does not declare the format, ask
+    /// [`Self::needs_seek_by`].
     pub fn needs_seek(&self) -> bool {
         self.format == FormatKind::Parquet
+    }
+
+    /// How many of a drop's first bytes [`Self::needs_seek_by`] needs: none when the contract declares the format.
+    pub fn seek_head_bytes(&self) -> usize {
+        let may_seek = self.format == FormatKind::Detected { json_only: false };
+        if may_seek { detect::SEEK_HEAD_BYTES } else { 0 }
+    }
+
+    /// As [`Self::needs_seek`], for a drop that begins with `head`, which has [`Self::seek_head_bytes`] unless the drop is
+    /// shorter.
+    pub fn needs_seek_by(&self, head: &[u8]) -> bool {
+        let may_seek = self.format == FormatKind::Detected { json_only: false };
+        self.needs_seek() || may_seek && detect::needs_seek(head)
+    }
+
+    /// The plan for files of this format, where the contract leaves it open.
+    pub(crate) fn with_format(&self, format: FormatKind) -> Self {
+        Self { format, ..self.clone() }
     }
 
     /// Puts a chunk's COPY text into `ordered`, in the order of its keys and with the newest row of each. `None` when the contract

@@ -163,9 +163,6 @@ impl Quality {
                 }
             };
             let holds = check.holds(count, totals.accepted);
-            let is_mild = |severity: &String| {
-                ["warning", "info"].iter().any(|mild| severity.eq_ignore_ascii_case(mild))
-            };
             QualityOutcome {
                 check: check.name.clone().unwrap_or_else(|| check.path.clone()),
                 rule: check.to_string(),
@@ -173,7 +170,7 @@ impl Quality {
                 count,
                 rows: totals.accepted,
                 holds,
-                refuses: !holds && !check.severity.as_ref().is_some_and(is_mild),
+                refuses: !holds && check.refuses(),
             }
         });
         judged.collect()

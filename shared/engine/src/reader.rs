@@ -7,6 +7,7 @@ use parquet::file::reader::ChunkReader;
 use penstock_contract::FormatKind;
 
 use crate::avro::AvroSource;
+use crate::detect;
 use crate::error::ReadError;
 use crate::input::Input;
 use crate::outcome::{Dialect, Totals};
@@ -14,6 +15,9 @@ use crate::parquet::ParquetSource;
 use crate::plan::Plan;
 use crate::rows::{Block, Rows, sort_reasons};
 use crate::text::TextSource;
+
+/// The format, among what a dialect assumes.
+const ASSUMED_FORMAT: &str = "format";
 
 /// What a reader takes at most.
 #[derive(Debug, Clone)]
@@ -107,13 +111,24 @@ impl<R: Read> Reader<R> {
     pub fn open(plan: Arc<Plan>, limits: Limits, input: R) -> Result<Self, ReadError> {
         let limits = limits.sane();
         let rows = Rows::new(&plan, limits.clone());
-        let input = Input::open(input, plan.compression, &limits)?;
-        if plan.format == FormatKind::Avro {
+        let mut input = Input::open(input, plan.compression, &limits)?;
+        let (plan, is_detected) = if let FormatKind::Detected { json_only } = plan.format {
+            let format = detect::format(input.head(detect::HEAD_BYTES)?, json_only)?;
+            (Arc::new(plan.with_format(format)), true)
+        } else {
+            (plan, false)
+        };
+        let (source, mut dialect) = if plan.format == FormatKind::Avro {
             let (source, dialect) = AvroSource::open(&plan, &limits, &rows, input)?;
-            return Ok(Self { rows, dialect, source: Source::Avro(Box::new(source)) });
+            (Source::Avro(Box::new(source)), dialect)
+        } else {
+            let (source, dialect) = TextSource::open(&plan, &limits, &rows, input)?;
+            (Source::Text(Box::new(source)), dialect)
+        };
+        if is_detected {
+            dialect.assumed.insert(0, ASSUMED_FORMAT.to_owned());
         }
-        let (source, dialect) = TextSource::open(&plan, &limits, &rows, input)?;
-        Ok(Self { rows, dialect, source: Source::Text(Box::new(source)) })
+        Ok(Self { rows, dialect, source })
     }
 
     /// Reads the footer of a Parquet file and binds the plan's columns to its own. The reader needs no stream: `R` is
@@ -128,7 +143,10 @@ impl<R: Read> Reader<R> {
     ) -> Result<Self, ReadError> {
         let limits = limits.sane();
         let rows = Rows::new(plan, limits.clone());
-        let (source, dialect) = ParquetSource::open(plan, &limits, &rows, file)?;
+        let (source, mut dialect) = ParquetSource::open(plan, &limits, &rows, file)?;
+        if matches!(plan.format, FormatKind::Detected { .. }) {
+            dialect.assumed.insert(0, ASSUMED_FORMAT.to_owned());
+        }
         Ok(Self { rows, dialect, source: Source::Typed(Box::new(source)) })
     }
 

@@ -15,6 +15,7 @@ use crate::columns::Columns;
 use crate::copy;
 use crate::copy::lines::Gathered;
 use crate::duplicates::KeyEntry;
+use crate::key_limit::KeyLimit;
 use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals};
 use crate::plan::Plan;
 use crate::program::{Column, Raw};
@@ -89,6 +90,7 @@ pub(crate) struct Rows {
     told: Vec<Told>,
     scratch: Scratch,
     sets: Sets,
+    key_limit: Option<KeyLimit>,
     event_time: Option<usize>,
     quality: Quality,
     hides: bool,
@@ -119,6 +121,7 @@ impl Rows {
             told: plan.columns.iter().map(Told::new).collect(),
             scratch: Scratch::default(),
             sets: plan.sets.clone(),
+            key_limit: plan.key_limit.clone(),
             event_time: plan.event_time,
             quality: plan.quality.clone(),
             hides: plan.hides(),
@@ -230,6 +233,16 @@ impl Rows {
             }
             fields.push(from..copy_text.len());
             copy_text.push(copy::DELIMITER);
+        }
+        if self.reasons.is_empty()
+            && let Some(limit) = &self.key_limit
+        {
+            let Self { copy_text, fields, .. } = &*self;
+            let value = |column: usize| fields.get(column).and_then(|field| copy_text.get(field.clone()));
+            if !limit.fits(value) {
+                let reason = limit.reason(value);
+                self.reasons.push(reason);
+            }
         }
         if self.reasons.is_empty() {
             self.accept(time);

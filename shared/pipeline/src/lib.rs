@@ -18,7 +18,7 @@ pub use drop::{Drop, UNKNOWN_SOURCE};
 pub use events::{Event, EventError, Ignored};
 pub use job::{JobEvent, JobState, job_name, parse_job_name};
 pub use manifest::{
-    Chunk, ChunkBody, Manifest, ManifestError, ManifestState, Report, Split, SplitRange, Terms,
+    Chunk, ChunkBody, Manifest, ManifestError, ManifestState, NotExecuted, Report, Split, SplitRange, Terms,
     failed_quality, too_many_rejects,
 };
 pub use message::{

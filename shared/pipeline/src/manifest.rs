@@ -1,6 +1,6 @@
 //! A batch's splits, its chunks, and the manifest that commits them.
 
-use penstock_contract::{Contract, MaxRejects, Overwrite, TableName};
+use penstock_contract::{Contract, MaxRejects, Overwrite, SkippedCheck, TableName};
 use penstock_engine::{Dialect, QualityOutcome, Totals};
 use serde::{Deserialize, Serialize};
 
@@ -165,6 +165,9 @@ pub struct Manifest {
     /// What came of the contract's quality checks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quality: Vec<QualityOutcome>,
+    /// Checks of the contract that are not executed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_executed: Vec<NotExecuted>,
     /// All chunks, with indexes and row bases of the whole batch. Empty when the batch is refused.
     pub chunks: Vec<Chunk>,
     /// Keys of the Parquet files, in the processed bucket. They are taken away when the batch is refused.
@@ -175,7 +178,24 @@ pub struct Manifest {
     pub seconds: Seconds,
 }
 
-/// What of a contract decides on a batch that has been read.
+/// A quality check of the contract that Penstock does not execute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotExecuted {
+    /// Its name in the contract, or else its path there.
+    pub check: String,
+    /// Its type in the contract: `sql`, `text`, `custom` with its engine, or the rule of another tool.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+impl From<&SkippedCheck> for NotExecuted {
+    fn from(check: &SkippedCheck) -> Self {
+        let SkippedCheck { path, name, kind } = check;
+        Self { check: name.as_ref().unwrap_or(path).clone(), kind: kind.clone() }
+    }
+}
+
+/// What of a contract decides on a batch that has been read, or is reported with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
     /// The target table.
@@ -184,6 +204,8 @@ pub struct Terms {
     pub max_rejects: MaxRejects,
     /// Whether it stands for earlier versions of its object.
     pub replaces: bool,
+    /// Checks that are not executed.
+    pub not_executed: Vec<NotExecuted>,
 }
 
 impl Terms {
@@ -193,6 +215,7 @@ impl Terms {
             table: contract.entity.table.clone(),
             max_rejects: contract.max_rejects,
             replaces: contract.overwrite == Overwrite::Replace,
+            not_executed: contract.not_executed.iter().map(NotExecuted::from).collect(),
         }
     }
 }
@@ -243,7 +266,7 @@ impl Manifest {
     /// # Errors
     /// When a split is missing or stands twice, or a report contradicts itself.
     pub fn commit(batch: Batch, terms: Terms, mut reports: Vec<Report>) -> Result<Self, ManifestError> {
-        let Terms { table, max_rejects, replaces } = terms;
+        let Terms { table, max_rejects, replaces, not_executed } = terms;
         reports.sort_by_key(|report| report.split.index);
         check_splits(&reports)?;
 
@@ -251,6 +274,7 @@ impl Manifest {
         let mut manifest = Self::empty(batch, engine_version, ManifestState::Committed { table });
         let mut row_base = 0u64;
         manifest.replaces = replaces;
+        manifest.not_executed = not_executed;
         manifest.totals = totals(&reports);
         manifest.quality = reports.iter().flat_map(|report| report.quality.iter().cloned()).collect();
         let refusal =
@@ -301,6 +325,7 @@ impl Manifest {
             totals: Totals::default(),
             dialect: None,
             quality: Vec::new(),
+            not_executed: Vec::new(),
             chunks: Vec::new(),
             parquet: Vec::new(),
             rejects: Vec::new(),

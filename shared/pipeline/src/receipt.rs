@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use penstock_engine::{Dialect, QualityOutcome, ReasonCount};
 use serde::{Deserialize, Serialize};
 
-use crate::{Batch, BatchId, Drop, Manifest, ManifestState};
+use crate::{Batch, BatchId, Drop, Manifest, ManifestState, NotExecuted};
 
 /// Seconds by step, e.g. `read`, `publish`, `load`.
 pub type Seconds = BTreeMap<String, f64>;
@@ -39,6 +39,9 @@ pub struct Receipt {
     /// What came of the contract's quality checks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quality: Vec<QualityOutcome>,
+    /// Checks of the contract that are not executed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_executed: Vec<NotExecuted>,
     /// Earlier versions of the object that this batch stands for (`penstock.overwrite: replace`), from its end on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<Replaced>,
@@ -83,6 +86,7 @@ impl Receipt {
             rejects: manifest.rejects.clone(),
             dialect: manifest.dialect.clone(),
             quality: manifest.quality.clone(),
+            not_executed: manifest.not_executed.clone(),
             replaced: Vec::new(),
             replaced_by: None,
             seconds: manifest.seconds.clone(),
@@ -105,6 +109,7 @@ impl Receipt {
             rejects: Vec::new(),
             dialect: None,
             quality: Vec::new(),
+            not_executed: Vec::new(),
             replaced: Vec::new(),
             replaced_by: None,
             seconds: Seconds::new(),

@@ -80,7 +80,11 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
 }
 
 fn commit(reports: Vec<Report>, max_rejects: MaxRejects) -> Result<Manifest, ManifestError> {
-    Manifest::commit(batch(), Terms { table: table(), max_rejects, replaces: false }, reports)
+    Manifest::commit(
+        batch(),
+        Terms { table: table(), max_rejects, replaces: false, not_executed: Vec::new() },
+        reports,
+    )
 }
 
 #[test]

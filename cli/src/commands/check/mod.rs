@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use penstock_aws::spill::TempFiles;
 use penstock_contract::Contract;
@@ -23,6 +23,7 @@ use penstock_engine::{
 };
 use serde_json::json;
 
+use crate::contracts::{self, OverlayArg};
 use crate::exit::Exit;
 use accepted::{AcceptedFile, AcceptedRowsFile};
 use input::Input;
@@ -34,6 +35,11 @@ pub(crate) struct Check {
     /// The ODCS contract
     #[arg(long)]
     contract: PathBuf,
+    #[command(flatten)]
+    overlay: OverlayArg,
+    /// Which source of a contract that describes several
+    #[arg(long)]
+    source: Option<String>,
     /// Files, patterns such as 'feeds/*.csv', s3://BUCKET/KEY, or - for standard input; each is a batch of its own
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
@@ -53,7 +59,8 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(self) -> Result<Exit> {
-        let contract = self.read_contract()?;
+        let document = contracts::read_valid(&self.contract, &self.overlay)?;
+        let contract = contracts::select(document, self.source.as_deref())?;
         let key = self.pseudonym_key(&contract)?;
         let plan = Plan::compile_with(&contract, key.as_ref());
         let plan = Arc::new(plan.with_context(|| format!("{}", self.contract.display()))?);
@@ -92,7 +99,8 @@ impl Check {
         let name = input.name();
         let (mut rejects, mut accepted) = (rejects, accepted);
         let is_read_twice = accepted.as_ref().is_some_and(|accepted| accepted.needs_second_reading());
-        let file = (is_read_twice || plan.needs_seek()).then(|| input.file()).transpose()?;
+        let may_seek = plan.needs_seek() || plan.seek_head_bytes() > 0;
+        let file = (is_read_twice || may_seek).then(|| input.file()).transpose()?;
         let started = Instant::now();
         let mut found = Found::default();
         let on_block = |block: &Block| {
@@ -139,22 +147,19 @@ impl Check {
         }
         Ok(Some(PseudonymKey::new(secret.trim_ascii_end())?))
     }
-
-    fn read_contract(&self) -> Result<Contract> {
-        let name = self.contract.display().to_string();
-        let text = std::fs::read_to_string(&self.contract).with_context(|| name.clone())?;
-        match penstock_contract::parse(&name, &text) {
-            Ok(contract) => Ok(contract),
-            Err(errors) => bail!("the contract is faulty:\n{errors}"),
-        }
-    }
 }
 
 /// From the beginning, however often.
 fn open(plan: &Arc<Plan>, limits: Limits, file: &File) -> Result<Result<Reader<BufReader<File>>, ReadError>> {
     // Parquet is read at several places at once; each has its own.
     let mut file = file.try_clone().context("opening the file again")?;
-    if plan.needs_seek() {
+    file.seek(SeekFrom::Start(0)).context("reading the file again")?;
+    let mut head = Vec::new();
+    Read::by_ref(&mut file)
+        .take(plan.seek_head_bytes() as u64)
+        .read_to_end(&mut head)
+        .context("reading the file")?;
+    if plan.needs_seek_by(&head) {
         return Ok(Reader::open_parquet(plan, limits, file));
     }
     file.seek(SeekFrom::Start(0)).context("reading the file again")?;

@@ -2,7 +2,7 @@
 
 use penstock_contract::Contract;
 use penstock_engine::{Dialect, QualityOutcome, ReadError, Totals};
-use penstock_pipeline::{Refusal, failed_quality, too_many_rejects};
+use penstock_pipeline::{NotExecuted, Refusal, failed_quality, too_many_rejects};
 use serde::Serialize;
 
 use super::Found;
@@ -45,6 +45,9 @@ pub(super) struct Outcome {
     deduplicated: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     quality: Vec<QualityOutcome>,
+    /// Checks of the contract that are not executed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_executed: Vec<NotExecuted>,
     dialect: Option<Dialect>,
     seconds: f64,
     rows_per_second: u64,
@@ -109,6 +112,7 @@ impl Outcome {
             totals: totals.clone(),
             deduplicated: duplicates.replaced(),
             quality: quality.clone(),
+            not_executed: contract.not_executed.iter().map(NotExecuted::from).collect(),
             dialect: dialect.clone(),
             seconds,
             rows_per_second,
@@ -142,6 +146,9 @@ pub(super) fn show(outcome: &Outcome) -> String {
         let verdict = if check.holds { "holds" } else { "FAILS" };
         let QualityOutcome { check, rule, count, rows, .. } = check;
         text.push_str(&format!("check     {verdict}: {check}: {rule}; it is {count} of {rows}\n"));
+    }
+    for NotExecuted { check, kind } in &outcome.not_executed {
+        text.push_str(&format!("check     not executed: {check}: of the type {kind}\n"));
     }
     if let Some(refusal) = &outcome.refusal {
         text.push_str(&format!("why       {}: {}\n", refusal.code, refusal.message));

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use penstock_contract::{Column, SqlType};
+use penstock_contract::{Column, Contract, SqlType};
 use serde::Serialize;
 
-use super::read;
+use crate::contracts::{self, OverlayArg};
 use crate::exit::{Exit, SUCCESS};
 
 /// The last column of each of the lake's files.
@@ -47,17 +47,9 @@ impl Catalog {
     pub(crate) fn run(self) -> Result<Exit> {
         let mut tables: Vec<Table> = Vec::new();
         for file in &self.files {
-            let contract = read(file)?;
-            let entity = contract.entity;
-            let at = tables.iter().position(|table| table.entity == entity.name).unwrap_or_else(|| {
-                tables.push(Table { entity: entity.name.clone(), columns: Vec::new(), sources: Vec::new() });
-                tables.len() - 1
-            });
-            let table = &mut tables[at];
-            for column in &entity.columns {
-                add(table, column)?;
+            for contract in contracts::read_valid(file, &OverlayArg::default())?.contracts {
+                add_contract(&mut tables, contract)?;
             }
-            table.sources.push(contract.source);
         }
         for table in &mut tables {
             // What no column reads stands behind what one does, whichever contract brought it.
@@ -73,6 +65,20 @@ impl Catalog {
         outln!("{}", serde_json::to_string_pretty(&Tables { tables }).context("writing the tables")?);
         Ok(SUCCESS)
     }
+}
+
+fn add_contract(tables: &mut Vec<Table>, contract: Contract) -> Result<()> {
+    let entity = contract.entity;
+    let at = tables.iter().position(|table| table.entity == entity.name).unwrap_or_else(|| {
+        tables.push(Table { entity: entity.name.clone(), columns: Vec::new(), sources: Vec::new() });
+        tables.len() - 1
+    });
+    let table = &mut tables[at];
+    for column in &entity.columns {
+        add(table, column)?;
+    }
+    table.sources.push(contract.source);
+    Ok(())
 }
 
 fn add(table: &mut Table, column: &Column) -> Result<()> {

@@ -4,27 +4,44 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use penstock_contract::{Explanation, explain};
 use serde_json::json;
 
-use super::read;
+use crate::contracts::{self, OverlayArg};
 use crate::exit::{Exit, SUCCESS};
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// An ODCS file
     file: PathBuf,
-    /// Print JSON
+    #[command(flatten)]
+    overlay: OverlayArg,
+    /// Of a contract that describes several sources, explain this one only
+    #[arg(long)]
+    source: Option<String>,
+    /// Print JSON; a list where the contract describes several sources
     #[arg(long)]
     json: bool,
 }
 
 impl Explain {
     pub(crate) fn run(self) -> Result<Exit> {
-        let explanation = penstock_contract::explain(&read(&self.file)?);
-        if self.json {
-            outln!("{:#}", json!(explanation));
-        } else {
-            out!("{explanation}");
+        let document = contracts::read_valid(&self.file, &self.overlay)?;
+        let explanations: Vec<Explanation> = match &self.source {
+            Some(source) => vec![explain(&contracts::select(document, Some(source))?)],
+            None => document.contracts.iter().map(explain).collect(),
+        };
+        match explanations.as_slice() {
+            [only] if self.json => outln!("{:#}", json!(only)),
+            all if self.json => outln!("{:#}", json!(all)),
+            all => {
+                for (index, explanation) in all.iter().enumerate() {
+                    if index > 0 {
+                        outln!();
+                    }
+                    out!("{explanation}");
+                }
+            }
         }
         Ok(SUCCESS)
     }

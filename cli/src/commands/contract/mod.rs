@@ -4,38 +4,35 @@ mod catalog;
 mod diff;
 mod explain;
 mod infer;
+mod lint;
+mod publish;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-use bytes::Bytes;
+use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
-use penstock_aws::s3::S3Store;
-use penstock_aws::store::ObjectStore as _;
-use penstock_contract::diff::version_fault;
-use penstock_contract::{Contract as Parsed, ContractErrors};
+use penstock_contract::{ContractErrors, FaultKind};
 use penstock_engine::{Plan, PseudonymKey};
-use penstock_pipeline::layout;
 use serde_json::json;
 
 use crate::commands::block_on;
-use crate::exit::{Exit, REJECTS, SUCCESS};
-use crate::settings::Settings;
+use crate::contracts::{self, ContractFile, OverlayArg};
+use crate::exit::Exit;
 
 /// Check contracts, compare, explain and publish them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Contract {
-    /// Say everything that is wrong with contracts
+    /// Check contracts: exit status 0 ready, 1 not valid, 2 valid but Penstock needs more
     Lint(Files),
-    /// Say what changed from one contract to the next: exit status 1 when a change is breaking
+    /// Print what changed from one contract to the next: exit status 1 when a change is breaking
     Diff(diff::Diff),
     /// Print the lake's tables for Terraform's catalog, as these contracts make them
     Catalog(catalog::Catalog),
     /// Write a contract from a sample, which that contract then accepts
     Infer(infer::Infer),
-    /// Put a contract into words, with the table that it makes
+    /// Describe a contract in words, with the table that it makes
     Explain(explain::Explain),
-    /// Make contracts the ones that new drops are taken through
+    /// Make contracts the ones that new drops are processed with
     Publish(Files),
 }
 
@@ -44,6 +41,8 @@ pub(crate) struct Files {
     /// ODCS files
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    overlay: OverlayArg,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -62,131 +61,53 @@ impl Faults {
     fn to_json(&self) -> serde_json::Value {
         match self {
             Self::Contract(errors) => json!(errors),
-            Self::Plan(message) => json!([{ "message": message }]),
+            Self::Plan(message) => json!([{ "kind": FaultKind::Invalid, "message": message }]),
         }
     }
-}
 
-/// A contract that can be published.
-struct Publishable {
-    contract: Parsed,
-    text: String,
+    /// True when the contract is valid and only incomplete.
+    fn only_need_more(&self) -> bool {
+        match self {
+            Self::Contract(errors) => errors.only_need_more(),
+            Self::Plan(_) => false,
+        }
+    }
 }
 
 impl Contract {
     pub(crate) fn run(self) -> Result<Exit> {
         match self {
-            Self::Lint(files) => files.lint(),
+            Self::Lint(files) => lint::run(&files),
             Self::Diff(diff) => diff.run(),
             Self::Catalog(catalog) => catalog.run(),
             Self::Infer(infer) => infer.run(),
             Self::Explain(explain) => explain.run(),
-            Self::Publish(files) => block_on(files.publish()),
+            Self::Publish(files) => block_on(publish::run(files)),
         }
     }
 }
 
 impl Files {
-    fn lint(self) -> Result<Exit> {
-        let mut faulty = false;
-        let mut answers = Vec::new();
-        for file in &self.files {
-            let checked = check(file)?;
-            faulty |= checked.is_err();
-            if self.json {
-                let errors = checked.as_ref().err().map_or(json!([]), Faults::to_json);
-                answers.push(json!({ "file": file.display().to_string(), "errors": errors }));
-                continue;
-            }
-            match checked {
-                Ok(ok) => outln!("{}: {} {}", file.display(), ok.contract.source, ok.contract.version),
-                Err(faults) => errln!("{faults}"),
-            }
-        }
-        if self.json {
-            outln!("{:#}", json!(answers));
-        }
-        Ok(if faulty { REJECTS } else { SUCCESS })
-    }
-
-    async fn publish(self) -> Result<Exit> {
-        // All are checked before the first is written.
-        let mut contracts = Vec::new();
-        for file in &self.files {
-            match check(file)? {
-                Ok(publishable) => contracts.push(publishable),
-                Err(faults) => bail!("nothing was published:\n{faults}"),
-            }
-        }
-        let settings = Settings::find()?;
-        let store = S3Store::new(&settings.aws()?);
-        let bucket = settings.required("PENSTOCK_ARTIFACTS_BUCKET")?;
-        let mut answers = Vec::new();
-        for Publishable { contract, text } in contracts {
-            publish(&store, bucket, &contract, text).await?;
-            if !self.json {
-                outln!("published {} {}", contract.source, contract.version);
-            }
-            answers.push(json!({ "source": contract.source, "version": contract.version }));
-        }
-        if self.json {
-            outln!("{:#}", json!(answers));
-        }
-        Ok(SUCCESS)
+    /// Checks each file.
+    fn check(&self) -> Result<Vec<(&Path, Result<ContractFile, Faults>)>> {
+        let is_one = self.files.len() == 1;
+        ensure!(self.overlay.overlay.is_none() || is_one, "--overlay completes one contract: name one file");
+        self.files.iter().map(|file| Ok((file.as_path(), check(file, &self.overlay)?))).collect()
     }
 }
 
-/// Reads and compiles a contract; the outer error is the file's, the inner one the contract's.
-fn check(file: &Path) -> Result<Result<Publishable, Faults>> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
-    let contract = match penstock_contract::parse(&file.display().to_string(), &text) {
-        Ok(contract) => contract,
+/// Reads and compiles the contracts of a file; the outer error is the file's, the inner one the contract's.
+fn check(file: &Path, overlay: &OverlayArg) -> Result<Result<ContractFile, Faults>> {
+    let read = match contracts::read(file, overlay)? {
+        Ok(read) => read,
         Err(errors) => return Ok(Err(Faults::Contract(errors))),
     };
     // Whatever the key, the plan is the same: the environment has its own.
     let any_key = PseudonymKey::new(&[0; PseudonymKey::MIN_BYTES])?;
-    Ok(match Plan::compile_with(&contract, Some(&any_key)) {
-        Ok(_) => Ok(Publishable { contract, text }),
-        Err(error) => Err(Faults::Plan(format!("{}: {error}", file.display()))),
-    })
-}
-
-/// Reads a contract that must be valid.
-fn read(file: &Path) -> Result<Parsed> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
-    Ok(penstock_contract::parse(&file.display().to_string(), &text)?)
-}
-
-/// Why a new version does not follow from the current one. Going back to a version that was published is always allowed.
-async fn version_fault_of(store: &S3Store, bucket: &str, contract: &Parsed) -> Result<Option<String>> {
-    let key = layout::current_contract(&contract.source);
-    let Some(current) = store.get(bucket, &key).await? else { return Ok(None) };
-    // One that this version of Penstock cannot read takes no drops: whatever follows is better.
-    let current =
-        std::str::from_utf8(&current).ok().and_then(|text| penstock_contract::parse(&key, text).ok());
-    Ok(current
-        .and_then(|current| version_fault(&current, contract, &penstock_contract::diff(&current, contract))))
-}
-
-/// The version first, then the pointer to it: a reader of the pointer always finds the version.
-async fn publish(store: &S3Store, bucket: &str, contract: &Parsed, text: String) -> Result<()> {
-    let Parsed { source, version, .. } = contract;
-    let key = layout::contract_version(source, version);
-    let text = Bytes::from(text);
-    if store.get(bucket, &key).await?.is_none()
-        && let Some(fault) = version_fault_of(store, bucket, contract).await?
-    {
-        bail!("{source} {version} is not published: {fault}; `penstock contract diff` tells the changes");
-    }
-    if !store.put_if_absent(bucket, &key, text.clone()).await? {
-        let published = store.get(bucket, &key).await?;
-        if published.as_ref() != Some(&text) {
-            bail!(
-                "{source} {version} is published with other content: batches are named after it, so give the change \
-                 a new version"
-            );
+    for contract in &read.document.contracts {
+        if let Err(error) = Plan::compile_with(contract, Some(&any_key)) {
+            return Ok(Err(Faults::Plan(format!("{}: {}: {error}", file.display(), contract.source))));
         }
     }
-    store.put(bucket, &layout::current_contract(source), text).await?;
-    Ok(())
+    Ok(Ok(read))
 }

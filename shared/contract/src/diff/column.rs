@@ -6,7 +6,7 @@ use crate::model::{
     NegativeStyle, Nested, NumericTime,
 };
 
-/// Compares columns by their names; their order has no effect.
+/// Compares columns by their names. Their order is compared with the files.
 pub(super) fn all(old: &Contract, new: &Contract, changes: &mut Changes) {
     let find = |contract: &Contract, name: &str| {
         contract.entity.columns.iter().find(|column| column.name == name).cloned()
@@ -69,6 +69,18 @@ fn needs_header(contract: &Contract) -> bool {
 }
 
 fn column(path: &str, old: &Column, new: &Column, changes: &mut Changes) {
+    let Column {
+        name: _,
+        physical_name: _,
+        logical_type: _,
+        sql_type: _,
+        required: _,
+        unique: _,
+        rules: _,
+        harmonise: _,
+        classification: _,
+        pseudonymise: _,
+    } = old;
     let at = |key: &str| format!("{path}.{key}");
     if old.harmonise.constant.is_none() && new.harmonise.constant.is_none() {
         changes.replaced(&at("physicalName"), &old.physical_name, &new.physical_name, |name| {
@@ -179,6 +191,7 @@ fn members(path: &str, old: &[Nested], new: &[Nested], changes: &mut Changes) {
 }
 
 fn nested(path: &str, old: &Nested, new: &Nested, changes: &mut Changes) {
+    let Nested { name: _, physical_name: _, logical_type: _, required: _, rules: _ } = old;
     changes.replaced(&format!("{path}.physicalName"), &old.physical_name, &new.physical_name, |name| {
         format!("`{name}`")
     });
@@ -188,6 +201,21 @@ fn nested(path: &str, old: &Nested, new: &Nested, changes: &mut Changes) {
 }
 
 fn harmonise(path: &str, old: &Harmonise, new: &Harmonise, changes: &mut Changes) {
+    let Harmonise {
+        constant: _,
+        default: _,
+        trim: _,
+        null_values: _,
+        extract: _,
+        case: _,
+        decimal_separator: _,
+        group_separator: _,
+        negative: _,
+        percent: _,
+        true_values: _,
+        false_values: _,
+        numeric_time: _,
+    } = old;
     let at = |key: &str| format!("{path}.penstock.{key}");
     let value =
         |value: &Option<String>| value.as_deref().map_or("nothing".to_owned(), |value| format!("`{value}`"));

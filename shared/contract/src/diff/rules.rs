@@ -7,6 +7,22 @@ use crate::model::{Bound, LogicalType, Rules, StringFormat};
 
 /// Compares the rules of a column or member that has this type.
 pub(super) fn all(path: &str, old: &Rules, new: &Rules, logical: &LogicalType, changes: &mut Changes) {
+    let Rules {
+        min_length: _,
+        max_length: _,
+        pattern: _,
+        minimum: _,
+        maximum: _,
+        multiple_of: _,
+        allowed: _,
+        format: _,
+        min_items: _,
+        max_items: _,
+        unique_items: _,
+        min_properties: _,
+        max_properties: _,
+        required_properties: _,
+    } = old;
     let option = |key: &str| format!("{path}.logicalTypeOptions.{key}");
     for (key, was, is) in [
         ("minLength", old.min_length, new.min_length),

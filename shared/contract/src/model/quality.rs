@@ -24,6 +24,18 @@ pub struct QualityCheck {
     pub unit: Unit,
 }
 
+/// A quality check of the contract that Penstock does not execute: one of type `sql`, `text` or `custom`, or by a rule of
+/// another tool.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SkippedCheck {
+    /// Its position in the contract, e.g. `schema[0].properties[2].quality[0]`. Names it where it has no `name`.
+    pub path: String,
+    /// ODCS `name`.
+    pub name: Option<String>,
+    /// Why it is not executed: `sql`, `text`, `custom` with its engine, or `rule` with the rule's name.
+    pub kind: String,
+}
+
 /// What a check counts, over the values after harmonising.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "metric")]
@@ -96,6 +108,12 @@ pub struct Threshold {
 }
 
 impl QualityCheck {
+    /// Whether a batch that fails the check is refused. With the severity `warning` or `info` it is only reported.
+    pub fn refuses(&self) -> bool {
+        let severity = self.severity.as_deref().map(str::to_ascii_lowercase);
+        !matches!(severity.as_deref(), Some("warning" | "info"))
+    }
+
     /// True when the check holds for a batch of `rows` rows of which it counts `count`. Exact: percentages are
     /// compared without being rounded.
     pub fn holds(&self, count: u64, rows: u64) -> bool {

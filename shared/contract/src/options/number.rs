@@ -71,7 +71,7 @@ fn number_format(at: &At<'_>, name: LogicalName, errors: &mut Errors) -> Read<(S
     };
     found.ok_or_else(|| {
         let formats: &[&str] = if name == LogicalName::Integer { &INTEGERS } else { &["f32", "f64"] };
-        at.report(
+        at.needs(
             errors,
             format!("{} is not a format of {}{}", quoted(text), name.as_str(), mend(text, formats)),
         )

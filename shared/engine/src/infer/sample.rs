@@ -23,8 +23,8 @@ use crate::text::{decode, tell_terminator};
 const RARE_DELIMITERS: [&str; 6] = ["#", "^", "~", "\u{1f}", "\u{1}", "||"];
 /// Records that must bear a rare delimiter out.
 const MAX_TRIED: usize = 50;
-/// A contract has no more columns.
-const MAX_COLUMNS: usize = 1_500;
+/// A row of more columns than this may not fit a page of PostgreSQL, whatever their types.
+const MAX_COLUMNS: usize = 400;
 
 /// A file as far as it can be told before its values are looked at.
 #[derive(Debug)]

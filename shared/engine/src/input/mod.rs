@@ -80,6 +80,10 @@ pub(crate) struct Input<R: Read> {
     max_ratio: u64,
     /// Decoders are not asked again after they failed.
     has_failed: bool,
+    /// First bytes that were looked at before they were read.
+    head: Vec<u8>,
+    /// How many of them have been read.
+    head_read: usize,
 }
 
 impl<R: Read> Input<R> {
@@ -116,6 +120,8 @@ impl<R: Read> Input<R> {
             max_bytes: limits.max_decompressed_bytes,
             max_ratio: u64::from(limits.max_ratio),
             has_failed: false,
+            head: Vec::new(),
+            head_read: 0,
         })
     }
 
@@ -132,8 +138,32 @@ impl<R: Read> Input<R> {
         self.bytes_decompressed
     }
 
+    /// The first bytes, at most `count` of them; they are read again. Nothing may have been read before.
+    pub(crate) fn head(&mut self, count: usize) -> Result<&[u8], ReadError> {
+        let mut head = vec![0; count];
+        let mut filled = 0;
+        while let Some(rest) = head.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.decode(rest)? {
+                0 => break,
+                read => filled = filled.saturating_add(read),
+            }
+        }
+        head.truncate(filled);
+        self.head = head;
+        Ok(&self.head)
+    }
+
     /// Reads into `buffer`; 0 is the end.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        if let Some(mut head) = self.head.get(self.head_read..).filter(|head| !head.is_empty()) {
+            let count = head.read(buffer).map_err(ReadError::Io)?;
+            self.head_read = self.head_read.saturating_add(count);
+            return Ok(count);
+        }
+        self.decode(buffer)
+    }
+
+    fn decode(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         if self.has_failed {
             return Err(ReadError::Io(io::Error::other("reading went on after an error")));
         }

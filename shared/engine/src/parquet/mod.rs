@@ -365,8 +365,11 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         while batch.at < batch.rows && !rows.is_ready() {
             let odd = checked.odd(batch.at);
             if is_plain && !odd.is_any() {
-                batch.at = rows.push_checked(checked, &written_columns, batch.at);
-                continue;
+                let next = rows.push_checked(checked, &written_columns, batch.at);
+                if next > batch.at {
+                    batch.at = next;
+                    continue;
+                }
             }
             let row = batch.at;
             batch.at = batch.at.saturating_add(1);

@@ -398,15 +398,15 @@ impl Rows {
         }
     }
 
-    /// Takes the rows of a batch from `from` on, up to the next odd one or until there is a block. Gives the row that
-    /// comes next. `columns`: [those of the batch](CheckedRows::columns).
+    /// Takes the rows of a batch from `from` on, up to the next odd one, one whose key is too long, or until there is a block.
+    /// Returns the row that comes next; that is `from` only where its own key is too long. `columns`: [those of the batch](CheckedRows::columns).
     pub(crate) fn push_checked(
         &mut self,
         checked: &CheckedRows,
         columns: &[WrittenColumn<'_>],
         from: usize,
     ) -> usize {
-        let Self { copy_text, gathered, sets, keys, totals, limits, count, .. } = self;
+        let Self { copy_text, gathered, sets, key_limit, keys, totals, limits, count, .. } = self;
         let most = limits.chunk_rows.saturating_sub(*count) as usize;
         let mut lines = Lines::new(copy_text, gathered);
         let mut row = from;
@@ -414,6 +414,10 @@ impl Rows {
             && row.saturating_sub(from) < most
             && lines.bytes() < limits.chunk_bytes
         {
+            let value = |column: usize| columns.get(column)?.value(row);
+            if key_limit.as_ref().is_some_and(|limit| !limit.fits(value)) {
+                break;
+            }
             for column in columns {
                 let place = column.place(row).unwrap_or(Place { start: 0, length: 0 });
                 lines.put(column.text.get(place.start()..).unwrap_or_default(), place.len());
@@ -421,7 +425,6 @@ impl Rows {
             totals.rows_read = totals.rows_read.saturating_add(1);
             lines.end(totals.rows_read);
             let time = checked.times.get(row).copied().unwrap_or_default();
-            let value = |column: usize| columns.get(column)?.value(row);
             sets.enter(value, time, totals.rows_read, keys);
             row = row.saturating_add(1);
         }

@@ -50,6 +50,8 @@ pub(crate) fn contract(kind: FormatKind, columns: Vec<Column>) -> Contract {
         format: Format { kind, encoding: None, compression: None, null_values: vec![] },
         load: Load { mode: WriteMode::Append, event_time: None, priority: 0, route: Route::Auto },
         max_rejects: MaxRejects { rows: None, percent: None },
+        max_key_bytes: 2048,
+        not_executed: Vec::new(),
         quality: vec![],
         sla: vec![],
         unexpected_columns: UnexpectedColumns::default(),
@@ -113,7 +115,11 @@ pub(crate) fn read_plan(
     limits: Limits,
     mut input: impl Read,
 ) -> Result<Outcome, ReadError> {
-    if plan.needs_seek() {
+    let mut head = Vec::new();
+    input.by_ref().take(plan.seek_head_bytes() as u64).read_to_end(&mut head).unwrap();
+    let needs_seek = plan.needs_seek_by(&head);
+    let mut input = std::io::Cursor::new(head).chain(input);
+    if needs_seek {
         let mut file = Vec::new();
         input.read_to_end(&mut file).unwrap();
         return drain(Reader::<std::io::Empty>::open_parquet(plan, limits, bytes::Bytes::from(file))?);

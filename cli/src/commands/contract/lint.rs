@@ -1,0 +1,87 @@
+//! `penstock contract lint`
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::{Faults, Files};
+use crate::exit::{Exit, REFUSED, REJECTS, SUCCESS};
+
+/// How far a contract is from being usable; the worst of several decides the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Readiness {
+    Ready,
+    NeedsMore,
+    Invalid,
+}
+
+impl Readiness {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::NeedsMore => "needs_more",
+            Self::Invalid => "invalid",
+        }
+    }
+
+    fn exit(self) -> Exit {
+        match self {
+            Self::Ready => SUCCESS,
+            Self::NeedsMore => REFUSED,
+            Self::Invalid => REJECTS,
+        }
+    }
+}
+
+/// Reports what is wrong with contracts, what they lack, and what of them has no effect.
+pub(super) fn run(files: &Files) -> Result<Exit> {
+    let mut worst = Readiness::Ready;
+    let mut answers = Vec::new();
+    for (file, checked) in files.check()? {
+        let name = file.display().to_string();
+        let readiness = match &checked {
+            Ok(_) => Readiness::Ready,
+            Err(faults) if faults.only_need_more() => Readiness::NeedsMore,
+            Err(_) => Readiness::Invalid,
+        };
+        worst = worst.max(readiness);
+        if files.json {
+            let document = checked.as_ref().ok().map(|read| &read.document);
+            let sources: Vec<_> = document
+                .iter()
+                .flat_map(|document| &document.contracts)
+                .map(|contract| json!({ "source": contract.source, "version": contract.version }))
+                .collect();
+            answers.push(json!({
+                "file": name,
+                "status": readiness.as_str(),
+                "sources": sources,
+                "errors": checked.as_ref().err().map_or(json!([]), Faults::to_json),
+                "notes": document.map_or(json!([]), |document| json!(document.notes)),
+            }));
+            continue;
+        }
+        match checked {
+            Ok(read) => {
+                for contract in &read.document.contracts {
+                    outln!("{name}: {} {}", contract.source, contract.version);
+                }
+                for note in &read.document.notes {
+                    outln!("note: {note}");
+                }
+            }
+            Err(faults) => {
+                errln!("{faults}");
+                if readiness == Readiness::NeedsMore {
+                    errln!(
+                        "{name} is valid ODCS; Penstock needs what is listed above. Add it to the contract, or leave the \
+                         contract as it is and write an overlay (--overlay FILE)"
+                    );
+                }
+            }
+        }
+    }
+    if files.json {
+        outln!("{:#}", json!(answers));
+    }
+    Ok(worst.exit())
+}

@@ -1,0 +1,128 @@
+//! What the files of a contract are, in words.
+
+use super::list;
+use crate::model::{
+    Compression, Contract, DelimitedDialect, Format, FormatKind, MissingColumns, Overwrite, Quote, Ragged,
+    UnexpectedColumns,
+};
+
+/// A sentence for each part of the format, and for what becomes of files that differ from it.
+pub(super) fn files(contract: &Contract) -> Vec<String> {
+    let Format { kind, encoding, compression, null_values } = &contract.format;
+    let mut files = vec![self::kind(kind)];
+    if let FormatKind::Delimited(dialect) = kind {
+        delimited(dialect, &mut files);
+    }
+    match encoding {
+        Some(label) => files.push(format!("the encoding is {label}")),
+        None if kind.has_types() => {}
+        None => files.push("the encoding is detected from the file".to_owned()),
+    }
+    if *kind != FormatKind::Parquet {
+        files.push(match compression {
+            None => "the compression is detected from the file".to_owned(),
+            Some(Compression::Plain) => "a compressed file is refused".to_owned(),
+            Some(Compression::Gzip) => "the compression is gzip".to_owned(),
+            Some(Compression::Zstd) => "the compression is zstd".to_owned(),
+            Some(Compression::Bzip2) => "the compression is bzip2".to_owned(),
+            Some(Compression::Xz) => "the compression is xz".to_owned(),
+            Some(Compression::Zip) => "the file is a zip archive with one member".to_owned(),
+        });
+    }
+    if !null_values.is_empty() {
+        files.push(format!("a value is missing when it is empty or {}", list(null_values)));
+    }
+    files.push(match contract.missing_columns {
+        MissingColumns::Refuse => "a file that lacks a column which is read is refused".to_owned(),
+        MissingColumns::Null => "a column that the file lacks is empty".to_owned(),
+    });
+    files.push(match contract.unexpected_columns {
+        UnexpectedColumns::Rescue => "columns that are not read are kept in `_rescued`".to_owned(),
+        UnexpectedColumns::Ignore => "columns that are not read are left out".to_owned(),
+        UnexpectedColumns::Reject => "a row that has a column which is not read is refused".to_owned(),
+    });
+    files.push(match contract.overwrite {
+        Overwrite::Add => "a file that overwrites another is loaded like any other".to_owned(),
+        Overwrite::Replace => "a file that overwrites another replaces its rows".to_owned(),
+        Overwrite::Keep => "a file that overwrites another is not read".to_owned(),
+    });
+    files
+}
+
+fn kind(kind: &FormatKind) -> String {
+    match kind {
+        FormatKind::Delimited(_) => "delimited text".to_owned(),
+        FormatKind::Ndjson => "JSON, one object a line".to_owned(),
+        FormatKind::JsonArray { path } if path.is_empty() => {
+            "one JSON document, an array of objects".to_owned()
+        }
+        FormatKind::JsonArray { path } => {
+            format!("one JSON document with an array of objects at `$.{}`", path.join("."))
+        }
+        FormatKind::Parquet => "Apache Parquet".to_owned(),
+        FormatKind::Avro => "Avro object container files".to_owned(),
+        FormatKind::Detected { json_only: true } => {
+            "JSON, an array of objects or one object a line: detected from the file".to_owned()
+        }
+        FormatKind::Detected { json_only: false } => {
+            "the format is detected from the file: Parquet, Avro, JSON or delimited text".to_owned()
+        }
+    }
+}
+
+fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
+    let DelimitedDialect {
+        delimiter,
+        quote,
+        escape,
+        skip_initial_space,
+        header,
+        header_rows,
+        skip_lines,
+        comment,
+        ragged,
+    } = dialect;
+    files.push(match delimiter.as_deref() {
+        None => "the delimiter is detected from the file".to_owned(),
+        Some("\t") => "fields are separated by tabs".to_owned(),
+        Some(delimiter) => format!("fields are separated by `{delimiter}`"),
+    });
+    files.push(match quote {
+        None => "the quote is detected from the file".to_owned(),
+        Some(Quote::None) => "quotes are ordinary characters".to_owned(),
+        Some(Quote::Byte(quote)) => format!("fields may be enclosed in `{}`", char::from(*quote)),
+    });
+    if *quote != Some(Quote::None) {
+        files.push(match escape {
+            None => "how a quote inside a quoted field is escaped is detected from the file".to_owned(),
+            Some(escape) if *quote == Some(Quote::Byte(*escape)) => {
+                "a quote inside a quoted field is doubled".to_owned()
+            }
+            Some(escape) => {
+                format!("`{}` before a quote makes it an ordinary character", char::from(*escape))
+            }
+        });
+        files.push(match skip_initial_space {
+            None => "whether white space around fields is skipped is detected from the file".to_owned(),
+            Some(true) => "white space around fields is skipped".to_owned(),
+            Some(false) => "white space around fields is a part of them".to_owned(),
+        });
+    }
+    let rows = header_rows.filter(|rows| *rows > 1);
+    files.push(match (header, rows) {
+        (None, None) => "whether the first record names the columns is detected from the file".to_owned(),
+        (Some(false), _) => "the file has no header: its fields are in the order of the columns".to_owned(),
+        (Some(true), None) => "the first record names the columns".to_owned(),
+        (None | Some(true), Some(rows)) => format!("the first {rows} records name the columns together"),
+    });
+    match skip_lines {
+        None => files.push("lines before the header are detected from the file".to_owned()),
+        Some(0) => {}
+        Some(lines) => files.push(format!("{lines} lines before the header are skipped")),
+    }
+    files.extend(comment.as_ref().map(|comment| format!("lines that begin with `{comment}` are skipped")));
+    files.push(match ragged {
+        Ragged::Reject => "a row with fewer fields than the header is refused".to_owned(),
+        Ragged::Pad => "fields that a row lacks at its end are missing values".to_owned(),
+    });
+}

@@ -1,0 +1,168 @@
+//! A type name, taken apart.
+
+use super::{PhysicalType, of};
+use crate::model::SqlType;
+
+/// PostgreSQL's limit of `numeric`.
+const MAX_PRECISION: u16 = 1_000;
+
+/// The type inside of ClickHouse's `Nullable(…)` and `LowCardinality(…)`, which say nothing about its values.
+pub(super) fn unwrapped(text: &str) -> &str {
+    let mut text = text.trim();
+    loop {
+        let inner = ["nullable(", "lowcardinality("].iter().find_map(|prefix| {
+            let (start, rest) = text.split_at_checked(prefix.len())?;
+            start.eq_ignore_ascii_case(prefix).then_some(rest)?.strip_suffix(')')
+        });
+        match inner {
+            Some(inner) => text = inner.trim(),
+            None => return text,
+        }
+    }
+}
+
+/// A type as it is spelled: `Character Varying (20)` has the name `character varying` and the size 20.
+#[derive(Debug)]
+pub(super) struct Spelled {
+    pub(super) name: String,
+    pub(super) sizes: Vec<Size>,
+    /// `unsigned`, as in MySQL.
+    is_unsigned: bool,
+    /// `array<int>`, `struct<…>`.
+    pub(super) has_elements: bool,
+    /// `int[]`, and `varchar[15]`, which some tools write for `varchar(15)`.
+    pub(super) in_brackets: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Size {
+    Number(u64),
+    /// `varchar(max)`, `number(*)`: no limit.
+    Open,
+}
+
+impl Spelled {
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let lower = text.to_ascii_lowercase();
+        if let Some((name, _)) = lower.split_once('<') {
+            return Some(Self::named(name.trim(), true, false));
+        }
+        let (before, inside, after, in_brackets) = match lower.split_once(['(', '[']) {
+            None => (lower.as_str(), None, "", false),
+            Some((before, rest)) => {
+                let in_brackets = lower.as_bytes().get(before.len()) == Some(&b'[');
+                let (inside, after) = rest.split_once(if in_brackets { ']' } else { ')' })?;
+                (before, Some(inside.trim()), after, in_brackets)
+            }
+        };
+        if in_brackets && inside == Some("") {
+            return Some(Self::named(before.trim(), true, true));
+        }
+        let words: Vec<&str> = before.split_whitespace().chain(after.split_whitespace()).collect();
+        let is_unsigned = words.contains(&"unsigned");
+        let words: Vec<&str> =
+            words.into_iter().filter(|word| !matches!(*word, "unsigned" | "signed" | "zerofill")).collect();
+        let name = words.join(" ");
+        // The values of an `enum` and the fields of a struct are no sizes.
+        let has_values =
+            matches!(name.as_str(), "enum" | "set" | "struct" | "object" | "map" | "array" | "list" | "row");
+        let sizes = match inside.filter(|_| !has_values) {
+            None => Vec::new(),
+            Some(inside) => inside.split(',').map(size).collect::<Option<_>>()?,
+        };
+        let has_elements = has_values && inside.is_some() && !matches!(name.as_str(), "enum" | "set");
+        Some(Self { name, sizes, is_unsigned, has_elements, in_brackets })
+    }
+
+    fn named(name: &str, has_elements: bool, in_brackets: bool) -> Self {
+        Self { name: name.to_owned(), sizes: Vec::new(), is_unsigned: false, has_elements, in_brackets }
+    }
+
+    /// True for the types in which systems without booleans keep them.
+    pub(super) fn is_flag(&self) -> bool {
+        let one = [Size::Number(1)];
+        match self.name.as_str() {
+            "bit" | "tinyint" => self.sizes.is_empty() || self.sizes == one,
+            "number" | "numeric" | "decimal" => {
+                self.sizes == one || self.sizes == [Size::Number(1), Size::Number(0)]
+            }
+            "char" | "character" => self.sizes.is_empty() || self.sizes == one,
+            _ => false,
+        }
+    }
+
+    pub(super) fn plain(&self, sql: &SqlType) -> Result<PhysicalType, String> {
+        let takes_size = match sql {
+            SqlType::Smallint | SqlType::Integer | SqlType::Bigint => self.sizes.len() <= 1,
+            SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz => self.sizes.len() <= 1,
+            SqlType::DoublePrecision => self.sizes.len() <= 2,
+            SqlType::Text
+            | SqlType::Numeric(_)
+            | SqlType::Boolean
+            | SqlType::Date
+            | SqlType::Jsonb
+            | SqlType::Uuid => self.sizes.is_empty(),
+        };
+        if !takes_size {
+            return Err(format!("`{}` takes no size; write `{sql}`", self.name));
+        }
+        let is_integer = matches!(sql, SqlType::Smallint | SqlType::Integer | SqlType::Bigint);
+        if !self.is_unsigned || !is_integer {
+            return Ok(of(sql.clone()));
+        }
+        // The next larger type, which holds what the sign bit held.
+        Ok(of(match (self.name.as_str(), sql) {
+            ("tinyint", _) => SqlType::Smallint,
+            ("mediumint", _) | (_, SqlType::Smallint) => SqlType::Integer,
+            (_, SqlType::Integer) => SqlType::Bigint,
+            (_, _) => SqlType::Numeric(Some((20, 0))),
+        }))
+    }
+
+    pub(super) fn text(&self, default_length: Option<u64>) -> Result<PhysicalType, String> {
+        let max_length = match self.sizes.as_slice() {
+            [] => default_length,
+            [Size::Open] => None,
+            [Size::Number(length)] if *length > 0 => Some(*length),
+            _ => {
+                let name = &self.name;
+                return Err(format!("`{name}` takes one length of at least 1, as in `{name}(50)`"));
+            }
+        };
+        Ok(PhysicalType { max_length, ..of(SqlType::Text) })
+    }
+
+    pub(super) fn numeric(&self) -> Result<PhysicalType, String> {
+        let name = &self.name;
+        let (precision, scale) = match self.sizes.as_slice() {
+            [] | [Size::Open] => return Ok(of(SqlType::Numeric(None))),
+            [Size::Number(precision)] => (*precision, 0),
+            [Size::Number(precision), Size::Number(scale)] => (*precision, *scale),
+            // Oracle's most digits.
+            [Size::Open, Size::Number(scale)] => (38, *scale),
+            _ => return Err(format!("`{name}` takes a precision and a scale, as in `{name}(12,2)`")),
+        };
+        let fitting = |digits: u64| u16::try_from(digits).ok().filter(|digits| *digits <= MAX_PRECISION);
+        match (fitting(precision), fitting(scale)) {
+            (Some(precision), Some(scale)) if precision > 0 && scale <= precision => {
+                Ok(of(SqlType::Numeric(Some((precision, scale)))))
+            }
+            _ => Err(format!(
+                "`{name}({precision},{scale})`: the precision is 1 to {MAX_PRECISION}, the scale 0 to the precision"
+            )),
+        }
+    }
+}
+
+/// `100`, Oracle's `100 char`, SQL Server's `max`, Oracle's `*`.
+fn size(text: &str) -> Option<Size> {
+    let mut words = text.split_whitespace();
+    let size = match words.next()? {
+        "max" | "*" => Size::Open,
+        number => Size::Number(number.parse().ok()?),
+    };
+    match (words.next(), words.next()) {
+        (None | Some("char" | "byte"), None) => Some(size),
+        _ => None,
+    }
+}

@@ -1,0 +1,248 @@
+//! Contracts that others wrote: what of them is usable as it is, what is missing, and how an overlay completes them.
+
+use std::path::PathBuf;
+
+use penstock_contract::*;
+
+const WAREHOUSE: &str = include_str!("golden/foreign/warehouse.yaml");
+const PARTNER: &str = include_str!("golden/foreign/partner.yaml");
+const OVERLAY: &str = include_str!("golden/foreign/partner.overlay.yaml");
+
+fn document(text: &str) -> Document {
+    parse_document(SourceFile { name: "contract.yaml", text }, None)
+        .unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn completed(overlay: &str) -> Result<Document, ContractErrors> {
+    let contract = SourceFile { name: "partner.yaml", text: PARTNER };
+    parse_document(contract, Some(SourceFile { name: "overlay.yaml", text: overlay }))
+}
+
+/// Compares with a golden file, or writes it with `PENSTOCK_BLESS=1`.
+fn assert_golden(name: &str, text: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/foreign").join(name);
+    if std::env::var_os("PENSTOCK_BLESS").is_some() {
+        std::fs::write(path, text).expect("the golden file can be written");
+        return;
+    }
+    let golden = std::fs::read_to_string(path).expect("the golden file is there");
+    assert_eq!(text, golden, "PENSTOCK_BLESS=1 writes golden/foreign/{name}");
+}
+
+#[test]
+fn a_contract_of_a_warehouse_serves_one_source_for_each_object_without_a_change() {
+    let contracts = document(WAREHOUSE).contracts;
+    let sources: Vec<_> = contracts.iter().map(|one| (one.source.as_str(), one.version.as_str())).collect();
+    assert_eq!(sources, [("ticket-sale", "2.3.0"), ("stage", "2.3.0")]);
+    let explained: Vec<String> = contracts.iter().map(|contract| explain(contract).to_string()).collect();
+    assert_golden("warehouse.txt", &explained.join("\n"));
+    for contract in &contracts {
+        assert_eq!(contract.format.kind, FormatKind::Detected { json_only: false });
+        assert_eq!(parse_source("contract.yaml", WAREHOUSE, &contract.source).as_ref(), Ok(contract));
+    }
+    let other = parse_source("contract.yaml", WAREHOUSE, "seats").expect_err("no such source").to_string();
+    assert!(other.contains("describes the sources `ticket-sale`, `stage`, not `seats`"), "{other}");
+    let none = parse("contract.yaml", WAREHOUSE).expect_err("two sources").to_string();
+    assert!(none.contains("describes several sources: `ticket-sale`, `stage`; choose one"), "{none}");
+}
+
+#[test]
+fn what_has_no_effect_is_noted_and_checks_that_are_not_executed_are_listed() {
+    let document = document(WAREHOUSE);
+    let notes: String = document.notes.iter().map(|note| format!("{note}\n")).collect();
+    assert_golden("warehouse.notes.txt", &notes);
+    let skipped: Vec<Vec<String>> = document
+        .contracts
+        .iter()
+        .map(|contract| contract.not_executed.iter().map(|check| check.kind.clone()).collect())
+        .collect();
+    assert_eq!(skipped, [vec!["custom (greatExpectations)", "custom (soda)", "sql", "text"], vec![]]);
+}
+
+#[test]
+fn what_penstock_needs_is_reported_apart_from_what_is_not_valid() {
+    let errors = completed("{}\n").expect_err("incomplete");
+    assert!(errors.only_need_more(), "{errors}");
+    assert_golden("partner.needs.txt", &format!("{errors}\n"));
+    let invalid = PARTNER.replace("status: active", "statsu: active");
+    let errors = parse("partner.yaml", &invalid).expect_err("invalid");
+    assert!(!errors.only_need_more(), "{errors}");
+}
+
+#[test]
+fn an_overlay_completes_a_contract_and_the_merged_text_means_the_same() {
+    let document = completed(OVERLAY).unwrap_or_else(|errors| panic!("{errors}"));
+    let merged = document.merged.clone().expect("there is an overlay");
+    assert_golden("partner.merged.yaml", &merged);
+    let contract = &document.contracts[0];
+    assert_eq!(contract.source, "partner_invoices");
+    assert_eq!(parse("merged.yaml", &merged).as_ref(), Ok(contract));
+    assert_eq!(completed(OVERLAY).expect("valid").merged, Some(merged), "the same files give the same text");
+    // A new version of the producer's contract takes the same overlay.
+    let next = PARTNER
+        .replace("version: 1.4.0", "version: 1.5.0")
+        .replace("description: Whatever", "description: What");
+    let next = parse_document(
+        SourceFile { name: "partner.yaml", text: &next },
+        Some(SourceFile { name: "overlay.yaml", text: OVERLAY }),
+    );
+    assert_eq!(next.expect("valid").contracts[0].version, "1.5.0");
+}
+
+#[test]
+fn a_fault_of_an_overlay_names_its_line_and_that_of_the_contract() {
+    for (from, to, message) in [
+        (
+            "- name: total",
+            "- name: totl",
+            "overlay.yaml:21: schema[0].properties[1]: the contract has no `totl` here; did you mean `total`? (see also partner.yaml:18)",
+        ),
+        (
+            "- name: invoices",
+            "- name: payments",
+            "overlay.yaml:13: schema[0]: the contract has no `payments` here; only a column",
+        ),
+        (
+            "physicalType: numeric(19,4)",
+            "physicalType: date",
+            "overlay.yaml:22: schema[0].properties[1].physicalType: needs more: `date` does not hold the logical type `number`; write `numeric`, or leave `physicalType` out (see also partner.yaml:24)",
+        ),
+        ("id: 90a1c7e4-partner", "id: another", "overlay.yaml:2: id: the overlay is for another contract"),
+        ("  - name: invoices\n", "  - title: invoices\n", "`name` is missing; it says what is completed"),
+        (
+            "customProperties:\n  - {property: penstock.source",
+            "customProperties:\n  - {property: penstock.sourc",
+            "overlay.yaml:11: customProperties[0].property: `penstock.sourc` is not a property of Penstock; did you mean `penstock.source`?",
+        ),
+        (
+            "schema:\n",
+            "schema: {}\nother:\n",
+            "overlay.yaml:12: schema: must be a list, as it is in the contract (see also partner.yaml:15)",
+        ),
+    ] {
+        assert_eq!(OVERLAY.matches(from).count(), 1, "{from}");
+        let errors = completed(&OVERLAY.replace(from, to)).expect_err(to).to_string();
+        assert!(errors.contains(message), "{to}: {errors}");
+    }
+}
+
+/// A contract with this head and these objects.
+fn with(head: &str, objects: &str) -> String {
+    format!(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: draft\n{head}\nschema:\n{objects}"
+    )
+}
+
+const ONE: &str =
+    "  - {name: Orders of Today, physicalName: orders, properties: [{name: a, logicalType: string}]}\n";
+
+#[test]
+fn the_source_is_declared_or_made_of_a_name() {
+    let source =
+        |name: &str| parse("a.yaml", &with(&format!("name: {name}"), ONE)).map(|contract| contract.source);
+    for (name, expected) in [
+        ("shop", "shop"),
+        ("my_shop-2", "my_shop-2"),
+        ("My Shop", "my-shop"),
+        ("Orders Event Stream", "orders-event-stream"),
+        ("ERP.FINANCE.Invoices", "erp-finance-invoices"),
+        ("'  a (b) - c! '", "a-b-c"),
+    ] {
+        assert_eq!(source(name).as_deref(), Ok(expected), "{name}");
+    }
+    for name in ["Bücher", "'!?'", &"x".repeat(64)] {
+        let errors = source(name).expect_err(name);
+        assert!(errors.only_need_more() && errors.to_string().contains("penstock.source"), "{errors}");
+    }
+    let declared = "customProperties: [{property: penstock.source, value: books}]";
+    assert_eq!(parse("a.yaml", &with(declared, ONE)).map(|contract| contract.source), Ok("books".to_owned()));
+    let missing = parse("a.yaml", &with("", ONE)).expect_err("no name");
+    assert!(missing.only_need_more(), "{missing}");
+    let wrong = "customProperties: [{property: penstock.source, value: My Books}]";
+    assert!(!parse("a.yaml", &with(wrong, ONE)).expect_err("not a source").only_need_more());
+}
+
+#[test]
+fn objects_of_one_contract_are_sources_of_their_own_with_settings_of_their_own() {
+    let objects = "  - {name: a, properties: [{name: x, logicalType: string}]}\n  - {name: b, properties: [{name: x, logicalType: string}], customProperties: [CUSTOM]}\n";
+    let head = "customProperties: [{property: penstock.maxRejects, value: 5}]";
+    let two = with(
+        head,
+        &objects.replace(
+            "CUSTOM",
+            "{property: penstock.maxRejects, value: 7}, {property: penstock.source, value: bees}",
+        ),
+    );
+    let contracts = document(&two).contracts;
+    let settings: Vec<_> = contracts.iter().map(|one| (one.source.as_str(), one.max_rejects.rows)).collect();
+    assert_eq!(settings, [("a", Some(5)), ("bees", Some(7))]);
+    let same = with("", &objects.replace("CUSTOM", "{property: penstock.source, value: a}"));
+    let errors = parse_source("a.yaml", &same, "a").expect_err("two of one source").to_string();
+    assert!(errors.contains("a second object of the source `a`"), "{errors}");
+    let both =
+        with("customProperties: [{property: penstock.source, value: a}]", &objects.replace("CUSTOM", ""));
+    let errors = parse_source("a.yaml", &both, "a").expect_err("one source for two objects").to_string();
+    assert!(errors.contains("with several objects, set it at each of them"), "{errors}");
+}
+
+#[test]
+fn the_server_of_type_s3_says_the_format_and_without_one_it_is_detected() {
+    let format = |servers: &str| {
+        let head = format!("name: a\n{servers}");
+        parse("a.yaml", &with(&head, ONE)).map(|contract| contract.format.kind)
+    };
+    let detected = Ok(FormatKind::Detected { json_only: false });
+    let s3 = |rest: &str| {
+        format!(
+            "servers: [{{server: k, type: kafka, host: h}}, {{server: s, type: s3, location: s3://b/{rest}}}]"
+        )
+    };
+    assert_eq!(format(""), detected);
+    assert_eq!(format("servers: []"), detected);
+    assert_eq!(format("servers: [{server: k, type: kafka, host: h, format: avro}]"), detected);
+    assert_eq!(format(&s3("")), detected);
+    assert_eq!(format(&s3(", format: parquet")), Ok(FormatKind::Parquet));
+    assert_eq!(format(&s3(", format: json")), Ok(FormatKind::Detected { json_only: true }));
+    assert_eq!(format(&s3(", delimiter: array")), Ok(FormatKind::JsonArray { path: vec![] }));
+    let path = ", customProperties: [{property: penstock.path, value: $.items}]";
+    assert_eq!(format(&s3(path)), Ok(FormatKind::JsonArray { path: vec!["items".to_owned()] }));
+    let header = ", customProperties: [{property: penstock.header, value: true}]";
+    assert!(matches!(format(&s3(header)), Ok(FormatKind::Delimited(_))));
+    let errors = format(&s3(", format: orc")).expect_err("not read");
+    assert!(errors.only_need_more(), "{errors}");
+    let elsewhere = "servers: [{server: k, type: kafka, host: h, customProperties: [{property: penstock.header, value: true}]}]";
+    let errors = format(elsewhere).expect_err("no effect").to_string();
+    assert!(errors.contains("`penstock.header` has no effect here"), "{errors}");
+}
+
+#[test]
+fn names_that_no_column_has_are_written_as_one_and_read_as_they_are() {
+    let columns = |names: &[&str]| {
+        let list: Vec<String> =
+            names.iter().map(|name| format!("{{name: '{name}', logicalType: string}}")).collect();
+        let object = format!("  - {{name: a, properties: [{}]}}\n", list.join(", "));
+        parse("a.yaml", &with("name: a", &object)).map(|contract| contract.entity.columns)
+    };
+    let read = columns(&["First Name", "_id", "2nd", "größe (cm)", "plain"]).expect("valid");
+    let names: Vec<_> =
+        read.iter().map(|column| (column.name.as_str(), column.physical_name.as_str())).collect();
+    assert_eq!(
+        names,
+        [
+            ("First_Name", "First Name"),
+            ("id", "_id"),
+            ("c_2nd", "2nd"),
+            ("größe_cm", "größe (cm)"),
+            ("plain", "plain"),
+            ("_rescued", "_rescued")
+        ]
+    );
+    for (names, message) in [
+        (vec!["a b", "a_b"], "a second column `a_b`"),
+        (vec!["ctid"], "is a column that PostgreSQL has in every table"),
+        (vec!["!!!"], "has no letter"),
+    ] {
+        let errors = columns(&names).expect_err(message).to_string();
+        assert!(errors.contains(message), "{names:?}: {errors}");
+    }
+}
