@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use penstock_contract::DateFormat;
 use penstock_contract::civil::{Civil, MICROS_PER_DAY, civil_of_days, days};
 use penstock_contract::iso8601::{TimeError, Written};
+use penstock_contract::{DateFormat, NumericTime};
 use proptest::prelude::*;
 
 fn format(pattern: &str) -> DateFormat {
@@ -192,6 +192,40 @@ proptest! {
             if text.is_char_boundary(length) {
                 prop_assert_eq!(format.read_date(&text.as_bytes()[..length]), None, "{}", &text[..length]);
             }
+        }
+    }
+
+    #[test]
+    fn epochs_are_read_back_exactly(micros in -62_135_596_800_000_000_i64..253_402_300_800_000_000) {
+        for (numeric, places) in [
+            (NumericTime::EpochSeconds, 6),
+            (NumericTime::EpochMillis, 3),
+            (NumericTime::EpochMicros, 0),
+        ] {
+            let digits = format!("{:0>7}", micros.unsigned_abs());
+            let (whole, fraction) = digits.split_at(digits.len() - places);
+            let read = numeric.micros(micros < 0, whole.as_bytes(), fraction.as_bytes());
+            prop_assert_eq!(read, Ok(micros), "{:?}", numeric);
+            // One digit more is finer, and refused rather than rounded.
+            let read = numeric.micros(micros < 0, whole.as_bytes(), format!("{fraction}1").as_bytes());
+            prop_assert_eq!(read, Err(TimeError::OutOfRange), "{:?}", numeric);
+        }
+        let nanos = format!("{}000", micros.unsigned_abs());
+        prop_assert_eq!(NumericTime::EpochNanos.micros(micros < 0, nanos.as_bytes(), b""), Ok(micros));
+    }
+
+    #[test]
+    fn serial_numbers_are_read_back_to_the_millisecond(
+        day in 61_i64..=65_535,
+        millis in 0_i64..86_400_000,
+    ) {
+        let serial = day as f64 + millis as f64 / 86_400_000.0;
+        let expected = (day - 25_569) * MICROS_PER_DAY + millis * 1_000;
+        // As a spreadsheet's file has it, and as it is shown with 15 digits.
+        for text in [serial.to_string(), format!("{serial:.10}")] {
+            let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+            let read = NumericTime::Excel1900.micros(false, whole.as_bytes(), fraction.as_bytes());
+            prop_assert_eq!(read, Ok(expected), "{}", text);
         }
     }
 

@@ -238,6 +238,12 @@ impl Profile {
             notes.push(format!("`{}`: {what}; it is text until the contract says which", plain.name));
             return Kind::text();
         }
+        if first.kind.format.is_some_and(has_short_year) {
+            notes.push(format!(
+                "`{}`: years of two digits are taken for 2000 to 2099; set `penstock.yearPivot` where that is wrong",
+                plain.name
+            ));
+        }
         if first.family == Family::Timestamp && self.without_offset > 0 {
             let count = self.without_offset;
             notes.push(format!(
@@ -327,6 +333,11 @@ impl Profile {
             && self.max_chars <= MAX_KEY_CHARS
             && matches!(column.kind.logical, "string" | "integer")
     }
+}
+
+/// True for a format whose years have two digits.
+fn has_short_year(format: &str) -> bool {
+    format.matches('y').count() == 2
 }
 
 /// One value more that is not of a candidate; `None` when they are too many.

@@ -138,6 +138,15 @@ fn columns_are_taken_for_what_their_values_are() {
 }
 
 #[test]
+fn years_of_two_digits_are_noted() {
+    let notes = |values: [&str; 2]| infer_from(format!("born;pad\n{};x\n{};y\n", values[0], values[1])).notes;
+    let note = "`born`: years of two digits are taken for 2000 to 2099; set `penstock.yearPivot` where that is wrong";
+    assert_eq!(notes(["01.02.24", "31.12.85"]), [note]);
+    assert_eq!(notes(["1.2.24", "31.12.85"]), [note]);
+    assert_eq!(notes(["01.02.2024", "31.12.1985"]), Vec::<String>::new());
+}
+
+#[test]
 fn a_list_of_values_needs_rows_enough() {
     let sample = |rows: usize| -> String {
         let lines = (0..rows).map(|row| format!("{},{}\n", row % 50, ["new", "used"][row % 2]));
