@@ -25,7 +25,7 @@ fn main() -> ExitCode {
             return if message.use_stderr() { exit::NOT_DONE.into() } else { exit::SUCCESS.into() };
         }
     };
-    let ended = commands::run(cli).map_err(|error| format!("{error:#}"));
+    let ended = commands::run(cli).map_err(|error| message(&error));
     match ended.and_then(|exit| out::finish().map(|()| exit)) {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -33,4 +33,17 @@ fn main() -> ExitCode {
             exit::NOT_DONE.into()
         }
     }
+}
+
+/// The error and its causes. A cause that the message before it ends with is not printed again.
+fn message(error: &anyhow::Error) -> String {
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if message.is_empty() {
+            message = cause;
+        } else if !message.ends_with(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    message
 }

@@ -5,8 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use clap::Args;
-use penstock_engine::infer::{InferOptions, Inferred, infer};
+use clap::{Args, ValueEnum};
+use penstock_contract::Quote;
+use penstock_engine::infer::{InferOptions, Inferred, KnownFormat, SampleKind, infer};
 use serde_json::json;
 
 use crate::exit::{Exit, SUCCESS};
@@ -27,6 +28,60 @@ pub(crate) struct Infer {
     /// Print JSON: the contract as `yaml`, `rows` and `notes`
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    dialect: Dialect,
+}
+
+/// What the user knows of the sample's format; the rest is found by looking at it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Format of the sample, where it is known")]
+struct Dialect {
+    /// Kind of file
+    #[arg(long)]
+    format: Option<Format>,
+    /// Encoding label of the WHATWG standard, such as `windows-1252`
+    #[arg(long, value_name = "LABEL")]
+    encoding: Option<String>,
+    /// What separates the fields: one or more characters, or `tab`
+    #[arg(long, value_name = "TEXT", value_parser = delimiter)]
+    delimiter: Option<String>,
+    /// What fields may be enclosed in: one ASCII character, or `none`
+    #[arg(long, value_name = "CHAR", value_parser = quote)]
+    quote: Option<Quote>,
+    /// What makes a quote inside a quoted field an ordinary character
+    #[arg(long, value_name = "CHAR", value_parser = ascii)]
+    escape: Option<u8>,
+    /// Whether the first record names the columns
+    #[arg(long, value_name = "BOOL")]
+    header: Option<bool>,
+    /// Lines before the header
+    #[arg(long, value_name = "N")]
+    skip_lines: Option<u32>,
+    /// Where the array of objects is in a JSON document, such as `$.data.items`
+    #[arg(long, value_parser = path)]
+    path: Option<PathKeys>,
+}
+
+/// The keys of a path; clap would take a plain `Vec` for an option that is given several times.
+#[derive(Debug, Clone)]
+struct PathKeys(Vec<String>);
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Delimited text
+    #[value(alias = "delimited")]
+    Csv,
+    /// Text delimited by tabs
+    Tsv,
+    /// One JSON object a line
+    #[value(alias = "jsonl")]
+    Ndjson,
+    /// A JSON document with an array of objects
+    Json,
+    /// Apache Parquet
+    Parquet,
+    /// Avro object container file
+    Avro,
 }
 
 impl Infer {
@@ -34,7 +89,8 @@ impl Infer {
         let source = self.source.clone().unwrap_or_else(|| source_of(&self.file));
         let context = || format!("{}", self.file.display());
         let mut open = || -> io::Result<Box<dyn Read>> { Ok(Box::new(File::open(&self.file)?)) };
-        let options = InferOptions { max_rows: self.rows, ..InferOptions::default() };
+        let options =
+            InferOptions { max_rows: self.rows, known: self.dialect.known(), ..InferOptions::default() };
         let inferred = infer(&source, &mut open, &options).with_context(context)?;
         if let Some(out) = &self.out {
             write_new(out, &inferred.yaml).with_context(|| format!("{}", out.display()))?;
@@ -53,6 +109,63 @@ impl Infer {
         }
         Ok(SUCCESS)
     }
+}
+
+impl Dialect {
+    fn known(&self) -> KnownFormat {
+        let is_tabbed = matches!(self.format, Some(Format::Tsv));
+        let kind = self.format.map(|format| match format {
+            Format::Csv | Format::Tsv => SampleKind::Delimited,
+            Format::Ndjson => SampleKind::Ndjson,
+            Format::Json => SampleKind::JsonArray,
+            Format::Parquet => SampleKind::Parquet,
+            Format::Avro => SampleKind::Avro,
+        });
+        KnownFormat {
+            kind,
+            encoding: self.encoding.clone(),
+            delimiter: self.delimiter.clone().or(is_tabbed.then(|| "\t".to_owned())),
+            quote: self.quote,
+            escape: self.escape,
+            header: self.header,
+            skip_lines: self.skip_lines,
+            path: self.path.clone().map(|PathKeys(keys)| keys),
+        }
+    }
+}
+
+fn delimiter(text: &str) -> Result<String, String> {
+    Ok(match text {
+        "tab" | "\\t" => "\t".to_owned(),
+        "comma" => ",".to_owned(),
+        "semicolon" => ";".to_owned(),
+        "pipe" => "|".to_owned(),
+        _ => text.to_owned(),
+    })
+}
+
+fn quote(text: &str) -> Result<Quote, String> {
+    if text == "none" { Ok(Quote::None) } else { ascii(text).map(Quote::Byte) }
+}
+
+fn ascii(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii_graphic() => Ok(*byte),
+        _ => Err("give one ASCII character".to_owned()),
+    }
+}
+
+/// The keys of `$.data.items`; none for `$`.
+fn path(text: &str) -> Result<PathKeys, String> {
+    let keys = match text.strip_prefix('$') {
+        Some("") => Some(Vec::new()),
+        Some(keys) => keys.strip_prefix('.').map(|keys| keys.split('.').map(str::to_owned).collect()),
+        None => None,
+    };
+    let is_whole = |keys: &Vec<String>| keys.iter().all(|key| !key.is_empty());
+    keys.filter(is_whole)
+        .map(PathKeys)
+        .ok_or_else(|| "give keys with dots, such as `$.data.items`".to_owned())
 }
 
 /// The file's name up to its first dot.

@@ -12,5 +12,6 @@ pub(crate) use header::{Layout, bind_header};
 pub(crate) use open::{Delimited, FirstRecord, open_delimited, read_first};
 pub(crate) use scan::{Marks, Scanned, scan};
 pub(crate) use split::{
-    Delimiter, Quoting, Span, Split, field, split_again, split_line, split_quoted, split_unquoted,
+    Delimiter, FieldDelimiter, Quoting, Span, Split, field, split_again, split_line, split_quoted,
+    split_unquoted,
 };

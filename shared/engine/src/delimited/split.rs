@@ -45,7 +45,7 @@ impl FieldDelimiter {
         }
     }
 
-    pub(super) fn split_line(&self, line: &[u8], spans: &mut Vec<Span>) {
+    pub(crate) fn split_line(&self, line: &[u8], spans: &mut Vec<Span>) {
         match self {
             Self::Byte(byte) => split_line(line, *byte, spans),
             Self::Bytes(bytes) => split_line(line, &bytes[..], spans),

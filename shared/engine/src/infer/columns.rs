@@ -20,6 +20,8 @@ const MIN_ALLOWED: usize = 2;
 const MIN_ROWS_OF_ALLOWED: u64 = 200;
 const MIN_ROWS_OF_EACH: u64 = 5;
 const MAX_ALLOWED_CHARS: u64 = 40;
+/// Distinct values whose check digits must be right; at most as many as are counted.
+const MIN_CHECKED: usize = MAX_ALLOWED;
 /// A longer text is no key.
 const MAX_KEY_CHARS: u64 = 64;
 const UUID_CHARS: u64 = 36;
@@ -201,7 +203,14 @@ impl Profile {
             if is_typed { self.null_spellings.keys().cloned().collect() } else { Vec::new() };
         let spelled: u64 = if is_typed { self.null_spellings.values().sum() } else { 0 };
         let missing = self.missing.saturating_add(spelled);
+        if is_typed && let Some(rows) = self.nan_rows() {
+            notes.push(format!(
+                "`{}`: NaN is no number, and is read as a missing value in {rows} rows",
+                plain.name
+            ));
+        }
         ColumnDraft {
+            comments: self.why_unknown(&plain).into_iter().collect(),
             required: missing == 0 && self.present > 0,
             allowed: if is_typed { Vec::new() } else { self.allowed() },
             seen: Some(self.seen(missing)),
@@ -212,10 +221,34 @@ impl Profile {
         }
     }
 
+    /// Why a column is text when no value says what it is.
+    fn why_unknown(&self, plain: &ColumnDraft) -> Option<String> {
+        let spelled: u64 = self.null_spellings.values().sum();
+        match (&plain.declared, self.present) {
+            (Some(_), _) => None,
+            (None, 0) => Some("no row has a value: the type is not known".to_owned()),
+            (None, present) if present == spelled => {
+                Some("no row has a value but spellings of a missing one: the type is not known".to_owned())
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// Rows with NaN.
+    fn nan_rows(&self) -> Option<u64> {
+        let rows = ["NaN", "nan"].iter().filter_map(|spelling| self.null_spellings.get(*spelling));
+        Some(rows.sum()).filter(|rows| *rows > 0)
+    }
+
     /// A JSON object or array: nothing is asked of it but to be there when it always was.
     pub(super) fn document(&self, plain: ColumnDraft) -> ColumnDraft {
         let seen = format!("values: {}, missing: {}", self.present, self.missing);
         ColumnDraft { required: self.missing == 0 && self.present > 0, seen: Some(seen), ..plain }
+    }
+
+    /// Rows with a value.
+    pub(super) fn present(&self) -> u64 {
+        self.present
     }
 
     fn kind(&self, plain: &ColumnDraft, file: &FileKind, probe: &Probe, notes: &mut Vec<String>) -> Kind {
@@ -291,6 +324,7 @@ impl Profile {
             Gate::Always => true,
             Gate::DateName => has(&DATE_NAMES),
             Gate::FlagName => has(&FLAG_NAMES),
+            Gate::ManySeen => self.distinct.as_ref().is_none_or(|distinct| distinct.len() >= MIN_CHECKED),
             Gate::BothSeen => self.distinct.as_ref().is_some_and(|distinct| distinct.len() > 1),
         };
         is_open
@@ -298,7 +332,12 @@ impl Profile {
                 Family::Integer | Family::Number => !self.has_written_digits && !has(&IDENTIFIERS),
                 Family::Uuid => !self.without_hyphens,
                 Family::Format => candidate.kind.format != Some("uri") || !self.without_slashes,
-                Family::Boolean | Family::Date | Family::Timestamp | Family::Time | Family::Document => true,
+                Family::Boolean
+                | Family::Date
+                | Family::Timestamp
+                | Family::Time
+                | Family::CheckDigit
+                | Family::Document => true,
             }
     }
 
@@ -325,7 +364,7 @@ impl Profile {
         seen + &format!(", characters: {} to {}", self.min_chars, self.max_chars)
     }
 
-    /// True when the column can be told to tell rows apart.
+    /// True when each row has another value, short enough for a key.
     pub(super) fn may_be_key(&self, column: &ColumnDraft) -> bool {
         column.required
             && self.hashes.is_some()
@@ -383,6 +422,7 @@ fn is_ambiguous<'c>(first: &Candidate, mut fitting: impl Iterator<Item = &'c Can
         | Family::Number
         | Family::Time
         | Family::Format
+        | Family::CheckDigit
         | Family::Document => false,
     }
 }
@@ -411,6 +451,7 @@ fn sized(kind: &Kind, family: Family, size: Size) -> Kind {
         | Family::Timestamp
         | Family::Time
         | Family::Format
+        | Family::CheckDigit
         | Family::Document => kind.clone(),
     }
 }

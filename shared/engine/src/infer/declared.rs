@@ -4,6 +4,7 @@ use std::io::Read;
 
 use bytes::Bytes;
 
+use super::known::SampleKind;
 use super::yaml::{FileDraft, FileKind, Kind};
 use super::{InferError, Open};
 use crate::avro;
@@ -82,13 +83,9 @@ impl Declared {
     }
 }
 
-/// The file and its columns, when it is one whose schema tells them.
-pub(super) fn look(
-    open: &mut Open<'_>,
-    limits: &Limits,
-) -> Result<Option<(FileDraft, Vec<DeclaredColumn>)>, InferError> {
+/// The kind of a file whose schema tells its columns, by its first bytes; `None` for a file of text.
+pub(super) fn kind(open: &mut Open<'_>, limits: &Limits) -> Result<Option<SampleKind>, InferError> {
     let mut input = Input::open(open().map_err(ReadError::Io)?, None, limits)?;
-    let compression = input.compression();
     let mut magic = [0; 4];
     let mut length = 0_usize;
     while let Some(rest) = magic.get_mut(length..).filter(|rest| !rest.is_empty()) {
@@ -97,18 +94,28 @@ pub(super) fn look(
             count => length = length.saturating_add(count),
         }
     }
+    Ok(match &magic {
+        b"PAR1" => Some(SampleKind::Parquet),
+        b"Obj\x01" => Some(SampleKind::Avro),
+        _ => None,
+    })
+}
+
+/// The file and its columns, by its schema.
+pub(super) fn look(
+    open: &mut Open<'_>,
+    limits: &Limits,
+    kind: SampleKind,
+) -> Result<(FileDraft, Vec<DeclaredColumn>), InferError> {
     let draft = |kind, compression| FileDraft { kind, encoding: None, compression };
-    match &magic {
-        b"PAR1" => {
-            let columns = parquet::schema::columns(whole(open)?)?;
-            Ok(Some((draft(FileKind::Parquet, None), columns)))
-        }
-        b"Obj\x01" => {
-            let columns = avro::declared_columns(Input::open(open().map_err(ReadError::Io)?, None, limits)?)?;
-            Ok(Some((draft(FileKind::Avro, Some(compression)), columns)))
-        }
-        _ => Ok(None),
+    if kind == SampleKind::Parquet {
+        let columns = parquet::schema::columns(whole(open)?)?;
+        return Ok((draft(FileKind::Parquet, None), columns));
     }
+    let input = Input::open(open().map_err(ReadError::Io)?, None, limits)?;
+    let compression = input.compression();
+    let columns = avro::declared_columns(input)?;
+    Ok((draft(FileKind::Avro, Some(compression)), columns))
 }
 
 /// The whole sample.

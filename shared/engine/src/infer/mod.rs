@@ -6,6 +6,10 @@
 
 mod columns;
 pub(crate) mod declared;
+mod dialect;
+mod json_path;
+mod key;
+mod known;
 mod names;
 mod prove;
 mod sample;
@@ -18,11 +22,13 @@ use std::sync::Arc;
 use arrow_array::{Array, StringArray};
 use penstock_contract::ContractErrors;
 
+pub use self::known::{KnownFormat, SampleKind};
+
 use self::columns::Profile;
 use self::names::words;
 use self::sample::{Found, Sample};
 use self::types::Probe;
-use self::yaml::{ColumnDraft, Draft, FileKind, Kind, QuoteDraft};
+use self::yaml::{ColumnDraft, Draft, Kind};
 use crate::cast::Scratch;
 use crate::error::{PlanError, ReadError};
 use crate::outcome::{Code, Totals};
@@ -32,8 +38,6 @@ use crate::rows::Block;
 
 /// Rows a block: memory is bounded by them.
 const BLOCK_ROWS: u32 = 10_000;
-/// Last words of names that are likely keys.
-const KEY_WORDS: [&str; 7] = ["id", "sku", "key", "gtin", "number", "uuid", "nr"];
 /// Words of names that are likely event times.
 const EVENT_TIME_WORDS: [&str; 8] =
     ["updated", "modified", "changed", "ts", "timestamp", "geaendert", "aktualisiert", "event"];
@@ -45,12 +49,14 @@ pub struct InferOptions {
     pub max_rows: u64,
     /// What the reader takes at most. Arrow columns and the rows of a block are set by [`infer`].
     pub limits: Limits,
+    /// What is known of the sample's format.
+    pub known: KnownFormat,
 }
 
 impl Default for InferOptions {
     /// 100,000 rows, and the reader's own limits.
     fn default() -> Self {
-        Self { max_rows: 100_000, limits: Limits::default() }
+        Self { max_rows: 100_000, limits: Limits::default(), known: KnownFormat::default() }
     }
 }
 
@@ -69,7 +75,7 @@ pub struct Inferred {
 #[derive(Debug, thiserror::Error)]
 pub enum InferError {
     /// The sample cannot be read.
-    #[error("the sample cannot be read: {0}")]
+    #[error("the sample cannot be read ({code}): {0}", code = .0.code())]
     Read(#[from] ReadError),
     /// A Parquet sample that is too large to be looked at.
     #[error(
@@ -79,19 +85,44 @@ pub enum InferError {
         /// Bytes that a sample may have.
         max_bytes: u64,
     },
+    /// More columns than a contract may have, in a file that is read by their order.
+    #[error("the sample has no header and {columns} columns; a contract has at most {most}")]
+    TooManyColumns {
+        /// Columns of the sample.
+        columns: usize,
+        /// Columns that a contract may have.
+        most: usize,
+    },
+    /// An option that is not for this kind of file.
+    #[error("{0} was given, which files of this format do not have")]
+    Options(&'static str),
+    /// The encoding is none of the WHATWG standard.
+    #[error("unknown encoding `{0}`")]
+    UnknownEncoding(String),
+    /// What is known of the dialect contradicts itself, or is none.
+    #[error("the given dialect cannot be used: {0}")]
+    Dialect(#[source] ContractErrors),
     /// No column has a name that a contract can carry.
     #[error("the sample has no named columns; give it a header")]
     NoColumns,
+    /// Every column has values that no column of a contract holds.
+    #[error(
+        "no column of the sample can be loaded: the values of {columns} are bytes that are not text, or of a type that no column holds"
+    )]
+    OnlyBinary {
+        /// Names of the columns, as the contract would have them.
+        columns: String,
+    },
     /// A sample that looks like JSON and has no objects.
     #[error(
-        "the sample has no JSON objects: give one object a line, or an array of objects; of an array under a key, infer from the array alone and set `penstock.path`"
+        "the sample has no JSON objects: give one object a line, or an array of objects; for an array under a key, give its path"
     )]
     NoObjects,
     /// There are columns and no row that can be read.
-    #[error("the sample has no row that can be read ({malformed} malformed); give one with rows")]
+    #[error("the sample has no row that can be read ({}); give one with rows", reasons_or_none(.reasons))]
     NoRows {
-        /// Rows that are not of the file's own format.
-        malformed: u64,
+        /// The reject codes of its rows, and how many rows have each.
+        reasons: String,
     },
     /// The contract that was made is none. This is a fault of Penstock: please report it.
     #[error("the inferred contract is faulty, please report it: {0}")]
@@ -99,6 +130,10 @@ pub enum InferError {
     /// The contract that was made cannot be carried out. This is a fault of Penstock: please report it.
     #[error("the inferred contract cannot be compiled, please report it: {0}")]
     Plan(#[from] PlanError),
+}
+
+fn reasons_or_none(reasons: &str) -> &str {
+    if reasons.is_empty() { "it has a header and no rows" } else { reasons }
 }
 
 /// Gives the sample from its beginning, each time it is called.
@@ -113,18 +148,12 @@ pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> 
     let max_rows = options.max_rows.max(1);
     let limits = Limits { chunk_rows: BLOCK_ROWS, arrow: true, ..options.limits.clone() }.sane();
     let probe = Probe::new()?;
-    let mut seen = see(source_name, open, &limits, max_rows, &probe, None)?;
-    if seen.malformed > 0
-        && let FileKind::Delimited { quote: Some(QuoteDraft::Char(_)), .. } = seen.draft.file.kind
-        && let Ok(unquoted) = see(source_name, open, &limits, max_rows, &probe, Some(QuoteDraft::None))
-        && unquoted.malformed < seen.malformed
-    {
-        seen = unquoted;
-    }
+    options.known.check()?;
+    let seen = see(source_name, open, &limits, max_rows, &probe, &options.known)?;
     if seen.totals.accepted == 0 {
-        return Err(InferError::NoRows { malformed: seen.malformed });
+        return Err(InferError::NoRows { reasons: prove::reasons(&seen.totals) });
     }
-    let Seen { mut draft, mut notes, totals, profiles, .. } = seen;
+    let Seen { mut draft, mut notes, totals, profiles } = seen;
     let file = draft.file.kind.clone();
     draft.columns = draft
         .columns
@@ -138,7 +167,7 @@ pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> 
             }
         })
         .collect();
-    choose_key(&mut draft, &profiles, &mut notes);
+    key::choose(&mut draft, &profiles, totals.rows_read, &mut notes);
     choose_event_time(&mut draft);
     prove::prove(draft, open, &limits, totals.rows_read, notes)
 }
@@ -149,8 +178,6 @@ struct Seen {
     draft: Draft,
     profiles: Vec<Profile>,
     totals: Totals,
-    /// Rows whose fault is the file's own, and not that of a column.
-    malformed: u64,
     notes: Vec<String>,
 }
 
@@ -160,15 +187,23 @@ fn see(
     limits: &Limits,
     max_rows: u64,
     probe: &Probe,
-    quote: Option<QuoteDraft>,
+    known: &KnownFormat,
 ) -> Result<Seen, InferError> {
-    let Sample { file, columns, mut notes } = sample::look(open, limits, max_rows, quote)?;
+    let Sample { file, columns, mut notes } = sample::look(open, limits, max_rows, known)?;
     let source = names::source(source_name);
     if source != source_name {
         notes.push(format!("the source is called `{source}`: its name begins the keys of its files"));
     }
     let entity = names::entity(&source);
-    let mut draft = Draft { entity, source, file, columns: plain(columns), event_time: None };
+    let mut draft = Draft {
+        entity,
+        source,
+        file,
+        columns: plain(columns),
+        event_time: None,
+        comments: Vec::new(),
+        max_rejects_percent: None,
+    };
     if draft.file.kind.has_types() {
         leave_out_bytes(&mut draft, open, limits, max_rows, &mut notes)?;
     }
@@ -184,12 +219,7 @@ fn see(
             }
         }
     })?;
-    let malformed = totals
-        .by_reason
-        .iter()
-        .filter(|reason| reason.column.is_none() && reason.code != Code::UnexpectedColumn)
-        .fold(0_u64, |sum, reason| sum.saturating_add(reason.rows));
-    Ok(Seen { draft, profiles, totals, malformed, notes })
+    Ok(Seen { draft, profiles, totals, notes })
 }
 
 /// The columns as text and documents with no rules.
@@ -228,7 +258,11 @@ fn leave_out_bytes(
             column.name
         )
     }));
-    if draft.columns.is_empty() { Err(InferError::NoColumns) } else { Ok(()) }
+    if draft.columns.is_empty() {
+        let names: Vec<String> = faulty.iter().map(|column| format!("`{}`", column.name)).collect();
+        return Err(InferError::OnlyBinary { columns: names.join(", ") });
+    }
+    Ok(())
 }
 
 /// Reads the first rows of the sample under a contract.
@@ -253,35 +287,6 @@ fn read(
         }
     }
     Ok(reader.totals().clone())
-}
-
-/// The first column that tells rows apart and is named like a key; else the first that tells them apart.
-fn choose_key(draft: &mut Draft, profiles: &[Profile], notes: &mut Vec<String>) {
-    let is_named =
-        |column: &ColumnDraft| words(&column.name).next_back().is_some_and(|word| KEY_WORDS.contains(&word));
-    let unique: Vec<usize> = draft
-        .columns
-        .iter()
-        .zip(profiles)
-        .enumerate()
-        .filter(|(_, (column, profile))| profile.may_be_key(column))
-        .map(|(index, _)| index)
-        .collect();
-    let named = unique.iter().find(|index| draft.columns.get(**index).is_some_and(is_named));
-    let chosen = named.or(unique.first()).and_then(|index| draft.columns.get_mut(*index));
-    match chosen {
-        Some(column) => {
-            column.is_key = true;
-            if column.kind.physical == "integer" {
-                // Keys grow, and a wider column later means a new table.
-                column.kind.physical = "bigint".to_owned();
-            }
-            column.allowed.clear();
-        }
-        None => notes.push(
-            "no column tells the rows apart: the contract has no key, and rows are appended".to_owned(),
-        ),
-    }
 }
 
 /// The first point in time, else the first date, that every row has and that is named like the time of a change.

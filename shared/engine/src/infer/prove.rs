@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use super::yaml::{ColumnDraft, Draft, Kind};
 use super::{InferError, Inferred, Open, read};
-use crate::outcome::Code;
+use crate::outcome::{Code, ReasonCount, Totals};
 use crate::reader::Limits;
+
+/// Rejects in percent that a contract allows when it does not say.
+const DEFAULT_MAX_REJECTS_PERCENT: u64 = 10;
 
 /// What a column was refused for.
 #[derive(Debug, Default)]
@@ -40,14 +43,39 @@ pub(super) fn prove(
         if is_relaxed {
             continue;
         }
-        if totals.rejected > 0 {
-            notes.push(format!(
-                "{} of {} rows are refused whatever the contract says: they are malformed or hold what no column can",
-                totals.rejected, totals.rows_read
-            ));
-        }
+        let yaml = match limit_rejects(&mut draft, &totals, &mut notes) {
+            true => draft.yaml(),
+            false => yaml,
+        };
         return Ok(Inferred { yaml, rows: totals.rows_read, notes });
     }
+}
+
+/// Reports the rows that no contract accepts, and raises the limit where it would refuse the sample for them. False when
+/// there are none.
+fn limit_rejects(draft: &mut Draft, totals: &Totals, notes: &mut Vec<String>) -> bool {
+    if totals.rejected == 0 {
+        return false;
+    }
+    let seen = format!("{} of {} rows of the sample are rejects", totals.rejected, totals.rows_read);
+    let percent = u128::from(totals.rejected).saturating_mul(100).div_ceil(totals.rows_read.max(1).into());
+    let percent = u64::try_from(percent).unwrap_or(100);
+    let limit = Some(percent).filter(|percent| *percent > DEFAULT_MAX_REJECTS_PERCENT);
+    draft.max_rejects_percent = limit;
+    let effect = limit
+        .map_or(String::new(), |percent| format!("; `penstock.maxRejectsPercent` is {percent} for that"));
+    draft.comments.push(format!("{seen} ({}).", reasons(totals)));
+    notes.push(format!("{seen} ({}){effect}", reasons(totals)));
+    true
+}
+
+/// The codes of the rejects with their rows, e.g. `too_many_fields 3, malformed_quote 1`.
+pub(super) fn reasons(totals: &Totals) -> String {
+    let reason = |reason: &ReasonCount| match &reason.column {
+        Some(column) => format!("{} of `{column}` {}", reason.code, reason.rows),
+        None => format!("{} {}", reason.code, reason.rows),
+    };
+    totals.by_reason.iter().map(reason).collect::<Vec<_>>().join(", ")
 }
 
 /// Relaxes a column by what it was refused for. False when nothing is left to relax.
@@ -72,7 +100,8 @@ fn relax_column(draft: &mut Draft, name: &str, faults: &Faults, notes: &mut Vec<
         Relaxed::Text => "is text",
         Relaxed::LeftOut => "is left out of the contract, and kept in `_rescued`",
     };
-    notes.push(format!("`{name}` {what}: rows of the sample were refused otherwise"));
+    let codes: Vec<String> = faults.codes.iter().map(Code::to_string).collect();
+    notes.push(format!("`{name}` {what}: rows of the sample were refused otherwise ({})", codes.join(", ")));
     true
 }
 
@@ -88,7 +117,7 @@ enum Relaxed {
 fn relax(column: &mut ColumnDraft, faults: &Faults, is_json: bool) -> Option<Relaxed> {
     if faults.codes.contains(&Code::MissingRequired) && column.required {
         column.required = false;
-        column.is_key = false;
+        column.key = None;
         return Some(Relaxed::Optional);
     }
     if faults.codes.contains(&Code::NotAllowed) && !column.allowed.is_empty() {

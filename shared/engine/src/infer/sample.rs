@@ -3,26 +3,25 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use penstock_contract::{DelimitedDialect, Quote};
+use encoding_rs::Encoding;
 
 use super::declared::{self, DeclaredColumn};
-use super::types::Probe;
-use super::yaml::{FileDraft, FileKind, Kind, QuoteDraft};
+use super::dialect::{self, Delimited};
+use super::json_path::path_to_array;
+use super::known::{KnownFormat, SampleKind};
+use super::yaml::{FileDraft, FileKind, Kind};
 use super::{InferError, Open};
 use crate::cast::json::{Scanner, unquote};
 use crate::cast::text::Traits;
 use crate::decode::Decoded;
-use crate::delimited::{FirstRecord, Quoting, Span, read_first};
 use crate::error::ReadError;
 use crate::input::Input;
 use crate::reader::Limits;
 use crate::records::{Framing, RecordState, Records};
 use crate::text::{decode, tell_terminator};
 
-/// Delimiters that are tried when the usual ones split nothing.
-const RARE_DELIMITERS: [&str; 6] = ["#", "^", "~", "\u{1f}", "\u{1}", "||"];
-/// Records that must bear a rare delimiter out.
-const MAX_TRIED: usize = 50;
+/// The beginning of a file of JSON, in which its array of objects is looked for.
+const JSON_HEAD_BYTES: usize = 64 * 1024;
 /// A row of more columns than this may not fit a page of PostgreSQL, whatever their types.
 const MAX_COLUMNS: usize = 400;
 
@@ -45,41 +44,103 @@ pub(super) struct Found {
     pub(super) declared: Option<Kind>,
 }
 
-/// Looks at the file. `quote`: another one than would be sniffed.
+/// Looks at the file.
 pub(super) fn look(
     open: &mut Open<'_>,
     limits: &Limits,
     max_rows: u64,
-    quote: Option<QuoteDraft>,
+    known: &KnownFormat,
 ) -> Result<Sample, InferError> {
-    if let Some((file, columns)) = declared::look(open, limits)? {
-        return typed(file, columns);
+    let mut path = known.path.clone().unwrap_or_default();
+    let kind = match known.kind() {
+        Some(kind) => kind,
+        None => match declared::kind(open, limits)? {
+            Some(kind) => kind,
+            None => text_kind(open, limits, known, &mut path)?,
+        },
+    };
+    match kind {
+        SampleKind::Parquet | SampleKind::Avro => {
+            let (file, columns) = declared::look(open, limits, kind)?;
+            typed(file, columns)
+        }
+        SampleKind::Delimited => delimited(open, limits, known),
+        SampleKind::Ndjson => {
+            let records = open_records(open, limits, known)?;
+            json(records, FileKind::Ndjson, Framing::Lines, max_rows)
+        }
+        SampleKind::JsonArray => {
+            let mut records = open_records(open, limits, known)?;
+            records.enter_array(&path)?;
+            json(records, FileKind::JsonArray { path }, Framing::Elements, max_rows)
+        }
     }
-    let mut records = open_records(open, limits)?;
-    let mut file = FileDraft {
-        kind: FileKind::default(),
+}
+
+/// The kind of a file of text, by its beginning; with the path to the array of a JSON document.
+fn text_kind(
+    open: &mut Open<'_>,
+    limits: &Limits,
+    known: &KnownFormat,
+    path: &mut Vec<String>,
+) -> Result<SampleKind, InferError> {
+    let mut records = open_records(open, limits, known)?;
+    let head = records.head(JSON_HEAD_BYTES)?;
+    let mut start = head.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
+    match (start.next(), start.next()) {
+        (Some(b'{'), _) => {}
+        (Some(b'['), None | Some(b'{' | b']')) => return Ok(SampleKind::JsonArray),
+        _ => return Ok(SampleKind::Delimited),
+    }
+    let line = head.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_object = str::from_utf8(line).is_ok_and(|line| {
+        let mut scanner = Scanner::new(line, false);
+        scanner.skip_space();
+        scanner.object(|_, _| {}).is_some()
+    });
+    match path_to_array(head).filter(|_| !is_object) {
+        Some(found) => {
+            *path = found;
+            Ok(SampleKind::JsonArray)
+        }
+        None => Ok(SampleKind::Ndjson),
+    }
+}
+
+fn delimited(open: &mut Open<'_>, limits: &Limits, known: &KnownFormat) -> Result<Sample, InferError> {
+    let Delimited { draft, names, encoding, mut notes } = dialect::delimited(open, limits, known)?;
+    let compression = open_records(open, limits, known)?.input.input().compression();
+    let by_position = !draft.header;
+    let file = FileDraft {
+        kind: FileKind::Delimited(draft),
+        encoding: Some(encoding),
+        compression: Some(compression),
+    };
+    let columns: Vec<Found> =
+        names.into_iter().map(|name| Found { name, is_array: None, declared: None }).collect();
+    if by_position && columns.len() > MAX_COLUMNS {
+        return Err(InferError::TooManyColumns { columns: columns.len(), most: MAX_COLUMNS });
+    }
+    let columns = usable(columns, &mut notes);
+    if columns.is_empty() {
+        return Err(InferError::NoColumns);
+    }
+    Ok(Sample { file, columns, notes })
+}
+
+fn json<R: Read>(
+    mut records: Records<R>,
+    kind: FileKind,
+    framing: Framing<'_>,
+    max_rows: u64,
+) -> Result<Sample, InferError> {
+    let file = FileDraft {
+        kind,
         encoding: Some(records.input.encoding().name().to_ascii_lowercase()),
         compression: Some(records.input.input().compression()),
     };
-    let mut start = records.head(1024)?.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
-    let (first, second) = (start.next(), start.next());
     let mut notes = Vec::new();
-    let columns = match (first, second) {
-        (Some(b'{'), _) => {
-            file.kind = FileKind::Ndjson;
-            json_keys(&mut records, Framing::Lines, max_rows, &mut notes)?
-        }
-        (Some(b'['), None | Some(b'{' | b']')) => {
-            file.kind = FileKind::JsonArray;
-            records.enter_array(&[])?;
-            json_keys(&mut records, Framing::Elements, max_rows, &mut notes)?
-        }
-        _ => {
-            let (kind, names) = delimited(open, limits, quote)?;
-            file.kind = kind;
-            names.into_iter().map(|name| Found { name, is_array: None, declared: None }).collect()
-        }
-    };
+    let columns = json_keys(&mut records, framing, max_rows, &mut notes)?;
     let columns = usable(columns, &mut notes);
     if columns.is_empty() {
         return Err(InferError::NoColumns);
@@ -89,16 +150,20 @@ pub(super) fn look(
 
 /// A file whose schema tells the columns.
 fn typed(file: FileDraft, declared: Vec<DeclaredColumn>) -> Result<Sample, InferError> {
-    let mut notes = Vec::new();
+    let (mut notes, mut unheld) = (Vec::new(), Vec::new());
     let mut columns = Vec::new();
     for DeclaredColumn { name, kind } in declared {
         let Some(kind) = kind else {
             notes.push(format!("`{name}` is of a type that no column holds: it is left out of the contract"));
+            unheld.push(format!("`{name}`"));
             continue;
         };
         let kind = kind.kind();
         let is_array = kind.as_ref().filter(|kind| kind.is_document()).map(|kind| kind.logical == "array");
         columns.push(Found { name, is_array, declared: kind });
+    }
+    if columns.is_empty() && !unheld.is_empty() {
+        return Err(InferError::OnlyBinary { columns: unheld.join(", ") });
     }
     let columns = usable(columns, &mut notes);
     if columns.is_empty() {
@@ -107,9 +172,22 @@ fn typed(file: FileDraft, declared: Vec<DeclaredColumn>) -> Result<Sample, Infer
     Ok(Sample { file, columns, notes })
 }
 
-fn open_records(open: &mut Open<'_>, limits: &Limits) -> Result<Records<Box<dyn Read>>, InferError> {
+/// The sample from its beginning.
+pub(super) fn open_records(
+    open: &mut Open<'_>,
+    limits: &Limits,
+    known: &KnownFormat,
+) -> Result<Records<Box<dyn Read>>, InferError> {
     let input = Input::open(open().map_err(ReadError::Io)?, None, limits)?;
-    let mut records = Records::new(Decoded::open(input, None, false)?, limits.max_record_bytes);
+    let encoding = match &known.encoding {
+        None => None,
+        Some(label) => {
+            let encoding = Encoding::for_label_no_replacement(label.as_bytes());
+            Some(encoding.ok_or_else(|| InferError::UnknownEncoding(label.clone()))?)
+        }
+    };
+    let decoded = Decoded::open(input, encoding, false)?;
+    let mut records = Records::new(decoded, limits.max_record_bytes);
     tell_terminator(&mut records)?;
     Ok(records)
 }
@@ -132,59 +210,6 @@ fn usable(columns: Vec<Found>, notes: &mut Vec<String>) -> Vec<Found> {
         notes.push(format!("{more} columns after the first {MAX_COLUMNS} are left out of the contract; they are kept in `_rescued`"));
     }
     columns
-}
-
-/// The dialect and the names of the columns.
-fn delimited(
-    open: &mut Open<'_>,
-    limits: &Limits,
-    quote: Option<QuoteDraft>,
-) -> Result<(FileKind, Vec<String>), InferError> {
-    let declared = |delimiter: Option<&str>| DelimitedDialect {
-        delimiter: delimiter.map(str::to_owned),
-        quote: quote.map(|quote| match quote {
-            QuoteDraft::Char(quote) if quote.is_ascii() => Quote::Byte(u8::try_from(quote).unwrap_or(b'"')),
-            QuoteDraft::Char(_) | QuoteDraft::None => Quote::None,
-        }),
-        ..DelimitedDialect::default()
-    };
-    let mut first = read_first(&declared(None), &mut open_records(open, limits)?)?;
-    if first.fields.len() < 2 {
-        for delimiter in RARE_DELIMITERS {
-            let mut records = open_records(open, limits)?;
-            let tried = read_first(&declared(Some(delimiter)), &mut records)?;
-            if tried.fields.len() > 1 && is_borne_out(&tried, &mut records)? {
-                first = tried;
-                break;
-            }
-        }
-    }
-    let FirstRecord { mut fields, delimiter, quoting } = first;
-    let probe = Probe::new()?;
-    let header = !fields.iter().any(|field| probe.is_value(field));
-    if header && fields.len() > 1 && fields.last().is_some_and(String::is_empty) {
-        // A delimiter at the end of each line.
-        fields.pop();
-    }
-    if !header {
-        fields = (1..=fields.len()).map(|number| format!("column_{number}")).collect();
-    }
-    let quote = quoting.map_or(QuoteDraft::None, |Quoting { quote, .. }| QuoteDraft::Char(char::from(quote)));
-    let kind = FileKind::Delimited { delimiter: Some(delimiter.to_string()), quote: Some(quote), header };
-    Ok((kind, fields))
-}
-
-/// True when nearly all of the next records have as many fields as the first one.
-fn is_borne_out<R: Read>(first: &FirstRecord, records: &mut Records<R>) -> Result<bool, InferError> {
-    let mut spans: Vec<Span> = Vec::new();
-    let (mut all, mut alike) = (0_usize, 0_usize);
-    while all < MAX_TRIED {
-        let Some(record) = records.next(first.delimiter.framing(first.quoting), &mut spans)? else { break };
-        all = all.saturating_add(1);
-        let is_alike = record.state == RecordState::Whole && spans.len() == first.fields.len();
-        alike = alike.saturating_add(usize::from(is_alike));
-    }
-    Ok(alike.saturating_mul(10) >= all.saturating_mul(9))
 }
 
 /// What a key's values were.

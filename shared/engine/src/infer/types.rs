@@ -28,6 +28,8 @@ pub(super) enum Family {
     Time,
     /// Text of a format.
     Format,
+    /// Text with check digits: only a few texts are of the format by chance.
+    CheckDigit,
     /// A JSON object or array, as text.
     Document,
 }
@@ -42,6 +44,8 @@ pub(super) enum Gate {
     FlagName,
     /// Both spellings were seen.
     BothSeen,
+    /// Many distinct values were seen.
+    ManySeen,
 }
 
 /// Formats of dates. A letter that is written once also reads two digits, so that those come last.
@@ -109,6 +113,9 @@ const TIMESTAMPS: [&str; 26] = [
 /// Formats of times of day, after ISO 8601.
 const TIMES: [&str; 4] = ["hh:mm a", "h:mm a", "H:mm:ss", "H:mm"];
 
+/// Formats with check digits: ISBNs before the GTINs that they are, too.
+const CHECK_DIGITS: [&str; 5] = ["isbn", "issn", "iban", "lei", "gtin"];
+
 const BOOLEANS: [(&str, &str); 8] = [
     ("yes", "no"),
     ("y", "n"),
@@ -137,6 +144,9 @@ fn candidates() -> Vec<Candidate> {
         one(Family::Timestamp, Gate::DateName, formatted("timestamp", "timestamptz", "yyyyMMddHHmmss")),
         one(Family::Integer, Gate::Always, Kind::new("integer", "bigint")),
     ];
+    // Before the numbers that most of them are.
+    let identifiers = CHECK_DIGITS.map(|format| formatted("string", "text", format));
+    all.splice(1..1, identifiers.map(|kind| one(Family::CheckDigit, Gate::ManySeen, kind)));
     all.extend(SEPARATORS.iter().map(|(decimal, group)| {
         let kind = Kind {
             decimal_separator: Some(*decimal).filter(|separator| *separator != '.'),
@@ -177,13 +187,8 @@ impl Probe {
             let name = format!("candidate_{index}");
             ColumnDraft { kind: candidate.kind.clone(), ..ColumnDraft::plain(name.clone(), name) }
         };
-        let draft = Draft {
-            source: "probe".to_owned(),
-            entity: "probe".to_owned(),
-            file: FileDraft::default(),
-            columns: candidates.iter().enumerate().map(draft).collect(),
-            event_time: None,
-        };
+        let columns = candidates.iter().enumerate().map(draft).collect();
+        let draft = Draft::probe(FileDraft::default(), columns);
         let contract = penstock_contract::parse("probe", &draft.yaml())?;
         let mut columns = Plan::compile(&contract)?.columns;
         columns.truncate(candidates.len());

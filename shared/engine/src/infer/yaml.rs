@@ -15,6 +15,10 @@ pub(super) struct Draft {
     pub(super) columns: Vec<ColumnDraft>,
     /// The harmonised name of the column of the event time.
     pub(super) event_time: Option<String>,
+    /// What the sample says of the whole contract, one comment a line.
+    pub(super) comments: Vec<String>,
+    /// The most rejects in percent, where the default would refuse the sample.
+    pub(super) max_rejects_percent: Option<u64>,
 }
 
 /// What `servers[0]` says.
@@ -29,9 +33,12 @@ pub(super) struct FileDraft {
 /// The format with its dialect; what is `None` is left to be sniffed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FileKind {
-    Delimited { delimiter: Option<String>, quote: Option<QuoteDraft>, header: bool },
+    Delimited(DelimitedDraft),
     Ndjson,
-    JsonArray,
+    JsonArray {
+        /// The keys that lead to the array.
+        path: Vec<String>,
+    },
     Parquet,
     Avro,
 }
@@ -44,13 +51,38 @@ impl FileKind {
 
     /// True when a text may hold a JSON document that a column of documents reads.
     pub(super) fn has_documents_in_text(&self) -> bool {
-        !matches!(self, Self::Ndjson | Self::JsonArray)
+        !matches!(self, Self::Ndjson | Self::JsonArray { .. })
     }
 }
 
 impl Default for FileKind {
     fn default() -> Self {
-        Self::Delimited { delimiter: None, quote: None, header: true }
+        Self::Delimited(DelimitedDraft::default())
+    }
+}
+
+/// The dialect of a delimited file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DelimitedDraft {
+    pub(super) delimiter: Option<String>,
+    pub(super) quote: Option<QuoteDraft>,
+    pub(super) escape: Option<char>,
+    pub(super) skip_initial_space: bool,
+    pub(super) header: bool,
+    pub(super) skip_lines: u32,
+}
+
+impl Default for DelimitedDraft {
+    /// A header, and all else left to be sniffed.
+    fn default() -> Self {
+        Self {
+            delimiter: None,
+            quote: None,
+            escape: None,
+            skip_initial_space: false,
+            header: true,
+            skip_lines: 0,
+        }
     }
 }
 
@@ -69,7 +101,8 @@ pub(super) struct ColumnDraft {
     /// What the file's schema says it is.
     pub(super) declared: Option<Kind>,
     pub(super) required: bool,
-    pub(super) is_key: bool,
+    /// Why it is taken for the primary key; `None` when it is not.
+    pub(super) key: Option<String>,
     /// The only values; none: any.
     pub(super) allowed: Vec<String>,
     /// Spellings of a missing value.
@@ -78,6 +111,8 @@ pub(super) struct ColumnDraft {
     pub(super) seen: Option<String>,
     /// The type that nearly all of its values are of, with the number of those that are not.
     pub(super) nearly: Option<String>,
+    /// Why it has the type that it has.
+    pub(super) comments: Vec<String>,
 }
 
 /// A type with all that reads it.
@@ -130,16 +165,30 @@ impl ColumnDraft {
             kind: Kind::text(),
             declared: None,
             required: false,
-            is_key: false,
+            key: None,
             allowed: Vec::new(),
             null_values: Vec::new(),
             seen: None,
             nearly: None,
+            comments: Vec::new(),
         }
     }
 }
 
 impl Draft {
+    /// A contract that is never published.
+    pub(super) fn probe(file: FileDraft, columns: Vec<ColumnDraft>) -> Self {
+        Self {
+            source: "probe".to_owned(),
+            entity: "probe".to_owned(),
+            file,
+            columns,
+            event_time: None,
+            comments: Vec::new(),
+            max_rejects_percent: None,
+        }
+    }
+
     /// The contract's text. The same draft gives the same text.
     pub(super) fn yaml(&self) -> String {
         let mut text = String::new();
@@ -149,10 +198,7 @@ impl Draft {
         text.push_str("version: 1.0.0\nstatus: draft\n\nservers:\n  - server: raw\n    type: s3\n");
         line(&mut text, 4, "location", &quoted(&format!("s3://raw/{}/", self.source)));
         self.file.write(&mut text);
-        if let Some(column) = &self.event_time {
-            text.push_str("\ncustomProperties:\n");
-            custom(&mut text, 2, "eventTime", &quoted(column));
-        }
+        self.write_settings(&mut text);
         text.push_str("\nschema:\n");
         line(&mut text, 2, "- name", &quoted(&self.entity));
         line(&mut text, 4, "physicalName", &quoted(&format!("public.{}", self.entity)));
@@ -161,6 +207,26 @@ impl Draft {
             column.write(&mut text);
         }
         text
+    }
+
+    /// The contract's own custom properties, after the comments on them.
+    fn write_settings(&self, text: &mut String) {
+        if self.event_time.is_none() && self.max_rejects_percent.is_none() && self.comments.is_empty() {
+            return;
+        }
+        text.push('\n');
+        for comment in &self.comments {
+            let _ = writeln!(text, "# {comment}");
+        }
+        if self.event_time.is_some() || self.max_rejects_percent.is_some() {
+            text.push_str("customProperties:\n");
+        }
+        if let Some(column) = &self.event_time {
+            custom(text, 2, "eventTime", &quoted(column));
+        }
+        if let Some(percent) = self.max_rejects_percent {
+            custom(text, 2, "maxRejectsPercent", &percent.to_string());
+        }
     }
 
     /// Of the source and the producer's names: the same feed gets the same id from another sample.
@@ -178,21 +244,17 @@ impl FileDraft {
     fn write(&self, text: &mut String) {
         let mut properties: Vec<(&str, String)> = Vec::new();
         match &self.kind {
-            FileKind::Delimited { delimiter, quote, header } => {
+            FileKind::Delimited(dialect) => {
                 text.push_str("    format: csv\n");
-                if let Some(delimiter) = delimiter {
-                    let shown = if delimiter == "\t" { "tab".to_owned() } else { quoted(delimiter) };
-                    properties.push(("delimiter", shown));
-                }
-                match quote {
-                    None => {}
-                    Some(QuoteDraft::None) => properties.push(("quote", "none".to_owned())),
-                    Some(QuoteDraft::Char(quote)) => properties.push(("quote", quoted(&quote.to_string()))),
-                }
-                properties.push(("header", header.to_string()));
+                dialect.write(&mut properties);
             }
             FileKind::Ndjson => text.push_str("    format: json\n    delimiter: new_line\n"),
-            FileKind::JsonArray => text.push_str("    format: json\n    delimiter: array\n"),
+            FileKind::JsonArray { path } => {
+                text.push_str("    format: json\n    delimiter: array\n");
+                if !path.is_empty() {
+                    properties.push(("path", quoted(&format!("$.{}", path.join(".")))));
+                }
+            }
             FileKind::Parquet => text.push_str("    format: parquet\n"),
             FileKind::Avro => text.push_str("    format: avro\n"),
         }
@@ -207,6 +269,30 @@ impl FileDraft {
         }
         for (name, value) in properties {
             custom(text, 6, name, &value);
+        }
+    }
+}
+
+impl DelimitedDraft {
+    fn write(&self, properties: &mut Vec<(&str, String)>) {
+        if let Some(delimiter) = &self.delimiter {
+            let shown = if delimiter == "\t" { "tab".to_owned() } else { quoted(delimiter) };
+            properties.push(("delimiter", shown));
+        }
+        match self.quote {
+            None => {}
+            Some(QuoteDraft::None) => properties.push(("quote", "none".to_owned())),
+            Some(QuoteDraft::Char(quote)) => properties.push(("quote", quoted(&quote.to_string()))),
+        }
+        if let Some(escape) = self.escape {
+            properties.push(("escape", quoted(&escape.to_string())));
+        }
+        if self.skip_initial_space {
+            properties.push(("skipInitialSpace", "true".to_owned()));
+        }
+        properties.push(("header", self.header.to_string()));
+        if self.skip_lines > 0 {
+            properties.push(("skipLines", self.skip_lines.to_string()));
         }
     }
 }
@@ -232,6 +318,9 @@ impl ColumnDraft {
         if let Some(nearly) = &self.nearly {
             let _ = writeln!(text, "      # {nearly}");
         }
+        for comment in self.comments.iter().chain(&self.key) {
+            let _ = writeln!(text, "      # {comment}");
+        }
         line(text, 6, "- name", &quoted(&self.name));
         if self.physical_name != self.name {
             line(text, 8, "physicalName", &quoted(&self.physical_name));
@@ -245,7 +334,7 @@ impl ColumnDraft {
         if self.required {
             line(text, 8, "required", "true");
         }
-        if self.is_key {
+        if self.key.is_some() {
             line(text, 8, "primaryKey", "true");
             line(text, 8, "primaryKeyPosition", "1");
         }

@@ -85,7 +85,7 @@ fn golden_samples_give_the_contract_as_before() {
 #[test]
 fn columns_are_taken_for_what_their_values_are() {
     for (name, values, expected) in [
-        ("n", "1 -2 30", "n bigint!*"),
+        ("n", "1 -2 30", "n integer!"),
         ("n", "1 1 900000000", "n bigint!"),
         ("n", "1 1 9000000000000000000", "n text!"),
         ("n", "1.50 2 2", "n numeric(12,2)!"),
@@ -123,7 +123,7 @@ fn columns_are_taken_for_what_their_values_are() {
         ("n", "123e4567-e89b-12d3-a456-426614174000 - -", "n uuid"),
         ("n", "d41d8cd98f00b204e9800998ecf8427e x x", "n text!"),
         ("n", "1 NULL n/a", "n integer"),
-        ("n", "one NULL n/a", "n text!*"),
+        ("n", "one NULL n/a", "n text!"),
         ("n", "- - -", "n text!"),
     ] {
         let sample = format!(
@@ -223,12 +223,12 @@ fn only_the_rows_that_were_asked_for_count() {
 #[test]
 fn what_no_contract_comes_of_is_told() {
     for (sample, message) in [
-        (&b""[..], "the file is empty"),
+        (&b""[..], "the sample cannot be read (empty): the file is empty"),
         (b"PAR1....", "it does not end with `PAR1`"),
         (b"Obj\x01....", "the sample cannot be read"),
-        (b"id,name\n", "no row that can be read (0 malformed)"),
-        (b"a,a\nx,y\n", "columns twice: `a`"),
-        (b"{\n\"items\": [{\"a\": 1}]\n}\n", "no JSON objects"),
+        (b"id,name\n", "no row that can be read (it has a header and no rows)"),
+        (b"id,name\n1,2,3\n4\n", "no row that can be read (too_few_fields 1, too_many_fields 1)"),
+        (b"{\n\"items\": {\"a\": 1}\n}\n", "no JSON objects"),
         (b"[]", "no JSON objects"),
         (b"{\"\": 1}", "no named columns"),
     ] {

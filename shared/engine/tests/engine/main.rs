@@ -20,6 +20,7 @@ mod formats;
 mod golden;
 mod hidden;
 mod infer;
+mod infer_samples;
 mod infer_typed;
 mod json_array;
 mod key_limit;
