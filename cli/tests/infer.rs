@@ -1,0 +1,73 @@
+//! `penstock contract infer`: its options, and how it says what is wrong.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// Writes the sample and infers a contract from it.
+fn infer(name: &str, sample: &str, options: &[&str]) -> Output {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, sample).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_penstock"));
+    command.args(["contract", "infer"]).arg(&path).args(options).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn an_error_is_printed_once_with_its_code() {
+    let output = infer("empty.csv", "", &[]);
+    assert_eq!(output.status.code(), Some(64));
+    let error = text(&output.stderr);
+    assert!(error.ends_with("empty.csv: the sample cannot be read (empty): the file is empty\n"), "{error}");
+
+    let output = infer("rows.csv", "id,name\n1,2,3\n4\n", &[]);
+    let error = text(&output.stderr);
+    assert!(error.contains("(too_few_fields 1, too_many_fields 1)"), "{error}");
+
+    let missing = Command::new(env!("CARGO_BIN_EXE_penstock"))
+        .args(["contract", "infer", "/there/is/no.csv"])
+        .output()
+        .unwrap();
+    let error = text(&missing.stderr);
+    assert_eq!(error.matches("No such file").count(), 1, "{error}");
+}
+
+#[test]
+fn the_options_say_what_is_known_of_the_sample() {
+    let options = ["--delimiter", ";", "--quote", "none", "--header", "true", "--skip-lines", "1"];
+    let output = infer("known.csv", "title\na,b;c\n1;\"2\"\n", &options);
+    let contract = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for expected in
+        ["value: \";\"", "value: none", "penstock.skipLines\n        value: 1", "physicalName: \"a,b\""]
+    {
+        assert!(contract.contains(expected), "{contract}");
+    }
+    let nested = "{\"a\": {\"b\": [{\"id\": 1}]}}";
+    let output = infer("nested.json", nested, &["--path", "$.a.b"]);
+    assert!(text(&output.stdout).contains("penstock.path\n        value: \"$.a.b\""));
+    for (options, message) in [
+        (["--path", "a.b"], "give keys with dots"),
+        (["--quote", "ab"], "give one ASCII character"),
+        (["--format", "xlsx"], "possible values: csv, tsv, ndjson, json, parquet, avro"),
+        (["--encoding", "utf-9"], "unknown encoding `utf-9`"),
+        (["--delimiter", "x"], "does not separate fields"),
+    ] {
+        let output = infer("wrong.csv", "a,b\n1,2\n", &options);
+        assert_eq!(output.status.code(), Some(64), "{options:?}");
+        assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn rejects_of_the_sample_are_reported() {
+    let output = infer("rejects.csv", "id,name\n1,a\n2,b\n3,c,d\n", &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let note = "note: 1 of 3 rows of the sample are rejects (too_many_fields 1); `penstock.maxRejectsPercent` is 34 for that";
+    assert!(text(&output.stderr).contains(note), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("# 1 of 3 rows of the sample are rejects (too_many_fields 1)."));
+}
