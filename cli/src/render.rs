@@ -28,14 +28,18 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
     line(
         "rows",
         format!(
-            "{} read = {} loaded + {} rejected + {} deduplicated + {} superseded",
+            "{} read = {} loaded + {} rejected + {} deduplicated + {} superseded{}",
             number(rows.read),
             number(rows.loaded),
             number(rows.rejected),
             number(rows.deduplicated),
             number(rows.superseded),
+            blank(rows.blank),
         ),
     );
+    if rows.repeated_headers > 0 {
+        line("headers", repeated_headers(rows.repeated_headers));
+    }
     for earlier in &receipt.replaced {
         line(
             "replaces",
@@ -47,6 +51,7 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
     }
     if let Some(dialect) = &receipt.dialect {
         line("read as", self::dialect(dialect));
+        dialect.suggestions.iter().for_each(|suggestion| line("note", suggestion.clone()));
     }
     let steps = receipt.seconds.iter().map(|(step, seconds)| format!("{step} {seconds:.3}"));
     line("seconds", steps.collect::<Vec<_>>().join(" · "));
@@ -57,6 +62,16 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
         let _ = writeln!(text, "rejects   {file}");
     }
     text
+}
+
+/// The blank rows as a part of a sum, where there are any.
+pub(crate) fn blank(rows: u64) -> String {
+    if rows == 0 { String::new() } else { format!(" + {} blank", number(rows)) }
+}
+
+/// Skipped records that repeat the header.
+pub(crate) fn repeated_headers(records: u64) -> String {
+    format!("{} records repeat the header and were skipped", number(records))
 }
 
 /// Reject counts, a reason a line.

@@ -160,7 +160,7 @@ def show_receipt(receipt: dict[str, Any]) -> None:
     print(
         f"{receipt['source']:<9} {receipt['state']:<8} {rows['read']:>5,} read = {rows['loaded']:,} loaded"
         f" + {rows['rejected']:,} rejected + {rows['deduplicated']:,} deduplicated"
-        f" + {rows['superseded']:,} superseded · {receipt['seconds']['total']:.2f} s",
+        f" + {rows['superseded']:,} superseded + {rows['blank']:,} blank · {receipt['seconds']['total']:.2f} s",
         flush=True,
     )
     if receipt["refusal"]:

@@ -36,7 +36,16 @@ def test_drop_prints_the_whole_receipt(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "printed"))
     receipt = stack.drop(write(tmp_path, "rows.csv", [*numbered(9), BAD]), "printed")
     assert receipt.keys() == RECEIPT_KEYS
-    assert receipt["rows"].keys() == {"read", "accepted", "rejected", "loaded", "deduplicated", "superseded"}
+    assert receipt["rows"].keys() == {
+        "read",
+        "accepted",
+        "rejected",
+        "loaded",
+        "deduplicated",
+        "superseded",
+        "blank",
+        "repeated_headers",
+    }
     assert receipt["rejects_by_reason"] == [{"code": "not_an_integer", "column": "id", "rows": 1}]
     assert receipt["dialect"]["delimiter"] == ","
     assert "delimiter" in receipt["dialect"]["assumed"]

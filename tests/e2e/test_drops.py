@@ -81,6 +81,8 @@ def test_what_no_column_reads_is_kept_and_a_key_counts_once_in_a_drop(stack: Sta
         "loaded": 2,
         "deduplicated": 1,
         "superseded": 0,
+        "blank": 0,
+        "repeated_headers": 0,
     }
     kept = stack.query("SELECT id, name, _rescued FROM public.extra ORDER BY id")
     assert kept == [(1, "new", {"colour": "blue"}), (2, "two", None)]
@@ -97,6 +99,8 @@ def test_an_older_file_that_comes_later_does_not_replace_newer_rows(stack: Stack
         "loaded": 20,
         "deduplicated": 0,
         "superseded": 30,
+        "blank": 0,
+        "repeated_headers": 0,
     }
     days = "SELECT extract(day FROM updated_at)::int, count(*) FROM public.late GROUP BY 1 ORDER BY 1"
     assert stack.query(days) == [(2, 20), (9, 30)]

@@ -52,6 +52,8 @@ def compare_rows(stack: Stack, receipt: Receipt, expected: Reading) -> None:
         "loaded": len(expected.rows),
         "deduplicated": expected.deduplicated,
         "superseded": 0,
+        "blank": 0,
+        "repeated_headers": 0,
     }
     held = stack.query(
         f"SELECT {', '.join(COLUMNS)}, _row, _batch_id::text, _source FROM public.products WHERE source = %s",

@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use penstock_aws::spill::temp_copy;
 use penstock_aws::store::{ObjectStore, StoreError};
+use penstock_contract::EmptyFile;
 use penstock_engine::{Block, Dialect, ENGINE_VERSION, Limits, Plan, ReadError, Reader, Totals};
 use penstock_pipeline::{Batch, Refusal, Report, Seconds, Split};
 use tokio::sync::mpsc;
@@ -61,7 +62,8 @@ pub(crate) async fn read<S: ObjectStore, Q, J>(
     compiled: &Compiled,
     stop: StopAt,
 ) -> Result<Reading, IngestError> {
-    if batch.drop.size_bytes == 0 {
+    let accepts_empty = compiled.contract.format.empty_file == Some(EmptyFile::Accept);
+    if batch.drop.size_bytes == 0 && !accepts_empty {
         let message = "the object has no bytes: drop a file with rows".to_owned();
         return Ok(refused("empty", message, Partial::default()));
     }

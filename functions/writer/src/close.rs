@@ -116,7 +116,7 @@ async fn enter<D: Database>(
             batch_id = %manifest.batch_id, source = manifest.source, read = receipt.rows.read,
             rejected = receipt.rows.rejected, accepted = receipt.rows.accepted, in_ledger = sums.rows,
             loaded = receipt.rows.loaded, deduplicated = receipt.rows.deduplicated,
-            superseded = receipt.rows.superseded, "accounting invariant broken"
+            superseded = receipt.rows.superseded, blank = receipt.rows.blank, "accounting invariant broken"
         );
     }
     if closed.is_new {

@@ -8,9 +8,10 @@ use tokio_postgres::{Client, Transaction};
 use crate::error::LoadError;
 
 /// In order; each is applied once. New ones are added at the end and only expand.
-const MIGRATIONS: [(i32, &str, &str); 2] = [
+const MIGRATIONS: [(i32, &str, &str); 3] = [
     (1, "0001_ledger", include_str!("../../../infra/migrations/0001_ledger.sql")),
     (2, "0002_object_version", include_str!("../../../infra/migrations/0002_object_version.sql")),
+    (3, "0003_blank_rows", include_str!("../../../infra/migrations/0003_blank_rows.sql")),
 ];
 
 /// What became of a chunk's rows.
@@ -166,8 +167,8 @@ pub(crate) async fn close(
     balanced: bool,
 ) -> Result<bool, LoadError> {
     let statement = "INSERT INTO penstock.batch (batch_id, source, bucket, key, object_version, contract_version, \
-                     rows_read, rejected, loaded, deduplicated, superseded, balanced) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (batch_id) DO NOTHING";
+                     rows_read, rejected, loaded, deduplicated, superseded, blank, balanced) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (batch_id) DO NOTHING";
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let drop = &manifest.drop;
     let inserted = client
@@ -185,6 +186,7 @@ pub(crate) async fn close(
                 &number(sums.counts.loaded),
                 &number(sums.counts.deduplicated),
                 &number(sums.counts.superseded),
+                &number(manifest.totals.blank),
                 &balanced,
             ],
         )

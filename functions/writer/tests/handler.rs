@@ -420,3 +420,31 @@ async fn a_batch_without_its_manifest_is_loaded_but_not_closed() {
     assert_eq!(stage.count().await, "3");
     assert_eq!(stage.receipt(1).state, ReceiptState::Failed);
 }
+
+#[tokio::test]
+async fn blank_rows_are_in_the_ledger_and_the_batch_balances_with_them() {
+    let stage = Stage::new();
+    let mut messages = stage.commit(1, &[rows("a", 3)], 1);
+    let key = layout::manifest(&Uuid::from_u128(1));
+    let mut manifest: Manifest = stage.store.json("processed", &key);
+    manifest.totals.rows_read += 7;
+    manifest.totals.blank = 7;
+    stage.store.insert("processed", &key, to_json(&manifest));
+    messages[0].message_version = LoadMessage::WITH_BLANK_ROWS;
+    assert!(run(&mut stage.writer(), &event(&messages), LONG).await.is_empty());
+    let batch = "SELECT rows_read, rejected, loaded, blank, balanced FROM penstock.batch";
+    assert_eq!(stage.db.rows(batch).await, ["11|1|3|7|t"]);
+    assert_eq!(stage.receipt(1).rows.blank, 7);
+}
+
+/// During a rollout the writer of the release before works with the new tables.
+#[tokio::test]
+async fn a_writer_that_knows_no_blank_rows_can_close_a_batch() {
+    let stage = Stage::new();
+    let messages = stage.commit(1, &[rows("a", 1)], 0);
+    assert!(run(&mut stage.writer(), &event(&messages), LONG).await.is_empty());
+    let before = "INSERT INTO penstock.batch (batch_id, source, bucket, key, object_version, contract_version, \
+                  rows_read, rejected, loaded, deduplicated, superseded, balanced) \
+                  VALUES (gen_random_uuid(), 's', 'b', 'k', 'v', '1.0.0', 1, 0, 1, 0, 0, true) RETURNING blank";
+    assert_eq!(stage.db.rows(before).await, ["0"]);
+}

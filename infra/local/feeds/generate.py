@@ -99,6 +99,8 @@ def expectation(feed: Feed, accepted: int, keys: int, rejects: list[dict[str, An
             "loaded": keys,
             "deduplicated": accepted - keys,
             "superseded": 0,
+            "blank": 0,
+            "repeated_headers": 0,
         },
         "rejects_by_reason": [
             {**reason._asdict(), "rows": rows}

@@ -1,7 +1,7 @@
 //! A node with its path: the way by which the readers take values out of the tree.
 
 use crate::decimal::Decimal;
-use crate::error::{Errors, FaultKind, Place, Read, Reported, quoted};
+use crate::error::{Errors, FaultKind, Place, Read, Reported, mend, quoted};
 use crate::node::{Entry, Node, ScalarKind, Value};
 
 /// A node and where it stands.
@@ -128,6 +128,20 @@ impl<'n> At<'n> {
         digits
             .parse()
             .map_err(|_| self.report(errors, format!("{} is not a whole number {range}", quoted(text))))
+    }
+
+    /// One of a few words; `what` they are is said in the error.
+    pub(crate) fn choice<T: Copy>(&self, what: &str, words: &[(&str, T)], errors: &mut Errors) -> Read<T> {
+        let text = match &self.node.value {
+            // `null` is one of the words.
+            Value::Scalar(ScalarKind::Null, text) if text.eq_ignore_ascii_case("null") => "null",
+            Value::Scalar(..) | Value::List(_) | Value::Map(_) => self.str(errors)?,
+        };
+        if let Some((_, chosen)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(*chosen);
+        }
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        Err(self.report(errors, format!("{} is not {what}{}", quoted(text), mend(text, &words))))
     }
 
     /// The same words wherever a kind is wrong, so that a fault found twice is told once.

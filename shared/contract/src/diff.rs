@@ -5,6 +5,7 @@
 //! compatible, and so is what only adds.
 
 mod column;
+mod format;
 mod rules;
 
 use std::cmp::Ordering;
@@ -190,9 +191,11 @@ fn files(old: &Contract, new: &Contract, changes: &mut Changes) {
         encoding: was_encoding,
         compression: was_compression,
         null_values: was_nulls,
+        header_case: _,
+        empty_file: _,
     } = &old.format;
-    let Format { kind, encoding, compression, null_values } = &new.format;
-    if was_kind != kind {
+    let Format { kind, encoding, compression, null_values, header_case: _, empty_file: _ } = &new.format;
+    if format::dialect(was_kind) != format::dialect(kind) {
         changes.breaking("servers", "files of another format or dialect are expected");
     } else if is_bound_by_order(kind, old, new) {
         let what = "the columns are read in another order, and files without a header are bound by order; \
@@ -215,6 +218,7 @@ fn files(old: &Contract, new: &Contract, changes: &mut Changes) {
             changes.breaking("servers.penstock.compression", "files in another one are refused");
         }
     }
+    format::rows(&old.format, &new.format, changes);
     column::null_values("servers.penstock.nullValues", was_nulls, null_values, changes);
 }
 

@@ -1,5 +1,6 @@
 //! The typed contract: what every other part of Penstock knows of a source.
 
+mod format;
 mod harmonise;
 mod quality;
 mod rules;
@@ -12,6 +13,10 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::date_format::DateFormat;
 pub use crate::numeric_time::NumericTime;
+pub use format::{
+    BlankRows, Compression, DelimitedDialect, EmptyFile, Format, FormatKind, HeaderCase, Quote, Ragged,
+    RepeatedHeaders,
+};
 pub use harmonise::{Case, NegativeStyle, PercentStyle};
 pub use quality::{Metric, Operator, QualityCheck, SkippedCheck, Threshold, Unit};
 pub use rules::{Bound, Rules};
@@ -313,111 +318,6 @@ pub struct Harmonise {
     pub false_values: Vec<String>,
     /// The number that a date or a point in time is written as. `None`: it is written by the `format` of its logical type.
     pub numeric_time: Option<NumericTime>,
-}
-
-/// What the first server of type `s3` says of the file. What it does not say is `None`, and sniffed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Format {
-    /// The kind of file.
-    pub kind: FormatKind,
-    /// Encoding label of the WHATWG standard, e.g. `windows-1252`. UTF-8 is assumed when `None`.
-    pub encoding: Option<String>,
-    /// Declared compression. Told by content when `None`; a declared one must be what is found.
-    pub compression: Option<Compression>,
-    /// Spellings of a missing value in every column. The empty string always is one.
-    pub null_values: Vec<String>,
-}
-
-/// The kind of file.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub enum FormatKind {
-    /// Records of delimited fields.
-    Delimited(DelimitedDialect),
-    /// One JSON object a line.
-    Ndjson,
-    /// One JSON document with an array of objects.
-    JsonArray {
-        /// The keys that lead to the array; none when the document is the array.
-        path: Vec<String>,
-    },
-    /// Apache Parquet, whose columns have types.
-    Parquet,
-    /// Avro object container files, whose records have types.
-    Avro,
-    /// None is declared: each file is read by its first bytes, with `json_only` (`format: json` without `delimiter`) as JSON.
-    Detected {
-        /// Other formats are refused.
-        json_only: bool,
-    },
-}
-
-impl FormatKind {
-    /// True when the contract declares a format that says of each value what it is, so that no text is read.
-    pub fn has_types(&self) -> bool {
-        matches!(self, Self::Parquet | Self::Avro)
-    }
-}
-
-/// The parts of a delimited file's dialect. `None` means: sniff it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct DelimitedDialect {
-    /// Field delimiter, one or more characters.
-    pub delimiter: Option<String>,
-    /// Quote.
-    pub quote: Option<Quote>,
-    /// Escape inside quotes; the quote itself where only a doubled quote is one.
-    pub escape: Option<u8>,
-    /// True when white space around quoted fields and before unquoted ones is skipped.
-    pub skip_initial_space: Option<bool>,
-    /// True when the first record names the columns; false takes the contract's order.
-    pub header: Option<bool>,
-    /// Records that name the columns together, where it is not one; at least 1.
-    pub header_rows: Option<u32>,
-    /// Lines before the header that are skipped.
-    pub skip_lines: Option<u32>,
-    /// Lines that begin with it are left out.
-    pub comment: Option<String>,
-    /// What becomes of a record with fewer fields than the header.
-    pub ragged: Ragged,
-}
-
-/// What becomes of a record with fewer fields than the header.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub enum Ragged {
-    /// It is a reject.
-    #[default]
-    Reject,
-    /// The fields that it lacks at its end are missing values.
-    Pad,
-}
-
-/// Whether fields may be quoted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Quote {
-    /// Quotes are ordinary characters.
-    None,
-    /// Fields may be enclosed in this ASCII byte.
-    Byte(u8),
-}
-
-/// Compression of the whole object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Compression {
-    /// None.
-    Plain,
-    /// gzip, several members included.
-    Gzip,
-    /// Zstandard, several frames included.
-    Zstd,
-    /// bzip2, several streams included.
-    Bzip2,
-    /// xz, several streams included.
-    Xz,
-    /// A zip archive with one member.
-    Zip,
 }
 
 /// How rows reach the target table.

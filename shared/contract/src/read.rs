@@ -1,13 +1,15 @@
 //! The contract as a whole: its head, and for each object of its schema the entity and how rows are loaded.
 
+use std::collections::HashMap;
+
 use crate::at::At;
 use crate::custom;
-use crate::error::{Errors, Read, mend, nearest, quoted};
+use crate::error::{Errors, Read, nearest, quoted};
 use crate::model::{
-    Column, Contract, Entity, Format, Load, LogicalType, MaxRejects, MissingColumns, Overwrite, QualityCheck,
-    Route, TableName, UnexpectedColumns, WriteMode,
+    Column, Contract, DelimitedDialect, Entity, Format, FormatKind, HeaderCase, Load, LogicalType,
+    MaxRejects, MissingColumns, Overwrite, QualityCheck, Ragged, Route, TableName, UnexpectedColumns,
+    WriteMode,
 };
-use crate::node::{ScalarKind, Value};
 use crate::odcs;
 use crate::property::{self, MAX_IDENTIFIER_BYTES, Property};
 use crate::quality::{self, Scope};
@@ -93,7 +95,10 @@ fn contract(
     let load = load(&scope, entity.as_ref().map_err(|reported| *reported), errors);
     let Head { id, version, is_retired, format, is_v3_0: _ } = head?;
     let files = files?;
+    let rescue = surplus_fields(at, format, files.unexpected_columns, errors);
     let mut entity = entity?;
+    one_name_in_any_case(at, format, &entity, errors)?;
+    rescue?;
     if files.unexpected_columns == UnexpectedColumns::Rescue {
         entity.columns.push(Column::rescued());
     }
@@ -117,6 +122,53 @@ fn contract(
         missing_columns: files.missing_columns,
         overwrite: files.overwrite,
     })
+}
+
+/// Fields that are rescued need the column that keeps them.
+fn surplus_fields(
+    at: &At<'_>,
+    format: &Format,
+    unexpected: UnexpectedColumns,
+    errors: &mut Errors,
+) -> Read<()> {
+    let FormatKind::Delimited(DelimitedDialect { ragged: Ragged::Rescue, .. }) = format.kind else {
+        return Ok(());
+    };
+    let message = match unexpected {
+        UnexpectedColumns::Rescue => return Ok(()),
+        UnexpectedColumns::Ignore => {
+            "`rescue` needs the column `_rescued`, which `penstock.unexpectedColumns: ignore` leaves out; write `truncate`"
+        }
+        UnexpectedColumns::Reject => {
+            "`rescue` needs the column `_rescued`, which `penstock.unexpectedColumns: reject` leaves out; write `reject`"
+        }
+    };
+    Err(server_property(at, "penstock.ragged").report(errors, message))
+}
+
+/// Without regard to letter case, one header must not be that of two names.
+fn one_name_in_any_case(at: &At<'_>, format: &Format, entity: &Entity, errors: &mut Errors) -> Read<()> {
+    if format.header_case == HeaderCase::Sensitive {
+        return Ok(());
+    }
+    let mut seen = HashMap::new();
+    let names = entity.columns.iter().filter(|column| column.reads_field());
+    for name in names.map(|column| column.physical_name.as_str()) {
+        let first = *seen.entry(format.header_case.key(name)).or_insert(name);
+        if first != name {
+            let message =
+                format!("`insensitive` cannot tell the columns {} and {} apart", quoted(first), quoted(name));
+            return Err(server_property(at, "penstock.headerCase").report(errors, message));
+        }
+    }
+    Ok(())
+}
+
+/// A custom property of the server that describes the files, or the contract where it cannot be found.
+fn server_property<'n>(contract: &At<'n>, name: &str) -> At<'n> {
+    let servers = contract.get("servers").and_then(|servers| servers.items(&mut Errors::default()).ok());
+    let found = servers.and_then(|servers| servers.iter().find_map(|server| custom::find(server, name)));
+    found.unwrap_or_else(|| contract.clone())
 }
 
 fn api_version<'n>(at: &At<'n>, errors: &mut Errors) -> Read<&'n str> {
@@ -210,7 +262,7 @@ fn entity(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Entity, Vec<
 }
 
 fn unique_names(items: &[At<'_>], errors: &mut Errors) -> Read<()> {
-    let mut seen = std::collections::HashMap::new();
+    let mut seen = HashMap::new();
     let mut outcome = Ok(());
     for item in items {
         let mut unheard = Errors::default();
@@ -328,26 +380,12 @@ fn load(settings: &Settings<'_, '_>, entity: Read<&Entity>, errors: &mut Errors)
 }
 
 fn write_mode(at: &At<'_>, errors: &mut Errors) -> Read<WriteMode> {
-    choice(at, "a way to write", &[("upsert", WriteMode::Upsert), ("append", WriteMode::Append)], errors)
+    at.choice("a way to write", &[("upsert", WriteMode::Upsert), ("append", WriteMode::Append)], errors)
 }
 
 fn route(at: &At<'_>, errors: &mut Errors) -> Read<Route> {
     let routes = [("auto", Route::Auto), ("lambda", Route::Lambda), ("spark", Route::Spark)];
-    choice(at, "a route", &routes, errors)
-}
-
-/// One of a few words.
-fn choice<T: Copy>(at: &At<'_>, what: &str, words: &[(&str, T)], errors: &mut Errors) -> Read<T> {
-    let text = match &at.node.value {
-        // `null` is one of the words.
-        Value::Scalar(ScalarKind::Null, text) if text.eq_ignore_ascii_case("null") => "null",
-        Value::Scalar(..) | Value::List(_) | Value::Map(_) => at.str(errors)?,
-    };
-    if let Some((_, chosen)) = words.iter().find(|(word, _)| *word == text) {
-        return Ok(*chosen);
-    }
-    let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    Err(at.report(errors, format!("{} is not {what}{}", quoted(text), mend(text, &words))))
+    at.choice("a route", &routes, errors)
 }
 
 /// What the contract says of files that are not as it describes them.
@@ -367,13 +405,12 @@ fn files(settings: &Settings<'_, '_>, errors: &mut Errors) -> Read<Files> {
     let missing = [("refuse", MissingColumns::Refuse), ("null", MissingColumns::Null)];
     let overwrite = [("add", Overwrite::Add), ("replace", Overwrite::Replace), ("keep", Overwrite::Keep)];
     let unexpected = find("penstock.unexpectedColumns", errors).and_then(|at| {
-        at.map(|at| choice(&at, "what becomes of unexpected columns", &unexpected, errors)).transpose()
+        at.map(|at| at.choice("what becomes of unexpected columns", &unexpected, errors)).transpose()
     });
     let missing = find("penstock.missingColumns", errors)
-        .and_then(|at| at.map(|at| choice(&at, "what missing columns mean", &missing, errors)).transpose());
-    let overwrite = find("penstock.overwrite", errors).and_then(|at| {
-        at.map(|at| choice(&at, "what a second version means", &overwrite, errors)).transpose()
-    });
+        .and_then(|at| at.map(|at| at.choice("what missing columns mean", &missing, errors)).transpose());
+    let overwrite = find("penstock.overwrite", errors)
+        .and_then(|at| at.map(|at| at.choice("what a second version means", &overwrite, errors)).transpose());
     Ok(Files {
         unexpected_columns: unexpected?.unwrap_or_default(),
         missing_columns: missing?.unwrap_or_default(),

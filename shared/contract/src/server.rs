@@ -3,12 +3,15 @@
 use crate::at::At;
 use crate::custom;
 use crate::error::{Errors, Read, mend, quoted};
-use crate::model::{Compression, DelimitedDialect, Format, FormatKind, Quote, Ragged};
+use crate::model::{
+    BlankRows, Compression, DelimitedDialect, EmptyFile, Format, FormatKind, HeaderCase, Quote, Ragged,
+    RepeatedHeaders,
+};
 use crate::property::strings;
 
 const FORMATS: [&str; 7] = ["csv", "tsv", "delimited", "json", "ndjson", "parquet", "avro"];
 /// Custom properties that only delimited files have a use for.
-const DELIMITED_ONLY: [&str; 9] = [
+const DELIMITED_ONLY: [&str; 11] = [
     "penstock.delimiter",
     "penstock.quote",
     "penstock.escape",
@@ -18,7 +21,10 @@ const DELIMITED_ONLY: [&str; 9] = [
     "penstock.skipLines",
     "penstock.comment",
     "penstock.ragged",
+    "penstock.blankRows",
+    "penstock.repeatedHeaders",
 ];
+const HEADER_CASE: &str = "penstock.headerCase";
 const PATH: &str = "penstock.path";
 const MAX_DELIMITER_BYTES: usize = 16;
 
@@ -43,6 +49,8 @@ pub(crate) fn read(contract: &At<'_>, errors: &mut Errors) -> Read<Format> {
             encoding: None,
             compression: None,
             null_values: Vec::new(),
+            header_case: HeaderCase::default(),
+            empty_file: None,
         }),
     }
 }
@@ -67,13 +75,42 @@ fn format(server: &At<'_>, errors: &mut Errors) -> Read<Format> {
         custom::find(server, "penstock.compression").map(|at| compression(&at, errors)).transpose();
     let null_values =
         custom::find(server, "penstock.nullValues").map_or(Ok(Vec::new()), |at| strings(&at, errors));
+    let empty_files = [("accept", EmptyFile::Accept), ("refuse", EmptyFile::Refuse)];
+    let empty_file = custom::find(server, "penstock.emptyFile")
+        .map(|at| at.choice("what happens to a file without rows", &empty_files, errors))
+        .transpose();
+    let kind = kind.and_then(|kind| Ok((header_case(server, &kind, errors)?, kind)));
     location?;
+    let (header_case, kind) = kind?;
     Ok(Format {
-        kind: kind?,
+        kind,
         encoding: encoding?.map(|label| label.trim().to_owned()),
         compression: compression?,
         null_values: null_values?,
+        header_case,
+        empty_file: empty_file?,
     })
+}
+
+/// How the names of the file are compared, which only files with named columns have a use for.
+fn header_case(server: &At<'_>, kind: &FormatKind, errors: &mut Errors) -> Read<HeaderCase> {
+    let Some(at) = custom::find(server, HEADER_CASE) else { return Ok(HeaderCase::default()) };
+    let message = match kind {
+        FormatKind::Delimited(DelimitedDialect { header: Some(false), .. }) => {
+            "has no effect with `penstock.header: false`"
+        }
+        FormatKind::Ndjson | FormatKind::JsonArray { .. } | FormatKind::Detected { json_only: true } => {
+            "has no effect on JSON, whose keys are always compared letter for letter"
+        }
+        FormatKind::Delimited(_)
+        | FormatKind::Parquet
+        | FormatKind::Avro
+        | FormatKind::Detected { json_only: false } => {
+            let cases = [("sensitive", HeaderCase::Sensitive), ("insensitive", HeaderCase::Insensitive)];
+            return at.choice("a way to compare names", &cases, errors);
+        }
+    };
+    Err(at.report(errors, message))
 }
 
 fn location(server: &At<'_>, errors: &mut Errors) -> Read<()> {
@@ -207,6 +244,13 @@ fn delimited(server: &At<'_>, delimiter: Option<&str>, errors: &mut Errors) -> R
     let skip_lines = find("penstock.skipLines").map(|at| count(&at, 0, errors)).transpose();
     let comment = find("penstock.comment").map(|at| line_start(&at, errors)).transpose();
     let ragged = find("penstock.ragged").map_or(Ok(Ragged::default()), |at| ragged(&at, errors));
+    let blank_rows = [("skip", BlankRows::Skip), ("reject", BlankRows::Reject)];
+    let blank_rows = find("penstock.blankRows")
+        .map_or(Ok(BlankRows::default()), |at| at.choice("what happens to blank rows", &blank_rows, errors));
+    let repeated = [("skip", RepeatedHeaders::Skip), ("keep", RepeatedHeaders::Keep)];
+    let repeated_headers = find("penstock.repeatedHeaders").map_or(Ok(RepeatedHeaders::default()), |at| {
+        at.choice("what happens to repeated headers", &repeated, errors)
+    });
     let dialect = DelimitedDialect {
         delimiter: declared?.or(delimiter.map(str::to_owned)),
         quote: quote?,
@@ -217,6 +261,8 @@ fn delimited(server: &At<'_>, delimiter: Option<&str>, errors: &mut Errors) -> R
         skip_lines: skip_lines?,
         comment: comment?,
         ragged: ragged?,
+        blank_rows: blank_rows?,
+        repeated_headers: repeated_headers?,
     };
     check_dialect(server, dialect, errors)
 }
@@ -240,6 +286,9 @@ fn check_dialect(server: &At<'_>, dialect: DelimitedDialect, errors: &mut Errors
     }
     if dialect.skip_initial_space.is_some() && dialect.quote == Some(Quote::None) {
         return tell("penstock.skipInitialSpace", "has no effect with `penstock.quote: none`", errors);
+    }
+    if dialect.header == Some(false) && custom::find(server, "penstock.repeatedHeaders").is_some() {
+        return tell("penstock.repeatedHeaders", "has no effect with `penstock.header: false`", errors);
     }
     match dialect.escape {
         Some(_) if dialect.quote == Some(Quote::None) => {
@@ -290,14 +339,13 @@ fn line_start(at: &At<'_>, errors: &mut Errors) -> Read<String> {
 }
 
 fn ragged(at: &At<'_>, errors: &mut Errors) -> Read<Ragged> {
-    match at.str(errors)? {
-        "reject" => Ok(Ragged::Reject),
-        "pad" => Ok(Ragged::Pad),
-        other => {
-            let names = mend(other, &["reject", "pad"]);
-            Err(at.report(errors, format!("{} is not `reject` or `pad`{names}", quoted(other))))
-        }
-    }
+    let words = [
+        ("reject", Ragged::Reject),
+        ("pad", Ragged::Pad),
+        ("truncate", Ragged::Truncate),
+        ("rescue", Ragged::Rescue),
+    ];
+    at.choice("what happens to ragged rows", &words, errors)
 }
 
 fn quote(at: &At<'_>, errors: &mut Errors) -> Read<Quote> {

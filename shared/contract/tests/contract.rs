@@ -45,7 +45,9 @@ fn what_is_not_said_has_its_default() {
             kind: FormatKind::Delimited(DelimitedDialect::default()),
             encoding: None,
             compression: None,
-            null_values: vec![]
+            null_values: vec![],
+            header_case: HeaderCase::Sensitive,
+            empty_file: None,
         }
     );
     let column = &contract.entity.columns[0];
@@ -304,6 +306,31 @@ fn the_dialect_is_what_the_server_says() {
             escape: Some(b'"'),
             ..DelimitedDialect::default()
         })
+    );
+    assert_eq!(
+        format(
+            "format: csv",
+            "{property: penstock.ragged, value: truncate}, {property: penstock.blankRows, value: reject}, {property: penstock.repeatedHeaders, value: keep}"
+        )
+        .kind,
+        delimited(DelimitedDialect {
+            ragged: Ragged::Truncate,
+            blank_rows: BlankRows::Reject,
+            repeated_headers: RepeatedHeaders::Keep,
+            ..DelimitedDialect::default()
+        })
+    );
+    for kind in ["csv", "parquet", "avro"] {
+        let custom = "{property: penstock.headerCase, value: insensitive}, {property: penstock.emptyFile, value: accept}";
+        let format = format(&format!("format: {kind}"), custom);
+        assert_eq!(
+            (format.header_case, format.empty_file),
+            (HeaderCase::Insensitive, Some(EmptyFile::Accept))
+        );
+    }
+    assert_eq!(
+        format("format: ndjson", "{property: penstock.emptyFile, value: refuse}").empty_file,
+        Some(EmptyFile::Refuse)
     );
     assert_eq!(format("format: json, delimiter: new_line", "").kind, FormatKind::Ndjson);
     assert_eq!(format("format: json, delimiter: array", "").kind, FormatKind::JsonArray { path: vec![] });

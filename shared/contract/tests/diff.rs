@@ -216,3 +216,58 @@ proptest! {
         prop_assert_eq!(is_told, effects(old) != effects(new), "{}", lines[line]);
     }
 }
+
+/// A CSV contract with these custom properties of its server.
+fn csv(server: &str) -> Contract {
+    let text = format!(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
+         servers: [{{server: raw, type: s3, location: 's3://raw/a/', format: csv, customProperties: [{server}]}}]\n\
+         schema: [{{name: a, properties: [{{name: a, logicalType: string}}]}}]\n"
+    );
+    parse("a.yaml", &text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn what_happens_to_irregular_rows_and_names_is_compared_property_by_property() {
+    let property = |value: Option<(&str, &str)>| {
+        value.map_or(String::new(), |(name, value)| format!("{{property: penstock.{name}, value: {value}}}"))
+    };
+    for (old, new, expected) in [
+        (None, Some(("ragged", "truncate")), "compatible: servers.penstock.ragged: reject → truncate"),
+        (Some(("ragged", "pad")), None, "breaking: servers.penstock.ragged: pad → reject"),
+        (
+            Some(("ragged", "truncate")),
+            Some(("ragged", "rescue")),
+            "breaking: servers.penstock.ragged: truncate → rescue",
+        ),
+        (
+            None,
+            Some(("blankRows", "reject")),
+            "breaking: servers.penstock.blankRows: blank rows are rejected",
+        ),
+        (
+            Some(("blankRows", "reject")),
+            Some(("blankRows", "skip")),
+            "compatible: servers.penstock.blankRows: blank rows are skipped",
+        ),
+        (
+            None,
+            Some(("repeatedHeaders", "keep")),
+            "breaking: servers.penstock.repeatedHeaders: skip → keep",
+        ),
+        (
+            None,
+            Some(("headerCase", "insensitive")),
+            "breaking: servers.penstock.headerCase: sensitive → insensitive",
+        ),
+        (
+            Some(("emptyFile", "accept")),
+            None,
+            "breaking: servers.penstock.emptyFile: files without rows that were accepted are refused",
+        ),
+    ] {
+        let changes = diff(&csv(&property(old)), &csv(&property(new)));
+        assert_eq!(told(&changes), format!("    {expected}\n"), "{old:?} → {new:?}");
+    }
+    assert_eq!(diff(&csv(""), &csv("{property: penstock.blankRows, value: skip}")), []);
+}

@@ -120,3 +120,71 @@ fn files_that_are_meant_to_do_harm_are_refused_in_little_time() {
         assert!(started.elapsed() < Duration::from_secs(10), "text {index}: {:?}", started.elapsed());
     }
 }
+
+#[test]
+fn a_property_of_the_server_that_has_no_effect_is_an_error() {
+    let errors = |format: &str, server: &str, contract: &str, names: [&str; 2]| {
+        let [one, other] = names;
+        let text = format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
+             servers: [{{server: raw, type: s3, location: 's3://raw/a/', {format}, customProperties: [{server}]}}]\n\
+             customProperties: [{contract}]\nschema:\n  - name: a\n    properties:\n\
+             \x20     - {{name: a, physicalName: {one}, logicalType: string}}\n\
+             \x20     - {{name: b, physicalName: {other}, logicalType: string}}\n"
+        );
+        parse("a.yaml", &text).map_or_else(|errors| errors.to_string(), |_| "valid".to_owned())
+    };
+    let server = |name: &str, value: &str| format!("{{property: penstock.{name}, value: {value}}}");
+    let unexpected = |value: &str| server("unexpectedColumns", value);
+    let no_header = |other: String| format!("{{property: penstock.header, value: false}}, {other}");
+    let insensitive = server("headerCase", "insensitive");
+    for (format, server, contract, names, expected) in [
+        ("format: csv", server("ragged", "rescue"), unexpected("ignore"), ["a", "b"], "write `truncate`"),
+        ("format: csv", server("ragged", "rescue"), unexpected("reject"), ["a", "b"], "write `reject`"),
+        ("format: csv", server("ragged", "rescue"), unexpected("rescue"), ["a", "b"], "valid"),
+        ("format: csv", server("ragged", "truncate"), unexpected("ignore"), ["a", "b"], "valid"),
+        ("format: ndjson", server("blankRows", "skip"), String::new(), ["a", "b"], "is for delimited files"),
+        (
+            "format: avro",
+            server("repeatedHeaders", "skip"),
+            String::new(),
+            ["a", "b"],
+            "is for delimited files",
+        ),
+        (
+            "format: csv",
+            no_header(server("repeatedHeaders", "skip")),
+            String::new(),
+            ["a", "b"],
+            "has no effect with `penstock.header: false`",
+        ),
+        ("format: csv", no_header(insensitive.clone()), String::new(), ["a", "b"], "has no effect with"),
+        ("format: ndjson", insensitive.clone(), String::new(), ["a", "b"], "has no effect on JSON"),
+        (
+            "format: json, delimiter: array",
+            insensitive.clone(),
+            String::new(),
+            ["a", "b"],
+            "has no effect on JSON",
+        ),
+        (
+            "format: csv",
+            insensitive.clone(),
+            String::new(),
+            ["Id", "ID"],
+            "cannot tell the columns `Id` and `ID` apart",
+        ),
+        (
+            "format: parquet",
+            insensitive.clone(),
+            String::new(),
+            ["straße", "STRASSE"],
+            "cannot tell the columns",
+        ),
+        ("format: csv", insensitive.clone(), String::new(), ["id", "id"], "valid"),
+        ("format: csv", String::new(), String::new(), ["Id", "ID"], "valid"),
+    ] {
+        let told = errors(format, &server, &contract, names);
+        assert!(told.contains(expected), "{format} {server} {contract} {names:?}: {told}");
+    }
+}

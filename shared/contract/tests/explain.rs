@@ -131,3 +131,23 @@ fn that_a_source_is_retired_is_told_with_its_promises() {
     let told = explain(&parse("everything.yaml", &retired).expect("valid")).to_string();
     assert!(told.contains("retired: no drop is expected any more"), "{told}");
 }
+
+#[test]
+fn what_happens_to_irregular_files_and_rows_is_explained_where_the_contract_says_so() {
+    let plain = explain(&parse("shop.yaml", SHOP).expect("valid")).to_string();
+    for (name, value, sentence) in [
+        ("ragged", "pad", "fields that a row lacks at its end are missing values"),
+        ("ragged", "truncate", "fields of a row beyond the header are dropped"),
+        ("ragged", "rescue", "fields of a row beyond the header are kept in `_rescued`"),
+        ("blankRows", "reject", "a row whose fields are all empty is rejected"),
+        ("repeatedHeaders", "keep", "a record that repeats the header is a row"),
+        ("headerCase", "insensitive", "column names are compared without regard to letter case"),
+        ("emptyFile", "accept", "a file without rows is loaded, even if it has 0 bytes"),
+        ("emptyFile", "refuse", "a file without rows is refused, even if it has a header"),
+    ] {
+        let custom = format!("value: '\"'}}\n      - {{property: penstock.{name}, value: {value}}}");
+        let contract = SHOP.replace("value: '\"'}", &custom);
+        let explained = explain(&parse("shop.yaml", &contract).expect("valid")).to_string();
+        assert!(explained.contains(sentence) && !plain.contains(sentence), "{explained}");
+    }
+}

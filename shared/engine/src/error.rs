@@ -38,7 +38,7 @@ pub enum ReadError {
     /// The input itself failed, not its content. Whether a new try may succeed is for the caller to say.
     #[error("the input failed: {0}")]
     Io(#[source] io::Error),
-    /// There are no bytes, or none after decompression.
+    /// There are no bytes, or none after decompression; or no rows, where the contract refuses such files.
     #[error("the file is empty")]
     Empty,
     /// The content cannot be read, or not beyond this place. A new try ends the same way.

@@ -113,6 +113,11 @@ impl Keys {
         }
     }
 
+    /// True when the line that was read last has one of the keys, or there are none to have.
+    pub(crate) fn has_any(&self) -> bool {
+        self.values.is_empty() || self.values.iter().any(Option::is_some)
+    }
+
     /// The raw values of the line that was read last, by column; `None` for columns that read nothing.
     pub(crate) fn raws<'a>(&'a mut self, line: &'a str) -> impl Iterator<Item = Option<Raw<'a>>> {
         let Self { columns, values, traits, document_traits, texts, .. } = self;

@@ -24,6 +24,8 @@ pub enum Code {
     InvalidJson,
     /// A value in a column that the contract does not have, and does not allow.
     UnexpectedColumn,
+    /// The record has only empty fields, and the contract rejects such rows.
+    BlankRow,
     /// The record is longer than the limit.
     RecordTooLong,
     /// A block of an Avro file that cannot be read to its end: the rows behind that place are lost.
@@ -150,12 +152,18 @@ fn is_one(rows: &u64) -> bool {
 /// Rows and bytes of a drop or a split.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// Records read, malformed ones included.
+    /// Records read, malformed and blank ones included: `accepted` + `rejected` + `blank`.
     pub rows_read: u64,
     /// Accepted by the contract.
     pub accepted: u64,
     /// Refused by the contract.
     pub rejected: u64,
+    /// Skipped because all of their fields are empty.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub blank: u64,
+    /// Records that repeat the header of a delimited file. They are skipped, and no rows.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeated_headers: u64,
     /// Bytes of the object that were read.
     pub bytes_read: u64,
     /// Bytes after decompression.
@@ -170,13 +178,24 @@ pub struct Totals {
     pub quality_counts: Vec<u64>,
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl Totals {
+    /// Rows that are not blank, which are accepted or rejected.
+    pub fn rows_with_values(&self) -> u64 {
+        self.rows_read.saturating_sub(self.blank)
+    }
+
     /// Adds the totals of another part of the same drop; a count that would be too large stays at the largest.
     pub fn merge(&mut self, other: &Self) {
         let add = |to: &mut u64, count: u64| *to = to.saturating_add(count);
         add(&mut self.rows_read, other.rows_read);
         add(&mut self.accepted, other.accepted);
         add(&mut self.rejected, other.rejected);
+        add(&mut self.blank, other.blank);
+        add(&mut self.repeated_headers, other.repeated_headers);
         add(&mut self.bytes_read, other.bytes_read);
         add(&mut self.bytes_decompressed, other.bytes_decompressed);
         add(&mut self.lines, other.lines);
@@ -205,7 +224,7 @@ pub struct ReasonCount {
 /// The dialect that a drop was read with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialect {
-    /// `delimited`, `ndjson`, `json_array`, `parquet` or `avro`.
+    /// `delimited`, `ndjson`, `json_array`, `parquet` or `avro`; `unknown` for a file without content whose format is not declared.
     pub format: String,
     /// `plain`, `gzip`, `zstd`, `bzip2`, `xz` or `zip`, as found in the content.
     pub compression: penstock_contract::Compression,
@@ -237,7 +256,8 @@ pub struct Dialect {
     pub sep_line: bool,
     /// Names of the fields above that the contract does not say: sniffed or taken by default.
     pub assumed: Vec<String>,
-    /// Columns with a default that the header lacks, each with a name of the header that may be meant.
+    /// What may be wrong although the file is read: columns that the header lacks, each with a name of the header that may
+    /// be meant; headers that are narrower or wider than the rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suggestions: Vec<String>,
 }

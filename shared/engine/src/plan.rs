@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 use encoding_rs::Encoding;
 use penstock_contract::{
-    Column as ContractColumn, Compression, Contract, FormatKind, MissingColumns, UnexpectedColumns,
+    Column as ContractColumn, Compression, Contract, EmptyFile, FormatKind, MissingColumns, UnexpectedColumns,
 };
 use regex::Regex;
 
@@ -42,6 +42,7 @@ pub struct Plan {
     pub(crate) event_time: Option<usize>,
     pub(crate) quality: Quality,
     pub(crate) unexpected: UnexpectedColumns,
+    pub(crate) empty_file: Option<EmptyFile>,
     schema: Arc<Schema>,
     order: Option<KeyOrder>,
 }
@@ -98,6 +99,7 @@ impl Plan {
             event_time: contract.load.event_time,
             quality,
             unexpected: contract.unexpected_columns,
+            empty_file: format.empty_file,
             schema: Arc::new(Schema::new(fields)),
             order: KeyOrder::of(contract),
         })
@@ -205,6 +207,7 @@ fn compile_column(
     let compiled = Column {
         name: column.name.clone(),
         physical_name: column.physical_name.clone(),
+        header_case: contract.format.header_case,
         sql_type: column.sql_type.clone(),
         is_required: column.required,
         is_rescued: column.is_rescued(),

@@ -4,7 +4,7 @@ mod typed;
 
 use std::borrow::Cow;
 
-use penstock_contract::{Case, SqlType};
+use penstock_contract::{Case, HeaderCase, SqlType};
 use regex::Regex;
 
 use crate::cast::number::Notation;
@@ -21,6 +21,8 @@ use crate::pseudonym::PseudonymKey;
 pub struct Column {
     pub(crate) name: String,
     pub(crate) physical_name: String,
+    /// How its name is compared with those of a header or schema.
+    pub(crate) header_case: HeaderCase,
     pub(crate) sql_type: SqlType,
     pub(crate) is_required: bool,
     /// It takes what no other column reads.

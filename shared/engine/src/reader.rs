@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use parquet::file::reader::ChunkReader;
-use penstock_contract::FormatKind;
+use penstock_contract::{Compression, EmptyFile, FormatKind};
 
 use crate::avro::AvroSource;
 use crate::detect;
@@ -76,6 +76,7 @@ impl Limits {
 /// Reads a drop. The same bytes under the same contract give the same blocks, however the input hands them out.
 pub struct Reader<R: Read> {
     rows: Rows,
+    empty_file: Option<EmptyFile>,
     dialect: Dialect,
     source: Source<R>,
 }
@@ -85,6 +86,67 @@ enum Source<R: Read> {
     Text(Box<TextSource<R>>),
     Avro(Box<AvroSource<R>>),
     Typed(Box<dyn TypedSource + Send>),
+    /// A file of 0 bytes that the contract accepts.
+    Nothing,
+}
+
+impl<R: Read> Source<R> {
+    /// Opens a drop in the format that the contract declares, or else in the one that its first bytes have.
+    fn detect(
+        plan: &Plan,
+        limits: &Limits,
+        rows: &Rows,
+        mut input: Input<R>,
+    ) -> Result<(Self, Dialect), ReadError> {
+        let FormatKind::Detected { json_only } = plan.format else {
+            return Self::open(plan, limits, rows, input);
+        };
+        let format = detect::format(input.head(detect::HEAD_BYTES)?, json_only)?;
+        let (source, mut dialect) = Self::open(&plan.with_format(format), limits, rows, input)?;
+        dialect.assumed.insert(0, ASSUMED_FORMAT.to_owned());
+        Ok((source, dialect))
+    }
+
+    fn open(
+        plan: &Plan,
+        limits: &Limits,
+        rows: &Rows,
+        input: Input<R>,
+    ) -> Result<(Self, Dialect), ReadError> {
+        if plan.format == FormatKind::Avro {
+            let (source, dialect) = AvroSource::open(plan, limits, rows, input)?;
+            return Ok((Self::Avro(Box::new(source)), dialect));
+        }
+        let (source, dialect) = TextSource::open(plan, limits, rows, input)?;
+        Ok((Self::Text(Box::new(source)), dialect))
+    }
+}
+
+/// The dialect of a file without content: what the contract declares.
+fn nothing(plan: &Plan) -> Dialect {
+    let format = match plan.format {
+        FormatKind::Delimited(_) => "delimited",
+        FormatKind::JsonArray { .. } => "json_array",
+        FormatKind::Parquet => "parquet",
+        FormatKind::Avro => "avro",
+        FormatKind::Detected { .. } => "unknown",
+        // The plan has no other.
+        FormatKind::Ndjson | _ => "ndjson",
+    };
+    Dialect {
+        format: format.to_owned(),
+        compression: plan.compression.unwrap_or(Compression::Plain),
+        encoding: plan.encoding.map_or("UTF-8", |encoding| encoding.name()).to_owned(),
+        delimiter: None,
+        quote: None,
+        header: None,
+        escape: None,
+        skip_initial_space: None,
+        skip_lines: None,
+        sep_line: false,
+        assumed: Vec::new(),
+        suggestions: Vec::new(),
+    }
 }
 
 /// A source of rows whose values have types.
@@ -111,24 +173,9 @@ impl<R: Read> Reader<R> {
     pub fn open(plan: Arc<Plan>, limits: Limits, input: R) -> Result<Self, ReadError> {
         let limits = limits.sane();
         let rows = Rows::new(&plan, limits.clone());
-        let mut input = Input::open(input, plan.compression, &limits)?;
-        let (plan, is_detected) = if let FormatKind::Detected { json_only } = plan.format {
-            let format = detect::format(input.head(detect::HEAD_BYTES)?, json_only)?;
-            (Arc::new(plan.with_format(format)), true)
-        } else {
-            (plan, false)
-        };
-        let (source, mut dialect) = if plan.format == FormatKind::Avro {
-            let (source, dialect) = AvroSource::open(&plan, &limits, &rows, input)?;
-            (Source::Avro(Box::new(source)), dialect)
-        } else {
-            let (source, dialect) = TextSource::open(&plan, &limits, &rows, input)?;
-            (Source::Text(Box::new(source)), dialect)
-        };
-        if is_detected {
-            dialect.assumed.insert(0, ASSUMED_FORMAT.to_owned());
-        }
-        Ok(Self { rows, dialect, source })
+        let opened = Input::open(input, plan.compression, &limits)
+            .and_then(|input| Source::detect(&plan, &limits, &rows, input));
+        Self::of(&plan, rows, opened)
     }
 
     /// Reads the footer of a Parquet file and binds the plan's columns to its own. The reader needs no stream: `R` is
@@ -143,11 +190,29 @@ impl<R: Read> Reader<R> {
     ) -> Result<Self, ReadError> {
         let limits = limits.sane();
         let rows = Rows::new(plan, limits.clone());
-        let (source, mut dialect) = ParquetSource::open(plan, &limits, &rows, file)?;
-        if matches!(plan.format, FormatKind::Detected { .. }) {
-            dialect.assumed.insert(0, ASSUMED_FORMAT.to_owned());
-        }
-        Ok(Self { rows, dialect, source: Source::Typed(Box::new(source)) })
+        let opened = ParquetSource::open(plan, &limits, &rows, file);
+        let opened = opened.map(|(source, mut dialect)| {
+            if matches!(plan.format, FormatKind::Detected { .. }) {
+                dialect.assumed.insert(0, ASSUMED_FORMAT.to_owned());
+            }
+            (Source::Typed(Box::new(source)), dialect)
+        });
+        Self::of(plan, rows, opened)
+    }
+
+    /// The reader of what was opened, or of nothing, where the contract accepts that.
+    fn of(
+        plan: &Plan,
+        rows: Rows,
+        opened: Result<(Source<R>, Dialect), ReadError>,
+    ) -> Result<Self, ReadError> {
+        let (source, dialect) = match opened {
+            Err(ReadError::Empty) if plan.empty_file == Some(EmptyFile::Accept) => {
+                (Source::Nothing, nothing(plan))
+            }
+            opened => opened?,
+        };
+        Ok(Self { rows, empty_file: plan.empty_file, dialect, source })
     }
 
     /// The dialect as found and declared.
@@ -163,9 +228,10 @@ impl<R: Read> Reader<R> {
     /// The next block; `None` at the end.
     ///
     /// # Errors
-    /// When the input fails, or its content cannot be read further. What was read since the last block is lost.
+    /// When the input fails, or its content cannot be read further; what was read since the last block is lost. Also at the
+    /// end of a file without rows, where the contract refuses that.
     pub fn next_block(&mut self) -> Result<Option<Block>, ReadError> {
-        let Self { rows, source, .. } = self;
+        let Self { rows, source, empty_file, .. } = self;
         let block = match source {
             Source::Text(text) => {
                 let block = text.next_block(rows);
@@ -182,8 +248,15 @@ impl<R: Read> Reader<R> {
                 typed.count(&mut rows.totals);
                 block
             }
+            Source::Nothing => Ok(None),
         };
         sort_reasons(&mut rows.totals.by_reason);
+        if matches!(block, Ok(None))
+            && *empty_file == Some(EmptyFile::Refuse)
+            && rows.totals.rows_with_values() == 0
+        {
+            return Err(ReadError::Empty);
+        }
         block
     }
 

@@ -1,9 +1,14 @@
 //! Refused records without the values that may stand nowhere.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use penstock_contract::HeaderCase;
+
 use crate::cast::json::{Scanner, unquote};
 use crate::delimited::{Layout, Quoting, Span, field};
 use crate::program::Column;
-use crate::pseudonym::key_of;
+use crate::pseudonym::{PseudonymKey, key_of};
 
 /// Stands for a classified value that has no pseudonym.
 const CLASSIFIED: &str = "[classified]";
@@ -19,10 +24,17 @@ pub(crate) fn delimited(
     let mut redacted = String::with_capacity(record.len());
     let mut scratch = Vec::new();
     let mut at = 0;
+    let secret = key_of(columns);
+    let mut readers: HashMap<usize, Vec<&Column>> = HashMap::new();
+    for (column, field) in
+        columns.iter().zip(&layout.fields).filter_map(|(column, field)| Some((column, (*field)?)))
+    {
+        readers.entry(field).or_default().push(column);
+    }
     for (index, span) in spans.iter().enumerate() {
-        let readers = columns.iter().zip(&layout.fields).filter(|(_, field)| **field == Some(index));
+        let readers = readers.get(&index).map(Vec::as_slice).unwrap_or_default();
         let value = field(record, *span, quoting, &mut scratch);
-        let Some(stand_in) = stand_in(columns, readers.map(|(column, _)| column), value) else { continue };
+        let Some(stand_in) = stand_in(secret, readers, value) else { continue };
         redacted.push_str(record.get(at..span.start).unwrap_or_default());
         redacted.push_str(&stand_in);
         at = span.end;
@@ -36,23 +48,32 @@ pub(crate) fn json(record: &str, columns: &[Column]) -> String {
     let mut redacted = String::with_capacity(record.len());
     let (mut key_text, mut value_text) = (String::new(), String::new());
     let mut at = 0;
+    let secret = key_of(columns);
+    let read: Vec<&Column> = columns.iter().filter(|column| !column.reads_nothing()).collect();
+    let mut readers: HashMap<Cow<'_, str>, Vec<&Column>> = HashMap::new();
+    for column in &read {
+        readers.entry(column.header_case.key(&column.physical_name)).or_default().push(column);
+    }
+    let case = columns.first().map_or(HeaderCase::Sensitive, |column| column.header_case);
     let mut scanner = Scanner::new(record, false);
     scanner.skip_space();
-    let read = scanner.object(|key, value| {
+    let scanned = scanner.object(|key, value| {
         // With its quotes.
         let key = record.get(key.start.saturating_sub(1)..key.end.saturating_add(1)).unwrap_or_default();
         let key = unquote(key, &mut key_text);
-        // A key that is no text may be anybody's.
-        let is_reader = |column: &&Column| key.is_none_or(|key| key == column.physical_name);
-        let readers = columns.iter().filter(|column| !column.reads_nothing()).filter(is_reader);
+        let readers = match key {
+            // A key that is no text may be anybody's.
+            None => read.as_slice(),
+            Some(key) => readers.get(&case.key(key)).map(Vec::as_slice).unwrap_or_default(),
+        };
         let literal = record.get(value.clone()).unwrap_or_default();
         let plain = if literal.starts_with('"') { unquote(literal, &mut value_text) } else { Some(literal) };
-        let Some(stand_in) = stand_in(columns, readers, plain.unwrap_or(literal)) else { return };
+        let Some(stand_in) = stand_in(secret, readers, plain.unwrap_or(literal)) else { return };
         redacted.push_str(record.get(at..value.start).unwrap_or_default());
         redacted.push_str(&if literal == "null" { "null".to_owned() } else { format!("\"{stand_in}\"") });
         at = value.end;
     });
-    if read.is_none() {
+    if scanned.is_none() {
         return String::new();
     }
     redacted.push_str(record.get(at..).unwrap_or_default());
@@ -62,18 +83,13 @@ pub(crate) fn json(record: &str, columns: &[Column]) -> String {
 /// What stands for a value, by the columns that read it; `None` when it may be shown.
 ///
 /// Where a contract pseudonymises, a value that no column reads is hidden, too: it may be one under a wrong name.
-fn stand_in<'a>(
-    columns: &[Column],
-    readers: impl Iterator<Item = &'a Column>,
-    value: &str,
-) -> Option<String> {
+fn stand_in(secret: Option<&PseudonymKey>, readers: &[&Column], value: &str) -> Option<String> {
     let value = value.trim();
-    let mut readers = readers.peekable();
-    let key = if readers.peek().is_some() {
-        let hiding = readers.filter(|column| column.is_hidden);
-        hiding.max_by_key(|column| column.pseudonym.is_some())?.pseudonym.as_ref()
+    let key = if readers.is_empty() {
+        Some(secret?)
     } else {
-        Some(key_of(columns)?)
+        let hiding = readers.iter().filter(|column| column.is_hidden);
+        hiding.max_by_key(|column| column.pseudonym.is_some())?.pseudonym.as_ref()
     };
     Some(match key {
         _ if value.is_empty() => String::new(),

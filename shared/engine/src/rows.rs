@@ -264,6 +264,17 @@ impl Rows {
         self.refuse(place, raw, reasons, 1);
     }
 
+    /// Counts a record that is skipped because it has no value.
+    pub(crate) fn skip_blank(&mut self) {
+        self.totals.rows_read = self.totals.rows_read.saturating_add(1);
+        self.totals.blank = self.totals.blank.saturating_add(1);
+    }
+
+    /// Counts a record that repeats the header and is no row.
+    pub(crate) fn skip_header(&mut self) {
+        self.totals.repeated_headers = self.totals.repeated_headers.saturating_add(1);
+    }
+
     /// Tells a reason against the record that comes next.
     pub(crate) fn tell(&mut self, reason: Reason) {
         self.reasons.push(reason);

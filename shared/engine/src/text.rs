@@ -5,12 +5,14 @@ use std::io::Read;
 use std::ops::Range;
 
 use encoding_rs::{Encoding, UTF_8};
-use penstock_contract::FormatKind;
+use penstock_contract::{BlankRows, EmptyFile, FormatKind};
 
 use crate::cast::text::Traits;
 use crate::decode::Decoded;
-use crate::delimited::{Delimited, Layout, Quoting, Span, field, open_delimited, split_again};
-use crate::error::ReadError;
+use crate::delimited::{
+    Delimited, Layout, Quoting, Span, Surplus, field, is_blank, open_delimited, split_again,
+};
+use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
 use crate::ndjson::Keys;
 use crate::outcome::{Code, Dialect, Totals};
@@ -39,6 +41,8 @@ pub(crate) struct TextSource<R: Read> {
     decoded: String,
     unescaped: Vec<Vec<u8>>,
     unexpected: Unexpected,
+    /// An object had one of the keys that the columns read.
+    has_keys: bool,
 }
 
 enum Format {
@@ -59,6 +63,9 @@ impl<R: Read> TextSource<R> {
         let text = Decoded::open(input, plan.encoding, needs_utf_8(&plan.format))?;
         let (encoding, text_encoding) = (text.encoding(), text.text_encoding());
         let mut records = Records::new(text, limits.max_record_bytes);
+        if plan.empty_file == Some(EmptyFile::Accept) && is_white_space(&mut records)? {
+            return Err(ReadError::Empty);
+        }
         tell_terminator(&mut records)?;
         let mut assumed = Vec::new();
         if plan.compression.is_none() {
@@ -109,6 +116,7 @@ impl<R: Read> TextSource<R> {
             decoded: String::new(),
             unescaped,
             unexpected,
+            has_keys: false,
         };
         Ok((source, dialect))
     }
@@ -133,10 +141,25 @@ impl<R: Read> TextSource<R> {
                 Format::JsonArray(_) => Framing::Elements,
             };
             let Some(record) = self.records.next(framing, &mut self.spans)? else {
+                self.check_keys(rows)?;
                 return Ok(rows.take());
             };
             self.push(&record, rows);
         }
+    }
+
+    /// Refuses a JSON file whose objects have none of the contract's keys: it is another file, like one with none of the
+    /// contract's columns in its header.
+    fn check_keys(&self, rows: &Rows) -> Result<(), ReadError> {
+        match &self.format {
+            Format::Delimited(_) => return Ok(()),
+            Format::Ndjson(_) | Format::JsonArray(_) if self.has_keys || rows.totals.accepted == 0 => {
+                return Ok(());
+            }
+            Format::Ndjson(_) | Format::JsonArray(_) => {}
+        }
+        let message = "no object of the file has any of the keys that the contract reads".to_owned();
+        Err(ReadError::Unreadable { code: UnreadableCode::MissingColumns, byte_offset: 0, message })
     }
 
     fn push(&mut self, record: &Record, rows: &mut Rows) {
@@ -168,18 +191,31 @@ impl<R: Read> TextSource<R> {
         match &mut self.format {
             Format::Ndjson(keys) => {
                 push_object(rows, shown, text, traits, keys, &mut self.unexpected, "line");
+                self.has_keys = self.has_keys || keys.has_any();
             }
             Format::JsonArray(keys) => {
                 push_object(rows, shown, text, traits, keys, &mut self.unexpected, "element");
+                self.has_keys = self.has_keys || keys.has_any();
             }
             Format::Delimited(file) => {
-                let Delimited { delimiter, quoting, layout } = &**file;
+                let Delimited { delimiter, quoting, layout, blank_rows, repeated_header } = &mut **file;
                 if text.len() != raw.len() {
                     // The places of the fields are those of the bytes: decoded text has others.
                     split_again(text, delimiter, *quoting, &mut self.spans);
                 }
                 let fields = Fields { text, traits, spans: &self.spans, quoting: *quoting, layout };
-                push_delimited(rows, shown, &fields, &mut self.unescaped, &mut self.unexpected);
+                if fields.are_blank() {
+                    match blank_rows {
+                        BlankRows::Skip => rows.skip_blank(),
+                        BlankRows::Reject => {
+                            rows.push_malformed(shown, Code::BlankRow, "a row with a value".to_owned(), None);
+                        }
+                    }
+                } else if repeated_header.is_repeated(text, &self.spans, *quoting) {
+                    rows.skip_header();
+                } else {
+                    push_delimited(rows, shown, &fields, &mut self.unescaped, &mut self.unexpected);
+                }
             }
         }
     }
@@ -193,6 +229,12 @@ fn needs_utf_8(format: &FormatKind) -> bool {
         }
         FormatKind::Ndjson | FormatKind::JsonArray { .. } | _ => false,
     }
+}
+
+/// True when there is nothing but white space in a file that is short enough to be looked at as a whole.
+fn is_white_space<R: Read>(records: &mut Records<R>) -> Result<bool, ReadError> {
+    let head = records.head(HEAD_BYTES)?;
+    Ok(head.len() < HEAD_BYTES && head.trim_ascii().is_empty())
 }
 
 /// Lone carriage returns end lines where no line feed does, as on old Macs. As much is read as the first line takes.
@@ -246,6 +288,30 @@ struct Fields<'a> {
     layout: &'a Layout,
 }
 
+impl Fields<'_> {
+    /// True when every field is empty or white space. An empty quoted field that is a record by itself is not blank:
+    /// it is quoted so that it is not taken for a blank line.
+    #[inline]
+    fn are_blank(&self) -> bool {
+        let Some(first) = self.spans.first() else { return true };
+        let has_value = first.start < first.end
+            && self.text.as_bytes().get(first.start).is_some_and(u8::is_ascii_graphic);
+        !has_value && self.are_all_blank()
+    }
+
+    #[inline(never)]
+    fn are_all_blank(&self) -> bool {
+        let is_quoted = |span: &Span| {
+            let before = span.start.checked_sub(1).and_then(|before| self.text.as_bytes().get(before));
+            before.is_some() && before == self.quoting.map(|quoting| quoting.quote).as_ref()
+        };
+        match self.spans {
+            [only] if self.layout.width == 1 && is_quoted(only) => false,
+            spans => spans.iter().all(|span| is_blank(self.text, span)),
+        }
+    }
+}
+
 #[inline]
 fn push_delimited(
     rows: &mut Rows,
@@ -255,10 +321,10 @@ fn push_delimited(
     unexpected: &mut Unexpected,
 ) {
     let Fields { text, traits, spans, quoting, layout } = fields;
-    if !layout.fits(spans) {
+    if !layout.fits(text, spans) {
         let code = if spans.len() < layout.width { Code::TooFewFields } else { Code::TooManyFields };
-        let (rule, found) = (format!("{} fields", layout.width), format!("{} fields", spans.len()));
-        rows.push_malformed(shown, code, rule, Some(found));
+        let found = format!("{} fields", spans.len());
+        rows.push_malformed(shown, code, layout.rule(), Some(found));
         return;
     }
     unexpected.start(rows, |unexpected| {
@@ -266,6 +332,12 @@ fn push_delimited(
         for (name, index) in &layout.unexpected {
             let Some(span) = spans.get(*index) else { continue };
             unexpected.push_text(name, field(text, *span, *quoting, &mut scratch));
+        }
+        if layout.surplus == Surplus::Rescued {
+            for (index, span) in spans.iter().enumerate().skip(layout.width) {
+                let value = field(text, *span, *quoting, &mut scratch);
+                unexpected.push_text(&layout.surplus_name(index), value);
+            }
         }
     });
     let mut scratch = unescaped.iter_mut();

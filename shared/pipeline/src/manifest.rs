@@ -353,26 +353,28 @@ fn check_splits(reports: &[Report]) -> Result<(), ManifestError> {
 /// The accounting starts here: a chunk that is missing from its report would be missing from the table.
 fn check_rows(report: &Report) -> Result<(), ManifestError> {
     let in_chunks = report.chunks.iter().map(|chunk| u64::from(chunk.rows)).sum();
-    let Totals { rows_read, accepted, rejected, .. } = report.totals;
-    if in_chunks == accepted && accepted.checked_add(rejected) == Some(rows_read) {
+    let Totals { rows_read, accepted, rejected, blank, .. } = report.totals;
+    let accounted = accepted.checked_add(rejected).and_then(|rows| rows.checked_add(blank));
+    if in_chunks == accepted && accounted == Some(rows_read) {
         return Ok(());
     }
     Err(ManifestError::Unbalanced { index: report.split.index, accepted, in_chunks })
 }
 
-/// Why the whole batch is refused, when it has more rejects than `max` allows.
+/// Why the whole batch is refused, when it has more rejects than `max` allows. Blank rows do not count: with them any
+/// number of rejects would be few percent.
 pub fn too_many_rejects(totals: &Totals, max: MaxRejects) -> Option<Refusal> {
-    let Totals { rows_read, rejected, .. } = *totals;
+    let (rows, rejected) = (totals.rows_with_values(), totals.rejected);
     let over_rows = max.rows.filter(|rows| rejected > *rows).map(|rows| format!("{rows} rows"));
     // Compared as products: 5 rejects of 100 rows are not over 5 %, whatever the division's rounding.
     #[expect(clippy::cast_precision_loss, reason = "a batch has far fewer than 2^53 rows")]
-    let is_over = |percent: &f64| rejected as f64 * 100.0 > percent * rows_read as f64;
+    let is_over = |percent: &f64| rejected as f64 * 100.0 > percent * rows as f64;
     let over_percent = || max.percent.filter(is_over).map(|percent| format!("{percent} %"));
     let limit = over_rows.or_else(over_percent)?;
     Some(Refusal {
         code: "too_many_rejects".to_owned(),
         message: format!(
-            "{rejected} of {rows_read} rows were rejected, the contract allows {limit}: mend the file, or the \
+            "{rejected} of {rows} rows were rejected, the contract allows {limit}: mend the file, or the \
              contract, and drop it again"
         ),
     })

@@ -22,6 +22,7 @@ pub const SQS_BATCH_MAX_BYTES: usize = 1024 * 1024;
 /// | 1 | the contract's columns, without the one for what no other column reads, and the row number |
 /// | 2 | the contract's columns, that one included where the contract keeps such values, and the row number |
 /// | 3 | as 2; its batch stands for earlier versions of its object (`penstock.overwrite: replace`) |
+/// | 4 | as 2, or as 3 where `overwrites` is set; its batch has blank rows, which an older writer would not account for |
 ///
 /// While a deploy is under way, functions of two releases share the queue. So a release reads the version that the one
 /// before it writes, and what every message needs is written only by the release after the first that reads it; what is
@@ -43,7 +44,7 @@ pub struct LoadMessage {
     pub dropped_at: Timestamp,
     /// How many chunks the batch has.
     pub chunk_count: u32,
-    /// The object whose earlier versions the batch stands for; from version 3 on.
+    /// The object whose earlier versions the batch stands for; only from version 3 on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overwrites: Option<Overwritten>,
     /// The chunk.
@@ -94,8 +95,10 @@ impl LoadMessage {
     pub const VERSION: u32 = 2;
     /// The format of messages whose batch stands for earlier versions of its object.
     pub const OVERWRITING: u32 = 3;
+    /// The format of messages whose batch has blank rows.
+    pub const WITH_BLANK_ROWS: u32 = 4;
     /// The formats that this release reads.
-    pub const READS: RangeInclusive<u32> = 1..=3;
+    pub const READS: RangeInclusive<u32> = 1..=4;
 
     /// The messages of a manifest, in the order of its chunks. A refused batch has none.
     pub fn of(manifest: &Manifest) -> Vec<Self> {
@@ -107,8 +110,13 @@ impl LoadMessage {
             key: drop.key.clone(),
             sequencer: drop.sequencer.clone(),
         });
+        let message_version = match (manifest.totals.blank, manifest.replaces) {
+            (0, false) => Self::VERSION,
+            (0, true) => Self::OVERWRITING,
+            (1.., _) => Self::WITH_BLANK_ROWS,
+        };
         let message = |chunk: &Chunk| Self {
-            message_version: if manifest.replaces { Self::OVERWRITING } else { Self::VERSION },
+            message_version,
             batch_id: manifest.batch_id,
             source: manifest.source.clone(),
             table: table.clone(),

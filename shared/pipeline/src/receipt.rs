@@ -80,6 +80,8 @@ impl Receipt {
                 read: totals.rows_read,
                 accepted: totals.accepted,
                 rejected: totals.rejected,
+                blank: totals.blank,
+                repeated_headers: totals.repeated_headers,
                 ..Counts::default()
             },
             rejects_by_reason: totals.by_reason.clone(),
@@ -178,10 +180,10 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// What became of the rows. Once loaded: read = loaded + rejected + deduplicated + superseded.
+/// What became of the rows. Once loaded: read = loaded + rejected + deduplicated + superseded + blank.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Records read, malformed ones included.
+    /// Records read, malformed and blank ones included.
     pub read: u64,
     /// Accepted by the contract.
     pub accepted: u64,
@@ -193,12 +195,18 @@ pub struct Counts {
     pub deduplicated: u64,
     /// The table held a newer row of the same key.
     pub superseded: u64,
+    /// Skipped because all of their fields are empty. Receipts of releases that did not skip such rows have none.
+    #[serde(default)]
+    pub blank: u64,
+    /// Records that repeat the header of a delimited file; they are not among those read.
+    #[serde(default)]
+    pub repeated_headers: u64,
 }
 
 impl Counts {
     /// The accounting invariant: every row read is accounted for, once.
     pub fn balance(&self) -> bool {
-        let accounted = [self.rejected, self.deduplicated, self.superseded]
+        let accounted = [self.rejected, self.deduplicated, self.superseded, self.blank]
             .iter()
             .try_fold(self.loaded, |sum, count| sum.checked_add(*count));
         accounted == Some(self.read)

@@ -50,6 +50,8 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
             rows_read: accepted + rejected,
             accepted,
             rejected,
+            blank: 0,
+            repeated_headers: 0,
             bytes_read: 100,
             bytes_decompressed: 300,
             lines: accepted + rejected + 1,
@@ -211,4 +213,29 @@ proptest! {
         prop_assert_eq!(rows, manifest.totals.accepted);
         prop_assert_eq!(manifest.totals.accepted + manifest.totals.rejected, manifest.totals.rows_read);
     }
+}
+
+#[test]
+fn blank_rows_are_accounted_for_and_do_not_thin_out_the_rejects() {
+    let mut with_blank = report(0, 1, &[8], 2);
+    with_blank.totals.rows_read = 110;
+    with_blank.totals.blank = 100;
+    with_blank.totals.repeated_headers = 3;
+    let manifest = commit(vec![with_blank.clone()], NO_LIMIT).unwrap();
+    let receipt = Receipt::of_manifest(&manifest, "2026-01-02T03:04:05Z".parse().unwrap());
+    let counts =
+        Counts { read: 110, accepted: 8, rejected: 2, blank: 100, repeated_headers: 3, ..Counts::default() };
+    assert_eq!(receipt.rows, counts);
+    // 2 of the 10 rows that have values.
+    let max = |percent: f64| MaxRejects { rows: None, percent: Some(percent) };
+    assert!(matches!(
+        commit(vec![with_blank.clone()], max(20.0)).unwrap().state,
+        ManifestState::Committed { .. }
+    ));
+    let ManifestState::Refused(refusal) = commit(vec![with_blank.clone()], max(19.0)).unwrap().state else {
+        panic!("not refused")
+    };
+    assert!(refusal.message.starts_with("2 of 10 rows were rejected"), "{}", refusal.message);
+    with_blank.totals.blank = 99;
+    assert!(matches!(commit(vec![with_blank], NO_LIMIT), Err(ManifestError::Unbalanced { .. })));
 }

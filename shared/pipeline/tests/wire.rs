@@ -118,9 +118,26 @@ fn each_chunk_has_its_message() {
     }
 }
 
+/// A writer that does not know of blank rows would find that such a batch does not balance.
+#[test]
+fn only_a_writer_that_accounts_for_blank_rows_gets_a_batch_with_some() {
+    let mut manifest = manifest(vec![chunk(0, ChunkBody::Inline("KLUv/Q==".to_owned()))]);
+    for (blank, replaces, version) in [(0, false, 2), (0, true, 3), (1, false, 4), (7, true, 4)] {
+        manifest.totals.blank = blank;
+        manifest.replaces = replaces;
+        let [message] = LoadMessage::of(&manifest).try_into().unwrap();
+        assert_eq!(message.message_version, version);
+        assert_eq!(message.overwrites.is_some(), replaces);
+        let body = serde_json::to_string(&message).unwrap();
+        let older = LoadMessage::parse(&body, &(1..=3));
+        assert_eq!(older.is_err_and(|error| error.is_newer()), blank > 0);
+        assert_eq!(LoadMessage::parse(&body, &LoadMessage::READS).unwrap(), message);
+    }
+}
+
 #[test]
 fn a_message_of_another_version_or_shape_is_told_from_a_broken_one() {
-    for (version, is_newer) in [(0, false), (4, true), (u64::MAX, true)] {
+    for (version, is_newer) in [(0, false), (5, true), (u64::MAX, true)] {
         let body = format!(r#"{{"message_version": {version}, "anything": 1}}"#);
         let error = LoadMessage::parse(&body, &LoadMessage::READS).unwrap_err();
         assert!(matches!(&error, MessageError::Version { found, .. } if *found == version), "{error}");
@@ -131,7 +148,15 @@ fn a_message_of_another_version_or_shape_is_told_from_a_broken_one() {
         assert!(matches!(error, MessageError::Malformed(_)) && !error.is_newer(), "{body}");
     }
     // What this release writes, it reads, and what the one before it wrote.
-    assert_eq!(LoadMessage::READS, LoadMessage::VERSION - 1..=LoadMessage::OVERWRITING);
+    assert_eq!(LoadMessage::READS, LoadMessage::VERSION - 1..=LoadMessage::WITH_BLANK_ROWS);
+}
+
+/// Receipts of earlier releases have neither count.
+#[test]
+fn a_receipt_without_blank_rows_is_read() {
+    let counts = r#"{"read":3,"accepted":2,"rejected":1,"loaded":2,"deduplicated":0,"superseded":0}"#;
+    let counts: Counts = serde_json::from_str(counts).unwrap();
+    assert!(counts.balance() && counts.blank == 0 && counts.repeated_headers == 0);
 }
 
 /// While a deploy is under way, functions of both releases read each other's manifests.
@@ -183,10 +208,20 @@ fn retries_wait_longer_each_time_up_to_a_quarter_of_an_hour() {
 
 #[test]
 fn the_accounting_invariant_is_exact() {
-    let balanced = Counts { read: 10, accepted: 8, rejected: 2, loaded: 5, deduplicated: 2, superseded: 1 };
+    let balanced = Counts {
+        read: 14,
+        accepted: 8,
+        rejected: 2,
+        loaded: 5,
+        deduplicated: 2,
+        superseded: 1,
+        blank: 4,
+        repeated_headers: 3,
+    };
     assert!(balanced.balance());
     assert!(!Counts { loaded: 6, ..balanced }.balance());
-    assert!(!Counts { read: 11, ..balanced }.balance());
+    assert!(!Counts { read: 15, ..balanced }.balance());
+    assert!(!Counts { blank: 0, ..balanced }.balance());
     assert!(!Counts { loaded: u64::MAX, ..balanced }.balance(), "an overflow is no balance");
 }
 

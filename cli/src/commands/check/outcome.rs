@@ -130,17 +130,21 @@ pub(super) fn show(outcome: &Outcome) -> String {
         Verdict::Unreadable => "unreadable",
     };
     let mut text = format!(
-        "{}: {verdict}\nrows      {} read = {} accepted + {} rejected, {:.2} s, {} rows/s\n",
+        "{}: {verdict}\nrows      {} read = {} accepted + {} rejected{}, {:.2} s, {} rows/s\n",
         outcome.file,
         render::number(totals.rows_read),
         render::number(totals.accepted),
         render::number(totals.rejected),
+        render::blank(totals.blank),
         outcome.seconds,
         render::number(outcome.rows_per_second),
     );
     if outcome.deduplicated > 0 {
         let count = render::number(outcome.deduplicated);
         text.push_str(&format!("repeated  {count} of the accepted rows have the key of a newer one\n"));
+    }
+    if totals.repeated_headers > 0 {
+        text.push_str(&format!("headers   {}\n", render::repeated_headers(totals.repeated_headers)));
     }
     for check in &outcome.quality {
         let verdict = if check.holds { "holds" } else { "FAILS" };
@@ -155,6 +159,9 @@ pub(super) fn show(outcome: &Outcome) -> String {
     }
     if let Some(dialect) = &outcome.dialect {
         text.push_str(&format!("read as   {}\n", render::dialect(dialect)));
+        for suggestion in &dialect.suggestions {
+            text.push_str(&format!("note      {suggestion}\n"));
+        }
     }
     text + &render::reasons(&totals.by_reason)
 }

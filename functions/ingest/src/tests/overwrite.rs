@@ -161,3 +161,40 @@ async fn a_version_without_rows_that_replaces_others_is_told_to_the_writer_too()
         }
     }
 }
+
+#[tokio::test]
+async fn an_empty_file_replaces_the_versions_before_it_where_the_contract_accepts_it() {
+    let accepting = |overwrite: &str| {
+        let custom = "format: csv, customProperties: [{property: penstock.emptyFile, value: accept}]";
+        contract(overwrite, "1.0.0").replace("format: csv", custom)
+    };
+    for (overwrite, chunks) in [("replace", 1), ("add", 0)] {
+        let world = World::new();
+        publish(&world, &accepting(overwrite));
+        for file in ["", "id,price\n", "id,price\n,\n"] {
+            let batch = taken(&world, &world.put(KEY, file)).await;
+            assert!(matches!(world.manifest(&batch).state, ManifestState::Committed { .. }), "{file:?}");
+            let messages: Vec<LoadMessage> =
+                world.messages().into_iter().filter(|message| message.batch_id == batch).collect();
+            assert_eq!(messages.len(), chunks, "{file:?}");
+            assert!(messages.iter().all(|message| message.overwrites.is_some() && message.chunk.rows == 0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_is_refused_unless_the_contract_accepts_it() {
+    let refusing = "format: csv, customProperties: [{property: penstock.emptyFile, value: refuse}]";
+    for (format, header_only) in [("format: csv", ReceiptState::Loading), (refusing, ReceiptState::Refused)] {
+        let world = World::new();
+        publish(&world, &contract("replace", "1.0.0").replace("format: csv", format));
+        let batch = taken(&world, &world.put(KEY, "")).await;
+        assert_eq!(
+            answer(&world.receipt("shop", &batch)),
+            (ReceiptState::Refused, Some("empty")),
+            "{format}"
+        );
+        let batch = taken(&world, &world.put(KEY, "id,price\n")).await;
+        assert_eq!(world.receipt("shop", &batch).state, header_only, "{format}");
+    }
+}

@@ -1,6 +1,6 @@
 //! What is known of a batch only when all of it has been read.
 
-use penstock_pipeline::{ChunkBody, ManifestState, ReceiptState, layout};
+use penstock_pipeline::{ChunkBody, LoadMessage, ManifestState, ReceiptState, layout};
 
 use super::{CONTRACT, World, copy_text};
 
@@ -76,4 +76,14 @@ async fn a_batch_that_fails_a_check_is_refused_with_the_check_in_words() {
 
     let batch = world.take("shop/b.csv", "id,price\na,1\nb,2\nc,3\n").await;
     assert_eq!(world.receipt("shop", &batch).state, ReceiptState::Loading);
+}
+
+#[tokio::test]
+async fn blank_rows_and_repeated_headers_are_in_the_receipt_and_not_among_the_rejects() {
+    let world = World::new();
+    let batch = world.take("shop/a.csv", "id,price\na,1\n,\nid,price\nb,2\n,\n , \n").await;
+    let rows = world.receipt("shop", &batch).rows;
+    assert_eq!((rows.read, rows.accepted, rows.rejected, rows.blank, rows.repeated_headers), (5, 2, 0, 3, 1));
+    let [message] = &world.messages()[..] else { panic!("one message") };
+    assert_eq!(message.message_version, LoadMessage::WITH_BLANK_ROWS);
 }

@@ -2,13 +2,13 @@
 
 use super::list;
 use crate::model::{
-    Compression, Contract, DelimitedDialect, Format, FormatKind, MissingColumns, Overwrite, Quote, Ragged,
-    UnexpectedColumns,
+    BlankRows, Compression, Contract, DelimitedDialect, EmptyFile, Format, FormatKind, HeaderCase,
+    MissingColumns, Overwrite, Quote, Ragged, RepeatedHeaders, UnexpectedColumns,
 };
 
 /// A sentence for each part of the format, and for what becomes of files that differ from it.
 pub(super) fn files(contract: &Contract) -> Vec<String> {
-    let Format { kind, encoding, compression, null_values } = &contract.format;
+    let Format { kind, encoding, compression, null_values, header_case, empty_file } = &contract.format;
     let mut files = vec![self::kind(kind)];
     if let FormatKind::Delimited(dialect) = kind {
         delimited(dialect, &mut files);
@@ -32,6 +32,13 @@ pub(super) fn files(contract: &Contract) -> Vec<String> {
     if !null_values.is_empty() {
         files.push(format!("a value is missing when it is empty or {}", list(null_values)));
     }
+    if *header_case == HeaderCase::Insensitive {
+        files.push("column names are compared without regard to letter case".to_owned());
+    }
+    files.extend(empty_file.map(|empty_file| match empty_file {
+        EmptyFile::Accept => "a file without rows is loaded, even if it has 0 bytes".to_owned(),
+        EmptyFile::Refuse => "a file without rows is refused, even if it has a header".to_owned(),
+    }));
     files.push(match contract.missing_columns {
         MissingColumns::Refuse => "a file that lacks a column which is read is refused".to_owned(),
         MissingColumns::Null => "a column that the file lacks is empty".to_owned(),
@@ -81,6 +88,8 @@ fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
         skip_lines,
         comment,
         ragged,
+        blank_rows,
+        repeated_headers,
     } = dialect;
     files.push(match delimiter.as_deref() {
         None => "the delimiter is detected from the file".to_owned(),
@@ -122,7 +131,19 @@ fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
     }
     files.extend(comment.as_ref().map(|comment| format!("lines that begin with `{comment}` are skipped")));
     files.push(match ragged {
-        Ragged::Reject => "a row with fewer fields than the header is refused".to_owned(),
+        Ragged::Reject => "a row with fewer or more fields than the header is refused".to_owned(),
         Ragged::Pad => "fields that a row lacks at its end are missing values".to_owned(),
+        Ragged::Truncate => "fields of a row beyond the header are dropped".to_owned(),
+        Ragged::Rescue => "fields of a row beyond the header are kept in `_rescued`".to_owned(),
     });
+    files.push(match blank_rows {
+        BlankRows::Skip => "a row whose fields are all empty is skipped".to_owned(),
+        BlankRows::Reject => "a row whose fields are all empty is rejected".to_owned(),
+    });
+    if *header != Some(false) {
+        files.push(match repeated_headers {
+            RepeatedHeaders::Skip => "a record that repeats the header is skipped".to_owned(),
+            RepeatedHeaders::Keep => "a record that repeats the header is a row".to_owned(),
+        });
+    }
 }

@@ -43,7 +43,10 @@ impl Layout {
             let message = message.replacen("the header", "the schema", 1);
             ReadError::Unreadable { code, byte_offset: 0, message }
         })?;
-        let is_read = (0..names.len()).map(|field| bound.fields.contains(&Some(field))).collect();
+        let mut is_read = vec![false; names.len()];
+        for field in bound.fields.iter().flatten() {
+            is_read.get_mut(*field).into_iter().for_each(|is_read| *is_read = true);
+        }
         let escaped = |name: String| {
             let quoted = serde_json::to_string(&name).unwrap_or_default();
             quoted.trim_matches('"').to_owned()

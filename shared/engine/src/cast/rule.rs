@@ -111,6 +111,7 @@ pub(crate) fn in_words(code: Code, rules: &Rules, type_rule: &str, size: impl Di
         | Code::TooManyFields
         | Code::MalformedQuote
         | Code::RecordTooLong
+        | Code::BlankRow
         | Code::MalformedBlock => code.to_string(),
     }
 }

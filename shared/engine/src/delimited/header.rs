@@ -1,115 +1,258 @@
 //! Which field of a record each column reads.
 
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
+use penstock_contract::{HeaderCase, Ragged};
+
 use super::split::Span;
 use crate::error::UnreadableCode;
 use crate::program::Column;
 
-/// Names told in a message; more are counted.
+/// HeaderNames told in a message; more are counted.
 const MAX_NAMES: usize = 20;
 const MAX_NAME_CHARS: usize = 60;
-/// Names beyond this length are not compared by their letters.
+/// HeaderNames beyond this length are not compared by their letters.
 const MAX_COMPARED_BYTES: usize = 200;
 
-/// Where the columns find their fields.
+/// Which fields of a record the columns read, and which numbers of fields are accepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// Fields that a record must have.
+    /// Fields of the header, or columns of the contract where there is no header.
     pub(crate) width: usize,
-    /// The field of each column; `None` for constants, and for columns that the file lacks and that have a default.
+    /// Fewest fields of a record.
+    pub(crate) least: usize,
+    /// What happens to fields beyond the width.
+    pub(crate) surplus: Surplus,
+    /// The field of each column; `None` for constants, and for columns that the file lacks.
     pub(crate) fields: Vec<Option<usize>>,
-    /// Names of the header that no column reads, with their fields.
+    /// HeaderNames of the header that no column reads, with their fields.
     pub(crate) unexpected: Vec<(String, usize)>,
-    /// The header ends with a delimiter: a record may, too.
-    pub(crate) has_trailing: bool,
-    /// Fields that a record lacks at its end are missing values.
-    pub(crate) is_padded: bool,
     /// Columns that the file does without, and the names that may be meant for them.
     pub(crate) suggestions: Vec<String>,
+    /// A column without a name precedes one with a name: which field a short record lacks cannot be known.
+    has_gap: bool,
+    /// Keys of the header's names that begin like [`POSITIONAL`] ones.
+    taken: HashSet<String>,
+    case: HeaderCase,
 }
+
+/// What happens to fields beyond the header.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Surplus {
+    /// The record is rejected.
+    #[default]
+    Rejected,
+    /// The record is accepted when it has one such field, and that is empty: it ends with a delimiter.
+    EmptyAtEnd,
+    Dropped,
+    Rescued,
+}
+
+/// What the names of columns without a name begin with.
+const POSITIONAL: &str = "_column_";
 
 impl Layout {
-    /// True when a record with these fields has as many as it must.
+    /// Sets what the contract says about records with fewer or more fields. `has_trailing`: records may end with a delimiter that the
+    /// header does not have.
+    pub(super) fn with_ragged(self, ragged: Ragged, has_trailing: bool) -> Self {
+        let at_end = if has_trailing { Surplus::EmptyAtEnd } else { Surplus::Rejected };
+        match ragged {
+            Ragged::Reject => Self { surplus: at_end, ..self },
+            Ragged::Pad if self.has_gap => Self { surplus: at_end, ..self },
+            Ragged::Pad => Self { surplus: at_end, least: 1, ..self },
+            Ragged::Truncate => Self { surplus: Surplus::Dropped, ..self },
+            Ragged::Rescue => Self { surplus: Surplus::Rescued, ..self },
+        }
+    }
+
+    /// True when a record has an accepted number of fields.
     #[inline]
-    pub(crate) fn fits(&self, spans: &[Span]) -> bool {
-        let count = spans.len();
-        count == self.width
-            || self.is_padded && count < self.width
-            || self.has_trailing
-                && count.checked_sub(1) == Some(self.width)
-                && spans.last().is_some_and(|last| last.start == last.end)
+    pub(crate) fn fits(&self, text: &str, spans: &[Span]) -> bool {
+        spans.len() == self.width || self.fits_otherwise(text, spans)
+    }
+
+    #[cold]
+    fn fits_otherwise(&self, text: &str, spans: &[Span]) -> bool {
+        let Some(surplus) = spans.len().checked_sub(self.width) else { return spans.len() >= self.least };
+        match self.surplus {
+            Surplus::Rejected => false,
+            Surplus::EmptyAtEnd => surplus == 1 && spans.last().is_some_and(|last| is_blank(text, last)),
+            Surplus::Dropped | Surplus::Rescued => true,
+        }
+    }
+
+    /// The accepted numbers of fields, in words.
+    pub(crate) fn rule(&self) -> String {
+        if self.least < self.width {
+            format!("{} to {} fields", self.least, self.width)
+        } else {
+            format!("{} fields", self.width)
+        }
+    }
+
+    /// The name of a field beyond the header.
+    pub(crate) fn surplus_name(&self, field: usize) -> String {
+        positional_name(field, self.case, &self.taken)
     }
 }
 
-/// Binds the columns to the names of a header.
-pub(crate) fn bind_header(names: &[String], columns: &[Column]) -> Result<Layout, (UnreadableCode, String)> {
-    let has_trailing = names.len() > 1 && names.last().is_some_and(String::is_empty);
-    let names = names.split_last().filter(|_| has_trailing).map_or(names, |(_, names)| names);
-    let mut twice: Vec<&str> = Vec::new();
-    for (index, name) in names.iter().enumerate() {
-        if !name.is_empty()
-            && names.iter().take(index).any(|other| other == name)
-            && !twice.contains(&name.as_str())
-        {
-            twice.push(name);
-        }
-    }
-    if !twice.is_empty() {
-        return Err((
-            UnreadableCode::DuplicateColumns,
-            format!("the header has columns twice: {}", list(&twice)),
-        ));
-    }
-    let find = |column: &Column| names.iter().position(|name| *name == column.physical_name);
+/// True when a field is empty or white space.
+pub(crate) fn is_blank(text: &str, span: &Span) -> bool {
+    text.get(span.start..span.end).is_some_and(|field| field.trim().is_empty())
+}
+
+/// Binds the columns to the names of a header. Columns without a name get positional ones. The work is linear in the
+/// number of names.
+pub(crate) fn bind_header<N: AsRef<str>>(
+    names: &[N],
+    columns: &[Column],
+) -> Result<Layout, (UnreadableCode, String)> {
+    let case = columns.first().map_or(HeaderCase::Sensitive, |column| column.header_case);
+    let HeaderNames { names, named, has_gap, taken } = HeaderNames::of(names, case);
+    let positions = positions(&names, case)?;
+    let find = |column: &Column| positions.get(&case.key(&column.physical_name)).map(|found| found.field);
     let fields: Vec<Option<usize>> =
         columns.iter().map(|column| if column.reads_nothing() { None } else { find(column) }).collect();
-    let is_read = |field: usize| fields.contains(&Some(field));
-    let unexpected: Vec<(String, usize)> = names
-        .iter()
-        .enumerate()
-        .filter(|(field, name)| !name.is_empty() && !is_read(*field))
-        .map(|(field, name)| (name.clone(), field))
-        .collect();
-    let mut missing: Vec<&str> = Vec::new();
-    let mut absent: Vec<&str> = Vec::new();
+    let mut is_read = vec![false; names.len()];
+    for field in fields.iter().flatten() {
+        is_read.get_mut(*field).into_iter().for_each(|is_read| *is_read = true);
+    }
+    let unread = names.iter().enumerate().zip(&is_read).filter(|(_, is_read)| !**is_read);
+    let unexpected: Vec<(String, usize)> =
+        unread.map(|((field, name), _)| (name.text().to_owned(), field)).collect();
+    let (mut missing, mut absent, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     for (column, field) in columns.iter().zip(&fields) {
         let name = column.physical_name.as_str();
-        let told = if column.needs_field() { &mut missing } else { &mut absent };
-        if field.is_none() && !column.reads_nothing() && !told.contains(&name) {
-            told.push(name);
+        if field.is_none() && !column.reads_nothing() && seen.insert(name) {
+            if column.needs_field() { missing.push(name) } else { absent.push(name) }
         }
     }
-    if missing.is_empty() {
+    // Columns that may be missing one by one are not missing all together: then it is another file.
+    let has_none = fields.iter().all(Option::is_none) && !absent.is_empty();
+    if missing.is_empty() && !has_none {
         let suggestions = suggest(&absent, &unexpected);
-        let width = names.len();
-        return Ok(Layout { width, fields, unexpected, has_trailing, is_padded: false, suggestions });
+        let (width, least) = (names.len(), named.max(1));
+        let surplus = Surplus::default();
+        return Ok(Layout { width, least, surplus, fields, unexpected, suggestions, has_gap, taken, case });
     }
-    let found: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut message = format!("the header lacks {}; it has {}", list(&missing), list(&found));
-    for suggestion in suggest(&missing, &unexpected) {
+    let found: Vec<&str> = names.iter().map(HeaderName::text).collect();
+    let mut message = if has_none && missing.is_empty() {
+        format!("the header has none of the columns that the contract reads ({})", list(&absent))
+    } else {
+        format!("the header lacks {}", list(&missing))
+    };
+    message.push_str(&format!("; it has {}", list(&found)));
+    let wanted = if missing.is_empty() { &absent } else { &missing };
+    for suggestion in suggest(wanted, &unexpected) {
         message.push_str("; ");
         message.push_str(&suggestion);
     }
     Err((UnreadableCode::MissingColumns, message))
 }
 
+/// A name of a header; a positional one where the header has none.
+enum HeaderName<'a, N> {
+    Given(&'a N),
+    Positional(String),
+}
+
+impl<N: AsRef<str>> HeaderName<'_, N> {
+    fn text(&self) -> &str {
+        match self {
+            Self::Given(name) => name.as_ref(),
+            Self::Positional(name) => name,
+        }
+    }
+}
+
+/// The names of a header.
+struct HeaderNames<'a, N> {
+    names: Vec<HeaderName<'a, N>>,
+    /// Fields up to the last one that the header names.
+    named: usize,
+    has_gap: bool,
+    taken: HashSet<String>,
+}
+
+impl<'a, N: AsRef<str>> HeaderNames<'a, N> {
+    fn of(names: &'a [N], case: HeaderCase) -> Self {
+        let is_named = |name: &N| !name.as_ref().is_empty();
+        let named = names.iter().rposition(is_named).map_or(0, |last| last.saturating_add(1));
+        let has_gap = !names.iter().take(named).all(is_named);
+        let keys = names.iter().map(|name| case.key(name.as_ref()));
+        let taken = keys.filter(|key| key.starts_with(POSITIONAL)).map(Cow::into_owned).collect();
+        let name = |(field, name)| {
+            if is_named(name) {
+                HeaderName::Given(name)
+            } else {
+                HeaderName::Positional(positional_name(field, case, &taken))
+            }
+        };
+        Self { names: names.iter().enumerate().map(name).collect(), named, has_gap, taken }
+    }
+}
+
+/// `_column_2` for the second field; with underscores at its end where the header has such a name.
+fn positional_name(field: usize, case: HeaderCase, taken: &HashSet<String>) -> String {
+    let mut name = format!("{POSITIONAL}{}", field.saturating_add(1));
+    while taken.contains(&*case.key(&name)) {
+        name.push('_');
+    }
+    name
+}
+
+/// A name of the header.
+struct Position {
+    field: usize,
+    is_repeated: bool,
+}
+
+/// The field of each name.
+fn positions<'a, N: AsRef<str>>(
+    names: &'a [HeaderName<'_, N>],
+    case: HeaderCase,
+) -> Result<HashMap<Cow<'a, str>, Position>, (UnreadableCode, String)> {
+    let mut positions: HashMap<Cow<'_, str>, Position> = HashMap::with_capacity(names.len());
+    let mut twice: Vec<&str> = Vec::new();
+    for (field, name) in names.iter().map(HeaderName::text).enumerate() {
+        match positions.entry(case.key(name)) {
+            Entry::Vacant(entry) => {
+                entry.insert(Position { field, is_repeated: false });
+            }
+            Entry::Occupied(mut entry) => {
+                if !std::mem::replace(&mut entry.get_mut().is_repeated, true) {
+                    twice.push(name);
+                }
+            }
+        }
+    }
+    if twice.is_empty() {
+        return Ok(positions);
+    }
+    let compared = match case {
+        HeaderCase::Sensitive => "",
+        HeaderCase::Insensitive => " (compared without regard to letter case)",
+    };
+    let message = format!("the header has columns twice{compared}: {}", list(&twice));
+    Err((UnreadableCode::DuplicateColumns, message))
+}
+
 /// Binds the columns by the order of the contract, for files without a header: the names that the columns read,
 /// each once, in the order of their first column.
 pub(crate) fn bind_order(columns: &[Column]) -> Layout {
-    let mut names: Vec<&str> = Vec::new();
+    let mut positions: HashMap<&str, usize> = HashMap::new();
     let mut fields = Vec::with_capacity(columns.len());
     for column in columns {
-        if column.reads_nothing() {
-            fields.push(None);
-            continue;
-        }
-        let name = column.physical_name.as_str();
-        let field = names.iter().position(|known| *known == name).unwrap_or_else(|| {
-            names.push(name);
-            names.len().saturating_sub(1)
-        });
-        fields.push(Some(field));
+        let next = positions.len();
+        let field = || *positions.entry(&column.physical_name).or_insert(next);
+        fields.push((!column.reads_nothing()).then(field));
     }
-    Layout { width: names.len(), fields, ..Layout::default() }
+    let width = positions.len();
+    let taken = positions.keys().filter(|name| name.starts_with(POSITIONAL));
+    let taken = taken.map(|name| (*name).to_owned()).collect();
+    Layout { width, least: width, fields, taken, ..Layout::default() }
 }
 
 /// For each name that is not in the header the nearest one that nothing reads: by other case or other separators
@@ -152,4 +295,60 @@ fn list(names: &[&str]) -> String {
 
 fn cut(name: &str) -> String {
     name.chars().take(MAX_NAME_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::plan::Plan;
+
+    /// A name that counts how often it is looked at.
+    struct Counted<'a>(String, &'a Cell<usize>);
+
+    impl AsRef<str> for Counted<'_> {
+        fn as_ref(&self) -> &str {
+            self.1.set(self.1.get() + 1);
+            &self.0
+        }
+    }
+
+    /// The columns of a contract with these names.
+    fn columns(names: impl Iterator<Item = String>) -> Vec<Column> {
+        let properties: String = names
+            .enumerate()
+            .map(|(index, name)| {
+                format!("      - {{name: n{index}, physicalName: {name}, logicalType: string}}\n")
+            })
+            .collect();
+        let contract = format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
+             servers: [{{server: raw, type: s3, location: 's3://raw/a/', format: csv}}]\n\
+             schema:\n  - name: a\n    properties:\n{properties}"
+        );
+        let contract = penstock_contract::parse("a.yaml", &contract).unwrap();
+        Plan::compile(&contract).unwrap().columns
+    }
+
+    #[test]
+    fn a_name_of_a_header_is_looked_at_a_few_times_however_many_there_are() {
+        const NAMES: usize = 100_000;
+        let columns = columns((0..1_000).map(|index| format!("c{}", index * 10)));
+        for (case, is_repeated) in
+            [(HeaderCase::Sensitive, false), (HeaderCase::Insensitive, false), (HeaderCase::Sensitive, true)]
+        {
+            let columns: Vec<Column> =
+                columns.iter().map(|column| Column { header_case: case, ..column.clone() }).collect();
+            let looks = Cell::new(0);
+            let name = |index: usize| match index % 10 {
+                9 => String::new(),
+                _ if is_repeated => format!("c{}", index / 20),
+                _ => format!("c{index}"),
+            };
+            let names: Vec<_> = (0..NAMES).map(|index| Counted(name(index), &looks)).collect();
+            assert_eq!(bind_header(&names, &columns).is_err(), is_repeated);
+            assert!(looks.get() <= 10 * NAMES, "{} looks at {NAMES} names", looks.get());
+        }
+    }
 }

@@ -4,11 +4,13 @@ mod head;
 mod header;
 mod names;
 mod open;
+mod repeated;
 mod scan;
 mod sniff;
 mod split;
+mod widths;
 
-pub(crate) use header::{Layout, bind_header};
+pub(crate) use header::{Layout, Surplus, bind_header, is_blank};
 pub(crate) use open::{Delimited, FirstRecord, open_delimited, read_first};
 pub(crate) use scan::{Marks, Scanned, scan};
 pub(crate) use split::{

@@ -3,13 +3,15 @@
 use std::io::Read;
 
 use encoding_rs::Encoding;
-use penstock_contract::{DelimitedDialect, Ragged};
+use penstock_contract::{BlankRows, DelimitedDialect, RepeatedHeaders};
 
 use super::head::Head;
 use super::header::{Layout, bind_header, bind_order};
 use super::names::{Located, Names, is_headless};
+use super::repeated::{HeaderRecord, RepeatedHeader};
 use super::sniff::{Sniffed, sniff};
 use super::split::{FieldDelimiter, Quoting, Span, field, split_again};
+use super::widths::Widths;
 use crate::cast::text::Traits;
 use crate::error::{ReadError, UnreadableCode};
 use crate::outcome::Dialect;
@@ -26,6 +28,8 @@ pub(crate) struct Delimited {
     pub(crate) delimiter: FieldDelimiter,
     pub(crate) quoting: Option<Quoting>,
     pub(crate) layout: Layout,
+    pub(crate) blank_rows: BlankRows,
+    pub(crate) repeated_header: RepeatedHeader,
 }
 
 /// Completes the dialect, skips what precedes the header, and reads the header.
@@ -56,21 +60,29 @@ pub(crate) fn open_delimited<R: Read>(
     for _ in 0..located.lines {
         records.skip_line()?;
     }
-    let mut layout = if header {
+    let (layout, header_records) = if header {
         let rows = located.rows.max(1);
-        let (names, place) = read_header(records, encoding, rows, &delimiter, quoting)?;
-        bind_header(&names, columns).map_err(|(code, mut message)| {
+        let header = read_header(records, encoding, rows, &delimiter, quoting)?;
+        let layout = bind_header(&header.names, columns).map_err(|(code, mut message)| {
             if code == UnreadableCode::MissingColumns {
-                message.push_str(&advice(located, names.len() == bind_order(columns).width));
+                message.push_str(&advice(located, header.names.len() == bind_order(columns).width));
             }
-            unreadable(code, Some(place), message)
-        })?
+            unreadable(code, Some(header.place), message)
+        })?;
+        (layout, header.records)
     } else {
-        bind_order(columns)
+        (bind_order(columns), Vec::new())
     };
-    layout.is_padded = declared.ragged == Ragged::Pad;
+    let repeated_header = match declared.repeated_headers {
+        RepeatedHeaders::Skip => RepeatedHeader::new(header_records),
+        RepeatedHeaders::Keep => RepeatedHeader::default(),
+    };
+    let head = head_of(records, known.comment.as_deref().unwrap_or_default())?;
+    let widths = Widths::of(head, &delimiter, quoting, &layout);
+    let mut layout = layout.with_ragged(declared.ragged, widths.may_end_with_delimiter());
     dialect.suggestions = std::mem::take(&mut layout.suggestions);
-    Ok(Delimited { delimiter, quoting, layout })
+    dialect.suggestions.extend(widths.doubt(declared.ragged, &layout));
+    Ok(Delimited { delimiter, quoting, layout, blank_rows: declared.blank_rows, repeated_header })
 }
 
 /// Writes down the dialect, and what of it the contract does not declare.
@@ -191,8 +203,8 @@ pub(crate) fn read_first<R: Read>(
     let encoding = records.input.text_encoding();
     let head = head_of(records, "")?;
     let Sniffed { delimiter, quoting, .. } = sniff(head, &known, &Names::of(&[], encoding), false);
-    let (fields, _) = read_header_row(records, encoding, &delimiter, quoting)?;
-    Ok(FirstRecord { fields, delimiter, quoting })
+    let (HeaderRecord { cells, .. }, _) = read_header_row(records, encoding, &delimiter, quoting)?;
+    Ok(FirstRecord { fields: cells, delimiter, quoting })
 }
 
 fn unreadable(code: UnreadableCode, place: Option<Place>, message: String) -> ReadError {
@@ -203,28 +215,39 @@ fn malformed(place: Option<Place>, why: &str) -> ReadError {
     unreadable(UnreadableCode::MalformedHeader, place, format!("the header cannot be read: {why}"))
 }
 
-/// The names of the columns: of several rows, what stands in a column from top to bottom, with spaces between.
+/// A header.
+struct Header {
+    /// The names of the columns: of several records, the texts in a column from top to bottom, with spaces between them.
+    names: Vec<String>,
+    records: Vec<HeaderRecord>,
+    /// Where it begins.
+    place: Place,
+}
+
 fn read_header<R: Read>(
     records: &mut Records<R>,
     encoding: &'static Encoding,
     rows: usize,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
-) -> Result<(Vec<String>, Place), ReadError> {
-    let (mut names, first) = read_header_row(records, encoding, delimiter, quoting)?;
+) -> Result<Header, ReadError> {
+    let (first, place) = read_header_row(records, encoding, delimiter, quoting)?;
+    let mut names = first.cells.clone();
+    let mut header_records = vec![first];
     for _ in 1..rows {
-        let (parts, _) = read_header_row(records, encoding, delimiter, quoting)?;
-        if names.len() < parts.len() {
-            names.resize(parts.len(), String::new());
+        let (record, _) = read_header_row(records, encoding, delimiter, quoting)?;
+        if names.len() < record.cells.len() {
+            names.resize(record.cells.len(), String::new());
         }
-        for (name, part) in names.iter_mut().zip(parts) {
+        for (name, part) in names.iter_mut().zip(&record.cells) {
             if !name.is_empty() && !part.is_empty() {
                 name.push(' ');
             }
-            name.push_str(&part);
+            name.push_str(part);
         }
+        header_records.push(record);
     }
-    Ok((names, first))
+    Ok(Header { names, records: header_records, place })
 }
 
 fn read_header_row<R: Read>(
@@ -232,7 +255,7 @@ fn read_header_row<R: Read>(
     encoding: &'static Encoding,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
-) -> Result<(Vec<String>, Place), ReadError> {
+) -> Result<(HeaderRecord, Place), ReadError> {
     let mut spans: Vec<Span> = Vec::new();
     let Some(record) = records.next(delimiter.framing(quoting), &mut spans)? else {
         return Err(malformed(None, "there are only blank lines"));
@@ -258,6 +281,7 @@ fn read_header_row<R: Read>(
         split_again(text, delimiter, quoting, &mut spans);
     }
     let mut scratch = Vec::new();
-    let names = spans.iter().map(|span| field(text, *span, quoting, &mut scratch).trim().to_owned());
-    Ok((names.collect(), place))
+    let first = spans.first().and_then(|span| text.as_bytes().get(span.start).copied());
+    let cells = spans.iter().map(|span| field(text, *span, quoting, &mut scratch).trim().to_owned());
+    Ok((HeaderRecord { first, cells: cells.collect() }, place))
 }

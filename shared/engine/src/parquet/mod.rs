@@ -6,6 +6,7 @@
 
 mod cells;
 mod columns;
+mod fields;
 mod footer;
 mod group;
 mod guard;
@@ -19,22 +20,20 @@ mod values;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Fields};
+use arrow_schema::Fields;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
 use parquet::file::reader::{ChunkReader, Length};
-use parquet::schema::types::{Type, TypePtr};
 
 use self::cells::{Cells, Written};
 use self::columns::check_columns;
+use self::fields::{ReadField, read_fields};
 use self::footer::{is_int96, read_footer};
 use self::group::{RowGroup, with_dictionaries};
 use self::guard::guarded;
 use self::pages::{Dictionary, Looked, look_through, place};
 use self::shared::Shared;
 use self::texts::Texts;
-use self::values::is_bson;
-use crate::cast::typed::write_json_text;
 use crate::delimited::bind_header;
 use crate::error::{ReadError, UnreadableCode};
 use crate::outcome::{Code, Dialect, Totals};
@@ -80,18 +79,6 @@ pub(crate) struct ParquetSource<T: ChunkReader> {
     written: Vec<Written>,
 }
 
-/// A field of the file that is read.
-struct ReadField {
-    /// In the file's schema.
-    index: usize,
-    /// The name as JSON, without quotes.
-    key: String,
-    kind: TypePtr,
-    is_unexpected: bool,
-    /// Texts that may come as places in a dictionary, which is looked at once for all of its rows.
-    may_be_coded: bool,
-}
-
 /// A row group under way.
 struct Group {
     batches: ParquetRecordBatchReader,
@@ -135,29 +122,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             unreadable(code, 0, message)
         })?;
         let unexpected = Unexpected::new(plan);
-        let is_read = |field: usize| layout.fields.contains(&Some(field));
-        let is_unexpected = |field: usize| {
-            unexpected.is_wanted() && layout.unexpected.iter().any(|(_, index)| *index == field)
-        };
-        let mut fields: Vec<ReadField> = Vec::new();
-        for (index, kind) in footer.fields.iter().enumerate() {
-            if !is_read(index) && !is_unexpected(index) {
-                continue;
-            }
-            let mut key = String::new();
-            write_json_text(kind.name(), &mut key);
-            let key = key.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned();
-            let is_unexpected = is_unexpected(index);
-            let mut columns = (layout.fields.iter().enumerate()).filter(|(_, field)| **field == Some(index));
-            let may_be_coded = !is_unexpected
-                && is_text(footer.metadata.schema().fields(), kind, index)
-                && columns.all(|(column, _)| rows.takes_codes(column));
-            fields.push(ReadField { index, key, kind: Arc::clone(kind), is_unexpected, may_be_coded });
-        }
-        let place = |field: &Option<usize>| {
-            field.and_then(|field| fields.iter().position(|read| read.index == field))
-        };
-        let columns = layout.fields.iter().map(place).collect();
+        let (fields, columns) = read_fields(&footer, &layout, rows, unexpected.is_wanted());
         let dialect = Dialect {
             format: "parquet".to_owned(),
             compression: penstock_contract::Compression::Plain,
@@ -308,7 +273,8 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         let mut is_coded = |(leaf, dictionary): (&usize, &Option<Dictionary>)| {
             let Dictionary { bytes, values } = (*dictionary)?;
             let root = schema.get_column_root_idx(*leaf);
-            let field = self.fields.iter().find(|field| field.index == root && field.may_be_coded)?;
+            let place = self.fields.binary_search_by_key(&root, |field| field.index).ok()?;
+            let field = self.fields.get(place).filter(|field| field.may_be_coded)?;
             if values.saturating_mul(ROWS_PER_CODE) > rows {
                 return None;
             }
@@ -398,11 +364,6 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             }
         }
     }
-}
-
-/// True for a field of texts.
-fn is_text(types: &Fields, field: &Type, index: usize) -> bool {
-    types.get(index).is_some_and(|arrow| *arrow.data_type() == DataType::BinaryView) && !is_bson(field)
 }
 
 /// Writes the values of a row that have to be written.

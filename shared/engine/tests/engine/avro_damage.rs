@@ -254,7 +254,10 @@ fn values_without_a_byte_stand_for_no_more_than_a_few() {
         (record(&[("f", r#""null""#)]), i64::MAX, vec![], "the block has more than 1000 rows without a byte"),
         (record(&[]), i64::MAX, vec![], "the block has more than 1000 rows without a byte"),
     ] {
-        for columns in [vec![document()], vec![]] {
+        let has_field = schema != record(&[]);
+        let columns = [vec![document()], vec![]];
+        // A file that lacks every column of the contract is refused.
+        for columns in columns.into_iter().filter(|columns| has_field || columns.is_empty()) {
             let contract =
                 Contract { missing_columns: MissingColumns::Null, ..contract(FormatKind::Avro, columns) };
             let contract = Contract { unexpected_columns: UnexpectedColumns::Ignore, ..contract };

@@ -92,14 +92,6 @@ fn ragged_rows_are_padded_when_the_contract_says_so() {
 }
 
 #[test]
-fn a_delimiter_at_the_end_of_the_header_is_no_column() {
-    let outcome = read(&ab(DelimitedDialect::default()), "a,b,\n1,2,\n3,4\n5,6,x\n7,8,,\n");
-    assert_eq!(outcome.values(), [["1", "2"], ["3", "4"]]);
-    assert_eq!(outcome.told(), ["3@4 too_many_fields", "4@5 too_many_fields"]);
-    assert_eq!(&*outcome.rejects[0].reasons[0].rule, "2 fields");
-}
-
-#[test]
 fn several_header_rows_name_the_columns_together() {
     let dialect = DelimitedDialect { header_rows: Some(2), ..DelimitedDialect::default() };
     let mut contract = ab(dialect);

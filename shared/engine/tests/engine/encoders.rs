@@ -134,8 +134,9 @@ fn totals_of_two_parts_add_up() {
         reader.totals().clone()
     };
     let mut totals = part(&format!("{HEADER}a,b\n{FULL}"));
-    totals.merge(&part(&format!("{HEADER},x,,,,,,,,,,,\n,,,,,,,,,,,,\n")));
-    assert_eq!((totals.rows_read, totals.accepted, totals.rejected, totals.lines), (4, 1, 3, 6));
+    totals.merge(&part(&format!("{HEADER},x,,,,,,,,,,,\n,1,,,,,,,,,,,\n,\n{HEADER}")));
+    assert_eq!((totals.rows_read, totals.accepted, totals.rejected, totals.lines), (5, 1, 3, 8));
+    assert_eq!((totals.blank, totals.repeated_headers), (1, 1));
     let counted: Vec<_> = totals.by_reason.iter().map(|count| (count.code, count.rows)).collect();
     assert_eq!(counted, [(Code::MissingRequired, 2), (Code::TooFewFields, 1), (Code::NotAnInteger, 1)]);
 }

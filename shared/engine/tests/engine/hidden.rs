@@ -55,10 +55,10 @@ fn a_contract_that_pseudonymises_needs_a_key() {
 #[test]
 fn rejects_show_pseudonyms_and_marks_instead_of_values() {
     let columns = vec![required(text("id")), pseudonymised("mail"), classified("phone")];
-    let file = format!("id;mail;phone\n;{MAIL};\"0170 \"\"12\"\"\"\n;;\n");
+    let file = format!("id;mail;phone\n;{MAIL};\"0170 \"\"12\"\"\"\n;;0\n");
     let outcome = read_hidden(csv(), columns, &file);
     let raws: Vec<&str> = outcome.rejects.iter().map(|reject| reject.raw.as_str()).collect();
-    assert_eq!(raws, [format!(";{};\"[classified]\"", hmac(MAIL)).as_str(), ";;"]);
+    assert_eq!(raws, [format!(";{};\"[classified]\"", hmac(MAIL)).as_str(), ";;[classified]"]);
 }
 
 #[test]

@@ -303,10 +303,17 @@ proptest! {
         dialect in prop::sample::select(vec![',', ';', '\t', '|', '{']),
     ) {
         let sample = if dialect == '{' { ndjson(&names, &rows) } else { delimited(&names, &rows, dialect) };
+        let is_blank = |row: &&Vec<String>| dialect != '{' && row.iter().all(|value| value.trim().is_empty());
+        let blank = rows.iter().filter(is_blank).count();
+        if blank == rows.len() {
+            prop_assert!(infer_with(&sample, &InferOptions::default()).is_err());
+            return Ok(());
+        }
         let inferred = infer_from(&sample);
         let outcome = read_back(&inferred, &sample);
+        prop_assert_eq!(outcome.totals.blank, blank as u64);
         prop_assert_eq!(outcome.totals.rejected, 0, "{:?}\n{}", outcome.rejects, inferred.yaml);
-        prop_assert_eq!(outcome.totals.accepted, rows.len() as u64, "{}", inferred.yaml);
+        prop_assert_eq!(outcome.totals.accepted, (rows.len() - blank) as u64, "{}", inferred.yaml);
         prop_assert_eq!(contract_of(&inferred).entity.columns.len(), names.len() + 1);
     }
 }

@@ -86,28 +86,30 @@ fn dialect() -> impl Strategy<Value = DelimitedDialect> {
     let delimiter =
         prop_oneof![Just(None), Just(Some(",")), Just(Some("\t")), Just(Some(",,")), Just(Some("é"))];
     let comment = prop_oneof![4 => Just(None), 1 => Just(Some("x")), 1 => Just(Some("é"))];
-    let ragged = prop_oneof![Just(Ragged::Reject), Just(Ragged::Pad)];
+    let ragged =
+        prop_oneof![Just(Ragged::Reject), Just(Ragged::Pad), Just(Ragged::Truncate), Just(Ragged::Rescue)];
+    let blank_rows = prop_oneof![Just(BlankRows::Skip), Just(BlankRows::Reject)];
+    let repeated_headers = prop_oneof![Just(RepeatedHeaders::Skip), Just(RepeatedHeaders::Keep)];
+    let rows = (ragged, blank_rows, repeated_headers);
     let header = (prop::option::of(any::<bool>()), prop::option::of(1..3_u32), prop::option::of(0..3_u32));
     let skip_initial_space = prop::option::of(any::<bool>());
-    (delimiter, quote, escape, skip_initial_space, header, comment, ragged).prop_map(
-        |(
-            delimiter,
-            quote,
-            escape,
-            skip_initial_space,
-            (header, header_rows, skip_lines),
-            comment,
-            ragged,
-        )| DelimitedDialect {
-            delimiter: delimiter.map(str::to_owned),
-            quote,
-            escape,
-            skip_initial_space,
-            header,
-            header_rows,
-            skip_lines,
-            comment: comment.map(str::to_owned),
-            ragged,
+    (delimiter, quote, escape, skip_initial_space, header, comment, rows).prop_map(
+        |(delimiter, quote, escape, skip_initial_space, header, comment, rows)| {
+            let (header, header_rows, skip_lines) = header;
+            let (ragged, blank_rows, repeated_headers) = rows;
+            DelimitedDialect {
+                delimiter: delimiter.map(str::to_owned),
+                quote,
+                escape,
+                skip_initial_space,
+                header,
+                header_rows,
+                skip_lines,
+                comment: comment.map(str::to_owned),
+                ragged,
+                blank_rows,
+                repeated_headers,
+            }
         },
     )
 }
@@ -117,6 +119,7 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(&b"a,b\n"[..]),
         Just(&b","[..]),
+        Just(&b",,"[..]),
         Just(&b"\n"[..]),
         Just(&b"\r\n"[..]),
         Just(&b"\r"[..]),
@@ -149,10 +152,15 @@ proptest! {
         let file = format!("name,colour,count,price\n{}\n", lines.collect::<Vec<_>>().join("\n"));
         let outcome = read(&contract(csv(), columns(required)), file);
         let mut accepted = outcome.rows().into_iter();
+        let mut blank = 0;
         for (index, row) in rows.iter().enumerate() {
             let expected: Vec<_> =
                 row.iter().enumerate().map(|(index, value)| oracle(index, required[index], value)).collect();
             let number = index as u64 + 1;
+            if row.iter().all(|value| value.trim().is_empty()) {
+                blank += 1;
+                continue;
+            }
             if expected.iter().all(Option::is_some) {
                 let found = accepted.next().expect("a row more");
                 prop_assert_eq!(found[4].clone(), Some(number.to_string()));
@@ -168,6 +176,7 @@ proptest! {
             }
         }
         prop_assert!(accepted.next().is_none());
+        prop_assert_eq!(outcome.totals.blank, blank);
     }
 
     #[test]
@@ -181,6 +190,10 @@ proptest! {
         let row: Vec<_> = values.iter().map(|value| quoted(value)).collect();
         let file = format!("{}\n{}\n", header.join(","), row.join(","));
         let outcome = read(&contract(csv(), columns), file);
+        if values.len() > 1 && values.iter().all(|value| value.trim().is_empty()) {
+            prop_assert_eq!((outcome.totals.rows_read, outcome.totals.blank), (1, 1));
+            return Ok(());
+        }
         let mut expected: Vec<_> =
             values.into_iter().map(|value| Some(value).filter(|value| !value.is_empty())).collect();
         expected.push(Some("1".to_owned()));
@@ -247,7 +260,9 @@ proptest! {
         let lines: Vec<_> = values.iter().map(|value| quoted(value)).collect();
         let limits = Limits { arrow: true, ..Limits::default() };
         let file = format!("v\n{}\n", lines.join("\n"));
-        let outcome = read_with(&contract(csv(), columns), limits, file.as_bytes()).unwrap();
+        let dialect = DelimitedDialect { repeated_headers: RepeatedHeaders::Keep, ..DelimitedDialect::default() };
+        let contract = contract(FormatKind::Delimited(dialect), columns);
+        let outcome = read_with(&contract, limits, file.as_bytes()).unwrap();
         prop_assert_eq!(outcome.totals.rows_read, values.len() as u64);
     }
 }

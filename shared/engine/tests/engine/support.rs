@@ -47,7 +47,14 @@ pub(crate) fn contract(kind: FormatKind, columns: Vec<Column>) -> Contract {
         version: "1.0.0".to_owned(),
         is_retired: false,
         entity: Entity { name: "things".to_owned(), table, columns, key: vec![] },
-        format: Format { kind, encoding: None, compression: None, null_values: vec![] },
+        format: Format {
+            kind,
+            encoding: None,
+            compression: None,
+            null_values: vec![],
+            header_case: HeaderCase::default(),
+            empty_file: None,
+        },
         load: Load { mode: WriteMode::Append, event_time: None, priority: 0, route: Route::Auto },
         max_rejects: MaxRejects { rows: None, percent: None },
         max_key_bytes: 2048,
@@ -154,7 +161,7 @@ fn drain(mut reader: Reader<impl Read>) -> Result<Outcome, ReadError> {
     }
     assert!(reader.next_block()?.is_none(), "the end stays the end");
     let totals = reader.totals().clone();
-    assert_eq!(totals.rows_read, totals.accepted + totals.rejected);
+    assert_eq!(totals.rows_read, totals.accepted + totals.rejected + totals.blank);
     assert_eq!(totals.rejected, rejects.iter().map(|reject| reject.rows).sum::<u64>());
     Ok(Outcome { chunks, rejects, totals, dialect: reader.dialect().clone() })
 }

@@ -1,0 +1,72 @@
+//! Records that repeat the header, as in files that were concatenated.
+
+use super::split::{Quoting, Span, field};
+
+/// A byte-order mark, which is at the beginning of a file that was appended.
+const MARK: char = '\u{feff}';
+
+/// The header's records.
+#[derive(Debug, Default)]
+pub(crate) struct RepeatedHeader {
+    records: Vec<HeaderRecord>,
+    /// The record that is expected next: 0 but within a header of several records.
+    next: usize,
+}
+
+/// A record of the header.
+#[derive(Debug)]
+pub(super) struct HeaderRecord {
+    /// The first byte of its first field, or what follows an empty one.
+    pub(super) first: Option<u8>,
+    /// Its fields without white space around them.
+    pub(super) cells: Vec<String>,
+}
+
+impl RepeatedHeader {
+    /// Records that repeat one of these, in their order, are recognised.
+    pub(super) fn new(records: Vec<HeaderRecord>) -> Self {
+        Self { records, next: 0 }
+    }
+
+    /// True when the record repeats the header. The first byte tells for nearly every row that it does not.
+    #[inline]
+    pub(crate) fn is_repeated(&mut self, text: &str, spans: &[Span], quoting: Option<Quoting>) -> bool {
+        let Some(header) = self.records.get(self.next) else { return false };
+        let first = spans.first().and_then(|span| text.as_bytes().get(span.start).copied());
+        if first != header.first && self.next == 0 && !text.starts_with(MARK) {
+            return false;
+        }
+        self.compare(text, spans, quoting)
+    }
+
+    #[inline(never)]
+    fn compare(&mut self, text: &str, spans: &[Span], quoting: Option<Quoting>) -> bool {
+        let is_same = |record: &HeaderRecord| record.is_same(text, spans, quoting);
+        // A header that breaks off after its first record may begin anew.
+        let tried = [self.next, 0];
+        let found = tried.into_iter().find(|index| self.records.get(*index).is_some_and(is_same));
+        let after = found.map_or(0, |index| index.saturating_add(1));
+        self.next = if after < self.records.len() { after } else { 0 };
+        found.is_some()
+    }
+}
+
+impl HeaderRecord {
+    fn is_same(&self, text: &str, spans: &[Span], quoting: Option<Quoting>) -> bool {
+        let mut scratch = Vec::new();
+        let is_first = |index: usize| index == 0 && text.starts_with(MARK);
+        self.cells.len() == spans.len()
+            && self.cells.iter().zip(spans).enumerate().all(|(index, (cell, span))| {
+                let found = field(text, *span, quoting, &mut scratch).trim();
+                found == cell || is_first(index) && unmarked(found, quoting) == cell
+            })
+    }
+}
+
+/// A field without the mark before it: with that, a quote did not open it.
+fn unmarked(field: &str, quoting: Option<Quoting>) -> &str {
+    let field = field.trim_start_matches(MARK).trim();
+    let quote = quoting.map(|quoting| char::from(quoting.quote));
+    let inner = quote.and_then(|quote| field.strip_prefix(quote)?.strip_suffix(quote));
+    inner.map_or(field, str::trim)
+}

@@ -1,0 +1,76 @@
+//! How many fields the first records have, compared with the header: a header that lacks a name, or has one too many,
+//! shifts every value, and shows in nothing else.
+
+use penstock_contract::Ragged;
+
+use super::head::Head;
+use super::header::Layout;
+use super::split::{FieldDelimiter, Quoting, Span};
+
+/// Records that are counted.
+const MAX_RECORDS: usize = 50;
+
+/// Records of the sample by their number of fields. Blank ones are not counted.
+#[derive(Debug, Default)]
+pub(super) struct Widths {
+    /// As many as the header, or without some at the end that the header does not name.
+    fitting: usize,
+    fewer: usize,
+    /// One more, which is empty.
+    one_more_empty: usize,
+    /// One more, which has a value.
+    one_more: usize,
+    /// More than one more.
+    many_more: usize,
+}
+
+impl Widths {
+    /// Counts the first records after the header.
+    pub(super) fn of(
+        head: Head<'_>,
+        delimiter: &FieldDelimiter,
+        quoting: Option<Quoting>,
+        layout: &Layout,
+    ) -> Self {
+        let mut widths = Self::default();
+        let records = head.records(delimiter, quoting, MAX_RECORDS);
+        for record in records.iter().filter(|record| !record.is_malformed) {
+            let spans = &record.spans;
+            let is_empty = |span: &Span| record.field(span).trim_ascii().is_empty();
+            if spans.iter().all(is_empty) {
+                continue;
+            }
+            let count = match spans.len().checked_sub(layout.width) {
+                None if spans.len() < layout.least => &mut widths.fewer,
+                None | Some(0) => &mut widths.fitting,
+                Some(1) if spans.last().is_some_and(is_empty) => &mut widths.one_more_empty,
+                Some(1) => &mut widths.one_more,
+                Some(_) => &mut widths.many_more,
+            };
+            *count = count.saturating_add(1);
+        }
+        widths
+    }
+
+    /// True when a record may end with a delimiter that the header does not have. Where every record has one field more
+    /// and some of those have values, the header rather lacks the first name: as R writes row names.
+    pub(super) fn may_end_with_delimiter(&self) -> bool {
+        self.one_more == 0 || self.fitting > 0
+    }
+
+    /// What makes it doubtful that the values stand under their names, where the contract accepts such records.
+    pub(super) fn doubt(&self, ragged: Ragged, layout: &Layout) -> Option<String> {
+        let more = self.one_more.saturating_add(self.many_more);
+        let is_none_as_wide = self.fitting == 0 && self.one_more_empty == 0;
+        let why = match ragged {
+            Ragged::Reject => return None,
+            Ragged::Pad if is_none_as_wide && self.fewer > 0 && more == 0 => "fewer",
+            Ragged::Truncate | Ragged::Rescue if is_none_as_wide && more > 0 && self.fewer == 0 => "more",
+            Ragged::Pad | Ragged::Truncate | Ragged::Rescue => return None,
+        };
+        Some(format!(
+            "the first records all have {why} fields than the {} of the header: values may stand under the wrong names",
+            layout.width
+        ))
+    }
+}

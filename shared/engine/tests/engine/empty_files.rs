@@ -1,0 +1,68 @@
+//! Files without rows, and what the contract says about them.
+
+use std::io::Write as _;
+
+use penstock_contract::*;
+use penstock_engine::{Limits, ReadError};
+
+use crate::support::{contract, csv, read_with, text};
+
+fn with(kind: FormatKind, empty_file: Option<EmptyFile>) -> Contract {
+    let mut contract = contract(kind, vec![text("a"), text("b")]);
+    contract.format.empty_file = empty_file;
+    contract
+}
+
+/// `rows`, or why there are none.
+fn outcome(contract: &Contract, file: &[u8]) -> String {
+    match read_with(contract, Limits::default(), file) {
+        Ok(outcome) => format!("{} rows of {}", outcome.totals.accepted, outcome.dialect.format),
+        Err(error @ (ReadError::Empty | ReadError::Unreadable { .. })) => error.code().to_owned(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_file_without_rows_is_accepted_or_refused_as_the_contract_says() {
+    let array = || FormatKind::JsonArray { path: vec![] };
+    let gz = gzip(b"");
+    let cases: [(FormatKind, &[u8], [&str; 3]); 17] = [
+        // By default, `accept`, `refuse`.
+        (csv(), b"", ["empty", "0 rows of delimited", "empty"]),
+        (csv(), &gz, ["empty", "0 rows of delimited", "empty"]),
+        (csv(), b"\xef\xbb\xbf", ["malformed_header", "0 rows of delimited", "malformed_header"]),
+        (csv(), b"\n\r\n \n", ["missing_columns", "0 rows of delimited", "missing_columns"]),
+        (csv(), b"a,b", ["0 rows of delimited", "0 rows of delimited", "empty"]),
+        (csv(), b"a,b\r\n\r\n", ["0 rows of delimited", "0 rows of delimited", "empty"]),
+        (csv(), b"a,b\n,\n,,\n", ["0 rows of delimited", "0 rows of delimited", "empty"]),
+        (csv(), b"a,b\na,b\n", ["0 rows of delimited", "0 rows of delimited", "empty"]),
+        (csv(), b"a,b\n1\n", ["0 rows of delimited", "0 rows of delimited", "0 rows of delimited"]),
+        (csv(), b"a,b\n1,2\n", ["1 rows of delimited", "1 rows of delimited", "1 rows of delimited"]),
+        (FormatKind::Ndjson, b"", ["empty", "0 rows of ndjson", "empty"]),
+        (FormatKind::Ndjson, b"\n\n", ["0 rows of ndjson", "0 rows of ndjson", "empty"]),
+        (array(), b"", ["empty", "0 rows of json_array", "empty"]),
+        (array(), b"[ ]", ["0 rows of json_array", "0 rows of json_array", "empty"]),
+        (array(), b"{}", ["no_array", "no_array", "no_array"]),
+        (FormatKind::Parquet, b"", ["empty", "0 rows of parquet", "empty"]),
+        (FormatKind::Avro, b"", ["empty", "0 rows of avro", "empty"]),
+    ];
+    for (kind, file, expected) in cases {
+        let found = [None, Some(EmptyFile::Accept), Some(EmptyFile::Refuse)]
+            .map(|empty_file| outcome(&with(kind.clone(), empty_file), file));
+        assert_eq!(found, expected, "{kind:?} {:?}", String::from_utf8_lossy(file));
+    }
+}
+
+#[test]
+fn a_truncated_file_is_not_an_empty_one() {
+    let gz = gzip(b"a,b\n1,2\n");
+    let accepting = with(csv(), Some(EmptyFile::Accept));
+    assert_eq!(outcome(&accepting, &gz[..gz.len() - 10]), "truncated_compression");
+    assert_eq!(outcome(&with(FormatKind::Parquet, Some(EmptyFile::Accept)), b"PAR1"), "truncated_file");
+}

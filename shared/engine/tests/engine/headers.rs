@@ -1,0 +1,187 @@
+//! Columns without a name, headers in another letter case, headers of many columns, and headers that are another file's.
+
+use std::fmt::Write as _;
+
+use penstock_contract::*;
+use penstock_engine::{Limits, ReadError, UnreadableCode};
+
+use crate::support::{contract, csv, read, read_with, text};
+
+/// Reads `id` and `name`, and keeps what else there is.
+fn rescuing() -> Contract {
+    contract(csv(), vec![text("id"), text("name"), Column::rescued()])
+}
+
+fn rejecting() -> Contract {
+    let mut contract = contract(csv(), vec![text("id"), text("name")]);
+    contract.unexpected_columns = UnexpectedColumns::Reject;
+    contract
+}
+
+fn unreadable(contract: &Contract, file: &str) -> (UnreadableCode, String) {
+    match read_with(contract, Limits::default(), file.as_bytes()) {
+        Err(ReadError::Unreadable { code, message, .. }) => (code, message),
+        other => panic!("{file:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_column_without_a_name_is_an_unexpected_column_under_its_position() {
+    for (file, rescued) in [
+        ("id,,name\n1,secret,a\n", "{\"_column_2\":\"secret\"}"),
+        (",id,name\n0,1,a\n", "{\"_column_1\":\"0\"}"),
+        ("\"\",id,name\n0,1,a\n", "{\"_column_1\":\"0\"}"),
+        ("id,  ,name\n1,x,a\n", "{\"_column_2\":\"x\"}"),
+        (",id,,name,\n0,1,x,a,y\n", "{\"_column_1\":\"0\",\"_column_3\":\"x\",\"_column_5\":\"y\"}"),
+        ("id,name,\n1,a,y\n", "{\"_column_3\":\"y\"}"),
+        ("id,name,,\n1,a,,z\n", "{\"_column_4\":\"z\"}"),
+        ("id;;name\r\n1;\"q;q\";a\r\n", "{\"_column_2\":\"q;q\"}"),
+        // Names of the header are never taken.
+        ("id,,name,_column_2\n1,x,a,y\n", "{\"_column_2_\":\"x\",\"_column_2\":\"y\"}"),
+        (
+            "id,,name,_column_2,_column_2_\n1,x,a,y,z\n",
+            "{\"_column_2__\":\"x\",\"_column_2\":\"y\",\"_column_2_\":\"z\"}",
+        ),
+    ] {
+        assert_eq!(read(&rescuing(), file).values(), [["1", "a", rescued]], "{file:?}");
+        let rejected = read(&rejecting(), file);
+        assert_eq!(rejected.told(), ["1@2 unexpected_column"], "{file:?}");
+        let mut ignoring = rejecting();
+        ignoring.unexpected_columns = UnexpectedColumns::Ignore;
+        assert_eq!(read(&ignoring, file).values(), [["1", "a"]], "{file:?}");
+    }
+    let found = read(&rejecting(), ",id,,name\n0,1,x,a\n").rejects[0].reasons[0].found.clone();
+    assert_eq!(found.as_deref(), Some("_column_1, _column_3"));
+}
+
+#[test]
+fn a_column_without_a_name_whose_field_is_empty_is_nothing() {
+    let outcome = read(&rejecting(), "id,,name\n1,,a\n2,  ,b\n3,\"\",c\n");
+    assert_eq!(outcome.values(), [["1", "a"], ["2", "b"], ["3", "c"]]);
+}
+
+#[test]
+fn a_header_of_four_cells_takes_rows_of_four_fields_or_lacks_those_that_it_does_not_name_at_its_end() {
+    let outcome = read(&rescuing(), ",id,,name\n0,1,x,a\n0,1,x\n0,1,x,a,z\n");
+    assert_eq!(outcome.told(), ["2@3 too_few_fields", "3@4 too_many_fields"]);
+    assert_eq!(&*outcome.rejects[0].reasons[0].rule, "4 fields");
+    let outcome = read(&rescuing(), "id,name,,\n1,a\n2,b,\n3,c,,\n4\n5,e,,,x\n");
+    assert_eq!(outcome.totals.accepted, 3);
+    assert_eq!(outcome.told(), ["4@5 too_few_fields", "5@6 too_many_fields"]);
+    assert_eq!(&*outcome.rejects[0].reasons[0].rule, "2 to 4 fields");
+}
+
+#[test]
+fn a_contract_can_read_a_column_without_a_name_by_its_position() {
+    let mut index = text("row");
+    index.physical_name = "_column_1".to_owned();
+    let contract = contract(csv(), vec![index, text("id"), Column::rescued()]);
+    assert_eq!(read(&contract, ",id\n0,7\n").values(), [["0", "7", "NULL"]]);
+}
+
+#[test]
+fn a_secret_in_a_column_without_a_name_is_no_less_secret() {
+    let mut contract = rejecting();
+    contract.entity.columns[0].physical_name = "_column_1".to_owned();
+    contract.entity.columns[0].classification = Some("restricted".to_owned());
+    let outcome = read(&contract, ",name,\nanna,a,x\n");
+    assert_eq!(outcome.told(), ["1@2 unexpected_column"]);
+    assert_eq!(outcome.rejects[0].raw, "[classified],a,x");
+}
+
+#[test]
+fn a_file_in_which_no_column_matches_is_refused_even_if_columns_may_be_missing() {
+    let mut contract = contract(csv(), vec![text("id"), text("name"), Column::rescued()]);
+    contract.missing_columns = MissingColumns::Null;
+    for file in ["1,a\n2,b\n", "id:name\n1:a\n", " , \n1,a\n", "x\n1\n", ",\n1,2\n"] {
+        let (code, message) = unreadable(&contract, file);
+        assert_eq!(code, UnreadableCode::MissingColumns, "{file:?}");
+        assert!(
+            message.starts_with("the header has none of the columns that the contract reads (`id`, `name`)"),
+            "{message}"
+        );
+    }
+    assert_eq!(read(&contract, "id\n1\n").values(), [["1", "NULL", "NULL"]]);
+    // Defaults do not make another file of it, either.
+    let mut defaults = rescuing();
+    for column in &mut defaults.entity.columns[..2] {
+        column.harmonise.default = Some("?".to_owned());
+    }
+    assert_eq!(unreadable(&defaults, "x,y\n1,2\n").0, UnreadableCode::MissingColumns);
+    // A contract that reads nothing is satisfied by any file.
+    let mut constant = text("id");
+    constant.harmonise.constant = Some("7".to_owned());
+    let constants = crate::support::contract(csv(), vec![constant]);
+    assert_eq!(read(&constants, "x,y\n1,2\n").values(), [["7"]]);
+}
+
+#[test]
+fn a_json_file_in_which_no_key_matches_is_refused() {
+    for kind in [FormatKind::Ndjson, FormatKind::JsonArray { path: vec![] }] {
+        let is_array = kind != FormatKind::Ndjson;
+        let contract = contract(kind, vec![text("id"), text("name"), Column::rescued()]);
+        let file = |objects: &[&str]| {
+            if is_array { format!("[{}]", objects.join(",\n")) } else { objects.join("\n") }
+        };
+        let wrapped = [r#"{"items":[{"id":1}]}"#, r#"{"items":[]}"#, "{}"];
+        let (code, message) = unreadable(&contract, &file(&wrapped));
+        assert_eq!(code, UnreadableCode::MissingColumns);
+        assert_eq!(message, "no object of the file has any of the keys that the contract reads");
+        for one in [r#"{"name":null}"#, r#"{"id":"1"}"#] {
+            assert_eq!(read(&contract, file(&[wrapped[0], one, "{}"])).totals.accepted, 3, "{one}");
+        }
+        assert_eq!(read(&contract, file(&[]) + "\n").totals.rows_read, 0);
+    }
+}
+
+#[test]
+fn names_are_compared_without_letter_case_where_the_contract_says_so() {
+    let mut contract = contract(csv(), vec![text("Id"), text("straße"), Column::rescued()]);
+    assert_eq!(unreadable(&contract, "ID,STRASSE\n1,a\n").0, UnreadableCode::MissingColumns);
+    contract.format.header_case = HeaderCase::Insensitive;
+    for header in ["ID,STRASSE", "id,straße", "Id,Strasse", "iD,STRAßE"] {
+        let outcome = read(&contract, format!("{header}\n1,a\n"));
+        assert_eq!(outcome.values(), [["1", "a", "NULL"]], "{header}");
+    }
+    assert_eq!(read(&contract, "ID,other,STRASSE\n1,x,a\n").values(), [["1", "a", "{\"other\":\"x\"}"]]);
+    let (code, message) = unreadable(&contract, "id,Strasse,ID\n1,a,2\n");
+    assert_eq!(code, UnreadableCode::DuplicateColumns);
+    assert_eq!(message, "the header has columns twice (compared without regard to letter case): `ID`");
+    // Columns that nobody reads, too: `_rescued` would have both.
+    assert_eq!(unreadable(&contract, "id,straße,x,X\n1,a,2,3\n").0, UnreadableCode::DuplicateColumns);
+    assert_eq!(
+        read(&contract, "id,straße,,_COLUMN_3\n1,a,2,3\n").values(),
+        [["1", "a", "{\"_column_3_\":\"2\",\"_COLUMN_3\":\"3\"}"]]
+    );
+}
+
+#[test]
+fn a_classified_column_is_hidden_under_its_name_in_any_case() {
+    let mut contract = rejecting();
+    contract.format.header_case = HeaderCase::Insensitive;
+    contract.entity.columns[1].classification = Some("restricted".to_owned());
+    let outcome = read(&contract, "ID,NAME,x\n1,anna,2\n");
+    assert_eq!(outcome.rejects[0].raw, "1,[classified],2");
+}
+
+#[test]
+fn a_header_of_very_many_columns_is_bound() {
+    const COLUMNS: usize = 100_000;
+    let mut file = String::new();
+    for index in 0..COLUMNS {
+        write!(file, "c{index},").unwrap();
+    }
+    file.push_str("id,name\n");
+    file.push_str(&",".repeat(COLUMNS));
+    file.push_str("1,a\n");
+    let dialect = DelimitedDialect {
+        delimiter: Some(",".to_owned()),
+        header: Some(true),
+        ..DelimitedDialect::default()
+    };
+    let mut contract = rescuing();
+    contract.format.kind = FormatKind::Delimited(dialect);
+    assert_eq!(read(&contract, &file).values(), [["1", "a", "NULL"]]);
+    let twice = file.replace("c99999,", "c5,");
+    assert_eq!(unreadable(&contract, &twice).1, "the header has columns twice: `c5`");
+}
