@@ -9,9 +9,7 @@ use penstock_contract::{BlankRows, EmptyFile, FormatKind};
 
 use crate::cast::text::Traits;
 use crate::decode::Decoded;
-use crate::delimited::{
-    Delimited, Layout, Quoting, Span, Surplus, field, is_blank, open_delimited, split_again,
-};
+use crate::delimited::{Delimited, Layout, Quoting, Span, Surplus, field, open_delimited, split_again};
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
 use crate::ndjson::Keys;
@@ -307,7 +305,7 @@ impl Fields<'_> {
         };
         match self.spans {
             [only] if self.layout.width == 1 && is_quoted(only) => false,
-            spans => spans.iter().all(|span| is_blank(self.text, span)),
+            spans => spans.iter().all(|span| self.layout.is_blank(self.text, span)),
         }
     }
 }

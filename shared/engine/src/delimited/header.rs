@@ -31,6 +31,8 @@ pub(crate) struct Layout {
     pub(crate) unexpected: Vec<(String, usize)>,
     /// Columns that the file does without, and the names that may be meant for them.
     pub(crate) suggestions: Vec<String>,
+    /// White space is a value of one of the columns.
+    keeps_space: bool,
     /// A column without a name precedes one with a name: which field a short record lacks cannot be known.
     has_gap: bool,
     /// Keys of the header's names that begin like [`POSITIONAL`] ones.
@@ -67,6 +69,11 @@ impl Layout {
         }
     }
 
+    /// True when a field has nothing in it, or only white space where that is no value.
+    pub(crate) fn is_blank(&self, text: &str, span: &Span) -> bool {
+        if self.keeps_space { span.start == span.end } else { is_blank(text, span) }
+    }
+
     /// True when a record has an accepted number of fields.
     #[inline]
     pub(crate) fn fits(&self, text: &str, spans: &[Span]) -> bool {
@@ -99,7 +106,7 @@ impl Layout {
 }
 
 /// True when a field is empty or white space.
-pub(crate) fn is_blank(text: &str, span: &Span) -> bool {
+fn is_blank(text: &str, span: &Span) -> bool {
     text.get(span.start..span.end).is_some_and(|field| field.trim().is_empty())
 }
 
@@ -135,7 +142,19 @@ pub(crate) fn bind_header<N: AsRef<str>>(
         let suggestions = suggest(&absent, &unexpected);
         let (width, least) = (names.len(), named.max(1));
         let surplus = Surplus::default();
-        return Ok(Layout { width, least, surplus, fields, unexpected, suggestions, has_gap, taken, case });
+        let keeps_space = keeps_space(columns);
+        return Ok(Layout {
+            width,
+            least,
+            surplus,
+            fields,
+            unexpected,
+            suggestions,
+            keeps_space,
+            has_gap,
+            taken,
+            case,
+        });
     }
     let found: Vec<&str> = names.iter().map(HeaderName::text).collect();
     let mut message = if has_none && missing.is_empty() {
@@ -252,7 +271,11 @@ pub(crate) fn bind_order(columns: &[Column]) -> Layout {
     let width = positions.len();
     let taken = positions.keys().filter(|name| name.starts_with(POSITIONAL));
     let taken = taken.map(|name| (*name).to_owned()).collect();
-    Layout { width, least: width, fields, taken, ..Layout::default() }
+    Layout { width, least: width, fields, keeps_space: keeps_space(columns), taken, ..Layout::default() }
+}
+
+fn keeps_space(columns: &[Column]) -> bool {
+    columns.iter().any(|column| !column.trim && !column.reads_nothing())
 }
 
 /// For each name that is not in the header the nearest one that nothing reads: by other case or other separators

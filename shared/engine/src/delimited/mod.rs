@@ -10,7 +10,7 @@ mod sniff;
 mod split;
 mod widths;
 
-pub(crate) use header::{Layout, Surplus, bind_header, is_blank};
+pub(crate) use header::{Layout, Surplus, bind_header};
 pub(crate) use open::{Delimited, FirstRecord, open_delimited, read_first};
 pub(crate) use scan::{Marks, Scanned, scan};
 pub(crate) use split::{

@@ -44,6 +44,15 @@ fn a_row_with_one_value_anywhere_is_not_blank() {
 }
 
 #[test]
+fn a_row_of_white_space_is_not_blank_where_a_column_keeps_that() {
+    let mut contract = abc(DelimitedDialect::default());
+    contract.entity.columns[1].harmonise.trim = false;
+    let outcome = read(&contract, "a,b,c\n , ,\n,,\n\"\",\" \",\n");
+    assert_eq!(counts(&outcome), [3, 2, 0, 1, 0]);
+    assert_eq!(outcome.values(), vec![["NULL", " ", "NULL", "NULL"]; 2]);
+}
+
+#[test]
 fn blank_rows_are_rejected_where_the_contract_says_so() {
     let dialect = DelimitedDialect { blank_rows: BlankRows::Reject, ..DelimitedDialect::default() };
     let outcome = read(&abc(dialect), "a,b,c\n1,2,3\n,,\n,\n");

@@ -190,7 +190,7 @@ proptest! {
         let row: Vec<_> = values.iter().map(|value| quoted(value)).collect();
         let file = format!("{}\n{}\n", header.join(","), row.join(","));
         let outcome = read(&contract(csv(), columns), file);
-        if values.len() > 1 && values.iter().all(|value| value.trim().is_empty()) {
+        if values.len() > 1 && values.iter().all(String::is_empty) {
             prop_assert_eq!((outcome.totals.rows_read, outcome.totals.blank), (1, 1));
             return Ok(());
         }
