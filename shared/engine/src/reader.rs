@@ -140,6 +140,7 @@ fn nothing(plan: &Plan) -> Dialect {
         delimiter: None,
         quote: None,
         header: None,
+        header_rows: None,
         escape: None,
         skip_initial_space: None,
         skip_lines: None,
