@@ -250,11 +250,7 @@ fn what_happens_to_irregular_rows_and_names_is_compared_property_by_property() {
             Some(("blankRows", "skip")),
             "compatible: servers.penstock.blankRows: blank rows are skipped",
         ),
-        (
-            None,
-            Some(("repeatedHeaders", "keep")),
-            "breaking: servers.penstock.repeatedHeaders: skip → keep",
-        ),
+        (None, Some(("repeatedHeaders", "keep")), "breaking: servers.penstock.repeatedHeaders: skip → keep"),
         (
             None,
             Some(("headerCase", "insensitive")),

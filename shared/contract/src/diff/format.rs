@@ -37,15 +37,10 @@ pub(super) fn rows(old: &Format, new: &Format, changes: &mut Changes) {
             RepeatedHeaders::Keep => "keep".to_owned(),
         });
     }
-    changes.replaced(
-        "servers.penstock.headerCase",
-        &old.header_case,
-        &new.header_case,
-        |case| match case {
-            HeaderCase::Sensitive => "sensitive".to_owned(),
-            HeaderCase::Insensitive => "insensitive".to_owned(),
-        },
-    );
+    changes.replaced("servers.penstock.headerCase", &old.header_case, &new.header_case, |case| match case {
+        HeaderCase::Sensitive => "sensitive".to_owned(),
+        HeaderCase::Insensitive => "insensitive".to_owned(),
+    });
     empty_file(old.empty_file, new.empty_file, changes);
 }
 
