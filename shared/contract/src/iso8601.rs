@@ -35,7 +35,7 @@ pub fn iso_date(text: &[u8; 10]) -> Option<Civil> {
 }
 
 /// `YYYY-MM-DD[(T| )hh:mm[:ss[(.|,)f…]][Z|(+|-)hh[[:]mm]]]`: ISO 8601 and RFC 3339, with the blank that the latter
-/// allows. A date alone is its midnight.
+/// allows, and one before the offset. A date alone is its midnight.
 ///
 /// # Errors
 /// If the text is anything else, or finer than a microsecond.
@@ -58,7 +58,11 @@ pub fn iso_timestamp(text: &[u8]) -> Result<Written, TimeError> {
         Some((midnight, seconds, nanos, rest))
     };
     let (midnight, seconds, nanos, rest) = parse().ok_or(TimeError::Malformed)?;
-    let offset_seconds = offset(rest.trim_ascii_start()).ok_or(TimeError::Malformed)?;
+    let rest = match rest {
+        [b' ', offset @ ..] if !offset.is_empty() => offset,
+        offset => offset,
+    };
+    let offset_seconds = offset(rest).ok_or(TimeError::Malformed)?;
     Ok(Written { local_micros: midnight + micros(seconds, nanos)?, offset_seconds })
 }
 
