@@ -173,7 +173,6 @@ impl Sniffer<'_> {
         let (of_usual, of_other) = (self.tally(&usual), self.tally(&other));
         let is_wholly_quoted = |(quoted, bare): &(usize, usize)| *quoted > 0 && *bare == 0;
         let is_quote = of_usual.quoted == 0
-            && of_other.malformed <= of_usual.malformed
             && of_other.faults() <= of_usual.faults()
             && (of_other.protected > 0 || of_other.columns.iter().any(is_wholly_quoted));
         if is_quote { other } else { usual }

@@ -444,6 +444,23 @@ mod tests {
     }
 
     #[test]
+    fn a_quote_after_white_space_is_left_to_the_thorough_way() {
+        let lines = Lines { terminator: b'\n', comment: b"", max_record_bytes: 1_000 };
+        let is_quick = |record: &str, blanks: &'static [u8]| {
+            let text = record.to_owned() + &"-".repeat(64);
+            let framing = Framing::Delimited(b',', Some(Quoting { blanks, ..Quoting::by(b'"') }));
+            frame_quickly(text.as_bytes(), lines, framing, &mut Vec::new()).is_some()
+        };
+        for record in [" \"x\",1\n", "1, \t\"x\"\n"] {
+            assert!(is_quick(record, b""), "{record:?}");
+            assert!(!is_quick(record, b" \t"), "{record:?}");
+        }
+        for record in ["1, 5\" x,\"y\"\n", " 1,  2\n", "\" x \",1\n"] {
+            assert!(is_quick(record, b" \t"), "{record:?}");
+        }
+    }
+
+    #[test]
     fn ordinary_records_go_the_quick_way() {
         let lines = Lines { terminator: b'\n', comment: b"", max_record_bytes: 1_000 };
         let framing = Framing::Delimited(b',', Some(Quoting::by(b'"')));

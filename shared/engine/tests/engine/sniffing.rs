@@ -87,6 +87,8 @@ fn a_sentence_with_quoted_words_is_no_quoted_field() {
     let file = "a,b\n1, \"to be\" or not\n2, \"yes\" and \"no\"\n3,x\n";
     let outcome = read(&undeclared(&["a", "b"]), file);
     assert_eq!(outcome.values(), [["1", "\"to be\" or not"], ["2", "\"yes\" and \"no\""], ["3", "x"]]);
+    let outcome = read(&undeclared(&["a", "b"]), format!("{file}4, \"x\"\n"));
+    assert_eq!((outcome.totals.accepted, outcome.values()[3][1].as_str()), (4, "\"x\""));
     // Most decide; the others are rejects, and never values with the wrong quotes.
     let outcome = read(&undeclared(&["a", "b"]), "a,b\n1, \"x\"\n2, \"y\"\n3, \"yes\" and no\n");
     assert_eq!(outcome.values(), [["1", "x"], ["2", "y"]]);
@@ -229,6 +231,7 @@ fn single_quotes_are_found_where_they_enclose_fields() {
         "a,b\n1,'x, y'\n2,z\n",
         "a,b\n1,'x'\n2,'z'\n",
         "'a','b'\n'1','it''s'\n",
+        "'a','b'\n1,x\n2,y\n",
         "a,b\n'1','it\\'s, ok'\n",
         "a,b\n1, 'x'\n2, 'y'\n",
         "a,b\n1,'5\" pipe'\n",
