@@ -1,10 +1,14 @@
 //! Files without rows, and what the contract says about them.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, StringArray};
 use penstock_contract::*;
 use penstock_engine::{Limits, ReadError};
 
+use crate::avro_files;
+use crate::parquet_files;
 use crate::support::{contract, csv, read_with, text};
 
 fn with(kind: FormatKind, empty_file: Option<EmptyFile>) -> Contract {
@@ -32,7 +36,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn a_file_without_rows_is_accepted_or_refused_as_the_contract_says() {
     let array = || FormatKind::JsonArray { path: vec![] };
     let gz = gzip(b"");
-    let cases: [(FormatKind, &[u8], [&str; 3]); 17] = [
+    let no_rows: ArrayRef = Arc::new(StringArray::from(Vec::<&str>::new()));
+    let parquet = parquet_files::file(&[("a", Arc::clone(&no_rows)), ("b", no_rows)]);
+    let schema = avro_files::record(&[("a", "\"string\""), ("b", "\"string\"")]);
+    let avro = avro_files::header(&schema, "null");
+    let cases: [(FormatKind, &[u8], [&str; 3]); 19] = [
         // By default, `accept`, `refuse`.
         (csv(), b"", ["empty", "0 rows of delimited", "empty"]),
         (csv(), &gz, ["empty", "0 rows of delimited", "empty"]),
@@ -50,6 +58,8 @@ fn a_file_without_rows_is_accepted_or_refused_as_the_contract_says() {
         (array(), b"[ ]", ["0 rows of json_array", "0 rows of json_array", "empty"]),
         (array(), b"{}", ["no_array", "no_array", "no_array"]),
         (FormatKind::Parquet, b"", ["empty", "0 rows of parquet", "empty"]),
+        (FormatKind::Parquet, &parquet, ["0 rows of parquet", "0 rows of parquet", "empty"]),
+        (FormatKind::Avro, &avro, ["0 rows of avro", "0 rows of avro", "empty"]),
         (FormatKind::Avro, b"", ["empty", "0 rows of avro", "empty"]),
     ];
     for (kind, file, expected) in cases {

@@ -1,10 +1,14 @@
 //! Columns without a name, headers in another letter case, headers of many columns, and headers that are another file's.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, StringArray};
 use penstock_contract::*;
 use penstock_engine::{Limits, ReadError, UnreadableCode};
 
+use crate::avro_files;
+use crate::parquet_files;
 use crate::support::{contract, csv, read, read_with, text};
 
 /// Reads `id` and `name`, and keeps what else there is.
@@ -184,4 +188,48 @@ fn a_header_of_very_many_columns_is_bound() {
     assert_eq!(read(&contract, &file).values(), [["1", "a", "NULL"]]);
     let twice = file.replace("c99999,", "c5,");
     assert_eq!(unreadable(&contract, &twice).1, "the header has columns twice: `c5`");
+}
+
+/// A file of one row of texts, in a format whose columns have types.
+fn typed(kind: &FormatKind, columns: &[(&str, &str)]) -> Vec<u8> {
+    if *kind == FormatKind::Parquet {
+        let array = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+        let arrays: Vec<(&str, ArrayRef)> =
+            columns.iter().map(|(name, value)| (*name, array(value))).collect();
+        return parquet_files::file(&arrays).to_vec();
+    }
+    let fields: Vec<(&str, &str)> = columns.iter().map(|(name, _)| (*name, "\"string\"")).collect();
+    let row = columns.iter().flat_map(|(_, value)| avro_files::string(value)).collect();
+    avro_files::file(&avro_files::record(&fields), &[row])
+}
+
+#[test]
+fn names_of_parquet_and_avro_are_compared_as_those_of_a_header() {
+    for kind in [FormatKind::Parquet, FormatKind::Avro] {
+        let columns = vec![text("Id"), text("name"), Column::rescued()];
+        let mut contract = contract(kind.clone(), columns);
+        contract.entity.columns[1].classification = Some("restricted".to_owned());
+        contract.missing_columns = MissingColumns::Null;
+        let error = |contract: &Contract, columns: &[(&str, &str)]| {
+            read_with(contract, Limits::default(), typed(&kind, columns).as_slice()).unwrap_err().to_string()
+        };
+        let file = [("ID", "1"), ("x", "2"), ("NAME", "anna")];
+        let none = error(&contract, &file);
+        assert!(none.contains("has none of the columns that the contract reads (`Id`, `name`)"), "{none}");
+        contract.format.header_case = HeaderCase::Insensitive;
+        let outcome = read(&contract, typed(&kind, &file));
+        assert_eq!(outcome.values(), [["1", "anna", "{\"x\":\"2\"}"]], "{kind:?}");
+        contract.entity.columns[0].rules.max_length = Some(0);
+        let rejected = read(&contract, typed(&kind, &file));
+        assert!(!rejected.rejects[0].raw.contains("anna"), "{}", rejected.rejects[0].raw);
+        let twice = error(&contract, &[("id", "1"), ("ID", "2"), ("name", "a")]);
+        assert!(twice.contains("columns twice (compared without regard to letter case): `ID`"), "{twice}");
+    }
+}
+
+#[test]
+fn a_parquet_column_without_a_name_is_kept_under_its_position() {
+    let contract = contract(FormatKind::Parquet, vec![text("id"), Column::rescued()]);
+    let outcome = read(&contract, typed(&FormatKind::Parquet, &[("", "x"), ("id", "1")]));
+    assert_eq!(outcome.values(), [["1", "{\"_column_1\":\"x\"}"]]);
 }
