@@ -139,7 +139,11 @@ fn columns_are_taken_for_what_their_values_are() {
 
 #[test]
 fn years_of_two_digits_are_noted() {
-    let notes = |values: [&str; 2]| infer_from(format!("born;pad\n{};x\n{};y\n", values[0], values[1])).notes;
+    let notes = |values: [&str; 2]| {
+        let mut notes = infer_from(format!("born;pad\n{};x\n{};y\n", values[0], values[1])).notes;
+        notes.retain(|note| note.contains("`born`"));
+        notes
+    };
     let note = "`born`: years of two digits are taken for 2000 to 2099; set `penstock.yearPivot` where that is wrong";
     assert_eq!(notes(["01.02.24", "31.12.85"]), [note]);
     assert_eq!(notes(["1.2.24", "31.12.85"]), [note]);
