@@ -21,6 +21,7 @@ use memchr::memchr2;
 use self::sniff::sniff_encoding;
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
+use crate::input::magic::check_text;
 
 /// The part of a file that its encoding is sniffed from.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -68,6 +69,7 @@ impl<R: Read> Decoded<R> {
         if head.is_empty() {
             return Err(ReadError::Empty);
         }
+        check_text(&head, input.compression())?;
         if head.starts_with(&[0xff, 0xfe, 0, 0]) || head.starts_with(&[0, 0, 0xfe, 0xff]) {
             return Err(ReadError::Unreadable {
                 code: UnreadableCode::UnsupportedEncoding,

@@ -64,7 +64,7 @@ pub enum ReadError {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UnreadableCode {
-    /// The content is compressed in another way than the contract declares.
+    /// The content is compressed in another way than the contract declares, twice, or in a way that is not read.
     WrongCompression,
     /// The compressed stream breaks off.
     TruncatedCompression,
@@ -74,7 +74,7 @@ pub enum UnreadableCode {
     CompressionRatio,
     /// The compressed stream asks for more memory than it gets.
     CompressionMemory,
-    /// An archive with no member or several, with a password, or of a method that is not read.
+    /// An archive of a kind that is not read, with no file or several, with a password, or of a method that is not read.
     UnsupportedArchive,
     /// A byte-order mark of UTF-32.
     UnsupportedEncoding,
@@ -88,7 +88,7 @@ pub enum UnreadableCode {
     MissingColumns,
     /// The header names a column twice.
     DuplicateColumns,
-    /// The file is not of the contract's format.
+    /// The file is not of the contract's format: a workbook, a web page, Parquet instead of CSV.
     WrongFormat,
     /// The file breaks off.
     TruncatedFile,

@@ -21,6 +21,7 @@ mod error;
 pub mod infer;
 mod input;
 mod key_limit;
+mod mismatch;
 mod ndjson;
 mod order;
 mod outcome;

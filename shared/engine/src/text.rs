@@ -12,6 +12,7 @@ use crate::decode::Decoded;
 use crate::delimited::{Delimited, Layout, Quoting, Span, Surplus, field, open_delimited, split_again};
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
+use crate::mismatch::check_layout;
 use crate::ndjson::Keys;
 use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
@@ -65,6 +66,8 @@ impl<R: Read> TextSource<R> {
             return Err(ReadError::Empty);
         }
         tell_terminator(&mut records)?;
+        let head = records.head(HEAD_BYTES)?;
+        check_layout(&plan.format, rows.columns(), head, head.len() < HEAD_BYTES)?;
         let mut assumed = Vec::new();
         if plan.compression.is_none() {
             assumed.push("compression".to_owned());

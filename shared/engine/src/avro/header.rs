@@ -6,6 +6,7 @@ use super::codec::Codec;
 use super::schema::Schema;
 use super::stream::{Marker, Stream, Varint};
 use crate::error::{ReadError, UnreadableCode};
+use crate::input::magic::{HEAD_BYTES, check_text};
 
 const MAGIC: &[u8] = b"Obj\x01";
 /// Longest schema, and longest other entry: JSON takes many times its length in memory.
@@ -23,6 +24,9 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn read<R: Read>(stream: &mut Stream<R>) -> Result<Self, ReadError> {
         if stream.peek(MAGIC.len())? != MAGIC {
+            let outer = stream.input().compression();
+            let head = stream.peek(HEAD_BYTES)?;
+            check_text(head, outer)?;
             let message = "the file is no Avro object container, which begins with `Obj` and 1; deliver one, or declare \
                            the format that it has";
             let code = UnreadableCode::WrongFormat;

@@ -1,5 +1,6 @@
 //! The input, decompressed, counted and capped.
 
+pub(crate) mod magic;
 mod source;
 mod zip;
 
@@ -11,7 +12,8 @@ use lzma_rust2::XzReader;
 use penstock_contract::Compression;
 
 use self::source::Source;
-use self::zip::{UnsupportedArchive, ZipReader};
+pub(crate) use self::source::compression_of;
+use self::zip::{OtherDocument, UnsupportedArchive, ZipReader};
 use crate::error::{ReadError, UnreadableCode};
 use crate::reader::Limits;
 
@@ -95,7 +97,12 @@ impl<R: Read> Input<R> {
             return Err(ReadError::Empty);
         }
         if let Some(declared) = declared.filter(|declared| *declared != compression) {
-            let found = if compression == Compression::Plain { "not compressed" } else { name(compression) };
+            let found = match compression {
+                Compression::Plain => {
+                    magic::recognise(source.magic()).map_or("not compressed", |found| found.name)
+                }
+                found => name(found),
+            };
             return Err(ReadError::Unreadable {
                 code: UnreadableCode::WrongCompression,
                 byte_offset: 0,
@@ -204,6 +211,9 @@ impl<R: Read> Input<R> {
         if let Some(failure) = self.decoder.source_mut().and_then(|source| source.failure.take()) {
             return ReadError::Io(failure);
         }
+        if let Some(other) = error.get_ref().and_then(|inner| inner.downcast_ref::<OtherDocument>()) {
+            return other.0.refuse(Compression::Plain);
+        }
         let (name, read) = (name(self.compression), self.bytes_read());
         let unsupported = error.get_ref().and_then(|inner| inner.downcast_ref::<UnsupportedArchive>());
         let (code, message) = if let Some(unsupported) = unsupported {
@@ -244,7 +254,7 @@ fn zstd_decoder<R: Read>(
 }
 
 /// The compression's name in messages.
-fn name(compression: Compression) -> &'static str {
+pub(crate) fn name(compression: Compression) -> &'static str {
     match compression {
         Compression::Plain => "no compression",
         Compression::Gzip => "gzip",

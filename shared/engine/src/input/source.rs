@@ -58,24 +58,33 @@ impl<R: Read> Source<R> {
     }
 
     pub(super) fn compression(&self) -> Compression {
-        let magic = self.magic.get(..self.magic_len).unwrap_or_default();
-        let is_skippable =
-            magic.first_chunk().is_some_and(|first| u32::from_le_bytes(*first) & !0xf == ZSTD_SKIPPABLE);
-        if magic.starts_with(GZIP_MAGIC) {
-            Compression::Gzip
-        } else if magic.starts_with(ZSTD_MAGIC) || is_skippable {
-            Compression::Zstd
-        } else if magic.starts_with(XZ_MAGIC) {
-            Compression::Xz
-        } else if ZIP_MAGIC.iter().any(|zip| magic.starts_with(zip)) {
-            Compression::Zip
-        } else if magic.starts_with(BZIP2_MAGIC)
-            && BZIP2_BLOCKS.iter().any(|block| magic.get(4..) == Some(&block[..]))
-        {
-            Compression::Bzip2
-        } else {
-            Compression::Plain
-        }
+        compression_of(self.magic())
+    }
+
+    /// The first bytes.
+    pub(super) fn magic(&self) -> &[u8] {
+        self.magic.get(..self.magic_len).unwrap_or_default()
+    }
+}
+
+/// The compression that a file begins with.
+pub(crate) fn compression_of(magic: &[u8]) -> Compression {
+    let is_skippable =
+        magic.first_chunk().is_some_and(|first| u32::from_le_bytes(*first) & !0xf == ZSTD_SKIPPABLE);
+    if magic.starts_with(GZIP_MAGIC) {
+        Compression::Gzip
+    } else if magic.starts_with(ZSTD_MAGIC) || is_skippable {
+        Compression::Zstd
+    } else if magic.starts_with(XZ_MAGIC) {
+        Compression::Xz
+    } else if ZIP_MAGIC.iter().any(|zip| magic.starts_with(zip)) {
+        Compression::Zip
+    } else if magic.starts_with(BZIP2_MAGIC)
+        && BZIP2_BLOCKS.iter().any(|block| magic.get(4..MAGIC_BYTES) == Some(&block[..]))
+    {
+        Compression::Bzip2
+    } else {
+        Compression::Plain
     }
 }
 

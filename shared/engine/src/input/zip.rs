@@ -1,28 +1,34 @@
-//! A zip archive with one member, as a stream: from its local header on, without the directory at the end.
+//! A zip archive with one file, as a stream: from its first local header on, without the directory at the end.
 //!
-//! After PKWARE's APPNOTE.TXT 6.3: local file header (4.3.7), data descriptor (4.3.9), zip64 field (4.5.3).
+//! After PKWARE's APPNOTE.TXT 6.3: local file header (4.3.7), data descriptor (4.3.9), zip64 field (4.5.3). Folders and the
+//! files that macOS and Windows add are skipped, wherever they are. A second file is an error once the first one has been
+//! read: only the directory would name it earlier.
+
+mod header;
 
 use std::io::{self, BufRead, Read};
 
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-const LOCAL_HEADER: [u8; 4] = *b"PK\x03\x04";
-const DESCRIPTOR: [u8; 4] = *b"PK\x07\x08";
-const IS_ENCRYPTED: u16 = 1;
-const HAS_DESCRIPTOR: u16 = 1 << 3;
-const STORED: u16 = 0;
-const DEFLATED: u16 = 8;
-const ZIP64_FIELD: u16 = 1;
-/// Stands where the zip64 field has the size.
-const SIZE_ELSEWHERE: u32 = u32::MAX;
-/// Signature, checksum and two sizes of 8 bytes, then the signature of what follows.
-const MAX_TAIL_BYTES: u64 = 4 + 4 + 8 + 8 + 4;
+use self::header::{Header, LOCAL_HEADER, MAX_TAIL_BYTES, Method, Promise, after_descriptor};
+use super::magic::{Recognised, office};
+
+/// Files that an error names at most.
+const MAX_NAMES: usize = 5;
+/// Bytes that skipped members become at most: their decompression is paid for, and nobody reads them.
+const MAX_SKIPPED_BYTES: u64 = 1024 * 1024 * 1024;
+const SKIP_BUFFER_BYTES: usize = 8 * 1024;
 
 /// An archive that is whole, but not one that is read.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct UnsupportedArchive(String);
+
+/// An archive that is a document of another kind.
+#[derive(Debug, thiserror::Error)]
+#[error("the archive is {}", self.0.name)]
+pub(super) struct OtherDocument(pub(super) Recognised);
 
 fn unsupported(message: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, UnsupportedArchive(message.into()))
@@ -32,18 +38,20 @@ fn corrupt(message: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
-/// The bytes of the only member.
+/// The bytes of the only file.
 #[derive(Debug)]
 pub(super) struct ZipReader<R: BufRead> {
-    state: State<R>,
-    crc: Crc,
-    /// Checksum, compressed and uncompressed size; a data descriptor after the member has them when this has not.
-    promised: Option<Promise>,
+    state: State<Unread<R>>,
+    member: Member,
+    /// The names of the files so far.
+    files: Vec<String>,
+    skipped_bytes: u64,
 }
 
 #[derive(Debug)]
 enum State<R: BufRead> {
-    Start(R),
+    /// Before a signature.
+    Between(R),
     Stored(io::Take<R>),
     Deflated(DeflateDecoder<R>),
     End(R),
@@ -51,223 +59,261 @@ enum State<R: BufRead> {
     Moving,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Promise {
-    crc: u32,
-    compressed: u64,
-    uncompressed: u64,
-}
-
-struct Header {
-    flags: u16,
-    method: u16,
-    promised: Promise,
-    is_folder: bool,
+/// The member under way.
+#[derive(Debug, Default)]
+struct Member {
+    crc: Crc,
+    promised: Option<Promise>,
+    is_skipped: bool,
+    /// It is skipped by its size: nothing of it is compared.
+    is_unseen: bool,
 }
 
 impl<R: BufRead> ZipReader<R> {
     pub(super) fn new(inner: R) -> Self {
-        Self { state: State::Start(inner), crc: Crc::new(), promised: None }
+        let inner = Unread { head: Vec::new(), read: 0, inner };
+        Self { state: State::Between(inner), member: Member::default(), files: Vec::new(), skipped_bytes: 0 }
     }
 
     pub(super) fn inner(&self) -> Option<&R> {
-        match &self.state {
-            State::Start(inner) | State::End(inner) => Some(inner),
-            State::Stored(member) => Some(member.get_ref()),
-            State::Deflated(member) => Some(member.get_ref()),
-            State::Moving => None,
-        }
+        let unread = match &self.state {
+            State::Between(inner) | State::End(inner) => inner,
+            State::Stored(member) => member.get_ref(),
+            State::Deflated(member) => member.get_ref(),
+            State::Moving => return None,
+        };
+        Some(&unread.inner)
     }
 
     pub(super) fn inner_mut(&mut self) -> Option<&mut R> {
-        match &mut self.state {
-            State::Start(inner) | State::End(inner) => Some(inner),
-            State::Stored(member) => Some(member.get_mut()),
-            State::Deflated(member) => Some(member.get_mut()),
-            State::Moving => None,
-        }
+        let unread = match &mut self.state {
+            State::Between(inner) | State::End(inner) => inner,
+            State::Stored(member) => member.get_mut(),
+            State::Deflated(member) => member.get_mut(),
+            State::Moving => return None,
+        };
+        Some(&mut unread.inner)
     }
 
-    /// Goes to the next state; on an error the input is kept, so that its own failure can be told.
+    /// Goes to the next state; on an error the input is kept, so that its own failure can be reported.
     fn advance(&mut self) -> io::Result<()> {
-        match std::mem::replace(&mut self.state, State::Moving) {
-            State::Start(mut inner) => match open_member(&mut inner) {
-                Ok(header) => {
-                    let has_descriptor = header.flags & HAS_DESCRIPTOR != 0;
-                    self.promised = (!has_descriptor).then_some(header.promised);
-                    self.state = if header.method == STORED {
-                        State::Stored(inner.take(header.promised.compressed))
-                    } else {
-                        State::Deflated(DeflateDecoder::new(inner))
-                    };
-                    Ok(())
-                }
-                Err(error) => {
-                    self.state = State::End(inner);
-                    Err(error)
-                }
-            },
+        let (mut inner, found) = match std::mem::replace(&mut self.state, State::Moving) {
+            State::Between(inner) => return self.open_member(inner),
             State::Stored(member) => {
                 let missing = member.limit();
-                self.state = State::End(member.into_inner());
+                let inner = member.into_inner();
                 if missing > 0 {
+                    self.state = State::End(inner);
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
-                // A member is stored only with its size in the header.
-                let stored = self.promised.map_or(0, |promised| promised.compressed);
-                self.finish(stored, stored)
+                let stored = self.member.promised.map_or(0, |promised| promised.compressed);
+                (inner, (stored, stored))
             }
             State::Deflated(member) => {
-                let (compressed, uncompressed) = (member.total_in(), member.total_out());
-                self.state = State::End(member.into_inner());
-                self.finish(compressed, uncompressed)
+                let sizes = (member.total_in(), member.total_out());
+                (member.into_inner(), sizes)
             }
             State::End(inner) => {
                 self.state = State::End(inner);
-                Ok(())
+                return Ok(());
             }
-            State::Moving => Err(corrupt("reading went on after an error")),
-        }
+            State::Moving => return Err(corrupt("reading went on after an error")),
+        };
+        let (compressed, uncompressed) = found;
+        let found = Promise { crc: self.member.crc.sum(), compressed, uncompressed };
+        let compared = self.member.compare(&mut inner, found);
+        self.state = if compared.is_ok() { State::Between(inner) } else { State::End(inner) };
+        compared
     }
 
-    /// Compares what was read with what the archive says, and looks whether another member follows.
-    fn finish(&mut self, compressed: u64, uncompressed: u64) -> io::Result<()> {
-        let State::End(inner) = &mut self.state else { return Ok(()) };
-        let found = Promise { crc: self.crc.sum(), compressed, uncompressed };
-        let mut tail = Vec::new();
-        inner.take(MAX_TAIL_BYTES).read_to_end(&mut tail)?;
-        let next = match self.promised {
-            Some(promised) if promised != found => {
-                return Err(corrupt("the member's checksum or size is not the one in its header"));
-            }
-            Some(_) => &tail[..],
-            None => after_descriptor(&tail, found)?,
+    /// Goes into the next member, or to the end of the archive behind the last one.
+    fn open_member(&mut self, mut inner: Unread<R>) -> io::Result<()> {
+        let opened = match read_header(&mut inner) {
+            Ok(Some(header)) => self.enter(&header),
+            Ok(None) => self.check_files().and_then(|()| {
+                // The directory says again what the headers said.
+                io::copy(&mut inner, &mut io::sink()).map(|_| None)
+            }),
+            Err(error) => Err(error),
         };
-        if next.starts_with(&LOCAL_HEADER) {
-            return Err(unsupported("the archive has more than one member; deliver each file by itself"));
+        self.state = match opened {
+            Ok(Some(Method::Stored(bytes))) => State::Stored(inner.take(bytes)),
+            Ok(Some(Method::Deflated)) => State::Deflated(DeflateDecoder::new(inner)),
+            Ok(None) | Err(_) => State::End(inner),
+        };
+        opened.map(|_| ())
+    }
+
+    /// Decides how a member is read, and whether it is.
+    fn enter(&mut self, header: &Header) -> io::Result<Option<Method>> {
+        if self.files.is_empty()
+            && let Some(document) = office(header.name.as_bytes())
+        {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, OtherDocument(document)));
         }
-        if next.len() < 4 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        let is_skipped = header.is_junk || !self.files.is_empty();
+        if !header.is_junk {
+            self.files.push(header.name.clone());
         }
-        // The directory says again what the header said.
-        io::copy(inner, &mut io::sink()).map(|_| ())
+        if self.files.len() >= MAX_NAMES {
+            self.check_files()?;
+        }
+        let method = if is_skipped { header.skip_method() } else { header.method() };
+        if method.is_err() {
+            // That there are several files matters more than that this one cannot be skipped.
+            self.check_several()?;
+        }
+        let is_unseen = is_skipped && header.promised.is_some();
+        self.member = Member { crc: Crc::new(), promised: header.promised, is_skipped, is_unseen };
+        method.map(Some)
+    }
+
+    /// An archive has one file.
+    fn check_files(&self) -> io::Result<()> {
+        self.check_several()?;
+        if self.files.is_empty() {
+            return Err(unsupported("the archive has no file; deliver one with one file"));
+        }
+        Ok(())
+    }
+
+    fn check_several(&self) -> io::Result<()> {
+        if self.files.len() < 2 {
+            return Ok(());
+        }
+        let names = self.files.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let more = if self.files.len() >= MAX_NAMES { " and maybe more" } else { "" };
+        Err(unsupported(format!("the archive has more than one file: {names}{more}; deliver each by itself")))
+    }
+
+    /// Reads bytes of a member that is skipped; false at its end.
+    fn skip(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; SKIP_BUFFER_BYTES];
+        let count = self.state.read(&mut buffer)?;
+        self.member.crc.update(buffer.get(..count).unwrap_or_default());
+        self.skipped_bytes = self.skipped_bytes.saturating_add(count as u64);
+        if self.skipped_bytes > MAX_SKIPPED_BYTES {
+            self.check_several()?;
+            return Err(unsupported(format!(
+                "the archive has more than {MAX_SKIPPED_BYTES} bytes in files of the operating system; deliver it without them"
+            )));
+        }
+        Ok(count > 0)
+    }
+}
+
+impl Member {
+    /// Compares what was read with what the archive says of it, which may come after it.
+    fn compare<R: BufRead>(&self, inner: &mut Unread<R>, found: Promise) -> io::Result<()> {
+        match self.promised {
+            Some(_) if self.is_unseen => Ok(()),
+            Some(promised) if promised == found => Ok(()),
+            Some(_) => Err(corrupt("the member's checksum or size is not the one in its header")),
+            None => {
+                let mut tail = Vec::new();
+                inner.take(MAX_TAIL_BYTES).read_to_end(&mut tail)?;
+                // Some writers announce a descriptor for a folder and write none.
+                let is_absent = self.is_skipped && found.compressed == 0 && is_next(&tail);
+                let next = if is_absent { &tail[..] } else { after_descriptor(&tail, found)? };
+                inner.put_back(next);
+                Ok(())
+            }
+        }
     }
 }
 
 impl<R: BufRead> Read for ZipReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         loop {
-            let count = match &mut self.state {
-                State::Start(_) => None,
-                State::Stored(member) => Some(member.read(buffer)?),
-                State::Deflated(member) => Some(member.read(buffer)?),
+            match self.state {
+                State::Between(_) => self.advance()?,
+                State::Stored(_) | State::Deflated(_) if self.member.is_skipped => {
+                    if !self.skip()? {
+                        self.advance()?;
+                    }
+                }
+                State::Stored(_) | State::Deflated(_) => {
+                    let count = self.state.read(buffer)?;
+                    if count > 0 {
+                        self.member.crc.update(buffer.get(..count).unwrap_or_default());
+                        return Ok(count);
+                    }
+                    self.advance()?;
+                }
                 State::End(_) => return Ok(0),
                 State::Moving => return Err(corrupt("reading went on after an error")),
-            };
-            match count {
-                Some(count) if count > 0 => {
-                    self.crc.update(buffer.get(..count).unwrap_or_default());
-                    return Ok(count);
-                }
-                Some(_) if buffer.is_empty() => return Ok(0),
-                Some(_) | None => self.advance()?,
             }
         }
     }
 }
 
-/// Reads local headers up to that of a file; folders are no members.
-fn open_member(inner: &mut impl BufRead) -> io::Result<Header> {
-    loop {
-        let header = local_header(inner)?;
-        if header.is_folder {
-            continue;
+impl<R: BufRead> State<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Stored(member) => member.read(buffer),
+            Self::Deflated(member) => member.read(buffer),
+            Self::Between(_) | Self::End(_) | Self::Moving => Ok(0),
         }
-        if header.flags & IS_ENCRYPTED != 0 {
-            return Err(unsupported("the archive is encrypted; deliver it without a password"));
-        }
-        return match header.method {
-            DEFLATED => Ok(header),
-            STORED if header.flags & HAS_DESCRIPTOR == 0 => Ok(header),
-            STORED => Err(unsupported(
-                "the member is stored without its size, so that its end cannot be told; compress it with deflate",
-            )),
-            method => Err(unsupported(format!(
-                "the member is compressed by method {method}; deflate (8) and stored (0) are read"
-            ))),
-        };
     }
 }
 
-/// The `N` bytes from a place on, which lie within the header.
-fn part<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
-    header.get(at..).and_then(<[u8]>::first_chunk::<N>).copied().unwrap_or([0; N])
+/// Reads the next local header; `None` before anything else.
+fn read_header(inner: &mut impl Read) -> io::Result<Option<Header>> {
+    let mut signature = [0; 4];
+    inner.read_exact(&mut signature)?;
+    if signature == LOCAL_HEADER { Header::read(inner).map(Some) } else { Ok(None) }
 }
 
-fn local_header(inner: &mut impl BufRead) -> io::Result<Header> {
-    let mut fixed = [0; 30];
-    inner.read_exact(&mut fixed[..4])?;
-    if fixed[..4] != LOCAL_HEADER {
-        return Err(unsupported("the archive has no member"));
-    }
-    inner.read_exact(&mut fixed[4..])?;
-    let short = |at: usize| u16::from_le_bytes(part(&fixed, at));
-    let long = |at: usize| u32::from_le_bytes(part(&fixed, at));
-    let mut name = vec![0; usize::from(short(26))];
-    inner.read_exact(&mut name)?;
-    let mut extra = vec![0; usize::from(short(28))];
-    inner.read_exact(&mut extra)?;
-    let (compressed, uncompressed) = sizes(long(18), long(22), &extra);
-    let promised = Promise { crc: long(14), compressed, uncompressed };
-    Ok(Header {
-        flags: short(6),
-        method: short(8),
-        promised,
-        is_folder: name.ends_with(b"/") && compressed == 0 && uncompressed == 0,
-    })
+/// True for the signature of a member or of the directory.
+fn is_next(bytes: &[u8]) -> bool {
+    bytes.starts_with(&LOCAL_HEADER) || bytes.starts_with(b"PK\x01\x02")
 }
 
-/// The compressed and the uncompressed size: in the zip64 field, uncompressed first, where the header has no room.
-fn sizes(compressed: u32, uncompressed: u32, mut extra: &[u8]) -> (u64, u64) {
-    let mut sizes = (u64::from(compressed), u64::from(uncompressed));
-    while let Some((head, rest)) = extra.split_first_chunk::<4>() {
-        let kind = u16::from_le_bytes([head[0], head[1]]);
-        let length = usize::from(u16::from_le_bytes([head[2], head[3]])).min(rest.len());
-        let (mut field, after) = rest.split_at(length);
-        extra = after;
-        if kind != ZIP64_FIELD {
-            continue;
-        }
-        for (short, size) in [(uncompressed, &mut sizes.1), (compressed, &mut sizes.0)] {
-            if short == SIZE_ELSEWHERE
-                && let Some((value, rest)) = field.split_first_chunk()
-            {
-                *size = u64::from_le_bytes(*value);
-                field = rest;
-            }
-        }
-    }
-    sizes
+/// A reader with bytes that are to be read once more.
+#[derive(Debug)]
+struct Unread<R> {
+    head: Vec<u8>,
+    read: usize,
+    inner: R,
 }
 
-/// What follows the data descriptor, which may lack its signature and whose sizes may have 4 or 8 bytes: the
-/// layout is the one that agrees with what was read.
-fn after_descriptor(tail: &[u8], found: Promise) -> io::Result<&[u8]> {
-    for signature in [&DESCRIPTOR[..], &[]] {
-        for is_long in [false, true] {
-            let mut bytes = signature.to_vec();
-            bytes.extend_from_slice(&found.crc.to_le_bytes());
-            for size in [found.compressed, found.uncompressed] {
-                let width = if is_long { 8 } else { 4 };
-                bytes.extend(size.to_le_bytes().iter().take(width));
-            }
-            if let Some(next) = tail.strip_prefix(&bytes[..]) {
-                return Ok(next);
-            }
+impl<R> Unread<R> {
+    /// Puts bytes back that were read last, all others of `head` being read.
+    fn put_back(&mut self, bytes: &[u8]) {
+        self.head.drain(..self.read);
+        self.read = 0;
+        self.head.splice(..0, bytes.iter().copied());
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.head.get(self.read..).unwrap_or_default()
+    }
+}
+
+impl<R: BufRead> Read for Unread<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.rest().is_empty() {
+            return self.inner.read(buffer);
+        }
+        let count = self.rest().read(buffer)?;
+        self.read = self.read.saturating_add(count);
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Unread<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.read < self.head.len() { Ok(self.rest()) } else { self.inner.fill_buf() }
+    }
+
+    fn consume(&mut self, count: usize) {
+        if self.read < self.head.len() {
+            self.read = self.read.saturating_add(count);
+        } else {
+            self.inner.consume(count);
         }
     }
-    if tail.len() < 16 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Err(corrupt("the member's checksum or size is not the one after it"))
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use crate::support::{contract, csv, read, read_with, text};
+use crate::support::{Sips, contract, csv, read, read_with, text};
 use penstock_contract::*;
 use penstock_engine::{Limits, ReadError, UnreadableCode};
 
@@ -49,8 +49,38 @@ enum Member {
     Imploded,
 }
 
-/// A member with its local header, after PKWARE's APPNOTE.TXT.
 fn member(kind: Member, bytes: &[u8]) -> Vec<u8> {
+    named(if kind == Member::Folder { "folder/" } else { "file.csv" }, kind, bytes)
+}
+
+/// What macOS and Windows put into an archive, in every way of writing members that can be skipped.
+fn junk() -> Vec<u8> {
+    let described = Member::Described { is_signed: true, is_long: false };
+    [
+        named("export/", Member::Folder, b""),
+        // As Java writes folders.
+        named("export/more/", described, b""),
+        named("export/.DS_Store", described, b"Bud1 ... \0\0"),
+        named("__MACOSX/", Member::Folder, b""),
+        named(
+            "__MACOSX/export/._file.csv",
+            Member::Described { is_signed: false, is_long: false },
+            b"Mac OS X",
+        ),
+        named("__MACOSX/._export", Member::Encrypted, b"of a known size"),
+        named("Thumbs.db", Member::Stored, b"PK\x03\x04 looks like a member"),
+        named("desktop.ini", Member::Imploded, b"[.ShellClassInfo]"),
+        named("._file.csv", Member::Zip64, b"\0\x05\x16\x07"),
+    ]
+    .concat()
+}
+
+fn files(count: usize) -> Vec<u8> {
+    (0..count).flat_map(|number| named(&format!("f{number}"), Member::Deflated, FILE.as_bytes())).collect()
+}
+
+/// A member with its local header, after PKWARE's APPNOTE.TXT.
+fn named(name: &str, kind: Member, bytes: &[u8]) -> Vec<u8> {
     let mut crc = flate2::Crc::new();
     crc.update(bytes);
     let is_stored = matches!(kind, Member::Stored | Member::Folder);
@@ -70,7 +100,6 @@ fn member(kind: Member, bytes: &[u8]) -> Vec<u8> {
     };
     let is_described = matches!(kind, Member::Described { .. });
     let sizes = [content.len(), bytes.len()].map(|size| size as u64);
-    let name = if kind == Member::Folder { "folder/" } else { "file.csv" };
     let mut extra = Vec::new();
     if kind == Member::Zip64 {
         extra.extend([9, 9, 2, 0, 0, 0, 1, 0, 16, 0]);
@@ -174,13 +203,65 @@ fn data_descriptors_of_every_layout_are_read() {
 }
 
 #[test]
+fn folders_and_files_of_the_system_are_skipped_wherever_they_are() {
+    let kinds = [
+        Member::Stored,
+        Member::Deflated,
+        Member::Zip64,
+        Member::Described { is_signed: true, is_long: false },
+        Member::Described { is_signed: false, is_long: true },
+    ];
+    for kind in kinds {
+        let file = named("export/file.csv", kind, FILE.as_bytes());
+        for bytes in [
+            [junk(), file.clone(), DIRECTORY.to_vec()].concat(),
+            [file.clone(), junk(), DIRECTORY.to_vec()].concat(),
+            [junk(), file.clone(), junk(), DIRECTORY.to_vec()].concat(),
+        ] {
+            for sizes in [vec![usize::MAX], vec![1], vec![3, 1, 7]] {
+                let drip = Sips { rest: &bytes, sizes, at: 0 };
+                let outcome = read_with(&ab(), Limits::default(), drip).unwrap();
+                assert_eq!(outcome.values(), [["1", "2"], ["3", "4"]], "{kind:?}");
+                assert_eq!(outcome.totals.bytes_read, bytes.len() as u64);
+                assert_eq!(outcome.totals.bytes_decompressed, FILE.len() as u64);
+            }
+            // An archive that breaks off anywhere is not whole, also within what is skipped.
+            for length in (1..bytes.len() - DIRECTORY.len()).step_by(7) {
+                let cut = &bytes[..length];
+                assert!(read_with(&ab(), Limits::default(), cut).is_err(), "{kind:?} cut at {length}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_archive_must_have_one_member_that_can_be_read() {
     let file = FILE.as_bytes();
     for (bytes, told) in [
-        ([member(Member::Deflated, file), zip(Member::Deflated, file)].concat(), "more than one member"),
-        ([member(Member::Stored, file), zip(Member::Stored, file)].concat(), "more than one member"),
-        (b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), "no member"),
-        ([&member(Member::Folder, b""), DIRECTORY].concat(), "no member"),
+        (
+            [
+                named("a.csv", Member::Deflated, file),
+                named("b.csv", Member::Stored, file),
+                DIRECTORY.to_vec(),
+            ]
+            .concat(),
+            "more than one file: `a.csv`, `b.csv`; deliver each by itself",
+        ),
+        (
+            [
+                named("a.csv", Member::Described { is_signed: true, is_long: false }, file),
+                named("__MACOSX/._a.csv", Member::Described { is_signed: true, is_long: false }, file),
+                named("b.csv", Member::Described { is_signed: false, is_long: false }, file),
+                named("c.csv", Member::Encrypted, file),
+                DIRECTORY.to_vec(),
+            ]
+            .concat(),
+            "more than one file: `a.csv`, `b.csv`, `c.csv`; deliver each by itself",
+        ),
+        ([files(7), DIRECTORY.to_vec()].concat(), "`f0`, `f1`, `f2`, `f3`, `f4` and maybe more"),
+        (b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), "no file"),
+        ([&junk()[..], DIRECTORY].concat(), "no file"),
+        ([&member(Member::Folder, b""), DIRECTORY].concat(), "no file"),
         (zip(Member::Encrypted, file), "encrypted"),
         (zip(Member::Imploded, file), "method 6"),
     ] {

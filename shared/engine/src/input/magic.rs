@@ -1,0 +1,309 @@
+//! What a file is, by its first bytes, where it is none of what the contract says: named, with what to do.
+//!
+//! A text may begin with letters that are the magic number of something else (`ORCID`, `PAR1`): where a magic number is all
+//! letters, a control character must follow that no text has.
+
+use penstock_contract::Compression;
+
+use super::name;
+use super::source::compression_of;
+use crate::error::{ReadError, UnreadableCode};
+
+/// Bytes that [`recognise`] looks at.
+pub(crate) const HEAD_BYTES: usize = 512;
+const TAR_HEADER_BYTES: usize = 512;
+const TAR_CHECKSUM: std::ops::Range<usize> = 148..156;
+/// Sizes that an `lzma` header may have: none, or this many bytes at most.
+const MAX_LZMA_BYTES: u64 = 1 << 40;
+
+/// A kind of file that is not read, or not under this contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recognised {
+    code: UnreadableCode,
+    /// With its article.
+    pub(crate) name: &'static str,
+    advice: &'static str,
+}
+
+const AS_CSV: &str = "save the sheet as CSV and deliver that";
+const AS_TABLE: &str = "deliver the table itself, as CSV for example";
+const EACH_BY_ITSELF: &str = "deliver each file by itself, with gzip or zstd for example";
+const OTHER_COMPRESSION: &str = "compress it with gzip, zstd, bzip2 or xz";
+const OTHER_FORMAT: &str = "deliver what the contract says, or correct `format` in the contract";
+const EXPORT: &str = "export it as CSV, Parquet or Avro";
+
+const fn document(name: &'static str, advice: &'static str) -> Recognised {
+    Recognised { code: UnreadableCode::WrongFormat, name, advice }
+}
+
+const fn archive(name: &'static str) -> Recognised {
+    Recognised { code: UnreadableCode::UnsupportedArchive, name, advice: EACH_BY_ITSELF }
+}
+
+const fn compression(name: &'static str) -> Recognised {
+    Recognised { code: UnreadableCode::WrongCompression, name, advice: OTHER_COMPRESSION }
+}
+
+/// Magic numbers with a byte that no text has.
+const BINARY: &[(&[u8], Recognised)] = &[
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        document("an Excel workbook (xls) or another OLE document", AS_CSV),
+    ),
+    (b"\x89PNG\r\n\x1a\n", document("an image (PNG)", AS_TABLE)),
+    (b"\xff\xd8\xff", document("an image (JPEG)", AS_TABLE)),
+    (b"II*\0", document("an image (TIFF)", AS_TABLE)),
+    (b"MM\0*", document("an image (TIFF)", AS_TABLE)),
+    (b"Obj\x01", document("an Avro file", OTHER_FORMAT)),
+    (b"ARROW1\0\0", document("an Arrow IPC file (Feather)", EXPORT)),
+    (b"SQLite format 3\0", document("a SQLite database", EXPORT)),
+    (b"\0\x01\0\0Standard ", document("an Access database", EXPORT)),
+    (b"\x89HDF\r\n\x1a\n", document("an HDF5 file", EXPORT)),
+    (b"\x93NUMPY", document("a NumPy array", EXPORT)),
+    (b"7z\xbc\xaf\x27\x1c", archive("a 7z archive")),
+    (b"Rar!\x1a\x07", archive("a RAR archive")),
+    (b"\x04\x22\x4d\x18", compression("compressed with lz4")),
+    (b"\x02\x21\x4c\x18", compression("compressed with lz4")),
+    (b"\xff\x06\0\0sNaPpY", compression("compressed with snappy")),
+    (b"\x1f\x9d", compression("compressed with compress (.Z)")),
+    (b"\x1f\xa0", compression("compressed with compress (.Z)")),
+    (b"LZIP\x01", compression("compressed with lzip")),
+    (b"\x89LZO\0\r\n\x1a\n", compression("compressed with lzop")),
+];
+
+/// Magic numbers of letters.
+const LETTERS: &[(&[u8], Recognised)] = &[
+    (b"PAR1", document("a Parquet file", OTHER_FORMAT)),
+    (b"PARE", document("an encrypted Parquet file", "write it without encryption")),
+    (b"ORC", document("an ORC file", "write it as Parquet")),
+    (b"FEA1", document("a Feather file", EXPORT)),
+    (b"GIF87a", document("an image (GIF)", AS_TABLE)),
+    (b"GIF89a", document("an image (GIF)", AS_TABLE)),
+];
+
+const PDF: Recognised = document("a PDF document", AS_TABLE);
+const WEBP: Recognised = document("an image (WebP)", AS_TABLE);
+const HTML: Recognised = document("an HTML page, such as a login or error page of the server", AS_TABLE);
+const XML: Recognised = document("an XML document", "deliver CSV, JSON, Parquet or Avro");
+const TAR: Recognised = archive("a tar archive");
+const LZMA: Recognised = compression("compressed with lzma");
+const OFFICE: Recognised = document("an Excel workbook (xlsx) or another Office document", AS_CSV);
+const OPEN_DOCUMENT: Recognised =
+    document("an OpenDocument spreadsheet (ods) or another OpenDocument", AS_CSV);
+
+/// The kind of a file that is neither text nor compressed in a way that is read.
+pub(crate) fn recognise(head: &[u8]) -> Option<Recognised> {
+    let head = head.get(..HEAD_BYTES).unwrap_or(head);
+    let starting = |table: &[(&[u8], Recognised)]| {
+        table.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, recognised)| *recognised)
+    };
+    if let Some(recognised) = starting(BINARY) {
+        return Some(recognised);
+    }
+    if is_tar(head) {
+        return Some(TAR);
+    }
+    if is_lzma(head) {
+        return Some(LZMA);
+    }
+    if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
+        return Some(WEBP);
+    }
+    if head.starts_with(b"%PDF-") {
+        return Some(PDF);
+    }
+    if let Some(office) = zip_member(head).and_then(office) {
+        return Some(office);
+    }
+    starting(LETTERS).filter(|_| has_control(head)).or_else(|| markup(head))
+}
+
+/// Refuses a file of text that is something else. `outer`: how it was compressed.
+///
+/// # Errors
+/// What the file is, and what to do.
+pub(crate) fn check_text(head: &[u8], outer: Compression) -> Result<(), ReadError> {
+    check_compressed_twice(head, outer)?;
+    recognise(head).map_or(Ok(()), |recognised| Err(recognised.refuse(outer)))
+}
+
+/// Refuses a decompressed file that is compressed once more.
+///
+/// # Errors
+/// Both compressions, and what to do.
+pub(crate) fn check_compressed_twice(head: &[u8], outer: Compression) -> Result<(), ReadError> {
+    let inner = compression_of(head);
+    if outer == Compression::Plain || inner == Compression::Plain {
+        return Ok(());
+    }
+    let message = format!(
+        "the file is compressed twice: {} within {}; compress it once",
+        zip_member(head).and_then(office).map_or(name(inner), |office| office.name),
+        name(outer)
+    );
+    Err(ReadError::Unreadable { code: UnreadableCode::WrongCompression, byte_offset: 0, message })
+}
+
+impl Recognised {
+    /// The refusal of such a file.
+    pub(crate) fn refuse(self, outer: Compression) -> ReadError {
+        let Self { code, name: recognised, advice } = self;
+        let within = match outer {
+            Compression::Plain => String::new(),
+            outer => format!(" within {}", name(outer)),
+        };
+        let message = format!("the file{within} is {recognised}; {advice}");
+        ReadError::Unreadable { code, byte_offset: 0, message }
+    }
+}
+
+/// The kind of document that has such a member, by its name.
+pub(super) fn office(member: &[u8]) -> Option<Recognised> {
+    const FOLDERS: [&[u8]; 4] = [b"xl/", b"word/", b"ppt/", b"docProps/"];
+    const ENDS: [&[u8]; 4] = [b".xml", b".rels", b".bin", b"/"];
+    if member == b"mimetype" {
+        return Some(OPEN_DOCUMENT);
+    }
+    let is_part = FOLDERS.iter().any(|folder| member.starts_with(folder))
+        && ENDS.iter().any(|end| member.ends_with(end));
+    (is_part || member == b"[Content_Types].xml" || member.starts_with(b"_rels/")).then_some(OFFICE)
+}
+
+/// The name of the first member of a zip archive.
+fn zip_member(head: &[u8]) -> Option<&[u8]> {
+    const NAME: usize = 30;
+    let header = head.strip_prefix(b"PK\x03\x04").map(|_| head)?;
+    let length = usize::from(u16::from_le_bytes(*header.get(26..)?.first_chunk()?));
+    header.get(NAME..)?.get(..length)
+}
+
+/// True when the checksum of a tar header is right: the sum of its bytes, those of the checksum taken as blanks.
+fn is_tar(head: &[u8]) -> bool {
+    let Some(header) = head.get(..TAR_HEADER_BYTES) else { return false };
+    let digits = header.get(TAR_CHECKSUM).unwrap_or_default();
+    let digits = str::from_utf8(digits).unwrap_or_default().trim_matches([' ', '\0']);
+    let Ok(promised) = u32::from_str_radix(digits, 8) else { return false };
+    let bytes = header.iter().enumerate();
+    let sum = bytes.fold(0_u32, |sum, (at, byte)| {
+        let byte = if TAR_CHECKSUM.contains(&at) { b' ' } else { *byte };
+        sum.saturating_add(u32::from(byte))
+    });
+    promised == sum
+}
+
+/// `lzma` files have no magic number: the usual properties, the size of a dictionary, the size of the content or none.
+fn is_lzma(head: &[u8]) -> bool {
+    let Some(([0x5d, 0, 0, _, _], rest)) = head.split_first_chunk::<5>() else { return false };
+    let size = rest.first_chunk::<8>().map(|size| u64::from_le_bytes(*size));
+    size.is_some_and(|size| size == u64::MAX || size < MAX_LZMA_BYTES)
+}
+
+/// A character that no text has.
+fn has_control(head: &[u8]) -> bool {
+    head.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
+}
+
+/// HTML and XML, which begin with their declaration; a table may well contain `<`.
+fn markup(head: &[u8]) -> Option<Recognised> {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let begins =
+        |start: &[u8]| text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
+    if begins(b"<!doctype html") || begins(b"<html") {
+        Some(HTML)
+    } else if begins(b"<?xml") {
+        Some(XML)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tar(magic: &[u8]) -> Vec<u8> {
+        let mut header = vec![0; 512];
+        header[..8].copy_from_slice(b"file.csv");
+        header[257..257 + magic.len()].copy_from_slice(magic);
+        header[148..156].copy_from_slice(b"        ");
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        header
+    }
+
+    fn zip(member: &str) -> Vec<u8> {
+        let mut zip = b"PK\x03\x04".to_vec();
+        zip.extend([0; 22]);
+        zip.extend(u16::try_from(member.len()).unwrap().to_le_bytes());
+        zip.extend([0, 0]);
+        zip.extend(member.as_bytes());
+        zip
+    }
+
+    #[test]
+    fn files_that_are_no_text_are_recognised() {
+        let lzma = [&[0x5d, 0, 0, 0x80, 0][..], &[0xff; 8], b"rest"].concat();
+        let table: Vec<(Vec<u8>, &str)> = vec![
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 rest".to_vec(), "xls"),
+            (zip("[Content_Types].xml"), "xlsx"),
+            (zip("xl/workbook.xml"), "xlsx"),
+            (zip("docProps/app.xml"), "xlsx"),
+            (zip("_rels/.rels"), "xlsx"),
+            (zip("mimetype"), "ods"),
+            (b"%PDF-1.7\n".to_vec(), "PDF"),
+            (b"\xef\xbb\xbf \n<!DOCTYPE html><html>".to_vec(), "HTML"),
+            (b"<html lang=\"en\">".to_vec(), "HTML"),
+            (b"<?xml version=\"1.0\"?>".to_vec(), "XML"),
+            (b"\x89PNG\r\n\x1a\n\0".to_vec(), "PNG"),
+            (b"\xff\xd8\xff\xe0\0".to_vec(), "JPEG"),
+            (b"GIF89a\x01\0".to_vec(), "GIF"),
+            (b"RIFF\x10\0\0\0WEBPVP8 ".to_vec(), "WebP"),
+            (b"II*\0\x08".to_vec(), "TIFF"),
+            (tar(b"ustar"), "tar"),
+            (tar(b""), "tar"),
+            (b"7z\xbc\xaf\x27\x1c\0".to_vec(), "7z"),
+            (b"Rar!\x1a\x07\x01\0".to_vec(), "RAR"),
+            (b"\x04\x22\x4d\x18\x64".to_vec(), "lz4"),
+            (b"\xff\x06\0\0sNaPpY\0".to_vec(), "snappy"),
+            (b"\x1f\x9d\x90".to_vec(), ".Z"),
+            (b"LZIP\x01\x0c".to_vec(), "lzip"),
+            (lzma, "lzma"),
+            (b"PAR1\x15\x04".to_vec(), "Parquet"),
+            (b"Obj\x01\x04".to_vec(), "Avro"),
+            (b"ORC\x0a\x03\0\0".to_vec(), "ORC"),
+            (b"ARROW1\0\0\x10".to_vec(), "Arrow"),
+            (b"FEA1\0\0".to_vec(), "Feather"),
+            (b"SQLite format 3\0".to_vec(), "SQLite"),
+        ];
+        for (head, told) in table {
+            let recognised = recognise(&head).unwrap_or_else(|| panic!("{told}"));
+            let error = recognised.refuse(Compression::Plain).to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn texts_that_begin_like_something_else_are_texts() {
+        for head in [
+            &b"ORCID,name\n"[..],
+            b"PAR1;PAR2\n1;2\n",
+            b"FEA1,x",
+            b"GIF89a,b\n",
+            b"LZIP,city\n",
+            b"]\n",
+            b"<id>,name\n",
+            b"<b>bold</b>,x\n",
+            b"%PDF,x",
+            b"RIFF,x",
+            b"id,html\n1,<html>\n",
+            b"",
+        ] {
+            assert_eq!(recognise(head), None, "{}", String::from_utf8_lossy(head));
+        }
+        let text = "0000000 ".repeat(64);
+        assert_eq!(recognise(text.as_bytes()), None, "digits where a tar header has its checksum");
+        for member in ["xl/prices.csv", "prices.csv", "word/list.txt", "mimetypes"] {
+            assert_eq!(recognise(&zip(member)), None, "{member}");
+        }
+    }
+}

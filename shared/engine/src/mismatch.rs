@@ -1,0 +1,137 @@
+//! JSON where the contract says delimited text, and lines of JSON where it says an array.
+//!
+//! Every row of such a file would be a reject, or the header would lack every column: what to change in the contract is
+//! said instead.
+
+use penstock_contract::FormatKind;
+use serde::de::IgnoredAny;
+use serde_json::Deserializer;
+
+use crate::error::{ReadError, UnreadableCode};
+use crate::program::Column;
+
+/// How JSON is laid out in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// An object a line; `is_one`: the file has one line.
+    Lines { is_one: bool },
+    /// An array with objects.
+    Array,
+    /// An object of several lines.
+    Document,
+}
+
+/// Refuses a file that is JSON of another layout than the contract says. `head`: the first bytes of the text; `is_whole`: all
+/// of them.
+///
+/// # Errors
+/// What the file is, and what to write in the contract.
+pub(crate) fn check_layout(
+    format: &FormatKind,
+    columns: &[Column],
+    head: &[u8],
+    is_whole: bool,
+) -> Result<(), ReadError> {
+    let Some(layout) = layout_of(head, is_whole) else { return Ok(()) };
+    let says = match format {
+        FormatKind::Delimited(dialect) => {
+            // A table without a header may have one column of documents.
+            let is_one = columns.iter().filter(|column| !column.reads_nothing()).count() == 1;
+            if is_one && dialect.header != Some(true) {
+                return Ok(());
+            }
+            "delimited text"
+        }
+        FormatKind::Ndjson => match layout {
+            Layout::Lines { .. } => return Ok(()),
+            Layout::Array | Layout::Document => "one JSON object a line",
+        },
+        FormatKind::JsonArray { path } => match layout {
+            Layout::Lines { is_one: false } if path.is_empty() => "an array of JSON objects",
+            Layout::Lines { .. } | Layout::Array | Layout::Document => return Ok(()),
+        },
+        FormatKind::Parquet | FormatKind::Avro | _ => return Ok(()),
+    };
+    let (is, advice) = match layout {
+        Layout::Lines { .. } => ("JSON with one object a line", "`format: json` with `delimiter: new_line`"),
+        Layout::Array => ("a JSON array", "`format: json` with `delimiter: array`"),
+        Layout::Document => (
+            "a JSON document of several lines",
+            "`format: json` with `delimiter: array`, and `penstock.path` where the array is not the document",
+        ),
+    };
+    let message =
+        format!("the file is {is}, and the contract says {says}: declare {advice}, or deliver {says}");
+    Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message })
+}
+
+/// `None`: no JSON, or none that surely is laid out in one way.
+fn layout_of(head: &[u8], is_whole: bool) -> Option<Layout> {
+    let text = head.trim_ascii_start();
+    let (first, inside) = text.split_first()?;
+    let second = inside.trim_ascii_start().first()?;
+    if !matches!((first, second), (b'[', b'{') | (b'{', b'"' | b'}')) {
+        return None;
+    }
+    let mut values = Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    let end = match values.next()? {
+        Ok(_) => values.byte_offset(),
+        // It goes on behind the head. A whole file that breaks off has rows that can be read.
+        Err(error) if error.is_eof() && !is_whole => text.len(),
+        Err(_) => return None,
+    };
+    let (value, rest) = text.split_at_checked(end)?;
+    let next = rest.trim_ascii_start().first();
+    if *first == b'[' {
+        return next.is_none().then_some(Layout::Array);
+    }
+    if value.contains(&b'\n') {
+        return Some(Layout::Document);
+    }
+    let is_line = rest.is_empty() || trim_blanks(rest).starts_with(b"\n");
+    match next {
+        None => is_line.then_some(Layout::Lines { is_one: true }),
+        Some(b'{') => is_line.then_some(Layout::Lines { is_one: false }),
+        Some(_) => None,
+    }
+}
+
+/// The bytes without blanks, tabs and carriage returns before them.
+fn trim_blanks(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+    start.and_then(|start| bytes.get(start..)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_told_by_its_first_value() {
+        let lines = |is_one| Some(Layout::Lines { is_one });
+        for (head, is_whole, layout) in [
+            ("{\"id\":1}\n{\"id\":2}\n", true, lines(false)),
+            ("{\"id\":1} \r\n{\"id\":2}", true, lines(false)),
+            ("{\"id\":1}\n", true, lines(true)),
+            ("{}", true, lines(true)),
+            (" \n{\"id\":1}", true, lines(true)),
+            ("{\"id\":1},2\n", true, None),
+            ("{\"id\":1}\tx\n", true, None),
+            ("{\"id\":1}\n5\n", true, None),
+            ("{\n  \"id\": 1\n}\n", true, Some(Layout::Document)),
+            ("{\n  \"data\": [", false, Some(Layout::Document)),
+            ("{\n  \"data\": [", true, None),
+            ("[{\"id\":1}]", true, Some(Layout::Array)),
+            ("[\n {\"id\":1},", false, Some(Layout::Array)),
+            ("[{\"id\":1}]\n{\"id\":1}\n", true, None),
+            ("[{\"id\":1}]\n[{\"id\":1}]\n", true, None),
+            ("[id],[name]\n", true, None),
+            ("{id},{name}\n", true, None),
+            ("\"id\",\"name\"\n", true, None),
+            ("id,name\n", true, None),
+            ("", true, None),
+        ] {
+            assert_eq!(layout_of(head.as_bytes(), is_whole), layout, "{head}");
+        }
+    }
+}
