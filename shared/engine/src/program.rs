@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use penstock_contract::{Case, HeaderCase, SqlType};
 use regex::Regex;
 
+pub(crate) use self::typed::common_null_values;
 use crate::cast::number::Notation;
 use crate::cast::rule::{Broken, in_words};
 use crate::cast::text::{Text, Traits};
@@ -62,6 +63,8 @@ pub(crate) enum Raw<'a> {
     Malformed(&'a str),
     /// A value of a file whose columns have types.
     Typed(Typed<'a>),
+    /// A document with a part that JSON cannot hold as what it is: why, and the text of that part.
+    Unfit(Code, &'a str),
 }
 
 impl<'a> Raw<'a> {
@@ -73,7 +76,8 @@ impl<'a> Raw<'a> {
             | Self::JsonText(text, _)
             | Self::JsonNumber(text)
             | Self::JsonDocument(text, _)
-            | Self::Malformed(text) => Some(Cow::Borrowed(text)),
+            | Self::Malformed(text)
+            | Self::Unfit(_, text) => Some(Cow::Borrowed(text)),
             Self::Typed(typed) => {
                 let mut text = String::new();
                 typed.render(&mut text);
@@ -212,6 +216,7 @@ impl Column {
             },
             Raw::Malformed(_) => Found::Wrong(Code::InvalidJson),
             Raw::Typed(typed) => self.take(typed, typed_text, tell),
+            Raw::Unfit(code, _) => Found::Wrong(code),
         };
         match (found, &self.default) {
             (Found::Text(text, origin), _) => self.cast(text, origin, work, tell),

@@ -1,9 +1,10 @@
 //! Values as JSON text: documents for `jsonb`, values that no column reads, rows as rejects show them.
 
-use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::datum::{Scalar, Sink};
-use crate::cast::typed::{Typed, write_json_text};
+use crate::cast::typed::{Typed, duration, write_json_bytes, write_json_text};
+use crate::outcome::Code;
 
 /// Longer numbers are not written out: their digits take time that grows with the square of their bytes.
 /// 128 bytes have 308 digits.
@@ -11,15 +12,24 @@ const MAX_NUMBER_BYTES: usize = 128;
 /// Digits after the point that are written out: as many as `numeric` has.
 const MAX_SCALE: u32 = 16_383;
 
+/// The kind of a number that no column takes.
+pub(super) const LONG_DECIMAL: &str = "decimal, of more than 128 bytes";
+
 /// A text that takes what fits its limit, and says whether that was all.
+///
+/// JSON has no form for some values, such as NaN, days that no calendar has, and bytes. In a document that a column reads
+/// such a value is a fault, or null where it is one of the contract's spellings of a missing value. In all other texts it is a
+/// string of [`Typed::write_json`].
 #[derive(Debug, Default)]
 pub(super) struct Json {
     pub(super) text: String,
     max_bytes: usize,
     /// Something did not fit.
     pub(super) is_cut: bool,
-    /// A string was no UTF-8; what is broken in it is replaced.
-    pub(super) has_broken_text: bool,
+    /// Of a document that columns read: the spellings of a missing value.
+    null_values: Option<Arc<[String]>>,
+    /// The first part of a document that JSON cannot hold: the code, and its text.
+    fault: Option<(Code, String)>,
     /// The list that was opened last is empty so far.
     is_first: bool,
 }
@@ -32,7 +42,20 @@ impl Json {
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.is_cut = false;
-        self.has_broken_text = false;
+        self.null_values = None;
+        self.fault = None;
+    }
+
+    /// What follows is a document that columns read.
+    pub(super) fn start_document(&mut self, null_values: &Arc<[String]>) {
+        self.null_values = Some(Arc::clone(null_values));
+        self.fault = None;
+    }
+
+    /// Ends a document, and returns its fault.
+    pub(super) fn end_document(&mut self) -> Option<(Code, String)> {
+        self.null_values = None;
+        self.fault.take()
     }
 
     /// Writes a part of so many bytes or a few times as many. Nothing is written after a part that did not fit.
@@ -70,10 +93,42 @@ impl Json {
         self.is_first = false;
     }
 
-    fn broken(&mut self, bytes: &[u8]) {
-        self.has_broken_text = true;
-        let fitting = bytes.get(..self.room().min(bytes.len())).unwrap_or_default();
-        self.quoted(&String::from_utf8_lossy(fitting));
+    /// A string of bytes, which may be a text. Of one that does not fit there is the beginning.
+    fn bytes(&mut self, bytes: &[u8]) {
+        if let Ok(text) = str::from_utf8(bytes)
+            && (self.null_values.is_some() || memchr::memchr2(0, b'\\', bytes).is_none())
+        {
+            return self.quoted(text);
+        }
+        if self.null_values.is_some() {
+            return self.typed(Typed::Bytes(bytes));
+        }
+        // Two digits a byte.
+        let fitting = bytes.get(..bytes.len().min(self.room() / 2)).unwrap_or_default();
+        self.write(fitting.len(), |out| write_json_bytes(fitting, out));
+        self.is_cut |= fitting.len() < bytes.len();
+    }
+
+    fn typed(&mut self, value: Typed<'_>) {
+        let Some(null_values) = &self.null_values else {
+            return self.write(0, |out| value.write_json(out));
+        };
+        let Some(code) = value.document_fault() else {
+            return self.write(0, |out| value.write_json(out));
+        };
+        let mut found = String::new();
+        value.render(&mut found);
+        if !null_values.contains(&found) && self.fault.is_none() {
+            self.fault = Some((code, found));
+        }
+        self.push("null");
+    }
+
+    fn long_decimal(&mut self, unscaled: &[u8], scale: u32) {
+        match digits(unscaled, scale) {
+            Some(digits) => self.push(&digits),
+            None => self.typed(Typed::Foreign(LONG_DECIMAL)),
+        }
     }
 }
 
@@ -81,16 +136,10 @@ impl<'a> Sink<'a> for Json {
     fn scalar(&mut self, value: &Scalar<'a>) {
         match value {
             Scalar::Null => self.push("null"),
-            Scalar::Text(text) => self.quoted(text),
-            Scalar::BrokenText(bytes) => self.broken(bytes),
-            Scalar::Typed(value) => {
-                let bytes = if let Typed::Bytes(bytes) = value { bytes.len() } else { 0 };
-                self.write(bytes, |out| value.write_json(out));
-            }
-            Scalar::LongDecimal { unscaled, scale } => match digits(unscaled, *scale) {
-                Some(digits) => self.push(&digits),
-                None => self.is_cut = true,
-            },
+            Scalar::Text(text) => self.bytes(text.as_bytes()),
+            Scalar::BrokenText(bytes) | Scalar::Typed(Typed::Bytes(bytes)) => self.bytes(bytes),
+            Scalar::Typed(value) => self.typed(*value),
+            Scalar::LongDecimal { unscaled, scale } => self.long_decimal(unscaled, *scale),
             Scalar::Duration { months, days, millis } => self.quoted(&duration(*months, *days, *millis)),
         }
     }
@@ -106,10 +155,7 @@ impl<'a> Sink<'a> for Json {
 
     fn key(&mut self, key: &'a [u8]) {
         self.separate();
-        match str::from_utf8(key) {
-            Ok(key) => self.quoted(key),
-            Err(_) => self.broken(key),
-        }
+        self.bytes(key);
         self.push(":");
     }
 
@@ -117,18 +163,6 @@ impl<'a> Sink<'a> for Json {
         self.push(if is_object { "}" } else { "]" });
         self.is_first = false;
     }
-}
-
-/// ISO 8601, e.g. `P1M2DT3.004S`.
-pub(super) fn duration(months: u32, days: u32, millis: u32) -> String {
-    let mut text = format!("P{months}M{days}DT{}", millis / 1_000);
-    let fraction = millis % 1_000;
-    if fraction > 0 {
-        // Writing to a string does not fail.
-        let _ = write!(text, ".{fraction:03}");
-    }
-    text.push('S');
-    text
 }
 
 /// The digits of a number in two's complement, most significant byte first, the last `scale` of them after a point.

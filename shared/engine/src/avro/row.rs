@@ -1,17 +1,18 @@
 //! Rows out of a block: a record's fields, each read once, to the columns that are bound to them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::datum::{Broken, Cursor, Found, Nowhere, Scalar};
-use super::json::{Json, digits, duration};
+use super::json::{Json, LONG_DECIMAL, digits};
 use super::schema::Schema;
 use crate::cast::text::Traits;
-use crate::cast::typed::Typed;
+use crate::cast::typed::{Typed, duration};
 use crate::delimited::bind_header;
 use crate::error::ReadError;
 use crate::outcome::Code;
 use crate::plan::Plan;
-use crate::program::{Column, Raw};
+use crate::program::{Column, Raw, common_null_values};
 use crate::records::{MAX_RAW_BYTES, Place};
 use crate::rows::{Rows, Shown};
 use crate::unexpected::Unexpected;
@@ -21,16 +22,13 @@ const MAX_EMPTY_ROWS: u32 = 1_000;
 /// JSON may be longer than what it is made from: names stand in it, and escapes.
 const JSON_BYTES_A_BYTE: usize = 4;
 
-/// The kind of a number that no column takes.
-const LONG_DECIMAL: &str = "decimal, of more than 128 bytes";
-
 /// Which field each column reads.
 #[derive(Debug)]
 pub(super) struct Layout {
     /// By column.
     fields: Vec<Option<usize>>,
-    /// By field: whether any column reads it.
-    is_read: Vec<bool>,
+    /// By field, if any column reads it: the spellings of a missing value that all columns that read it have.
+    null_values: Vec<Option<Arc<[String]>>>,
     /// Names that no column reads, as JSON has them without the quotes, with their fields.
     unexpected: Vec<(String, usize)>,
     pub(super) suggestions: Vec<String>,
@@ -43,16 +41,19 @@ impl Layout {
             let message = message.replacen("the header", "the schema", 1);
             ReadError::Unreadable { code, byte_offset: 0, message }
         })?;
-        let mut is_read = vec![false; names.len()];
-        for field in bound.fields.iter().flatten() {
-            is_read.get_mut(*field).into_iter().for_each(|is_read| *is_read = true);
+        let mut readers: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
+        for (column, field) in bound.fields.iter().enumerate() {
+            let readers = field.and_then(|field| readers.get_mut(field));
+            readers.into_iter().for_each(|readers| readers.push(column));
         }
+        let null_values =
+            readers.iter().map(|readers| common_null_values(readers, columns).map(Arc::from)).collect();
         let escaped = |name: String| {
             let quoted = serde_json::to_string(&name).unwrap_or_default();
             quoted.trim_matches('"').to_owned()
         };
         let unexpected = bound.unexpected.into_iter().map(|(name, field)| (escaped(name), field)).collect();
-        Ok(Self { fields: bound.fields, is_read, unexpected, suggestions: bound.suggestions })
+        Ok(Self { fields: bound.fields, null_values, unexpected, suggestions: bound.suggestions })
     }
 }
 
@@ -72,6 +73,8 @@ enum Slot<'a> {
     Document(Range<usize>),
     Number(Range<usize>),
     Text(Range<usize>),
+    /// A document with a part that JSON cannot hold.
+    Unfit(Code, String),
     BrokenText,
     /// No column reads it. Where it begins in the block.
     Unread(usize),
@@ -131,12 +134,12 @@ impl RowReader {
     }
 
     fn decode<'a>(&mut self, cursor: &mut Cursor<'a>, slots: &mut Vec<Slot<'a>>) -> Result<(), Broken> {
-        for (field, is_read) in cursor.schema.fields.iter().zip(&self.layout.is_read) {
-            if !is_read {
+        for (field, null_values) in cursor.schema.fields.iter().zip(&self.layout.null_values) {
+            let Some(null_values) = null_values else {
                 slots.push(Slot::Unread(cursor.at));
                 cursor.walk(field.kind, &mut Nowhere)?;
                 continue;
-            }
+            };
             let start = self.made.text.len();
             let found = cursor.find(field.kind)?;
             let mut made = |text: &str| {
@@ -156,8 +159,12 @@ impl RowReader {
                     Slot::Text(made(&duration(months, days, millis)))
                 }
                 Found::Compound(kind) => {
+                    self.made.start_document(null_values);
                     cursor.walk_compound(kind, &mut self.made)?;
-                    Slot::Document(start..self.made.text.len())
+                    match self.made.end_document() {
+                        None => Slot::Document(start..self.made.text.len()),
+                        Some((code, found)) => Slot::Unfit(code, found),
+                    }
                 }
             });
         }
@@ -189,6 +196,7 @@ impl RowReader {
                 Some(Slot::Document(range)) => Raw::JsonDocument(text(range), Traits::UNKNOWN),
                 Some(Slot::Number(range)) => Raw::JsonNumber(text(range)),
                 Some(Slot::Text(range)) => Raw::JsonText(text(range), Traits::UNKNOWN),
+                Some(Slot::Unfit(code, found)) => Raw::Unfit(*code, found),
                 Some(Slot::BrokenText | Slot::Unread(_)) => Raw::Missing,
                 None => unexpected.raw(column),
             }
@@ -205,15 +213,8 @@ impl RowReader {
             let rule = format!("at most {} bytes", self.max_record_bytes);
             return Some((Code::RecordTooLong, rule, Some(format!("{length} bytes"))));
         }
-        let rule = |name: &str| (Code::InvalidEncoding, format!("`{name}` in UTF-8"), None);
-        if let Some(name) = row.broken_field() {
-            return Some(rule(name));
-        }
-        let mut unread = self.values.iter().zip(&self.layout.unexpected);
-        if let Some((_, (name, _))) = unread.find(|(value, _)| value.has_broken_text) {
-            return Some(rule(name));
-        }
-        self.made.has_broken_text.then(|| (Code::InvalidEncoding, "strings in UTF-8".to_owned(), None))
+        let name = row.broken_field()?;
+        Some((Code::InvalidEncoding, format!("`{name}` in UTF-8"), None))
     }
 }
 

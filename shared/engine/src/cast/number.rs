@@ -258,7 +258,7 @@ impl NumberCast {
                 let number: f64 = plain.parse().map_err(|_| Code::NotANumber)?;
                 // Too small to be told from zero is as wrong as too large.
                 if number.is_finite() && (number != 0.0 || decimal.is_zero()) {
-                    Ok(Value::Double(if number == 0.0 { 0.0 } else { number }))
+                    Ok(Value::Double(number))
                 } else {
                     Err(Code::OutOfRange)
                 }

@@ -1,10 +1,16 @@
 //! Values that a file holds as numbers, dates and bytes rather than as text.
 
+mod calendar;
+
 use std::fmt::Write;
 
+pub(crate) use self::calendar::duration;
+use self::calendar::{clock, date, timestamp};
 use super::time::{self, MICROS_PER_DAY};
 use crate::cast::text::Traits;
 use crate::copy;
+use crate::encode::hex_digits;
+use crate::outcome::Code;
 
 const NANOS_PER_MICRO: i64 = 1_000;
 
@@ -120,13 +126,66 @@ impl Typed<'_> {
         }
     }
 
-    /// Writes the value as JSON: numbers and booleans as such, all else as the string of its canonical text.
+    /// Why the value cannot be part of a document that a column reads, with the code that a column of its own type has for
+    /// it: JSON would only hold it as a string that means something else to its readers.
+    pub(crate) fn document_fault(self) -> Option<Code> {
+        match self.plain() {
+            Self::Double(number) => (!number.is_finite()).then_some(Code::NotANumber),
+            Self::Float(number) => (!number.is_finite()).then_some(Code::NotANumber),
+            Self::TimeNanos(_) | Self::TimestampNanos { .. } => Some(Code::OutOfRange),
+            Self::Bytes(bytes) => str::from_utf8(bytes).is_err().then_some(Code::InvalidEncoding),
+            Self::Foreign(_) => Some(Code::WrongType),
+            Self::Date(_) | Self::Time(_) | Self::Timestamp { .. } => {
+                self.is_beyond_calendar().then_some(Code::OutOfRange)
+            }
+            Self::Boolean(_)
+            | Self::Integer(_)
+            | Self::Unsigned(_)
+            | Self::Decimal { .. }
+            | Self::Uuid(_) => None,
+        }
+    }
+
+    /// True for a date or timestamp outside the years 1 to 9999, and for a time outside its day.
+    fn is_beyond_calendar(self) -> bool {
+        let is_day = |days: i64| i32::try_from(days).is_ok_and(time::is_day);
+        match self {
+            Self::Date(days) => !time::is_day(days),
+            Self::Time(micros) => !(0..MICROS_PER_DAY).contains(&micros),
+            Self::TimeNanos(nanos) => !(0..MICROS_PER_DAY).contains(&nanos.div_euclid(NANOS_PER_MICRO)),
+            Self::Timestamp { micros, .. } | Self::TimestampNanos { micros, .. } => {
+                !is_day(micros.div_euclid(MICROS_PER_DAY))
+            }
+            Self::Boolean(_)
+            | Self::Integer(_)
+            | Self::Unsigned(_)
+            | Self::Decimal { .. }
+            | Self::Double(_)
+            | Self::Float(_)
+            | Self::Uuid(_)
+            | Self::Bytes(_)
+            | Self::Foreign(_) => false,
+        }
+    }
+
+    /// Writes the value as JSON: numbers and booleans as such, a value of a foreign kind as null, all else as the string of
+    /// its canonical text.
     pub(crate) fn write_json(self, out: &mut String) {
-        if matches!(self, Self::Bytes(_) | Self::Foreign(_)) {
-            let mut text = String::new();
-            self.render(&mut text);
-            write_json_text(&text, out);
-            return;
+        match self {
+            Self::Bytes(bytes) => return write_json_bytes(bytes, out),
+            Self::Foreign(_) => return out.push_str("null"),
+            Self::Boolean(_)
+            | Self::Integer(_)
+            | Self::Unsigned(_)
+            | Self::Decimal { .. }
+            | Self::Double(_)
+            | Self::Float(_)
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::TimeNanos(_)
+            | Self::Timestamp { .. }
+            | Self::TimestampNanos { .. }
+            | Self::Uuid(_) => {}
         }
         // Digits, letters and marks that JSON does not escape.
         let quote = if self.is_number() || matches!(self, Self::Boolean(_)) { "" } else { "\"" };
@@ -158,10 +217,37 @@ impl Typed<'_> {
             Self::Timestamp { micros, is_utc } => timestamp(micros, 0, is_utc, out),
             Self::TimestampNanos { micros, nanos, is_utc } => timestamp(micros, nanos, is_utc, out),
             Self::Uuid(number) => uuid(number, out),
-            Self::Bytes(bytes) => text_or_hex(bytes, out),
+            Self::Bytes(bytes) => {
+                match str::from_utf8(bytes) {
+                    Ok(text) => out.push_str(text),
+                    Err(_) => hex(bytes, out),
+                }
+                Ok(())
+            }
             Self::Foreign(kind) => write!(out, "a value of type {kind}"),
         };
     }
+}
+
+/// What bytes in hexadecimal begin with.
+const HEX_PREFIX: &str = "\\x";
+
+/// Writes bytes as a JSON string that `jsonb` takes: as text where they are UTF-8 without NUL, else `\x` and their hexadecimal
+/// digits. A text that begins with `\x` is written in hexadecimal, too, so that what begins so always means bytes.
+pub(crate) fn write_json_bytes(bytes: &[u8], out: &mut String) {
+    let is_text = |text: &&str| !text.starts_with(HEX_PREFIX) && memchr::memchr(0, bytes).is_none();
+    match str::from_utf8(bytes).ok().filter(is_text) {
+        Some(text) => write_json_text(text, out),
+        None => write_json_hex(bytes, out),
+    }
+}
+
+/// Writes bytes as a JSON string of `\x` and their hexadecimal digits.
+pub(crate) fn write_json_hex(bytes: &[u8], out: &mut String) {
+    // The backslash is escaped.
+    out.push_str("\"\\");
+    hex(bytes, out);
+    out.push('"');
 }
 
 /// Writes a text as a JSON string.
@@ -263,39 +349,6 @@ fn small_decimal(unscaled: u64, scale: usize, out: &mut String) {
     }
 }
 
-/// ISO 8601; for years beyond four digits the number of days.
-fn date(days: i64, out: &mut String) -> std::fmt::Result {
-    match i32::try_from(days).ok().filter(|days| time::is_day(*days)) {
-        Some(days) => out.write_str(str::from_utf8(&copy::date_digits(days)).unwrap_or_default()),
-        None => write!(out, "{days} days after 1970-01-01"),
-    }
-}
-
-/// Of `HH:MM:SS.ffffff`.
-const CLOCK_BYTES: usize = 15;
-
-fn clock(micros: i64, nanos: u16, out: &mut String) -> std::fmt::Result {
-    if !(0..MICROS_PER_DAY).contains(&micros) {
-        return write!(out, "{micros} microseconds after midnight");
-    }
-    let mut text = Vec::with_capacity(CLOCK_BYTES);
-    copy::clock(micros.unsigned_abs(), &mut text);
-    let text = String::from_utf8_lossy(&text);
-    if nanos == 0 {
-        return out.write_str(&text);
-    }
-    let (seconds, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    write!(out, "{seconds}.{fraction:0<6}{nanos:03}")
-}
-
-fn timestamp(micros: i64, nanos: u16, is_utc: bool, out: &mut String) -> std::fmt::Result {
-    let days = micros.div_euclid(MICROS_PER_DAY);
-    date(days, out)?;
-    out.push('T');
-    clock(micros.rem_euclid(MICROS_PER_DAY), nanos, out)?;
-    out.write_str(if is_utc { "Z" } else { "" })
-}
-
 fn uuid(bytes: [u8; 16], out: &mut String) -> std::fmt::Result {
     let digits = format!("{:032x}", u128::from_be_bytes(bytes));
     for (index, digit) in digits.chars().enumerate() {
@@ -307,12 +360,10 @@ fn uuid(bytes: [u8; 16], out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn text_or_hex(bytes: &[u8], out: &mut String) -> std::fmt::Result {
-    if let Ok(text) = str::from_utf8(bytes) {
-        return out.write_str(text);
-    }
-    out.write_str("\\x")?;
-    bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+/// As PostgreSQL shows bytea.
+fn hex(bytes: &[u8], out: &mut String) {
+    out.push_str(HEX_PREFIX);
+    out.extend(hex_digits(bytes).map(char::from));
 }
 
 #[cfg(test)]
@@ -345,11 +396,17 @@ mod tests {
             (Typed::Double(f64::NEG_INFINITY), "-inf"),
             (Typed::Float(0.1), "0.1"),
             (Typed::Date(0), "1970-01-01"),
-            (Typed::Date(i32::MAX), "2147483647 days after 1970-01-01"),
+            (Typed::Date(53_375_995), "+148108-07-06"),
+            (Typed::Date(i32::MAX), "+5881580-07-11"),
+            (Typed::Date(-719_163), "+000000-12-31"),
+            (Typed::Date(-719_529), "-000001-12-31"),
+            (Typed::Date(2_932_897), "+010000-01-01"),
             (Typed::Time(3_600_000_001), "01:00:00.000001"),
             (Typed::TimeNanos(1_001), "00:00:00.000001001"),
             (Typed::TimeNanos(1_000_000), "00:00:00.001"),
-            (Typed::Time(-1), "-1 microseconds after midnight"),
+            (Typed::Time(-1), "-PT0.000001S"),
+            (Typed::Time(86_400_000_000), "PT86400S"),
+            (Typed::TimeNanos(-1), "-PT0.000000001S"),
             (Typed::Timestamp { micros: -1, is_utc: true }, "1969-12-31T23:59:59.999999Z"),
             (Typed::Timestamp { micros: 0, is_utc: false }, "1970-01-01T00:00:00"),
             (Typed::timestamp_nanos(-1, true), "1969-12-31T23:59:59.999999999Z"),

@@ -1,14 +1,15 @@
 //! The cells of a batch's columns, as raw values and as JSON.
 
-use arrow_array::types::{TimestampMicrosecondType, TimestampNanosecondType};
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BinaryArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
-use parquet::schema::types::Type;
+use parquet::schema::types::TypePtr;
 
 use super::texts::Texts;
-use super::values::{Integers, Values, primitive};
+use super::values::{Integers, Leaves, Values};
+use super::written::Written;
 use crate::cast::text::Traits;
-use crate::cast::typed::{Typed, write_json_text, write_plain_json_text};
+use crate::cast::typed::{Typed, duration, write_json_text, write_plain_json_text};
 use crate::program::Raw;
 use crate::rows::checked;
 
@@ -31,25 +32,18 @@ pub(super) enum Numbers<'a> {
 }
 
 impl<'a> Cells<'a> {
-    /// The cells of a field of the file. `nanos`: those of an INT96 column, once more in nanoseconds.
+    /// The cells of a field of the file with those leaves. `nanos`: the same once more with INT96 in nanoseconds.
     pub(super) fn new(
         array: &'a ArrayRef,
-        field: &Type,
+        leaves: &[TypePtr],
         nanos: Option<&'a ArrayRef>,
         texts: &'a Texts,
     ) -> Self {
-        let values = match nanos {
-            Some(nanos) => Values::Int96(
-                primitive::<TimestampMicrosecondType>(array),
-                primitive::<TimestampNanosecondType>(nanos),
-            ),
-            None => Values::of(array, Some(field)),
-        };
-        Self { nulls: array.nulls(), values, texts: Some(texts) }
+        Self { texts: Some(texts), ..Self::inner(array, nanos, &mut leaves.iter()) }
     }
 
-    pub(super) fn inner(array: &'a ArrayRef) -> Self {
-        Self { nulls: array.nulls(), values: Values::of(array, None), texts: None }
+    pub(super) fn inner(array: &'a ArrayRef, nanos: Option<&'a ArrayRef>, leaves: &mut Leaves<'_>) -> Self {
+        Self { nulls: array.nulls(), values: Values::of(array, nanos, leaves), texts: None }
     }
 
     /// True when a value's text has to be written before it can be one.
@@ -78,6 +72,8 @@ impl<'a> Cells<'a> {
             | Values::Int96(..)
             | Values::Decimal(..)
             | Values::Uuid(_)
+            | Values::Bson(_)
+            | Values::Interval(_)
             | Values::Foreign(_) => true,
             Values::LongDecimal(_)
             | Values::Bytes(_)
@@ -135,10 +131,10 @@ impl<'a> Cells<'a> {
             },
             Values::Bytes(array) => bytes(array.value(row)),
             Values::Fixed(array) => bytes(array.value(row)),
-            Values::LongDecimal(_) => Raw::JsonNumber(&written.text),
-            Values::Struct(_) | Values::List(..) | Values::Map(..) => match written.foreign {
-                None => Raw::JsonDocument(&written.text, Traits::UNKNOWN),
-                Some(foreign) => Raw::Typed(Typed::Foreign(foreign)),
+            Values::LongDecimal(_) => Raw::JsonNumber(written.text()),
+            Values::Struct(_) | Values::List(..) | Values::Map(..) => match written.fault() {
+                None => Raw::JsonDocument(written.text(), Traits::UNKNOWN),
+                Some((code, found)) => Raw::Unfit(code, found),
             },
             values => values.typed(row).map_or(Raw::Missing, Raw::Typed),
         }
@@ -180,22 +176,26 @@ impl<'a> Cells<'a> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others are typed")]
     pub(super) fn write_json(&self, row: usize, out: &mut Written) {
         if self.is_null(row) {
-            out.text.push_str("null");
+            out.push("null");
             return;
         }
         match &self.values {
             Values::Views(_) | Values::Coded(..) => match self.text(row) {
-                Some((text, traits)) if traits.is_plain => write_plain_json_text(text, &mut out.text),
-                Some((text, _)) => write_json_text(text, &mut out.text),
-                None => out.push_bytes(self.bytes(row)),
+                Some((text, traits)) if traits.is_plain => write_plain_json_text(text, out.plain()),
+                Some(_) | None => out.push_bytes(self.bytes(row)),
             },
             Values::Bytes(array) => out.push_bytes(array.value(row)),
             Values::Fixed(array) => out.push_bytes(array.value(row)),
-            Values::LongDecimal(array) => out.text.push_str(&array.value_as_string(row)),
+            Values::LongDecimal(array) => out.push(&array.value_as_string(row)),
+            Values::Bson(array) => out.push_foreign("BSON", binary(array, row)),
+            Values::Interval(array) => match interval(array.value(row)) {
+                Some(text) => out.push_duration(&text),
+                None => out.push_foreign("INTERVAL", array.value(row)),
+            },
             Values::Struct(members) => {
                 out.list('{', '}', members, |out, (name, cells)| {
-                    write_json_text(name, &mut out.text);
-                    out.text.push(':');
+                    write_json_text(name, out.plain());
+                    out.push(":");
                     cells.write_json(row, out);
                 });
             }
@@ -204,73 +204,16 @@ impl<'a> Cells<'a> {
             }
             Values::Map(offsets, keys, values) => {
                 out.list('{', '}', range(offsets, row), |out, entry| {
-                    keys.write_key(entry, out);
-                    out.text.push(':');
+                    out.key(|out| keys.write_json(entry, out));
+                    out.push(":");
                     values.write_json(entry, out);
                 });
             }
             values => match values.typed(row) {
-                None => out.text.push_str("null"),
-                Some(typed) => {
-                    if let Typed::Foreign(kind) = typed {
-                        out.foreign = Some(kind);
-                    }
-                    typed.write_json(&mut out.text);
-                }
+                None => out.push("null"),
+                Some(typed) => out.push_typed(typed),
             },
         }
-    }
-
-    /// Writes a key of a map: a string, whatever it is.
-    fn write_key(&self, entry: usize, out: &mut Written) {
-        let start = out.text.len();
-        self.write_json(entry, out);
-        if out.text.get(start..).is_some_and(|key| !key.starts_with('"')) {
-            let key = out.text.split_off(start);
-            write_json_text(&key, &mut out.text);
-        }
-    }
-}
-
-/// A text under construction.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    pub(super) text: String,
-    /// A part that JSON cannot hold.
-    pub(super) foreign: Option<&'static str>,
-}
-
-impl Written {
-    pub(super) fn clear(&mut self) {
-        self.text.clear();
-        self.foreign = None;
-    }
-
-    fn push_bytes(&mut self, bytes: &[u8]) {
-        match str::from_utf8(bytes) {
-            Ok(text) => write_json_text(text, &mut self.text),
-            Err(_) => {
-                self.foreign = Some("bytes that are not UTF-8");
-                Typed::Bytes(bytes).write_json(&mut self.text);
-            }
-        }
-    }
-
-    pub(super) fn list<T>(
-        &mut self,
-        open: char,
-        close: char,
-        parts: impl IntoIterator<Item = T>,
-        mut part: impl FnMut(&mut Self, T),
-    ) {
-        self.text.push(open);
-        for (index, item) in parts.into_iter().enumerate() {
-            if index > 0 {
-                self.text.push(',');
-            }
-            part(self, item);
-        }
-        self.text.push(close);
     }
 }
 
@@ -278,6 +221,19 @@ impl Written {
 fn decoded<'a>(codes: &[i32], dictionary: &'a BinaryArray, row: usize) -> &'a [u8] {
     let code = codes.get(row).and_then(|code| usize::try_from(*code).ok());
     code.filter(|code| *code < dictionary.len()).map_or(&[], |code| dictionary.value(code))
+}
+
+/// A value of a column of bytes, whichever way they are kept.
+fn binary(array: &ArrayRef, row: usize) -> &[u8] {
+    let views = array.as_binary_view_opt().map(|views| views.value(row));
+    views.or_else(|| array.as_binary_opt::<i32>().map(|bytes| bytes.value(row))).unwrap_or_default()
+}
+
+/// The text of an INTERVAL: months, days and milliseconds, least significant byte first.
+fn interval(bytes: &[u8]) -> Option<String> {
+    let ([months, days, millis], []) = bytes.as_chunks::<4>() else { return None };
+    let [months, days, millis] = [months, days, millis].map(|bytes| u32::from_le_bytes(*bytes));
+    Some(duration(months, days, millis))
 }
 
 #[inline]

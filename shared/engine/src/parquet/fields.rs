@@ -1,15 +1,18 @@
 //! The fields of a file that are read, and which columns read them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use arrow_schema::{DataType, Fields};
 use parquet::schema::types::{Type, TypePtr};
 
-use super::footer::Footer;
+use super::footer::{Footer, has_int96, leaves};
+use super::unreadable;
 use super::values::is_bson;
+use super::written::Written;
 use crate::cast::typed::write_json_text;
 use crate::delimited::Layout;
+use crate::error::{ReadError, UnreadableCode};
+use crate::program::common_null_values;
 use crate::rows::Rows;
 
 /// A field of the file that is read.
@@ -18,10 +21,21 @@ pub(super) struct ReadField {
     pub(super) index: usize,
     /// The name as JSON, without quotes.
     pub(super) key: String,
-    pub(super) kind: TypePtr,
+    /// Its columns as the file describes them.
+    pub(super) leaves: Vec<TypePtr>,
+    pub(super) has_int96: bool,
+    /// The spellings of a missing value that all columns that read it have; `None` when none reads it.
+    null_values: Option<Vec<String>>,
     pub(super) is_unexpected: bool,
     /// Texts that may come as places in a dictionary, which is looked at once for all of its rows.
     pub(super) may_be_coded: bool,
+}
+
+impl ReadField {
+    /// Where the values of the field are written: as a document if columns read it.
+    pub(super) fn written(&self) -> Written {
+        self.null_values.clone().map_or_else(Written::default, Written::document)
+    }
 }
 
 /// The fields that are read, in the order of the file, and by column its place among them.
@@ -62,10 +76,39 @@ pub(super) fn read_fields(
             && is_text(footer.metadata.schema().fields(), kind, index)
             && readers.iter().all(|column| rows.takes_codes(*column));
         *place = Some(fields.len());
-        fields.push(ReadField { index, key, kind: Arc::clone(kind), is_unexpected, may_be_coded });
+        fields.push(ReadField {
+            index,
+            key,
+            leaves: leaves(kind),
+            has_int96: has_int96(kind),
+            null_values: common_null_values(readers, rows.columns()),
+            is_unexpected,
+            may_be_coded,
+        });
     }
     let place = |field: &Option<usize>| field.and_then(|field| places.get(field).copied().flatten());
     (fields, layout.fields.iter().map(place).collect())
+}
+
+/// Refuses a file in which a column that is read is encrypted.
+pub(super) fn check_encryption(footer: &Footer, fields: &[ReadField]) -> Result<(), ReadError> {
+    let schema = footer.metadata.metadata().file_metadata().schema_descr();
+    let is_read = |leaf: &usize| {
+        *leaf < schema.num_columns()
+            && fields.iter().any(|field| field.index == schema.get_column_root_idx(*leaf))
+    };
+    let names: Vec<String> = (footer.encrypted.iter().copied())
+        .filter(is_read)
+        .map(|leaf| format!("`{}`", schema.column(leaf).path().string()))
+        .collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "columns of the Parquet file are encrypted, which are not read: {}; write them without encryption",
+        names.join(", ")
+    );
+    Err(unreadable(UnreadableCode::UnsupportedFeature, 0, message))
 }
 
 /// True for a field of texts.

@@ -1,8 +1,9 @@
 //! The end of a Parquet file, which says where everything is: looked through, then decoded.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
@@ -12,12 +13,16 @@ use parquet::file::metadata::{
 };
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
+use penstock_contract::Compression;
 
 use super::guard::guarded;
 use super::shared::Shared;
-use super::thrift::{I32, LIST, STRUCT, Walker};
+use super::thrift::{BINARY, I32, LIST, STRUCT, Walker};
+use super::values::{Leaves, is_interval};
 use super::{corrupt, unreadable};
 use crate::error::{ReadError, UnreadableCode};
+use crate::input::magic::{HEAD_BYTES, recognise};
+use crate::input::{compression_of, name};
 
 const MAGIC: &[u8; 4] = b"PAR1";
 const ENCRYPTED_MAGIC: &[u8; 4] = b"PARE";
@@ -33,13 +38,15 @@ const MAX_SCHEMA_DEPTH: usize = 64;
 
 /// What a file says of itself.
 pub(super) struct Footer {
-    /// With the file's own types, but that nothing is taken for text before each value was looked at, and INT96 is read
-    /// as microseconds.
+    /// With the file's own types, but that nothing is taken for text before each value was looked at, INT96 is read as
+    /// microseconds, and INTERVAL as bytes.
     pub(super) metadata: ArrowReaderMetadata,
     /// The same with INT96 as nanoseconds; only where the file has such a column.
     pub(super) nanos: Option<ArrowReaderMetadata>,
     /// The fields as the file describes them.
     pub(super) fields: Vec<TypePtr>,
+    /// Leaf columns that are encrypted while the footer is not.
+    pub(super) encrypted: BTreeSet<usize>,
 }
 
 /// Reads the footer.
@@ -49,8 +56,17 @@ pub(super) struct Footer {
 pub(super) fn read_footer<T: ChunkReader>(file: &Shared<T>) -> Result<Footer, ReadError> {
     let bytes = footer_bytes(file)?;
     let at = file.len().saturating_sub(TAIL_BYTES as u64).saturating_sub(bytes.len() as u64);
-    check_schema(&bytes).map_err(|why| corrupt(at, &format!("its footer cannot be read: {why}")))?;
-    guarded(|| decode(&bytes)).map_err(|error| file.tell(at, &error))
+    let shape = look_at(&bytes).map_err(|why| corrupt(at, &format!("its footer cannot be read: {why}")))?;
+    if shape.is_elsewhere {
+        let message = "the Parquet file has no rows of its own: its columns are in other files, which are to be dropped instead";
+        return Err(unreadable(UnreadableCode::UnsupportedFeature, at, message.to_owned()));
+    }
+    match guarded(|| decode(&bytes)) {
+        Ok(footer) => Ok(Footer { encrypted: shape.encrypted, ..footer }),
+        // What describes an encrypted column may be encrypted, too.
+        Err(_) if !shape.encrypted.is_empty() => Err(encrypted(at)),
+        Err(error) => Err(file.tell(at, &error)),
+    }
 }
 
 fn decode(bytes: &[u8]) -> Result<Footer, ParquetError> {
@@ -69,14 +85,15 @@ fn decode(bytes: &[u8]) -> Result<Footer, ParquetError> {
         Arc::clone(&metadata),
         ArrowReaderOptions::new().with_skip_arrow_metadata(true),
     )?;
-    let has_int96 = fields.iter().any(|field| is_int96(field));
+    let has_int96 = fields.iter().any(|field| has_int96(field));
     let hinted = |metadata: &Arc<ParquetMetaData>, int96| {
         let schema = hinted(plain.schema(), &fields, int96);
         let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
         ArrowReaderMetadata::try_new(Arc::clone(metadata), options)
     };
     let nanos = has_int96.then(|| hinted(&metadata, TimeUnit::Nanosecond)).transpose()?;
-    Ok(Footer { metadata: hinted(&metadata, TimeUnit::Microsecond)?, nanos, fields })
+    let metadata = hinted(&metadata, TimeUnit::Microsecond)?;
+    Ok(Footer { metadata, nanos, fields, encrypted: BTreeSet::new() })
 }
 
 fn footer_bytes<T: ChunkReader>(file: &Shared<T>) -> Result<Bytes, ReadError> {
@@ -85,10 +102,10 @@ fn footer_bytes<T: ChunkReader>(file: &Shared<T>) -> Result<Bytes, ReadError> {
         return Err(ReadError::Empty);
     }
     let head = file
-        .get_bytes(0, usize::try_from(length.min(4)).unwrap_or(4))
+        .get_bytes(0, usize::try_from(length).map_or(HEAD_BYTES, |length| length.min(HEAD_BYTES)))
         .map_err(|error| file.tell(0, &error))?;
     if !head.starts_with(MAGIC) || length < SHORTEST {
-        return Err(wrong_format(&head, length));
+        return Err(wrong_format(&head));
     }
     let tail_at = length.saturating_sub(TAIL_BYTES as u64);
     let tail = file.get_bytes(tail_at, TAIL_BYTES).map_err(|error| file.tell(tail_at, &error))?;
@@ -96,8 +113,7 @@ fn footer_bytes<T: ChunkReader>(file: &Shared<T>) -> Result<Bytes, ReadError> {
         return Err(truncated(length));
     };
     if magic == ENCRYPTED_MAGIC {
-        let message = "the Parquet file is encrypted, which is not read: write it without".to_owned();
-        return Err(unreadable(UnreadableCode::UnsupportedFeature, tail_at, message));
+        return Err(encrypted(tail_at));
     }
     if magic != MAGIC {
         return Err(truncated(length));
@@ -116,73 +132,128 @@ fn truncated(length: u64) -> ReadError {
 }
 
 /// Says what the file is instead, if it is known.
-fn wrong_format(head: &[u8], length: u64) -> ReadError {
-    let compressed = match head {
-        [0x1f, 0x8b, ..] => Some("gzip"),
-        [0x28, 0xb5, 0x2f, 0xfd] => Some("zstd"),
-        [b'B', b'Z', b'h', ..] => Some("bzip2"),
-        [0xfd, b'7', b'z', b'X'] => Some("xz"),
-        [b'P', b'K', 3, 4] => Some("zip"),
-        _ => None,
-    };
-    let message = match compressed {
-        Some(name) => format!(
-            "the file is compressed with {name} as a whole, and Parquet must be read from its end: drop it \
-             uncompressed (Parquet compresses inside)"
-        ),
-        None if head == ENCRYPTED_MAGIC => {
-            "the Parquet file is encrypted, which is not read: write it without".to_owned()
-        }
-        None if MAGIC.starts_with(head) => return truncated(length),
-        None => {
-            "the file is not Parquet, as the contract says: it does not begin with `PAR1`; drop Parquet, or \
-                 correct `format` in the contract"
+fn wrong_format(head: &[u8]) -> ReadError {
+    if head.starts_with(ENCRYPTED_MAGIC) {
+        return encrypted(0);
+    }
+    if MAGIC.starts_with(head) || head.starts_with(MAGIC) {
+        return truncated(head.len() as u64);
+    }
+    if let Some(recognised) = recognise(head) {
+        return recognised.refuse(Compression::Plain);
+    }
+    let message = match compression_of(head) {
+        Compression::Plain => {
+            "the file is not Parquet, as the contract says: it does not begin with `PAR1`; drop Parquet, \
+                               or correct `format` in the contract"
                 .to_owned()
         }
+        compression => format!(
+            "the file is compressed with {} as a whole, and Parquet must be read from its end: drop it uncompressed \
+             (Parquet compresses inside)",
+            name(compression)
+        ),
     };
     unreadable(UnreadableCode::WrongFormat, 0, message)
 }
 
-/// Looks through the footer as a whole, and at the shape of its schema.
-fn check_schema(footer: &[u8]) -> Result<(), &'static str> {
+fn encrypted(byte_offset: u64) -> ReadError {
+    let message = "the Parquet file is encrypted, which is not read: write it without".to_owned();
+    unreadable(UnreadableCode::UnsupportedFeature, byte_offset, message)
+}
+
+/// What a footer says that the decoder does not look at.
+#[derive(Debug, Default)]
+struct Shape {
+    encrypted: BTreeSet<usize>,
+    /// Columns are in other files, as those of a `_metadata` file.
+    is_elsewhere: bool,
+}
+
+/// Looks through the footer as a whole, at the shape of its schema, and at where its columns are.
+fn look_at(footer: &[u8]) -> Result<Shape, &'static str> {
+    const SCHEMA: i16 = 2;
+    const ROW_GROUPS: i16 = 4;
     let mut walker = Walker::new(footer);
+    let mut found = Shape::default();
     let mut shape = Ok(());
     let read = walker.structure(|walker, number, kind| {
-        if number != 2 {
-            return Some(false);
+        match number {
+            SCHEMA if kind == LIST => shape = shape.and(check_schema(walker)?),
+            ROW_GROUPS if kind == LIST => look_at_row_groups(walker, &mut found)?,
+            SCHEMA | ROW_GROUPS => return None,
+            _ => return Some(false),
         }
-        if kind != LIST {
-            return None;
-        }
-        let (count, kind) = walker.list()?;
-        if count > MAX_SCHEMA_ELEMENTS {
-            shape = Err("its schema has too many columns");
-            return None;
-        }
-        let mut children = Vec::new();
-        for _ in 0..count {
-            let mut own = None;
-            if kind != STRUCT {
-                return None;
-            }
-            walker.structure(|walker, number, kind| {
-                if number != 5 {
-                    return Some(false);
-                }
-                // Said twice, or as another type, it could mean something else to the decoder.
-                if kind != I32 || own.is_some() {
-                    return None;
-                }
-                own = Some(walker.i32()?);
-                Some(true)
-            })?;
-            children.push(own.unwrap_or_default());
-        }
-        shape = shape.and(check_depth(&children));
-        Some(true)
+        shape.ok().map(|()| true)
     });
     shape?;
-    read.ok_or("it breaks off, or is no footer")
+    read.map(|()| found).ok_or("it breaks off, or is no footer")
+}
+
+/// Goes through the list of a schema's elements.
+fn check_schema(walker: &mut Walker<'_>) -> Option<Result<(), &'static str>> {
+    let (count, kind) = walker.list()?;
+    if count > MAX_SCHEMA_ELEMENTS {
+        return Some(Err("its schema has too many columns"));
+    }
+    if count > 0 && kind != STRUCT {
+        return None;
+    }
+    let mut children = Vec::new();
+    for _ in 0..count {
+        let mut own = None;
+        walker.structure(|walker, number, kind| {
+            if number != 5 {
+                return Some(false);
+            }
+            // Said twice, or as another type, it could mean something else to the decoder.
+            if kind != I32 || own.is_some() {
+                return None;
+            }
+            own = Some(walker.i32()?);
+            Some(true)
+        })?;
+        children.push(own.unwrap_or_default());
+    }
+    Some(check_depth(&children))
+}
+
+/// Goes through the list of row groups, for how their columns are stored.
+fn look_at_row_groups(walker: &mut Walker<'_>, found: &mut Shape) -> Option<()> {
+    const COLUMNS: i16 = 1;
+    const FILE_PATH: i16 = 1;
+    const CRYPTO_METADATA: i16 = 8;
+    const ENCRYPTED_METADATA: i16 = 9;
+    let (groups, kind) = walker.list()?;
+    if groups > 0 && kind != STRUCT {
+        return None;
+    }
+    for _ in 0..groups {
+        walker.structure(|walker, number, kind| {
+            if number != COLUMNS || kind != LIST {
+                return Some(false);
+            }
+            let (columns, kind) = walker.list()?;
+            if columns > 0 && kind != STRUCT {
+                return None;
+            }
+            for column in 0..columns {
+                walker.structure(|walker, number, kind| {
+                    match number {
+                        FILE_PATH if kind == BINARY => found.is_elsewhere |= !walker.binary()?.is_empty(),
+                        CRYPTO_METADATA | ENCRYPTED_METADATA => {
+                            found.encrypted.insert(column);
+                            return Some(false);
+                        }
+                        _ => return Some(false),
+                    }
+                    Some(true)
+                })?;
+            }
+            Some(true)
+        })?;
+    }
+    Some(())
 }
 
 /// The elements of a schema stand in the order of a walk through the tree, each with the number of its children.
@@ -230,6 +301,14 @@ fn without_text(field: &TypePtr) -> Result<TypePtr, ParquetError> {
             .with_fields(fields);
         return Ok(Arc::new(group.build()?));
     }
+    if is_interval(field) {
+        // Arrow's intervals would lose the months.
+        let leaf = Type::primitive_type_builder(field.name(), field.get_physical_type())
+            .with_length(type_length(field))
+            .with_repetition(repetition)
+            .with_id(id);
+        return Ok(Arc::new(leaf.build()?));
+    }
     let is_text = field.get_physical_type() == Physical::BYTE_ARRAY
         && !matches!(info.logical_type_ref(), Some(LogicalType::Decimal { .. } | LogicalType::Unknown))
         && info.converted_type() != ConvertedType::DECIMAL;
@@ -242,20 +321,56 @@ fn without_text(field: &TypePtr) -> Result<TypePtr, ParquetError> {
     Ok(Arc::new(leaf.build()?))
 }
 
-/// Bytes as views: the values of a dictionary are not repeated for each row that has them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a group has no length")]
+fn type_length(field: &Type) -> i32 {
+    match field {
+        Type::PrimitiveType { type_length, .. } => *type_length,
+        _ => 0,
+    }
+}
+
+/// Bytes as views: the values of a dictionary are not repeated for each row that has them. INT96 in the unit given.
 #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; the others stay")]
 fn hinted(schema: &Schema, fields: &[TypePtr], int96: TimeUnit) -> Schema {
-    let hinted = schema.fields().iter().zip(fields).map(|(arrow, field)| {
-        let arrow = Field::clone(arrow);
+    let hinted = schema.fields().iter().zip(fields).map(|(arrow, kind)| {
+        let leaves = leaves(kind);
+        let arrow = hinted_field(arrow, &mut leaves.iter(), int96);
         match arrow.data_type() {
             DataType::Binary => arrow.with_data_type(DataType::BinaryView),
-            _ if is_int96(field) => arrow.with_data_type(DataType::Timestamp(int96, None)),
             _ => arrow,
         }
     });
     Schema::new(hinted.collect::<Vec<_>>())
 }
 
-pub(super) fn is_int96(field: &Type) -> bool {
-    field.is_primitive() && field.get_physical_type() == Physical::INT96
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other types have no insides")]
+fn hinted_field(field: &Field, leaves: &mut Leaves<'_>, int96: TimeUnit) -> Field {
+    let mut inner = |field: &FieldRef| Arc::new(hinted_field(field, leaves, int96));
+    let data_type = match field.data_type() {
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(&mut inner).collect()),
+        DataType::List(item) => DataType::List(inner(item)),
+        DataType::Map(entry, is_sorted) => DataType::Map(inner(entry), *is_sorted),
+        other => match leaves.next() {
+            Some(leaf) if is_int96(leaf) => DataType::Timestamp(int96, None),
+            Some(_) | None => other.clone(),
+        },
+    };
+    field.clone().with_data_type(data_type)
+}
+
+/// The columns of a field, itself if nothing is in it.
+pub(super) fn leaves(field: &TypePtr) -> Vec<TypePtr> {
+    if field.is_group() {
+        field.get_fields().iter().flat_map(leaves).collect()
+    } else {
+        vec![Arc::clone(field)]
+    }
+}
+
+pub(super) fn has_int96(field: &TypePtr) -> bool {
+    leaves(field).iter().any(|leaf| is_int96(leaf))
+}
+
+fn is_int96(leaf: &Type) -> bool {
+    leaf.is_primitive() && leaf.get_physical_type() == Physical::INT96
 }

@@ -1,5 +1,8 @@
 //! A row group as the column readers of the `parquet` crate take it.
 //!
+//! The crate verifies the checksum of each page that has one (its feature `crc`): over the bytes as they are stored, so that
+//! it covers the pages that are unpacked here as well. Its errors do not say which page failed; that is added here.
+//!
 //! Pages that are packed with Snappy, as most are, are unpacked here: the crate clears their room byte by byte first where
 //! it is built for size, which takes longer than unpacking them.
 
@@ -12,18 +15,21 @@ use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::Compression;
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 use snap::raw::Decoder;
 
-use super::shared::Shared;
+use super::pages::{PageStarts, in_use};
+use super::shared::{PagePlace, Shared};
 
 /// A row group of a file whose pages have been looked through.
 pub(super) struct RowGroup<T: ChunkReader> {
     pub(super) file: Shared<T>,
     pub(super) metadata: Arc<ParquetMetaData>,
     pub(super) index: usize,
+    /// By leaf column, for those that are read.
+    pub(super) starts: PageStarts,
 }
 
 impl<T: ChunkReader + 'static> RowGroup<T> {
@@ -61,15 +67,20 @@ impl<T: ChunkReader + 'static> RowGroups for RowGroup<T> {
     fn column_chunks(&self, leaf: usize) -> Result<Box<dyn PageIterator>> {
         let column = self.metadata.row_groups().get(self.index).and_then(|group| group.columns().get(leaf));
         let column = column.ok_or_else(|| ParquetError::General("a row group lacks a column".to_owned()))?;
-        let pages = |column: &ColumnChunkMetaData| {
-            SerializedPageReader::new(Arc::new(self.file.clone()), column, self.num_rows(), None)
+        let column = in_use(column)?;
+        let name = column.column_path().string();
+        let (packed, snappy) = match column.compression() {
+            Compression::SNAPPY => {
+                let packed = column.into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
+                (packed, Some(Decoder::new()))
+            }
+            _ => (column, None),
         };
-        let pages: Box<dyn PageReader> = if column.compression() == Compression::SNAPPY {
-            let packed = column.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
-            Box::new(SnappyPages { pages: pages(&packed)?, decoder: Decoder::new() })
-        } else {
-            Box::new(pages(column)?)
-        };
+        let file = self.file.clone();
+        let pages = SerializedPageReader::new(Arc::new(file.clone()), &packed, self.num_rows(), None)?;
+        let starts = self.starts.get(&leaf).cloned().unwrap_or_default();
+        let pages =
+            Box::new(ColumnPages { file, pages, snappy, name, row_group: self.index, starts, read: 0 });
         Ok(Box::new(Chunk(Some(pages))))
     }
 
@@ -95,52 +106,63 @@ impl Iterator for Chunk {
 
 impl PageIterator for Chunk {}
 
-/// Pages of a column that its reader takes for unpacked ones.
-struct SnappyPages<T: ChunkReader> {
+/// Pages of a column.
+struct ColumnPages<T: ChunkReader> {
+    file: Shared<T>,
     pages: SerializedPageReader<Shared<T>>,
-    decoder: Decoder,
+    /// Unpacks what the reader takes for unpacked.
+    snappy: Option<Decoder>,
+    name: String,
+    row_group: usize,
+    /// The first byte of each page.
+    starts: Arc<[u64]>,
+    /// Pages that were read or skipped.
+    read: usize,
 }
 
-impl<T: ChunkReader> SnappyPages<T> {
+impl<T: ChunkReader> ColumnPages<T> {
+    /// Adds the place of the page that comes next to an error of the reader.
+    fn locate<R>(&self, result: Result<R>) -> Result<R> {
+        let Some(byte_offset) = self.starts.get(self.read) else { return result };
+        let page = PagePlace { column: &self.name, row_group: self.row_group, byte_offset: *byte_offset };
+        result.map_err(|error| self.file.locate(&page, error))
+    }
+
     fn unpacked(&mut self, mut page: Page) -> Result<Page> {
+        let Some(decoder) = &mut self.snappy else { return Ok(page) };
         match &mut page {
-            Page::DataPage { buf, .. } | Page::DictionaryPage { buf, .. } => *buf = self.unpack(buf, 0)?,
+            Page::DataPage { buf, .. } | Page::DictionaryPage { buf, .. } => *buf = unpack(decoder, buf, 0)?,
             Page::DataPageV2 {
                 buf, def_levels_byte_len, rep_levels_byte_len, is_compressed: true, ..
             } => {
                 let levels = u64::from(*def_levels_byte_len).saturating_add(u64::from(*rep_levels_byte_len));
-                *buf = self.unpack(buf, usize::try_from(levels).unwrap_or(usize::MAX))?;
+                *buf = unpack(decoder, buf, usize::try_from(levels).unwrap_or(usize::MAX))?;
             }
             Page::DataPageV2 { .. } => {}
         }
         Ok(page)
     }
-
-    /// The first bytes of a page may be levels, which are not packed. That the others become as many as the page says has
-    /// been seen to.
-    fn unpack(&mut self, page: &Bytes, levels: usize) -> Result<Bytes> {
-        let fail = |why: &str| ParquetError::General(format!("a page cannot be unpacked: {why}"));
-        let (levels, packed) = page.split_at_checked(levels).ok_or_else(|| fail("it breaks off"))?;
-        if packed.is_empty() {
-            return Ok(page.clone());
-        }
-        let unpacked = self.decoder.decompress_vec(packed).map_err(|error| fail(&error.to_string()))?;
-        Ok(if levels.is_empty() { unpacked.into() } else { [levels, &unpacked].concat().into() })
-    }
 }
 
-impl<T: ChunkReader> PageReader for SnappyPages<T> {
+impl<T: ChunkReader> PageReader for ColumnPages<T> {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        let page = self.pages.get_next_page()?;
-        page.map(|page| self.unpacked(page)).transpose()
+        let page = self.pages.get_next_page();
+        let page = page.and_then(|page| page.map(|page| self.unpacked(page)).transpose());
+        let page = self.locate(page)?;
+        self.read = self.read.saturating_add(1);
+        Ok(page)
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
-        self.pages.peek_next_page()
+        let page = self.pages.peek_next_page();
+        self.locate(page)
     }
 
     fn skip_next_page(&mut self) -> Result<()> {
-        self.pages.skip_next_page()
+        let skipped = self.pages.skip_next_page();
+        self.locate(skipped)?;
+        self.read = self.read.saturating_add(1);
+        Ok(())
     }
 
     fn at_record_boundary(&mut self) -> Result<bool> {
@@ -148,10 +170,22 @@ impl<T: ChunkReader> PageReader for SnappyPages<T> {
     }
 }
 
-impl<T: ChunkReader> Iterator for SnappyPages<T> {
+impl<T: ChunkReader> Iterator for ColumnPages<T> {
     type Item = Result<Page>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.get_next_page().transpose()
     }
+}
+
+/// The first bytes of a page may be levels, which are not packed. That the others become as many as the page says has
+/// been seen to.
+fn unpack(decoder: &mut Decoder, page: &Bytes, levels: usize) -> Result<Bytes> {
+    let fail = |why: &str| ParquetError::General(format!("a page cannot be unpacked: {why}"));
+    let (levels, packed) = page.split_at_checked(levels).ok_or_else(|| fail("it breaks off"))?;
+    if packed.is_empty() {
+        return Ok(page.clone());
+    }
+    let unpacked = decoder.decompress_vec(packed).map_err(|error| fail(&error.to_string()))?;
+    Ok(if levels.is_empty() { unpacked.into() } else { [levels, &unpacked].concat().into() })
 }

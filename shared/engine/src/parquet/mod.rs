@@ -4,7 +4,10 @@
 //! says of its sizes is looked at before anything is allocated by it: the footer ([`footer`]), then the pages of each
 //! row group ([`pages`]). What has become of a file in memory counts against the limits of decompression.
 
+mod budget;
 mod cells;
+#[cfg(test)]
+mod checksums;
 mod columns;
 mod fields;
 mod footer;
@@ -16,6 +19,7 @@ mod shared;
 mod texts;
 mod thrift;
 mod values;
+mod written;
 
 use std::sync::Arc;
 
@@ -25,15 +29,17 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
 use parquet::file::reader::{ChunkReader, Length};
 
-use self::cells::{Cells, Written};
+use self::budget::Budget;
+use self::cells::Cells;
 use self::columns::check_columns;
-use self::fields::{ReadField, read_fields};
-use self::footer::{is_int96, read_footer};
+use self::fields::{ReadField, check_encryption, read_fields};
+use self::footer::read_footer;
 use self::group::{RowGroup, with_dictionaries};
 use self::guard::guarded;
 use self::pages::{Dictionary, Looked, look_through, place};
 use self::shared::Shared;
 use self::texts::Texts;
+use self::written::Written;
 use crate::delimited::bind_header;
 use crate::error::{ReadError, UnreadableCode};
 use crate::outcome::{Code, Dialect, Totals};
@@ -52,8 +58,6 @@ const BATCH_BYTES: u64 = 32 * 1024 * 1024;
 const CELL_BYTES: u64 = 8;
 /// A dictionary is looked at as a whole where each of its values stands, on average, in so many rows.
 const ROWS_PER_CODE: u64 = 4;
-/// So much a file may become however small it is.
-const FREE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A Parquet file whose footer has been read.
 pub(crate) struct ParquetSource<T: ChunkReader> {
@@ -123,6 +127,8 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         })?;
         let unexpected = Unexpected::new(plan);
         let (fields, columns) = read_fields(&footer, &layout, rows, unexpected.is_wanted());
+        check_encryption(&footer, &fields)?;
+        let written = fields.iter().map(ReadField::written).collect();
         let dialect = Dialect {
             format: "parquet".to_owned(),
             compression: penstock_contract::Compression::Plain,
@@ -144,7 +150,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             metadata: footer.metadata,
             nanos: footer.nanos,
             texts: fields.iter().map(|_| Texts::default()).collect(),
-            written: fields.iter().map(|_| Written::default()).collect(),
+            written,
             fields,
             columns,
             unexpected,
@@ -233,10 +239,31 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         }
     }
 
+    /// The next row group that has rows; `None` when there is none.
+    ///
+    /// Writers leave the offsets of a row group without rows at 0, and some write no page for it.
+    fn next_filled_group(&mut self) -> Result<Option<usize>, ReadError> {
+        let footer = Arc::clone(self.metadata.metadata());
+        while let Some(group) = footer.row_groups().get(self.next_group) {
+            if group.num_rows() != 0 {
+                return Ok(Some(self.next_group));
+            }
+            if let Some(column) = group.columns().iter().find(|column| column.num_values() != 0) {
+                let name = column.column_path().string();
+                let message =
+                    format!("row group {} has no rows, but column `{name}` has values", self.next_group);
+                return Err(corrupt(place(column).0, &message));
+            }
+            self.next_group = self.next_group.saturating_add(1);
+        }
+        Ok(None)
+    }
+
     /// Opens the next row group; false when there is none.
     fn open_group(&mut self) -> Result<bool, ReadError> {
         let footer = Arc::clone(self.metadata.metadata());
-        let Some(group) = footer.row_groups().get(self.next_group) else { return Ok(false) };
+        let Some(index) = self.next_filled_group()? else { return Ok(false) };
+        let Some(group) = footer.row_groups().get(index) else { return Ok(false) };
         let byte_offset = group.columns().first().map_or(0, |column| place(column).0);
         let rows = u64::try_from(group.num_rows())
             .map_err(|_| corrupt(byte_offset, "a row group has fewer than no rows"))?;
@@ -244,18 +271,18 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         let roots = || self.fields.iter().map(|field| field.index);
         let mask = ProjectionMask::roots(schema, roots());
         let leaves: Vec<usize> = (0..schema.num_columns()).filter(|leaf| mask.leaf_included(*leaf)).collect();
-        let looked = look_through(&self.file, group, &leaves)?;
+        let looked = look_through(&self.file, index, group, &leaves)?;
         self.budget.decompress(looked.bytes)?;
         let batch_rows = BATCH_BYTES
             .checked_div(looked.bytes.checked_div(rows).unwrap_or_default())
             .map_or(MAX_BATCH_ROWS, |rows| rows.clamp(1, MAX_BATCH_ROWS));
-        let group =
-            RowGroup { file: self.file.clone(), metadata: Arc::clone(&footer), index: self.next_group };
+        let starts = looked.starts.clone();
+        let group = RowGroup { file: self.file.clone(), metadata: Arc::clone(&footer), index, starts };
         let open = |mask, types: &Fields| {
             let batches = guarded(|| group.batches(mask, types, usize::try_from(batch_rows).unwrap_or(1)));
             batches.map_err(|error| self.file.tell(byte_offset, &error))
         };
-        let int96 = self.fields.iter().filter(|field| is_int96(&field.kind)).map(|field| field.index);
+        let int96 = self.fields.iter().filter(|field| field.has_int96).map(|field| field.index);
         let nanos = (self.nanos.as_ref())
             .map(|nanos| open(ProjectionMask::roots(schema, int96), nanos.schema().fields()))
             .transpose()?;
@@ -293,7 +320,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             if is_same { nanos.columns().to_vec() } else { Vec::new() }.into_iter()
         });
         let of_field = |field: &ReadField| {
-            if !is_int96(&field.kind) {
+            if !field.has_int96 {
                 return Ok(None);
             }
             nanos.as_mut().and_then(Iterator::next).map(Some).ok_or_else(differ)
@@ -314,7 +341,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         let place = |rows: &Rows| Place { line: rows.totals.rows_read.saturating_add(1), byte_offset };
         let arrays = batch.arrays.iter().zip(&batch.nanos);
         let cells: Vec<Cells<'_>> = (fields.iter().zip(arrays).zip(texts))
-            .map(|((field, (array, nanos)), texts)| Cells::new(array, &field.kind, nanos.as_ref(), texts))
+            .map(|((field, (array, nanos)), texts)| Cells::new(array, &field.leaves, nanos.as_ref(), texts))
             .collect();
         let is_long = batch.longest > *max_record_bytes as u64 || cells.iter().any(Cells::is_written);
         let is_plain = !is_long && !fields.iter().any(|field| field.is_unexpected);
@@ -350,7 +377,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
                 for (field, cells) in fields.iter().zip(&cells).filter(|(field, _)| field.is_unexpected) {
                     let mut value = Written::default();
                     cells.write_json(row, &mut value);
-                    unexpected.push_literal(&field.key, &value.text);
+                    unexpected.push_literal(&field.key, value.text());
                 }
             });
             let raw = |column: usize| {
@@ -382,7 +409,7 @@ fn write_row(
         if cells.is_written() {
             cells.write_json(row, written);
         }
-        bytes = bytes.saturating_add(cells.length(row)).saturating_add(written.text.len());
+        bytes = bytes.saturating_add(cells.length(row)).saturating_add(written.text().len());
         if bytes > max_bytes {
             return Err(bytes);
         }
@@ -397,55 +424,14 @@ fn row_json(fields: &[ReadField], cells: &[Cells<'_>], row: usize) -> String {
     let mut json = Written::default();
     let lengths =
         fields.iter().zip(cells).map(|(field, cells)| field.key.len().saturating_add(cells.length(row)));
-    json.text.reserve(lengths.fold(0, |sum, length| sum.saturating_add(length).saturating_add(OTHER_BYTES)));
+    json.reserve(lengths.fold(0, |sum, length| sum.saturating_add(length).saturating_add(OTHER_BYTES)));
     json.list('{', '}', fields.iter().zip(cells), |json, (field, cells)| {
-        json.text.push('"');
-        json.text.push_str(&field.key);
-        json.text.push_str("\":");
+        json.push("\"");
+        json.push(&field.key);
+        json.push("\":");
         cells.write_json(row, json);
     });
-    json.text
-}
-
-/// What a file may become.
-struct Budget {
-    /// Bytes after decompression.
-    bytes: u64,
-    /// Bytes of the rows.
-    expanded: u64,
-    file_bytes: u64,
-    max_bytes: u64,
-    max_ratio: u64,
-}
-
-impl Budget {
-    fn new(limits: &Limits, file_bytes: u64) -> Self {
-        let max_ratio = u64::from(limits.max_ratio);
-        Self { bytes: 0, expanded: 0, file_bytes, max_bytes: limits.max_decompressed_bytes, max_ratio }
-    }
-
-    fn decompress(&mut self, bytes: u64) -> Result<(), ReadError> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.check(self.bytes)
-    }
-
-    /// A value that stands once in the file may stand in every row.
-    fn expand(&mut self, bytes: u64) -> Result<(), ReadError> {
-        self.expanded = self.expanded.saturating_add(bytes);
-        self.check(self.expanded)
-    }
-
-    fn check(&self, bytes: u64) -> Result<(), ReadError> {
-        let Self { file_bytes, max_bytes, max_ratio, .. } = *self;
-        if bytes > max_bytes {
-            return Err(ReadError::TooLarge { max_bytes });
-        }
-        if bytes <= FREE_BYTES || bytes <= file_bytes.saturating_mul(max_ratio) {
-            return Ok(());
-        }
-        let message = format!("{file_bytes} bytes of Parquet became more than {max_ratio} times as many");
-        Err(unreadable(UnreadableCode::CompressionRatio, file_bytes, message))
-    }
+    std::mem::take(json.plain())
 }
 
 fn corrupt(byte_offset: u64, why: &str) -> ReadError {

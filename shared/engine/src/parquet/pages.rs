@@ -6,16 +6,18 @@
 mod compressed;
 mod delta;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use parquet::basic::{Compression, Encoding, Type as Physical};
 use parquet::column::page::PageReader;
+use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::guard::guarded;
-use super::shared::Shared;
+use super::shared::{PagePlace, Shared};
 use super::thrift::{FALSE, I32, STRUCT, Walker};
 use super::{corrupt, unreadable};
 use crate::error::{ReadError, UnreadableCode};
@@ -43,7 +45,11 @@ pub(super) struct Looked {
     pub(super) bytes: u64,
     /// By column: its dictionary, if all of its values are in it.
     pub(super) dictionaries: Vec<Option<Dictionary>>,
+    pub(super) starts: PageStarts,
 }
+
+/// The first byte of each page with values or a dictionary, by leaf column.
+pub(super) type PageStarts = HashMap<usize, Arc<[u64]>>;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dictionary {
@@ -57,6 +63,7 @@ pub(super) struct Dictionary {
 /// When a page contradicts the footer or would be too large.
 pub(super) fn look_through<T: ChunkReader>(
     file: &Shared<T>,
+    row_group: usize,
     group: &RowGroupMetaData,
     leaves: &[usize],
 ) -> Result<Looked, ReadError> {
@@ -66,11 +73,12 @@ pub(super) fn look_through<T: ChunkReader>(
         let Some(column) = group.columns().get(*leaf) else {
             return Err(corrupt(0, "a row group lacks a column"));
         };
-        let pages = look_through_column(file, column)?;
+        let pages = look_through_column(file, row_group, column)?;
         looked.bytes = looked.bytes.saturating_add(pages.bytes);
         looked.dictionaries.push(pages.dictionary.filter(|_| !pages.has_others));
         let dictionary = pages.dictionary.map_or(0, |dictionary| dictionary.bytes);
         open_bytes = open_bytes.saturating_add(pages.largest).saturating_add(dictionary);
+        looked.starts.insert(*leaf, pages.starts.into());
         if open_bytes > MAX_OPEN_BYTES {
             let message = format!(
                 "the pages of its columns have more than {MAX_OPEN_BYTES} bytes; write smaller pages"
@@ -83,6 +91,7 @@ pub(super) fn look_through<T: ChunkReader>(
 
 fn look_through_column<T: ChunkReader>(
     file: &Shared<T>,
+    row_group: usize,
     column: &ColumnChunkMetaData,
 ) -> Result<Pages, ReadError> {
     let (mut at, length) = place(column);
@@ -118,7 +127,7 @@ fn look_through_column<T: ChunkReader>(
         at = next;
     }
     if pages.delta.contains(&true) {
-        pages.expand(file, column)?;
+        pages.expand(file, row_group, column)?;
     }
     Ok(pages)
 }
@@ -169,8 +178,11 @@ impl Pages {
             self.has_others |= !header.is_coded;
         }
         self.bytes = self.bytes.saturating_add(uncompressed);
-        self.starts.push(at);
-        self.delta.push(header.is_delta);
+        // Readers pass over pages of an index.
+        if header.kind != Header::INDEX {
+            self.starts.push(at);
+            self.delta.push(header.is_delta);
+        }
         Ok(())
     }
 
@@ -178,17 +190,23 @@ impl Pages {
     fn expand<T: ChunkReader>(
         &mut self,
         file: &Shared<T>,
+        row_group: usize,
         column: &ColumnChunkMetaData,
     ) -> Result<(), ReadError> {
         let start = place(column).0;
-        let pages = guarded(|| SerializedPageReader::new(Arc::new(file.clone()), column, 0, None));
+        let name = column.column_path().string();
+        let located = |at: u64, error| {
+            let page = PagePlace { column: &name, row_group, byte_offset: at };
+            file.tell(at, &file.locate(&page, error))
+        };
+        let pages = guarded(|| SerializedPageReader::new(Arc::new(file.clone()), &in_use(column)?, 0, None));
         let mut pages = pages.map_err(|error| file.tell(start, &error))?;
         for (at, is_delta) in self.starts.iter().zip(&self.delta) {
             if !is_delta {
-                guarded(|| pages.skip_next_page()).map_err(|error| file.tell(*at, &error))?;
+                guarded(|| pages.skip_next_page()).map_err(|error| located(*at, error))?;
                 continue;
             }
-            let page = guarded(|| pages.get_next_page()).map_err(|error| file.tell(*at, &error))?;
+            let page = guarded(|| pages.get_next_page()).map_err(|error| located(*at, error))?;
             let Some(page) = page else { return Err(corrupt(*at, "a page is not where its column says")) };
             let expanded = delta::expanded(&page, column.column_descr());
             let expanded = expanded.map_err(|why| corrupt_page(column, *at, &why))?;
@@ -265,10 +283,22 @@ fn check_compressed<T: ChunkReader>(
 
 /// Where a column begins, and its bytes.
 pub(super) fn place(column: &ColumnChunkMetaData) -> (u64, u64) {
-    let data = column.data_page_offset();
-    let start = column.dictionary_page_offset().filter(|dictionary| *dictionary > 0 && *dictionary < data);
+    let start = dictionary_offset(column).unwrap_or(column.data_page_offset());
     let number = |number: i64| u64::try_from(number).unwrap_or(u64::MAX);
-    (number(start.unwrap_or(data)), number(column.compressed_size()))
+    (number(start), number(column.compressed_size()))
+}
+
+/// The column as the crate must see it to begin where [`place`] does: it takes the offset of a dictionary as it is, and
+/// older versions of parquet-mr write 0 where there is no dictionary.
+pub(super) fn in_use(column: &ColumnChunkMetaData) -> ParquetResult<ColumnChunkMetaData> {
+    let offset = dictionary_offset(column);
+    column.clone().into_builder().set_dictionary_page_offset(offset).build()
+}
+
+/// Where the dictionary begins, if the footer says so and that can be: before the data.
+fn dictionary_offset(column: &ColumnChunkMetaData) -> Option<i64> {
+    let data = column.data_page_offset();
+    column.dictionary_page_offset().filter(|dictionary| *dictionary > 0 && *dictionary < data)
 }
 
 /// What a page says of itself.
@@ -358,6 +388,18 @@ impl Header {
         header.length = bytes.len().checked_sub(walker.rest())? as u64;
         Some(header)
     }
+}
+
+/// The bytes of the page whose header begins at a place, without the header.
+#[cfg(test)]
+pub(super) fn body_of<T: ChunkReader>(
+    file: &Shared<T>,
+    at: u64,
+    end: u64,
+) -> Result<std::ops::Range<usize>, ReadError> {
+    let header = read_header(file, at, end)?;
+    let start = usize::try_from(at + header.length).expect("a file in memory");
+    Ok(start..start + usize::try_from(header.compressed).expect("a file in memory"))
 }
 
 /// Of texts that are packed by difference.

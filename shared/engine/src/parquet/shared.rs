@@ -14,13 +14,28 @@ use crate::error::{ReadError, UnreadableCode};
 pub(super) struct Shared<T> {
     file: Arc<T>,
     failure: Failure,
+    /// The byte at which the page begins that failed last.
+    broken_page: Arc<Mutex<Option<u64>>>,
 }
 
 type Failure = Arc<Mutex<Option<io::Error>>>;
 
 impl<T> Shared<T> {
     pub(super) fn new(file: T) -> Self {
-        Self { file: Arc::new(file), failure: Failure::default() }
+        Self { file: Arc::new(file), failure: Failure::default(), broken_page: Arc::default() }
+    }
+
+    /// Adds the place of a page to the error that reading it returned.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the crate's errors are not exhaustive")]
+    pub(super) fn locate(&self, page: &PagePlace<'_>, error: ParquetError) -> ParquetError {
+        *self.broken_page.lock().unwrap_or_else(PoisonError::into_inner) = Some(page.byte_offset);
+        match error {
+            ParquetError::NYI(what) => ParquetError::NYI(format!("{page}: {what}")),
+            ParquetError::General(what) | ParquetError::EOF(what) => {
+                ParquetError::General(format!("{page}: {what}"))
+            }
+            other => ParquetError::General(format!("{page}: {other}")),
+        }
     }
 
     /// What an error of the decoders means.
@@ -29,6 +44,8 @@ impl<T> Shared<T> {
         if let Some(failure) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return ReadError::Io(failure);
         }
+        let broken_page = self.broken_page.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let byte_offset = broken_page.unwrap_or(byte_offset);
         match error {
             ParquetError::NYI(what) => {
                 let message = format!("the Parquet file has what is not read: {what}");
@@ -39,9 +56,29 @@ impl<T> Shared<T> {
     }
 }
 
+/// Where a page is.
+pub(super) struct PagePlace<'a> {
+    pub(super) column: &'a str,
+    /// From 0, as Parquet tools count.
+    pub(super) row_group: usize,
+    /// The first byte of its header.
+    pub(super) byte_offset: u64,
+}
+
+impl std::fmt::Display for PagePlace<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { column, row_group, byte_offset } = self;
+        write!(f, "a page of column `{column}` in row group {row_group}, at byte {byte_offset}")
+    }
+}
+
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
-        Self { file: Arc::clone(&self.file), failure: Arc::clone(&self.failure) }
+        Self {
+            file: Arc::clone(&self.file),
+            failure: Arc::clone(&self.failure),
+            broken_page: Arc::clone(&self.broken_page),
+        }
     }
 }
 

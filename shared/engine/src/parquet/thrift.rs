@@ -14,7 +14,7 @@ const I16: u8 = 4;
 pub(super) const I32: u8 = 5;
 const I64: u8 = 6;
 const DOUBLE: u8 = 7;
-const BINARY: u8 = 8;
+pub(super) const BINARY: u8 = 8;
 pub(super) const LIST: u8 = 9;
 const SET: u8 = 10;
 const MAP: u8 = 11;
@@ -76,6 +76,14 @@ impl<'a> Walker<'a> {
         i32::try_from(self.zigzag()?).ok()
     }
 
+    /// Bytes with their length before them.
+    pub(super) fn binary(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.varint()?).ok()?;
+        let (bytes, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(bytes)
+    }
+
     /// Passes over a field of a structure, whose booleans are in its head.
     fn skip_field(&mut self, kind: u8) -> Option<()> {
         if matches!(kind, TRUE | FALSE) { Some(()) } else { self.skip(kind) }
@@ -88,10 +96,7 @@ impl<'a> Walker<'a> {
             I16 | I32 | I64 => self.varint().map(|_| ()),
             DOUBLE => self.take(8),
             UUID => self.take(16),
-            BINARY => {
-                let length = usize::try_from(self.varint()?).ok()?;
-                self.take(length)
-            }
+            BINARY => self.binary().map(|_| ()),
             LIST | SET => {
                 let (count, kind) = self.list()?;
                 self.depth = self.depth.checked_add(1).filter(|depth| *depth <= MAX_DEPTH)?;

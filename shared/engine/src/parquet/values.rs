@@ -13,13 +13,16 @@ use arrow_array::{
 };
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, TimeUnit};
-use parquet::basic::{ConvertedType, LogicalType};
-use parquet::schema::types::Type;
+use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
+use parquet::schema::types::{Type, TypePtr};
 
 use super::cells::Cells;
 use crate::cast::typed::Typed;
 
 const MICROS_PER_MILLI: i64 = 1_000;
+
+/// The leaves of a field as the file describes them, in the order in which Arrow's types have theirs.
+pub(super) type Leaves<'l> = std::slice::Iter<'l, TypePtr>;
 
 /// The values of a column by their Arrow type.
 pub(super) enum Values<'a> {
@@ -48,6 +51,8 @@ pub(super) enum Values<'a> {
     Bytes(&'a BinaryArray),
     Fixed(&'a FixedSizeBinaryArray),
     Uuid(&'a FixedSizeBinaryArray),
+    Bson(&'a ArrayRef),
+    Interval(&'a FixedSizeBinaryArray),
     Struct(Vec<(&'a str, Cells<'a>)>),
     List(&'a OffsetBuffer<i32>, Box<Cells<'a>>),
     Map(&'a OffsetBuffer<i32>, Box<Cells<'a>>, Box<Cells<'a>>),
@@ -65,8 +70,53 @@ pub(super) enum Integers<'a> {
 }
 
 impl<'a> Values<'a> {
+    /// `nanos`: the same array with its INT96 leaves in nanoseconds, where it has such leaves.
+    pub(super) fn of(array: &'a ArrayRef, nanos: Option<&'a ArrayRef>, leaves: &mut Leaves<'_>) -> Self {
+        if let Some(nested) = Self::nested(array, nanos, leaves) {
+            return nested;
+        }
+        let Some(leaf) = leaves.next() else { return Self::Foreign("unknown") };
+        if leaf.get_physical_type() == Physical::INT96 {
+            let micros = array.as_primitive_opt::<TimestampMicrosecondType>();
+            let nanos = nanos.and_then(|nanos| nanos.as_primitive_opt::<TimestampNanosecondType>());
+            return match micros.zip(nanos) {
+                Some((micros, nanos)) => Self::Int96(micros.values(), nanos.values()),
+                None => Self::Foreign("INT96"),
+            };
+        }
+        Self::leaf(array, leaf)
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other types have no insides")]
+    fn nested(array: &'a ArrayRef, nanos: Option<&'a ArrayRef>, leaves: &mut Leaves<'_>) -> Option<Self> {
+        Some(match array.data_type() {
+            DataType::Struct(fields) => {
+                let nanos = nanos.and_then(|nanos| nanos.as_struct_opt());
+                let members = fields.iter().zip(array.as_struct().columns()).enumerate();
+                let members = members.map(|(index, (field, array))| {
+                    let nanos = nanos.and_then(|nanos| nanos.columns().get(index));
+                    (field.name().as_str(), Cells::inner(array, nanos, leaves))
+                });
+                Self::Struct(members.collect())
+            }
+            DataType::List(_) => {
+                let list = array.as_list::<i32>();
+                let nanos = nanos.and_then(|nanos| nanos.as_list_opt::<i32>()).map(|list| list.values());
+                Self::List(list.offsets(), Box::new(Cells::inner(list.values(), nanos, leaves)))
+            }
+            DataType::Map(..) => {
+                let map = array.as_map();
+                let nanos = nanos.and_then(|nanos| nanos.as_map_opt());
+                let keys = Cells::inner(map.keys(), nanos.map(|map| map.keys()), leaves);
+                let values = Cells::inner(map.values(), nanos.map(|map| map.values()), leaves);
+                Self::Map(map.offsets(), Box::new(keys), Box::new(values))
+            }
+            _ => return None,
+        })
+    }
+
     #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; Parquet gives these")]
-    pub(super) fn of(array: &'a ArrayRef, field: Option<&Type>) -> Self {
+    fn leaf(array: &'a ArrayRef, leaf: &Type) -> Self {
         match array.data_type() {
             DataType::Null => Self::Null,
             DataType::Boolean => Self::Boolean(array.as_boolean()),
@@ -105,35 +155,17 @@ impl<'a> Values<'a> {
             },
             DataType::Decimal128(_, scale) => Self::Decimal(primitive::<Decimal128Type>(array), *scale),
             DataType::Decimal256(..) => Self::LongDecimal(array.as_primitive()),
-            DataType::BinaryView if field.is_some_and(is_bson) => Self::Foreign("BSON"),
+            DataType::BinaryView | DataType::Binary if is_bson(leaf) => Self::Bson(array),
             DataType::BinaryView => Self::Views(array.as_binary_view()),
             DataType::Dictionary(..) => {
                 coded(array).map_or(Self::Foreign("unknown"), |(codes, values)| Self::Coded(codes, values))
             }
             DataType::Binary => Self::Bytes(array.as_binary()),
-            DataType::FixedSizeBinary(16) if field.is_some_and(is_uuid) => {
-                Self::Uuid(array.as_fixed_size_binary())
+            DataType::FixedSizeBinary(16) if is_uuid(leaf) => Self::Uuid(array.as_fixed_size_binary()),
+            DataType::FixedSizeBinary(12) if is_interval(leaf) => {
+                Self::Interval(array.as_fixed_size_binary())
             }
             DataType::FixedSizeBinary(_) => Self::Fixed(array.as_fixed_size_binary()),
-            DataType::Struct(fields) => {
-                let members = fields.iter().zip(array.as_struct().columns());
-                Self::Struct(
-                    members.map(|(field, array)| (field.name().as_str(), Cells::inner(array))).collect(),
-                )
-            }
-            DataType::List(_) => {
-                let list = array.as_list::<i32>();
-                Self::List(list.offsets(), Box::new(Cells::inner(list.values())))
-            }
-            DataType::Map(..) => {
-                let map = array.as_map();
-                Self::Map(
-                    map.offsets(),
-                    Box::new(Cells::inner(map.keys())),
-                    Box::new(Cells::inner(map.values())),
-                )
-            }
-            DataType::Interval(_) => Self::Foreign("INTERVAL"),
             _ => Self::Foreign("unknown"),
         }
     }
@@ -171,6 +203,8 @@ impl<'a> Values<'a> {
                 values.get(row).map(|unscaled| Typed::Decimal { unscaled: (*unscaled).into(), scale: *scale })
             }
             Self::Uuid(array) => array.value(row).try_into().ok().map(Typed::Uuid),
+            Self::Bson(_) => Some(Typed::Foreign("BSON")),
+            Self::Interval(_) => Some(Typed::Foreign("INTERVAL")),
             Self::Foreign(kind) => Some(Typed::Foreign(kind)),
             Self::Null
             | Self::LongDecimal(_)
@@ -223,6 +257,11 @@ pub(super) fn primitive<T: ArrowPrimitiveType>(array: &ArrayRef) -> &[T::Native]
 pub(super) fn is_bson(field: &Type) -> bool {
     let info = field.get_basic_info();
     matches!(info.logical_type_ref(), Some(LogicalType::Bson)) || info.converted_type() == ConvertedType::BSON
+}
+
+/// Months, days and milliseconds, each of four bytes.
+pub(super) fn is_interval(field: &Type) -> bool {
+    field.get_basic_info().converted_type() == ConvertedType::INTERVAL
 }
 
 fn is_uuid(field: &Type) -> bool {

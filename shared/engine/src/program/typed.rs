@@ -150,6 +150,16 @@ impl Column {
     }
 }
 
+/// The spellings of a missing value that all of some columns have; `None` when there is no column.
+pub(crate) fn common_null_values(readers: &[usize], columns: &[Column]) -> Option<Vec<String>> {
+    let mut readers = readers.iter().filter_map(|column| columns.get(*column));
+    let mut null_values = readers.next()?.null_values.clone();
+    for other in readers {
+        null_values.retain(|null| other.null_values.contains(null));
+    }
+    Some(null_values)
+}
+
 #[inline]
 fn integer(cast: &NumberCast, number: i64) -> Option<Result<Value<'static>, Code>> {
     match cast.kind {
@@ -163,6 +173,5 @@ fn integer(cast: &NumberCast, number: i64) -> Option<Result<Value<'static>, Code
 
 fn double(cast: &NumberCast, number: f64) -> Option<Result<Value<'static>, Code>> {
     let is_direct = cast.kind == NumberType::Double && number.is_finite() && !cast.has_rules();
-    // Zero has no sign in a table.
-    is_direct.then_some(Ok(Value::Double(if number == 0.0 { 0.0 } else { number })))
+    is_direct.then_some(Ok(Value::Double(number)))
 }

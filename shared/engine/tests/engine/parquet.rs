@@ -73,7 +73,7 @@ fn numbers_are_exact_in_every_width() {
         (
             of(DoublePrecision),
             array(Float64Array::from(vec![0.1, -0.0, f64::NAN])),
-            vec!["0.1", "0", "! not_a_number"],
+            vec!["0.1", "-0", "! not_a_number"],
         ),
         (
             of(DoublePrecision),

@@ -28,9 +28,11 @@ pub(crate) fn file_with(columns: &[(&str, ArrayRef)], properties: WriterProperti
     file.into()
 }
 
-/// A file with one column of that Parquet type, e.g. `required int96 v`, none of whose values is missing.
+/// A file with one column of that Parquet type, e.g. `required int96 v` or `required group v { required int96 w; }`, none of
+/// whose values is missing.
 pub(crate) fn raw_file<T: DataType>(field: &str, values: &[T::T]) -> Bytes {
-    let schema = parse_message_type(&format!("message file {{ {field}; }}")).unwrap();
+    let end = if field.ends_with('}') { "" } else { ";" };
+    let schema = parse_message_type(&format!("message file {{ {field}{end} }}")).unwrap();
     let mut file = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut file, Arc::new(schema), Arc::default()).unwrap();
     let mut group = writer.next_row_group().unwrap();

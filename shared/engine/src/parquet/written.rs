@@ -1,0 +1,128 @@
+//! JSON under construction: documents that columns read, and values as rejects and `_rescued` show them.
+
+use crate::cast::typed::{Typed, write_json_bytes, write_json_hex, write_json_text};
+use crate::outcome::Code;
+
+/// A JSON text.
+///
+/// JSON has no form for some values, such as NaN, days that no calendar has, and bytes. In a document that a column reads
+/// such a value is a fault, or null where it is one of the contract's spellings of a missing value. In all other texts it is a
+/// string of [`Typed::write_json`].
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    text: String,
+    /// Of a document that columns read: the spellings of a missing value.
+    null_values: Option<Vec<String>>,
+    fault: Option<(Code, String)>,
+}
+
+impl Written {
+    /// A document that columns read.
+    pub(super) fn document(null_values: Vec<String>) -> Self {
+        Self { null_values: Some(null_values), ..Self::default() }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.fault = None;
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The first part that JSON cannot hold: the code, and its text.
+    pub(super) fn fault(&self) -> Option<(Code, &str)> {
+        self.fault.as_ref().map(|(code, found)| (*code, found.as_str()))
+    }
+
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.text.reserve(bytes);
+    }
+
+    /// Where to write a part that is JSON.
+    pub(super) fn plain(&mut self) -> &mut String {
+        &mut self.text
+    }
+
+    /// Writes a part that is JSON.
+    pub(super) fn push(&mut self, json: &str) {
+        self.text.push_str(json);
+    }
+
+    pub(super) fn push_typed(&mut self, value: Typed<'_>) {
+        if self.null_values.is_some()
+            && let Some(code) = value.document_fault()
+        {
+            let mut found = String::new();
+            value.render(&mut found);
+            return self.refuse(code, found);
+        }
+        value.write_json(&mut self.text);
+    }
+
+    pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
+        if self.null_values.is_none() {
+            return write_json_bytes(bytes, &mut self.text);
+        }
+        match str::from_utf8(bytes) {
+            Ok(text) => write_json_text(text, &mut self.text),
+            Err(_) => self.push_typed(Typed::Bytes(bytes)),
+        }
+    }
+
+    /// Writes a value of a kind that no column reads.
+    pub(super) fn push_foreign(&mut self, kind: &'static str, bytes: &[u8]) {
+        match &self.null_values {
+            None => write_json_hex(bytes, &mut self.text),
+            Some(_) => self.push_typed(Typed::Foreign(kind)),
+        }
+    }
+
+    /// Writes a duration, which no column reads.
+    pub(super) fn push_duration(&mut self, text: &str) {
+        match &self.null_values {
+            None => write_json_text(text, &mut self.text),
+            Some(_) => self.push_typed(Typed::Foreign("INTERVAL")),
+        }
+    }
+
+    /// Writes a key of an object: a string, whatever it is. No key is missing.
+    pub(super) fn key(&mut self, write: impl FnOnce(&mut Self)) {
+        let start = self.text.len();
+        let null_values = self.null_values.as_mut().map(std::mem::take);
+        write(self);
+        self.null_values = null_values;
+        if self.text.get(start..).is_some_and(|key| !key.starts_with('"')) {
+            let key = self.text.split_off(start);
+            write_json_text(&key, &mut self.text);
+        }
+    }
+
+    pub(super) fn list<T>(
+        &mut self,
+        open: char,
+        close: char,
+        parts: impl IntoIterator<Item = T>,
+        mut part: impl FnMut(&mut Self, T),
+    ) {
+        self.text.push(open);
+        for (index, item) in parts.into_iter().enumerate() {
+            if index > 0 {
+                self.text.push(',');
+            }
+            part(self, item);
+        }
+        self.text.push(close);
+    }
+
+    /// Writes null for a value that JSON cannot hold, which is a fault unless the contract takes it for missing.
+    #[cold]
+    fn refuse(&mut self, code: Code, found: String) {
+        self.text.push_str("null");
+        let is_missing = self.null_values.as_ref().is_some_and(|nulls| nulls.contains(&found));
+        if !is_missing && self.fault.is_none() {
+            self.fault = Some((code, found));
+        }
+    }
+}
