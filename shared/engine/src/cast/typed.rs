@@ -129,15 +129,19 @@ impl Typed<'_> {
     /// Why the value cannot be part of a document that a column reads, with the code that a column of its own type has for
     /// it: JSON would only hold it as a string that means something else to its readers.
     pub(crate) fn document_fault(self) -> Option<Code> {
-        match self.plain() {
+        let is_beyond = || self.is_beyond_calendar().then_some(Code::OutOfRange);
+        match self {
             Self::Double(number) => (!number.is_finite()).then_some(Code::NotANumber),
             Self::Float(number) => (!number.is_finite()).then_some(Code::NotANumber),
-            Self::TimeNanos(_) | Self::TimestampNanos { .. } => Some(Code::OutOfRange),
+            Self::TimeNanos(nanos) if nanos.rem_euclid(NANOS_PER_MICRO) != 0 => Some(Code::OutOfRange),
+            Self::TimestampNanos { nanos: 1.., .. } => Some(Code::OutOfRange),
             Self::Bytes(bytes) => str::from_utf8(bytes).is_err().then_some(Code::InvalidEncoding),
             Self::Foreign(_) => Some(Code::WrongType),
-            Self::Date(_) | Self::Time(_) | Self::Timestamp { .. } => {
-                self.is_beyond_calendar().then_some(Code::OutOfRange)
-            }
+            Self::Date(_)
+            | Self::Time(_)
+            | Self::TimeNanos(_)
+            | Self::Timestamp { .. }
+            | Self::TimestampNanos { .. } => is_beyond(),
             Self::Boolean(_)
             | Self::Integer(_)
             | Self::Unsigned(_)

@@ -187,9 +187,9 @@ impl Quoting {
         for span in spans {
             let is_quoted =
                 span.start.checked_sub(1).and_then(|before| record.get(before)) == Some(&self.quote);
-            if !is_quoted {
-                span.start += self.count_blanks(&record[span.start..span.end]);
-            }
+            // A record that is blank or too long leaves the places of the one before.
+            let field = record.get(span.start..span.end).filter(|_| !is_quoted);
+            span.start += field.map_or(0, |field| self.count_blanks(field));
         }
     }
 }

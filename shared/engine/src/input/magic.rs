@@ -5,7 +5,7 @@
 
 use penstock_contract::Compression;
 
-use super::name;
+use super::name as compression_name;
 use super::source::compression_of;
 use crate::error::{ReadError, UnreadableCode};
 
@@ -138,8 +138,8 @@ pub(crate) fn check_compressed_twice(head: &[u8], outer: Compression) -> Result<
     }
     let message = format!(
         "the file is compressed twice: {} within {}; compress it once",
-        zip_member(head).and_then(office).map_or(name(inner), |office| office.name),
-        name(outer)
+        zip_member(head).and_then(office).map_or(compression_name(inner), |office| office.name),
+        compression_name(outer)
     );
     Err(ReadError::Unreadable { code: UnreadableCode::WrongCompression, byte_offset: 0, message })
 }
@@ -148,9 +148,10 @@ impl Recognised {
     /// The refusal of such a file.
     pub(crate) fn refuse(self, outer: Compression) -> ReadError {
         let Self { code, name: recognised, advice } = self;
-        let within = match outer {
-            Compression::Plain => String::new(),
-            outer => format!(" within {}", name(outer)),
+        let within = if outer == Compression::Plain {
+            String::new()
+        } else {
+            format!(" within {}", compression_name(outer))
         };
         let message = format!("the file{within} is {recognised}; {advice}");
         ReadError::Unreadable { code, byte_offset: 0, message }

@@ -97,11 +97,10 @@ impl<R: Read> Input<R> {
             return Err(ReadError::Empty);
         }
         if let Some(declared) = declared.filter(|declared| *declared != compression) {
-            let found = match compression {
-                Compression::Plain => {
-                    magic::recognise(source.magic()).map_or("not compressed", |found| found.name)
-                }
-                found => name(found),
+            let found = if compression == Compression::Plain {
+                magic::recognise(source.magic()).map_or("not compressed", |found| found.name)
+            } else {
+                name(compression)
             };
             return Err(ReadError::Unreadable {
                 code: UnreadableCode::WrongCompression,

@@ -142,17 +142,17 @@ fn wrong_format(head: &[u8]) -> ReadError {
     if let Some(recognised) = recognise(head) {
         return recognised.refuse(Compression::Plain);
     }
-    let message = match compression_of(head) {
-        Compression::Plain => {
-            "the file is not Parquet, as the contract says: it does not begin with `PAR1`; drop Parquet, \
-                               or correct `format` in the contract"
-                .to_owned()
-        }
-        compression => format!(
+    let compression = compression_of(head);
+    let message = if compression == Compression::Plain {
+        "the file is not Parquet, as the contract says: it does not begin with `PAR1`; drop Parquet, or correct `format` in \
+         the contract"
+            .to_owned()
+    } else {
+        format!(
             "the file is compressed with {} as a whole, and Parquet must be read from its end: drop it uncompressed \
              (Parquet compresses inside)",
             name(compression)
-        ),
+        )
     };
     unreadable(UnreadableCode::WrongFormat, 0, message)
 }
@@ -321,11 +321,10 @@ fn without_text(field: &TypePtr) -> Result<TypePtr, ParquetError> {
     Ok(Arc::new(leaf.build()?))
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "a group has no length")]
 fn type_length(field: &Type) -> i32 {
     match field {
         Type::PrimitiveType { type_length, .. } => *type_length,
-        _ => 0,
+        Type::GroupType { .. } => 0,
     }
 }
 

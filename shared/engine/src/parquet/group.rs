@@ -69,12 +69,11 @@ impl<T: ChunkReader + 'static> RowGroups for RowGroup<T> {
         let column = column.ok_or_else(|| ParquetError::General("a row group lacks a column".to_owned()))?;
         let column = in_use(column)?;
         let name = column.column_path().string();
-        let (packed, snappy) = match column.compression() {
-            Compression::SNAPPY => {
-                let packed = column.into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
-                (packed, Some(Decoder::new()))
-            }
-            _ => (column, None),
+        let (packed, snappy) = if column.compression() == Compression::SNAPPY {
+            let packed = column.into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
+            (packed, Some(Decoder::new()))
+        } else {
+            (column, None)
         };
         let file = self.file.clone();
         let pages = SerializedPageReader::new(Arc::new(file.clone()), &packed, self.num_rows(), None)?;
@@ -121,11 +120,11 @@ struct ColumnPages<T: ChunkReader> {
 }
 
 impl<T: ChunkReader> ColumnPages<T> {
-    /// Adds the place of the page that comes next to an error of the reader.
+    /// Blames an error of the reader on the page that comes next.
     fn locate<R>(&self, result: Result<R>) -> Result<R> {
         let Some(byte_offset) = self.starts.get(self.read) else { return result };
         let page = PagePlace { column: &self.name, row_group: self.row_group, byte_offset: *byte_offset };
-        result.map_err(|error| self.file.locate(&page, error))
+        result.inspect_err(|error| self.file.blame(&page, error))
     }
 
     fn unpacked(&mut self, mut page: Page) -> Result<Page> {

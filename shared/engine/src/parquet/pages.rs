@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use parquet::basic::{Compression, Encoding, Type as Physical};
 use parquet::column::page::PageReader;
-use parquet::errors::Result as ParquetResult;
+use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
@@ -195,9 +195,9 @@ impl Pages {
     ) -> Result<(), ReadError> {
         let start = place(column).0;
         let name = column.column_path().string();
-        let located = |at: u64, error| {
-            let page = PagePlace { column: &name, row_group, byte_offset: at };
-            file.tell(at, &file.locate(&page, error))
+        let located = |at: u64, error: ParquetError| {
+            file.blame(&PagePlace { column: &name, row_group, byte_offset: at }, &error);
+            file.tell(at, &error)
         };
         let pages = guarded(|| SerializedPageReader::new(Arc::new(file.clone()), &in_use(column)?, 0, None));
         let mut pages = pages.map_err(|error| file.tell(start, &error))?;

@@ -14,8 +14,7 @@ use crate::error::{ReadError, UnreadableCode};
 pub(super) struct Shared<T> {
     file: Arc<T>,
     failure: Failure,
-    /// The byte at which the page begins that failed last.
-    broken_page: Arc<Mutex<Option<u64>>>,
+    broken_page: Arc<Mutex<Option<BrokenPage>>>,
 }
 
 type Failure = Arc<Mutex<Option<io::Error>>>;
@@ -25,17 +24,17 @@ impl<T> Shared<T> {
         Self { file: Arc::new(file), failure: Failure::default(), broken_page: Arc::default() }
     }
 
-    /// Adds the place of a page to the error that reading it returned.
+    /// Remembers the page that an error is about: what its readers make of the error has no place for it.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the crate's errors are not exhaustive")]
-    pub(super) fn locate(&self, page: &PagePlace<'_>, error: ParquetError) -> ParquetError {
-        *self.broken_page.lock().unwrap_or_else(PoisonError::into_inner) = Some(page.byte_offset);
-        match error {
-            ParquetError::NYI(what) => ParquetError::NYI(format!("{page}: {what}")),
-            ParquetError::General(what) | ParquetError::EOF(what) => {
-                ParquetError::General(format!("{page}: {what}"))
-            }
-            other => ParquetError::General(format!("{page}: {other}")),
-        }
+    pub(super) fn blame(&self, page: &PagePlace<'_>, error: &ParquetError) {
+        let (why, is_unsupported) = match error {
+            ParquetError::NYI(what) => (what.clone(), true),
+            ParquetError::General(what) | ParquetError::EOF(what) => (what.clone(), false),
+            other => (other.to_string(), false),
+        };
+        let broken =
+            BrokenPage { byte_offset: page.byte_offset, why: format!("{page}: {why}"), is_unsupported };
+        *self.broken_page.lock().unwrap_or_else(PoisonError::into_inner) = Some(broken);
     }
 
     /// What an error of the decoders means.
@@ -44,16 +43,31 @@ impl<T> Shared<T> {
         if let Some(failure) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return ReadError::Io(failure);
         }
-        let broken_page = self.broken_page.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let byte_offset = broken_page.unwrap_or(byte_offset);
-        match error {
-            ParquetError::NYI(what) => {
-                let message = format!("the Parquet file has what is not read: {what}");
-                unreadable(UnreadableCode::UnsupportedFeature, byte_offset, message)
+        let unsupported = |at: u64, what: &str| {
+            let message = format!("the Parquet file has what is not read: {what}");
+            unreadable(UnreadableCode::UnsupportedFeature, at, message)
+        };
+        match self.broken_page.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(BrokenPage { byte_offset, why, is_unsupported: true }) => {
+                return unsupported(byte_offset, &why);
             }
+            Some(BrokenPage { byte_offset, why, is_unsupported: false }) => {
+                return corrupt(byte_offset, &why);
+            }
+            None => {}
+        }
+        match error {
+            ParquetError::NYI(what) => unsupported(byte_offset, what),
             other => corrupt(byte_offset, &other.to_string()),
         }
     }
+}
+
+/// A page that could not be read.
+struct BrokenPage {
+    byte_offset: u64,
+    why: String,
+    is_unsupported: bool,
 }
 
 /// Where a page is.
