@@ -85,7 +85,7 @@ fn decode(bytes: &[u8]) -> Result<Footer, ParquetError> {
         Arc::clone(&metadata),
         ArrowReaderOptions::new().with_skip_arrow_metadata(true),
     )?;
-    let has_int96 = fields.iter().any(|field| has_int96(field));
+    let has_int96 = fields.iter().any(has_int96);
     let hinted = |metadata: &Arc<ParquetMetaData>, int96| {
         let schema = hinted(plain.schema(), &fields, int96);
         let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
