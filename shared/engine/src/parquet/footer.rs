@@ -1,6 +1,7 @@
 //! The end of a Parquet file, which says where everything is: looked through, then decoded.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
@@ -17,7 +18,7 @@ use penstock_contract::Compression;
 
 use super::guard::guarded;
 use super::shared::Shared;
-use super::thrift::{BINARY, I32, LIST, STRUCT, Walker};
+use super::thrift::{BINARY, I32, I64, LIST, STRUCT, Walker};
 use super::values::{Leaves, is_interval};
 use super::{corrupt, unreadable};
 use crate::error::{ReadError, UnreadableCode};
@@ -61,7 +62,7 @@ pub(super) fn read_footer<T: ChunkReader>(file: &Shared<T>) -> Result<Footer, Re
         let message = "the Parquet file has no rows of its own: its columns are in other files, which are to be dropped instead";
         return Err(unreadable(UnreadableCode::UnsupportedFeature, at, message.to_owned()));
     }
-    match guarded(|| decode(&bytes)) {
+    match guarded(|| decode(&without(&bytes, &shape.foreign))) {
         Ok(footer) => Ok(Footer { encrypted: shape.encrypted, ..footer }),
         // What describes an encrypted column may be encrypted, too.
         Err(_) if !shape.encrypted.is_empty() => Err(encrypted(at)),
@@ -168,6 +169,16 @@ struct Shape {
     encrypted: BTreeSet<usize>,
     /// Columns are in other files, as those of a `_metadata` file.
     is_elsewhere: bool,
+    /// Where fields begin that are of another type than the specification's, up to the ends of their structures. The
+    /// decoder takes them for its own; other readers ignore them.
+    foreign: Vec<Range<usize>>,
+}
+
+/// The footer without some of its bytes.
+fn without(footer: &[u8], foreign: &[Range<usize>]) -> Vec<u8> {
+    let ends = std::iter::once(0).chain(foreign.iter().map(|range| range.end));
+    let starts = foreign.iter().map(|range| range.start).chain([footer.len()]);
+    ends.zip(starts).flat_map(|(from, to)| footer.get(from..to).unwrap_or_default()).copied().collect()
 }
 
 /// Looks through the footer as a whole, at the shape of its schema, and at where its columns are.
@@ -180,7 +191,7 @@ fn look_at(footer: &[u8]) -> Result<Shape, &'static str> {
     let read = walker.structure(|walker, number, kind| {
         match number {
             SCHEMA if kind == LIST => shape = shape.and(check_schema(walker)?),
-            ROW_GROUPS if kind == LIST => look_at_row_groups(walker, &mut found)?,
+            ROW_GROUPS if kind == LIST => look_at_row_groups(walker, footer.len(), &mut found)?,
             SCHEMA | ROW_GROUPS => return None,
             _ => return Some(false),
         }
@@ -219,9 +230,10 @@ fn check_schema(walker: &mut Walker<'_>) -> Option<Result<(), &'static str>> {
 }
 
 /// Goes through the list of row groups, for how their columns are stored.
-fn look_at_row_groups(walker: &mut Walker<'_>, found: &mut Shape) -> Option<()> {
+fn look_at_row_groups(walker: &mut Walker<'_>, length: usize, found: &mut Shape) -> Option<()> {
     const COLUMNS: i16 = 1;
     const FILE_PATH: i16 = 1;
+    const METADATA: i16 = 3;
     const CRYPTO_METADATA: i16 = 8;
     const ENCRYPTED_METADATA: i16 = 9;
     let (groups, kind) = walker.list()?;
@@ -241,6 +253,7 @@ fn look_at_row_groups(walker: &mut Walker<'_>, found: &mut Shape) -> Option<()> 
                 walker.structure(|walker, number, kind| {
                     match number {
                         FILE_PATH if kind == BINARY => found.is_elsewhere |= !walker.binary()?.is_empty(),
+                        METADATA if kind == STRUCT => found.foreign.extend(foreign(walker, length)?),
                         CRYPTO_METADATA | ENCRYPTED_METADATA => {
                             found.encrypted.insert(column);
                             return Some(false);
@@ -254,6 +267,33 @@ fn look_at_row_groups(walker: &mut Walker<'_>, found: &mut Shape) -> Option<()> 
         })?;
     }
     Some(())
+}
+
+/// Goes through a column's metadata. Gives the place of the first field of another type than the specification's and of
+/// all after it, which are statistics and the like: the fields that are needed have lower numbers.
+fn foreign(walker: &mut Walker<'_>, length: usize) -> Option<Option<Range<usize>>> {
+    let mut before = length.checked_sub(walker.rest())?;
+    let mut start = None;
+    walker.structure(|walker, number, kind| {
+        let specified = match number {
+            // Statistics, sizes and places.
+            12 | 16 | 17 => STRUCT,
+            // How often each encoding is used.
+            13 => LIST,
+            // Where the Bloom filter is, and its length.
+            14 => I64,
+            15 => I32,
+            _ => kind,
+        };
+        if kind != specified {
+            start.get_or_insert(before);
+        }
+        walker.skip_field(kind)?;
+        before = length.checked_sub(walker.rest())?;
+        Some(true)
+    })?;
+    // The byte that ends the structure stays.
+    Some(start.map(|start| start..before))
 }
 
 /// The elements of a schema stand in the order of a walk through the tree, each with the number of its children.

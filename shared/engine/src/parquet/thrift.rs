@@ -12,7 +12,7 @@ pub(super) const FALSE: u8 = 2;
 const BYTE: u8 = 3;
 const I16: u8 = 4;
 pub(super) const I32: u8 = 5;
-const I64: u8 = 6;
+pub(super) const I64: u8 = 6;
 const DOUBLE: u8 = 7;
 pub(super) const BINARY: u8 = 8;
 pub(super) const LIST: u8 = 9;
@@ -85,7 +85,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Passes over a field of a structure, whose booleans are in its head.
-    fn skip_field(&mut self, kind: u8) -> Option<()> {
+    pub(super) fn skip_field(&mut self, kind: u8) -> Option<()> {
         if matches!(kind, TRUE | FALSE) { Some(()) } else { self.skip(kind) }
     }
 

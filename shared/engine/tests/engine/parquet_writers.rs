@@ -90,6 +90,12 @@ fn offsets_of_dictionaries_that_are_none_are_passed_over() {
 }
 
 #[test]
+fn fields_of_the_footer_that_are_not_the_specification_s_are_ignored() {
+    let outcome = read(include_bytes!("../../../../tests/golden/parquet/foreign-field.parquet")).unwrap();
+    assert_eq!(outcome.values(), [["1", "a"], ["2", "b"], ["3", "c"]]);
+}
+
+#[test]
 fn encrypted_columns_are_refused_only_where_they_are_read() {
     let column = include_bytes!("../../../../tests/golden/parquet/encrypted-column.parquet");
     let footer = include_bytes!("../../../../tests/golden/parquet/encrypted-footer.parquet");
