@@ -62,7 +62,8 @@ pub(super) fn read_footer<T: ChunkReader>(file: &Shared<T>) -> Result<Footer, Re
         let message = "the Parquet file has no rows of its own: its columns are in other files, which are to be dropped instead";
         return Err(unreadable(UnreadableCode::UnsupportedFeature, at, message.to_owned()));
     }
-    match guarded(|| decode(&without(&bytes, &shape.foreign))) {
+    let bytes = if shape.foreign.is_empty() { bytes } else { without(&bytes, &shape.foreign).into() };
+    match guarded(|| decode(&bytes)) {
         Ok(footer) => Ok(Footer { encrypted: shape.encrypted, ..footer }),
         // What describes an encrypted column may be encrypted, too.
         Err(_) if !shape.encrypted.is_empty() => Err(encrypted(at)),
