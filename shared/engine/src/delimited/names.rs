@@ -14,6 +14,9 @@ use crate::text::decode;
 
 /// Lines among which the header is searched.
 const MAX_PREAMBLE_LINES: usize = 100;
+/// Records whose fields are compared by their shape, and the fewest that show one.
+const SHAPE_RECORDS: usize = 10;
+const MIN_SHAPE_RECORDS: usize = 4;
 /// Records that are found to name the columns together, when the contract does not declare their number.
 const MAX_HEADER_ROWS: usize = 3;
 
@@ -131,7 +134,8 @@ fn looks_like_rows(
 }
 
 /// True when the first record is a row: it has as many fields as the contract, none is the name of a column, and each
-/// is what its column holds. Text says nothing: a value of another type must be there, too.
+/// fits its column. Any text fits a text column, so that there must also be a value of another type, or a text of the
+/// [shape](is_of_shape) of those below it.
 pub(crate) fn is_headless(
     head: Head<'_>,
     delimiter: &FieldDelimiter,
@@ -139,14 +143,14 @@ pub(crate) fn is_headless(
     encoding: &'static Encoding,
     columns: &[Column],
 ) -> bool {
-    let records = head.records(delimiter, quoting, 1);
+    let records = head.records(delimiter, quoting, SHAPE_RECORDS);
     let layout = bind_order(columns);
     let is_row = |record: &&HeadRecord<'_>| !record.is_malformed && record.spans.len() == layout.width;
     let Some(first) = records.first().filter(is_row) else {
         return false;
     };
     let (mut decoded, mut unescaped, mut scratch) = (String::new(), Vec::new(), Scratch::default());
-    let mut is_told = false;
+    let mut is_typed = false;
     for (column, field_index) in columns.iter().zip(&layout.fields) {
         let Some(index) = *field_index else { continue };
         let Some(span) = first.spans.get(index) else { return false };
@@ -164,9 +168,29 @@ pub(crate) fn is_headless(
         if !fits {
             return false;
         }
-        is_told |= value.is_some() && !text.trim().is_empty() && !column.is_text();
+        is_typed |= value.is_some() && !text.trim().is_empty() && !column.is_text();
     }
-    is_told
+    is_typed || (0..layout.width).any(|index| is_of_shape(&records, index))
+}
+
+/// True when a column has texts such as `MG-8769` or `28/01/2018` that differ from record to record in their digits and
+/// letters alone, the first record included: the name of a column has not the shape of its values. Plain numbers do not
+/// count, as years are names of columns, too.
+fn is_of_shape(records: &[HeadRecord<'_>], index: usize) -> bool {
+    let class = |byte: &u8| match byte {
+        b'0'..=b'9' => b'0',
+        b'a'..=b'z' | b'A'..=b'Z' => b'a',
+        other => *other,
+    };
+    let shape = |record: &HeadRecord<'_>| -> Option<Vec<u8>> {
+        let span = record.spans.get(index).filter(|_| !record.is_malformed)?;
+        Some(record.field(span).iter().map(class).collect())
+    };
+    let Some(first) = records.first().and_then(shape) else { return false };
+    let has_digits_and_others = first.contains(&b'0') && first.iter().any(|byte| *byte != b'0');
+    has_digits_and_others
+        && records.len() >= MIN_SHAPE_RECORDS
+        && records.iter().all(|record| shape(record).as_ref() == Some(&first))
 }
 
 /// The names of the columns in lower case: of several records, those of a column from top to bottom with spaces between.

@@ -356,3 +356,26 @@ proptest! {
         prop_assert_eq!(read(&undeclared(&["a", "b", "c"]), &spaced).values(), read(&contract, &plain).values());
     }
 }
+
+#[test]
+fn a_file_of_text_without_a_header_is_recognised_by_the_shape_of_its_values() {
+    let dated = "28/01/2018,hat\n29/01/2018,belt\n30/01/2018,shoe\n31/01/2018,coat\n";
+    let outcome = read(&undeclared(&["day", "name"]), dated);
+    assert_eq!(outcome.values().len(), 4);
+    assert_eq!(outcome.values()[0], ["28/01/2018", "hat"]);
+    assert_eq!(outcome.dialect.header, Some(false));
+    assert!(is_assumed(&outcome, "header"));
+    // Codes, times and amounts have a shape; words, plain numbers and too few records do not show one.
+    for file in ["MG-8769,x\nRI-3895,y\nCC-9259,z\nBH-9827,w\n", "x,$74.69\ny,$29.81\nz,$48.00\nw,$34.22\n"] {
+        assert_eq!(read(&undeclared(&["code", "price"]), file).values().len(), 4, "{file:?}");
+    }
+    for file in [
+        "2017,2018\n1200,1300\n1400,1500\n1600,1700\n",
+        "hat,cat\nbat,rat\nmat,fat\nsat,pat\n",
+        "28/01/2018,hat\n29/01/2018,belt\n30/01/2018,shoe\n",
+        "day 1,hat\n28/01/2018,hat\n29/01/2018,belt\n30/01/2018,shoe\n",
+        "28/01/2018,hat,x\n29/01/2018,belt,y\n30/01/2018,shoe,z\n31/01/2018,coat,w\n",
+    ] {
+        assert_eq!(refusal(&undeclared(&["day", "name"]), file).0, UnreadableCode::MissingColumns, "{file:?}");
+    }
+}
