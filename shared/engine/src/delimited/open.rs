@@ -22,6 +22,9 @@ use crate::text::decode;
 /// The part of a file that its dialect is sniffed from.
 const HEAD_BYTES: usize = 64 * 1024;
 
+/// A header with this fault is read as if nothing were quoted, where the contract's names are all found that way.
+const OPEN_QUOTE: &str = "a quote is not closed";
+
 /// A delimited file whose header has been read.
 #[derive(Debug)]
 pub(crate) struct Delimited {
@@ -60,15 +63,25 @@ pub(crate) fn open_delimited<R: Read>(
     for _ in 0..located.lines {
         records.skip_line()?;
     }
+    let mut note = None;
     let (layout, header_records) = if header {
         let rows = located.rows.max(1);
         let header = read_header(records, encoding, rows, &delimiter, quoting)?;
         let layout = bind_header(&header.names, columns).map_err(|(code, mut message)| {
+            if let Some(fault) = header.fault {
+                return malformed(Some(header.place), fault);
+            }
             if code == UnreadableCode::MissingColumns {
                 message.push_str(&advice(located, header.names.len() == bind_order(columns).width));
             }
             unreadable(code, Some(header.place), message)
         })?;
+        if let Some(fault) = header.fault {
+            if declared.quote.is_some() || fault != OPEN_QUOTE || !layout.has_all(columns) {
+                return Err(malformed(Some(header.place), fault));
+            }
+            note = Some(format!("the header was read without regard to its quotes: {fault}"));
+        }
         (layout, header.records)
     } else {
         (bind_order(columns), Vec::new())
@@ -81,6 +94,7 @@ pub(crate) fn open_delimited<R: Read>(
     let widths = Widths::of(head, &delimiter, quoting, &layout);
     let mut layout = layout.with_ragged(declared.ragged, widths.may_end_with_delimiter());
     dialect.suggestions = std::mem::take(&mut layout.suggestions);
+    dialect.suggestions.extend(note);
     dialect.suggestions.extend(widths.doubt(declared.ragged, &layout));
     Ok(Delimited { delimiter, quoting, layout, blank_rows: declared.blank_rows, repeated_header })
 }
@@ -203,8 +217,11 @@ pub(crate) fn read_first<R: Read>(
     let encoding = records.input.text_encoding();
     let head = head_of(records, "")?;
     let Sniffed { delimiter, quoting, .. } = sniff(head, &known, &Names::of(&[], encoding), false);
-    let (HeaderRecord { cells, .. }, _) = read_header_row(records, encoding, &delimiter, quoting)?;
-    Ok(FirstRecord { fields: cells, delimiter, quoting })
+    let HeaderRow { record, place, fault } = read_header_row(records, encoding, &delimiter, quoting)?;
+    match fault {
+        Some(why) => Err(malformed(Some(place), why)),
+        None => Ok(FirstRecord { fields: record.cells, delimiter, quoting }),
+    }
 }
 
 fn unreadable(code: UnreadableCode, place: Option<Place>, message: String) -> ReadError {
@@ -222,6 +239,8 @@ struct Header {
     records: Vec<HeaderRecord>,
     /// Where it begins.
     place: Place,
+    /// Why its quotes were ignored.
+    fault: Option<&'static str>,
 }
 
 fn read_header<R: Read>(
@@ -231,11 +250,14 @@ fn read_header<R: Read>(
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
 ) -> Result<Header, ReadError> {
-    let (first, place) = read_header_row(records, encoding, delimiter, quoting)?;
+    let HeaderRow { record: first, place, mut fault } =
+        read_header_row(records, encoding, delimiter, quoting)?;
     let mut names = first.cells.clone();
     let mut header_records = vec![first];
     for _ in 1..rows {
-        let (record, _) = read_header_row(records, encoding, delimiter, quoting)?;
+        let HeaderRow { record, fault: of_record, .. } =
+            read_header_row(records, encoding, delimiter, quoting)?;
+        fault = fault.or(of_record);
         if names.len() < record.cells.len() {
             names.resize(record.cells.len(), String::new());
         }
@@ -247,7 +269,16 @@ fn read_header<R: Read>(
         }
         header_records.push(record);
     }
-    Ok(Header { names, records: header_records, place })
+    Ok(Header { names, records: header_records, place, fault })
+}
+
+/// A record of the header as it was read.
+struct HeaderRow {
+    record: HeaderRecord,
+    place: Place,
+    /// What is wrong with its quotes: then its fields are those of its line as if nothing were quoted, without the quotes
+    /// around them.
+    fault: Option<&'static str>,
 }
 
 fn read_header_row<R: Read>(
@@ -255,33 +286,34 @@ fn read_header_row<R: Read>(
     encoding: &'static Encoding,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
-) -> Result<(HeaderRecord, Place), ReadError> {
+) -> Result<HeaderRow, ReadError> {
     let mut spans: Vec<Span> = Vec::new();
     let Some(record) = records.next(delimiter.framing(quoting), &mut spans)? else {
         return Err(malformed(None, "there are only blank lines"));
     };
     let place = record.place;
-    match record.state {
-        RecordState::Whole => {}
+    let fault = match record.state {
+        RecordState::Whole => None,
         RecordState::TooLong => return Err(malformed(Some(place), "the first line is too long")),
-        RecordState::OpenQuote => return Err(malformed(Some(place), "a quote is not closed")),
-        RecordState::TextAfterQuote => {
-            return Err(malformed(
-                Some(place),
-                "there is text between a closing quote and the next delimiter",
-            ));
-        }
-    }
+        RecordState::OpenQuote => Some(OPEN_QUOTE),
+        RecordState::TextAfterQuote => Some("there is text between a closing quote and the next delimiter"),
+    };
     let raw = records.bytes(&record);
     let mut decoded = String::new();
     let Some(text) = decode(raw, Traits::of(raw), encoding, &mut decoded) else {
         return Err(malformed(Some(place), &format!("it is not {}", records.input.encoding().name())));
     };
-    if text.len() != raw.len() {
+    if fault.is_some() {
+        delimiter.split_line(text.as_bytes(), &mut spans);
+    } else if text.len() != raw.len() {
         split_again(text, delimiter, quoting, &mut spans);
     }
     let mut scratch = Vec::new();
+    let quote = quoting.filter(|_| fault.is_some()).map(|quoting| char::from(quoting.quote));
     let first = spans.first().and_then(|span| text.as_bytes().get(span.start).copied());
-    let cells = spans.iter().map(|span| field(text, *span, quoting, &mut scratch).trim().to_owned());
-    Ok((HeaderRecord { first, cells: cells.collect() }, place))
+    let cells = spans.iter().map(|span| {
+        let cell = field(text, *span, quoting, &mut scratch).trim();
+        quote.map_or(cell, |quote| cell.trim_matches(quote).trim()).to_owned()
+    });
+    Ok(HeaderRow { record: HeaderRecord { first, cells: cells.collect() }, place, fault })
 }

@@ -110,7 +110,7 @@ fn text_after_a_closing_quote_is_not_called_an_open_quote() {
     assert!(message.contains("text between a closing quote and the next delimiter"), "{message}");
     let (_, message) = refusal(&undeclared(&["A", "B"]), "\"A\"x,\"B\"\n");
     assert!(message.contains("text between a closing quote"), "{message}");
-    let (_, message) = refusal(&undeclared(&["A", "B"]), "A,\"B\n");
+    let (_, message) = refusal(&undeclared(&["A", "C"]), "A,\"B\n");
     assert!(message.contains("a quote is not closed"), "{message}");
     let outcome = read(&undeclared(&["a", "b"]), "a,b\n\"x\"y,1\n\"x,1\n");
     let rules: Vec<&str> = outcome.rejects.iter().map(|reject| &*reject.reasons[0].rule).collect();
@@ -376,6 +376,42 @@ fn a_file_of_text_without_a_header_is_recognised_by_the_shape_of_its_values() {
         "day 1,hat\n28/01/2018,hat\n29/01/2018,belt\n30/01/2018,shoe\n",
         "28/01/2018,hat,x\n29/01/2018,belt,y\n30/01/2018,shoe,z\n31/01/2018,coat,w\n",
     ] {
-        assert_eq!(refusal(&undeclared(&["day", "name"]), file).0, UnreadableCode::MissingColumns, "{file:?}");
+        assert_eq!(
+            refusal(&undeclared(&["day", "name"]), file).0,
+            UnreadableCode::MissingColumns,
+            "{file:?}"
+        );
     }
+}
+
+#[test]
+fn a_header_with_a_stray_quote_is_read_where_all_names_are_found_all_the_same() {
+    for header in ["\"id,name", "id,\"name", "\"\"\"id,name"] {
+        let outcome = read(&undeclared(&["id", "name"]), format!("{header}\n1,a\n2,b\n"));
+        assert_eq!(outcome.values(), [["1", "a"], ["2", "b"]], "{header:?}");
+        assert!(outcome.dialect.suggestions.iter().any(|note| note.contains("quotes")), "{header:?}");
+    }
+    let declared = DelimitedDialect { quote: Some(Quote::Byte(b'"')), ..DelimitedDialect::default() };
+    for (contract, header) in [
+        (with(declared, &["id", "name"]), "\"id,name"),
+        (with(skipping(false), &["id", "name"]), "\"id\"x,name"),
+        (undeclared(&["id", "a,b"]), "id,\"a,b"),
+    ] {
+        let (code, _) = refusal(&contract, &format!("{header}\n1,a\n"));
+        assert_eq!(code, UnreadableCode::MalformedHeader, "{header:?}");
+    }
+    let lenient = undeclared(&["id", "name", "more"]);
+    let lenient = Contract { missing_columns: MissingColumns::Null, ..lenient };
+    assert_eq!(refusal(&lenient, "\"id,name\n1,a\n").0, UnreadableCode::MalformedHeader);
+}
+
+#[test]
+fn a_delimiter_at_the_end_of_rows_is_accepted_where_most_rows_have_it() {
+    let contract = undeclared(&["id", "name", "more"]);
+    let most = read(&contract, "id,name,more\n1,a,x,\n2,b,y,\n3,c,z\n");
+    assert_eq!(most.values(), [["1", "a", "x"], ["2", "b", "y"], ["3", "c", "z"]]);
+    // One such row among others may have its empty field anywhere.
+    let one = read(&contract, "id,name,more\n1,a,x\n2,,b,\n3,c,z\n");
+    assert_eq!(one.values(), [["1", "a", "x"], ["3", "c", "z"]]);
+    assert_eq!(one.told(), ["2@3 too_many_fields"]);
 }
