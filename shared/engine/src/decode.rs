@@ -47,16 +47,23 @@ pub(crate) struct Decoded<R: Read> {
 
 impl<R: Read> Decoded<R> {
     /// Tells the encoding: by the byte-order mark, by the contract, by the first bytes. `needs_utf_8`: what the
-    /// records are cut by is more than ASCII.
+    /// records are cut by is more than ASCII. `may_be_windows_1252`: false for JSON, which RFC 8259 has in UTF-8 and
+    /// older files in UTF-16, so that a byte that is neither is damage.
     pub(crate) fn open(
         mut input: Input<R>,
         declared: Option<&'static Encoding>,
         needs_utf_8: bool,
+        may_be_windows_1252: bool,
     ) -> Result<Self, ReadError> {
         let mut head = Vec::new();
         let mut is_whole = read_head(&mut input, &mut head)?;
         let mut failure = None;
-        while declared.is_none() && !is_whole && head.len() < MAX_HEAD_BYTES && head.is_ascii() {
+        while declared.is_none()
+            && may_be_windows_1252
+            && !is_whole
+            && head.len() < MAX_HEAD_BYTES
+            && head.is_ascii()
+        {
             // What was read before an error can still be used: the error is reported after it.
             match read_head(&mut input, &mut head) {
                 Ok(is_end) => is_whole = is_end,
@@ -79,7 +86,7 @@ impl<R: Read> Decoded<R> {
         }
         let (encoding, mark) = match Encoding::for_bom(&head) {
             Some(marked) => marked,
-            None => (declared.unwrap_or_else(|| sniff_encoding(&head, is_whole)), 0),
+            None => (declared.unwrap_or_else(|| sniff_encoding(&head, is_whole, may_be_windows_1252)), 0),
         };
         let is_like_ascii = encoding.is_single_byte() && encoding.is_ascii_compatible();
         let is_plain = encoding == UTF_8 || is_like_ascii && !needs_utf_8;

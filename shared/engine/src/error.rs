@@ -82,6 +82,10 @@ pub enum UnreadableCode {
     NoArray,
     /// The file ends within its JSON array.
     OpenArray,
+    /// The JSON around the array is not well-formed, or something else than another JSON document follows it.
+    MalformedDocument,
+    /// An object on the way to the array has its key twice.
+    DuplicateMember,
     /// The header cannot be read.
     MalformedHeader,
     /// The header lacks columns of the contract.
@@ -111,6 +115,8 @@ impl UnreadableCode {
             Self::UnsupportedEncoding => "unsupported_encoding",
             Self::NoArray => "no_array",
             Self::OpenArray => "open_array",
+            Self::MalformedDocument => "malformed_document",
+            Self::DuplicateMember => "duplicate_member",
             Self::MalformedHeader => "malformed_header",
             Self::MissingColumns => "missing_columns",
             Self::DuplicateColumns => "duplicate_columns",

@@ -3,27 +3,41 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::cast::json::{Scanner, plain, unquote};
+use crate::cast::json::keys::{Words, has_equal, word};
+use crate::cast::json::{MAX_DEPTH, Scanner, key_text, plain, repeated, unquote};
 use crate::cast::text::Traits;
 use crate::program::{Column, Raw};
 
 /// The keys that the columns read, and what a line says of them.
 pub(crate) struct Keys {
-    slots: HashMap<String, usize>,
-    names: Vec<String>,
     /// The slot of each column; `None` for constants.
     columns: Vec<Option<usize>>,
-    /// Where each slot's value is in the line that was read last.
-    values: Vec<Option<(usize, usize)>>,
-    /// The members that no column reads: key without its quotes and value, each by its place in the line.
-    pub(crate) unexpected: Vec<(Range<usize>, Range<usize>)>,
-    /// The slot of the key that comes next, if the keys are in the order of the contract.
-    likely: usize,
-    /// Of the line that was read last, and of the objects and arrays in it.
-    traits: Traits,
+    members: Members,
+    /// Keys of the objects within the line.
+    words: Words,
+    /// Keys that no column reads.
+    unexpected_words: Vec<u64>,
+    /// Of the objects and arrays in the line.
     document_traits: Traits,
     /// The texts of strings that hold escapes, by column.
     texts: Vec<String>,
+}
+
+/// The members of a line.
+struct Members {
+    slots: HashMap<String, usize>,
+    names: Vec<String>,
+    /// Where each slot's value is.
+    values: Vec<Option<(usize, usize)>>,
+    /// Those that no column reads: key without its quotes and value, each by its place in the line.
+    unexpected: Vec<(Range<usize>, Range<usize>)>,
+    /// A key that an object has twice, by its path: in the line's own object, or within a value that no column reads. The
+    /// columns check the other values.
+    repeated: Option<String>,
+    /// The slot of the key that comes next, if the keys are in the order of the contract.
+    likely: usize,
+    /// Of the line.
+    traits: Traits,
     /// The text of a key that holds escapes.
     key_text: String,
 }
@@ -44,54 +58,114 @@ impl Keys {
             });
             of_columns.push(Some(slot));
         }
-        Self {
+        let members = Members {
             slots,
             values: vec![None; names.len()],
             names,
-            columns: of_columns,
             unexpected: Vec::new(),
+            repeated: None,
             likely: 0,
             traits: Traits::UNKNOWN,
+            key_text: String::new(),
+        };
+        Self {
+            columns: of_columns,
+            members,
+            words: Words::default(),
+            unexpected_words: Vec::new(),
             document_traits: Traits::UNKNOWN,
             texts: vec![String::new(); columns.len()],
-            key_text: String::new(),
         }
     }
 
-    /// Reads a line. Of a key that stands twice the last value counts.
+    /// The members of the line that was read last that no column reads: key without its quotes and value, each by its
+    /// place in the line.
+    pub(crate) fn unexpected(&self) -> &[(Range<usize>, Range<usize>)] {
+        &self.members.unexpected
+    }
+
+    /// A key that the line that was read last has twice, by its path: in its own object, or within a value that no column
+    /// reads.
+    pub(crate) fn repeated(&self) -> Option<&str> {
+        self.members.repeated.as_deref()
+    }
+
+    /// Reads a line. A key that it has twice is [`repeated`](Self::repeated), and has the last of its values.
     ///
     /// # Errors
-    /// How far into the line it is JSON, in bytes.
-    pub(crate) fn read(&mut self, line: &str, traits: Traits) -> Result<(), usize> {
-        self.start();
-        self.traits = traits;
-        if traits.is_plain
-            && plain::object(line.as_bytes(), |key, value| self.enter(line, key, value)).is_some()
-        {
-            self.document_traits = traits;
-            return Ok(());
+    /// How far into the line it is JSON.
+    pub(crate) fn read(&mut self, line: &str, traits: Traits) -> Result<(), NoObject> {
+        let Self { members, words, document_traits, .. } = self;
+        members.start(traits);
+        let is_plain = traits.is_plain
+            && plain::object(line.as_bytes(), words, |key, value| members.enter(line, key, value)).is_some();
+        if is_plain {
+            *document_traits = traits;
+        } else {
+            *document_traits = Traits::UNKNOWN;
+            members.read_thoroughly(line, traits)?;
         }
-        self.start();
-        self.document_traits = Traits::UNKNOWN;
+        if members.unexpected.len() > 1 && members.repeated.is_none() {
+            members.compare_unexpected(line, &mut self.unexpected_words);
+        }
+        Ok(())
+    }
+
+    /// True when the line that was read last has one of the keys, or there are none to have.
+    pub(crate) fn has_any(&self) -> bool {
+        let values = &self.members.values;
+        values.is_empty() || values.iter().any(Option::is_some)
+    }
+
+    /// The raw values of the line that was read last, by column; `None` for columns that read nothing.
+    pub(crate) fn raws<'a>(&'a mut self, line: &'a str) -> impl Iterator<Item = Option<Raw<'a>>> {
+        let Self { columns, members: Members { values, traits, .. }, document_traits, texts, .. } = self;
+        columns.iter().zip(texts).map(|(slot, text)| {
+            let place = values.get((*slot)?).copied().flatten();
+            Some(
+                place.map_or(Raw::Missing, |(start, end)| {
+                    raw(&line[start..end], *traits, *document_traits, text)
+                }),
+            )
+        })
+    }
+}
+
+impl Members {
+    fn start(&mut self, traits: Traits) {
+        self.values.fill(None);
+        self.unexpected.clear();
+        self.repeated = None;
+        self.likely = 0;
+        self.traits = traits;
+    }
+
+    fn read_thoroughly(&mut self, line: &str, traits: Traits) -> Result<(), NoObject> {
+        self.start(traits);
         let mut scanner = Scanner::new(line, traits.is_plain);
         scanner.skip_space();
         let read = scanner.object(|key, value| self.enter(line, key, value));
         if read.is_some() {
             scanner.skip_space();
         }
-        if read.is_some() && scanner.is_at_end() { Ok(()) } else { Err(scanner.at.min(line.len())) }
+        if read.is_none() || !scanner.is_at_end() {
+            let at = scanner.at.min(line.len());
+            return Err(if scanner.is_too_deep { NoObject::TooDeep(at) } else { NoObject::Malformed(at) });
+        }
+        if scanner.may_repeat && self.repeated.is_none() {
+            self.repeated = self.unexpected.iter().find_map(|(key, value)| {
+                let path = repeated::key(line.get(value.clone())?)?;
+                let dot = if path.starts_with('[') { "" } else { "." };
+                Some(format!("{}{dot}{path}", key_text(line, key.clone())))
+            });
+        }
+        Ok(())
     }
 
-    fn start(&mut self) {
-        self.values.fill(None);
-        self.unexpected.clear();
-        self.likely = 0;
-    }
-
-    /// Takes a member.
+    /// Stores where a member is.
     #[inline]
     fn enter(&mut self, line: &str, key: Range<usize>, value: Range<usize>) {
-        let Self { slots, names, values, unexpected, likely, traits, key_text, .. } = self;
+        let Self { slots, names, values, unexpected, repeated, likely, traits, key_text, .. } = self;
         let raw = line.get(key.clone()).unwrap_or_default();
         let slot = if names.get(*likely).is_some_and(|name| name == raw) {
             Some(*likely)
@@ -104,8 +178,9 @@ impl Keys {
             name.and_then(|name| slots.get(name).copied())
         };
         if let Some(slot) = slot {
-            if let Some(place) = values.get_mut(slot) {
-                *place = Some((value.start, value.end));
+            let place = values.get_mut(slot).and_then(|place| place.replace((value.start, value.end)));
+            if place.is_some() && repeated.is_none() {
+                *repeated = names.get(slot).cloned();
             }
             *likely = slot.saturating_add(1);
         } else {
@@ -113,22 +188,50 @@ impl Keys {
         }
     }
 
-    /// True when the line that was read last has one of the keys, or there are none to have.
-    pub(crate) fn has_any(&self) -> bool {
-        self.values.is_empty() || self.values.iter().any(Option::is_some)
+    /// `words`: room for those of the keys.
+    fn compare_unexpected(&mut self, line: &str, words: &mut Vec<u64>) {
+        let Self { unexpected, repeated, traits, .. } = self;
+        words.clear();
+        words.extend(unexpected.iter().map(|(key, _)| {
+            let text = line.get(key.start..).unwrap_or_default();
+            if traits.is_plain {
+                return word(text.as_bytes(), key.len());
+            }
+            let key = key_text(line, key.clone());
+            word(key.as_bytes(), key.len())
+        }));
+        if has_equal(words) {
+            *repeated = repeated::text(unexpected.iter().map(|(key, _)| key_text(line, key.clone())));
+        }
     }
+}
 
-    /// The raw values of the line that was read last, by column; `None` for columns that read nothing.
-    pub(crate) fn raws<'a>(&'a mut self, line: &'a str) -> impl Iterator<Item = Option<Raw<'a>>> {
-        let Self { columns, values, traits, document_traits, texts, .. } = self;
-        columns.iter().zip(texts).map(|(slot, text)| {
-            let place = values.get((*slot)?).copied().flatten();
-            Some(
-                place.map_or(Raw::Missing, |(start, end)| {
-                    raw(&line[start..end], *traits, *document_traits, text)
-                }),
-            )
-        })
+/// A text that is not one JSON object, and the place in it up to which it may be one, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoObject {
+    Malformed(usize),
+    /// Objects or arrays are nested deeper than [`MAX_DEPTH`].
+    TooDeep(usize),
+}
+
+impl NoObject {
+    /// The rule that is broken, and what was found. `unit`: what has the object.
+    pub(crate) fn in_words(self, line: &str, unit: &str) -> (String, String) {
+        match self {
+            Self::Malformed(at) => {
+                let rule = format!("one JSON object {} {unit}", if unit == "line" { "a" } else { "an" });
+                let found = if at == line.len() {
+                    format!("the {unit} ends before the object does")
+                } else {
+                    format!("unexpected at byte {at} of the {unit}")
+                };
+                (rule, found)
+            }
+            Self::TooDeep(at) => (
+                format!("objects and arrays nested at most {MAX_DEPTH} levels deep"),
+                format!("one more level at byte {at} of the {unit}"),
+            ),
+        }
     }
 }
 

@@ -82,7 +82,7 @@ pub enum Code {
     TooManyMembers,
     /// An object lacks a member of its `required`.
     MissingMember,
-    /// Two members of an object would be stored under one key, so that one of them would be lost.
+    /// An object has a key twice, or two of its members would be stored under one key, so that one of them would be lost.
     DuplicateMember,
 }
 

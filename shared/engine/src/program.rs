@@ -9,7 +9,7 @@ use regex::Regex;
 
 pub(crate) use self::typed::common_null_values;
 use crate::cast::number::Notation;
-use crate::cast::rule::{Broken, in_words};
+use crate::cast::rule::{Broken, in_words, size_in_words};
 use crate::cast::text::{Text, Traits};
 use crate::cast::typed::Typed;
 use crate::cast::{Cast, Scratch, Value, document};
@@ -352,7 +352,7 @@ impl Column {
         match (&broken.inside, &self.extract) {
             (Some(inside), _) => inside.rule(&self.name, code),
             (None, Some(extract)) if code == Code::ExtractMismatch => format!("extract {extract}"),
-            (None, _) => in_words(code, &self.rules, &self.type_rule, &self.sql_type),
+            (None, _) => in_words(code, &self.rules, &self.type_rule, size_in_words(&self.sql_type)),
         }
     }
 }

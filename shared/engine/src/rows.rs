@@ -16,7 +16,7 @@ use crate::copy;
 use crate::copy::lines::Gathered;
 use crate::duplicates::KeyEntry;
 use crate::key_limit::KeyLimit;
-use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals};
+use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals, found};
 use crate::plan::Plan;
 use crate::program::{Column, Raw};
 use crate::quality::Quality;
@@ -278,6 +278,13 @@ impl Rows {
     /// Tells a reason against the record that comes next.
     pub(crate) fn tell(&mut self, reason: Reason) {
         self.reasons.push(reason);
+    }
+
+    /// Reports a key that the next record has twice. It is not shown where values are hidden, since it may be one.
+    #[cold]
+    pub(crate) fn report_repeated_key(&mut self, key: &str) {
+        let found = (!self.hides).then(|| found(key));
+        self.tell(Reason { code: Code::DuplicateMember, column: None, rule: "each key once".into(), found });
     }
 
     /// Takes a record that is malformed as a whole.

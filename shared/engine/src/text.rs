@@ -59,7 +59,8 @@ impl<R: Read> TextSource<R> {
         input: Input<R>,
     ) -> Result<(Self, Dialect), ReadError> {
         let compression = input.compression();
-        let text = Decoded::open(input, plan.encoding, needs_utf_8(&plan.format))?;
+        let may_be_windows_1252 = matches!(plan.format, FormatKind::Delimited(_));
+        let text = Decoded::open(input, plan.encoding, needs_utf_8(&plan.format), may_be_windows_1252)?;
         let (encoding, text_encoding) = (text.encoding(), text.text_encoding());
         let mut records = Records::new(text, limits.max_record_bytes);
         if plan.empty_file == Some(EmptyFile::Accept) && is_white_space(&mut records)? {
@@ -166,21 +167,32 @@ impl<R: Read> TextSource<R> {
     fn push(&mut self, record: &Record, rows: &mut Rows) {
         let raw = self.records.bytes(record);
         let shown = Shown { place: record.place, raw, encoding: self.encoding };
+        let at = record.place.byte_offset;
         let malformed = match record.state {
             RecordState::Whole => None,
             RecordState::TooLong => {
-                Some((Code::RecordTooLong, format!("at most {} bytes", self.max_record_bytes)))
+                Some((Code::RecordTooLong, format!("at most {} bytes", self.max_record_bytes), None))
             }
             RecordState::OpenQuote => {
-                Some((Code::MalformedQuote, "a quoted field has a closing quote".to_owned()))
+                Some((Code::MalformedQuote, "a quoted field has a closing quote".to_owned(), None))
             }
             RecordState::TextAfterQuote => {
                 let rule = "a closing quote is followed by a delimiter or the line end";
-                Some((Code::MalformedQuote, rule.to_owned()))
+                Some((Code::MalformedQuote, rule.to_owned(), None))
             }
+            RecordState::NoElement => Some((
+                Code::InvalidJson,
+                "one element before and after each comma".to_owned(),
+                Some(format!("no element at byte {at} of the file")),
+            )),
+            RecordState::NoComma => Some((
+                Code::InvalidJson,
+                "a comma between two elements".to_owned(),
+                Some(format!("no comma before byte {at} of the file")),
+            )),
         };
-        if let Some((code, rule)) = malformed {
-            rows.push_malformed(shown, code, rule, None);
+        if let Some((code, rule, found)) = malformed {
+            rows.push_malformed(shown, code, rule, found);
             return;
         }
         let traits = Traits::of(raw);
@@ -361,18 +373,21 @@ fn push_object(
     unexpected: &mut Unexpected,
     unit: &str,
 ) {
-    if let Err(at) = keys.read(line, traits) {
-        let found = if at == line.len() {
-            format!("the {unit} ends before the object does")
-        } else {
-            format!("unexpected at byte {at} of the {unit}")
-        };
-        let rule = format!("one JSON object {}", if unit == "line" { "a line" } else { "an element" });
+    if let Err(fault) = keys.read(line, traits) {
+        let (rule, found) = fault.in_words(line, unit);
         rows.push_malformed(shown, Code::InvalidJson, rule, Some(found));
         return;
     }
+    if let Some(key) = keys.repeated() {
+        rows.report_repeated_key(key);
+    }
+    let has_once = keys.repeated().is_none();
     unexpected.start(rows, |unexpected| {
-        for (key, value) in &keys.unexpected {
+        if !has_once && unexpected.are_kept() {
+            // The object that keeps them would have the key twice, too: it was reported.
+            return;
+        }
+        for (key, value) in keys.unexpected() {
             let text = |range: &Range<usize>| line.get(range.clone()).unwrap_or_default();
             unexpected.push_literal(text(key), text(value));
         }

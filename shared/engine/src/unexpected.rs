@@ -38,6 +38,11 @@ impl Unexpected {
         }
     }
 
+    /// True when such values are stored.
+    pub(crate) fn are_kept(&self) -> bool {
+        self.column.is_some()
+    }
+
     /// Starts with a record: `push` gives its values, if they matter, and `rows` is told when it is refused for them.
     #[inline]
     pub(crate) fn start(&mut self, rows: &mut Rows, push: impl FnOnce(&mut Self)) {

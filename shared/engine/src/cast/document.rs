@@ -134,7 +134,10 @@ impl Document {
             true => Err(Code::WrongType),
             false => json::check(text, self.is_array, traits.is_plain),
         };
-        checked.map_err(|code| tell(code.into())).ok()?;
+        if let Err(code) = checked {
+            refuse(code, text, tell);
+            return None;
+        }
         let Some(structure) = &self.structure else { return Some(Text { text, traits }) };
         let mut walk =
             Walk { text, is_plain: traits.is_plain, path: Vec::new(), renamed: Vec::new(), scratch, tell };
@@ -318,6 +321,21 @@ impl<'w, T: FnMut(Broken<'_>)> Walk<'w, T> {
             inside: Some(Inside { path: &self.path, rules, type_rule: "", key, found }),
         });
     }
+}
+
+/// Reports why a text is not a document that `jsonb` accepts.
+#[cold]
+fn refuse(code: Code, text: &str, tell: &mut impl FnMut(Broken<'_>)) {
+    let repeated = if code == Code::DuplicateMember { json::repeated::key(text) } else { None };
+    let rules = Rules::default();
+    let inside = repeated.as_deref().map(|key| Inside {
+        path: &[],
+        rules: &rules,
+        type_rule: "",
+        key: None,
+        found: Some(key),
+    });
+    tell(Broken { code, inside });
 }
 
 /// Checks a value that has no insides. `kind`: its first byte.

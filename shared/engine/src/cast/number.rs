@@ -1,6 +1,7 @@
 //! Numbers, taken digit by digit: no value passes through a float unless the column is one.
 
 mod kept;
+mod limits;
 mod notation;
 
 use std::cmp::Ordering;
@@ -11,9 +12,10 @@ use kept::Scaled;
 pub(crate) use notation::Notation;
 use notation::Unsigned;
 
-/// Exponents and numbers of digits beyond these are a mistake, and their plain form would fill the memory.
-const MAX_EXPONENT: i64 = 400;
-const MAX_DIGITS: usize = 1_000;
+/// Exponents and numbers of digits beyond these are a mistake, and their plain form would fill the memory. The exponent is
+/// the largest on both sides of zero; the digits are those on each side of the point.
+pub(crate) const MAX_EXPONENT: i64 = 400;
+pub(crate) const MAX_DIGITS: usize = 1_000;
 
 /// A decimal number as its digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,7 +227,8 @@ impl NumberCast {
         let (decimal, plain) = match direct {
             Some(decimal) => (decimal, text),
             None => {
-                let plain = plain(text, notation, scratch).ok_or(malformed)?;
+                let plain = plain(text, notation, scratch);
+                let plain = plain.ok_or_else(|| limits::fault(text, notation, malformed))?;
                 (Decimal::parse(plain).ok_or(malformed)?, plain)
             }
         };
@@ -335,7 +338,8 @@ pub(crate) fn digits<'a>(text: &'a str, notation: Notation, scratch: &'a mut Str
     direct.or_else(|| Decimal::parse(plain(text, notation, scratch)?))
 }
 
-/// Brings a number to the form that [`Decimal::parse`] reads: signs, groups and exponent resolved, `.` as separator.
+/// Brings a number to the form that [`Decimal::parse`] reads: signs, groups and exponent resolved, `.` as separator. `None`
+/// for what is not a number, or beyond the [limits].
 ///
 /// Groups have three digits, those before the last one two or three (as in India); so that `1.5` is not 15 where
 /// `.` separates groups.

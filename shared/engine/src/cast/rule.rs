@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 
-use penstock_contract::{Bound, Rules, StringFormat};
+use penstock_contract::{Bound, Rules, SqlType, StringFormat};
 
+use super::json::{MAX_DEPTH, MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS};
+use super::number::{MAX_DIGITS, MAX_EXPONENT};
 use crate::outcome::Code;
 
 /// A rule that a value breaks.
@@ -68,10 +70,39 @@ impl Inside<'_> {
         match self.key {
             Some(key) => rule.push_str(&format!("required {key}")),
             None => {
-                rule.push_str(&in_words(code, self.rules, self.type_rule, "at most 1000 digits on each side"))
+                let size = format!(
+                    "at most {MAX_DIGITS} digits on each side of the point, exponents from -{MAX_EXPONENT} to {MAX_EXPONENT}"
+                );
+                rule.push_str(&in_words(code, self.rules, self.type_rule, size));
             }
         }
         rule
+    }
+}
+
+/// A type with the limits that are not part of its name.
+pub(crate) fn size_in_words(sql_type: &SqlType) -> String {
+    match sql_type {
+        SqlType::Jsonb => format!(
+            "jsonb: nested at most {MAX_DEPTH} levels deep, numbers of at most {MAX_WHOLE_DIGITS} digits before the point and \
+             {MAX_FRACTION_DIGITS} after it, exponents from -{MAX_EXPONENT} to {MAX_EXPONENT}"
+        ),
+        SqlType::Numeric(None) => format!(
+            "numeric: at most {MAX_DIGITS} digits on each side of the point, exponents from -{MAX_EXPONENT} to {MAX_EXPONENT}"
+        ),
+        SqlType::Numeric(Some(_))
+        | SqlType::Text
+        | SqlType::Smallint
+        | SqlType::Integer
+        | SqlType::Bigint
+        | SqlType::DoublePrecision
+        | SqlType::Boolean
+        | SqlType::Date
+        | SqlType::Time
+        | SqlType::Timestamp
+        | SqlType::Timestamptz
+        | SqlType::Uuid
+        | _ => sql_type.to_string(),
     }
 }
 

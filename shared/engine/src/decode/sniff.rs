@@ -12,7 +12,7 @@ const MIN_RATIO: usize = 4;
 const LONG_RUN: usize = 4;
 
 /// The encoding that the head of a file is probably in.
-pub(super) fn sniff_encoding(head: &[u8], is_whole: bool) -> &'static Encoding {
+pub(super) fn sniff_encoding(head: &[u8], is_whole: bool, may_be_windows_1252: bool) -> &'static Encoding {
     let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
     let (first, second, pairs) = (zeros(0), zeros(1), head.len() / 2);
     // Every other byte of a mostly Western text is zero, and no byte of UTF-8 text is.
@@ -23,7 +23,7 @@ pub(super) fn sniff_encoding(head: &[u8], is_whole: bool) -> &'static Encoding {
         UTF_16LE
     } else if is_most(first, second) {
         UTF_16BE
-    } else if is_windows_1252(head, is_whole) {
+    } else if may_be_windows_1252 && is_windows_1252(head, is_whole) {
         WINDOWS_1252
     } else {
         UTF_8

@@ -293,7 +293,8 @@ fn read_header_row<R: Read>(
     };
     let place = record.place;
     let fault = match record.state {
-        RecordState::Whole => None,
+        // The last two are elements of arrays.
+        RecordState::Whole | RecordState::NoElement | RecordState::NoComma => None,
         RecordState::TooLong => return Err(malformed(Some(place), "the first line is too long")),
         RecordState::OpenQuote => Some(OPEN_QUOTE),
         RecordState::TextAfterQuote => Some("there is text between a closing quote and the next delimiter"),

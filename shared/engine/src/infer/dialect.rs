@@ -210,7 +210,7 @@ impl Trials<'_, '_> {
         skip_lines: u32,
         max_records: u64,
     ) -> Result<Trial, InferError> {
-        let mut records = super::sample::open_records(self.open, self.limits, self.known)?;
+        let mut records = super::sample::open_records(self.open, self.limits, self.known, true)?;
         for _ in 0..skip_lines {
             records.skip_line()?;
         }
@@ -308,7 +308,7 @@ impl Trials<'_, '_> {
     }
 
     fn first_lines(&mut self) -> Result<Vec<Vec<u8>>, InferError> {
-        let mut records = super::sample::open_records(self.open, self.limits, self.known)?;
+        let mut records = super::sample::open_records(self.open, self.limits, self.known, true)?;
         let terminator = records.terminator();
         let head = records.head(MAX_PREAMBLE_BYTES)?;
         let lines = head.split(|byte| *byte == terminator).take(MAX_PREAMBLE_LINES.saturating_add(1));

@@ -66,11 +66,11 @@ pub(super) fn look(
         }
         SampleKind::Delimited => delimited(open, limits, known),
         SampleKind::Ndjson => {
-            let records = open_records(open, limits, known)?;
+            let records = open_records(open, limits, known, false)?;
             json(records, FileKind::Ndjson, Framing::Lines, max_rows)
         }
         SampleKind::JsonArray => {
-            let mut records = open_records(open, limits, known)?;
+            let mut records = open_records(open, limits, known, false)?;
             records.enter_array(&path)?;
             json(records, FileKind::JsonArray { path }, Framing::Elements, max_rows)
         }
@@ -84,7 +84,7 @@ fn text_kind(
     known: &KnownFormat,
     path: &mut Vec<String>,
 ) -> Result<SampleKind, InferError> {
-    let mut records = open_records(open, limits, known)?;
+    let mut records = open_records(open, limits, known, false)?;
     let head = records.head(JSON_HEAD_BYTES)?;
     let mut start = head.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
     match (start.next(), start.next()) {
@@ -109,7 +109,7 @@ fn text_kind(
 
 fn delimited(open: &mut Open<'_>, limits: &Limits, known: &KnownFormat) -> Result<Sample, InferError> {
     let Delimited { draft, names, encoding, mut notes } = dialect::delimited(open, limits, known)?;
-    let compression = open_records(open, limits, known)?.input.input().compression();
+    let compression = open_records(open, limits, known, true)?.input.input().compression();
     let by_position = !draft.header;
     let file = FileDraft {
         kind: FileKind::Delimited(draft),
@@ -172,11 +172,12 @@ fn typed(file: FileDraft, declared: Vec<DeclaredColumn>) -> Result<Sample, Infer
     Ok(Sample { file, columns, notes })
 }
 
-/// The sample from its beginning.
+/// The sample from its beginning. `may_be_windows_1252`: false for JSON, and until it is known that it is something else.
 pub(super) fn open_records(
     open: &mut Open<'_>,
     limits: &Limits,
     known: &KnownFormat,
+    may_be_windows_1252: bool,
 ) -> Result<Records<Box<dyn Read>>, InferError> {
     let input = Input::open(open().map_err(ReadError::Io)?, None, limits)?;
     let encoding = match &known.encoding {
@@ -186,7 +187,7 @@ pub(super) fn open_records(
             Some(encoding.ok_or_else(|| InferError::UnknownEncoding(label.clone()))?)
         }
     };
-    let decoded = Decoded::open(input, encoding, false)?;
+    let decoded = Decoded::open(input, encoding, false, may_be_windows_1252)?;
     let mut records = Records::new(decoded, limits.max_record_bytes);
     tell_terminator(&mut records)?;
     Ok(records)

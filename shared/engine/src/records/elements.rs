@@ -1,4 +1,7 @@
-//! The elements of a JSON array as records, one at a time, wherever in the document the array is.
+//! The elements of JSON arrays as records, one at a time, wherever in a document the array is.
+//!
+//! A file may hold several documents one after the other, as the pages of an API come: each has its array. What is around
+//! the arrays is read by [`around`](super::around), strictly: a row that is in the wrong place must not be lost.
 
 #![expect(
     clippy::indexing_slicing,
@@ -13,130 +16,76 @@ use std::io::Read;
 
 use memchr::{memchr_iter, memchr3};
 
+use super::around::is_space;
 use super::{MAX_RAW_BYTES, Place, Record, RecordState, Records};
 use crate::error::{ReadError, UnreadableCode};
 
-/// A longer key is none that a path names.
-const MAX_KEY_BYTES: usize = 1024;
+/// Where a reader is among the arrays of a file.
+#[derive(Debug, Default)]
+pub(super) struct Arrays {
+    /// The keys under which each document has its array.
+    pub(super) path: Vec<String>,
+    before: Before,
+    /// The last element of the last array was read.
+    is_over: bool,
+}
+
+/// What was read last in an array.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    #[default]
+    Bracket,
+    Comma,
+    Element,
+    /// An element that ended where the next one may begin. A comma may be part of it.
+    BrokenElement,
+}
 
 impl<R: Read> Records<R> {
-    /// Reads up to the inside of the array under that path of keys.
-    pub(crate) fn enter_array(&mut self, path: &[String]) -> Result<(), ReadError> {
-        for (depth, name) in path.iter().enumerate() {
-            let place = &path[..depth];
-            if self.peek()? != Some(b'{') {
-                return Err(self.no_array(path, &format!("{} is no object", show(place))));
-            }
-            self.bump();
-            if !self.enter_member(name)? {
-                return Err(self.no_array(path, &format!("{} has no `{name}`", show(place))));
-            }
-        }
-        if self.peek()? != Some(b'[') {
-            return Err(self.no_array(path, "something else stands there"));
-        }
-        self.bump();
-        Ok(())
-    }
-
-    fn no_array(&self, path: &[String], why: &str) -> ReadError {
-        ReadError::Unreadable {
-            code: UnreadableCode::NoArray,
-            byte_offset: self.byte_offset,
-            message: format!("there is no array at {}: {why}", show(path)),
-        }
-    }
-
-    /// Reads up to the value of a key of an object whose brace was read. `false`: it has no such key.
-    fn enter_member(&mut self, name: &str) -> Result<bool, ReadError> {
-        let mut key = Vec::new();
-        loop {
-            match self.peek()? {
-                Some(b',') => {
-                    self.bump();
-                    continue;
-                }
-                Some(b'"') => {}
-                Some(_) | None => return Ok(false),
-            }
-            self.read_value(Some(&mut key))?;
-            if self.peek()? != Some(b':') {
-                return Ok(false);
-            }
-            self.bump();
-            let is_it = serde_json::from_slice::<String>(&key).is_ok_and(|key| key == name);
-            if is_it {
-                return Ok(true);
-            }
-            self.peek()?;
-            self.read_value(None)?;
-        }
-    }
-
-    /// Reads over a value, and keeps it where that is asked for and it is short.
-    fn read_value(&mut self, mut kept: Option<&mut Vec<u8>>) -> Result<(), ReadError> {
-        if let Some(kept) = &mut kept {
-            kept.clear();
-        }
-        let mut scanner = Scanner::default();
-        loop {
-            let window = &self.data[self.start..self.end];
-            let (length, is_done) = scanner.scan(window);
-            if let Some(kept) = &mut kept {
-                let room = MAX_KEY_BYTES.saturating_sub(kept.len());
-                kept.extend_from_slice(&window[..length.min(room)]);
-            }
-            self.lines += memchr_iter(b'\n', &window[..length]).count() as u64;
-            self.consume(length);
-            if is_done {
-                return Ok(());
-            }
-            self.fill(1)?;
-            if self.start == self.end {
-                return Ok(());
-            }
-        }
-    }
-
-    /// The next byte that is not white space; `None` at the end.
-    fn peek(&mut self) -> Result<Option<u8>, ReadError> {
-        loop {
-            while let Some(byte) = self.data[self.start..self.end].first().copied() {
-                if !byte.is_ascii_whitespace() {
-                    return Ok(Some(byte));
-                }
-                self.bump();
-            }
-            self.fill(1)?;
-            if self.start == self.end {
-                return Ok(None);
-            }
-        }
-    }
-
-    fn bump(&mut self) {
-        self.lines += u64::from(self.data[self.start] == b'\n');
-        self.consume(1);
-    }
-
-    /// The next element. `None`: the array has ended.
+    /// The next element of the array that has been entered, or of the next document's. `None`: there are no more.
     pub(crate) fn next_element(&mut self) -> Result<Option<Record>, ReadError> {
-        if self.is_array_over {
-            return Ok(None);
-        }
-        loop {
-            match self.peek()? {
-                Some(b',') => self.bump(),
-                Some(b']') => {
-                    self.is_array_over = true;
-                    self.drain()?;
-                    return Ok(None);
+        while !self.arrays.is_over {
+            let before = self.arrays.before;
+            match (self.peek()?, before) {
+                (None, _) => return Err(self.open_array()),
+                (Some(b','), Before::Element | Before::BrokenElement) => {
+                    self.bump();
+                    self.arrays.before = Before::Comma;
                 }
-                Some(_) => break,
-                None => return Err(self.open_array()),
+                (Some(b','), Before::Bracket | Before::Comma) => {
+                    let record = self.no_element();
+                    self.bump();
+                    self.arrays.before = Before::Comma;
+                    return Ok(Some(record));
+                }
+                (Some(b']'), Before::Comma) => {
+                    let record = self.no_element();
+                    self.arrays.before = Before::BrokenElement;
+                    return Ok(Some(record));
+                }
+                (Some(b']'), Before::Bracket | Before::Element | Before::BrokenElement) => {
+                    self.bump();
+                    self.arrays.before = Before::Bracket;
+                    self.arrays.is_over = !self.enter_next_array()?;
+                }
+                (Some(_), Before::Element) => return self.element(RecordState::NoComma).map(Some),
+                (Some(_), Before::Bracket | Before::Comma | Before::BrokenElement) => {
+                    return self.element(RecordState::Whole).map(Some);
+                }
             }
         }
-        let place = Place { line: self.lines + 1, byte_offset: self.input.source_offset(self.byte_offset) };
+        Ok(None)
+    }
+
+    /// Nothing, where an element should be.
+    fn no_element(&mut self) -> Record {
+        let place = self.place();
+        Record { place, bytes: self.start..self.start, state: RecordState::NoElement }
+    }
+
+    /// An element whose first byte is in sight. `state`: unless it is too long.
+    fn element(&mut self, state: RecordState) -> Result<Record, ReadError> {
+        let place = self.place();
         let mut scanner = Scanner::default();
         let mut scanned = 0;
         loop {
@@ -145,15 +94,18 @@ impl<R: Read> Records<R> {
             scanned += length;
             if scanned > self.max_record_bytes {
                 self.skip_long_element(scanner, scanned, is_done)?;
-                return Ok(Some(Record { place, bytes: 0..0, state: RecordState::TooLong }));
+                return Ok(Record { place, bytes: 0..0, state: RecordState::TooLong });
             }
             if is_done {
                 // A closing bracket that nothing opened would stop here for ever.
                 let scanned = scanned.max(1);
-                let content = self.data[self.start..self.start + scanned].trim_ascii_end().len();
-                let bytes = self.start..self.start + content;
+                let mut bytes = self.start..self.start + scanned;
+                while bytes.end > bytes.start && is_space(self.data[bytes.end - 1]) {
+                    bytes.end -= 1;
+                }
                 self.take(scanned);
-                return Ok(Some(Record { place, bytes, state: RecordState::Whole }));
+                self.arrays.before = scanner.before();
+                return Ok(Record { place, bytes, state });
             }
             let before = self.end - self.start;
             self.fill((before * 2).max(1))?;
@@ -163,7 +115,11 @@ impl<R: Read> Records<R> {
         }
     }
 
-    fn take(&mut self, count: usize) {
+    fn place(&mut self) -> Place {
+        Place { line: self.lines + 1, byte_offset: self.input.source_offset(self.byte_offset) }
+    }
+
+    pub(super) fn take(&mut self, count: usize) {
         self.lines += memchr_iter(b'\n', &self.data[self.start..self.start + count]).count() as u64;
         self.consume(count);
     }
@@ -182,6 +138,7 @@ impl<R: Read> Records<R> {
             self.too_long.extend_from_slice(&seen[..seen.len().min(room)]);
             self.take(scanned);
             if is_done {
+                self.arrays.before = scanner.before();
                 return Ok(());
             }
             self.fill(1)?;
@@ -192,21 +149,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    fn open_array(&self) -> ReadError {
-        ReadError::Unreadable {
-            code: UnreadableCode::OpenArray,
-            byte_offset: self.byte_offset,
-            message: "the file ends before its array does".to_owned(),
-        }
-    }
-
-    /// What stands after the array is read, so that damage there is told, and not looked at.
-    fn drain(&mut self) -> Result<(), ReadError> {
-        while self.start < self.end {
-            self.take(self.end - self.start);
-            self.fill(1)?;
-        }
-        Ok(())
+    fn open_array(&mut self) -> ReadError {
+        self.unreadable(UnreadableCode::OpenArray, "the file ends before its array does".to_owned())
     }
 }
 
@@ -218,6 +162,8 @@ struct Scanner {
     open: Vec<u8>,
     state: State,
     has_begun: bool,
+    /// It is not well-formed, and ends where reading can go on.
+    is_broken: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -235,6 +181,10 @@ enum State {
 }
 
 impl Scanner {
+    fn before(&self) -> Before {
+        if self.is_broken { Before::BrokenElement } else { Before::Element }
+    }
+
     /// How many of these bytes belong to the value, and whether it ends with them.
     fn scan(&mut self, bytes: &[u8]) -> (usize, bool) {
         let mut at = 0;
@@ -254,12 +204,13 @@ impl Scanner {
                         b'\\' => State::Escape,
                         _ => State::Lost,
                     };
+                    self.is_broken |= self.state == State::Lost;
                     if self.state == State::Value && self.open.is_empty() {
                         return (at, true);
                     }
                 }
                 State::Lost if byte == b'{' || byte == b']' => return (at, true),
-                State::Lost if byte.is_ascii_whitespace() => at += 1,
+                State::Lost if is_space(byte) => at += 1,
                 // A line of the same element.
                 State::Lost => match memchr::memchr(b'\n', &bytes[at..]) {
                     Some(end) => at += end + 1,
@@ -267,7 +218,10 @@ impl Scanner {
                 },
                 State::Word if !is_structural(byte) => at += 1,
                 State::Word if self.open.is_empty() => return (at, true),
-                State::Key if byte == b'{' => return (at, true),
+                State::Key if byte == b'{' => {
+                    self.is_broken = true;
+                    return (at, true);
+                }
                 State::Value | State::Key | State::Word => {
                     if self.step(byte) {
                         return (at, true);
@@ -292,6 +246,7 @@ impl Scanner {
                 self.state = State::Value;
             }
             b'}' => {
+                self.is_broken |= self.open.last() != Some(&b'{');
                 // Arrays that were not closed within the object end with it.
                 while self.open.pop().is_some_and(|open| open == b'[') {}
                 self.state = State::Value;
@@ -301,12 +256,15 @@ impl Scanner {
                 self.state = State::Value;
             }
             // It closes the array that the element is in.
-            b']' => return !is_first,
+            b']' => {
+                self.is_broken = true;
+                return !is_first;
+            }
             b',' if self.open.is_empty() => return !is_first,
             b',' => {
                 self.state = if self.open.last() == Some(&b'{') { State::Key } else { State::Value };
             }
-            byte if byte.is_ascii_whitespace() || byte == b':' => {}
+            byte if is_space(byte) || byte == b':' => {}
             _ => self.state = State::Word,
         }
         false
@@ -314,15 +272,5 @@ impl Scanner {
 }
 
 fn is_structural(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b',' | b':')
-}
-
-fn show(path: &[String]) -> String {
-    let mut shown = "`$".to_owned();
-    for name in path {
-        shown.push('.');
-        shown.push_str(name);
-    }
-    shown.push('`');
-    shown
+    is_space(byte) || matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b',' | b':')
 }

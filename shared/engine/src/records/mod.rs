@@ -9,6 +9,7 @@
     reason = "lengths and counts of bytes that were read, far from the largest number"
 )]
 
+mod around;
 mod elements;
 
 use std::io::Read;
@@ -21,6 +22,7 @@ use crate::delimited::{
     Delimiter, Marks, Quoting, Scanned, Span, Split, scan, split_line, split_quoted, split_unquoted,
 };
 use crate::error::ReadError;
+use elements::Arrays;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Raw records are kept for rejects up to this length.
@@ -77,6 +79,10 @@ pub(crate) enum RecordState {
     OpenQuote,
     /// There is text between a closing quote and the next delimiter or line end.
     TextAfterQuote,
+    /// There is nothing where an element of an array should be.
+    NoElement,
+    /// An element that no comma separates from the one before.
+    NoComma,
 }
 
 pub(crate) struct Records<R: Read> {
@@ -94,8 +100,8 @@ pub(crate) struct Records<R: Read> {
     /// What lines begin with that are no records; nothing when empty.
     comment: Vec<u8>,
     max_record_bytes: usize,
-    /// The last element was read, where records are elements.
-    is_array_over: bool,
+    /// Where records are elements.
+    arrays: Arrays,
     /// The beginning of a record that was too long to be held.
     too_long: Vec<u8>,
 }
@@ -113,7 +119,7 @@ impl<R: Read> Records<R> {
             terminator: b'\n',
             comment: Vec::new(),
             max_record_bytes,
-            is_array_over: false,
+            arrays: Arrays::default(),
             too_long: Vec::new(),
         }
     }
@@ -157,9 +163,11 @@ impl<R: Read> Records<R> {
     pub(crate) fn bytes(&self, record: &Record) -> &[u8] {
         match record.state {
             RecordState::TooLong => &self.too_long,
-            RecordState::Whole | RecordState::OpenQuote | RecordState::TextAfterQuote => {
-                &self.data[record.bytes.clone()]
-            }
+            RecordState::Whole
+            | RecordState::OpenQuote
+            | RecordState::TextAfterQuote
+            | RecordState::NoElement
+            | RecordState::NoComma => &self.data[record.bytes.clone()],
         }
     }
 

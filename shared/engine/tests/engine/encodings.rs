@@ -173,6 +173,25 @@ fn objects_a_line_are_read_in_utf_16() {
     assert_eq!(outcome.rejects[0].byte_offset, 20);
 }
 
+#[test]
+fn json_without_a_declared_encoding_is_never_windows_1252() {
+    // Letters of windows-1252, and a surrogate pair of which each half was encoded by itself (CESU-8).
+    let broken: [&[u8]; 3] = [b"Stra\xdfe", b"\xe4\xf6\xfc", b"\xed\xa0\xbd\xed\xb8\x80"];
+    let objects: Vec<Vec<u8>> = broken.iter().map(|text| [b"{\"a\":\"", *text, b"\"}"].concat()).collect();
+    let lines = [&objects.join(&b'\n')[..], b"\n{\"a\":\"ok\"}"].concat();
+    let array = [b"[", &objects.join(&b',')[..], b",{\"a\":\"ok\"}]"].concat();
+    for (kind, file) in [(FormatKind::Ndjson, lines), (FormatKind::JsonArray { path: vec![] }, array)] {
+        let outcome = read(&contract(kind, vec![text("a")]), &file);
+        assert_eq!(outcome.dialect.encoding, "UTF-8");
+        assert_eq!(outcome.values(), [["ok"]]);
+        let codes: Vec<String> = outcome.rejects.iter().map(|row| row.reasons[0].code.to_string()).collect();
+        assert_eq!(codes, ["invalid_encoding"; 3]);
+    }
+    let mut declared = contract(FormatKind::Ndjson, vec![text("a")]);
+    declared.format.encoding = Some("windows-1252".to_owned());
+    assert_eq!(read(&declared, &objects[0]).values(), [["Straße"]]);
+}
+
 proptest! {
     #[test]
     fn transcoded_files_are_read_as_the_same_in_utf_8(

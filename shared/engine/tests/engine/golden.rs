@@ -80,7 +80,8 @@ fn golden_files_that_cannot_be_read_say_why_as_before() {
         let contract = match code {
             _ if name.contains(".under-csv.") => "contract.yaml",
             "wrong_compression" => "gzip.yaml",
-            "no_array" | "open_array" => "json.yaml",
+            _ if name.ends_with(".path.json") => "json_path.yaml",
+            _ if name.ends_with(".json") => "json.yaml",
             "wrong_format" | "truncated_file" | "corrupt_file" | "unsupported_feature" => "parquet.yaml",
             _ => "contract.yaml",
         };

@@ -40,6 +40,7 @@ mod parquet_files;
 mod parquet_hostile;
 mod parquet_writers;
 mod properties;
+mod repeated_keys;
 mod sniffing;
 mod support;
 mod times;

@@ -20,7 +20,7 @@ fn values_are_taken_as_they_are_written() {
         "{\"a\":\"x\\u00e9\\n\\\"\",\"n\":12345678901234567.10,\"flag\":true,\"doc\":{\"k\":[1, 2]},\"list\":[]}\n",
         "\r\n  \n",
         "{\"n\":\"7.5\",\"skip\":{\"a\":1},\"flag\":\"FALSE\",\"a\":12e3}\r\n",
-        " {\"a\":null,\"n\":1e2,\"a\":false} \n",
+        " {\"n\":1e2,\"a\":false} \n",
         "{}",
     );
     let outcome = read(&shop(), file);
@@ -78,7 +78,44 @@ fn numbers_of_json_have_a_point_whatever_the_contract_separates_with() {
 }
 
 #[test]
+fn a_line_is_one_object_and_nothing_else() {
+    for (line, found) in [
+        ("{\"a\":1}{\"a\":2}", "unexpected at byte 7 of the line"),
+        ("{\"a\":1} {\"a\":2}", "unexpected at byte 8 of the line"),
+        ("{\"a\":1},", "unexpected at byte 7 of the line"),
+        ("{\"a\":1} trailing", "unexpected at byte 8 of the line"),
+        ("[{\"a\":1},{\"a\":2}]", "unexpected at byte 0 of the line"),
+        ("{\"a\":1,}", "unexpected at byte 7 of the line"),
+        ("{,\"a\":1}", "unexpected at byte 1 of the line"),
+        ("{\"a\":1}}", "unexpected at byte 7 of the line"),
+        ("\u{c}{\"a\":1}", "unexpected at byte 0 of the line"),
+    ] {
+        // Alone, and as one that has a letter to escape.
+        for line in [line.to_owned(), line.replace("\"a\"", "\"\\u0061\"")] {
+            let outcome = read(&shop(), format!("{line}\n{{\"a\":\"ok\"}}\n"));
+            assert_eq!((outcome.told(), outcome.totals.accepted), (vec!["1@1 invalid_json".to_owned()], 1));
+            if !line.contains('\\') {
+                assert_eq!(outcome.rejects[0].reasons[0].found.as_deref(), Some(found), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
 fn deep_documents_are_refused_rather_than_overflowing_the_stack() {
+    for (depth, is_accepted) in [(126, true), (127, false), (128, false)] {
+        // The line's object and the column's are levels, too.
+        let line =
+            |end: &str| format!("{{\"doc\":{{\"k\":{}1{}}}{end}}}\n", "[".repeat(depth), "]".repeat(depth));
+        let outcome = read(&shop(), line("") + &line(",\"a\":\"\\n\""));
+        assert_eq!(outcome.totals.accepted, if is_accepted { 2 } else { 0 }, "{depth}");
+        for reject in &outcome.rejects {
+            let reason = &reject.reasons[0];
+            assert_eq!(reason.code.to_string(), "invalid_json");
+            assert_eq!(&*reason.rule, "objects and arrays nested at most 128 levels deep");
+            assert_eq!(reason.found.as_deref(), Some("one more level at byte 138 of the line"));
+        }
+    }
     let deep = format!("{{\"doc\":{{\"k\":{}1{}}}}}\n", "[".repeat(100_000), "]".repeat(100_000));
     let outcome = read(&shop(), deep);
     assert_eq!(outcome.totals.rejected, 1);

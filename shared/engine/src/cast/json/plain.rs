@@ -5,20 +5,30 @@
 
 use std::ops::Range;
 
+use super::keys::{Words, word};
 use super::{MAX_DEPTH, quote};
 use crate::cast::number::count_digits;
 
+/// A number with more digits on one side of the point is left to the scanner, which knows what `numeric` holds. With an exponent of
+/// two digits, this is below its limits.
+const MAX_DIGITS: usize = 16_000;
+
 /// Goes through an object and tells the places of each key's text and of its value. The text has no control character
-/// and no backslash, and nothing but the object.
+/// and no backslash, and nothing but the object. `words`: room for the keys of the objects within.
 #[inline]
-pub(crate) fn object(text: &[u8], mut entry: impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
+pub(crate) fn object(
+    text: &[u8],
+    words: &mut Words,
+    mut entry: impl FnMut(Range<usize>, Range<usize>),
+) -> Option<()> {
+    words.clear();
     let place = |rest: &[u8]| text.len().saturating_sub(rest.len());
     let members = skip_spaces(text).strip_prefix(b"{")?;
     let rest = list(members, b'}', |member| {
         let key = member.strip_prefix(b"\"")?;
         let behind = string(key)?;
         let found = skip_spaces(behind.strip_prefix(b":")?);
-        let rest = value(found, MAX_DEPTH.saturating_sub(1))?;
+        let rest = value(found, MAX_DEPTH.saturating_sub(1), words)?;
         entry(place(key)..place(behind).saturating_sub(1), place(found)..place(rest));
         Some(rest)
     })?;
@@ -28,23 +38,29 @@ pub(crate) fn object(text: &[u8], mut entry: impl FnMut(Range<usize>, Range<usiz
 /// True for an object or array that is surely well-formed. The text has no control character and no backslash.
 pub(super) fn is_document(text: &str, open: u8) -> bool {
     let text = text.as_bytes();
-    text.first() == Some(&open) && value(text, MAX_DEPTH).is_some_and(<[u8]>::is_empty)
+    let mut words = Words::default();
+    text.first() == Some(&open) && value(text, MAX_DEPTH, &mut words).is_some_and(<[u8]>::is_empty)
 }
 
 /// `depth`: how many lists within each other are left.
-fn value(text: &[u8], depth: usize) -> Option<&[u8]> {
+fn value<'a>(text: &'a [u8], depth: usize, words: &mut Words) -> Option<&'a [u8]> {
     match text {
         [b'"', rest @ ..] => string(rest),
         [b'{', rest @ ..] => {
             let depth = depth.checked_sub(1)?;
-            list(rest, b'}', |entry| {
+            let outer = words.count();
+            let rest = list(rest, b'}', |entry| {
                 let key = entry.strip_prefix(b"\"")?;
-                value(skip_spaces(string(key)?.strip_prefix(b":")?), depth)
-            })
+                let behind = string(key)?;
+                let length = key.len().saturating_sub(behind.len()).saturating_sub(1);
+                words.push(word(key, length));
+                value(skip_spaces(behind.strip_prefix(b":")?), depth, words)
+            })?;
+            (!words.close(outer)).then_some(rest)
         }
         [b'[', rest @ ..] => {
             let depth = depth.checked_sub(1)?;
-            list(rest, b']', |item| value(item, depth))
+            list(rest, b']', |item| value(item, depth, words))
         }
         [b't', rest @ ..] => rest.strip_prefix(b"rue"),
         [b'f', rest @ ..] => rest.strip_prefix(b"alse"),
@@ -108,18 +124,19 @@ fn exponent(text: &[u8]) -> Option<&[u8]> {
 
 #[inline]
 fn digits(text: &[u8]) -> Option<&[u8]> {
+    let has_few = |rest: &[u8]| (1..=MAX_DIGITS).contains(&text.len().saturating_sub(rest.len()));
     let mut rest = text;
     while let Some(head) = rest.first_chunk() {
         let count = count_digits(*head) as usize;
         rest = rest.get(count..)?;
         if count < head.len() {
-            return (rest.len() < text.len()).then_some(rest);
+            return has_few(rest).then_some(rest);
         }
     }
     while let [b'0'..=b'9', behind @ ..] = rest {
         rest = behind;
     }
-    (rest.len() < text.len()).then_some(rest)
+    has_few(rest).then_some(rest)
 }
 
 #[inline]

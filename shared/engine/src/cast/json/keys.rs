@@ -1,0 +1,165 @@
+//! Keys of objects, compared by one word each.
+//!
+//! Objects have few keys, and nearly all have none twice. To know that costs one word for each key and a comparison for
+//! each pair; objects of many keys are sorted. Only where two words are equal are the keys themselves looked at.
+
+/// Words that need no memory of their own.
+const MAX_FEW: usize = 16;
+/// More words are compared by sorting them.
+const MAX_PAIRED: usize = 32;
+
+/// The words of the keys of the objects that are open.
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    few: [u64; MAX_FEW],
+    /// All of them, once they were more than few.
+    many: Vec<u64>,
+    count: usize,
+}
+
+impl Words {
+    #[inline]
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        self.many.clear();
+        self.count = 0;
+    }
+
+    /// Takes the [word] of a key.
+    #[inline]
+    pub(super) fn push(&mut self, word: u64) {
+        match self.few.get_mut(self.count) {
+            Some(place) if self.many.is_empty() => *place = word,
+            _ => self.push_many(word),
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    #[cold]
+    fn push_many(&mut self, word: u64) {
+        if self.many.is_empty() {
+            self.many.extend_from_slice(&self.few);
+        }
+        self.many.push(word);
+    }
+
+    /// Forgets the words of an object, which are those from `outer` on. True when two of them are equal.
+    #[inline]
+    pub(super) fn close(&mut self, outer: usize) -> bool {
+        let is_few = self.many.is_empty();
+        let words = if is_few { self.few.get_mut(outer..self.count) } else { self.many.get_mut(outer..) };
+        let has_equal = has_equal(words.unwrap_or_default());
+        self.many.truncate(outer);
+        self.count = outer;
+        has_equal
+    }
+}
+
+/// True when two of the words are equal. Their order is not kept.
+#[inline]
+pub(crate) fn has_equal(words: &mut [u64]) -> bool {
+    if words.len() <= MAX_PAIRED {
+        return has_equal_pair(words);
+    }
+    words.sort_unstable();
+    words.array_windows().any(|[one, next]| one == next)
+}
+
+#[inline]
+fn has_equal_pair(words: &[u64]) -> bool {
+    let mut rest = words;
+    let mut is_equal = false;
+    while let [last, others @ ..] = rest {
+        // Without a branch, so that it compiles to vector instructions.
+        for other in others {
+            is_equal |= last == other;
+        }
+        rest = others;
+    }
+    is_equal
+}
+
+/// A word for a key, which is the first `length` bytes of `text`. Equal keys have equal words; of up to eight bytes and without
+/// NUL, different ones have different words.
+#[inline]
+pub(crate) fn word(text: &[u8], length: usize) -> u64 {
+    match text.first_chunk::<8>() {
+        Some(head) if length <= 8 => {
+            let bits = u32::try_from(length).unwrap_or(8).saturating_mul(8);
+            u64::from_le_bytes(*head) & u64::MAX.checked_shr(64_u32.saturating_sub(bits)).unwrap_or(0)
+        }
+        _ => long_word(text.get(..length).unwrap_or(text)),
+    }
+}
+
+fn long_word(key: &[u8]) -> u64 {
+    /// 2^64 divided by the golden ratio.
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (eights, rest) = key.as_chunks::<8>();
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    let last = u64::from_le_bytes(last);
+    eights
+        .iter()
+        .fold(last, |word, eight| (word ^ u64::from_le_bytes(*eight)).wrapping_mul(FACTOR).rotate_left(29))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_one_word_whatever_comes_after_it() {
+        for length in 0..40 {
+            let key: Vec<u8> = (0..length).map(|at| b'a' + u8::try_from(at % 26).unwrap()).collect();
+            let alone = word(&key, key.len());
+            for behind in ["\"", "\":1}", "\":\"a longer text than any word\"}"] {
+                let text = [&key, behind.as_bytes()].concat();
+                assert_eq!(word(&text, key.len()), alone, "{length} {behind}");
+            }
+            let mut other = key.clone();
+            for at in 0..key.len() {
+                other[at] = b'Z';
+                assert_ne!(word(&other, other.len()), alone, "{length} {at}");
+                other[at] = key[at];
+            }
+            other.push(b'x');
+            assert_ne!(word(&other, other.len()), alone, "{length}");
+        }
+    }
+
+    #[test]
+    fn objects_within_each_other_are_compared_by_themselves() {
+        for count in [1, 15, 16, 17, 40] {
+            let mut words = Words::default();
+            (0..count).for_each(|word| words.push(word));
+            let outer = words.count();
+            (0..count).for_each(|word| words.push(word));
+            assert!(!words.close(outer), "{count}");
+            words.push(count);
+            words.push(0);
+            assert!(words.close(0), "{count}");
+            words.push(0);
+            assert!(!words.close(0), "{count}");
+        }
+    }
+
+    #[test]
+    fn equal_words_are_found_among_few_and_many() {
+        for count in [0_u64, 1, 2, 3, 31, 32, 33, 500] {
+            let mut words: Vec<u64> =
+                (0..count).map(|word| word.wrapping_mul(0x1234_5678_9abc_def1)).collect();
+            assert!(!has_equal(&mut words.clone()), "{count}");
+            if let [first, .., last] = words.as_mut_slice() {
+                *last = *first;
+                assert!(has_equal(&mut words), "{count}");
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The key that an object has twice, by its path.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use super::{Scanner, key_text};
+
+/// The first key of a well-formed document that its object already has, by its path: `sizes[2].width`. Keys are equal when
+/// their texts are, however they are escaped.
+#[cold]
+pub(crate) fn key(text: &str) -> Option<String> {
+    let mut scanner = Scanner::new(text, false);
+    scanner.skip_space();
+    let mut search = Search { text, path: String::new(), is_found: false };
+    search.value(&mut scanner);
+    search.is_found.then_some(search.path)
+}
+
+/// The first of these texts that an earlier one is equal to.
+#[cold]
+pub(crate) fn text<'a>(texts: impl IntoIterator<Item = Cow<'a, str>>) -> Option<String> {
+    let mut seen = HashSet::new();
+    for text in texts {
+        if seen.contains(&text) {
+            return Some(text.into_owned());
+        }
+        seen.insert(text);
+    }
+    None
+}
+
+struct Search<'a> {
+    text: &'a str,
+    /// That of the value at hand, and of the key once it is found.
+    path: String,
+    is_found: bool,
+}
+
+impl<'a> Search<'a> {
+    /// `None` where it ends: the document is known to be well-formed, so that this is a repeated key.
+    fn value(&mut self, scanner: &mut Scanner<'a>) -> Option<()> {
+        match scanner.peek()? {
+            b'{' => {
+                let mut keys = HashSet::new();
+                scanner.list(b'{', b'}', |scanner| {
+                    let key = key_text(self.text, scanner.key()?);
+                    let outer = self.path.len();
+                    if outer > 0 {
+                        self.path.push('.');
+                    }
+                    self.path.push_str(&key);
+                    if !keys.insert(key) {
+                        self.is_found = true;
+                        return None;
+                    }
+                    self.value(scanner)?;
+                    self.path.truncate(outer);
+                    Some(())
+                })
+            }
+            b'[' => {
+                let mut index = 0_usize;
+                scanner.list(b'[', b']', |scanner| {
+                    let outer = self.path.len();
+                    // Writing to a string does not fail.
+                    let _ = write!(self.path, "[{index}]");
+                    self.value(scanner)?;
+                    self.path.truncate(outer);
+                    index = index.saturating_add(1);
+                    Some(())
+                })
+            }
+            _ => scanner.value(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_repeated_key_is_given() {
+        for (document, path) in [
+            (r#"{"a":1,"b":2}"#, None),
+            (r#" {"a":1,"a":2}"#, Some("a")),
+            (r#"{"a":[1,{"b":{"x":1, "y":{"x":1}, "\u0078":2}}],"a":3}"#, Some("a[1].b.x")),
+            (r#"[{"a":1},[{"a":1},{"":1,"":2}]]"#, Some("[1][1].")),
+        ] {
+            assert_eq!(key(document).as_deref(), path, "{document}");
+        }
+    }
+}

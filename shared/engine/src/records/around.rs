@@ -1,0 +1,342 @@
+//! The JSON around the arrays whose elements are records: the objects on the way to them, and what comes after them.
+//!
+//! It is read strictly, byte by byte: what is not well-formed, or is something else than the documents that the contract
+//! describes, makes the file unreadable. Nobody reads the values here, so that their text is not decoded.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "`start` and `end` lie within the buffer, and places within the window between them"
+)]
+#![expect(clippy::arithmetic_side_effects, reason = "counts of lines and bytes that were read")]
+
+use std::io::Read;
+
+use encoding_rs::UTF_8;
+
+use super::Records;
+use crate::cast::json::MAX_DEPTH;
+use crate::error::{ReadError, UnreadableCode};
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+impl<R: Read> Records<R> {
+    /// Reads up to the inside of the first document's array, under that path of keys.
+    pub(crate) fn enter_array(&mut self, path: &[String]) -> Result<(), ReadError> {
+        self.arrays.path = path.to_vec();
+        self.enter(path)
+    }
+
+    /// Reads what comes after an array in its document, and up to the inside of the next document's array. `false`: there is
+    /// no other document.
+    pub(super) fn enter_next_array(&mut self) -> Result<bool, ReadError> {
+        let path = std::mem::take(&mut self.arrays.path);
+        let is_entered = self.leave(&path).and_then(|()| self.enter_next(&path));
+        self.arrays.path = path;
+        is_entered
+    }
+
+    fn enter(&mut self, path: &[String]) -> Result<(), ReadError> {
+        for (depth, name) in path.iter().enumerate() {
+            let outer = &path[..depth];
+            if self.peek()? != Some(b'{') {
+                return Err(self.no_array(path, &format!("{} is not an object", show(outer))));
+            }
+            self.bump();
+            if !self.enter_member(name)? {
+                return Err(self.no_array(path, &format!("{} has no key `{name}`", show(outer))));
+            }
+        }
+        if self.peek()? != Some(b'[') {
+            return Err(self.no_array(path, "the value there is not an array"));
+        }
+        self.bump();
+        Ok(())
+    }
+
+    fn no_array(&mut self, path: &[String], why: &str) -> ReadError {
+        self.unreadable(UnreadableCode::NoArray, format!("there is no array at {}: {why}", show(path)))
+    }
+
+    /// Reads up to the value of a key of an object whose brace was read. `false`: it has no such key.
+    fn enter_member(&mut self, name: &str) -> Result<bool, ReadError> {
+        if self.peek()? == Some(b'}') {
+            return Ok(false);
+        }
+        loop {
+            if self.key(name)? {
+                return Ok(true);
+            }
+            self.skip_value()?;
+            if !self.more(b'}')? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Reads the rest of each object around an array.
+    fn leave(&mut self, path: &[String]) -> Result<(), ReadError> {
+        for (depth, name) in path.iter().enumerate().rev() {
+            while self.more(b'}')? {
+                self.peek()?;
+                let byte_offset = self.input.source_offset(self.byte_offset);
+                if self.key(name)? {
+                    return Err(ReadError::Unreadable {
+                        code: UnreadableCode::DuplicateMember,
+                        byte_offset,
+                        message: format!("{} has the key `{name}` twice", show(&path[..depth])),
+                    });
+                }
+                self.skip_value()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters the document after another one. Its byte-order mark is left where files were put together.
+    fn enter_next(&mut self, path: &[String]) -> Result<bool, ReadError> {
+        let is_marked = self.input.text_encoding() == UTF_8;
+        while let Some(byte) = self.peek()? {
+            if is_marked && byte == BYTE_ORDER_MARK[0] && self.head(BYTE_ORDER_MARK.len())? == BYTE_ORDER_MARK
+            {
+                self.consume(BYTE_ORDER_MARK.len());
+                continue;
+            }
+            if matches!(byte, b'{' | b'[') {
+                self.enter(path)?;
+                return Ok(true);
+            }
+            return Err(self.malformed("another document or the end of the file"));
+        }
+        Ok(false)
+    }
+
+    /// Reads what comes after a member or an item: `true` for a comma, `false` for the end of the list.
+    fn more(&mut self, close: u8) -> Result<bool, ReadError> {
+        let is_more = match self.peek()? {
+            Some(b',') => true,
+            Some(byte) if byte == close => false,
+            Some(_) | None => return Err(self.malformed(&format!("`,` or `{}`", char::from(close)))),
+        };
+        self.bump();
+        Ok(is_more)
+    }
+
+    /// Reads a key with its colon, and compares it.
+    fn key(&mut self, name: &str) -> Result<bool, ReadError> {
+        // Each letter may be escaped.
+        let mut key = Vec::new();
+        self.string(&mut key, name.len() * 6 + 2)?;
+        self.expect(b':')?;
+        Ok(serde_json::from_slice::<String>(&key).is_ok_and(|key| key == name))
+    }
+
+    /// Reads over a value.
+    fn skip_value(&mut self) -> Result<(), ReadError> {
+        // The closing brackets of what is open.
+        let mut open = Vec::new();
+        loop {
+            let close = match self.peek()? {
+                Some(b'{') => Some(b'}'),
+                Some(b'[') => Some(b']'),
+                Some(_) | None => None,
+            };
+            match close {
+                None => self.skip_scalar()?,
+                Some(_) if open.len() == MAX_DEPTH => {
+                    let message = format!("the JSON is nested more than {MAX_DEPTH} levels deep");
+                    return Err(self.unreadable(UnreadableCode::MalformedDocument, message));
+                }
+                Some(close) => {
+                    self.bump();
+                    if self.peek()? == Some(close) {
+                        self.bump();
+                    } else {
+                        open.push(close);
+                        self.skip_key(close)?;
+                        continue;
+                    }
+                }
+            }
+            loop {
+                let Some(close) = open.last().copied() else { return Ok(()) };
+                if self.more(close)? {
+                    self.skip_key(close)?;
+                    break;
+                }
+                open.pop();
+            }
+        }
+    }
+
+    /// Reads over the key that comes next, if the list is an object.
+    fn skip_key(&mut self, close: u8) -> Result<(), ReadError> {
+        if close == b'}' {
+            self.string(&mut Vec::new(), 0)?;
+            self.expect(b':')?;
+        }
+        Ok(())
+    }
+
+    fn skip_scalar(&mut self) -> Result<(), ReadError> {
+        match self.peek()? {
+            Some(b'"') => self.string(&mut Vec::new(), 0),
+            Some(b't') => self.word(b"true"),
+            Some(b'f') => self.word(b"false"),
+            Some(b'n') => self.word(b"null"),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(_) | None => Err(self.malformed("a value")),
+        }
+    }
+
+    fn word(&mut self, word: &[u8]) -> Result<(), ReadError> {
+        for letter in word {
+            if self.byte()? != Some(*letter) {
+                return Err(self.malformed(&format!("`{}`", word.escape_ascii())));
+            }
+            self.bump();
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), ReadError> {
+        if self.byte()? == Some(b'-') {
+            self.bump();
+        }
+        if self.byte()? == Some(b'0') {
+            self.bump();
+        } else {
+            self.digits()?;
+        }
+        if self.byte()? == Some(b'.') {
+            self.bump();
+            self.digits()?;
+        }
+        if matches!(self.byte()?, Some(b'e' | b'E')) {
+            self.bump();
+            if matches!(self.byte()?, Some(b'+' | b'-')) {
+                self.bump();
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), ReadError> {
+        if !self.byte()?.is_some_and(|byte| byte.is_ascii_digit()) {
+            return Err(self.malformed("a digit"));
+        }
+        while self.byte()?.is_some_and(|byte| byte.is_ascii_digit()) {
+            self.bump();
+        }
+        Ok(())
+    }
+
+    /// Reads a string, and keeps as many bytes of it as asked for, with the quotes.
+    fn string(&mut self, kept: &mut Vec<u8>, max_bytes: usize) -> Result<(), ReadError> {
+        let mut keep = |byte| {
+            if kept.len() < max_bytes {
+                kept.push(byte);
+            }
+        };
+        self.expect(b'"')?;
+        keep(b'"');
+        loop {
+            match self.byte()? {
+                Some(b'"') => {
+                    keep(b'"');
+                    self.bump();
+                    return Ok(());
+                }
+                Some(b'\\') => {
+                    keep(b'\\');
+                    self.bump();
+                    let letter = self.byte()?;
+                    if !matches!(letter, Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u'))
+                    {
+                        return Err(self.malformed("a letter that may be escaped"));
+                    }
+                    let digits = if letter == Some(b'u') { 4 } else { 0 };
+                    keep(letter.unwrap_or_default());
+                    self.bump();
+                    for _ in 0..digits {
+                        let digit = self.byte()?.filter(u8::is_ascii_hexdigit);
+                        let Some(digit) = digit else { return Err(self.malformed("a hexadecimal digit")) };
+                        keep(digit);
+                        self.bump();
+                    }
+                }
+                Some(b' '..) => {
+                    self.byte()?.into_iter().for_each(&mut keep);
+                    self.bump();
+                }
+                Some(_) | None => return Err(self.malformed("the rest of a string")),
+            }
+        }
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), ReadError> {
+        if self.peek()? != Some(byte) {
+            return Err(self.malformed(&format!("`{}`", char::from(byte))));
+        }
+        self.bump();
+        Ok(())
+    }
+
+    /// The next byte that is not white space; `None` at the end.
+    pub(super) fn peek(&mut self) -> Result<Option<u8>, ReadError> {
+        while let Some(byte) = self.byte()? {
+            if !is_space(byte) {
+                return Ok(Some(byte));
+            }
+            self.bump();
+        }
+        Ok(None)
+    }
+
+    /// The next byte; `None` at the end.
+    fn byte(&mut self) -> Result<Option<u8>, ReadError> {
+        if self.start == self.end {
+            self.fill(1)?;
+        }
+        Ok(self.data[self.start..self.end].first().copied())
+    }
+
+    /// Passes over the byte in sight.
+    pub(super) fn bump(&mut self) {
+        self.lines += u64::from(self.data[self.start] == b'\n');
+        self.consume(1);
+    }
+
+    /// What is in sight is something else, or the file has ended.
+    fn malformed(&mut self, expected: &str) -> ReadError {
+        let Some(byte) = self.data[self.start..self.end].first().copied() else {
+            let message = format!("the file ends within its JSON document, where {expected} is expected");
+            return self.unreadable(UnreadableCode::TruncatedFile, message);
+        };
+        let found = match byte {
+            b'!'..=b'~' => char::from(byte).to_string(),
+            _ => byte.escape_ascii().to_string(),
+        };
+        let message = format!("the JSON around the array has `{found}` where {expected} is expected");
+        self.unreadable(UnreadableCode::MalformedDocument, message)
+    }
+
+    pub(super) fn unreadable(&mut self, code: UnreadableCode, message: String) -> ReadError {
+        ReadError::Unreadable { code, byte_offset: self.input.source_offset(self.byte_offset), message }
+    }
+}
+
+/// White space of JSON.
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+fn show(path: &[String]) -> String {
+    let mut shown = "`$".to_owned();
+    for name in path {
+        shown.push('.');
+        shown.push_str(name);
+    }
+    shown.push('`');
+    shown
+}
