@@ -9,7 +9,9 @@ use penstock_contract::{BlankRows, EmptyFile, FormatKind};
 
 use crate::cast::text::Traits;
 use crate::decode::Decoded;
-use crate::delimited::{Delimited, Layout, Quoting, Span, Surplus, field, open_delimited, split_again};
+use crate::delimited::{
+    Delimited, Layout, Quoting, RepeatedHeader, Span, Surplus, field, open_delimited, split_again,
+};
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
 use crate::mismatch::check_layout;
@@ -217,21 +219,42 @@ impl<R: Read> TextSource<R> {
                     split_again(text, delimiter, *quoting, &mut self.spans);
                 }
                 let fields = Fields { text, traits, spans: &self.spans, quoting: *quoting, layout };
-                if fields.are_blank() {
-                    match blank_rows {
-                        BlankRows::Skip => rows.skip_blank(),
-                        BlankRows::Reject => {
-                            rows.push_malformed(shown, Code::BlankRow, "a row with a value".to_owned(), None);
-                        }
-                    }
-                } else if repeated_header.is_repeated(text, &self.spans, *quoting) {
-                    rows.skip_header();
-                } else {
-                    push_delimited(rows, shown, &fields, &mut self.unescaped, &mut self.unexpected);
+                // Nearly every row shows by its first byte that it is neither blank nor the header once more.
+                if (fields.may_be_blank() || repeated_header.may_be_repeated(text, &self.spans))
+                    && skip_unusual(rows, shown, &fields, *blank_rows, repeated_header)
+                {
+                    return;
                 }
+                push_delimited(rows, shown, &fields, &mut self.unescaped, &mut self.unexpected);
             }
         }
     }
+}
+
+/// Skips or rejects a blank row, and skips a repeated header. `false`: it is neither.
+#[cold]
+#[inline(never)]
+fn skip_unusual(
+    rows: &mut Rows,
+    shown: Shown<'_>,
+    fields: &Fields<'_>,
+    blank_rows: BlankRows,
+    repeated_header: &mut RepeatedHeader,
+) -> bool {
+    if fields.may_be_blank() && fields.are_all_blank() {
+        match blank_rows {
+            BlankRows::Skip => rows.skip_blank(),
+            BlankRows::Reject => {
+                rows.push_malformed(shown, Code::BlankRow, "a row with a value".to_owned(), None);
+            }
+        }
+        return true;
+    }
+    let is_repeated = repeated_header.is_repeated(fields.text, fields.spans, fields.quoting);
+    if is_repeated {
+        rows.skip_header();
+    }
+    is_repeated
 }
 
 /// True when delimiter or comment have letters that single-byte encodings write in their own ways.
@@ -302,17 +325,17 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// True when every field is empty or white space. An empty quoted field that is a record by itself is not blank:
-    /// it is quoted so that it is not taken for a blank line.
+    /// False when the first field has a value.
     #[inline]
-    fn are_blank(&self) -> bool {
+    fn may_be_blank(&self) -> bool {
         let Some(first) = self.spans.first() else { return true };
         let has_value = first.start < first.end
             && self.text.as_bytes().get(first.start).is_some_and(u8::is_ascii_graphic);
-        !has_value && self.are_all_blank()
+        !has_value
     }
 
-    #[inline(never)]
+    /// True when every field is empty or white space. An empty quoted field that is a record by itself is not blank:
+    /// it is quoted so that it is not taken for a blank line.
     fn are_all_blank(&self) -> bool {
         let is_quoted = |span: &Span| {
             let before = span.start.checked_sub(1).and_then(|before| self.text.as_bytes().get(before));
@@ -325,7 +348,7 @@ impl Fields<'_> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn push_delimited(
     rows: &mut Rows,
     shown: Shown<'_>,

@@ -12,6 +12,7 @@ mod widths;
 
 pub(crate) use header::{Layout, Surplus, bind_header};
 pub(crate) use open::{Delimited, FirstRecord, open_delimited, read_first};
+pub(crate) use repeated::RepeatedHeader;
 pub(crate) use scan::{Marks, Scanned, scan};
 pub(crate) use split::{
     Delimiter, FieldDelimiter, Quoting, Span, Split, field, split_again, split_line, split_quoted,

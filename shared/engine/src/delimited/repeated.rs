@@ -28,23 +28,20 @@ impl RepeatedHeader {
         Self { records, next: 0 }
     }
 
-    /// True when the record repeats the header. The first byte tells for nearly every row that it does not.
+    /// False when the record does not repeat the header, as its first byte shows for nearly every row.
     #[inline]
-    pub(crate) fn is_repeated(&mut self, text: &str, spans: &[Span], quoting: Option<Quoting>) -> bool {
+    pub(crate) fn may_be_repeated(&self, text: &str, spans: &[Span]) -> bool {
         let Some(header) = self.records.get(self.next) else { return false };
         let first = spans.first().and_then(|span| text.as_bytes().get(span.start).copied());
-        if first != header.first && self.next == 0 && !text.starts_with(MARK) {
-            return false;
-        }
-        self.compare(text, spans, quoting)
+        first == header.first || self.next > 0 || text.starts_with(MARK)
     }
 
-    #[inline(never)]
-    fn compare(&mut self, text: &str, spans: &[Span], quoting: Option<Quoting>) -> bool {
+    /// True when the record repeats the header.
+    pub(crate) fn is_repeated(&mut self, text: &str, spans: &[Span], quoting: Option<Quoting>) -> bool {
         let is_same = |record: &HeaderRecord| record.is_same(text, spans, quoting);
         // A header that breaks off after its first record may begin anew.
-        let tried = [self.next, 0];
-        let found = tried.into_iter().find(|index| self.records.get(*index).is_some_and(is_same));
+        let mut tried = std::iter::once(self.next).chain((self.next > 0).then_some(0));
+        let found = tried.find(|index| self.records.get(*index).is_some_and(is_same));
         let after = found.map_or(0, |index| index.saturating_add(1));
         self.next = if after < self.records.len() { after } else { 0 };
         found.is_some()
