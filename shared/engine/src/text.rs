@@ -250,7 +250,8 @@ fn skip_unusual(
         }
         return true;
     }
-    let is_repeated = repeated_header.is_repeated(fields.text, fields.spans, fields.quoting);
+    let is_repeated = repeated_header.may_be_repeated(fields.text, fields.spans)
+        && repeated_header.is_repeated(fields.text, fields.spans, fields.quoting);
     if is_repeated {
         rows.skip_header();
     }

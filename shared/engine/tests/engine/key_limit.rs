@@ -41,7 +41,7 @@ fn the_bytes_of_all_columns_of_the_key_count_together() {
     let rows = [
         ("aaaa".to_owned(), "bbbb".to_owned()),
         ("aaaa".to_owned(), "bbbbb".to_owned()),
-        ("a".to_owned(), "b".to_owned()),
+        ("c".to_owned(), "d".to_owned()),
         // Bytes, and not letters.
         ("ää".to_owned(), "bbbb".to_owned()),
         ("ää".to_owned(), "äää".to_owned()),

@@ -46,13 +46,13 @@ fn parquet(column: Column, file: Bytes) -> String {
 
 /// What `_rescued` has of the file's one column.
 fn rescued(file: Bytes) -> String {
-    let columns = vec![Column::rescued(), with_default(text("id"))];
+    let columns = vec![Column::rescued(), with_constant(text("id"))];
     answer(&read_parquet(&contract(FormatKind::Parquet, columns), Limits::default(), file).unwrap())
 }
 
-fn with_default(column: Column) -> Column {
-    let default = Some("x".to_owned());
-    Column { harmonise: Harmonise { default, ..column.harmonise.clone() }, ..column }
+fn with_constant(column: Column) -> Column {
+    let constant = Some("x".to_owned());
+    Column { harmonise: Harmonise { constant, ..column.harmonise.clone() }, ..column }
 }
 
 /// A file of one row, a list of these items.
@@ -217,7 +217,7 @@ fn bytes_that_nobody_reads_are_hexadecimal_where_they_are_no_text_and_never_a_re
         assert_eq!(rescued(file), expected);
     }
     let binary = raw_file::<ByteArrayType>("required binary v", &[ByteArray::from(vec![0])]);
-    let mut strict = contract(FormatKind::Parquet, vec![with_default(text("id"))]);
+    let mut strict = contract(FormatKind::Parquet, vec![with_constant(text("id"))]);
     strict.unexpected_columns = UnexpectedColumns::Reject;
     assert_eq!(
         read_parquet(&strict, Limits::default(), binary.clone()).unwrap().told(),
@@ -268,7 +268,7 @@ fn avro(column: Column, kind: &str, value: &[u8]) -> String {
 
 fn avro_rescued(kind: &str, value: &[u8]) -> String {
     let file = avro_files::file(&record(&[("v", kind)]), &[value.to_vec()]);
-    let columns = vec![Column::rescued(), with_default(text("id"))];
+    let columns = vec![Column::rescued(), with_constant(text("id"))];
     answer(&read(&contract(FormatKind::Avro, columns), file))
 }
 
