@@ -125,7 +125,7 @@ impl<'a> HeadRecord<'a> {
     /// True when there are blanks between the quotes around a field and what precedes or follows them.
     pub(super) fn has_blanks_around(&self, span: &Span, quoting: Quoting) -> bool {
         let is_blank = |at: Option<usize>| {
-            at.and_then(|at| self.bytes.get(at)).is_some_and(|byte| quoting.blanks.contains(byte))
+            at.and_then(|at| self.bytes.get(at)).is_some_and(|byte| quoting.blanks.contains(*byte))
         };
         is_blank(span.start.checked_sub(2)) || is_blank(span.end.checked_add(1))
     }

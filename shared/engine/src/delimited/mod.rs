@@ -14,6 +14,8 @@ pub(crate) use header::{Layout, Surplus, bind_header};
 pub(crate) use open::{Delimited, FirstRecord, open_delimited, read_first};
 pub(crate) use repeated::RepeatedHeader;
 pub(crate) use scan::{Marks, Scanned, scan};
+#[cfg(test)]
+pub(crate) use split::Blanks;
 pub(crate) use split::{
     Delimiter, FieldDelimiter, Quoting, Span, Split, field, split_again, split_line, split_quoted,
     split_unquoted,

@@ -5,7 +5,7 @@
 
 use wide::u8x16;
 
-use super::split::{Quoting, Span};
+use super::split::{Blanks, Quoting, Span};
 
 /// Bytes looked at together: one for each bit of a mask.
 const BLOCK: usize = 64;
@@ -18,7 +18,7 @@ pub(crate) struct Marks {
     quote: u8,
     terminator: u8,
     /// White space that may precede an opening quote.
-    blanks: &'static [u8],
+    blanks: Blanks,
 }
 
 /// A whole record.
@@ -37,7 +37,7 @@ impl Marks {
     #[inline]
     pub(crate) fn of(delimiter: u8, quoting: Option<Quoting>, terminator: u8) -> Option<Self> {
         let (quote, blanks) = match quoting {
-            None => (delimiter, &b""[..]),
+            None => (delimiter, Blanks::NONE),
             Some(Quoting { quote, escape: None, blanks }) if quote != delimiter => (quote, blanks),
             Some(_) => return None,
         };
@@ -94,7 +94,7 @@ pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option
                 // White space before the quote may mean that it opens the field after all.
                 State::Plain => {
                     let before = window.get(start..at)?;
-                    if !marks.blanks.is_empty() && before.iter().all(|byte| marks.blanks.contains(byte)) {
+                    if !marks.blanks.is_empty() && before.iter().all(|byte| marks.blanks.contains(*byte)) {
                         return None;
                     }
                 }

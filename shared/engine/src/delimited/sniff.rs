@@ -6,7 +6,7 @@ use penstock_contract::{DelimitedDialect, Quote};
 
 use super::head::{Head, HeadRecord};
 use super::names::{Located, Names, locate};
-use super::split::{FieldDelimiter, Quoting, blanks_beside};
+use super::split::{Blanks, FieldDelimiter, Quoting, blanks_beside};
 
 const COMMON_DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
 /// Delimiters that are only considered when they find the contract's names.
@@ -121,7 +121,7 @@ impl Sniffer<'_> {
 
     fn attempt(&self, delimiter: FieldDelimiter, quoting: Option<Quoting>) -> Trial {
         let blanks = match self.declared.skip_initial_space {
-            Some(false) => &[],
+            Some(false) => Blanks::NONE,
             Some(true) | None => blanks_beside(&delimiter),
         };
         let escape = |quote: u8| self.declared.escape.filter(|escape| *escape != quote);
@@ -181,7 +181,7 @@ impl Sniffer<'_> {
     /// Blanks around fields, where they surround quotes or one space follows each delimiter.
     fn choose_blanks(&self, trial: Trial) -> Trial {
         let (Some(quoting), None) = (trial.quoting, self.declared.skip_initial_space) else { return trial };
-        let exact = Trial { quoting: Some(Quoting { blanks: &[], ..quoting }), ..trial.clone() };
+        let exact = Trial { quoting: Some(Quoting { blanks: Blanks::NONE, ..quoting }), ..trial.clone() };
         let (spaced, strict) = (self.tally(&trial), self.tally(&exact));
         // Text such as ` "a" and b` is malformed with blanks and ordinary without.
         let lost = spaced.malformed.saturating_sub(strict.malformed);

@@ -164,13 +164,13 @@ pub(crate) struct Quoting {
     pub(crate) escape: Option<u8>,
     /// The white space that may surround a quoted field, and that is skipped before an unquoted one; empty when all
     /// white space belongs to the fields.
-    pub(crate) blanks: &'static [u8],
+    pub(crate) blanks: Blanks,
 }
 
 impl Quoting {
     /// Quoting without escapes, in which white space belongs to the fields.
     pub(crate) fn by(quote: u8) -> Self {
-        Self { quote, escape: None, blanks: &[] }
+        Self { quote, escape: None, blanks: Blanks::NONE }
     }
 
     /// The number of blanks that `text` starts with.
@@ -179,10 +179,11 @@ impl Quoting {
         if self.blanks.is_empty() {
             return 0;
         }
-        text.iter().take_while(|byte| self.blanks.contains(byte)).count()
+        text.iter().take_while(|byte| self.blanks.contains(**byte)).count()
     }
 
     /// Moves the start of each unquoted field behind its initial blanks.
+    #[cold]
     pub(crate) fn skip_blanks(self, record: &[u8], spans: &mut [Span]) {
         for span in spans {
             let is_quoted =
@@ -195,16 +196,32 @@ impl Quoting {
 }
 
 /// The white space that is skipped around fields: spaces and tabs, unless they are part of the delimiter.
-pub(crate) fn blanks_beside(delimiter: &FieldDelimiter) -> &'static [u8] {
+pub(crate) fn blanks_beside(delimiter: &FieldDelimiter) -> Blanks {
     let is_part = |byte: u8| match delimiter {
         FieldDelimiter::Byte(delimiter) => *delimiter == byte,
         FieldDelimiter::Bytes(delimiter) => delimiter.contains(&byte),
     };
-    match (is_part(b' '), is_part(b'\t')) {
-        (false, false) => b" \t",
-        (false, true) => b" ",
-        (true, false) => b"\t",
-        (true, true) => b"",
+    Blanks { space: !is_part(b' '), tab: !is_part(b'\t') }
+}
+
+/// A set of white space characters. It is as small as it can be, as each record passes it on in a register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Blanks {
+    pub(crate) space: bool,
+    pub(crate) tab: bool,
+}
+
+impl Blanks {
+    pub(crate) const NONE: Self = Self { space: false, tab: false };
+
+    #[inline]
+    pub(crate) fn is_empty(self) -> bool {
+        !self.space && !self.tab
+    }
+
+    #[inline]
+    pub(crate) fn contains(self, byte: u8) -> bool {
+        self.space && byte == b' ' || self.tab && byte == b'\t'
     }
 }
 

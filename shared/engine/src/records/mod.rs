@@ -310,16 +310,22 @@ fn frame(
     framing: Framing<'_>,
     spans: &mut Vec<Span>,
 ) -> Framed {
-    let framed = match frame_quickly(window, lines, framing, spans) {
-        Some(framed) => framed,
-        None => frame_thoroughly(window, sight, lines, framing, spans),
-    };
+    if let Some(framed) = frame_quickly(window, lines, framing, spans) {
+        skip_blanks(window, framing, spans);
+        return framed;
+    }
+    let framed = frame_thoroughly(window, sight, lines, framing, spans);
+    skip_blanks(window, framing, spans);
+    framed
+}
+
+#[inline]
+fn skip_blanks(window: &[u8], framing: Framing<'_>, spans: &mut [Span]) {
     if let Some(quoting) = framing.quoting()
         && !quoting.blanks.is_empty()
     {
         quoting.skip_blanks(window, spans);
     }
-    framed
 }
 
 /// Nearly every record of nearly every file.
@@ -420,6 +426,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::delimited::Blanks;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
@@ -438,7 +445,7 @@ mod tests {
             max_record_bytes in prop::sample::select(vec![20_usize, 100, 1_000]),
         ) {
             let text = pieces.concat() + &"-".repeat(64);
-            let blanks = if skips_blanks { &b" "[..] } else { &[] };
+            let blanks = Blanks { space: skips_blanks, tab: false };
             let quoting = is_quoted.then_some(Quoting { blanks, ..Quoting::by(b'"') });
             let framing = Framing::Delimited(b',', quoting);
             let lines = Lines { terminator, comment: b"#", max_record_bytes };
@@ -454,17 +461,17 @@ mod tests {
     #[test]
     fn a_quote_after_white_space_is_left_to_the_thorough_way() {
         let lines = Lines { terminator: b'\n', comment: b"", max_record_bytes: 1_000 };
-        let is_quick = |record: &str, blanks: &'static [u8]| {
+        let is_quick = |record: &str, blanks: Blanks| {
             let text = record.to_owned() + &"-".repeat(64);
             let framing = Framing::Delimited(b',', Some(Quoting { blanks, ..Quoting::by(b'"') }));
             frame_quickly(text.as_bytes(), lines, framing, &mut Vec::new()).is_some()
         };
         for record in [" \"x\",1\n", "1, \t\"x\"\n"] {
-            assert!(is_quick(record, b""), "{record:?}");
-            assert!(!is_quick(record, b" \t"), "{record:?}");
+            assert!(is_quick(record, Blanks::NONE), "{record:?}");
+            assert!(!is_quick(record, Blanks { space: true, tab: true }), "{record:?}");
         }
         for record in ["1, 5\" x,\"y\"\n", " 1,  2\n", "\" x \",1\n"] {
-            assert!(is_quick(record, b" \t"), "{record:?}");
+            assert!(is_quick(record, Blanks { space: true, tab: true }), "{record:?}");
         }
     }
 
