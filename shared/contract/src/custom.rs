@@ -156,7 +156,7 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         Level::Server,
         "one ASCII character",
         "found by sniffing: the quote doubled, or `\\`",
-        "What makes a quote inside a quoted field an ordinary character.",
+        "What makes a quote inside a quoted field an ordinary character. Before any other character but itself it is an ordinary character, too.",
     ),
     row(
         "penstock.skipInitialSpace",

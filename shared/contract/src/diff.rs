@@ -380,9 +380,18 @@ fn sla(old: &Contract, new: &Contract, changes: &mut Changes) {
         (true, false) => changes.compatible("status", "no longer retired".to_owned()),
         (false, false) | (true, true) => {}
     }
-    for was in &old.sla {
+    // Several promises of one kind are told apart by their order.
+    let nth = |all: &[Sla], index: usize| {
+        all.iter().zip(0..index).filter(|(sla, _)| all.get(index).is_some_and(|this| same(sla, this))).count()
+    };
+    let partner = |from: &[Sla], index: usize, to: &'_ [Sla]| -> Option<usize> {
+        let this = from.get(index)?;
+        let same_kind = to.iter().enumerate().filter(|(_, sla)| same(sla, this));
+        same_kind.map(|(index, _)| index).nth(nth(from, index))
+    };
+    for (index, was) in old.sla.iter().enumerate() {
         let path = format!("slaProperties.{}", was.property);
-        let Some(is) = new.sla.iter().find(|sla| same(sla, was)) else {
+        let Some(is) = partner(&old.sla, index, &new.sla).and_then(|index| new.sla.get(index)) else {
             changes.breaking(&path, format!("{} is no longer promised", words(was)));
             continue;
         };
@@ -397,7 +406,8 @@ fn sla(old: &Contract, new: &Contract, changes: &mut Changes) {
         };
         if better { changes.compatible(&path, what) } else { changes.breaking(&path, what) }
     }
-    for is in new.sla.iter().filter(|sla| !old.sla.iter().any(|was| same(was, sla))) {
+    let added = (0..new.sla.len()).filter(|index| partner(&new.sla, *index, &old.sla).is_none());
+    for is in added.filter_map(|index| new.sla.get(index)) {
         changes.compatible(&format!("slaProperties.{}", is.property), format!("{} is promised", words(is)));
     }
 }

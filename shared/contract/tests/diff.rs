@@ -267,3 +267,24 @@ fn what_happens_to_irregular_rows_and_names_is_compared_property_by_property() {
     }
     assert_eq!(diff(&csv(""), &csv("{property: penstock.blankRows, value: skip}")), []);
 }
+
+#[test]
+fn promises_of_one_kind_are_compared_in_their_order() {
+    let with = |values: &[u32]| {
+        let sla: String = values
+            .iter()
+            .map(|value| format!("  - {{property: retention, value: {value}, unit: d}}\n"))
+            .collect();
+        let text = format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: active\n\
+             servers: [{{server: raw, type: s3, location: 's3://raw/a/', format: csv}}]\nslaProperties:\n{sla}\
+             schema: [{{name: a, properties: [{{name: id, logicalType: integer}}]}}]\n"
+        );
+        penstock_contract::parse("a.yaml", &text).unwrap()
+    };
+    let changes = |old: &[u32], new: &[u32]| penstock_contract::diff(&with(old), &with(new)).len();
+    assert_eq!(changes(&[4, 5], &[4, 5]), 0);
+    assert_eq!(changes(&[4, 5], &[4, 9]), 1);
+    assert_eq!(changes(&[4], &[4, 5]), 1);
+    assert_eq!(changes(&[4, 5], &[4]), 1);
+}

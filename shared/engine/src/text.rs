@@ -10,7 +10,8 @@ use penstock_contract::{BlankRows, EmptyFile, FormatKind};
 use crate::cast::text::Traits;
 use crate::decode::Decoded;
 use crate::delimited::{
-    Delimited, Layout, Quoting, RepeatedHeader, Span, Surplus, field, open_delimited, split_again,
+    Delimited, Layout, MARK, Quoting, RepeatedHeader, Span, Surplus, field, open_delimited, skip_mark,
+    split_again,
 };
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
@@ -217,6 +218,9 @@ impl<R: Read> TextSource<R> {
                 if text.len() != raw.len() {
                     // The places of the fields are those of the bytes: decoded text has others.
                     split_again(text, delimiter, *quoting, &mut self.spans);
+                }
+                if text.starts_with(MARK) {
+                    skip_mark(text, &mut self.spans, *quoting);
                 }
                 let fields = Fields { text, traits, spans: &self.spans, quoting: *quoting, layout };
                 // Nearly every row shows by its first byte that it is neither blank nor the header once more.

@@ -12,7 +12,7 @@ mod widths;
 
 pub(crate) use header::{Layout, Surplus, bind_header};
 pub(crate) use open::{Delimited, FirstRecord, open_delimited, read_first};
-pub(crate) use repeated::RepeatedHeader;
+pub(crate) use repeated::{MARK, RepeatedHeader, skip_mark};
 pub(crate) use scan::{Marks, Scanned, scan};
 #[cfg(test)]
 pub(crate) use split::Blanks;

@@ -25,12 +25,20 @@ const MAX_HEADER_ROWS: usize = 3;
 pub(crate) struct Names {
     folded: HashSet<String>,
     encoding: &'static Encoding,
+    /// White space is a value of one of the columns.
+    pub(super) keeps_space: bool,
 }
 
 impl Names {
     pub(crate) fn of(columns: &[Column], encoding: &'static Encoding) -> Self {
-        let read = columns.iter().filter(|column| !column.reads_nothing());
-        Self { folded: read.map(|column| column.physical_name.to_lowercase()).collect(), encoding }
+        let read = || columns.iter().filter(|column| !column.reads_nothing());
+        let folded = read().map(|column| column.physical_name.to_lowercase()).collect();
+        Self { folded, encoding, keeps_space: read().any(|column| !column.trim) }
+    }
+
+    /// For a file without a header.
+    pub(super) fn without_header(self) -> Self {
+        Self { folded: HashSet::new(), ..self }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use encoding_rs::Encoding;
-use penstock_contract::{BlankRows, DelimitedDialect, RepeatedHeaders};
+use penstock_contract::{BlankRows, DelimitedDialect, HeaderCase, RepeatedHeaders};
 
 use super::head::Head;
 use super::header::{Layout, bind_header, bind_order};
@@ -51,7 +51,8 @@ pub(crate) fn open_delimited<R: Read>(
     records.set_comment(declared.comment.as_deref());
     let known = DelimitedDialect { delimiter: declared.delimiter.clone().or(from_file), ..declared.clone() };
     let has_header = known.header != Some(false);
-    let names = Names::of(if has_header { columns } else { &[] }, encoding);
+    let names = Names::of(columns, encoding);
+    let names = if has_header { names } else { names.without_header() };
     let head = head_of(records, known.comment.as_deref().unwrap_or_default())?;
     let sniffed = sniff(head, &known, &names, has_header && known.skip_lines.is_none());
     let Sniffed { delimiter, quoting, header: located } = sniffed;
@@ -86,8 +87,9 @@ pub(crate) fn open_delimited<R: Read>(
     } else {
         (bind_order(columns), Vec::new())
     };
+    let case = columns.first().map_or(HeaderCase::default(), |column| column.header_case);
     let repeated_header = match declared.repeated_headers {
-        RepeatedHeaders::Skip => RepeatedHeader::new(header_records),
+        RepeatedHeaders::Skip => RepeatedHeader::new(header_records, case),
         RepeatedHeaders::Keep => RepeatedHeader::default(),
     };
     let head = head_of(records, known.comment.as_deref().unwrap_or_default())?;

@@ -1,9 +1,11 @@
 //! Records that repeat the header, as in files that were concatenated.
 
+use penstock_contract::HeaderCase;
+
 use super::split::{Quoting, Span, field};
 
 /// A byte-order mark, which is at the beginning of a file that was appended.
-const MARK: char = '\u{feff}';
+pub(crate) const MARK: char = '\u{feff}';
 
 /// The header's records.
 #[derive(Debug, Default)]
@@ -11,6 +13,7 @@ pub(crate) struct RepeatedHeader {
     records: Vec<HeaderRecord>,
     /// The record that is expected next: 0 but within a header of several records.
     next: usize,
+    case: HeaderCase,
 }
 
 /// A record of the header.
@@ -24,8 +27,8 @@ pub(super) struct HeaderRecord {
 
 impl RepeatedHeader {
     /// Records that repeat one of these, in their order, are recognised.
-    pub(super) fn new(records: Vec<HeaderRecord>) -> Self {
-        Self { records, next: 0 }
+    pub(super) fn new(records: Vec<HeaderRecord>, case: HeaderCase) -> Self {
+        Self { records, next: 0, case }
     }
 
     /// False when the record does not repeat the header, as its first byte shows for nearly every row.
@@ -33,12 +36,20 @@ impl RepeatedHeader {
     pub(crate) fn may_be_repeated(&self, text: &str, spans: &[Span]) -> bool {
         let Some(header) = self.records.get(self.next) else { return false };
         let first = spans.first().and_then(|span| text.as_bytes().get(span.start).copied());
-        first == header.first || self.next > 0 || text.starts_with(MARK)
+        let is_same_first = match self.case {
+            HeaderCase::Sensitive => first == header.first,
+            HeaderCase::Insensitive => {
+                first.map(|byte| byte.to_ascii_lowercase())
+                    == header.first.map(|byte| byte.to_ascii_lowercase())
+            }
+        };
+        is_same_first || self.next > 0 || text.starts_with(MARK)
     }
 
     /// True when the record repeats the header.
     pub(crate) fn is_repeated(&mut self, text: &str, spans: &[Span], quoting: Option<Quoting>) -> bool {
-        let is_same = |record: &HeaderRecord| record.is_same(text, spans, quoting);
+        let case = self.case;
+        let is_same = |record: &HeaderRecord| record.is_same(text, spans, quoting, case);
         // A header that breaks off after its first record may begin anew.
         let mut tried = std::iter::once(self.next).chain((self.next > 0).then_some(0));
         let found = tried.find(|index| self.records.get(*index).is_some_and(is_same));
@@ -49,15 +60,33 @@ impl RepeatedHeader {
 }
 
 impl HeaderRecord {
-    fn is_same(&self, text: &str, spans: &[Span], quoting: Option<Quoting>) -> bool {
+    fn is_same(&self, text: &str, spans: &[Span], quoting: Option<Quoting>, case: HeaderCase) -> bool {
         let mut scratch = Vec::new();
         let is_first = |index: usize| index == 0 && text.starts_with(MARK);
         self.cells.len() == spans.len()
             && self.cells.iter().zip(spans).enumerate().all(|(index, (cell, span))| {
                 let found = field(text, *span, quoting, &mut scratch).trim();
-                found == cell || is_first(index) && unmarked(found, quoting) == cell
+                let is_cell = |found: &str| case.key(found) == case.key(cell);
+                is_cell(found) || is_first(index) && is_cell(unmarked(found, quoting))
             })
     }
+}
+
+/// Moves the start of the first field behind a byte-order mark, which begins a file that was appended to another, and behind
+/// the quote after it.
+#[cold]
+pub(crate) fn skip_mark(text: &str, spans: &mut [Span], quoting: Option<Quoting>) {
+    let Some(first) = spans.first_mut().filter(|first| first.start == 0) else { return };
+    let end = first.end;
+    let start = MARK.len_utf8().min(end);
+    let inner = text.get(start..end).unwrap_or_default();
+    let quote = quoting.map(|quoting| char::from(quoting.quote));
+    let bare = quote.and_then(|quote| {
+        let bare = inner.strip_prefix(quote)?.strip_suffix(quote)?;
+        (!bare.contains(quote)).then_some(bare)
+    });
+    first.start = if bare.is_some() { start.saturating_add(1) } else { start };
+    first.end = if bare.is_some() { end.saturating_sub(1) } else { end };
 }
 
 /// A field without the mark before it: with that, a quote did not open it.

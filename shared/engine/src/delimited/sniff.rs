@@ -185,7 +185,7 @@ impl Sniffer<'_> {
         let (spaced, strict) = (self.tally(&trial), self.tally(&exact));
         // Text such as ` "a" and b` is malformed with blanks and ordinary without.
         let lost = spaced.malformed.saturating_sub(strict.malformed);
-        let is_separator = strict.led > 0 && strict.unled == 0;
+        let is_separator = strict.led > 0 && strict.unled == 0 && !self.names.keeps_space;
         if spaced.spaced > lost || is_separator && lost == 0 { trial } else { exact }
     }
 

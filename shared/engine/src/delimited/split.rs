@@ -160,7 +160,7 @@ impl Delimiter for &[u8] {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quoting {
     pub(crate) quote: u8,
-    /// Inside quotes the byte after it stands for itself. A doubled quote is read with or without it.
+    /// Inside quotes a quote or an escape after it is an ordinary character. A doubled quote is read with or without it.
     pub(crate) escape: Option<u8>,
     /// The white space that may surround a quoted field, and that is skipped before an unquoted one; empty when all
     /// white space belongs to the fields.
@@ -472,12 +472,15 @@ fn copy(raw: &[u8], range: std::ops::Range<usize>, text: &mut [u8]) {
     }
 }
 
-/// What an escape stands before is kept, whatever it is. Without a branch, as their places are not predictable.
+/// Removes what makes a quote or an escape an ordinary character. Before any other character an escape is one itself, as
+/// in `C:\new`. Without a branch, as their places are not predictable.
 fn undo_escapes(raw: &[u8], quoting: Quoting, text: &mut [u8]) -> usize {
+    let is_special = |byte: u8| (byte == quoting.quote) | (Some(byte) == quoting.escape);
     let mut is_after_escape = false;
     let mut kept = 0;
-    for &byte in raw {
-        let is_escape = (byte == quoting.quote || Some(byte) == quoting.escape) & !is_after_escape;
+    for (index, &byte) in raw.iter().enumerate() {
+        let is_before_special = raw.get(index + 1).is_some_and(|next| is_special(*next));
+        let is_escape = is_special(byte) & is_before_special & !is_after_escape;
         text[kept] = byte;
         kept += usize::from(!is_escape);
         is_after_escape = is_escape;

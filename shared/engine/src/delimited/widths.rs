@@ -52,11 +52,10 @@ impl Widths {
         widths
     }
 
-    /// True when records may end with a delimiter that the header does not have: at least half of the sample do, and what
-    /// follows it is empty in all of them. A single record with an empty field too many may have it anywhere, with values
-    /// under the wrong names.
+    /// True when a record may end with a delimiter that the header does not have. Where every record has one field more
+    /// and some of those have values, the header rather lacks the first name: as R writes row names.
     pub(super) fn may_end_with_delimiter(&self) -> bool {
-        self.one_more == 0 && self.one_more_empty > 0 && self.one_more_empty >= self.fitting
+        self.one_more == 0 || self.fitting > 0
     }
 
     /// What makes it doubtful that the values stand under their names, where the contract accepts such records.

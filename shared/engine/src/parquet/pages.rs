@@ -95,9 +95,18 @@ fn look_through_column<T: ChunkReader>(
     column: &ColumnChunkMetaData,
 ) -> Result<Pages, ReadError> {
     let (mut at, length) = place(column);
-    if matches!(column.compression(), Compression::BROTLI(_) | Compression::LZO) {
-        let message =
-            format!("its pages are compressed by {}; write it with zstd or snappy", column.compression());
+    let unsupported = match column.compression() {
+        Compression::BROTLI(_) => Some("brotli"),
+        Compression::LZO => Some("LZO"),
+        Compression::UNCOMPRESSED
+        | Compression::SNAPPY
+        | Compression::GZIP(_)
+        | Compression::LZ4
+        | Compression::ZSTD(_)
+        | Compression::LZ4_RAW => None,
+    };
+    if let Some(codec) = unsupported {
+        let message = format!("its pages are compressed with {codec}; write it with zstd or snappy");
         return Err(unreadable(UnreadableCode::UnsupportedFeature, at, message));
     }
     let end = at.checked_add(length).filter(|end| *end <= file.len());
@@ -111,10 +120,13 @@ fn look_through_column<T: ChunkReader>(
     let mut pages = Pages::default();
     while at < end {
         let header = read_header(file, at, end)?;
+        if [header.compressed, header.uncompressed, header.values].contains(&u64::MAX) {
+            return Err(corrupt_page(column, at, "has a negative size"));
+        }
         let body = at.saturating_add(header.length);
         let next = body.saturating_add(header.compressed);
         if next > end {
-            return Err(corrupt(next, "a page goes beyond its column"));
+            return Err(corrupt(at, "a page goes beyond its column"));
         }
         pages.take(column, at, &header, width)?;
         if header.is_compressed && header.kind != Header::INDEX && column.compression() == Compression::SNAPPY

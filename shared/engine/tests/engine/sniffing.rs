@@ -406,12 +406,39 @@ fn a_header_with_a_stray_quote_is_read_where_all_names_are_found_all_the_same() 
 }
 
 #[test]
-fn a_delimiter_at_the_end_of_rows_is_accepted_where_most_rows_have_it() {
-    let contract = undeclared(&["id", "name", "more"]);
-    let most = read(&contract, "id,name,more\n1,a,x,\n2,b,y,\n3,c,z\n");
-    assert_eq!(most.values(), [["1", "a", "x"], ["2", "b", "y"], ["3", "c", "z"]]);
-    // One such row among others may have its empty field anywhere.
-    let one = read(&contract, "id,name,more\n1,a,x\n2,,b,\n3,c,z\n");
-    assert_eq!(one.values(), [["1", "a", "x"], ["3", "c", "z"]]);
-    assert_eq!(one.told(), ["2@3 too_many_fields"]);
+fn an_escape_is_removed_before_quotes_and_escapes_only() {
+    let file = "id,name\n1,\"say \\\"hi\\\", ok\"\n2,\"C:\\new\\table\"\n3,\"a\\\\b\"\n";
+    let expected = [["1", "say \"hi\", ok"], ["2", "C:\\new\\table"], ["3", "a\\b"]];
+    let declared = DelimitedDialect { escape: Some(b'\\'), ..DelimitedDialect::default() };
+    for dialect in [DelimitedDialect::default(), declared] {
+        assert_eq!(read(&with(dialect, &["id", "name"]), file).values(), expected);
+    }
+}
+
+#[test]
+fn a_space_after_each_delimiter_is_a_value_where_a_column_is_not_trimmed() {
+    let mut contract = undeclared(&["id", "name"]);
+    contract.entity.columns[1].harmonise.trim = false;
+    assert_eq!(read(&contract, "id,name\n1, a\n2, b\n").values(), [["1", " a"], ["2", " b"]]);
+    assert_eq!(
+        read(&undeclared(&["id", "name"]), "id,name\n1, a\n2, b\n").values(),
+        [["1", "a"], ["2", "b"]]
+    );
+}
+
+#[test]
+fn a_byte_order_mark_before_a_row_is_no_value() {
+    let file = "id,name\n1,a\n\u{feff}2,b\n\u{feff}\"3\",c\n\u{feff}id,name\n4,\u{feff}d\n";
+    let outcome = read(&undeclared(&["id", "name"]), file);
+    assert_eq!(outcome.values(), [["1", "a"], ["2", "b"], ["3", "c"], ["4", "\u{feff}d"]]);
+    assert_eq!(outcome.totals.repeated_headers, 1);
+}
+
+#[test]
+fn a_header_that_repeats_in_another_case_is_skipped_where_case_does_not_matter() {
+    let mut contract = undeclared(&["id", "name"]);
+    let file = "ID,NAME\n1,a\nid,Name\n2,b\n";
+    contract.format.header_case = HeaderCase::Insensitive;
+    let outcome = read(&contract, file);
+    assert_eq!((outcome.totals.accepted, outcome.totals.repeated_headers), (2, 1));
 }
