@@ -23,7 +23,11 @@ pub(crate) struct ContractFile {
 }
 
 /// Reads a contract with its overlay. The outer error is of the files, the inner one of what is in them.
-pub(crate) fn read(file: &Path, overlay: &OverlayArg) -> Result<Result<ContractFile, ContractErrors>> {
+pub(crate) fn read(
+    file: &Path,
+    overlay: &OverlayArg,
+    source: Option<&str>,
+) -> Result<Result<ContractFile, ContractErrors>> {
     let text = read_text(file)?;
     let name = file.display().to_string();
     let overlay = match &overlay.overlay {
@@ -31,7 +35,7 @@ pub(crate) fn read(file: &Path, overlay: &OverlayArg) -> Result<Result<ContractF
         None => None,
     };
     let overlay = overlay.as_ref().map(|(name, text)| SourceFile { name, text });
-    let document = match parse_document(SourceFile { name: &name, text: &text }, overlay) {
+    let document = match parse_document(SourceFile { name: &name, text: &text }, overlay, source) {
         Ok(document) => document,
         Err(errors) => return Ok(Err(errors)),
     };
@@ -39,9 +43,9 @@ pub(crate) fn read(file: &Path, overlay: &OverlayArg) -> Result<Result<ContractF
     Ok(Ok(ContractFile { document, text }))
 }
 
-/// Reads a contract that must be valid and complete.
-pub(crate) fn read_valid(file: &Path, overlay: &OverlayArg) -> Result<Document> {
-    match read(file, overlay)? {
+/// Reads a contract that must be valid and complete, or no more than the part that describes `source`.
+pub(crate) fn read_valid(file: &Path, overlay: &OverlayArg, source: Option<&str>) -> Result<Document> {
+    match read(file, overlay, source)? {
         Ok(file) => Ok(file.document),
         Err(errors) => bail!("the contract cannot be used:\n{errors}"),
     }

@@ -67,7 +67,7 @@ pub struct SourceFile<'t> {
 /// The contracts of one file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// One for each object of the schema, in the order of the file; at least one, and no two of one source.
+    /// One for each object of the schema, or for the one that was asked for, in the order of the file; at least one, and no two of one source.
     pub contracts: Vec<Contract>,
     /// What is valid but has no effect, in the order of the file.
     pub notes: Vec<Note>,
@@ -76,14 +76,15 @@ pub struct Document {
     pub merged: Option<String>,
 }
 
-/// Reads every contract of a file, completed by an overlay: a partial contract with what Penstock needs beyond the
-/// producer's.
+/// Reads every contract of a file, or that of one `source` whatever the others lack, completed by an overlay: a partial
+/// contract with what Penstock needs beyond the producer's.
 ///
 /// # Errors
 /// Everything that is wrong with the two files, in their order.
 pub fn parse_document(
     contract: SourceFile<'_>,
     overlay: Option<SourceFile<'_>>,
+    source: Option<&str>,
 ) -> Result<Document, ContractErrors> {
     let mut errors = error::Errors::default();
     let files = [Some(contract.name), overlay.map(|overlay| overlay.name)];
@@ -99,7 +100,7 @@ pub fn parse_document(
     let read = root.and_then(|root| {
         let at = at::At::root(&root);
         notes::add(&at, &mut errors);
-        let contracts = read::contracts(&at, None, &mut errors)?;
+        let contracts = read::contracts(&at, source, &mut errors)?;
         Ok((contracts, overlay.map(|_| write::yaml(&root))))
     });
     let ((contracts, merged), notes) = errors.finish(&files, read)?;

@@ -9,13 +9,13 @@ const PARTNER: &str = include_str!("golden/foreign/partner.yaml");
 const OVERLAY: &str = include_str!("golden/foreign/partner.overlay.yaml");
 
 fn document(text: &str) -> Document {
-    parse_document(SourceFile { name: "contract.yaml", text }, None)
+    parse_document(SourceFile { name: "contract.yaml", text }, None, None)
         .unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 fn completed(overlay: &str) -> Result<Document, ContractErrors> {
     let contract = SourceFile { name: "partner.yaml", text: PARTNER };
-    parse_document(contract, Some(SourceFile { name: "overlay.yaml", text: overlay }))
+    parse_document(contract, Some(SourceFile { name: "overlay.yaml", text: overlay }), None)
 }
 
 /// Compares with a golden file, or writes it with `PENSTOCK_BLESS=1`.
@@ -85,6 +85,7 @@ fn an_overlay_completes_a_contract_and_the_merged_text_means_the_same() {
     let next = parse_document(
         SourceFile { name: "partner.yaml", text: &next },
         Some(SourceFile { name: "overlay.yaml", text: OVERLAY }),
+        None,
     );
     assert_eq!(next.expect("valid").contracts[0].version, "1.5.0");
 }
@@ -245,4 +246,16 @@ fn names_that_no_column_has_are_written_as_one_and_read_as_they_are() {
         let errors = columns(&names).expect_err(message).to_string();
         assert!(errors.contains(message), "{names:?}: {errors}");
     }
+}
+
+#[test]
+fn one_source_can_be_read_while_another_lacks_something() {
+    let text = "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: active\nschema:\n\
+                - {name: good, properties: [{name: id, logicalType: integer}]}\n\
+                - {name: other, properties: [{name: flag, physicalType: Flag}]}\n";
+    let file = SourceFile { name: "contract.yaml", text };
+    assert!(parse_document(file, None, None).is_err());
+    assert!(parse_document(file, None, Some("other")).is_err());
+    let good = parse_document(file, None, Some("good")).expect("valid");
+    assert_eq!(good.contracts.iter().map(|contract| contract.source.as_str()).collect::<Vec<_>>(), ["good"]);
 }

@@ -59,7 +59,7 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(self) -> Result<Exit> {
-        let document = contracts::read_valid(&self.contract, &self.overlay)?;
+        let document = contracts::read_valid(&self.contract, &self.overlay, self.source.as_deref())?;
         let contract = contracts::select(document, self.source.as_deref())?;
         let key = self.pseudonym_key(&contract)?;
         let plan = Plan::compile_with(&contract, key.as_ref());

@@ -47,7 +47,7 @@ impl Catalog {
     pub(crate) fn run(self) -> Result<Exit> {
         let mut tables: Vec<Table> = Vec::new();
         for file in &self.files {
-            for contract in contracts::read_valid(file, &OverlayArg::default())?.contracts {
+            for contract in contracts::read_valid(file, &OverlayArg::default(), None)?.contracts {
                 add_contract(&mut tables, contract)?;
             }
         }

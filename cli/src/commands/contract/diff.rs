@@ -45,8 +45,8 @@ struct Answer {
 impl Diff {
     pub(crate) fn run(self) -> Result<Exit> {
         let old_overlay = OverlayArg { overlay: self.old_overlay.or_else(|| self.overlay.overlay.clone()) };
-        let old = contracts::read_valid(&self.old, &old_overlay)?;
-        let new = contracts::read_valid(&self.new, &self.overlay)?;
+        let old = contracts::read_valid(&self.old, &old_overlay, None)?;
+        let new = contracts::read_valid(&self.new, &self.overlay, None)?;
         let answers = answers(&old, &new);
         let breaking = answers.iter().any(|answer| answer.breaking);
         match answers.as_slice() {

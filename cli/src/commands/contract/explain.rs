@@ -26,7 +26,7 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<Exit> {
-        let document = contracts::read_valid(&self.file, &self.overlay)?;
+        let document = contracts::read_valid(&self.file, &self.overlay, self.source.as_deref())?;
         let explanations: Vec<Explanation> = match &self.source {
             Some(source) => vec![explain(&contracts::select(document, Some(source))?)],
             None => document.contracts.iter().map(explain).collect(),

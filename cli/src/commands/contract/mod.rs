@@ -98,7 +98,7 @@ impl Files {
 
 /// Reads and compiles the contracts of a file; the outer error is the file's, the inner one the contract's.
 fn check(file: &Path, overlay: &OverlayArg) -> Result<Result<ContractFile, Faults>> {
-    let read = match contracts::read(file, overlay)? {
+    let read = match contracts::read(file, overlay, None)? {
         Ok(read) => read,
         Err(errors) => return Ok(Err(Faults::Contract(errors))),
     };

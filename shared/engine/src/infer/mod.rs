@@ -244,13 +244,17 @@ fn leave_out_bytes(
     notes: &mut Vec<String>,
 ) -> Result<(), InferError> {
     let totals = read(&draft.yaml(), open, limits, max_rows, &mut |_| {})?;
-    let is_faulty = |name: &str| {
-        let mut reasons = totals.by_reason.iter();
-        reasons.any(|reason| reason.column.as_deref() == Some(name) && reason.code != Code::NulCharacter)
-    };
+    // A text with NUL here and there costs its rows. In documents it comes of bytes, as in the type Variant.
+    let is_faulty =
+        |column: &ColumnDraft| {
+            let is_document = column.declared.as_ref().is_some_and(Kind::is_document);
+            totals.by_reason.iter().filter(|reason| reason.column.as_ref() == Some(&column.name)).any(
+                |reason| reason.code != Code::NulCharacter || is_document || reason.rows == totals.rows_read,
+            )
+        };
     let (faulty, whole) = std::mem::take(&mut draft.columns)
         .into_iter()
-        .partition::<Vec<ColumnDraft>, _>(|column| is_faulty(&column.name));
+        .partition::<Vec<ColumnDraft>, _>(|column| is_faulty(column));
     draft.columns = whole;
     notes.extend(faulty.iter().map(|column| {
         format!(
