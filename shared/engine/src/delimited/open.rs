@@ -22,9 +22,6 @@ use crate::text::decode;
 /// The part of a file that its dialect is sniffed from.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// A header with this fault is read as if nothing were quoted, where the contract's names are all found that way.
-const OPEN_QUOTE: &str = "a quote is not closed";
-
 /// A delimited file whose header has been read.
 #[derive(Debug)]
 pub(crate) struct Delimited {
@@ -70,7 +67,7 @@ pub(crate) fn open_delimited<R: Read>(
         let header = read_header(records, encoding, rows, &delimiter, quoting)?;
         let layout = bind_header(&header.names, columns).map_err(|(code, mut message)| {
             if let Some(fault) = header.fault {
-                return malformed(Some(header.place), fault);
+                return malformed(Some(header.place), fault.why);
             }
             if code == UnreadableCode::MissingColumns {
                 message.push_str(&advice(located, header.names.len() == bind_order(columns).width));
@@ -78,10 +75,10 @@ pub(crate) fn open_delimited<R: Read>(
             unreadable(code, Some(header.place), message)
         })?;
         if let Some(fault) = header.fault {
-            if declared.quote.is_some() || fault != OPEN_QUOTE || !layout.has_all(columns) {
-                return Err(malformed(Some(header.place), fault));
+            if declared.quote.is_some() || !fault.is_unbalanced || !layout.has_all(columns) {
+                return Err(malformed(Some(header.place), fault.why));
             }
-            note = Some(format!("the header was read without regard to its quotes: {fault}"));
+            note = Some(format!("the header was read without regard to its quotes: {}", fault.why));
         }
         (layout, header.records)
     } else {
@@ -221,7 +218,7 @@ pub(crate) fn read_first<R: Read>(
     let Sniffed { delimiter, quoting, .. } = sniff(head, &known, &Names::of(&[], encoding), false);
     let HeaderRow { record, place, fault } = read_header_row(records, encoding, &delimiter, quoting)?;
     match fault {
-        Some(why) => Err(malformed(Some(place), why)),
+        Some(fault) => Err(malformed(Some(place), fault.why)),
         None => Ok(FirstRecord { fields: record.cells, delimiter, quoting }),
     }
 }
@@ -242,7 +239,7 @@ struct Header {
     /// Where it begins.
     place: Place,
     /// Why its quotes were ignored.
-    fault: Option<&'static str>,
+    fault: Option<QuoteFault>,
 }
 
 fn read_header<R: Read>(
@@ -274,13 +271,21 @@ fn read_header<R: Read>(
     Ok(Header { names, records: header_records, place, fault })
 }
 
+/// What is wrong with the quotes of a header.
+#[derive(Debug, Clone, Copy)]
+struct QuoteFault {
+    why: &'static str,
+    /// Their number is odd: one of them is there by mistake.
+    is_unbalanced: bool,
+}
+
 /// A record of the header as it was read.
 struct HeaderRow {
     record: HeaderRecord,
     place: Place,
     /// What is wrong with its quotes: then its fields are those of its line as if nothing were quoted, without the quotes
     /// around them.
-    fault: Option<&'static str>,
+    fault: Option<QuoteFault>,
 }
 
 fn read_header_row<R: Read>(
@@ -298,10 +303,14 @@ fn read_header_row<R: Read>(
         // The last two are elements of arrays.
         RecordState::Whole | RecordState::NoElement | RecordState::NoComma => None,
         RecordState::TooLong => return Err(malformed(Some(place), "the first line is too long")),
-        RecordState::OpenQuote => Some(OPEN_QUOTE),
+        RecordState::OpenQuote => Some("a quote is not closed"),
         RecordState::TextAfterQuote => Some("there is text between a closing quote and the next delimiter"),
     };
     let raw = records.bytes(&record);
+    let fault = fault.map(|why| {
+        let quotes = raw.iter().filter(|byte| quoting.is_some_and(|quoting| quoting.quote == **byte)).count();
+        QuoteFault { why, is_unbalanced: quotes % 2 == 1 }
+    });
     let mut decoded = String::new();
     let Some(text) = decode(raw, Traits::of(raw), encoding, &mut decoded) else {
         return Err(malformed(Some(place), &format!("it is not {}", records.input.encoding().name())));

@@ -386,7 +386,7 @@ fn a_file_of_text_without_a_header_is_recognised_by_the_shape_of_its_values() {
 
 #[test]
 fn a_header_with_a_stray_quote_is_read_where_all_names_are_found_all_the_same() {
-    for header in ["\"id,name", "id,\"name", "\"\"\"id,name"] {
+    for header in ["\"id,name", "id,\"name", "\"\"\"id,name", "\"id,\"name\""] {
         let outcome = read(&undeclared(&["id", "name"]), format!("{header}\n1,a\n2,b\n"));
         assert_eq!(outcome.values(), [["1", "a"], ["2", "b"]], "{header:?}");
         assert!(outcome.dialect.suggestions.iter().any(|note| note.contains("quotes")), "{header:?}");
