@@ -10,10 +10,10 @@ use super::split::Span;
 use crate::error::UnreadableCode;
 use crate::program::Column;
 
-/// HeaderNames told in a message; more are counted.
+/// Names listed in a message; more are counted.
 const MAX_NAMES: usize = 20;
 const MAX_NAME_CHARS: usize = 60;
-/// HeaderNames beyond this length are not compared by their letters.
+/// Names beyond this length are not compared by their letters.
 const MAX_COMPARED_BYTES: usize = 200;
 
 /// Which fields of a record the columns read, and which numbers of fields are accepted.
@@ -27,7 +27,7 @@ pub(crate) struct Layout {
     pub(crate) surplus: Surplus,
     /// The field of each column; `None` for constants, and for columns that the file lacks.
     pub(crate) fields: Vec<Option<usize>>,
-    /// HeaderNames of the header that no column reads, with their fields.
+    /// Names of the header that no column reads, with their fields.
     pub(crate) unexpected: Vec<(String, usize)>,
     /// Columns that the file does without, and the names that may be meant for them.
     pub(crate) suggestions: Vec<String>,
@@ -279,7 +279,7 @@ pub(crate) fn bind_order(columns: &[Column]) -> Layout {
     Layout { width, least: width, fields, keeps_space: keeps_space(columns), taken, ..Layout::default() }
 }
 
-fn keeps_space(columns: &[Column]) -> bool {
+pub(super) fn keeps_space(columns: &[Column]) -> bool {
     columns.iter().any(|column| !column.trim && !column.reads_nothing())
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use encoding_rs::Encoding;
 
 use super::head::{Head, HeadRecord};
-use super::header::bind_order;
+use super::header::{bind_order, keeps_space};
 use super::split::{FieldDelimiter, Quoting, Span, field};
 use crate::cast::Scratch;
 use crate::cast::text::Traits;
@@ -31,9 +31,9 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn of(columns: &[Column], encoding: &'static Encoding) -> Self {
-        let read = || columns.iter().filter(|column| !column.reads_nothing());
-        let folded = read().map(|column| column.physical_name.to_lowercase()).collect();
-        Self { folded, encoding, keeps_space: read().any(|column| !column.trim) }
+        let read = columns.iter().filter(|column| !column.reads_nothing());
+        let folded = read.map(|column| column.physical_name.to_lowercase()).collect();
+        Self { folded, encoding, keeps_space: keeps_space(columns) }
     }
 
     /// For a file without a header.

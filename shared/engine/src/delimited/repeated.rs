@@ -43,7 +43,7 @@ impl RepeatedHeader {
                     == header.first.map(|byte| byte.to_ascii_lowercase())
             }
         };
-        is_same_first || self.next > 0 || text.starts_with(MARK)
+        is_same_first || self.next > 0
     }
 
     /// True when the record repeats the header.
@@ -62,12 +62,10 @@ impl RepeatedHeader {
 impl HeaderRecord {
     fn is_same(&self, text: &str, spans: &[Span], quoting: Option<Quoting>, case: HeaderCase) -> bool {
         let mut scratch = Vec::new();
-        let is_first = |index: usize| index == 0 && text.starts_with(MARK);
         self.cells.len() == spans.len()
-            && self.cells.iter().zip(spans).enumerate().all(|(index, (cell, span))| {
+            && self.cells.iter().zip(spans).all(|(cell, span)| {
                 let found = field(text, *span, quoting, &mut scratch).trim();
-                let is_cell = |found: &str| case.key(found) == case.key(cell);
-                is_cell(found) || is_first(index) && is_cell(unmarked(found, quoting))
+                case.key(found) == case.key(cell)
             })
     }
 }
@@ -87,12 +85,4 @@ pub(crate) fn skip_mark(text: &str, spans: &mut [Span], quoting: Option<Quoting>
     });
     first.start = if bare.is_some() { start.saturating_add(1) } else { start };
     first.end = if bare.is_some() { end.saturating_sub(1) } else { end };
-}
-
-/// A field without the mark before it: with that, a quote did not open it.
-fn unmarked(field: &str, quoting: Option<Quoting>) -> &str {
-    let field = field.trim_start_matches(MARK).trim();
-    let quote = quoting.map(|quoting| char::from(quoting.quote));
-    let inner = quote.and_then(|quote| field.strip_prefix(quote)?.strip_suffix(quote));
-    inner.map_or(field, str::trim)
 }
