@@ -9,7 +9,7 @@
 //!     "apiVersion: v3.1.0\nkind: DataContract\nid: shop\nname: My Shop\nversion: 1.0.0\nstatus: active\nserver: []\n",
 //! )
 //! .expect_err("it has faults");
-//! assert!(errors.to_string().contains("shop.yaml:1: add `schema` with an object"));
+//! assert!(errors.to_string().contains("shop.yaml:1: needs more: add `schema` with an object"));
 //! assert!(errors.to_string().contains("shop.yaml:7: server: `server` is not a key of ODCS v3.1 here; did you mean `servers`?"));
 //! ```
 //!
