@@ -6,6 +6,7 @@
 
 mod column;
 mod format;
+mod order;
 mod rules;
 
 use std::cmp::Ordering;
@@ -14,8 +15,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::model::{
-    Contract, DelimitedDialect, Entity, Format, FormatKind, Load, MaxRejects, MissingColumns, Overwrite,
-    QualityCheck, Sla, SlaProperty, UnexpectedColumns, WriteMode,
+    Contract, Entity, Format, Load, MaxRejects, MissingColumns, Overwrite, QualityCheck, Sla, SlaProperty,
+    UnexpectedColumns, WriteMode,
 };
 
 /// One difference of two contracts.
@@ -197,10 +198,8 @@ fn files(old: &Contract, new: &Contract, changes: &mut Changes) {
     let Format { kind, encoding, compression, null_values, header_case: _, empty_file: _ } = &new.format;
     if format::dialect(was_kind) != format::dialect(kind) {
         changes.breaking("servers", "files of another format or dialect are expected");
-    } else if is_bound_by_order(kind, old, new) {
-        let what = "the columns are read in another order, and files without a header are bound by order; \
-                    where every file has one, declare `penstock.header: true`";
-        changes.breaking("properties", what);
+    } else {
+        order::compare(old, new, changes);
     }
     // An encoding that is not declared is detected: it may be another one than any that is declared.
     let label = |label: &Option<String>| label.as_ref().map(|label| label.to_ascii_lowercase());
@@ -220,43 +219,6 @@ fn files(old: &Contract, new: &Contract, changes: &mut Changes) {
     }
     format::rows(&old.format, &new.format, changes);
     column::null_values("servers.penstock.nullValues", was_nulls, null_values, changes);
-}
-
-/// Whether a file may have no header, so that its fields are bound to the columns by their order, and that order changed.
-/// Members of JSON objects and columns of Parquet and Avro files always have names.
-fn is_bound_by_order(kind: &FormatKind, old: &Contract, new: &Contract) -> bool {
-    let header = match kind {
-        FormatKind::Delimited(DelimitedDialect { header, .. }) => *header,
-        FormatKind::Detected { json_only: false } => None,
-        FormatKind::Ndjson
-        | FormatKind::JsonArray { .. }
-        | FormatKind::Parquet
-        | FormatKind::Avro
-        | FormatKind::Detected { json_only: true } => Some(true),
-    };
-    let (mut was, mut is) = (read_order(old), read_order(new));
-    match header {
-        Some(true) => false,
-        Some(false) => was != is,
-        // A row of another width is never taken for one without a header: only columns that both have can be confused.
-        None => {
-            let (all_was, all_is) = (was.clone(), is.clone());
-            was.retain(|name| all_is.contains(name));
-            is.retain(|name| all_was.contains(name));
-            was != is
-        }
-    }
-}
-
-/// The producer's columns in the order in which a file without a header has them.
-fn read_order(contract: &Contract) -> Vec<&str> {
-    let mut names: Vec<&str> = Vec::new();
-    for column in contract.entity.columns.iter().filter(|column| column.reads_field()) {
-        if !names.contains(&column.physical_name.as_str()) {
-            names.push(&column.physical_name);
-        }
-    }
-    names
 }
 
 fn load(old: &Contract, new: &Contract, changes: &mut Changes) {

@@ -95,60 +95,122 @@ fn a_breaking_change_needs_a_new_major_version_and_any_other_a_higher_one() {
     assert_eq!(version_fault(&everything(), &everything(), &[]), None);
 }
 
+/// A contract with these columns, for files of this format, with these custom properties of its own.
+fn of_columns(format: &str, properties: &str, columns: &[&str]) -> Contract {
+    let text = format!(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
+         servers: [{{server: raw, type: s3, location: 's3://raw/a/'{format}}}]\n\
+         schema: [{{name: a, customProperties: [{properties}], properties: [{}]}}]\n",
+        columns.join(", ")
+    );
+    parse("a.yaml", &text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+const UNDECLARED: &str = ", format: csv";
+const HEADER: &str = ", format: csv, customProperties: [{property: penstock.header, value: true}]";
+const HEADER_ROWS: &str = ", format: csv, customProperties: [{property: penstock.headerRows, value: 2}]";
+const NO_HEADER: &str = ", format: csv, customProperties: [{property: penstock.header, value: false}]";
+const PADDED: &str = ", format: csv, customProperties: [{property: penstock.header, value: false}, \
+                      {property: penstock.ragged, value: pad}]";
+const DETECTED: &str = "";
+const NDJSON: &str = ", format: ndjson";
+const PARQUET: &str = ", format: parquet";
+const MAY_LACK: &str = "{property: penstock.missingColumns, value: 'null'}";
+
+const A: &str = "{name: a, logicalType: string}";
+const B: &str = "{name: b, logicalType: string}";
+const C: &str = "{name: c, logicalType: string}";
+const OF_A: &str = "{name: b, physicalName: a, logicalType: string}";
+const DEFAULT: &str =
+    "{name: b, logicalType: string, customProperties: [{property: penstock.default, value: x}]}";
+const CONSTANT: &str =
+    "{name: b, logicalType: string, customProperties: [{property: penstock.constant, value: x}]}";
+const REQUIRED: &str = "{name: b, logicalType: string, required: true}";
+
 #[test]
-fn a_new_column_is_breaking_only_when_files_of_before_would_be_refused() {
-    let csv = "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
-               servers: [{server: raw, type: s3, location: 's3://raw/a/', format: csv, customProperties: [SERVER]}]\n\
-               schema: [{name: a, customProperties: [SCHEMA], properties: [{name: a, logicalType: string}]}]\n";
-    let kind = |server: &str, schema: &str, column: &str| {
-        let old = csv.replace("SERVER", server).replace("SCHEMA", schema);
-        let new = old.replace("string}]", &format!("string}}, {column}]"));
-        let [old, new] = [old, new].map(|text| parse("a.yaml", &text).expect("valid"));
-        is_breaking(&diff(&old, &new))
-    };
-    let plain = "{name: b, logicalType: string}";
-    assert!(kind("", "", plain));
-    assert!(!kind("", "{property: penstock.missingColumns, value: null}", plain));
-    assert!(!kind("", "", "{name: b, logicalType: string, physicalName: a}"), "its header is read already");
-    let default =
-        "{name: b, logicalType: string, customProperties: [{property: penstock.default, value: x}]}";
-    assert!(!kind("", "", default));
-    assert!(kind(
-        "",
-        "{property: penstock.missingColumns, value: null}",
-        &plain.replace("string", "string, required: true")
-    ));
-    let no_header = "{property: penstock.header, value: false}";
-    assert!(kind(no_header, "", plain), "the file has a field more");
+fn a_new_column_is_breaking_exactly_where_files_of_before_may_be_refused_or_shifted() {
+    for (format, properties, new, breaks) in [
+        (HEADER, "", &[A, B][..], true),
+        (HEADER, MAY_LACK, &[A, B], false),
+        (HEADER, MAY_LACK, &[A, REQUIRED], true),
+        (HEADER, "", &[A, OF_A], false),
+        (HEADER, "", &[A, DEFAULT], false),
+        (HEADER, "", &[DEFAULT, A], false),
+        (HEADER, "", &[A, CONSTANT], false),
+        (HEADER_ROWS, "", &[A, DEFAULT], false),
+        // Without a header, the number of fields is that of the contract's columns.
+        (UNDECLARED, "", &[A, DEFAULT], true),
+        (UNDECLARED, "", &[DEFAULT, A], true),
+        (UNDECLARED, MAY_LACK, &[A, B], true),
+        (UNDECLARED, "", &[A, OF_A], false),
+        (UNDECLARED, "", &[A, CONSTANT], false),
+        (UNDECLARED, "", &[CONSTANT, A], false),
+        (NO_HEADER, "", &[A, DEFAULT], true),
+        (NO_HEADER, "", &[A, OF_A], false),
+        (NO_HEADER, "", &[A, CONSTANT], false),
+        (PADDED, "", &[A, DEFAULT], false),
+        (PADDED, "", &[A, B], false),
+        (PADDED, "", &[A, REQUIRED], true),
+        (PADDED, "", &[DEFAULT, A], true),
+        (DETECTED, "", &[A, B], true),
+        (DETECTED, "", &[A, DEFAULT], true),
+        (DETECTED, "", &[A, CONSTANT], false),
+        (NDJSON, "", &[A, B], false),
+        (PARQUET, "", &[A, B], true),
+        (PARQUET, "", &[A, DEFAULT], false),
+    ] {
+        let changes = diff(&of_columns(format, properties, &[A]), &of_columns(format, properties, new));
+        assert!(!changes.is_empty(), "{format} {properties} {new:?}");
+        assert_eq!(is_breaking(&changes), breaks, "{format} {properties} {new:?}: {changes:?}");
+    }
 }
 
 #[test]
-fn an_order_of_columns_is_breaking_exactly_where_rows_may_be_bound_by_it() {
-    let text = "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
-                servers: [{server: raw, type: s3, location: 's3://raw/a/', FORMAT}]\n\
-                schema: [{name: a, properties: [COLUMNS]}]\n";
-    let header = |value: &str| {
-        format!("format: csv, customProperties: [{{property: penstock.header, value: {value}}}]")
-    };
-    let column = |name: &str| format!("{{name: {name}, logicalType: string}}");
-    let order = |names: &[&str]| names.iter().map(|name| column(name)).collect::<Vec<_>>().join(", ");
+fn columns_that_are_moved_are_breaking_exactly_where_rows_may_be_bound_by_order() {
     for (format, is_bound) in [
-        ("format: csv".to_owned(), true),
-        ("format: tsv".to_owned(), true),
-        (header("false"), true),
-        (header("true"), false),
-        ("format: ndjson".to_owned(), false),
-        ("format: json, delimiter: array".to_owned(), false),
-        ("format: parquet".to_owned(), false),
-        ("format: avro".to_owned(), false),
+        (UNDECLARED, true),
+        (", format: tsv", true),
+        (DETECTED, true),
+        (NO_HEADER, true),
+        (PADDED, true),
+        (HEADER, false),
+        (HEADER_ROWS, false),
+        (NDJSON, false),
+        (", format: json", false),
+        (", format: json, delimiter: array", false),
+        (PARQUET, false),
+        (", format: avro", false),
     ] {
-        let contract = |names: &[&str]| {
-            let text = text.replace("FORMAT", &format).replace("COLUMNS", &order(names));
-            parse("a.yaml", &text).unwrap_or_else(|errors| panic!("{errors}"))
-        };
-        let changes = diff(&contract(&["a", "b", "c"]), &contract(&["a", "c", "b"]));
-        assert_eq!(is_breaking(&changes), is_bound, "{format}: {changes:?}");
-        assert_eq!(changes.is_empty(), !is_bound, "{format}: {changes:?}");
+        for moved in [[A, C, B], [B, A, C], [C, A, B]] {
+            let changes = diff(&of_columns(format, "", &[A, B, C]), &of_columns(format, "", &moved));
+            assert_eq!(is_breaking(&changes), is_bound, "{format}: {changes:?}");
+            assert_eq!(changes.is_empty(), !is_bound, "{format}: {changes:?}");
+        }
+    }
+}
+
+#[test]
+fn a_column_that_is_removed_or_renamed_is_breaking_in_every_format() {
+    let renamed = "{name: c, physicalName: b, logicalType: string}";
+    let from_another = "{name: b, physicalName: c, logicalType: string}";
+    let swapped = ["{name: a, physicalName: b, logicalType: string}", OF_A];
+    for format in [UNDECLARED, DETECTED, NO_HEADER, PADDED, HEADER, NDJSON, PARQUET] {
+        for new in [&[A][..], &[B], &[A, renamed], &[A, from_another], &swapped, &[A, C]] {
+            let changes = diff(&of_columns(format, "", &[A, B]), &of_columns(format, "", new));
+            assert!(is_breaking(&changes), "{format} {new:?}: {changes:?}");
+        }
+    }
+    for [old, new] in [
+        [UNDECLARED, HEADER],
+        [UNDECLARED, NO_HEADER],
+        [HEADER, UNDECLARED],
+        [DETECTED, UNDECLARED],
+        [UNDECLARED, DETECTED],
+        [DETECTED, PARQUET],
+        [UNDECLARED, ", format: tsv"],
+    ] {
+        let changes = diff(&of_columns(old, "", &[A, B]), &of_columns(new, "", &[B, A]));
+        assert!(is_breaking(&changes), "{old} → {new}: {changes:?}");
     }
 }
 

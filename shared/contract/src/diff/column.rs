@@ -64,6 +64,7 @@ fn needs_header(contract: &Contract) -> bool {
         FormatKind::Delimited(DelimitedDialect { header: None | Some(true), .. })
             | FormatKind::Parquet
             | FormatKind::Avro
+            | FormatKind::Detected { json_only: false }
     );
     by_header && contract.missing_columns == MissingColumns::Refuse
 }

@@ -167,7 +167,9 @@ pub(crate) fn is_headless(
         let Some(text) = decode(raw, traits, encoding, &mut decoded) else { return false };
         let whole = Span { start: 0, end: text.len(), is_escaped: span.is_escaped };
         let text = field(text, whole, quoting, &mut unescaped);
-        let is_name = |column: &Column| column.physical_name.eq_ignore_ascii_case(text.trim());
+        let is_name = |column: &Column| {
+            !column.reads_nothing() && column.physical_name.eq_ignore_ascii_case(text.trim())
+        };
         if columns.iter().any(is_name) {
             return false;
         }
