@@ -10,13 +10,16 @@
     reason = "lengths and counts of bytes that were read, far from the largest number"
 )]
 
+mod letters;
 mod sniff;
+mod western;
 
 use std::collections::VecDeque;
 use std::io::Read;
 
 use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
-use memchr::memchr2;
+use memchr::{memchr_iter, memchr2};
+use penstock_contract::Compression;
 
 use self::sniff::sniff_encoding;
 use crate::error::{ReadError, UnreadableCode};
@@ -28,6 +31,8 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// More of it is read while it is ASCII: every encoding looks alike there.
 const MAX_HEAD_BYTES: usize = 1024 * 1024;
 const RAW_BYTES: usize = 32 * 1024;
+/// So much of a compressed stream is searched for damage before its content is called unreadable.
+const MAX_CHECKED_BYTES: usize = 16 * 1024 * 1024;
 /// Stands in transcoded text for a sequence that is none of the encoding: never part of UTF-8, it makes its record,
 /// and no other, one that cannot be decoded.
 const BROKEN: u8 = 0xff;
@@ -86,7 +91,11 @@ impl<R: Read> Decoded<R> {
         }
         let (encoding, mark) = match Encoding::for_bom(&head) {
             Some(marked) => marked,
-            None => (declared.unwrap_or_else(|| sniff_encoding(&head, is_whole, may_be_windows_1252)), 0),
+            None => {
+                let sniffed = || sniff_encoding(&head, is_whole, may_be_windows_1252);
+                let encoding = declared.map_or_else(sniffed, Ok);
+                (encoding.map_err(|error| find_damage(&mut input, failure.take()).unwrap_or(error))?, 0)
+            }
         };
         let is_like_ascii = encoding.is_single_byte() && encoding.is_ascii_compatible();
         let is_plain = encoding == UTF_8 || is_like_ascii && !needs_utf_8;
@@ -162,6 +171,24 @@ fn read_head<R: Read>(input: &mut Input<R>, head: &mut Vec<u8>) -> Result<bool, 
         }
     }
     Ok(false)
+}
+
+/// The failure of a compressed stream, where it is not far behind: what is decoded before it may be damaged, too, and is no
+/// evidence of an encoding.
+fn find_damage<R: Read>(input: &mut Input<R>, failure: Option<ReadError>) -> Option<ReadError> {
+    if failure.is_some() || input.compression() == Compression::Plain {
+        return failure;
+    }
+    let mut piece = vec![0; RAW_BYTES];
+    let mut read = 0;
+    while read < MAX_CHECKED_BYTES {
+        match input.read(&mut piece) {
+            Ok(0) => return None,
+            Ok(count) => read += count,
+            Err(error) => return Some(error),
+        }
+    }
+    None
 }
 
 /// Bytes of any encoding into UTF-8, with a map of the places of lines.
@@ -263,7 +290,7 @@ impl Transcoder {
         loop {
             let (result, read, written) =
                 self.decoder.decode_to_utf8_without_replacement(source, &mut piece, is_last);
-            self.text.extend_from_slice(&piece[..written]);
+            extend_with_defined(&mut self.text, &piece[..written], self.decoder.encoding());
             source = &source[read..];
             match result {
                 DecoderResult::InputEmpty => break,
@@ -273,6 +300,26 @@ impl Transcoder {
         }
         self.text_end += (self.text.len() - before) as u64;
     }
+}
+
+/// Appends decoded text, with [`BROKEN`] for each byte that its encoding does not define.
+fn extend_with_defined(text: &mut Vec<u8>, piece: &[u8], encoding: &'static Encoding) {
+    let mut rest = piece;
+    while let Some(at) = find_undefined(rest, encoding) {
+        text.extend_from_slice(&rest[..at]);
+        text.push(BROKEN);
+        rest = &rest[at + 2..];
+    }
+    text.extend_from_slice(rest);
+}
+
+/// The place of a control character of two bytes that a decoder puts for a byte which the encoding does not define: the
+/// WHATWG standard lets such bytes of the code pages of Windows through.
+pub(crate) fn find_undefined(text: &[u8], encoding: &'static Encoding) -> Option<usize> {
+    if !encoding.name().starts_with("windows-") {
+        return None;
+    }
+    memchr_iter(0xc2, text).find(|at| matches!(text.get(at + 1), Some(0x80..=0x9f)))
 }
 
 /// How long the first line is, its end included.

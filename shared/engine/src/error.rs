@@ -78,6 +78,8 @@ pub enum UnreadableCode {
     UnsupportedArchive,
     /// A byte-order mark of UTF-32.
     UnsupportedEncoding,
+    /// The contract declares no encoding, and the bytes do not show which one it is.
+    UnknownEncoding,
     /// A JSON document without an array where the contract says.
     NoArray,
     /// The file ends within its JSON array.
@@ -113,6 +115,7 @@ impl UnreadableCode {
             Self::CompressionMemory => "compression_memory",
             Self::UnsupportedArchive => "unsupported_archive",
             Self::UnsupportedEncoding => "unsupported_encoding",
+            Self::UnknownEncoding => "unknown_encoding",
             Self::NoArray => "no_array",
             Self::OpenArray => "open_array",
             Self::MalformedDocument => "malformed_document",

@@ -8,7 +8,7 @@ use encoding_rs::{Encoding, UTF_8};
 use penstock_contract::{BlankRows, EmptyFile, FormatKind};
 
 use crate::cast::text::Traits;
-use crate::decode::Decoded;
+use crate::decode::{Decoded, find_undefined};
 use crate::delimited::{
     Delimited, Layout, MARK, Quoting, RepeatedHeader, Span, Surplus, field, open_delimited, skip_mark,
     split_again,
@@ -314,6 +314,7 @@ pub(crate) fn decode<'a>(
     }
     match encoding.decode_without_bom_handling_and_without_replacement(raw)? {
         Cow::Borrowed(text) => Some(text),
+        Cow::Owned(text) if find_undefined(text.as_bytes(), encoding).is_some() => None,
         Cow::Owned(text) => {
             *decoded = text;
             Some(decoded)

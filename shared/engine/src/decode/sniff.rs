@@ -2,17 +2,27 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
+use super::western::{self, Foreign};
+use crate::error::{ReadError, UnreadableCode};
+
 /// Broken characters that make a file without any valid one windows-1252. A single one is taken for damage, and its row is
 /// a reject: a wrong guess would store wrong letters.
 const MIN_BROKEN: usize = 2;
 /// Beside valid characters there must be at least three broken ones, and this many times as many as valid ones: two bytes of
 /// windows-1252 are valid UTF-8 by chance once in a while.
 const MIN_RATIO: usize = 4;
-/// Western text has runs of at most a few letters beyond ASCII; Cyrillic, Greek and Chinese ones have longer runs.
-const LONG_RUN: usize = 4;
+/// A text has at most this share of NUL characters.
+const MIN_BYTES_PER_NUL: usize = 100;
 
 /// The encoding that the head of a file is probably in.
-pub(super) fn sniff_encoding(head: &[u8], is_whole: bool, may_be_windows_1252: bool) -> &'static Encoding {
+///
+/// # Errors
+/// When it is neither UTF-8, UTF-16 nor windows-1252.
+pub(super) fn sniff_encoding(
+    head: &[u8],
+    is_whole: bool,
+    may_be_windows_1252: bool,
+) -> Result<&'static Encoding, ReadError> {
     let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
     let (first, second, pairs) = (zeros(0), zeros(1), head.len() / 2);
     // Every other byte of a mostly Western text is zero, and no byte of UTF-8 text is.
@@ -20,23 +30,42 @@ pub(super) fn sniff_encoding(head: &[u8], is_whole: bool, may_be_windows_1252: b
         zeros > 1 && zeros.saturating_mul(2) >= pairs && others.saturating_mul(16) <= pairs
     };
     if is_most(second, first) {
-        UTF_16LE
+        Ok(UTF_16LE)
     } else if is_most(first, second) {
-        UTF_16BE
-    } else if may_be_windows_1252 && is_windows_1252(head, is_whole) {
-        WINDOWS_1252
+        Ok(UTF_16BE)
+    } else if may_be_windows_1252 && is_text(head) && !is_utf_8(head, is_whole) {
+        western::check(head).map_err(|foreign| refuse(head, &foreign))?;
+        Ok(WINDOWS_1252)
     } else {
-        UTF_8
+        Ok(UTF_8)
     }
 }
 
-fn is_windows_1252(head: &[u8], is_whole: bool) -> bool {
-    let Characters { valid, broken } = Characters::of(head, is_whole);
-    let is_frequent = match valid {
-        0 => broken >= MIN_BROKEN,
-        valid => broken > MIN_BROKEN && broken >= valid.saturating_mul(MIN_RATIO),
-    };
-    is_frequent && is_western(head)
+/// False for a binary file.
+fn is_text(head: &[u8]) -> bool {
+    let zeros = head.iter().filter(|byte| **byte == 0).count();
+    zeros <= 1 || zeros.saturating_mul(MIN_BYTES_PER_NUL) < head.len()
+}
+
+fn is_utf_8(head: &[u8], is_whole: bool) -> bool {
+    match Characters::of(head, is_whole) {
+        Characters { valid: 0, broken } => broken < MIN_BROKEN,
+        Characters { valid, broken } => broken <= MIN_BROKEN || broken < valid.saturating_mul(MIN_RATIO),
+    }
+}
+
+/// The values of the file are not shown: they may be secret.
+fn refuse(head: &[u8], foreign: &Foreign) -> ReadError {
+    let Foreign { offset, why, candidates } = foreign;
+    let before = head.get(..*offset).unwrap_or_default();
+    let line_end = if head.contains(&b'\n') { b'\n' } else { b'\r' };
+    let line = before.iter().filter(|byte| **byte == line_end).count().saturating_add(1);
+    let message = format!(
+        "the encoding of the file is not known: it is not UTF-8, and as windows-1252 it would have {why} in line {line}; \
+         declare `penstock.encoding`, which may be {candidates}, or deliver UTF-8"
+    );
+    let byte_offset = u64::try_from(*offset).expect("a place in memory fits into 64 bits");
+    ReadError::Unreadable { code: UnreadableCode::UnknownEncoding, byte_offset, message }
 }
 
 /// The characters beyond ASCII of a text that may be UTF-8.
@@ -80,28 +109,6 @@ impl Characters {
         let starts = text.iter().filter(|byte| **byte >= 0xc0).count();
         self.valid = self.valid.saturating_add(starts);
     }
-}
-
-/// True when the text, read as windows-1252, looks like a Western language: every byte is a character, most characters beyond
-/// ASCII are among ASCII ones, and most are no punctuation marks in the middle of a word.
-fn is_western(head: &[u8]) -> bool {
-    let is_unused = |byte: &u8| matches!(byte, 0 | 0x81 | 0x8d | 0x8f | 0x90 | 0x9d);
-    // Of 0x80 to 0x9f all but Š, Œ, Ž, š, œ, ž, Ÿ, the single quotes and the dashes: those are letters in CP437 and CP850.
-    let is_mark = |byte: u8| matches!(byte, 0x80..=0x89 | 0x8b | 0x93..=0x95 | 0x98 | 0x99 | 0x9b);
-    let is_in_word = |window: &&[u8]| match window {
-        [before, byte, after] => {
-            before.is_ascii_alphabetic() && is_mark(*byte) && after.is_ascii_alphabetic()
-        }
-        _ => false,
-    };
-    let (mut alone, mut in_long_runs) = (0_usize, 0_usize);
-    for run in head.split(u8::is_ascii) {
-        let count = if run.len() >= LONG_RUN { &mut in_long_runs } else { &mut alone };
-        *count = count.saturating_add(run.len());
-    }
-    let in_words = head.windows(3).filter(is_in_word).count();
-    let all = alone.saturating_add(in_long_runs);
-    !head.iter().any(is_unused) && in_long_runs <= alone && in_words.saturating_mul(2) <= all
 }
 
 #[cfg(test)]

@@ -46,3 +46,4 @@ mod support;
 mod times;
 mod typed;
 mod unexpected;
+mod unknown_encodings;

@@ -1,0 +1,173 @@
+//! Files whose encoding is not declared, in the encodings that windows-1252 could be mistaken for.
+//!
+//! The lists are `tests/golden/encodings`. Files of two, four and eight of their values are made, and counted by what becomes of
+//! them: Western ones must be read, and as few others as possible may be read with wrong letters.
+
+use std::fs;
+use std::path::Path;
+
+use encoding_rs::Encoding;
+use penstock_contract::*;
+use penstock_engine::{Limits, ReadError, UnreadableCode};
+
+use crate::support::{Outcome, contract, csv, read, read_with, text};
+
+/// The letters of CP850 from 0x80 on, which `encoding_rs` does not have.
+const CP850: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´";
+
+fn encode(text: &str, label: &str) -> Vec<u8> {
+    if label == "cp850" {
+        let byte = |letter: char| match CP850.chars().position(|other| other == letter) {
+            Some(at) => u8::try_from(0x80 + at).unwrap(),
+            None => u8::try_from(letter).unwrap(),
+        };
+        return text.chars().map(byte).collect();
+    }
+    let (bytes, _, is_lossy) = Encoding::for_label(label.as_bytes()).unwrap().encode(text);
+    assert!(!is_lossy, "{text} in {label}");
+    bytes.into_owned()
+}
+
+/// Each line of a list: a name, encodings if `has_encodings`, and values.
+fn lists(name: &str, has_encodings: bool) -> Vec<(String, Vec<String>, Vec<String>)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/encodings").join(name);
+    let lists = fs::read_to_string(path).unwrap();
+    let lines = lists.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let mut cells = line.split('\t').map(str::to_owned);
+            let name = cells.next().unwrap();
+            let encodings = if has_encodings { cells.next().unwrap() } else { "windows-1252".to_owned() };
+            (name, encodings.split(',').map(str::to_owned).collect(), cells.collect())
+        })
+        .collect()
+}
+
+fn read_file(rows: &[Vec<u8>]) -> Result<Outcome, ReadError> {
+    let rows: Vec<Vec<u8>> =
+        rows.iter().enumerate().map(|(id, row)| [format!("{id};").as_bytes(), row].concat()).collect();
+    let file = [b"id;name\n", &rows.join(&b'\n')[..]].concat();
+    let mut contract = contract(csv(), vec![text("id"), text("name")]);
+    // A value may begin with a quote.
+    contract.format.kind = FormatKind::Delimited(DelimitedDialect {
+        delimiter: Some(";".to_owned()),
+        quote: Some(Quote::None),
+        ..DelimitedDialect::default()
+    });
+    read_with(&contract, Limits::default(), &*file)
+}
+
+/// What became of files of so many of the values.
+#[derive(Debug, Default)]
+struct Counts {
+    files: usize,
+    refused: usize,
+    /// Read with another text than was written, and without a reject that shows it.
+    wrong: usize,
+}
+
+fn count(values: &[String], label: &str, size: usize) -> Counts {
+    let mut counts = Counts::default();
+    for start in 0..values.len() {
+        let values: Vec<&String> = (0..size).map(|at| &values[(start + at * 7) % values.len()]).collect();
+        let rows: Vec<Vec<u8>> = values.iter().map(|value| encode(value, label)).collect();
+        counts.files += 1;
+        match read_file(&rows) {
+            Ok(outcome) => {
+                let read = outcome.values();
+                let is_wrong = |row: &Vec<String>| *values[row[0].parse::<usize>().unwrap()].trim() != row[1];
+                counts.wrong += usize::from(outcome.rejects.is_empty() && read.iter().any(is_wrong));
+            }
+            Err(ReadError::Unreadable { code: UnreadableCode::UnknownEncoding, .. }) => counts.refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    counts
+}
+
+#[test]
+fn western_files_are_read_without_a_declared_encoding() {
+    let (mut files, mut refused) = (0, 0);
+    for (name, _, values) in lists("western.txt", false) {
+        for size in [2, 4, 8] {
+            let counts = count(&values, "windows-1252", size);
+            println!("{name} {size}: {counts:?}");
+            assert_eq!(counts.wrong, 0, "{name}");
+            assert!(counts.refused * 15 <= counts.files, "{name} {size}: {counts:?}");
+            (files, refused) = (files + counts.files, refused + counts.refused);
+        }
+        let all: Vec<Vec<u8>> = values.iter().map(|value| encode(value, "windows-1252")).collect();
+        assert!(read_file(&all).is_ok(), "{name}");
+    }
+    println!("{refused} of {files} files are refused");
+    assert!(refused * 200 <= files, "{refused} of {files} files are refused");
+}
+
+#[test]
+fn files_in_other_encodings_are_refused_rather_than_read_with_wrong_letters() {
+    let mut totals = [(2, 0, 0), (4, 0, 0), (8, 0, 0)];
+    for (name, labels, values) in lists("others.txt", true) {
+        for label in &labels {
+            for (size, files, wrong) in &mut totals {
+                let counts = count(&values, label, *size);
+                println!("{name} {label} {size}: {counts:?}");
+                let most_in_a_hundred =
+                    [(2, 50), (4, 25), (8, 8)].into_iter().find(|(of, _)| of == size).unwrap().1;
+                assert!(
+                    counts.wrong * 100 <= counts.files * most_in_a_hundred,
+                    "{name} {label} {size}: {counts:?}"
+                );
+                (*files, *wrong) = (*files + counts.files, *wrong + counts.wrong);
+            }
+            let all: Vec<Vec<u8>> = values.iter().map(|value| encode(value, label)).collect();
+            let error = read_file(&all).expect_err(label).to_string();
+            assert!(
+                error.contains(&format!("`{label}`")) || label == "cp850" || name == "chinese",
+                "{name} {label}: {error}"
+            );
+        }
+    }
+    println!("{totals:?}");
+    for ((_, files, wrong), most_in_a_hundred) in totals.into_iter().zip([15, 6, 1]) {
+        assert!(wrong * 100 <= files * most_in_a_hundred, "{wrong} of {files}");
+    }
+}
+
+#[test]
+fn the_refusal_names_line_and_byte_and_what_to_declare_but_no_value() {
+    let polish = encode("id,name\n1,plain\n2,biały\n3,żółty\n", "windows-1250");
+    let contract = contract(csv(), vec![text("id"), text("name")]);
+    let Err(ReadError::Unreadable { byte_offset, message, .. }) =
+        read_with(&contract, Limits::default(), &*polish)
+    else {
+        panic!("read")
+    };
+    assert_eq!(byte_offset, 21);
+    for part in ["line 3", "`penstock.encoding`", "`windows-1250` or `iso-8859-2`"] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert!(!message.contains("bia"), "{message}");
+    let mut declared = contract.clone();
+    declared.format.encoding = Some("windows-1250".to_owned());
+    assert_eq!(read(&declared, &polish).values()[1][1], "biały");
+}
+
+#[test]
+fn a_byte_that_windows_1252_does_not_define_costs_its_row_only() {
+    let mut columns = contract(csv(), vec![text("id"), text("name")]);
+    let rows = b"id,name\n1,M\xfcller\n2,Stra\xdfe\n3,x\x81y\n4,K\xf6ln\n";
+    for encoding in [None, Some("windows-1252".to_owned())] {
+        columns.format.encoding = encoding;
+        let outcome = read(&columns, rows);
+        assert_eq!(outcome.told(), ["3@4 invalid_encoding"]);
+        assert_eq!(outcome.values(), [["1", "Müller"], ["2", "Straße"], ["4", "Köln"]]);
+    }
+    // Also where the file is transcoded, because the delimiter is not ASCII.
+    columns.format.encoding = Some("windows-1252".to_owned());
+    columns.format.kind = FormatKind::Delimited(DelimitedDialect {
+        delimiter: Some("§".to_owned()),
+        ..DelimitedDialect::default()
+    });
+    let rows: Vec<u8> = rows.iter().map(|byte| if *byte == b',' { 0xa7 } else { *byte }).collect();
+    assert_eq!(read(&columns, rows).told(), ["3@4 invalid_encoding"]);
+}
