@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from support.stack import ROOT
 
@@ -17,6 +20,23 @@ FOREIGN = {".git", ".tools", ".venv", ".venv-checkov", ".venv-judge", "target", 
 IS_CONTRACT = re.compile(r"^kind: DataContract$", re.MULTILINE)
 # Nothing may be fetched: the schemas are in the package. A proxy that is not there fails whoever tries.
 OFFLINE = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "COLUMNS": "300", "PATH": ""}
+
+LEVELS = ROOT / "shared/contract/tests/golden/levels.txt"
+# Reads pairs of a version and a contract, and prints whether each is valid. Runs in the environment of the judge.
+VALIDATE = """
+import json, sys
+from pathlib import Path
+import datacontract
+import jsonschema
+
+schemas = {}
+def is_valid(version, contract):
+    if version not in schemas:
+        path = Path(datacontract.__file__).parent / "schemas" / f"odcs-{version}.schema.json"
+        schemas[version] = jsonschema.Draft201909Validator(json.loads(path.read_text()))
+    return schemas[version].is_valid(contract)
+print(json.dumps([is_valid(version, contract) for version, contract in json.load(sys.stdin)]))
+"""
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 10), reason="datacontract-cli needs Python 3.10 or newer")
 
@@ -78,6 +98,39 @@ def test_the_judge_finds_what_is_wrong(tmp_path: Path, right: str, wrong: str) -
     answer = lint(file)
     assert answer.returncode == 1
     assert "ODCS v3.1.0" in answer.stdout
+
+
+def cases() -> list[tuple[str, str, str, Any]]:
+    """The lines of the table of levels, each with its level, the version of the standard, and the contract."""
+    found = []
+    for line in LEVELS.read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        level, part, value = line.split(maxsplit=2)
+        version, _, part = part.rpartition(":")
+        parts = {"root": "", "object": "", "property": "{name: p, logicalType: string}", part: value}
+        assert len(parts) == 3, line
+        version = version or "v3.1.0"
+        head = "kind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft"
+        schema = f"schema:\n  - name: a\n    {parts['object']}\n    properties: [{parts['property']}]"
+        text = f"apiVersion: {version}\n{head}\n{parts['root']}\n{schema}\n"
+        found.append((line, level, version, yaml.safe_load(text)))
+    return found
+
+
+def test_what_penstock_calls_not_valid_is_what_the_official_schema_refuses() -> None:
+    table = cases()
+    assert len(table) > 150
+    # The schema of v3.1 is that of v2.2, too: it lists the version.
+    schemas = {"v3.1.0": "3.1.0", "v3.0.2": "3.0.2", "v2.2.2": "3.1.0"}
+    pairs = [(schemas[version], contract) for _, _, version, contract in table]
+    python = JUDGE.with_name("python")
+    command = [str(python), "-c", VALIDATE]
+    answer = subprocess.run(command, input=json.dumps(pairs), capture_output=True, text=True, timeout=120, check=False)
+    assert answer.returncode == 0, answer.stderr
+    verdicts = json.loads(answer.stdout)
+    wrong = [line for (line, level, _, _), valid in zip(table, verdicts, strict=True) if (level == "invalid") == valid]
+    assert not wrong
 
 
 def test_all_kinds_of_contracts_are_found() -> None:

@@ -10,15 +10,24 @@ pub(crate) struct At<'n> {
     pub(crate) node: &'n Node,
     pub(crate) path: String,
     place: Place,
+    /// What a report about it means.
+    fault: FaultKind,
 }
 
 impl<'n> At<'n> {
     pub(crate) fn root(node: &'n Node) -> Self {
-        Self { node, path: String::new(), place: node.place }
+        Self { node, path: String::new(), place: node.place, fault: FaultKind::NeedsMore }
     }
 
+    /// The same node, of which every fault makes the contract invalid: one that is read by the standard itself, or a custom
+    /// property of Penstock.
+    pub(crate) fn strict(self) -> Self {
+        Self { fault: FaultKind::Invalid, ..self }
+    }
+
+    /// Reports a fault: of what the standard allows, that Penstock needs more, unless the node is [strict](Self::strict).
     pub(crate) fn report(&self, errors: &mut Errors, message: impl Into<String>) -> Reported {
-        errors.report_kind(FaultKind::Invalid, self.place, self.node.related, &self.path, message)
+        errors.report_kind(self.fault, self.place, self.node.related, &self.path, message)
     }
 
     /// Reports that the contract is valid, but Penstock needs more. `message` says what to add.
@@ -45,7 +54,7 @@ impl<'n> At<'n> {
         let place = if entry.node.is_empty_scalar() { entry.place } else { entry.node.place };
         let path =
             if self.path.is_empty() { entry.key.clone() } else { format!("{}.{}", self.path, entry.key) };
-        At { node: &entry.node, path, place }
+        At { node: &entry.node, path, place, fault: self.fault }
     }
 
     /// The value of `key`, where there is one.
@@ -69,7 +78,12 @@ impl<'n> At<'n> {
             Value::List(items) => Ok(items
                 .iter()
                 .enumerate()
-                .map(|(index, node)| At { node, path: format!("{}[{index}]", self.path), place: node.place })
+                .map(|(index, node)| At {
+                    node,
+                    path: format!("{}[{index}]", self.path),
+                    place: node.place,
+                    fault: self.fault,
+                })
                 .collect()),
             Value::Scalar(..) | Value::Map(_) => Err(self.wrong_kind("a list", errors)),
         }
@@ -119,15 +133,26 @@ impl<'n> At<'n> {
         }
     }
 
+    /// A whole number, which may be written as `2.0`, too.
+    pub(crate) fn whole(&self, errors: &mut Errors) -> Read<Decimal> {
+        let found = match &self.node.value {
+            Value::Scalar(ScalarKind::Int, text) if text.starts_with("0x") => {
+                u64::from_str_radix(text.trim_start_matches("0x"), 16)
+                    .ok()
+                    .and_then(|number| Decimal::parse(&number.to_string()))
+            }
+            Value::Scalar(ScalarKind::Int | ScalarKind::Float, text) => Decimal::parse(text),
+            Value::Scalar(..) | Value::List(_) | Value::Map(_) => None,
+        };
+        found.filter(Decimal::is_whole).ok_or_else(|| self.wrong_kind("a whole number", errors))
+    }
+
     /// A whole number of type `T`, of which `range` is said in the error.
     pub(crate) fn integer<T: std::str::FromStr>(&self, range: &str, errors: &mut Errors) -> Read<T> {
-        let Value::Scalar(ScalarKind::Int, text) = &self.node.value else {
-            return Err(self.wrong_kind("a whole number", errors));
-        };
-        let digits = text.strip_prefix('+').unwrap_or(text);
-        digits
+        let number = self.whole(errors)?.to_string();
+        number
             .parse()
-            .map_err(|_| self.report(errors, format!("{} is not a whole number {range}", quoted(text))))
+            .map_err(|_| self.report(errors, format!("{} is not a whole number {range}", quoted(&number))))
     }
 
     /// One of a few words; `what` they are is said in the error.

@@ -257,6 +257,13 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         "The compression of the whole file; another one is refused.",
     ),
     row(
+        "penstock.column",
+        Level::Property,
+        "a letter, then letters, digits and `_`; at most 63 bytes",
+        "ODCS `name` in these characters",
+        "The column of the table. The file is still read by `physicalName`, or else by `name`.",
+    ),
+    row(
         "penstock.constant",
         Level::Property,
         "a value",
@@ -371,7 +378,7 @@ pub(crate) fn find<'n>(at: &At<'n>, name: &str) -> Option<At<'n>> {
     let found = list
         .into_iter()
         .find(|item| item.get("property").is_some_and(|key| key.str(&mut unheard) == Ok(name)))?;
-    found.get("value")
+    found.get("value").map(At::strict)
 }
 
 /// Tells the names in a list of custom properties that are Penstock's, or meant to be, and wrong.

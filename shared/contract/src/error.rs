@@ -144,8 +144,8 @@ pub(crate) struct Place {
 struct Found {
     place: Place,
     path: String,
-    kind: FaultKind,
     message: String,
+    kind: FaultKind,
     related: Option<Place>,
 }
 
@@ -212,9 +212,11 @@ impl Errors {
             };
             return Ok((value, self.notes.into_iter().map(note).collect()));
         }
-        // The check of the shape and the reading of a value may both say that it has the wrong kind.
+        // The standard and the reader of a value may both report the same fault: then the contract is invalid.
         self.found.sort();
-        self.found.dedup();
+        self.found.dedup_by(|second, first| {
+            (second.place, &second.path, &second.message) == (first.place, &first.path, &first.message)
+        });
         let mut errors: Vec<ContractError> = self
             .found
             .into_iter()

@@ -14,8 +14,9 @@
 //! ```
 //!
 //! The way of a text: `node` reads YAML into a tree whose nodes know their line; `overlay` merges a second tree into it;
-//! `shape` reports every key that neither the standard (`odcs`) nor Penstock (`custom`) has; `read`, with `source`, `server`
-//! and `property` under it, makes the types of `model`.
+//! `validate` reports what the standard (`odcs`, in the terms of `shape`) does not allow, and custom properties that Penstock
+//! (`custom`) does not have; `read`, with `source`, `server` and `property` under it, makes the types of `model`, and reports what
+//! Penstock needs beyond the standard.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used))]
 
@@ -31,6 +32,7 @@ pub mod explain;
 pub mod iso8601;
 mod literal;
 mod model;
+mod names;
 mod nested;
 mod node;
 mod notes;
@@ -47,6 +49,7 @@ mod shape;
 mod sla;
 mod source;
 mod sql_type;
+mod validate;
 mod write;
 
 pub use custom::{CUSTOM_PROPERTIES, CustomProperty, Level};
@@ -135,7 +138,7 @@ fn one(file_name: &str, text: &str, source: Option<&str>) -> Result<Contract, Co
             Err(contracts) => {
                 let sources: Vec<&str> = contracts.iter().map(|contract| contract.source.as_str()).collect();
                 let message = format!("describes several sources: `{}`; choose one", sources.join("`, `"));
-                Err(at.report(&mut errors, message))
+                Err(at.clone().strict().report(&mut errors, message))
             }
         }
     });

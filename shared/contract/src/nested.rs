@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::at::At;
 use crate::error::{Errors, Read, quoted};
 use crate::model::{Column, Harmonise, LogicalType, Nested};
+use crate::odcs;
 use crate::options::{self, LogicalName};
 use crate::property;
 use crate::quality::{self, Scope};
@@ -16,8 +17,7 @@ pub(crate) fn fill(at: &At<'_>, logical: &mut LogicalType, is_v3_0: bool, errors
     match logical {
         LogicalType::Object { properties: members } => {
             if let Some(items) = items {
-                return Err(items
-                    .report(errors, "items are of an array; write `properties`, or `logicalType: array`"));
+                return Err(items.report(errors, odcs::ITEMS_OF_ARRAY));
             }
             if let Some(list) = properties {
                 *members = self::members(&list, is_v3_0, errors)?;
@@ -25,8 +25,7 @@ pub(crate) fn fill(at: &At<'_>, logical: &mut LogicalType, is_v3_0: bool, errors
         }
         LogicalType::Array { items: item } => {
             if let Some(properties) = properties {
-                let message = "an array has `items`; the properties of an item go into `items.properties`";
-                return Err(properties.report(errors, message));
+                return Err(properties.report(errors, odcs::ARRAY_HAS_ITEMS));
             }
             if let Some(items) = items {
                 *item = Some(Box::new(read(&items, Part::Item, is_v3_0, errors)?));
@@ -42,8 +41,7 @@ pub(crate) fn fill(at: &At<'_>, logical: &mut LogicalType, is_v3_0: bool, errors
             let mut outcome = Ok(());
             for (at, wanted) in [(properties, "object"), (items, "array")] {
                 if let Some(at) = at {
-                    outcome =
-                        Err(at.report(errors, format!("is of an {wanted}; write `logicalType: {wanted}`")));
+                    outcome = Err(at.report(errors, odcs::members_of(wanted)));
                 }
             }
             return outcome;

@@ -116,11 +116,12 @@ impl Builder {
             }
         }
         self.root.ok_or_else(|| {
-            errors.report(
-                Place { file: self.file, line: 1, column: 1 },
-                "",
-                "the file is empty; a contract begins with `apiVersion: v3.1.0`",
-            )
+            let message = if self.file == 0 {
+                "the file is empty; a contract begins with `apiVersion: v3.1.0`"
+            } else {
+                "the overlay is empty; write the keys that it adds or replaces, or `{}` for none"
+            };
+            errors.report(Place { file: self.file, line: 1, column: 1 }, "", message)
         })
     }
 

@@ -2,16 +2,13 @@
 
 mod number;
 
-use std::collections::HashSet;
-
 use crate::at::At;
 use crate::custom;
-use crate::error::{Errors, Read, mend, nearest, quoted};
+use crate::error::{Errors, Read, nearest, quoted};
 use crate::literal;
 use crate::model::{Bound, DateFormat, LogicalType, Rules, SqlType, StringFormat};
 use crate::node::{ScalarKind, Value};
-use crate::odcs::options as shapes;
-use crate::shape::{self, Shape};
+use crate::odcs;
 use crate::sql_type;
 
 /// A logical type by its name alone.
@@ -43,19 +40,8 @@ const NAMES: [(&str, LogicalName); 9] = [
 impl LogicalName {
     pub(crate) fn read(at: &At<'_>, errors: &mut Errors) -> Read<Self> {
         let text = at.str(errors)?;
-        if let Some((_, name)) = NAMES.iter().find(|(name, _)| *name == text) {
-            return Ok(*name);
-        }
-        let names = NAMES.map(|(name, _)| name);
-        let near = match text.to_ascii_lowercase().as_str() {
-            "text" | "varchar" | "str" => "; did you mean `string`?".to_owned(),
-            "datetime" | "timestamptz" => "; did you mean `timestamp`?".to_owned(),
-            "decimal" | "numeric" | "float" | "double" => "; did you mean `number`?".to_owned(),
-            "int" | "bigint" | "long" => "; did you mean `integer`?".to_owned(),
-            "bool" => "; did you mean `boolean`?".to_owned(),
-            _ => mend(text, &names),
-        };
-        Err(at.report(errors, format!("{} is not a type that is supported{near}", quoted(text))))
+        let found = NAMES.iter().find(|(name, _)| *name == text).map(|(_, name)| *name);
+        found.ok_or_else(|| at.report(errors, odcs::logical_type_fault(text).unwrap_or_default()))
     }
 
     /// What v3.0 means by it: that has no timestamps and times, and writes them as dates with a format or a physical
@@ -117,18 +103,6 @@ impl LogicalName {
     pub(crate) fn as_str(self) -> &'static str {
         NAMES.iter().find(|(_, name)| *name == self).map_or("", |(text, _)| text)
     }
-
-    fn shape(self) -> &'static Shape {
-        match self {
-            Self::String => &shapes::STRING,
-            Self::Integer | Self::Number => &shapes::NUMBER,
-            Self::Boolean => &shapes::BOOLEAN,
-            Self::Date => &shapes::DATE,
-            Self::Timestamp | Self::Time => &shapes::TIMESTAMP,
-            Self::Object => &shapes::OBJECT,
-            Self::Array => &shapes::ARRAY,
-        }
-    }
 }
 
 /// The custom property of the years that `yy` means.
@@ -153,7 +127,6 @@ pub(crate) fn read(
     let Some(at) = property.get("logicalTypeOptions") else {
         return Ok(plain(name));
     };
-    shape::check_map(&at, name.shape(), errors);
     match name {
         LogicalName::String => string(&at, errors),
         LogicalName::Integer | LogicalName::Number => number::read(&at, name, boolean_exclusive, errors),
@@ -162,7 +135,10 @@ pub(crate) fn read(
         }
         LogicalName::Object => object(&at, errors),
         LogicalName::Array => array(&at, errors),
-        LogicalName::Boolean => Ok(plain(name)),
+        LogicalName::Boolean => {
+            at.note(errors, "the options of a boolean have no effect");
+            Ok(plain(name))
+        }
     }
 }
 
@@ -209,7 +185,10 @@ fn string_format(at: &At<'_>, errors: &mut Errors) -> Read<Option<StringFormat>>
             errors,
             format!("{} is not a format that is checked; did you mean `{near}`?", quoted(text)),
         )),
-        Some(_) | None => Ok(None),
+        Some(_) | None => {
+            at.note(errors, format!("values are not checked against the format {}", quoted(text)));
+            Ok(None)
+        }
     }
 }
 
@@ -222,23 +201,11 @@ fn object(at: &At<'_>, errors: &mut Errors) -> Read<Options> {
     Ok(options)
 }
 
+/// Names without repetition, which the standard asks for.
 fn keys(at: &At<'_>, errors: &mut Errors) -> Read<Vec<String>> {
-    let mut seen: HashSet<&str> = HashSet::new();
-    let items = at.items(errors)?;
-    if items.is_empty() {
-        return Err(at.report(errors, "is empty; name a key, or leave it out"));
-    }
-    let mut keys = Ok(Vec::new());
-    for item in items {
-        match item.text(errors) {
-            Ok(key) if !seen.insert(key) => {
-                keys = Err(item.report(errors, format!("{} stands twice", quoted(key))));
-            }
-            Ok(key) => keys.iter_mut().for_each(|keys| keys.push(key.to_owned())),
-            Err(reported) => keys = Err(reported),
-        }
-    }
-    keys
+    let read: Vec<Read<String>> =
+        at.items(errors)?.iter().map(|item| item.str(errors).map(str::to_owned)).collect();
+    read.into_iter().collect()
 }
 
 fn array(at: &At<'_>, errors: &mut Errors) -> Read<Options> {
@@ -437,10 +404,7 @@ fn bound<O>(
             };
         }
         Some(exclusive) if is_boolean(&exclusive) => {
-            let message = format!(
-                "in v3.1 this is the bound itself; write `{exclusive_key}: <value>` instead of `{key}`"
-            );
-            return Err(exclusive.report(errors, message));
+            return Err(exclusive.report(errors, odcs::BOUND_OF_V3_1));
         }
         Some(exclusive) => Some((read(&exclusive, errors), exclusive)),
     };

@@ -3,6 +3,8 @@
 //! Mappings are merged key by key, lists of named things by their names. Any other value of the overlay replaces that of the
 //! contract. So the producer's contract stays as it is, and its next version takes the same overlay.
 
+use std::collections::HashMap;
+
 use crate::custom;
 use crate::error::{Errors, FaultKind, Place, Read, nearest, quoted};
 use crate::node::{Entry, Node, ScalarKind, Value};
@@ -67,6 +69,7 @@ pub(crate) fn merge(contract: Node, overlay: &Node, errors: &mut Errors) -> Read
     }
     let mut merged = contract;
     let mut merge = Merge { errors, outcome: Ok(()) };
+    merge.check_repeats(overlay, "");
     merge.node(&mut merged, overlay, "");
     merge.outcome.map(|()| merged)
 }
@@ -77,6 +80,35 @@ struct Merge<'e> {
 }
 
 impl Merge<'_> {
+    /// Reports members that the overlay lists twice: the second one would silently win.
+    fn check_repeats(&mut self, overlay: &Node, path: &str) {
+        let Value::Map(entries) = &overlay.value else { return };
+        for Entry { key, node, .. } in entries {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let Value::List(members) = &node.value else {
+                self.check_repeats(node, &path);
+                continue;
+            };
+            let mut seen: HashMap<Vec<&str>, Place> = HashMap::new();
+            for (index, member) in members.iter().enumerate() {
+                let path = format!("{path}[{index}]");
+                self.check_repeats(member, &path);
+                let Some(name) = List::of(key).and_then(|list| list.name(member)) else { continue };
+                if let Some(first) = seen.get(&name) {
+                    let message = format!(
+                        "{} is listed twice in the overlay, first in line {}; write one entry with both parts",
+                        quoted(&name.join(", ")),
+                        first.line
+                    );
+                    let kind = FaultKind::Invalid;
+                    self.outcome = Err(self.errors.report_kind(kind, member.place, None, &path, message));
+                } else {
+                    seen.insert(name, member.place);
+                }
+            }
+        }
+    }
+
     fn node(&mut self, base: &mut Node, overlay: &Node, path: &str) {
         match (&mut base.value, &overlay.value) {
             (Value::Map(entries), Value::Map(added)) => {

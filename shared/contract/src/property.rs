@@ -8,24 +8,22 @@ use crate::model::{
     Case, Column, DateFormat, Harmonise, LogicalType, Metric, NegativeStyle, PercentStyle, QualityCheck,
     SqlType,
 };
+use crate::names;
 use crate::nested;
 use crate::node::{ScalarKind, Value};
 use crate::numeric_time;
 use crate::options::{self, LogicalName, Options};
 use crate::quality::{self, Checks, Scope};
-use crate::sql_type::{self, PhysicalType};
-
-/// PostgreSQL cuts longer identifiers off.
-pub(crate) const MAX_IDENTIFIER_BYTES: usize = 63;
-/// Columns that PostgreSQL keeps for itself in every table.
-const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+use crate::sql_type::{self, Flag, PhysicalType};
 
 /// A column and its part in the primary key.
 #[derive(Debug)]
 pub(crate) struct Property {
     pub(crate) column: Column,
+    /// The property's own name.
+    pub(crate) name: String,
     /// `primaryKeyPosition`; `Some(None)` for a key column without one.
-    pub(crate) key: Option<Option<u32>>,
+    pub(crate) key: Option<Option<i64>>,
     /// What its values must satisfy over the whole batch.
     pub(crate) quality: Vec<QualityCheck>,
 }
@@ -33,7 +31,8 @@ pub(crate) struct Property {
 /// Reads one property.
 pub(crate) fn read(at: &At<'_>, index: usize, is_v3_0: bool, errors: &mut Errors) -> Read<Property> {
     let name_at = at.require("name", errors);
-    let name = name_at.clone().and_then(|at| column_name(&at, errors));
+    let property_name = name_at.clone().and_then(|at| at.str(errors));
+    let name = names::column_name(at, errors);
     let physical_name = at.get("physicalName").map(|at| at.text(errors)).transpose();
     let required = at.get("required").map(|at| at.bool(errors)).transpose();
     let unique = at.get("unique").map(|at| at.bool(errors)).transpose();
@@ -44,9 +43,9 @@ pub(crate) fn read(at: &At<'_>, index: usize, is_v3_0: bool, errors: &mut Errors
     let checks = quality::read(at, Scope::Column, is_v3_0, errors);
 
     // What follows needs to know the type; without it, it would only tell of errors that are none.
-    let (options, sql_type) = types?;
+    let Types { options, sql_type, flag, lists_values } = types?;
     let harmonise = harmonise(at, &options.logical, errors);
-    let (name, checks, key) = (name?, checks?, key?);
+    let (property_name, name, checks, key) = (property_name?, name?, checks?, key?);
     let classification = classification?.map(str::to_owned).or_else(|| nested::classification(at));
     let mut column = Column {
         physical_name: physical_name?.map_or_else(|| name_at?.text(errors), Ok)?.to_owned(),
@@ -60,13 +59,20 @@ pub(crate) fn read(at: &At<'_>, index: usize, is_v3_0: bool, errors: &mut Errors
         classification,
         pseudonymise: pseudonymise?.unwrap_or(false),
     };
+    if let Some(flag) = flag {
+        flag.add_spellings(&mut column.harmonise);
+    }
     apply_checks(at, &mut column, &checks, errors)?;
+    if lists_values && column.rules.allowed.is_empty() {
+        let message = "the values that it lists are not checked; for that, add a check `invalidValues` with `mustBe: 0`";
+        at.get("physicalType").iter().for_each(|at| at.note(errors, message));
+    }
     if column.pseudonymise {
         // After the checks, which are about the plain value.
         column.sql_type = pseudonym_type(at, &column, errors)?;
     }
     let quality = checks.batch.into_iter().map(|(check, _)| of_column(check, index)).collect();
-    Ok(Property { column, key, quality })
+    Ok(Property { column, name: property_name.to_owned(), key, quality })
 }
 
 /// The check, now that it is known which column it stands at.
@@ -108,75 +114,35 @@ fn pseudonym_type(at: &At<'_>, column: &Column, errors: &mut Errors) -> Read<Sql
     }
 }
 
-/// The column of the table that a property of this name becomes.
-pub(crate) fn column_name(at: &At<'_>, errors: &mut Errors) -> Read<String> {
-    let given = at.text(errors)?;
-    let name = if is_column(given) { given.to_owned() } else { slug(given) };
-    let fault = if name.is_empty() {
-        "has no letter; write a letter, then letters, digits and `_`".to_owned()
-    } else if name.len() > MAX_IDENTIFIER_BYTES {
-        format!("has {} bytes; PostgreSQL's names have at most {MAX_IDENTIFIER_BYTES}", name.len())
-    } else if SYSTEM_COLUMNS.contains(&name.as_str()) {
-        "is a column that PostgreSQL has in every table".to_owned()
-    } else {
-        if name != given {
-            at.note(errors, format!("the column of {} is `{name}`", quoted(given)));
-        }
-        return Ok(name);
-    };
-    Err(at.needs(
-        errors,
-        format!("{} {fault}; the producer's own spelling goes into `physicalName`", quoted(given)),
-    ))
-}
-
-/// True when a reference in the contract, such as `penstock.eventTime`, means this column.
-pub(crate) fn is_named(column: &Column, reference: &str) -> bool {
-    column.name == reference || (!is_column(reference) && column.name == slug(reference))
-}
-
-/// Names that begin with `_` are those of Penstock's own columns.
-fn is_column(name: &str) -> bool {
-    is_identifier(name) && !name.starts_with('_')
-}
-
-/// The name with one `_` for each run of other characters than letters, digits and `_`, none at its ends, and `c_` before
-/// a digit at its beginning.
-fn slug(name: &str) -> String {
-    let mut slug = String::new();
-    for next in name.chars() {
-        if next.is_alphanumeric() {
-            slug.push(next);
-        } else if next == '_' || !slug.ends_with('_') {
-            slug.push('_');
-        }
-    }
-    let slug = slug.trim_matches('_');
-    if slug.starts_with(|first: char| !first.is_alphabetic()) { format!("c_{slug}") } else { slug.to_owned() }
-}
-
-/// A name that reads the same in SQL, in Parquet and in JSON.
-pub(crate) fn is_identifier(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_alphabetic() || first == '_')
-        && name.chars().all(|next| next.is_alphanumeric() || next == '_')
-}
-
-fn key(at: &At<'_>, errors: &mut Errors) -> Read<Option<Option<u32>>> {
-    let is_key = at.get("primaryKey").map(|at| at.bool(errors)).transpose()?.unwrap_or(false);
+/// The position in the primary key; `Some(None)` for a key column without one.
+fn key(at: &At<'_>, errors: &mut Errors) -> Read<Option<Option<i64>>> {
+    let is_key = at.get("primaryKey").map(|at| at.bool(errors)).transpose()?;
     let Some(position_at) = at.get("primaryKeyPosition") else {
-        return Ok(is_key.then_some(None));
+        return Ok((is_key == Some(true)).then_some(None));
     };
-    // −1 is the standard's default: no position.
-    match position_at.integer::<i32>("of at least 1", errors)? {
-        -1 => Ok(is_key.then_some(None)),
-        position if position < 1 => Err(position_at.report(errors, "counts from 1")),
-        _ if !is_key => Err(position_at.report(errors, "is there without `primaryKey: true`")),
-        position => Ok(Some(u32::try_from(position).ok())),
+    let position = position_at.integer::<i64>("that can be a position", errors)?;
+    match is_key {
+        // −1 is the standard's default: no position.
+        Some(true) => Ok(Some((position >= 0).then_some(position))),
+        None if position > 0 => Err(position_at.needs(errors, "has no effect; add `primaryKey: true`")),
+        Some(false) if position > 0 => {
+            position_at.note(errors, "has no effect without `primaryKey: true`");
+            Ok(None)
+        }
+        Some(false) | None => Ok(None),
     }
+}
+
+/// What a property says about its type.
+struct Types {
+    options: Options,
+    sql_type: SqlType,
+    flag: Option<Flag>,
+    lists_values: bool,
 }
 
 /// The logical type with its options, and the PostgreSQL type that goes with it.
-fn types(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Options, SqlType)> {
+fn types(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<Types> {
     let logical = at.get("logicalType").map(|at| LogicalName::read(&at, errors)).transpose();
     let declared = logical?.map(|name| if is_v3_0 { name.of_v3_0(at) } else { name });
     let physical = at.get("physicalType").map(|at| physical_type(&at, declared, errors)).transpose();
@@ -193,9 +159,9 @@ fn types(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Options, SqlT
     };
     let mut options = options::read(at, name, is_v3_0, errors)?;
     nested::fill(at, &mut options.logical, is_v3_0, errors)?;
-    let Some(PhysicalType { sql, max_length, is_array: _ }) = physical? else {
-        let derived = options.derived.clone();
-        return Ok((options, derived));
+    let Some(PhysicalType { sql, max_length, is_array: _, flag, lists_values }) = physical? else {
+        let sql_type = options.derived.clone();
+        return Ok(Types { options, sql_type, flag: None, lists_values: false });
     };
     if !name.fits(&sql) {
         let message = format!(
@@ -210,7 +176,7 @@ fn types(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Options, SqlT
         (Some(rule), Some(size)) => Some(rule.min(size)),
         (rule, size) => rule.or(size),
     };
-    Ok((options, sql))
+    Ok(Types { options, sql_type: sql, flag, lists_values })
 }
 
 fn physical_type(at: &At<'_>, logical: Option<LogicalName>, errors: &mut Errors) -> Read<PhysicalType> {
@@ -256,6 +222,7 @@ fn harmonise(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) -> Read<Ha
     let numeric_time = choice(at, "penstock.numericTime", numeric_time::NAMES, errors);
     let (decimal_separator, group_separator) = (decimal?, group?);
     if group_separator.is_some() && group_separator == Some(decimal_separator.unwrap_or('.')) {
+        let at = custom::find(at, "penstock.groupSeparator").unwrap_or_else(|| at.clone());
         return Err(at.report(errors, "`penstock.groupSeparator` and the decimal separator are the same"));
     }
     let (negative, percent) = (negative?.unwrap_or_default(), percent?);
@@ -264,6 +231,7 @@ fn harmonise(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) -> Read<Ha
     let both =
         true_values.iter().find(|value| false_values.iter().any(|other| other.eq_ignore_ascii_case(value)));
     if let Some(both) = both {
+        let at = custom::find(at, "penstock.trueValues").unwrap_or_else(|| at.clone());
         return Err(at.report(errors, format!("{} is both true and false", quoted(both))));
     }
     Ok(Harmonise {
@@ -322,7 +290,7 @@ fn check_applicable(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) {
         return;
     }
     let others = custom::CUSTOM_PROPERTIES.iter().filter(|row| row.level == custom::Level::Property);
-    for other in others.filter(|row| row.name != "penstock.constant") {
+    for other in others.filter(|row| !["penstock.constant", names::COLUMN].contains(&row.name)) {
         if let Some(at) = custom::find(at, other.name) {
             at.report(errors, format!("`{}` has no effect beside `penstock.constant`", other.name));
         }

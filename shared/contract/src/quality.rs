@@ -7,15 +7,12 @@ use std::collections::HashSet;
 
 use crate::at::At;
 use crate::decimal::Decimal;
-use crate::error::{Errors, Read, mend, nearest, one_of, quoted};
+use crate::error::{Errors, Read, mend, nearest, quoted};
 use crate::model::{Column, LogicalType, Metric, Operator, QualityCheck, SkippedCheck, Threshold, Unit};
+use crate::names::ColumnNames;
 use crate::node::{ScalarKind, Value};
+use crate::odcs;
 use crate::options;
-use crate::property;
-
-/// How v3.1 spells an enumeration.
-pub(crate) const ENUM_MEND: &str = "in v3.1 the values allowed are written as \
-    `quality: [{metric: invalidValues, arguments: {validValues: [A, B]}, mustBe: 0}]`";
 
 /// What the quality checks of a property ask.
 #[derive(Debug, Default)]
@@ -35,8 +32,8 @@ pub(crate) enum Scope<'c> {
     Column,
     /// A member of an object or the items of an array.
     Member,
-    /// The schema, with its columns.
-    Schema(&'c [Column]),
+    /// The schema, with its columns and their names.
+    Schema(&'c [Column], &'c ColumnNames),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,18 +52,6 @@ const METRICS: [(&str, Name); 5] = [
     ("duplicateValues", Name::Duplicate),
     ("rowCount", Name::RowCount),
 ];
-
-/// Names that v3.0 and the tools of its time have for them, under `rule`.
-const RULES: [(&str, Name); 6] = [
-    ("nullCheck", Name::Null),
-    ("nullCount", Name::Null),
-    ("missingCount", Name::Missing),
-    ("validValues", Name::Invalid),
-    ("duplicateCount", Name::Duplicate),
-    ("countCheck", Name::RowCount),
-];
-
-const TYPES: [&str; 4] = ["library", "text", "sql", "custom"];
 
 type Compare = fn(Threshold) -> Operator;
 type CompareRange = fn(Threshold, Threshold) -> Operator;
@@ -159,19 +144,14 @@ impl<'n> Reader<'n, '_> {
             }
             Some(kind @ ("text" | "sql")) => return self.skip(kind, errors),
             Some(other) => {
-                let message = format!("{} is not a type of check{}", quoted(other), mend(other, &TYPES));
-                return Err(kind.as_ref().unwrap_or(&self.check).report(errors, message));
+                return Err(kind.as_ref().unwrap_or(&self.check).report(errors, odcs::CHECKS.fault(other)));
             }
         }
         if let Some(at) = self.check.get("metric") {
             let text = at.str(errors)?;
-            return match find(&METRICS, text) {
+            return match find(text) {
                 Some(name) => Ok(Some(name)),
-                None => {
-                    let names = METRICS.map(|(name, _)| name);
-                    let message = format!("{} is not a metric{}", quoted(text), mend(text, &names));
-                    Err(at.report(errors, message))
-                }
+                None => Err(at.report(errors, odcs::METRICS.fault(text))),
             };
         }
         if let Some(at) = self.check.get("rule") {
@@ -196,18 +176,11 @@ impl<'n> Reader<'n, '_> {
     /// v3.0 leaves the names of rules open: one that is not known is another tool's.
     fn rule(&self, at: &At<'n>, errors: &mut Errors) -> Read<Option<Name>> {
         let text = at.str(errors)?;
-        let found = find(&METRICS, text).or_else(|| find(&RULES, text));
+        let metric = odcs::metric_of_rule(text);
         if !self.is_v3_0 {
-            let names = METRICS.map(|(name, _)| name);
-            let metric = found.and_then(|found| METRICS.iter().find(|(_, name)| *name == found));
-            let mend = metric.map_or_else(
-                || format!("; write `metric`, {}", one_of(&names)),
-                |(metric, _)| format!("; write `metric: {metric}`"),
-            );
-            return Err(at.report(errors, format!("is of v3.0{mend}")));
+            return Err(at.report(errors, odcs::rule_fault(metric)));
         }
-        let names = METRICS.iter().chain(&RULES).map(|(name, _)| *name);
-        match (found, nearest(text, names)) {
+        match (metric.and_then(find), nearest(text, odcs::rules())) {
             (None, Some(near)) => {
                 Err(at.needs(errors, format!("{} is not a rule; did you mean `{near}`?", quoted(text))))
             }
@@ -222,7 +195,7 @@ impl<'n> Reader<'n, '_> {
             (Name::RowCount, Scope::Column | Scope::Member) => {
                 Err(at.needs(errors, "counts the rows of the schema; move the check to `schema[0].quality`"))
             }
-            (Name::Null | Name::Missing | Name::Invalid, Scope::Schema(_)) => {
+            (Name::Null | Name::Missing | Name::Invalid, Scope::Schema(..)) => {
                 Err(at.needs(errors, "is about one column; move the check to the `quality` of that property"))
             }
             _ => Ok(()),
@@ -251,8 +224,8 @@ impl<'n> Reader<'n, '_> {
                 Metric::InvalidValues { valid: valid?.into_iter().map(|(value, _)| value).collect(), pattern }
             }
             Name::Duplicate => match self.scope {
-                Scope::Schema(columns) => {
-                    Metric::DuplicateValues { columns: self.compared(columns, errors)? }
+                Scope::Schema(columns, names) => {
+                    Metric::DuplicateValues { columns: self.compared(columns, names, errors)? }
                 }
                 Scope::Column | Scope::Member => Metric::DuplicateValues { columns: Vec::new() },
             },
@@ -269,11 +242,11 @@ impl<'n> Reader<'n, '_> {
         let known: &[&str] = match (name, self.scope) {
             (Name::Missing, _) => &["missingValues"],
             (Name::Invalid, _) => &["validValues", "pattern"],
-            (Name::Duplicate, Scope::Schema(_)) => &["properties"],
+            (Name::Duplicate, Scope::Schema(..)) => &["properties"],
             _ => &[],
         };
         if let Some(at) = self.check.get("validValues").filter(|_| !self.is_v3_0) {
-            return Err(at.needs(errors, "stands beside the metric; v3.1 has it under `arguments`"));
+            return Err(at.report(errors, odcs::VALUES_BESIDE_METRIC));
         }
         let Some(arguments) = self.check.get("arguments") else { return Ok(()) };
         if !matches!(arguments.node.value, Value::Map(_)) {
@@ -288,7 +261,7 @@ impl<'n> Reader<'n, '_> {
     }
 
     /// The columns that a check of the schema compares, as indexes.
-    fn compared(&self, columns: &[Column], errors: &mut Errors) -> Read<Vec<usize>> {
+    fn compared(&self, columns: &[Column], names: &ColumnNames, errors: &mut Errors) -> Read<Vec<usize>> {
         let Some(list) = self.argument("properties") else {
             let message =
                 "`duplicateValues` of the schema needs `arguments` with `properties`, the columns to compare";
@@ -302,7 +275,7 @@ impl<'n> Reader<'n, '_> {
         let mut outcome = Ok(());
         for item in items {
             let Ok(name) = item.text(errors).map_err(|reported| outcome = Err(reported)) else { continue };
-            match columns.iter().position(|column| property::is_named(column, name)) {
+            match names.find(name) {
                 Some(index) if indexes.contains(&index) => {
                     outcome = Err(item.needs(errors, format!("{} stands twice", quoted(name))));
                 }
@@ -311,7 +284,7 @@ impl<'n> Reader<'n, '_> {
                 }
                 Some(index) => indexes.push(index),
                 None => {
-                    let near = nearest(name, columns.iter().map(|column| column.name.as_str()));
+                    let near = names.nearest(name);
                     let mend = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                     outcome = Err(item.needs(errors, format!("there is no column {}{mend}", quoted(name))));
                 }
@@ -354,17 +327,13 @@ impl<'n> Reader<'n, '_> {
                     .map(Operator::MustBe)
                     .into_iter()
                     .collect()),
-                (false, _) => {
-                    Err(self.check.needs(errors, "says not what the count must be; add `mustBe: 0`"))
-                }
+                (false, _) => Err(self.check.report(errors, odcs::NO_OPERATOR)),
             };
         }
         if let [_, (_, second), ..] = found.as_slice()
             && !self.is_v3_0
         {
-            let message =
-                "a second operator; the standard has one a check: write two checks, or `mustBeBetween`";
-            return Err(second.needs(errors, message));
+            return Err(second.report(errors, odcs::SECOND_OPERATOR));
         }
         found.into_iter().map(|(operator, _)| operator).collect()
     }
@@ -394,8 +363,8 @@ impl<'n> Reader<'n, '_> {
     }
 }
 
-fn find(names: &[(&str, Name)], text: &str) -> Option<Name> {
-    names.iter().find(|(name, _)| *name == text).map(|(_, name)| *name)
+fn find(text: &str) -> Option<Name> {
+    METRICS.iter().find(|(name, _)| *name == text).map(|(_, name)| *name)
 }
 
 fn operator_names() -> impl Iterator<Item = &'static str> {
@@ -424,13 +393,13 @@ fn threshold(at: &At<'_>, errors: &mut Errors) -> Read<Threshold> {
 fn ends(at: &At<'_>, errors: &mut Errors) -> Read<(Threshold, Threshold)> {
     let items = at.items(errors)?;
     let [low_at, high_at] = items.as_slice() else {
-        return Err(at.needs(errors, format!("has {} numbers; write two, the smaller first", items.len())));
+        return Err(at.report(errors, odcs::range_fault(items.len())));
     };
     let (low, high) = (threshold(low_at, errors), threshold(high_at, errors));
     let order = |at: &At<'_>| at.number(&mut Errors::default()).ok().and_then(Decimal::parse);
     let (low, high) = (low?, high?);
     if order(low_at) >= order(high_at) {
-        return Err(at.needs(errors, "the first number must be below the second"));
+        return Err(at.report(errors, odcs::RANGE_ORDER));
     }
     Ok((low, high))
 }

@@ -4,20 +4,21 @@ use std::collections::HashMap;
 
 use crate::at::At;
 use crate::custom;
-use crate::error::{Errors, Read, nearest, quoted};
+use crate::error::{Errors, Read, quoted};
 use crate::model::{
     Column, Contract, DelimitedDialect, Entity, Format, FormatKind, HeaderCase, Load, LogicalType,
     MaxRejects, MissingColumns, Overwrite, QualityCheck, Ragged, Route, TableName, UnexpectedColumns,
     WriteMode,
 };
+use crate::names::{self, ColumnNames, MAX_IDENTIFIER_BYTES};
 use crate::odcs;
-use crate::property::{self, MAX_IDENTIFIER_BYTES, Property};
+use crate::property::{self, Property};
 use crate::quality::{self, Scope};
 use crate::row_size;
 use crate::server;
-use crate::shape::{self, Kind};
 use crate::sla;
 use crate::source::{self, Object};
+use crate::validate;
 
 /// PostgreSQL's limit is 1,600, some of which are Penstock's own.
 const MAX_COLUMNS: usize = 1_500;
@@ -34,13 +35,12 @@ struct Head {
     version: String,
     is_retired: bool,
     format: Format,
-    is_v3_0: bool,
 }
 
 /// Reads the contracts of a document: one for each object of its schema, or the one of the source `only`. A document with
 /// one object has that one, whatever `only` is: the caller compares.
 pub(crate) fn contracts(at: &At<'_>, only: Option<&str>, errors: &mut Errors) -> Read<Vec<Contract>> {
-    shape::check(at, Kind::Map(&odcs::CONTRACT), errors);
+    validate::document(at, is_v3_0(at), errors);
     let head = head(at, errors);
     let mut objects = source::objects(at, errors)?;
     if let Some(only) = only.filter(|_| objects.len() > 1) {
@@ -48,10 +48,10 @@ pub(crate) fn contracts(at: &At<'_>, only: Option<&str>, errors: &mut Errors) ->
         let message = format!("describes the sources `{}`, not {}", names.join("`, `"), quoted(only));
         objects.retain(|object| object.source.as_deref() == Ok(only));
         if objects.is_empty() {
-            return Err(at.report(errors, message));
+            return Err(at.clone().strict().report(errors, message));
         }
     }
-    let is_v3_0 = head.as_ref().is_ok_and(|head| head.is_v3_0);
+    let is_v3_0 = is_v3_0(at);
     let read: Vec<Read<Contract>> = objects
         .iter()
         .map(|object| contract(at, object, head.as_ref().map_err(|reported| *reported), is_v3_0, errors))
@@ -59,19 +59,21 @@ pub(crate) fn contracts(at: &At<'_>, only: Option<&str>, errors: &mut Errors) ->
     read.into_iter().collect()
 }
 
+/// Without a version of the standard, the newest reports the most.
+fn is_v3_0(at: &At<'_>) -> bool {
+    let version = at.get("apiVersion").and_then(|at| at.str(&mut Errors::default()).ok());
+    version.is_some_and(|version| version.starts_with("v3.0"))
+}
+
 fn head(at: &At<'_>, errors: &mut Errors) -> Read<Head> {
     let api_version = at.require("apiVersion", errors).and_then(|at| api_version(&at, errors));
-    let kind = at.require("kind", errors).and_then(|at| kind(&at, errors));
     let id = at.require("id", errors).and_then(|at| at.text(errors));
     let version = at.require("version", errors).and_then(|at| version(&at, errors));
     let status = at.require("status", errors).and_then(|at| at.text(errors));
     let format = server::read(at, errors);
-    // Without a version of the standard, the newest reports the most.
-    let is_v3_0 = api_version.is_ok_and(|version| version.starts_with("v3.0"));
     api_version?;
-    kind?;
     let is_retired = status?.eq_ignore_ascii_case("retired");
-    Ok(Head { id: id?.to_owned(), version: version?, is_retired, format: format?, is_v3_0 })
+    Ok(Head { id: id?.to_owned(), version: version?, is_retired, format: format? })
 }
 
 fn contract(
@@ -88,15 +90,11 @@ fn contract(
     let not_executed = errors.skipped.split_off(skipped_before);
     let files = files(&scope, errors);
     let sla = sla::read(at, object, errors);
-    let (entity, quality) = match entity {
-        Ok((entity, quality)) => (Ok(entity), quality),
-        Err(reported) => (Err(reported), Vec::new()),
-    };
     let load = load(&scope, entity.as_ref().map_err(|reported| *reported), errors);
-    let Head { id, version, is_retired, format, is_v3_0: _ } = head?;
+    let Head { id, version, is_retired, format } = head?;
     let files = files?;
     let rescue = surplus_fields(at, format, files.unexpected_columns, errors);
-    let mut entity = entity?;
+    let Described { mut entity, names: _, quality } = entity?;
     one_name_in_any_case(at, format, &entity, errors)?;
     rescue?;
     if files.unexpected_columns == UnexpectedColumns::Rescue {
@@ -171,27 +169,18 @@ fn server_property<'n>(contract: &At<'n>, name: &str) -> At<'n> {
     found.unwrap_or_else(|| contract.clone())
 }
 
-fn api_version<'n>(at: &At<'n>, errors: &mut Errors) -> Read<&'n str> {
+fn api_version(at: &At<'_>, errors: &mut Errors) -> Read<()> {
     let text = at.str(errors)?;
     if odcs::API_VERSIONS.contains(&text) {
-        return Ok(text);
+        return Ok(());
     }
-    let message = format!(
-        "{} is not a version of ODCS that is read; {}",
-        quoted(text),
-        crate::error::one_of(&odcs::API_VERSIONS)
-    );
+    let message = if odcs::API.words.contains(&text) {
+        let read = crate::error::one_of(&odcs::API_VERSIONS);
+        format!("{} is a version of ODCS that is not read; {read}", quoted(text))
+    } else {
+        odcs::API.fault(text)
+    };
     Err(at.report(errors, message))
-}
-
-fn kind(at: &At<'_>, errors: &mut Errors) -> Read<()> {
-    match at.str(errors)? {
-        "DataContract" => Ok(()),
-        other => {
-            Err(at
-                .report(errors, format!("{} is not a kind of document; write `DataContract`", quoted(other))))
-        }
-    }
 }
 
 /// The version as `major.minor.patch`. A `v` before it is left out, and parts that it lacks are 0.
@@ -224,8 +213,14 @@ fn version(at: &At<'_>, errors: &mut Errors) -> Read<String> {
     ))
 }
 
-/// The entity, and what a batch of it must satisfy.
-fn entity(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Entity, Vec<QualityCheck>)> {
+/// The entity, the names of its columns, and what a batch of it must satisfy.
+struct Described {
+    entity: Entity,
+    names: ColumnNames,
+    quality: Vec<QualityCheck>,
+}
+
+fn entity(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<Described> {
     let name = at.require("name", errors).and_then(|at| at.text(errors));
     let table = match at.get("physicalName") {
         Some(physical) => table(&physical, errors),
@@ -252,13 +247,16 @@ fn entity(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<(Entity, Vec<
     let key = key(&items, &properties, errors)?;
     let mut quality = Vec::new();
     let mut columns = Vec::new();
+    let mut names = ColumnNames::default();
     for property in properties {
         quality.extend(property.quality);
+        names.push(property.name, property.column.name.clone());
         columns.push(property.column);
     }
-    let of_schema = quality::read(at, Scope::Schema(&columns), is_v3_0, errors)?;
+    let of_schema = quality::read(at, Scope::Schema(&columns, &names), is_v3_0, errors)?;
     quality.extend(of_schema.batch.into_iter().map(|(check, _)| check));
-    Ok((Entity { name: name?.to_owned(), table: table?, columns, key }, quality))
+    let entity = Entity { name: name?.to_owned(), table: table?, columns, key };
+    Ok(Described { entity, names, quality })
 }
 
 fn unique_names(items: &[At<'_>], errors: &mut Errors) -> Read<()> {
@@ -266,11 +264,14 @@ fn unique_names(items: &[At<'_>], errors: &mut Errors) -> Read<()> {
     let mut outcome = Ok(());
     for item in items {
         let mut unheard = Errors::default();
-        let Some(at) = item.get("name") else { continue };
-        let Ok(name) = property::column_name(&at, &mut unheard) else { continue };
+        let Ok(name) = names::column_name(item, &mut unheard) else { continue };
         if let Some(first) = seen.insert(name.clone(), item.path.clone()) {
-            outcome =
-                Err(at.report(errors, format!("a second column {}; the first is `{first}`", quoted(&name))));
+            let message = format!(
+                "a second column {}; the first is `{first}`: name this one with the custom property `{}`",
+                quoted(&name),
+                names::COLUMN
+            );
+            outcome = Err(item.get("name").unwrap_or_else(|| item.clone()).report(errors, message));
         }
     }
     outcome
@@ -278,13 +279,13 @@ fn unique_names(items: &[At<'_>], errors: &mut Errors) -> Read<()> {
 
 /// A column of the key, and where the contract says so.
 struct KeyColumn<'a, 'n> {
-    position: Option<u32>,
+    position: Option<i64>,
     index: usize,
     at: &'a At<'n>,
     column: &'a Column,
 }
 
-/// Indexes of the key columns by position, or in the order of the columns where none has one.
+/// Indexes of the key columns by position. Columns without positions, or of one position, are in the order of the contract.
 fn key(items: &[At<'_>], properties: &[Property], errors: &mut Errors) -> Read<Vec<usize>> {
     let columns = items.iter().zip(properties).enumerate();
     let mut keys: Vec<KeyColumn<'_, '_>> = columns
@@ -294,16 +295,10 @@ fn key(items: &[At<'_>], properties: &[Property], errors: &mut Errors) -> Read<V
         .collect();
     let is_positioned = keys.iter().any(|key| key.position.is_some());
     if let Some(without) = keys.iter().find(|key| is_positioned && key.position.is_none()) {
-        let message = "`primaryKeyPosition` is missing; other columns of the key have one";
+        let message = "add `primaryKeyPosition`: other columns of the key have one";
         return Err(without.at.report(errors, message));
     }
     keys.sort_by_key(|key| (key.position, key.index));
-    for (first, second) in keys.iter().zip(keys.iter().skip(1)) {
-        if let Some(position) = second.position.filter(|_| first.position == second.position) {
-            let message = format!("a second column with `primaryKeyPosition: {position}`");
-            return Err(second.at.report(errors, message));
-        }
-    }
     if let Some(document) = keys.iter().find(|key| quality::is_document(key.column)) {
         return Err(document.at.report(errors, "an object or array cannot be in the primary key"));
     }
@@ -313,7 +308,7 @@ fn key(items: &[At<'_>], properties: &[Property], errors: &mut Errors) -> Read<V
 fn table(at: &At<'_>, errors: &mut Errors) -> Read<TableName> {
     let text = at.text(errors)?;
     let (schema, table) = text.split_once('.').unwrap_or(("public", text));
-    let valid = |part: &str| property::is_identifier(part) && part.len() <= MAX_IDENTIFIER_BYTES;
+    let valid = |part: &str| names::is_identifier(part) && part.len() <= MAX_IDENTIFIER_BYTES;
     if !valid(schema) || !valid(table) {
         let message = format!(
             "{} is not a table; set `physicalName: schema.table` of letters, digits and `_`, each part at most {MAX_IDENTIFIER_BYTES} bytes",
@@ -347,7 +342,7 @@ impl<'n> Settings<'_, 'n> {
     }
 }
 
-fn load(settings: &Settings<'_, '_>, entity: Read<&Entity>, errors: &mut Errors) -> Read<Load> {
+fn load(settings: &Settings<'_, '_>, described: Read<&Described>, errors: &mut Errors) -> Read<Load> {
     let write = settings.find("penstock.write", errors);
     let write = write.and_then(|at| at.map(|at| Ok((write_mode(&at, errors)?, at))).transpose());
     let event_time = settings.find("penstock.eventTime", errors);
@@ -357,9 +352,9 @@ fn load(settings: &Settings<'_, '_>, entity: Read<&Entity>, errors: &mut Errors)
     let route =
         settings.find("penstock.route", errors).and_then(|at| at.map(|at| route(&at, errors)).transpose());
     // Both need the columns. Where those could not be read, that was told.
-    let entity = entity?;
+    let Described { entity, names, quality: _ } = described?;
     let event_time =
-        event_time.and_then(|at| at.map(|at| event_time_column(&at, entity, errors)).transpose());
+        event_time.and_then(|at| at.map(|at| event_time_column(&at, entity, names, errors)).transpose());
     let mode = match write? {
         Some((WriteMode::Upsert, at)) if entity.key.is_empty() => {
             return Err(at.report(
@@ -418,11 +413,11 @@ fn files(settings: &Settings<'_, '_>, errors: &mut Errors) -> Read<Files> {
     })
 }
 
-fn event_time_column(at: &At<'_>, entity: &Entity, errors: &mut Errors) -> Read<usize> {
+fn event_time_column(at: &At<'_>, entity: &Entity, names: &ColumnNames, errors: &mut Errors) -> Read<usize> {
     let name = at.text(errors)?;
-    let mut columns = entity.columns.iter().enumerate();
-    let Some((index, column)) = columns.find(|(_, column)| property::is_named(column, name)) else {
-        let near = nearest(name, entity.columns.iter().map(|column| column.name.as_str()));
+    let found = names.find(name).and_then(|index| Some((index, entity.columns.get(index)?)));
+    let Some((index, column)) = found else {
+        let near = names.nearest(name);
         let mend = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         return Err(at.report(errors, format!("there is no column {}{mend}", quoted(name))));
     };

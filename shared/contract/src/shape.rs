@@ -1,9 +1,7 @@
-//! Walks a document along the keys that ODCS knows and tells every key and kind of value that is not its.
+//! What the standard says of a mapping: its keys, what each value may be, and which keys are required.
 
-use crate::at::At;
-use crate::custom::{self, Level};
-use crate::error::{Errors, nearest};
-use crate::node::{ScalarKind, Value};
+use crate::custom::Level;
+use crate::error::{mend, quoted};
 
 /// What a value may be.
 #[derive(Debug, Clone, Copy)]
@@ -12,18 +10,70 @@ pub(crate) enum Kind {
     Any,
     Str,
     Bool,
+    /// A whole number, which JSON allows to be written as `2.0`, too.
     Int,
+    /// A whole number of at least 0.
+    Count,
     Number,
-    /// A string or a mapping or list of whatever: for keys that changed between versions.
+    /// A number above 0.
+    Positive,
+    /// Two different numbers.
+    Range,
+    /// A string, number, boolean or null.
     Scalar,
+    /// One of a few words.
+    Word(&'static Words),
+    /// A stable identifier: letters, digits, `_` and `-`.
+    Id,
+    /// At least one string, none of them twice.
+    Names,
+    /// Any mapping.
+    Object,
+    StrOrObject,
+    /// An exclusive bound: a boolean in v3.0, since v3.1 the bound itself.
+    Bound(&'static Kind),
     List(&'static Kind),
     Map(&'static Shape),
+    /// A property, whose keys depend on its `logicalType`, too.
+    Property(&'static Shape),
     /// A mapping, or a list of mappings.
     MapOrList(&'static Shape, &'static Shape),
     /// A list of custom properties, of which Penstock's belong to this level.
     Custom(Level),
     /// The servers, whose keys depend on their type.
     Servers,
+    /// A quality check, whose keys depend on its type.
+    Check,
+    /// A reference, or a list of references, to other properties.
+    Reference,
+    /// A relationship of an object, which names both of its ends with values of one kind.
+    ObjectRelationship,
+    /// A relationship of a property, which is one of its ends.
+    PropertyRelationship,
+}
+
+/// The words that a value may be.
+#[derive(Debug)]
+pub(crate) struct Words {
+    /// What they are: `a type of check`.
+    pub(crate) what: &'static str,
+    pub(crate) words: &'static [&'static str],
+}
+
+impl Words {
+    /// Why `text` is refused, which is not one of the words.
+    pub(crate) fn fault(&self, text: &str) -> String {
+        format!("{} is not {}{}", quoted(text), self.what, mend(text, self.words))
+    }
+}
+
+/// Whether a mapping may have keys that the standard does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Open {
+    Never,
+    /// In v3.0 only.
+    InV3_0,
+    Always,
 }
 
 /// The keys of a mapping.
@@ -33,97 +83,38 @@ pub(crate) struct Shape {
     /// Keys of another shape that this one has too.
     pub(crate) also: Option<&'static Shape>,
     pub(crate) required: &'static [&'static str],
+    /// Keys that are required since v3.1.
+    pub(crate) required_since_v3_1: &'static [&'static str],
+    pub(crate) open: Open,
 }
 
 impl Shape {
-    fn keys(&self) -> impl Iterator<Item = &(&'static str, Kind)> {
+    /// A shape with these keys alone, none of which is required.
+    pub(crate) const fn of(keys: &'static [(&'static str, Kind)]) -> Self {
+        Self { keys, also: None, required: &[], required_since_v3_1: &[], open: Open::Never }
+    }
+
+    pub(crate) const fn also(self, shape: &'static Shape) -> Self {
+        Self { also: Some(shape), ..self }
+    }
+
+    pub(crate) const fn requires(self, required: &'static [&'static str]) -> Self {
+        Self { required, ..self }
+    }
+
+    pub(crate) const fn requires_since_v3_1(self, required: &'static [&'static str]) -> Self {
+        Self { required_since_v3_1: required, ..self }
+    }
+
+    pub(crate) const fn open(self, open: Open) -> Self {
+        Self { open, ..self }
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &(&'static str, Kind)> {
         std::iter::successors(Some(self), |shape| shape.also).flat_map(|shape| shape.keys)
     }
 
-    fn kind(&self, key: &str) -> Option<Kind> {
+    pub(crate) fn kind(&self, key: &str) -> Option<Kind> {
         self.keys().find(|(name, _)| *name == key).map(|(_, kind)| *kind)
-    }
-}
-
-/// Checks a value and all that is in it.
-pub(crate) fn check(at: &At<'_>, kind: Kind, errors: &mut Errors) {
-    match kind {
-        Kind::Any => {}
-        Kind::Str => drop(at.str(errors)),
-        Kind::Bool => drop(at.bool(errors)),
-        Kind::Number => drop(at.number(errors)),
-        Kind::Int => {
-            if !matches!(at.node.value, Value::Scalar(ScalarKind::Int, _)) {
-                at.wrong_kind("a whole number", errors);
-            }
-        }
-        Kind::Scalar => {
-            if !matches!(at.node.value, Value::Scalar(..)) {
-                at.wrong_kind("a string, number or boolean", errors);
-            }
-        }
-        Kind::List(kind) => check_list(at, *kind, errors),
-        Kind::Map(shape) => check_map(at, shape, errors),
-        Kind::MapOrList(map, item) => match &at.node.value {
-            Value::List(_) => check_list(at, Kind::Map(item), errors),
-            Value::Map(_) | Value::Scalar(..) => check_map(at, map, errors),
-        },
-        Kind::Custom(level) => {
-            check_list(at, Kind::Map(&crate::odcs::CUSTOM_PROPERTY), errors);
-            custom::check_names(at, level, errors);
-        }
-        Kind::Servers => {
-            for server in at.items(errors).unwrap_or_default() {
-                let kind = server.get("type").and_then(|kind| match &kind.node.value {
-                    Value::Scalar(ScalarKind::Str, text) => Some(text.as_str()),
-                    Value::Scalar(..) | Value::List(_) | Value::Map(_) => None,
-                });
-                check_map(&server, crate::odcs::server(kind), errors);
-            }
-        }
-    }
-}
-
-fn check_list(at: &At<'_>, kind: Kind, errors: &mut Errors) {
-    for item in at.items(errors).unwrap_or_default() {
-        check(&item, kind, errors);
-    }
-}
-
-/// Checks the keys of a mapping, and the values that they have.
-pub(crate) fn check_map(at: &At<'_>, shape: &'static Shape, errors: &mut Errors) {
-    let Value::Map(_) = at.node.value else {
-        at.wrong_kind("a mapping", errors);
-        return;
-    };
-    for key in shape.required {
-        if at.get(key).is_none() {
-            at.missing(key, errors);
-        }
-    }
-    for (key, place, value) in at.entries() {
-        match shape.kind(key) {
-            Some(kind) => check(&value, kind, errors),
-            None => {
-                let message = if errors.is_full() { String::new() } else { unknown_key(key, shape) };
-                errors.report(place, &value.path, message);
-            }
-        }
-    }
-}
-
-fn unknown_key(key: &str, shape: &Shape) -> String {
-    const FEW: usize = 10;
-    let names: Vec<&str> = shape.keys().map(|(name, _)| *name).collect();
-    let what = format!("`{key}` is not a key of ODCS v3.1 here");
-    match (key, nearest(key, names.iter().copied())) {
-        ("enum", _) => format!("{what}; {}", crate::quality::ENUM_MEND),
-        ("<<", _) => format!("{what}; YAML 1.2 has no merge keys: write the values out"),
-        (_, Some(name)) => format!("{what}; did you mean `{name}`?"),
-        _ if key.starts_with(custom::PREFIX) => {
-            format!("{what}; write it under `customProperties`, as `- property: {key}` with its `value`")
-        }
-        _ if names.len() <= FEW => format!("{what}; {}", crate::error::one_of(&names)),
-        _ => format!("{what}; what is not in the standard goes into `customProperties`"),
     }
 }

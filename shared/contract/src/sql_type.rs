@@ -8,7 +8,7 @@ mod spelled;
 use std::fmt;
 
 use crate::error::quoted;
-use crate::model::SqlType;
+use crate::model::{Harmonise, SqlType};
 use crate::options::LogicalName;
 use spelled::{Spelled, unwrapped};
 
@@ -19,6 +19,41 @@ pub(crate) struct PhysicalType {
     pub(crate) max_length: Option<u64>,
     /// The type says that the document is an array.
     pub(crate) is_array: bool,
+    /// The type holds booleans in a system that has no type of its own for them.
+    pub(crate) flag: Option<Flag>,
+    /// The type lists its values, as in `enum('a','b')`.
+    pub(crate) lists_values: bool,
+}
+
+/// How a system without booleans writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flag {
+    /// As `1` and `0`.
+    Digit,
+    /// As one character: `1` and `0`, or `Y` and `N`.
+    Character,
+}
+
+impl Flag {
+    /// Adds the spellings that the contract does not give another meaning.
+    pub(crate) fn add_spellings(self, harmonise: &mut Harmonise) {
+        let (trues, falses): (&[&str], &[&str]) = match self {
+            Self::Digit => (&["1"], &["0"]),
+            Self::Character => (&["1", "Y"], &["0", "N"]),
+        };
+        let Harmonise { true_values, false_values, null_values, .. } = harmonise;
+        let is_free = |spelling: &str, lists: [&Vec<String>; 3]| {
+            !lists.iter().any(|list| list.iter().any(|known| known.eq_ignore_ascii_case(spelling)))
+        };
+        for (spellings, is_true) in [(trues, true), (falses, false)] {
+            for spelling in spellings {
+                if is_free(spelling, [true_values, false_values, null_values]) {
+                    let list = if is_true { &mut *true_values } else { &mut *false_values };
+                    list.push((*spelling).to_owned());
+                }
+            }
+        }
+    }
 }
 
 /// Names that are listed in errors.
@@ -123,8 +158,12 @@ const TEXTS: [&str; 20] = [
 const CHARS: [&str; 4] = ["char", "character", "nchar", "national character"];
 const NUMERICS: [&str; 7] = ["numeric", "decimal", "dec", "number", "fixed", "bignumeric", "bigdecimal"];
 /// Types whose values are text when the contract says that they are strings.
-const TEXTUAL: [&str; 11] =
-    ["xml", "xmltype", "inet", "cidr", "macaddr", "enum", "set", "interval", "rowid", "name", "sysname"];
+const TEXTUAL: [&str; 9] =
+    ["xml", "xmltype", "inet", "cidr", "macaddr", "interval", "rowid", "name", "sysname"];
+/// Texts that are one of a list of values.
+const ENUMS: [&str; 4] = ["enum", "enum8", "enum16", "set"];
+/// Types whose values may be any JSON.
+const ANY_JSON: [&str; 4] = ["json", "jsonb", "variant", "super"];
 const BINARIES: [&str; 12] = [
     "bytea",
     "binary",
@@ -149,8 +188,13 @@ pub(crate) fn parse(text: &str, logical: Option<LogicalName>) -> Result<Physical
         let is_array = spelled.in_brackets || matches!(spelled.name.as_str(), "array" | "list");
         return document(text, is_array, logical);
     }
-    if logical == Some(LogicalName::Boolean) && spelled.is_flag() {
-        return Ok(of(SqlType::Boolean));
+    if logical == Some(LogicalName::Boolean)
+        && let Some(flag) = spelled.flag()
+    {
+        return Ok(PhysicalType { flag: Some(flag), ..of(SqlType::Boolean) });
+    }
+    if matches!(logical, Some(LogicalName::String) | None) && ENUMS.contains(&spelled.name.as_str()) {
+        return Ok(PhysicalType { lists_values: spelled.has_values, ..of(SqlType::Text) });
     }
     if logical == Some(LogicalName::String) && TEXTUAL.contains(&spelled.name.as_str()) {
         return Ok(of(SqlType::Text));
@@ -167,6 +211,10 @@ pub(crate) fn parse(text: &str, logical: Option<LogicalName>) -> Result<Physical
             Ok(of(SqlType::Smallint))
         }
         name => match PLAIN.iter().find(|(names, _)| names.contains(&name)) {
+            Some((_, SqlType::Jsonb)) if logical.is_none() && ANY_JSON.contains(&name) => Err(format!(
+                "{} may be an object or an array: add `logicalType: object` or `logicalType: array`",
+                quoted(text)
+            )),
             Some((_, SqlType::Jsonb)) => document(text, false, logical),
             Some((_, sql)) => spelled.plain(sql),
             None => unsigned(name).map(of).ok_or_else(|| unknown(text)),
@@ -175,7 +223,7 @@ pub(crate) fn parse(text: &str, logical: Option<LogicalName>) -> Result<Physical
 }
 
 fn of(sql: SqlType) -> PhysicalType {
-    PhysicalType { sql, max_length: None, is_array: false }
+    PhysicalType { sql, max_length: None, is_array: false, flag: None, lists_values: false }
 }
 
 /// A document, which is not text: a contract that says both means one of them.
@@ -284,7 +332,8 @@ mod tests {
             ("timestamp(3) with time zone", "timestamptz", None),
             ("timestamp", "timestamp", None),
             ("TIME without time zone", "time", None),
-            ("json", "jsonb", None),
+            ("enum('a','b')", "text", None),
+            ("Enum8('a' = 1, 'b' = 2)", "text", None),
             ("uuid", "uuid", None),
         ] {
             assert_eq!(read(text, None), Ok((sql.to_owned(), max_length)), "{text}");
@@ -345,7 +394,7 @@ mod tests {
             assert_eq!(read(text, logical), Ok((sql.to_owned(), max_length)), "{text}");
         }
         for (text, is_array) in
-            [("list", true), ("int[]", true), ("array<int>", true), ("json", false), ("map<a,b>", false)]
+            [("list", true), ("int[]", true), ("array<int>", true), ("object", false), ("map<a,b>", false)]
         {
             assert_eq!(parse(text, None).map(|physical| physical.is_array), Ok(is_array), "{text}");
         }
@@ -369,6 +418,10 @@ mod tests {
             ("bytea", Some(String), "`format: byte`".trim_matches('`')),
             ("variant", Some(String), "set `physicalType: text`, or `logicalType: object`"),
             ("bit", None, "`logicalType: boolean`"),
+            ("json", None, "add `logicalType: object` or `logicalType: array`"),
+            ("JSONB", None, "may be an object or an array"),
+            ("variant", None, "may be an object or an array"),
+            ("super", None, "may be an object or an array"),
             ("long", None, "set `physicalType: bigint`"),
             ("xml", None, "set `logicalType: string` and `physicalType: text`"),
         ] {

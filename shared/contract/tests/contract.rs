@@ -130,7 +130,11 @@ fn types_are_derived_from_the_logical_type_and_the_other_way_round() {
         assert_eq!((column.logical_type, column.sql_type), (logical, sql), "{property}");
     }
     assert_eq!(
-        column("{name: a, physicalType: varchar(20), logicalTypeOptions: {maxLength: 30}}").rules.max_length,
+        column(
+            "{name: a, logicalType: string, physicalType: varchar(20), logicalTypeOptions: {maxLength: 30}}"
+        )
+        .rules
+        .max_length,
         Some(20)
     );
 }
@@ -371,4 +375,66 @@ fn anchors_and_aliases_are_the_values_that_they_stand_for() {
     let properties = "      - {name: a, logicalType: string, customProperties: &c [{property: penstock.case, value: upper}]}\n\
                       \x20     - {name: b, logicalType: string, customProperties: *c}\n";
     assert_eq!(contract("v3.1.0", "", properties).entity.columns[1].harmonise.case, Some(Case::Upper));
+}
+
+#[test]
+fn a_boolean_of_a_system_without_booleans_has_the_spellings_of_its_type() {
+    let spellings = |physical: &str, custom: &str| {
+        let column = column(&format!(
+            "{{name: a, logicalType: boolean, physicalType: '{physical}', customProperties: [{custom}]}}"
+        ));
+        assert_eq!(column.sql_type, SqlType::Boolean, "{physical}");
+        [column.harmonise.true_values.join(" "), column.harmonise.false_values.join(" ")]
+    };
+    for (physical, [trues, falses]) in [
+        ("boolean", ["", ""]),
+        ("tinyint(1)", ["1", "0"]),
+        ("TINYINT", ["1", "0"]),
+        ("tinyint(1) unsigned", ["1", "0"]),
+        ("byteint", ["1", "0"]),
+        ("bit", ["1", "0"]),
+        ("bit(1)", ["1", "0"]),
+        ("NUMBER(1)", ["1", "0"]),
+        ("numeric(1,0)", ["1", "0"]),
+        ("char(1)", ["1 Y", "0 N"]),
+        ("CHAR", ["1 Y", "0 N"]),
+        ("nchar(1)", ["1 Y", "0 N"]),
+        ("character(1)", ["1 Y", "0 N"]),
+    ] {
+        assert_eq!(spellings(physical, ""), [trues, falses], "{physical}");
+    }
+    for (custom, [trues, falses]) in [
+        ("{property: penstock.trueValues, value: [J]}", ["J 1 Y", "0 N"]),
+        ("{property: penstock.trueValues, value: [y]}", ["y 1", "0 N"]),
+        // What the contract says comes first.
+        (
+            "{property: penstock.trueValues, value: ['0']}, {property: penstock.falseValues, value: ['1']}",
+            ["0 Y", "1 N"],
+        ),
+        ("{property: penstock.nullValues, value: [N]}", ["1 Y", "0"]),
+    ] {
+        assert_eq!(spellings("char(1)", custom), [trues, falses], "{custom}");
+    }
+}
+
+#[test]
+fn columns_of_the_key_without_positions_or_of_one_are_in_the_order_of_the_contract() {
+    let key = |positions: [&str; 3]| {
+        let column = |(name, position): (&str, &str)| {
+            format!("      - {{name: {name}, logicalType: string, primaryKey: true{position}}}\n")
+        };
+        let columns: String = ["a", "b", "c"].into_iter().zip(positions).map(column).collect();
+        contract("v3.1.0", "", &columns).entity.key
+    };
+    let at = |position: i32| format!(", primaryKeyPosition: {position}");
+    for (positions, expected) in [
+        ([String::new(), String::new(), String::new()], vec![0, 1, 2]),
+        ([at(-1), at(-1), at(-1)], vec![0, 1, 2]),
+        ([at(1), at(1), at(1)], vec![0, 1, 2]),
+        ([at(2), at(1), at(1)], vec![1, 2, 0]),
+        ([at(2), at(1), at(0)], vec![2, 1, 0]),
+    ] {
+        let positions = [&*positions[0], &*positions[1], &*positions[2]];
+        assert_eq!(key(positions), expected, "{positions:?}");
+    }
 }

@@ -259,3 +259,112 @@ fn one_source_can_be_read_while_another_lacks_something() {
     let good = parse_document(file, None, Some("good")).expect("valid");
     assert_eq!(good.contracts.iter().map(|contract| contract.source.as_str()).collect::<Vec<_>>(), ["good"]);
 }
+
+/// The contract of these properties completed by an overlay of these.
+fn with_overlay(properties: &str, overlay: &str) -> Result<Vec<Column>, ContractErrors> {
+    let object = format!("  - {{name: a, properties: [{properties}]}}\n");
+    let contract = with("name: a", &object);
+    let overlay = format!("schema: [{{name: a, properties: [{overlay}]}}]\n");
+    let overlay = SourceFile { name: "overlay.yaml", text: &overlay };
+    let read = parse_document(SourceFile { name: "contract.yaml", text: &contract }, Some(overlay), None)?;
+    Ok(read.contracts[0].entity.columns.clone())
+}
+
+#[test]
+fn an_overlay_names_the_column_of_a_property_whose_name_no_column_can_have() {
+    let long = "x".repeat(70);
+    for name in ["ctid", "%", "", "_", "!!!", long.as_str()] {
+        let physical = if name.is_empty() { ", physicalName: '%'" } else { "" };
+        let property = format!("{{name: '{name}', logicalType: string{physical}}}");
+        let errors = with_overlay(&property, "").expect_err(name);
+        assert!(errors.only_need_more(), "{errors}");
+        let overlay =
+            format!("{{name: '{name}', customProperties: [{{property: penstock.column, value: named}}]}}");
+        let columns = with_overlay(&property, &overlay).unwrap_or_else(|errors| panic!("{errors}"));
+        let header = if name.is_empty() { "%" } else { name };
+        assert_eq!((columns[0].name.as_str(), columns[0].physical_name.as_str()), ("named", header));
+    }
+    let two = "{name: a b, logicalType: string}, {name: a-b, logicalType: string}";
+    let second = "{name: a-b, customProperties: [{property: penstock.column, value: other}]}";
+    let columns = with_overlay(two, second).unwrap_or_else(|errors| panic!("{errors}"));
+    let names: Vec<_> = columns.iter().map(|column| (&*column.name, &*column.physical_name)).collect();
+    assert_eq!(names, [("a_b", "a b"), ("other", "a-b"), ("_rescued", "_rescued")]);
+    let other = "{name: a-b, customProperties: [{property: penstock.column, value: a_b}]}";
+    let errors = with_overlay(two, other).expect_err("two columns of one name").to_string();
+    assert!(errors.contains("a second column `a_b`"), "{errors}");
+}
+
+#[test]
+fn other_parts_of_a_contract_refer_to_a_column_by_the_name_of_its_property_or_by_its_own() {
+    for reference in ["ctid", "changed"] {
+        let object = format!(
+            "  - name: a\n    customProperties: [{{property: penstock.eventTime, value: {reference}}}]\n    \
+             quality: [{{metric: duplicateValues, arguments: {{properties: [x, {reference}]}}, mustBe: 0}}]\n    properties:\n      \
+             - {{name: x, logicalType: string}}\n      \
+             - {{name: ctid, logicalType: date, required: true, customProperties: [{{property: penstock.column, value: changed}}]}}\n"
+        );
+        let contract = parse("a.yaml", &with("name: a", &object)).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(contract.load.event_time, Some(1), "{reference}");
+        assert_eq!(contract.columns_of(&contract.quality[0]), ["x", "changed"]);
+    }
+}
+
+#[test]
+fn an_entry_that_an_overlay_lists_twice_is_an_error_wherever_it_is() {
+    for (overlay, message) in [
+        (
+            "schema: [{name: invoices, properties: [{name: total, required: true}, {name: scan}, {name: total, required: false}]}]\n",
+            "overlay.yaml:1: schema[0].properties[2]: `total` is listed twice in the overlay, first in line 1",
+        ),
+        (
+            "schema:\n  - {name: invoices, description: a}\n  - {name: invoices, description: b}\n",
+            "overlay.yaml:3: schema[1]: `invoices` is listed twice in the overlay, first in line 2",
+        ),
+        (
+            "servers: [{server: raw, type: s3, location: s3://a/}, {server: raw, type: s3, location: s3://b/}]\n",
+            "servers[1]: `raw` is listed twice",
+        ),
+        (
+            "customProperties: [{property: penstock.source, value: a}, {property: penstock.source, value: b}]\n",
+            "customProperties[1]: `penstock.source` is listed twice",
+        ),
+        (
+            "schema: [{name: invoices, properties: [{name: total, customProperties: [{property: x, value: 1}, {property: x, value: 2}]}]}]\n",
+            "schema[0].properties[0].customProperties[1]: `x` is listed twice",
+        ),
+        (
+            "slaProperties: [{property: latency, element: a, value: 1}, {property: latency, element: a, value: 2}]\n",
+            "slaProperties[1]: `latency, a` is listed twice",
+        ),
+        (
+            "schema: [{name: invoices, quality: [{name: one, metric: rowCount, mustBe: 1}, {name: one, metric: rowCount, mustBe: 2}]}]\n",
+            "schema[0].quality[1]: `one` is listed twice",
+        ),
+    ] {
+        let errors = completed(overlay).expect_err(message).to_string();
+        assert!(errors.contains(message), "{overlay}: {errors}");
+    }
+    let apart = "slaProperties: [{property: latency, element: a, value: 1, unit: d}, {property: latency, element: b, value: 2, unit: d}]\n";
+    let errors = completed(apart).expect_err("the rest of the overlay is missing").to_string();
+    assert!(!errors.contains("twice"), "{errors}");
+}
+
+#[test]
+fn an_overlay_without_content_is_reported_as_one() {
+    for text in ["", "\n", "# nothing yet\n", "---\n"] {
+        let errors = completed(text).expect_err("empty").to_string();
+        assert_eq!(errors.lines().count(), 1, "{text:?}: {errors}");
+        assert!(errors.contains("overlay.yaml"), "{text:?}: {errors}");
+        assert!(!errors.contains("a contract begins with"), "{text:?}: {errors}");
+    }
+    let errors = completed("").expect_err("empty").to_string();
+    assert!(errors.starts_with("overlay.yaml:1: the overlay is empty; write"), "{errors}");
+}
+
+#[test]
+fn an_overlay_can_take_a_column_out_of_the_primary_key() {
+    let property = "{name: x, logicalType: string, primaryKey: true, primaryKeyPosition: 1}";
+    let read = |overlay: &str| with_overlay(property, overlay).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(read("").first().is_some_and(|column| column.required));
+    assert!(read("{name: x, primaryKey: false}").first().is_some_and(|column| !column.required));
+}

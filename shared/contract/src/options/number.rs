@@ -3,8 +3,9 @@
 use super::{LogicalName, Options, bounds, plain};
 use crate::at::At;
 use crate::decimal::Decimal;
-use crate::error::{Errors, Read, mend, quoted};
+use crate::error::{Errors, Read, quoted};
 use crate::model::{Bound, Rules, SqlType};
+use crate::odcs;
 
 /// Reads them.
 pub(super) fn read(
@@ -47,7 +48,6 @@ type Range = (&'static str, &'static str);
 
 /// The PostgreSQL type of a Rust number type, and the range where PostgreSQL's is wider.
 fn number_format(at: &At<'_>, name: LogicalName, errors: &mut Errors) -> Read<(SqlType, Option<Range>)> {
-    const INTEGERS: [&str; 10] = ["i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128"];
     let wide = |digits| SqlType::Numeric(Some((digits, 0)));
     let text = at.str(errors)?;
     let found = match (name, text) {
@@ -70,11 +70,8 @@ fn number_format(at: &At<'_>, name: LogicalName, errors: &mut Errors) -> Read<(S
         _ => None,
     };
     found.ok_or_else(|| {
-        let formats: &[&str] = if name == LogicalName::Integer { &INTEGERS } else { &["f32", "f64"] };
-        at.needs(
-            errors,
-            format!("{} is not a format of {}{}", quoted(text), name.as_str(), mend(text, formats)),
-        )
+        let words = if name == LogicalName::Integer { &odcs::INTEGER_FORMATS } else { &odcs::NUMBER_FORMATS };
+        at.report(errors, words.fault(text))
     })
 }
 

@@ -1,6 +1,6 @@
 //! A type name, taken apart.
 
-use super::{PhysicalType, of};
+use super::{ENUMS, Flag, PhysicalType, of};
 use crate::model::SqlType;
 
 /// PostgreSQL's limit of `numeric`.
@@ -30,6 +30,8 @@ pub(super) struct Spelled {
     is_unsigned: bool,
     /// `array<int>`, `struct<…>`.
     pub(super) has_elements: bool,
+    /// `enum('a','b')`.
+    pub(super) has_values: bool,
     /// `int[]`, and `varchar[15]`, which some tools write for `varchar(15)`.
     pub(super) in_brackets: bool,
 }
@@ -64,30 +66,41 @@ impl Spelled {
             words.into_iter().filter(|word| !matches!(*word, "unsigned" | "signed" | "zerofill")).collect();
         let name = words.join(" ");
         // The values of an `enum` and the fields of a struct are no sizes.
-        let has_values =
-            matches!(name.as_str(), "enum" | "set" | "struct" | "object" | "map" | "array" | "list" | "row");
-        let sizes = match inside.filter(|_| !has_values) {
+        let is_enum = ENUMS.contains(&name.as_str());
+        let is_document = matches!(name.as_str(), "struct" | "object" | "map" | "array" | "list" | "row");
+        let sizes = match inside.filter(|_| !is_enum && !is_document) {
             None => Vec::new(),
             Some(inside) => inside.split(',').map(size).collect::<Option<_>>()?,
         };
-        let has_elements = has_values && inside.is_some() && !matches!(name.as_str(), "enum" | "set");
-        Some(Self { name, sizes, is_unsigned, has_elements, in_brackets })
+        let (has_elements, has_values) = (is_document && inside.is_some(), is_enum && inside.is_some());
+        Some(Self { name, sizes, is_unsigned, has_elements, has_values, in_brackets })
     }
 
     fn named(name: &str, has_elements: bool, in_brackets: bool) -> Self {
-        Self { name: name.to_owned(), sizes: Vec::new(), is_unsigned: false, has_elements, in_brackets }
+        Self {
+            name: name.to_owned(),
+            sizes: Vec::new(),
+            is_unsigned: false,
+            has_elements,
+            has_values: false,
+            in_brackets,
+        }
     }
 
-    /// True for the types in which systems without booleans keep them.
-    pub(super) fn is_flag(&self) -> bool {
+    /// How booleans are written in the types in which systems without booleans keep them.
+    pub(super) fn flag(&self) -> Option<Flag> {
         let one = [Size::Number(1)];
         match self.name.as_str() {
-            "bit" | "tinyint" => self.sizes.is_empty() || self.sizes == one,
-            "number" | "numeric" | "decimal" => {
-                self.sizes == one || self.sizes == [Size::Number(1), Size::Number(0)]
+            "bit" | "tinyint" | "byteint" => {
+                (self.sizes.is_empty() || self.sizes == one).then_some(Flag::Digit)
             }
-            "char" | "character" => self.sizes.is_empty() || self.sizes == one,
-            _ => false,
+            "number" | "numeric" | "decimal" => {
+                (self.sizes == one || self.sizes == [Size::Number(1), Size::Number(0)]).then_some(Flag::Digit)
+            }
+            "char" | "character" | "nchar" | "national character" => {
+                (self.sizes.is_empty() || self.sizes == one).then_some(Flag::Character)
+            }
+            _ => None,
         }
     }
 

@@ -1,0 +1,126 @@
+//! The names of columns, and what in a contract may refer to one.
+
+use crate::at::At;
+use crate::custom;
+use crate::error::{Errors, Read, nearest, quoted};
+
+/// PostgreSQL cuts longer identifiers off.
+pub(crate) const MAX_IDENTIFIER_BYTES: usize = 63;
+/// Columns that PostgreSQL keeps for itself in every table.
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+/// The custom property that names the column.
+pub(crate) const COLUMN: &str = "penstock.column";
+
+/// The column of the table that a property becomes.
+pub(crate) fn column_name(property: &At<'_>, errors: &mut Errors) -> Read<String> {
+    let at = property.require("name", errors)?;
+    if let Some(declared) = custom::find(property, COLUMN) {
+        return declared_name(&declared, &at, errors);
+    }
+    let given = at.text(errors)?;
+    let name = natural_name(given);
+    match fault(&name) {
+        None => {
+            if name != given {
+                at.note(errors, format!("the column of {} is `{name}`", quoted(given)));
+            }
+            Ok(name)
+        }
+        Some(fault) => Err(at.needs(
+            errors,
+            format!("{} {fault}; name the column with the custom property `{COLUMN}`", quoted(given)),
+        )),
+    }
+}
+
+fn declared_name(at: &At<'_>, property_name: &At<'_>, errors: &mut Errors) -> Read<String> {
+    let name = at.text(errors)?;
+    let fault = if is_column(name) {
+        fault(name)
+    } else {
+        Some("is not the name of a column; write a letter, then letters, digits and `_`".to_owned())
+    };
+    if let Some(fault) = fault {
+        return Err(at.report(errors, format!("{} {fault}", quoted(name))));
+    }
+    if property_name.str(errors)? == name {
+        return Err(at.report(errors, "has no effect: it is the `name` of the property"));
+    }
+    Ok(name.to_owned())
+}
+
+/// The column of a property of this name.
+fn natural_name(given: &str) -> String {
+    if is_column(given) { given.to_owned() } else { slug(given) }
+}
+
+/// Why no column can have this name.
+fn fault(name: &str) -> Option<String> {
+    if name.is_empty() {
+        return Some("has no letter or digit".to_owned());
+    }
+    if name.len() > MAX_IDENTIFIER_BYTES {
+        return Some(format!(
+            "has {} bytes; PostgreSQL's names have at most {MAX_IDENTIFIER_BYTES}",
+            name.len()
+        ));
+    }
+    let is_system = SYSTEM_COLUMNS.contains(&name);
+    is_system.then(|| "is a column that PostgreSQL has in every table".to_owned())
+}
+
+/// By column, the names of the property and of the column: the other parts of a contract refer to either.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ColumnNames(Vec<[String; 2]>);
+
+impl ColumnNames {
+    pub(crate) fn push(&mut self, property: String, column: String) {
+        self.0.push([property, column]);
+    }
+
+    /// The index of the column that a reference, such as `penstock.eventTime`, means.
+    pub(crate) fn find(&self, reference: &str) -> Option<usize> {
+        let position = |is_meant: &dyn Fn(&[String; 2]) -> bool| self.0.iter().position(is_meant);
+        position(&|[property, _]| property == reference)
+            .or_else(|| position(&|[_, column]| column == reference))
+            .or_else(|| {
+                let slug = (!is_column(reference)).then(|| slug(reference))?;
+                position(&|[_, column]| *column == slug)
+            })
+    }
+
+    /// The name that a reference is probably a misspelling of.
+    pub(crate) fn nearest(&self, reference: &str) -> Option<&str> {
+        nearest(reference, self.0.iter().flatten().map(String::as_str))
+    }
+}
+
+/// Names that begin with `_` are those of Penstock's own columns.
+fn is_column(name: &str) -> bool {
+    is_identifier(name) && !name.starts_with('_')
+}
+
+/// The name with one `_` for each run of other characters than letters, digits and `_`, none at its ends, and `c_` before
+/// a digit at its beginning.
+fn slug(name: &str) -> String {
+    let mut slug = String::new();
+    for next in name.chars() {
+        if next.is_alphanumeric() {
+            slug.push(next);
+        } else if next == '_' || !slug.ends_with('_') {
+            slug.push('_');
+        }
+    }
+    let slug = slug.trim_matches('_');
+    if slug.is_empty() || slug.starts_with(char::is_alphabetic) {
+        slug.to_owned()
+    } else {
+        format!("c_{slug}")
+    }
+}
+
+/// A name that reads the same in SQL, in Parquet and in JSON.
+pub(crate) fn is_identifier(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+        && name.chars().all(|next| next.is_alphanumeric() || next == '_')
+}
