@@ -162,7 +162,7 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         "penstock.skipInitialSpace",
         Level::Server,
         "`true`, `false`",
-        "found by sniffing",
+        "found by sniffing; rows in which it is in doubt are rejects",
         "Whether spaces and tabs around a quoted field and before an unquoted one are skipped, as in `1, \"a\" ,2`. A character of the delimiter is never skipped.",
     ),
     row(

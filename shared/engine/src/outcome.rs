@@ -16,7 +16,7 @@ pub enum Code {
     TooFewFields,
     /// The record has more fields than the header.
     TooManyFields,
-    /// A quote is opened and not closed, or closed in the middle of a field.
+    /// A quote is opened and not closed, closed in the middle of a field, or preceded by white space that may not belong to the field.
     MalformedQuote,
     /// The bytes are not of the file's encoding.
     InvalidEncoding,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::ops::Range;
 
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use penstock_contract::{BlankRows, EmptyFile, FormatKind};
 
 use crate::cast::text::Traits;
@@ -36,6 +36,8 @@ pub(crate) struct TextSource<R: Read> {
     encoding_name: String,
     /// That of the records' bytes.
     encoding: &'static Encoding,
+    /// It is windows-1252, and neither declared nor marked.
+    is_assumed: bool,
     format: Format,
     max_record_bytes: usize,
     /// Buffers of a record, kept between records.
@@ -115,6 +117,7 @@ impl<R: Read> TextSource<R> {
             records,
             encoding_name: dialect.encoding.clone(),
             encoding: text_encoding,
+            is_assumed: plan.encoding.is_none() && text_encoding == WINDOWS_1252,
             format,
             max_record_bytes,
             spans: Vec::new(),
@@ -183,6 +186,11 @@ impl<R: Read> TextSource<R> {
                 let rule = "a closing quote is followed by a delimiter or the line end";
                 Some((Code::MalformedQuote, rule.to_owned(), None))
             }
+            RecordState::SpaceBeforeQuote => {
+                let rule =
+                    "no white space before a quoted field, unless `penstock.skipInitialSpace` is declared";
+                Some((Code::MalformedQuote, rule.to_owned(), None))
+            }
             RecordState::NoElement => Some((
                 Code::InvalidJson,
                 "one element before and after each comma".to_owned(),
@@ -199,7 +207,11 @@ impl<R: Read> TextSource<R> {
             return;
         }
         let traits = Traits::of(raw);
-        let Some(text) = decode(raw, traits, self.encoding, &mut self.decoded) else {
+        let decoded = decode(raw, traits, self.encoding, &mut self.decoded);
+        // Bytes of windows-1252 that are valid UTF-8 are a file in UTF-8 that was appended.
+        let is_appended = self.is_assumed && !traits.is_ascii && str::from_utf8(raw).is_ok();
+        let decoded = decoded.filter(|_| !is_appended);
+        let Some(text) = decoded else {
             let rule = format!("encoding {}", self.encoding_name);
             rows.push_malformed(shown, Code::InvalidEncoding, rule, None);
             return;
@@ -214,7 +226,8 @@ impl<R: Read> TextSource<R> {
                 self.has_keys = self.has_keys || keys.has_any();
             }
             Format::Delimited(file) => {
-                let Delimited { delimiter, quoting, layout, blank_rows, repeated_header } = &mut **file;
+                let Delimited { delimiter, quoting, other_quote, layout, blank_rows, repeated_header } =
+                    &mut **file;
                 if text.len() != raw.len() {
                     // The places of the fields are those of the bytes: decoded text has others.
                     split_again(text, delimiter, *quoting, &mut self.spans);
@@ -223,6 +236,11 @@ impl<R: Read> TextSource<R> {
                     skip_mark(text, &mut self.spans, *quoting);
                 }
                 let fields = Fields { text, traits, spans: &self.spans, quoting: *quoting, layout };
+                if other_quote.is_some_and(|quote| fields.are_quoted_by(quote)) {
+                    let rule = "fields in the quotes of the first rows, unless `penstock.quote` is declared";
+                    rows.push_malformed(shown, Code::MalformedQuote, rule.to_owned(), None);
+                    return;
+                }
                 // Nearly every row shows by its first byte that it is neither blank nor the header once more.
                 if (fields.may_be_blank() || repeated_header.may_be_repeated(text, &self.spans))
                     && skip_unusual(rows, shown, &fields, *blank_rows, repeated_header)
@@ -338,6 +356,17 @@ impl Fields<'_> {
         let has_value = first.start < first.end
             && self.text.as_bytes().get(first.start).is_some_and(u8::is_ascii_graphic);
         !has_value
+    }
+
+    /// True when a field is in quotes of this kind.
+    #[cold]
+    fn are_quoted_by(&self, quote: u8) -> bool {
+        let text = self.text.as_bytes();
+        let is_quoted = |span: &Span| {
+            let field = text.get(span.start..span.end).unwrap_or_default().trim_ascii();
+            matches!(field, [first, .., last] if *first == quote && *last == quote)
+        };
+        memchr::memchr(quote, text).is_some() && self.spans.iter().any(is_quoted)
     }
 
     /// True when every field is empty or white space. An empty quoted field that is a record by itself is not blank:

@@ -81,7 +81,7 @@ impl<'a> Head<'a> {
                 return Some((Some(HeadRecord { bytes: rest, spans, is_malformed: false }), total));
             }
             Some(Split::Open) if !is_whole && rest.len() < OPEN_TAIL_BYTES => return None,
-            Some(Split::Open | Split::Malformed) => true,
+            Some(Split::Open | Split::Malformed | Split::Doubtful(_)) => true,
             None => false,
         };
         delimiter.split_line(line, &mut spans);

@@ -1,5 +1,6 @@
 //! Delimited text: its dialect, where a record's fields are, and which of them the columns read.
 
+mod doubt;
 mod head;
 mod header;
 mod names;

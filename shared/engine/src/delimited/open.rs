@@ -9,7 +9,7 @@ use super::head::Head;
 use super::header::{Layout, bind_header, bind_order};
 use super::names::{Located, Names, is_headless};
 use super::repeated::{HeaderRecord, RepeatedHeader};
-use super::sniff::{Sniffed, sniff};
+use super::sniff::{Sniffed, USUAL_QUOTE, sniff};
 use super::split::{FieldDelimiter, Quoting, Span, field, split_again};
 use super::widths::Widths;
 use crate::cast::text::Traits;
@@ -27,6 +27,8 @@ const HEAD_BYTES: usize = 64 * 1024;
 pub(crate) struct Delimited {
     pub(crate) delimiter: FieldDelimiter,
     pub(crate) quoting: Option<Quoting>,
+    /// The usual quote, where the first rows have another one and the contract declares none.
+    pub(crate) other_quote: Option<u8>,
     pub(crate) layout: Layout,
     pub(crate) blank_rows: BlankRows,
     pub(crate) repeated_header: RepeatedHeader,
@@ -95,7 +97,21 @@ pub(crate) fn open_delimited<R: Read>(
     dialect.suggestions = std::mem::take(&mut layout.suggestions);
     dialect.suggestions.extend(note);
     dialect.suggestions.extend(widths.doubt(declared.ragged, &layout));
-    Ok(Delimited { delimiter, quoting, layout, blank_rows: declared.blank_rows, repeated_header })
+    let quoting = quoting.map(|quoting| {
+        let is_known = declared.skip_initial_space.is_some() || quoting.blanks.are_skipped();
+        if is_known { quoting } else { quoting.doubting(&delimiter) }
+    });
+    let other_quote = quoting
+        .filter(|quoting| declared.quote.is_none() && quoting.quote != USUAL_QUOTE)
+        .map(|_| USUAL_QUOTE);
+    Ok(Delimited {
+        delimiter,
+        quoting,
+        other_quote,
+        layout,
+        blank_rows: declared.blank_rows,
+        repeated_header,
+    })
 }
 
 /// Writes down the dialect, and what of it the contract does not declare.
@@ -304,7 +320,9 @@ fn read_header_row<R: Read>(
         RecordState::Whole | RecordState::NoElement | RecordState::NoComma => None,
         RecordState::TooLong => return Err(malformed(Some(place), "the first line is too long")),
         RecordState::OpenQuote => Some("a quote is not closed"),
-        RecordState::TextAfterQuote => Some("there is text between a closing quote and the next delimiter"),
+        RecordState::TextAfterQuote | RecordState::SpaceBeforeQuote => {
+            Some("there is text between a closing quote and the next delimiter")
+        }
     };
     let raw = records.bytes(&record);
     let fault = fault.map(|why| {

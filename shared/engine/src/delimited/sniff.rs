@@ -11,7 +11,7 @@ use super::split::{Blanks, FieldDelimiter, Quoting, blanks_beside};
 const COMMON_DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
 /// Delimiters that are only considered when they find the contract's names.
 const RARE_DELIMITERS: [&str; 9] = [":", "~", "^", "#", " ", "\u{1}", "\u{1f}", "||", "::"];
-const USUAL_QUOTE: u8 = b'"';
+pub(super) const USUAL_QUOTE: u8 = b'"';
 const OTHER_QUOTE: u8 = b'\'';
 const OTHER_ESCAPE: u8 = b'\\';
 /// Records that a delimiter is judged by.

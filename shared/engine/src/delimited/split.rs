@@ -11,6 +11,7 @@ use std::fmt;
 use memchr::{memchr, memchr_iter, memchr2};
 use wide::u8x16;
 
+use super::doubt::doubt;
 use crate::records::Framing;
 
 /// What separates fields.
@@ -88,7 +89,7 @@ pub(crate) fn split_again(
         // The record is whole: no line end follows, and those within are quoted.
         Some(quoting) => {
             delimiter.split_quoted(text.as_bytes(), true, quoting, b'\n', spans);
-            if !quoting.blanks.is_empty() {
+            if quoting.blanks.are_skipped() {
                 quoting.skip_blanks(text.as_bytes(), spans);
             }
         }
@@ -176,7 +177,7 @@ impl Quoting {
     /// The number of blanks that `text` starts with.
     #[inline]
     fn count_blanks(self, text: &[u8]) -> usize {
-        if self.blanks.is_empty() {
+        if !self.blanks.are_skipped() {
             return 0;
         }
         text.iter().take_while(|byte| self.blanks.contains(**byte)).count()
@@ -201,7 +202,7 @@ pub(crate) fn blanks_beside(delimiter: &FieldDelimiter) -> Blanks {
         FieldDelimiter::Byte(delimiter) => *delimiter == byte,
         FieldDelimiter::Bytes(delimiter) => delimiter.contains(&byte),
     };
-    Blanks { space: !is_part(b' '), tab: !is_part(b'\t') }
+    Blanks { space: !is_part(b' '), tab: !is_part(b'\t'), are_doubted: false }
 }
 
 /// A set of white space characters. It is as small as it can be, as each record passes it on in a register.
@@ -209,14 +210,22 @@ pub(crate) fn blanks_beside(delimiter: &FieldDelimiter) -> Blanks {
 pub(crate) struct Blanks {
     pub(crate) space: bool,
     pub(crate) tab: bool,
+    /// Nobody declares whether they are skipped, and so far none preceded a quote: they are not, but a record in which
+    /// they precede a quoted field is malformed.
+    pub(crate) are_doubted: bool,
 }
 
 impl Blanks {
-    pub(crate) const NONE: Self = Self { space: false, tab: false };
+    pub(crate) const NONE: Self = Self { space: false, tab: false, are_doubted: false };
 
     #[inline]
     pub(crate) fn is_empty(self) -> bool {
         !self.space && !self.tab
+    }
+
+    #[inline]
+    pub(crate) fn are_skipped(self) -> bool {
+        !self.are_doubted && !self.is_empty()
     }
 
     #[inline]
@@ -243,6 +252,9 @@ pub(crate) enum Split {
     Open,
     /// After a closing quote there is neither a delimiter nor a line end.
     Malformed,
+    /// White space precedes a quoted field, and it is [doubted](Blanks::are_doubted) whether it belongs to it. With the length of
+    /// the record without and with the line end, unless that is its line.
+    Doubtful(Option<(usize, usize)>),
 }
 
 /// Splits a line without quotes.
@@ -287,6 +299,11 @@ pub(crate) fn split_quoted(
     spans: &mut Vec<Span>,
 ) -> Split {
     loop {
+        if quoting.blanks.are_doubted
+            && let Some(split) = doubt(window, at, is_whole, delimiter, quoting, terminator)
+        {
+            return split;
+        }
         let opening = at + quoting.count_blanks(&window[at..]);
         let after = if window.get(opening) == Some(&quoting.quote) {
             let start = opening + 1;
@@ -355,7 +372,7 @@ fn ends_with_return(text: &[u8], field_start: usize, terminator: u8) -> bool {
 
 /// The place of the quote that closes a field whose text starts at `at`, and whether there are escapes before it.
 #[inline]
-fn closing_quote(window: &[u8], mut at: usize, quoting: Quoting) -> Option<(usize, bool)> {
+pub(super) fn closing_quote(window: &[u8], mut at: usize, quoting: Quoting) -> Option<(usize, bool)> {
     let mut is_escaped = false;
     loop {
         let place = at + find_quote(&window[at..], quoting, is_escaped)?;

@@ -79,6 +79,8 @@ pub(crate) enum RecordState {
     OpenQuote,
     /// There is text between a closing quote and the next delimiter or line end.
     TextAfterQuote,
+    /// There is white space before a quoted field, and nobody declares whether it belongs to it.
+    SpaceBeforeQuote,
     /// There is nothing where an element of an array should be.
     NoElement,
     /// An element that no comma separates from the one before.
@@ -166,6 +168,7 @@ impl<R: Read> Records<R> {
             RecordState::Whole
             | RecordState::OpenQuote
             | RecordState::TextAfterQuote
+            | RecordState::SpaceBeforeQuote
             | RecordState::NoElement
             | RecordState::NoComma => &self.data[record.bytes.clone()],
         }
@@ -322,7 +325,7 @@ fn frame(
 #[inline]
 fn skip_blanks(window: &[u8], framing: Framing<'_>, spans: &mut [Span]) {
     if let Some(quoting) = framing.quoting()
-        && !quoting.blanks.is_empty()
+        && quoting.blanks.are_skipped()
     {
         quoting.skip_blanks(window, spans);
     }
@@ -414,6 +417,14 @@ fn frame_fields(
         Split::Malformed => {
             Framed::Record { content: line.len(), total, lines: 1, state: RecordState::TextAfterQuote }
         }
+        Split::Doubtful(whole) => {
+            let (content, total) = whole
+                .filter(|(content, _)| *content <= lines.max_record_bytes)
+                .unwrap_or((line.len(), total));
+            let ends = memchr_iter(lines.terminator, &window[line.len().min(content)..content]).count();
+            let lines = 1 + ends as u64;
+            Framed::Record { content, total, lines, state: RecordState::SpaceBeforeQuote }
+        }
     }
 }
 
@@ -441,11 +452,12 @@ mod tests {
             ),
             terminator in prop::sample::select(vec![b'\n', b'\r']),
             is_quoted in any::<bool>(),
-            skips_blanks in any::<bool>(),
+            has_blanks in any::<bool>(),
+            are_doubted in any::<bool>(),
             max_record_bytes in prop::sample::select(vec![20_usize, 100, 1_000]),
         ) {
             let text = pieces.concat() + &"-".repeat(64);
-            let blanks = Blanks { space: skips_blanks, tab: false };
+            let blanks = Blanks { space: has_blanks, tab: false, are_doubted };
             let quoting = is_quoted.then_some(Quoting { blanks, ..Quoting::by(b'"') });
             let framing = Framing::Delimited(b',', quoting);
             let lines = Lines { terminator, comment: b"#", max_record_bytes };
@@ -466,12 +478,14 @@ mod tests {
             let framing = Framing::Delimited(b',', Some(Quoting { blanks, ..Quoting::by(b'"') }));
             frame_quickly(text.as_bytes(), lines, framing, &mut Vec::new()).is_some()
         };
+        let blanks = Blanks { space: true, tab: true, are_doubted: false };
         for record in [" \"x\",1\n", "1, \t\"x\"\n"] {
             assert!(is_quick(record, Blanks::NONE), "{record:?}");
-            assert!(!is_quick(record, Blanks { space: true, tab: true }), "{record:?}");
+            assert!(!is_quick(record, Blanks { are_doubted: true, ..blanks }), "{record:?}");
+            assert!(!is_quick(record, blanks), "{record:?}");
         }
         for record in ["1, 5\" x,\"y\"\n", " 1,  2\n", "\" x \",1\n"] {
-            assert!(is_quick(record, Blanks { space: true, tab: true }), "{record:?}");
+            assert!(is_quick(record, blanks), "{record:?}");
         }
     }
 

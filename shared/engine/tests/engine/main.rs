@@ -28,6 +28,7 @@ mod infer_typed;
 mod irregular;
 mod json_array;
 mod key_limit;
+mod late_dialects;
 mod magic;
 mod ndjson;
 mod nested;
