@@ -86,7 +86,7 @@ pub enum UnreadableCode {
     OpenArray,
     /// The JSON around the array is not well-formed, or something else than another JSON document follows it.
     MalformedDocument,
-    /// An object on the way to the array has its key twice.
+    /// An object around the array has a key twice.
     DuplicateMember,
     /// The header cannot be read.
     MalformedHeader,

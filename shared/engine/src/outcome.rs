@@ -20,7 +20,7 @@ pub enum Code {
     MalformedQuote,
     /// The bytes are not of the file's encoding.
     InvalidEncoding,
-    /// The line, or the element of the array, is not a JSON object.
+    /// The line, or the element of the array, is not a JSON object, or a text in JSON has half of a surrogate pair.
     InvalidJson,
     /// A value in a column that the contract does not have, and does not allow.
     UnexpectedColumn,

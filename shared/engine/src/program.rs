@@ -12,6 +12,7 @@ use crate::cast::number::Notation;
 use crate::cast::rule::{Broken, in_words, size_in_words};
 use crate::cast::text::{Text, Traits};
 use crate::cast::typed::Typed;
+use crate::cast::unfit::Unfit;
 use crate::cast::{Cast, Scratch, Value, document};
 use crate::copy;
 use crate::outcome::Code;
@@ -63,8 +64,8 @@ pub(crate) enum Raw<'a> {
     Malformed(&'a str),
     /// A value of a file whose columns have types.
     Typed(Typed<'a>),
-    /// A document with a part that JSON cannot hold as what it is: why, and the text of that part.
-    Unfit(Code, &'a str),
+    /// A document with a part that JSON cannot hold as what it is.
+    Unfit(&'a Unfit),
 }
 
 impl<'a> Raw<'a> {
@@ -76,8 +77,8 @@ impl<'a> Raw<'a> {
             | Self::JsonText(text, _)
             | Self::JsonNumber(text)
             | Self::JsonDocument(text, _)
-            | Self::Malformed(text)
-            | Self::Unfit(_, text) => Some(Cow::Borrowed(text)),
+            | Self::Malformed(text) => Some(Cow::Borrowed(text)),
+            Self::Unfit(unfit) => Some(Cow::Borrowed(&unfit.found)),
             Self::Typed(typed) => {
                 let mut text = String::new();
                 typed.render(&mut text);
@@ -216,7 +217,10 @@ impl Column {
             },
             Raw::Malformed(_) => Found::Wrong(Code::InvalidJson),
             Raw::Typed(typed) => self.take(typed, typed_text, tell),
-            Raw::Unfit(code, _) => Found::Wrong(code),
+            Raw::Unfit(unfit) => {
+                tell(unfit.into());
+                return None;
+            }
         };
         match (found, &self.default) {
             (Found::Text(text, origin), _) => self.cast(text, origin, work, tell),
@@ -349,6 +353,11 @@ impl Column {
     /// The rule that is broken, in words.
     pub(crate) fn rule(&self, broken: &Broken<'_>) -> String {
         let code = broken.code;
+        if let Some(Unfit { path, rule, .. }) = broken.unfit {
+            // The keys of a map are data.
+            let path = if self.is_hidden { "" } else { path };
+            return format!("{}{path}: {rule}", self.name);
+        }
         match (&broken.inside, &self.extract) {
             (Some(inside), _) => inside.rule(&self.name, code),
             (None, Some(extract)) if code == Code::ExtractMismatch => format!("extract {extract}"),

@@ -288,7 +288,7 @@ const TOO_DEEP: &str = "a value is nested too deep";
 fn timestamp<'a>(count: i64, unit: Unit, is_utc: bool) -> Typed<'a> {
     match unit {
         // Where this is too much for 64 bits, it is no year that a timestamp has.
-        Unit::Millis => Typed::Timestamp { micros: count.saturating_mul(MICROS_PER_MILLI), is_utc },
+        Unit::Millis => Typed::timestamp_millis(count, is_utc),
         Unit::Micros => Typed::Timestamp { micros: count, is_utc },
         Unit::Nanos => Typed::timestamp_nanos(count, is_utc),
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::datum::{Scalar, Sink};
 use crate::cast::typed::{Typed, duration, write_json_bytes, write_json_text};
-use crate::outcome::Code;
+use crate::cast::unfit::Unfit;
 
 /// Longer numbers are not written out: their digits take time that grows with the square of their bytes.
 /// 128 bytes have 308 digits.
@@ -28,8 +28,10 @@ pub(super) struct Json {
     pub(super) is_cut: bool,
     /// Of a document that columns read: the spellings of a missing value.
     null_values: Option<Arc<[String]>>,
-    /// The first part of a document that JSON cannot hold: the code, and its text.
-    fault: Option<(Code, String)>,
+    /// Where the document begins in the text.
+    document_start: usize,
+    /// The first part of a document that JSON cannot hold.
+    fault: Option<Unfit>,
     /// The list that was opened last is empty so far.
     is_first: bool,
 }
@@ -49,11 +51,12 @@ impl Json {
     /// What follows is a document that columns read.
     pub(super) fn start_document(&mut self, null_values: &Arc<[String]>) {
         self.null_values = Some(Arc::clone(null_values));
+        self.document_start = self.text.len();
         self.fault = None;
     }
 
     /// Ends a document, and returns its fault.
-    pub(super) fn end_document(&mut self) -> Option<(Code, String)> {
+    pub(super) fn end_document(&mut self) -> Option<Unfit> {
         self.null_values = None;
         self.fault.take()
     }
@@ -113,13 +116,12 @@ impl Json {
         let Some(null_values) = &self.null_values else {
             return self.write(0, |out| value.write_json(out));
         };
-        let Some(code) = value.document_fault() else {
+        let before = self.text.get(self.document_start..).unwrap_or_default();
+        let Some(unfit) = Unfit::of(value, before) else {
             return self.write(0, |out| value.write_json(out));
         };
-        let mut found = String::new();
-        value.render(&mut found);
-        if !null_values.contains(&found) && self.fault.is_none() {
-            self.fault = Some((code, found));
+        if !null_values.contains(&unfit.found) && self.fault.is_none() {
+            self.fault = Some(unfit);
         }
         self.push("null");
     }

@@ -8,6 +8,7 @@ use super::json::{Json, LONG_DECIMAL, digits};
 use super::schema::Schema;
 use crate::cast::text::Traits;
 use crate::cast::typed::{Typed, duration};
+use crate::cast::unfit::Unfit;
 use crate::delimited::bind_header;
 use crate::error::ReadError;
 use crate::outcome::Code;
@@ -74,7 +75,7 @@ enum Slot<'a> {
     Number(Range<usize>),
     Text(Range<usize>),
     /// A document with a part that JSON cannot hold.
-    Unfit(Code, String),
+    Unfit(Unfit),
     BrokenText,
     /// No column reads it. Where it begins in the block.
     Unread(usize),
@@ -163,7 +164,7 @@ impl RowReader {
                     cursor.walk_compound(kind, &mut self.made)?;
                     match self.made.end_document() {
                         None => Slot::Document(start..self.made.text.len()),
-                        Some((code, found)) => Slot::Unfit(code, found),
+                        Some(unfit) => Slot::Unfit(unfit),
                     }
                 }
             });
@@ -196,7 +197,7 @@ impl RowReader {
                 Some(Slot::Document(range)) => Raw::JsonDocument(text(range), Traits::UNKNOWN),
                 Some(Slot::Number(range)) => Raw::JsonNumber(text(range)),
                 Some(Slot::Text(range)) => Raw::JsonText(text(range), Traits::UNKNOWN),
-                Some(Slot::Unfit(code, found)) => Raw::Unfit(*code, found),
+                Some(Slot::Unfit(unfit)) => Raw::Unfit(unfit),
                 Some(Slot::BrokenText | Slot::Unread(_)) => Raw::Missing,
                 None => unexpected.raw(column),
             }

@@ -298,6 +298,7 @@ impl<'w, T: FnMut(Broken<'_>)> Walk<'w, T> {
             tell(Broken {
                 code,
                 inside: Some(Inside { path, rules, type_rule, key: None, found: Some(literal) }),
+                unfit: None,
             });
         });
     }
@@ -319,6 +320,7 @@ impl<'w, T: FnMut(Broken<'_>)> Walk<'w, T> {
         (self.tell)(Broken {
             code,
             inside: Some(Inside { path: &self.path, rules, type_rule: "", key, found }),
+            unfit: None,
         });
     }
 }
@@ -335,7 +337,7 @@ fn refuse(code: Code, text: &str, tell: &mut impl FnMut(Broken<'_>)) {
         key: None,
         found: Some(key),
     });
-    tell(Broken { code, inside });
+    tell(Broken { code, inside, unfit: None });
 }
 
 /// Checks a value that has no insides. `kind`: its first byte.

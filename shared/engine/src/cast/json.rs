@@ -42,8 +42,10 @@ pub(crate) fn check(text: &str, is_array: bool, is_plain: bool) -> Result<(), Co
         return Err(if scanner.is_too_deep { Code::OutOfRange } else { Code::WrongType });
     }
     scanner.skip_space();
-    if !scanner.is_at_end() || scanner.has_lone_surrogate {
+    if !scanner.is_at_end() {
         Err(Code::WrongType)
+    } else if scanner.has_lone_surrogate {
+        Err(Code::InvalidJson)
     } else if scanner.has_nul {
         Err(Code::NulCharacter)
     } else if scanner.may_repeat && repeated::key(text).is_some() {

@@ -10,6 +10,7 @@ pub(crate) mod rule;
 pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod typed;
+pub(crate) mod unfit;
 pub(crate) mod zone;
 
 use crate::outcome::Code;

@@ -6,6 +6,7 @@ use penstock_contract::{Bound, Rules, SqlType, StringFormat};
 
 use super::json::{MAX_DEPTH, MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS};
 use super::number::{MAX_DIGITS, MAX_EXPONENT};
+use super::unfit::Unfit;
 use crate::outcome::Code;
 
 /// A rule that a value breaks.
@@ -14,11 +15,19 @@ pub(crate) struct Broken<'b> {
     pub(crate) code: Code,
     /// Where in a document; `None` for the value as a whole.
     pub(crate) inside: Option<Inside<'b>>,
+    /// A part of a typed document that JSON cannot hold.
+    pub(crate) unfit: Option<&'b Unfit>,
 }
 
 impl From<Code> for Broken<'_> {
     fn from(code: Code) -> Self {
-        Self { code, inside: None }
+        Self { code, inside: None, unfit: None }
+    }
+}
+
+impl<'b> From<&'b Unfit> for Broken<'b> {
+    fn from(unfit: &'b Unfit) -> Self {
+        Self { code: unfit.code, inside: None, unfit: Some(unfit) }
     }
 }
 
@@ -29,6 +38,11 @@ impl<'b> Broken<'b> {
         'b: 'w,
     {
         self.inside.map_or(whole, |inside| inside.found)
+    }
+
+    /// True for a part of a document: its rule is its own.
+    pub(crate) fn is_within(&self) -> bool {
+        self.inside.is_some() || self.unfit.is_some()
     }
 }
 

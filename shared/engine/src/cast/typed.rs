@@ -50,6 +50,8 @@ pub(crate) enum Typed<'a> {
     Bytes(&'a [u8]),
     /// A value of a kind that no column takes, by the name of that kind.
     Foreign(&'static str),
+    /// A timestamp as milliseconds since 1970 that are too many for 64 bits of microseconds.
+    BeyondMicros(i64),
 }
 
 /// A number of 128 bits as two words: the number itself would have every value begin at a multiple of sixteen bytes, and be larger
@@ -76,6 +78,16 @@ impl From<Halves> for i128 {
 }
 
 impl Typed<'_> {
+    /// A timestamp of milliseconds since 1970.
+    #[inline]
+    pub(crate) fn timestamp_millis(millis: i64, is_utc: bool) -> Self {
+        const MICROS_PER_MILLI: i64 = 1_000;
+        match millis.checked_mul(MICROS_PER_MILLI) {
+            Some(micros) => Self::Timestamp { micros, is_utc },
+            None => Self::BeyondMicros(millis),
+        }
+    }
+
     /// Nanoseconds since 1970-01-01T00:00.
     pub(crate) fn timestamp_nanos(nanos: i64, is_utc: bool) -> Self {
         let micros = nanos.div_euclid(NANOS_PER_MICRO);
@@ -104,6 +116,7 @@ impl Typed<'_> {
             | Self::TimestampNanos { .. }
             | Self::Uuid(_)
             | Self::Bytes(_)
+            | Self::BeyondMicros(_)
             | Self::Foreign(_) => self,
         }
     }
@@ -122,6 +135,7 @@ impl Typed<'_> {
             | Self::TimestampNanos { .. }
             | Self::Uuid(_)
             | Self::Bytes(_)
+            | Self::BeyondMicros(_)
             | Self::Foreign(_) => false,
         }
     }
@@ -136,6 +150,7 @@ impl Typed<'_> {
             Self::TimeNanos(nanos) if nanos.rem_euclid(NANOS_PER_MICRO) != 0 => Some(Code::OutOfRange),
             Self::TimestampNanos { nanos: 1.., .. } => Some(Code::OutOfRange),
             Self::Bytes(bytes) => str::from_utf8(bytes).is_err().then_some(Code::InvalidEncoding),
+            Self::BeyondMicros(_) => Some(Code::OutOfRange),
             Self::Foreign(_) => Some(Code::WrongType),
             Self::Date(_)
             | Self::Time(_)
@@ -160,6 +175,7 @@ impl Typed<'_> {
             Self::Timestamp { micros, .. } | Self::TimestampNanos { micros, .. } => {
                 !is_day(micros.div_euclid(MICROS_PER_DAY))
             }
+            Self::BeyondMicros(_) => true,
             Self::Boolean(_)
             | Self::Integer(_)
             | Self::Unsigned(_)
@@ -189,6 +205,7 @@ impl Typed<'_> {
             | Self::TimeNanos(_)
             | Self::Timestamp { .. }
             | Self::TimestampNanos { .. }
+            | Self::BeyondMicros(_)
             | Self::Uuid(_) => {}
         }
         // Digits, letters and marks that JSON does not escape.
@@ -228,6 +245,7 @@ impl Typed<'_> {
                 }
                 Ok(())
             }
+            Self::BeyondMicros(millis) => write!(out, "{millis} milliseconds after 1970-01-01T00:00:00Z"),
             Self::Foreign(kind) => write!(out, "a value of type {kind}"),
         };
     }

@@ -134,7 +134,7 @@ impl<'a> Cells<'a> {
             Values::LongDecimal(_) => Raw::JsonNumber(written.text()),
             Values::Struct(_) | Values::List(..) | Values::Map(..) => match written.fault() {
                 None => Raw::JsonDocument(written.text(), Traits::UNKNOWN),
-                Some((code, found)) => Raw::Unfit(code, found),
+                Some(unfit) => Raw::Unfit(unfit),
             },
             values => values.typed(row).map_or(Raw::Missing, Raw::Typed),
         }

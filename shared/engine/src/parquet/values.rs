@@ -190,7 +190,7 @@ impl<'a> Values<'a> {
             Self::TimeNanos(values) => at(values).map(Typed::TimeNanos),
             // What is too large stays so.
             Self::TimestampMillis(values, is_utc) => {
-                at(values).map(|millis| timestamp(millis.saturating_mul(MICROS_PER_MILLI), *is_utc))
+                at(values).map(|millis| Typed::timestamp_millis(millis, *is_utc))
             }
             Self::TimestampMicros(values, is_utc) => at(values).map(|micros| timestamp(micros, *is_utc)),
             Self::TimestampNanos(values, is_utc) => {

@@ -1,7 +1,7 @@
 //! JSON under construction: documents that columns read, and values as rejects and `_rescued` show them.
 
 use crate::cast::typed::{Typed, write_json_bytes, write_json_hex, write_json_text};
-use crate::outcome::Code;
+use crate::cast::unfit::Unfit;
 
 /// A JSON text.
 ///
@@ -13,7 +13,8 @@ pub(super) struct Written {
     text: String,
     /// Of a document that columns read: the spellings of a missing value.
     null_values: Option<Vec<String>>,
-    fault: Option<(Code, String)>,
+    /// The first part that JSON cannot hold.
+    fault: Option<Unfit>,
 }
 
 impl Written {
@@ -31,9 +32,9 @@ impl Written {
         &self.text
     }
 
-    /// The first part that JSON cannot hold: the code, and its text.
-    pub(super) fn fault(&self) -> Option<(Code, &str)> {
-        self.fault.as_ref().map(|(code, found)| (*code, found.as_str()))
+    /// The first part that JSON cannot hold.
+    pub(super) fn fault(&self) -> Option<&Unfit> {
+        self.fault.as_ref()
     }
 
     pub(super) fn reserve(&mut self, bytes: usize) {
@@ -52,11 +53,9 @@ impl Written {
 
     pub(super) fn push_typed(&mut self, value: Typed<'_>) {
         if self.null_values.is_some()
-            && let Some(code) = value.document_fault()
+            && let Some(unfit) = Unfit::of(value, &self.text)
         {
-            let mut found = String::new();
-            value.render(&mut found);
-            return self.refuse(code, found);
+            return self.refuse(unfit);
         }
         value.write_json(&mut self.text);
     }
@@ -118,11 +117,11 @@ impl Written {
 
     /// Writes null for a value that JSON cannot hold, which is a fault unless the contract takes it for missing.
     #[cold]
-    fn refuse(&mut self, code: Code, found: String) {
+    fn refuse(&mut self, unfit: Unfit) {
         self.text.push_str("null");
-        let is_missing = self.null_values.as_ref().is_some_and(|nulls| nulls.contains(&found));
+        let is_missing = self.null_values.as_ref().is_some_and(|nulls| nulls.contains(&unfit.found));
         if !is_missing && self.fault.is_none() {
-            self.fault = Some((code, found));
+            self.fault = Some(unfit);
         }
     }
 }

@@ -81,7 +81,9 @@ impl Column {
             },
             Typed::Foreign(_) => Found::Wrong(Code::WrongType),
             // Nothing is rounded.
-            Typed::TimeNanos(_) | Typed::TimestampNanos { .. } => Found::Wrong(Code::OutOfRange),
+            Typed::TimeNanos(_) | Typed::TimestampNanos { .. } | Typed::BeyondMicros(_) => {
+                Found::Wrong(Code::OutOfRange)
+            }
             Typed::Boolean(_)
             | Typed::Integer(_)
             | Typed::Unsigned(_)

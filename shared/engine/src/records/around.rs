@@ -1,7 +1,7 @@
 //! The JSON around the arrays whose elements are records: the objects on the way to them, and what comes after them.
 //!
 //! It is read strictly, byte by byte: what is not well-formed, or is something else than the documents that the contract
-//! describes, makes the file unreadable. Nobody reads the values here, so that their text is not decoded.
+//! describes, makes the file unreadable.
 
 #![expect(
     clippy::indexing_slicing,
@@ -14,9 +14,14 @@ use std::io::Read;
 use encoding_rs::UTF_8;
 
 use super::Records;
+use super::keys::{KeySet, Surrogates, Utf8, text_of_key};
 use crate::cast::json::MAX_DEPTH;
 use crate::error::{ReadError, UnreadableCode};
 
+/// Keys of an object around an array. They are remembered, to find those that it has twice.
+const MAX_KEYS: usize = 1_000_000;
+/// Characters of a key that a message shows.
+const MAX_SHOWN_CHARS: usize = 60;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl<R: Read> Records<R> {
@@ -36,13 +41,17 @@ impl<R: Read> Records<R> {
     }
 
     fn enter(&mut self, path: &[String]) -> Result<(), ReadError> {
+        self.arrays.keys.clear();
         for (depth, name) in path.iter().enumerate() {
             let outer = &path[..depth];
             if self.peek()? != Some(b'{') {
                 return Err(self.no_array(path, &format!("{} is not an object", show(outer))));
             }
             self.bump();
-            if !self.enter_member(name)? {
+            let mut keys = KeySet::default();
+            let is_entered = self.enter_member(outer, name, &mut keys)?;
+            self.arrays.keys.push(keys);
+            if !is_entered {
                 return Err(self.no_array(path, &format!("{} has no key `{name}`", show(outer))));
             }
         }
@@ -58,12 +67,12 @@ impl<R: Read> Records<R> {
     }
 
     /// Reads up to the value of a key of an object whose brace was read. `false`: it has no such key.
-    fn enter_member(&mut self, name: &str) -> Result<bool, ReadError> {
+    fn enter_member(&mut self, outer: &[String], name: &str, keys: &mut KeySet) -> Result<bool, ReadError> {
         if self.peek()? == Some(b'}') {
             return Ok(false);
         }
         loop {
-            if self.key(name)? {
+            if self.key(Some(outer), keys)? == name {
                 return Ok(true);
             }
             self.skip_value()?;
@@ -75,17 +84,10 @@ impl<R: Read> Records<R> {
 
     /// Reads the rest of each object around an array.
     fn leave(&mut self, path: &[String]) -> Result<(), ReadError> {
-        for (depth, name) in path.iter().enumerate().rev() {
+        for depth in (0..path.len()).rev() {
+            let mut keys = self.arrays.keys.pop().unwrap_or_default();
             while self.more(b'}')? {
-                self.peek()?;
-                let byte_offset = self.input.source_offset(self.byte_offset);
-                if self.key(name)? {
-                    return Err(ReadError::Unreadable {
-                        code: UnreadableCode::DuplicateMember,
-                        byte_offset,
-                        message: format!("{} has the key `{name}` twice", show(&path[..depth])),
-                    });
-                }
+                self.key(Some(&path[..depth]), &mut keys)?;
                 self.skip_value()?;
             }
         }
@@ -121,19 +123,52 @@ impl<R: Read> Records<R> {
         Ok(is_more)
     }
 
-    /// Reads a key with its colon, and compares it.
-    fn key(&mut self, name: &str) -> Result<bool, ReadError> {
-        // Each letter may be escaped.
-        let mut key = Vec::new();
-        self.string(&mut key, name.len() * 6 + 2)?;
+    /// Reads a key with its colon. `outer`: where its object is, on the way to the array; the keys of other objects are not shown.
+    fn key(&mut self, outer: Option<&[String]>, keys: &mut KeySet) -> Result<String, ReadError> {
+        self.peek()?;
+        let byte_offset = self.input.source_offset(self.byte_offset);
+        let mut literal = Vec::new();
+        self.string(&mut literal, self.max_record_bytes)?;
         self.expect(b':')?;
-        Ok(serde_json::from_slice::<String>(&key).is_ok_and(|key| key == name))
+        let key = text_of_key(&literal, self.input.text_encoding());
+        let Some(key) = key.filter(|_| literal.len() < self.max_record_bytes) else {
+            let message =
+                format!("the JSON around the array has a key of more than {} bytes", self.max_record_bytes);
+            return Err(ReadError::Unreadable {
+                code: UnreadableCode::MalformedDocument,
+                byte_offset,
+                message,
+            });
+        };
+        if keys.len() == MAX_KEYS {
+            let message = format!("an object around the array has more than {MAX_KEYS} keys");
+            return Err(ReadError::Unreadable {
+                code: UnreadableCode::MalformedDocument,
+                byte_offset,
+                message,
+            });
+        }
+        if !keys.add(&key) {
+            let message = match outer {
+                Some(outer) => {
+                    let key: String = key.chars().take(MAX_SHOWN_CHARS).collect();
+                    format!("{} has the key `{key}` twice", show(outer))
+                }
+                None => "an object in the JSON around the array has a key twice".to_owned(),
+            };
+            return Err(ReadError::Unreadable {
+                code: UnreadableCode::DuplicateMember,
+                byte_offset,
+                message,
+            });
+        }
+        Ok(key)
     }
 
     /// Reads over a value.
     fn skip_value(&mut self) -> Result<(), ReadError> {
-        // The closing brackets of what is open.
-        let mut open = Vec::new();
+        // The closing brackets of what is open, and the keys so far.
+        let mut open: Vec<(u8, KeySet)> = Vec::new();
         loop {
             let close = match self.peek()? {
                 Some(b'{') => Some(b'}'),
@@ -151,16 +186,17 @@ impl<R: Read> Records<R> {
                     if self.peek()? == Some(close) {
                         self.bump();
                     } else {
-                        open.push(close);
-                        self.skip_key(close)?;
+                        let mut keys = KeySet::default();
+                        self.skip_key(close, &mut keys)?;
+                        open.push((close, keys));
                         continue;
                     }
                 }
             }
             loop {
-                let Some(close) = open.last().copied() else { return Ok(()) };
-                if self.more(close)? {
-                    self.skip_key(close)?;
+                let Some((close, keys)) = open.last_mut() else { return Ok(()) };
+                if self.more(*close)? {
+                    self.skip_key(*close, keys)?;
                     break;
                 }
                 open.pop();
@@ -169,10 +205,9 @@ impl<R: Read> Records<R> {
     }
 
     /// Reads over the key that comes next, if the list is an object.
-    fn skip_key(&mut self, close: u8) -> Result<(), ReadError> {
+    fn skip_key(&mut self, close: u8, keys: &mut KeySet) -> Result<(), ReadError> {
         if close == b'}' {
-            self.string(&mut Vec::new(), 0)?;
-            self.expect(b':')?;
+            self.key(None, keys)?;
         }
         Ok(())
     }
@@ -240,8 +275,17 @@ impl<R: Read> Records<R> {
         };
         self.expect(b'"')?;
         keep(b'"');
+        let is_utf_8 = self.input.text_encoding() == UTF_8;
+        let (mut utf_8, mut surrogates) = (Utf8::default(), Surrogates::default());
         loop {
-            match self.byte()? {
+            let byte = self.byte()?;
+            if is_utf_8 && byte.is_some_and(|byte| !utf_8.accepts(byte)) {
+                return Err(self.malformed("text in UTF-8"));
+            }
+            if byte.is_some_and(|byte| byte != b'\\') && !surrogates.accepts_other() {
+                return Err(self.malformed("the second half of a surrogate pair"));
+            }
+            match byte {
                 Some(b'"') => {
                     keep(b'"');
                     self.bump();
@@ -255,14 +299,15 @@ impl<R: Read> Records<R> {
                     {
                         return Err(self.malformed("a letter that may be escaped"));
                     }
-                    let digits = if letter == Some(b'u') { 4 } else { 0 };
                     keep(letter.unwrap_or_default());
                     self.bump();
-                    for _ in 0..digits {
-                        let digit = self.byte()?.filter(u8::is_ascii_hexdigit);
-                        let Some(digit) = digit else { return Err(self.malformed("a hexadecimal digit")) };
-                        keep(digit);
-                        self.bump();
+                    let fits = if letter == Some(b'u') {
+                        surrogates.accepts_unit(self.code_unit(&mut keep)?)
+                    } else {
+                        surrogates.accepts_other()
+                    };
+                    if !fits {
+                        return Err(self.malformed("no half of a surrogate pair"));
                     }
                 }
                 Some(b' '..) => {
@@ -272,6 +317,19 @@ impl<R: Read> Records<R> {
                 Some(_) | None => return Err(self.malformed("the rest of a string")),
             }
         }
+    }
+
+    /// Reads the four digits of an escaped code unit.
+    fn code_unit(&mut self, keep: &mut impl FnMut(u8)) -> Result<u16, ReadError> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = self.byte()?.and_then(|digit| Some((digit, char::from(digit).to_digit(16)?)));
+            let Some((digit, value)) = digit else { return Err(self.malformed("a hexadecimal digit")) };
+            unit = unit << 4 | u16::try_from(value).expect("a digit below 16");
+            keep(digit);
+            self.bump();
+        }
+        Ok(unit)
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), ReadError> {

@@ -17,6 +17,7 @@ use std::io::Read;
 use memchr::{memchr_iter, memchr3};
 
 use super::around::is_space;
+use super::keys::KeySet;
 use super::{MAX_RAW_BYTES, Place, Record, RecordState, Records};
 use crate::error::{ReadError, UnreadableCode};
 
@@ -25,6 +26,8 @@ use crate::error::{ReadError, UnreadableCode};
 pub(super) struct Arrays {
     /// The keys under which each document has its array.
     pub(super) path: Vec<String>,
+    /// The keys that the objects around the array have had so far, from the outermost to the innermost.
+    pub(super) keys: Vec<KeySet>,
     before: Before,
     /// The last element of the last array was read.
     is_over: bool,

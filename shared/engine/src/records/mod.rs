@@ -11,6 +11,7 @@
 
 mod around;
 mod elements;
+mod keys;
 
 use std::io::Read;
 use std::ops::Range;

@@ -22,7 +22,7 @@ impl Told {
     }
 
     fn rule(&mut self, column: &Column, broken: &Broken<'_>) -> Arc<str> {
-        if broken.inside.is_some() {
+        if broken.is_within() {
             return column.rule(broken).into();
         }
         if let Some((_, rule)) = self.rules.iter().find(|(code, _)| *code == broken.code) {

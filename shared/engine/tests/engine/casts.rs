@@ -433,7 +433,7 @@ fn json_documents_are_those_that_jsonb_takes() {
             ("{\"a\":\"\\u0000\"}", "nul_character"),
             ("{\"\\u0000\":1}", "nul_character"),
             ("{\"a\":\"\\\\u0000\"}", "{\"a\":\"\\\\u0000\"}"),
-            ("{\"a\":\"\\ud800\"}", "wrong_type"),
+            ("{\"a\":\"\\ud800\"}", "invalid_json"),
         ],
     );
     check(

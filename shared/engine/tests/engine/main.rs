@@ -43,6 +43,7 @@ mod parquet_writers;
 mod properties;
 mod repeated_keys;
 mod sniffing;
+mod strict_json;
 mod support;
 mod times;
 mod typed;

@@ -1,0 +1,114 @@
+//! Parts of typed documents that JSON cannot hold as what they are.
+
+use super::typed::Typed;
+use crate::outcome::Code;
+
+/// A part of a document that JSON cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    pub(crate) code: Code,
+    /// Where it is in the document, e.g. `.sizes[2]`.
+    pub(crate) path: String,
+    /// What it should be.
+    pub(crate) rule: &'static str,
+    pub(crate) found: String,
+}
+
+impl Unfit {
+    /// The fault of a value that is to be written behind `before`, the beginning of its document. `None`: it has none.
+    pub(crate) fn of(value: Typed<'_>, before: &str) -> Option<Self> {
+        let code = value.document_fault()?;
+        let mut found = String::new();
+        value.render(&mut found);
+        Some(Self { code, path: path_behind(before), rule: rule_of(value), found })
+    }
+}
+
+#[cold]
+fn rule_of(value: Typed<'_>) -> &'static str {
+    match value {
+        Typed::Double(_) | Typed::Float(_) => "a finite number",
+        Typed::Date(_) => "a date from 0001-01-01 to 9999-12-31",
+        Typed::Time(_) | Typed::TimeNanos(_) => "a time of day, without digits after the microseconds",
+        Typed::Timestamp { .. } | Typed::TimestampNanos { .. } | Typed::BeyondMicros(_) => {
+            "a timestamp in the years 1 to 9999, without digits after the microseconds"
+        }
+        Typed::Bytes(_) => "text in UTF-8",
+        Typed::Boolean(_)
+        | Typed::Integer(_)
+        | Typed::Unsigned(_)
+        | Typed::Decimal { .. }
+        | Typed::Uuid(_)
+        | Typed::Foreign(_) => "a value that can be part of a JSON document",
+    }
+}
+
+/// An object or an array that is open.
+enum Open<'a> {
+    /// With the key whose value follows; `None` where a key follows.
+    Object(Option<&'a str>),
+    /// With the index of the item.
+    Array(usize),
+}
+
+/// The path of the value that follows the beginning of a document.
+#[cold]
+fn path_behind(before: &str) -> String {
+    let mut open: Vec<Open<'_>> = Vec::new();
+    let mut rest = before;
+    while let Some(letter) = rest.chars().next() {
+        rest = rest.get(letter.len_utf8()..).unwrap_or_default();
+        match (letter, open.last_mut()) {
+            ('"', last) => {
+                let end = end_of_string(rest);
+                if let Some(Open::Object(key @ None)) = last {
+                    *key = rest.get(..end);
+                }
+                rest = rest.get(end.saturating_add(1)..).unwrap_or_default();
+            }
+            ('{', _) => open.push(Open::Object(None)),
+            ('[', _) => open.push(Open::Array(0)),
+            ('}' | ']', _) => drop(open.pop()),
+            (',', Some(Open::Object(key))) => *key = None,
+            (',', Some(Open::Array(index))) => *index = index.saturating_add(1),
+            _ => {}
+        }
+    }
+    let step = |open: &Open<'_>| match open {
+        Open::Object(Some(key)) => format!(".{key}"),
+        Open::Object(None) => String::new(),
+        Open::Array(index) => format!("[{index}]"),
+    };
+    open.iter().map(step).collect()
+}
+
+/// The place of the quote that ends a string.
+fn end_of_string(text: &str) -> usize {
+    let mut is_escaped = false;
+    let end = text.bytes().position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    });
+    end.unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_that_of_the_next_value() {
+        for (before, path) in [
+            ("", ""),
+            ("[", "[0]"),
+            ("[1,2,", "[2]"),
+            ("{\"a\":", ".a"),
+            ("{\"a\":[{\"b\":[]},{\"c\":1,\"d \\\"e\":", ".a[1].d \\\"e"),
+            ("[\"a,[\",{\"b\":\"}\\\\\"},[", "[2][0]"),
+            ("{\"a\":1,", ""),
+        ] {
+            assert_eq!(path_behind(before), path, "{before}");
+        }
+    }
+}
