@@ -24,6 +24,18 @@ impl KeyLimit {
         (longest.is_none_or(|longest| longest > max_bytes)).then_some(Self { columns, max_bytes })
     }
 
+    /// No key of a shorter row is over the limit.
+    #[inline]
+    pub(crate) fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    /// False when no key is over the limit. `longest` returns the bytes of a column's longest COPY text.
+    pub(crate) fn may_be_exceeded(&self, longest: impl Fn(usize) -> usize) -> bool {
+        let bytes = self.columns.iter().map(|column| longest(*column)).fold(0, usize::saturating_add);
+        bytes > self.max_bytes
+    }
+
     /// Whether the key is within the limit. `value` gives a column's COPY text.
     #[inline]
     pub(crate) fn fits<'a>(&self, value: impl Fn(usize) -> Option<&'a [u8]>) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::cast::json::keys::{Words, has_equal, word};
+use crate::cast::json::keys::{Filter, Words, has_equal, word};
 use crate::cast::json::{MAX_DEPTH, Scanner, key_text, plain, repeated, unquote};
 use crate::cast::text::Traits;
 use crate::program::{Column, Raw};
@@ -13,8 +13,6 @@ pub(crate) struct Keys {
     /// The slot of each column; `None` for constants.
     columns: Vec<Option<usize>>,
     members: Members,
-    /// Keys of the objects within the line.
-    words: Words,
     /// Keys that no column reads.
     unexpected_words: Vec<u64>,
     /// Of the objects and arrays in the line.
@@ -71,7 +69,6 @@ impl Keys {
         Self {
             columns: of_columns,
             members,
-            words: Words::default(),
             unexpected_words: Vec::new(),
             document_traits: Traits::UNKNOWN,
             texts: vec![String::new(); columns.len()],
@@ -95,10 +92,14 @@ impl Keys {
     /// # Errors
     /// How far into the line it is JSON.
     pub(crate) fn read(&mut self, line: &str, traits: Traits) -> Result<(), NoObject> {
-        let Self { members, words, document_traits, .. } = self;
+        let Self { members, document_traits, .. } = self;
         members.start(traits);
+        let mut filter = Filter::default();
         let is_plain = traits.is_plain
-            && plain::object(line.as_bytes(), words, |key, value| members.enter(line, key, value)).is_some();
+            && plain::object(line.as_bytes(), &mut filter, |key, value| members.enter(line, key, value))
+                .is_some()
+            && !(filter.may_repeat
+                && plain::object(line.as_bytes(), &mut Words::default(), |_, _| ()).is_none());
         if is_plain {
             *document_traits = traits;
         } else {

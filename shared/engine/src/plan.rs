@@ -204,7 +204,7 @@ fn compile_column(
     };
     let mut nulls: Vec<String> = null_values.iter().chain(&harmonise.null_values).cloned().collect();
     nulls.retain(|null| !null.is_empty());
-    let compiled = Column {
+    let mut compiled = Column {
         name: column.name.clone(),
         physical_name: column.physical_name.clone(),
         header_case: contract.format.header_case,
@@ -221,9 +221,11 @@ fn compile_column(
         constant: harmonise.constant.clone(),
         default: harmonise.default.clone(),
         cast: cast::compile_cast(column).map_err(wrong)?,
+        keeps_texts: false,
         rules: column.rules.clone(),
         type_rule: cast::type_rule(column),
     };
+    compiled.keeps_texts = compiled.can_keep_texts();
     check_literal(&compiled).map_err(wrong)?;
     Ok(compiled)
 }

@@ -42,6 +42,8 @@ pub struct Column {
     pub(crate) constant: Option<String>,
     pub(crate) default: Option<String>,
     pub(crate) cast: Cast,
+    /// Nearly all values that satisfy its rules are stored as their text is: [`keep`](Self::keep) recognises them.
+    pub(crate) keeps_texts: bool,
     pub(crate) rules: penstock_contract::Rules,
     pub(crate) type_rule: String,
 }
@@ -64,7 +66,8 @@ pub(crate) enum Raw<'a> {
     Malformed(&'a str),
     /// A value of a file whose columns have types.
     Typed(Typed<'a>),
-    /// A document with a part that JSON cannot hold as what it is.
+    /// A document with a part that JSON cannot hold as what it is. By reference: this value is copied for each column of
+    /// each row, and stays as small as texts need it.
     Unfit(&'a Unfit),
 }
 
@@ -134,8 +137,7 @@ impl Column {
         (self.is_text() || is_free) && !self.changes_texts()
     }
 
-    /// True when nearly all values that break no rule are stored as their text stands: [`keep`](Self::keep) knows them.
-    pub(crate) fn keeps_texts(&self) -> bool {
+    pub(crate) fn can_keep_texts(&self) -> bool {
         let is_interval = matches!(&self.cast, Cast::Number(cast) if cast.scaled.is_some());
         self.is_verbatim() || is_interval && !self.changes_texts()
     }
@@ -189,12 +191,14 @@ impl Column {
 
     /// Runs the column over a raw value. `Ok(None)` is a missing value that may be missing. Each broken rule is
     /// told; the value counts only when none was.
-    #[inline]
+    ///
+    /// It is compiled once, out of the loops over rows: these stay as small as what most values take.
+    #[inline(never)]
     pub(crate) fn run<'a>(
         &'a self,
         raw: &Raw<'a>,
         scratch: &'a mut Scratch,
-        tell: &mut impl FnMut(Broken<'_>),
+        tell: &mut dyn FnMut(Broken<'_>),
     ) -> Option<Value<'a>> {
         let (work, typed_text) = Work::of(scratch);
         if let Some(constant) = &self.constant {
@@ -265,7 +269,7 @@ impl Column {
         text: &'a str,
         origin: Origin,
         work: Work<'a>,
-        tell: &mut impl FnMut(Broken<'_>),
+        tell: &mut dyn FnMut(Broken<'_>),
     ) -> Option<Value<'a>> {
         let Work { changed, digits, document } = work;
         let mut tell_code = |code: Code| tell(code.into());

@@ -71,8 +71,6 @@ pub(crate) struct Shown<'a> {
 pub(crate) struct Rows {
     /// Clones: a `Regex` that threads share is slower.
     columns: Vec<Column>,
-    /// By column: its texts are mostly [kept](Column::keeps_texts).
-    keeps_texts: Vec<bool>,
     limits: Limits,
     copy_text: Vec<u8>,
     /// For the next block's text.
@@ -106,7 +104,6 @@ impl Rows {
     pub(crate) fn new(plan: &Plan, limits: Limits) -> Self {
         Self {
             columns: plan.columns.clone(),
-            keeps_texts: plan.columns.iter().map(Column::keeps_texts).collect(),
             arrow: limits.arrow.then(|| Columns::new(plan.arrow_schema())),
             limits,
             copy_text: Vec::new(),
@@ -179,26 +176,15 @@ impl Rows {
         self.fields.clear();
         self.noted.clear();
         let Self {
-            columns,
-            keeps_texts,
-            copy_text,
-            arrow,
-            scratch,
-            reasons,
-            told,
-            limits,
-            fields,
-            quality,
-            noted,
-            ..
+            columns, copy_text, arrow, scratch, reasons, told, limits, fields, quality, noted, ..
         } = self;
         let is_noted = quality.len() > 0;
-        for (index, ((column, keeps_texts), told)) in
-            columns.iter().zip(keeps_texts.iter()).zip(told).enumerate()
-        {
+        for (index, column) in columns.iter().enumerate() {
             let raw = raw(index);
             let from = copy_text.len();
-            if *keeps_texts && let Some((value, text)) = column.keep(raw) {
+            if column.keeps_texts
+                && let Some((value, text)) = column.keep(raw)
+            {
                 copy_text.extend_from_slice(text.as_bytes());
                 if is_noted {
                     quality.note(index, Some(&value), copy_text.get(from..).unwrap_or_default(), noted);
@@ -211,7 +197,7 @@ impl Rows {
                 continue;
             }
             let mut tell = |broken: Broken<'_>| {
-                told::tell(reasons, limits.max_reasons, told, column, &broken, &raw);
+                told::tell(reasons, limits.max_reasons, told, (index, column), &broken, &raw);
             };
             let value: Option<Value<'_>> = column.run(&raw, scratch, &mut tell);
             match &value {
@@ -239,7 +225,8 @@ impl Rows {
         {
             let Self { copy_text, fields, .. } = &*self;
             let value = |column: usize| fields.get(column).and_then(|field| copy_text.get(field.clone()));
-            if !limit.fits(value) {
+            let row_bytes = copy_text.len().saturating_sub(start);
+            if row_bytes > limit.max_bytes() && !limit.fits(value) {
                 let reason = limit.reason(value);
                 self.reasons.push(reason);
             }

@@ -139,15 +139,20 @@ impl<R: Read> TextSource<R> {
 
     /// Reads records until there is a block.
     pub(crate) fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError> {
+        // Its own, since records are pushed while it is in use.
+        let delimiter;
+        let framing = match &self.format {
+            Format::Delimited(file) => {
+                delimiter = file.delimiter.clone();
+                delimiter.framing(file.quoting, self.records.terminator())
+            }
+            Format::Ndjson(_) => Framing::Lines,
+            Format::JsonArray(_) => Framing::Elements,
+        };
         loop {
             if let Some(block) = rows.ready() {
                 return Ok(Some(block));
             }
-            let framing = match &self.format {
-                Format::Delimited(file) => file.delimiter.framing(file.quoting),
-                Format::Ndjson(_) => Framing::Lines,
-                Format::JsonArray(_) => Framing::Elements,
-            };
             let Some(record) = self.records.next(framing, &mut self.spans)? else {
                 self.check_keys(rows)?;
                 return Ok(rows.take());
@@ -173,37 +178,8 @@ impl<R: Read> TextSource<R> {
     fn push(&mut self, record: &Record, rows: &mut Rows) {
         let raw = self.records.bytes(record);
         let shown = Shown { place: record.place, raw, encoding: self.encoding };
-        let at = record.place.byte_offset;
-        let malformed = match record.state {
-            RecordState::Whole => None,
-            RecordState::TooLong => {
-                Some((Code::RecordTooLong, format!("at most {} bytes", self.max_record_bytes), None))
-            }
-            RecordState::OpenQuote => {
-                Some((Code::MalformedQuote, "a quoted field has a closing quote".to_owned(), None))
-            }
-            RecordState::TextAfterQuote => {
-                let rule = "a closing quote is followed by a delimiter or the line end";
-                Some((Code::MalformedQuote, rule.to_owned(), None))
-            }
-            RecordState::SpaceBeforeQuote => {
-                let rule =
-                    "no white space before a quoted field, unless `penstock.skipInitialSpace` is declared";
-                Some((Code::MalformedQuote, rule.to_owned(), None))
-            }
-            RecordState::NoElement => Some((
-                Code::InvalidJson,
-                "one element before and after each comma".to_owned(),
-                Some(format!("no element at byte {at} of the file")),
-            )),
-            RecordState::NoComma => Some((
-                Code::InvalidJson,
-                "a comma between two elements".to_owned(),
-                Some(format!("no comma before byte {at} of the file")),
-            )),
-        };
-        if let Some((code, rule, found)) = malformed {
-            rows.push_malformed(shown, code, rule, found);
+        if record.state != RecordState::Whole {
+            push_malformed(rows, shown, record.state, self.max_record_bytes);
             return;
         }
         let traits = Traits::of(raw);
@@ -251,6 +227,38 @@ impl<R: Read> TextSource<R> {
             }
         }
     }
+}
+
+/// Rejects a record whose bytes are not those of a whole one.
+#[cold]
+fn push_malformed(rows: &mut Rows, shown: Shown<'_>, state: RecordState, max_record_bytes: usize) {
+    let at = shown.place.byte_offset;
+    let (code, rule, found) = match state {
+        RecordState::Whole => return,
+        RecordState::TooLong => (Code::RecordTooLong, format!("at most {max_record_bytes} bytes"), None),
+        RecordState::OpenQuote => {
+            (Code::MalformedQuote, "a quoted field has a closing quote".to_owned(), None)
+        }
+        RecordState::TextAfterQuote => {
+            let rule = "a closing quote is followed by a delimiter or the line end";
+            (Code::MalformedQuote, rule.to_owned(), None)
+        }
+        RecordState::SpaceBeforeQuote => {
+            let rule = "no white space before a quoted field, unless `penstock.skipInitialSpace` is declared";
+            (Code::MalformedQuote, rule.to_owned(), None)
+        }
+        RecordState::NoElement => (
+            Code::InvalidJson,
+            "one element before and after each comma".to_owned(),
+            Some(format!("no element at byte {at} of the file")),
+        ),
+        RecordState::NoComma => (
+            Code::InvalidJson,
+            "a comma between two elements".to_owned(),
+            Some(format!("no comma before byte {at} of the file")),
+        ),
+    };
+    rows.push_malformed(shown, code, rule, found);
 }
 
 /// Skips or rejects a blank row, and skips a repeated header. `false`: it is neither.
@@ -320,7 +328,7 @@ pub(crate) fn tell_terminator<R: Read>(records: &mut Records<R>) -> Result<(), R
 }
 
 /// The record as text. `None`: its bytes are not of the encoding.
-#[inline]
+#[inline(always)]
 pub(crate) fn decode<'a>(
     raw: &'a [u8],
     traits: Traits,
@@ -328,8 +336,13 @@ pub(crate) fn decode<'a>(
     decoded: &'a mut String,
 ) -> Option<&'a str> {
     if encoding == UTF_8 || traits.is_ascii {
-        return str::from_utf8(raw).ok();
+        return simdutf8::basic::from_utf8(raw).ok();
     }
+    decode_other(raw, encoding, decoded)
+}
+
+#[inline(never)]
+fn decode_other<'a>(raw: &'a [u8], encoding: &'static Encoding, decoded: &'a mut String) -> Option<&'a str> {
     match encoding.decode_without_bom_handling_and_without_replacement(raw)? {
         Cow::Borrowed(text) => Some(text),
         Cow::Owned(text) if find_undefined(text.as_bytes(), encoding).is_some() => None,
@@ -398,19 +411,9 @@ fn push_delimited(
         rows.push_malformed(shown, code, layout.rule(), Some(found));
         return;
     }
-    unexpected.start(rows, |unexpected| {
-        let mut scratch = Vec::new();
-        for (name, index) in &layout.unexpected {
-            let Some(span) = spans.get(*index) else { continue };
-            unexpected.push_text(name, field(text, *span, *quoting, &mut scratch));
-        }
-        if layout.surplus == Surplus::Rescued {
-            for (index, span) in spans.iter().enumerate().skip(layout.width) {
-                let value = field(text, *span, *quoting, &mut scratch);
-                unexpected.push_text(&layout.surplus_name(index), value);
-            }
-        }
-    });
+    if layout.may_have_unexpected() {
+        unexpected.start(rows, |unexpected| push_unexpected(unexpected, fields));
+    }
     let mut scratch = unescaped.iter_mut();
     let raw = |column: usize| {
         let scratch = scratch.next().expect("there is one for each column");
@@ -420,6 +423,23 @@ fn push_delimited(
         }
     };
     rows.push(shown, raw, |columns| redact::delimited(text, spans, *quoting, layout, columns));
+}
+
+/// The fields that no column reads.
+#[inline(never)]
+fn push_unexpected(unexpected: &mut Unexpected, fields: &Fields<'_>) {
+    let Fields { text, spans, quoting, layout, .. } = fields;
+    let mut scratch = Vec::new();
+    for (name, index) in &layout.unexpected {
+        let Some(span) = spans.get(*index) else { continue };
+        unexpected.push_text(name, field(text, *span, *quoting, &mut scratch));
+    }
+    if layout.surplus == Surplus::Rescued {
+        for (index, span) in spans.iter().enumerate().skip(layout.width) {
+            let value = field(text, *span, *quoting, &mut scratch);
+            unexpected.push_text(&layout.surplus_name(index), value);
+        }
+    }
 }
 
 fn push_object(

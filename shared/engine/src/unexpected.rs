@@ -44,7 +44,7 @@ impl Unexpected {
     }
 
     /// Starts with a record: `push` gives its values, if they matter, and `rows` is told when it is refused for them.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn start(&mut self, rows: &mut Rows, push: impl FnOnce(&mut Self)) {
         self.text.clear();
         if !self.is_wanted() {

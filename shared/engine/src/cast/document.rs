@@ -127,7 +127,7 @@ impl Document {
         is_checked: bool,
         scratch: &mut Scratch,
         changed: &'a mut String,
-        tell: &mut impl FnMut(Broken<'_>),
+        tell: &mut dyn FnMut(Broken<'_>),
     ) -> Option<Text<'a>> {
         let checked = match is_checked {
             true if self.is_begun_by(text) => Ok(()),
@@ -176,17 +176,17 @@ impl Structure {
 }
 
 /// On the way through a document that is known to be well-formed.
-struct Walk<'w, T> {
+struct Walk<'w> {
     text: &'w str,
     is_plain: bool,
     path: Vec<Step<'w>>,
     /// Keys that are stored under another name, in the order of the text.
     renamed: Vec<(Range<usize>, &'w str)>,
     scratch: &'w mut Scratch,
-    tell: &'w mut T,
+    tell: &'w mut dyn FnMut(Broken<'_>),
 }
 
-impl<'w, T: FnMut(Broken<'_>)> Walk<'w, T> {
+impl<'w> Walk<'w> {
     fn structure(&mut self, structure: &'w Structure, is_array: bool, place: Range<usize>) {
         if is_array {
             self.array(structure, place);
@@ -327,7 +327,7 @@ impl<'w, T: FnMut(Broken<'_>)> Walk<'w, T> {
 
 /// Reports why a text is not a document that `jsonb` accepts.
 #[cold]
-fn refuse(code: Code, text: &str, tell: &mut impl FnMut(Broken<'_>)) {
+fn refuse(code: Code, text: &str, tell: &mut dyn FnMut(Broken<'_>)) {
     let repeated = if code == Code::DuplicateMember { json::repeated::key(text) } else { None };
     let rules = Rules::default();
     let inside = repeated.as_deref().map(|key| Inside {

@@ -15,7 +15,7 @@ use wide::u8x16;
 
 use super::number::MAX_EXPONENT;
 use crate::outcome::Code;
-use keys::{Words, word};
+use keys::{KeySet, Words, word};
 
 /// Objects and arrays within each other. Deeper documents are refused: PostgreSQL's parser and those of readers recurse.
 pub(crate) const MAX_DEPTH: usize = 128;
@@ -209,7 +209,7 @@ impl<'a> Scanner<'a> {
         match self.peek()? {
             b'{' => {
                 let depth = self.deeper(depth)?;
-                let outer = self.words.count();
+                let outer = self.words.open();
                 self.list(b'{', b'}', |scanner| {
                     let key = scanner.key()?;
                     scanner.note(key);
@@ -246,7 +246,7 @@ impl<'a> Scanner<'a> {
             let key = key_text(self.text, place);
             word(key.as_bytes(), key.len())
         };
-        self.words.push(word);
+        self.words.enter(word);
     }
 
     fn rest(&self) -> &'a [u8] {

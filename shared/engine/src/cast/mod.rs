@@ -37,8 +37,9 @@ pub(crate) enum Value<'a> {
     Timestamp(i64),
 }
 
-/// What a column's text is read as.
+/// What a column's text is read as. With a tag of its own, which is read for each value.
 #[derive(Debug, Clone)]
+#[repr(u8)]
 pub(crate) enum Cast {
     Text(TextCast),
     Number(NumberCast),

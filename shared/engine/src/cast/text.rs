@@ -36,10 +36,17 @@ impl Traits {
     }
 }
 
-/// The rules of text.
-#[derive(Debug, Clone, Default)]
+/// What text is read as.
+#[derive(Debug, Clone)]
 pub(crate) struct TextCast {
     pub(crate) is_uuid: bool,
+    /// `None`: any text satisfies the contract.
+    pub(crate) rules: Option<Box<TextRules>>,
+}
+
+/// The rules of text. At least one of them is there.
+#[derive(Debug, Clone)]
+pub(crate) struct TextRules {
     pub(crate) min_length: Option<u64>,
     pub(crate) max_length: Option<u64>,
     pub(crate) pattern: Option<Pattern>,
@@ -70,6 +77,15 @@ impl TextCast {
 
     #[inline(always)]
     pub(crate) fn check(&self, value: Text<'_>, tell: &mut impl FnMut(Code)) {
+        if let Some(rules) = &self.rules {
+            rules.check(value, tell);
+        }
+    }
+}
+
+impl TextRules {
+    #[inline(always)]
+    fn check(&self, value: Text<'_>, tell: &mut impl FnMut(Code)) {
         let Text { text, traits } = value;
         if self.min_length.is_some() || self.max_length.is_some() {
             let length = if traits.is_ascii { text.len() } else { text.chars().count() } as u64;
@@ -86,13 +102,18 @@ impl TextCast {
         if self.format.is_some_and(|format| !format.holds(text)) {
             tell(Code::WrongFormat);
         }
-        if !self.is_allowed(text) {
+        if !self.allowed.is_empty() && !self.is_allowed(text) {
             tell(Code::NotAllowed);
         }
     }
 
     fn is_allowed(&self, text: &str) -> bool {
-        self.allowed.is_empty() || self.allowed.binary_search_by(|allowed| allowed.as_str().cmp(text)).is_ok()
+        /// Of more values, half of the rest is left out with each comparison.
+        const MAX_COMPARED: usize = 8;
+        match self.allowed.as_slice() {
+            few if few.len() <= MAX_COMPARED => few.iter().any(|allowed| allowed == text),
+            many => many.binary_search_by(|allowed| allowed.as_str().cmp(text)).is_ok(),
+        }
     }
 }
 

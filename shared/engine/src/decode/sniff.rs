@@ -23,6 +23,10 @@ pub(super) fn sniff_encoding(
     is_whole: bool,
     may_be_windows_1252: bool,
 ) -> Result<&'static Encoding, ReadError> {
+    // Nearly every file is ASCII, which is decided several times faster than what follows.
+    if head.is_ascii() && memchr::memchr(0, head).is_none() {
+        return Ok(UTF_8);
+    }
     let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
     let (first, second, pairs) = (zeros(0), zeros(1), head.len() / 2);
     // Every other byte of a mostly Western text is zero, and no byte of UTF-8 text is.

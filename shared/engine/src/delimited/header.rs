@@ -95,6 +95,12 @@ impl Layout {
         }
     }
 
+    /// False when no record has a value that no column reads.
+    #[inline]
+    pub(crate) fn may_have_unexpected(&self) -> bool {
+        !self.unexpected.is_empty() || self.surplus == Surplus::Rescued
+    }
+
     /// The accepted numbers of fields, in words.
     pub(crate) fn rule(&self) -> String {
         if self.least < self.width {

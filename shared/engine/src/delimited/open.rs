@@ -311,7 +311,8 @@ fn read_header_row<R: Read>(
     quoting: Option<Quoting>,
 ) -> Result<HeaderRow, ReadError> {
     let mut spans: Vec<Span> = Vec::new();
-    let Some(record) = records.next(delimiter.framing(quoting), &mut spans)? else {
+    let framing = delimiter.framing(quoting, records.terminator());
+    let Some(record) = records.next(framing, &mut spans)? else {
         return Err(malformed(None, "there are only blank lines"));
     };
     let place = record.place;

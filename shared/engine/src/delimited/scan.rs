@@ -93,8 +93,7 @@ pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option
                 }
                 // White space before the quote may mean that it opens the field after all.
                 State::Plain => {
-                    let before = window.get(start..at)?;
-                    if !marks.blanks.is_empty() && before.iter().all(|byte| marks.blanks.contains(*byte)) {
+                    if !marks.blanks.is_empty() && are_blank(window.get(start..at)?, marks.blanks) {
                         return None;
                     }
                 }
@@ -123,6 +122,12 @@ pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option
         base += BLOCK;
     }
     None
+}
+
+/// Out of line: a quote within an unquoted field is rare.
+#[inline(never)]
+fn are_blank(before: &[u8], blanks: Blanks) -> bool {
+    before.iter().all(|byte| blanks.contains(*byte))
 }
 
 /// A bit for each byte that means something.

@@ -12,6 +12,7 @@ use memchr::{memchr, memchr_iter, memchr2};
 use wide::u8x16;
 
 use super::doubt::doubt;
+use super::scan::Marks;
 use crate::records::Framing;
 
 /// What separates fields.
@@ -31,9 +32,12 @@ impl FieldDelimiter {
         }
     }
 
-    pub(crate) fn framing(&self, quoting: Option<Quoting>) -> Framing<'_> {
+    /// How the records are found that end with `terminator`.
+    pub(crate) fn framing(&self, quoting: Option<Quoting>, terminator: u8) -> Framing<'_> {
         match self {
-            Self::Byte(byte) => Framing::Delimited(*byte, quoting),
+            Self::Byte(byte) => {
+                Framing::Delimited { delimiter: *byte, quoting, marks: Marks::of(*byte, quoting, terminator) }
+            }
             Self::Bytes(bytes) => Framing::DelimitedByMany(bytes, quoting),
         }
     }

@@ -354,7 +354,8 @@ fn tally<R: Read>(
     let names = fields.len().saturating_sub(usize::from(has_trailing));
     let mut tally = Tally { values: vec![Vec::new(); fields.len()], ..Tally::default() };
     while tally.all < max_records {
-        let Some(record) = records.next(delimiter.framing(*quoting), &mut spans)? else { break };
+        let framing = delimiter.framing(*quoting, records.terminator());
+        let Some(record) = records.next(framing, &mut spans)? else { break };
         tally.all = tally.all.saturating_add(1);
         let bytes = records.bytes(&record);
         let is_whole = record.state == RecordState::Whole;

@@ -10,7 +10,7 @@ use crate::cast::document::{Document, Part};
 use crate::cast::format::FormatCheck;
 use crate::cast::number::{Limit, Literal, Multiple, Notation, NumberCast, NumberType};
 use crate::cast::pattern::Pattern;
-use crate::cast::text::{TextCast, uuid};
+use crate::cast::text::{TextCast, TextRules, uuid};
 use crate::cast::time::{DateCast, TimeCast, TimeNotation, TimestampCast};
 use crate::cast::zone::Zone;
 use crate::cast::{BooleanCast, Cast, Interval};
@@ -111,15 +111,15 @@ fn text(column: &ContractColumn) -> Result<TextCast, String> {
     allowed.sort_unstable();
     let rules = &column.rules;
     let pattern = rules.pattern.as_deref().map(Pattern::new).transpose()?;
-    let format = rules.format.and_then(FormatCheck::of);
-    Ok(TextCast {
-        is_uuid,
-        min_length: rules.min_length,
-        max_length: rules.max_length,
-        pattern,
-        format: format.filter(|_| !is_uuid),
-        allowed,
-    })
+    let format = rules.format.and_then(FormatCheck::of).filter(|_| !is_uuid);
+    let (min_length, max_length) = (rules.min_length, rules.max_length);
+    let has_rules = min_length.is_some()
+        || max_length.is_some()
+        || pattern.is_some()
+        || format.is_some()
+        || !allowed.is_empty();
+    let rules = TextRules { min_length, max_length, pattern, format, allowed };
+    Ok(TextCast { is_uuid, rules: has_rules.then(|| Box::new(rules)) })
 }
 
 fn number(column: &ContractColumn, kind: NumberType) -> Result<NumberCast, String> {

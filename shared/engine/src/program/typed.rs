@@ -63,7 +63,7 @@ impl Column {
         &self,
         typed: Typed<'a>,
         text: &'a mut String,
-        tell: &mut impl FnMut(Broken<'_>),
+        tell: &mut dyn FnMut(Broken<'_>),
     ) -> Found<'a> {
         let typed = typed.plain();
         let mut tell = |code: Code| tell(code.into());

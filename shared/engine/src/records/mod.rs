@@ -37,7 +37,12 @@ pub(crate) enum Framing<'a> {
     /// The elements of an array that has been entered.
     Elements,
     /// Delimited fields, which may be quoted and then hold line ends.
-    Delimited(u8, Option<Quoting>),
+    Delimited {
+        delimiter: u8,
+        quoting: Option<Quoting>,
+        /// What nearly every record is found by; `None` where that is not enough.
+        marks: Option<Marks>,
+    },
     /// The same with a delimiter of several bytes.
     DelimitedByMany(&'a [u8], Option<Quoting>),
 }
@@ -47,7 +52,7 @@ impl Framing<'_> {
     #[inline]
     fn quoting(self) -> Option<Quoting> {
         match self {
-            Self::Delimited(_, quoting) | Self::DelimitedByMany(_, quoting) => quoting,
+            Self::Delimited { quoting, .. } | Self::DelimitedByMany(_, quoting) => quoting,
             Self::Lines | Self::Elements => None,
         }
     }
@@ -306,7 +311,7 @@ struct Lines<'a> {
     max_record_bytes: usize,
 }
 
-#[inline]
+#[inline(always)]
 fn frame(
     window: &[u8],
     sight: Sight,
@@ -314,22 +319,16 @@ fn frame(
     framing: Framing<'_>,
     spans: &mut Vec<Span>,
 ) -> Framed {
-    if let Some(framed) = frame_quickly(window, lines, framing, spans) {
-        skip_blanks(window, framing, spans);
-        return framed;
-    }
-    let framed = frame_thoroughly(window, sight, lines, framing, spans);
-    skip_blanks(window, framing, spans);
-    framed
-}
-
-#[inline]
-fn skip_blanks(window: &[u8], framing: Framing<'_>, spans: &mut [Span]) {
+    let framed = match frame_quickly(window, lines, framing, spans) {
+        Some(framed) => framed,
+        None => frame_thoroughly(window, sight, lines, framing, spans),
+    };
     if let Some(quoting) = framing.quoting()
         && quoting.blanks.are_skipped()
     {
         quoting.skip_blanks(window, spans);
     }
+    framed
 }
 
 /// Nearly every record of nearly every file.
@@ -340,8 +339,7 @@ fn frame_quickly(
     framing: Framing<'_>,
     spans: &mut Vec<Span>,
 ) -> Option<Framed> {
-    let Framing::Delimited(delimiter, quoting) = framing else { return None };
-    let marks = Marks::of(delimiter, quoting, lines.terminator)?;
+    let Framing::Delimited { marks: Some(marks), .. } = framing else { return None };
     if !lines.comment.is_empty() && window.starts_with(lines.comment) {
         return None;
     }
@@ -377,7 +375,7 @@ fn frame_thoroughly(
         Framing::Lines | Framing::Elements => {
             Framed::Record { content: line.len(), total, lines: 1, state: RecordState::Whole }
         }
-        Framing::Delimited(delimiter, quoting) => {
+        Framing::Delimited { delimiter, quoting, .. } => {
             frame_fields(window, sight, (line, total), lines, delimiter, quoting, spans)
         }
         Framing::DelimitedByMany(delimiter, quoting) => {
@@ -440,6 +438,10 @@ mod tests {
     use super::*;
     use crate::delimited::Blanks;
 
+    fn by_comma(quoting: Option<Quoting>, terminator: u8) -> Framing<'static> {
+        Framing::Delimited { delimiter: b',', quoting, marks: Marks::of(b',', quoting, terminator) }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
 
@@ -460,7 +462,7 @@ mod tests {
             let text = pieces.concat() + &"-".repeat(64);
             let blanks = Blanks { space: has_blanks, tab: false, are_doubted };
             let quoting = is_quoted.then_some(Quoting { blanks, ..Quoting::by(b'"') });
-            let framing = Framing::Delimited(b',', quoting);
+            let framing = by_comma(quoting, terminator);
             let lines = Lines { terminator, comment: b"#", max_record_bytes };
             let sight = Sight { is_whole: false, is_full: false };
             let (mut quick, mut thorough) = (Vec::new(), Vec::new());
@@ -476,7 +478,7 @@ mod tests {
         let lines = Lines { terminator: b'\n', comment: b"", max_record_bytes: 1_000 };
         let is_quick = |record: &str, blanks: Blanks| {
             let text = record.to_owned() + &"-".repeat(64);
-            let framing = Framing::Delimited(b',', Some(Quoting { blanks, ..Quoting::by(b'"') }));
+            let framing = by_comma(Some(Quoting { blanks, ..Quoting::by(b'"') }), b'\n');
             frame_quickly(text.as_bytes(), lines, framing, &mut Vec::new()).is_some()
         };
         let blanks = Blanks { space: true, tab: true, are_doubted: false };
@@ -493,7 +495,7 @@ mod tests {
     #[test]
     fn ordinary_records_go_the_quick_way() {
         let lines = Lines { terminator: b'\n', comment: b"", max_record_bytes: 1_000 };
-        let framing = Framing::Delimited(b',', Some(Quoting::by(b'"')));
+        let framing = by_comma(Some(Quoting::by(b'"')), b'\n');
         for (record, fields) in [("1,a,\n", 3), ("1,\"a\nb \"\"c\"\"\"\r\n", 2), ("\"\",5\" x,\"y\"\n", 3)] {
             let text = record.to_owned() + &"-".repeat(64);
             let mut spans = Vec::new();

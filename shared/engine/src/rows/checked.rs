@@ -1,10 +1,13 @@
 //! Rows of a typed file whose columns were checked one after another: nearly all of them. A row that one of its columns
 //! finds odd is taken by itself, as if there were no other way, and tells its reasons then.
 
+mod text_place;
+
 use std::ops::Range;
 
 use arrow_buffer::NullBuffer;
 
+use self::text_place::TextPlace;
 use super::told::OddColumns;
 use super::{Rows, micros, text};
 use crate::cast::text::{Text, Traits};
@@ -12,6 +15,7 @@ use crate::cast::{Scratch, Value};
 use crate::columns::ColumnBuffer;
 use crate::copy;
 use crate::copy::lines::{BLOCK_BYTES, Lines};
+use crate::key_limit::KeyLimit;
 use crate::program::{Column, Raw};
 use crate::quality::Quality;
 
@@ -25,18 +29,20 @@ pub(crate) struct CheckedRows {
     times: Vec<i64>,
     /// By quality check, then by row: counted by it. Empty for checks that count no row.
     is_noted: Vec<Vec<bool>>,
+    /// The longest values of the primary key are over its limit together: each row has to be looked at.
+    has_long_keys: bool,
 }
 
 /// A column: each row's COPY text.
 #[derive(Debug, Default)]
 struct Checked {
-    places: Vec<Place>,
+    places: Vec<TextPlace>,
     /// What the places are in. Empty when that is the file's own texts.
     written: Vec<u8>,
     /// The same values for Arrow, where they are asked for and are no texts of the file.
     values: Option<ColumnBuffer>,
     /// The values of the dictionary that was checked last, and its number.
-    dictionary: Vec<Place>,
+    dictionary: Vec<TextPlace>,
     number: u64,
     /// One of the values of the dictionary is odd.
     has_odd: bool,
@@ -44,65 +50,18 @@ struct Checked {
     is_coded: bool,
 }
 
-/// Where a value's COPY text is: so small because all those of a batch stay in the processor's cache.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    start: u32,
-    /// With the marks.
-    length: u32,
-}
-
-impl Place {
-    const MISSING: u32 = 1 << 31;
-    /// The row has to be taken by itself.
-    const ODD: u32 = 1 << 30;
-    const LENGTH: u32 = Self::ODD - 1;
-
-    #[inline]
-    fn new(range: Range<usize>) -> Self {
-        // Texts of a batch are bounded far below 1 GiB.
-        let at = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Self { start: at(range.start), length: at(range.len()).min(Self::LENGTH) }
-    }
-
-    #[inline]
-    fn marked(self, marks: u32) -> Self {
-        Self { length: self.length | marks, ..self }
-    }
-
-    #[inline]
-    fn is(self, mark: u32) -> bool {
-        self.length & mark != 0
-    }
-
-    #[inline]
-    fn start(self) -> usize {
-        self.start as usize
-    }
-
-    #[inline]
-    fn len(self) -> usize {
-        (self.length & Self::LENGTH) as usize
-    }
-
-    #[inline]
-    fn range(self) -> Range<usize> {
-        self.start()..self.start().saturating_add(self.len())
-    }
-}
-
 /// The COPY text of a column, and where in it the values are.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WrittenColumn<'a> {
     text: &'a [u8],
-    places: &'a [Place],
+    places: &'a [TextPlace],
     /// By row, the place of its value among those of a dictionary; `None`: each row has its own.
     codes: Option<&'a [i32]>,
 }
 
 impl<'a> WrittenColumn<'a> {
     #[inline]
-    fn place(&self, row: usize) -> Option<Place> {
+    fn place(&self, row: usize) -> Option<TextPlace> {
         let index = match self.codes {
             Some(codes) => codes.get(row)?.cast_unsigned() as usize,
             None => row,
@@ -185,6 +144,13 @@ impl CheckedRows {
         self.columns.iter().zip(texts).map(column).collect()
     }
 
+    /// The bytes of the longest value of a column; 0 for columns that were not checked.
+    fn longest(&self, column: usize) -> usize {
+        let Some(column) = self.columns.get(column) else { return 0 };
+        let places = if column.is_coded { &column.dictionary } else { &column.places };
+        places.iter().map(|place| place.len()).max().unwrap_or(0)
+    }
+
     /// The columns for which a row has to be taken by itself.
     pub(crate) fn odd(&self, row: usize) -> OddColumns {
         self.odd.get(row).copied().unwrap_or(OddColumns::ALL)
@@ -234,8 +200,8 @@ impl ColumnWriter<'_> {
             Some(value) => self.column.write(value, written),
             None => written.extend_from_slice(copy::NULL),
         }
-        let place = Place::new(start..written.len());
-        self.out.places.push(if value.is_none() { place.marked(Place::MISSING) } else { place });
+        let place = TextPlace::new(start..written.len());
+        self.out.places.push(if value.is_none() { place.marked(TextPlace::MISSING) } else { place });
         if is_odd {
             self.checked.mark_odd(row, self.index);
         }
@@ -347,10 +313,10 @@ impl Rows {
             out.dictionary.clear();
             let places = texts.places.array_windows();
             out.dictionary.extend(places.map(|[start, end]| column.place(&texts, *start..*end, null).0));
-            out.has_odd = out.dictionary.iter().any(|place| place.is(Place::ODD));
+            out.has_odd = out.dictionary.iter().any(|place| place.is(TextPlace::ODD));
         }
         let missing = column.place(&texts, null.start()..null.start(), null).0;
-        let odd = null.marked(Place::ODD);
+        let odd = null.marked(TextPlace::ODD);
         let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
         let largest = codes.iter().map(|code| code.cast_unsigned()).max().unwrap_or_default();
         if nulls.is_none() && !out.has_odd && (largest as usize) < out.dictionary.len() {
@@ -364,7 +330,7 @@ impl Rows {
             } else {
                 out.dictionary.get(code.cast_unsigned() as usize).copied().unwrap_or(odd)
             };
-            if place.is(Place::ODD) {
+            if place.is(TextPlace::ODD) {
                 odd_columns.add(index);
             }
             place
@@ -381,7 +347,7 @@ impl Rows {
         noted.clear();
         for (row, [start, end]) in texts.places.array_windows().enumerate() {
             let (place, passed) = column.place(&texts, *start..*end, null);
-            if place.is(Place::ODD) {
+            if place.is(TextPlace::ODD) {
                 checked.mark_odd(row, index);
             }
             places.push(place);
@@ -396,6 +362,12 @@ impl Rows {
         if let Some(out) = checked.columns.get_mut(index) {
             out.places = places;
         }
+    }
+
+    /// Compares the keys of a batch, whose columns are checked, with their limit.
+    pub(crate) fn check_keys(&self, checked: &mut CheckedRows) {
+        let exceeds = |limit: &KeyLimit| limit.may_be_exceeded(|column| checked.longest(column));
+        checked.has_long_keys = self.key_limit.as_ref().is_some_and(exceeds);
     }
 
     /// Takes the rows of a batch from `from` on, up to the next odd one, one whose key is too long, or until there is a block.
@@ -415,11 +387,11 @@ impl Rows {
             && lines.bytes() < limits.chunk_bytes
         {
             let value = |column: usize| columns.get(column)?.value(row);
-            if key_limit.as_ref().is_some_and(|limit| !limit.fits(value)) {
+            if checked.has_long_keys && key_limit.as_ref().is_some_and(|limit| !limit.fits(value)) {
                 break;
             }
             for column in columns {
-                let place = column.place(row).unwrap_or(Place { start: 0, length: 0 });
+                let place = column.place(row).unwrap_or(TextPlace::EMPTY);
                 lines.put(column.text.get(place.start()..).unwrap_or_default(), place.len());
             }
             totals.rows_read = totals.rows_read.saturating_add(1);
@@ -448,7 +420,7 @@ impl Rows {
                 Some(values) => arrow.extend(index, values, rows.clone()),
                 None => {
                     let text = |row| {
-                        let place = written.place(row).filter(|place| !place.is(Place::MISSING))?;
+                        let place = written.place(row).filter(|place| !place.is(TextPlace::MISSING))?;
                         written.text.get(place.range())
                     };
                     arrow.extend_texts(index, rows.clone().map(text));
@@ -460,19 +432,28 @@ impl Rows {
 
 impl Texts<'_> {
     /// The place of a missing value.
-    fn null(&self) -> Place {
+    fn null(&self) -> TextPlace {
         let at = self.places.last().copied().unwrap_or_default();
-        Place::new(at..at.saturating_add(copy::NULL.len())).marked(Place::MISSING)
+        TextPlace::new(at..at.saturating_add(copy::NULL.len())).marked(TextPlace::MISSING)
     }
 }
 
 impl Column {
     /// Where the COPY text of a text is, and the text if it is one that is stored as it stands.
     #[inline(always)]
-    fn place<'a>(&self, texts: &Texts<'a>, range: Range<usize>, null: Place) -> (Place, Option<Text<'a>>) {
+    fn place<'a>(
+        &self,
+        texts: &Texts<'a>,
+        range: Range<usize>,
+        null: TextPlace,
+    ) -> (TextPlace, Option<Text<'a>>) {
         let Range { start, end } = range;
         let text = texts.text.get(start..end);
-        let passed = text.and_then(|text| self.pass(text, texts.traits));
+        // A closure would not always be compiled into the loop around it.
+        let passed = match text {
+            Some(text) => self.pass(text, texts.traits),
+            None => None,
+        };
         let place = match (text, &passed) {
             (Some(text), Some(passed)) => {
                 let before = if passed.text.len() == text.len() {
@@ -482,10 +463,10 @@ impl Column {
                     text.len().saturating_sub(text.trim_start().len())
                 };
                 let start = start.saturating_add(before);
-                Place::new(start..start.saturating_add(passed.text.len()))
+                TextPlace::new(start..start.saturating_add(passed.text.len()))
             }
             (Some(""), None) if !self.is_required && self.default.is_none() => null,
-            _ => null.marked(Place::ODD),
+            _ => null.marked(TextPlace::ODD),
         };
         (place, passed)
     }

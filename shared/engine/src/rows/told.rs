@@ -39,8 +39,8 @@ impl Told {
 pub(super) fn tell(
     reasons: &mut Vec<Reason>,
     most: usize,
-    told: &mut Told,
-    column: &Column,
+    told: &mut [Told],
+    (index, column): (usize, &Column),
     broken: &Broken<'_>,
     raw: &Raw<'_>,
 ) {
@@ -50,6 +50,7 @@ pub(super) fn tell(
     let code = broken.code;
     let is_shown = !column.is_hidden && code != Code::MissingRequired;
     let found = broken.shown(raw.shown().as_deref()).filter(|_| is_shown).map(found);
+    let told = told.get_mut(index).expect("there is one for each column");
     let (name, rule) = (Arc::clone(&told.column), told.rule(column, broken));
     reasons.push(Reason { code, column: Some(name), rule, found });
 }
@@ -86,12 +87,10 @@ impl Rows {
         json: impl FnOnce() -> String,
     ) -> bool {
         let Self { columns, scratch, reasons, told, limits, .. } = self;
-        for (index, (column, told)) in
-            columns.iter().zip(told).enumerate().filter(|(index, _)| odd.has(*index))
-        {
+        for (index, column) in columns.iter().enumerate().filter(|(index, _)| odd.has(*index)) {
             let raw = raw(index);
             column.run(&raw, scratch, &mut |broken| {
-                tell(reasons, limits.max_reasons, told, column, &broken, &raw);
+                tell(reasons, limits.max_reasons, told, (index, column), &broken, &raw);
             });
         }
         if self.reasons.is_empty() {

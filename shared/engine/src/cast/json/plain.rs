@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::keys::{Words, word};
+use super::keys::{Filter, KeySet, Words, word};
 use super::{MAX_DEPTH, quote};
 use crate::cast::number::count_digits;
 
@@ -13,22 +13,21 @@ use crate::cast::number::count_digits;
 /// two digits, this is below its limits.
 const MAX_DIGITS: usize = 16_000;
 
-/// Goes through an object and tells the places of each key's text and of its value. The text has no control character
-/// and no backslash, and nothing but the object. `words`: room for the keys of the objects within.
+/// Passes the places of each key's text and of its value to `entry`. The text has no control character and no backslash,
+/// and nothing but the object. `keys`: for those of the objects within.
 #[inline]
 pub(crate) fn object(
     text: &[u8],
-    words: &mut Words,
+    keys: &mut impl KeySet,
     mut entry: impl FnMut(Range<usize>, Range<usize>),
 ) -> Option<()> {
-    words.clear();
     let place = |rest: &[u8]| text.len().saturating_sub(rest.len());
     let members = skip_spaces(text).strip_prefix(b"{")?;
     let rest = list(members, b'}', |member| {
         let key = member.strip_prefix(b"\"")?;
         let behind = string(key)?;
         let found = skip_spaces(behind.strip_prefix(b":")?);
-        let rest = value(found, MAX_DEPTH.saturating_sub(1), words)?;
+        let rest = value(found, MAX_DEPTH.saturating_sub(1), keys)?;
         entry(place(key)..place(behind).saturating_sub(1), place(found)..place(rest));
         Some(rest)
     })?;
@@ -38,29 +37,31 @@ pub(crate) fn object(
 /// True for an object or array that is surely well-formed. The text has no control character and no backslash.
 pub(super) fn is_document(text: &str, open: u8) -> bool {
     let text = text.as_bytes();
-    let mut words = Words::default();
-    text.first() == Some(&open) && value(text, MAX_DEPTH, &mut words).is_some_and(<[u8]>::is_empty)
+    let mut filter = Filter::default();
+    text.first() == Some(&open)
+        && value(text, MAX_DEPTH, &mut filter).is_some_and(<[u8]>::is_empty)
+        && !(filter.may_repeat && value(text, MAX_DEPTH, &mut Words::default()).is_none())
 }
 
 /// `depth`: how many lists within each other are left.
-fn value<'a>(text: &'a [u8], depth: usize, words: &mut Words) -> Option<&'a [u8]> {
+fn value<'a>(text: &'a [u8], depth: usize, keys: &mut impl KeySet) -> Option<&'a [u8]> {
     match text {
         [b'"', rest @ ..] => string(rest),
         [b'{', rest @ ..] => {
             let depth = depth.checked_sub(1)?;
-            let outer = words.count();
+            let outer = keys.open();
             let rest = list(rest, b'}', |entry| {
                 let key = entry.strip_prefix(b"\"")?;
-                let behind = string(key)?;
-                let length = key.len().saturating_sub(behind.len()).saturating_sub(1);
-                words.push(word(key, length));
-                value(skip_spaces(behind.strip_prefix(b":")?), depth, words)
+                let length = quote(key)?;
+                keys.enter(word(key, length));
+                let behind = key.get(length.saturating_add(1)..)?;
+                value(skip_spaces(behind.strip_prefix(b":")?), depth, keys)
             })?;
-            (!words.close(outer)).then_some(rest)
+            (!keys.close(outer)).then_some(rest)
         }
         [b'[', rest @ ..] => {
             let depth = depth.checked_sub(1)?;
-            list(rest, b']', |item| value(item, depth, words))
+            list(rest, b']', |item| value(item, depth, keys))
         }
         [b't', rest @ ..] => rest.strip_prefix(b"rue"),
         [b'f', rest @ ..] => rest.strip_prefix(b"alse"),
