@@ -3,9 +3,8 @@
 //! If quotes in the first bytes of a file have white space around them, it is skipped in the whole file. If the first ones come
 //! later, the quotes would be stored as a part of the values.
 
-use super::split::{
-    Blanks, Delimiter, FieldDelimiter, Quoting, Split, blanks_beside, closing_quote, split_quoted,
-};
+use super::quoting::{Blanks, Quoting};
+use super::split::{Delimiter, FieldDelimiter, Split, blanks_beside, closing_quote, split_quoted};
 
 impl Quoting {
     /// Quoting that doubts white space before quotes.

@@ -1,6 +1,7 @@
 //! The first bytes of a delimited file, and records cut from them on trial.
 
-use super::split::{FieldDelimiter, Quoting, Span, Split};
+use super::quoting::{Quoting, Span};
+use super::split::{FieldDelimiter, Split};
 
 /// A record that is still open this close to the end of the head may be well-formed: its rest is not in sight.
 const OPEN_TAIL_BYTES: usize = 8 * 1024;

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use penstock_contract::{HeaderCase, Ragged};
 
-use super::split::Span;
+use super::quoting::Span;
 use crate::error::UnreadableCode;
 use crate::program::Column;
 

@@ -5,6 +5,7 @@ mod head;
 mod header;
 mod names;
 mod open;
+mod quoting;
 mod repeated;
 mod scan;
 mod sniff;
@@ -13,11 +14,11 @@ mod widths;
 
 pub(crate) use header::{Layout, Surplus, bind_header};
 pub(crate) use open::{Delimited, FirstRecord, open_delimited, read_first};
+#[cfg(test)]
+pub(crate) use quoting::Blanks;
+pub(crate) use quoting::{Quoting, Span};
 pub(crate) use repeated::{MARK, RepeatedHeader, skip_mark};
 pub(crate) use scan::{Marks, Scanned, scan};
-#[cfg(test)]
-pub(crate) use split::Blanks;
 pub(crate) use split::{
-    Delimiter, FieldDelimiter, Quoting, Span, Split, field, split_again, split_line, split_quoted,
-    split_unquoted,
+    Delimiter, FieldDelimiter, Split, field, split_again, split_line, split_quoted, split_unquoted,
 };

@@ -6,7 +6,8 @@ use encoding_rs::Encoding;
 
 use super::head::{Head, HeadRecord};
 use super::header::{bind_order, keeps_space};
-use super::split::{FieldDelimiter, Quoting, Span, field};
+use super::quoting::{Quoting, Span};
+use super::split::{FieldDelimiter, field};
 use crate::cast::Scratch;
 use crate::cast::text::Traits;
 use crate::program::{Column, Raw};

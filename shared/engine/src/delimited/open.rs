@@ -8,9 +8,10 @@ use penstock_contract::{BlankRows, DelimitedDialect, HeaderCase, RepeatedHeaders
 use super::head::Head;
 use super::header::{Layout, bind_header, bind_order};
 use super::names::{Located, Names, is_headless};
+use super::quoting::{Quoting, Span};
 use super::repeated::{HeaderRecord, RepeatedHeader};
 use super::sniff::{Sniffed, USUAL_QUOTE, sniff};
-use super::split::{FieldDelimiter, Quoting, Span, field, split_again};
+use super::split::{FieldDelimiter, field, split_again};
 use super::widths::Widths;
 use crate::cast::text::Traits;
 use crate::error::{ReadError, UnreadableCode};

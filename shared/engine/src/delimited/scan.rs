@@ -5,7 +5,7 @@
 
 use wide::u8x16;
 
-use super::split::{Blanks, Quoting, Span};
+use super::quoting::{Blanks, Quoting, Span};
 
 /// Bytes looked at together: one for each bit of a mask.
 const BLOCK: usize = 64;

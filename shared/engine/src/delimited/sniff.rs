@@ -6,7 +6,8 @@ use penstock_contract::{DelimitedDialect, Quote};
 
 use super::head::{Head, HeadRecord};
 use super::names::{Located, Names, locate};
-use super::split::{Blanks, FieldDelimiter, Quoting, blanks_beside};
+use super::quoting::{Blanks, Quoting};
+use super::split::{FieldDelimiter, blanks_beside};
 
 const COMMON_DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
 /// Delimiters that are only considered when they find the contract's names.

@@ -12,6 +12,7 @@ use memchr::{memchr, memchr_iter, memchr2};
 use wide::u8x16;
 
 use super::doubt::doubt;
+use super::quoting::{Blanks, Quoting, Span};
 use super::scan::Marks;
 use crate::records::Framing;
 
@@ -161,45 +162,6 @@ impl Delimiter for &[u8] {
     }
 }
 
-/// How fields are quoted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Quoting {
-    pub(crate) quote: u8,
-    /// Inside quotes a quote or an escape after it is an ordinary character. A doubled quote is read with or without it.
-    pub(crate) escape: Option<u8>,
-    /// The white space that may surround a quoted field, and that is skipped before an unquoted one; empty when all
-    /// white space belongs to the fields.
-    pub(crate) blanks: Blanks,
-}
-
-impl Quoting {
-    /// Quoting without escapes, in which white space belongs to the fields.
-    pub(crate) fn by(quote: u8) -> Self {
-        Self { quote, escape: None, blanks: Blanks::NONE }
-    }
-
-    /// The number of blanks that `text` starts with.
-    #[inline]
-    fn count_blanks(self, text: &[u8]) -> usize {
-        if !self.blanks.are_skipped() {
-            return 0;
-        }
-        text.iter().take_while(|byte| self.blanks.contains(**byte)).count()
-    }
-
-    /// Moves the start of each unquoted field behind its initial blanks.
-    #[cold]
-    pub(crate) fn skip_blanks(self, record: &[u8], spans: &mut [Span]) {
-        for span in spans {
-            let is_quoted =
-                span.start.checked_sub(1).and_then(|before| record.get(before)) == Some(&self.quote);
-            // A record that is blank or too long leaves the places of the one before.
-            let field = record.get(span.start..span.end).filter(|_| !is_quoted);
-            span.start += field.map_or(0, |field| self.count_blanks(field));
-        }
-    }
-}
-
 /// The white space that is skipped around fields: spaces and tabs, unless they are part of the delimiter.
 pub(crate) fn blanks_beside(delimiter: &FieldDelimiter) -> Blanks {
     let is_part = |byte: u8| match delimiter {
@@ -207,44 +169,6 @@ pub(crate) fn blanks_beside(delimiter: &FieldDelimiter) -> Blanks {
         FieldDelimiter::Bytes(delimiter) => delimiter.contains(&byte),
     };
     Blanks { space: !is_part(b' '), tab: !is_part(b'\t'), are_doubted: false }
-}
-
-/// A set of white space characters. It is as small as it can be, as each record passes it on in a register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Blanks {
-    pub(crate) space: bool,
-    pub(crate) tab: bool,
-    /// Nobody declares whether they are skipped, and so far none preceded a quote: they are not, but a record in which
-    /// they precede a quoted field is malformed.
-    pub(crate) are_doubted: bool,
-}
-
-impl Blanks {
-    pub(crate) const NONE: Self = Self { space: false, tab: false, are_doubted: false };
-
-    #[inline]
-    pub(crate) fn is_empty(self) -> bool {
-        !self.space && !self.tab
-    }
-
-    #[inline]
-    pub(crate) fn are_skipped(self) -> bool {
-        !self.are_doubted && !self.is_empty()
-    }
-
-    #[inline]
-    pub(crate) fn contains(self, byte: u8) -> bool {
-        self.space && byte == b' ' || self.tab && byte == b'\t'
-    }
-}
-
-/// Where a field is in its record, without its quotes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-    /// Holds doubled quotes or escapes.
-    pub(crate) is_escaped: bool,
 }
 
 /// A record that holds quotes.

@@ -5,7 +5,8 @@ use penstock_contract::Ragged;
 
 use super::head::Head;
 use super::header::Layout;
-use super::split::{FieldDelimiter, Quoting, Span};
+use super::quoting::{Quoting, Span};
+use super::split::FieldDelimiter;
 
 /// Records that are counted.
 const MAX_RECORDS: usize = 50;
