@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.resolved import functions
+from support.sam_local import address_of
 from support.stack import BINARIES, ROOT
 
 SKIPPED = 77
@@ -19,6 +20,10 @@ def sam_local(**variables: str) -> subprocess.CompletedProcess[str]:
     command = [str(ROOT / "infra/local/sam-local.sh")]
     environment = {**os.environ, **given}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+
+
+def test_an_interface_has_the_address_that_the_kernel_gives_it() -> None:
+    assert address_of("lo") == "127.0.0.1"
 
 
 @pytest.mark.timeout(600)

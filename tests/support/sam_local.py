@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,6 +21,7 @@ from support.resolved import functions, variables
 from support.stack import BINARIES, ROOT, Stack
 
 BUILT = ROOT / ".aws-sam/build"
+SIOCGIFADDR = 0x8915
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 
 
@@ -38,11 +42,22 @@ def main() -> None:
 
 
 def gateway() -> str:
-    """The host as containers see it. SAM leaves a container on that network even with `--docker-network host`."""
-    command = ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
-    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    assert found, "Docker's bridge network has no gateway"
-    return found
+    """The host as containers see it. SAM leaves a container on that network even with `--docker-network host`.
+
+    It is the address of the bridge itself: an engine that was started for the first time does not list a gateway.
+    """
+    bridge = '{{index .Options "com.docker.network.bridge.name"}}'
+    command = ["docker", "network", "inspect", "bridge", "--format", bridge]
+    name = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return address_of(name or "docker0")
+
+
+def address_of(interface: str) -> str:
+    """The IPv4 address of a network interface (Linux: `man 7 netdevice`, SIOCGIFADDR)."""
+    request = struct.pack("256s", interface.encode())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        answer = fcntl.ioctl(probe.fileno(), SIOCGIFADDR, request)
+    return socket.inet_ntoa(answer[20:24])
 
 
 class Sam:

@@ -52,16 +52,16 @@ fn oracle(index: usize, required: bool, raw: &str) -> Option<Option<String>> {
     let accepted = match index {
         0 => !value.contains('\0') && (2..=4).contains(&value.chars().count()),
         1 => ["red", "abc"].contains(&value),
-        2 => hundredths(value)
+        2 => ten_thousandths(value)
             .is_some_and(|number| number % 10_000 == 0 && (-500_000..=327_670_000).contains(&number)),
-        _ => hundredths(value)
+        _ => ten_thousandths(value)
             .is_some_and(|number| number % 100 == 0 && number < 995_000 && number > -10_000_000),
     };
     accepted.then(|| Some(value.to_owned()))
 }
 
 /// A decimal in ten-thousandths.
-fn hundredths(value: &str) -> Option<i64> {
+fn ten_thousandths(value: &str) -> Option<i64> {
     let digits = value.strip_prefix(['-', '+']).unwrap_or(value);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |text: &str| text.chars().all(|letter| letter.is_ascii_digit());
@@ -75,7 +75,7 @@ fn hundredths(value: &str) -> Option<i64> {
 /// The same number, however it is written.
 fn same(index: usize, found: &Option<String>, expected: &Option<String>) -> bool {
     match (found, expected) {
-        (Some(found), Some(expected)) if index >= 2 => hundredths(found) == hundredths(expected),
+        (Some(found), Some(expected)) if index >= 2 => ten_thousandths(found) == ten_thousandths(expected),
         _ => found == expected,
     }
 }
