@@ -139,7 +139,9 @@ async fn a_statement_that_is_cancelled_while_it_waits_is_worth_another_try() {
     let second = ChunkOf::batch(2).rows(&contract, many(1));
     let chunks = [&second];
     let (answer, ()) = tokio::join!(apply(&mut writer, &contract, &chunks), async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let waits = "SELECT count(*) > 0 FROM pg_stat_activity \
+                     WHERE application_name = 'penstock-writer' AND wait_event_type = 'Lock'";
+        wait_for(&db, waits).await;
         let cancel =
             "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'penstock-writer'";
         db.client().await.batch_execute(cancel).await.unwrap();
