@@ -70,7 +70,7 @@ fn unused(server: &At<'_>, errors: &mut Errors) {
 fn format(server: &At<'_>, errors: &mut Errors) -> Read<Format> {
     let location = location(server, errors);
     let kind = format_kind(server, errors);
-    let encoding = custom::find(server, "penstock.encoding").map(|at| at.text(errors)).transpose();
+    let encoding = custom::find(server, "penstock.encoding").map(|at| encoding(&at, errors)).transpose();
     let compression =
         custom::find(server, "penstock.compression").map(|at| compression(&at, errors)).transpose();
     let null_values =
@@ -84,12 +84,23 @@ fn format(server: &At<'_>, errors: &mut Errors) -> Read<Format> {
     let (header_case, kind) = kind?;
     Ok(Format {
         kind,
-        encoding: encoding?.map(|label| label.trim().to_owned()),
+        encoding: encoding?,
         compression: compression?,
         null_values: null_values?,
         header_case,
         empty_file: empty_file?,
     })
+}
+
+fn encoding(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+    let label = at.text(errors)?.trim();
+    if encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).is_none() {
+        let message = format!(
+            "`{label}` is not an encoding of the WHATWG standard, such as `utf-8`, `utf-16le`, `windows-1252` or `shift_jis`"
+        );
+        return Err(at.report(errors, message));
+    }
+    Ok(label.to_owned())
 }
 
 /// How the names of the file are compared, which only files with named columns have a use for.

@@ -31,7 +31,8 @@ pub(crate) fn format(head: &[u8], json_only: bool) -> Result<FormatKind, ReadErr
     let mut letters =
         without_mark(head).iter().copied().filter(|byte| !byte.is_ascii_whitespace() && *byte != 0);
     match (letters.next(), letters.next()) {
-        (Some(b'{'), _) => Ok(FormatKind::Ndjson),
+        (Some(b'{'), None | Some(b'"' | b'}')) => Ok(FormatKind::Ndjson),
+        (Some(b'{'), Some(_)) if json_only => Ok(FormatKind::Ndjson),
         (Some(b'['), None | Some(b'{' | b']')) => Ok(FormatKind::JsonArray { path: Vec::new() }),
         _ if json_only => Err(wrong_format(
             "the file is not JSON, as the contract says: it begins with neither `{` nor an array of objects",

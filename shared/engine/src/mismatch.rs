@@ -1,4 +1,4 @@
-//! JSON where the contract says delimited text, and lines of JSON where it says an array.
+//! JSON where the contract says delimited text, lines of JSON where it says an array, and delimited text where it says JSON.
 //!
 //! Every row of such a file would be a reject, or the header would lack every column: what to change in the contract is
 //! said instead.
@@ -32,7 +32,7 @@ pub(crate) fn check_layout(
     head: &[u8],
     is_whole: bool,
 ) -> Result<(), ReadError> {
-    let Some(layout) = layout_of(head, is_whole) else { return Ok(()) };
+    let Some(layout) = layout_of(head, is_whole) else { return check_table(format, head) };
     let says = match format {
         FormatKind::Delimited(dialect) => {
             // A table without a header may have one column of documents.
@@ -63,6 +63,42 @@ pub(crate) fn check_layout(
     let message =
         format!("the file is {is}, and the contract says {says}: declare {advice}, or deliver {says}");
     Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message })
+}
+
+/// Refuses delimited text where the contract says JSON.
+fn check_table(format: &FormatKind, head: &[u8]) -> Result<(), ReadError> {
+    let says = match format {
+        FormatKind::Ndjson => "one JSON object a line",
+        FormatKind::JsonArray { .. } => "an array of JSON objects",
+        FormatKind::Delimited(_) | FormatKind::Parquet | FormatKind::Avro | _ => return Ok(()),
+    };
+    if !is_table(head) {
+        return Ok(());
+    }
+    let message = format!(
+        "the file is delimited text, and the contract says {says}: declare `format: csv`, or deliver {says}"
+    );
+    Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message })
+}
+
+/// True when the first lines have the same number of a delimiter, and do not begin as JSON.
+fn is_table(head: &[u8]) -> bool {
+    const LINES: usize = 5;
+    let lines: Vec<&[u8]> = head
+        .split(|byte| matches!(byte, b'\n' | b'\r'))
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty())
+        .take(LINES)
+        .collect();
+    // The last one may be cut off.
+    let whole = lines.len().saturating_sub(1).max(1);
+    let is_json = |line: &&[u8]| matches!(*line, [b'{' | b'[' | b']' | b'}', ..]);
+    let count = |line: &[u8], delimiter: u8| line.iter().filter(|byte| **byte == delimiter).count();
+    let is_alike = |delimiter: &u8| {
+        let mut counts = lines.iter().take(whole).map(|line| count(line, *delimiter));
+        counts.next().is_some_and(|first| first > 0 && counts.all(|other| other == first))
+    };
+    !lines.is_empty() && !lines.iter().any(is_json) && b",;\t|".iter().any(is_alike)
 }
 
 /// `None`: no JSON, or none that surely is laid out in one way.
@@ -105,6 +141,25 @@ fn trim_blanks(bytes: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn delimited_text_has_lines_with_the_same_number_of_a_delimiter() {
+        for head in
+            ["id,name\n1,a\n", "id;name\r\n1;a\r\n2;b", "id\tname", "\"id\",\"name\"\n\n1,x\n", "a|b\n1|2\n3"]
+        {
+            assert!(is_table(head.as_bytes()), "{head}");
+        }
+        for head in [
+            "",
+            "x",
+            "{\"a\":1,\"b\":2}\n{\"a\":1,\"b\":2}\n",
+            "[1,2]\n[3,4]\n",
+            "word, word\nno\nx\n",
+            "1\n2\n",
+        ] {
+            assert!(!is_table(head.as_bytes()), "{head}");
+        }
+    }
 
     #[test]
     fn json_is_told_by_its_first_value() {

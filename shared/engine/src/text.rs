@@ -5,7 +5,7 @@ use std::io::Read;
 use std::ops::Range;
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use penstock_contract::{BlankRows, EmptyFile, FormatKind};
+use penstock_contract::{BlankRows, FormatKind};
 
 use crate::cast::text::Traits;
 use crate::decode::{Decoded, find_undefined};
@@ -68,7 +68,7 @@ impl<R: Read> TextSource<R> {
         let text = Decoded::open(input, plan.encoding, needs_utf_8(&plan.format), may_be_windows_1252)?;
         let (encoding, text_encoding) = (text.encoding(), text.text_encoding());
         let mut records = Records::new(text, limits.max_record_bytes);
-        if plan.empty_file == Some(EmptyFile::Accept) && is_white_space(&mut records)? {
+        if plan.empty_file.is_some() && is_white_space(&mut records)? {
             return Err(ReadError::Empty);
         }
         tell_terminator(&mut records)?;

@@ -298,9 +298,28 @@ fn suggest(absent: &[&str], unexpected: &[(String, usize)]) -> Vec<String> {
             .take(MAX_COMPARED_BYTES)
             .filter_map(|(found, _)| distance(name, found).map(|distance| (distance, found)))
             .min_by_key(|(distance, _)| *distance)?;
-        Some(format!("`{}` may be meant for `{}`", cut(near.1), cut(name)))
+        let hidden = hidden_letter(near.1, name);
+        Some(format!("`{}` may be meant for `{}`{}", cut(near.1), cut(name), hidden.unwrap_or_default()))
     });
     pairs.collect()
+}
+
+/// What makes a name another one although both look alike: a character that is not visible, an accent apart from its letter, or a
+/// letter of another script.
+fn hidden_letter(found: &str, name: &str) -> Option<String> {
+    let is_hidden = |letter: &char| {
+        matches!(letter,
+            '\u{a0}' | '\u{ad}' | '\u{300}'..='\u{52f}' | '\u{2000}'..='\u{200f}' | '\u{202a}'..='\u{202f}'
+            | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ff01}'..='\u{ff5e}')
+    };
+    let letter = found.chars().find(|letter| is_hidden(letter) && !name.contains(*letter))?;
+    let what = match letter {
+        '\u{300}'..='\u{36f}' => "an accent apart from its letter",
+        '\u{370}'..='\u{52f}' => "a letter of another alphabet",
+        '\u{ff01}'..='\u{ff5e}' => "a wide character",
+        _ => "a character that is not visible",
+    };
+    Some(format!(" (it has U+{:04X}, {what})", u32::from(letter)))
 }
 
 /// How far a name is from another; `None` when it is another name.

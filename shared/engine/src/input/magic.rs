@@ -25,6 +25,7 @@ pub(crate) struct Recognised {
     advice: &'static str,
 }
 
+const PARQUET_NAME: &str = "a Parquet file";
 const AS_CSV: &str = "save the sheet as CSV and deliver that";
 const AS_TABLE: &str = "deliver the table itself, as CSV for example";
 const EACH_BY_ITSELF: &str = "deliver each file by itself, with gzip or zstd for example";
@@ -50,6 +51,12 @@ const BINARY: &[(&[u8], Recognised)] = &[
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         document("an Excel workbook (xls) or another OLE document", AS_CSV),
     ),
+    // Workbooks of Excel 2 to 8 without a container: the type of their first record, and its length.
+    (b"\x09\x08\x08\0\0\x05", document("an Excel workbook (xls)", AS_CSV)),
+    (b"\x09\x08\x10\0\0\x06", document("an Excel workbook (xls)", AS_CSV)),
+    (b"\x09\x04\x06\0", document("an Excel workbook (xls)", AS_CSV)),
+    (b"\x09\x02\x06\0", document("an Excel workbook (xls)", AS_CSV)),
+    (b"\x09\0\x04\0", document("an Excel workbook (xls)", AS_CSV)),
     (b"\x89PNG\r\n\x1a\n", document("an image (PNG)", AS_TABLE)),
     (b"\xff\xd8\xff", document("an image (JPEG)", AS_TABLE)),
     (b"II*\0", document("an image (TIFF)", AS_TABLE)),
@@ -73,7 +80,7 @@ const BINARY: &[(&[u8], Recognised)] = &[
 
 /// Magic numbers of letters.
 const LETTERS: &[(&[u8], Recognised)] = &[
-    (b"PAR1", document("a Parquet file", OTHER_FORMAT)),
+    (b"PAR1", document(PARQUET_NAME, OTHER_FORMAT)),
     (b"PARE", document("an encrypted Parquet file", "write it without encryption")),
     (b"ORC", document("an ORC file", "write it as Parquet")),
     (b"FEA1", document("a Feather file", EXPORT)),
@@ -82,9 +89,16 @@ const LETTERS: &[(&[u8], Recognised)] = &[
 ];
 
 const PDF: Recognised = document("a PDF document", AS_TABLE);
+const BMP: Recognised = document("an image (BMP)", AS_TABLE);
+const ICO: Recognised = document("an image (ICO)", AS_TABLE);
+const ZLIB: Recognised = compression("compressed with zlib");
 const WEBP: Recognised = document("an image (WebP)", AS_TABLE);
 const HTML: Recognised = document("an HTML page, such as a login or error page of the server", AS_TABLE);
 const XML: Recognised = document("an XML document", "deliver CSV, JSON, Parquet or Avro");
+const HTML_ELEMENTS: [&str; 16] = [
+    "html", "head", "body", "title", "meta", "style", "script", "h1", "h2", "h3", "p", "pre", "div",
+    "center", "table", "font",
+];
 const TAR: Recognised = archive("a tar archive");
 const LZMA: Recognised = compression("compressed with lzma");
 const OFFICE: Recognised = document("an Excel workbook (xlsx) or another Office document", AS_CSV);
@@ -105,6 +119,15 @@ pub(crate) fn recognise(head: &[u8]) -> Option<Recognised> {
     }
     if is_lzma(head) {
         return Some(LZMA);
+    }
+    if is_bmp(head) {
+        return Some(BMP);
+    }
+    if is_ico(head) {
+        return Some(ICO);
+    }
+    if is_zlib(head) {
+        return Some(ZLIB);
     }
     if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
         return Some(WEBP);
@@ -145,6 +168,10 @@ pub(crate) fn check_compressed_twice(head: &[u8], outer: Compression) -> Result<
 }
 
 impl Recognised {
+    pub(crate) fn is_parquet(self) -> bool {
+        self.name == PARQUET_NAME
+    }
+
     /// The refusal of such a file.
     pub(crate) fn refuse(self, outer: Compression) -> ReadError {
         let Self { code, name: recognised, advice } = self;
@@ -199,23 +226,74 @@ fn is_lzma(head: &[u8]) -> bool {
     size.is_some_and(|size| size == u64::MAX || size < MAX_LZMA_BYTES)
 }
 
+/// A bitmap has four zeros after its size, and then the place of its pixels, which is behind a header of 26 bytes at least.
+fn is_bmp(head: &[u8]) -> bool {
+    let place = head.strip_prefix(b"BM").and_then(|rest| rest.get(8..12)?.first_chunk());
+    head.get(6..10) == Some(&[0; 4])
+        && place.is_some_and(|place| (26..4096).contains(&u32::from_le_bytes(*place)))
+}
+
+/// An icon has a few images, each described by 16 bytes, the fourth of which is 0.
+fn is_ico(head: &[u8]) -> bool {
+    let count = head.strip_prefix(b"\0\0\x01\0").and_then(|rest| rest.first_chunk());
+    count.is_some_and(|count| (1..=64).contains(&u16::from_le_bytes(*count))) && head.get(9) == Some(&0)
+}
+
+/// A zlib stream has no magic number, but two bytes with a check of their own; and what follows can be decompressed.
+fn is_zlib(head: &[u8]) -> bool {
+    let [0x78, flags, ..] = head else { return false };
+    if (0x7800 | u16::from(*flags)) % 31 != 0 || head.is_ascii() && !has_control(head) {
+        return false;
+    }
+    let mut room = [0; 1024];
+    let mut decompress = flate2::Decompress::new(true);
+    let is_fine = decompress.decompress(head, &mut room, flate2::FlushDecompress::None).is_ok();
+    is_fine && decompress.total_out() > 0
+}
+
 /// A character that no text has.
 fn has_control(head: &[u8]) -> bool {
     head.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
 }
 
-/// HTML and XML, which begin with their declaration; a table may well contain `<`.
+/// HTML and XML, which begin with their declaration or one of the elements that pages begin with; a table may well contain `<`.
 fn markup(head: &[u8]) -> Option<Recognised> {
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    let begins =
-        |start: &[u8]| text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
-    if begins(b"<!doctype html") || begins(b"<html") {
-        Some(HTML)
-    } else if begins(b"<?xml") {
-        Some(XML)
-    } else {
-        None
+    let text = as_ascii(head);
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text).trim_ascii_start();
+    let begins = |start: &str| {
+        text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start.as_bytes()))
+    };
+    if begins("<?xml") || begins("<svg") && !is_table(text) {
+        return Some(XML);
     }
+    if begins("<!doctype") {
+        return Some(HTML);
+    }
+    let is_element = |name: &str| {
+        let end = text.get(name.len().saturating_add(1));
+        begins(&format!("<{name}")) && end.is_some_and(|end| *end == b'>' || end.is_ascii_whitespace())
+    };
+    (HTML_ELEMENTS.iter().any(|name| is_element(name)) && !is_table(text)).then_some(HTML)
+}
+
+/// The letters of UTF-16, or the text as it is.
+fn as_ascii(head: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+    let unmarked = head.strip_prefix(b"\xff\xfe").or_else(|| head.strip_prefix(b"\xfe\xff"));
+    match unmarked.unwrap_or(head) {
+        text @ ([0, _, ..] | [_, 0, ..]) => text.iter().copied().filter(|byte| *byte != 0).collect(),
+        _ => head.into(),
+    }
+}
+
+/// True when the first two lines have as many of a delimiter: a table whose values are markup.
+fn is_table(text: &[u8]) -> bool {
+    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let (Some(first), Some(second)) = (lines.next(), lines.next()) else { return false };
+    let count = |line: &[u8], delimiter: u8| line.iter().filter(|byte| **byte == delimiter).count();
+    b",;\t|".iter().any(|delimiter| {
+        let of_first = count(first, *delimiter);
+        of_first > 0 && of_first == count(second, *delimiter)
+    })
 }
 
 #[cfg(test)]
@@ -241,6 +319,17 @@ mod tests {
         zip
     }
 
+    fn utf_16(text: &str, is_marked: bool) -> Vec<u8> {
+        let mark = if is_marked { "\u{feff}" } else { "" };
+        [mark, text].concat().encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }
+
+    fn zlib(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut encoder, bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
     #[test]
     fn files_that_are_no_text_are_recognised() {
         let lzma = [&[0x5d, 0, 0, 0x80, 0][..], &[0xff; 8], b"rest"].concat();
@@ -255,6 +344,17 @@ mod tests {
             (b"\xef\xbb\xbf \n<!DOCTYPE html><html>".to_vec(), "HTML"),
             (b"<html lang=\"en\">".to_vec(), "HTML"),
             (b"<?xml version=\"1.0\"?>".to_vec(), "XML"),
+            (utf_16("<!DOCTYPE html>\r\n<html>", true), "HTML"),
+            (utf_16("<h1>502 Bad Gateway</h1>", false), "HTML"),
+            (b"<h1>404</h1>, see below\n".to_vec(), "HTML"),
+            (b"<TABLE border=1><tr><td>a</td></tr>\n</table>".to_vec(), "HTML"),
+            (b"<!doctype HTML PUBLIC \"x\">".to_vec(), "HTML"),
+            (b"<svg xmlns=\"http://www.w3.org/2000/svg\">".to_vec(), "XML"),
+            (b"BM\x36\x10\0\0\0\0\0\0\x36\0\0\0(\0\0\0".to_vec(), "BMP"),
+            (b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0".to_vec(), "ICO"),
+            (b"\x09\x08\x08\0\0\x05\x10\0".to_vec(), "xls"),
+            (b"\x09\x04\x06\0\0\0\x10\0".to_vec(), "xls"),
+            (zlib(b"id,name\n1,a\n"), "zlib"),
             (b"\x89PNG\r\n\x1a\n\0".to_vec(), "PNG"),
             (b"\xff\xd8\xff\xe0\0".to_vec(), "JPEG"),
             (b"GIF89a\x01\0".to_vec(), "GIF"),
@@ -294,6 +394,14 @@ mod tests {
             b"]\n",
             b"<id>,name\n",
             b"<b>bold</b>,x\n",
+            b"<html>a</html>,1\n<p>b</p>,2\n",
+            b"<h1>;id\nx;1\n",
+            b"BM,size\n1,2\n",
+            b"BMX\t1\t2\t3\t4\n",
+            b"x^2,y\n1,2\n",
+            b"x\x9a,y\n1,\xe9\n",
+            b"\t\ta\n",
+            b"<header>,<body2>\n",
             b"%PDF,x",
             b"RIFF,x",
             b"id,html\n1,<html>\n",

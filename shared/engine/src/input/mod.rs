@@ -1,5 +1,6 @@
 //! The input, decompressed, counted and capped.
 
+mod gzip;
 pub(crate) mod magic;
 mod source;
 mod zip;
@@ -7,10 +8,10 @@ mod zip;
 use std::io::{self, BufReader, Read};
 
 use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use penstock_contract::Compression;
 
+use self::gzip::{GzipReader, TrailingBytes};
 use self::source::Source;
 pub(crate) use self::source::compression_of;
 use self::zip::{OtherDocument, UnsupportedArchive, ZipReader};
@@ -29,7 +30,7 @@ type Buffered<R> = BufReader<Source<R>>;
 
 enum Decoder<R: Read> {
     Plain(Source<R>),
-    Gzip(Box<MultiGzDecoder<Buffered<R>>>),
+    Gzip(Box<GzipReader<Buffered<R>>>),
     Zstd(zstd::stream::read::Decoder<'static, Buffered<R>>),
     Bzip2(MultiBzDecoder<Buffered<R>>),
     Xz(Box<XzReader<Buffered<R>>>),
@@ -40,7 +41,7 @@ impl<R: Read> Decoder<R> {
     fn source(&self) -> Option<&Source<R>> {
         let buffered = match self {
             Self::Plain(source) => return Some(source),
-            Self::Gzip(gzip) => gzip.get_ref(),
+            Self::Gzip(gzip) => gzip.get_ref()?,
             Self::Zstd(zstd) => zstd.get_ref(),
             Self::Bzip2(bzip2) => bzip2.get_ref(),
             Self::Xz(xz) => xz.inner(),
@@ -52,7 +53,7 @@ impl<R: Read> Decoder<R> {
     fn source_mut(&mut self) -> Option<&mut Source<R>> {
         let buffered = match self {
             Self::Plain(source) => return Some(source),
-            Self::Gzip(gzip) => gzip.get_mut(),
+            Self::Gzip(gzip) => gzip.get_mut()?,
             Self::Zstd(zstd) => zstd.get_mut(),
             Self::Bzip2(bzip2) => bzip2.get_mut(),
             Self::Xz(xz) => xz.inner_mut(),
@@ -110,7 +111,7 @@ impl<R: Read> Input<R> {
         }
         let buffered = |source| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, source);
         let decoder = match compression {
-            Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(buffered(source)))),
+            Compression::Gzip => Decoder::Gzip(Box::new(GzipReader::new(buffered(source)))),
             Compression::Zstd => Decoder::Zstd(zstd_decoder(buffered(source)).map_err(ReadError::Io)?),
             Compression::Bzip2 => Decoder::Bzip2(MultiBzDecoder::new(buffered(source))),
             Compression::Xz => {
@@ -217,6 +218,9 @@ impl<R: Read> Input<R> {
         let unsupported = error.get_ref().and_then(|inner| inner.downcast_ref::<UnsupportedArchive>());
         let (code, message) = if let Some(unsupported) = unsupported {
             (UnreadableCode::UnsupportedArchive, unsupported.to_string())
+        } else if error.get_ref().is_some_and(|inner| inner.is::<TrailingBytes>()) {
+            let message = "bytes follow the gzip stream that are neither gzip nor padding: drop the file again without them";
+            (UnreadableCode::CorruptCompression, message.to_owned())
         } else if is_out_of_memory(error) {
             (
                 UnreadableCode::CompressionMemory,

@@ -1,6 +1,7 @@
 //! The end of a Parquet file, which says where everything is: looked through, then decoded.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use super::thrift::{BINARY, I32, I64, LIST, STRUCT, Walker};
 use super::values::{Leaves, is_interval};
 use super::{corrupt, unreadable};
 use crate::error::{ReadError, UnreadableCode};
-use crate::input::magic::{HEAD_BYTES, recognise};
+use crate::input::magic::{HEAD_BYTES, check_compressed_twice, recognise};
 use crate::input::{compression_of, name};
 
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -145,6 +146,14 @@ fn wrong_format(head: &[u8]) -> ReadError {
         return recognised.refuse(Compression::Plain);
     }
     let compression = compression_of(head);
+    if let Some(inside) = unpack_head(head, compression) {
+        let unread = check_compressed_twice(&inside, compression);
+        let known = recognise(&inside).filter(|found| !found.is_parquet());
+        if let Err(error) = unread.and_then(|()| known.map_or(Ok(()), |found| Err(found.refuse(compression))))
+        {
+            return error;
+        }
+    }
     let message = if compression == Compression::Plain {
         "the file is not Parquet, as the contract says: it does not begin with `PAR1`; drop Parquet, or correct `format` in \
          the contract"
@@ -157,6 +166,25 @@ fn wrong_format(head: &[u8]) -> ReadError {
         )
     };
     unreadable(UnreadableCode::WrongFormat, 0, message)
+}
+
+/// The first bytes of what a compressed file has inside, as far as they can be made out.
+fn unpack_head(head: &[u8], compression: Compression) -> Option<Vec<u8>> {
+    let mut inside = Vec::new();
+    // The head is cut off anywhere, which is an error after what could be decompressed.
+    let _cut = match compression {
+        Compression::Gzip => {
+            flate2::read::GzDecoder::new(head).take(HEAD_BYTES as u64).read_to_end(&mut inside)
+        }
+        Compression::Zstd => {
+            zstd::Decoder::new(head).and_then(|zstd| zstd.take(HEAD_BYTES as u64).read_to_end(&mut inside))
+        }
+        Compression::Bzip2 => {
+            bzip2::read::BzDecoder::new(head).take(HEAD_BYTES as u64).read_to_end(&mut inside)
+        }
+        Compression::Plain | Compression::Xz | Compression::Zip | _ => return None,
+    };
+    Some(inside)
 }
 
 fn encrypted(byte_offset: u64) -> ReadError {

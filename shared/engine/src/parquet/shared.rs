@@ -28,9 +28,8 @@ impl<T> Shared<T> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the crate's errors are not exhaustive")]
     pub(super) fn blame(&self, page: &PagePlace<'_>, error: &ParquetError) {
         let (why, is_unsupported) = match error {
-            ParquetError::NYI(what) => (what.clone(), true),
-            ParquetError::General(what) | ParquetError::EOF(what) => (what.clone(), false),
-            other => (other.to_string(), false),
+            ParquetError::NYI(what) => (plain_words(what), true),
+            other => (plain_words(&other.to_string()), false),
         };
         let broken =
             BrokenPage { byte_offset: page.byte_offset, why: format!("{page}: {why}"), is_unsupported };
@@ -57,9 +56,36 @@ impl<T> Shared<T> {
             None => {}
         }
         match error {
-            ParquetError::NYI(what) => unsupported(byte_offset, what),
-            other => corrupt(byte_offset, &other.to_string()),
+            ParquetError::NYI(what) => unsupported(byte_offset, &plain_words(what)),
+            other => corrupt(byte_offset, &plain_words(&other.to_string())),
         }
+    }
+}
+
+/// What a decoder says of a damaged file, without the names of its types and what it calls its own parts.
+fn plain_words(message: &str) -> String {
+    const PREFIXES: [&str; 8] = [
+        "External: ",
+        "Parquet error: ",
+        "Parquet argument error: ",
+        "Arrow: ",
+        "EOF: ",
+        "NYI: ",
+        "Invalid argument error: ",
+        "Generic error: ",
+    ];
+    const WORDS: [(&str, &str); 3] = [
+        ("Expected list element type", "the element of a list has another type than the file's schema says"),
+        ("stream did not contain valid UTF-8", "a text is not UTF-8"),
+        ("encountered non UTF-8 data", "a text is not UTF-8"),
+    ];
+    let mut rest = message.trim();
+    while let Some(shorter) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix)) {
+        rest = shorter;
+    }
+    match WORDS.iter().find(|(found, _)| rest.contains(found)) {
+        Some((_, words)) => (*words).to_owned(),
+        None => rest.replace("\\'", "'").replace("\\\"", "\""),
     }
 }
 

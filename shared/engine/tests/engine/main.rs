@@ -49,3 +49,4 @@ mod times;
 mod typed;
 mod unexpected;
 mod unknown_encodings;
+mod wrong_files;

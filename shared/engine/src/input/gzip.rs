@@ -1,0 +1,119 @@
+//! The members of a gzip file one after the other, and what may follow them.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+
+use flate2::bufread::GzDecoder;
+
+/// The first byte of a member.
+const MAGIC: u8 = 0x1f;
+
+/// Members as one stream. NUL bytes after the last one are padding, as `gzip` takes them.
+pub(super) struct GzipReader<R> {
+    state: State<R>,
+}
+
+enum State<R> {
+    Member(Box<GzDecoder<R>>),
+    /// After the last one.
+    End(R),
+    /// Only while a member is taken over by the next one.
+    Between,
+}
+
+/// Bytes after a gzip stream that are neither another one nor padding.
+#[derive(Debug)]
+pub(super) struct TrailingBytes;
+
+impl fmt::Display for TrailingBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bytes follow the gzip stream that are not gzip")
+    }
+}
+
+impl std::error::Error for TrailingBytes {}
+
+impl<R: BufRead> GzipReader<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Self { state: State::Member(Box::new(GzDecoder::new(inner))) }
+    }
+
+    pub(super) fn get_ref(&self) -> Option<&R> {
+        match &self.state {
+            State::Member(member) => Some(member.get_ref()),
+            State::End(inner) => Some(inner),
+            State::Between => None,
+        }
+    }
+
+    pub(super) fn get_mut(&mut self) -> Option<&mut R> {
+        match &mut self.state {
+            State::Member(member) => Some(member.get_mut()),
+            State::End(inner) => Some(inner),
+            State::Between => None,
+        }
+    }
+
+    /// Goes on behind a member.
+    fn next_member(&mut self) -> io::Result<()> {
+        self.state = match std::mem::replace(&mut self.state, State::Between) {
+            State::Member(member) => {
+                let mut inner = member.into_inner();
+                match next_byte(&mut inner) {
+                    Ok(Some(MAGIC)) => State::Member(Box::new(GzDecoder::new(inner))),
+                    other => {
+                        let rest = other.and_then(|_| skip_padding(&mut inner));
+                        self.state = State::End(inner);
+                        return rest;
+                    }
+                }
+            }
+            end @ (State::End(_) | State::Between) => end,
+        };
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Read for GzipReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match &mut self.state {
+                State::Member(member) => match member.read(buffer)? {
+                    0 if !buffer.is_empty() => self.next_member()?,
+                    count => return Ok(count),
+                },
+                State::End(_) | State::Between => return Ok(0),
+            }
+        }
+    }
+}
+
+/// The next byte, which is read again.
+fn next_byte(inner: &mut impl BufRead) -> io::Result<Option<u8>> {
+    loop {
+        match inner.fill_buf() {
+            Ok(bytes) => return Ok(bytes.first().copied()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Reads NUL bytes up to the end.
+fn skip_padding(inner: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let bytes = match inner.fill_buf() {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if bytes.iter().any(|byte| *byte != 0) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, TrailingBytes));
+        }
+        let count = bytes.len();
+        if count == 0 {
+            return Ok(());
+        }
+        inner.consume(count);
+    }
+}
