@@ -3,6 +3,7 @@
 
 mod support;
 
+use penstock_contract::row_size::{MAX_ROW_BYTES, RowSize};
 use penstock_contract::{Contract, ContractErrors, parse};
 use support::{ChunkOf, Db, apply, contract_yaml, now};
 
@@ -23,28 +24,28 @@ fn wide(columns: usize, property: &str) -> Result<Contract, ContractErrors> {
     parse("wide.yaml", &contract_yaml("wide", "1.0.0", &[], &format!("{key}{columns}")))
 }
 
-/// The widest contract of columns of this property that is accepted.
-fn widest(property: &str) -> (usize, Contract) {
-    let (mut fits, mut fails) = (1, 1_501);
-    while fails - fits > 1 {
-        let middle = usize::midpoint(fits, fails);
-        if wide(middle, property).is_ok() { fits = middle } else { fails = middle }
+/// The most columns of this property, at most 1,500, for which `fits` holds of the contract.
+fn widest(property: &str, fits: impl Fn(Result<Contract, ContractErrors>) -> bool) -> usize {
+    let (mut fitting, mut failing) = (1, 1_501);
+    while failing - fitting > 1 {
+        let middle = usize::midpoint(fitting, failing);
+        if fits(wide(middle, property)) { fitting = middle } else { failing = middle }
     }
-    (fits, wide(fits, property).unwrap())
+    fitting
 }
 
 #[tokio::test]
-async fn the_widest_row_that_a_contract_may_have_fits_a_page() {
+async fn the_widest_row_of_fixed_sizes_that_a_contract_may_have_fits_a_page() {
     for (property, value, least) in [
-        ("logicalType: integer", "9000000000000000000".to_owned(), 950),
-        ("logicalType: integer, physicalType: integer", "2000000000".to_owned(), 1_400),
-        ("logicalType: string", noise(500, 7), 400),
-        ("physicalType: uuid", "6a1c1b1e-0000-4000-8000-000000000000".to_owned(), 450),
-        ("physicalType: 'numeric(12,2)'", "9999999999.99".to_owned(), 600),
-        ("logicalType: timestamp", "2024-01-01 00:00:00+00".to_owned(), 950),
+        ("logicalType: integer", "9000000000000000000", 950),
+        ("logicalType: integer, physicalType: integer", "2000000000", 1_400),
+        ("physicalType: uuid", "6a1c1b1e-0000-4000-8000-000000000000", 450),
+        ("logicalType: timestamp", "2024-01-01 00:00:00+00", 950),
+        ("logicalType: boolean", "t", 1_400),
     ] {
         let db = Db::start();
-        let (columns, contract) = widest(property);
+        let columns = widest(property, |contract| contract.is_ok());
+        let contract = wide(columns, property).unwrap();
         assert!(columns >= least, "{property}: {columns}");
         let full = format!("full{}", format!("\t{value}").repeat(columns));
         // One value is missing: the row has a bitmap of the values that are there.
@@ -53,6 +54,97 @@ async fn the_widest_row_that_a_contract_may_have_fits_a_page() {
         let applied = apply(&mut db.writer(), &contract, &[&chunk]).await;
         assert_eq!(applied.unwrap(), [now(2, 0, 0)], "{property}: {columns} columns");
     }
+}
+
+/// The values of a row whose columns repeat these ones, and the size that the engine reckons with.
+fn row_of(columns: usize, values: &[String], contract: &Contract) -> (Vec<String>, usize) {
+    let mut row: Vec<String> = (0..columns).map(|index| values[index % values.len()].clone()).collect();
+    row.insert(0, "key".to_owned());
+    let size = RowSize::of(&contract.entity.columns, &contract.source);
+    let bytes = size.bytes(|index| row.get(index).filter(|value| *value != "\\N"));
+    (row, bytes)
+}
+
+#[tokio::test]
+async fn a_row_that_the_engine_accepts_fits_a_page_whatever_its_values() {
+    const TEXT: &str = "logicalType: string";
+    const NUMERIC: &str = "physicalType: numeric";
+    const JSON: &str = "logicalType: object";
+    let text = |value: String| vec![value];
+    let letters = "abcdefghijklmnopqrstuvwxyz";
+    let mut least = usize::MAX;
+    for (property, values) in [
+        (TEXT, text(noise(500, 7))),
+        (TEXT, text(noise(20, 7))),
+        (TEXT, text(noise(21, 7))),
+        (TEXT, text(noise(23, 7))),
+        (TEXT, text(noise(24, 7))),
+        (TEXT, text(noise(2_100, 7))),
+        (TEXT, text("a".repeat(32))),
+        (TEXT, text("a".repeat(700))),
+        (TEXT, text("ab".repeat(100))),
+        (TEXT, text(letters[..12].repeat(9))),
+        (TEXT, text(letters[..13].repeat(9))),
+        (TEXT, text(letters[..6].repeat(40))),
+        (TEXT, text("x".to_owned())),
+        (TEXT, vec!["x".to_owned(), "a".repeat(80), noise(19, 3), "a".repeat(33), noise(300, 5)]),
+        (TEXT, vec![noise(20, 1), "\\N".to_owned()]),
+        (NUMERIC, text("9999999999.99".to_owned())),
+        (NUMERIC, text("12345678901234567890123456789012345678".to_owned())),
+        (NUMERIC, text(format!("0.{}1", "0".repeat(300)))),
+        (NUMERIC, text(format!("1{}", "0".repeat(300)))),
+        (NUMERIC, text("1234".repeat(60))),
+        (NUMERIC, text("1.1".to_owned())),
+        (JSON, text("{}".to_owned())),
+        (JSON, text(r#"{"a":1}"#.to_owned())),
+        (JSON, text(format!(r#"{{"a":"{}"}}"#, "b".repeat(200)))),
+        (JSON, text(format!(r#"{{"a":"{}"}}"#, noise(200, 9).replace('\\', "/")))),
+    ] {
+        let db = Db::start();
+        let fits = |contract: Result<Contract, ContractErrors>| {
+            contract.is_ok_and(|contract| {
+                let columns = contract.entity.columns.len() - 1;
+                row_of(columns, &values, &contract).1 <= MAX_ROW_BYTES
+            })
+        };
+        let columns = widest(property, fits);
+        let contract = wide(columns, property).unwrap();
+        let (row, bytes) = row_of(columns, &values, &contract);
+        assert!(bytes <= MAX_ROW_BYTES);
+        least = least.min(columns);
+        let row = row.join("\t").replace("\\", "\\\\").replace("\\\\N", "\\N");
+        let chunk = ChunkOf::batch(1).rows(&contract, [row]);
+        let applied = apply(&mut db.writer(), &contract, &[&chunk]).await;
+        assert_eq!(
+            applied.unwrap(),
+            [now(1, 0, 0)],
+            "{property} {values:?}: {columns} columns, {bytes} bytes"
+        );
+    }
+    assert!(least > 280, "{least}");
+}
+
+#[tokio::test]
+async fn the_limit_of_a_row_is_that_of_the_database() {
+    let db = Db::start();
+    let values = [noise(20, 7)];
+    let columns = (1..=500)
+        .rev()
+        .find(|columns| {
+            row_of(*columns, &values, &wide(*columns, "logicalType: string").unwrap()).1 <= MAX_ROW_BYTES
+        })
+        .unwrap();
+    // The limit counts a bitmap of missing values, which this row does not have: three columns' worth.
+    let contract = wide(columns + 4, "logicalType: string").unwrap();
+    let (row, bytes) = row_of(columns + 4, &values, &contract);
+    assert!(bytes > MAX_ROW_BYTES);
+    let row = row.join("\t").replace('\\', "\\\\");
+    let chunk = ChunkOf::batch(1).rows(&contract, [row]);
+    let refused = apply(&mut db.writer(), &contract, &[&chunk]).await;
+    assert!(
+        refused.is_err() || refused.as_ref().is_ok_and(|applied| *applied != [now(1, 0, 0)]),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ mod overlay;
 mod property;
 mod quality;
 mod read;
-mod row_size;
+pub mod row_size;
 mod server;
 mod shape;
 mod sla;

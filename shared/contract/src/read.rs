@@ -14,7 +14,7 @@ use crate::names::{self, ColumnNames, MAX_IDENTIFIER_BYTES};
 use crate::odcs;
 use crate::property::{self, Property};
 use crate::quality::{self, Scope};
-use crate::row_size;
+use crate::row_size::{self, RowSize};
 use crate::server;
 use crate::sla;
 use crate::source::{self, Object};
@@ -100,12 +100,13 @@ fn contract(
     if files.unexpected_columns == UnexpectedColumns::Rescue {
         entity.columns.push(Column::rescued());
     }
-    check_row_size(object, &entity, errors)?;
+    let source = object.source.clone()?;
+    check_row_size(object, &source, &entity, errors)?;
     let mode = load.as_ref().ok().map(|load| load.mode);
     let max_key_bytes = max_key_bytes(&scope, &entity, mode, errors);
     Ok(Contract {
         id: id.clone(),
-        source: object.source.clone()?,
+        source,
         version: version.clone(),
         is_retired: *is_retired,
         entity,
@@ -442,20 +443,33 @@ fn max_rejects(settings: &Settings<'_, '_>, errors: &mut Errors) -> Read<MaxReje
     Ok(MaxRejects { rows, percent: percent.or((rows.is_none()).then_some(DEFAULT_MAX_REJECTS_PERCENT)) })
 }
 
-/// A row must fit a page, or the whole chunk that it is in cannot be loaded.
-fn check_row_size(object: &Object<'_>, entity: &Entity, errors: &mut Errors) -> Read<()> {
-    let bytes = row_size::full_row_bytes(&entity.columns);
-    if bytes <= row_size::MAX_ROW_BYTES {
+/// A row must fit a page, or the whole chunk that it is in cannot be loaded: the engine rejects the rows that do not.
+fn check_row_size(object: &Object<'_>, source: &str, entity: &Entity, errors: &mut Errors) -> Read<()> {
+    let size = RowSize::of(&entity.columns, source);
+    if !size.may_exceed_page() {
         return Ok(());
     }
     let at = object.at.get("properties").unwrap_or_else(|| object.at.clone());
-    let message = format!(
-        "a row with a value in each of the {} columns has at least {bytes} bytes, and a page of PostgreSQL holds a row \
-         of {}: leave columns out, which keeps their values in `_rescued`",
-        entity.columns.len(),
-        row_size::MAX_ROW_BYTES
+    let count = entity.columns.len();
+    if size.least() > row_size::MAX_ROW_BYTES {
+        let message = format!(
+            "a row with a value in each of the {count} columns has at least {} bytes, and a page of PostgreSQL holds a row \
+             of {}: leave columns out, which keeps their values in `_rescued`",
+            size.least(),
+            row_size::MAX_ROW_BYTES
+        );
+        return Err(at.needs(errors, message));
+    }
+    at.note(
+        errors,
+        format!(
+            "a row with a value in each of the {count} columns has up to {} bytes; one of more than {}, which a page of \
+             PostgreSQL does not hold, is rejected (`too_long`)",
+            size.most(),
+            row_size::MAX_ROW_BYTES
+        ),
     );
-    Err(at.needs(errors, message))
+    Ok(())
 }
 
 fn max_key_bytes(

@@ -1,31 +1,229 @@
 //! What fits PostgreSQL's pages: a row, and the index entry of its key.
+//!
+//! A row is stored in one page. Where it is too long, PostgreSQL compresses texts, documents and numbers, or moves them out of the
+//! row, but only those larger than `MAXALIGN(TOAST_POINTER_SIZE)`, which is 24 bytes (`heap_toast_insert_or_update` in
+//! `heaptoast.c`). The sizes here are upper bounds of what a row has then.
 
 use crate::ddl;
 use crate::model::{Column, SqlType};
 
 /// A page of 8 KiB without its header and one line pointer: `MaxHeapTupleSize`.
-pub(crate) const MAX_ROW_BYTES: usize = 8_160;
+pub const MAX_ROW_BYTES: usize = 8_160;
 /// The largest entry of a B-tree index, a third of a page: `BTMaxItemSize`.
 const MAX_INDEX_ENTRY_BYTES: usize = 2_704;
-/// A value that does not fit is stored elsewhere, and this is what the row has of it: `TOAST_POINTER_SIZE`.
+/// What a row has of a value that was moved out: `TOAST_POINTER_SIZE`.
 const TOAST_POINTER_BYTES: usize = 18;
+/// A value of at most so many bytes, with its header of one byte, stays in the row as it is: with a header of four, it has 24.
+const INLINE_BYTES: usize = 21;
+/// A value of at most so many bytes, with its header of one byte, stays in the row if it is copied from another table.
+const COPIED_BYTES: usize = 24;
+/// What a row has of a value that was compressed so far that it is not moved out, with what it takes to align it.
+const COMPRESSED_BYTES: usize = COPIED_BYTES + 3;
+/// The header of a value of at most 126 bytes.
+const SHORT_HEADER_BYTES: usize = 1;
 const ROW_HEADER_BYTES: usize = 23;
 const ALIGNMENT: usize = 8;
+/// A text with as many different bytes is not compressed to [`COPIED_BYTES`]: a compressed value has a header of 8 bytes, each different byte
+/// at least once, and for each repetition two bytes.
+const INCOMPRESSIBLE_LETTERS: usize = 13;
 
-/// The bytes of a row with a value in every column, the longer ones of which are stored elsewhere.
-pub(crate) fn full_row_bytes(columns: &[Column]) -> usize {
-    let system = ddl::SYSTEM_COLUMNS.iter().map(|(_, sql_type)| match *sql_type {
-        "uuid" => (16, 1),
-        "smallint" => (2, 2),
-        "text" => (TOAST_POINTER_BYTES, 1),
-        // `bigint`, `timestamptz`
-        _ => (8, 8),
-    });
-    let count = columns.len().saturating_add(ddl::SYSTEM_COLUMNS.len());
-    // A bit for each column says whether it is null.
-    let header = ROW_HEADER_BYTES.saturating_add(count.div_ceil(8)).next_multiple_of(ALIGNMENT);
-    let sizes = columns.iter().map(|column| width(&column.sql_type)).chain(system);
-    sizes.fold(header, |at, (bytes, alignment)| at.next_multiple_of(alignment).saturating_add(bytes))
+/// What a row of a contract has of bytes in PostgreSQL.
+#[derive(Debug, Clone)]
+pub struct RowSize {
+    columns: Vec<Stored>,
+    source_bytes: usize,
+    least: usize,
+    most: usize,
+}
+
+/// How the values of a column are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stored {
+    Fixed { bytes: usize, alignment: usize },
+    Text,
+    Numeric,
+    Document,
+}
+
+impl RowSize {
+    /// The sizes of rows with these columns, of a source of this name.
+    pub fn of(columns: &[Column], source: &str) -> Self {
+        let stored: Vec<Stored> = columns.iter().map(|column| Stored::of(&column.sql_type)).collect();
+        let mut size = Self { columns: stored, source_bytes: source.len(), least: 0, most: 0 };
+        let bounds: Vec<(usize, usize)> = columns.iter().map(bounds).collect();
+        size.least = size.total(bounds.iter().map(|(least, _)| Some(*least)));
+        size.most = size.total(bounds.iter().map(|(_, most)| Some(*most)));
+        size
+    }
+
+    /// The bytes of the shortest row with a value in every column.
+    pub fn least(&self) -> usize {
+        self.least
+    }
+
+    /// The bytes that no row exceeds.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
+    /// True when a row may be longer than a page holds.
+    pub fn may_exceed_page(&self) -> bool {
+        self.most > MAX_ROW_BYTES
+    }
+
+    /// An upper bound of the bytes of a row. `value` gives the text of a column's value, by its index; `None` where it is missing.
+    pub fn bytes<T: AsRef<[u8]>>(&self, value: impl Fn(usize) -> Option<T>) -> usize {
+        let columns = || self.columns.iter().enumerate();
+        let coarse =
+            columns().map(|(index, stored)| value(index).map(|text| stored.coarse(text.as_ref().len())));
+        let bytes = self.total(coarse);
+        if bytes <= MAX_ROW_BYTES {
+            return bytes;
+        }
+        self.total(columns().map(|(index, stored)| value(index).map(|text| stored.fine(text.as_ref()))))
+    }
+
+    /// The bytes of a row of values of these sizes, each of which begins at a multiple of its alignment.
+    fn total(&self, values: impl Iterator<Item = Option<usize>>) -> usize {
+        let system = ddl::SYSTEM_COLUMNS.iter().map(|(_, sql_type)| match *sql_type {
+            "uuid" => (16, 1),
+            "smallint" => (2, 2),
+            "text" => (text_bytes(self.source_bytes), 1),
+            // `bigint`, `timestamptz`
+            _ => (8, 8),
+        });
+        let count = self.columns.len().saturating_add(ddl::SYSTEM_COLUMNS.len());
+        // A bit for each column says whether it is null.
+        let header = ROW_HEADER_BYTES.saturating_add(count.div_ceil(8)).next_multiple_of(ALIGNMENT);
+        let values =
+            self.columns.iter().zip(values).filter_map(|(stored, bytes)| Some((bytes?, stored.alignment())));
+        let end = values
+            .chain(system)
+            .fold(header, |at, (bytes, alignment)| at.next_multiple_of(alignment).saturating_add(bytes));
+        end.next_multiple_of(ALIGNMENT)
+    }
+}
+
+impl Stored {
+    fn of(sql_type: &SqlType) -> Self {
+        let fixed = |bytes, alignment| Self::Fixed { bytes, alignment };
+        match sql_type {
+            SqlType::Boolean => fixed(1, 1),
+            SqlType::Smallint => fixed(2, 2),
+            SqlType::Integer | SqlType::Date => fixed(4, 4),
+            SqlType::Bigint
+            | SqlType::DoublePrecision
+            | SqlType::Time
+            | SqlType::Timestamp
+            | SqlType::Timestamptz => fixed(8, 8),
+            SqlType::Uuid => fixed(16, 1),
+            SqlType::Text => Self::Text,
+            SqlType::Jsonb => Self::Document,
+            SqlType::Numeric(_) => Self::Numeric,
+        }
+    }
+
+    fn alignment(self) -> usize {
+        match self {
+            Self::Fixed { alignment, .. } => alignment,
+            Self::Text | Self::Numeric | Self::Document => 1,
+        }
+    }
+
+    /// An upper bound, by the length of the value's text.
+    fn coarse(self, length: usize) -> usize {
+        match self {
+            Self::Fixed { bytes, .. } => bytes,
+            Self::Text => text_bytes(length),
+            Self::Numeric => numeric_bytes(length),
+            Self::Document => document_bytes(length),
+        }
+    }
+
+    /// An upper bound, by the value's text.
+    fn fine(self, text: &[u8]) -> usize {
+        match self {
+            Self::Text if text.len() >= INLINE_BYTES && has_many_letters(text) => {
+                let whole = text.len().saturating_add(SHORT_HEADER_BYTES);
+                if whole <= COPIED_BYTES { whole } else { TOAST_POINTER_BYTES }
+            }
+            Self::Fixed { .. } | Self::Text | Self::Numeric | Self::Document => self.coarse(text.len()),
+        }
+    }
+}
+
+/// The bytes of a text: whole, or what is left of it when it was moved out or compressed.
+fn text_bytes(length: usize) -> usize {
+    let whole = length.saturating_add(SHORT_HEADER_BYTES);
+    if whole <= INLINE_BYTES { whole } else { COMPRESSED_BYTES }
+}
+
+/// The same of a number: two bytes for four digits, where the point may divide a group of them.
+fn numeric_bytes(length: usize) -> usize {
+    const SIGN_BYTES: usize = 2;
+    let groups = length.saturating_add(6) / 4;
+    let whole = groups.saturating_mul(2).saturating_add(SHORT_HEADER_BYTES).saturating_add(SIGN_BYTES);
+    if whole <= INLINE_BYTES { whole } else { COMPRESSED_BYTES }
+}
+
+/// The same of a document, whose form as `jsonb` may be longer than its text.
+fn document_bytes(length: usize) -> usize {
+    if length <= EMPTY_DOCUMENT.len() { EMPTY_DOCUMENT_BYTES } else { COMPRESSED_BYTES }
+}
+
+const EMPTY_DOCUMENT: &str = "{}";
+const EMPTY_DOCUMENT_BYTES: usize = 5;
+
+fn has_many_letters(text: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    let mut count = 0_usize;
+    for byte in text {
+        if let Some(seen) = seen.get_mut(usize::from(*byte))
+            && !std::mem::replace(seen, true)
+        {
+            count = count.saturating_add(1);
+            if count >= INCOMPRESSIBLE_LETTERS {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// The least and the most bytes that a value of a column has.
+fn bounds(column: &Column) -> (usize, usize) {
+    /// Digits of a pseudonym, which cannot be compressed to less than half of them.
+    const PSEUDONYM: (usize, usize) = (TOAST_POINTER_BYTES, TOAST_POINTER_BYTES);
+    const UTF_8_BYTES: usize = 4;
+    let stored = Stored::of(&column.sql_type);
+    if let Some(constant) = column.harmonise.constant.as_deref().filter(|_| !column.pseudonymise) {
+        let bytes = stored.coarse(constant.len());
+        return (bytes.min(TOAST_POINTER_BYTES), bytes);
+    }
+    match stored {
+        Stored::Fixed { bytes, .. } => (bytes, bytes),
+        Stored::Text if column.pseudonymise => PSEUDONYM,
+        Stored::Text => {
+            let rules = &column.rules;
+            let length = |length: u64| usize::try_from(length).unwrap_or(usize::MAX);
+            let allowed = || rules.allowed.iter().map(String::len);
+            let least = allowed().min().unwrap_or(rules.min_length.map_or(1, length).max(1));
+            let longest = rules.max_length.map(|most| length(most).saturating_mul(UTF_8_BYTES));
+            let most = allowed().max().or(longest).unwrap_or(usize::MAX);
+            (text_bytes(least).min(TOAST_POINTER_BYTES), text_bytes(most))
+        }
+        Stored::Numeric => {
+            let most = match &column.sql_type {
+                // A sign and a point.
+                SqlType::Numeric(Some((precision, _))) => {
+                    numeric_bytes(usize::from(*precision).saturating_add(2))
+                }
+                _ => COMPRESSED_BYTES,
+            };
+            (numeric_bytes(0), most)
+        }
+        Stored::Document => (EMPTY_DOCUMENT_BYTES, COMPRESSED_BYTES),
+    }
 }
 
 /// The most that `penstock.maxKeyBytes` may be: what an index entry holds beside what each column of the key costs.
@@ -35,27 +233,4 @@ pub(crate) fn max_key_bytes(columns: usize) -> usize {
     const COLUMN_BYTES: usize = 16;
     let overhead = columns.saturating_mul(COLUMN_BYTES).saturating_add(ENTRY_HEADER_BYTES);
     MAX_INDEX_ENTRY_BYTES.saturating_sub(overhead)
-}
-
-/// Least bytes of a value that is there, and what its place is a multiple of.
-fn width(sql_type: &SqlType) -> (usize, usize) {
-    match sql_type {
-        SqlType::Boolean => (1, 1),
-        SqlType::Smallint => (2, 2),
-        SqlType::Integer | SqlType::Date => (4, 4),
-        SqlType::Bigint
-        | SqlType::DoublePrecision
-        | SqlType::Time
-        | SqlType::Timestamp
-        | SqlType::Timestamptz => (8, 8),
-        SqlType::Uuid => (16, 1),
-        SqlType::Text | SqlType::Jsonb | SqlType::Numeric(None) => (TOAST_POINTER_BYTES, 1),
-        SqlType::Numeric(Some((precision, _))) => (numeric_bytes(*precision), 1),
-    }
-}
-
-/// Four digits take two bytes; one group more where the point divides one, and three bytes of headers.
-fn numeric_bytes(precision: u16) -> usize {
-    let groups = usize::from(precision).div_ceil(4).saturating_add(1);
-    groups.saturating_mul(2).saturating_add(3).min(TOAST_POINTER_BYTES)
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod lines;
 
+use std::borrow::Cow;
+
 use crate::cast::Value;
 use crate::cast::number::Decimal;
 use crate::cast::text::Text;
@@ -53,6 +55,19 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
         from = index.saturating_add(1);
     }
     out.extend_from_slice(text.get(from..).unwrap_or_default());
+}
+
+/// The value of a field's text. Of an escaped character the letter stands for it: what is counted are bytes.
+pub(crate) fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', field).is_none() {
+        return Cow::Borrowed(field);
+    }
+    let mut plain = Vec::with_capacity(field.len());
+    let mut bytes = field.iter();
+    while let Some(byte) = bytes.next() {
+        plain.push(if *byte == b'\\' { bytes.next().copied().unwrap_or(b'\\') } else { *byte });
+    }
+    Cow::Owned(plain)
 }
 
 /// Decimal digits.

@@ -33,6 +33,7 @@ mod quality;
 mod reader;
 mod records;
 mod redact;
+mod row_limit;
 mod rows;
 mod sets;
 mod text;

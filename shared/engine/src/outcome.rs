@@ -56,7 +56,8 @@ pub enum Code {
     OutOfRange,
     /// Fewer characters than `minLength`.
     TooShort,
-    /// More characters than `maxLength`; without a column, a primary key of more bytes than `penstock.maxKeyBytes`.
+    /// More characters than `maxLength`; without a column, a primary key of more bytes than `penstock.maxKeyBytes`, or a row of more
+    /// bytes than a page of PostgreSQL holds.
     TooLong,
     /// Does not match `pattern`.
     PatternMismatch,

@@ -16,12 +16,12 @@ use crate::columns::{ROW_COLUMN, data_type};
 use crate::detect;
 use crate::duplicates::Duplicates;
 use crate::error::PlanError;
-use crate::key_limit::KeyLimit;
 use crate::order::{KeyOrder, Ordered};
 use crate::outcome::Totals;
 use crate::program::{Column, Raw};
 use crate::pseudonym::PseudonymKey;
 use crate::quality::{Quality, QualityOutcome};
+use crate::row_limit::SizeLimits;
 use crate::sets::Sets;
 
 /// A compiled contract. Immutable; share it by `Arc`.
@@ -34,8 +34,8 @@ pub struct Plan {
     pub(crate) encoding: Option<&'static Encoding>,
     /// The key's columns.
     pub(crate) key: Vec<usize>,
-    /// What the key may have of bytes.
-    pub(crate) key_limit: Option<KeyLimit>,
+    /// How many bytes a row and its key may have.
+    pub(crate) size_limits: Option<SizeLimits>,
     /// Sets of columns that are looked through for duplicates.
     pub(crate) sets: Sets,
     /// The column of the event time.
@@ -94,7 +94,7 @@ impl Plan {
             compression: format.compression,
             encoding: format.encoding.as_deref().map(encoding).transpose()?,
             key: contract.entity.key.clone(),
-            key_limit: KeyLimit::of(contract),
+            size_limits: SizeLimits::of(contract),
             sets,
             event_time: contract.load.event_time,
             quality,

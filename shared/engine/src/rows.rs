@@ -15,7 +15,6 @@ use crate::columns::Columns;
 use crate::copy;
 use crate::copy::lines::Gathered;
 use crate::duplicates::KeyEntry;
-use crate::key_limit::KeyLimit;
 use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals, found};
 use crate::plan::Plan;
 use crate::program::{Column, Raw};
@@ -23,6 +22,7 @@ use crate::quality::Quality;
 use crate::reader::Limits;
 use crate::records::{MAX_RAW_BYTES, Place};
 use crate::redact;
+use crate::row_limit::SizeLimits;
 use crate::sets::Sets;
 use told::Told;
 
@@ -88,7 +88,7 @@ pub(crate) struct Rows {
     told: Vec<Told>,
     scratch: Scratch,
     sets: Sets,
-    key_limit: Option<KeyLimit>,
+    size_limits: Option<SizeLimits>,
     event_time: Option<usize>,
     quality: Quality,
     hides: bool,
@@ -118,7 +118,7 @@ impl Rows {
             told: plan.columns.iter().map(Told::new).collect(),
             scratch: Scratch::default(),
             sets: plan.sets.clone(),
-            key_limit: plan.key_limit.clone(),
+            size_limits: plan.size_limits.clone(),
             event_time: plan.event_time,
             quality: plan.quality.clone(),
             hides: plan.hides(),
@@ -221,14 +221,13 @@ impl Rows {
             copy_text.push(copy::DELIMITER);
         }
         if self.reasons.is_empty()
-            && let Some(limit) = &self.key_limit
+            && let Some(limits) = &self.size_limits
         {
             let Self { copy_text, fields, .. } = &*self;
             let value = |column: usize| fields.get(column).and_then(|field| copy_text.get(field.clone()));
-            let row_bytes = copy_text.len().saturating_sub(start);
-            if row_bytes > limit.max_bytes() && !limit.fits(value) {
-                let reason = limit.reason(value);
-                self.reasons.push(reason);
+            if !limits.fit(copy_text.len().saturating_sub(start), value) {
+                let reason = limits.reason(value);
+                self.reasons.extend(reason);
             }
         }
         if self.reasons.is_empty() {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use penstock_contract::{ContractErrors, FaultKind};
-use penstock_engine::{Plan, PseudonymKey};
+use penstock_engine::{Plan, PlanError, PseudonymKey};
 use serde_json::json;
 
 use crate::commands::block_on;
@@ -53,15 +53,15 @@ pub(crate) struct Files {
 enum Faults {
     #[error(transparent)]
     Contract(ContractErrors),
-    #[error("{0}")]
-    Plan(String),
+    #[error("{1}")]
+    Plan(FaultKind, String),
 }
 
 impl Faults {
     fn to_json(&self) -> serde_json::Value {
         match self {
             Self::Contract(errors) => json!(errors),
-            Self::Plan(message) => json!([{ "kind": FaultKind::Invalid, "message": message }]),
+            Self::Plan(kind, message) => json!([{ "kind": kind, "message": message }]),
         }
     }
 
@@ -69,7 +69,7 @@ impl Faults {
     fn only_need_more(&self) -> bool {
         match self {
             Self::Contract(errors) => errors.only_need_more(),
-            Self::Plan(_) => false,
+            Self::Plan(kind, _) => *kind == FaultKind::NeedsMore,
         }
     }
 }
@@ -106,7 +106,14 @@ fn check(file: &Path, overlay: &OverlayArg) -> Result<Result<ContractFile, Fault
     let any_key = PseudonymKey::new(&[0; PseudonymKey::MIN_BYTES])?;
     for contract in &read.document.contracts {
         if let Err(error) = Plan::compile_with(contract, Some(&any_key)) {
-            return Ok(Err(Faults::Plan(format!("{}: {}: {error}", file.display(), contract.source))));
+            let kind = match error {
+                PlanError::UnknownEncoding(_) => FaultKind::Invalid,
+                PlanError::UnsupportedFormat
+                | PlanError::NoPseudonymKey(_)
+                | PlanError::ShortPseudonymKey { .. }
+                | PlanError::Column { .. } => FaultKind::NeedsMore,
+            };
+            return Ok(Err(Faults::Plan(kind, format!("{}: {}: {error}", file.display(), contract.source))));
         }
     }
     Ok(Ok(read))

@@ -349,7 +349,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         if is_plain && !std::mem::replace(&mut batch.is_checked, true) {
             checked.start(batch.rows, columns.len());
             check_columns(rows, checked, columns, &cells);
-            rows.check_keys(checked);
+            rows.check_sizes(checked);
         }
         let texts = columns.iter().map(|field| {
             let cells = field.and_then(|field| cells.get(field))?;

@@ -15,9 +15,9 @@ use crate::cast::{Scratch, Value};
 use crate::columns::ColumnBuffer;
 use crate::copy;
 use crate::copy::lines::{BLOCK_BYTES, Lines};
-use crate::key_limit::KeyLimit;
 use crate::program::{Column, Raw};
 use crate::quality::Quality;
+use crate::row_limit::SizeLimits;
 
 /// The columns of a batch.
 #[derive(Debug, Default)]
@@ -29,8 +29,8 @@ pub(crate) struct CheckedRows {
     times: Vec<i64>,
     /// By quality check, then by row: counted by it. Empty for checks that count no row.
     is_noted: Vec<Vec<bool>>,
-    /// The longest values of the primary key are over its limit together: each row has to be looked at.
-    has_long_keys: bool,
+    /// The size of each row has to be compared with its limits: the longest values of the batch may exceed them together.
+    has_long_rows: bool,
 }
 
 /// A column: each row's COPY text.
@@ -364,21 +364,21 @@ impl Rows {
         }
     }
 
-    /// Compares the keys of a batch, whose columns are checked, with their limit.
-    pub(crate) fn check_keys(&self, checked: &mut CheckedRows) {
-        let exceeds = |limit: &KeyLimit| limit.may_be_exceeded(|column| checked.longest(column));
-        checked.has_long_keys = self.key_limit.as_ref().is_some_and(exceeds);
+    /// Finds out whether the sizes of the rows of a batch, whose columns are checked, have to be compared with their limits.
+    pub(crate) fn check_sizes(&self, checked: &mut CheckedRows) {
+        let exceeds = |limits: &SizeLimits| limits.may_be_exceeded(|column| checked.longest(column));
+        checked.has_long_rows = self.size_limits.as_ref().is_some_and(exceeds);
     }
 
-    /// Takes the rows of a batch from `from` on, up to the next odd one, one whose key is too long, or until there is a block.
-    /// Returns the row that comes next; that is `from` only where its own key is too long. `columns`: [those of the batch](CheckedRows::columns).
+    /// Takes the rows of a batch from `from` on, up to the next odd one, one that is too long or whose key is, or until there is a block.
+    /// Returns the row that comes next; that is `from` only where it is too long itself. `columns`: [those of the batch](CheckedRows::columns).
     pub(crate) fn push_checked(
         &mut self,
         checked: &CheckedRows,
         columns: &[WrittenColumn<'_>],
         from: usize,
     ) -> usize {
-        let Self { copy_text, gathered, sets, key_limit, keys, totals, limits, count, .. } = self;
+        let Self { copy_text, gathered, sets, size_limits, keys, totals, limits, count, .. } = self;
         let most = limits.chunk_rows.saturating_sub(*count) as usize;
         let mut lines = Lines::new(copy_text, gathered);
         let mut row = from;
@@ -387,7 +387,8 @@ impl Rows {
             && lines.bytes() < limits.chunk_bytes
         {
             let value = |column: usize| columns.get(column)?.value(row);
-            if checked.has_long_keys && key_limit.as_ref().is_some_and(|limit| !limit.fits(value)) {
+            let fits = |limits: &SizeLimits| limits.fit(usize::MAX, value);
+            if checked.has_long_rows && !size_limits.as_ref().is_none_or(fits) {
                 break;
             }
             for column in columns {

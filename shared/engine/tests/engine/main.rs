@@ -42,6 +42,7 @@ mod parquet_hostile;
 mod parquet_writers;
 mod properties;
 mod repeated_keys;
+mod row_limit;
 mod sniffing;
 mod strict_json;
 mod support;

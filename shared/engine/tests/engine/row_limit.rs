@@ -1,0 +1,118 @@
+//! A row that no page of PostgreSQL holds is rejected by itself, and not with the chunk that it is in.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, StringArray};
+use penstock_contract::row_size::{MAX_ROW_BYTES, RowSize};
+use penstock_contract::*;
+use penstock_engine::Limits;
+
+use crate::parquet_files::file;
+use crate::support::{Outcome, Sips, column, contract, csv, read, read_parquet, read_with, text};
+
+const WIDTH: usize = 400;
+
+fn columns(count: usize) -> Vec<Column> {
+    (0..count).map(|index| text(&format!("c{index}"))).collect()
+}
+
+/// A file of rows, each of which has one value in all of its fields.
+fn rows(width: usize, values: &[&str]) -> String {
+    let line = |value: &dyn Fn(usize) -> String| (0..width).map(value).collect::<Vec<_>>().join(",");
+    let header = line(&|index| format!("c{index}"));
+    let rows: Vec<String> = values.iter().map(|value| line(&|_| (*value).to_owned())).collect();
+    format!("{header}\n{}\n", rows.join("\n"))
+}
+
+fn reasons(outcome: &Outcome) -> Vec<String> {
+    let reason = |reject: &penstock_engine::Reject| {
+        let [reason] = reject.reasons.as_slice() else { panic!("one reason: {:?}", reject.reasons) };
+        assert_eq!(reason.column, None);
+        format!("{} {}: {}", reject.row, reason.code, reason.rule)
+    };
+    outcome.rejects.iter().map(reason).collect()
+}
+
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
+
+#[test]
+fn a_row_that_does_not_fit_a_page_is_rejected_and_the_others_are_not() {
+    let long = LETTERS.repeat(20);
+    let repeated = "a".repeat(200);
+    let twenty = &LETTERS[..20];
+    let escaped = "\\".repeat(12);
+    // Ten bytes fit, twenty do not; a long text is moved out of the row, unless it is compressed to nearly nothing.
+    let values = ["abcdefghij", twenty, &long, &repeated, &escaped, "é"];
+    let expected = [
+        "2 too_long: a row of at most 8160 bytes, as a page of PostgreSQL holds",
+        "4 too_long: a row of at most 8160 bytes, as a page of PostgreSQL holds",
+    ];
+    let table = rows(WIDTH, &values);
+    let outcome = read(&contract(csv(), columns(WIDTH)), &table);
+    assert_eq!(reasons(&outcome), expected);
+    assert_eq!((outcome.totals.accepted, outcome.totals.rejected), (4, 2));
+
+    let typed: Vec<(String, ArrayRef)> = (0..WIDTH)
+        .map(|index| (format!("c{index}"), Arc::new(StringArray::from(values.to_vec())) as ArrayRef))
+        .collect();
+    let typed: Vec<(&str, ArrayRef)> =
+        typed.iter().map(|(name, array)| (name.as_str(), Arc::clone(array))).collect();
+    let typed = read_parquet(&contract(FormatKind::Parquet, columns(WIDTH)), Limits::default(), file(&typed))
+        .unwrap();
+    assert_eq!(reasons(&typed), expected);
+    assert_eq!(typed.values(), outcome.values());
+
+    let object = |value: &&str| {
+        let members: serde_json::Map<String, serde_json::Value> =
+            (0..WIDTH).map(|index| (format!("c{index}"), (*value).into())).collect();
+        format!("{}\n", serde_json::Value::Object(members))
+    };
+    let lines: String = values.iter().map(object).collect();
+    let ndjson = read(&contract(FormatKind::Ndjson, columns(WIDTH)), &lines);
+    assert_eq!(reasons(&ndjson), expected);
+    assert_eq!(ndjson.values(), outcome.values());
+
+    // However the file is cut into reads.
+    for bytes in [1, 7, 1_000] {
+        let drip = Sips { rest: table.as_bytes(), sizes: vec![bytes], at: 0 };
+        let again = read_with(&contract(csv(), columns(WIDTH)), Limits::default(), drip).unwrap();
+        assert_eq!(again, outcome, "{bytes} bytes a read");
+    }
+}
+
+#[test]
+fn missing_values_take_no_room() {
+    let twenty = &LETTERS[..20];
+    let half: Vec<&str> = (0..WIDTH).map(|index| if index % 2 == 0 { twenty } else { "" }).collect();
+    let header: Vec<String> = (0..WIDTH).map(|index| format!("c{index}")).collect();
+    let outcome =
+        read(&contract(csv(), columns(WIDTH)), format!("{}\n{}\n", header.join(","), half.join(",")));
+    assert_eq!((outcome.totals.accepted, outcome.totals.rejected), (1, 0));
+}
+
+#[test]
+fn a_contract_whose_rows_always_fit_has_no_limit() {
+    for (columns, may_exceed) in [
+        (columns(WIDTH), true),
+        (columns(290), false),
+        (
+            (0..900)
+                .map(|index| column(&format!("c{index}"), LogicalType::Integer, SqlType::Bigint))
+                .collect(),
+            false,
+        ),
+        (
+            (0..360)
+                .map(|index| Column {
+                    rules: Rules { max_length: Some(4), ..Rules::default() },
+                    ..text(&format!("c{index}"))
+                })
+                .collect(),
+            false,
+        ),
+    ] {
+        let size = RowSize::of(&columns, "source");
+        assert_eq!(size.may_exceed_page(), may_exceed, "{} to {} bytes", size.least(), size.most());
+        assert!(size.least() <= size.most() && size.least() <= MAX_ROW_BYTES);
+    }
+}
