@@ -213,12 +213,12 @@ fn bounds(column: &Column) -> (usize, usize) {
             (text_bytes(least).min(TOAST_POINTER_BYTES), text_bytes(most))
         }
         Stored::Numeric => {
-            let most = match &column.sql_type {
-                // A sign and a point.
-                SqlType::Numeric(Some((precision, _))) => {
-                    numeric_bytes(usize::from(*precision).saturating_add(2))
-                }
-                _ => COMPRESSED_BYTES,
+            // A sign and a point.
+            let length = |precision: u16| usize::from(precision).saturating_add(2);
+            let most = if let SqlType::Numeric(Some((precision, _))) = &column.sql_type {
+                numeric_bytes(length(*precision))
+            } else {
+                COMPRESSED_BYTES
             };
             (numeric_bytes(0), most)
         }
