@@ -175,3 +175,23 @@ fn keep_external(error: ParquetError, failure: &Failure) -> ParquetError {
     }
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_do_not_name_the_types_of_the_decoder() {
+        for (message, plain) in [
+            ("External: Parquet argument error: EOF: eof decoding byte array", "eof decoding byte array"),
+            ("Parquet argument error: External: stream did not contain valid UTF-8", "a text is not UTF-8"),
+            (
+                "Arrow: Invalid argument error: Expected list element type Utf8 but found Int32",
+                "the element of a list has another type than the file's schema says",
+            ),
+            ("Parquet error: column \\'a\\' is damaged", "column 'a' is damaged"),
+        ] {
+            assert_eq!(plain_words(message), plain);
+        }
+    }
+}
