@@ -60,8 +60,7 @@ pub(crate) fn check_layout(
             "`format: json` with `delimiter: array`, and `penstock.path` where the array is not the document",
         ),
     };
-    let message =
-        format!("the file is {is}, and the contract says {says}: declare {advice}, or deliver {says}");
+    let message = format!("the file is {is} instead of {says}: declare {advice}, or deliver {says}");
     Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message })
 }
 

@@ -261,6 +261,11 @@ impl<R: Read> Reader<R> {
         block
     }
 
+    /// Sets the number of rows of the blocks to come.
+    pub(crate) fn set_chunk_rows(&mut self, rows: u32) {
+        self.rows.limits.chunk_rows = rows.max(1);
+    }
+
     /// Takes the text of a block that is done with, to write another one into: new memory costs more than the checks.
     pub fn recycle(&mut self, copy_text: Vec<u8>) {
         self.rows.recycle(copy_text);

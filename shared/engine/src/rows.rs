@@ -71,7 +71,7 @@ pub(crate) struct Shown<'a> {
 pub(crate) struct Rows {
     /// Clones: a `Regex` that threads share is slower.
     columns: Vec<Column>,
-    limits: Limits,
+    pub(crate) limits: Limits,
     copy_text: Vec<u8>,
     /// For the next block's text.
     spare: Vec<u8>,

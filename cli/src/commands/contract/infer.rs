@@ -103,7 +103,8 @@ impl Infer {
         if self.out.is_none() {
             out!("{}", inferred.yaml);
         }
-        errln!("inferred from {} rows; read it before you publish it", inferred.rows);
+        let rows = if inferred.rows == 1 { "row" } else { "rows" };
+        errln!("inferred from {} {rows}; read the contract before you publish it", inferred.rows);
         for note in &inferred.notes {
             errln!("note: {note}");
         }

@@ -15,6 +15,7 @@ use super::split::{FieldDelimiter, field, split_again};
 use super::widths::Widths;
 use crate::cast::text::Traits;
 use crate::error::{ReadError, UnreadableCode};
+use crate::input::magic::is_binary;
 use crate::outcome::Dialect;
 use crate::program::Column;
 use crate::records::{Place, RecordState, Records};
@@ -22,6 +23,8 @@ use crate::text::decode;
 
 /// The part of a file that its dialect is sniffed from.
 const HEAD_BYTES: usize = 64 * 1024;
+/// The part of it by which a file is known to be binary.
+const BINARY_HEAD_BYTES: usize = 4 * 1024;
 
 /// A delimited file whose header has been read.
 #[derive(Debug)]
@@ -54,6 +57,7 @@ pub(crate) fn open_delimited<R: Read>(
     let names = Names::of(columns, encoding);
     let names = if has_header { names } else { names.without_header() };
     let head = head_of(records, known.comment.as_deref().unwrap_or_default())?;
+    let is_binary = is_binary(head.bytes.get(..BINARY_HEAD_BYTES).unwrap_or(head.bytes));
     let sniffed = sniff(head, &known, &names, has_header && known.skip_lines.is_none());
     let Sniffed { delimiter, quoting, header: located } = sniffed;
     let header = known.header.unwrap_or_else(|| {
@@ -67,8 +71,15 @@ pub(crate) fn open_delimited<R: Read>(
     let mut note = None;
     let (layout, header_records) = if header {
         let rows = located.rows.max(1);
-        let header = read_header(records, encoding, rows, &delimiter, quoting)?;
+        let header =
+            read_header(records, encoding, rows, &delimiter, quoting).map_err(|error| match error {
+                ReadError::Unreadable { .. } if is_binary => binary(),
+                error => error,
+            })?;
         let layout = bind_header(&header.names, columns).map_err(|(code, mut message)| {
+            if is_binary {
+                return binary();
+            }
             if let Some(fault) = header.fault {
                 return malformed(Some(header.place), fault.why);
             }
@@ -148,6 +159,12 @@ fn report(
         ("skip_lines", declared.skip_lines.is_none() && skip_lines > 0),
     ];
     dialect.assumed.extend(parts.iter().filter(|(_, assumed)| *assumed).map(|(name, _)| (*name).to_owned()));
+}
+
+/// The refusal of a file whose header cannot be read because there is none.
+fn binary() -> ReadError {
+    let message = "the file is binary: neither text nor of another format that is read; deliver CSV, JSON, Parquet or Avro";
+    unreadable(UnreadableCode::WrongFormat, None, message.to_owned())
 }
 
 /// What may be wrong with a file that lacks columns, besides its names.

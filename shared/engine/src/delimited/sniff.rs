@@ -101,15 +101,22 @@ impl Sniffer<'_> {
         }
         let occurs = |delimiter: &&str| memchr::memmem::find(self.head.bytes, delimiter.as_bytes()).is_some();
         let attempt = |delimiter: &str| self.attempt(FieldDelimiter::of(delimiter), quoting);
-        let mut best = attempt(COMMON_DELIMITERS.first().copied().unwrap_or(","));
-        for delimiter in COMMON_DELIMITERS.iter().skip(1).filter(|delimiter| occurs(delimiter)) {
+        // What is declared to quote or to escape separates nothing.
+        let marks = [quoting.map(|quoting| quoting.quote), self.declared.escape];
+        let is_free =
+            |delimiter: &&&str| marks.iter().flatten().all(|mark| !delimiter.as_bytes().contains(mark));
+        let mut common = COMMON_DELIMITERS.iter().filter(is_free);
+        let mut best = attempt(common.next().copied().unwrap_or(","));
+        for delimiter in common.filter(|delimiter| occurs(delimiter)) {
             let trial = attempt(delimiter);
             if trial.score > best.score {
                 best = trial;
             }
         }
-        for delimiter in
-            RARE_DELIMITERS.iter().filter(|delimiter| !self.names.is_empty() && occurs(delimiter))
+        for delimiter in RARE_DELIMITERS
+            .iter()
+            .filter(is_free)
+            .filter(|delimiter| !self.names.is_empty() && occurs(delimiter))
         {
             let trial = attempt(delimiter);
             let by_names = |score: Score| (score.found, score.unnamed);

@@ -44,7 +44,7 @@ impl FieldDelimiter {
     }
 
     /// True when `text` contains it.
-    pub(super) fn is_in(&self, text: &[u8]) -> bool {
+    pub(crate) fn is_in(&self, text: &[u8]) -> bool {
         match self {
             Self::Byte(byte) => text.contains(byte),
             Self::Bytes(bytes) => memchr::memmem::find(text, bytes).is_some(),
@@ -58,7 +58,7 @@ impl FieldDelimiter {
         }
     }
 
-    pub(super) fn split_quoted(
+    pub(crate) fn split_quoted(
         &self,
         window: &[u8],
         is_whole: bool,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::counted;
 use super::names::words;
 use super::types::{Candidate, Family, Gate, Probe, cast};
 use super::yaml::{ColumnDraft, FileKind, Kind};
@@ -23,7 +24,7 @@ const MAX_ALLOWED_CHARS: u64 = 40;
 /// Distinct values whose check digits must be right; at most as many as are counted.
 const MIN_CHECKED: usize = MAX_ALLOWED;
 /// A longer text is no key.
-const MAX_KEY_CHARS: u64 = 64;
+pub(super) const MAX_KEY_CHARS: u64 = 64;
 const UUID_CHARS: u64 = 36;
 /// Rows that uniqueness is followed over.
 const MAX_HASHES: usize = 1_000_000;
@@ -203,13 +204,8 @@ impl Profile {
             if is_typed { self.null_spellings.keys().cloned().collect() } else { Vec::new() };
         let spelled: u64 = if is_typed { self.null_spellings.values().sum() } else { 0 };
         let missing = self.missing.saturating_add(spelled);
-        if is_typed && let Some(rows) = self.nan_rows() {
-            notes.push(format!(
-                "`{}`: NaN is no number, and is read as a missing value in {rows} rows",
-                plain.name
-            ));
-        }
         ColumnDraft {
+            nan_rows: self.nan_rows().filter(|_| is_typed),
             comments: self.why_unknown(&plain).into_iter().collect(),
             required: missing == 0 && self.present > 0,
             allowed: if is_typed { Vec::new() } else { self.allowed() },
@@ -246,6 +242,11 @@ impl Profile {
         ColumnDraft { required: self.missing == 0 && self.present > 0, seen: Some(seen), ..plain }
     }
 
+    /// Rows that were looked at.
+    pub(super) fn rows(&self) -> u64 {
+        self.present.saturating_add(self.missing)
+    }
+
     /// Rows with a value.
     pub(super) fn present(&self) -> u64 {
         self.present
@@ -280,8 +281,9 @@ impl Profile {
         if first.family == Family::Timestamp && self.without_offset > 0 {
             let count = self.without_offset;
             notes.push(format!(
-                "`{}`: {count} values have no offset and are taken for UTC; set `defaultTimezone` where that is wrong",
-                plain.name
+                "`{}`: {} without an offset, taken for UTC; set `defaultTimezone` where that is wrong",
+                plain.name,
+                counted(count, "value")
             ));
         }
         sized(&first.kind, first.family, *size)
@@ -364,14 +366,30 @@ impl Profile {
         seen + &format!(", characters: {} to {}", self.min_chars, self.max_chars)
     }
 
-    /// True when each row has another value, short enough for a key.
-    pub(super) fn may_be_key(&self, column: &ColumnDraft) -> bool {
-        column.required
-            && self.hashes.is_some()
-            && self.present > 1
-            && self.max_chars <= MAX_KEY_CHARS
-            && matches!(column.kind.logical, "string" | "integer")
+    /// Whether the column identifies the rows of the sample.
+    pub(super) fn uniqueness(&self, column: &ColumnDraft) -> Uniqueness {
+        if !column.required || self.hashes.is_none() || self.present < 2 {
+            Uniqueness::Repeats
+        } else if !matches!(column.kind.logical, "string" | "integer") {
+            Uniqueness::OtherType
+        } else if self.max_chars > MAX_KEY_CHARS {
+            Uniqueness::TooLong
+        } else {
+            Uniqueness::Key
+        }
     }
+}
+
+/// Whether a column has another value in each row, and may be a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Uniqueness {
+    Key,
+    /// Its values are too long for a key.
+    TooLong,
+    /// Its values are neither texts nor whole numbers.
+    OtherType,
+    /// A row has no value, or that of another row.
+    Repeats,
 }
 
 /// True for a format whose years have two digits.

@@ -3,12 +3,13 @@
 use std::io::Read;
 
 use bytes::Bytes;
+use penstock_contract::Compression;
 
 use super::known::SampleKind;
 use super::yaml::{FileDraft, FileKind, Kind};
 use super::{InferError, Open};
 use crate::avro;
-use crate::error::ReadError;
+use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
 use crate::parquet;
 use crate::reader::Limits;
@@ -95,10 +96,33 @@ pub(super) fn kind(open: &mut Open<'_>, limits: &Limits) -> Result<Option<Sample
         }
     }
     Ok(match &magic {
-        b"PAR1" => Some(SampleKind::Parquet),
+        b"PAR1" | b"PARE" => Some(SampleKind::Parquet),
         b"Obj\x01" => Some(SampleKind::Avro),
         _ => None,
     })
+}
+
+/// Compares the kind that a file is said to be of with the one that its first bytes `found`.
+///
+/// # Errors
+/// When it is of another.
+pub(super) fn check(kind: SampleKind, found: Option<SampleKind>) -> Result<(), ReadError> {
+    let is_text = |kind| match kind {
+        SampleKind::Delimited | SampleKind::Ndjson | SampleKind::JsonArray => true,
+        SampleKind::Parquet | SampleKind::Avro => false,
+    };
+    if found == Some(kind) || found.is_none() && is_text(kind) {
+        return Ok(());
+    }
+    let name = |kind| match kind {
+        SampleKind::Delimited => "delimited text",
+        SampleKind::Ndjson | SampleKind::JsonArray => "JSON",
+        SampleKind::Parquet => "Parquet",
+        SampleKind::Avro => "Avro",
+    };
+    let is = found.map_or_else(String::new, |found| format!(", but {}", name(found)));
+    let message = format!("the file is not {}{is}; give the format that it has", name(kind));
+    Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message })
 }
 
 /// The file and its columns, by its schema.
@@ -108,12 +132,18 @@ pub(super) fn look(
     kind: SampleKind,
 ) -> Result<(FileDraft, Vec<DeclaredColumn>), InferError> {
     let draft = |kind, compression| FileDraft { kind, encoding: None, compression };
+    let input = Input::open(open().map_err(ReadError::Io)?, None, limits)?;
+    let compression = input.compression();
     if kind == SampleKind::Parquet {
+        if compression != Compression::Plain {
+            let message =
+                "a Parquet file that is compressed as a whole is not read; give it uncompressed".to_owned();
+            let code = UnreadableCode::WrongFormat;
+            return Err(ReadError::Unreadable { code, byte_offset: 0, message }.into());
+        }
         let columns = parquet::schema::columns(whole(open)?)?;
         return Ok((draft(FileKind::Parquet, None), columns));
     }
-    let input = Input::open(open().map_err(ReadError::Io)?, None, limits)?;
-    let compression = input.compression();
     let columns = avro::declared_columns(input)?;
     Ok((draft(FileKind::Avro, Some(compression)), columns))
 }

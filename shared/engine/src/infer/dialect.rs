@@ -8,19 +8,24 @@ use penstock_contract::{DelimitedDialect, Quote};
 use super::known::KnownFormat;
 use super::types::Probe;
 use super::yaml::{DelimitedDraft, QuoteDraft};
-use super::{InferError, Open};
-use crate::delimited::{FieldDelimiter, FirstRecord, Quoting, Span, read_first};
+use super::{InferError, Open, counted};
+use crate::delimited::{FieldDelimiter, FirstRecord, Quoting, Span, Split, read_first};
 use crate::reader::Limits;
 use crate::records::{RecordState, Records};
 
 const COMMON_DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
 /// Delimiters that are tried when the common ones split nothing.
-const RARE_DELIMITERS: [&str; 6] = ["#", "^", "~", "\u{1f}", "\u{1}", "||"];
+const RARE_DELIMITERS: [&str; 8] = ["#", "^", "~", "\u{1f}", "\u{1}", "||", "::", COLON];
+/// Times have it, too: it only separates what a header names.
+const COLON: &str = ":";
 /// Without quotes before `'`, which is an apostrophe more often than not.
-const QUOTES: [Quote; 3] = [Quote::Byte(b'"'), Quote::None, Quote::Byte(b'\'')];
+const QUOTES: [Quote; 3] = [Quote::Byte(USUAL_QUOTE), Quote::None, Quote::Byte(b'\'')];
+const USUAL_QUOTE: u8 = b'"';
 const BACKSLASH: u8 = b'\\';
 /// Records that a dialect is judged by.
 const MAX_RECORDS: u64 = 5_000;
+/// Records with a quote that encloses nothing, below which the quote is a mistake and no ordinary character.
+const MIN_ORDINARY_QUOTES: u64 = 2;
 /// Records that a header below a preamble, or a rare delimiter, is judged by.
 const FEW_RECORDS: u64 = 50;
 /// Lines that may precede the header.
@@ -46,6 +51,7 @@ pub(super) fn delimited(
     let probe = Probe::new()?;
     let mut trials = Trials { open, limits, known, probe: &probe };
     let (trial, skip_lines) = trials.best()?;
+    let mut notes = trial.doubts(known);
     let Trial { first, escape, encoding, other_width, .. } = trial;
     let FirstRecord { fields, delimiter, quoting } = first;
     let header = known.header.unwrap_or_else(|| !fields.iter().any(|field| probe.is_value(field)));
@@ -57,17 +63,17 @@ pub(super) fn delimited(
         header,
         skip_lines,
     };
-    let mut notes = Vec::new();
     if skip_lines > 0 && known.skip_lines.is_none() {
-        notes.push(format!("the first {skip_lines} lines are skipped: the header is below them"));
+        let lines = if skip_lines == 1 { "line is".to_owned() } else { format!("{skip_lines} lines are") };
+        notes.push(format!("the first {lines} skipped: the header is below"));
     }
     let names = match other_width.filter(|_| known.header.is_none()) {
         Some(width) if header => {
             let count = fields.len();
             notes.push(format!(
-                "the header has {count} names and nearly all rows have {} fields: the columns are read by their order, \
-                 without the header",
-                width.fields
+                "the header has {} and nearly all rows have {}: the columns are read by their order, without the header",
+                counted(count as u64, "name"),
+                counted(width.fields as u64, "field"),
             ));
             skip_header(&fields, &mut draft);
             width.names(fields)
@@ -157,11 +163,39 @@ struct Trial {
     /// Records that are malformed, have another number of fields than the first one, or a value that keeps its quotes.
     faults: u64,
     other_width: Option<OtherWidth>,
+    /// Records with `"` where it encloses nothing, because quotes are ordinary characters.
+    ordinary_quotes: u64,
+    /// Some field is in quotes.
+    encloses: bool,
+    /// Nearly all records are one field in quotes, with delimiters in it.
+    is_quoted_whole: bool,
     /// By column, the values of the first records that fit.
     values: Vec<Vec<String>>,
 }
 
 impl Trial {
+    /// What the user should know of a dialect that was found.
+    fn doubts(&self, known: &KnownFormat) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if self.first.quoting.is_none() && known.quote.is_none() {
+            let records = counted(self.ordinary_quotes, "record");
+            doubts.push(format!(
+                "quotes are ordinary characters (`penstock.quote: none`): {records} with `\"` make sense in no other way; \
+                 give the quote if the producer does quote fields"
+            ));
+        }
+        if self.is_quoted_whole {
+            doubts.push(
+                "each record is enclosed in quotes as a whole, so that it is one column; for its columns, have it written \
+                 without these quotes"
+                    .to_owned(),
+            );
+        } else if self.width() == 1 && known.delimiter.is_some() {
+            doubts.push("the header does not have the given delimiter: there is one column".to_owned());
+        }
+        doubts
+    }
+
     fn width(&self) -> usize {
         self.first.fields.len()
     }
@@ -198,9 +232,11 @@ impl Trials<'_, '_> {
             && let Some((lines, declared)) = self.below_preamble(is_column)?
         {
             let trial = self.attempt(&declared, lines, MAX_RECORDS);
-            return Ok((self.improve(trial, lines)?, lines));
+            let trial = self.improve(trial, lines)?;
+            return Ok((self.doubled(trial, lines), lines));
         }
-        Ok((self.improve(sniffed, skip_lines)?, skip_lines))
+        let trial = self.improve(sniffed, skip_lines)?;
+        Ok((self.doubled(trial, skip_lines), skip_lines))
     }
 
     /// The sample under a dialect, of which more may be sniffed.
@@ -216,13 +252,26 @@ impl Trials<'_, '_> {
         }
         let encoding = records.input.encoding().name().to_ascii_lowercase();
         let first = read_first(declared, &mut records)?;
-        let Tally { all, faults, widths, trailing, values } = tally(&first, &mut records, max_records)?;
+        let Tally { all, faults, widths, trailing, encloses, quoted_whole, ordinary_quotes, values } =
+            tally(&first, &mut records, max_records)?;
         let is_nearly_all = |count: u64| count.saturating_mul(10) >= all.saturating_mul(9);
+        let is_quoted_whole = quoted_whole > 0 && is_nearly_all(quoted_whole);
         let other_width = widths
             .into_iter()
-            .find(|(fields, count)| *fields > 1 && is_nearly_all(*count))
+            .find(|(fields, count)| (*fields > 1 || is_quoted_whole) && is_nearly_all(*count))
             .map(|(fields, count)| OtherWidth { fields, is_trailing: trailing == count });
-        Ok(Trial { first, escape: declared.escape, encoding, records: all, faults, other_width, values })
+        Ok(Trial {
+            first,
+            escape: declared.escape,
+            encoding,
+            records: all,
+            faults,
+            other_width,
+            ordinary_quotes,
+            encloses,
+            is_quoted_whole,
+            values,
+        })
     }
 
     /// Another dialect, where it makes sense of more records than the one that was sniffed: before rows are blamed, the
@@ -235,6 +284,10 @@ impl Trials<'_, '_> {
         for declared in self.alternatives() {
             // A dialect under which not even the header can be read is none.
             let Ok(trial) = self.attempt(&declared, skip_lines, MAX_RECORDS) else { continue };
+            let fits_some = best.as_ref().is_ok_and(|best| best.faults < best.records);
+            if !self.is_borne_out_by_quotes(&trial, fits_some) || !self.is_separated(&trial) {
+                continue;
+            }
             let is_wide = trial.width() > 1 && trial.width().saturating_mul(2) >= least_width;
             let is_better = match &best {
                 Ok(best) if best.width() > 1 => is_wide && trial.faults < best.faults,
@@ -249,13 +302,53 @@ impl Trials<'_, '_> {
         best
     }
 
+    /// True unless another quote than `"`, or none, only hides a mistake. `fits_some`: the dialect so far makes sense of some
+    /// records.
+    fn is_borne_out_by_quotes(&self, trial: &Trial, fits_some: bool) -> bool {
+        match trial.first.quoting {
+            Some(_) | None if self.known.quote.is_some() => true,
+            Some(Quoting { quote: USUAL_QUOTE, .. }) => true,
+            Some(_) => trial.encloses,
+            None => !fits_some || trial.ordinary_quotes >= MIN_ORDINARY_QUOTES,
+        }
+    }
+
+    /// True unless colons separate what may be times.
+    fn is_separated(&self, trial: &Trial) -> bool {
+        let FirstRecord { fields, delimiter, .. } = &trial.first;
+        let is_named = || fields.iter().all(|field| !field.is_empty() && !self.probe.is_value(field));
+        self.known.delimiter.is_some() || delimiter.to_string() != COLON || is_named()
+    }
+
+    /// The delimiter twice, where a single one leaves every second name empty.
+    fn doubled(&mut self, single: Trial, skip_lines: u32) -> Trial {
+        let FirstRecord { fields, delimiter, .. } = &single.first;
+        let is_doubled = fields.len() > 2
+            && fields.len() % 2 == 1
+            && fields.iter().enumerate().all(|(index, name)| name.is_empty() == (index % 2 == 1));
+        if self.known.delimiter.is_some() || !is_doubled {
+            return single;
+        }
+        let delimiter = Some(delimiter.to_string().repeat(2));
+        let declared = DelimitedDialect { delimiter, ..self.known.dialect() };
+        match self.attempt(&declared, skip_lines, MAX_RECORDS) {
+            Ok(doubled) if doubled.faults <= single.faults => doubled,
+            // A dialect under which not even the header can be read is none.
+            Ok(_) | Err(_) => single,
+        }
+    }
+
     /// Every dialect that the caller's knowledge allows, the plainest first.
     fn alternatives(&self) -> Vec<DelimitedDialect> {
         let known = self.known.dialect();
         let delimiters: Vec<Option<String>> = match &known.delimiter {
             Some(delimiter) => vec![Some(delimiter.clone())],
             None => {
-                let all = COMMON_DELIMITERS.iter().chain(&RARE_DELIMITERS);
+                let marks = [known.escape, known.quote.and_then(quote_byte)];
+                let is_free = |delimiter: &&&str| {
+                    marks.iter().flatten().all(|mark| !delimiter.as_bytes().contains(mark))
+                };
+                let all = COMMON_DELIMITERS.iter().chain(&RARE_DELIMITERS).filter(is_free);
                 all.map(|delimiter| Some((*delimiter).to_owned())).collect()
             }
         };
@@ -289,7 +382,7 @@ impl Trials<'_, '_> {
                 continue;
             }
             let Ok(trial) = self.attempt(&self.known.dialect(), count, FEW_RECORDS) else { continue };
-            let FirstRecord { fields, delimiter, .. } = &trial.first;
+            let FirstRecord { fields, delimiter, quoting } = &trial.first;
             let is_name = |name: &String| !name.is_empty() && !probe.is_value(name);
             let names = fields.strip_suffix(&[String::new()]).unwrap_or(fields);
             let above = || lines.iter().take(usize::try_from(count).unwrap_or(0));
@@ -299,7 +392,8 @@ impl Trials<'_, '_> {
                 && trial.is_borne_out()
                 && (!is_doubtful || trial.has_typed_column(probe))
                 && names.iter().all(is_name)
-                && (is_set_apart || above().all(|line| is_preamble(line, delimiter, trial.width(), probe)));
+                && (is_set_apart
+                    || above().all(|line| is_preamble(line, delimiter, *quoting, trial.width(), probe)));
             if is_header {
                 return Ok(Some((count, self.known.dialect())));
             }
@@ -316,17 +410,28 @@ impl Trials<'_, '_> {
     }
 }
 
-/// True for a line above a header of that width that is no header itself: it has few fields, or empty ones, or values.
-fn is_preamble(line: &[u8], delimiter: &FieldDelimiter, width: usize, probe: &Probe) -> bool {
+/// True for a line above a header of that width that is no header itself: it is a comment, or has few fields, or empty
+/// ones, or values.
+fn is_preamble(
+    line: &[u8],
+    delimiter: &FieldDelimiter,
+    quoting: Option<Quoting>,
+    width: usize,
+    probe: &Probe,
+) -> bool {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut spans: Vec<Span> = Vec::new();
-    delimiter.split_line(line, &mut spans);
+    let split = quoting.map(|quoting| delimiter.split_quoted(line, true, quoting, b'\n', &mut spans));
+    if !matches!(split, Some(Split::Record { .. })) {
+        delimiter.split_line(line, &mut spans);
+    }
     let cell = |span: &Span| {
         String::from_utf8_lossy(line.get(span.start..span.end).unwrap_or_default()).into_owned()
     };
     let cells: Vec<String> = spans.iter().map(|span| cell(span).trim().to_owned()).collect();
     let is_sparse = cells.len() < 2 || cells.len().saturating_mul(2) <= width;
     let is_empty_or_value = |cell: &String| cell.is_empty() || probe.is_value(cell);
-    is_sparse || cells.len() <= width && cells.iter().any(is_empty_or_value)
+    line.starts_with(b"#") || is_sparse || cells.len() <= width && cells.iter().any(is_empty_or_value)
 }
 
 /// What a dialect makes of the records after the first one.
@@ -339,6 +444,12 @@ struct Tally {
     widths: BTreeMap<usize, u64>,
     /// Those of them that have one field more than the first record, which is empty.
     trailing: u64,
+    /// Some field is in quotes.
+    encloses: bool,
+    /// Records that are one field in quotes, with delimiters in it.
+    quoted_whole: u64,
+    /// Records with `"` where that does not quote.
+    ordinary_quotes: u64,
     /// By column, the values of the first records that fit.
     values: Vec<Vec<String>>,
 }
@@ -363,7 +474,21 @@ fn tally<R: Read>(
         // As the engine has it: a header with a delimiter at its end names one column less.
         let is_trailing = ends_empty && spans.len() == names.saturating_add(1);
         let fits = spans.len() == names || is_trailing && names < fields.len();
-        if !is_whole || !fits || spans.iter().any(|span| keeps_quotes(bytes, span, *quoting)) {
+        let counts = |is_counted: bool| u64::from(is_counted);
+        let is_ordinary =
+            quoting.is_none_or(|quoting| quoting.quote != USUAL_QUOTE) && bytes.contains(&USUAL_QUOTE);
+        let is_in_quotes = |span: &Span| {
+            let before = span.start.checked_sub(1).and_then(|at| bytes.get(at));
+            quoting.is_some_and(|quoting| before == Some(&quoting.quote))
+        };
+        tally.encloses |= is_whole && spans.iter().any(is_in_quotes);
+        let is_quoted_whole = is_whole && spans.len() == 1 && quoting.is_some() && delimiter.is_in(bytes);
+        tally.ordinary_quotes = tally.ordinary_quotes.saturating_add(counts(is_ordinary));
+        tally.quoted_whole = tally.quoted_whole.saturating_add(counts(is_quoted_whole));
+        let keeps_quotes = || {
+            is_ordinary && is_enclosed(bytes) || spans.iter().any(|span| keeps_quotes(bytes, span, *quoting))
+        };
+        if !is_whole || !fits || keeps_quotes() {
             tally.faults = tally.faults.saturating_add(1);
             if is_whole && !fits {
                 let count = tally.widths.entry(spans.len()).or_default();
@@ -385,6 +510,18 @@ fn tally<R: Read>(
 /// True for a value that is enclosed in double quotes and read with them.
 fn keeps_quotes(record: &[u8], span: &Span, quoting: Option<Quoting>) -> bool {
     let is_content = span.is_escaped && quoting.is_some();
-    let value = record.get(span.start..span.end).unwrap_or_default().trim_ascii();
-    !is_content && value.len() > 1 && value.starts_with(b"\"") && value.ends_with(b"\"")
+    !is_content && is_enclosed(record.get(span.start..span.end).unwrap_or_default())
+}
+
+/// True for text that is enclosed in double quotes.
+fn is_enclosed(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    text.len() > 1 && text.starts_with(b"\"") && text.ends_with(b"\"")
+}
+
+fn quote_byte(quote: Quote) -> Option<u8> {
+    match quote {
+        Quote::None => None,
+        Quote::Byte(byte) => Some(byte),
+    }
 }

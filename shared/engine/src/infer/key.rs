@@ -1,6 +1,7 @@
 //! The primary key, which is only ever guessed.
 
-use super::columns::Profile;
+use super::columns::{MAX_KEY_CHARS, Profile, Uniqueness};
+use super::counted;
 use super::names::words;
 use super::yaml::{ColumnDraft, Draft};
 
@@ -12,21 +13,19 @@ const MIN_ROWS_WITHOUT_NAME: u64 = 100;
 /// Makes the first column that identifies rows and is named like a key the primary key; else, in a sample that is large
 /// enough, the first that identifies rows. Reports the evidence, also of a column that was not taken.
 pub(super) fn choose(draft: &mut Draft, profiles: &[Profile], rows: u64, notes: &mut Vec<String>) {
-    let unique: Vec<usize> = draft
-        .columns
-        .iter()
-        .zip(profiles)
-        .enumerate()
-        .filter(|(_, (column, profile))| profile.may_be_key(column))
+    let columns = || draft.columns.iter().zip(profiles).enumerate();
+    let unique: Vec<usize> = columns()
+        .filter(|(_, (column, profile))| profile.uniqueness(column) == Uniqueness::Key)
         .map(|(index, _)| index)
         .collect();
     let named = unique.iter().find(|index| draft.columns.get(**index).is_some_and(is_named));
     let Some(index) = named.or(unique.first()).copied() else {
-        return without_key(draft, "no column has a different value in each row".to_owned(), notes);
+        let why = why_none(columns().map(|(_, column)| column));
+        return without_key(draft, why, notes);
     };
     let (is_named, Some(column)) = (named.is_some(), draft.columns.get_mut(index)) else { return };
     let accepted = profiles.get(index).map_or(0, Profile::present);
-    let evidence = format!("{accepted} distinct values in {accepted} rows");
+    let evidence = format!("{} in {}", counted(accepted, "distinct value"), counted(accepted, "row"));
     if !is_named && rows < MIN_ROWS_WITHOUT_NAME {
         let why = format!(
             "`{}` has {evidence}, which is too few to make it the key, and its name is not that of one",
@@ -42,6 +41,26 @@ pub(super) fn choose(draft: &mut Draft, profiles: &[Profile], rows: u64, notes: 
         column.kind.physical = "bigint".to_owned();
     }
     column.allowed.clear();
+}
+
+/// Why no column of the sample can be the key.
+fn why_none<'c>(columns: impl Iterator<Item = (&'c ColumnDraft, &'c Profile)> + Clone) -> String {
+    if columns.clone().all(|(_, profile)| profile.rows() < 2) {
+        return "one row does not show which column identifies it".to_owned();
+    }
+    let of = |uniqueness: Uniqueness| {
+        let column = columns.clone().find(|(column, profile)| profile.uniqueness(column) == uniqueness);
+        column.map(|(column, _)| &column.name)
+    };
+    if let Some(name) = of(Uniqueness::TooLong) {
+        format!(
+            "`{name}` has a different value in each row, but some have more than {MAX_KEY_CHARS} characters"
+        )
+    } else if let Some(name) = of(Uniqueness::OtherType) {
+        format!("`{name}` has a different value in each row, but is neither text nor a whole number")
+    } else {
+        "no column has a value in each row that no other row has".to_owned()
+    }
 }
 
 fn is_named(column: &ColumnDraft) -> bool {

@@ -1,6 +1,6 @@
 //! What the caller knows of the sample's format.
 
-use penstock_contract::{DelimitedDialect, Quote};
+use penstock_contract::{ContractErrors, DelimitedDialect, Quote};
 
 use super::InferError;
 use super::yaml::{ColumnDraft, DelimitedDraft, Draft, FileDraft, FileKind, QuoteDraft};
@@ -75,7 +75,12 @@ impl KnownFormat {
         let file = FileDraft { kind, encoding: self.encoding.clone(), compression: None };
         let column = ColumnDraft::plain("a".to_owned(), "a".to_owned());
         let contract = penstock_contract::parse("options", &Draft::probe(file, vec![column]).yaml());
-        contract.map(drop).map_err(InferError::Dialect)
+        // Their places are those of a contract that nobody has written.
+        let in_words = |errors: ContractErrors| {
+            let messages: Vec<String> = errors.into_iter().map(|error| error.message).collect();
+            InferError::Dialect(messages.join("; "))
+        };
+        contract.map(drop).map_err(in_words)
     }
 
     fn has_dialect(&self) -> bool {

@@ -13,6 +13,7 @@ mod known;
 mod names;
 mod prove;
 mod sample;
+mod text_kind;
 mod types;
 mod yaml;
 
@@ -45,7 +46,8 @@ const EVENT_TIME_WORDS: [&str; 8] =
 /// How much of the sample counts.
 #[derive(Debug, Clone)]
 pub struct InferOptions {
-    /// Rows that are looked at, rejects included. The contract accepts those; later ones are not read.
+    /// Rows that are read, rejects included, and malformed ones beyond that up to the next row. The contract accepts those;
+    /// later ones are not read.
     pub max_rows: u64,
     /// What the reader takes at most. Arrow columns and the rows of a block are set by [`infer`].
     pub limits: Limits,
@@ -101,10 +103,13 @@ pub enum InferError {
     UnknownEncoding(String),
     /// What is known of the dialect contradicts itself, or is none.
     #[error("the given dialect cannot be used: {0}")]
-    Dialect(#[source] ContractErrors),
+    Dialect(String),
     /// No column has a name that a contract can carry.
-    #[error("the sample has no named columns; give it a header")]
-    NoColumns,
+    #[error("the sample has no named columns; {advice}")]
+    NoColumns {
+        /// What to give instead.
+        advice: &'static str,
+    },
     /// Every column has values that no column of a contract holds.
     #[error(
         "no column of the sample can be loaded: the values of {columns} are bytes that are not text, or of a type that no column holds"
@@ -113,16 +118,31 @@ pub enum InferError {
         /// Names of the columns, as the contract would have them.
         columns: String,
     },
-    /// A sample that looks like JSON and has no objects.
+    /// A sample of JSON without objects.
     #[error(
-        "the sample has no JSON objects: give one object a line, or an array of objects; for an array under a key, give its path"
+        "the sample has no JSON objects: {found}; give one object a line, or an array of objects; for an array under a key, give its path"
     )]
-    NoObjects,
+    NoObjects {
+        /// What the sample has instead.
+        found: String,
+    },
+    /// A single text, boolean or null in the notation of JSON.
+    #[error(
+        "the sample is a single value; give a table with a header and rows, one JSON object a line, or an array of JSON objects"
+    )]
+    OneValue,
+    /// Bytes that are neither text nor a format that is read.
+    #[error(
+        "the sample is binary, and of no format that is read; give delimited text, JSON, Parquet or Avro"
+    )]
+    Binary,
     /// There are columns and no row that can be read.
-    #[error("the sample has no row that can be read ({}); give one with rows", reasons_or_none(.reasons))]
+    #[error("the sample has no row that can be read ({why}); {advice}")]
     NoRows {
-        /// The reject codes of its rows, and how many rows have each.
-        reasons: String,
+        /// The reject codes of its rows, with the number of rows for each, or what there is instead of rows.
+        why: String,
+        /// What to give instead.
+        advice: &'static str,
     },
     /// The contract that was made is none. This is a fault of Penstock: please report it.
     #[error("the inferred contract is faulty, please report it: {0}")]
@@ -130,10 +150,6 @@ pub enum InferError {
     /// The contract that was made cannot be carried out. This is a fault of Penstock: please report it.
     #[error("the inferred contract cannot be compiled, please report it: {0}")]
     Plan(#[from] PlanError),
-}
-
-fn reasons_or_none(reasons: &str) -> &str {
-    if reasons.is_empty() { "it has a header and no rows" } else { reasons }
 }
 
 /// Gives the sample from its beginning, each time it is called.
@@ -151,7 +167,7 @@ pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> 
     options.known.check()?;
     let seen = see(source_name, open, &limits, max_rows, &probe, &options.known)?;
     if seen.totals.accepted == 0 {
-        return Err(InferError::NoRows { reasons: prove::reasons(&seen.totals) });
+        return Err(no_rows(&seen.totals));
     }
     let Seen { mut draft, mut notes, totals, profiles } = seen;
     let file = draft.file.kind.clone();
@@ -170,6 +186,19 @@ pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> 
     key::choose(&mut draft, &profiles, totals.rows_read, &mut notes);
     choose_event_time(&mut draft);
     prove::prove(draft, open, &limits, totals.rows_read, notes)
+}
+
+/// Why no row can be accepted.
+fn no_rows(totals: &Totals) -> InferError {
+    const WITH_ROWS: &str = "give one with rows";
+    let (why, advice) = if totals.rejected > 0 {
+        (prove::reasons(totals), "give its dialect, where that is known, or a sample with well-formed rows")
+    } else if totals.blank > 0 {
+        ("all of its rows are blank".to_owned(), WITH_ROWS)
+    } else {
+        ("it has columns and no rows".to_owned(), WITH_ROWS)
+    };
+    InferError::NoRows { why, advice }
 }
 
 /// A sample whose values were looked at as text.
@@ -284,13 +313,23 @@ fn read(
     } else {
         Reader::open(plan, limits.clone(), open().map_err(ReadError::Io)?)?
     };
-    while reader.totals().rows_read < max_rows {
+    while let left = max_rows.saturating_sub(reader.totals().rows_read)
+        && left > 0
+    {
+        // A block has as many accepted rows, and any number of others: half of what is left comes close without going far.
+        let rows = left.div_ceil(2).min(BLOCK_ROWS.into());
+        reader.set_chunk_rows(u32::try_from(rows).unwrap_or(BLOCK_ROWS));
         match reader.next_block()? {
             None => break,
             Some(block) => take(block),
         }
     }
     Ok(reader.totals().clone())
+}
+
+/// `1 row`, `2 rows`.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The first point in time, else the first date, that every row has and that is named like the time of a change.

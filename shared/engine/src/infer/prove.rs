@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::yaml::{ColumnDraft, Draft, Kind};
-use super::{InferError, Inferred, Open, read};
+use super::{InferError, Inferred, Open, counted, read};
 use crate::outcome::{Code, ReasonCount, Totals};
 use crate::reader::Limits;
 
@@ -43,6 +43,7 @@ pub(super) fn prove(
         if is_relaxed {
             continue;
         }
+        notes.extend(draft.columns.iter().filter_map(nan_note));
         let yaml = match limit_rejects(&mut draft, &totals, &mut notes) {
             true => draft.yaml(),
             false => yaml,
@@ -51,13 +52,19 @@ pub(super) fn prove(
     }
 }
 
+fn nan_note(column: &ColumnDraft) -> Option<String> {
+    let rows = counted(column.nan_rows?, "row");
+    Some(format!("`{}`: NaN is no number, and is read as a missing value in {rows}", column.name))
+}
+
 /// Reports the rows that no contract accepts, and raises the limit where it would refuse the sample for them. False when
 /// there are none.
 fn limit_rejects(draft: &mut Draft, totals: &Totals, notes: &mut Vec<String>) -> bool {
     if totals.rejected == 0 {
         return false;
     }
-    let seen = format!("{} of {} rows of the sample are rejects", totals.rejected, totals.rows_read);
+    let rows = counted(totals.rows_read, "row");
+    let seen = format!("rejects in the sample: {} of {rows}", totals.rejected);
     let percent = u128::from(totals.rejected).saturating_mul(100).div_ceil(totals.rows_read.max(1).into());
     let percent = u64::try_from(percent).unwrap_or(100);
     let limit = Some(percent).filter(|percent| *percent > DEFAULT_MAX_REJECTS_PERCENT);
@@ -138,6 +145,7 @@ fn relax(column: &mut ColumnDraft, faults: &Faults, is_json: bool) -> Option<Rel
     if column.kind != Kind::text() {
         column.kind = Kind::text();
         column.null_values.clear();
+        column.nan_rows = None;
         return Some(Relaxed::Text);
     }
     None

@@ -7,21 +7,21 @@ use encoding_rs::Encoding;
 
 use super::declared::{self, DeclaredColumn};
 use super::dialect::{self, Delimited};
-use super::json_path::path_to_array;
 use super::known::{KnownFormat, SampleKind};
+use super::text_kind::TextKind;
 use super::yaml::{FileDraft, FileKind, Kind};
-use super::{InferError, Open};
-use crate::cast::json::{Scanner, unquote};
+use super::{InferError, Open, counted};
+use crate::cast::json::{MAX_DEPTH, Scanner, unquote};
 use crate::cast::text::Traits;
 use crate::decode::Decoded;
 use crate::error::ReadError;
-use crate::input::Input;
+use crate::input::{Input, magic};
 use crate::reader::Limits;
 use crate::records::{Framing, RecordState, Records};
 use crate::text::{decode, tell_terminator};
 
-/// The beginning of a file of JSON, in which its array of objects is looked for.
-const JSON_HEAD_BYTES: usize = 64 * 1024;
+/// The beginning of a file of text, by which it is known to be one.
+const HEAD_BYTES: usize = 64 * 1024;
 /// A row of more columns than this may not fit a page of PostgreSQL, whatever their types.
 const MAX_COLUMNS: usize = 400;
 
@@ -51,59 +51,35 @@ pub(super) fn look(
     max_rows: u64,
     known: &KnownFormat,
 ) -> Result<Sample, InferError> {
-    let mut path = known.path.clone().unwrap_or_default();
-    let kind = match known.kind() {
-        Some(kind) => kind,
-        None => match declared::kind(open, limits)? {
-            Some(kind) => kind,
-            None => text_kind(open, limits, known, &mut path)?,
-        },
-    };
-    match kind {
-        SampleKind::Parquet | SampleKind::Avro => {
+    let found = declared::kind(open, limits)?;
+    let kind = known.kind().or(found);
+    if let Some(kind) = kind {
+        declared::check(kind, found)?;
+    }
+    let text = match kind {
+        Some(kind @ (SampleKind::Parquet | SampleKind::Avro)) => {
             let (file, columns) = declared::look(open, limits, kind)?;
-            typed(file, columns)
+            return typed(file, columns);
         }
-        SampleKind::Delimited => delimited(open, limits, known),
-        SampleKind::Ndjson => {
-            let records = open_records(open, limits, known, false)?;
-            json(records, FileKind::Ndjson, Framing::Lines, max_rows)
-        }
-        SampleKind::JsonArray => {
-            let mut records = open_records(open, limits, known, false)?;
-            records.enter_array(&path)?;
-            json(records, FileKind::JsonArray { path }, Framing::Elements, max_rows)
-        }
-    }
-}
-
-/// The kind of a file of text, by its beginning; with the path to the array of a JSON document.
-fn text_kind(
-    open: &mut Open<'_>,
-    limits: &Limits,
-    known: &KnownFormat,
-    path: &mut Vec<String>,
-) -> Result<SampleKind, InferError> {
+        Some(SampleKind::Delimited) => TextKind::Delimited,
+        Some(SampleKind::Ndjson) => TextKind::Ndjson,
+        Some(SampleKind::JsonArray) if known.path.is_none() => TextKind::of_array(open, limits, known)?,
+        Some(SampleKind::JsonArray) => TextKind::array(known.path.clone().unwrap_or_default()),
+        None => TextKind::detect(open, limits, known)?,
+    };
     let mut records = open_records(open, limits, known, false)?;
-    let head = records.head(JSON_HEAD_BYTES)?;
-    let mut start = head.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
-    match (start.next(), start.next()) {
-        (Some(b'{'), _) => {}
-        (Some(b'['), None | Some(b'{' | b']')) => return Ok(SampleKind::JsonArray),
-        _ => return Ok(SampleKind::Delimited),
+    if magic::is_binary(records.head(HEAD_BYTES)?) {
+        return Err(InferError::Binary);
     }
-    let line = head.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let is_object = str::from_utf8(line).is_ok_and(|line| {
-        let mut scanner = Scanner::new(line, false);
-        scanner.skip_space();
-        scanner.object(|_, _| {}).is_some()
-    });
-    match path_to_array(head).filter(|_| !is_object) {
-        Some(found) => {
-            *path = found;
-            Ok(SampleKind::JsonArray)
+    match text {
+        TextKind::Delimited => delimited(open, limits, known),
+        TextKind::Ndjson => json(records, FileKind::Ndjson, Framing::Lines, max_rows),
+        TextKind::JsonArray { path, note } => {
+            records.enter_array(&path)?;
+            let mut sample = json(records, FileKind::JsonArray { path }, Framing::Elements, max_rows)?;
+            sample.notes.splice(0..0, note);
+            Ok(sample)
         }
-        None => Ok(SampleKind::Ndjson),
     }
 }
 
@@ -123,7 +99,7 @@ fn delimited(open: &mut Open<'_>, limits: &Limits, known: &KnownFormat) -> Resul
     }
     let columns = usable(columns, &mut notes);
     if columns.is_empty() {
-        return Err(InferError::NoColumns);
+        return Err(InferError::NoColumns { advice: "give it a header" });
     }
     Ok(Sample { file, columns, notes })
 }
@@ -143,7 +119,7 @@ fn json<R: Read>(
     let columns = json_keys(&mut records, framing, max_rows, &mut notes)?;
     let columns = usable(columns, &mut notes);
     if columns.is_empty() {
-        return Err(InferError::NoColumns);
+        return Err(InferError::NoColumns { advice: "give objects with keys" });
     }
     Ok(Sample { file, columns, notes })
 }
@@ -167,7 +143,7 @@ fn typed(file: FileDraft, declared: Vec<DeclaredColumn>) -> Result<Sample, Infer
     }
     let columns = usable(columns, &mut notes);
     if columns.is_empty() {
-        return Err(InferError::NoColumns);
+        return Err(InferError::NoColumns { advice: "give a file whose schema has columns" });
     }
     Ok(Sample { file, columns, notes })
 }
@@ -203,12 +179,16 @@ fn usable(columns: Vec<Found>, notes: &mut Vec<String>) -> Vec<Found> {
     let mut columns: Vec<Found> = columns.into_iter().filter(is_usable).collect();
     let unnamed = all.saturating_sub(columns.len());
     if unnamed > 0 {
-        notes.push(format!("{unnamed} columns without a usable name are left out of the contract"));
+        let columns = counted(unnamed as u64, "column");
+        notes.push(format!("{columns} without a usable name: not in the contract, and kept in `_rescued`"));
     }
     let more = columns.len().saturating_sub(MAX_COLUMNS);
     if more > 0 {
         columns.truncate(MAX_COLUMNS);
-        notes.push(format!("{more} columns after the first {MAX_COLUMNS} are left out of the contract; they are kept in `_rescued`"));
+        let columns = counted(more as u64, "column");
+        notes.push(format!(
+            "{columns} after the first {MAX_COLUMNS}: not in the contract, and kept in `_rescued`"
+        ));
     }
     columns
 }
@@ -232,7 +212,7 @@ fn json_keys<R: Read>(
     let mut keys: Vec<(String, Shapes)> = Vec::new();
     let mut indexes: HashMap<String, usize> = HashMap::new();
     let (mut spans, mut decoded, mut scratch) = (Vec::new(), String::new(), String::new());
-    let (mut rows, mut objects) = (0_u64, 0_u64);
+    let (mut rows, mut objects, mut is_too_deep) = (0_u64, 0_u64, false);
     while rows < max_rows {
         let Some(record) = records.next(framing, &mut spans)? else { break };
         rows = rows.saturating_add(1);
@@ -246,6 +226,7 @@ fn json_keys<R: Read>(
         let mut scanner = Scanner::new(text, traits.is_plain);
         scanner.skip_space();
         if scanner.object(|key, value| members.push((key, value))).is_none() {
+            is_too_deep |= scanner.is_too_deep;
             continue;
         }
         objects = objects.saturating_add(1);
@@ -271,9 +252,27 @@ fn json_keys<R: Read>(
         }
     }
     if objects == 0 {
-        return Err(InferError::NoObjects);
+        return Err(InferError::NoObjects { found: instead_of_objects(framing, rows, is_too_deep) });
     }
     Ok(keys.into_iter().filter_map(|(name, shapes)| found(name, shapes, notes)).collect())
+}
+
+/// What a file of JSON has where objects are expected.
+fn instead_of_objects(framing: Framing<'_>, rows: u64, is_too_deep: bool) -> String {
+    if is_too_deep {
+        return format!("its values are nested more than {MAX_DEPTH} levels deep");
+    }
+    match (framing, rows) {
+        (Framing::Elements, 0) => "its array is empty".to_owned(),
+        (Framing::Elements, 1) => "the element of its array is not an object".to_owned(),
+        (Framing::Elements, _) => format!("none of the {rows} elements of its array is an object"),
+        (Framing::Lines | Framing::Delimited(..) | Framing::DelimitedByMany(..), 1) => {
+            "its line is not an object".to_owned()
+        }
+        (Framing::Lines | Framing::Delimited(..) | Framing::DelimitedByMany(..), _) => format!(
+            "none of its {rows} lines is an object, and a single object of several lines is not a row"
+        ),
+    }
 }
 
 /// A column holds text or documents of one kind. What is of several kinds is rescued instead.

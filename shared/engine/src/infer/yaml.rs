@@ -107,6 +107,8 @@ pub(super) struct ColumnDraft {
     pub(super) allowed: Vec<String>,
     /// Spellings of a missing value.
     pub(super) null_values: Vec<String>,
+    /// Rows in which it is NaN, which is one of those spellings.
+    pub(super) nan_rows: Option<u64>,
     /// What was seen, in counts.
     pub(super) seen: Option<String>,
     /// The type that nearly all of its values are of, with the number of those that are not.
@@ -168,6 +170,7 @@ impl ColumnDraft {
             key: None,
             allowed: Vec::new(),
             null_values: Vec::new(),
+            nan_rows: None,
             seen: None,
             nearly: None,
             comments: Vec::new(),

@@ -256,6 +256,15 @@ fn has_control(head: &[u8]) -> bool {
     head.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
 }
 
+/// True for bytes that are no text in an encoding with ASCII in it: several of a hundred are control characters that nobody
+/// writes. Those that delimit fields in some files do not count, nor do a few others that are there by mistake.
+pub(crate) fn is_binary(head: &[u8]) -> bool {
+    const FEW: usize = 4;
+    let is_odd = |byte: &&u8| matches!(byte, 0 | 4..=8 | 14..=26 | 127);
+    let odd = head.iter().filter(is_odd).count();
+    odd >= FEW && odd.saturating_mul(20) > head.len()
+}
+
 /// HTML and XML, which begin with their declaration or one of the elements that pages begin with; a table may well contain `<`.
 fn markup(head: &[u8]) -> Option<Recognised> {
     let text = as_ascii(head);
@@ -380,6 +389,26 @@ mod tests {
             let recognised = recognise(&head).unwrap_or_else(|| panic!("{told}"));
             let error = recognised.refuse(Compression::Plain).to_string();
             assert!(error.contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn bytes_without_a_magic_number_are_binary_by_their_control_characters() {
+        let mut state = 1_u32;
+        let random = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+        let random: Vec<u8> = random.take(5_000).collect();
+        for head in
+            [&random[..], b"\x7fELF\x02\x01\x01\0\0\0\0\0", b"\x80\x04\x95\x0f\0\0\0\0\0\0\0]\x94(K\x01e."]
+        {
+            assert!(is_binary(head), "{head:?}");
+        }
+        for head in
+            [&b"id,name\n1,a\0b\n2,c\n"[..], b"1\x01a\x02b\x1f\x1e\x1d\x1c", "größe;\u{85}\n".as_bytes(), b""]
+        {
+            assert!(!is_binary(head), "{head:?}");
         }
     }
 

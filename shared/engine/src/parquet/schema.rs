@@ -33,6 +33,8 @@ fn declared(field: &Type) -> Option<Declared> {
     match (logical, converted) {
         (Some(LogicalType::Bson), _) | (_, ConvertedType::BSON | ConvertedType::INTERVAL) => return None,
         (Some(LogicalType::Decimal { .. }), _) | (_, ConvertedType::DECIMAL) => return decimal(field),
+        // Of no value: the physical type says nothing.
+        (Some(LogicalType::Unknown), _) => return Some(Declared::Text),
         (Some(LogicalType::Uuid), _) => return Some(Declared::Uuid),
         (Some(LogicalType::Float16), _) => return Some(Declared::Double),
         (Some(LogicalType::Date), _) | (_, ConvertedType::DATE) => return Some(Declared::Date),

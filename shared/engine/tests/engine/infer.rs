@@ -230,7 +230,7 @@ fn what_no_contract_comes_of_is_told() {
         (&b""[..], "the sample cannot be read (empty): the file is empty"),
         (b"PAR1....", "it does not end with `PAR1`"),
         (b"Obj\x01....", "the sample cannot be read"),
-        (b"id,name\n", "no row that can be read (it has a header and no rows)"),
+        (b"id,name\n", "no row that can be read (it has columns and no rows)"),
         (b"id,name\n1,2,3\n4\n", "no row that can be read (too_few_fields 1, too_many_fields 1)"),
         (b"{\n\"items\": {\"a\": 1}\n}\n", "no JSON objects"),
         (b"[]", "no JSON objects"),

@@ -14,11 +14,11 @@ use crate::parquet_files::file;
 use crate::support::Outcome;
 
 /// Infers a contract and takes the sample through it, as `penstock check` does.
-fn accepted(sample: &[u8]) -> (Inferred, Outcome) {
+pub(crate) fn accepted(sample: &[u8]) -> (Inferred, Outcome) {
     accepted_with(sample, KnownFormat::default())
 }
 
-fn accepted_with(sample: &[u8], known: KnownFormat) -> (Inferred, Outcome) {
+pub(crate) fn accepted_with(sample: &[u8], known: KnownFormat) -> (Inferred, Outcome) {
     let options = InferOptions { known, ..InferOptions::default() };
     let inferred = infer_with(sample, &options)
         .unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(sample)));
@@ -31,13 +31,13 @@ fn accepted_with(sample: &[u8], known: KnownFormat) -> (Inferred, Outcome) {
         inferred.yaml,
         outcome.told()
     );
-    assert_eq!(inferred.yaml.contains("are rejects"), rejected > 0, "{}", inferred.yaml);
-    assert_eq!(inferred.notes.iter().any(|note| note.contains("are rejects")), rejected > 0);
+    assert_eq!(inferred.yaml.contains("rejects in the sample"), rejected > 0, "{}", inferred.yaml);
+    assert_eq!(inferred.notes.iter().any(|note| note.contains("rejects in the sample")), rejected > 0);
     (inferred, outcome)
 }
 
 /// The accepted rows without `_rescued`.
-fn values(outcome: &Outcome) -> Vec<Vec<String>> {
+pub(crate) fn values(outcome: &Outcome) -> Vec<Vec<String>> {
     let rows = outcome.values().into_iter();
     rows.map(|mut row| {
         row.pop();
@@ -46,7 +46,7 @@ fn values(outcome: &Outcome) -> Vec<Vec<String>> {
     .collect()
 }
 
-fn dialect(inferred: &Inferred) -> DelimitedDialect {
+pub(crate) fn dialect(inferred: &Inferred) -> DelimitedDialect {
     let kind = contract_of(inferred).format.kind;
     let FormatKind::Delimited(dialect) = kind else { panic!("{kind:?}") };
     dialect
@@ -142,7 +142,7 @@ fn a_dialect_in_which_values_keep_their_quotes_is_never_preferred() {
     let (inferred, outcome) = accepted(sample.as_bytes());
     assert_eq!(dialect(&inferred).quote, Some(Quote::Byte(b'"')), "{}", inferred.yaml);
     assert_eq!(outcome.totals.accepted, 20);
-    assert!(inferred.yaml.contains("# 20 of 40 rows of the sample are rejects (malformed_quote 20)."));
+    assert!(inferred.yaml.contains("# rejects in the sample: 20 of 40 rows (malformed_quote 20)."));
     assert!(inferred.yaml.contains("penstock.maxRejectsPercent\n    value: 50\n"), "{}", inferred.yaml);
 }
 
@@ -173,7 +173,7 @@ fn lines_before_the_header_are_skipped() {
             dialect(&inferred).skip_lines.is_some_and(|found| (1..=lines).contains(&found)),
             "{preamble}"
         );
-        assert!(inferred.notes.iter().any(|note| note.contains("the header is below them")));
+        assert!(inferred.notes.iter().any(|note| note.contains("the header is below")));
     }
     let (inferred, _) = accepted(table.as_bytes());
     assert!(!inferred.yaml.contains("skipLines"), "{}", inferred.yaml);
@@ -321,7 +321,7 @@ fn a_key_is_guessed_by_its_name_or_by_many_rows() {
         assert_eq!(inferred.yaml.contains("# No primary key"), !is_key, "{}", inferred.yaml);
     }
     let inferred = infer_from("id,x\n1,a\n1,a\n");
-    assert!(inferred.yaml.contains("# No primary key, so that rows are appended: no column has"));
+    assert!(inferred.yaml.contains("# No primary key, so that rows are appended: no column has a value in"));
 }
 
 #[test]

@@ -142,14 +142,10 @@ fn json_of_another_layout_is_refused_with_what_to_declare() {
     let array = || FormatKind::JsonArray { path: vec![] };
     for (kind, file, message) in [
         (csv(), "{\"id\":1}\n{\"id\":2}\n", "declare `format: json` with `delimiter: new_line`"),
-        (csv(), "{\"id\":1}", "is JSON with one object a line, and the contract says delimited text"),
+        (csv(), "{\"id\":1}", "is JSON with one object a line instead of delimited text"),
         (csv(), "[{\"id\":1},\n{\"id\":2}]\n", "declare `format: json` with `delimiter: array`"),
         (csv(), "{\n \"items\": [{\"id\":1}]\n}\n", "`penstock.path`"),
-        (
-            FormatKind::Ndjson,
-            "[{\"id\":1},{\"id\":2}]",
-            "is a JSON array, and the contract says one JSON object a line",
-        ),
+        (FormatKind::Ndjson, "[{\"id\":1},{\"id\":2}]", "is a JSON array instead of one JSON object a line"),
         (FormatKind::Ndjson, "{\n\"id\":1\n}\n", "a JSON document of several lines"),
         (array(), "{\"id\":1}\n{\"id\":2}\n", "declare `format: json` with `delimiter: new_line`"),
     ] {

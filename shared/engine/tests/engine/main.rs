@@ -23,6 +23,7 @@ mod golden;
 mod headers;
 mod hidden;
 mod infer;
+mod infer_any;
 mod infer_samples;
 mod infer_typed;
 mod irregular;
