@@ -74,7 +74,10 @@ pub(crate) fn open_delimited<R: Read>(
         let header =
             read_header(records, encoding, rows, &delimiter, quoting).map_err(|error| match error {
                 ReadError::Unreadable { .. } if is_binary => binary(),
-                error => error,
+                error @ (ReadError::Io(_)
+                | ReadError::Empty
+                | ReadError::Unreadable { .. }
+                | ReadError::TooLarge { .. }) => error,
             })?;
         let layout = bind_header(&header.names, columns).map_err(|(code, mut message)| {
             if is_binary {

@@ -397,7 +397,7 @@ mod tests {
         let mut state = 1_u32;
         let random = std::iter::repeat_with(|| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
+            state.to_be_bytes()[0]
         });
         let random: Vec<u8> = random.take(5_000).collect();
         for head in
