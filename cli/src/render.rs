@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use penstock_engine::{Dialect, ReasonCount};
-use penstock_pipeline::{Receipt, ReceiptState};
+use penstock_pipeline::{Receipt, ReceiptState, Refusal};
 
 /// Reasons shown of a receipt.
 const MAX_REASONS: usize = 20;
@@ -22,7 +22,7 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
         line("contract", format!("{} {version}", receipt.source));
     }
     if let Some(refusal) = &receipt.refusal {
-        line("why", format!("{}: {}", refusal.code, refusal.message));
+        line("why", self::refusal(refusal));
     }
     let rows = &receipt.rows;
     line(
@@ -62,6 +62,13 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
         let _ = writeln!(text, "rejects   {file}");
     }
     text
+}
+
+/// A refusal in one line: its code, the kind of fault where there are several, and what to do.
+pub(crate) fn refusal(refusal: &Refusal) -> String {
+    let Refusal { code, reason, message } = refusal;
+    let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{code}{reason}: {message}")
 }
 
 /// The blank rows as a part of a sum, where there are any.

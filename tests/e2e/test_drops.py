@@ -202,6 +202,7 @@ def test_a_truncated_gzip_file_is_unreadable_and_nothing_of_it_is_loaded(stack: 
     file.write_bytes(whole[: len(whole) // 2])
     receipt = stack.drop(file, "broken")
     assert (receipt["state"], receipt["refusal"]["code"]) == ("refused", "unreadable")
+    assert receipt["refusal"]["reason"] == "truncated_compression"
     assert stack.query("SELECT count(*) FROM public.broken") == [(5,)]
     # It is kept: whoever mends it can look at it.
     head = stack.client("s3").head_object(Bucket=receipt["drop"]["bucket"], Key=receipt["drop"]["key"])

@@ -153,5 +153,5 @@ def test_a_damaged_parquet_file_is_refused_and_says_why(stack: Stack, tmp_path: 
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     receipt = stack.drop(half, "damaged")
     assert receipt["state"] == "refused"
-    assert receipt["refusal"]["code"] == "unreadable"
+    assert (receipt["refusal"]["code"], receipt["refusal"]["reason"]) == ("unreadable", "truncated_file")
     assert receipt["rows"]["loaded"] == 0

@@ -107,6 +107,7 @@ fn at_key(key: &str, error: &dyn Display) -> Refusal {
 fn no_contract(bucket: &str, key: &str) -> Refusal {
     Refusal {
         code: "no_contract".to_owned(),
+        reason: None,
         message: format!(
             "there is no s3://{bucket}/{key}: publish the source's contract and drop the file again"
         ),
@@ -121,6 +122,7 @@ fn invalid_contract(errors: &[String]) -> Refusal {
     }
     Refusal {
         code: "invalid_contract".to_owned(),
+        reason: None,
         message: format!("{message}: publish a mended contract and drop the file again"),
     }
 }

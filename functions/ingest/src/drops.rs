@@ -122,6 +122,7 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
 fn no_source(drop: &Drop) -> Refusal {
     Refusal {
         code: "no_source".to_owned(),
+        reason: None,
         message: format!(
             "the key {:?} names no source: drop the file as <source>/<file>, where <source> is the name of a \
              published contract",

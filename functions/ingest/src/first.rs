@@ -85,6 +85,7 @@ fn unsettled(drop: &Drop) -> IngestError {
 fn kept(drop: &Drop, standing: &Taken) -> Refusal {
     Refusal {
         code: "kept".to_owned(),
+        reason: None,
         message: format!(
             "s3://{}/{} was taken before (version {}, batch {}), and its contract keeps the first version \
              (penstock.overwrite): drop the file under another key if its rows are wanted",

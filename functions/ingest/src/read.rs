@@ -211,7 +211,8 @@ fn open(
                 let message = "the file has no room on the function's temporary disk: give its contract \
                                penstock.route: spark, or drop smaller files"
                     .to_owned();
-                return Ok(Err(Refusal { code: "unreadable".to_owned(), message }));
+                let (code, reason) = ("unreadable".to_owned(), Some("too_large".to_owned()));
+                return Ok(Err(Refusal { code, reason, message }));
             }
             Err(error) => Err(ReadError::Io(error)),
         }
@@ -265,7 +266,7 @@ fn panicked(stage: &'static str, error: &JoinError) -> IngestError {
 }
 
 fn refused(code: &str, message: String, partial: Partial) -> Reading {
-    let refusal = Refusal { code: code.to_owned(), message };
+    let refusal = Refusal { code: code.to_owned(), reason: None, message };
     Reading::Refused { refusal, partial: Box::new(partial) }
 }
 
@@ -286,10 +287,10 @@ fn refused_by_store(error: StoreError, written: Encoded) -> Result<Reading, Inge
 
 /// Why the drop is refused; `None` when the input broke off, which is no fault of the drop's.
 fn unreadable(error: &ReadError) -> Option<Refusal> {
-    let code = match error {
-        ReadError::Io(_) => return None,
-        ReadError::Empty => "empty",
-        ReadError::Unreadable { .. } | ReadError::TooLarge { .. } => "unreadable",
-    };
-    Some(Refusal { code: code.to_owned(), message: error.to_string() })
+    match error {
+        ReadError::Io(_) => None,
+        ReadError::Empty | ReadError::Unreadable { .. } | ReadError::TooLarge { .. } => {
+            Some(Refusal::of_file(error))
+        }
+    }
 }

@@ -210,7 +210,7 @@ async fn fail<S: ObjectStore, Q>(
     error: ManifestError,
 ) -> Result<JobEventError, JobEventError> {
     let error = JobEventError::Reports { batch: receipt.batch_id, error };
-    let refusal = Refusal { code: "job_failed".to_owned(), message: error.to_string() };
+    let refusal = Refusal { code: "job_failed".to_owned(), reason: None, message: error.to_string() };
     let receipt = receipt.failed(refusal, Timestamp::now());
     write_receipt(&job_events.store, &job_events.config.places, receipt).await?;
     Ok(error)
@@ -224,6 +224,7 @@ fn job_failed(event: &JobEvent) -> Refusal {
     let details = event.state_details.as_deref().unwrap_or("no details were given");
     Refusal {
         code: "job_failed".to_owned(),
+        reason: None,
         message: format!(
             "job run {} of application {} {how}: {details}: see its logs, and drop the file again",
             event.job_run_id, event.application_id

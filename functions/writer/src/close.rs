@@ -76,6 +76,7 @@ pub async fn fail<S: ObjectStore>(
     };
     let refusal = Refusal {
         code: "load_failed".to_owned(),
+        reason: Some(reason.code.to_string()),
         message: format!(
             "chunk {} of {} was not loaded: {} ({})",
             message.chunk.index, message.chunk_count, reason.message, reason.code

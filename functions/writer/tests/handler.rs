@@ -213,10 +213,9 @@ async fn a_chunk_at_fault_is_given_up_alone_and_its_producer_told() {
     assert!(dead[0].message.contains("column qty, row 2") && !dead[0].message.contains("many"));
     assert_eq!(serde_json::from_str::<LoadMessage>(&dead[0].body).unwrap(), messages[1]);
     let receipt = stage.receipt(2);
-    assert_eq!(
-        (receipt.state, receipt.refusal.unwrap().code.as_str()),
-        (ReceiptState::Failed, "load_failed")
-    );
+    let refusal = receipt.refusal.unwrap();
+    assert_eq!((receipt.state, refusal.code.as_str()), (ReceiptState::Failed, "load_failed"));
+    assert_eq!(refusal.reason.as_deref(), Some("invalid_data"), "the code of the dead letter");
     for batch in [1, 3] {
         assert_eq!(stage.receipt(batch).state, ReceiptState::Loaded);
     }

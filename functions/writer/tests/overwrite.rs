@@ -57,7 +57,7 @@ async fn try_close(writer: &mut Postgres, chunk: &VerifiedChunk) -> Result<Close
         dropped_at: message.dropped_at,
     };
     let batch = Batch { id: message.batch_id, ..Batch::new(drop, Some("1.0.0")) };
-    let none = Refusal { code: String::new(), message: String::new() };
+    let none = Refusal { code: String::new(), reason: None, message: String::new() };
     let mut manifest = Manifest::refused(batch, "0", none);
     manifest.state = ManifestState::Committed { table: message.table.clone() };
     manifest.replaces = true;

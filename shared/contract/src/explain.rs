@@ -2,14 +2,15 @@
 
 mod files;
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::ddl;
 use crate::model::{
-    Bound, Case, Column, Contract, Harmonise, Load, LogicalType, MaxRejects, NegativeStyle, Nested,
-    NumericTime, PercentStyle, Route, Rules, StringFormat, WriteMode,
+    Bound, Case, Column, Contract, DelimitedDialect, FormatKind, Harmonise, Load, LogicalType, MaxRejects,
+    NegativeStyle, Nested, NumericTime, PercentStyle, Route, Rules, StringFormat, WriteMode,
 };
 
 /// What a contract says. Displays as a page of text.
@@ -48,6 +49,8 @@ pub struct ColumnWords {
 
 /// Puts a contract into words.
 pub fn explain(contract: &Contract) -> Explanation {
+    let fields = field_numbers(contract);
+    let field = |column: &Column| fields.get(column.physical_name.as_str()).copied();
     Explanation {
         source: contract.source.clone(),
         version: contract.version.clone(),
@@ -60,11 +63,25 @@ pub fn explain(contract: &Contract) -> Explanation {
             .iter()
             .enumerate()
             .filter(|(_, column)| !column.is_rescued())
-            .map(|(index, column)| words(column, contract.entity.key.contains(&index)))
+            .map(|(index, column)| words(column, contract.entity.key.contains(&index), field(column)))
             .collect(),
         batch: batch(contract),
         promises: promises(contract),
     }
+}
+
+/// The number of the field of a file without a header that each of the producer's columns is; empty for other files.
+fn field_numbers(contract: &Contract) -> HashMap<&str, usize> {
+    let mut numbers = HashMap::new();
+    let FormatKind::Delimited(DelimitedDialect { header: Some(false), .. }) = &contract.format.kind else {
+        return numbers;
+    };
+    let reads = |column: &&Column| column.harmonise.constant.is_none() && !column.is_rescued();
+    for column in contract.entity.columns.iter().filter(reads) {
+        let next = numbers.len().saturating_add(1);
+        numbers.entry(column.physical_name.as_str()).or_insert(next);
+    }
+    numbers
 }
 
 /// The table, and what else is made with it.
@@ -80,12 +97,18 @@ fn load(contract: &Contract) -> Vec<String> {
     let time = event_time.and_then(name);
     let time = time.map_or_else(|| "the time of the drop".to_owned(), |column| format!("`{column}`"));
     let mut load = match mode {
-        WriteMode::Append => vec!["every row is added".to_owned(), format!("the event time is {time}")],
-        WriteMode::Upsert => vec![
-            format!("a row replaces the row of the same {} unless that is newer", list(&key)),
-            format!("newer is by {time}, then by priority ({priority} here), then by the time of the drop"),
-            format!("a row whose key has more than {} bytes is refused", contract.max_key_bytes),
-        ],
+        WriteMode::Append => vec!["every row is inserted".to_owned(), format!("the event time is {time}")],
+        WriteMode::Upsert => {
+            let drop_time = if event_time.is_some() { ", then the time of the drop" } else { "" };
+            vec![
+                format!("a row replaces the row with the same {} unless that is newer", list(&key)),
+                format!("rows are compared by {time}, then the priority ({priority} here){drop_time}"),
+                format!(
+                    "a row whose key has more than {} is rejected",
+                    counted(contract.max_key_bytes, "byte")
+                ),
+            ]
+        }
     };
     load.push(match route {
         Route::Auto => "small files are read by the function, large ones by Spark".to_owned(),
@@ -95,15 +118,16 @@ fn load(contract: &Contract) -> Vec<String> {
     load
 }
 
-fn words(column: &Column, is_key: bool) -> ColumnWords {
+/// `field`: the number of the field that it reads, where the file has no header.
+fn words(column: &Column, is_key: bool, field: Option<usize>) -> ColumnWords {
     let mut rules = Vec::new();
     if column.harmonise.constant.is_none() {
         rules.push(match column.harmonise.numeric_time {
             Some(numeric) => format!("must be {numeric}{}", of_zone(numeric, &column.logical_type)),
-            None => format!("must be {}", column.logical_type),
+            None => format!("must be {}", kind(&column.logical_type, &column.rules)),
         });
         if is_key {
-            rules.push("required: it is in the primary key".to_owned());
+            rules.push("required, as a part of the primary key".to_owned());
         } else if column.required {
             rules.push("required".to_owned());
         }
@@ -114,7 +138,7 @@ fn words(column: &Column, is_key: bool) -> ColumnWords {
         rules.push("unique".to_owned());
     }
     if column.pseudonymise {
-        rules.push("kept only as its HMAC-SHA-256".to_owned());
+        rules.push("stored as its HMAC-SHA-256 only".to_owned());
     }
     if let Some(classification) = &column.classification {
         rules.push(format!("classified as {classification}: its values are shown in no message"));
@@ -122,16 +146,22 @@ fn words(column: &Column, is_key: bool) -> ColumnWords {
     ColumnWords {
         name: column.name.clone(),
         sql_type: column.sql_type.to_string(),
-        reads: reads(column),
+        reads: reads(column, field),
         rules,
     }
+}
+
+/// What a value must be: text of a format, or of a type.
+fn kind(logical: &LogicalType, rules: &Rules) -> String {
+    let meaning = rules.format.and_then(StringFormat::meaning);
+    meaning.map_or_else(|| logical.to_string(), str::to_owned)
 }
 
 /// The zone of a number that is a time without one.
 fn of_zone(numeric: NumericTime, logical: &LogicalType) -> String {
     match logical {
         LogicalType::Timestamp { default_timezone, .. } if !numeric.is_utc() => {
-            format!(", of {default_timezone}")
+            format!(", in {default_timezone}")
         }
         LogicalType::Date { .. } => ", without a time of day".to_owned(),
         LogicalType::Timestamp { .. }
@@ -145,7 +175,7 @@ fn of_zone(numeric: NumericTime, logical: &LogicalType) -> String {
     }
 }
 
-fn reads(column: &Column) -> Vec<String> {
+fn reads(column: &Column, field: Option<usize>) -> Vec<String> {
     let Harmonise {
         constant,
         default,
@@ -165,15 +195,18 @@ fn reads(column: &Column) -> Vec<String> {
     if let Some(constant) = constant {
         return vec![format!("always `{constant}`")];
     }
-    let mut reads = vec![format!("from `{}`", column.physical_name)];
+    let mut reads = vec![match field {
+        Some(number) => format!("from field {number}"),
+        None => format!("from `{}`", column.physical_name),
+    }];
     if !trim {
-        reads.push("white space at its ends is kept".to_owned());
+        reads.push("leading and trailing white space is retained".to_owned());
     }
     if !null_values.is_empty() {
         reads.push(format!("missing when it is {}", list(null_values)));
     }
     if let Some(extract) = extract {
-        reads.push(format!("of it what the group of `{extract}` matches"));
+        reads.push(format!("the value is what the group of `{extract}` matches"));
     }
     match case {
         Some(Case::Upper) => reads.push("in upper case".to_owned()),
@@ -181,17 +214,18 @@ fn reads(column: &Column) -> Vec<String> {
         None => {}
     }
     if let Some(separator) = decimal_separator {
-        reads.push(format!("with `{separator}` before the fraction"));
+        reads.push(format!("the decimal separator is `{separator}`"));
     }
     if let Some(separator) = group_separator {
-        reads.push(format!("with `{separator}` between groups of digits"));
+        reads.push(format!("the group separator is `{separator}`"));
     }
     match negative {
         NegativeStyle::Leading => {}
-        NegativeStyle::Trailing => reads.push("negative with `-` after the digits".to_owned()),
-        NegativeStyle::Parentheses => reads.push("negative in parentheses".to_owned()),
+        NegativeStyle::Trailing => reads.push("a negative value has `-` after the digits".to_owned()),
+        NegativeStyle::Parentheses => reads.push("a negative value is in parentheses".to_owned()),
         NegativeStyle::Any => {
-            reads.push("negative with `-` before or after the digits, or in parentheses".to_owned());
+            reads
+                .push("a negative value has `-` before or after the digits, or is in parentheses".to_owned());
         }
     }
     match percent {
@@ -214,16 +248,16 @@ fn reads(column: &Column) -> Vec<String> {
 fn rules(rules: &Rules, words: &mut Vec<String>) {
     let mut push = |text: String| words.push(text);
     let counts = [
-        (rules.min_length, rules.max_length, "characters"),
-        (rules.min_items, rules.max_items, "items"),
-        (rules.min_properties, rules.max_properties, "members"),
+        (rules.min_length, rules.max_length, "character"),
+        (rules.min_items, rules.max_items, "item"),
+        (rules.min_properties, rules.max_properties, "member"),
     ];
     for (least, most, what) in counts {
         match (least, most) {
-            (Some(least), Some(most)) if least == most => push(format!("exactly {least} {what}")),
+            (Some(least), Some(most)) if least == most => push(format!("exactly {}", counted(least, what))),
             (least, most) => {
-                least.into_iter().for_each(|least| push(format!("at least {least} {what}")));
-                most.into_iter().for_each(|most| push(format!("at most {most} {what}")));
+                least.into_iter().for_each(|least| push(format!("at least {}", counted(least, what))));
+                most.into_iter().for_each(|most| push(format!("at most {}", counted(most, what))));
             }
         }
     }
@@ -233,13 +267,12 @@ fn rules(rules: &Rules, words: &mut Vec<String>) {
     rules.minimum.iter().for_each(|minimum| push(bound(minimum, ["at least", "above"])));
     rules.maximum.iter().for_each(|maximum| push(bound(maximum, ["at most", "below"])));
     rules.multiple_of.iter().for_each(|multiple| push(format!("a multiple of {multiple}")));
-    rules.format.into_iter().filter_map(StringFormat::meaning).for_each(|words| push(words.to_owned()));
     rules.pattern.iter().for_each(|pattern| push(format!("matches `{pattern}`")));
     if !rules.allowed.is_empty() {
         push(format!("one of {}", list(&rules.allowed)));
     }
     if rules.unique_items {
-        push("no item twice".to_owned());
+        push("each item once".to_owned());
     }
     if !rules.required_properties.is_empty() {
         push(format!("has the keys {}", list(&rules.required_properties)));
@@ -249,7 +282,7 @@ fn rules(rules: &Rules, words: &mut Vec<String>) {
 /// The members of a document, each with the path to it.
 fn members(logical: &LogicalType, path: &str, words: &mut Vec<String>) {
     let mut member = |nested: &Nested, path: String| {
-        let mut rules = vec![nested.logical_type.to_string()];
+        let mut rules = vec![kind(&nested.logical_type, &nested.rules)];
         if nested.required {
             rules.push("required".to_owned());
         }
@@ -282,7 +315,7 @@ fn batch(contract: &Contract) -> Vec<String> {
     let mut batch = Vec::new();
     let MaxRejects { rows, percent } = contract.max_rejects;
     if let Some(rows) = rows {
-        batch.push(format!("refused with more than {rows} rejects"));
+        batch.push(format!("refused with more than {}", counted(rows, "reject")));
     }
     if let Some(percent) = percent {
         batch.push(format!("refused with rejects in more than {percent} percent of its rows"));
@@ -309,6 +342,12 @@ fn promises(contract: &Contract) -> Vec<String> {
     };
     let retired = contract.is_retired.then(|| "retired: no drop is expected any more".to_owned());
     contract.sla.iter().map(promise).chain(retired).collect()
+}
+
+/// `1 row`, `2 rows`.
+fn counted(count: impl Into<u64>, what: &str) -> String {
+    let count = count.into();
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn list(values: &[String]) -> String {

@@ -245,8 +245,8 @@ impl fmt::Display for LogicalType {
             Self::Date { format } => of_format(f, "a date", format),
             Self::Time { format } => of_format(f, "a time of day", format),
             Self::Timestamp { format, default_timezone } => {
-                of_format(f, "a point in time", format)?;
-                write!(f, ", of {default_timezone} without an offset")
+                of_format(f, "a timestamp", format)?;
+                write!(f, ", in {default_timezone} where it has no offset")
             }
             Self::Object { .. } => f.write_str("a JSON object"),
             Self::Array { .. } => f.write_str("a JSON array"),

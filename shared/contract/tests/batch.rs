@@ -31,35 +31,41 @@ fn of_schema(check: &str) -> QualityCheck {
 #[test]
 fn a_check_says_in_words_what_it_asks() {
     for (check, words) in [
-        ("{metric: nullValues, mustBe: 0}", "exactly 0 rows have no value"),
+        ("{metric: nullValues, mustBe: 0}", "the number of rows without a value is exactly 0"),
         (
             "{metric: nullValues, mustBeLessThan: 1.50, unit: percent}",
-            "less than 1.5 percent of the rows have no value",
+            "the percentage of rows without a value is less than 1.5",
         ),
         (
             "{metric: missingValues, arguments: {missingValues: [null, '', N/A, 0]}, mustNotBe: 3}",
-            "anything but 3 rows have no value or one of `N/A`, `0`",
+            "the number of rows without a value or with one of `N/A`, `0` is anything but 3",
         ),
-        ("{metric: missingValues, mustBeLessOrEqualTo: 3}", "at most 3 rows have no value"),
+        (
+            "{metric: missingValues, mustBeLessOrEqualTo: 3}",
+            "the number of rows without a value is at most 3",
+        ),
         (
             "{metric: invalidValues, arguments: {validValues: [1, 2]}, mustBeLessThan: 5}",
-            "less than 5 rows have another value than `1`, `2`",
+            "the number of rows with another value than `1`, `2` is less than 5",
         ),
         (
             "{metric: duplicateValues, mustBeGreaterOrEqualTo: 2}",
-            "at least 2 rows repeat the values of an earlier row",
+            "the number of rows that repeat the values of an earlier row is at least 2",
         ),
         (
             "{metric: duplicateValues, mustBeBetween: [1, 2.5], unit: percent}",
-            "more than 1 and less than 2.5 percent of the rows repeat the values of an earlier row",
+            "the percentage of rows that repeat the values of an earlier row is more than 1 and less than 2.5",
         ),
-        ("{metric: nullValues, mustNotBeBetween: [1, 4]}", "at most 1 or at least 4 rows have no value"),
+        (
+            "{metric: nullValues, mustNotBeBetween: [1, 4]}",
+            "the number of rows without a value is at most 1 or at least 4",
+        ),
     ] {
         assert_eq!(of_column(check).to_string(), words, "{check}");
     }
     assert_eq!(
         of_schema("{metric: rowCount, mustBeGreaterThan: 100}").to_string(),
-        "more than 100 rows are there"
+        "the number of rows is more than 100"
     );
 }
 
@@ -97,18 +103,21 @@ fn checks_of_other_tools_are_left_to_them() {
 fn version_3_0_names_rules_in_other_ways_and_has_any_number_of_operators() {
     let read = |check: &str| contract("v3.0.2", check, "", "").quality;
     let words = |check: &str| read(check).iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(words("{rule: nullCheck}"), ["exactly 0 rows have no value"]);
+    assert_eq!(words("{rule: nullCheck}"), ["the number of rows without a value is exactly 0"]);
     assert_eq!(
         words("{rule: duplicateCount, mustBeLessThan: 1, unit: percent}"),
-        ["less than 1 percent of the rows repeat the values of an earlier row"]
+        ["the percentage of rows that repeat the values of an earlier row is less than 1"]
     );
     assert_eq!(
         words("{metric: nullValues, mustBeGreaterThan: 1, mustBeLessThan: 9}"),
-        ["more than 1 rows have no value", "less than 9 rows have no value"]
+        [
+            "the number of rows without a value is more than 1",
+            "the number of rows without a value is less than 9"
+        ]
     );
     assert!(read("{rule: freshness, mustBeLessThan: 9}").is_empty(), "a rule of another tool");
     let rows = contract("v3.0.0", "", "{rule: rowCount, mustBeGreaterThan: 9}", "").quality;
-    assert_eq!(rows[0].to_string(), "more than 9 rows are there");
+    assert_eq!(rows[0].to_string(), "the number of rows is more than 9");
     let valid = contract("v3.0.1", "{rule: validValues, validValues: [1, 2]}", "", "");
     assert_eq!(valid.entity.columns[1].rules.allowed, ["1", "2"]);
 }

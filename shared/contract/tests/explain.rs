@@ -136,12 +136,54 @@ fn that_a_source_is_retired_is_told_with_its_promises() {
 }
 
 #[test]
+fn numbers_and_their_units_agree() {
+    for (from, to, sentence) in [
+        (
+            "value: '\"'}",
+            "value: '\"'}\n      - {property: penstock.skipLines, value: 1}",
+            "the first line is skipped",
+        ),
+        (
+            "value: '\"'}",
+            "value: '\"'}\n      - {property: penstock.skipLines, value: 2}",
+            "the first 2 lines are skipped",
+        ),
+        (
+            "\ncustomProperties:\n",
+            "\ncustomProperties:\n  - {property: penstock.maxRejects, value: 1}\n",
+            "more than 1 reject\n",
+        ),
+    ] {
+        let contract = SHOP.replacen(from, to, 1);
+        let explained = explain(&parse("shop.yaml", &contract).expect("valid")).to_string();
+        assert!(explained.contains(sentence), "{explained}");
+    }
+}
+
+#[test]
+fn a_file_without_a_header_has_no_other_columns_and_no_lines_before_it() {
+    let contract = include_str!("golden/explain/positional.yaml");
+    let explained = explain(&parse("positional.yaml", contract).expect("valid")).to_string();
+    assert!(
+        explained.contains("from field 2") && explained.contains("than there are columns"),
+        "{explained}"
+    );
+    for absent in ["lines", "lacks a column", "other columns", "repeats the header"] {
+        assert!(!explained.contains(absent), "{absent}: {explained}");
+    }
+}
+
+#[test]
 fn what_happens_to_irregular_files_and_rows_is_explained_where_the_contract_says_so() {
     let plain = explain(&parse("shop.yaml", SHOP).expect("valid")).to_string();
     for (name, value, sentence) in [
-        ("ragged", "pad", "fields that a row lacks at its end are missing values"),
-        ("ragged", "truncate", "fields of a row beyond the header are dropped"),
-        ("ragged", "rescue", "fields of a row beyond the header are kept in `_rescued`"),
+        ("ragged", "pad", "in a row with fewer fields than the header, the others have no value"),
+        ("ragged", "truncate", "of a row with more fields than the header, the last ones are dropped"),
+        (
+            "ragged",
+            "rescue",
+            "of a row with more fields than the header, the last ones are stored in `_rescued`",
+        ),
         ("blankRows", "reject", "a row whose fields are all empty is rejected"),
         ("repeatedHeaders", "keep", "a record that repeats the header is a row"),
         ("headerCase", "insensitive", "column names are compared without regard to letter case"),

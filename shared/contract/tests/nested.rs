@@ -174,6 +174,9 @@ fn a_contract_of_version_3_0_is_read_as_it_is_meant() {
     let checks: Vec<String> = contract.quality.iter().map(ToString::to_string).collect();
     assert_eq!(
         checks,
-        ["less than 1 percent of the rows repeat the values of an earlier row", "more than 0 rows are there"]
+        [
+            "the percentage of rows that repeat the values of an earlier row is less than 1",
+            "the number of rows is more than 0"
+        ]
     );
 }

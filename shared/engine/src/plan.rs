@@ -155,7 +155,7 @@ impl Plan {
             let column = self.columns.get(column).map(|column| column.name.clone());
             QualityOutcome {
                 check: "unique".to_owned(),
-                rule: "exactly 0 rows repeat the values of an earlier row".to_owned(),
+                rule: "the number of rows that repeat the values of an earlier row is exactly 0".to_owned(),
                 column,
                 count,
                 rows: totals.accepted,

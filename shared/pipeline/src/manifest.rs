@@ -373,6 +373,7 @@ pub fn too_many_rejects(totals: &Totals, max: MaxRejects) -> Option<Refusal> {
     let limit = over_rows.or_else(over_percent)?;
     Some(Refusal {
         code: "too_many_rejects".to_owned(),
+        reason: None,
         message: format!(
             "{rejected} of {rows} rows were rejected, the contract allows {limit}: mend the file, or the \
              contract, and drop it again"
@@ -385,6 +386,7 @@ pub fn failed_quality(outcomes: &[QualityOutcome]) -> Option<Refusal> {
     let failed: Vec<String> = outcomes.iter().filter(|outcome| outcome.refuses).map(in_words).collect();
     (!failed.is_empty()).then(|| Refusal {
         code: "quality".to_owned(),
+        reason: None,
         message: format!("{}: mend the file, or the contract, and drop it again", failed.join("; ")),
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use penstock_engine::{Dialect, QualityOutcome, ReasonCount};
+use penstock_engine::{Dialect, QualityOutcome, ReadError, ReasonCount};
 use serde::{Deserialize, Serialize};
 
 use crate::{Batch, BatchId, Drop, Manifest, ManifestState, NotExecuted};
@@ -176,8 +176,30 @@ pub struct Refusal {
     /// Stable code: `no_contract`, `invalid_contract`, `no_source`, `empty`, `unreadable`, `too_many_rejects`,
     /// `quality`, `overwritten`, `kept`, `missing_object`, `job_failed`, `load_failed`.
     pub code: String,
+    /// The kind of fault, where the code has several: for `unreadable` an [`UnreadableCode`](penstock_engine::UnreadableCode),
+    /// `too_large` or `io`; for `load_failed` the code of the dead letter. Receipts of releases that did not report it have
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What was wrong, where, and what to do.
     pub message: String,
+}
+
+impl Refusal {
+    /// The refusal of a file that cannot be read to its end. Whether a failure of the input is one is for the caller to
+    /// decide.
+    pub fn of_file(error: &ReadError) -> Self {
+        let code = match error {
+            ReadError::Empty => "empty",
+            ReadError::Io(_) | ReadError::Unreadable { .. } | ReadError::TooLarge { .. } => "unreadable",
+        };
+        let reason = error.code();
+        Self {
+            code: code.to_owned(),
+            reason: (reason != code).then(|| reason.to_owned()),
+            message: error.to_string(),
+        }
+    }
 }
 
 /// What became of the rows. Once loaded: read = loaded + rejected + deduplicated + superseded + blank.

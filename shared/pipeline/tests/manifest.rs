@@ -183,7 +183,7 @@ fn a_receipt_says_what_the_manifest_decided() {
     assert_eq!(nothing_accepted.state, ReceiptState::Loaded);
     assert!(nothing_accepted.rows.balance());
 
-    let refusal = Refusal { code: "no_contract".to_owned(), message: "publish one".to_owned() };
+    let refusal = Refusal { code: "no_contract".to_owned(), reason: None, message: "publish one".to_owned() };
     let refused = Receipt::of_manifest(&Manifest::refused(batch(), "0.1.0", refusal.clone()), now);
     assert_eq!((refused.state, refused.refusal), (ReceiptState::Refused, Some(refusal)));
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use penstock_contract::TableName;
+use penstock_engine::{ReadError, UnreadableCode};
 use penstock_pipeline::{
     Batch, BatchId, Chunk, ChunkBody, Counts, Drop, LoadMessage, MAX_INLINE_BYTES, Manifest, ManifestState,
     MessageError, Outcome, Receipt, ReceiptState, Refusal, SQS_BATCH_MAX_BYTES, SQS_BATCH_MAX_ENTRIES,
@@ -93,7 +94,7 @@ fn chunk(index: u32, body: ChunkBody) -> Chunk {
 }
 
 fn manifest(chunks: Vec<Chunk>) -> Manifest {
-    let refusal = Refusal { code: String::new(), message: String::new() };
+    let refusal = Refusal { code: String::new(), reason: None, message: String::new() };
     let mut manifest = Manifest::refused(Batch::new(drop(), Some("1.0.0")), "0.1.0", refusal);
     manifest.state = ManifestState::Committed { table: table() };
     manifest.chunks = chunks;
@@ -102,6 +103,23 @@ fn manifest(chunks: Vec<Chunk>) -> Manifest {
 
 fn table() -> TableName {
     TableName { schema: "public".to_owned(), table: "products".to_owned() }
+}
+
+#[test]
+fn a_refusal_has_the_kind_of_fault_and_older_ones_are_read_without() {
+    let unreadable = |code| ReadError::Unreadable { code, byte_offset: 7, message: "it broke".to_owned() };
+    let refusal = Refusal::of_file(&unreadable(UnreadableCode::CorruptFile));
+    let json = r#"{"code":"unreadable","reason":"corrupt_file","message":"it broke (at byte 7)"}"#;
+    assert_eq!(serde_json::to_string(&refusal).unwrap(), json);
+    assert_eq!(serde_json::from_str::<Refusal>(json).unwrap(), refusal);
+
+    let too_large = Refusal::of_file(&ReadError::TooLarge { max_bytes: 9 });
+    assert_eq!((too_large.code.as_str(), too_large.reason.as_deref()), ("unreadable", Some("too_large")));
+    let empty = Refusal::of_file(&ReadError::Empty);
+    assert_eq!(serde_json::to_string(&empty).unwrap(), r#"{"code":"empty","message":"the file is empty"}"#);
+
+    let old: Refusal = serde_json::from_str(r#"{"code":"unreadable","message":"it broke"}"#).unwrap();
+    assert_eq!((old.code.as_str(), old.reason), ("unreadable", None));
 }
 
 #[test]

@@ -85,13 +85,13 @@ impl Outcome {
         let Found { totals, dialect, duplicates, quality } = found;
         let (verdict, refusal) = match ended {
             Some(error) => {
-                let (verdict, code) = match error {
-                    ReadError::Empty => (Verdict::Refused, "empty"),
+                let verdict = match error {
+                    ReadError::Empty => Verdict::Refused,
                     ReadError::Io(_) | ReadError::Unreadable { .. } | ReadError::TooLarge { .. } => {
-                        (Verdict::Unreadable, "unreadable")
+                        Verdict::Unreadable
                     }
                 };
-                (verdict, Some(Refusal { code: code.to_owned(), message: error.to_string() }))
+                (verdict, Some(Refusal::of_file(error)))
             }
             None => {
                 match too_many_rejects(totals, contract.max_rejects).or_else(|| failed_quality(quality)) {
@@ -155,7 +155,7 @@ pub(super) fn show(outcome: &Outcome) -> String {
         text.push_str(&format!("check     not executed: {check}: of the type {kind}\n"));
     }
     if let Some(refusal) = &outcome.refusal {
-        text.push_str(&format!("why       {}: {}\n", refusal.code, refusal.message));
+        text.push_str(&format!("why       {}\n", render::refusal(refusal)));
     }
     if let Some(dialect) = &outcome.dialect {
         text.push_str(&format!("read as   {}\n", render::dialect(dialect)));

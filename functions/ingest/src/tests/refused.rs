@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::fs;
+use std::path::Path;
+
 use bytes::Bytes;
 use penstock_aws::sqs_event::SqsBatchResponse;
 use penstock_pipeline::{Drop, ManifestState, Receipt, ReceiptState, batch_id, layout};
@@ -42,6 +45,34 @@ async fn a_drop_that_is_at_fault_itself_has_a_receipt_that_says_so() {
     assert!(receipt.refusal.unwrap().message.contains("current.yaml"));
     world.store().insert("artifacts", &layout::current_contract("other"), CONTRACT);
     assert_refused(&world, &world.put("other/a.csv", FILE), "other", None, "invalid_contract").await;
+}
+
+/// The files are those whose codes are in docs/codes.md.
+#[tokio::test]
+async fn the_receipt_of_an_unreadable_drop_has_the_kind_of_fault() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/unreadable");
+    let read = |name: &str| fs::read(folder.join(name)).unwrap();
+    let world = World::new();
+    for (contract, file, reason) in [
+        ("contract.yaml", "missing_columns.csv", "missing_columns"),
+        ("contract.yaml", "truncated_compression.csv.gz", "truncated_compression"),
+        ("contract.yaml", "malformed_header.csv", "malformed_header"),
+        ("json.yaml", "open_array.json", "open_array"),
+        ("parquet.yaml", "corrupt_file.parquet", "corrupt_file"),
+        ("parquet.yaml", "unsupported_feature.parquet", "unsupported_feature"),
+    ] {
+        // The contract of a source is kept while its version is the same.
+        let source = reason.replace('_', "-");
+        let text = String::from_utf8(read(contract)).unwrap().replace("unreadable", &source);
+        world.store().insert("artifacts", &layout::current_contract(&source), text);
+        let drop = world.put(&format!("{source}/{file}"), read(file));
+        let receipt = assert_refused(&world, &drop, &source, Some("1.0.0"), "unreadable").await;
+        assert_eq!(receipt.refusal.unwrap().reason.as_deref(), Some(reason));
+    }
+    // A code that has no kinds.
+    let receipt =
+        assert_refused(&world, &world.put("shop/none.csv", ""), "shop", Some("1.0.0"), "empty").await;
+    assert_eq!(receipt.refusal.unwrap().reason, None);
 }
 
 #[tokio::test]

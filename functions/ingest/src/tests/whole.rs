@@ -68,7 +68,7 @@ async fn a_batch_that_fails_a_check_is_refused_with_the_check_in_words() {
     assert!(
         refusal
             .message
-            .starts_with("the check `enough` asks that more than 2 rows are there, and counts 2 of 2")
+            .starts_with("the check `enough` asks that the number of rows is more than 2, and counts 2 of 2")
     );
     let told: Vec<_> =
         receipt.quality.iter().map(|check| (check.count, check.holds, check.refuses)).collect();

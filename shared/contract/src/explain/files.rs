@@ -39,15 +39,18 @@ pub(super) fn files(contract: &Contract) -> Vec<String> {
         EmptyFile::Accept => "a file without rows is loaded, even if it has 0 bytes".to_owned(),
         EmptyFile::Refuse => "a file without rows is refused, even if it has a header".to_owned(),
     }));
-    files.push(match contract.missing_columns {
-        MissingColumns::Refuse => "a file that lacks a column which is read is refused".to_owned(),
-        MissingColumns::Null => "a column that the file lacks is empty".to_owned(),
-    });
-    files.push(match contract.unexpected_columns {
-        UnexpectedColumns::Rescue => "columns that are not read are kept in `_rescued`".to_owned(),
-        UnexpectedColumns::Ignore => "columns that are not read are left out".to_owned(),
-        UnexpectedColumns::Reject => "a row that has a column which is not read is refused".to_owned(),
-    });
+    // Without a header, a file has as many columns as fields.
+    let has_names = !matches!(kind, FormatKind::Delimited(DelimitedDialect { header: Some(false), .. }));
+    let missing = match contract.missing_columns {
+        MissingColumns::Refuse => "a file that lacks a column of the contract is refused".to_owned(),
+        MissingColumns::Null => "a column that the file lacks has no values".to_owned(),
+    };
+    let unexpected = match contract.unexpected_columns {
+        UnexpectedColumns::Rescue => "values of other columns are stored in `_rescued`".to_owned(),
+        UnexpectedColumns::Ignore => "values of other columns are ignored".to_owned(),
+        UnexpectedColumns::Reject => "a row with a value in another column is rejected".to_owned(),
+    };
+    files.extend([missing, unexpected].into_iter().filter(|_| has_names));
     files.push(match contract.overwrite {
         Overwrite::Add => "a file that overwrites another is loaded like any other".to_owned(),
         Overwrite::Replace => "a file that overwrites another replaces its rows".to_owned(),
@@ -112,9 +115,9 @@ fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
             }
         });
         files.push(match skip_initial_space {
-            None => "whether white space around fields is skipped is detected from the file".to_owned(),
-            Some(true) => "white space around fields is skipped".to_owned(),
-            Some(false) => "white space around fields is a part of them".to_owned(),
+            None => "whether white space beside delimiters is skipped is detected from the file".to_owned(),
+            Some(true) => "white space after delimiters and around quoted fields is skipped".to_owned(),
+            Some(false) => "white space beside delimiters is a part of the fields".to_owned(),
         });
     }
     let rows = header_rows.filter(|rows| *rows > 1);
@@ -124,17 +127,23 @@ fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
         (Some(true), None) => "the first record names the columns".to_owned(),
         (None | Some(true), Some(rows)) => format!("the first {rows} records name the columns together"),
     });
-    match skip_lines {
-        None => files.push("lines before the header are detected from the file".to_owned()),
-        Some(0) => {}
-        Some(lines) => files.push(format!("{lines} lines before the header are skipped")),
+    match (skip_lines, header) {
+        (Some(0), _) | (None, Some(false)) => {}
+        (None, _) => {
+            files.push("lines before the header are skipped: how many is detected from the file".to_owned())
+        }
+        (Some(1), _) => files.push("the first line is skipped".to_owned()),
+        (Some(lines), _) => files.push(format!("the first {lines} lines are skipped")),
     }
     files.extend(comment.as_ref().map(|comment| format!("lines that begin with `{comment}` are skipped")));
+    let width = if *header == Some(false) { "there are columns" } else { "the header" };
     files.push(match ragged {
-        Ragged::Reject => "a row with fewer or more fields than the header is refused".to_owned(),
-        Ragged::Pad => "fields that a row lacks at its end are missing values".to_owned(),
-        Ragged::Truncate => "fields of a row beyond the header are dropped".to_owned(),
-        Ragged::Rescue => "fields of a row beyond the header are kept in `_rescued`".to_owned(),
+        Ragged::Reject => format!("a row with fewer or more fields than {width} is rejected"),
+        Ragged::Pad => format!("in a row with fewer fields than {width}, the others have no value"),
+        Ragged::Truncate => format!("of a row with more fields than {width}, the last ones are dropped"),
+        Ragged::Rescue => {
+            format!("of a row with more fields than {width}, the last ones are stored in `_rescued`")
+        }
     });
     files.push(match blank_rows {
         BlankRows::Skip => "a row whose fields are all empty is skipped".to_owned(),

@@ -269,34 +269,34 @@ impl fmt::Display for Operator {
 }
 
 impl fmt::Display for QualityCheck {
-    /// In words, e.g. `less than 1 percent of the rows have no value`.
+    /// In words, e.g. `the percentage of rows without a value is less than 1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let of = match self.unit {
-            Unit::Rows => "rows",
-            Unit::Percent => "percent of the rows",
-        };
-        write!(f, "{} {of} ", self.operator)?;
+        f.write_str(match self.unit {
+            Unit::Rows => "the number of rows",
+            Unit::Percent => "the percentage of rows",
+        })?;
         match &self.metric {
-            Metric::NullValues => f.write_str("have no value"),
-            Metric::MissingValues { values } if values.is_empty() => f.write_str("have no value"),
+            Metric::NullValues => f.write_str(" without a value"),
+            Metric::MissingValues { values } if values.is_empty() => f.write_str(" without a value"),
             Metric::MissingValues { values } => {
-                write!(f, "have no value or one of `{}`", values.join("`, `"))
+                write!(f, " without a value or with one of `{}`", values.join("`, `"))
             }
             Metric::InvalidValues { valid, pattern: None } => {
-                write!(f, "have another value than `{}`", valid.join("`, `"))
+                write!(f, " with another value than `{}`", valid.join("`, `"))
             }
             Metric::InvalidValues { valid, pattern: Some(pattern) } if valid.is_empty() => {
-                write!(f, "have a value that does not match `{pattern}`")
+                write!(f, " with a value that does not match `{pattern}`")
             }
             Metric::InvalidValues { valid, pattern: Some(pattern) } => {
                 write!(
                     f,
-                    "have another value than `{}`, or one that does not match `{pattern}`",
+                    " with another value than `{}`, or one that does not match `{pattern}`",
                     valid.join("`, `")
                 )
             }
-            Metric::DuplicateValues { .. } => f.write_str("repeat the values of an earlier row"),
-            Metric::RowCount => f.write_str("are there"),
-        }
+            Metric::DuplicateValues { .. } => f.write_str(" that repeat the values of an earlier row"),
+            Metric::RowCount => Ok(()),
+        }?;
+        write!(f, " is {}", self.operator)
     }
 }

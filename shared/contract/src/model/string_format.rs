@@ -5,7 +5,6 @@ use serde::Serialize;
 /// A `logicalTypeOptions.format` of strings that values are checked against. Other words are for the reader only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum StringFormat {
     /// A secret; any text.
     Password,

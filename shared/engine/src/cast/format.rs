@@ -8,76 +8,28 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use penstock_contract::StringFormat;
 
-/// A format that asks for something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FormatCheck {
-    Base64,
-    Email,
-    Uuid,
-    Uri,
-    Hostname,
-    Ipv4,
-    Ipv6,
-    Gtin,
-    Ean,
-    Isbn,
-    Issn,
-    Iban,
-    Luhn,
-    Lei,
-    VatEu,
-    CountryCode,
-    CurrencyCode,
-    LanguageTag,
-}
-
-impl FormatCheck {
-    /// `None`: any text will do.
-    pub(crate) fn of(format: StringFormat) -> Option<Self> {
-        match format {
-            StringFormat::Byte => Some(Self::Base64),
-            StringFormat::Email => Some(Self::Email),
-            StringFormat::Uuid => Some(Self::Uuid),
-            StringFormat::Uri => Some(Self::Uri),
-            StringFormat::Hostname => Some(Self::Hostname),
-            StringFormat::Ipv4 => Some(Self::Ipv4),
-            StringFormat::Ipv6 => Some(Self::Ipv6),
-            StringFormat::Gtin => Some(Self::Gtin),
-            StringFormat::Ean => Some(Self::Ean),
-            StringFormat::Isbn => Some(Self::Isbn),
-            StringFormat::Issn => Some(Self::Issn),
-            StringFormat::Iban => Some(Self::Iban),
-            StringFormat::Luhn => Some(Self::Luhn),
-            StringFormat::Lei => Some(Self::Lei),
-            StringFormat::VatEu => Some(Self::VatEu),
-            StringFormat::CountryCode => Some(Self::CountryCode),
-            StringFormat::CurrencyCode => Some(Self::CurrencyCode),
-            StringFormat::LanguageTag => Some(Self::LanguageTag),
-            StringFormat::Password | StringFormat::Binary | _ => None,
-        }
-    }
-
-    pub(crate) fn holds(self, text: &str) -> bool {
-        match self {
-            Self::Base64 => is_base64(text.as_bytes()),
-            Self::Email => is_email(text),
-            Self::Uuid => is_uuid(text),
-            Self::Uri => is_uri(text),
-            Self::Hostname => is_hostname(text),
-            Self::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
-            Self::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
-            Self::Gtin => check_digit::is_gtin(text, &[8, 12, 13, 14]),
-            Self::Ean => check_digit::is_gtin(text, &[8, 13]),
-            Self::Isbn => check_digit::is_isbn(text),
-            Self::Issn => check_digit::is_issn(text),
-            Self::Iban => is_iban(text),
-            Self::Luhn => check_digit::is_luhn(text),
-            Self::Lei => check_digit::is_lei(text),
-            Self::VatEu => vat::is_vat_eu(text),
-            Self::CountryCode => is_country_code(text),
-            Self::CurrencyCode => currency::is_currency_code(text),
-            Self::LanguageTag => oxilangtag::LanguageTag::parse(text).is_ok(),
-        }
+/// True for a text of the format.
+pub(crate) fn is_of(format: StringFormat, text: &str) -> bool {
+    match format {
+        StringFormat::Password | StringFormat::Binary => true,
+        StringFormat::Byte => is_base64(text.as_bytes()),
+        StringFormat::Email => is_email(text),
+        StringFormat::Uuid => is_uuid(text),
+        StringFormat::Uri => is_uri(text),
+        StringFormat::Hostname => is_hostname(text),
+        StringFormat::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
+        StringFormat::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
+        StringFormat::Gtin => check_digit::is_gtin(text, &[8, 12, 13, 14]),
+        StringFormat::Ean => check_digit::is_gtin(text, &[8, 13]),
+        StringFormat::Isbn => check_digit::is_isbn(text),
+        StringFormat::Issn => check_digit::is_issn(text),
+        StringFormat::Iban => is_iban(text),
+        StringFormat::Luhn => check_digit::is_luhn(text),
+        StringFormat::Lei => check_digit::is_lei(text),
+        StringFormat::VatEu => vat::is_vat_eu(text),
+        StringFormat::CountryCode => is_country_code(text),
+        StringFormat::CurrencyCode => currency::is_currency_code(text),
+        StringFormat::LanguageTag => oxilangtag::LanguageTag::parse(text).is_ok(),
     }
 }
 

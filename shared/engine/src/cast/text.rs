@@ -1,6 +1,8 @@
 //! Text and UUIDs.
 
-use super::format::FormatCheck;
+use penstock_contract::StringFormat;
+
+use super::format::is_of;
 use super::pattern::Pattern;
 use crate::outcome::Code;
 
@@ -50,7 +52,8 @@ pub(crate) struct TextRules {
     pub(crate) min_length: Option<u64>,
     pub(crate) max_length: Option<u64>,
     pub(crate) pattern: Option<Pattern>,
-    pub(crate) format: Option<FormatCheck>,
+    /// `None` for one that any text is of.
+    pub(crate) format: Option<StringFormat>,
     /// Sorted.
     pub(crate) allowed: Vec<String>,
 }
@@ -99,7 +102,7 @@ impl TextRules {
         if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
             tell(Code::PatternMismatch);
         }
-        if self.format.is_some_and(|format| !format.holds(text)) {
+        if self.format.is_some_and(|format| !is_of(format, text)) {
             tell(Code::WrongFormat);
         }
         if !self.allowed.is_empty() && !self.is_allowed(text) {

@@ -141,50 +141,32 @@ impl Typed<'_> {
     }
 
     /// Why the value cannot be part of a document that a column reads, with the code that a column of its own type has for
-    /// it: JSON would only hold it as a string that means something else to its readers.
+    /// it: JSON would only hold it as a string that means something else to its readers. Dates and timestamps outside the years
+    /// 1 to 9999, times outside their day and what is finer than a microsecond are out of range.
     pub(crate) fn document_fault(self) -> Option<Code> {
-        let is_beyond = || self.is_beyond_calendar().then_some(Code::OutOfRange);
+        let out_of_range = |is_out: bool| is_out.then_some(Code::OutOfRange);
+        let is_time = |micros: i64| (0..MICROS_PER_DAY).contains(&micros);
+        let is_timestamp =
+            |micros: i64| i32::try_from(micros.div_euclid(MICROS_PER_DAY)).is_ok_and(time::is_day);
         match self {
             Self::Double(number) => (!number.is_finite()).then_some(Code::NotANumber),
             Self::Float(number) => (!number.is_finite()).then_some(Code::NotANumber),
-            Self::TimeNanos(nanos) if nanos.rem_euclid(NANOS_PER_MICRO) != 0 => Some(Code::OutOfRange),
-            Self::TimestampNanos { nanos: 1.., .. } => Some(Code::OutOfRange),
             Self::Bytes(bytes) => str::from_utf8(bytes).is_err().then_some(Code::InvalidEncoding),
             Self::BeyondMicros(_) => Some(Code::OutOfRange),
             Self::Foreign(_) => Some(Code::WrongType),
-            Self::Date(_)
-            | Self::Time(_)
-            | Self::TimeNanos(_)
-            | Self::Timestamp { .. }
-            | Self::TimestampNanos { .. } => is_beyond(),
+            Self::Date(days) => out_of_range(!time::is_day(days)),
+            Self::Time(micros) => out_of_range(!is_time(micros)),
+            Self::TimeNanos(nanos) => {
+                let is_fine = nanos.rem_euclid(NANOS_PER_MICRO) != 0;
+                out_of_range(is_fine || !is_time(nanos.div_euclid(NANOS_PER_MICRO)))
+            }
+            Self::Timestamp { micros, .. } => out_of_range(!is_timestamp(micros)),
+            Self::TimestampNanos { micros, nanos, .. } => out_of_range(nanos > 0 || !is_timestamp(micros)),
             Self::Boolean(_)
             | Self::Integer(_)
             | Self::Unsigned(_)
             | Self::Decimal { .. }
             | Self::Uuid(_) => None,
-        }
-    }
-
-    /// True for a date or timestamp outside the years 1 to 9999, and for a time outside its day.
-    fn is_beyond_calendar(self) -> bool {
-        let is_day = |days: i64| i32::try_from(days).is_ok_and(time::is_day);
-        match self {
-            Self::Date(days) => !time::is_day(days),
-            Self::Time(micros) => !(0..MICROS_PER_DAY).contains(&micros),
-            Self::TimeNanos(nanos) => !(0..MICROS_PER_DAY).contains(&nanos.div_euclid(NANOS_PER_MICRO)),
-            Self::Timestamp { micros, .. } | Self::TimestampNanos { micros, .. } => {
-                !is_day(micros.div_euclid(MICROS_PER_DAY))
-            }
-            Self::BeyondMicros(_) => true,
-            Self::Boolean(_)
-            | Self::Integer(_)
-            | Self::Unsigned(_)
-            | Self::Decimal { .. }
-            | Self::Double(_)
-            | Self::Float(_)
-            | Self::Uuid(_)
-            | Self::Bytes(_)
-            | Self::Foreign(_) => false,
         }
     }
 

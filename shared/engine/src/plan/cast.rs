@@ -7,7 +7,6 @@ use penstock_contract::{
 };
 
 use crate::cast::document::{Document, Part};
-use crate::cast::format::FormatCheck;
 use crate::cast::number::{Limit, Literal, Multiple, Notation, NumberCast, NumberType};
 use crate::cast::pattern::Pattern;
 use crate::cast::text::{TextCast, TextRules, uuid};
@@ -111,7 +110,7 @@ fn text(column: &ContractColumn) -> Result<TextCast, String> {
     allowed.sort_unstable();
     let rules = &column.rules;
     let pattern = rules.pattern.as_deref().map(Pattern::new).transpose()?;
-    let format = rules.format.and_then(FormatCheck::of).filter(|_| !is_uuid);
+    let format = rules.format.filter(|format| format.meaning().is_some() && !is_uuid);
     let (min_length, max_length) = (rules.min_length, rules.max_length);
     let has_rules = min_length.is_some()
         || max_length.is_some()

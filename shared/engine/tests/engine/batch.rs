@@ -175,7 +175,7 @@ fn checks_count_accepted_rows_after_harmonising() {
     assert_eq!(judged, expected);
     let outcome = &whole.plan.judge(&whole.totals, &whole.duplicates)[3];
     assert_eq!((outcome.column.as_deref(), outcome.rows), (Some("colour"), 4));
-    assert_eq!(outcome.rule, "less than 25 percent of the rows have another value than `red`, `blue`");
+    assert_eq!(outcome.rule, "the percentage of rows with another value than `red`, `blue` is less than 25");
 }
 
 #[test]

@@ -155,7 +155,9 @@ fn every_code_has_a_golden_file_and_a_line_in_the_docs() {
             cell(reason["rule"].as_str().unwrap())
         ));
     }
-    page.push_str("\n## Files\n\nA file that cannot be read is refused as a whole; the receipt's `refusal` says why.\n\n\
+    page.push_str("\n## Files\n\nA file that cannot be read is refused as a whole: in its receipt, and in `penstock check --json`, `refusal.code` is \
+                   `unreadable` and `refusal.reason` is one of these, or `too_large` for more bytes than the limit after decompression or than \
+                   the function's disk has.\n\n\
                    | code | what is wrong | message, for example |\n|---|---|---|\n");
     let errors = json(&golden("unreadable").join("expected.json"));
     for (code, doc) in variants(include_str!("../../src/error.rs"), "UnreadableCode") {
