@@ -66,9 +66,12 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
 
 /// A refusal in one line: its code, the kind of fault where there are several, and what to do.
 pub(crate) fn refusal(refusal: &Refusal) -> String {
-    let Refusal { code, reason, message } = refusal;
-    let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    format!("{code}{reason}: {message}")
+    format!("{}: {}", refusal_code(refusal), refusal.message)
+}
+
+/// The code of a refusal, with the kind of fault where there are several.
+pub(crate) fn refusal_code(Refusal { code, reason, .. }: &Refusal) -> String {
+    reason.as_ref().map_or_else(|| code.clone(), |reason| format!("{code} ({reason})"))
 }
 
 /// The blank rows as a part of a sum, where there are any.

@@ -107,7 +107,7 @@ fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<&str, Depth
             render::number(rows.loaded),
             render::number(rows.rejected),
             receipt.batch_id.to_string(),
-            receipt.refusal.as_ref().map_or(String::new(), |refusal| refusal.code.clone()),
+            receipt.refusal.as_ref().map(render::refusal_code).unwrap_or_default(),
         ]
     };
     let rows: Vec<Vec<String>> = receipts.values().flatten().map(row).collect();

@@ -123,6 +123,6 @@ fn invalid_contract(errors: &[String]) -> Refusal {
     Refusal {
         code: "invalid_contract".to_owned(),
         reason: None,
-        message: format!("{message}: publish a mended contract and drop the file again"),
+        message: format!("{message}: publish a corrected contract and drop the file again"),
     }
 }

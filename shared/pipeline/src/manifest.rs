@@ -375,7 +375,7 @@ pub fn too_many_rejects(totals: &Totals, max: MaxRejects) -> Option<Refusal> {
         code: "too_many_rejects".to_owned(),
         reason: None,
         message: format!(
-            "{rejected} of {rows} rows were rejected, the contract allows {limit}: mend the file, or the \
+            "{rejected} of {rows} rows were rejected, the contract allows {limit}: correct the file, or the \
              contract, and drop it again"
         ),
     })
@@ -387,7 +387,7 @@ pub fn failed_quality(outcomes: &[QualityOutcome]) -> Option<Refusal> {
     (!failed.is_empty()).then(|| Refusal {
         code: "quality".to_owned(),
         reason: None,
-        message: format!("{}: mend the file, or the contract, and drop it again", failed.join("; ")),
+        message: format!("{}: correct the file, or the contract, and drop it again", failed.join("; ")),
     })
 }
 

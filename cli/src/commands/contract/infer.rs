@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, ValueEnum};
 use penstock_contract::Quote;
 use penstock_engine::infer::{InferOptions, Inferred, KnownFormat, SampleKind, infer};
@@ -176,6 +176,10 @@ fn source_of(file: &Path) -> String {
 }
 
 /// A contract that somebody has worked on is not overwritten.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    io::Write::write_all(&mut File::create_new(path)?, text.as_bytes())
+fn write_new(path: &Path, text: &str) -> Result<()> {
+    let mut file = File::create_new(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => anyhow!("the file exists and is not overwritten: give another one"),
+        _ => error.into(),
+    })?;
+    Ok(io::Write::write_all(&mut file, text.as_bytes())?)
 }

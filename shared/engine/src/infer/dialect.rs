@@ -67,6 +67,12 @@ pub(super) fn delimited(
         let lines = if skip_lines == 1 { "line is".to_owned() } else { format!("{skip_lines} lines are") };
         notes.push(format!("the first {lines} skipped: the header is below"));
     }
+    if !header && known.header.is_none() {
+        notes.push(
+            "the first record has values, and is taken for a row: the file has no header; give it if it has one"
+                .to_owned(),
+        );
+    }
     let names = match other_width.filter(|_| known.header.is_none()) {
         Some(width) if header => {
             let count = fields.len();
@@ -313,11 +319,17 @@ impl Trials<'_, '_> {
         }
     }
 
-    /// True unless colons separate what may be times.
+    /// True unless colons separate what may be times, or a key from its value.
     fn is_separated(&self, trial: &Trial) -> bool {
-        let FirstRecord { fields, delimiter, .. } = &trial.first;
-        let is_named = || fields.iter().all(|field| !field.is_empty() && !self.probe.is_value(field));
-        self.known.delimiter.is_some() || delimiter.to_string() != COLON || is_named()
+        let FirstRecord { fields, delimiter, quoting } = &trial.first;
+        let is_name = |field: &String| {
+            let is_word = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | ' ');
+            !field.is_empty() && field.chars().all(is_word) && !self.probe.is_value(field)
+        };
+        let skips_blanks = quoting.is_some_and(|quoting| !quoting.blanks.is_empty());
+        self.known.delimiter.is_some()
+            || delimiter.to_string() != COLON
+            || !skips_blanks && fields.iter().all(is_name)
     }
 
     /// The delimiter twice, where a single one leaves every second name empty.

@@ -29,7 +29,7 @@ use self::columns::Profile;
 use self::names::words;
 use self::sample::{Found, Sample};
 use self::types::Probe;
-use self::yaml::{ColumnDraft, Draft, Kind};
+use self::yaml::{ColumnDraft, Draft, FileKind, Kind};
 use crate::cast::Scratch;
 use crate::error::{PlanError, ReadError};
 use crate::outcome::{Code, Totals};
@@ -167,7 +167,7 @@ pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> 
     options.known.check()?;
     let seen = see(source_name, open, &limits, max_rows, &probe, &options.known)?;
     if seen.totals.accepted == 0 {
-        return Err(no_rows(&seen.totals));
+        return Err(no_rows(&seen.totals, &seen.draft.file.kind));
     }
     let Seen { mut draft, mut notes, totals, profiles } = seen;
     let file = draft.file.kind.clone();
@@ -189,10 +189,19 @@ pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> 
 }
 
 /// Why no row can be accepted.
-fn no_rows(totals: &Totals) -> InferError {
+fn no_rows(totals: &Totals, kind: &FileKind) -> InferError {
     const WITH_ROWS: &str = "give one with rows";
     let (why, advice) = if totals.rejected > 0 {
-        (prove::reasons(totals), "give its dialect, where that is known, or a sample with well-formed rows")
+        let advice = match kind {
+            FileKind::Delimited(_) => {
+                "give its dialect, where that is known, or a sample with well-formed rows"
+            }
+            FileKind::Ndjson => "give one with a well-formed object a line",
+            FileKind::JsonArray { .. } | FileKind::Parquet | FileKind::Avro => {
+                "give one with well-formed rows"
+            }
+        };
+        (prove::reasons(totals), advice)
     } else if totals.blank > 0 {
         ("all of its rows are blank".to_owned(), WITH_ROWS)
     } else {

@@ -43,7 +43,10 @@ pub(super) fn prove(
         if is_relaxed {
             continue;
         }
-        notes.extend(draft.columns.iter().filter_map(nan_note));
+        notes.extend(draft.columns.iter().flat_map(|column| [nan_note(column), list_note(column)]).flatten());
+        notes.extend(draft.event_time.iter().map(|name| {
+            format!("`{name}` is taken for the event time, which decides which row of a key is the newer one")
+        }));
         let yaml = match limit_rejects(&mut draft, &totals, &mut notes) {
             true => draft.yaml(),
             false => yaml,
@@ -55,6 +58,14 @@ pub(super) fn prove(
 fn nan_note(column: &ColumnDraft) -> Option<String> {
     let rows = counted(column.nan_rows?, "row");
     Some(format!("`{}`: NaN is no number, and is read as a missing value in {rows}", column.name))
+}
+
+fn list_note(column: &ColumnDraft) -> Option<String> {
+    let values = counted(column.allowed.len() as u64, "value");
+    let is_list = !column.allowed.is_empty();
+    is_list.then(|| {
+        format!("`{}` may have only the {values} of the sample: other ones are rejected", column.name)
+    })
 }
 
 /// Reports the rows that no contract accepts, and raises the limit where it would refuse the sample for them. False when

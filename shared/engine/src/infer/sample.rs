@@ -212,7 +212,7 @@ fn json_keys<R: Read>(
     let mut keys: Vec<(String, Shapes)> = Vec::new();
     let mut indexes: HashMap<String, usize> = HashMap::new();
     let (mut spans, mut decoded, mut scratch) = (Vec::new(), String::new(), String::new());
-    let (mut rows, mut objects, mut is_too_deep) = (0_u64, 0_u64, false);
+    let (mut rows, mut objects, mut unread) = (0_u64, 0_u64, None);
     while rows < max_rows {
         let Some(record) = records.next(framing, &mut spans)? else { break };
         rows = rows.saturating_add(1);
@@ -221,12 +221,17 @@ fn json_keys<R: Read>(
         }
         let raw = records.bytes(&record);
         let traits = Traits::of(raw);
-        let Some(text) = decode(raw, traits, encoding, &mut decoded) else { continue };
+        let Some(text) = decode(raw, traits, encoding, &mut decoded) else {
+            unread = Some(format!("its text is not {}", encoding.name()));
+            continue;
+        };
         let mut members = Vec::new();
         let mut scanner = Scanner::new(text, traits.is_plain);
         scanner.skip_space();
         if scanner.object(|key, value| members.push((key, value))).is_none() {
-            is_too_deep |= scanner.is_too_deep;
+            if scanner.is_too_deep {
+                unread = Some(format!("its values are nested more than {MAX_DEPTH} levels deep"));
+            }
             continue;
         }
         objects = objects.saturating_add(1);
@@ -252,24 +257,25 @@ fn json_keys<R: Read>(
         }
     }
     if objects == 0 {
-        return Err(InferError::NoObjects { found: instead_of_objects(framing, rows, is_too_deep) });
+        let found = match unread {
+            Some(why) => why,
+            None => instead_of_objects(framing, rows),
+        };
+        return Err(InferError::NoObjects { found });
     }
     Ok(keys.into_iter().filter_map(|(name, shapes)| found(name, shapes, notes)).collect())
 }
 
 /// What a file of JSON has where objects are expected.
-fn instead_of_objects(framing: Framing<'_>, rows: u64, is_too_deep: bool) -> String {
-    if is_too_deep {
-        return format!("its values are nested more than {MAX_DEPTH} levels deep");
-    }
+fn instead_of_objects(framing: Framing<'_>, rows: u64) -> String {
     match (framing, rows) {
         (Framing::Elements, 0) => "its array is empty".to_owned(),
         (Framing::Elements, 1) => "the element of its array is not an object".to_owned(),
         (Framing::Elements, _) => format!("none of the {rows} elements of its array is an object"),
-        (Framing::Lines | Framing::Delimited(..) | Framing::DelimitedByMany(..), 1) => {
+        (Framing::Lines | Framing::Delimited { .. } | Framing::DelimitedByMany(..), 1) => {
             "its line is not an object".to_owned()
         }
-        (Framing::Lines | Framing::Delimited(..) | Framing::DelimitedByMany(..), _) => format!(
+        (Framing::Lines | Framing::Delimited { .. } | Framing::DelimitedByMany(..), _) => format!(
             "none of its {rows} lines is an object, and a single object of several lines is not a row"
         ),
     }

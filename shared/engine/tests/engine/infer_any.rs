@@ -130,6 +130,9 @@ fn a_sample_that_no_contract_accepts_is_described() {
         (deep.as_bytes(), "nested more than 128 levels"),
         (b"[{\"id\":1},{\"id\":2},{\"i", "(open_array)"),
         (b"[{\"id\":1}] x", "(malformed_document)"),
+        (b"[{\"n\":\"M\xfcller\"}]", "its text is not UTF-8"),
+        (b"{\"a\":1}{\"a\":2}", "(invalid_json 1); give one with a well-formed object a line"),
+        (b"{\"a\":1},\n{\"a\":2},\n", "(invalid_json 2); give one with a well-formed object a line"),
         (&random, "the sample is binary"),
         (b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0", "the sample is binary"),
         (b"\x80\x04\x95\x0f\0\0\0\0\0\0\0]\x94(K\x01K\x02e.", "the sample is binary"),
@@ -148,7 +151,7 @@ fn a_sample_that_no_contract_accepts_is_described() {
 fn a_given_format_that_the_sample_does_not_have_is_an_error_without_a_contract() {
     let (csv, json, parquet, avro) = (
         b"id,name\n1,a\n".as_slice(),
-        b"{\"id\":1}\n{\"id\":2}\n".as_slice(),
+        b"{\"id\":1,\"a\":2}\n{\"id\":2,\"a\":3}\n".as_slice(),
         b"PAR1....PAR1".as_slice(),
         b"Obj\x01....".as_slice(),
     );
@@ -261,6 +264,32 @@ fn why_there_is_no_key_is_true() {
     ] {
         let (inferred, _) = accepted(sample.as_bytes());
         assert!(inferred.notes.iter().any(|note| note.contains(why)), "{:?}", inferred.notes);
+    }
+}
+
+#[test]
+fn each_guess_is_reported() {
+    let state =
+        (0..400).map(|row| format!("{row},{},2024-01-01T00:00:{:02}Z\n", ["a", "b"][row % 2], row % 60));
+    let (inferred, _) = accepted(format!("id,state,updated_at\n{}", state.collect::<String>()).as_bytes());
+    for note in [
+        "`id` is taken for the primary key",
+        "`updated_at` is taken for the event time",
+        "`state` may have only the 2 values of the sample",
+    ] {
+        assert!(inferred.notes.iter().any(|found| found.starts_with(note)), "{:?}", inferred.notes);
+    }
+    let (inferred, _) = accepted(b"region,2023,2024\na,1,2\nb,3,4\n");
+    assert!(inferred.notes[0].starts_with("the first record has values"), "{:?}", inferred.notes);
+}
+
+#[test]
+fn keys_with_values_after_colons_are_no_table() {
+    for sample in ["key: value\nname: x\n", "{\"a\":1}\u{1e}\n", "Name: Bob\nAge: 3\n"] {
+        let known = KnownFormat { kind: Some(SampleKind::Delimited), ..KnownFormat::default() };
+        let options = InferOptions { known, ..InferOptions::default() };
+        let Ok(inferred) = infer_with(sample.as_bytes(), &options) else { continue };
+        assert_ne!(dialect(&inferred).delimiter.as_deref(), Some(":"), "{}", inferred.yaml);
     }
 }
 
