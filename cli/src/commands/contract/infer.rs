@@ -177,9 +177,12 @@ fn source_of(file: &Path) -> String {
 
 /// A contract that somebody has worked on is not overwritten.
 fn write_new(path: &Path, text: &str) -> Result<()> {
-    let mut file = File::create_new(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => anyhow!("the file exists and is not overwritten: give another one"),
-        _ => error.into(),
+    let mut file = File::create_new(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            anyhow!("the file exists and is not overwritten: give another one")
+        } else {
+            error.into()
+        }
     })?;
     Ok(io::Write::write_all(&mut file, text.as_bytes())?)
 }
