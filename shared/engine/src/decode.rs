@@ -10,6 +10,7 @@
     reason = "lengths and counts of bytes that were read, far from the largest number"
 )]
 
+mod chance;
 mod letters;
 mod sniff;
 mod western;
@@ -21,6 +22,7 @@ use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use memchr::{memchr_iter, memchr2};
 use penstock_contract::Compression;
 
+pub(crate) use self::chance::is_utf_8;
 use self::sniff::sniff_encoding;
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;

@@ -8,7 +8,7 @@ use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use penstock_contract::{BlankRows, FormatKind};
 
 use crate::cast::text::Traits;
-use crate::decode::{Decoded, find_undefined};
+use crate::decode::{Decoded, find_undefined, is_utf_8};
 use crate::delimited::{
     Delimited, Layout, MARK, Quoting, RepeatedHeader, Span, Surplus, field, open_delimited, skip_mark,
     split_again,
@@ -185,7 +185,7 @@ impl<R: Read> TextSource<R> {
         let traits = Traits::of(raw);
         let decoded = decode(raw, traits, self.encoding, &mut self.decoded);
         // Bytes of windows-1252 that are valid UTF-8 are a file in UTF-8 that was appended.
-        let is_appended = self.is_assumed && !traits.is_ascii && str::from_utf8(raw).is_ok();
+        let is_appended = self.is_assumed && !traits.is_ascii && is_utf_8(raw);
         let decoded = decoded.filter(|_| !is_appended);
         let Some(text) = decoded else {
             let rule = format!("encoding {}", self.encoding_name);
@@ -371,13 +371,19 @@ impl Fields<'_> {
         !has_value
     }
 
-    /// True when a field is in quotes of this kind.
+    /// True when a field is in the quotes of the file.
+    fn is_quoted(&self, span: &Span) -> bool {
+        let before = span.start.checked_sub(1).and_then(|before| self.text.as_bytes().get(before));
+        before.is_some() && before == self.quoting.map(|quoting| quoting.quote).as_ref()
+    }
+
+    /// True when a field without quotes of the file is in quotes of this kind.
     #[cold]
     fn are_quoted_by(&self, quote: u8) -> bool {
         let text = self.text.as_bytes();
         let is_quoted = |span: &Span| {
             let field = text.get(span.start..span.end).unwrap_or_default().trim_ascii();
-            matches!(field, [first, .., last] if *first == quote && *last == quote)
+            matches!(field, [first, .., last] if *first == quote && *last == quote) && !self.is_quoted(span)
         };
         memchr::memchr(quote, text).is_some() && self.spans.iter().any(is_quoted)
     }
@@ -385,12 +391,8 @@ impl Fields<'_> {
     /// True when every field is empty or white space. An empty quoted field that is a record by itself is not blank:
     /// it is quoted so that it is not taken for a blank line.
     fn are_all_blank(&self) -> bool {
-        let is_quoted = |span: &Span| {
-            let before = span.start.checked_sub(1).and_then(|before| self.text.as_bytes().get(before));
-            before.is_some() && before == self.quoting.map(|quoting| quoting.quote).as_ref()
-        };
         match self.spans {
-            [only] if self.layout.width == 1 && is_quoted(only) => false,
+            [only] if self.layout.width == 1 && self.is_quoted(only) => false,
             spans => spans.iter().all(|span| self.layout.is_blank(self.text, span)),
         }
     }

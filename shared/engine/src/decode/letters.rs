@@ -40,52 +40,53 @@ impl<'a> Place<'a> {
         self.before.get(start..).unwrap_or_default()
     }
 
-    /// True for a symbol in a place where Western texts have none: mostly between two letters.
+    /// True for a symbol in a place where Western texts hardly ever have it: mostly between two letters. Those that names of
+    /// products have there (`Core™i7`, `H²O`) are none.
     pub(super) fn is_symbol_in_word(self) -> bool {
-        const UNITS: [&[u8]; 12] =
-            [b"m", b"cm", b"dm", b"mm", b"km", b"Nm", b"ft", b"in", b"M", b"CM", b"MM", b"CO"];
+        const UNITS: [&[u8]; 8] = [b"m", b"cm", b"dm", b"mm", b"km", b"Nm", b"ft", b"in"];
         let (previous, next) = (self.previous(), self.next());
         let is_inside = is_letter(previous) && is_letter(next);
         let is_among_small = is_small(previous) && is_small(next);
+        let is_before_word = !previous.is_ascii_alphanumeric() && !is_letter(previous) && is_small(next);
         match self.byte {
             // The currency sign is used for nothing. ISO-8859-15 has the euro sign there.
             0xa4 => true,
-            // €„†‡ˆ‰‹•›¡¢§¨¬±¶¸¼½¾¿
-            0x80
-            | 0x84
+            // „†‡ˆ‰‹›¡¢§¨¬¶¸¼½¾¿
+            0x84
             | 0x86..=0x89
             | 0x8b
-            | 0x95
             | 0x9b
             | 0xa1
             | 0xa2
             | 0xa7
             | 0xa8
             | 0xac
-            | 0xb1
             | 0xb6
             | 0xb8
             | 0xbc..=0xbf => is_inside,
-            // ‚ƒ˜™£¥¦¯¹
-            0x82 | 0x83 | 0x98 | 0x99 | 0xa3 | 0xa5 | 0xa6 | 0xaf | 0xb9 => is_letter(next),
-            // “”
-            0x93 | 0x94 => is_among_small,
+            // ƒ˜£¥¯
+            0x83 | 0x98 | 0xa3 | 0xa5 | 0xaf => is_letter(next),
+            // €¦
+            0x80 | 0xa6 => is_before_word,
+            // ‚“”±¹
+            0x82 | 0x93 | 0x94 | 0xb1 | 0xb9 => is_among_small,
             // ª«º» but for `nº` and the like.
             0xaa | 0xab | 0xba | 0xbb => is_among_small && self.word_before().len() > 1,
-            // ²³ but for `m²K` and the like.
-            0xb2 | 0xb3 => is_inside && !UNITS.contains(&self.word_before()),
+            // ³ but for `m³h` and the like.
+            0xb3 => is_among_small && !UNITS.contains(&self.word_before()),
             _ => false,
         }
     }
 
-    /// True for a dash between two small letters: `ñ` and `ó` of Macs.
+    /// True for an en dash between two small vowels: `ñ` of Macs.
     pub(super) fn is_dash_in_word(self) -> bool {
-        matches!(self.byte, 0x96 | 0x97) && is_small(self.previous()) && is_small(self.next())
+        let is_small_vowel = |byte: u8| is_small(byte) && is_vowel(byte);
+        self.byte == 0x96 && is_small_vowel(self.previous()) && is_small_vowel(self.next())
     }
 
-    /// True for a capital letter after a small one.
+    /// True for one of `ŠŒŽŸ` after a small letter: small letters of Macs. Other capitals begin a part of a name (`BioÖl`).
     pub(super) fn is_capital_in_word(self) -> bool {
-        is_capital(self.byte) && is_small(self.previous())
+        matches!(self.byte, 0x8a | 0x8c | 0x8e | 0x9f) && is_small(self.previous())
     }
 
     /// True for a letter that no Western language has in this place. `others`: the letters of the text.

@@ -2,6 +2,7 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
+use super::chance;
 use super::western::{self, Foreign};
 use crate::error::{ReadError, UnreadableCode};
 
@@ -108,10 +109,16 @@ impl Characters {
         counts
     }
 
-    /// Adds the characters of valid UTF-8: each has one byte that does not continue another.
+    /// Adds the characters of valid UTF-8. One by chance is two of windows-1252.
     fn add_text(&mut self, text: &[u8]) {
-        let starts = text.iter().filter(|byte| **byte >= 0xc0).count();
-        self.valid = self.valid.saturating_add(starts);
+        let text = str::from_utf8(text).expect("it ends before the first broken character");
+        for is_chance in chance::characters(text) {
+            if is_chance {
+                self.broken = self.broken.saturating_add(2);
+            } else {
+                self.valid = self.valid.saturating_add(1);
+            }
+        }
     }
 }
 

@@ -60,7 +60,8 @@ impl Sample {
             if bytes.len() >= MAX_SAMPLE_BYTES {
                 break;
             }
-            if !line.is_ascii() {
+            // A line in UTF-8 is a reject, whatever the others are.
+            if str::from_utf8(line).is_err() {
                 starts.push((bytes.len(), at));
                 bytes.extend_from_slice(line.get(..MAX_SAMPLE_BYTES).unwrap_or(line));
             }
@@ -97,7 +98,7 @@ impl Sample {
         {
             return Some((offset, "a byte that is no character"));
         }
-        let symbol = self.first_of_many(|place| place.is_symbol_in_word(), 0, 1);
+        let symbol = self.first_of_many(|place| place.is_symbol_in_word(), all, 10);
         let symbol = symbol.map(|offset| (offset, "a symbol within a word"));
         let letter = || self.first_of_many(|place| place.is_out_of_place(), letters, 50);
         let capital = || self.first_of_many(|place| place.is_capital_in_word(), letters, 10);
@@ -105,7 +106,7 @@ impl Sample {
             let start = |runs: &LongRuns| runs.bytes.saturating_mul(2) >= all;
             Some(self.long_runs()).filter(start).and_then(|runs| runs.first)
         };
-        let dash = || self.first_of_many(|place| place.is_dash_in_word(), all, 2);
+        let dash = || self.first_of_many(|place| place.is_dash_in_word(), all, 8);
         symbol
             .or_else(|| letter().map(|offset| (offset, "a letter where no Western language has it")))
             .or_else(|| capital().map(|offset| (offset, "a capital letter after a small one")))
@@ -130,7 +131,7 @@ impl Sample {
     /// alone would be wrong about a few short Western words; symbols are none of its evidence.
     fn foreign_language(&self) -> Option<(usize, &'static str)> {
         let start = self.bytes.iter().position(|byte| !byte.is_ascii())?;
-        if !self.guess.is_single_byte() {
+        if !self.guess.is_single_byte() && self.is_in_pairs() {
             return Some((start, "characters of a multi-byte encoding"));
         }
         if self.guess == encoding_rs::IBM866 && self.has_own_alphabet(|byte| !byte.is_ascii()) {
@@ -162,11 +163,25 @@ impl Sample {
         let (mut all, mut own) = (0_usize, 0_usize);
         for word in words.filter(|word| !word.is_ascii()) {
             all = all.saturating_add(1);
-            if word.len() > 1 && !word.iter().any(u8::is_ascii) {
+            let has_several = word.first().is_some_and(|first| word.iter().any(|byte| byte != first));
+            if has_several && !word.iter().any(u8::is_ascii) {
                 own = own.saturating_add(1);
             }
         }
-        own.saturating_mul(2) >= all
+        own > 0 && own.saturating_mul(2) >= all
+    }
+
+    /// True when half of the bytes beyond ASCII are next to another one.
+    fn is_in_pairs(&self) -> bool {
+        let runs = self.bytes.split(u8::is_ascii).filter(|run| !run.is_empty());
+        let (mut all, mut paired) = (0_usize, 0_usize);
+        for run in runs {
+            all = all.saturating_add(run.len());
+            if run.first().is_some_and(|first| run.iter().any(|byte| byte != first)) {
+                paired = paired.saturating_add(run.len());
+            }
+        }
+        paired.saturating_mul(2) >= all
     }
 }
 

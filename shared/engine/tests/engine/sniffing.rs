@@ -235,6 +235,7 @@ fn single_quotes_are_found_where_they_enclose_fields() {
         "a,b\n'1','it\\'s, ok'\n",
         "a,b\n1, 'x'\n2, 'y'\n",
         "a,b\n1,'5\" pipe'\n",
+        "'a','b'\n'1','x, y'\n'2','\"Hello\"'\n'3','\"x\", \"y\"'\n",
     ] {
         let outcome = read(&undeclared(&["a", "b"]), file);
         assert_eq!(outcome.dialect.quote, Some('\''), "{file:?}");

@@ -104,6 +104,50 @@ fn western_files_are_read_without_a_declared_encoding() {
 }
 
 #[test]
+fn one_rare_value_does_not_refuse_a_western_file() {
+    let german = (0..100).map(|number| encode(&format!("Müller Größe {number}"), "windows-1252"));
+    let german: Vec<Vec<u8>> = german.collect();
+    for (name, _, values) in lists("western.txt", false) {
+        for value in &values {
+            let rows = [german.clone(), vec![encode(value, "windows-1252")]].concat();
+            let outcome = read_file(&rows).unwrap_or_else(|error| panic!("{name} {value}: {error}"));
+            assert_eq!(outcome.values()[100][1], value.trim(), "{name}");
+        }
+    }
+    for value in ["Łódź", "Привет"] {
+        let rows = [
+            german.clone(),
+            vec![encode(value, if value == "Łódź" { "windows-1250" } else { "windows-1251" })],
+        ];
+        assert!(read_file(&rows.concat()).is_ok(), "{value}");
+    }
+}
+
+#[test]
+fn a_row_in_utf_8_in_a_western_file_is_a_reject_whatever_its_characters_are() {
+    let german: Vec<Vec<u8>> = vec![encode("Müller Größe", "windows-1252"); 100];
+    for value in ["Levi’s", "Größe", "Café", "10 €", "日本"] {
+        let rows = [german.clone(), vec![value.as_bytes().to_vec()]].concat();
+        let outcome = read_file(&rows).unwrap();
+        assert_eq!(outcome.told(), ["101@102 invalid_encoding"], "{value}");
+        assert_eq!(outcome.values().len(), 100);
+    }
+}
+
+#[test]
+fn marks_after_words_in_capitals_are_read_as_they_were_written() {
+    let german: Vec<Vec<u8>> = vec![encode("Müller Größe", "windows-1252"); 100];
+    for value in ["NESCAFÉ®", "ROSÉ™", "CAFÉ’S", "«JOSÉ»", "„MENÜ“", "„BÜRÖ“"] {
+        let rows = vec![encode(value, "windows-1252"); 3];
+        for rows in [[german.clone(), rows.clone()].concat(), rows] {
+            let outcome = read_file(&rows).unwrap();
+            assert!(outcome.rejects.is_empty(), "{value}");
+            assert_eq!(outcome.values().last().unwrap()[1], value);
+        }
+    }
+}
+
+#[test]
 fn files_in_other_encodings_are_refused_rather_than_read_with_wrong_letters() {
     let mut totals = [(2, 0, 0), (4, 0, 0), (8, 0, 0)];
     for (name, labels, values) in lists("others.txt", true) {

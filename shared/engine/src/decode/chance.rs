@@ -1,0 +1,59 @@
+//! Bytes of windows-1252 that are valid UTF-8 by chance: `É®` at the end of a word in capitals is `ɮ` in UTF-8.
+
+/// True when a text that is valid UTF-8 has a character beyond ASCII that is there on purpose.
+pub(crate) fn is_utf_8(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok_and(|text| characters(text).any(|is_chance| !is_chance))
+}
+
+/// For each character beyond ASCII of a text, whether it is UTF-8 by chance.
+pub(super) fn characters(text: &str) -> impl Iterator<Item = bool> {
+    let bytes = text.as_bytes();
+    text.char_indices().filter(|(_, character)| !character.is_ascii()).map(move |(at, character)| {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        let own = bytes.get(at..at.saturating_add(character.len_utf8())).unwrap_or_default();
+        let after = bytes.get(at.saturating_add(own.len()));
+        let ends_capitals = before.is_some_and(u8::is_ascii_uppercase)
+            && !character.is_uppercase()
+            && !after.is_some_and(u8::is_ascii_lowercase);
+        ends_capitals && matches!(own, [capital, mark] if is_rare(*capital) && is_mark(*mark))
+    })
+}
+
+/// True for capital letters of windows-1252 that begin letters of phonetic alphabets, Armenian, Syriac and others in UTF-8. Left
+/// out are those that begin Czech, Greek, Cyrillic and Hebrew letters and accents.
+fn is_rare(capital: u8) -> bool {
+    matches!(capital, 0xc6..=0xcb | 0xd2..=0xd6 | 0xd8..=0xdf)
+}
+
+/// True for quotes, `™`, `®` and other marks that may follow a word in windows-1252.
+fn is_mark(byte: u8) -> bool {
+    matches!(
+        byte,
+        0x80 | 0x85 | 0x8b | 0x91
+            ..=0x97 | 0x99 | 0x9b | 0xa0 | 0xa9 | 0xab | 0xae | 0xb0 | 0xb2 | 0xb3 | 0xb7 | 0xb9 | 0xbb
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_after_words_in_capitals_are_no_utf_8() {
+        for text in
+            [&b"NESCAF\xc9\xae Gold"[..], b"CAF\xc9\x92S", b"\xabJOS\xc9\xbb", b"MEN\xdc\x93", b"ROS\xc9\x99"]
+        {
+            assert!(!is_utf_8(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn letters_of_utf_8_are_those_of_their_languages() {
+        for text in
+            ["Café", "CAFÉ", "Mě", "și", "PITEȘTI", "Kπ", "À la carte", "日本", "10 €", "ɛ", "Nǐ hǎo", "ИКЕЯ"]
+        {
+            assert!(is_utf_8(text.as_bytes()), "{text}");
+        }
+        assert!(!is_utf_8(b"plain") && !is_utf_8(b"M\xfcller"));
+    }
+}
