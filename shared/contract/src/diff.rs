@@ -317,7 +317,8 @@ fn quality(old: &Contract, new: &Contract, changes: &mut Changes) {
     for is in &new.quality {
         let covered = old.quality.iter().find(|was| !asks_more(was, is));
         match covered {
-            None => changes.breaking("quality", format!("a new check: {}", words(new, is))),
+            None if is.refuses() => changes.breaking("quality", format!("a new check: {}", words(new, is))),
+            None => changes.compatible("quality", format!("a new check: {}", words(new, is))),
             Some(was) if words(old, was) != words(new, is) => {
                 changes.compatible("quality", format!("{} → {}", words(old, was), words(new, is)));
             }

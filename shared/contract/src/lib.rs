@@ -29,6 +29,7 @@ mod decimal;
 pub mod diff;
 mod error;
 pub mod explain;
+mod impossible;
 pub mod iso8601;
 mod literal;
 mod model;

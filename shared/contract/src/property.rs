@@ -3,6 +3,7 @@
 use crate::at::At;
 use crate::custom;
 use crate::error::{Errors, Read, mend, nearest, quoted};
+use crate::impossible;
 use crate::literal;
 use crate::model::{
     Case, Column, DateFormat, Harmonise, LogicalType, Metric, NegativeStyle, PercentStyle, QualityCheck,
@@ -63,6 +64,7 @@ pub(crate) fn read(at: &At<'_>, index: usize, is_v3_0: bool, errors: &mut Errors
         flag.add_spellings(&mut column.harmonise);
     }
     apply_checks(at, &mut column, &checks, errors)?;
+    impossible::note(&column, &checks, errors);
     if lists_values && column.rules.allowed.is_empty() {
         let message = "the values that it lists are not checked; for that, add a check `invalidValues` with `mustBe: 0`";
         at.get("physicalType").iter().for_each(|at| at.note(errors, message));
@@ -423,9 +425,15 @@ fn check_literals(at: &At<'_>, column: &Column, checks: &Checks<'_>, errors: &mu
             }
         }
     }
-    if quality::is_document(column)
-        && let Some((value, at)) = checks.allowed.first()
-    {
+    let counted = checks.batch.iter().filter_map(|(check, at)| match &check.metric {
+        Metric::InvalidValues { valid, .. } => Some((valid.first()?, at)),
+        Metric::NullValues
+        | Metric::MissingValues { .. }
+        | Metric::DuplicateValues { .. }
+        | Metric::RowCount => None,
+    });
+    let compared = checks.allowed.first().map(|(value, at)| (value, at)).into_iter().chain(counted);
+    for (value, at) in compared.filter(|_| quality::is_document(column)) {
         tell(at, value, "cannot be compared with a document");
     }
     outcome

@@ -1,7 +1,7 @@
 //! Quality checks: the library metrics of ODCS, on columns and on the schema.
 //!
-//! `invalidValues` with `mustBe: 0` refuses each row that has another value, so it is a row rule. Every other check
-//! counts over the batch.
+//! `invalidValues` with `mustBe: 0` rejects each row that has another value, so it is a row rule, unless its severity is
+//! `warning` or `info`. Every other check counts over the batch.
 
 use std::collections::HashSet;
 
@@ -105,17 +105,6 @@ impl<'n> Reader<'n, '_> {
         scope?;
         let (metric, unit, label, severity) = (metric?, unit?, label?, severity?);
         for operator in operators? {
-            if name == Name::Invalid && is_zero(&operator) {
-                self.row_rule(checks, errors)?;
-                continue;
-            }
-            if let Scope::Member = self.scope {
-                return Err(self.check.report(
-                    errors,
-                    "a member is checked row by row: write `required`, its `logicalTypeOptions`, or `invalidValues` with `mustBe: 0`",
-                ));
-            }
-            self.check_possible(&operator, unit, errors)?;
             let check = QualityCheck {
                 path: self.check.path.clone(),
                 name: label.clone(),
@@ -125,6 +114,15 @@ impl<'n> Reader<'n, '_> {
                 operator,
                 unit,
             };
+            // A row rule rejects rows, which a check that only warns must not do.
+            if name == Name::Invalid && is_zero(&operator) && check.refuses() {
+                self.row_rule(checks, errors)?;
+                continue;
+            }
+            if let Scope::Member = self.scope {
+                return Err(self.check.report(errors, member_fault(&check)));
+            }
+            self.check_possible(&operator, unit, errors)?;
             checks.batch.push((check, self.check.clone()));
         }
         Ok(())
@@ -360,6 +358,16 @@ impl<'n> Reader<'n, '_> {
         }
         checks.allowed = valid_values(&values, errors)?;
         Ok(())
+    }
+}
+
+/// Why a member cannot have a check that counts over the batch.
+fn member_fault(check: &QualityCheck) -> &'static str {
+    if check.refuses() {
+        "a member is checked row by row: write `required`, its `logicalTypeOptions`, or `invalidValues` with `mustBe: 0`"
+    } else {
+        "a member is checked row by row, and a row that fails is rejected: remove the check, or its `severity` \
+         so that `invalidValues` with `mustBe: 0` rejects the row"
     }
 }
 

@@ -93,6 +93,92 @@ fn invalid_values_of_which_there_must_be_none_are_a_rule_of_the_row_whatever_the
 }
 
 #[test]
+fn invalid_values_that_only_warn_are_counted_and_are_no_rule_of_the_row() {
+    for severity in ["warning", "info", "Warning"] {
+        let check = format!(
+            "{{metric: invalidValues, arguments: {{validValues: [1]}}, mustBe: 0, severity: {severity}}}"
+        );
+        let contract = contract("v3.1.0", &check, "", "");
+        assert!(contract.entity.columns[1].rules.allowed.is_empty(), "{severity}");
+        assert_eq!(contract.quality.len(), 1, "{severity}");
+        assert!(!contract.quality[0].refuses());
+        assert_eq!(contract.quality[0].column, Some(1));
+    }
+    let rule = contract("v3.0.2", "{rule: validValues, validValues: [1, 2], severity: warning}", "", "");
+    assert!(rule.entity.columns[1].rules.allowed.is_empty());
+    assert_eq!(
+        rule.quality[0].to_string(),
+        "the number of rows with another value than `1`, `2` is exactly 0"
+    );
+    let strict = contract(
+        "v3.1.0",
+        "{metric: invalidValues, arguments: {validValues: [1]}, mustBe: 0, severity: error}",
+        "",
+        "",
+    );
+    assert_eq!(strict.entity.columns[1].rules.allowed, ["1"]);
+}
+
+#[test]
+fn a_listed_value_that_no_value_can_be_is_noted() {
+    let notes = |list: &str, custom: &str, severity: &str| {
+        let custom: Vec<String> = custom
+            .split_terminator(' ')
+            .filter_map(|part| part.split_once('='))
+            .map(|(name, value)| format!("{{property: penstock.{name}, value: {value}}}"))
+            .collect();
+        let text = format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
+             servers: [{{server: raw, type: s3, location: 's3://raw/a/', format: csv}}]\n\
+             schema: [{{name: a, properties: [{{name: b, logicalType: string, customProperties: [{}], \
+             quality: [{{metric: invalidValues, arguments: {{validValues: {list}}}, mustBe: 0{severity}}}]}}]}}]\n",
+            custom.join(", ")
+        );
+        let read = parse_document(SourceFile { name: "a.yaml", text: &text }, None, None)
+            .unwrap_or_else(|errors| panic!("{errors}"));
+        read.notes.into_iter().map(|note| note.message).collect::<Vec<_>>()
+    };
+    let compared = "before values are compared; write";
+    for severity in ["", ", severity: warning"] {
+        for (list, custom, note) in [
+            ("[new, Used]", "", None),
+            ("[NEW, USED, 7]", "case=upper", None),
+            ("[' new ']", "trim=false", None),
+            ("[' new ']", "extract='(.+)'", None),
+            ("[new]", "case=upper default=new", None),
+            (
+                "[new, used]",
+                "case=upper",
+                Some(format!(
+                    "no value passes: no value is ever `new`, `used`, because `penstock.case: upper` is applied {compared} `NEW`, `USED`"
+                )),
+            ),
+            (
+                "[new, Used]",
+                "case=lower",
+                Some(format!(
+                    "no value is ever `Used`, because `penstock.case: lower` is applied {compared} `used`"
+                )),
+            ),
+            (
+                "[' new']",
+                "case=upper",
+                Some(format!(
+                    "no value passes: no value is ever ` new`, because white space is trimmed and `penstock.case: upper` is applied {compared} `NEW`"
+                )),
+            ),
+            (
+                "['new ', used]",
+                "",
+                Some(format!("no value is ever `new `, because white space is trimmed {compared} `new`")),
+            ),
+        ] {
+            assert_eq!(notes(list, custom, severity), Vec::from_iter(note), "{list} {custom}");
+        }
+    }
+}
+
+#[test]
 fn checks_of_other_tools_are_left_to_them() {
     let checks = "{type: text, description: d}, {type: sql, query: select 1, mustBe: 0}, \
                   {type: custom, engine: soda, implementation: {a: b}}, {description: only words}";

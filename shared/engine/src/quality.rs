@@ -56,7 +56,7 @@ enum Count {
     Invalid(Spellings, Option<Regex>),
 }
 
-/// Values as COPY text has them; numbers without zeros that say nothing.
+/// Values as COPY text has them, sorted; numbers without zeros that say nothing.
 #[derive(Debug, Clone, Default)]
 struct Spellings {
     values: Vec<Vec<u8>>,
@@ -69,12 +69,14 @@ impl Spellings {
         let written = |value: &String| column.and_then(|column| column.written(value));
         let values = values.iter().map(|value| written(value).unwrap_or_else(|| value.clone().into_bytes()));
         let plain = |text: Vec<u8>| if is_number { plain_number(&text).to_vec() } else { text };
-        Self { values: values.map(plain).collect(), is_number }
+        let mut values: Vec<Vec<u8>> = values.map(plain).collect();
+        values.sort_unstable();
+        Self { values, is_number }
     }
 
     fn has(&self, text: &[u8]) -> bool {
         let text = if self.is_number { plain_number(text) } else { text };
-        self.values.iter().any(|value| value == text)
+        self.values.binary_search_by(|value| value.as_slice().cmp(text)).is_ok()
     }
 }
 

@@ -128,6 +128,28 @@ fn a_unique_column_with_a_value_twice_refuses_the_batch() {
 }
 
 #[test]
+fn invalid_values_that_only_warn_are_counted_and_reject_no_row() {
+    for severity in ["warning", "info"] {
+        for (metric, file, counted) in [
+            ("validValues: [new, 'a\\b']", "id,state\n1,new\n2,old\n3,\n4,a\\b\n5,older\n", 2),
+            ("pattern: '^n'", "id,state\n1,new\n2,old\n3,\n4,no\n5,older\n", 2),
+            ("validValues: [new]", "id,state\n1,new\n2,\n3,new\n4,new\n5,\n", 0),
+        ] {
+            let yaml = format!(
+                "apiVersion: v3.1.0\nkind: DataContract\nid: x\nname: x\nversion: 1.0.0\nstatus: active\n\
+                 servers: [{{server: r, type: s3, location: 's3://r/x/', format: csv}}]\n\
+                 schema:\n  - name: things\n    properties:\n      - {{name: id, logicalType: integer}}\n\
+                 \x20     - name: state\n        logicalType: string\n\
+                 \x20       quality: [{{metric: invalidValues, arguments: {{{metric}}}, mustBe: 0, severity: {severity}, name: n}}]\n"
+            );
+            let whole = read_whole(&penstock_contract::parse("x.yaml", &yaml).unwrap(), file);
+            assert_eq!((whole.totals.accepted, whole.totals.rejected), (5, 0), "{metric}");
+            assert_eq!(whole.judged(), [("n".to_owned(), counted, counted == 0, false)], "{metric}");
+        }
+    }
+}
+
+#[test]
 fn checks_count_accepted_rows_after_harmonising() {
     let number = column("price", LogicalType::Number, SqlType::Numeric(Some((8, 2))));
     let mut contract = contract(csv(), vec![required(text("id")), number, text("colour")]);
