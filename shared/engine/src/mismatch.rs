@@ -118,7 +118,8 @@ fn layout_of(head: &[u8], is_whole: bool) -> Option<Layout> {
     let (value, rest) = text.split_at_checked(end)?;
     let next = rest.trim_ascii_start().first();
     if *first == b'[' {
-        return next.is_none().then_some(Layout::Array);
+        // Another array may follow, as the pages of an API come.
+        return matches!(next, None | Some(b'[')).then_some(Layout::Array);
     }
     if value.contains(&b'\n') {
         return Some(Layout::Document);
@@ -178,7 +179,9 @@ mod tests {
             ("[{\"id\":1}]", true, Some(Layout::Array)),
             ("[\n {\"id\":1},", false, Some(Layout::Array)),
             ("[{\"id\":1}]\n{\"id\":1}\n", true, None),
-            ("[{\"id\":1}]\n[{\"id\":1}]\n", true, None),
+            ("[{\"id\":1}]\n[{\"id\":1}]\n", true, Some(Layout::Array)),
+            ("[{\"id\":1}][{\"id\":1}", false, Some(Layout::Array)),
+            ("[{\"id\":1}],[{\"id\":1}]\n", true, None),
             ("[id],[name]\n", true, None),
             ("{id},{name}\n", true, None),
             ("\"id\",\"name\"\n", true, None),

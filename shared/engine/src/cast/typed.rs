@@ -5,7 +5,7 @@ mod calendar;
 use std::fmt::Write;
 
 pub(crate) use self::calendar::duration;
-use self::calendar::{clock, date, timestamp};
+use self::calendar::{clock, date, timestamp, timestamp_of_millis};
 use super::time::{self, MICROS_PER_DAY};
 use crate::cast::text::Traits;
 use crate::copy;
@@ -51,7 +51,10 @@ pub(crate) enum Typed<'a> {
     /// A value of a kind that no column takes, by the name of that kind.
     Foreign(&'static str),
     /// A timestamp as milliseconds since 1970 that are too many for 64 bits of microseconds.
-    BeyondMicros(i64),
+    BeyondMicros {
+        millis: i64,
+        is_utc: bool,
+    },
 }
 
 /// A number of 128 bits as two words: the number itself would have every value begin at a multiple of sixteen bytes, and be larger
@@ -84,7 +87,7 @@ impl Typed<'_> {
         const MICROS_PER_MILLI: i64 = 1_000;
         match millis.checked_mul(MICROS_PER_MILLI) {
             Some(micros) => Self::Timestamp { micros, is_utc },
-            None => Self::BeyondMicros(millis),
+            None => Self::BeyondMicros { millis, is_utc },
         }
     }
 
@@ -116,7 +119,7 @@ impl Typed<'_> {
             | Self::TimestampNanos { .. }
             | Self::Uuid(_)
             | Self::Bytes(_)
-            | Self::BeyondMicros(_)
+            | Self::BeyondMicros { .. }
             | Self::Foreign(_) => self,
         }
     }
@@ -135,7 +138,7 @@ impl Typed<'_> {
             | Self::TimestampNanos { .. }
             | Self::Uuid(_)
             | Self::Bytes(_)
-            | Self::BeyondMicros(_)
+            | Self::BeyondMicros { .. }
             | Self::Foreign(_) => false,
         }
     }
@@ -152,7 +155,7 @@ impl Typed<'_> {
             Self::Double(number) => (!number.is_finite()).then_some(Code::NotANumber),
             Self::Float(number) => (!number.is_finite()).then_some(Code::NotANumber),
             Self::Bytes(bytes) => str::from_utf8(bytes).is_err().then_some(Code::InvalidEncoding),
-            Self::BeyondMicros(_) => Some(Code::OutOfRange),
+            Self::BeyondMicros { .. } => Some(Code::OutOfRange),
             Self::Foreign(_) => Some(Code::WrongType),
             Self::Date(days) => out_of_range(!time::is_day(days)),
             Self::Time(micros) => out_of_range(!is_time(micros)),
@@ -187,7 +190,7 @@ impl Typed<'_> {
             | Self::TimeNanos(_)
             | Self::Timestamp { .. }
             | Self::TimestampNanos { .. }
-            | Self::BeyondMicros(_)
+            | Self::BeyondMicros { .. }
             | Self::Uuid(_) => {}
         }
         // Digits, letters and marks that JSON does not escape.
@@ -227,7 +230,7 @@ impl Typed<'_> {
                 }
                 Ok(())
             }
-            Self::BeyondMicros(millis) => write!(out, "{millis} milliseconds after 1970-01-01T00:00:00Z"),
+            Self::BeyondMicros { millis, is_utc } => timestamp_of_millis(millis, is_utc, out),
             Self::Foreign(kind) => write!(out, "a value of type {kind}"),
         };
     }

@@ -30,7 +30,7 @@ fn rule_of(value: Typed<'_>) -> &'static str {
         Typed::Double(_) | Typed::Float(_) => "a finite number",
         Typed::Date(_) => "a date from 0001-01-01 to 9999-12-31",
         Typed::Time(_) | Typed::TimeNanos(_) => "a time of day, without digits after the microseconds",
-        Typed::Timestamp { .. } | Typed::TimestampNanos { .. } | Typed::BeyondMicros(_) => {
+        Typed::Timestamp { .. } | Typed::TimestampNanos { .. } | Typed::BeyondMicros { .. } => {
             "a timestamp in the years 1 to 9999, without digits after the microseconds"
         }
         Typed::Bytes(_) => "text in UTF-8",

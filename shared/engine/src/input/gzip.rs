@@ -21,13 +21,25 @@ enum State<R> {
     Between,
 }
 
-/// Bytes after a gzip stream that are neither another one nor padding.
-#[derive(Debug)]
-pub(super) struct TrailingBytes;
+/// Bytes after a gzip stream that are neither another one directly behind it nor padding up to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TrailingBytes {
+    /// They begin as a gzip stream does, behind padding.
+    StreamBehindPadding,
+    Other,
+}
 
 impl fmt::Display for TrailingBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("bytes follow the gzip stream that are not gzip")
+        f.write_str(match self {
+            Self::StreamBehindPadding => {
+                "a gzip stream seems to follow NUL bytes, and NUL bytes are padding only at the end of the file: drop the file \
+                 again without NUL bytes between its streams"
+            }
+            Self::Other => {
+                "bytes follow the gzip stream that are neither gzip nor padding: drop the file again without them"
+            }
+        })
     }
 }
 
@@ -101,15 +113,20 @@ fn next_byte(inner: &mut impl BufRead) -> io::Result<Option<u8>> {
 
 /// Reads NUL bytes up to the end.
 fn skip_padding(inner: &mut impl BufRead) -> io::Result<()> {
+    let mut is_padded = false;
     loop {
         let bytes = match inner.fill_buf() {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        if bytes.iter().any(|byte| *byte != 0) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, TrailingBytes));
+        if let Some(at) = bytes.iter().position(|byte| *byte != 0) {
+            is_padded |= at > 0;
+            let is_stream = is_padded && bytes.get(at) == Some(&MAGIC);
+            let found = if is_stream { TrailingBytes::StreamBehindPadding } else { TrailingBytes::Other };
+            return Err(io::Error::new(io::ErrorKind::InvalidData, found));
         }
+        is_padded = true;
         let count = bytes.len();
         if count == 0 {
             return Ok(());

@@ -278,11 +278,35 @@ fn markup(head: &[u8]) -> Option<Recognised> {
     if begins("<!doctype") {
         return Some(HTML);
     }
+    if is_xml_without_declaration(text) && !is_table(text) {
+        return Some(XML);
+    }
     let is_element = |name: &str| {
         let end = text.get(name.len().saturating_add(1));
         begins(&format!("<{name}")) && end.is_some_and(|end| *end == b'>' || end.is_ascii_whitespace())
     };
     (HTML_ELEMENTS.iter().any(|name| is_element(name)) && !is_table(text)).then_some(HTML)
+}
+
+/// True for an element that begins with another one and in which an element ends, as in `<Error><Code>NoSuchKey</Code>`. Names of
+/// columns and texts may be in angle brackets, too, but those of HTML are looked for by themselves.
+fn is_xml_without_declaration(text: &[u8]) -> bool {
+    let tag = |text: &[u8]| -> Option<(usize, bool)> {
+        let inside = text.strip_prefix(b"<")?;
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':' | b'.');
+        let name = inside.iter().take_while(|byte| is_name(**byte)).count();
+        let begins = inside.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+        let after = inside.get(name)?;
+        let end = memchr::memchr(b'>', inside)?;
+        let is_html = inside.get(..name).is_some_and(|name| {
+            HTML_ELEMENTS.iter().any(|element| name.eq_ignore_ascii_case(element.as_bytes()))
+        });
+        let is_tag = begins && (after.is_ascii_whitespace() || matches!(after, b'>' | b'/'));
+        is_tag.then_some((end.saturating_add(2), is_html))
+    };
+    let Some((end, false)) = tag(text) else { return false };
+    let rest = text.get(end..).unwrap_or_default().trim_ascii_start();
+    tag(rest).is_some() && memchr::memmem::find(rest, b"</").is_some()
 }
 
 /// The letters of UTF-16, or the text as it is.
@@ -353,6 +377,13 @@ mod tests {
             (b"\xef\xbb\xbf \n<!DOCTYPE html><html>".to_vec(), "HTML"),
             (b"<html lang=\"en\">".to_vec(), "HTML"),
             (b"<?xml version=\"1.0\"?>".to_vec(), "XML"),
+            (
+                b"<Error><Code>NoSuchKey</Code><Message>The key, a b, is not there.</Message></Error>"
+                    .to_vec(),
+                "XML",
+            ),
+            (b"<rss version=\"2.0\">\n  <channel>\n    <title>News</title>\n".to_vec(), "XML"),
+            (utf_16("<ns:rows xmlns:ns=\"x\"><ns:row id=\"1\"/></ns:rows>", true), "XML"),
             (utf_16("<!DOCTYPE html>\r\n<html>", true), "HTML"),
             (utf_16("<h1>502 Bad Gateway</h1>", false), "HTML"),
             (b"<h1>404</h1>, see below\n".to_vec(), "HTML"),
@@ -423,6 +454,10 @@ mod tests {
             b"]\n",
             b"<id>,name\n",
             b"<b>bold</b>,x\n",
+            b"<id>\n<x>\n<y>\n",
+            b"<id><name>,price\n1,2\n",
+            b"<a><b>x</b></a>,1\n<a><b>y</b></a>,2\n",
+            b"<3 <b>x</b>\n",
             b"<html>a</html>,1\n<p>b</p>,2\n",
             b"<h1>;id\nx;1\n",
             b"BM,size\n1,2\n",

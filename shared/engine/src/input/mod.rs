@@ -218,9 +218,9 @@ impl<R: Read> Input<R> {
         let unsupported = error.get_ref().and_then(|inner| inner.downcast_ref::<UnsupportedArchive>());
         let (code, message) = if let Some(unsupported) = unsupported {
             (UnreadableCode::UnsupportedArchive, unsupported.to_string())
-        } else if error.get_ref().is_some_and(|inner| inner.is::<TrailingBytes>()) {
-            let message = "bytes follow the gzip stream that are neither gzip nor padding: drop the file again without them";
-            (UnreadableCode::CorruptCompression, message.to_owned())
+        } else if let Some(trailing) = error.get_ref().and_then(|inner| inner.downcast_ref::<TrailingBytes>())
+        {
+            (UnreadableCode::CorruptCompression, trailing.to_string())
         } else if is_out_of_memory(error) {
             (
                 UnreadableCode::CompressionMemory,

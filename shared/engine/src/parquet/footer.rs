@@ -33,7 +33,7 @@ const SHORTEST: u64 = 12;
 /// The footer's length and the magic after it.
 const TAIL_BYTES: usize = 8;
 const MAX_FOOTER_BYTES: usize = 64 * 1024 * 1024;
-/// Columns and groups of columns.
+/// Columns and groups of columns, without the root of the schema.
 const MAX_SCHEMA_ELEMENTS: usize = 20_000;
 /// Groups within groups: the decoders recurse.
 const MAX_SCHEMA_DEPTH: usize = 64;
@@ -58,7 +58,7 @@ pub(super) struct Footer {
 pub(super) fn read_footer<T: ChunkReader>(file: &Shared<T>) -> Result<Footer, ReadError> {
     let bytes = footer_bytes(file)?;
     let at = file.len().saturating_sub(TAIL_BYTES as u64).saturating_sub(bytes.len() as u64);
-    let shape = look_at(&bytes).map_err(|why| corrupt(at, &format!("its footer cannot be read: {why}")))?;
+    let shape = look_at(&bytes).map_err(|fault| fault.error(at))?;
     if shape.is_elsewhere {
         let message = "the Parquet file has no rows of its own: its columns are in other files, which are to be dropped instead";
         return Err(unreadable(UnreadableCode::UnsupportedFeature, at, message.to_owned()));
@@ -203,6 +203,24 @@ struct Shape {
     foreign: Vec<Range<usize>>,
 }
 
+/// Why a footer is not read.
+#[derive(Debug)]
+enum FooterFault {
+    /// It contradicts itself or breaks off.
+    Damaged(&'static str),
+    /// Its schema is beyond a limit.
+    TooLarge(String),
+}
+
+impl FooterFault {
+    fn error(self, at: u64) -> ReadError {
+        match self {
+            Self::Damaged(why) => corrupt(at, &format!("its footer cannot be read: {why}")),
+            Self::TooLarge(message) => unreadable(UnreadableCode::UnsupportedFeature, at, message),
+        }
+    }
+}
+
 /// The footer without some of its bytes.
 fn without(footer: &[u8], foreign: &[Range<usize>]) -> Vec<u8> {
     let ends = std::iter::once(0).chain(foreign.iter().map(|range| range.end));
@@ -211,7 +229,7 @@ fn without(footer: &[u8], foreign: &[Range<usize>]) -> Vec<u8> {
 }
 
 /// Looks through the footer as a whole, at the shape of its schema, and at where its columns are.
-fn look_at(footer: &[u8]) -> Result<Shape, &'static str> {
+fn look_at(footer: &[u8]) -> Result<Shape, FooterFault> {
     const SCHEMA: i16 = 2;
     const ROW_GROUPS: i16 = 4;
     let mut walker = Walker::new(footer);
@@ -219,22 +237,30 @@ fn look_at(footer: &[u8]) -> Result<Shape, &'static str> {
     let mut shape = Ok(());
     let read = walker.structure(|walker, number, kind| {
         match number {
-            SCHEMA if kind == LIST => shape = shape.and(check_schema(walker)?),
+            SCHEMA if kind == LIST => {
+                shape = std::mem::replace(&mut shape, Ok(())).and(check_schema(walker)?)
+            }
             ROW_GROUPS if kind == LIST => look_at_row_groups(walker, footer.len(), &mut found)?,
             SCHEMA | ROW_GROUPS => return None,
             _ => return Some(false),
         }
-        shape.ok().map(|()| true)
+        shape.is_ok().then_some(true)
     });
     shape?;
-    read.map(|()| found).ok_or("it breaks off, or is no footer")
+    read.map(|()| found).ok_or(FooterFault::Damaged("it breaks off, or is no footer"))
 }
 
 /// Goes through the list of a schema's elements.
-fn check_schema(walker: &mut Walker<'_>) -> Option<Result<(), &'static str>> {
+fn check_schema(walker: &mut Walker<'_>) -> Option<Result<(), FooterFault>> {
     let (count, kind) = walker.list()?;
-    if count > MAX_SCHEMA_ELEMENTS {
-        return Some(Err("its schema has too many columns"));
+    // The first element is the root, which is no column.
+    let columns = count.saturating_sub(1);
+    if columns > MAX_SCHEMA_ELEMENTS {
+        let message = format!(
+            "the Parquet file has {columns} columns and groups of columns, and at most {MAX_SCHEMA_ELEMENTS} are read: \
+             deliver a file with fewer columns"
+        );
+        return Some(Err(FooterFault::TooLarge(message)));
     }
     if count > 0 && kind != STRUCT {
         return None;
@@ -326,7 +352,7 @@ fn foreign(walker: &mut Walker<'_>, length: usize) -> Option<Option<Range<usize>
 }
 
 /// The elements of a schema stand in the order of a walk through the tree, each with the number of its children.
-fn check_depth(children: &[i32]) -> Result<(), &'static str> {
+fn check_depth(children: &[i32]) -> Result<(), FooterFault> {
     let mut open: Vec<i32> = Vec::new();
     let mut left = children.len();
     for count in children {
@@ -338,17 +364,21 @@ fn check_depth(children: &[i32]) -> Result<(), &'static str> {
             *missing = missing.saturating_sub(1);
         }
         if *count < 0 {
-            return Err("a group of its schema has fewer than no columns");
+            return Err(FooterFault::Damaged("a group of its schema has fewer than no columns"));
         }
         // The decoder makes room for as many.
         if usize::try_from(*count).map_or(true, |count| count > left) {
-            return Err("a group of its schema has more columns than there are");
+            return Err(FooterFault::Damaged("a group of its schema has more columns than there are"));
         }
         if *count > 0 {
             open.push(*count);
         }
         if open.len() > MAX_SCHEMA_DEPTH {
-            return Err("its schema is nested too deeply");
+            let message = format!(
+                "the Parquet file has groups of columns nested more than {MAX_SCHEMA_DEPTH} levels deep, which is the limit: \
+                 deliver a file with fewer levels"
+            );
+            return Err(FooterFault::TooLarge(message));
         }
     }
     Ok(())

@@ -81,7 +81,7 @@ impl Column {
             },
             Typed::Foreign(_) => Found::Wrong(Code::WrongType),
             // Nothing is rounded.
-            Typed::TimeNanos(_) | Typed::TimestampNanos { .. } | Typed::BeyondMicros(_) => {
+            Typed::TimeNanos(_) | Typed::TimestampNanos { .. } | Typed::BeyondMicros { .. } => {
                 Found::Wrong(Code::OutOfRange)
             }
             Typed::Boolean(_)

@@ -372,6 +372,7 @@ fn frame_thoroughly(
         return Framed::Blank(total);
     }
     match framing {
+        Framing::Lines if is_white_space(line) => Framed::Blank(total),
         Framing::Lines | Framing::Elements => {
             Framed::Record { content: line.len(), total, lines: 1, state: RecordState::Whole }
         }
@@ -425,6 +426,12 @@ fn frame_fields(
             Framed::Record { content, total, lines, state: RecordState::SpaceBeforeQuote }
         }
     }
+}
+
+/// True for a line of white space only. Nearly every line begins with something else.
+#[inline]
+fn is_white_space(line: &[u8]) -> bool {
+    line.first().is_some_and(u8::is_ascii_whitespace) && line.trim_ascii().is_empty()
 }
 
 fn without_carriage_return(line: &[u8], terminator: u8) -> &[u8] {

@@ -38,6 +38,23 @@ fn values_are_taken_as_they_are_written() {
 }
 
 #[test]
+fn lines_of_white_space_are_skipped_as_empty_lines_are() {
+    for blank in ["", "  ", "\t", " \t \r", "\r\r", "\u{c} "] {
+        for file in [
+            format!("{{\"a\":\"1\"}}\n{blank}\n{{\"a\":\"2\"}}\n"),
+            format!("{blank}\n{{\"a\":\"1\"}}\n\n{blank}\n{blank}\n{{\"a\":\"2\"}}\n{blank}"),
+            format!("{{\"a\":\"1\"}}\n{{\"a\":\"2\"}}\n{}\n", blank.repeat(10_000)),
+        ] {
+            let outcome = read(&contract(FormatKind::Ndjson, vec![text("a")]), &file);
+            assert_eq!(outcome.values(), [["1"], ["2"]], "{blank:?}");
+            assert_eq!((outcome.told(), outcome.totals.rows_read), (vec![], 2), "{blank:?}");
+        }
+    }
+    let outcome = read(&contract(FormatKind::Ndjson, vec![text("a")]), "  \n x\n \n");
+    assert_eq!(outcome.told(), ["1@2 invalid_json"], "the line is counted, and is no record");
+}
+
+#[test]
 fn what_is_no_object_is_told() {
     let file =
         "{\"a\":1\n[1]\n\"x\"\nnull\n{\"a\":1} x\n{\"a\":01}\n{'a':1}\n{\"a\":\"\u{1}\"}\n{\"a\":\"ok\"}\n";

@@ -156,8 +156,31 @@ fn nested_schema(depth: usize) -> Vec<u8> {
 
 #[test]
 fn a_schema_that_is_nested_without_end_is_told_before_it_is_built() {
-    assert!(told(nested_schema(19_999)).contains("its schema is nested too deeply"));
-    assert!(told(nested_schema(1_000_000)).contains("its schema has too many columns"));
+    // The root is no column.
+    for (elements, limit) in [
+        (19_999, "nested more than 64 levels deep"),
+        (20_001, "nested more than 64 levels deep"),
+        (20_002, "has 20001 columns and groups of columns, and at most 20000 are read"),
+        (1_000_000, "has 999999 columns and groups of columns, and at most 20000 are read"),
+    ] {
+        let error = read(nested_schema(elements)).map(|outcome| outcome.totals).unwrap_err();
+        assert_eq!(error.code(), "unsupported_feature", "{elements}: {error}");
+        let message = error.to_string();
+        assert!(message.contains(limit) && !message.contains("anew"), "{elements}: {message}");
+    }
+}
+
+#[test]
+fn a_file_with_as_many_columns_as_are_read_is_read() {
+    let one = Arc::new(Int32Array::from(vec![1])) as ArrayRef;
+    let names: Vec<String> = (0..20_000).map(|column| format!("c{column}")).collect();
+    let columns: Vec<(&str, ArrayRef)> = names.iter().map(|name| (name.as_str(), Arc::clone(&one))).collect();
+    let contract = Contract {
+        unexpected_columns: UnexpectedColumns::Ignore,
+        ..contract(FormatKind::Parquet, vec![text("c19999")])
+    };
+    let outcome = read_parquet(&contract, Limits::default(), file(&columns)).unwrap();
+    assert_eq!(outcome.values(), [["1"]]);
 }
 
 #[test]

@@ -62,6 +62,16 @@ pub(super) fn timestamp(micros: i64, nanos: u16, is_utc: bool, out: &mut String)
     out.write_str(if is_utc { "Z" } else { "" })
 }
 
+/// The same of milliseconds, also of those that 64 bits of microseconds cannot hold.
+pub(super) fn timestamp_of_millis(millis: i64, is_utc: bool, out: &mut String) -> std::fmt::Result {
+    const MICROS_PER_MILLI: i64 = 1_000;
+    const MILLIS_PER_DAY: i64 = MICROS_PER_DAY / MICROS_PER_MILLI;
+    date(millis.div_euclid(MILLIS_PER_DAY), out)?;
+    out.push('T');
+    clock(millis.rem_euclid(MILLIS_PER_DAY).saturating_mul(MICROS_PER_MILLI), 0, out)?;
+    out.write_str(if is_utc { "Z" } else { "" })
+}
+
 /// ISO 8601, e.g. `P1M2DT3.004S`.
 pub(crate) fn duration(months: u32, days: u32, millis: u32) -> String {
     let mut text = format!("P{months}M{days}DT{}", millis / 1_000);
