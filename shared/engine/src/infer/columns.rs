@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::counted;
 use super::names::words;
+use super::separators::{AMBIGUOUS, Separators, may_be_grouped};
 use super::types::{Candidate, Family, Gate, Probe, cast};
 use super::yaml::{ColumnDraft, FileKind, Kind};
 use crate::cast::time::MICROS_PER_DAY;
@@ -94,6 +95,8 @@ pub(super) struct Profile {
     /// A value of another length than that of a UUID with its hyphens: digests have as many digits without.
     without_hyphens: bool,
     without_offset: u64,
+    /// For each of [`AMBIGUOUS`]: some value has it and not between groups of digits.
+    ungrouped: [bool; 2],
 }
 
 /// The most digits of a candidate's numbers.
@@ -120,6 +123,7 @@ impl Profile {
             without_slashes: false,
             without_hyphens: false,
             without_offset: 0,
+            ungrouped: [false; 2],
         }
     }
 
@@ -146,6 +150,9 @@ impl Profile {
         let has_offset =
             text.ends_with(['Z', 'z']) || text.get(11..).is_some_and(|rest| rest.contains(['+', '-']));
         self.without_offset = self.without_offset.saturating_add(u64::from(!has_offset));
+        for (is_ungrouped, separator) in self.ungrouped.iter_mut().zip(AMBIGUOUS) {
+            *is_ungrouped = *is_ungrouped || !may_be_grouped(text, separator);
+        }
         let most = FREE_MISFITS.saturating_add(self.present / MIN_VALUES_A_MISFIT);
         for (((_, column), misfits), size) in probe.all().zip(&mut self.misfits).zip(&mut self.sizes) {
             let Some(count) = *misfits else { continue };
@@ -192,11 +199,12 @@ impl Profile {
         plain: ColumnDraft,
         file: &FileKind,
         probe: &Probe,
+        separators: &Separators,
         notes: &mut Vec<String>,
     ) -> ColumnDraft {
         let kind = match &plain.declared {
             Some(declared) => declared.clone(),
-            None => self.kind(&plain, file, probe, notes),
+            None => self.kind(&plain, file, probe, separators, notes),
         };
         let is_typed = kind != Kind::text();
         let nearly = if is_typed { None } else { self.nearly(&plain, file, probe) };
@@ -252,24 +260,85 @@ impl Profile {
         self.present
     }
 
-    fn kind(&self, plain: &ColumnDraft, file: &FileKind, probe: &Probe, notes: &mut Vec<String>) -> Kind {
-        let spelled: u64 = self.null_spellings.values().sum();
-        if self.present == spelled {
-            return Kind::text();
+    /// The candidates that read each value.
+    fn fitting(
+        &self,
+        plain: &ColumnDraft,
+        file: &FileKind,
+        probe: &Probe,
+    ) -> Vec<(&'static Candidate, Size)> {
+        if self.present == self.null_spellings.values().sum::<u64>() {
+            return Vec::new();
         }
-        let fitting: Vec<(&Candidate, Size)> = self
-            .thought_of(plain, file, probe)
+        self.thought_of(plain, file, probe)
             .filter(|(_, misfits, _)| *misfits == 0)
             .map(|(candidate, _, size)| (candidate, size))
-            .collect();
-        let Some((first, size)) = fitting.first() else { return Kind::text() };
+            .collect()
+    }
+
+    /// The decimal separator of the file, where the values of the column show it.
+    pub(super) fn decimal_separator(
+        &self,
+        plain: &ColumnDraft,
+        file: &FileKind,
+        probe: &Probe,
+    ) -> Option<char> {
+        let fitting = self.fitting(plain, file, probe);
+        let (first, size) = fitting.first().filter(|(first, _)| first.family == Family::Number)?;
+        // JSON has a point in numbers whatever the country, and that says nothing about texts.
+        let is_shown = !plain.has_json_numbers && self.ambiguous_separator(plain, &fitting).is_none();
+        let decimal = first.kind.decimal_separator.unwrap_or('.');
+        let has_group = first.kind.group_separator.is_some_and(|group| AMBIGUOUS.contains(&group));
+        Some(decimal).filter(|_| is_shown && (size.fraction > 0 || has_group))
+    }
+
+    /// The decimal separator of the first candidate, where it may as well separate groups.
+    fn ambiguous_separator(&self, plain: &ColumnDraft, fitting: &[(&Candidate, Size)]) -> Option<char> {
+        let (first, size) = fitting.first().filter(|(first, _)| first.family == Family::Number)?;
+        let decimal = first.kind.decimal_separator.unwrap_or('.');
+        let index = AMBIGUOUS.iter().position(|separator| *separator == decimal)?;
+        let may_be_group = first.kind.group_separator.is_none()
+            && size.fraction > 0
+            && self.ungrouped.get(index) == Some(&false);
+        Some(decimal).filter(|_| may_be_group && !plain.has_json_numbers)
+    }
+
+    fn kind(
+        &self,
+        plain: &ColumnDraft,
+        file: &FileKind,
+        probe: &Probe,
+        separators: &Separators,
+        notes: &mut Vec<String>,
+    ) -> Kind {
+        let fitting = self.fitting(plain, file, probe);
+        let Some((mut first, mut size)) = fitting.first().copied() else { return Kind::text() };
+        let name = &plain.name;
+        if let Some(separator) = self.ambiguous_separator(plain, &fitting) {
+            let grouped =
+                fitting.iter().find(|(candidate, _)| candidate.kind.group_separator == Some(separator));
+            match (separators.decimal(), grouped) {
+                (Some((decimal, column)), _) if decimal == separator => notes.push(format!(
+                    "`{name}`: `{separator}` is read as the decimal separator, which it is in `{column}`"
+                )),
+                (Some((decimal, column)), Some(grouped)) => {
+                    (first, size) = *grouped;
+                    notes.push(format!(
+                        "`{name}`: `{separator}` is read as a group separator, as `{decimal}` is the decimal separator in `{column}`"
+                    ));
+                }
+                (Some(_) | None, _) => {
+                    notes.push(format!(
+                        "`{name}`: `{separator}` may be a decimal or a group separator; it is text until the contract says which"
+                    ));
+                    return Kind::text();
+                }
+            }
+        }
         if is_ambiguous(first, fitting.iter().map(|(candidate, _)| *candidate)) {
-            let what = if first.family == Family::Number {
-                "`,` may be a decimal or a group separator"
-            } else {
-                "day and month cannot be told apart"
-            };
-            notes.push(format!("`{}`: {what}; it is text until the contract says which", plain.name));
+            notes.push(format!(
+                "`{name}`: day and month cannot be told apart; it is text until the contract says which"
+            ));
             return Kind::text();
         }
         if first.kind.format.is_some_and(has_short_year) {
@@ -286,7 +355,7 @@ impl Profile {
                 counted(count, "value")
             ));
         }
-        sized(&first.kind, first.family, *size)
+        sized(&first.kind, first.family, size)
     }
 
     /// The candidates that the column may be of but for some values, whose number is told.
@@ -417,11 +486,9 @@ fn is_ancient(value: &Value<'_>) -> bool {
     }
 }
 
-/// True when another candidate reads the same values in another way, and nothing tells which is meant.
+/// True when another candidate reads the same values with day and month swapped.
 fn is_ambiguous<'c>(first: &Candidate, mut fitting: impl Iterator<Item = &'c Candidate>) -> bool {
     match first.family {
-        Family::Number if first.kind.decimal_separator == Some(',') => fitting
-            .any(|other| other.kind.decimal_separator.is_none() && other.kind.group_separator == Some(',')),
         Family::Date | Family::Timestamp => {
             let Some(format) = first.kind.format.filter(|format| format.starts_with('d')) else {
                 return false;

@@ -1,33 +1,31 @@
 //! The dialect of a delimited sample: what the caller knows of it, and the rest by trying.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io::Read;
+use std::collections::HashSet;
 
 use penstock_contract::{DelimitedDialect, Quote};
 
 use super::known::KnownFormat;
+use super::preamble::{COMMON_DELIMITERS, find_table, is_preamble};
+use super::tally::{FEW_RECORDS, Tally, USUAL_QUOTE, is_enclosed, tally};
 use super::types::Probe;
 use super::yaml::{DelimitedDraft, QuoteDraft};
 use super::{InferError, Open, counted};
-use crate::delimited::{FieldDelimiter, FirstRecord, Quoting, Span, Split, read_first};
+use crate::delimited::{FirstRecord, Quoting, read_first};
 use crate::reader::Limits;
-use crate::records::{RecordState, Records};
 
-const COMMON_DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
 /// Delimiters that are tried when the common ones split nothing.
 const RARE_DELIMITERS: [&str; 8] = ["#", "^", "~", "\u{1f}", "\u{1}", "||", "::", COLON];
 /// Times have it, too: it only separates what a header names.
 const COLON: &str = ":";
 /// Without quotes before `'`, which is an apostrophe more often than not.
 const QUOTES: [Quote; 3] = [Quote::Byte(USUAL_QUOTE), Quote::None, Quote::Byte(b'\'')];
-const USUAL_QUOTE: u8 = b'"';
 const BACKSLASH: u8 = b'\\';
 /// Records that a dialect is judged by.
 const MAX_RECORDS: u64 = 5_000;
 /// Records with a quote that encloses nothing, below which the quote is a mistake and no ordinary character.
 const MIN_ORDINARY_QUOTES: u64 = 2;
-/// Records that a header below a preamble, or a rare delimiter, is judged by.
-const FEW_RECORDS: u64 = 50;
+/// Rows above a header by which they are a table of their own, if they are no fewer than a quarter of those below it.
+const MIN_TABLE_ROWS: u64 = 3;
 /// Lines that may precede the header.
 const MAX_PREAMBLE_LINES: usize = 30;
 /// Bytes in which those lines are.
@@ -49,9 +47,10 @@ pub(super) fn delimited(
     known: &KnownFormat,
 ) -> Result<Delimited, InferError> {
     let probe = Probe::new()?;
-    let mut trials = Trials { open, limits, known, probe: &probe };
+    let mut trials = Trials { open, limits, known, probe: &probe, doubts: Vec::new() };
     let (trial, skip_lines) = trials.best()?;
-    let mut notes = trial.doubts(known);
+    let mut notes = trials.doubts;
+    notes.extend(trial.doubts(known));
     let Trial { first, escape, encoding, other_width, .. } = trial;
     let FirstRecord { fields, delimiter, quoting } = first;
     let header = known.header.unwrap_or_else(|| !fields.iter().any(|field| probe.is_value(field)));
@@ -73,7 +72,9 @@ pub(super) fn delimited(
                 .to_owned(),
         );
     }
-    let names = match other_width.filter(|_| known.header.is_none()) {
+    // A header without the delimiter that ends each line still names the columns.
+    let is_other = |width: &OtherWidth| known.header.is_none() && !(header && width.is_trailing);
+    let names = match other_width.filter(is_other) {
         Some(width) if header => {
             let count = fields.len();
             notes.push(format!(
@@ -82,7 +83,7 @@ pub(super) fn delimited(
                 counted(width.fields as u64, "field"),
             ));
             skip_header(&fields, &mut draft);
-            width.names(fields)
+            numbered(vec![String::new(); width.fields])
         }
         Some(width) => numbered(vec![String::new(); width.fields]),
         None if header => header_names(fields, &mut draft, &mut notes),
@@ -117,17 +118,6 @@ struct OtherWidth {
     is_trailing: bool,
 }
 
-impl OtherWidth {
-    /// Names of that many columns. Which of them those of the header belong to is known of a trailing delimiter only.
-    fn names(self, mut header: Vec<String>) -> Vec<String> {
-        if !self.is_trailing {
-            header.clear();
-        }
-        header.resize(self.fields, String::new());
-        numbered(header)
-    }
-}
-
 fn skip_header(fields: &[String], draft: &mut DelimitedDraft) {
     let lines = fields.iter().fold(1_usize, |lines, name| lines.saturating_add(name.matches('\n').count()));
     draft.header = false;
@@ -155,6 +145,8 @@ struct Trials<'t, 'o> {
     limits: &'t Limits,
     known: &'t KnownFormat,
     probe: &'t Probe,
+    /// What the user should know of the lines above the header.
+    doubts: Vec<String>,
 }
 
 /// A dialect and what it makes of the sample.
@@ -184,9 +176,13 @@ impl Trial {
     fn doubts(&self, known: &KnownFormat) -> Vec<String> {
         let mut doubts = Vec::new();
         if self.first.quoting.is_none() && known.quote.is_none() {
-            let records = counted(self.ordinary_quotes, "record");
+            let evidence = match self.ordinary_quotes {
+                0 => "the header has a `\"` that encloses nothing".to_owned(),
+                1 => "1 record has a `\"` that encloses nothing".to_owned(),
+                records => format!("{records} records have a `\"` that encloses nothing"),
+            };
             doubts.push(format!(
-                "quotes are ordinary characters (`penstock.quote: none`): {records} with `\"` make sense in no other way; \
+                "quotes are ordinary characters (`penstock.quote: none`): {evidence}, and no field is enclosed in quotes; \
                  give the quote if the producer does quote fields"
             ));
         }
@@ -230,19 +226,46 @@ impl Trials<'_, '_> {
     fn best(&mut self) -> Result<(Trial, u32), InferError> {
         let declared = self.known.dialect();
         let skip_lines = self.known.skip_lines.unwrap_or(0);
-        let sniffed = self.attempt(&declared, skip_lines, MAX_RECORDS);
+        let sniffed = self.sniff(&declared, skip_lines);
         // A single column may be the lines of another dialect, and a title above it its name.
         let is_column = sniffed.as_ref().is_ok_and(|trial| trial.width() == 1);
         if self.known.skip_lines.is_none()
             && (is_column || !sniffed.as_ref().is_ok_and(Trial::is_table))
             && let Some((lines, declared)) = self.below_preamble(is_column)?
         {
-            let trial = self.attempt(&declared, lines, MAX_RECORDS);
+            let trial = self.sniff(&declared, lines);
             let trial = self.improve(trial, lines)?;
             return Ok((self.doubled(trial, lines), lines));
         }
         let trial = self.improve(sniffed, skip_lines)?;
         Ok((self.doubled(trial, skip_lines), skip_lines))
+    }
+
+    /// The sample under the dialect that is sniffed, with a quote where a field is enclosed in it.
+    fn sniff(&mut self, declared: &DelimitedDialect, skip_lines: u32) -> Result<Trial, InferError> {
+        let trial = self.attempt(declared, skip_lines, MAX_RECORDS)?;
+        Ok(self.enclosed(&trial, skip_lines).unwrap_or(trial))
+    }
+
+    /// The sample with the usual quote, where the trial has none and a field is enclosed in that quote.
+    fn enclosed(&mut self, trial: &Trial, skip_lines: u32) -> Option<Trial> {
+        if trial.first.quoting.is_some() || self.known.quote.is_some() {
+            return None;
+        }
+        let delimiter = trial.first.delimiter.to_string();
+        let is_header_enclosed = {
+            let fields = &trial.first.fields;
+            let is_enclosed = |text: &str| is_enclosed(text.as_bytes());
+            fields.iter().any(|name| is_enclosed(name)) || is_enclosed(&fields.join(&delimiter))
+        };
+        let declared = DelimitedDialect {
+            delimiter: Some(delimiter),
+            quote: Some(Quote::Byte(USUAL_QUOTE)),
+            ..self.known.dialect()
+        };
+        // With a quote under which not even the header can be read, nothing is known to be enclosed.
+        let quoted = self.attempt(&declared, skip_lines, MAX_RECORDS).ok()?;
+        (is_header_enclosed || quoted.encloses).then_some(quoted)
     }
 
     /// The sample under a dialect, of which more may be sniffed.
@@ -291,7 +314,9 @@ impl Trials<'_, '_> {
             // A dialect under which not even the header can be read is none.
             let Ok(trial) = self.attempt(&declared, skip_lines, MAX_RECORDS) else { continue };
             let fits_some = best.as_ref().is_ok_and(|best| best.faults < best.records);
-            if !self.is_borne_out_by_quotes(&trial, fits_some) || !self.is_separated(&trial) {
+            let is_borne_out =
+                self.is_borne_out_by_quotes(&trial, fits_some) && self.enclosed(&trial, skip_lines).is_none();
+            if !is_borne_out || !self.is_separated(&trial) {
                 continue;
             }
             let is_wide = trial.width() > 1 && trial.width().saturating_mul(2) >= least_width;
@@ -335,7 +360,10 @@ impl Trials<'_, '_> {
     /// The delimiter twice, where a single one leaves every second name empty.
     fn doubled(&mut self, single: Trial, skip_lines: u32) -> Trial {
         let FirstRecord { fields, delimiter, .. } = &single.first;
-        let is_doubled = fields.len() > 2
+        // Twice a common delimiter is rather an empty column.
+        let is_common = [",", ";", "\t"].contains(&delimiter.to_string().as_str());
+        let is_doubled = !is_common
+            && fields.len() > 2
             && fields.len() % 2 == 1
             && fields.iter().enumerate().all(|(index, name)| name.is_empty() == (index % 2 == 1));
         if self.known.delimiter.is_some() || !is_doubled {
@@ -396,21 +424,46 @@ impl Trials<'_, '_> {
             let Ok(trial) = self.attempt(&self.known.dialect(), count, FEW_RECORDS) else { continue };
             let FirstRecord { fields, delimiter, quoting } = &trial.first;
             let is_name = |name: &String| !name.is_empty() && !probe.is_value(name);
+            let width = trial.width();
             let names = fields.strip_suffix(&[String::new()]).unwrap_or(fields);
             let above = || lines.iter().take(usize::try_from(count).unwrap_or(0));
             let is_set_apart = above().next_back().is_some_and(|line| line.trim_ascii().is_empty());
-            let is_header = trial.width() > 1
+            let is_header = width > 1
                 && trial.records > 0
                 && trial.is_borne_out()
                 && (!is_doubtful || trial.has_typed_column(probe))
                 && names.iter().all(is_name)
-                && (is_set_apart
-                    || above().all(|line| is_preamble(line, delimiter, *quoting, trial.width(), probe)));
+                && (is_set_apart || above().all(|line| is_preamble(line, delimiter, *quoting, width, probe)));
             if is_header {
-                return Ok(Some((count, self.known.dialect())));
+                let records = trial.records;
+                let lines = self.lines_to_skip(&lines, count, records);
+                return Ok(lines.map(|lines| (lines, self.known.dialect())));
             }
         }
         Ok(None)
+    }
+
+    /// The lines above the header that was found `count` lines below the first one. Where they are a table themselves, that
+    /// is the one to read, and only the lines above it are skipped; `None`: no line is above it. `records`: those below the
+    /// header, as far as they were counted.
+    fn lines_to_skip(&mut self, lines: &[Vec<u8>], count: u32, records: u64) -> Option<u32> {
+        let above = lines.get(..usize::try_from(count).ok()?)?;
+        let table = find_table(above, self.probe);
+        if table.is_typed && table.rows >= MIN_TABLE_ROWS && table.rows.saturating_mul(4) >= records {
+            self.doubts.push(format!(
+                "line {} looks like the header of a second table: only the first table is described, and rows of the second \
+                 one that do not fit it are rejects; deliver one table per file",
+                count.saturating_add(1)
+            ));
+            return u32::try_from(table.start).ok().filter(|start| *start > 0);
+        }
+        if table.rows > 1 {
+            self.doubts.push(format!(
+                "{} of the skipped lines look like rows: give `--skip-lines` if they belong to the table",
+                table.rows
+            ));
+        }
+        Some(count)
     }
 
     fn first_lines(&mut self) -> Result<Vec<Vec<u8>>, InferError> {
@@ -420,115 +473,6 @@ impl Trials<'_, '_> {
         let lines = head.split(|byte| *byte == terminator).take(MAX_PREAMBLE_LINES.saturating_add(1));
         Ok(lines.map(<[u8]>::to_vec).collect())
     }
-}
-
-/// True for a line above a header of that width that is no header itself: it is a comment, or has few fields, or empty
-/// ones, or values.
-fn is_preamble(
-    line: &[u8],
-    delimiter: &FieldDelimiter,
-    quoting: Option<Quoting>,
-    width: usize,
-    probe: &Probe,
-) -> bool {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let mut spans: Vec<Span> = Vec::new();
-    let split = quoting.map(|quoting| delimiter.split_quoted(line, true, quoting, b'\n', &mut spans));
-    if !matches!(split, Some(Split::Record { .. })) {
-        delimiter.split_line(line, &mut spans);
-    }
-    let cell = |span: &Span| {
-        String::from_utf8_lossy(line.get(span.start..span.end).unwrap_or_default()).into_owned()
-    };
-    let cells: Vec<String> = spans.iter().map(|span| cell(span).trim().to_owned()).collect();
-    let is_sparse = cells.len() < 2 || cells.len().saturating_mul(2) <= width;
-    let is_empty_or_value = |cell: &String| cell.is_empty() || probe.is_value(cell);
-    line.starts_with(b"#") || is_sparse || cells.len() <= width && cells.iter().any(is_empty_or_value)
-}
-
-/// What a dialect makes of the records after the first one.
-#[derive(Debug, Default)]
-struct Tally {
-    all: u64,
-    /// Records that it makes no sense of.
-    faults: u64,
-    /// The well-formed ones among them, by their number of fields.
-    widths: BTreeMap<usize, u64>,
-    /// Those of them that have one field more than the first record, which is empty.
-    trailing: u64,
-    /// Some field is in quotes.
-    encloses: bool,
-    /// Records that are one field in quotes, with delimiters in it.
-    quoted_whole: u64,
-    /// Records with `"` where that does not quote.
-    ordinary_quotes: u64,
-    /// By column, the values of the first records that fit.
-    values: Vec<Vec<String>>,
-}
-
-fn tally<R: Read>(
-    first: &FirstRecord,
-    records: &mut Records<R>,
-    max_records: u64,
-) -> Result<Tally, InferError> {
-    let FirstRecord { fields, delimiter, quoting } = first;
-    let mut spans: Vec<Span> = Vec::new();
-    let has_trailing = fields.len() > 1 && fields.last().is_some_and(String::is_empty);
-    let names = fields.len().saturating_sub(usize::from(has_trailing));
-    let mut tally = Tally { values: vec![Vec::new(); fields.len()], ..Tally::default() };
-    while tally.all < max_records {
-        let framing = delimiter.framing(*quoting, records.terminator());
-        let Some(record) = records.next(framing, &mut spans)? else { break };
-        tally.all = tally.all.saturating_add(1);
-        let bytes = records.bytes(&record);
-        let is_whole = record.state == RecordState::Whole;
-        let ends_empty = spans.last().is_some_and(|span| span.start == span.end);
-        // As the engine has it: a header with a delimiter at its end names one column less.
-        let is_trailing = ends_empty && spans.len() == names.saturating_add(1);
-        let fits = spans.len() == names || is_trailing && names < fields.len();
-        let counts = |is_counted: bool| u64::from(is_counted);
-        let is_ordinary =
-            quoting.is_none_or(|quoting| quoting.quote != USUAL_QUOTE) && bytes.contains(&USUAL_QUOTE);
-        let is_in_quotes = |span: &Span| {
-            let before = span.start.checked_sub(1).and_then(|at| bytes.get(at));
-            quoting.is_some_and(|quoting| before == Some(&quoting.quote))
-        };
-        tally.encloses |= is_whole && spans.iter().any(is_in_quotes);
-        let is_quoted_whole = is_whole && spans.len() == 1 && quoting.is_some() && delimiter.is_in(bytes);
-        tally.ordinary_quotes = tally.ordinary_quotes.saturating_add(counts(is_ordinary));
-        tally.quoted_whole = tally.quoted_whole.saturating_add(counts(is_quoted_whole));
-        let keeps_quotes = || {
-            is_ordinary && is_enclosed(bytes) || spans.iter().any(|span| keeps_quotes(bytes, span, *quoting))
-        };
-        if !is_whole || !fits || keeps_quotes() {
-            tally.faults = tally.faults.saturating_add(1);
-            if is_whole && !fits {
-                let count = tally.widths.entry(spans.len()).or_default();
-                *count = count.saturating_add(1);
-                tally.trailing = tally.trailing.saturating_add(u64::from(is_trailing));
-            }
-        } else if tally.all <= FEW_RECORDS {
-            for (column, span) in tally.values.iter_mut().zip(&spans) {
-                let value = bytes.get(span.start..span.end).unwrap_or_default().trim_ascii();
-                if !value.is_empty() {
-                    column.push(String::from_utf8_lossy(value).into_owned());
-                }
-            }
-        }
-    }
-    Ok(tally)
-}
-
-/// True for a value that is enclosed in double quotes and read with them.
-fn keeps_quotes(record: &[u8], span: &Span, quoting: Option<Quoting>) -> bool {
-    let is_content = span.is_escaped && quoting.is_some();
-    !is_content && is_enclosed(record.get(span.start..span.end).unwrap_or_default())
-}
-
-/// True for text that is enclosed in double quotes.
-fn is_enclosed(text: &[u8]) -> bool {
-    let text = text.trim_ascii();
-    text.len() > 1 && text.starts_with(b"\"") && text.ends_with(b"\"")
 }
 
 fn quote_byte(quote: Quote) -> Option<u8> {

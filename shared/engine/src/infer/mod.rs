@@ -11,8 +11,11 @@ mod json_path;
 mod key;
 mod known;
 mod names;
+mod preamble;
 mod prove;
 mod sample;
+mod separators;
+mod tally;
 mod text_kind;
 mod types;
 mod yaml;
@@ -28,6 +31,7 @@ pub use self::known::{KnownFormat, SampleKind};
 use self::columns::Profile;
 use self::names::words;
 use self::sample::{Found, Sample};
+use self::separators::Separators;
 use self::types::Probe;
 use self::yaml::{ColumnDraft, Draft, FileKind, Kind};
 use crate::cast::Scratch;
@@ -171,6 +175,12 @@ pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> 
     }
     let Seen { mut draft, mut notes, totals, profiles } = seen;
     let file = draft.file.kind.clone();
+    let shown = draft.columns.iter().zip(&profiles).map(|(column, profile)| {
+        let is_read = column.declared.is_none() && !column.kind.is_document();
+        let separator = if is_read { profile.decimal_separator(column, &file, &probe) } else { None };
+        (column.name.as_str(), separator)
+    });
+    let separators = Separators::of(shown);
     draft.columns = draft
         .columns
         .into_iter()
@@ -179,7 +189,7 @@ pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> 
             if column.kind.is_document() {
                 profile.document(column)
             } else {
-                profile.draft(column, &file, &probe, &mut notes)
+                profile.draft(column, &file, &probe, &separators, &mut notes)
             }
         })
         .collect();
@@ -264,7 +274,11 @@ fn see(
 fn plain(columns: Vec<Found>) -> Vec<ColumnDraft> {
     let names = names::harmonise(columns.iter().map(|column| column.name.as_str()));
     let plain = columns.into_iter().zip(names).map(|(found, name)| {
-        let column = ColumnDraft { declared: found.declared, ..ColumnDraft::plain(name, found.name) };
+        let column = ColumnDraft {
+            declared: found.declared,
+            has_json_numbers: found.has_json_numbers,
+            ..ColumnDraft::plain(name, found.name)
+        };
         match found.is_array {
             Some(is_array) => ColumnDraft { kind: Kind::document(is_array), ..column },
             None => column,

@@ -42,6 +42,8 @@ pub(super) struct Found {
     pub(super) is_array: Option<bool>,
     /// What the file's schema says, where it says more than that it is text.
     pub(super) declared: Option<Kind>,
+    /// Some of its values are numbers of JSON.
+    pub(super) has_json_numbers: bool,
 }
 
 /// Looks at the file.
@@ -92,8 +94,10 @@ fn delimited(open: &mut Open<'_>, limits: &Limits, known: &KnownFormat) -> Resul
         encoding: Some(encoding),
         compression: Some(compression),
     };
-    let columns: Vec<Found> =
-        names.into_iter().map(|name| Found { name, is_array: None, declared: None }).collect();
+    let columns: Vec<Found> = names
+        .into_iter()
+        .map(|name| Found { name, is_array: None, declared: None, has_json_numbers: false })
+        .collect();
     if by_position && columns.len() > MAX_COLUMNS {
         return Err(InferError::TooManyColumns { columns: columns.len(), most: MAX_COLUMNS });
     }
@@ -136,7 +140,7 @@ fn typed(file: FileDraft, declared: Vec<DeclaredColumn>) -> Result<Sample, Infer
         };
         let kind = kind.kind();
         let is_array = kind.as_ref().filter(|kind| kind.is_document()).map(|kind| kind.logical == "array");
-        columns.push(Found { name, is_array, declared: kind });
+        columns.push(Found { name, is_array, declared: kind, has_json_numbers: false });
     }
     if columns.is_empty() && !unheld.is_empty() {
         return Err(InferError::OnlyBinary { columns: unheld.join(", ") });
@@ -197,6 +201,7 @@ fn usable(columns: Vec<Found>, notes: &mut Vec<String>) -> Vec<Found> {
 #[derive(Debug, Default, Clone, Copy)]
 struct Shapes {
     has_scalar: bool,
+    has_number: bool,
     has_object: bool,
     has_array: bool,
 }
@@ -252,7 +257,10 @@ fn json_keys<R: Read>(
                 Some(b'{') => shapes.has_object = true,
                 Some(b'[') => shapes.has_array = true,
                 Some(b'n') | None => {}
-                Some(_) => shapes.has_scalar = true,
+                Some(first) => {
+                    shapes.has_scalar = true;
+                    shapes.has_number |= matches!(first, b'-' | b'0'..=b'9');
+                }
             }
         }
     }
@@ -294,5 +302,5 @@ fn found(name: String, shapes: Shapes, notes: &mut Vec<String>) -> Option<Found>
             return None;
         }
     };
-    Some(Found { name, is_array, declared: None })
+    Some(Found { name, is_array, declared: None, has_json_numbers: shapes.has_number })
 }

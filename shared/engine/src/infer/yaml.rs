@@ -100,6 +100,8 @@ pub(super) struct ColumnDraft {
     pub(super) kind: Kind,
     /// What the file's schema says it is.
     pub(super) declared: Option<Kind>,
+    /// Some of its values are numbers of JSON.
+    pub(super) has_json_numbers: bool,
     pub(super) required: bool,
     /// Why it is taken for the primary key; `None` when it is not.
     pub(super) key: Option<String>,
@@ -166,6 +168,7 @@ impl ColumnDraft {
             physical_name,
             kind: Kind::text(),
             declared: None,
+            has_json_numbers: false,
             required: false,
             key: None,
             allowed: Vec::new(),

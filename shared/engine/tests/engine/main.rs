@@ -24,6 +24,7 @@ mod headers;
 mod hidden;
 mod infer;
 mod infer_any;
+mod infer_doubts;
 mod infer_samples;
 mod infer_typed;
 mod irregular;
