@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::counted;
 use super::names::words;
+use super::numeric::{Size, sized};
 use super::separators::{AMBIGUOUS, Separators, may_be_grouped};
 use super::types::{Candidate, Family, Gate, Probe, cast};
 use super::yaml::{ColumnDraft, FileKind, Kind};
@@ -29,13 +30,6 @@ pub(super) const MAX_KEY_CHARS: u64 = 64;
 const UUID_CHARS: u64 = 36;
 /// Rows that uniqueness is followed over.
 const MAX_HASHES: usize = 1_000_000;
-/// Digits that `integer` is sure to hold, and `bigint`.
-const INTEGER_DIGITS: usize = 8;
-const BIGINT_DIGITS: usize = 18;
-/// Digits before the point that a number may grow by.
-const HEADROOM_DIGITS: usize = 4;
-const MIN_PRECISION: usize = 12;
-const MAX_PRECISION: usize = 38;
 
 /// 1000-01-01 in days since 1970-01-01.
 const FIRST_PLAUSIBLE_DAY: i32 = -354_285;
@@ -97,13 +91,6 @@ pub(super) struct Profile {
     without_offset: u64,
     /// For each of [`AMBIGUOUS`]: some value has it and not between groups of digits.
     ungrouped: [bool; 2],
-}
-
-/// The most digits of a candidate's numbers.
-#[derive(Debug, Default, Clone, Copy)]
-struct Size {
-    whole: usize,
-    fraction: usize,
 }
 
 impl Profile {
@@ -285,7 +272,7 @@ impl Profile {
     ) -> Option<char> {
         let fitting = self.fitting(plain, file, probe);
         let (first, size) = fitting.first().filter(|(first, _)| first.family == Family::Number)?;
-        // JSON has a point in numbers whatever the country, and that says nothing about texts.
+        // Numbers of JSON have a point whatever the country.
         let is_shown = !plain.has_json_numbers && self.ambiguous_separator(plain, &fitting).is_none();
         let decimal = first.kind.decimal_separator.unwrap_or('.');
         let has_group = first.kind.group_separator.is_some_and(|group| AMBIGUOUS.contains(&group));
@@ -315,8 +302,7 @@ impl Profile {
         let Some((mut first, mut size)) = fitting.first().copied() else { return Kind::text() };
         let name = &plain.name;
         if let Some(separator) = self.ambiguous_separator(plain, &fitting) {
-            let grouped =
-                fitting.iter().find(|(candidate, _)| candidate.kind.group_separator == Some(separator));
+            let grouped = fitting.iter().find(|(other, _)| other.kind.group_separator == Some(separator));
             match (separators.decimal(), grouped) {
                 (Some((decimal, column)), _) if decimal == separator => notes.push(format!(
                     "`{name}`: `{separator}` is read as the decimal separator, which it is in `{column}`"
@@ -509,34 +495,5 @@ fn is_ambiguous<'c>(first: &Candidate, mut fitting: impl Iterator<Item = &'c Can
         | Family::Format
         | Family::CheckDigit
         | Family::Document => false,
-    }
-}
-
-/// The type with room for the numbers that were seen and some more.
-fn sized(kind: &Kind, family: Family, size: Size) -> Kind {
-    let of = |physical: String| Kind { physical, ..kind.clone() };
-    match family {
-        Family::Integer if size.whole <= INTEGER_DIGITS => of("integer".to_owned()),
-        Family::Integer if size.whole > BIGINT_DIGITS => Kind::text(),
-        Family::Number if size.fraction == 0 && size.whole > BIGINT_DIGITS => Kind::text(),
-        Family::Number => {
-            let scale = size.fraction.max(2);
-            let precision =
-                size.whole.saturating_add(HEADROOM_DIGITS).saturating_add(scale).max(MIN_PRECISION);
-            if precision <= MAX_PRECISION {
-                of(format!("numeric({precision},{scale})"))
-            } else {
-                of("numeric".to_owned())
-            }
-        }
-        Family::Uuid
-        | Family::Boolean
-        | Family::Integer
-        | Family::Date
-        | Family::Timestamp
-        | Family::Time
-        | Family::Format
-        | Family::CheckDigit
-        | Family::Document => kind.clone(),
     }
 }

@@ -121,7 +121,7 @@ pub(super) fn check(kind: SampleKind, found: Option<SampleKind>) -> Result<(), R
         SampleKind::Avro => "Avro",
     };
     let is = found.map_or_else(String::new, |found| format!(", but {}", name(found)));
-    let message = format!("the file is not {}{is}; give the format that it has", name(kind));
+    let message = format!("the file is not {}{is}; give the right `--format`", name(kind));
     Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message })
 }
 

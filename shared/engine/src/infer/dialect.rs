@@ -207,6 +207,13 @@ impl Trial {
         self.faults.saturating_mul(10) <= self.records
     }
 
+    /// True when the header is enclosed in quotes as a whole, above rows of several fields.
+    fn has_quoted_header(&self) -> bool {
+        let FirstRecord { fields, delimiter, .. } = &self.first;
+        let is_split = self.other_width.is_some_and(|width| width.fields > 1);
+        is_split && fields.iter().any(|name| delimiter.is_in(name.as_bytes()))
+    }
+
     /// True when a column has nothing but values of a type: what is above them is a header more likely than a row.
     fn has_typed_column(&self, probe: &Probe) -> bool {
         let is_typed =
@@ -323,7 +330,7 @@ impl Trials<'_, '_> {
             let is_better = match &best {
                 Ok(best) if best.width() > 1 => is_wide && trial.faults < best.faults,
                 // A single column without commas, say, rather than one with rows of several fields.
-                Ok(best) if trial.width() == 1 => trial.faults < best.faults,
+                Ok(best) if trial.width() == 1 => trial.faults < best.faults && !best.has_quoted_header(),
                 Ok(_) | Err(_) => is_wide && trial.is_borne_out(),
             };
             if is_better {

@@ -1,75 +1,162 @@
-//! Where the array of objects is in a JSON document.
+//! Where the arrays of objects are in a JSON document.
 
 use crate::cast::json::unquote;
 
-/// The keys that lead to the first array of objects, as far as the beginning of the document shows it. `None` when it is
-/// inside another array, or a key cannot be a part of `penstock.path`.
-pub(super) fn path_to_array(head: &[u8]) -> Option<Vec<String>> {
+/// An array of objects that is in no other array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ObjectArray {
+    /// The keys that lead to it.
+    pub(super) keys: Vec<String>,
+    /// Objects that begin in what was read.
+    pub(super) objects: u64,
+    /// What was read ends inside the array.
+    pub(super) is_open: bool,
+}
+
+impl ObjectArray {
+    /// False when a key cannot be a part of `penstock.path`.
+    pub(super) fn has_path(&self) -> bool {
+        self.keys.iter().all(|key| !key.is_empty() && !key.contains(['.', '[']))
+    }
+}
+
+/// A value that is not closed yet.
+#[derive(Debug)]
+enum Container {
+    /// An object with the key that was read last.
+    Object(String),
+    /// An array: where it is in the list of arrays, if it is one of objects in no other array.
+    Array(Option<usize>),
+}
+
+/// The arrays of objects of a document, as far as its beginning shows them. An array counts when its first element is an
+/// object.
+pub(super) fn object_arrays(head: &[u8]) -> Vec<ObjectArray> {
+    let mut arrays: Vec<ObjectArray> = Vec::new();
+    let mut open: Vec<Container> = Vec::new();
     let mut rest = head;
-    let mut keys: Vec<String> = Vec::new();
-    let mut arrays = 0_usize;
     while let [byte, after @ ..] = rest {
         rest = after;
         match byte {
-            b'{' => keys.push(String::new()),
-            b'}' => {
-                keys.pop();
+            b'{' => {
+                let array = match open.last() {
+                    Some(Container::Array(Some(index))) => arrays.get_mut(*index),
+                    Some(Container::Array(None) | Container::Object(_)) | None => None,
+                };
+                if let Some(array) = array {
+                    array.objects = array.objects.saturating_add(1);
+                }
+                open.push(Container::Object(String::new()));
             }
-            b']' => arrays = arrays.saturating_sub(1),
-            b'[' if arrays == 0 && rest.trim_ascii_start().starts_with(b"{") => {
-                let is_part = |key: &String| !key.is_empty() && !key.contains(['.', '[']);
-                return Some(keys).filter(|keys| keys.iter().all(is_part));
+            b'[' => {
+                let keys = keys_of(&open).filter(|_| rest.trim_ascii_start().starts_with(b"{"));
+                let index = keys.map(|keys| {
+                    arrays.push(ObjectArray { keys, objects: 0, is_open: true });
+                    arrays.len().saturating_sub(1)
+                });
+                open.push(Container::Array(index));
             }
-            b'[' => arrays = arrays.saturating_add(1),
+            b'}' | b']' => {
+                if let Some(Container::Array(Some(index))) = open.pop()
+                    && let Some(array) = arrays.get_mut(index)
+                {
+                    array.is_open = false;
+                }
+                if open.is_empty() {
+                    break;
+                }
+            }
             b'"' => {
-                let (text, after) = string(rest)?;
-                rest = after.trim_ascii_start();
-                if let Some(value) = rest.strip_prefix(b":") {
+                let Some((text, after)) = string(rest) else { break };
+                rest = after;
+                if let Some(value) = after.trim_ascii_start().strip_prefix(b":")
+                    && let Some(Container::Object(key)) = open.last_mut()
+                {
                     rest = value;
-                    *keys.last_mut()? = text;
+                    // A key that is no text leads to nothing that can be named.
+                    *key = unquoted(text).unwrap_or_default();
                 }
             }
             _ => {}
         }
     }
-    None
+    arrays
 }
 
-/// The string whose opening quote was read, and what follows it.
-fn string(rest: &[u8]) -> Option<(String, &[u8])> {
-    let mut is_escaped = false;
-    let end = rest.iter().position(|byte| {
-        let is_end = *byte == b'"' && !is_escaped;
-        is_escaped = *byte == b'\\' && !is_escaped;
-        is_end
-    })?;
-    let (text, after) = rest.split_at_checked(end)?;
+/// The keys that lead to the value; `None` inside an array.
+fn keys_of(open: &[Container]) -> Option<Vec<String>> {
+    let key = |container: &Container| match container {
+        Container::Object(key) => Some(key.clone()),
+        Container::Array(_) => None,
+    };
+    open.iter().map(key).collect()
+}
+
+/// The text up to its closing quote, and what follows that.
+fn string(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut at = 0_usize;
+    loop {
+        let found = memchr::memchr2(b'"', b'\\', rest.get(at..)?)?;
+        at = at.saturating_add(found);
+        if rest.get(at) == Some(&b'"') {
+            return Some((rest.get(..at)?, rest.get(at.saturating_add(1)..)?));
+        }
+        at = at.saturating_add(2);
+    }
+}
+
+fn unquoted(text: &[u8]) -> Option<String> {
     let quoted = format!("\"{}\"", str::from_utf8(text).ok()?);
     let mut scratch = String::new();
-    Some((unquote(&quoted, &mut scratch)?.to_owned(), after.get(1..)?))
+    Some(unquote(&quoted, &mut scratch)?.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// `path objects`, with `+` for an array that is cut off.
+    fn found(head: &str) -> Vec<String> {
+        let show = |array: &ObjectArray| {
+            let cut = if array.is_open { "+" } else { "" };
+            format!("{} {}{cut}", array.keys.join("."), array.objects)
+        };
+        object_arrays(head.as_bytes()).iter().map(show).collect()
+    }
+
     #[test]
-    fn the_path_leads_to_the_first_array_of_objects() {
+    fn each_array_of_objects_is_found_with_its_count() {
         for (head, expected) in [
-            ("{\"data\": {\"next\": null, \"items\": [\n {\"id\": 1", Some(vec!["data", "items"])),
-            ("{\"a\": [1, 2], \"b\": {\"c\": \"[{\"}, \"d\" : [{", Some(vec!["d"])),
-            ("{\"a \\\"quoted\\\"\": [{}]}", Some(vec!["a \"quoted\""])),
-            ("{\"a\": {\"x\": 1}, \"b\": {\"y\": [{\"z\": 1}]}}", Some(vec!["b", "y"])),
-            ("[{\"a\": 1}]", Some(vec![])),
-            ("{\"a\": [[{\"b\": 1}]]}", None),
-            ("{\"a.b\": [{}]}", None),
-            ("{\"\": [{}]}", None),
-            ("{\"a\": {\"b\": 1}}", None),
-            ("{\"a\": \"open [{", None),
-            ("", None),
+            ("{\"data\": {\"next\": null, \"items\": [\n {\"id\": 1", &["data.items 1+"][..]),
+            ("{\"a\": [1, 2], \"b\": {\"c\": \"[{\"}, \"d\" : [{", &["d 1+"]),
+            ("{\"a \\\"quoted\\\"\": [{}]}", &["a \"quoted\" 1"]),
+            ("{\"a\": {\"x\": 1}, \"b\": {\"y\": [{\"z\": 1}]}}", &["b.y 1"]),
+            ("{\"_links\":[{\"a\":1}],\"items\":[{\"b\":[{},{}]},{},{}]}", &["_links 1", "items 3"]),
+            (
+                "{\"w\":[{}],\"data\":{\"items\":[{\"s\":\"]}\\\\\"},{}]},\"z\":[{}]}",
+                &["w 1", "data.items 2", "z 1"],
+            ),
+            ("[{\"a\": 1}, 2, {\"a\": 3}]", &[" 2"]),
+            ("{\"a\": [{}]}\n{\"b\": [{}]}", &["a 1"]),
+            ("{\"a\": [[{\"b\": 1}]]}", &[]),
+            ("{\"a\": [1, {\"b\": 1}]}", &[]),
+            ("{\"a\": {\"b\": 1}}", &[]),
+            ("{\"a\": \"open [{", &[]),
+            ("", &[]),
         ] {
-            let path = path_to_array(head.as_bytes());
-            assert_eq!(path, expected.map(|keys| keys.into_iter().map(str::to_owned).collect()), "{head}");
+            assert_eq!(found(head), expected, "{head}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_dot_or_without_letters_is_no_path() {
+        for (head, expected) in [
+            ("{\"a.b\":[{}]}", false),
+            ("{\"\":[{}]}", false),
+            ("{\"a[0]\":[{}]}", false),
+            ("{\"a b\":[{}]}", true),
+        ] {
+            assert_eq!(object_arrays(head.as_bytes())[0].has_path(), expected, "{head}");
         }
     }
 }

@@ -71,6 +71,9 @@ impl KnownFormat {
         if self.encoding.is_some() && is_typed {
             return Err(InferError::Options("an encoding"));
         }
+        if self.escape.is_some() && self.quote == Some(Quote::None) {
+            return Err(InferError::Dialect("an escape has no effect without a quote".to_owned()));
+        }
         let Some(kind) = self.file_kind() else { return Ok(()) };
         let file = FileDraft { kind, encoding: self.encoding.clone(), compression: None };
         let column = ColumnDraft::plain("a".to_owned(), "a".to_owned());

@@ -11,6 +11,7 @@ mod json_path;
 mod key;
 mod known;
 mod names;
+mod numeric;
 mod preamble;
 mod prove;
 mod sample;
@@ -35,7 +36,7 @@ use self::separators::Separators;
 use self::types::Probe;
 use self::yaml::{ColumnDraft, Draft, FileKind, Kind};
 use crate::cast::Scratch;
-use crate::error::{PlanError, ReadError};
+use crate::error::{PlanError, ReadError, UnreadableCode};
 use crate::outcome::{Code, Totals};
 use crate::plan::Plan;
 use crate::reader::{Limits, Reader};
@@ -81,7 +82,7 @@ pub struct Inferred {
 #[derive(Debug, thiserror::Error)]
 pub enum InferError {
     /// The sample cannot be read.
-    #[error("the sample cannot be read ({code}): {0}", code = .0.code())]
+    #[error("the sample cannot be read ({code}): {0}{hint}", code = .0.code(), hint = hint(.0))]
     Read(#[from] ReadError),
     /// A Parquet sample that is too large to be looked at.
     #[error(
@@ -124,7 +125,7 @@ pub enum InferError {
     },
     /// A sample of JSON without objects.
     #[error(
-        "the sample has no JSON objects: {found}; give one object a line, or an array of objects; for an array under a key, give its path"
+        "the sample has no JSON objects: {found}; give one object a line, or an array of objects; for an array under a key, give its path with `--path`"
     )]
     NoObjects {
         /// What the sample has instead.
@@ -156,6 +157,39 @@ pub enum InferError {
     Plan(#[from] PlanError),
 }
 
+/// The option that replaces what an error advises to declare in the contract, which is not there yet.
+fn hint(error: &ReadError) -> &'static str {
+    match error {
+        ReadError::Unreadable { code: UnreadableCode::UnknownEncoding, .. } => {
+            "; to infer a contract, give the encoding with `--encoding`"
+        }
+        ReadError::Io(_) | ReadError::Empty | ReadError::Unreadable { .. } | ReadError::TooLarge { .. } => "",
+    }
+}
+
+impl InferError {
+    /// True when the content of the sample is the reason.
+    fn is_of_content(&self) -> bool {
+        match self {
+            Self::Read(ReadError::Unreadable { .. })
+            | Self::TooManyColumns { .. }
+            | Self::NoColumns { .. }
+            | Self::OnlyBinary { .. }
+            | Self::NoObjects { .. }
+            | Self::OneValue
+            | Self::Binary
+            | Self::NoRows { .. } => true,
+            Self::Read(ReadError::Io(_) | ReadError::Empty | ReadError::TooLarge { .. })
+            | Self::TooLarge { .. }
+            | Self::Options(_)
+            | Self::UnknownEncoding(_)
+            | Self::Dialect(_)
+            | Self::Contract(_)
+            | Self::Plan(_) => false,
+        }
+    }
+}
+
 /// Gives the sample from its beginning, each time it is called.
 pub type Open<'o> = dyn FnMut() -> io::Result<Box<dyn Read>> + 'o;
 
@@ -170,10 +204,13 @@ pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> 
     let probe = Probe::new()?;
     options.known.check()?;
     let seen = see(source_name, open, &limits, max_rows, &probe, &options.known)?;
+    if seen.is_binary && seen.totals.rejected >= seen.totals.accepted {
+        return Err(InferError::Binary);
+    }
     if seen.totals.accepted == 0 {
         return Err(no_rows(&seen.totals, &seen.draft.file.kind));
     }
-    let Seen { mut draft, mut notes, totals, profiles } = seen;
+    let Seen { mut draft, mut notes, totals, profiles, is_binary: _ } = seen;
     let file = draft.file.kind.clone();
     let shown = draft.columns.iter().zip(&profiles).map(|(column, profile)| {
         let is_read = column.declared.is_none() && !column.kind.is_document();
@@ -204,7 +241,7 @@ fn no_rows(totals: &Totals, kind: &FileKind) -> InferError {
     let (why, advice) = if totals.rejected > 0 {
         let advice = match kind {
             FileKind::Delimited(_) => {
-                "give its dialect, where that is known, or a sample with well-formed rows"
+                "give its dialect (`--delimiter`, `--quote`, `--escape`, `--skip-lines`), or a sample with well-formed rows"
             }
             FileKind::Ndjson => "give one with a well-formed object a line",
             FileKind::JsonArray { .. } | FileKind::Parquet | FileKind::Avro => {
@@ -227,6 +264,7 @@ struct Seen {
     profiles: Vec<Profile>,
     totals: Totals,
     notes: Vec<String>,
+    is_binary: bool,
 }
 
 fn see(
@@ -237,7 +275,7 @@ fn see(
     probe: &Probe,
     known: &KnownFormat,
 ) -> Result<Seen, InferError> {
-    let Sample { file, columns, mut notes } = sample::look(open, limits, max_rows, known)?;
+    let Sample { file, columns, mut notes, is_binary } = sample::look(open, limits, max_rows, known)?;
     let source = names::source(source_name);
     if source != source_name {
         notes.push(format!("the source is called `{source}`: its name begins the keys of its files"));
@@ -267,7 +305,7 @@ fn see(
             }
         }
     })?;
-    Ok(Seen { draft, profiles, totals, notes })
+    Ok(Seen { draft, profiles, totals, notes, is_binary })
 }
 
 /// The columns as text and documents with no rules.

@@ -31,6 +31,8 @@ pub(super) struct Sample {
     pub(super) file: FileDraft,
     pub(super) columns: Vec<Found>,
     pub(super) notes: Vec<String>,
+    /// It has control characters as files have that are no text.
+    pub(super) is_binary: bool,
 }
 
 /// A column of the file.
@@ -70,11 +72,9 @@ pub(super) fn look(
         None => TextKind::detect(open, limits, known)?,
     };
     let mut records = open_records(open, limits, known, false)?;
-    if magic::is_binary(records.head(HEAD_BYTES)?) {
-        return Err(InferError::Binary);
-    }
-    match text {
-        TextKind::Delimited => delimited(open, limits, known),
+    let is_binary = magic::is_binary(records.head(HEAD_BYTES)?);
+    let sample = match text {
+        TextKind::Delimited => delimited(open, limits, known, is_binary),
         TextKind::Ndjson => json(records, FileKind::Ndjson, Framing::Lines, max_rows),
         TextKind::JsonArray { path, note } => {
             records.enter_array(&path)?;
@@ -82,11 +82,25 @@ pub(super) fn look(
             sample.notes.splice(0..0, note);
             Ok(sample)
         }
+    };
+    match sample {
+        Ok(sample) => Ok(Sample { is_binary, ..sample }),
+        Err(error) if is_binary && error.is_of_content() => Err(InferError::Binary),
+        Err(error) => Err(error),
     }
 }
 
-fn delimited(open: &mut Open<'_>, limits: &Limits, known: &KnownFormat) -> Result<Sample, InferError> {
+fn delimited(
+    open: &mut Open<'_>,
+    limits: &Limits,
+    known: &KnownFormat,
+    is_binary: bool,
+) -> Result<Sample, InferError> {
     let Delimited { draft, names, encoding, mut notes } = dialect::delimited(open, limits, known)?;
+    let is_control = |letter: char| letter.is_control() && !letter.is_whitespace();
+    if is_binary && names.iter().any(|name| name.contains(is_control)) {
+        return Err(InferError::Binary);
+    }
     let compression = open_records(open, limits, known, true)?.input.input().compression();
     let by_position = !draft.header;
     let file = FileDraft {
@@ -103,9 +117,9 @@ fn delimited(open: &mut Open<'_>, limits: &Limits, known: &KnownFormat) -> Resul
     }
     let columns = usable(columns, &mut notes);
     if columns.is_empty() {
-        return Err(InferError::NoColumns { advice: "give it a header" });
+        return Err(InferError::NoColumns { advice: "give it a header, or `--header false`" });
     }
-    Ok(Sample { file, columns, notes })
+    Ok(Sample { file, columns, notes, is_binary: false })
 }
 
 fn json<R: Read>(
@@ -125,7 +139,7 @@ fn json<R: Read>(
     if columns.is_empty() {
         return Err(InferError::NoColumns { advice: "give objects with keys" });
     }
-    Ok(Sample { file, columns, notes })
+    Ok(Sample { file, columns, notes, is_binary: false })
 }
 
 /// A file whose schema tells the columns.
@@ -149,7 +163,7 @@ fn typed(file: FileDraft, declared: Vec<DeclaredColumn>) -> Result<Sample, Infer
     if columns.is_empty() {
         return Err(InferError::NoColumns { advice: "give a file whose schema has columns" });
     }
-    Ok(Sample { file, columns, notes })
+    Ok(Sample { file, columns, notes, is_binary: false })
 }
 
 /// The sample from its beginning. `may_be_windows_1252`: false for JSON, and until it is known that it is something else.

@@ -49,11 +49,9 @@ pub(super) fn tally<R: Read>(
         let bytes = records.bytes(&record);
         let is_whole = record.state == RecordState::Whole;
         let ends_empty = spans.last().is_some_and(|span| span.start == span.end);
-        // As the engine has it: a header with a delimiter at its end names one column less.
+        // As in the engine, whether the header ends with a delimiter, too, or not.
         let is_trailing = ends_empty && spans.len() == names.saturating_add(1);
-        // One name and a delimiter may as well be a sentence.
-        let may_trail = has_trailing || names > 1;
-        let fits = spans.len() == names || is_trailing && may_trail;
+        let fits = spans.len() == names || is_trailing;
         let counts = |is_counted: bool| u64::from(is_counted);
         let is_ordinary =
             quoting.is_none_or(|quoting| quoting.quote != USUAL_QUOTE) && bytes.contains(&USUAL_QUOTE);

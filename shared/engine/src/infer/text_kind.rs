@@ -5,17 +5,19 @@ use std::io::Read;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::json_path::path_to_array;
+use super::json_path::{ObjectArray, object_arrays};
 use super::known::KnownFormat;
 use super::sample::open_records;
-use super::{InferError, Open};
+use super::{InferError, Open, counted};
 use crate::cast::json::Scanner;
 use crate::error::{ReadError, UnreadableCode};
 use crate::reader::Limits;
 use crate::records::{Framing, Record, RecordState, Records};
 
-/// The beginning of a file of JSON, in which its array of objects is searched.
+/// The beginning of a file, by which its kind is known.
 const HEAD_BYTES: usize = 64 * 1024;
+/// The beginning of a JSON document, in which its arrays of objects are searched.
+const DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 /// Elements by which a file is known to be a JSON array.
 const MAX_ELEMENTS: usize = 1_000;
 
@@ -42,8 +44,10 @@ impl TextKind {
         limits: &Limits,
         known: &KnownFormat,
     ) -> Result<Self, InferError> {
-        let mut records = open_records(open, limits, known, false)?;
-        Ok(Self::array(path_to_array(records.head(HEAD_BYTES)?).unwrap_or_default()))
+        Ok(match longest_array(open, limits, known)? {
+            Some(found) => Self::JsonArray { note: found.note(false), path: found.path },
+            None => Self::array(Vec::new()),
+        })
     }
 
     pub(super) fn detect(
@@ -60,8 +64,15 @@ impl TextKind {
         }
         let is_array = match start {
             (Some(b'{'), _) => {
-                let path = path_to_array(head);
-                return Self::of_objects(&mut records, path);
+                let (is_object, is_one) = first_line(&mut records)?;
+                if is_object && !is_one {
+                    return Ok(Self::Ndjson);
+                }
+                // A single line may be either: an array of objects in it is rather the rows than a part of one.
+                return Ok(match longest_array(open, limits, known)? {
+                    Some(found) => Self::JsonArray { note: found.note(is_object), path: found.path },
+                    None => Self::Ndjson,
+                });
             }
             (Some(b'['), None | Some(b'{' | b']')) => true,
             (Some(b'['), Some(_)) => is_array(&mut records)?,
@@ -69,27 +80,61 @@ impl TextKind {
         };
         Ok(if is_array { Self::array(Vec::new()) } else { Self::Delimited })
     }
+}
 
-    /// Lines of objects, or a document with an array of them under `path`. A single line may be either: an array of objects
-    /// in it is rather the rows than a part of one.
-    fn of_objects<R: Read>(records: &mut Records<R>, path: Option<Vec<String>>) -> Result<Self, InferError> {
-        let mut spans = Vec::new();
-        let first = records.next(Framing::Lines, &mut spans)?;
-        let is_object = first.is_some_and(|record| is_object(records, &record));
-        let is_one = records.next(Framing::Lines, &mut spans)?.is_none();
-        Ok(match path {
-            Some(path) if !is_object => Self::array(path),
-            Some(path) if is_one => {
-                let keys = path.join(".");
-                let note = format!(
-                    "the sample is one JSON object: its rows are taken from the array at `$.{keys}`; if the object is \
-                     itself a row, give the format as one JSON object a line"
-                );
-                Self::JsonArray { path, note: Some(note) }
-            }
-            Some(_) | None => Self::Ndjson,
-        })
+/// The array of objects that is taken for the rows of a document, and the other ones.
+struct FoundArray {
+    path: Vec<String>,
+    /// As they are shown.
+    chosen: String,
+    others: Vec<String>,
+}
+
+impl FoundArray {
+    /// What the user should know. `is_row`: the document may as well be a row of JSON lines.
+    fn note(&self, is_row: bool) -> Option<String> {
+        if self.path.is_empty() {
+            return None;
+        }
+        let Self { chosen, others, .. } = self;
+        let mut note = format!("the rows are read from the array at {chosen}");
+        if !others.is_empty() {
+            note.push_str(&format!(", the longest; give `--path` for another one: {}", others.join(", ")));
+        }
+        if is_row {
+            note.push_str("; the sample is one JSON object: give `--format ndjson` if it is itself a row");
+        }
+        Some(note)
     }
+}
+
+/// The longest array of objects in the beginning of a document; the first of several of that length. `None` where there is
+/// none, or no path can name it.
+fn longest_array(
+    open: &mut Open<'_>,
+    limits: &Limits,
+    known: &KnownFormat,
+) -> Result<Option<FoundArray>, InferError> {
+    let mut records = open_records(open, limits, known, false)?;
+    let mut arrays = object_arrays(records.head(DOCUMENT_BYTES)?);
+    let most = arrays.iter().map(|array| array.objects).max();
+    let Some(index) = arrays.iter().position(|array| Some(array.objects) == most) else { return Ok(None) };
+    let array = arrays.remove(index);
+    let show = |array: &ObjectArray| {
+        let at_least = if array.is_open { "at least " } else { "" };
+        format!("`$.{}` ({at_least}{})", array.keys.join("."), counted(array.objects, "object"))
+    };
+    let chosen = show(&array);
+    let others = arrays.iter().map(show).collect();
+    Ok(Some(FoundArray { path: array.keys.clone(), chosen, others }).filter(|_| array.has_path()))
+}
+
+/// Whether the first line is an object, and the only line.
+fn first_line<R: Read>(records: &mut Records<R>) -> Result<(bool, bool), InferError> {
+    let mut spans = Vec::new();
+    let first = records.next(Framing::Lines, &mut spans)?;
+    let is_object = first.is_some_and(|record| is_object(records, &record));
+    Ok((is_object, records.next(Framing::Lines, &mut spans)?.is_none()))
 }
 
 fn is_object<R: Read>(records: &Records<R>, record: &Record) -> bool {

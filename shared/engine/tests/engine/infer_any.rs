@@ -182,10 +182,10 @@ fn the_rows_of_an_envelope_are_those_of_its_array() {
     assert_eq!(contract_of(&inferred).format.kind, FormatKind::JsonArray { path: path.clone() });
     assert_eq!(outcome.totals.accepted, 2);
     assert!(inferred.notes[0].contains("the array at `$.data.items`"), "{:?}", inferred.notes);
-    // The same where the format is given, without the doubt.
+    // The same where the format is given, without the doubt whether it is a row.
     let (inferred, _) = accepted_with(sample.as_bytes(), known(SampleKind::JsonArray));
     assert_eq!(contract_of(&inferred).format.kind, FormatKind::JsonArray { path });
-    assert!(!inferred.notes[0].contains("the array at"), "{:?}", inferred.notes);
+    assert!(!inferred.notes[0].contains("`--format ndjson`"), "{:?}", inferred.notes);
     let (inferred, outcome) = accepted_with(sample.as_bytes(), known(SampleKind::Ndjson));
     assert_eq!((told(&contract_of(&inferred)), outcome.totals.accepted), (vec!["data jsonb!".to_owned()], 1));
 }
@@ -201,7 +201,7 @@ fn one_stray_quote_is_a_reject_and_several_are_ordinary_characters() {
 
     let (inferred, outcome) = accepted(b"id,size\n1,5\" pipe\n2,\"half\n3,4 x 5\n");
     assert_eq!((dialect(&inferred).quote, outcome.totals.rejected), (Some(Quote::None), 0));
-    let note = "quotes are ordinary characters (`penstock.quote: none`): 2 records with `\"`";
+    let note = "quotes are ordinary characters (`penstock.quote: none`): 2 records have a `\"`";
     assert!(inferred.notes.iter().any(|found| found.contains(note)), "{:?}", inferred.notes);
 }
 
@@ -219,7 +219,7 @@ fn lines_that_are_enclosed_in_quotes_as_a_whole_are_one_column() {
 
 #[test]
 fn a_delimiter_that_is_doubled_is_found_with_few_rows() {
-    for delimiter in ["||", "::", ";;", "~~", "##"] {
+    for delimiter in ["||", "::", "~~", "##"] {
         for rows in [&["1|a|2.5"][..], &["1||2.5", "2|b|3.5"], &["1||2.5", "2||3.5"]] {
             let sample = format!("id|name|price\n{}\n", rows.join("\n")).replace('|', delimiter);
             let (inferred, outcome) = accepted(sample.as_bytes());

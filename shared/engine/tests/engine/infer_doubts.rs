@@ -1,10 +1,10 @@
 //! Samples that can be read in two ways: values are never read in the wrong one without a note.
 
-use penstock_contract::Quote;
-use penstock_engine::infer::Inferred;
+use penstock_contract::{FormatKind, Quote};
+use penstock_engine::infer::{InferError, InferOptions, Inferred, KnownFormat, SampleKind};
 
-use crate::infer::{contract_of, infer_from, read_back, told};
-use crate::infer_samples::{accepted, dialect, values};
+use crate::infer::{contract_of, infer_from, infer_with, read_back, told};
+use crate::infer_samples::{accepted, accepted_with, dialect, values};
 
 fn has_note(inferred: &Inferred, part: &str) -> bool {
     inferred.notes.iter().any(|note| note.contains(part))
@@ -27,22 +27,21 @@ fn a_separator_before_three_digits_needs_another_column_to_be_understood() {
         (["x", "y", "z"], ["1.234", "12", "513"], "text", unknown, "1.234"),
         (["x", "y", "z"], ["1.234", "0.500", "513.100"], "numeric(12,3)", "", "1.234"),
         (["x", "y", "z"], ["1.234", "12.5", "513.100"], "numeric(12,3)", "", "1.234"),
-        (["x", "y", "z"], ["1.234.567", "12.500", "513.100"], "numeric(12,2)", "", "1234567"),
+        (["x", "y", "z"], ["1.234.567", "12.500", "513.100"], "numeric(13,2)", "", "1234567"),
     ] {
         let rows: String = a.iter().zip(b).map(|(a, b)| format!("{a};{b}\n")).collect();
         let (inferred, outcome) = accepted(format!("a;b\n{rows}").as_bytes());
         assert_eq!(told(&contract_of(&inferred))[1], format!("b {kind}!"), "{a:?} {b:?}\n{}", inferred.yaml);
         assert_eq!(has_note(&inferred, "`b`: `.`"), !note.is_empty(), "{:?}", inferred.notes);
         assert!(has_note(&inferred, note), "{:?}", inferred.notes);
-        let value = values(&outcome)[0][1].clone();
-        assert_eq!(value.trim_end_matches('0').trim_end_matches('.'), first, "{a:?} {b:?}");
+        assert_eq!(values(&outcome)[0][1], first, "{a:?} {b:?}");
     }
 }
 
 #[test]
 fn a_comma_before_three_digits_is_understood_like_a_point() {
     for (other, kind, first) in
-        [("12.50", "numeric(12,2)", "1234.00"), ("12,50", "numeric(12,3)", "1.234"), ("x", "text", "1,234")]
+        [("12.50", "numeric(12,2)", "1234"), ("12,50", "numeric(12,3)", "1.234"), ("x", "text", "1,234")]
     {
         let (inferred, outcome) = accepted(format!("a;b\n{other};1,234\n{other};5,678\n").as_bytes());
         assert_eq!(told(&contract_of(&inferred))[1], format!("b {kind}!"), "{}", inferred.yaml);
@@ -58,7 +57,7 @@ fn a_comma_before_three_digits_is_understood_like_a_point() {
 fn numbers_of_json_have_a_decimal_point() {
     let (inferred, outcome) = accepted(b"{\"a\":\"1,5\",\"b\":1.234}\n{\"a\":\"2,5\",\"b\":2.345}\n");
     assert_eq!(told(&contract_of(&inferred)), ["a numeric(12,2)!", "b numeric(12,3)!"]);
-    assert_eq!(values(&outcome)[0], ["1.50", "1.234"]);
+    assert_eq!(values(&outcome)[0], ["1.5", "1.234"]);
     assert!(!has_note(&inferred, "`b`: `.`"), "{:?}", inferred.notes);
     // They say nothing about texts.
     let (inferred, _) = accepted(b"{\"a\":1.5,\"b\":\"1.234\"}\n{\"a\":2.5,\"b\":\"2.345\"}\n");
@@ -122,7 +121,9 @@ fn rows_of_a_first_table_are_no_preamble() {
         assert_eq!(columns[1].physical_name, names[1]);
         assert_eq!(dialect(&inferred).skip_lines.unwrap_or(0), skipped, "{}", inferred.yaml);
         assert_eq!(outcome.totals.accepted, 10, "{sample}");
-        assert!(has_note(&inferred, "looks like the header of a second table"), "{:?}", inferred.notes);
+        let is_set_apart = sample.contains("\nx,y,z") && sample.contains("\n\nx");
+        let is_noted = has_note(&inferred, "looks like the header of a second table");
+        assert_eq!(is_noted, is_set_apart, "{:?}", inferred.notes);
     }
     // A few lines above a large table are its preamble, and the note counts those that may be rows.
     let sample = format!("Key,Value\nYear,2024\nShop,7\nPage,1\n\nx,y,z\n{}", rows(40, 3));
@@ -148,4 +149,69 @@ fn a_header_without_the_delimiter_at_the_end_of_each_row_names_the_columns() {
     // Rows with a value behind the last name are not described by the header.
     let (inferred, _) = accepted(b"a,b\n1,2,x\n4,5,\n6,7,y\n");
     assert_eq!(dialect(&inferred).header, Some(false), "{}", inferred.yaml);
+}
+
+#[test]
+fn control_characters_in_rows_are_rejects_and_no_reason_to_refuse_the_sample() {
+    let rows =
+        |count: usize, end: &str| -> String { (0..count).map(|row| format!("{row},n{end}\n")).collect() };
+    for (sample, accepted_rows, rejected) in [
+        (format!("id,name\n{}{}", rows(200, ""), "\0".repeat(100)), 200, 1),
+        (format!("id,name\n{}", rows(20, "\u{2}\u{3}\u{4}\u{5}")), 20, 0),
+        ("{\"id\":1}\n{\"id\":2}\n".to_owned() + &"\0".repeat(100), 2, 1),
+    ] {
+        let (_, outcome) = accepted(sample.as_bytes());
+        assert_eq!(
+            (outcome.totals.accepted, outcome.totals.rejected),
+            (accepted_rows, rejected),
+            "{sample:?}"
+        );
+    }
+    for sample in [
+        &b"\x7fELF\x02\x01\x01\0\0\0\0\0\n1,2\n3,4\n"[..],
+        b"id,na\x04\x05\x06\x07\x08me\n1,2\n3,4\n",
+        b"id,name\n\0\0\0\0,\0\0\0\0\n1,\0\0\0\n",
+    ] {
+        let error = infer_with(sample, &InferOptions::default()).unwrap_err();
+        assert!(matches!(error, InferError::Binary), "{error}");
+    }
+}
+
+#[test]
+fn the_longest_array_of_a_json_document_has_its_rows() {
+    let items = "{\"id\":1,\"b\":[{},{},{},{},{}]},{\"id\":2},{\"id\":3}";
+    for (sample, path, others) in [
+        (
+            format!("{{\"_links\":[{{\"a\":1}}],\"items\":[{items}]}}"),
+            &["items"][..],
+            "`$._links` (1 object)",
+        ),
+        (
+            format!("{{\"warnings\":[{{}},{{}}],\"data\":{{\"items\":[{items}]}}}}"),
+            &["data", "items"],
+            "`$.warnings` (2 objects)",
+        ),
+        (
+            format!("{{\"columns\":[{{\"n\":1}},{{}}],\n\"data\":[{items}]}}"),
+            &["data"],
+            "`$.columns` (2 objects)",
+        ),
+        (format!("{{\"data\":[{items}],\n\"columns\":[{{}}]}}\n"), &["data"], "`$.columns` (1 object)"),
+        (format!("{{\n\"items\":[{items}]}}"), &["items"], ""),
+    ] {
+        let (inferred, outcome) = accepted(sample.as_bytes());
+        assert_eq!(outcome.totals.accepted, 3, "{sample}");
+        let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+        assert_eq!(contract_of(&inferred).format.kind, FormatKind::JsonArray { path: path.clone() });
+        let note = format!("the rows are read from the array at `$.{}` (3 objects)", path.join("."));
+        assert!(has_note(&inferred, &note) && has_note(&inferred, others), "{:?}", inferred.notes);
+        assert_eq!(has_note(&inferred, "give `--path` for another one"), !others.is_empty());
+        let is_line = !sample.trim().contains('\n');
+        assert_eq!(has_note(&inferred, "give `--format ndjson`"), is_line, "{:?}", inferred.notes);
+        // The format alone does not say where the array is.
+        let known = KnownFormat { kind: Some(SampleKind::JsonArray), ..KnownFormat::default() };
+        let (again, _) = accepted_with(sample.as_bytes(), known);
+        assert_eq!(again.yaml, inferred.yaml);
+        assert!(has_note(&again, &note), "{:?}", again.notes);
+    }
 }
