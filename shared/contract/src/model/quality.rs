@@ -132,38 +132,56 @@ impl QualityCheck {
 }
 
 impl Operator {
-    /// True when whatever `stricter` allows is allowed by this, and both are the same operator.
+    /// True when whatever `stricter` allows is allowed by this.
     pub(crate) fn allows_all_of(&self, stricter: &Self) -> bool {
-        match (self, stricter) {
-            (Self::MustBe(one), Self::MustBe(other)) | (Self::MustNotBe(one), Self::MustNotBe(other)) => {
-                one.compare_with(other).is_eq()
+        let allowed = self.intervals();
+        stricter.intervals().iter().all(|inner| allowed.iter().any(|outer| outer.contains(inner)))
+    }
+
+    /// The counts that it allows.
+    fn intervals(&self) -> Vec<Counts> {
+        let from_zero = (Threshold { digits: 0, scale: 0 }, true);
+        let counts = |low, high| Counts { low, high };
+        match *self {
+            Self::MustBe(one) => vec![counts((one, true), Some((one, true)))],
+            Self::MustNotBe(one) => {
+                vec![counts(from_zero, Some((one, false))), counts((one, false), None)]
             }
-            (Self::MustBeGreaterThan(one), Self::MustBeGreaterThan(other))
-            | (Self::MustBeGreaterOrEqualTo(one), Self::MustBeGreaterOrEqualTo(other)) => {
-                one.compare_with(other).is_le()
+            Self::MustBeGreaterThan(low) => vec![counts((low, false), None)],
+            Self::MustBeGreaterOrEqualTo(low) => vec![counts((low, true), None)],
+            Self::MustBeLessThan(high) => vec![counts(from_zero, Some((high, false)))],
+            Self::MustBeLessOrEqualTo(high) => vec![counts(from_zero, Some((high, true)))],
+            Self::MustBeBetween(low, high) => vec![counts((low, false), Some((high, false)))],
+            Self::MustNotBeBetween(low, high) => {
+                vec![counts(from_zero, Some((low, true))), counts((high, true), None)]
             }
-            (Self::MustBeLessThan(one), Self::MustBeLessThan(other))
-            | (Self::MustBeLessOrEqualTo(one), Self::MustBeLessOrEqualTo(other)) => {
-                one.compare_with(other).is_ge()
-            }
-            (Self::MustBeBetween(low, high), Self::MustBeBetween(other_low, other_high)) => {
-                low.compare_with(other_low).is_le() && high.compare_with(other_high).is_ge()
-            }
-            (Self::MustNotBeBetween(low, high), Self::MustNotBeBetween(other_low, other_high)) => {
-                low.compare_with(other_low).is_ge() && high.compare_with(other_high).is_le()
-            }
-            (
-                Self::MustBe(_)
-                | Self::MustNotBe(_)
-                | Self::MustBeGreaterThan(_)
-                | Self::MustBeGreaterOrEqualTo(_)
-                | Self::MustBeLessThan(_)
-                | Self::MustBeLessOrEqualTo(_)
-                | Self::MustBeBetween(..)
-                | Self::MustNotBeBetween(..),
-                _,
-            ) => false,
         }
+    }
+}
+
+/// The counts from `low` to `high`, each with whether it is one of them; all from `low` on without a `high`.
+struct Counts {
+    low: (Threshold, bool),
+    high: Option<(Threshold, bool)>,
+}
+
+impl Counts {
+    fn contains(&self, other: &Self) -> bool {
+        let starts_before = match self.low.0.compare_with(&other.low.0) {
+            Ordering::Less => true,
+            Ordering::Equal => self.low.1 || !other.low.1,
+            Ordering::Greater => false,
+        };
+        let ends_after = match (self.high, other.high) {
+            (None, Some(_) | None) => true,
+            (Some(_), None) => false,
+            (Some((high, includes)), Some((other, other_includes))) => match high.compare_with(&other) {
+                Ordering::Less => false,
+                Ordering::Equal => includes || !other_includes,
+                Ordering::Greater => true,
+            },
+        };
+        starts_before && ends_after
     }
 }
 

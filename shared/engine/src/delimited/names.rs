@@ -1,5 +1,6 @@
 //! The contract's names in the head of a file: where its header is.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use encoding_rs::Encoding;
@@ -25,6 +26,8 @@ const MAX_HEADER_ROWS: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Names {
     folded: HashSet<String>,
+    /// Those of columns that no file may lack.
+    needed: HashSet<String>,
     encoding: &'static Encoding,
     /// White space is a value of one of the columns.
     pub(super) keeps_space: bool,
@@ -34,27 +37,48 @@ impl Names {
     pub(crate) fn of(columns: &[Column], encoding: &'static Encoding) -> Self {
         let read = columns.iter().filter(|column| !column.reads_nothing());
         let folded = read.map(|column| column.physical_name.to_lowercase()).collect();
-        Self { folded, encoding, keeps_space: keeps_space(columns) }
+        let needed = columns.iter().filter(|column| column.needs_field());
+        let needed = needed.map(|column| column.physical_name.to_lowercase()).collect();
+        Self { folded, needed, encoding, keeps_space: keeps_space(columns) }
     }
 
     /// For a file without a header.
     pub(super) fn without_header(self) -> Self {
-        Self { folded: HashSet::new(), ..self }
+        Self { folded: HashSet::new(), needed: HashSet::new(), ..self }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.folded.is_empty()
     }
 
-    /// The least number of names that is no coincidence.
+    /// The least number of names that is no coincidence. Columns that a file may lack do not raise it, so that a contract
+    /// with one more of them reads the files that it read before.
     pub(super) fn least(&self) -> usize {
-        self.folded.len().clamp(1, 2)
+        self.needed.len().clamp(1, 2)
     }
 
-    /// The names among the fields of a header, each counted once, and the number of empty fields.
-    fn count(&self, header: &[String]) -> (usize, usize) {
+    /// True when a line has enough names to be the header, wherever it is.
+    fn is_header(&self, line: &Located) -> bool {
+        line.found >= self.least() && line.needed.saturating_mul(2) >= self.needed.len()
+    }
+
+    /// True when a line has every name that a file needs.
+    fn is_complete(&self, line: &Located) -> bool {
+        line.found >= self.folded.len().min(2) && line.needed == self.needed.len()
+    }
+
+    /// A header of these fields.
+    fn locate(&self, lines: usize, rows: usize, header: &[String]) -> Located {
+        // A name that occurs twice is counted once.
         let found: HashSet<&String> = header.iter().filter(|name| self.folded.contains(*name)).collect();
-        (found.len(), header.iter().filter(|name| name.is_empty()).count())
+        Located {
+            lines,
+            rows,
+            needed: found.iter().filter(|name| self.needed.contains(**name)).count(),
+            found: found.len(),
+            unnamed: header.iter().filter(|name| name.is_empty()).count(),
+            doubtful: None,
+        }
     }
 }
 
@@ -68,6 +92,8 @@ pub(crate) struct Located {
     pub(crate) rows: usize,
     /// Names of the contract in it.
     pub(crate) found: usize,
+    /// Those of columns that no file may lack.
+    needed: usize,
     /// Its empty fields.
     pub(crate) unnamed: usize,
     /// Lines before one that has names of the contract and yet is not taken for the header, as the lines before it look like rows.
@@ -75,7 +101,7 @@ pub(crate) struct Located {
 }
 
 /// The first of the lines that have most of the contract's names. `rows`: how many records name the columns together;
-/// when that is not declared, several do only where all names are found then, and not with fewer.
+/// when that is not declared, several do only where they have every name that a file needs, and more names than fewer records have.
 pub(super) fn locate(
     head: Head<'_>,
     delimiter: &FieldDelimiter,
@@ -85,16 +111,16 @@ pub(super) fn locate(
     searches: bool,
 ) -> Located {
     let with_rows = |lines: usize, line: Head<'_>, rows: usize| {
-        let (found, unnamed) = names.count(&header_of(line, delimiter, quoting, names.encoding, rows));
-        Located { lines, rows, found, unnamed, doubtful: None }
+        names.locate(lines, rows, &header_of(line, delimiter, quoting, names.encoding, rows))
     };
     let at = |lines: usize, line: Head<'_>| {
         let located = with_rows(lines, line, rows.unwrap_or(1));
         if rows.is_some() || located.found == 0 || located.found == names.folded.len() {
             return located;
         }
-        let mut more = (2..=MAX_HEADER_ROWS).map(|rows| with_rows(lines, line, rows));
-        more.find(|more| more.found == names.folded.len()).unwrap_or(located)
+        let more = (2..=MAX_HEADER_ROWS).map(|rows| with_rows(lines, line, rows));
+        let more = more.filter(|more| more.found > located.found && more.needed == names.needed.len());
+        more.max_by_key(|more| (more.found, Reverse(more.rows))).unwrap_or(located)
     };
     let mut lines = head.lines().take(if searches { MAX_PREAMBLE_LINES } else { 1 });
     let first = lines.next().map_or_else(Located::default, |(_, line)| at(0, line));
@@ -111,29 +137,33 @@ pub(super) fn locate(
             break;
         }
     }
-    let is_header = best.found >= names.least() && best.found.saturating_mul(2) >= names.folded.len();
-    if best.lines == 0 || !is_header {
+    if best.lines == 0 || !names.is_header(&best) {
         return first;
     }
-    if looks_like_rows(head, best.lines, delimiter, quoting) {
+    let has_rows = |header: usize, skipped: usize| {
+        let header = head.after_lines(header).records(delimiter, quoting, 1);
+        let width = header.first().map_or(0, |header| header.spans.len());
+        let lines = head.lines().skip(skipped).take_while(|(number, _)| *number < best.lines);
+        width < 2 || has_row(lines.map(|(_, line)| line), width, delimiter, quoting)
+    };
+    // The rows of a header that lacks optional columns, before the header of a file that was appended.
+    if names.is_complete(&first) && has_rows(0, 1) {
+        return first;
+    }
+    if has_rows(best.lines, 0) {
         return Located { doubtful: Some(best.lines), ..first };
     }
     best
 }
 
-/// True when a line before the header is like a row of its table: most of its fields have values.
-fn looks_like_rows(
-    head: Head<'_>,
-    lines: usize,
+/// True when one of the lines is like a row of a table of this width: most of its fields have values.
+fn has_row<'h>(
+    mut lines: impl Iterator<Item = Head<'h>>,
+    width: usize,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
 ) -> bool {
-    let header = head.after_lines(lines).records(delimiter, quoting, 1);
-    let width = header.first().map_or(0, |header| header.spans.len());
-    if width < 2 {
-        return true;
-    }
-    head.lines().take_while(|(number, _)| *number < lines).any(|(_, line)| {
+    lines.any(|line| {
         line.records(delimiter, quoting, 1).iter().any(|record| {
             let filled =
                 record.spans.iter().filter(|span| !record.field(span).trim_ascii().is_empty()).count();

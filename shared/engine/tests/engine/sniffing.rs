@@ -165,6 +165,53 @@ fn several_records_name_the_columns_where_all_names_are_found_that_way() {
 }
 
 #[test]
+fn columns_that_a_file_may_lack_do_not_change_where_the_header_is() {
+    let files: [(&[&str], &str, &[&str]); 10] = [
+        (&["a", "b"], "Report of 2024\n\na,b\n1,2\n3,4\n", &["1,2", "3,4"]),
+        (&["a", "b"], "Report,,\n,,\na,b,x\n1,2,3\n", &["1,2"]),
+        (&["a", "b"], "created;2024\nid;7\n\na;x;b\n1;;2\n", &["1,2"]),
+        (&["a"], "Report\na,x\n1,2\n", &["1"]),
+        (&["a"], "a~x\n1~2\n", &["1"]),
+        (&["a", "b"], "a::b\n1::2\n", &["1,2"]),
+        (&["a", "b"], "'a','b'\n'1,5',2\n", &["1,5,2"]),
+        (&["id", "price net"], "Report\nid,price,price\n,net,gross\n1,2,3\n", &["1,2"]),
+        // Another table, appended: its header has one of the optional columns.
+        (&["a", "b"], "a,b\n1,2\na,b,c0\n3,4,5\n", &["1,2"]),
+        (&["a", "b"], "a,b,x\n1,2,\n\na,b,x,c0\n3,4,5,6\n", &["1,2"]),
+    ];
+    for (names, file, expected) in files {
+        let columns = |count: usize, new: &dyn Fn(String) -> Column| -> Vec<Column> {
+            names.iter().map(|name| text(name)).chain((0..count).map(|n| new(format!("c{n}")))).collect()
+        };
+        let with_default = |name: String| Column {
+            harmonise: Harmonise { default: Some("0".to_owned()), ..Harmonise::default() },
+            ..text(&name)
+        };
+        for count in [0, 1, 3, 40] {
+            let needed = contract(csv(), columns(count, &with_default));
+            let optional = Contract {
+                missing_columns: MissingColumns::Null,
+                ..contract(csv(), columns(count, &|name| text(&name)))
+            };
+            for contract in [needed, optional] {
+                let outcome = read(&contract, file);
+                let rows = outcome.rows();
+                let values: Vec<String> = rows
+                    .iter()
+                    .map(|row| row[..names.len()].iter().flatten().cloned().collect::<Vec<_>>().join(","))
+                    .collect();
+                assert_eq!(values, expected, "{file:?} with {count} more columns");
+            }
+        }
+    }
+    // A line above the header with the only name that a file needs.
+    let columns = vec![text("id"), text("name"), text("price")];
+    let contract = Contract { missing_columns: MissingColumns::Null, ..contract(csv(), columns) };
+    let outcome = read(&contract, "id;4711\ncreated;2024\n\nid;name;price\n1;x;3\n");
+    assert_eq!(outcome.values(), [["1", "x", "3"]]);
+}
+
+#[test]
 fn rows_are_never_skipped_as_a_preamble() {
     // A second table, or a header that is repeated, below rows of a file with another header.
     let (code, message) =
