@@ -103,7 +103,7 @@ pub fn parse_document(
     };
     let read = root.and_then(|root| {
         let at = at::At::root(&root);
-        notes::add(&at, &mut errors);
+        notes::add(&at, read::is_v3_0(&at), &mut errors);
         let contracts = read::contracts(&at, source, &mut errors)?;
         Ok((contracts, overlay.map(|_| write::yaml(&root))))
     });

@@ -1,5 +1,7 @@
 //! The names of columns, and what in a contract may refer to one.
 
+use std::collections::HashMap;
+
 use crate::at::At;
 use crate::custom;
 use crate::error::{Errors, Read, nearest, quoted};
@@ -47,6 +49,37 @@ fn declared_name(at: &At<'_>, property_name: &At<'_>, errors: &mut Errors) -> Re
         return Err(at.report(errors, "has no effect: it is the `name` of the property"));
     }
     Ok(name.to_owned())
+}
+
+/// Reports columns of one name. Letter case does not distinguish two: Glue's catalogue has names in lower case, and Spark compares
+/// them without regard to it.
+pub(crate) fn check_unique(properties: &[At<'_>], errors: &mut Errors) -> Read<()> {
+    let mut seen: HashMap<String, (String, String)> = HashMap::new();
+    let mut outcome = Ok(());
+    for property in properties {
+        let mut unheard = Errors::default();
+        let Ok(name) = column_name(property, &mut unheard) else { continue };
+        let at = property.get("name").unwrap_or_else(|| property.clone());
+        let Some((first, path)) = seen.get(&name.to_lowercase()) else {
+            seen.insert(name.to_lowercase(), (name, property.path.clone()));
+            continue;
+        };
+        let fix = format!("name this one with the custom property `{COLUMN}`");
+        outcome = Err(if *first == name {
+            at.report(errors, format!("a second column {}; the first is `{path}`: {fix}", quoted(&name)))
+        } else {
+            at.needs(
+                errors,
+                format!(
+                    "{} differs from the column {} of `{path}` in letter case only, which the Glue catalogue and Spark \
+                     do not distinguish: {fix}",
+                    quoted(&name),
+                    quoted(first)
+                ),
+            )
+        });
+    }
+    outcome
 }
 
 /// The column of a property of this name.

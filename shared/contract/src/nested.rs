@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use crate::at::At;
 use crate::error::{Errors, Read, quoted};
-use crate::model::{Column, Harmonise, LogicalType, Nested};
+use crate::model::{Column, Harmonise, LogicalType, Nested, SqlType};
 use crate::odcs;
 use crate::options::{self, LogicalName};
 use crate::property;
 use crate::quality::{self, Scope};
-use crate::sql_type;
+use crate::sql_type::{self, PhysicalType};
 
 /// Reads the `properties` and `items` of `at` into its logical type.
 pub(crate) fn fill(at: &At<'_>, logical: &mut LogicalType, is_v3_0: bool, errors: &mut Errors) -> Read<()> {
@@ -48,6 +48,39 @@ pub(crate) fn fill(at: &At<'_>, logical: &mut LogicalType, is_v3_0: bool, errors
         }
     }
     Ok(())
+}
+
+/// True when the `physicalType` of a member says more of its values than is checked.
+pub(crate) fn has_unapplied_type(member: &At<'_>, is_v3_0: bool) -> bool {
+    let mut unheard = Errors::default();
+    let Some(physical) = member.get("physicalType").and_then(|at| at.str(&mut unheard).ok()) else {
+        return false;
+    };
+    let Ok(name) = logical_name(member, is_v3_0, &mut unheard) else { return false };
+    let Ok(physical) = sql_type::parse(physical, Some(name)) else {
+        return !matches!(name, LogicalName::Object | LogicalName::Array);
+    };
+    let PhysicalType { sql, max_length, is_array: _, flag, lists_values } = physical;
+    let is_limit = match sql {
+        SqlType::Smallint
+        | SqlType::Integer
+        | SqlType::Bigint
+        | SqlType::Numeric(Some(_))
+        | SqlType::DoublePrecision => true,
+        SqlType::Uuid => {
+            let format = member.get("logicalTypeOptions").and_then(|options| options.get("format"));
+            format.is_none_or(|format| format.str(&mut unheard) != Ok("uuid"))
+        }
+        SqlType::Numeric(None)
+        | SqlType::Text
+        | SqlType::Boolean
+        | SqlType::Date
+        | SqlType::Time
+        | SqlType::Timestamp
+        | SqlType::Timestamptz
+        | SqlType::Jsonb => !name.fits(&sql),
+    };
+    is_limit || max_length.is_some() || flag.is_some() || lists_values
 }
 
 /// The first `classification` among all that is under `at`.

@@ -5,9 +5,10 @@
 use crate::at::At;
 use crate::custom;
 use crate::error::Errors;
+use crate::nested;
 
 /// Notes everything under the root that has no effect.
-pub(crate) fn add(root: &At<'_>, errors: &mut Errors) {
+pub(crate) fn add(root: &At<'_>, is_v3_0: bool, errors: &mut Errors) {
     let mut document = Group::default();
     document.custom(root);
     let members = |key: &str| {
@@ -19,9 +20,18 @@ pub(crate) fn add(root: &At<'_>, errors: &mut Errors) {
     document.report(errors);
     for object in members("schema") {
         let mut group = Group::default();
-        group.element(&object);
+        group.element(&object, Depth::Object, is_v3_0);
         group.report(errors);
     }
+}
+
+/// Where in an object of the schema something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Object,
+    Column,
+    /// Within a document.
+    Member,
 }
 
 /// What was found in one object, or in the contract apart from its objects.
@@ -32,11 +42,12 @@ struct Group<'n> {
     partitioned: Vec<At<'n>>,
     transformed: Vec<At<'n>>,
     encrypted: Vec<At<'n>>,
+    physical: Vec<At<'n>>,
 }
 
 impl<'n> Group<'n> {
     /// An object or a property, with all that is in it.
-    fn element(&mut self, at: &At<'n>) {
+    fn element(&mut self, at: &At<'n>, depth: Depth, is_v3_0: bool) {
         let mut unheard = Errors::default();
         self.custom(at);
         if let Some(list) = at
@@ -50,9 +61,16 @@ impl<'n> Group<'n> {
         }
         self.transformed.extend(at.get("transformLogic"));
         self.encrypted.extend(at.get("encryptedName"));
+        if depth == Depth::Member && nested::has_unapplied_type(at, is_v3_0) {
+            self.physical.extend(at.get("physicalType"));
+        }
+        let below = match depth {
+            Depth::Object => Depth::Column,
+            Depth::Column | Depth::Member => Depth::Member,
+        };
         let members = at.get("properties").and_then(|list| list.items(&mut unheard).ok()).unwrap_or_default();
         for member in members.into_iter().chain(at.get("items")) {
-            self.element(&member);
+            self.element(&member, below, is_v3_0);
         }
     }
 
@@ -69,7 +87,7 @@ impl<'n> Group<'n> {
     }
 
     fn report(self, errors: &mut Errors) {
-        let Self { custom, relationships, partitioned, transformed, encrypted } = self;
+        let Self { custom, relationships, partitioned, transformed, encrypted, physical } = self;
         if let Some((_, first)) = custom.first() {
             let names: Vec<&str> = custom.iter().map(|(name, _)| name.as_str()).collect();
             first.note(
@@ -82,6 +100,11 @@ impl<'n> Group<'n> {
             (partitioned, "`partitioned` has no effect: the table is not partitioned"),
             (transformed, "`transformLogic` is not executed: values are read as the file has them"),
             (encrypted, "`encryptedName` has no effect; `penstock.pseudonymise` stores a pseudonym"),
+            (
+                physical,
+                "the physical type of a member is not applied: a value is checked against `logicalType`, \
+                 `logicalTypeOptions` and `quality` alone",
+            ),
         ] {
             match found.as_slice() {
                 [] => {}

@@ -147,8 +147,11 @@ impl Merge<'_> {
             let name = list.name(member);
             let found = name
                 .as_ref()
-                .and_then(|name| members.iter_mut().find(|base| list.name(base).as_ref() == Some(name)));
-            match (found, name) {
+                .and_then(|name| members.iter().position(|base| list.name(base).as_ref() == Some(name)));
+            if list == List::Servers && self.has_no_effect(member, members, found, &path) {
+                continue;
+            }
+            match (found.and_then(|index| members.get_mut(index)), name) {
                 (Some(base), _) => self.node(base, member, &path),
                 (None, Some(name)) if list == List::Named && !has_constant(member) => {
                     self.unknown(member, members, place, &path, name.first().copied().unwrap_or_default());
@@ -165,6 +168,25 @@ impl Merge<'_> {
                 (None, Some(_) | None) => members.push(member.clone()),
             }
         }
+    }
+
+    /// The first server of type `s3` describes the files: another one after it would have no effect.
+    fn has_no_effect(&mut self, member: &Node, members: &[Node], found: Option<usize>, path: &str) -> bool {
+        let mut of_s3 = members.iter().enumerate().filter(|(_, base)| is_s3(base));
+        let Some((index, first)) = of_s3.next() else { return false };
+        let is_later = found.is_none_or(|found| found > index);
+        let is_ours = is_s3(member) || found.is_some_and(|found| of_s3.any(|(index, _)| index == found));
+        if !is_later || !is_ours {
+            return false;
+        }
+        let name = quoted(text(first, "server").unwrap_or_default());
+        let message = format!(
+            "would have no effect: the contract's server {name}, the first of type `s3`, describes the files; write \
+             `server: {}` to complete that one",
+            name.trim_matches('`')
+        );
+        self.report(member, first.place, path, &message);
+        true
     }
 
     /// The contract has no such object or property. Only one with a constant can be added: nothing is read for it.
@@ -201,6 +223,10 @@ fn text<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
         Value::Scalar(ScalarKind::Str, text) => Some(text),
         Value::Scalar(..) | Value::List(_) | Value::Map(_) => None,
     }
+}
+
+fn is_s3(server: &Node) -> bool {
+    text(server, "type") == Some("s3")
 }
 
 fn has_constant(member: &Node) -> bool {

@@ -230,12 +230,7 @@ fn harmonise(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) -> Read<Ha
     let (negative, percent) = (negative?.unwrap_or_default(), percent?);
     check_marks(at, [decimal_separator, group_separator], negative, percent, errors)?;
     let (true_values, false_values) = (true_values?, false_values?);
-    let both =
-        true_values.iter().find(|value| false_values.iter().any(|other| other.eq_ignore_ascii_case(value)));
-    if let Some(both) = both {
-        let at = custom::find(at, "penstock.trueValues").unwrap_or_else(|| at.clone());
-        return Err(at.report(errors, format!("{} is both true and false", quoted(both))));
-    }
+    check_booleans(at, &true_values, &false_values, errors)?;
     Ok(Harmonise {
         constant: constant?,
         default: default?,
@@ -251,6 +246,24 @@ fn harmonise(at: &At<'_>, logical: &LogicalType, errors: &mut Errors) -> Read<Ha
         false_values,
         numeric_time: numeric_time?,
     })
+}
+
+/// Reports a spelling of both true and false. `true` and `false` always have their own meaning.
+fn check_booleans(at: &At<'_>, trues: &[String], falses: &[String], errors: &mut Errors) -> Read<()> {
+    let find = |list: &[String], value: &str| list.iter().any(|other| other.eq_ignore_ascii_case(value));
+    let mut outcome = Ok(());
+    for (name, list, other) in
+        [("penstock.trueValues", trues, "false"), ("penstock.falseValues", falses, "true")]
+    {
+        if let Some(at) = custom::find(at, name).filter(|_| find(list, other)) {
+            outcome = Err(at.report(errors, format!("`{other}` always means {other}; leave it out here")));
+        }
+    }
+    if let Some(both) = trues.iter().find(|value| find(falses, value)) {
+        let at = custom::find(at, "penstock.trueValues").unwrap_or_else(|| at.clone());
+        outcome = Err(at.report(errors, format!("{} is both true and false", quoted(both))));
+    }
+    outcome
 }
 
 /// Tells of properties that would have no effect: beside a constant, or on a column of another type.

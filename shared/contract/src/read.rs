@@ -60,7 +60,7 @@ pub(crate) fn contracts(at: &At<'_>, only: Option<&str>, errors: &mut Errors) ->
 }
 
 /// Without a version of the standard, the newest reports the most.
-fn is_v3_0(at: &At<'_>) -> bool {
+pub(crate) fn is_v3_0(at: &At<'_>) -> bool {
     let version = at.get("apiVersion").and_then(|at| at.str(&mut Errors::default()).ok());
     version.is_some_and(|version| version.starts_with("v3.0"))
 }
@@ -242,7 +242,7 @@ fn entity(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<Described> {
     let numbered = items.iter().enumerate();
     let read: Vec<Read<Property>> =
         numbered.map(|(index, item)| property::read(item, index, is_v3_0, errors)).collect();
-    let duplicates = unique_names(&items, errors);
+    let duplicates = names::check_unique(&items, errors);
     let properties: Vec<Property> = read.into_iter().collect::<Read<_>>()?;
     duplicates?;
     let key = key(&items, &properties, errors)?;
@@ -258,24 +258,6 @@ fn entity(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<Described> {
     quality.extend(of_schema.batch.into_iter().map(|(check, _)| check));
     let entity = Entity { name: name?.to_owned(), table: table?, columns, key };
     Ok(Described { entity, names, quality })
-}
-
-fn unique_names(items: &[At<'_>], errors: &mut Errors) -> Read<()> {
-    let mut seen = HashMap::new();
-    let mut outcome = Ok(());
-    for item in items {
-        let mut unheard = Errors::default();
-        let Ok(name) = names::column_name(item, &mut unheard) else { continue };
-        if let Some(first) = seen.insert(name.clone(), item.path.clone()) {
-            let message = format!(
-                "a second column {}; the first is `{first}`: name this one with the custom property `{}`",
-                quoted(&name),
-                names::COLUMN
-            );
-            outcome = Err(item.get("name").unwrap_or_else(|| item.clone()).report(errors, message));
-        }
-    }
-    outcome
 }
 
 /// A column of the key, and where the contract says so.

@@ -217,6 +217,38 @@ fn the_server_of_type_s3_says_the_format_and_without_one_it_is_detected() {
 }
 
 #[test]
+fn a_server_of_an_overlay_that_would_have_no_effect_is_an_error() {
+    let complete = |servers: &str, overlay: &str| {
+        let contract = with(&format!("name: a\nservers: [{servers}]"), ONE);
+        let overlay = format!("servers: [{overlay}]\n");
+        let overlay = SourceFile { name: "overlay.yaml", text: &overlay };
+        parse_document(SourceFile { name: "contract.yaml", text: &contract }, Some(overlay), None)
+            .map(|document| document.contracts[0].format.kind.clone())
+    };
+    const PROD: &str = "{server: prod, type: s3, location: s3://b/, format: ndjson}";
+    const KAFKA: &str = "{server: k, type: kafka, host: h}";
+    const MINE: &str = "{server: mine, type: s3, location: s3://c/, format: parquet}";
+    for servers in [PROD.to_owned(), format!("{KAFKA}, {PROD}")] {
+        let errors = complete(&servers, MINE).expect_err("no effect");
+        assert_eq!(errors.as_slice().len(), 1, "{errors}");
+        let message = errors.to_string();
+        assert!(message.contains("overlay.yaml:1: servers[0]: would have no effect"), "{message}");
+        assert!(message.contains("write `server: prod` to complete that one"), "{message}");
+        assert_eq!(complete(&servers, "{server: prod, format: parquet}"), Ok(FormatKind::Parquet));
+        assert_eq!(
+            complete(&servers, "{server: l, type: local, path: p, format: csv}"),
+            Ok(FormatKind::Ndjson)
+        );
+    }
+    let two = format!("{PROD}, {MINE}");
+    assert_eq!(complete(&two, "{server: prod, format: avro}"), Ok(FormatKind::Avro));
+    assert!(complete(&two, "{server: mine, format: avro}").is_err(), "the second one of the contract");
+    assert_eq!(complete(KAFKA, MINE), Ok(FormatKind::Parquet));
+    assert_eq!(complete("", MINE), Ok(FormatKind::Parquet));
+    assert!(complete(KAFKA, &format!("{MINE}, {PROD}")).is_err(), "the second one of the overlay");
+}
+
+#[test]
 fn names_that_no_column_has_are_written_as_one_and_read_as_they_are() {
     let columns = |names: &[&str]| {
         let list: Vec<String> =

@@ -65,6 +65,65 @@ fn a_fault_that_the_standard_and_penstock_find_is_reported_once() {
 }
 
 #[test]
+fn a_physical_type_of_a_member_is_noted_where_it_says_more_than_is_checked() {
+    let noted = |property: &str| -> Vec<String> {
+        let notes = read(&contract("property", property)).unwrap_or_else(|errors| panic!("{errors}")).notes;
+        notes.iter().map(ToString::to_string).collect()
+    };
+    let in_object =
+        |member: &str| format!("{{name: p, logicalType: object, properties: [{{name: q, {member}}}]}}");
+    let in_array = |member: &str| format!("{{name: p, logicalType: array, items: {{{member}}}}}");
+    for member in [
+        "logicalType: boolean, physicalType: bit",
+        "logicalType: boolean, physicalType: char(1)",
+        "logicalType: number, physicalType: integer",
+        "logicalType: integer, physicalType: smallint",
+        "logicalType: number, physicalType: 'numeric(5,2)'",
+        "logicalType: string, physicalType: uuid",
+        "logicalType: string, physicalType: varchar(2)",
+        "logicalType: string, physicalType: \"enum('a','b')\"",
+        "logicalType: string, physicalType: nonsense",
+        "logicalType: date, physicalType: timestamp",
+        "physicalType: smallint",
+        "physicalType: varchar(2)",
+    ] {
+        for property in [in_object(member), in_array(member)] {
+            let notes = noted(&property);
+            assert_eq!(notes.len(), 1, "{property}: {notes:?}");
+            assert!(
+                notes[0].contains("physicalType: the physical type of a member is not applied"),
+                "{notes:?}"
+            );
+        }
+    }
+    for member in [
+        "logicalType: boolean, physicalType: boolean",
+        "logicalType: string, physicalType: text",
+        "logicalType: number, physicalType: numeric",
+        "logicalType: timestamp, physicalType: timestamp",
+        "logicalType: string, physicalType: uuid, logicalTypeOptions: {format: uuid}",
+        "logicalType: object, physicalType: 'struct<a:int>'",
+        "logicalType: array, physicalType: json",
+        "logicalType: integer",
+        "physicalType: text",
+    ] {
+        for property in [in_object(member), in_array(member)] {
+            assert_eq!(noted(&property), [""; 0], "{property}");
+        }
+    }
+    assert_eq!(noted("{name: p, logicalType: string, physicalType: varchar(2)}"), [""; 0], "a column");
+    let deep = in_object(
+        "logicalType: object, properties: [{name: r, logicalType: string, physicalType: varchar(2)}, \
+                          {name: s, logicalType: integer, physicalType: int}]",
+    );
+    let notes = noted(&deep);
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].contains("properties[0].properties[0].physicalType") && notes[0].ends_with("(and 1 more)")
+    );
+}
+
+#[test]
 fn parts_that_are_not_checked_or_have_no_effect_are_noted() {
     for (value, note) in [
         (
