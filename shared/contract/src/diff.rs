@@ -2,7 +2,7 @@
 //!
 //! A change is breaking when a file that was accepted may now be refused or be read in another way, or when those who
 //! read the table lose what they had: a column, its type, that it is never empty, a promise. Asking for less is
-//! compatible, and so is what only adds.
+//! compatible, and so is what only adds: values under the name of a new column were unexpected before, and nothing was promised of them.
 
 mod column;
 mod format;

@@ -330,6 +330,73 @@ fn what_happens_to_irregular_rows_and_names_is_compared_property_by_property() {
     assert_eq!(diff(&csv(""), &csv("{property: penstock.blankRows, value: skip}")), []);
 }
 
+/// A contract whose batches must satisfy this.
+fn of_row_count(operator: &str) -> Contract {
+    let server = "servers: [{server: raw, type: s3, location: 's3://raw/a/', format: csv}]";
+    let text = format!(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n{server}\n\
+         schema: [{{name: a, properties: [{A}], quality: [{{metric: rowCount, {operator}}}]}}]\n"
+    );
+    parse("a.yaml", &text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn a_check_is_compatible_with_another_exactly_where_it_allows_every_count_that_the_other_allows() {
+    let mut operators =
+        vec!["mustBe: 0".to_owned(), "mustNotBe: 0".to_owned(), "mustBeGreaterThan: 0".to_owned()];
+    for one in [1, 2, 5] {
+        for name in [
+            "mustBe",
+            "mustNotBe",
+            "mustBeGreaterThan",
+            "mustBeGreaterOrEqualTo",
+            "mustBeLessThan",
+            "mustBeLessOrEqualTo",
+        ] {
+            operators.push(format!("{name}: {one}"));
+        }
+    }
+    for name in ["mustBeBetween", "mustNotBeBetween"] {
+        operators.extend([[0, 5], [0, 2], [2, 5]].map(|range| format!("{name}: {range:?}")));
+    }
+    let contracts: Vec<Contract> = operators.iter().map(|operator| of_row_count(operator)).collect();
+    for (old, was) in contracts.iter().zip(&operators) {
+        for (new, is) in contracts.iter().zip(&operators) {
+            let holds = |contract: &Contract, count: u64| contract.quality[0].holds(count, 10);
+            let allows_all = (0..10).all(|count| holds(new, count) || !holds(old, count));
+            let changes = diff(old, new);
+            assert!(allows_all || is_breaking(&changes), "{was} → {is}: {changes:?}");
+        }
+    }
+    for (was, is) in [
+        ("mustBeBetween: [0, 5]", "mustBeLessThan: 5"),
+        ("mustBeBetween: [0, 5]", "mustBeLessOrEqualTo: 5"),
+        ("mustBeBetween: [2, 5]", "mustBeGreaterThan: 2"),
+        ("mustBe: 2", "mustBeBetween: [0, 5]"),
+        ("mustBe: 0", "mustBeLessThan: 5"),
+        ("mustBe: 2", "mustNotBe: 5"),
+        ("mustBeLessThan: 5", "mustBeLessOrEqualTo: 5"),
+        ("mustBeLessThan: 2", "mustNotBe: 2"),
+        ("mustBeGreaterThan: 5", "mustNotBeBetween: [2, 5]"),
+        ("mustNotBeBetween: [0, 5]", "mustNotBeBetween: [2, 5]"),
+        ("mustBeLessThan: 5", "mustBeGreaterOrEqualTo: 0"),
+    ] {
+        let changes = diff(&of_row_count(was), &of_row_count(is));
+        assert!(!changes.is_empty() && !is_breaking(&changes), "{was} → {is}: {changes:?}");
+    }
+}
+
+#[test]
+fn a_default_is_breaking_exactly_where_a_missing_value_was_stored() {
+    const REQUIRED_DEFAULT: &str = "{name: b, logicalType: string, required: true, \
+                                    customProperties: [{property: penstock.default, value: x}]}";
+    for (old, new, breaks) in [(B, DEFAULT, true), (DEFAULT, B, true), (REQUIRED, REQUIRED_DEFAULT, false)] {
+        let changes = diff(&of_columns(HEADER, "", &[A, old]), &of_columns(HEADER, "", &[A, new]));
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        assert_eq!(is_breaking(&changes), breaks, "{changes:?}");
+    }
+}
+
 #[test]
 fn promises_of_one_kind_are_compared_in_their_order() {
     let with = |values: &[u32]| {

@@ -33,12 +33,17 @@ pub(super) fn all(old: &Contract, new: &Contract, changes: &mut Changes) {
     });
 }
 
-/// A new column is compatible when the files of before can still be read.
+/// A new column is compatible when files that do not have it can still be read. Values that a file already had under its name were
+/// unexpected: the old contract promised nothing of them.
 fn added(old: &Contract, new: &Contract, column: &Column, changes: &mut Changes) {
     let path = format!("properties.{}", column.name);
     let physical = &column.physical_name;
-    if column.harmonise.constant.is_some() || column.harmonise.default.is_some() {
+    if column.harmonise.constant.is_some() {
         return changes.compatible(&path, "a new column that needs nothing of the file");
+    }
+    let optional = "a new column that may be missing; where a file has it, its values are checked";
+    if column.harmonise.default.is_some() {
+        return changes.compatible(&path, optional);
     }
     if column.required {
         let what =
@@ -47,7 +52,7 @@ fn added(old: &Contract, new: &Contract, column: &Column, changes: &mut Changes)
     }
     let is_read = |was: &Column| was.harmonise.constant.is_none() && was.physical_name == *physical;
     if old.entity.columns.iter().any(is_read) || !needs_header(new) {
-        return changes.compatible(&path, "a new column that may be missing");
+        return changes.compatible(&path, optional);
     }
     let what = format!(
         "a new column; files of before lack the header `{physical}` and would be refused: give it a \
@@ -97,6 +102,7 @@ fn column(path: &str, old: &Column, new: &Column, changes: &mut Changes) {
         (false, false) | (true, true) => {}
     }
     rules::all(path, &old.rules, &new.rules, &old.logical_type, changes);
+    default(&at("penstock.default"), old, new, changes);
     harmonise(path, &old.harmonise, &new.harmonise, changes);
     match (&old.classification, &new.classification) {
         (None, Some(_)) => {
@@ -117,6 +123,24 @@ fn required(path: &str, old: bool, new: bool, changes: &mut Changes) {
         (false, true) => changes.breaking(path, "rows without a value are refused"),
         (true, false) => changes.breaking(path, "readers may meet rows without a value"),
         (false, false) | (true, true) => {}
+    }
+}
+
+/// A missing value of a required column was refused; that of any other column was stored as NULL.
+fn default(path: &str, old: &Column, new: &Column, changes: &mut Changes) {
+    match (&old.harmonise.default, &new.harmonise.default) {
+        (None, Some(default)) if old.required => {
+            changes.compatible(path, format!("a missing value becomes `{default}`"));
+        }
+        (None, Some(default)) => {
+            changes.breaking(path, format!("a missing value becomes `{default}`, and was NULL"));
+        }
+        (was, is) => {
+            let words = |value: &Option<String>| {
+                value.as_deref().map_or("nothing".to_owned(), |value| format!("`{value}`"))
+            };
+            changes.replaced(path, was, is, words);
+        }
     }
 }
 
@@ -221,12 +245,6 @@ fn harmonise(path: &str, old: &Harmonise, new: &Harmonise, changes: &mut Changes
     let value =
         |value: &Option<String>| value.as_deref().map_or("nothing".to_owned(), |value| format!("`{value}`"));
     changes.replaced(&at("constant"), &old.constant, &new.constant, value);
-    match (&old.default, &new.default) {
-        (None, Some(default)) => {
-            changes.compatible(&at("default"), format!("a missing value becomes `{default}`"));
-        }
-        (was, is) => changes.replaced(&at("default"), was, is, value),
-    }
     changes.replaced(&at("trim"), &old.trim, &new.trim, ToString::to_string);
     changes.replaced(&at("extract"), &old.extract, &new.extract, value);
     changes.replaced(&at("case"), &old.case, &new.case, |case| {
