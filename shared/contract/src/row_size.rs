@@ -168,11 +168,21 @@ fn numeric_bytes(length: usize) -> usize {
 
 /// The same of a document, whose form as `jsonb` may be longer than its text.
 fn document_bytes(length: usize) -> usize {
-    if length <= EMPTY_DOCUMENT.len() { EMPTY_DOCUMENT_BYTES } else { COMPRESSED_BYTES }
+    if length <= EMPTY_DOCUMENT_LENGTH {
+        EMPTY_DOCUMENT_BYTES
+    } else if length <= ONE_ITEM_LENGTH {
+        ONE_ITEM_BYTES
+    } else {
+        COMPRESSED_BYTES
+    }
 }
 
-const EMPTY_DOCUMENT: &str = "{}";
+/// `{}`: a header of one byte, and that of the container.
+const EMPTY_DOCUMENT_LENGTH: usize = 2;
 const EMPTY_DOCUMENT_BYTES: usize = 5;
+/// `[12]`: also 4 bytes for the item and 8 for a number of up to four digits. A text of this length has no room for two items or a member.
+const ONE_ITEM_LENGTH: usize = 4;
+const ONE_ITEM_BYTES: usize = 17;
 
 fn has_many_letters(text: &[u8]) -> bool {
     let mut seen = [false; 256];

@@ -91,6 +91,26 @@ fn missing_values_take_no_room() {
 }
 
 #[test]
+fn a_document_of_one_short_item_counts_what_postgresql_stores() {
+    let columns = |count: usize| -> Vec<Column> {
+        (0..count)
+            .map(|index| column(&format!("c{index}"), LogicalType::Array { items: None }, SqlType::Jsonb))
+            .collect()
+    };
+    for (count, document, accepted) in [
+        (439, "[1]", 1),
+        (439, "[12]", 1),
+        (439, "[{}]", 1),
+        (480, "[1]", 0),
+        (439, "[1.5]", 0),
+        (1_400, "[]", 1),
+    ] {
+        let outcome = read(&contract(csv(), columns(count)), rows(count, &[document]));
+        assert_eq!(outcome.totals.accepted, accepted, "{count} columns of {document}: {:?}", outcome.told());
+    }
+}
+
+#[test]
 fn a_contract_whose_rows_always_fit_has_no_limit() {
     for (columns, may_exceed) in [
         (columns(WIDTH), true),
