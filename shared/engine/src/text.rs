@@ -26,6 +26,8 @@ use crate::redact;
 use crate::rows::{Block, Rows, Shown};
 use crate::unexpected::Unexpected;
 
+const SPACE_BEFORE_QUOTE: &str =
+    "no white space before a quoted field, unless `penstock.skipInitialSpace` is declared";
 /// The part of a file that its line ends are sniffed from, unless the first line is longer.
 const HEAD_BYTES: usize = 64 * 1024;
 
@@ -206,7 +208,11 @@ impl<R: Read> TextSource<R> {
                     &mut **file;
                 if text.len() != raw.len() {
                     // The places of the fields are those of the bytes: decoded text has others.
-                    split_again(text, delimiter, *quoting, &mut self.spans);
+                    if !split_again(text, delimiter, *quoting, &mut self.spans) {
+                        let rule = SPACE_BEFORE_QUOTE.to_owned();
+                        rows.push_malformed(shown, Code::MalformedQuote, rule, None);
+                        return;
+                    }
                 }
                 if text.starts_with(MARK) {
                     skip_mark(text, &mut self.spans, *quoting);
@@ -243,10 +249,7 @@ fn push_malformed(rows: &mut Rows, shown: Shown<'_>, state: RecordState, max_rec
             let rule = "a closing quote is followed by a delimiter or the line end";
             (Code::MalformedQuote, rule.to_owned(), None)
         }
-        RecordState::SpaceBeforeQuote => {
-            let rule = "no white space before a quoted field, unless `penstock.skipInitialSpace` is declared";
-            (Code::MalformedQuote, rule.to_owned(), None)
-        }
+        RecordState::SpaceBeforeQuote => (Code::MalformedQuote, SPACE_BEFORE_QUOTE.to_owned(), None),
         RecordState::NoElement => (
             Code::InvalidJson,
             "one element before and after each comma".to_owned(),

@@ -23,9 +23,12 @@ pub(super) fn doubt(
     quoting: Quoting,
     terminator: u8,
 ) -> Option<Split> {
-    let count_blanks = |text: &[u8]| text.iter().take_while(|byte| quoting.blanks.contains(**byte)).count();
     let rest = window.get(at..)?;
-    let field = rest.get(count_blanks(rest)..)?;
+    // A delimiter may itself be white space.
+    let count_blanks =
+        |text: &[u8]| if delimiter.starts(text) { 0 } else { quoting.blanks.before_quote(text) };
+    let opening = at.checked_add(count_blanks(rest))?;
+    let field = window.get(opening..)?;
     if field.len() == rest.len() || field.first() != Some(&quoting.quote) {
         return None;
     }
@@ -43,7 +46,7 @@ pub(super) fn doubt(
     }
     // Where the record ends if the white space is skipped. Its other lines are no records.
     let quoting = Quoting { blanks: Blanks { are_doubted: false, ..quoting.blanks }, ..quoting };
-    Some(match split_quoted(window, at, is_whole, delimiter, quoting, terminator, &mut Vec::new()) {
+    Some(match split_quoted(window, opening, is_whole, delimiter, quoting, terminator, &mut Vec::new()) {
         Split::Record { content, total } => Split::Doubtful(Some((content, total))),
         Split::Open => Split::Open,
         Split::Malformed | Split::Doubtful(_) => Split::Doubtful(None),

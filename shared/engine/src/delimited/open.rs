@@ -357,8 +357,8 @@ fn read_header_row<R: Read>(
     };
     if fault.is_some() {
         delimiter.split_line(text.as_bytes(), &mut spans);
-    } else if text.len() != raw.len() {
-        split_again(text, delimiter, quoting, &mut spans);
+    } else if text.len() != raw.len() && !split_again(text, delimiter, quoting, &mut spans) {
+        return Err(malformed(Some(place), "there is white space before a quoted name"));
     }
     let mut scratch = Vec::new();
     let quote = quoting.filter(|_| fault.is_some()).map(|quoting| char::from(quoting.quote));

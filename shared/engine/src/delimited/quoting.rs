@@ -62,9 +62,39 @@ impl Blanks {
         !self.space && !self.tab
     }
 
+    /// True when white space before a quote is skipped or doubted.
+    #[inline]
+    pub(super) fn may_precede_quote(self) -> bool {
+        self.are_doubted || !self.is_empty()
+    }
+
     #[inline]
     pub(crate) fn are_skipped(self) -> bool {
         !self.are_doubted && !self.is_empty()
+    }
+
+    /// The length of the white space that a field starts with and that may precede its quote. Where that is doubted, it is all white
+    /// space that trimming takes off, but line ends.
+    pub(super) fn before_quote(self, field: &[u8]) -> usize {
+        let mut at = 0;
+        while let Some(length) = field.get(at..).and_then(|rest| self.first_length(rest)) {
+            at += length;
+        }
+        at
+    }
+
+    fn first_length(self, rest: &[u8]) -> Option<usize> {
+        /// Of white space in UTF-8.
+        const LONGEST: usize = 3;
+        match *rest.first()? {
+            byte @ (b' ' | b'\t') => self.contains(byte).then_some(1),
+            b'\r' | b'\n' => None,
+            _ if !self.are_doubted => None,
+            _ => (1..=LONGEST).find(|length| {
+                let text = rest.get(..*length).and_then(|bytes| str::from_utf8(bytes).ok());
+                text.is_some_and(|text| text.trim_start().is_empty())
+            }),
+        }
     }
 
     #[inline]

@@ -93,7 +93,7 @@ pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option
                 }
                 // White space before the quote may mean that it opens the field after all.
                 State::Plain => {
-                    if !marks.blanks.is_empty() && are_blank(window.get(start..at)?, marks.blanks) {
+                    if marks.blanks.may_precede_quote() && are_blank(window.get(start..at)?, marks.blanks) {
                         return None;
                     }
                 }
@@ -127,7 +127,7 @@ pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option
 /// Out of line: a quote within an unquoted field is rare.
 #[inline(never)]
 fn are_blank(before: &[u8], blanks: Blanks) -> bool {
-    before.iter().all(|byte| blanks.contains(*byte))
+    blanks.before_quote(before) == before.len()
 }
 
 /// A bit for each byte that means something.

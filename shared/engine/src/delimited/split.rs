@@ -83,22 +83,28 @@ impl fmt::Display for FieldDelimiter {
     }
 }
 
-/// Places of the fields of a whole record once more, after it was decoded.
+/// Places of the fields of a whole record once more, after it was decoded. False when white space that only the decoded text
+/// shows precedes a quoted field, and it is doubted whether it belongs to it.
+#[must_use]
 pub(crate) fn split_again(
     text: &str,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
     spans: &mut Vec<Span>,
-) {
+) -> bool {
     match quoting {
         // The record is whole: no line end follows, and those within are quoted.
         Some(quoting) => {
-            delimiter.split_quoted(text.as_bytes(), true, quoting, b'\n', spans);
+            let split = delimiter.split_quoted(text.as_bytes(), true, quoting, b'\n', spans);
             if quoting.blanks.are_skipped() {
                 quoting.skip_blanks(text.as_bytes(), spans);
             }
+            !matches!(split, Split::Doubtful(_))
         }
-        None => delimiter.split_line(text.as_bytes(), spans),
+        None => {
+            delimiter.split_line(text.as_bytes(), spans);
+            true
+        }
     }
 }
 

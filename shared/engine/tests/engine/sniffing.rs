@@ -83,6 +83,33 @@ fn a_delimiter_is_never_skipped_as_white_space() {
 }
 
 #[test]
+fn any_white_space_before_a_quoted_field_is_in_doubt_and_never_keeps_the_quotes() {
+    for space in ["\u{a0}", "\u{2003}", "\u{c}", "\u{b}", "\u{3000}", " \u{a0} ", "\u{a0}\t", "\u{85}"] {
+        for field in ["\"plain\"", "\"x, y\"", "\"plain\" ", "\"plain\"\u{a0}", "\"a\nb\""] {
+            let file = format!("a,b,c\n1,x,2\n1,{space}{field},2\n3,y,4\n{}\n", "-".repeat(80));
+            let outcome = read(&undeclared(&["a", "b", "c"]), &file);
+            assert_eq!(outcome.told().first().unwrap(), "2@3 malformed_quote", "{file:?}");
+            assert!(!outcome.values().iter().flatten().any(|value| value.contains("plain")), "{file:?}");
+        }
+        // Text with quotes in it is text.
+        let file = format!("a,b,c\n1,{space}\"a\" and b,2\n1,x{space}\"a\",2\n");
+        assert_eq!(read(&undeclared(&["a", "b", "c"]), &file).told(), [""; 0], "{file:?}");
+    }
+    // A delimiter may be white space itself.
+    for delimiter in ["\u{c}", "\u{b}", "\u{a0}"] {
+        let dialect =
+            DelimitedDialect { delimiter: Some(delimiter.to_owned()), ..DelimitedDialect::default() };
+        let file = format!("a{delimiter}b{delimiter}c\n1{delimiter}{delimiter}\"z\"\n");
+        let outcome = read(&with(dialect, &["a", "b", "c"]), &file);
+        assert_eq!(outcome.values(), [["1", "NULL", "z"]], "{delimiter:?}");
+    }
+    let mut contract = undeclared(&["a", "b", "c"]);
+    contract.format.encoding = Some("windows-1252".to_owned());
+    let outcome = read(&contract, b"a,b,c\n1,\xe4,2\n1,\xa0\"plain\",2\n");
+    assert_eq!((outcome.totals.accepted, outcome.told()), (1, vec!["2@3 malformed_quote".to_owned()]));
+}
+
+#[test]
 fn a_sentence_with_quoted_words_is_no_quoted_field() {
     let file = "a,b\n1, \"to be\" or not\n2, \"yes\" and \"no\"\n3,x\n";
     let outcome = read(&undeclared(&["a", "b"]), file);
