@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Writes the sample and infers a contract from it.
 fn infer(name: &str, sample: &str, options: &[&str]) -> Output {
@@ -34,6 +35,7 @@ fn an_error_is_printed_once_with_its_code() {
         .unwrap();
     let error = text(&missing.stderr);
     assert_eq!(error.matches("No such file").count(), 1, "{error}");
+    assert!(error.starts_with("penstock: /there/is/no.csv: No such file"), "{error}");
 }
 
 #[test]
@@ -50,17 +52,41 @@ fn the_options_say_what_is_known_of_the_sample() {
     let nested = "{\"a\": {\"b\": [{\"id\": 1}]}}";
     let output = infer("nested.json", nested, &["--path", "$.a.b"]);
     assert!(text(&output.stdout).contains("penstock.path\n        value: \"$.a.b\""));
+    let output = infer("wrong.csv", "a,b\n1,2\n", &["--quote", "none", "--escape", "\\"]);
+    let message = "the given dialect cannot be used: an escape has no effect without a quote\n";
+    assert!(text(&output.stderr).ends_with(message), "{}", text(&output.stderr));
     for (options, message) in [
         (["--path", "a.b"], "give keys with dots"),
         (["--quote", "ab"], "give one ASCII character"),
         (["--format", "xlsx"], "possible values: csv, tsv, ndjson, json, parquet, avro"),
         (["--encoding", "utf-9"], "unknown encoding `utf-9`"),
         (["--delimiter", "x"], "does not separate fields"),
+        (["--delimiter", ""], "give one or more characters, or `tab`"),
+        (["--rows", "0"], "0 is not in 1.."),
+        (["--format", "parquet"], "give the right `--format`"),
     ] {
         let output = infer("wrong.csv", "a,b\n1,2\n", &options);
         assert_eq!(output.status.code(), Some(64), "{options:?}");
         assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
     }
+}
+
+#[test]
+fn standard_input_is_a_sample_too() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_penstock"))
+        .args(["contract", "infer", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"id,name\n1,a\n2,b\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let contract = text(&output.stdout);
+    assert!(
+        contract.contains("location: \"s3://raw/source/\"") && contract.contains("name: id"),
+        "{contract}"
+    );
 }
 
 #[test]

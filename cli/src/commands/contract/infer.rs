@@ -1,10 +1,12 @@
 //! `penstock contract infer`
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::{Args, ValueEnum};
 use penstock_contract::Quote;
 use penstock_engine::infer::{InferOptions, Inferred, KnownFormat, SampleKind, infer};
@@ -12,15 +14,19 @@ use serde_json::json;
 
 use crate::exit::{Exit, SUCCESS};
 
+/// What is read of a stream, such as standard input.
+const MAX_STREAM_BYTES: u64 = 1 << 30;
+
 #[derive(Debug, Args)]
 pub(crate) struct Infer {
-    /// A sample: delimited text, JSON or Avro, compressed or not, or Parquet
+    /// A sample: delimited text, JSON or Avro, compressed or not, or Parquet; `-` reads standard input
     file: PathBuf,
-    /// The source's name [default: the file's]
+    /// The source's name [default: the file's, or `source` for standard input]
     #[arg(long)]
     source: Option<String>,
     /// Look at this many rows at most; later ones are not known to be accepted
-    #[arg(long, value_name = "N", default_value_t = InferOptions::default().max_rows)]
+    #[arg(long, value_name = "N", default_value_t = InferOptions::default().max_rows,
+        value_parser = clap::value_parser!(u64).range(1..))]
     rows: u64,
     /// Write the contract to this file instead of showing it
     #[arg(long, value_name = "FILE")]
@@ -88,7 +94,8 @@ impl Infer {
     pub(crate) fn run(self) -> Result<Exit> {
         let source = self.source.clone().unwrap_or_else(|| source_of(&self.file));
         let context = || format!("{}", self.file.display());
-        let mut open = || -> io::Result<Box<dyn Read>> { Ok(Box::new(File::open(&self.file)?)) };
+        let sample = Sample::open(&self.file).with_context(context)?;
+        let mut open = || sample.read();
         let options =
             InferOptions { max_rows: self.rows, known: self.dialect.known(), ..InferOptions::default() };
         let inferred = infer(&source, &mut open, &options).with_context(context)?;
@@ -135,8 +142,45 @@ impl Dialect {
     }
 }
 
+/// The bytes of the sample, which are read several times.
+enum Sample<'p> {
+    File(&'p Path),
+    /// What can be read only once, such as standard input.
+    Memory(Arc<[u8]>),
+}
+
+impl<'p> Sample<'p> {
+    fn open(path: &'p Path) -> Result<Self> {
+        if path == Path::new("-") {
+            return Self::of_stream(io::stdin().lock());
+        }
+        let file = File::open(path)?;
+        let is_repeatable = !file.metadata()?.file_type().is_fifo();
+        if is_repeatable { Ok(Self::File(path)) } else { Self::of_stream(file) }
+    }
+
+    fn of_stream(stream: impl Read) -> Result<Self> {
+        let mut bytes = Vec::new();
+        stream.take(MAX_STREAM_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
+        ensure!(
+            bytes.len() as u64 <= MAX_STREAM_BYTES,
+            "the stream has more than {MAX_STREAM_BYTES} bytes and would be in memory as a whole; give a file"
+        );
+        Ok(Self::Memory(bytes.into()))
+    }
+
+    /// The sample from its beginning.
+    fn read(&self) -> io::Result<Box<dyn Read>> {
+        Ok(match self {
+            Self::File(path) => Box::new(File::open(path)?),
+            Self::Memory(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
+        })
+    }
+}
+
 fn delimiter(text: &str) -> Result<String, String> {
     Ok(match text {
+        "" => return Err("give one or more characters, or `tab`".to_owned()),
         "tab" | "\\t" => "\t".to_owned(),
         "comma" => ",".to_owned(),
         "semicolon" => ";".to_owned(),
