@@ -1,4 +1,5 @@
-//! Bytes of windows-1252 that are valid UTF-8 by chance: `É®` at the end of a word in capitals is `ɮ` in UTF-8.
+//! Bytes of windows-1252 that are valid UTF-8 by chance: `É®` at the end of a word in capitals is `ɮ` in UTF-8, `ß“` at the end of
+//! any word a letter of West Africa.
 
 /// True when a text that is valid UTF-8 has a character beyond ASCII that is there on purpose.
 pub(crate) fn is_utf_8(bytes: &[u8]) -> bool {
@@ -15,14 +16,21 @@ pub(super) fn characters(text: &str) -> impl Iterator<Item = bool> {
         let ends_capitals = before.is_some_and(u8::is_ascii_uppercase)
             && !character.is_uppercase()
             && !after.is_some_and(u8::is_ascii_lowercase);
-        ends_capitals && matches!(own, [capital, mark] if is_rare(*capital) && is_mark(*mark))
+        match own {
+            [SHARP_S, mark] => before.is_some_and(u8::is_ascii_alphabetic) && is_mark(*mark),
+            [capital, mark] => ends_capitals && is_rare(*capital) && is_mark(*mark),
+            _ => false,
+        }
     })
 }
+
+/// `ß` of windows-1252.
+const SHARP_S: u8 = 0xdf;
 
 /// True for capital letters of windows-1252 that begin letters of phonetic alphabets, Armenian, Syriac and others in UTF-8. Left
 /// out are those that begin Czech, Greek, Cyrillic and Hebrew letters and accents.
 fn is_rare(capital: u8) -> bool {
-    matches!(capital, 0xc6..=0xcb | 0xd2..=0xd6 | 0xd8..=0xdf)
+    matches!(capital, 0xc6..=0xcb | 0xd2..=0xd6 | 0xd8..=0xde)
 }
 
 /// True for quotes, `™`, `®` and other marks that may follow a word in windows-1252.
@@ -40,9 +48,15 @@ mod tests {
 
     #[test]
     fn marks_after_words_in_capitals_are_no_utf_8() {
-        for text in
-            [&b"NESCAF\xc9\xae Gold"[..], b"CAF\xc9\x92S", b"\xabJOS\xc9\xbb", b"MEN\xdc\x93", b"ROS\xc9\x99"]
-        {
+        for text in [
+            &b"NESCAF\xc9\xae Gold"[..],
+            b"CAF\xc9\x92S",
+            b"\xabJOS\xc9\xbb",
+            b"MEN\xdc\x93",
+            b"ROS\xc9\x99",
+            b"Spa\xdf\x93",
+            b"Spa\xdf\xae Gold",
+        ] {
             assert!(!is_utf_8(text), "{text:?}");
         }
     }

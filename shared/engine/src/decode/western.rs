@@ -14,6 +14,7 @@ use super::letters::{Letters, Place, is_letter, is_punctuation};
 
 /// As much is looked at of the lines that have bytes beyond ASCII.
 const MAX_SAMPLE_BYTES: usize = 64 * 1024;
+const NO_BREAK_SPACE: u8 = 0xa0;
 /// Western text has runs of at most two letters beyond ASCII, but for a few Icelandic words.
 const LONG_RUN: usize = 3;
 
@@ -163,7 +164,10 @@ impl Sample {
         let (mut all, mut own) = (0_usize, 0_usize);
         for word in words.filter(|word| !word.is_ascii()) {
             all = all.saturating_add(1);
-            let has_several = word.first().is_some_and(|first| word.iter().any(|byte| byte != first));
+            // A no-break space and a euro sign are no word.
+            let mut letters = word.iter().filter(|byte| **byte != NO_BREAK_SPACE);
+            let first = letters.next();
+            let has_several = letters.any(|byte| Some(byte) != first);
             if has_several && !word.iter().any(u8::is_ascii) {
                 own = own.saturating_add(1);
             }

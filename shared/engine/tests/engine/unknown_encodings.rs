@@ -137,7 +137,8 @@ fn a_row_in_utf_8_in_a_western_file_is_a_reject_whatever_its_characters_are() {
 #[test]
 fn marks_after_words_in_capitals_are_read_as_they_were_written() {
     let german: Vec<Vec<u8>> = vec![encode("Müller Größe", "windows-1252"); 100];
-    for value in ["NESCAFÉ®", "ROSÉ™", "CAFÉ’S", "«JOSÉ»", "„MENÜ“", "„BÜRÖ“"] {
+    for value in ["NESCAFÉ®", "ROSÉ™", "CAFÉ’S", "«JOSÉ»", "„MENÜ“", "„BÜRÖ“", "Spaß®", "weiß“"]
+    {
         let rows = vec![encode(value, "windows-1252"); 3];
         for rows in [[german.clone(), rows.clone()].concat(), rows] {
             let outcome = read_file(&rows).unwrap();
