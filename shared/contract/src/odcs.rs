@@ -324,7 +324,7 @@ pub(crate) const ENUM_MEND: &str = "in v3.1 the values allowed are written as \
 pub(crate) const ARRAY_HAS_ITEMS: &str =
     "an array has `items`; the properties of an item go into `items.properties`";
 pub(crate) const ITEMS_OF_ARRAY: &str = "items are of an array; write `properties`, or `logicalType: array`";
-pub(crate) const VALUES_BESIDE_METRIC: &str = "stands beside the metric; v3.1 has it under `arguments`";
+pub(crate) const VALUES_BESIDE_METRIC: &str = "is given beside the metric; v3.1 has it under `arguments`";
 
 pub(crate) const NO_OPERATOR: &str = "does not say what the count must be; add `mustBe: 0`";
 pub(crate) const SECOND_OPERATOR: &str =

@@ -13,9 +13,9 @@ pub const MAX_ROW_BYTES: usize = 8_160;
 const MAX_INDEX_ENTRY_BYTES: usize = 2_704;
 /// What a row has of a value that was moved out: `TOAST_POINTER_SIZE`.
 const TOAST_POINTER_BYTES: usize = 18;
-/// A value of at most so many bytes, with its header of one byte, stays in the row as it is: with a header of four, it has 24.
+/// A value of at most this many bytes, with its header of one byte, stays in the row as it is: with a header of four, it has 24.
 const INLINE_BYTES: usize = 21;
-/// A value of at most so many bytes, with its header of one byte, stays in the row if it is copied from another table.
+/// A value of at most this many bytes, with its header of one byte, stays in the row if it is copied from another table.
 const COPIED_BYTES: usize = 24;
 /// What a row has of a value that was compressed so far that it is not moved out, with what it takes to align it.
 const COMPRESSED_BYTES: usize = COPIED_BYTES + 3;

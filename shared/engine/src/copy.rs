@@ -57,7 +57,7 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(text.get(from..).unwrap_or_default());
 }
 
-/// The value of a field's text. Of an escaped character the letter stands for it: what is counted are bytes.
+/// The value of a field's text. An escaped character is its letter: only bytes are counted.
 pub(crate) fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'\\', field).is_none() {
         return Cow::Borrowed(field);

@@ -228,7 +228,7 @@ fn is_vowel(byte: u8) -> bool {
     )
 }
 
-/// A mark that may stand next to others and to letters: quotes, dashes, no-break spaces and the like.
+/// A mark that may be next to others and to letters: quotes, dashes, no-break spaces and the like.
 pub(super) fn is_punctuation(byte: u8) -> bool {
     matches!(
         byte,

@@ -323,7 +323,7 @@ impl Profile {
         }
         if is_ambiguous(first, fitting.iter().map(|(candidate, _)| *candidate)) {
             notes.push(format!(
-                "`{name}`: day and month cannot be told apart; it is text until the contract says which"
+                "`{name}`: day and month cannot be distinguished; it is text until the contract says which"
             ));
             return Kind::text();
         }
