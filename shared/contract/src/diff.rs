@@ -343,7 +343,7 @@ fn sla(old: &Contract, new: &Contract, changes: &mut Changes) {
         (true, false) => changes.compatible("status", "no longer retired".to_owned()),
         (false, false) | (true, true) => {}
     }
-    // Several promises of one kind are told apart by their order.
+    // Several promises of one kind are distinguished by their order.
     let nth = |all: &[Sla], index: usize| {
         all.iter().zip(0..index).filter(|(sla, _)| all.get(index).is_some_and(|this| same(sla, this))).count()
     };
