@@ -1,0 +1,66 @@
+"""Fails on words that made our English a private dialect: `tests/words.py [FILE...]`, by default every tracked file.
+
+Looks at prose, comments, strings and identifiers (`told_once` and `ToldOnce` are read as words). Code spans are passed
+over everywhere, quotations and code blocks in Markdown. Says for each word what to write instead.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+INSTEAD = {
+    r"stands?|stood|standing": "is, exists, is stored; represents; replaces",
+    r"tells?|told|telling": "report, return, print, describe, detect",
+    r"mend(s|ed|ing)?": "fix, suggestion",
+    r"so many(?! that)|so (large|big|small|old|long)(?! (that|as))": "at most N, at least N, N bytes",
+    r"(come|comes|came|coming) back": "is retried, is redelivered",
+    r"(is|are|be|was|were) dead": "is moved to the dead-letter queue; has ended",
+    r"odd(?! (number|length|count))|oddly|oddity": "irregular, unusual; the slow path",
+    r"(take|takes|took|taken|taking) out": "remove, delete",
+    r"(take|takes|took|taking) (a|the|its|each|every|this|that|no) (drop|chunk|message|batch|event|row)s?": "process, apply, accept",
+    r"(drop|chunk|message|batch|event)s? (is|was|are|were|be)( not)? taken": "processed, applied, accepted",
+    r"other way (a)?round": "the reverse, conversely",
+    r"in a circle": "deadlock, cycle",
+    r"read over": "reviewed",
+    r"(fewer|less) than (no|none|nothing)\b": "negative",
+    r"(is|are|was|were) said (by|of|in|to|where|what)": "is defined, is documented",
+    r"none ever|no one ever": "never",
+    r"(find|finds|found) by looking": "is detected",
+}
+PATTERN = re.compile("|".join(rf"\b(?P<w{i}>{p})\b" for i, p in enumerate(INSTEAD)), re.IGNORECASE)
+KINDS = {".rs", ".py", ".md", ".sh", ".yaml", ".yml", ".tf", ".tfvars", ".hcl", ".sql", ".toml", ".java", ""}
+# Data, texts of others, and the list itself.
+NOT_OURS = ("tests/golden/", "tests/words.py", "LICENSE", "infra/terraform/.terraform", "Cargo.lock")
+
+
+def plain(text: str, markdown: bool) -> list[str]:
+    """Returns the lines of `text` with code and quotations blanked and identifiers split into words."""
+    if markdown:
+        text = re.sub(r"(?ms)^```.*?^```", lambda block: "\n" * block.group().count("\n"), text)
+        text = re.sub(r"[“\"][^”\"\n]{1,200}[”\"]", "", text)
+    text = re.sub(r"`[^`\n]*`", "``", text)
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
+    return text.replace("_", " ").split("\n")
+
+
+def main() -> int:
+    """Prints `file:line: word: what to write`, returns 1 when there was one."""
+    listed = subprocess.check_output(["git", "ls-files", *sys.argv[1:]], text=True).splitlines()
+    found = 0
+    for name in listed:
+        path = Path(name)
+        if path.suffix not in KINDS or name.startswith(NOT_OURS) or not path.is_file():
+            continue
+        for number, line in enumerate(plain(path.read_text(encoding="utf-8"), path.suffix == ".md"), 1):
+            for match in PATTERN.finditer(line):
+                which = next(i for i, word in enumerate(INSTEAD) if match[f"w{i}"])
+                print(f"{name}:{number}: “{match.group()}”: write {list(INSTEAD.values())[which]}")
+                found += 1
+    return int(found > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
