@@ -23,7 +23,7 @@ from support.template import (
 )
 
 README = ROOT / "README.md"
-HEADER = "| function | takes | timeout | memory | concurrency | role |"
+HEADER = "| function | trigger | timeout | memory | concurrency | role |"
 
 
 def rows(readme: str) -> dict[str, list[str]]:
