@@ -1,17 +1,17 @@
-//! What must hold of the engine for any bytes at all. Every target ends here.
+//! Invariants of the engine for arbitrary bytes, asserted by all fuzz targets.
 
 use std::io::Read;
 use std::sync::Arc;
 
 use penstock_engine::{Limits, Plan, PseudonymKey, ReadError, Reader, Reject, Totals};
 
-/// Lets panics go that the engine catches, of decoders of Parquet: libFuzzer ends the process at each, caught or not. One that nobody
-/// catches still ends it.
+/// Allows panics of Parquet decoders that the engine catches. Without this, libFuzzer ends the process at every panic, caught or
+/// not. A panic that is not caught still ends it.
 pub fn allow_caught_panics() {
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
 }
 
-/// A contract: `server` goes into its server, `custom` into its custom properties, `columns` are its properties.
+/// Returns a contract. `server` is added to its server and `custom` to its custom properties. `columns` are its properties.
 pub fn contract(server: &str, custom: &str, columns: &str) -> String {
     format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: fuzz\nname: fuzz\nversion: 1.0.0\nstatus: active\n\
@@ -56,18 +56,18 @@ pub const COLUMNS: &str = r#"
       - {name: free, logicalType: object}
 "#;
 
-/// Two columns of text: for what is about the file rather than its values.
+/// Two text columns, for targets that test the file rather than its values.
 pub const TWO_TEXTS: &str = "      - {name: a, logicalType: string, customProperties: [{property: penstock.trim, value: false}]}\n      - {name: b, logicalType: string}\n";
 
-/// The plan of a contract that must be right.
+/// Compiles a contract that must be valid.
 pub fn plan(contract: &str) -> Arc<Plan> {
-    let key = PseudonymKey::new(b"0123456789abcdef").expect("long enough");
+    let key = PseudonymKey::new(b"0123456789abcdef").expect("the key has 16 bytes");
     let contract = penstock_contract::parse("fuzz.yaml", contract)
         .unwrap_or_else(|errors| panic!("{errors}\n{contract}"));
     Arc::new(Plan::compile_with(&contract, Some(&key)).unwrap_or_else(|error| panic!("{error}")))
 }
 
-/// Small limits, so that small inputs meet them.
+/// Returns limits that small inputs can exceed.
 pub fn limits() -> Limits {
     Limits {
         chunk_rows: 7,
@@ -81,7 +81,7 @@ pub fn limits() -> Limits {
     }
 }
 
-/// What came of a file.
+/// The result of reading a file.
 #[derive(Debug, PartialEq)]
 pub struct Outcome {
     pub chunks: Vec<Vec<u8>>,
@@ -90,22 +90,22 @@ pub struct Outcome {
     pub error: Option<String>,
 }
 
-/// Takes the bytes through the plan and asserts what must hold of any: twice, handed out whole and in pieces.
+/// Reads the bytes twice, at once and in pieces, and asserts the invariants.
 pub fn check(plan: &Arc<Plan>, bytes: &[u8]) -> Outcome {
     let whole = read(plan, bytes);
     let pieces = read(plan, Pieces { bytes, next: 1 });
     if whole.error.is_none() {
-        assert_eq!(whole, pieces, "the outcome must not depend on how the input hands out its bytes");
+        assert_eq!(whole, pieces, "the outcome must not depend on the size of reads");
     } else {
-        // How far a decoder came before it met what is broken does depend on it, and with that which of two faults is met
-        // first: damage of a compressed stream, or something in what it has given before.
+        // How far a decoder gets before it reaches damaged bytes depends on the size of reads. So does which of two faults is
+        // reported: the damage of the compressed stream, or a fault in the bytes decompressed before it.
         let without_digits = |outcome: &Outcome| {
             outcome.error.as_ref().map(|error| error.replace(|letter: char| letter.is_ascii_digit(), ""))
         };
         let (one, other) = (without_digits(&whole), without_digits(&pieces));
         let is_damage = |error: &Option<String>| {
-            let is_told = |damage: &str| error.as_ref().is_some_and(|error| error.contains(damage));
-            is_told("stream is damaged") || is_told("stream breaks off")
+            let contains = |damage: &str| error.as_ref().is_some_and(|error| error.contains(damage));
+            contains("stream is damaged") || contains("stream breaks off")
         };
         if is_damage(&one) || is_damage(&other) {
             assert_eq!(one.is_some(), other.is_some());
@@ -118,7 +118,7 @@ pub fn check(plan: &Arc<Plan>, bytes: &[u8]) -> Outcome {
     whole
 }
 
-/// The same for a file that needs seeking: read twice.
+/// Reads a file that requires seeking twice, and asserts the same invariants.
 pub fn check_parquet(plan: &Arc<Plan>, bytes: &[u8]) -> Outcome {
     let file = || bytes::Bytes::copy_from_slice(bytes);
     let once = drain(plan, Reader::<std::io::Empty>::open_parquet(plan, limits(), file()));
@@ -138,7 +138,7 @@ fn drain(plan: &Arc<Plan>, reader: Result<Reader<impl Read>, ReadError>) -> Outc
     let mut reader = match reader {
         Ok(reader) => reader,
         Err(error) => {
-            outcome.error = Some(unreadable(error));
+            outcome.error = Some(error_message(error));
             return outcome;
         }
     };
@@ -148,11 +148,11 @@ fn drain(plan: &Arc<Plan>, reader: Result<Reader<impl Read>, ReadError>) -> Outc
             Ok(Some(block)) => block,
             Ok(None) => break,
             Err(error) => {
-                outcome.error = Some(unreadable(error));
+                outcome.error = Some(error_message(error));
                 break;
             }
         };
-        assert!(block.rows.count > 0 || !block.rejects.is_empty(), "a block is never empty");
+        assert!(block.rows.count > 0 || !block.rejects.is_empty(), "a block has rows or rejects");
         assert!(block.rows.count <= limits.chunk_rows);
         check_text(plan, &block.rows.copy_text, block.rows.count);
         let batch = block.rows.record_batch.as_ref();
@@ -160,38 +160,45 @@ fn drain(plan: &Arc<Plan>, reader: Result<Reader<impl Read>, ReadError>) -> Outc
         rows += u64::from(block.rows.count);
         for reject in &block.rejects {
             assert!(!reject.reasons.is_empty() && reject.reasons.len() <= limits.max_reasons);
-            assert!(reject.row > last_row, "in the order of the file");
+            assert!(reject.row > last_row, "rejects must be in the order of the file");
             last_row = reject.row;
         }
         outcome.chunks.push(block.rows.copy_text);
         outcome.rejects.extend(block.rejects);
     }
     let totals = reader.totals().clone();
-    assert_eq!(totals.rows_read, totals.accepted + totals.rejected, "no row is lost");
+    assert_eq!(
+        totals.rows_read,
+        totals.accepted + totals.rejected + totals.blank,
+        "every row must be accepted, rejected or blank"
+    );
     if outcome.error.is_none() {
         let rejected = outcome.rejects.iter().map(|reject| reject.rows).sum();
         assert_eq!((totals.accepted, totals.rejected), (rows, rejected));
-        assert!(reader.next_block().is_ok_and(|block| block.is_none()), "the end stays the end");
+        assert!(
+            reader.next_block().is_ok_and(|block| block.is_none()),
+            "no block follows the end of the file"
+        );
     }
     for reject in &outcome.rejects {
         assert!(
             reject.byte_offset <= totals.bytes_decompressed.max(totals.bytes_read),
-            "a reject stands in the file"
+            "the position of a reject must be within the file"
         );
-        // Typed files have rows for lines.
+        // The line of a row in a typed file is its row number.
         assert!(reject.row <= totals.rows_read && reject.line <= totals.lines.max(totals.rows_read) + 1);
     }
     outcome.totals = totals;
     outcome
 }
 
-/// Bytes in memory never fail to be read.
-fn unreadable(error: ReadError) -> String {
+/// Returns the message of an error. Reading bytes in memory must not cause an I/O error.
+fn error_message(error: ReadError) -> String {
     assert!(!matches!(error, ReadError::Io(_)), "{error}");
     error.to_string()
 }
 
-/// COPY text: UTF-8 without a NUL, a line for each row, a field for each column and the row number.
+/// Asserts that COPY text is UTF-8 without NUL, and has a line for each row with a field for each column and the row number.
 fn check_text(plan: &Plan, text: &[u8], rows: u32) {
     let text = str::from_utf8(text).expect("COPY text is UTF-8");
     assert!(!text.contains('\0'));
@@ -202,7 +209,7 @@ fn check_text(plan: &Plan, text: &[u8], rows: u32) {
     }
 }
 
-/// Hands out one byte, then two, then three, up to 31, and over again.
+/// A reader that returns at most one byte, then two, then three, up to 31, and then starts again.
 struct Pieces<'a> {
     bytes: &'a [u8],
     next: usize,

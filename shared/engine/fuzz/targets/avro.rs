@@ -1,4 +1,4 @@
-//! Avro container files: headers, schemas, blocks, and what they lie about.
+//! Fuzzes Avro container files: headers, schemas and blocks.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};

@@ -1,4 +1,4 @@
-//! What a chunk's bytes may be, and the order of its keys.
+//! Fuzzes the encoding of chunks and the ordering of their rows by key.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};
@@ -24,11 +24,12 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(text) = decode_chunk(bytes, MAX_BYTES) {
         assert!(text.len() <= MAX_BYTES);
     }
-    let encoded = ChunkEncoder::new().and_then(|mut encoder| encoder.encode(bytes)).expect("any bytes");
-    assert_eq!(decode_chunk(&encoded.bytes, bytes.len()).expect("what was encoded"), bytes);
+    let encoded =
+        ChunkEncoder::new().and_then(|mut encoder| encoder.encode(bytes)).expect("any bytes can be encoded");
+    assert_eq!(decode_chunk(&encoded.bytes, bytes.len()).expect("encoded bytes can be decoded"), bytes);
     assert!(bytes.is_empty() || decode_chunk(&encoded.bytes, bytes.len() - 1).is_err());
 
-    // Rows of a file: what is put in order are the same lines, without those that a newer one replaces.
+    // Ordering keeps the lines of a chunk, except for those that a newer row replaces.
     let file = [b"id,at\n", bytes].concat();
     for plan in PLANS.iter() {
         for text in penstock_fuzz::check(plan, &file).chunks {
@@ -43,7 +44,7 @@ fuzz_target!(|bytes: &[u8]| {
                     after.iter().map(|line| line.split(|byte| *byte == b'\t').next()).collect();
                 keys.sort();
                 keys.dedup();
-                assert_eq!(keys.len(), after.len(), "each key once");
+                assert_eq!(keys.len(), after.len(), "each key must occur once");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Delimited text in a dialect that the first three bytes draw.
+//! Fuzzes delimited text. The first two bytes select the dialect.
 #![no_main]
 
 use std::sync::{Arc, OnceLock};
@@ -33,7 +33,7 @@ const CUSTOM: [&str; 3] = [
 static PLANS: [OnceLock<Option<Arc<Plan>>>; DELIMITERS.len() * QUOTES.len() * OTHERS.len()] =
     [const { OnceLock::new() }; DELIMITERS.len() * QUOTES.len() * OTHERS.len()];
 
-/// `None`: an escape without a quote and the like contradict each other.
+/// Returns `None` if the options contradict each other, e.g. an escape without a quote.
 fn plan_of(choice: usize) -> Option<Arc<Plan>> {
     let delimiter = DELIMITERS[choice % DELIMITERS.len()];
     let quote = QUOTES[choice / DELIMITERS.len() % QUOTES.len()];

@@ -1,4 +1,4 @@
-//! Contracts that are made from samples: they are right, and accept what they were made from.
+//! Fuzzes inference: an inferred contract is valid and accepts its sample.
 #![no_main]
 
 use std::io::Read;
@@ -11,7 +11,7 @@ use penstock_fuzz::allow_caught_panics;
 
 fuzz_target!(init: allow_caught_panics(), |bytes: &[u8]| {
     let limits = Limits { max_decompressed_bytes: 1024 * 1024, ..Limits::default() };
-    let options = InferOptions { max_rows: 200, limits: limits.clone() };
+    let options = InferOptions { max_rows: 200, limits: limits.clone(), ..InferOptions::default() };
     let sample = bytes.to_vec();
     let mut open = || -> std::io::Result<Box<dyn Read>> { Ok(Box::new(std::io::Cursor::new(sample.clone()))) };
     let Ok(inferred) = infer("fuzz", &mut open, &options) else { return };
@@ -28,8 +28,8 @@ fuzz_target!(init: allow_caught_panics(), |bytes: &[u8]| {
     while let Ok(Some(block)) = reader.next_block() {
         for reject in block.rejects.iter().filter(|reject| reject.row <= inferred.rows) {
             for reason in &reject.reasons {
-                // Of these no contract makes a row.
-                let is_the_files = matches!(
+                // No contract accepts a row with one of these faults.
+                let is_fault_of_the_file = matches!(
                     reason.code,
                     Code::MalformedBlock
                         | Code::MalformedQuote
@@ -42,7 +42,7 @@ fuzz_target!(init: allow_caught_panics(), |bytes: &[u8]| {
                         | Code::DuplicateMember
                         | Code::OutOfRange
                 );
-                assert!(is_the_files, "{reason:?}\n{}", inferred.yaml);
+                assert!(is_fault_of_the_file, "{reason:?}\n{}", inferred.yaml);
             }
         }
         rows += block.rows.count;

@@ -1,4 +1,4 @@
-//! Compressed and encoded bytes: whatever they claim to be.
+//! Fuzzes the decompression and decoding of files.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};
@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use penstock_engine::Plan;
 use penstock_fuzz::{TWO_TEXTS, check, contract, plan};
 
-/// The first bytes of each container, so that the fuzzer need not find them.
+/// The first bytes of each container, so that the fuzzer does not have to find them.
 const BEGINNINGS: [&[u8]; 9] = [
     b"",
     b"\x1f\x8b\x08\0\0\0\0\0\0\x03",

@@ -1,4 +1,4 @@
-//! Lines of JSON, and JSON arrays under a path.
+//! Fuzzes NDJSON, and JSON arrays with and without a path.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};

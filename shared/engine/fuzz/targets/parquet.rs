@@ -1,4 +1,4 @@
-//! Parquet files: footers, pages, and what they lie about.
+//! Fuzzes Parquet files: footers and pages.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};

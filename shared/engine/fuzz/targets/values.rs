@@ -1,4 +1,4 @@
-//! Values of every type against every kind of rule, as fields of a delimited file and as members of JSON.
+//! Fuzzes values of every type with every kind of rule, as fields of delimited text and as members of JSON.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};
@@ -16,7 +16,7 @@ static PLANS: LazyLock<[Arc<Plan>; 2]> = LazyLock::new(|| {
 fuzz_target!(|bytes: &[u8]| {
     let Some((choice, values)) = bytes.split_first() else { return };
     let columns = PLANS[0].columns();
-    // One value a line goes to the column that its first byte names; each row has an id and a name besides.
+    // Each line is a value. Its first byte selects the column. Each row also has an id and a name.
     let mut delimited = b"Id;name;value_of\n".to_vec();
     let mut lines = Vec::new();
     for (row, value) in values.split(|byte| *byte == b'\n').enumerate() {
