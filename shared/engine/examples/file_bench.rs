@@ -1,10 +1,11 @@
-//! One step over one file, in a process of its own, so that whoever starts it can read its CPU time and its memory:
-//! `tests/bench/engine.py` does.
+//! Runs one step of a benchmark over one file, in a process of its own, so that `tests/bench/engine.py` can measure its CPU time
+//! and memory.
 //!
-//! - `file_bench generate csv|ndjson|parquet ROWS FILE [clean]`: product rows, three in a hundred of them bad, or none
-//! - `file_bench contract`: prints the contract that they are checked against
-//! - `file_bench STEP FILE [--times N] [--out FILE]`: reads the file, its rows N times, and writes COPY text and
-//!   rejects where that is asked for. Prints `ROWS ACCEPTED REJECTED PEAK_KIB`.
+//! - `file_bench generate csv|ndjson|parquet ROWS FILE [clean]`: writes product rows, 3 % of them with faults, or
+//!   none with `clean`
+//! - `file_bench contract`: prints the contract of the product rows
+//! - `file_bench STEP FILE [--times N] [--out FILE]`: reads the file, with its rows repeated N times, and writes
+//!   COPY text and rejects to the file given with `--out`. Prints `ROWS ACCEPTED REJECTED PEAK_KIB`.
 
 mod products;
 
@@ -21,7 +22,7 @@ use serde::Deserialize;
 use products::parquet::{read_alone, write_parquet};
 use products::{CONTRACT, Faults, write_csv, write_ndjson};
 
-/// What ingest takes for a part of the Parquet or the rejects.
+/// The part size that ingest uses for Parquet and rejects.
 const PART_BYTES: usize = 8 * 1024 * 1024;
 const USAGE: &str = "file_bench generate csv|ndjson|parquet ROWS FILE [clean] | file_bench contract | file_bench STEP FILE [--times N] [--out FILE]";
 
@@ -71,7 +72,7 @@ fn generate(format: &str, rows: &str, path: &str, faults: Faults) -> Result<(), 
     Ok(file.flush()?)
 }
 
-/// What others are measured by: fields found, nothing looked at.
+/// Splits the file into fields with the `csv` crate and ignores them, as a baseline.
 fn parse_csv(path: &str) -> Result<Counts, Box<dyn Error>> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path)?;
     let mut record = csv::ByteRecord::new();
@@ -83,9 +84,9 @@ fn parse_csv(path: &str) -> Result<Counts, Box<dyn Error>> {
     Ok(Counts { rows, accepted: rows, rejected: 0 })
 }
 
-/// A product as a program would have it that knows no contract. Texts are borrowed where they can be: nothing is quicker.
+/// A product as a program without a contract would declare it. Text is borrowed where possible, which is the fastest way.
 #[derive(Debug, Deserialize)]
-#[expect(dead_code, reason = "that the fields are read is what is measured")]
+#[expect(dead_code, reason = "the benchmark measures deserialization only")]
 struct Product<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
@@ -108,7 +109,7 @@ struct Product<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-#[expect(dead_code, reason = "that the fields are read is what is measured")]
+#[expect(dead_code, reason = "the benchmark measures deserialization only")]
 struct Attributes<'a> {
     #[serde(borrow)]
     color: Cow<'a, str>,
@@ -135,7 +136,7 @@ fn parse_json(path: &str) -> Result<Counts, Box<dyn Error>> {
     Ok(counts)
 }
 
-/// Checks a file. `is_whole`: with all that ingest makes of it.
+/// Checks a file. With `is_whole`, also encodes chunks, Parquet and rejects, as ingest does.
 fn check(path: &str, format: &str, is_whole: bool, options: &[&str]) -> Result<Counts, Box<dyn Error>> {
     let (mut times, mut out) = (1, None);
     for option in options.chunks(2) {
@@ -184,7 +185,7 @@ fn check_parquet(path: &str) -> Result<Counts, Box<dyn Error>> {
     Ok(Counts { rows: totals.rows_read, accepted: totals.accepted, rejected: totals.rejected })
 }
 
-/// All that is stored of a drop.
+/// The encoders of everything that ingest stores for a drop.
 struct Encoders {
     plan: Arc<Plan>,
     chunks: ChunkEncoder,
@@ -225,11 +226,11 @@ impl Encoders {
     }
 }
 
-/// A file whose rows come several times, below one header: no disk has to hold a file of many gigabytes.
+/// A reader that repeats the rows of a file below one header, so that a large input needs no large file.
 struct Repeated {
     file: File,
     header_bytes: u64,
-    left: u32,
+    remaining: u32,
 }
 
 impl Repeated {
@@ -239,7 +240,11 @@ impl Repeated {
         for _ in 0..header_lines {
             head.read_until(b'\n', &mut header)?;
         }
-        Ok(Self { file: File::open(path)?, header_bytes: header.len() as u64, left: times.saturating_sub(1) })
+        Ok(Self {
+            file: File::open(path)?,
+            header_bytes: header.len() as u64,
+            remaining: times.saturating_sub(1),
+        })
     }
 }
 
@@ -247,19 +252,19 @@ impl Read for Repeated {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         use std::io::{Seek, SeekFrom};
         let count = self.file.read(buffer)?;
-        if count > 0 || self.left == 0 || buffer.is_empty() {
+        if count > 0 || self.remaining == 0 || buffer.is_empty() {
             return Ok(count);
         }
-        self.left -= 1;
+        self.remaining -= 1;
         self.file.seek(SeekFrom::Start(self.header_bytes))?;
         self.file.read(buffer)
     }
 }
 
-/// The most memory that this process ever held: the kernel's `VmHWM`. (A parent's `ru_maxrss` counts itself in.)
+/// Returns the peak memory of this process in KiB, the kernel's `VmHWM`. (`ru_maxrss` of a child includes its parent's memory.)
 fn peak_kib() -> io::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-    peak.ok_or_else(|| io::Error::other("/proc/self/status tells no VmHWM"))
+    peak.ok_or_else(|| io::Error::other("/proc/self/status has no VmHWM"))
 }

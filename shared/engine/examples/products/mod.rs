@@ -1,10 +1,10 @@
-//! Product rows for the benches: the same ones for the same number of them.
+//! Product rows for the benchmarks. The same number of rows always has the same content.
 
 pub(crate) mod parquet;
 
 use std::io::{self, Write};
 
-/// What the rows are held against.
+/// The contract of the rows.
 pub(crate) const CONTRACT: &str = r##"
 apiVersion: v3.1.0
 kind: DataContract
@@ -32,19 +32,19 @@ schema:
       - {name: attributes, logicalType: object}
 "##;
 
-/// Whether some of the rows break the contract.
+/// Whether some of the rows violate the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Faults {
-    /// No row does.
+    /// No row.
     None,
-    /// Three in a hundred, in ten ways.
+    /// 3 % of the rows, in ten ways.
     ThreePercent,
 }
 
-/// Writes rows below a header.
+/// Writes the rows as CSV with a header.
 ///
 /// # Errors
-/// When `out` fails.
+/// If writing to `out` fails.
 pub(crate) fn write_csv(rows: u64, faults: Faults, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"id,source,title,brand,category,price,currency,gtin,updated_at,attributes\r\n")?;
     for product in products(rows, faults) {
@@ -62,10 +62,10 @@ pub(crate) fn write_csv(rows: u64, faults: Faults, out: &mut impl Write) -> io::
     Ok(())
 }
 
-/// Writes the same rows as one object a line.
+/// Writes the same rows as NDJSON.
 ///
 /// # Errors
-/// When `out` fails.
+/// If writing to `out` fails.
 pub(crate) fn write_ndjson(rows: u64, faults: Faults, out: &mut impl Write) -> io::Result<()> {
     for product in products(rows, faults) {
         let Product { id, source, title, brand, category, price, currency, gtin, updated_at, .. } = &product;
@@ -86,7 +86,7 @@ pub(crate) fn write_ndjson(rows: u64, faults: Faults, out: &mut impl Write) -> i
     Ok(())
 }
 
-/// A product, as text.
+/// A product whose values are text.
 struct Product {
     id: String,
     source: String,
@@ -101,7 +101,7 @@ struct Product {
     fault: Option<Fault>,
 }
 
-/// What is wrong with a row.
+/// The way in which a row violates the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Id,
@@ -162,8 +162,9 @@ fn products(rows: u64, faults: Faults) -> impl Iterator<Item = Product> {
         state % below
     };
     (0..rows).map(move |number| {
-        let mut pick =
-            |words: &[&'static str]| words[usize::try_from(random(words.len() as u64)).unwrap_or(0)];
+        let mut index_below =
+            |length: usize| usize::try_from(random(length as u64)).expect("less than a `usize`");
+        let mut pick = |words: &[&'static str]| words[index_below(words.len())];
         let n = number.wrapping_mul(2_654_435_761) % 1_000_000_000;
         let mut product = Product {
             id: format!("SKU-{n:09}"),
@@ -192,11 +193,8 @@ fn products(rows: u64, faults: Faults) -> impl Iterator<Item = Product> {
             fault: None,
         };
         if faults == Faults::ThreePercent && random(100) < 3 {
-            let fault = random(Fault::ALL.len() as u64);
-            let fault = usize::try_from(fault).ok().and_then(|fault| Fault::ALL.get(fault));
-            if let Some(fault) = fault {
-                fault.apply(&mut product);
-            }
+            let index = usize::try_from(random(Fault::ALL.len() as u64)).expect("less than a `usize`");
+            Fault::ALL[index].apply(&mut product);
         }
         product
     })

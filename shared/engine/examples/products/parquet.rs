@@ -1,4 +1,4 @@
-//! The product rows as Parquet with types, and reading it with nothing but the `parquet` crate.
+//! Writes the product rows as typed Parquet, and reads it with the `parquet` crate alone.
 
 use std::error::Error;
 use std::fs::File;
@@ -19,11 +19,11 @@ use super::{Faults, Product, products};
 
 const BATCH_ROWS: usize = 65_536;
 
-/// Writes rows as most writers do: compressed with Snappy, with dictionaries and statistics. Where the text of a bad row is of no
-/// type its value is missing.
+/// Writes rows as most writers do: compressed with Snappy, with dictionaries and statistics. A text that its type cannot represent
+/// becomes a missing value.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// If the file cannot be written.
 pub(crate) fn write_parquet(rows: u64, faults: Faults, file: File) -> Result<(), Box<dyn Error>> {
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let schema = Arc::new(Schema::new(vec![
@@ -80,10 +80,10 @@ fn cents(price: &str) -> Option<i128> {
     format!("{whole}{fraction}").parse().ok()
 }
 
-/// All columns in batches, nothing done with them. Gives the number of rows.
+/// Reads all columns in batches and ignores them. Returns the number of rows.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// If the file cannot be read.
 pub(crate) fn read_alone(file: File) -> Result<u64, Box<dyn Error>> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)?.build()?;
     let mut rows = 0;
