@@ -1,4 +1,4 @@
-//! Avro files: each type, each codec, the binding of columns.
+//! Avro files: every type, every codec, and how columns are matched.
 
 use std::sync::Arc;
 
@@ -34,16 +34,16 @@ fn list() -> Column {
     column("f", LogicalType::Array { items: None }, SqlType::Jsonb)
 }
 
-/// The value of the only row, or why it is refused.
-fn told(outcome: &Outcome) -> String {
+/// Returns the value of the only row, or its reject.
+fn value_or_reject(outcome: &Outcome) -> String {
     match outcome.values().first() {
         Some(row) => row[0].clone(),
-        None => outcome.told()[0].clone(),
+        None => outcome.reject_summary()[0].clone(),
     }
 }
 
 #[test]
-fn each_type_becomes_the_value_that_it_means() {
+fn every_type_is_converted() {
     let date = || column("f", LogicalType::Date { format: None }, SqlType::Date);
     let time = || column("f", LogicalType::Time { format: None }, SqlType::Time);
     let boolean = || column("f", LogicalType::Boolean, SqlType::Boolean);
@@ -161,7 +161,12 @@ fn each_type_becomes_the_value_that_it_means() {
         ),
     ] {
         let file = file(&record(&[("f", &kind)]), &[bytes]);
-        assert_eq!(told(&read(&avro(vec![column.clone()]), file)), expected, "{kind} in {}", column.sql_type);
+        assert_eq!(
+            value_or_reject(&read(&avro(vec![column.clone()]), file)),
+            expected,
+            "{kind} in {}",
+            column.sql_type
+        );
     }
 }
 
@@ -176,7 +181,7 @@ fn each_codec_and_each_outer_compression_gives_the_same_rows() {
         let blocks = rows.chunks(300).map(|rows| block(rows.len() as i64, &compress(codec, &rows.concat())));
         let file = [header(&schema, codec), blocks.collect::<Vec<_>>().concat()].concat();
         let found = read(&contract, &file);
-        assert_eq!((&found.chunks, found.told()), (&plain.chunks, vec![]), "{codec}");
+        assert_eq!((&found.chunks, found.reject_summary()), (&plain.chunks, vec![]), "{codec}");
         let outer = read(&contract, zstd::encode_all(&file[..], 1).unwrap());
         assert_eq!((&outer.chunks, outer.dialect.compression), (&plain.chunks, Compression::Zstd), "{codec}");
         assert_eq!(outer.totals.bytes_decompressed, file.len() as u64);
@@ -184,7 +189,7 @@ fn each_codec_and_each_outer_compression_gives_the_same_rows() {
 }
 
 #[test]
-fn the_dialect_is_avro_and_says_that_the_compression_was_assumed() {
+fn the_dialect_is_avro_with_an_assumed_compression() {
     let outcome = read(&avro(vec![text("f")]), file(&record(&[("f", r#""string""#)]), &[]));
     let dialect = outcome.dialect;
     assert_eq!((dialect.format.as_str(), dialect.encoding.as_str()), ("avro", "UTF-8"));
@@ -192,7 +197,7 @@ fn the_dialect_is_avro_and_says_that_the_compression_was_assumed() {
 }
 
 #[test]
-fn columns_find_their_fields_by_physical_name_and_several_may_read_one() {
+fn columns_match_fields_by_physical_name_and_several_may_read_the_same_one() {
     let named = |name: &str, physical: &str| Column { physical_name: physical.to_owned(), ..text(name) };
     let contract = avro(vec![named("second", "b"), named("first", "a"), named("again", "a")]);
     let schema = record(&[("a", r#""string""#), ("x", r#""string""#), ("b", r#""string""#)]);
@@ -205,7 +210,7 @@ fn columns_find_their_fields_by_physical_name_and_several_may_read_one() {
 }
 
 #[test]
-fn a_missing_field_ends_the_reading_or_is_a_missing_value_as_the_contract_says() {
+fn a_missing_field_is_an_error_or_a_missing_value_as_the_contract_says() {
     let contract = avro(vec![text("price"), text("f")]);
     let file = file(
         &record(&[("Price", r#""string""#), ("f", r#""string""#)]),
@@ -222,7 +227,7 @@ fn a_missing_field_ends_the_reading_or_is_a_missing_value_as_the_contract_says()
 }
 
 #[test]
-fn fields_that_no_column_reads_are_rescued_refused_or_left_out() {
+fn unexpected_fields_are_rescued_rejected_or_ignored() {
     let schema = record(&[
         ("more", r#"{"type":"map","values":"int"}"#),
         ("f", r#""string""#),
@@ -240,7 +245,7 @@ fn fields_that_no_column_reads_are_rescued_refused_or_left_out() {
     ] {
         let contract = Contract { unexpected_columns, ..avro(columns) };
         let outcome = read(&contract, &file);
-        assert_eq!(told(&outcome), expected);
+        assert_eq!(value_or_reject(&outcome), expected);
         if unexpected_columns == UnexpectedColumns::Reject {
             assert_eq!(outcome.rejects[0].reasons[0].found.as_deref(), Some("more, day"));
         }
@@ -248,7 +253,7 @@ fn fields_that_no_column_reads_are_rescued_refused_or_left_out() {
 }
 
 #[test]
-fn a_reject_shows_the_row_as_json_with_its_number_and_the_place_of_its_block() {
+fn a_reject_has_the_row_as_json_its_number_and_the_offset_of_its_block() {
     let schema = record(&[("id", r#""long""#), ("f", r#"["null","string"]"#), ("b", r#""bytes""#)]);
     let row = |id: i64, b: &[u8]| [long(id), long(0), string(b)].concat();
     let rows = [row(1, b"x"), row(2, &[0xff])];
@@ -266,7 +271,7 @@ fn a_reject_shows_the_row_as_json_with_its_number_and_the_place_of_its_block() {
 }
 
 #[test]
-fn hidden_values_stand_in_no_reject() {
+fn hidden_values_do_not_appear_in_rejects() {
     let secret = |column: Column| Column { pseudonymise: true, ..column };
     let classified = |column: Column| Column { classification: Some("confidential".to_owned()), ..column };
     let contract = avro(vec![secret(text("name")), classified(bigint("salary")), required(text("f"))]);
@@ -275,15 +280,15 @@ fn hidden_values_stand_in_no_reject() {
     let broken = [string([b'A', b'd', b'a', 0xff]), long(123_456), long(0)].concat();
     let plan = Plan::compile_with(&contract, Some(&PseudonymKey::new(&[7; 32]).unwrap())).unwrap();
     let outcome = read_plan(&Arc::new(plan), Limits::default(), &file(&schema, &[good, broken])[..]).unwrap();
-    assert_eq!(outcome.told(), ["1@1 missing_required:f", "2@2 invalid_encoding"]);
+    assert_eq!(outcome.reject_summary(), ["1@1 missing_required:f", "2@2 invalid_encoding"]);
     assert_eq!((outcome.rejects[1].raw.as_str(), outcome.rejects[1].raw_withheld), ("", true));
     let raw = &outcome.rejects[0].raw;
     assert!(raw.contains(r#""salary":"[classified]","f":null"#), "{raw}");
-    let told = serde_json::to_string(&outcome.rejects).unwrap();
-    assert!(!told.contains("Ada") && !told.contains("123456"), "{told}");
+    let rejects = serde_json::to_string(&outcome.rejects).unwrap();
+    assert!(!rejects.contains("Ada") && !rejects.contains("123456"), "{rejects}");
 }
 
-/// The rows as another implementation writes them.
+/// Writes the rows with the `apache_avro` crate.
 fn written_by_apache(codec: apache_avro::Codec, rows: &[Product]) -> Vec<u8> {
     let schema = apache_avro::Schema::parse_str(
         r#"{"type":"record","name":"shop.Product","fields":[
@@ -327,7 +332,7 @@ fn written_by_apache(codec: apache_avro::Codec, rows: &[Product]) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-/// The same as NDJSON.
+/// Writes the rows as NDJSON.
 fn written_as_json(rows: &[Product]) -> String {
     let line = |row: &Product| {
         let tags: Vec<serde_json::Value> = row
@@ -401,7 +406,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn what_another_implementation_writes_is_read_like_the_same_rows_in_ndjson(
+    fn files_written_by_apache_avro_give_the_same_rows_as_ndjson(
         rows in prop::collection::vec(product(), 0..30),
         codec in prop::sample::select(vec!["null", "deflate", "snappy"]),
     ) {
@@ -428,6 +433,6 @@ proptest! {
         }
         let json = read(&contract(FormatKind::Ndjson, columns), json);
         prop_assert_eq!(avro.rows(), json.rows());
-        prop_assert_eq!(avro.told(), json.told());
+        prop_assert_eq!(avro.reject_summary(), json.reject_summary());
     }
 }

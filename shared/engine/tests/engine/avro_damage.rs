@@ -1,4 +1,4 @@
-//! Avro files that are broken, cut, lied about or made to harm.
+//! Damaged, truncated, inconsistent and hostile Avro files.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use penstock_engine::{Limits, Plan};
 use proptest::prelude::*;
 
 use crate::avro_files::{MARKER, block, compress, file, header, long, record, string};
-use crate::support::{Outcome, Sips, column, contract, read, read_plan, read_with, text};
+use crate::support::{Outcome, ShortReads, column, contract, read, read_plan, read_with, text};
 
 fn avro() -> Contract {
     contract(FormatKind::Avro, vec![text("f")])
@@ -19,14 +19,14 @@ fn strings() -> String {
 }
 
 fn shown(outcome: &Outcome) -> Vec<(String, u64, String)> {
-    let told = |reject: &penstock_engine::Reject| {
+    let summary = |reject: &penstock_engine::Reject| {
         let reason = &reject.reasons[0];
         (reason.code.to_string(), reject.byte_offset, reason.found.clone().unwrap_or_default())
     };
-    outcome.rejects.iter().map(told).collect()
+    outcome.rejects.iter().map(summary).collect()
 }
 
-/// A file of three blocks, the second one as given; where that one begins.
+/// Returns a file of three blocks, with `middle` as the second one, and the offset of `middle`.
 fn around(schema: &str, codec: &str, middle: &[u8]) -> (Vec<u8>, u64) {
     let block = |text: &str| block(2, &compress(codec, &[string(text), string(text)].concat()));
     let before = [header(schema, codec), block("a")].concat();
@@ -35,7 +35,7 @@ fn around(schema: &str, codec: &str, middle: &[u8]) -> (Vec<u8>, u64) {
 }
 
 #[test]
-fn a_broken_block_loses_its_rest_and_no_other_row() {
+fn a_damaged_block_loses_only_the_rest_of_its_rows() {
     let x = string("x");
     let marked = |count: &[u8], size: &[u8], bytes: &[u8]| [count, size, bytes, &MARKER].concat();
     let mut other_marker = block(2, &[x.clone(), x.clone()].concat());
@@ -48,7 +48,7 @@ fn a_broken_block_loses_its_rest_and_no_other_row() {
         format!("{why}; {bytes} bytes up to the next marker are lost, {rows} rows by the block's count")
     };
     let beyond = "a value goes beyond the block's end";
-    for (codec, middle, kept, found) in [
+    for (codec, middle, accepted, found) in [
         ("null", block(3, &[x.clone(), long(99), x.clone()].concat()), 1, lost(beyond, 2)),
         ("null", block(1, &long(-5)), 0, lost("a length is below zero", 1)),
         ("null", block(i64::MAX, &x), 1, lost(beyond, i64::MAX as u64 - 1)),
@@ -98,15 +98,15 @@ fn a_broken_block_loses_its_rest_and_no_other_row() {
         let (file, start) = around(&strings(), codec, &middle);
         let outcome = read(&avro(), file);
         let values = outcome.values().concat();
-        assert_eq!(values, [vec!["a"; 2], vec!["x"; kept], vec!["z"; 2]].concat(), "{found}");
+        assert_eq!(values, [vec!["a"; 2], vec!["x"; accepted], vec!["z"; 2]].concat(), "{found}");
         let code = if found.contains("1099511627776") { "record_too_long" } else { "malformed_block" };
         assert_eq!(shown(&outcome), [(code.to_owned(), start, found.clone())]);
-        // Rows that are lost are counted, as the block says and a block can hold them.
-        let told = found.rsplit_once(" rows").and_then(|(before, _)| before.rsplit(' ').next());
-        let rows = told.and_then(|rows| rows.parse().ok()).unwrap_or(0_u64);
+        // Lost rows are counted as the block declares them, up to the maximum of a block.
+        let declared = found.rsplit_once(" rows").and_then(|(before, _)| before.rsplit(' ').next());
+        let rows = declared.and_then(|rows| rows.parse().ok()).unwrap_or(0_u64);
         let rows = rows.clamp(1, Limits::default().max_block_bytes as u64);
-        assert_eq!((outcome.rejects[0].row, outcome.rejects[0].rows), (3 + kept as u64, rows), "{found}");
-        assert_eq!(outcome.totals.rows_read, 4 + kept as u64 + rows);
+        assert_eq!((outcome.rejects[0].row, outcome.rejects[0].rows), (3 + accepted as u64, rows), "{found}");
+        assert_eq!(outcome.totals.rows_read, 4 + accepted as u64 + rows);
     }
 }
 
@@ -127,7 +127,7 @@ fn a_block_that_cannot_be_decompressed_is_a_reject_whatever_its_codec() {
 }
 
 #[test]
-fn a_broken_string_or_a_long_row_is_a_reject_and_the_next_row_is_read() {
+fn an_invalid_string_or_a_long_row_is_rejected_alone() {
     let schema = record(&[("f", r#""string""#), ("g", r#"{"type":"array","items":"string"}"#)]);
     let row = |f: &[u8], g: &[u8]| [string(f), long(1), string(g), long(0)].concat();
     let rows = [row(b"\xff", b""), row(b"a", b"\xff"), row(&[b'y'; 50], b""), row(b"good", b"")];
@@ -135,25 +135,28 @@ fn a_broken_string_or_a_long_row_is_a_reject_and_the_next_row_is_read() {
     let contract = contract(FormatKind::Avro, vec![text("f"), list]);
     let limits = Limits { max_record_bytes: 40, ..Limits::default() };
     let outcome = read_with(&contract, limits, &file(&schema, &rows)[..]).unwrap();
-    assert_eq!(outcome.told(), ["1@1 invalid_encoding", "2@2 invalid_encoding:g", "3@3 record_too_long"]);
+    assert_eq!(
+        outcome.reject_summary(),
+        ["1@1 invalid_encoding", "2@2 invalid_encoding:g", "3@3 record_too_long"]
+    );
     assert_eq!(outcome.values(), [["good", r#"[""]"#]]);
     assert_eq!(outcome.rejects[1].raw, r#"{"f":"a","g":["\\xff"]}"#);
     assert_eq!(outcome.rejects[2].reasons[0].found.as_deref(), Some("54 bytes"));
 }
 
 #[test]
-fn a_broken_string_that_no_column_reads_is_rescued_in_hexadecimal() {
+fn an_invalid_string_that_no_column_reads_is_rescued_in_hexadecimal() {
     let schema = record(&[("f", r#""string""#), ("more", r#""string""#)]);
     let rows = [string("a"), string([0xff]), string("b"), string("fine")].concat();
     let file = [header(&schema, "null"), block(2, &rows)].concat();
     let rescued = column("_rescued", LogicalType::Object { properties: vec![] }, SqlType::Jsonb);
-    for (unexpected_columns, columns, told) in [
+    for (unexpected_columns, columns, rejects) in [
         (UnexpectedColumns::Rescue, vec![text("f"), rescued], vec![]),
         (UnexpectedColumns::Reject, vec![text("f")], vec!["1@1 unexpected_column", "2@2 unexpected_column"]),
         (UnexpectedColumns::Ignore, vec![text("f")], vec![]),
     ] {
         let outcome = read(&Contract { unexpected_columns, ..contract(FormatKind::Avro, columns) }, &file);
-        assert_eq!(outcome.told(), told);
+        assert_eq!(outcome.reject_summary(), rejects);
         if unexpected_columns == UnexpectedColumns::Rescue {
             assert_eq!(outcome.values(), [["a", r#"{"more":"\\xff"}"#], ["b", r#"{"more":"fine"}"#]]);
         }
@@ -161,7 +164,7 @@ fn a_broken_string_that_no_column_reads_is_rescued_in_hexadecimal() {
 }
 
 #[test]
-fn what_a_file_cannot_be_read_without_is_told() {
+fn a_file_with_an_invalid_header_or_end_is_an_error() {
     let schema = strings();
     let entry = |key: &str, value: &[u8]| {
         [b"Obj\x01", &long(1)[..], &string(key), &string(value), &long(0), &MARKER].concat()
@@ -215,7 +218,7 @@ fn what_a_file_cannot_be_read_without_is_told() {
 }
 
 #[test]
-fn rows_before_a_cut_are_handed_over_block_by_block() {
+fn rows_before_a_truncation_are_returned_block_by_block() {
     let rows: Vec<Vec<u8>> = (0..10).map(|row| string(row.to_string())).collect();
     let schema = strings();
     let bytes = [header(&schema, "null"), block(10, &rows.concat()), long(5)].concat();
@@ -228,7 +231,7 @@ fn rows_before_a_cut_are_handed_over_block_by_block() {
     assert_eq!(reader.next_block().unwrap_err().code(), "truncated_file");
 }
 
-/// Reads a file within the time that a file of its size may take.
+/// Reads a file and asserts that it takes less than five seconds.
 fn read_soon(contract: &Contract, file: &[u8]) -> Outcome {
     let start = Instant::now();
     let outcome = read(contract, file);
@@ -237,7 +240,7 @@ fn read_soon(contract: &Contract, file: &[u8]) -> Outcome {
 }
 
 #[test]
-fn values_without_a_byte_stand_for_no_more_than_a_few() {
+fn the_number_of_values_that_take_no_bytes_is_limited() {
     let nulls = record(&[("f", r#"{"type":"array","items":"null"}"#)]);
     let many = [long(i64::MAX), long(0)].concat();
     let deep = record(&[(
@@ -257,7 +260,7 @@ fn values_without_a_byte_stand_for_no_more_than_a_few() {
     ] {
         let has_field = schema != record(&[]);
         let columns = [vec![document()], vec![]];
-        // A file that lacks every column of the contract is refused.
+        // A file that has none of the contract's columns would be refused.
         for columns in columns.into_iter().filter(|columns| has_field || columns.is_empty()) {
             let contract =
                 Contract { missing_columns: MissingColumns::Null, ..contract(FormatKind::Avro, columns) };
@@ -270,7 +273,7 @@ fn values_without_a_byte_stand_for_no_more_than_a_few() {
 }
 
 #[test]
-fn types_that_double_in_each_of_many_steps_are_not_gone_through() {
+fn exponentially_nested_types_are_refused_quickly() {
     let steps = (1..40).map(|step| {
         let before = step - 1;
         let fields = format!(r#"{{"name":"a","type":"n{before}"}},{{"name":"b","type":"n{before}"}}"#);
@@ -288,7 +291,7 @@ fn types_that_double_in_each_of_many_steps_are_not_gone_through() {
 }
 
 #[test]
-fn a_block_that_becomes_too_large_is_a_reject() {
+fn a_block_that_decompresses_to_too_many_bytes_is_a_reject() {
     let rows = string("x".repeat(3 << 20));
     for codec in ["null", "deflate", "snappy", "zstandard", "bzip2", "xz"] {
         let (file, start) = around(&strings(), codec, &block(1, &compress(codec, &rows)));
@@ -296,8 +299,8 @@ fn a_block_that_becomes_too_large_is_a_reject() {
         let outcome = read_with(&avro(), limits, &file[..]).unwrap();
         assert_eq!(outcome.values().concat(), ["a", "a", "z", "z"], "{codec}");
         let (code, offset, found) = &shown(&outcome)[0];
-        let is_told = found.contains("more than 1048576 bytes") || code == "record_too_long";
-        assert!(is_told && *offset == start, "{codec}: {found}");
+        let is_expected = found.contains("more than 1048576 bytes") || code == "record_too_long";
+        assert!(is_expected && *offset == start, "{codec}: {found}");
     }
 }
 
@@ -338,9 +341,9 @@ fn sample(codec: &str) -> (Contract, Vec<u8>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
 
-    // `read_plan` holds every outcome to it that the rows read are the accepted and the refused ones.
+    // `read_plan` asserts for every outcome that the rows read are the accepted, rejected and blank ones.
     #[test]
-    fn flipped_and_missing_bytes_end_in_rejects_or_an_error(
+    fn flipped_and_missing_bytes_give_rejects_or_an_error(
         codec in prop::sample::select(vec!["null", "deflate", "snappy", "zstandard", "bzip2", "xz"]),
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         cut in prop::option::of(any::<prop::sample::Index>()),
@@ -358,16 +361,16 @@ proptest! {
         }
         let plan = Arc::new(Plan::compile(&contract).unwrap());
         let once = read_plan(&plan, Limits::default(), &file[..]);
-        let sipped = read_plan(&plan, Limits::default(), Sips { rest: &file, sizes, at: 0 });
-        match (once, sipped) {
-            (Ok(once), Ok(sipped)) => prop_assert_eq!(once, sipped),
-            (Err(once), Err(sipped)) => prop_assert_eq!(once.to_string(), sipped.to_string()),
-            (once, sipped) => prop_assert!(false, "{:?} {:?}", once, sipped),
+        let in_pieces = read_plan(&plan, Limits::default(), ShortReads { rest: &file, sizes, at: 0 });
+        match (once, in_pieces) {
+            (Ok(once), Ok(in_pieces)) => prop_assert_eq!(once, in_pieces),
+            (Err(once), Err(in_pieces)) => prop_assert_eq!(once.to_string(), in_pieces.to_string()),
+            (once, in_pieces) => prop_assert!(false, "{:?} {:?}", once, in_pieces),
         }
     }
 
     #[test]
-    fn a_damaged_block_does_not_touch_the_rows_of_the_others(
+    fn a_damaged_block_does_not_affect_the_rows_of_other_blocks(
         at in any::<prop::sample::Index>(),
         bits in 1..=255_u8,
     ) {
@@ -378,7 +381,7 @@ proptest! {
         let at = first + at.index(second - first);
         file[at] ^= bits;
         let found = read(&contract, file).values();
-        let kept = &expected[5..];
-        prop_assert!(found.ends_with(kept) && found.len() <= 20 || found.ends_with(&expected[10..]), "{:?}", found);
+        let unaffected = &expected[5..];
+        prop_assert!(found.ends_with(unaffected) && found.len() <= 20 || found.ends_with(&expected[10..]), "{:?}", found);
     }
 }

@@ -1,11 +1,11 @@
-//! Container files by hand: what the decoder is to read is written byte by byte, broken files included.
+//! Builders of Avro object container files, well-formed and damaged ones, byte by byte.
 
 use std::io::Write;
 
-/// Stands between the blocks of the files here.
+/// The sync marker of all files built here.
 pub(crate) const MARKER: [u8; 16] = *b"sixteen letters.";
 
-/// A number in zigzag coding.
+/// Encodes a number as a zigzag varint.
 pub(crate) fn long(number: i64) -> Vec<u8> {
     let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
     let mut bytes = Vec::new();
@@ -17,12 +17,12 @@ pub(crate) fn long(number: i64) -> Vec<u8> {
     bytes
 }
 
-/// A string, or bytes.
+/// Encodes a string or bytes.
 pub(crate) fn string(text: impl AsRef<[u8]>) -> Vec<u8> {
     [&long(text.as_ref().len() as i64), text.as_ref()].concat()
 }
 
-/// The schema of a record with these fields, each a name and a type in JSON.
+/// Returns the schema of a record with these fields, each a name and a type in JSON.
 pub(crate) fn record(fields: &[(&str, &str)]) -> String {
     let fields: Vec<String> =
         fields.iter().map(|(name, kind)| format!(r#"{{"name":"{name}","type":{kind}}}"#)).collect();
@@ -41,12 +41,12 @@ pub(crate) fn header(schema: &str, codec: &str) -> Vec<u8> {
     [&b"Obj\x01"[..], &long(3), &entries.concat(), &long(0), &MARKER].concat()
 }
 
-/// A block as it stands in the file; `bytes` are compressed already.
+/// Encodes a block. `bytes` are already compressed.
 pub(crate) fn block(rows: i64, bytes: &[u8]) -> Vec<u8> {
     [&long(rows), &long(bytes.len() as i64), bytes, &MARKER].concat()
 }
 
-/// A file with one block of these rows.
+/// Returns a file with one block of these rows.
 pub(crate) fn file(schema: &str, rows: &[Vec<u8>]) -> Vec<u8> {
     [header(schema, "null"), block(rows.len() as i64, &rows.concat())].concat()
 }
@@ -82,7 +82,7 @@ pub(crate) fn compress(codec: &str, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A file with what each reject is about, under `tests/golden/engine/avro`.
+/// Returns the content of `tests/golden/engine/avro/input.avro`: accepted rows, and rejects of each kind.
 pub(crate) fn golden() -> Vec<u8> {
     let schema = record(&[
         ("id", r#""long""#),
@@ -128,10 +128,10 @@ pub(crate) fn golden() -> Vec<u8> {
 }
 
 #[test]
-fn the_golden_file_is_the_one_that_is_written_here() {
+fn the_golden_avro_file_is_up_to_date() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/engine/avro/input.avro");
     if std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write") {
         std::fs::write(path, golden()).unwrap();
     }
-    assert!(std::fs::read(path).unwrap() == golden(), "PENSTOCK_GOLDEN=write writes it anew");
+    assert!(std::fs::read(path).unwrap() == golden(), "PENSTOCK_GOLDEN=write rewrites it");
 }

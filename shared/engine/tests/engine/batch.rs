@@ -1,4 +1,4 @@
-//! What is known of a batch only at its end: repeated keys and quality checks.
+//! Results that are known only at the end of a batch: duplicate keys and quality checks.
 
 use std::io;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use penstock_engine::{DuplicateFinder, Duplicates, Limits, Plan, QualityOutcome,
 
 use crate::support::{column, contract, csv, decode_copy, required, text};
 
-/// For batches that memory has room for.
-struct Nowhere;
+/// A spill for batches that fit into memory. It panics if it is used.
+struct NoSpill;
 
-impl Spill for Nowhere {
+impl Spill for NoSpill {
     fn append(&mut self, _: usize, _: &[u8]) -> io::Result<()> {
-        panic!("a small batch is not spilled")
+        panic!("a small batch must not be spilled")
     }
 
     fn take(&mut self, _: usize) -> io::Result<Vec<u8>> {
@@ -21,16 +21,16 @@ impl Spill for Nowhere {
     }
 }
 
-struct Whole {
+struct BatchResult {
     plan: Arc<Plan>,
     totals: Totals,
     duplicates: Duplicates,
-    /// The rows that are left, by chunk.
-    left: Vec<Vec<Vec<Option<String>>>>,
+    /// The rows that are not replaced by a newer row with the same key, by chunk.
+    remaining: Vec<Vec<Vec<Option<String>>>>,
 }
 
-impl Whole {
-    fn judged(&self) -> Vec<(String, u64, bool, bool)> {
+impl BatchResult {
+    fn check_results(&self) -> Vec<(String, u64, bool, bool)> {
         let outcomes = self.plan.judge(&self.totals, &self.duplicates).into_iter();
         outcomes
             .map(|QualityOutcome { check, count, holds, refuses, .. }| (check, count, holds, refuses))
@@ -38,19 +38,19 @@ impl Whole {
     }
 }
 
-fn read_whole(contract: &Contract, file: &str) -> Whole {
+fn read_batch(contract: &Contract, file: &str) -> BatchResult {
     let plan = Arc::new(Plan::compile(contract).unwrap());
     let limits = Limits { chunk_rows: 2, ..Limits::default() };
     let mut reader = Reader::open(Arc::clone(&plan), limits, file.as_bytes()).unwrap();
-    let mut finder = DuplicateFinder::new(Nowhere);
+    let mut finder = DuplicateFinder::new(NoSpill);
     let mut chunks = Vec::new();
     while let Some(block) = reader.next_block().unwrap() {
         finder.add(&block.rows.keys).unwrap();
         chunks.push(block.rows.copy_text);
     }
     let duplicates = finder.finish().unwrap();
-    let left = chunks.iter().map(|chunk| decode_copy(&duplicates.without_replaced(chunk))).collect();
-    Whole { plan, totals: reader.totals().clone(), duplicates, left }
+    let remaining = chunks.iter().map(|chunk| decode_copy(&duplicates.without_replaced(chunk))).collect();
+    BatchResult { plan, totals: reader.totals().clone(), duplicates, remaining }
 }
 
 fn keyed(columns: Vec<Column>, key: Vec<usize>, event_time: Option<usize>) -> Contract {
@@ -67,7 +67,7 @@ pub(crate) fn check(
     unit: Unit,
     severity: Option<&str>,
 ) -> QualityCheck {
-    // Thresholds are made by reading a contract only.
+    // An operator can only be created by parsing a contract.
     let yaml = format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: x\nname: x\nversion: 1.0.0\nstatus: active\n\
          servers: [{{server: r, type: s3, location: 's3://r/x/', format: csv}}]\n\
@@ -86,49 +86,49 @@ pub(crate) fn check(
 }
 
 #[test]
-fn of_a_key_the_newest_row_of_the_whole_batch_stays() {
+fn the_newest_row_of_each_key_in_the_batch_remains() {
     let day = required(column("day", LogicalType::Date { format: None }, SqlType::Date));
     let contract = keyed(vec![required(text("id")), day], vec![0], Some(1));
     let file = "id,day\na,2026-01-03\nb,2026-01-01\nc,2026-01-01\na,2026-01-02\nb,2026-01-01\nc,bad\n";
-    let whole = read_whole(&contract, file);
-    // `a` is newest in the first row, `b` in the last of two equal ones, and the refused `c` replaces nothing.
-    let left: Vec<Option<String>> =
-        whole.left.iter().flatten().map(|row| row.last().cloned().flatten()).collect();
-    assert_eq!(left, ["1", "3", "5"].map(|row| Some(row.to_owned())));
-    assert_eq!(whole.duplicates.replaced(), 2);
+    let batch = read_batch(&contract, file);
+    // The first row of `a` is the newest. The last of two equal rows of `b` remains. The rejected row of `c` replaces nothing.
+    let remaining: Vec<Option<String>> =
+        batch.remaining.iter().flatten().map(|row| row.last().cloned().flatten()).collect();
+    assert_eq!(remaining, ["1", "3", "5"].map(|row| Some(row.to_owned())));
+    assert_eq!(batch.duplicates.replaced(), 2);
 }
 
 #[test]
-fn keys_are_equal_as_the_database_compares_them() {
+fn keys_are_compared_like_in_the_database() {
     let price = required(column("price", LogicalType::Number, SqlType::Numeric(None)));
-    let whole = read_whole(&keyed(vec![price], vec![0], None), "price\n1.50\n1.5\n01.500\n15\n0\n-0.00\n");
-    assert_eq!(whole.duplicates.replaced(), 3);
+    let batch = read_batch(&keyed(vec![price], vec![0], None), "price\n1.50\n1.5\n01.500\n15\n0\n-0.00\n");
+    assert_eq!(batch.duplicates.replaced(), 3);
 }
 
 #[test]
-fn rows_that_are_only_added_are_not_compared() {
+fn appended_rows_are_not_checked_for_duplicates() {
     let contract = contract(csv(), vec![required(text("id"))]);
-    let whole = read_whole(&contract, "id\na\na\n");
-    assert!(!whole.plan.finds_duplicates());
-    assert_eq!(whole.duplicates.replaced(), 0);
+    let batch = read_batch(&contract, "id\na\na\n");
+    assert!(!batch.plan.finds_duplicates());
+    assert_eq!(batch.duplicates.replaced(), 0);
 }
 
 #[test]
-fn a_unique_column_with_a_value_twice_refuses_the_batch() {
+fn a_duplicate_in_a_unique_column_refuses_the_batch() {
     let gtin = Column { unique: true, ..text("gtin") };
     let contract = contract(csv(), vec![required(text("id")), gtin]);
     assert_eq!(
-        read_whole(&contract, "id,gtin\n1,x\n2,y\n3,\n4,\n").judged(),
+        read_batch(&contract, "id,gtin\n1,x\n2,y\n3,\n4,\n").check_results(),
         [("unique".to_owned(), 0, true, false)]
     );
     assert_eq!(
-        read_whole(&contract, "id,gtin\n1,x\n2,y\n3,x\n").judged(),
+        read_batch(&contract, "id,gtin\n1,x\n2,y\n3,x\n").check_results(),
         [("unique".to_owned(), 1, false, true)]
     );
 }
 
 #[test]
-fn invalid_values_that_only_warn_are_counted_and_reject_no_row() {
+fn checks_of_invalid_values_that_only_warn_reject_no_row() {
     for severity in ["warning", "info"] {
         for (metric, file, counted) in [
             ("validValues: [new, 'a\\b']", "id,state\n1,new\n2,old\n3,\n4,a\\b\n5,older\n", 2),
@@ -142,15 +142,15 @@ fn invalid_values_that_only_warn_are_counted_and_reject_no_row() {
                  \x20     - name: state\n        logicalType: string\n\
                  \x20       quality: [{{metric: invalidValues, arguments: {{{metric}}}, mustBe: 0, severity: {severity}, name: n}}]\n"
             );
-            let whole = read_whole(&penstock_contract::parse("x.yaml", &yaml).unwrap(), file);
-            assert_eq!((whole.totals.accepted, whole.totals.rejected), (5, 0), "{metric}");
-            assert_eq!(whole.judged(), [("n".to_owned(), counted, counted == 0, false)], "{metric}");
+            let batch = read_batch(&penstock_contract::parse("x.yaml", &yaml).unwrap(), file);
+            assert_eq!((batch.totals.accepted, batch.totals.rejected), (5, 0), "{metric}");
+            assert_eq!(batch.check_results(), [("n".to_owned(), counted, counted == 0, false)], "{metric}");
         }
     }
 }
 
 #[test]
-fn checks_count_accepted_rows_after_harmonising() {
+fn quality_checks_count_accepted_rows_after_harmonising() {
     let number = column("price", LogicalType::Number, SqlType::Numeric(Some((8, 2))));
     let mut contract = contract(csv(), vec![required(text("id")), number, text("colour")]);
     let strings = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
@@ -182,10 +182,10 @@ fn checks_count_accepted_rows_after_harmonising() {
         check(Metric::DuplicateValues { columns: vec![1, 2] }, None, "mustBe: 0", Unit::Rows, None),
     ];
     let file = "id,price,colour\n1,0.00,red\n2,,blue\n3,5,pink\n4,5.00,pink\n,,x\n";
-    let whole = read_whole(&contract, file);
-    assert_eq!(whole.totals.accepted, 4);
-    let judged: Vec<(u64, bool, bool)> =
-        whole.judged().into_iter().map(|(_, count, holds, refuses)| (count, holds, refuses)).collect();
+    let batch = read_batch(&contract, file);
+    assert_eq!(batch.totals.accepted, 4);
+    let check_results: Vec<(u64, bool, bool)> =
+        batch.check_results().into_iter().map(|(_, count, holds, refuses)| (count, holds, refuses)).collect();
     let expected = [
         (4, true, false),
         (1, true, false),
@@ -194,16 +194,16 @@ fn checks_count_accepted_rows_after_harmonising() {
         (0, true, false),
         (1, false, true),
     ];
-    assert_eq!(judged, expected);
-    let outcome = &whole.plan.judge(&whole.totals, &whole.duplicates)[3];
+    assert_eq!(check_results, expected);
+    let outcome = &batch.plan.judge(&batch.totals, &batch.duplicates)[3];
     assert_eq!((outcome.column.as_deref(), outcome.rows), (Some("colour"), 4));
     assert_eq!(outcome.rule, "the percentage of rows with another value than `red`, `blue` is less than 25");
 }
 
 #[test]
-fn a_file_that_lacks_a_column_is_read_where_the_contract_says_so() {
+fn a_missing_column_is_null_if_the_contract_says_so() {
     let mut contract = contract(csv(), vec![required(text("id")), text("note")]);
     contract.missing_columns = MissingColumns::Null;
-    let whole = read_whole(&contract, "id\n1\n");
-    assert_eq!(whole.left, [[[Some("1".to_owned()), None, Some("1".to_owned())]]]);
+    let batch = read_batch(&contract, "id\n1\n");
+    assert_eq!(batch.remaining, [[[Some("1".to_owned()), None, Some("1".to_owned())]]]);
 }

@@ -1,9 +1,9 @@
-//! Each type, rule and harmonising step, by table: what a value becomes, or why it is refused.
+//! Types, rules and harmonising steps, by tables of values with their stored form or reject codes.
 
 use crate::support::{Outcome, column, contract, csv, date_format, read, text};
 use penstock_contract::*;
 
-/// Reads values of one column, one a line. Each answer is the value or the codes.
+/// Reads values of one column, one per line. Returns the stored value or the reject codes of each.
 pub(crate) fn run(column: Column, values: &[&str]) -> Vec<String> {
     let kind = FormatKind::Delimited(DelimitedDialect {
         delimiter: Some("|".to_owned()),
@@ -14,20 +14,20 @@ pub(crate) fn run(column: Column, values: &[&str]) -> Vec<String> {
     let quoted: Vec<String> =
         values.iter().map(|value| format!("\"{}\"\n", value.replace('"', "\"\""))).collect();
     let file = format!("{}\n{}", column.physical_name, quoted.concat());
-    answers(&read(&contract(kind, vec![column]), file), values.len())
+    results(&read(&contract(kind, vec![column]), file), values.len())
 }
 
-fn answers(outcome: &Outcome, count: usize) -> Vec<String> {
-    let mut answers = vec![String::new(); count];
+fn results(outcome: &Outcome, count: usize) -> Vec<String> {
+    let mut results = vec![String::new(); count];
     for row in outcome.rows() {
         let number: usize = row[1].as_ref().unwrap().parse().unwrap();
-        answers[number - 1] = row[0].clone().unwrap_or_else(|| "NULL".to_owned());
+        results[number - 1] = row[0].clone().unwrap_or_else(|| "NULL".to_owned());
     }
     for reject in &outcome.rejects {
         let codes: Vec<String> = reject.reasons.iter().map(|reason| reason.code.to_string()).collect();
-        answers[usize::try_from(reject.row).unwrap() - 1] = codes.join(" ");
+        results[usize::try_from(reject.row).unwrap() - 1] = codes.join(" ");
     }
-    answers
+    results
 }
 
 pub(crate) fn check(column: Column, table: &[(&str, &str)]) {
@@ -72,7 +72,7 @@ fn text_is_trimmed_and_escaped() {
 }
 
 #[test]
-fn text_rules_are_all_told() {
+fn all_violated_text_rules_are_reported() {
     let rules = with(text("a"), |column| {
         column.rules.min_length = Some(3);
         column.rules.max_length = Some(5);
@@ -100,7 +100,7 @@ fn text_rules_are_all_told() {
 }
 
 #[test]
-fn harmonising_has_an_order() {
+fn harmonising_steps_have_a_fixed_order() {
     let harmonised = with(text("a"), |column| {
         column.harmonise.null_values = strings(&["n/a", "-"]);
         column.harmonise.extract = Some("^([a-zäß]*):".to_owned());
@@ -205,7 +205,7 @@ fn german_numbers_have_strict_groups() {
             ("-1.234.567", "-1234567"),
             ("1234,5", "1234.5"),
             ("12,345", "out_of_range"),
-            // Fifteen, were the point taken out without a look.
+            // Would be 15 if group separators were removed without checking the groups.
             ("1.5", "not_a_number"),
             ("1.2345", "not_a_number"),
             (".123", "not_a_number"),
@@ -249,7 +249,7 @@ fn number_rules_compare_exactly() {
 }
 
 #[test]
-fn doubles_are_finite_and_read_back() {
+fn doubles_are_finite_and_round_trip() {
     check(
         column("a", LogicalType::Number, SqlType::DoublePrecision),
         &[
@@ -267,7 +267,7 @@ fn doubles_are_finite_and_read_back() {
 }
 
 #[test]
-fn booleans_have_spellings() {
+fn booleans_have_configurable_spellings() {
     let boolean = with(column("a", LogicalType::Boolean, SqlType::Boolean), |column| {
         column.harmonise.true_values = strings(&["ja", "1"]);
         column.harmonise.false_values = strings(&["nein"]);
@@ -287,7 +287,7 @@ fn booleans_have_spellings() {
 }
 
 #[test]
-fn dates_exist() {
+fn dates_must_exist() {
     let iso = || column("a", LogicalType::Date { format: None }, SqlType::Date);
     check(
         iso(),
@@ -359,13 +359,13 @@ fn timestamps_are_utc_to_the_microsecond() {
 }
 
 #[test]
-fn local_times_are_placed_by_their_zone() {
+fn local_times_are_converted_by_their_time_zone() {
     check(
         timestamp(Some(date_format("dd.MM.yyyy HH:mm:ss")), "Europe/Berlin", SqlType::Timestamptz),
         &[
             ("31.12.2025 23:59:59", "2025-12-31 22:59:59+00"),
             ("01.07.2025 12:00:00", "2025-07-01 10:00:00+00"),
-            // Skipped in the spring, repeated in the autumn: there is none, and the earlier is taken.
+            // Skipped in spring: invalid. Repeated in autumn: the earlier one is used.
             ("30.03.2025 02:30:00", "not_a_timestamp"),
             ("26.10.2025 02:30:00", "2025-10-26 00:30:00+00"),
             ("31.02.2026 10:00:00", "not_a_timestamp"),
@@ -391,7 +391,7 @@ fn local_times_are_placed_by_their_zone() {
 }
 
 #[test]
-fn timestamp_bounds_are_points_in_time() {
+fn timestamp_bounds_are_compared_in_utc() {
     let bounded = with(timestamp(None, "Europe/Berlin", SqlType::Timestamptz), |column| {
         column.rules.minimum = bound("2024-07-01", false);
         column.rules.maximum = bound("2024-07-01T12:00:00Z", true);
@@ -408,7 +408,7 @@ fn timestamp_bounds_are_points_in_time() {
 }
 
 #[test]
-fn uuids_have_one_form() {
+fn uuids_are_stored_in_one_form() {
     check(
         column("a", LogicalType::String, SqlType::Uuid),
         &[
@@ -422,7 +422,7 @@ fn uuids_have_one_form() {
 }
 
 #[test]
-fn json_documents_are_those_that_jsonb_takes() {
+fn json_documents_must_be_valid_jsonb() {
     check(
         column("a", LogicalType::Object { properties: vec![] }, SqlType::Jsonb),
         &[
@@ -443,7 +443,7 @@ fn json_documents_are_those_that_jsonb_takes() {
 }
 
 #[test]
-fn constants_need_no_field() {
+fn constants_and_defaults_need_no_field() {
     let constant = with(column("c", LogicalType::Integer, SqlType::Integer), |column| {
         column.harmonise.constant = Some("007".to_owned());
     });
@@ -456,15 +456,16 @@ fn constants_need_no_field() {
 }
 
 #[test]
-fn reasons_are_limited_and_classified_values_are_not_told() {
+fn reasons_are_limited_and_do_not_show_classified_values() {
     let strict = |name: &str| {
         with(column(name, LogicalType::Integer, SqlType::Integer), |column| column.required = true)
     };
     let secret = with(strict("b"), |column| column.classification = Some("restricted".to_owned()));
     let outcome = read(&contract(csv(), vec![strict("a"), secret, strict("c")]), "a,b,c\nx,y,\n");
     let reasons = &outcome.rejects[0].reasons;
-    let told: Vec<_> = reasons.iter().map(|reason| (reason.rule.as_ref(), reason.found.as_deref())).collect();
-    assert_eq!(told, [("a whole number", Some("x")), ("a whole number", None), ("required", None)]);
+    let shown: Vec<_> =
+        reasons.iter().map(|reason| (reason.rule.as_ref(), reason.found.as_deref())).collect();
+    assert_eq!(shown, [("a whole number", Some("x")), ("a whole number", None), ("required", None)]);
     assert_eq!(outcome.rejects[0].raw, "x,[classified],");
     let many = contract(csv(), (0..20).map(|index| strict(&format!("c{index}"))).collect());
     let header: Vec<String> = (0..20).map(|index| format!("c{index}")).collect();

@@ -1,4 +1,4 @@
-//! Identifiers with check digits and codes from lists, by published examples.
+//! Identifiers with check digits and codes from lists, tested with published examples.
 
 use penstock_contract::*;
 
@@ -37,7 +37,7 @@ const IBANS: [&str; 12] = [
     "AT611904300234573201",
 ];
 
-/// Each value with one digit or letter replaced by each other one of its kind.
+/// Returns the variants of `value` with one digit replaced by another digit, or one letter by another letter.
 fn mutated(value: &str) -> Vec<String> {
     let mut mutated = Vec::new();
     for (index, byte) in value.bytes().enumerate() {
@@ -51,7 +51,7 @@ fn mutated(value: &str) -> Vec<String> {
     mutated
 }
 
-/// Each value with two neighbours exchanged that are of one kind and differ.
+/// Returns the variants of `value` with two different adjacent digits, or two different adjacent letters, swapped.
 fn transposed(value: &str) -> Vec<String> {
     let bytes = value.as_bytes();
     let pairs = (1..bytes.len()).filter(|index| bytes[*index] != bytes[index - 1]);
@@ -65,7 +65,7 @@ fn transposed(value: &str) -> Vec<String> {
         .collect()
 }
 
-fn refused(format: StringFormat, values: &[String]) {
+fn assert_refused(format: StringFormat, values: &[String]) {
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     for (value, accepted) in values.iter().zip(accepted(format, &values)) {
         assert!(!accepted, "{format:?} {value}");
@@ -83,7 +83,7 @@ fn published_identifiers_are_accepted() {
 }
 
 #[test]
-fn every_single_wrong_digit_is_found() {
+fn every_single_wrong_digit_or_letter_is_detected() {
     for (format, values) in [
         (StringFormat::Gtin, &GTINS[..]),
         (StringFormat::Isbn, &ISBN_10),
@@ -94,13 +94,13 @@ fn every_single_wrong_digit_is_found() {
         (StringFormat::Iban, &IBANS),
     ] {
         for value in values {
-            refused(format, &mutated(value));
+            assert_refused(format, &mutated(value));
         }
     }
 }
 
 #[test]
-fn transpositions_of_neighbours_are_found_where_the_scheme_finds_them() {
+fn adjacent_transpositions_are_detected_if_the_scheme_detects_them() {
     for (format, values) in [
         (StringFormat::Isbn, &ISBN_10[..]),
         (StringFormat::Issn, &ISSNS),
@@ -108,10 +108,10 @@ fn transpositions_of_neighbours_are_found_where_the_scheme_finds_them() {
         (StringFormat::Iban, &IBANS),
     ] {
         for value in values {
-            refused(format, &transposed(value));
+            assert_refused(format, &transposed(value));
         }
     }
-    // GS1 misses digits that differ by 5, Luhn 09 and 90.
+    // GS1 check digits miss swapped digits that differ by 5. Luhn misses 09 and 90.
     let differs_by = |value: &String, original: &str| {
         let index = value.bytes().zip(original.bytes()).position(|(one, other)| one != other).unwrap();
         value.as_bytes()[index].abs_diff(original.as_bytes()[index])
@@ -124,7 +124,7 @@ fn transpositions_of_neighbours_are_found_where_the_scheme_finds_them() {
         for value in values {
             let (missed, found): (Vec<String>, Vec<String>) =
                 transposed(value).into_iter().partition(|other| differs_by(other, value) == missed);
-            refused(format, &found);
+            assert_refused(format, &found);
             if format != StringFormat::Isbn && !missed.is_empty() {
                 let missed: Vec<&str> = missed.iter().map(String::as_str).collect();
                 assert!(accepted(format, &missed).into_iter().all(|accepted| accepted), "{missed:?}");
@@ -175,7 +175,7 @@ fn an_isbn_has_separators_of_one_kind_between_its_parts() {
             "9-7-8-3-1-6-1484100",
             "0-3-0-6-406152",
             "978 3-16-148410 0",
-            // An ISMN, and an EAN that is no book's.
+            // An ISMN, and an EAN that is not a book number.
             "9790260000438",
             "4006381333931",
             "030640615",
@@ -186,7 +186,7 @@ fn an_isbn_has_separators_of_one_kind_between_its_parts() {
 }
 
 #[test]
-fn an_issn_has_its_hyphen_after_four_digits_or_none() {
+fn an_issn_has_a_hyphen_after_four_digits_or_none() {
     check(
         StringFormat::Issn,
         &["0378-5955", "2434-561X", "0028-0836", "03785955"],
@@ -245,7 +245,7 @@ fn an_iban_has_the_structure_of_its_country() {
 /// Check digits of 00, 01 and 99 have the same remainder as 97, 98 and 02, and are never issued.
 #[test]
 fn an_iban_has_check_digits_from_02_to_98() {
-    let mut met = 0;
+    let mut compared = 0;
     for account in 0..500 {
         let iban = |digits: &str| format!("DE{digits}370400440532{account:06}");
         let right: Vec<String> =
@@ -253,12 +253,12 @@ fn an_iban_has_check_digits_from_02_to_98() {
         assert_eq!(right.len(), 1, "{right:?}");
         for (digits, never) in [("97", "00"), ("98", "01"), ("02", "99")] {
             if right[0] == iban(digits) {
-                met += 1;
+                compared += 1;
                 assert!(!accepted_one(&iban(never)), "{never}");
             }
         }
     }
-    assert!(met > 5, "{met}");
+    assert!(compared > 5, "{compared}");
 }
 
 fn accepted_one(value: &str) -> bool {
@@ -266,7 +266,7 @@ fn accepted_one(value: &str) -> bool {
 }
 
 #[test]
-fn a_vat_number_has_the_syntax_of_its_state() {
+fn a_vat_number_has_the_syntax_of_its_member_state() {
     check(
         StringFormat::VatEu,
         &[
@@ -344,7 +344,7 @@ fn a_vat_number_has_the_syntax_of_its_state() {
 }
 
 #[test]
-fn codes_are_those_of_the_lists() {
+fn country_and_currency_codes_are_those_of_the_iso_lists() {
     check(
         StringFormat::CountryCode,
         &["DE", "DEU", "US", "USA", "GB", "TW", "PS", "SS", "CW", "ALA", "AQ", "ZWE"],
@@ -391,10 +391,9 @@ fn a_language_tag_is_well_formed() {
     );
 }
 
-/// Formats are checked in members of objects and items of arrays, too.
 #[test]
-fn members_and_items_have_check_digits() {
-    let part = |name: &str, format| Nested {
+fn check_digits_of_members_and_items_are_verified() {
+    let member = |name: &str, format| Nested {
         name: name.to_owned(),
         physical_name: name.to_owned(),
         logical_type: LogicalType::String,
@@ -404,11 +403,11 @@ fn members_and_items_have_check_digits() {
     let mut object = text("v");
     object.sql_type = SqlType::Jsonb;
     let codes = Nested {
-        logical_type: LogicalType::Array { items: Some(Box::new(part("", StringFormat::Isbn))) },
+        logical_type: LogicalType::Array { items: Some(Box::new(member("", StringFormat::Isbn))) },
         rules: Rules::default(),
-        ..part("codes", StringFormat::Isbn)
+        ..member("codes", StringFormat::Isbn)
     };
-    object.logical_type = LogicalType::Object { properties: vec![part("gtin", StringFormat::Gtin), codes] };
+    object.logical_type = LogicalType::Object { properties: vec![member("gtin", StringFormat::Gtin), codes] };
     let file = concat!(
         "{\"v\":{\"gtin\":\"4006381333931\",\"codes\":[\"0-306-40615-2\"]}}\n",
         "{\"v\":{\"gtin\":\"4006381333932\",\"codes\":[\"0-306-40615-2\",\"0-306-40615-3\"]}}\n",
@@ -420,7 +419,7 @@ fn members_and_items_have_check_digits() {
 }
 
 #[test]
-fn every_format_has_a_check_or_none_on_purpose() {
+fn every_format_except_password_and_binary_is_checked() {
     for format in StringFormat::ALL {
         let is_any = matches!(format, StringFormat::Password | StringFormat::Binary);
         assert_eq!(accepted(format, &["\u{1}"]), [is_any], "{format:?}");

@@ -1,4 +1,4 @@
-//! A batch of Parquet whose columns are checked one after another is what it is row by row.
+//! Checking a batch of Parquet column by column gives the same result as checking it row by row.
 
 use std::io;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use crate::parquet_files::file_with;
 use crate::support::{column, contract, required, text};
 
 const GROUP_ROWS: usize = 20;
-/// Of the two columns of long texts below, of which each row has one.
+/// The length of the text in each of the two long columns. No row has both.
 const LONG: usize = 400;
-/// With it a batch is read row by row, because its longest texts do not fit into one record, though no row has both.
+/// With this limit a batch is read row by row, because a row with its longest texts would exceed it.
 const MAX_RECORD_BYTES: usize = 700;
 
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ struct Row {
     colour: Option<&'static str>,
     secret: Option<String>,
     document: Option<&'static str>,
-    /// Few texts in many rows, of which a row group has a dictionary.
+    /// Few distinct texts in many rows, so that row groups have a dictionary.
     kind: Option<&'static str>,
     unit: Option<&'static str>,
     small: Option<i32>,
@@ -40,80 +40,101 @@ struct Row {
     weight: Option<f64>,
 }
 
-fn some<T: std::fmt::Debug + Clone>(of: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
+fn mostly_some<T: std::fmt::Debug + Clone>(of: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
     prop::option::weighted(0.98, of)
 }
 
-/// Most of the rows are accepted: one value in fifty is odd.
+/// Generates one `irregular` value in fifty, so that most rows are accepted.
 fn mostly<T: std::fmt::Debug + Clone>(
-    usual: impl Strategy<Value = T>,
-    odd: impl Strategy<Value = T>,
+    regular: impl Strategy<Value = T>,
+    irregular: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = T> {
-    prop_oneof![49 => usual, 1 => odd]
+    prop_oneof![49 => regular, 1 => irregular]
 }
 
 fn texts() -> impl Strategy<Value = String> {
-    let usual = prop_oneof![
+    let regular = prop_oneof![
         6 => "[a-z]{1,6}",
         1 => Just(String::from("é")),
         1 => Just("  white space ".to_owned()),
         1 => "[a-z]{28,34}",
     ];
-    let odd = prop_oneof!["[ a\\\\\t\né\0]{0,6}", Just(String::new()), "[a-z]{35,36}"];
-    mostly(usual, odd)
+    let irregular = prop_oneof!["[ a\\\\\t\né\0]{0,6}", Just(String::new()), "[a-z]{35,36}"];
+    mostly(regular, irregular)
 }
 
 fn row() -> impl Strategy<Value = Row> {
     const DOCUMENTS: [&str; 3] = [r#"{"a":1,"b":[true,null]}"#, " {} ", r#"{"a":"b"}"#];
     const KINDS: [&str; 3] =
         ["é", " spaced ", "a kind that is longer than the blocks in which short ones are copied"];
-    const ODD_KINDS: [&str; 3] = ["", "a\tb\\", "a kind \0"];
-    const ODD_DOCUMENTS: [&str; 4] = [r#"{"a":"\n"}"#, "[]", r#"{"a":}"#, r#"{"a":"\u0000"}"#];
+    const IRREGULAR_KINDS: [&str; 3] = ["", "a\tb\\", "a kind \0"];
+    const IRREGULAR_DOCUMENTS: [&str; 4] = [r#"{"a":"\n"}"#, "[]", r#"{"a":}"#, r#"{"a":"\u0000"}"#];
     let whole = prop_oneof![-300..300_i64, Just(i64::MAX), Just(i64::MIN), any::<i64>()];
     let decimal = |factor: i128| {
         let edges = [-1, 999_999, 1_000_000, -999_999, -1_000_000, 50_000, 50_001, i128::MAX / 100];
         mostly((0..4_900_i128).prop_map(move |number| number * factor), prop::sample::select(edges.to_vec()))
     };
     let texts = (
-        some(texts()),
-        some(mostly(prop::sample::select(vec!["red", "blue"]), prop::sample::select(vec![" red", ""]))),
-        some(texts()),
-        some(mostly(prop::sample::select(DOCUMENTS.to_vec()), prop::sample::select(ODD_DOCUMENTS.to_vec()))),
-        some(mostly(prop::sample::select(KINDS.to_vec()), prop::sample::select(ODD_KINDS.to_vec()))),
-        some(mostly(prop::sample::select(vec!["kg", "g"]), prop::sample::select(vec!["lb", "", " g"]))),
+        mostly_some(texts()),
+        mostly_some(mostly(
+            prop::sample::select(vec!["red", "blue"]),
+            prop::sample::select(vec![" red", ""]),
+        )),
+        mostly_some(texts()),
+        mostly_some(mostly(
+            prop::sample::select(DOCUMENTS.to_vec()),
+            prop::sample::select(IRREGULAR_DOCUMENTS.to_vec()),
+        )),
+        mostly_some(mostly(
+            prop::sample::select(KINDS.to_vec()),
+            prop::sample::select(IRREGULAR_KINDS.to_vec()),
+        )),
+        mostly_some(mostly(
+            prop::sample::select(vec!["kg", "g"]),
+            prop::sample::select(vec!["lb", "", " g"]),
+        )),
     );
     let time = mostly(0..4_000_000_000_000_000_i64, any::<i64>());
     let day = mostly(-700_000..2_900_000_i32, any::<i32>());
     let small = mostly(-32_768..32_768_i32, any::<i32>());
-    let numbers = (some(small), some(whole), some(decimal(1)), some(decimal(10)), some(time), some(day));
+    let numbers = (
+        mostly_some(small),
+        mostly_some(whole),
+        mostly_some(decimal(1)),
+        mostly_some(decimal(10)),
+        mostly_some(time),
+        mostly_some(day),
+    );
     let weight = mostly(-1e9..1e9_f64, any::<f64>());
-    (texts, numbers, some(any::<bool>()), some(weight)).prop_map(|(texts, numbers, is_new, weight)| {
-        let (name, colour, secret, document, kind, unit) = texts;
-        let (small, large, price, other_price, seen, day) = numbers;
-        Row {
-            name,
-            colour,
-            secret,
-            document,
-            kind,
-            unit,
-            small,
-            large,
-            price,
-            other_price,
-            seen,
-            day,
-            is_new,
-            weight,
-        }
-    })
+    (texts, numbers, mostly_some(any::<bool>()), mostly_some(weight)).prop_map(
+        |(texts, numbers, is_new, weight)| {
+            let (name, colour, secret, document, kind, unit) = texts;
+            let (small, large, price, other_price, seen, day) = numbers;
+            Row {
+                name,
+                colour,
+                secret,
+                document,
+                kind,
+                unit,
+                small,
+                large,
+                price,
+                other_price,
+                seen,
+                day,
+                is_new,
+                weight,
+            }
+        },
+    )
 }
 
-/// How texts that come again are written.
+/// How repeated texts are encoded.
 #[derive(Debug, Clone, Copy)]
 enum Dictionary {
     Always,
-    /// Until it has so few bytes: what comes then stands by itself.
+    /// With a dictionary of at most 20 bytes. Later values are written plain.
     Small,
     Never,
 }
@@ -131,7 +152,7 @@ fn things(rows: &[Row], dictionary: Dictionary, compression: Compression) -> Byt
         Arc::new(array.with_precision_and_scale(38, scale).unwrap()) as ArrayRef
     };
     let times = rows.iter().map(|row| row.seen).collect::<TimestampMicrosecondArray>();
-    // Several batches: nothing of one may stay for the next.
+    // Several row groups show whether state of one batch affects the next.
     let properties = WriterProperties::builder()
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_compression(compression)
@@ -222,15 +243,15 @@ fn plan() -> Plan {
     Plan::compile_with(&contract, Some(&key)).unwrap()
 }
 
-/// All that a reader gives.
+/// Everything that a reader returns.
 #[derive(Debug, PartialEq)]
-struct Read {
+struct ReaderOutput {
     chunks: Vec<(Vec<u8>, Option<RecordBatch>, Vec<KeyEntry>)>,
     rejects: Vec<Reject>,
     totals: Totals,
 }
 
-fn read(plan: &Plan, limits: Limits, file: Bytes) -> Read {
+fn read(plan: &Plan, limits: Limits, file: Bytes) -> ReaderOutput {
     let mut reader = Reader::<io::Empty>::open_parquet(plan, limits, file).unwrap();
     let (mut chunks, mut rejects) = (Vec::new(), Vec::new());
     while let Some(block) = reader.next_block().unwrap() {
@@ -239,11 +260,11 @@ fn read(plan: &Plan, limits: Limits, file: Bytes) -> Read {
         }
         rejects.extend(block.rejects);
     }
-    Read { chunks, rejects, totals: reader.totals().clone() }
+    ReaderOutput { chunks, rejects, totals: reader.totals().clone() }
 }
 
-/// The same for files that have the same rows in different places.
-fn without_places(mut read: Read) -> Read {
+/// Removes positions and byte counts, which differ between files with the same rows.
+fn without_positions(mut read: ReaderOutput) -> ReaderOutput {
     read.rejects.iter_mut().for_each(|reject| reject.byte_offset = 0);
     (read.totals.bytes_read, read.totals.bytes_decompressed) = (0, 0);
     read
@@ -251,7 +272,7 @@ fn without_places(mut read: Read) -> Read {
 
 proptest! {
     #[test]
-    fn columns_checked_one_after_another_give_what_rows_one_after_another_give(
+    fn checking_by_column_gives_the_same_result_as_checking_by_row(
         rows in prop::collection::vec(row(), 2..60),
         chunk_rows in 1..20_u32,
         arrow in any::<bool>(),
@@ -266,6 +287,6 @@ proptest! {
         prop_assert_eq!(by_column.totals.rows_read, rows.len() as u64);
         prop_assert_eq!(&by_column, &by_row);
         let plain = read(&plan, limits, things(&rows, Dictionary::Never, Compression::UNCOMPRESSED));
-        prop_assert_eq!(without_places(by_column), without_places(plain));
+        prop_assert_eq!(without_positions(by_column), without_positions(plain));
     }
 }

@@ -1,18 +1,12 @@
-//! Compression, caps, and the difference between a failing input and bad content.
+//! Compression, size limits, and the difference between a failing reader and invalid content.
 
 use std::io::{self, Read, Write};
 
-use crate::support::{Sips, contract, csv, read, read_with, text};
+use crate::support::{ShortReads, contract, csv, gzip, read, read_with, text};
 use penstock_contract::*;
 use penstock_engine::{Limits, ReadError, UnreadableCode};
 
 const FILE: &str = "a,b\n1,2\n3,4\n";
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::stream::encode_all(bytes, 1).unwrap()
@@ -31,21 +25,21 @@ fn xz(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// How a member of a zip archive is written.
+/// How a member of a zip archive is encoded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Member {
     Stored,
     Deflated,
-    /// Checksum and sizes come after the bytes: with a signature or not, sizes of 4 or 8 bytes.
+    /// Checksum and sizes are in a data descriptor after the content, with or without a signature, with sizes of 4 or 8 bytes.
     Described {
         is_signed: bool,
         is_long: bool,
     },
-    /// The sizes stand in the zip64 field.
+    /// The sizes are in the zip64 field.
     Zip64,
     Folder,
     Encrypted,
-    /// By a method that is not read.
+    /// By an unsupported method.
     Imploded,
 }
 
@@ -53,12 +47,12 @@ fn member(kind: Member, bytes: &[u8]) -> Vec<u8> {
     named(if kind == Member::Folder { "folder/" } else { "file.csv" }, kind, bytes)
 }
 
-/// What macOS and Windows put into an archive, in every way of writing members that can be skipped.
+/// Returns files that macOS and Windows add to an archive, in every encoding of members that can be skipped.
 fn junk() -> Vec<u8> {
     let described = Member::Described { is_signed: true, is_long: false };
     [
         named("export/", Member::Folder, b""),
-        // As Java writes folders.
+        // Java writes folders like this.
         named("export/more/", described, b""),
         named("export/.DS_Store", described, b"Bud1 ... \0\0"),
         named("__MACOSX/", Member::Folder, b""),
@@ -79,7 +73,7 @@ fn files(count: usize) -> Vec<u8> {
     (0..count).flat_map(|number| named(&format!("f{number}"), Member::Deflated, FILE.as_bytes())).collect()
 }
 
-/// A member with its local header, after PKWARE's APPNOTE.TXT.
+/// Returns a member with its local header, as defined by PKWARE's APPNOTE.TXT.
 fn named(name: &str, kind: Member, bytes: &[u8]) -> Vec<u8> {
     let mut crc = flate2::Crc::new();
     crc.update(bytes);
@@ -136,7 +130,7 @@ fn named(name: &str, kind: Member, bytes: &[u8]) -> Vec<u8> {
     zip
 }
 
-/// What stands after the members; its content does not count.
+/// The central directory after the members. Its content is not read.
 const DIRECTORY: &[u8] = b"PK\x01\x02 the directory says all of it again";
 
 fn zip(kind: Member, bytes: &[u8]) -> Vec<u8> {
@@ -155,7 +149,7 @@ fn ab() -> Contract {
 }
 
 #[test]
-fn content_tells_its_compression() {
+fn the_compression_is_detected_from_the_content() {
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9][..], &zstd(FILE.as_bytes())].concat();
     for (bytes, compression) in [
         (FILE.as_bytes().to_vec(), Compression::Plain),
@@ -182,7 +176,7 @@ fn content_tells_its_compression() {
 }
 
 #[test]
-fn a_declared_compression_must_be_the_one() {
+fn a_declared_compression_must_match_the_content() {
     let mut contract = ab();
     contract.format.compression = Some(Compression::Gzip);
     assert_eq!(read(&contract, gzip(FILE.as_bytes())).dialect.assumed.first().unwrap(), "encoding");
@@ -203,7 +197,7 @@ fn data_descriptors_of_every_layout_are_read() {
 }
 
 #[test]
-fn folders_and_files_of_the_system_are_skipped_wherever_they_are() {
+fn folders_and_system_files_are_skipped_at_any_position() {
     let kinds = [
         Member::Stored,
         Member::Deflated,
@@ -219,13 +213,13 @@ fn folders_and_files_of_the_system_are_skipped_wherever_they_are() {
             [junk(), file.clone(), junk(), DIRECTORY.to_vec()].concat(),
         ] {
             for sizes in [vec![usize::MAX], vec![1], vec![3, 1, 7]] {
-                let drip = Sips { rest: &bytes, sizes, at: 0 };
-                let outcome = read_with(&ab(), Limits::default(), drip).unwrap();
+                let short_reads = ShortReads { rest: &bytes, sizes, at: 0 };
+                let outcome = read_with(&ab(), Limits::default(), short_reads).unwrap();
                 assert_eq!(outcome.values(), [["1", "2"], ["3", "4"]], "{kind:?}");
                 assert_eq!(outcome.totals.bytes_read, bytes.len() as u64);
                 assert_eq!(outcome.totals.bytes_decompressed, FILE.len() as u64);
             }
-            // An archive that breaks off anywhere is not whole, also within what is skipped.
+            // An archive that is truncated is an error, even within a skipped member.
             for length in (1..bytes.len() - DIRECTORY.len()).step_by(7) {
                 let cut = &bytes[..length];
                 assert!(read_with(&ab(), Limits::default(), cut).is_err(), "{kind:?} cut at {length}");
@@ -235,9 +229,9 @@ fn folders_and_files_of_the_system_are_skipped_wherever_they_are() {
 }
 
 #[test]
-fn an_archive_must_have_one_member_that_can_be_read() {
+fn an_archive_must_have_exactly_one_readable_file() {
     let file = FILE.as_bytes();
-    for (bytes, told) in [
+    for (bytes, expected) in [
         (
             [
                 named("a.csv", Member::Deflated, file),
@@ -267,12 +261,12 @@ fn an_archive_must_have_one_member_that_can_be_read() {
     ] {
         let (code, message) = unreadable(&bytes);
         assert_eq!(code, UnreadableCode::UnsupportedArchive, "{message}");
-        assert!(message.contains(told), "{message}");
+        assert!(message.contains(expected), "{message}");
     }
 }
 
 #[test]
-fn a_member_must_be_what_its_archive_says() {
+fn a_member_must_match_its_checksum() {
     for kind in [
         Member::Stored,
         Member::Deflated,
@@ -280,8 +274,8 @@ fn a_member_must_be_what_its_archive_says() {
         Member::Described { is_signed: true, is_long: false },
     ] {
         let mut bytes = member(kind, FILE.as_bytes());
-        let place = if matches!(kind, Member::Described { .. }) { bytes.len() - 12 } else { 14 };
-        bytes[place] ^= 1;
+        let offset = if matches!(kind, Member::Described { .. }) { bytes.len() - 12 } else { 14 };
+        bytes[offset] ^= 1;
         let (code, message) = unreadable(&[&bytes, DIRECTORY].concat());
         assert_eq!(code, UnreadableCode::CorruptCompression, "{kind:?} {message}");
         assert!(message.contains("checksum"), "{message}");
@@ -289,7 +283,7 @@ fn a_member_must_be_what_its_archive_says() {
 }
 
 #[test]
-fn what_only_looks_compressed_is_text() {
+fn text_that_looks_compressed_is_read_as_text() {
     for name in ["BZh9", "BZh91AY&", "PK"] {
         let contract = contract(csv(), vec![text(name)]);
         assert_eq!(read(&contract, format!("{name}\nx\n")).dialect.compression, Compression::Plain);
@@ -297,7 +291,7 @@ fn what_only_looks_compressed_is_text() {
 }
 
 #[test]
-fn broken_streams_are_told_from_short_files() {
+fn truncated_and_damaged_streams_are_distinguished() {
     let rows = "1,2\n".repeat(100_000);
     let file = format!("a,b\n{rows}");
     let described = Member::Described { is_signed: true, is_long: false };
@@ -331,7 +325,7 @@ fn broken_streams_are_told_from_short_files() {
 }
 
 #[test]
-fn nothing_is_empty_and_a_header_alone_is_not() {
+fn a_file_without_bytes_is_empty_and_a_header_alone_is_not() {
     for bytes in [vec![], gzip(b""), zstd(b""), bzip2(b""), xz(b""), zip(Member::Stored, b"")] {
         assert!(matches!(read_with(&ab(), Limits::default(), bytes.as_slice()), Err(ReadError::Empty)));
     }
@@ -341,13 +335,13 @@ fn nothing_is_empty_and_a_header_alone_is_not() {
 }
 
 #[test]
-fn a_ratio_beyond_measure_is_stopped_and_a_good_one_is_not() {
+fn an_excessive_compression_ratio_is_refused_and_a_permitted_one_is_not() {
     let zeros = "0,0\n".repeat(16 * 1024 * 1024);
     let file = format!("a,b\n{zeros}");
     let limits = Limits { chunk_rows: 1_000_000, ..Limits::default() };
     for bytes in [zstd(file.as_bytes()), bzip2(file.as_bytes()), xz(file.as_bytes())] {
         let Err(error) = read_with(&ab(), limits.clone(), bytes.as_slice()) else {
-            panic!("a bomb was read")
+            panic!("a decompression bomb was accepted")
         };
         assert_eq!(error.code(), "compression_ratio");
         let ReadError::Unreadable { byte_offset, .. } = error else { panic!("{error:?}") };
@@ -366,7 +360,7 @@ fn a_ratio_beyond_measure_is_stopped_and_a_good_one_is_not() {
 }
 
 #[test]
-fn a_window_that_memory_has_no_room_for_is_refused() {
+fn a_window_larger_than_the_memory_limit_is_refused() {
     let mut options = lzma_rust2::XzOptions::with_preset(0);
     options.lzma_options.dict_size = 128 * 1024 * 1024;
     let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
@@ -381,7 +375,7 @@ fn a_window_that_memory_has_no_room_for_is_refused() {
 }
 
 #[test]
-fn a_bomb_is_stopped() {
+fn the_decompressed_size_is_limited() {
     let bomb = zstd(format!("a,b\n{}", "1,2\n".repeat(1_000_000)).as_bytes());
     let limits = Limits { max_decompressed_bytes: 100_000, ..Limits::default() };
     assert!(matches!(
@@ -390,7 +384,7 @@ fn a_bomb_is_stopped() {
     ));
 }
 
-/// Gives some bytes, is interrupted once, then fails.
+/// A reader that is interrupted once, then returns its bytes, then fails.
 struct Failing<'a>(&'a [u8], bool);
 
 impl Read for Failing<'_> {
@@ -407,7 +401,7 @@ impl Read for Failing<'_> {
 }
 
 #[test]
-fn a_failing_input_is_not_bad_content() {
+fn a_failing_reader_is_not_reported_as_invalid_content() {
     let file = format!("a,b\n{}", "1,2\n".repeat(100_000));
     for bytes in [
         file.clone().into_bytes(),

@@ -1,8 +1,8 @@
-//! Records and fields of delimited files, and what is made of those that are malformed.
+//! Records and fields of delimited files, well-formed and malformed.
 
-use crate::support::{Outcome, contract, csv, read, read_with, text};
+use crate::support::{Outcome, contract, csv, read, read_with, text, unreadable};
 use penstock_contract::*;
-use penstock_engine::{Limits, ReadError, UnreadableCode};
+use penstock_engine::{Limits, UnreadableCode};
 
 fn delimited(dialect: DelimitedDialect) -> FormatKind {
     FormatKind::Delimited(dialect)
@@ -12,15 +12,8 @@ fn abc(file: &str) -> Outcome {
     read(&contract(csv(), vec![text("a"), text("b"), text("c")]), file)
 }
 
-fn unreadable(contract: &Contract, file: impl AsRef<[u8]>) -> (UnreadableCode, String) {
-    match read_with(contract, Limits::default(), file.as_ref()) {
-        Err(ReadError::Unreadable { code, message, .. }) => (code, message),
-        other => panic!("{other:?}"),
-    }
-}
-
 #[test]
-fn line_ends_of_every_kind_are_read() {
+fn every_kind_of_line_end_is_read() {
     let expected = [["1", "2", "3"], ["4", "5", "6"]];
     for file in [
         "a,b,c\n1,2,3\n4,5,6\n",
@@ -37,7 +30,7 @@ fn line_ends_of_every_kind_are_read() {
 }
 
 #[test]
-fn quoted_fields_hold_what_they_like() {
+fn quoted_fields_may_contain_delimiters_quotes_and_line_ends() {
     let outcome = abc("a,b,c\n\"1,\"\"x\"\"\",\"two\r\nlines\",3\"4\n\"\",\"\"\"\",\n7,8,9\n");
     assert_eq!(
         outcome.values(),
@@ -47,7 +40,7 @@ fn quoted_fields_hold_what_they_like() {
 }
 
 #[test]
-fn an_escape_takes_the_place_of_the_doubled_quote() {
+fn a_quote_may_be_escaped_if_an_escape_is_declared() {
     let kind = delimited(DelimitedDialect {
         quote: Some(Quote::Byte(b'\'')),
         escape: Some(b'\\'),
@@ -59,7 +52,7 @@ fn an_escape_takes_the_place_of_the_doubled_quote() {
 }
 
 #[test]
-fn without_quoting_a_quote_is_a_character() {
+fn a_quote_is_an_ordinary_character_without_quoting() {
     let kind = delimited(DelimitedDialect { quote: Some(Quote::None), ..DelimitedDialect::default() });
     let outcome = read(&contract(kind, vec![text("a"), text("b")]), "a,b\n\"x,y\"\n5\" disk,\"\n");
     assert_eq!(outcome.values(), [["\"x", "y\""], ["5\" disk", "\""]]);
@@ -67,26 +60,29 @@ fn without_quoting_a_quote_is_a_character() {
 }
 
 #[test]
-fn a_bad_quote_costs_one_line() {
+fn a_malformed_quote_rejects_only_its_line() {
     let outcome = abc("a,b,c\n1,\"2,3\n4,5,6\n7,\"8\"x,9\n10,11,12\n\"13,14,15\n");
-    assert_eq!(outcome.told(), ["1@2 malformed_quote", "3@4 malformed_quote", "5@6 malformed_quote"]);
+    assert_eq!(
+        outcome.reject_summary(),
+        ["1@2 malformed_quote", "3@4 malformed_quote", "5@6 malformed_quote"]
+    );
     assert_eq!(outcome.values(), [["4", "5", "6"], ["10", "11", "12"]]);
     assert_eq!(outcome.rejects[0].raw, "1,\"2,3");
     assert_eq!(outcome.rejects[0].byte_offset, 6);
 }
 
 #[test]
-fn an_open_quote_does_not_swallow_the_file() {
+fn an_unclosed_quote_does_not_consume_the_rest_of_the_file() {
     let limits = Limits { max_record_bytes: 40, ..Limits::default() };
     let contract = contract(csv(), vec![text("a"), text("b")]);
     let file = "a,b\n1,\"open\n".to_owned() + &"3,4\n".repeat(20) + "5,\"6\"\n";
     let outcome = read_with(&contract, limits, file.as_bytes()).unwrap();
-    assert_eq!(outcome.told(), ["1@2 malformed_quote"]);
+    assert_eq!(outcome.reject_summary(), ["1@2 malformed_quote"]);
     assert_eq!(outcome.totals.accepted, 21);
 }
 
 #[test]
-fn a_record_that_is_too_long_costs_one_line() {
+fn a_record_that_is_too_long_is_rejected_alone() {
     let limits = || Limits { max_record_bytes: 10, ..Limits::default() };
     let contract = contract(csv(), vec![text("a"), text("b")]);
     for end in ["\n", "\r\n"] {
@@ -110,16 +106,16 @@ fn a_record_that_is_too_long_costs_one_line() {
 }
 
 #[test]
-fn wrong_numbers_of_fields_are_told() {
+fn records_with_a_wrong_number_of_fields_are_rejected() {
     let outcome = abc("a,b,c\n1,2\n1,2,3,4\n1,2,3\n1,2,\n");
-    assert_eq!(outcome.told(), ["1@2 too_few_fields", "2@3 too_many_fields"]);
+    assert_eq!(outcome.reject_summary(), ["1@2 too_few_fields", "2@3 too_many_fields"]);
     assert_eq!(outcome.rejects[1].reasons[0].found.as_deref(), Some("4 fields"));
     assert_eq!(&*outcome.rejects[1].reasons[0].rule, "3 fields");
     assert_eq!(outcome.totals.accepted, 2);
 }
 
 #[test]
-fn places_are_exact() {
+fn positions_are_exact() {
     let file = "a,b,c\r\n1,2,3\r\n\r\n\"x\ny\",2,3\r\nbad\r\n4,5,6\r\n";
     let outcome = abc(file);
     let reject = &outcome.rejects[0];
@@ -131,7 +127,7 @@ fn places_are_exact() {
 }
 
 #[test]
-fn headers_are_bound_by_name() {
+fn columns_are_matched_by_name() {
     let required = crate::support::required(text("b"));
     let mut default = text("c");
     default.harmonise.default = Some("?".to_owned());
@@ -174,7 +170,7 @@ fn several_columns_may_read_one_field() {
 }
 
 #[test]
-fn the_delimiter_is_sniffed() {
+fn the_delimiter_is_detected() {
     for (delimiter, file) in [
         (",", "a,b,c\n1,2,3\n"),
         (";", "a;b;c\n\"1,5\";2;3\n"),
@@ -194,7 +190,7 @@ fn the_delimiter_is_sniffed() {
 }
 
 #[test]
-fn single_byte_encodings_are_decoded_and_places_stay_those_of_the_bytes() {
+fn single_byte_encodings_are_decoded_and_positions_are_in_bytes_of_the_file() {
     let mut contract = contract(csv(), vec![text("Währung"), text("b")]);
     contract.format.encoding = Some("windows-1252".to_owned());
     let file = b"W\xe4hrung,b\n\"\x80\"\"1,\",\xfc\nplain,x\n\xe4\n".to_vec();
@@ -203,7 +199,7 @@ fn single_byte_encodings_are_decoded_and_places_stay_those_of_the_bytes() {
     assert_eq!(outcome.rejects[0].raw, "ä");
     assert_eq!(outcome.rejects[0].byte_offset, 10 + 10 + 8);
     assert_eq!(outcome.dialect.encoding, "windows-1252");
-    // A byte-order mark says better what the file is.
+    // A byte order mark overrides the declared encoding.
     let marked = read(&contract, "\u{feff}Währung,b\nü,x\n");
     assert_eq!(
         (marked.dialect.encoding.as_str(), marked.values()),
@@ -213,10 +209,10 @@ fn single_byte_encodings_are_decoded_and_places_stay_those_of_the_bytes() {
 }
 
 #[test]
-fn bytes_of_another_encoding_are_told() {
+fn invalid_bytes_are_rejected_and_utf_32_is_refused() {
     let contract = contract(csv(), vec![text("a"), text("b")]);
     let outcome = read(&contract, b"a,b\nx,\xff\ny,z\n");
-    assert_eq!(outcome.told(), ["1@2 invalid_encoding"]);
+    assert_eq!(outcome.reject_summary(), ["1@2 invalid_encoding"]);
     assert_eq!(outcome.rejects[0].raw, "x,\u{fffd}");
     assert_eq!(outcome.values(), [["y", "z"]]);
     let (code, message) = unreadable(&contract, b"\xff\xfe\0\0a\0\0\0");

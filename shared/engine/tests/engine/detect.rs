@@ -1,4 +1,4 @@
-//! A contract that does not declare the format reads each file by what it begins with.
+//! Detection of the format from the first bytes of a file, if the contract does not declare it.
 
 use std::sync::Arc;
 
@@ -7,31 +7,26 @@ use penstock_contract::*;
 use penstock_engine::{Limits, ReadError};
 
 use crate::parquet_files::file;
-use crate::support::{Outcome, Sips, contract, csv, read_with, text};
+use crate::support::{Outcome, ShortReads, contract, csv, gzip, read_with, text};
 
 fn detected(json_only: bool) -> Contract {
     contract(FormatKind::Detected { json_only }, vec![text("a"), text("b")])
 }
 
-/// What is read of the file, handed out in pieces of these sizes.
+/// Reads the file through a reader that returns pieces of these sizes.
 fn read(contract: &Contract, file: &[u8], sizes: &[usize]) -> Result<Outcome, ReadError> {
-    let input = Sips { rest: file, sizes: sizes.to_vec(), at: 0 };
+    let input = ShortReads { rest: file, sizes: sizes.to_vec(), at: 0 };
     read_with(contract, Limits::default(), input)
 }
 
 #[test]
-fn each_format_is_read_as_if_the_contract_declared_it() {
+fn a_detected_format_is_read_as_if_the_contract_declared_it() {
     let column = |values: [&str; 2]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
     let parquet = file(&[("a", column(["1", "x"])), ("b", column(["2", "y"]))]);
     let utf_16: Vec<u8> = "\u{feff}[{\"a\":1,\"b\":2},{\"a\":\"x\",\"b\":\"y\"}]"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
-    let gzip = |bytes: &[u8]| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        std::io::Write::write_all(&mut encoder, bytes).unwrap();
-        encoder.finish().unwrap()
-    };
     let array = FormatKind::JsonArray { path: vec![] };
     for (bytes, kind, json) in [
         (b"a,b\n1,2\nx,y\n".to_vec(), csv(), false),
@@ -69,16 +64,11 @@ fn each_format_is_read_as_if_the_contract_declared_it() {
 }
 
 #[test]
-fn a_file_that_the_contract_does_not_allow_is_refused_by_name() {
-    let compressed = {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        std::io::Write::write_all(&mut encoder, b"PAR1 and so on").unwrap();
-        encoder.finish().unwrap()
-    };
+fn a_format_that_the_contract_does_not_allow_is_refused_and_named() {
     for (bytes, json_only, message) in [
         (b"a,b\n1,2\n".to_vec(), true, "the file is not JSON, as the contract says"),
         (b"[a],b\n1,2\n".to_vec(), true, "the file is not JSON, as the contract says"),
-        (compressed, false, "a Parquet file that is compressed as a whole is not read"),
+        (gzip(b"PAR1 and so on"), false, "a Parquet file that is compressed as a whole is not read"),
         (b"PAR1".to_vec(), false, "Parquet file breaks off"),
     ] {
         let error = read(&detected(json_only), &bytes, &[3]).unwrap_err();

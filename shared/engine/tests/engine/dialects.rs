@@ -1,4 +1,4 @@
-//! Delimiters of many bytes, preambles, comments, ragged rows, and dialects that the contract does not say.
+//! Multi-byte delimiters, preambles, comments, ragged rows, and dialects that the contract does not declare.
 
 use crate::support::{Outcome, column, contract, csv, read, read_with, text};
 use penstock_contract::*;
@@ -23,36 +23,40 @@ fn message(contract: &Contract, file: &str) -> String {
     }
 }
 
-fn told(outcome: &Outcome) -> (Vec<Vec<String>>, Vec<String>) {
-    (outcome.values(), outcome.told())
+fn values_and_rejects(outcome: &Outcome) -> (Vec<Vec<String>>, Vec<String>) {
+    (outcome.values(), outcome.reject_summary())
 }
 
 #[test]
-fn a_delimiter_may_have_many_bytes() {
+fn a_delimiter_may_have_several_bytes() {
     for delimiter in ["||", "~|~", " - ", "§", "\u{1f}", "::::"] {
         let file = format!("a{delimiter}b\n1{delimiter}2\n\"x{delimiter}\"\"\n\"{delimiter}\"y\"\r\nbad\n");
         let outcome = read(&ab(with_delimiter(delimiter)), &file);
         let quoted = format!("x{delimiter}\"\n");
         let quoted = quoted.as_str();
-        // White space at the ends is taken off, as of any text.
+        // Text is trimmed by default.
         let expected =
             vec![vec!["1".to_owned(), "2".to_owned()], vec![quoted.trim().to_owned(), "y".to_owned()]];
-        assert_eq!(told(&outcome), (expected, vec!["3@5 too_few_fields".to_owned()]), "{delimiter:?}");
+        assert_eq!(
+            values_and_rejects(&outcome),
+            (expected, vec!["3@5 too_few_fields".to_owned()]),
+            "{delimiter:?}"
+        );
         assert_eq!(outcome.dialect.delimiter.as_deref(), Some(delimiter));
     }
-    // The first match counts, and half a delimiter is text.
+    // The leftmost match is the delimiter, and half a delimiter is text.
     let outcome = read(&ab(with_delimiter("||")), "a||b\n1|||2\n|||\n\"1\"|2||3\n");
     assert_eq!(outcome.values(), [["1", "|2"], ["NULL", "|"]]);
-    assert_eq!(outcome.told(), ["3@4 malformed_quote"]);
+    assert_eq!(outcome.reject_summary(), ["3@4 malformed_quote"]);
 }
 
 #[test]
-fn a_delimiter_beyond_ascii_is_read_in_any_encoding() {
+fn a_delimiter_may_be_a_non_ascii_character_in_any_encoding() {
     let mut contract = ab(with_delimiter("§"));
     contract.format.encoding = Some("windows-1252".to_owned());
     let outcome = read(&contract, b"a\xa7b\n\xe4\xa7\x80\nbad\xfc\n");
     assert_eq!(
-        told(&outcome),
+        values_and_rejects(&outcome),
         (vec![vec!["ä".to_owned(), "€".to_owned()]], vec!["2@3 too_few_fields".to_owned()])
     );
     assert_eq!(outcome.rejects[0].byte_offset, 8);
@@ -60,7 +64,7 @@ fn a_delimiter_beyond_ascii_is_read_in_any_encoding() {
 }
 
 #[test]
-fn preambles_and_comments_are_left_out() {
+fn preambles_and_comments_are_skipped() {
     let dialect = DelimitedDialect {
         skip_lines: Some(2),
         comment: Some("#".to_owned()),
@@ -69,7 +73,7 @@ fn preambles_and_comments_are_left_out() {
     let file = "Export of \"today\n\n# names\na;b\n1;2\n#3;4\n\n5;#6\n7\n# end";
     let outcome = read(&ab(dialect), file);
     assert_eq!(outcome.values(), [["1", "2"], ["5", "#6"]]);
-    assert_eq!(outcome.told(), ["3@9 too_few_fields"]);
+    assert_eq!(outcome.reject_summary(), ["3@9 too_few_fields"]);
     assert_eq!(usize::try_from(outcome.rejects[0].byte_offset).unwrap(), file.find("7\n").unwrap());
     assert_eq!(outcome.totals.lines, 10);
     // A comment inside quotes is text.
@@ -80,19 +84,19 @@ fn preambles_and_comments_are_left_out() {
 }
 
 #[test]
-fn ragged_rows_are_padded_when_the_contract_says_so() {
+fn ragged_rows_are_padded_if_the_contract_says_so() {
     let file = "a,b,c\n1\n1,2\n1,2,3\n1,2,3,4\n";
     let columns = vec![text("a"), text("b"), text("c")];
     let dialect = DelimitedDialect { ragged: Ragged::Pad, ..DelimitedDialect::default() };
     let padded = read(&contract(FormatKind::Delimited(dialect), columns.clone()), file);
     assert_eq!(padded.values(), [["1", "NULL", "NULL"], ["1", "2", "NULL"], ["1", "2", "3"]]);
-    assert_eq!(padded.told(), ["4@5 too_many_fields"]);
+    assert_eq!(padded.reject_summary(), ["4@5 too_many_fields"]);
     let strict = read(&contract(csv(), columns), file);
     assert_eq!(strict.totals.accepted, 1);
 }
 
 #[test]
-fn several_header_rows_name_the_columns_together() {
+fn the_names_of_several_header_rows_are_joined() {
     let dialect = DelimitedDialect { header_rows: Some(2), ..DelimitedDialect::default() };
     let mut contract = ab(dialect);
     contract.entity.columns[0].physical_name = "price net".to_owned();
@@ -102,7 +106,7 @@ fn several_header_rows_name_the_columns_together() {
 }
 
 #[test]
-fn an_absent_header_is_told_by_the_types() {
+fn a_missing_header_is_detected_from_the_types() {
     let numbers = contract(csv(), vec![integer("id"), text("name")]);
     for (file, header, values) in [
         ("1,x\n2,y\n", false, vec![["1", "x"], ["2", "y"]]),
@@ -114,7 +118,7 @@ fn an_absent_header_is_told_by_the_types() {
         assert_eq!(outcome.values(), values, "{file:?}");
         assert!(outcome.dialect.assumed.contains(&"header".to_owned()));
     }
-    // A renamed header is no row, nor is one of text columns alone, nor one with fields more.
+    // The header is not missing if it has other names, if all columns are text, or if it has another number of fields.
     assert!(message(&numbers, "number,title\n1,x\n").contains("lacks `id`"));
     assert!(message(&ab(DelimitedDialect::default()), "1,2\n3,4\n").contains("lacks `a`"));
     assert!(message(&numbers, "1,x,2\n").contains("lacks `id`"));
@@ -124,7 +128,7 @@ fn an_absent_header_is_told_by_the_types() {
 }
 
 #[test]
-fn the_quote_is_sniffed() {
+fn the_quote_is_detected() {
     let outcome = read(&ab(DelimitedDialect::default()), "'a','b'\n'1,x','it''s'\n");
     assert_eq!(outcome.values(), [["1,x", "it's"]]);
     assert_eq!(outcome.dialect.quote, Some('\''));
@@ -134,15 +138,15 @@ fn the_quote_is_sniffed() {
 }
 
 #[test]
-fn renamed_headers_are_told_with_what_may_be_meant() {
+fn likely_matches_of_renamed_columns_are_suggested() {
     let contract = |default: Option<&str>| {
         let mut price = text("unit_price");
         price.harmonise.default = default.map(str::to_owned);
         contract(csv(), vec![text("id"), price])
     };
     for name in ["Unit Price", "unitPrice", "UNIT_PRICE", "unit_pirce"] {
-        let told = message(&contract(None), &format!("id,{name},other\n"));
-        assert!(told.ends_with(&format!("; `{name}` may be meant for `unit_price`")), "{told}");
+        let error = message(&contract(None), &format!("id,{name},other\n"));
+        assert!(error.ends_with(&format!("; `{name}` may be meant for `unit_price`")), "{error}");
         let outcome = read(&contract(Some("0")), format!("id,{name}\n1,2\n"));
         assert_eq!(outcome.dialect.suggestions, [format!("`{name}` may be meant for `unit_price`")]);
         assert_eq!(outcome.values(), [["1", "0"]]);
@@ -152,7 +156,7 @@ fn renamed_headers_are_told_with_what_may_be_meant() {
 }
 
 #[test]
-fn an_open_quote_costs_its_line_wherever_it_stands() {
+fn an_unclosed_quote_rejects_only_its_line_at_any_position() {
     let rows = |count: usize| (0..count).map(|row| format!("{row},x\n")).collect::<String>();
     let limits = Limits { max_record_bytes: 64, ..Limits::default() };
     for (before, after) in [(0, 0), (0, 1), (0, 200), (200, 0), (200, 1), (7, 100_000)] {
@@ -160,7 +164,7 @@ fn an_open_quote_costs_its_line_wherever_it_stands() {
             let file = format!("a,b\n{}{bad}{}", rows(before), rows(after));
             let outcome = read_with(&ab(with_delimiter(",")), limits.clone(), file.as_bytes()).unwrap();
             assert_eq!(outcome.totals.accepted, (before + after) as u64, "{before} {bad:?} {after}");
-            assert_eq!(outcome.told(), [format!("{}@{} malformed_quote", before + 1, before + 2)]);
+            assert_eq!(outcome.reject_summary(), [format!("{}@{} malformed_quote", before + 1, before + 2)]);
             assert_eq!(outcome.rejects[0].raw, bad.trim_end());
         }
     }

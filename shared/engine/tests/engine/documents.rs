@@ -1,4 +1,4 @@
-//! Documents that the contract describes, against an oracle over values that were never text.
+//! Documents with declared members and items, compared with an oracle that works on values instead of text.
 
 use penstock_contract::*;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::nested::read_documents;
 use crate::support::column;
 
-/// A value that is no text yet. Numbers are in tenths.
+/// A JSON value. Numbers are in tenths.
 #[derive(Debug, Clone, PartialEq)]
 enum Value {
     Null,
@@ -56,8 +56,8 @@ fn rules() -> impl Strategy<Value = Rules> {
     )
 }
 
-/// Descriptions that the values above sometimes fit.
-fn described() -> impl Strategy<Value = Nested> {
+/// Generates declarations that the values above sometimes satisfy.
+fn declaration() -> impl Strategy<Value = Nested> {
     let leaf = prop_oneof![
         Just(LogicalType::String),
         Just(LogicalType::Integer),
@@ -80,13 +80,13 @@ fn described() -> impl Strategy<Value = Nested> {
         let renamed = ["A\"", "d", "c"];
         let object = prop::collection::vec(member, 1..4).prop_map(move |members| {
             let mut properties: Vec<Nested> = Vec::new();
-            for (index, (key, mut part)) in members.into_iter().enumerate() {
-                key.clone_into(&mut part.physical_name);
-                part.name = if index == 0 { renamed[key.len() % 3].to_owned() } else { key.to_owned() };
+            for (index, (key, mut member)) in members.into_iter().enumerate() {
+                key.clone_into(&mut member.physical_name);
+                member.name = if index == 0 { renamed[key.len() % 3].to_owned() } else { key.to_owned() };
                 let is_new =
-                    |other: &Nested| other.name != part.name && other.physical_name != part.physical_name;
+                    |other: &Nested| other.name != member.name && other.physical_name != member.physical_name;
                 if properties.iter().all(is_new) {
-                    properties.push(part);
+                    properties.push(member);
                 }
             }
             LogicalType::Object { properties }
@@ -101,7 +101,7 @@ fn decimal(tenths: i64) -> String {
     format!("{sign}{}.{}", tenths.abs() / 10, tenths.abs() % 10)
 }
 
-/// JSON of a value, written one way or another.
+/// Writes a value as JSON. The notation depends on `style`.
 fn json(value: &Value, style: usize) -> String {
     let text = |text: &str| match style % 2 {
         0 => serde_json::to_string(text).unwrap(),
@@ -131,7 +131,7 @@ fn json(value: &Value, style: usize) -> String {
     }
 }
 
-/// Equal as JSON values; of a key that stands twice the last counts.
+/// Compares two JSON values. The last value of a duplicate key counts.
 fn is_equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Array(one), Value::Array(other)) => {
@@ -154,26 +154,27 @@ fn tenths_of(bound: &Bound) -> i64 {
     bound.value.replace('.', "").parse().unwrap()
 }
 
-/// What the contract says of a value, written as plainly as can be. Gives the value that is stored. `None`: refused.
-fn oracle(part: &Nested, value: &Value) -> Option<Value> {
-    let rules = &part.rules;
+/// Returns the value that is stored, or `None` if the contract rejects it.
+fn oracle(member: &Nested, value: &Value) -> Option<Value> {
+    let rules = &member.rules;
     let is_within = |count: usize, min: Option<u64>, max: Option<u64>| {
         min.is_none_or(|min| count as u64 >= min) && max.is_none_or(|max| count as u64 <= max)
     };
-    match (&part.logical_type, value) {
-        (_, Value::Null) => Some(Value::Null).filter(|_| !part.required),
+    match (&member.logical_type, value) {
+        (_, Value::Null) => Some(Value::Null).filter(|_| !member.required),
         (LogicalType::String, Value::Text(text)) => Some(value.clone())
             .filter(|_| is_within(text.chars().count(), rules.min_length, rules.max_length)),
         (LogicalType::Boolean, Value::Boolean(_)) => Some(value.clone()),
         (LogicalType::Integer | LogicalType::Number, Value::Tenths(tenths)) => {
-            let is_whole = part.logical_type == LogicalType::Number || tenths % 10 == 0;
-            let holds = |bound: &Option<Bound>, sign: i64| {
+            let is_whole = member.logical_type == LogicalType::Number || tenths % 10 == 0;
+            let satisfies = |bound: &Option<Bound>, sign: i64| {
                 bound.as_ref().is_none_or(|bound| {
                     let distance = (tenths - tenths_of(bound)) * sign;
                     distance > 0 || distance == 0 && !bound.exclusive
                 })
             };
-            Some(value.clone()).filter(|_| is_whole && holds(&rules.minimum, 1) && holds(&rules.maximum, -1))
+            Some(value.clone())
+                .filter(|_| is_whole && satisfies(&rules.minimum, 1) && satisfies(&rules.maximum, -1))
         }
         (LogicalType::Array { items }, Value::Array(values)) => {
             let is_unique = |(index, value): (usize, &Value)| {
@@ -197,7 +198,7 @@ fn oracle(part: &Nested, value: &Value) -> Option<Value> {
     }
 }
 
-/// True when an object has a key twice, at any depth.
+/// Returns whether an object has a duplicate key, at any depth.
 fn has_repeated_key(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(has_repeated_key),
@@ -213,7 +214,7 @@ fn has_repeated_key(value: &Value) -> bool {
 }
 
 fn object_oracle(properties: &[Nested], rules: &Rules, members: &[(String, Value)]) -> Option<Value> {
-    let asks = !properties.is_empty()
+    let has_rules = !properties.is_empty()
         || rules.min_properties.is_some()
         || rules.max_properties.is_some()
         || !rules.required_properties.is_empty()
@@ -221,29 +222,32 @@ fn object_oracle(properties: &[Nested], rules: &Rules, members: &[(String, Value
         || rules.min_items.is_some()
         || rules.max_items.is_some();
     let has = |key: &str| members.iter().any(|(name, _)| name == key);
-    let lacks = |part: &Nested| part.required && !has(&part.physical_name);
+    let lacks = |member: &Nested| member.required && !has(&member.physical_name);
     if !rules.required_properties.iter().all(|key| has(key)) || properties.iter().any(lacks) {
         return None;
     }
     let mut stored: Vec<(String, Value)> = Vec::new();
     for (key, value) in members {
-        let part = properties.iter().find(|part| part.physical_name == *key);
-        let (key, value) = match part {
-            Some(part) => (part.name.clone(), oracle(part, value)?),
+        let member = properties.iter().find(|member| member.physical_name == *key);
+        let (key, value) = match member {
+            Some(member) => (member.name.clone(), oracle(member, value)?),
             None => (key.clone(), value.clone()),
         };
-        if asks && stored.iter().any(|(other, _)| *other == key) {
+        if has_rules && stored.iter().any(|(other, _)| *other == key) {
             return None;
         }
         stored.push((key, value));
     }
     let count = stored.len() as u64;
-    let holds = rules.min_properties.is_none_or(|min| count >= min)
+    let is_within = rules.min_properties.is_none_or(|min| count >= min)
         && rules.max_properties.is_none_or(|max| count <= max);
-    holds.then_some(Value::Object(stored))
+    is_within.then_some(Value::Object(stored))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "of one digit after the point and two before it")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers have at most two digits before the point and one after it"
+)]
 fn tenths_of_number(number: &serde_json::Number) -> i64 {
     (number.as_f64().unwrap() * 10.0).round() as i64
 }
@@ -266,15 +270,15 @@ proptest! {
 
     #[test]
     fn a_document_is_accepted_exactly_when_the_oracle_accepts_it(
-        part in described(),
+        member in declaration(),
         values in prop::collection::vec((value(), 0..30_usize), 1..30),
     ) {
-        let is_array = matches!(part.logical_type, LogicalType::Array { .. });
-        prop_assume!(is_array || matches!(part.logical_type, LogicalType::Object { .. }));
-        let mut column = column("a", part.logical_type.clone(), SqlType::Jsonb);
-        column.rules = part.rules.clone();
-        let part = Nested { required: true, ..part };
-        // Values of the other kinds are no documents.
+        let is_array = matches!(member.logical_type, LogicalType::Array { .. });
+        prop_assume!(is_array || matches!(member.logical_type, LogicalType::Object { .. }));
+        let mut column = column("a", member.logical_type.clone(), SqlType::Jsonb);
+        column.rules = member.rules.clone();
+        let member = Nested { required: true, ..member };
+        // Only arrays and objects are documents, so other values are wrapped.
         let values: Vec<_> = values.into_iter().map(|(value, style)| {
             let wrapped = if matches!(value, Value::Array(_) | Value::Object(_)) {
                 value
@@ -290,8 +294,8 @@ proptest! {
         let mut rows = outcome.rows().into_iter();
         for (index, (document, value)) in values.iter().enumerate() {
             let is_rejected = outcome.rejects.iter().any(|reject| reject.row == index as u64 + 1);
-            let expected = oracle(&part, value).filter(|_| !has_repeated_key(value));
-            prop_assert_eq!(!is_rejected, expected.is_some(), "{} {:?}", document, part);
+            let expected = oracle(&member, value).filter(|_| !has_repeated_key(value));
+            prop_assert_eq!(!is_rejected, expected.is_some(), "{} {:?}", document, member);
             if let Some(expected) = expected {
                 let stored = rows.next().unwrap()[0].clone().unwrap();
                 let stored = from_json(&serde_json::from_str(&stored).unwrap());
@@ -301,16 +305,16 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_walk_panic(
-        part in described(),
+    fn no_text_causes_a_panic(
+        member in declaration(),
         pieces in prop::collection::vec(
             prop::sample::select(vec!["{", "}", "[", "]", ",", ":", "\"a\"", "\"\\u0062\"", "1", "-0.5e9", "null", " ", "\"", "\\", "é", "true"]),
             0..20,
         ),
     ) {
-        prop_assume!(matches!(part.logical_type, LogicalType::Array { .. } | LogicalType::Object { .. }));
-        let mut column = column("a", part.logical_type.clone(), SqlType::Jsonb);
-        column.rules = part.rules;
+        prop_assume!(matches!(member.logical_type, LogicalType::Array { .. } | LogicalType::Object { .. }));
+        let mut column = column("a", member.logical_type.clone(), SqlType::Jsonb);
+        column.rules = member.rules;
         let text = pieces.concat();
         for text in [text.clone(), format!("{{\"a\":[{text}]}}"), format!("[{{\"b\":{text}}}]")] {
             let outcome = read_documents(column.clone(), &[&text]);

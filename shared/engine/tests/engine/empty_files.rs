@@ -1,6 +1,5 @@
-//! Files without rows, and what the contract says about them.
+//! Files without rows, under each value of `penstock.emptyFile`.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
@@ -9,27 +8,21 @@ use penstock_engine::{Limits, ReadError};
 
 use crate::avro_files;
 use crate::parquet_files;
-use crate::support::{contract, csv, read_with, text};
+use crate::support::{contract, csv, gzip, read_with, text};
 
-fn with(kind: FormatKind, empty_file: Option<EmptyFile>) -> Contract {
+fn with_empty_file(kind: FormatKind, empty_file: Option<EmptyFile>) -> Contract {
     let mut contract = contract(kind, vec![text("a"), text("b")]);
     contract.format.empty_file = empty_file;
     contract
 }
 
-/// `rows`, or why there are none.
+/// Returns the number of rows and the format, or the error's code.
 fn outcome(contract: &Contract, file: &[u8]) -> String {
     match read_with(contract, Limits::default(), file) {
         Ok(outcome) => format!("{} rows of {}", outcome.totals.accepted, outcome.dialect.format),
         Err(error @ (ReadError::Empty | ReadError::Unreadable { .. })) => error.code().to_owned(),
         Err(error) => panic!("{error}"),
     }
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[test]
@@ -41,7 +34,7 @@ fn a_file_without_rows_is_accepted_or_refused_as_the_contract_says() {
     let schema = avro_files::record(&[("a", "\"string\""), ("b", "\"string\"")]);
     let avro = avro_files::header(&schema, "null");
     let cases: [(FormatKind, &[u8], [&str; 3]); 19] = [
-        // By default, `accept`, `refuse`.
+        // The results without `penstock.emptyFile`, with `accept` and with `refuse`.
         (csv(), b"", ["empty", "0 rows of delimited", "empty"]),
         (csv(), &gz, ["empty", "0 rows of delimited", "empty"]),
         (csv(), b"\xef\xbb\xbf", ["malformed_header", "0 rows of delimited", "empty"]),
@@ -64,15 +57,18 @@ fn a_file_without_rows_is_accepted_or_refused_as_the_contract_says() {
     ];
     for (kind, file, expected) in cases {
         let found = [None, Some(EmptyFile::Accept), Some(EmptyFile::Refuse)]
-            .map(|empty_file| outcome(&with(kind.clone(), empty_file), file));
+            .map(|empty_file| outcome(&with_empty_file(kind.clone(), empty_file), file));
         assert_eq!(found, expected, "{kind:?} {:?}", String::from_utf8_lossy(file));
     }
 }
 
 #[test]
-fn a_truncated_file_is_not_an_empty_one() {
+fn a_truncated_file_is_not_treated_as_empty() {
     let gz = gzip(b"a,b\n1,2\n");
-    let accepting = with(csv(), Some(EmptyFile::Accept));
+    let accepting = with_empty_file(csv(), Some(EmptyFile::Accept));
     assert_eq!(outcome(&accepting, &gz[..gz.len() - 10]), "truncated_compression");
-    assert_eq!(outcome(&with(FormatKind::Parquet, Some(EmptyFile::Accept)), b"PAR1"), "truncated_file");
+    assert_eq!(
+        outcome(&with_empty_file(FormatKind::Parquet, Some(EmptyFile::Accept)), b"PAR1"),
+        "truncated_file"
+    );
 }

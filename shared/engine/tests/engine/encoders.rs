@@ -1,4 +1,4 @@
-//! Chunks, Parquet files and reject files, read back.
+//! The encoders of chunks, Parquet files and reject files, tested by decoding their output.
 
 use std::sync::Arc;
 
@@ -59,8 +59,8 @@ fn read_parquet(bytes: Vec<u8>) -> Vec<RecordBatch> {
 }
 
 #[test]
-fn every_type_stands_in_parquet_and_a_refused_row_leaves_nothing() {
-    // The refused row fails in its last column, after all others were written.
+fn every_type_is_written_to_parquet_and_rejected_rows_are_not() {
+    // The rejected row fails in its last column, after the other columns have been written.
     let bad = FULL.replace("6ba7b8109dad11d180b400c04fd430c8", "bad");
     let file = format!("{HEADER}{FULL}{bad}only,,,,,,,,,,,,\n{FULL}");
     let (plan, blocks) = blocks(&file, 2);
@@ -98,7 +98,7 @@ fn every_type_stands_in_parquet_and_a_refused_row_leaves_nothing() {
 }
 
 #[test]
-fn chunks_come_back_and_are_capped() {
+fn chunks_round_trip_and_their_decoded_size_is_limited() {
     let text = b"a\tb\n".repeat(1000);
     let encoded = ChunkEncoder::new().unwrap().encode(&text).unwrap();
     assert_eq!(encoded, ChunkEncoder::new().unwrap().encode(&text).unwrap());
@@ -111,7 +111,7 @@ fn chunks_come_back_and_are_capped() {
 }
 
 #[test]
-fn rejects_come_back() {
+fn rejects_round_trip() {
     let (_, blocks) = blocks(&format!("{HEADER}a,b\n,x,,,,,,,,,,,\n"), 10);
     let rejects = &blocks[0].rejects;
     let mut encoder = RejectEncoder::new().unwrap();
@@ -126,15 +126,15 @@ fn rejects_come_back() {
 }
 
 #[test]
-fn totals_of_two_parts_add_up() {
-    let part = |file: &str| {
+fn merged_totals_are_sums() {
+    let totals_of = |file: &str| {
         let plan = Arc::new(Plan::compile(&all_types()).unwrap());
         let mut reader = Reader::open(plan, Limits::default(), file.as_bytes()).unwrap();
         while reader.next_block().unwrap().is_some() {}
         reader.totals().clone()
     };
-    let mut totals = part(&format!("{HEADER}a,b\n{FULL}"));
-    totals.merge(&part(&format!("{HEADER},x,,,,,,,,,,,\n,1,,,,,,,,,,,\n,\n{HEADER}")));
+    let mut totals = totals_of(&format!("{HEADER}a,b\n{FULL}"));
+    totals.merge(&totals_of(&format!("{HEADER},x,,,,,,,,,,,\n,1,,,,,,,,,,,\n,\n{HEADER}")));
     assert_eq!((totals.rows_read, totals.accepted, totals.rejected, totals.lines), (5, 1, 3, 8));
     assert_eq!((totals.blank, totals.repeated_headers), (1, 1));
     let counted: Vec<_> = totals.by_reason.iter().map(|count| (count.code, count.rows)).collect();
@@ -142,24 +142,24 @@ fn totals_of_two_parts_add_up() {
 }
 
 #[test]
-fn what_cannot_be_carried_out_is_told_when_the_plan_is_compiled() {
-    let refused = |change: &dyn Fn(&mut Contract)| {
+fn a_contract_that_cannot_be_executed_is_refused_when_the_plan_is_compiled() {
+    let compile_error = |change: &dyn Fn(&mut Contract)| {
         let mut contract = all_types();
         change(&mut contract);
         Plan::compile(&contract).unwrap_err().to_string()
     };
     let encoding = |label: &str| {
         let label = label.to_owned();
-        refused(&move |contract: &mut Contract| contract.format.encoding = Some(label.clone()))
+        compile_error(&move |contract: &mut Contract| contract.format.encoding = Some(label.clone()))
     };
     assert_eq!(encoding("klingon"), "unknown encoding `klingon`");
     assert_eq!(encoding("utf-7"), "unknown encoding `utf-7`");
-    let zone = refused(&|contract| {
+    let zone = compile_error(&|contract| {
         contract.entity.columns[10].logical_type =
             LogicalType::Timestamp { format: None, default_timezone: "Europe/Atlantis".to_owned() };
     });
     assert_eq!(zone, "column `tz`: there is no time zone `Europe/Atlantis`");
     let constant =
-        refused(&|contract| contract.entity.columns[1].harmonise.constant = Some("70000".to_owned()));
+        compile_error(&|contract| contract.entity.columns[1].harmonise.constant = Some("70000".to_owned()));
     assert_eq!(constant, "column `i2`: `70000` does not satisfy the column: smallint");
 }

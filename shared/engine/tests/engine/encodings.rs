@@ -1,4 +1,4 @@
-//! What a file's bytes mean: marks, declared encodings, guesses, and sequences that are none.
+//! Encodings: byte order marks, declared and detected encodings, and invalid sequences.
 
 use encoding_rs::Encoding;
 use penstock_contract::*;
@@ -6,7 +6,7 @@ use penstock_engine::{Limits, Plan};
 use proptest::prelude::*;
 use std::sync::Arc;
 
-use crate::support::{Sips, contract, csv, read, read_plan, read_with, text};
+use crate::support::{ShortReads, contract, csv, read, read_plan, read_with, text};
 
 const FILE: &str = "name,b\nÄrger,1\r\n\"zwei\nZeilen\",2\nbad\n電話,\"ü\"\"\"\n";
 
@@ -25,9 +25,9 @@ fn declared(label: Option<&str>) -> Contract {
 }
 
 #[test]
-fn every_encoding_is_read_with_exact_places() {
+fn every_encoding_is_read_with_exact_positions() {
     for label in ["utf-8", "utf-16le", "utf-16be", "shift_jis", "euc-jp", "gbk", "gb18030", "iso-2022-jp"] {
-        // Not every encoding has every letter.
+        // Not every encoding has all letters.
         let file = if label.contains("jp") || label == "shift_jis" || label == "gbk" {
             FILE.replace('Ä', "А").replace('ü', "ю")
         } else {
@@ -44,7 +44,7 @@ fn every_encoding_is_read_with_exact_places() {
         .map(|row| row.iter().map(|cell| (*cell).to_owned()).collect())
         .collect();
         assert_eq!(outcome.values(), expected, "{label}");
-        assert_eq!(outcome.told(), ["3@5 too_few_fields"], "{label}");
+        assert_eq!(outcome.reject_summary(), ["3@5 too_few_fields"], "{label}");
         let at = usize::try_from(outcome.rejects[0].byte_offset).unwrap();
         assert!(bytes[at..].starts_with(&encode("bad", label)), "{label} {at}");
         assert_eq!(outcome.totals.bytes_decompressed, bytes.len() as u64);
@@ -53,7 +53,7 @@ fn every_encoding_is_read_with_exact_places() {
 }
 
 #[test]
-fn marks_and_zeros_tell_utf_16() {
+fn utf_16_is_detected_from_a_byte_order_mark_or_zero_bytes() {
     for (label, name, mark) in [
         ("utf-16le", "UTF-16LE", &[0xff, 0xfe][..]),
         ("utf-16be", "UTF-16BE", &[0xfe, 0xff]),
@@ -74,31 +74,31 @@ fn marks_and_zeros_tell_utf_16() {
 }
 
 #[test]
-fn a_broken_sequence_costs_its_row_only() {
+fn an_invalid_sequence_rejects_only_its_row() {
     let mut utf_16 = encode("name,b\na,1\n", "utf-16le");
-    // A surrogate without its other half, and half of a code unit at the end.
+    // A lone surrogate, and half a code unit at the end.
     utf_16.extend([0x3d, 0xd8]);
     utf_16.extend(encode(",2\nc,3\n", "utf-16le"));
     utf_16.push(b'x');
     let outcome = read(&declared(Some("utf-16le")), &utf_16);
-    assert_eq!(outcome.told(), ["2@3 invalid_encoding", "4@5 invalid_encoding"]);
+    assert_eq!(outcome.reject_summary(), ["2@3 invalid_encoding", "4@5 invalid_encoding"]);
     assert_eq!(outcome.values(), [["a", "1"], ["c", "3"]]);
     assert_eq!(outcome.rejects[0].raw, "\u{fffd},2");
     assert_eq!(outcome.rejects[0].byte_offset, 22);
     assert_eq!(&*outcome.rejects[0].reasons[0].rule, "encoding UTF-16LE");
     let outcome = read(&declared(Some("shift_jis")), b"name,b\na,1\n\x83\n\xff,2\nc,3\n");
-    assert_eq!(outcome.told(), ["2@3 invalid_encoding", "3@4 invalid_encoding"]);
+    assert_eq!(outcome.reject_summary(), ["2@3 invalid_encoding", "3@4 invalid_encoding"]);
     assert_eq!(outcome.values(), [["a", "1"], ["c", "3"]]);
 }
 
 #[test]
-fn windows_1252_is_assumed_where_nothing_is_utf_8() {
+fn windows_1252_is_assumed_if_no_sequence_is_utf_8() {
     let western = b"name,b\nStra\xdfe,\xe4\nM\xfcnchen,\x80\n";
     let outcome = read(&declared(None), western);
     assert_eq!(outcome.values(), [["Straße", "ä"], ["München", "€"]]);
     assert_eq!(outcome.dialect.encoding, "windows-1252");
     assert!(outcome.dialect.assumed.contains(&"encoding".to_owned()));
-    // Damage is not an encoding, and a declared one is not doubted.
+    // Damaged UTF-8 is not mistaken for another encoding, and the declared encoding is used even if it does not match.
     let damaged = [&b"name,b\nx,\xff\ny,\xff\nz,\xff\n"[..], "äöüß,1\n".as_bytes()].concat();
     let outcome = read(&declared(None), &damaged);
     assert_eq!((outcome.dialect.encoding.as_str(), outcome.rejects.len()), ("UTF-8", 3));
@@ -109,28 +109,28 @@ fn encoding_of(rows: &[&[u8]]) -> (String, Vec<String>) {
     let file = [&b"name,b\n"[..], &rows.join(&b"\n"[..])].concat();
     let outcome = read(&declared(None), &file);
     assert!(outcome.dialect.assumed.contains(&"encoding".to_owned()));
-    (outcome.dialect.encoding.clone(), outcome.told())
+    (outcome.dialect.encoding.clone(), outcome.reject_summary())
 }
 
 #[test]
-fn the_encoding_is_decided_by_the_characters_of_the_whole_sample() {
+fn the_encoding_is_detected_from_the_whole_sample() {
     let is = |encoding: &str, rejects: &[&str]| {
         (encoding.to_owned(), rejects.iter().map(|reject| (*reject).to_owned()).collect::<Vec<_>>())
     };
-    // Two letters of windows-1252 and none of UTF-8.
+    // Two non-ASCII characters of windows-1252 and none of UTF-8.
     assert_eq!(encoding_of(&[b"M\xfcller,1", b"x,2", b"Stra\xdfe,3"]), is("windows-1252", &[]));
     assert_eq!(encoding_of(&[b"caf\xe9 \x80 5\x85,1"]), is("windows-1252", &[]));
-    // A single one is damage, and so is one beside valid letters.
+    // A single invalid byte is damage, and so is one beside valid UTF-8.
     assert_eq!(encoding_of(&[b"M\xfcller,1", b"x,2"]), is("UTF-8", &["1@2 invalid_encoding"]));
     assert_eq!(encoding_of(&["Müller,1".as_bytes(), b"M\xfcller,2"]), is("UTF-8", &["2@3 invalid_encoding"]));
     let mixed = [b"\xe9,1", b"\xe9,2", b"\xe9,3"].map(|row| &row[..]);
     let mixed: Vec<&[u8]> = mixed.into_iter().chain(["é,4".as_bytes()]).collect();
     let rejects = ["1@2 invalid_encoding", "2@3 invalid_encoding", "3@4 invalid_encoding"];
     assert_eq!(encoding_of(&mixed), is("UTF-8", &rejects));
-    // Two bytes of windows-1252 may be a character of UTF-8 by chance: `É»`.
+    // Two characters of windows-1252 can form a valid UTF-8 sequence by chance: `É»`.
     let quotation = [&b"\xabCAF\xc9\xbb,1"[..], b"\xe9t\xe9,2", b"\xe0,3", b"\xe7a,4"];
     assert_eq!(encoding_of(&quotation), is("windows-1252", &[]));
-    // Surrogates are invalid and no evidence of another encoding.
+    // Encoded surrogates are invalid, but no evidence of another encoding.
     let surrogates = b"\xed\xa0\xbd\xed\xb8\x80,1";
     assert_eq!(
         encoding_of(&[surrogates, b"x,2", surrogates]),
@@ -139,7 +139,7 @@ fn the_encoding_is_decided_by_the_characters_of_the_whole_sample() {
 }
 
 #[test]
-fn other_single_byte_and_multi_byte_encodings_are_not_taken_for_windows_1252() {
+fn other_encodings_are_not_mistaken_for_windows_1252() {
     let russian = encode("Привет,1\nмир,2\nМосква,3", "windows-1251");
     let chinese = encode("中文名,1\n数据,2\n测试,3", "gbk");
     let dos = b"B\x84r,1\nK\x94ln,2\nM\x84dchen,3".to_vec();
@@ -151,7 +151,7 @@ fn other_single_byte_and_multi_byte_encodings_are_not_taken_for_windows_1252() {
 }
 
 #[test]
-fn letters_far_behind_the_beginning_decide_while_it_is_ascii() {
+fn the_sample_for_the_encoding_extends_over_a_long_ascii_beginning() {
     let file = |rows: usize| {
         let ascii = "0123456789,1234\n".repeat(rows);
         [b"name,b\n", ascii.as_bytes(), b"M\xfcller,1\nStra\xdfe,2\n"].concat()
@@ -163,12 +163,12 @@ fn letters_far_behind_the_beginning_decide_while_it_is_ascii() {
 }
 
 #[test]
-fn objects_a_line_are_read_in_utf_16() {
+fn ndjson_is_read_in_utf_16() {
     let mut contract = contract(FormatKind::Ndjson, vec![text("a")]);
     contract.format.encoding = Some("utf-16".to_owned());
     let outcome = read(&contract, encode("{\"a\":\"ü\"}\n{\"a\":}\n", "utf-16le"));
     assert_eq!(
-        (outcome.values(), outcome.told()),
+        (outcome.values(), outcome.reject_summary()),
         (vec![vec!["ü".to_owned()]], vec!["2@2 invalid_json".to_owned()])
     );
     assert_eq!(outcome.rejects[0].byte_offset, 20);
@@ -176,7 +176,7 @@ fn objects_a_line_are_read_in_utf_16() {
 
 #[test]
 fn json_without_a_declared_encoding_is_never_windows_1252() {
-    // Letters of windows-1252, and a surrogate pair of which each half was encoded by itself (CESU-8).
+    // Characters of windows-1252, and a surrogate pair whose halves are encoded separately (CESU-8).
     let broken: [&[u8]; 3] = [b"Stra\xdfe", b"\xe4\xf6\xfc", b"\xed\xa0\xbd\xed\xb8\x80"];
     let objects: Vec<Vec<u8>> = broken.iter().map(|text| [b"{\"a\":\"", *text, b"\"}"].concat()).collect();
     let lines = [&objects.join(&b'\n')[..], b"\n{\"a\":\"ok\"}"].concat();
@@ -195,7 +195,7 @@ fn json_without_a_declared_encoding_is_never_windows_1252() {
 
 proptest! {
     #[test]
-    fn transcoded_files_are_read_as_the_same_in_utf_8(
+    fn transcoded_files_give_the_same_rows_as_utf_8(
         pieces in prop::collection::vec(prop_oneof![
             Just("a,b\n"), Just("\""), Just("é"), Just("電"), Just("𐍈"), Just("\r\n"), Just("\r"), Just("\n"), Just(","), Just("xx"),
         ], 0..80),
@@ -207,9 +207,9 @@ proptest! {
         for label in [if is_little_endian { "utf-16le" } else { "utf-16be" }, "gb18030"] {
             let bytes = encode(&file, label);
             let plan = Arc::new(Plan::compile(&declared(Some(label))).unwrap());
-            let found = read_plan(&plan, Limits::default(), Sips { rest: &bytes, sizes: sizes.clone(), at: 0 }).unwrap();
+            let found = read_plan(&plan, Limits::default(), ShortReads { rest: &bytes, sizes: sizes.clone(), at: 0 }).unwrap();
             prop_assert_eq!(&found.chunks, &expected.chunks);
-            prop_assert_eq!(found.told(), expected.told());
+            prop_assert_eq!(found.reject_summary(), expected.reject_summary());
             for (found, expected) in found.rejects.iter().zip(&expected.rejects) {
                 prop_assert_eq!(&found.raw, &expected.raw);
                 let start = usize::try_from(expected.byte_offset).unwrap();

@@ -1,4 +1,4 @@
-//! Formats of strings: by table, and against the grammars of the RFCs written as regular expressions.
+//! String formats: tables of values, and comparison with the grammars of the RFCs as regular expressions.
 
 use std::cell::Cell;
 
@@ -75,7 +75,7 @@ fn a_host_name_is_made_of_labels() {
 }
 
 #[test]
-fn addresses_are_those_of_the_protocols() {
+fn ip_addresses_follow_their_grammar() {
     check(
         StringFormat::Ipv4,
         &["0.0.0.0", "255.255.255.255", "192.168.1.10"],
@@ -133,7 +133,7 @@ fn a_uri_begins_with_its_scheme() {
 }
 
 #[test]
-fn base64_is_padded_and_ends_in_zeros() {
+fn base64_is_padded_and_its_unused_bits_are_zero() {
     check(
         StringFormat::Byte,
         &["AAAA", "aGVsbG8=", "aA==", "+/+/"],
@@ -160,7 +160,7 @@ fn passwords_and_octets_are_any_text() {
     check(StringFormat::Binary, &["a b ", "é"], &[]);
 }
 
-/// Texts that come near each format: put together of what they are made of, then perhaps broken in one place.
+/// Generates text that resembles one of the formats, sometimes with one character replaced.
 fn near() -> impl Strategy<Value = String> {
     let address = "([0-9a-fA-F]{0,5}:){0,8}(:|[0-9a-f]{1,4}|[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]\\.[0-9])?";
     let whole = prop_oneof![
@@ -176,18 +176,18 @@ fn near() -> impl Strategy<Value = String> {
     (whole, prop::option::weighted(0.3, (any::<prop::sample::Index>(), "[ -~é]"))).prop_map(
         |(text, broken)| {
             let mut letters: Vec<char> = text.chars().collect();
-            if let Some((place, with)) = broken
+            if let Some((index, with)) = broken
                 && !letters.is_empty()
             {
-                let place = place.index(letters.len());
-                letters.splice(place..=place, with.chars());
+                let index = index.index(letters.len());
+                letters.splice(index..=index, with.chars());
             }
             letters.into_iter().collect()
         },
     )
 }
 
-/// The grammars, as the RFCs' appendices have them.
+/// Returns the grammars of the RFCs' appendices.
 fn oracles() -> Vec<(StringFormat, Regex)> {
     let label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
     let last = "(?:[A-Za-z0-9]{0,62}[A-Za-z]|[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z]|[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z-][A-Za-z0-9-]*[A-Za-z0-9])";
@@ -233,7 +233,7 @@ fn oracles() -> Vec<(StringFormat, Regex)> {
 }
 
 #[test]
-fn a_string_is_accepted_exactly_when_the_grammar_derives_it() {
+fn a_string_is_accepted_exactly_when_the_grammar_matches_it() {
     let oracles = oracles();
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(60));
     let right: Vec<Cell<u32>> = vec![Cell::new(0); oracles.len()];
@@ -250,12 +250,12 @@ fn a_string_is_accepted_exactly_when_the_grammar_derives_it() {
             Ok(())
         })
         .unwrap();
-    assert!(right.iter().all(|right| right.get() > 50), "each format is met: {right:?}");
+    assert!(right.iter().all(|right| right.get() > 50), "each format must be generated often: {right:?}");
 }
 
 proptest! {
     #[test]
-    fn no_text_makes_a_format_panic(values in prop::collection::vec("\\PC{1,30}", 1..10)) {
+    fn no_text_causes_a_panic(values in prop::collection::vec("\\PC{1,30}", 1..10)) {
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         for format in StringFormat::ALL {
             accepted(format, &values);

@@ -1,17 +1,17 @@
-//! Columns without a name, headers in another letter case, headers of many columns, and headers that are another file's.
+//! Headers: unnamed columns, letter case, many columns, and headers without any expected column.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
 use penstock_contract::*;
-use penstock_engine::{Limits, ReadError, UnreadableCode};
+use penstock_engine::{Limits, UnreadableCode};
 
 use crate::avro_files;
 use crate::parquet_files;
-use crate::support::{contract, csv, read, read_with, text};
+use crate::support::{contract, csv, read, read_with, text, unreadable};
 
-/// Reads `id` and `name`, and keeps what else there is.
+/// Returns a contract that reads `id` and `name` and rescues other columns.
 fn rescuing() -> Contract {
     contract(csv(), vec![text("id"), text("name"), Column::rescued()])
 }
@@ -22,15 +22,8 @@ fn rejecting() -> Contract {
     contract
 }
 
-fn unreadable(contract: &Contract, file: &str) -> (UnreadableCode, String) {
-    match read_with(contract, Limits::default(), file.as_bytes()) {
-        Err(ReadError::Unreadable { code, message, .. }) => (code, message),
-        other => panic!("{file:?}: {other:?}"),
-    }
-}
-
 #[test]
-fn a_column_without_a_name_is_an_unexpected_column_under_its_position() {
+fn an_unnamed_column_is_an_unexpected_column_named_by_its_position() {
     for (file, rescued) in [
         ("id,,name\n1,secret,a\n", "{\"_column_2\":\"secret\"}"),
         (",id,name\n0,1,a\n", "{\"_column_1\":\"0\"}"),
@@ -40,7 +33,7 @@ fn a_column_without_a_name_is_an_unexpected_column_under_its_position() {
         ("id,name,\n1,a,y\n", "{\"_column_3\":\"y\"}"),
         ("id,name,,\n1,a,,z\n", "{\"_column_4\":\"z\"}"),
         ("id;;name\r\n1;\"q;q\";a\r\n", "{\"_column_2\":\"q;q\"}"),
-        // Names of the header are never taken.
+        // Generated names avoid those of the header.
         ("id,,name,_column_2\n1,x,a,y\n", "{\"_column_2_\":\"x\",\"_column_2\":\"y\"}"),
         (
             "id,,name,_column_2,_column_2_\n1,x,a,y,z\n",
@@ -49,7 +42,7 @@ fn a_column_without_a_name_is_an_unexpected_column_under_its_position() {
     ] {
         assert_eq!(read(&rescuing(), file).values(), [["1", "a", rescued]], "{file:?}");
         let rejected = read(&rejecting(), file);
-        assert_eq!(rejected.told(), ["1@2 unexpected_column"], "{file:?}");
+        assert_eq!(rejected.reject_summary(), ["1@2 unexpected_column"], "{file:?}");
         let mut ignoring = rejecting();
         ignoring.unexpected_columns = UnexpectedColumns::Ignore;
         assert_eq!(read(&ignoring, file).values(), [["1", "a"]], "{file:?}");
@@ -59,24 +52,24 @@ fn a_column_without_a_name_is_an_unexpected_column_under_its_position() {
 }
 
 #[test]
-fn a_column_without_a_name_whose_field_is_empty_is_nothing() {
+fn an_empty_field_of_an_unnamed_column_is_ignored() {
     let outcome = read(&rejecting(), "id,,name\n1,,a\n2,  ,b\n3,\"\",c\n");
     assert_eq!(outcome.values(), [["1", "a"], ["2", "b"], ["3", "c"]]);
 }
 
 #[test]
-fn a_header_of_four_cells_takes_rows_of_four_fields_or_lacks_those_that_it_does_not_name_at_its_end() {
+fn rows_may_omit_only_unnamed_columns_at_the_end_of_the_header() {
     let outcome = read(&rescuing(), ",id,,name\n0,1,x,a\n0,1,x\n0,1,x,a,z\n");
-    assert_eq!(outcome.told(), ["2@3 too_few_fields", "3@4 too_many_fields"]);
+    assert_eq!(outcome.reject_summary(), ["2@3 too_few_fields", "3@4 too_many_fields"]);
     assert_eq!(&*outcome.rejects[0].reasons[0].rule, "4 fields");
     let outcome = read(&rescuing(), "id,name,,\n1,a\n2,b,\n3,c,,\n4\n5,e,,,x\n");
     assert_eq!(outcome.totals.accepted, 3);
-    assert_eq!(outcome.told(), ["4@5 too_few_fields", "5@6 too_many_fields"]);
+    assert_eq!(outcome.reject_summary(), ["4@5 too_few_fields", "5@6 too_many_fields"]);
     assert_eq!(&*outcome.rejects[0].reasons[0].rule, "2 to 4 fields");
 }
 
 #[test]
-fn a_contract_can_read_a_column_without_a_name_by_its_position() {
+fn a_contract_can_read_an_unnamed_column_by_its_position() {
     let mut index = text("row");
     index.physical_name = "_column_1".to_owned();
     let contract = contract(csv(), vec![index, text("id"), Column::rescued()]);
@@ -84,17 +77,17 @@ fn a_contract_can_read_a_column_without_a_name_by_its_position() {
 }
 
 #[test]
-fn a_secret_in_a_column_without_a_name_is_no_less_secret() {
+fn an_unnamed_column_can_be_classified() {
     let mut contract = rejecting();
     contract.entity.columns[0].physical_name = "_column_1".to_owned();
     contract.entity.columns[0].classification = Some("restricted".to_owned());
     let outcome = read(&contract, ",name,\nanna,a,x\n");
-    assert_eq!(outcome.told(), ["1@2 unexpected_column"]);
+    assert_eq!(outcome.reject_summary(), ["1@2 unexpected_column"]);
     assert_eq!(outcome.rejects[0].raw, "[classified],a,x");
 }
 
 #[test]
-fn a_file_in_which_no_column_matches_is_refused_even_if_columns_may_be_missing() {
+fn a_file_without_a_matching_column_is_refused_even_if_columns_may_be_missing() {
     let mut contract = contract(csv(), vec![text("id"), text("name"), Column::rescued()]);
     contract.missing_columns = MissingColumns::Null;
     for file in ["1,a\n2,b\n", "id%name\n1%a\n", " , \n1,a\n", "x\n1\n", ",\n1,2\n"] {
@@ -106,13 +99,13 @@ fn a_file_in_which_no_column_matches_is_refused_even_if_columns_may_be_missing()
         );
     }
     assert_eq!(read(&contract, "id\n1\n").values(), [["1", "NULL", "NULL"]]);
-    // Defaults do not make another file of it, either.
+    // It is also refused if all columns have a default.
     let mut defaults = rescuing();
     for column in &mut defaults.entity.columns[..2] {
         column.harmonise.default = Some("?".to_owned());
     }
     assert_eq!(unreadable(&defaults, "x,y\n1,2\n").0, UnreadableCode::MissingColumns);
-    // A contract that reads nothing is satisfied by any file.
+    // A contract that reads no column accepts any file.
     let mut constant = text("id");
     constant.harmonise.constant = Some("7".to_owned());
     let constants = crate::support::contract(csv(), vec![constant]);
@@ -120,7 +113,7 @@ fn a_file_in_which_no_column_matches_is_refused_even_if_columns_may_be_missing()
 }
 
 #[test]
-fn a_json_file_in_which_no_key_matches_is_refused() {
+fn a_json_file_without_a_matching_key_is_refused() {
     for kind in [FormatKind::Ndjson, FormatKind::JsonArray { path: vec![] }] {
         let is_array = kind != FormatKind::Ndjson;
         let contract = contract(kind, vec![text("id"), text("name"), Column::rescued()]);
@@ -139,7 +132,7 @@ fn a_json_file_in_which_no_key_matches_is_refused() {
 }
 
 #[test]
-fn names_are_compared_without_letter_case_where_the_contract_says_so() {
+fn names_match_in_any_letter_case_if_the_contract_says_so() {
     let mut contract = contract(csv(), vec![text("Id"), text("straße"), Column::rescued()]);
     assert_eq!(unreadable(&contract, "ID,STRASSE\n1,a\n").0, UnreadableCode::MissingColumns);
     contract.format.header_case = HeaderCase::Insensitive;
@@ -151,7 +144,7 @@ fn names_are_compared_without_letter_case_where_the_contract_says_so() {
     let (code, message) = unreadable(&contract, "id,Strasse,ID\n1,a,2\n");
     assert_eq!(code, UnreadableCode::DuplicateColumns);
     assert_eq!(message, "the header has columns twice (compared without regard to letter case): `ID`");
-    // Columns that nobody reads, too: `_rescued` would have both.
+    // Unexpected columns must not be duplicates either, because `_rescued` would have both.
     assert_eq!(unreadable(&contract, "id,straße,x,X\n1,a,2,3\n").0, UnreadableCode::DuplicateColumns);
     assert_eq!(
         read(&contract, "id,straße,,_COLUMN_3\n1,a,2,3\n").values(),
@@ -160,7 +153,7 @@ fn names_are_compared_without_letter_case_where_the_contract_says_so() {
 }
 
 #[test]
-fn a_classified_column_is_hidden_under_its_name_in_any_case() {
+fn a_classified_column_is_hidden_whatever_the_letter_case_of_its_name() {
     let mut contract = rejecting();
     contract.format.header_case = HeaderCase::Insensitive;
     contract.entity.columns[1].classification = Some("restricted".to_owned());
@@ -169,7 +162,7 @@ fn a_classified_column_is_hidden_under_its_name_in_any_case() {
 }
 
 #[test]
-fn a_header_of_very_many_columns_is_bound() {
+fn a_header_of_100_000_columns_is_matched() {
     const COLUMNS: usize = 100_000;
     let mut file = String::new();
     for index in 0..COLUMNS {
@@ -190,7 +183,7 @@ fn a_header_of_very_many_columns_is_bound() {
     assert_eq!(unreadable(&contract, &twice).1, "the header has columns twice: `c5`");
 }
 
-/// A file of one row of texts, in a format whose columns have types.
+/// Returns a file with one row of text, in a typed format.
 fn typed(kind: &FormatKind, columns: &[(&str, &str)]) -> Vec<u8> {
     if *kind == FormatKind::Parquet {
         let array = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
@@ -204,7 +197,7 @@ fn typed(kind: &FormatKind, columns: &[(&str, &str)]) -> Vec<u8> {
 }
 
 #[test]
-fn names_of_parquet_and_avro_are_compared_as_those_of_a_header() {
+fn parquet_and_avro_names_match_like_header_names() {
     for kind in [FormatKind::Parquet, FormatKind::Avro] {
         let columns = vec![text("Id"), text("name"), Column::rescued()];
         let mut contract = contract(kind.clone(), columns);
@@ -228,7 +221,7 @@ fn names_of_parquet_and_avro_are_compared_as_those_of_a_header() {
 }
 
 #[test]
-fn a_parquet_column_without_a_name_is_kept_under_its_position() {
+fn an_unnamed_parquet_column_is_rescued_by_its_position() {
     let contract = contract(FormatKind::Parquet, vec![text("id"), Column::rescued()]);
     let outcome = read(&contract, typed(&FormatKind::Parquet, &[("", "x"), ("id", "1")]));
     assert_eq!(outcome.values(), [["1", "{\"_column_1\":\"x\"}"]]);

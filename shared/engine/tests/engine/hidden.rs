@@ -1,4 +1,4 @@
-//! Values that stand nowhere: pseudonymised and classified columns.
+//! Pseudonymised and classified columns: values that must not appear in rows or rejects.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn read_hidden(kind: FormatKind, columns: Vec<Column>, file: &str) -> Outcome {
     read_plan(&plan, Limits { arrow: true, ..Limits::default() }, file.as_bytes()).unwrap()
 }
 
-/// As RFC 2104 has it, by hand.
+/// Computes HMAC-SHA-256 as defined by RFC 2104, independently of the engine.
 fn hmac(value: &str) -> String {
     use sha2::{Digest, Sha256};
     let pad = |with: u8| -> Vec<u8> {
@@ -39,21 +39,21 @@ fn hmac(value: &str) -> String {
 }
 
 #[test]
-fn a_pseudonymised_value_is_checked_in_plain_and_leaves_as_its_hmac() {
+fn a_pseudonymised_value_is_checked_in_plain_text_and_stored_as_its_hmac() {
     let columns = vec![required(text("id")), pseudonymised("mail")];
     let outcome = read_hidden(csv(), columns, &format!("id,mail\n1, {MAIL} \n2,\n3,nonsense\n"));
     assert_eq!(outcome.values(), [["1", hmac(MAIL).as_str()], ["2", "NULL"]]);
-    assert_eq!(outcome.told(), ["3@4 pattern_mismatch:mail"]);
+    assert_eq!(outcome.reject_summary(), ["3@4 pattern_mismatch:mail"]);
 }
 
 #[test]
-fn a_contract_that_pseudonymises_needs_a_key() {
+fn a_contract_with_a_pseudonymised_column_requires_a_key() {
     let contract = contract(csv(), vec![pseudonymised("mail")]);
     assert_eq!(Plan::compile(&contract).unwrap_err(), PlanError::NoPseudonymKey("mail".to_owned()));
 }
 
 #[test]
-fn rejects_show_pseudonyms_and_marks_instead_of_values() {
+fn delimited_rejects_show_pseudonyms_and_placeholders_instead_of_values() {
     let columns = vec![required(text("id")), pseudonymised("mail"), classified("phone")];
     let file = format!("id;mail;phone\n;{MAIL};\"0170 \"\"12\"\"\"\n;;0\n");
     let outcome = read_hidden(csv(), columns, &file);
@@ -62,7 +62,7 @@ fn rejects_show_pseudonyms_and_marks_instead_of_values() {
 }
 
 #[test]
-fn rejects_of_json_show_none_either() {
+fn json_rejects_show_pseudonyms_and_placeholders_instead_of_values() {
     let columns = vec![required(text("id")), pseudonymised("mail"), classified("phone")];
     let file = format!(
         "{{\"mail\":\"{MAIL}\", \"ph\\u006fne\": [1, 2], \"x\":1}}\n{{\"mail\":null,\"phone\":\"\"}}\n"
@@ -78,7 +78,7 @@ fn rejects_of_json_show_none_either() {
 }
 
 #[test]
-fn a_malformed_record_is_withheld_where_a_column_is_hidden() {
+fn a_malformed_record_is_withheld_if_a_column_is_hidden() {
     let file = format!("id,mail\n1,{MAIL},3\n2,\"{MAIL}\n");
     let outcome = read_hidden(csv(), vec![text("id"), pseudonymised("mail")], &file);
     assert_eq!(outcome.rejects.len(), 2);
@@ -91,18 +91,18 @@ fn a_malformed_record_is_withheld_where_a_column_is_hidden() {
 }
 
 #[test]
-fn a_field_that_two_columns_read_is_hidden_when_one_of_them_hides_it() {
+fn a_field_read_by_two_columns_is_hidden_if_either_column_is() {
     let domain = Column { physical_name: "mail".to_owned(), ..required(text("domain")) };
     let harmonise = Harmonise { extract: Some("@(.+)".to_owned()), trim: true, ..Harmonise::default() };
     let columns = vec![Column { harmonise, ..domain }, pseudonymised("mail")];
     let outcome = read_hidden(csv(), columns, "mail\nanna\n");
-    assert_eq!(outcome.told(), ["1@2 extract_mismatch:domain pattern_mismatch:mail"]);
+    assert_eq!(outcome.reject_summary(), ["1@2 extract_mismatch:domain pattern_mismatch:mail"]);
     assert_eq!(outcome.rejects[0].raw, hmac("anna"));
 }
 
 proptest::proptest! {
     #[test]
-    fn no_plain_value_is_anywhere(
+    fn pseudonymised_values_never_appear_in_plain_text(
         values in proptest::collection::vec("[a-z]{2,8}@?", 1..20),
         id in proptest::collection::vec("[0-9]?", 20),
     ) {

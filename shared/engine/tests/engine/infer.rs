@@ -1,8 +1,8 @@
-//! Contracts from samples: what they say, and that they accept what they come from.
+//! Contracts inferred from samples: their content, and whether they accept their samples.
 
 use std::fs;
 use std::io::{self, Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use penstock_contract::{Contract, LogicalType};
@@ -10,7 +10,7 @@ use penstock_engine::infer::{InferError, InferOptions, Inferred, infer};
 use penstock_engine::{Limits, Plan};
 use proptest::prelude::*;
 
-use crate::support::{Outcome, read_plan};
+use crate::support::{Outcome, assert_golden, golden, read_plan};
 
 pub(crate) fn infer_with(sample: &[u8], options: &InferOptions) -> Result<Inferred, InferError> {
     let mut open =
@@ -32,9 +32,8 @@ pub(crate) fn read_back(inferred: &Inferred, sample: &[u8]) -> Outcome {
     read_plan(&plan, Limits::default(), sample).unwrap()
 }
 
-/// Name, type and format of the columns that were inferred, with `!` where they are required and `*` where they are
-/// the key.
-pub(crate) fn told(contract: &Contract) -> Vec<String> {
+/// Returns name, type and format of each inferred column, with `!` if it is required and `*` if it is part of the key.
+pub(crate) fn column_summary(contract: &Contract) -> Vec<String> {
     let columns = contract.entity.columns.iter().enumerate().filter(|(_, column)| !column.is_rescued());
     columns
         .map(|(index, column)| {
@@ -52,10 +51,9 @@ pub(crate) fn told(contract: &Contract) -> Vec<String> {
 }
 
 #[test]
-fn golden_samples_give_the_contract_as_before() {
-    let is_writing = std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/infer");
-    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+fn golden_samples_give_the_expected_contracts() {
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(golden("infer")).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     assert!(cases.len() >= 7, "{cases:?}");
     for case in cases {
@@ -72,18 +70,12 @@ fn golden_samples_give_the_contract_as_before() {
         assert!(outcome.rejects.iter().flat_map(|reject| &reject.reasons).all(|why| why.column.is_none()));
         let notes: String = inferred.notes.iter().map(|note| format!("# Note: {note}\n")).collect();
         let found = format!("{notes}{}", inferred.yaml);
-        let path = case.join("expected.yaml");
-        if is_writing {
-            fs::write(&path, &found).unwrap();
-        }
-        let expected =
-            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert_eq!(found, expected, "{}", path.display());
+        assert_golden(&case.join("expected.yaml"), found.as_bytes());
     }
 }
 
 #[test]
-fn columns_are_taken_for_what_their_values_are() {
+fn column_types_are_inferred_from_the_values() {
     for (name, values, expected) in [
         ("n", "1 -2 30", "n integer!"),
         ("n", "1 1 900000000", "n bigint!"),
@@ -132,13 +124,13 @@ fn columns_are_taken_for_what_their_values_are() {
         );
         let inferred = infer_from(&sample);
         let contract = contract_of(&inferred);
-        assert_eq!(told(&contract).first().unwrap(), expected, "{values}\n{}", inferred.yaml);
+        assert_eq!(column_summary(&contract).first().unwrap(), expected, "{values}\n{}", inferred.yaml);
         assert_eq!(read_back(&inferred, sample.as_bytes()).rejects, vec![], "{values}");
     }
 }
 
 #[test]
-fn years_of_two_digits_are_noted() {
+fn two_digit_years_are_noted() {
     let notes = |values: [&str; 2]| {
         let mut notes = infer_from(format!("born;pad\n{};x\n{};y\n", values[0], values[1])).notes;
         notes.retain(|note| note.contains("`born`"));
@@ -151,7 +143,7 @@ fn years_of_two_digits_are_noted() {
 }
 
 #[test]
-fn a_list_of_values_needs_rows_enough() {
+fn allowed_values_are_inferred_from_200_rows_on() {
     let sample = |rows: usize| -> String {
         let lines = (0..rows).map(|row| format!("{},{}\n", row % 50, ["new", "used"][row % 2]));
         "id,state\n".to_owned() + &lines.collect::<String>()
@@ -162,7 +154,7 @@ fn a_list_of_values_needs_rows_enough() {
 }
 
 #[test]
-fn a_column_that_is_nearly_of_a_type_says_so() {
+fn a_comment_marks_a_column_that_nearly_has_a_type() {
     let sample = |rows: usize, bad: usize| -> String {
         let value = |row: usize| if row < bad { "unknown".to_owned() } else { format!("{}.5", row % 90) };
         let lines = (0..rows).map(|row| format!("{},{}\n", row % 50, value(row)));
@@ -185,7 +177,7 @@ fn a_column_that_is_nearly_of_a_type_says_so() {
 }
 
 #[test]
-fn json_in_a_delimited_file_is_an_object_or_an_array() {
+fn json_in_a_delimited_column_is_either_objects_or_arrays() {
     for (values, expected) in [
         ([r#"{"a":1}"#, "{}"], "v jsonb!"),
         (["[1,2]", "[]"], "v jsonb!"),
@@ -197,16 +189,16 @@ fn json_in_a_delimited_file_is_an_object_or_an_array() {
         let rows: String = values.iter().map(|value| format!("x|{value}\n")).collect();
         let sample = format!("pad|v\n{rows}x|{}\n", values[1]);
         let inferred = infer_from(&sample);
-        assert_eq!(told(&contract_of(&inferred))[1], expected, "{}", inferred.yaml);
+        assert_eq!(column_summary(&contract_of(&inferred))[1], expected, "{}", inferred.yaml);
         assert_eq!(read_back(&inferred, sample.as_bytes()).rejects, vec![], "{}", inferred.yaml);
     }
-    // In JSON a string stays one, whatever it holds.
+    // A JSON string is text, whatever its content.
     let inferred = infer_from("{\"v\":\"{}\",\"w\":{}}\n{\"v\":\"{}\",\"w\":{}}\n");
-    assert_eq!(told(&contract_of(&inferred)), ["v text!", "w jsonb!"]);
+    assert_eq!(column_summary(&contract_of(&inferred)), ["v text!", "w jsonb!"]);
 }
 
 #[test]
-fn quotes_that_are_ordinary_characters_are_told() {
+fn quoting_is_off_if_quotes_are_ordinary_characters() {
     let sample = "id|size\n1|27\" wide\n2|\"open\" door\n3|4 x 3\"\n";
     let inferred = infer_from(sample);
     assert_eq!(read_back(&inferred, sample.as_bytes()).totals.accepted, 3);
@@ -214,18 +206,24 @@ fn quotes_that_are_ordinary_characters_are_told() {
 }
 
 #[test]
-fn only_the_rows_that_were_asked_for_count() {
+fn rows_after_max_rows_are_ignored() {
     let rows = (0..20_000).map(|row| if row < 15_000 { format!("{row}\n") } else { "x\n".to_owned() });
     let sample = "id\n".to_owned() + &rows.collect::<String>();
     let first = InferOptions { max_rows: 10_000, ..InferOptions::default() };
     let inferred = infer_with(sample.as_bytes(), &first).unwrap();
-    assert_eq!((inferred.rows, told(&contract_of(&inferred))), (10_000, vec!["id bigint!*".to_owned()]));
+    assert_eq!(
+        (inferred.rows, column_summary(&contract_of(&inferred))),
+        (10_000, vec!["id bigint!*".to_owned()])
+    );
     let inferred = infer_from(&sample);
-    assert_eq!((inferred.rows, told(&contract_of(&inferred))), (20_000, vec!["id text!".to_owned()]));
+    assert_eq!(
+        (inferred.rows, column_summary(&contract_of(&inferred))),
+        (20_000, vec!["id text!".to_owned()])
+    );
 }
 
 #[test]
-fn what_no_contract_comes_of_is_told() {
+fn a_sample_that_no_contract_accepts_is_an_error() {
     for (sample, message) in [
         (&b""[..], "the sample cannot be read (empty): the file is empty"),
         (b"PAR1....", "it does not end with `PAR1`"),
@@ -242,7 +240,7 @@ fn what_no_contract_comes_of_is_told() {
 }
 
 #[test]
-fn notes_and_comments_tell_no_values() {
+fn notes_and_comments_contain_no_values() {
     let sample = "id;day;secret\n1;01/02/2026;hunter2\n2;02/03/2026;correct horse\n";
     let inferred = infer_from(sample);
     let all = inferred.notes.join("\n") + &inferred.yaml;
@@ -250,7 +248,7 @@ fn notes_and_comments_tell_no_values() {
     assert!(!all.contains("hunter2") && !all.contains("2026;") && !all.contains("01/02"), "{all}");
 }
 
-/// A value of one of the kinds that columns are of.
+/// Generates a value of one of nine kinds.
 pub(crate) fn value(kind: u8) -> BoxedStrategy<String> {
     match kind % 9 {
         0 => (-5_000..5_000_i64).prop_map(|number| number.to_string()).boxed(),

@@ -1,7 +1,7 @@
-//! Whatever the sample, the contract that is inferred from it accepts it; and what is known of it counts.
+//! An inferred contract accepts its sample, and the parts of the format that are given are used.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryArray, Float64Array, Int64Array};
@@ -9,11 +9,11 @@ use penstock_contract::{DelimitedDialect, FormatKind, Quote, StringFormat};
 use penstock_engine::infer::{InferError, InferOptions, Inferred, KnownFormat, SampleKind};
 use proptest::prelude::*;
 
-use crate::infer::{contract_of, infer_from, infer_with, read_back, told};
+use crate::infer::{column_summary, contract_of, infer_from, infer_with, read_back};
 use crate::parquet_files::file;
-use crate::support::Outcome;
+use crate::support::{Outcome, golden};
 
-/// Infers a contract and takes the sample through it, as `penstock check` does.
+/// Infers a contract and checks the sample against it, as `penstock check` does.
 pub(crate) fn accepted(sample: &[u8]) -> (Inferred, Outcome) {
     accepted_with(sample, KnownFormat::default())
 }
@@ -29,14 +29,14 @@ pub(crate) fn accepted_with(sample: &[u8], known: KnownFormat) -> (Inferred, Out
         rejected as f64 * 100.0 <= limit * rows as f64 && outcome.totals.accepted > 0,
         "{rejected} of {rows} rows are rejects\n{}\n{:?}",
         inferred.yaml,
-        outcome.told()
+        outcome.reject_summary()
     );
     assert_eq!(inferred.yaml.contains("rejects in the sample"), rejected > 0, "{}", inferred.yaml);
     assert_eq!(inferred.notes.iter().any(|note| note.contains("rejects in the sample")), rejected > 0);
     (inferred, outcome)
 }
 
-/// The accepted rows without `_rescued`.
+/// Returns the accepted rows without `_rescued`.
 pub(crate) fn values(outcome: &Outcome) -> Vec<Vec<String>> {
     let rows = outcome.values().into_iter();
     rows.map(|mut row| {
@@ -53,8 +53,7 @@ pub(crate) fn dialect(inferred: &Inferred) -> DelimitedDialect {
 }
 
 fn golden_inputs() -> Vec<PathBuf> {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
-    let cases = ["engine", "infer"].into_iter().flat_map(|folder| fs::read_dir(golden.join(folder)).unwrap());
+    let cases = ["engine", "infer"].into_iter().flat_map(|folder| fs::read_dir(golden(folder)).unwrap());
     let files = cases.flat_map(|case| fs::read_dir(case.unwrap().path()).unwrap());
     let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
     files.retain(|file| file.file_name().unwrap().to_string_lossy().starts_with("input."));
@@ -63,7 +62,7 @@ fn golden_inputs() -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_contract_from_any_golden_input_accepts_it() {
+fn an_inferred_contract_accepts_any_golden_input() {
     let inputs = golden_inputs();
     assert!(inputs.len() > 15, "{inputs:?}");
     for input in inputs {
@@ -71,7 +70,7 @@ fn a_contract_from_any_golden_input_accepts_it() {
     }
 }
 
-/// A table of texts, numbers and dates, of which some values need quotes.
+/// Returns rows of text, numbers and dates. Some of the values need quotes.
 fn rows() -> Vec<[String; 4]> {
     let row = |row: usize| {
         let name = match row % 5 {
@@ -86,7 +85,7 @@ fn rows() -> Vec<[String; 4]> {
     (1..=60).map(row).collect()
 }
 
-/// Writes the rows with a quote doubled, or escaped by a backslash.
+/// Writes the rows. Quotes within fields are doubled, or escaped if there is an `escape`.
 fn write(delimiter: &str, quote: char, escape: Option<char>, quotes_all: bool) -> String {
     let field = |text: &str| {
         let needs =
@@ -108,7 +107,7 @@ fn write(delimiter: &str, quote: char, escape: Option<char>, quotes_all: bool) -
 }
 
 #[test]
-fn each_common_dialect_is_found_and_every_row_is_read() {
+fn each_common_dialect_is_detected_and_every_row_is_read() {
     for delimiter in [",", ";", "\t", "|"] {
         for (quote, escape) in [('"', None), ('\'', None), ('"', Some('\\'))] {
             for quotes_all in [false, true] {
@@ -121,7 +120,7 @@ fn each_common_dialect_is_found_and_every_row_is_read() {
                     inferred.yaml
                 );
                 assert_eq!(
-                    told(&contract_of(&inferred))[2..],
+                    column_summary(&contract_of(&inferred))[2..],
                     ["price numeric(12,2)!", "day date!"],
                     "{}",
                     inferred.yaml
@@ -132,8 +131,8 @@ fn each_common_dialect_is_found_and_every_row_is_read() {
 }
 
 #[test]
-fn a_dialect_in_which_values_keep_their_quotes_is_never_preferred() {
-    // Half of the rows are malformed, and none is when quotes are ordinary characters.
+fn a_dialect_that_leaves_quotes_in_values_is_never_preferred() {
+    // Half of the rows are malformed. None would be if quotes were ordinary characters.
     let mut sample = "\"id\";\"name\"\n".to_owned();
     for row in 0..40 {
         let name = if row % 2 == 0 { "\"a \"b\" c\"" } else { "\"plain\"" };
@@ -147,8 +146,8 @@ fn a_dialect_in_which_values_keep_their_quotes_is_never_preferred() {
 }
 
 #[test]
-fn the_dialect_is_blamed_before_the_rows() {
-    // Under the comma, which the header has too, nearly no row fits.
+fn the_dialect_with_the_fewest_rejects_is_preferred() {
+    // With the delimiter `,`, which the header contains too, hardly any row has the right number of fields.
     let rows: String = (0..30).map(|row| format!("{row};1,{row};x,{}y\n", ",".repeat(row % 3))).collect();
     let (inferred, outcome) = accepted(format!("id;a,b;c\n{rows}").as_bytes());
     assert_eq!(dialect(&inferred).delimiter.as_deref(), Some(";"));
@@ -167,7 +166,10 @@ fn lines_before_the_header_are_skipped() {
         ("Report\n# of all shops\n", 2),
     ] {
         let (inferred, outcome) = accepted(format!("{preamble}{table}").as_bytes());
-        assert_eq!(told(&contract_of(&inferred)), ["id bigint!*", "name text!", "price numeric(12,2)!"]);
+        assert_eq!(
+            column_summary(&contract_of(&inferred)),
+            ["id bigint!*", "name text!", "price numeric(12,2)!"]
+        );
         assert_eq!(outcome.totals.rejected, 0, "{preamble}");
         assert!(
             dialect(&inferred).skip_lines.is_some_and(|found| (1..=lines).contains(&found)),
@@ -177,21 +179,21 @@ fn lines_before_the_header_are_skipped() {
     }
     let (inferred, _) = accepted(table.as_bytes());
     assert!(!inferred.yaml.contains("skipLines"), "{}", inferred.yaml);
-    // A header that is too short is one all the same.
+    // A header with too few names is still a header.
     let (inferred, _) = accepted(b"id,name\n1,a,\n2,b,\n3,c,\n");
     assert_eq!(contract_of(&inferred).entity.columns[0].name, "id", "{}", inferred.yaml);
-    // A column of texts with commas is one column.
+    // Text with commas is one column.
     let (inferred, _) = accepted(b"person\nSmith, John\nDoe, Jane\nRoe, Richard\n");
-    assert_eq!(told(&contract_of(&inferred)), ["person text!"], "{}", inferred.yaml);
+    assert_eq!(column_summary(&contract_of(&inferred)), ["person text!"], "{}", inferred.yaml);
     let (inferred, _) = accepted(b"id,name\n1,a\n2,b\n3,c\n");
     assert_eq!(contract_of(&inferred).entity.columns[0].name, "id", "{}", inferred.yaml);
 }
 
 #[test]
-fn a_header_with_a_name_twice_is_read_by_the_order_of_its_columns() {
+fn a_header_with_duplicate_names_is_read_by_position() {
     let (inferred, outcome) = accepted(b"id,amount,amount,\n1,2,x,\n2,3,y,\n");
     assert_eq!(
-        told(&contract_of(&inferred)),
+        column_summary(&contract_of(&inferred)),
         ["id bigint!*", "amount integer!", "amount_3 text!", "column_4 text"]
     );
     assert_eq!(outcome.totals.accepted, 2);
@@ -199,19 +201,19 @@ fn a_header_with_a_name_twice_is_read_by_the_order_of_its_columns() {
 }
 
 #[test]
-fn a_header_of_another_width_than_the_rows_is_not_trusted() {
+fn a_header_of_another_width_than_the_rows_is_not_used() {
     for (sample, names) in [
         ("id,name\n1,a,\n2,b,\n", &["id bigint!*", "name text!"][..]),
         ("id,name,\n1,a\n2,b,\n", &["id bigint!*", "name text!"]),
     ] {
         let (inferred, outcome) = accepted(sample.as_bytes());
-        assert_eq!(told(&contract_of(&inferred)), names, "{}", inferred.yaml);
+        assert_eq!(column_summary(&contract_of(&inferred)), names, "{}", inferred.yaml);
         assert_eq!(outcome.totals.accepted, 2, "{sample}");
     }
     for sample in ["a,b\n1,2,3\n4,5,6\n", "a,b,c,d\n1,2,3\n4,5,6\n"] {
         let (inferred, outcome) = accepted(sample.as_bytes());
         assert_eq!(
-            told(&contract_of(&inferred)),
+            column_summary(&contract_of(&inferred)),
             ["column_1 integer!", "column_2 integer!", "column_3 integer!"]
         );
         assert_eq!(outcome.totals.accepted, 2);
@@ -229,7 +231,7 @@ fn the_array_of_a_json_document_is_found() {
 }
 
 #[test]
-fn what_is_known_of_the_format_counts() {
+fn the_given_parts_of_the_format_are_used() {
     let known = KnownFormat { delimiter: Some(";".to_owned()), ..KnownFormat::default() };
     let (inferred, _) = accepted_with(b"a,b;c,d\n1,2;3,4\n", known);
     assert_eq!(contract_of(&inferred).entity.columns[0].physical_name, "a,b");
@@ -245,7 +247,7 @@ fn what_is_known_of_the_format_counts() {
 
     let known = KnownFormat { header: Some(false), ..KnownFormat::default() };
     let (inferred, outcome) = accepted_with(b"a,b\nc,d\n", known);
-    assert_eq!(told(&contract_of(&inferred)), ["column_1 text!", "column_2 text!"]);
+    assert_eq!(column_summary(&contract_of(&inferred)), ["column_1 text!", "column_2 text!"]);
     assert_eq!(outcome.totals.accepted, 2);
 
     let known = KnownFormat { skip_lines: Some(2), ..KnownFormat::default() };
@@ -269,7 +271,7 @@ fn what_is_known_of_the_format_counts() {
 }
 
 #[test]
-fn what_cannot_be_known_together_is_refused() {
+fn contradictory_parts_of_the_format_are_refused() {
     let with = |known: KnownFormat| {
         let options = InferOptions { known, ..InferOptions::default() };
         infer_with(b"a,b\n1,2\n", &options).unwrap_err().to_string()
@@ -305,7 +307,7 @@ fn what_cannot_be_known_together_is_refused() {
 }
 
 #[test]
-fn a_key_is_guessed_by_its_name_or_by_many_rows() {
+fn a_key_is_inferred_from_its_name_or_from_many_rows() {
     let sample = |name: &str, rows: usize| -> String {
         format!("{name},other\n") + &(0..rows).map(|row| format!("v{row},x\n")).collect::<String>()
     };
@@ -325,9 +327,9 @@ fn a_key_is_guessed_by_its_name_or_by_many_rows() {
 }
 
 #[test]
-fn a_column_without_values_is_text_and_says_so() {
+fn a_column_without_values_is_text_with_a_comment() {
     let inferred = infer_from("id,empty,spelled\n1,,NULL\n2,,n/a\n3,,\n");
-    assert_eq!(told(&contract_of(&inferred)), ["id bigint!*", "empty text", "spelled text"]);
+    assert_eq!(column_summary(&contract_of(&inferred)), ["id bigint!*", "empty text", "spelled text"]);
     assert!(inferred.yaml.contains("# no row has a value: the type is not known\n      - name: empty"));
     assert!(
         inferred.yaml.contains("# no row has a value but spellings of a missing one"),
@@ -337,23 +339,23 @@ fn a_column_without_values_is_text_and_says_so() {
 }
 
 #[test]
-fn nan_of_floats_is_missing_and_reported() {
+fn nan_is_a_missing_value_and_is_reported() {
     let floats = Float64Array::from(vec![1.5, f64::NAN, 2.5, f64::NAN]);
     let columns: [(&str, ArrayRef); 2] =
         [("id", Arc::new(Int64Array::from(vec![1, 2, 3, 4]))), ("weight", Arc::new(floats))];
     let sample = file(&columns);
     let (inferred, outcome) = accepted(&sample);
-    assert_eq!(told(&contract_of(&inferred)), ["id bigint!*", "weight double precision"]);
+    assert_eq!(column_summary(&contract_of(&inferred)), ["id bigint!*", "weight double precision"]);
     assert_eq!(values(&outcome)[1], ["2", "NULL"]);
     let note = "`weight`: NaN is no number, and is read as a missing value in 2 rows";
     assert!(inferred.notes.iter().any(|found| found == note), "{:?}", inferred.notes);
-    // The same in a file of text.
+    // The same in delimited text.
     let inferred = infer_from("id,weight\n1,1.5\n2,NaN\n");
     assert!(inferred.notes.iter().any(|note| note.contains("NaN is no number")), "{:?}", inferred.notes);
 }
 
 #[test]
-fn a_file_of_bytes_alone_says_what_is_wrong() {
+fn the_error_describes_a_file_of_binary_columns_only() {
     let bytes = BinaryArray::from_iter_values((0..9_u8).map(|row| [0xff, row]));
     let sample = file(&[("picture", Arc::new(bytes) as ArrayRef)]);
     let error = infer_with(&sample, &InferOptions::default()).unwrap_err().to_string();
@@ -361,7 +363,7 @@ fn a_file_of_bytes_alone_says_what_is_wrong() {
 }
 
 #[test]
-fn identifiers_are_proposed_where_enough_values_pass_their_check_digits() {
+fn an_identifier_format_is_inferred_if_enough_check_digits_are_valid() {
     let gtin = |number: u64| {
         let digits: Vec<u64> = format!("{number:012}").bytes().map(|byte| u64::from(byte - b'0')).collect();
         let sum: u64 = digits.iter().enumerate().map(|(index, digit)| digit * [1, 3][index % 2]).sum();
@@ -379,16 +381,16 @@ fn identifiers_are_proposed_where_enough_values_pass_their_check_digits() {
     assert_eq!(
         format("code\n".to_owned() + &(gtin(400_638_133_393) + "\n").repeat(40)),
         None,
-        "all are one value"
+        "all values are equal"
     );
     let isbns: String = (0..30).map(|row| gtin(978_316_148_000 + row * 31) + "\n").collect();
     assert_eq!(format(format!("code\n{isbns}")), Some(StringFormat::Isbn));
 }
 
-/// One thing that is wrong with a file.
-fn polluted(kind: usize, place: usize, text: &str) -> String {
+/// Applies one of 20 kinds of pollution to a file, at or near a line.
+fn polluted(kind: usize, position: usize, text: &str) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let at = 1 + place % (lines.len() - 1);
+    let at = 1 + position % (lines.len() - 1);
     match kind {
         0 => lines[at].push_str(",extra"),
         1 => lines[at] = lines[at].rsplit_once(',').map_or(String::new(), |(rest, _)| rest.to_owned()),
@@ -420,13 +422,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
-    fn a_contract_from_a_polluted_sample_accepts_it(
+    fn an_inferred_contract_accepts_a_polluted_sample(
         pollutions in prop::collection::vec((0..20_usize, any::<usize>()), 1..4),
         quotes_all in any::<bool>(),
     ) {
         let clean = write(",", '"', None, quotes_all);
-        let sample = pollutions.iter().fold(clean, |text, (kind, place)| {
-            if text.lines().count() < 2 { text } else { polluted(*kind, *place, &text) }
+        let sample = pollutions.iter().fold(clean, |text, (kind, position)| {
+            if text.lines().count() < 2 { text } else { polluted(*kind, *position, &text) }
         });
         let inferred = infer_with(sample.as_bytes(), &InferOptions::default());
         prop_assume!(!matches!(inferred, Err(InferError::NoRows { .. })));

@@ -1,6 +1,5 @@
-//! Contracts from samples whose schema tells the types.
+//! Contracts inferred from samples whose schema has the types.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
@@ -9,8 +8,9 @@ use arrow_schema::{DataType, Field};
 use proptest::prelude::*;
 
 use crate::avro_files::{block, header, long, record, string};
-use crate::infer::{contract_of, infer_from, read_back, told, value};
+use crate::infer::{column_summary, contract_of, infer_from, read_back, value};
 use crate::parquet_files::file;
+use crate::support::{assert_golden, golden};
 
 fn parquet() -> Vec<u8> {
     let rows = 0..300_i64;
@@ -77,7 +77,7 @@ fn avro() -> Vec<u8> {
 }
 
 #[test]
-fn golden_typed_samples_give_the_contract_as_before() {
+fn golden_typed_samples_give_the_expected_contracts() {
     for (name, sample) in [("parquet", parquet()), ("avro", avro())] {
         let inferred = infer_from(&sample);
         assert_eq!(infer_from(&sample), inferred, "the same sample gives the same contract");
@@ -85,23 +85,15 @@ fn golden_typed_samples_give_the_contract_as_before() {
         assert_eq!((outcome.totals.accepted, outcome.totals.rejected), (inferred.rows, 0));
         let notes: String = inferred.notes.iter().map(|note| format!("# Note: {note}\n")).collect();
         let found = format!("{notes}{}", inferred.yaml);
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../tests/golden/infer-typed")
-            .join(name)
-            .with_extension("yaml");
-        if std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write") {
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, &found).unwrap();
-        }
-        assert_eq!(found, std::fs::read_to_string(&path).unwrap(), "{}", path.display());
+        assert_golden(&golden("infer-typed").join(name).with_extension("yaml"), found.as_bytes());
     }
 }
 
 #[test]
-fn types_are_those_of_the_schema() {
+fn inferred_types_are_those_of_the_schema() {
     let typed = contract_of(&infer_from(parquet()));
     assert_eq!(
-        told(&typed),
+        column_summary(&typed),
         [
             "product_id bigint!*",
             "stock integer!",
@@ -140,7 +132,7 @@ fn array(kind: u8, rows: &[(Option<i64>, String)]) -> ArrayRef {
                 .map(|number| number.and_then(|number| i32::try_from(number % 1_000_000).ok()))
                 .collect::<Date32Array>(),
         ),
-        // Nothing holds what is finer than a microsecond.
+        // No column type has a resolution finer than a microsecond.
         3 => Arc::new(
             numbers()
                 .map(|number| number.map(|number| number / 1_000 * 1_000))
@@ -170,7 +162,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn a_contract_from_parquet_accepts_every_row_of_its_sample(
+    fn a_contract_inferred_from_parquet_accepts_every_row_of_its_sample(
         columns in prop::collection::vec(
             (any::<u8>(), any::<u8>()).prop_flat_map(|(kind, text)| (Just(kind), prop::collection::vec(cell(text), 30))),
             1..6,

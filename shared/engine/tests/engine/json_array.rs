@@ -6,7 +6,7 @@ use penstock_contract::*;
 use penstock_engine::{Limits, Plan, ReadError};
 use proptest::prelude::*;
 
-use crate::support::{Sips, contract, read, read_plan, read_with, text};
+use crate::support::{ShortReads, contract, read, read_plan, read_with, text};
 
 fn array(path: &str) -> Contract {
     let path = path.split('.').filter(|key| !key.is_empty()).map(str::to_owned).collect();
@@ -19,7 +19,7 @@ fn refused(contract: &Contract, file: &str) -> (String, String) {
 }
 
 #[test]
-fn elements_are_rows_however_they_are_laid_out() {
+fn elements_are_rows_whatever_their_layout() {
     for file in [
         r#"[{"a":"1","b":"x"},{"b":"y","a":2}]"#,
         "\u{feff}[\n  {\n    \"a\": \"1\",\n    \"b\": \"x\"\n  },\n  {\n    \"b\": \"y\", \"a\": 2\n  }\n]\n",
@@ -36,7 +36,7 @@ fn elements_are_rows_however_they_are_laid_out() {
 fn the_array_is_found_under_its_path() {
     let file = r#"{"meta":{"data":[1,"]}"],"n":-1.5e3},"x":[{"data":0}],"da\u0074a":{"more":null,"items":[{"a":"1","b":"[x"}],"end":1},"z":[2]}"#;
     assert_eq!(read(&array("data.items"), file).values(), [["1", "[x"]]);
-    for (path, told) in [
+    for (path, expected) in [
         ("data.rows", "there is no array at `$.data.rows`: `$.data` has no key `rows`"),
         ("rows", "there is no array at `$.rows`: `$` has no key `rows`"),
         ("data.more", "there is no array at `$.data.more`: the value there is not an array"),
@@ -45,12 +45,12 @@ fn the_array_is_found_under_its_path() {
     ] {
         let (code, message) = refused(&array(path), file);
         assert_eq!(code, "no_array");
-        assert!(message.starts_with(told), "{message}");
+        assert!(message.starts_with(expected), "{message}");
     }
 }
 
 #[test]
-fn a_broken_element_costs_no_other() {
+fn a_malformed_element_is_rejected_alone() {
     let outcome = read(
         &array(""),
         "[{\"a\":1},\n 7, \"x,]\", null,\n {\"a\":},\n {\"a\":2},\n {\"a\":\"open},\n {\"a\":3},\n {\"a\":4, {\"a\":5},\n {\"a\":[6},\n [{\"a\":7}],\n {\"a\":8}]",
@@ -58,7 +58,7 @@ fn a_broken_element_costs_no_other() {
     let rows: Vec<String> = outcome.values().into_iter().map(|row| row[0].clone()).collect();
     assert_eq!(rows, ["1", "2", "3", "5", "8"]);
     assert_eq!(
-        outcome.told(),
+        outcome.reject_summary(),
         [
             "2@2 invalid_json",
             "3@2 invalid_json",
@@ -75,7 +75,7 @@ fn a_broken_element_costs_no_other() {
 }
 
 #[test]
-fn places_of_elements_are_exact() {
+fn positions_of_elements_are_exact() {
     let file = "{\"items\": [\n  {\"a\": \"é\"},\n  {\"a\": \"x\\q\"}\n]}";
     let outcome = read(&array("items"), file);
     let reject = &outcome.rejects[0];
@@ -85,7 +85,7 @@ fn places_of_elements_are_exact() {
 }
 
 #[test]
-fn an_array_that_does_not_end_is_told() {
+fn an_array_without_an_end_is_an_error() {
     for file in ["[", "[{\"a\":1}", "[{\"a\":1},", "[{\"a\":1", "[{\"a\":\"", "[1"] {
         assert_eq!(refused(&array(""), file).0, "open_array", "{file}");
     }
@@ -93,7 +93,7 @@ fn an_array_that_does_not_end_is_told() {
 }
 
 #[test]
-fn documents_one_after_the_other_are_read_on() {
+fn concatenated_documents_are_all_read() {
     for (path, file) in [
         ("", "[{\"a\":1}]\n[{\"a\":2},{\"a\":3}]\n"),
         ("", "[{\"a\":1}][{\"a\":2}][][{\"a\":3}]"),
@@ -115,7 +115,7 @@ fn documents_one_after_the_other_are_read_on() {
 }
 
 #[test]
-fn what_is_around_the_arrays_is_read_to_the_end_and_well_formed() {
+fn the_json_around_an_array_must_be_well_formed() {
     let nested = |depth: usize| {
         let (open, close) = ("[".repeat(depth), "]".repeat(depth));
         format!("{{\"items\":[],\"x\":{open}{close}}}")
@@ -204,17 +204,17 @@ fn what_is_around_the_arrays_is_read_to_the_end_and_well_formed() {
             "(at byte 35)",
         ),
     ] {
-        let (found, told) = refused(&array(path), file);
-        assert_eq!(found, code, "{file}: {told}");
-        assert!(told.contains(message), "{file}: {told}");
+        let (found, error) = refused(&array(path), file);
+        assert_eq!(found, code, "{file}: {error}");
+        assert!(error.contains(message), "{file}: {error}");
         let plan = Arc::new(Plan::compile(&array(path)).unwrap());
-        let sips = Sips { rest: file.as_bytes(), sizes: vec![1, 2], at: 0 };
-        assert_eq!(read_plan(&plan, Limits::default(), sips).unwrap_err().to_string(), told);
+        let short_reads = ShortReads { rest: file.as_bytes(), sizes: vec![1, 2], at: 0 };
+        assert_eq!(read_plan(&plan, Limits::default(), short_reads).unwrap_err().to_string(), error);
     }
 }
 
 #[test]
-fn keys_beside_the_array_may_be_those_of_other_objects() {
+fn the_key_of_the_array_may_also_be_a_key_of_other_objects() {
     let file = "{\"items\":[{\"items\":1,\"a\":1}],\"x\":{\"items\":[{\"a\":9}]},\"Items\":0}";
     assert_eq!(read(&array("items"), file).values(), [["1", "NULL"]]);
     let file = "{\"y\":{\"x\":[{\"a\":1}],\"y\":0},\"x\":1}";
@@ -222,8 +222,8 @@ fn keys_beside_the_array_may_be_those_of_other_objects() {
 }
 
 #[test]
-fn commas_separate_elements_and_nothing_else() {
-    for (file, told, found) in [
+fn elements_must_be_separated_by_exactly_one_comma() {
+    for (file, rejects, found) in [
         ("[{\"a\":1},,{\"a\":2}]", "2@1 invalid_json", "no element at byte 9 of the file"),
         ("[,{\"a\":1},{\"a\":2}]", "1@1 invalid_json", "no element at byte 1 of the file"),
         ("[{\"a\":1},{\"a\":2},]", "3@1 invalid_json", "no element at byte 17 of the file"),
@@ -239,35 +239,35 @@ fn commas_separate_elements_and_nothing_else() {
         ("[,{\"a\":1}]{\"x\":1}", "", "no_array"),
         ("[,][{\"a\":1},{\"a\":2}]", "1@1 invalid_json 2@1 invalid_json", "no element at byte 1 of the file"),
     ] {
-        if told.is_empty() {
+        if rejects.is_empty() {
             assert_eq!(refused(&array(""), file).0, found, "{file}");
             continue;
         }
         let outcome = read(&array(""), file);
         let rows: Vec<String> = outcome.values().into_iter().map(|row| row[0].clone()).collect();
         assert_eq!(rows, ["1", "2"], "{file}");
-        assert_eq!(outcome.told().join(" "), told, "{file}");
+        assert_eq!(outcome.reject_summary().join(" "), rejects, "{file}");
         assert_eq!(outcome.rejects[0].reasons[0].found.as_deref(), Some(found), "{file}");
     }
 }
 
 #[test]
-fn a_file_of_lines_in_brackets_is_not_taken_for_an_array() {
+fn elements_on_lines_without_commas_are_rejected() {
     let outcome = read(&array(""), "[\n{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n]");
     assert_eq!(outcome.values(), [["1", "NULL"]]);
-    assert_eq!(outcome.told(), ["2@3 invalid_json", "3@4 invalid_json"]);
+    assert_eq!(outcome.reject_summary(), ["2@3 invalid_json", "3@4 invalid_json"]);
     assert_eq!(outcome.rejects[0].raw, "{\"a\":2}");
 }
 
 #[test]
-fn an_element_that_is_too_long_costs_no_other() {
+fn an_element_that_is_too_long_is_rejected_alone() {
     let limits = || Limits { max_record_bytes: 20, ..Limits::default() };
     let long = "x]},{".repeat(100_000);
     let file = format!(
         "[{{\"a\":1}},{{\"a\":\"{long}\"}},{{\"a\":\"0123456789ab\"}},{{\"a\":\"0123456789abc\"}},{{\"a\":2}}]"
     );
     let outcome = read_with(&array(""), limits(), file.as_bytes()).unwrap();
-    assert_eq!(outcome.told(), ["2@1 record_too_long", "4@1 record_too_long"]);
+    assert_eq!(outcome.reject_summary(), ["2@1 record_too_long", "4@1 record_too_long"]);
     assert_eq!(outcome.rejects[0].raw.len(), 64 * 1024);
     let rows: Vec<String> = outcome.values().into_iter().map(|row| row[0].clone()).collect();
     assert_eq!(rows, ["1", "0123456789ab", "2"]);
@@ -275,7 +275,7 @@ fn an_element_that_is_too_long_costs_no_other() {
 
 proptest! {
     #[test]
-    fn elements_do_not_depend_on_how_the_input_is_handed_out(
+    fn elements_do_not_depend_on_the_size_of_reads(
         pieces in prop::collection::vec(prop_oneof![
             Just("{\"a\":"), Just("1"), Just("}"), Just(","), Just("\""), Just("\\"), Just("["), Just("]"),
             Just("\n"), Just(" "), Just("{"), Just("é"), Just("{\"a\":\"x\"},"), Just("null"), Just("]\u{feff}["),
@@ -290,11 +290,11 @@ proptest! {
         let plan = Arc::new(Plan::compile(&array(path)).unwrap());
         let limits = Limits { max_record_bytes, ..Limits::default() };
         let whole = read_plan(&plan, limits.clone(), file.as_bytes());
-        let sipped = read_plan(&plan, limits, Sips { rest: file.as_bytes(), sizes, at: 0 });
-        match (whole, sipped) {
-            (Ok(whole), Ok(sipped)) => prop_assert_eq!(whole, sipped),
-            (Err(whole), Err(sipped)) => prop_assert_eq!(whole.to_string(), sipped.to_string()),
-            (whole, sipped) => prop_assert!(false, "{:?} {:?}", whole, sipped),
+        let in_pieces = read_plan(&plan, limits, ShortReads { rest: file.as_bytes(), sizes, at: 0 });
+        match (whole, in_pieces) {
+            (Ok(whole), Ok(in_pieces)) => prop_assert_eq!(whole, in_pieces),
+            (Err(whole), Err(in_pieces)) => prop_assert_eq!(whole.to_string(), in_pieces.to_string()),
+            (whole, in_pieces) => prop_assert!(false, "{:?} {:?}", whole, in_pieces),
         }
     }
 

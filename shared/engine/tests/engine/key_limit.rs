@@ -1,4 +1,4 @@
-//! A key that PostgreSQL's index cannot hold costs its row, and not the chunk that the row is in.
+//! Primary keys that are too long for a PostgreSQL index: only the row is rejected, not its chunk.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use penstock_engine::Limits;
 use crate::parquet_files::file;
 use crate::support::{Outcome, contract, csv, read, read_parquet, required, text};
 
-/// Rows are replaced by the key of these columns.
+/// Returns a contract that upserts by a key of all `columns`.
 fn keyed(kind: FormatKind, columns: Vec<Column>, max_key_bytes: u32) -> Contract {
     let key = (0..columns.len()).collect();
     let contract = contract(kind, columns);
@@ -25,7 +25,7 @@ fn columns() -> Vec<Column> {
     vec![required(text("a")), required(text("b"))]
 }
 
-fn told(outcome: &Outcome) -> Vec<String> {
+fn reasons(outcome: &Outcome) -> Vec<String> {
     let rejects = outcome.rejects.iter();
     rejects
         .map(|reject| {
@@ -37,15 +37,15 @@ fn told(outcome: &Outcome) -> Vec<String> {
 }
 
 #[test]
-fn the_bytes_of_all_columns_of_the_key_count_together() {
+fn the_limit_applies_to_the_bytes_of_all_key_columns_together() {
     let rows = [
         ("aaaa".to_owned(), "bbbb".to_owned()),
         ("aaaa".to_owned(), "bbbbb".to_owned()),
         ("c".to_owned(), "d".to_owned()),
-        // Bytes, and not letters.
+        // The limit is in bytes, not in characters.
         ("ää".to_owned(), "bbbb".to_owned()),
         ("ää".to_owned(), "äää".to_owned()),
-        // COPY text escapes it, and the key does not.
+        // A backslash is escaped in COPY text, but counts once in the key.
         ("\\\\\\\\".to_owned(), "bbbb".to_owned()),
     ];
     let expected = [
@@ -54,7 +54,7 @@ fn the_bytes_of_all_columns_of_the_key_count_together() {
     ];
     let lines: String = rows.iter().map(|(a, b)| format!("{a},{b}\n")).collect();
     let outcome = read(&keyed(csv(), columns(), 8), format!("a,b\n{lines}"));
-    assert_eq!(told(&outcome), expected);
+    assert_eq!(reasons(&outcome), expected);
     assert_eq!((outcome.totals.accepted, outcome.totals.rejected), (4, 2));
     assert_eq!(outcome.rows().len(), 4);
 
@@ -62,28 +62,28 @@ fn the_bytes_of_all_columns_of_the_key_count_together() {
     let array = |values: [String; 6]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
     let parquet = file(&[("a", array(a)), ("b", array(b))]);
     let typed = read_parquet(&keyed(FormatKind::Parquet, columns(), 8), Limits::default(), parquet).unwrap();
-    assert_eq!(told(&typed), expected);
+    assert_eq!(reasons(&typed), expected);
     assert_eq!(typed.values(), outcome.values());
 }
 
 #[test]
-fn only_keys_that_are_indexed_have_a_limit() {
+fn only_indexed_keys_are_limited() {
     let file = "a,b\naaaaaaaaaa,b\n";
     let appended = keyed(csv(), columns(), 8);
     let appended = Contract { load: Load { mode: WriteMode::Append, ..appended.load.clone() }, ..appended };
     assert_eq!(read(&appended, file).totals.accepted, 1);
     let long = format!("a,b\n{},b\n", "x".repeat(3_000));
     let outcome = read(&keyed(csv(), columns(), 2_048), long);
-    assert_eq!(told(&outcome), ["1 too_long: a primary key of at most 2048 bytes, 3001 bytes"]);
+    assert_eq!(reasons(&outcome), ["1 too_long: a primary key of at most 2048 bytes, 3001 bytes"]);
 }
 
 #[test]
-fn a_number_of_many_digits_counts_like_a_text() {
+fn a_numeric_key_is_limited_by_its_digits() {
     let number = || Column {
         logical_type: LogicalType::Number,
         sql_type: SqlType::Numeric(None),
         ..required(text("n"))
     };
     let outcome = read(&keyed(csv(), vec![number()], 8), "n\n12345678\n123456789\n");
-    assert_eq!(told(&outcome), ["2 too_long: a primary key of at most 8 bytes, 9 bytes"]);
+    assert_eq!(reasons(&outcome), ["2 too_long: a primary key of at most 8 bytes, 9 bytes"]);
 }

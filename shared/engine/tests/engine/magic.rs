@@ -1,6 +1,5 @@
-//! Files that are something else than the contract says: named, with what to do.
+//! Files whose first bytes show another format than the declared one: the error names the format and suggests a fix.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::Int64Array;
@@ -9,13 +8,7 @@ use penstock_engine::{Limits, ReadError};
 
 use crate::avro_files::{self, long, record};
 use crate::parquet_files;
-use crate::support::{Sips, column, contract, csv, read, read_with, text};
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
+use crate::support::{ShortReads, column, contract, csv, gzip, read, read_with, text};
 
 fn tar() -> Vec<u8> {
     let mut tar = vec![0; 2048];
@@ -28,7 +21,7 @@ fn tar() -> Vec<u8> {
     tar
 }
 
-/// A zip archive with an empty member of that name.
+/// Returns a zip archive with an empty member of the given name.
 fn zip(member: &str) -> Vec<u8> {
     let mut zip = b"PK\x03\x04\x14\0".to_vec();
     zip.extend([0; 20]);
@@ -53,8 +46,12 @@ fn refusal(kind: FormatKind, file: &[u8]) -> (String, String) {
     for sizes in [vec![1], vec![7, 100]] {
         if contract.format.kind != FormatKind::Parquet {
             let again =
-                read_with(&contract, Limits::default(), Sips { rest: file, sizes, at: 0 }).unwrap_err();
-            assert_eq!(again.to_string(), error.to_string(), "however the input is cut");
+                read_with(&contract, Limits::default(), ShortReads { rest: file, sizes, at: 0 }).unwrap_err();
+            assert_eq!(
+                again.to_string(),
+                error.to_string(),
+                "the error must not depend on the size of reads"
+            );
         }
     }
     assert!(matches!(error, ReadError::Unreadable { .. }), "{error}");
@@ -62,7 +59,7 @@ fn refusal(kind: FormatKind, file: &[u8]) -> (String, String) {
 }
 
 #[test]
-fn files_under_a_contract_of_text_are_named() {
+fn wrong_files_under_a_text_contract_are_named() {
     let table: Vec<(Vec<u8>, &str, &str)> = vec![
         (zip("[Content_Types].xml"), "wrong_format", "is an Excel workbook (xlsx)"),
         (zip("docProps/app.xml"), "wrong_format", "save the sheet as CSV"),
@@ -98,15 +95,15 @@ fn files_under_a_contract_of_text_are_named() {
     ];
     for (file, code, message) in table {
         for kind in [csv(), FormatKind::Ndjson, FormatKind::JsonArray { path: vec![] }] {
-            let (found, told) = refusal(kind, &file);
-            assert_eq!(found, code, "{told}");
-            assert!(told.contains(message), "{told}");
+            let (found, error) = refusal(kind, &file);
+            assert_eq!(found, code, "{error}");
+            assert!(error.contains(message), "{error}");
         }
     }
 }
 
 #[test]
-fn files_under_a_contract_of_parquet_or_avro_are_named() {
+fn wrong_files_under_a_parquet_or_avro_contract_are_named() {
     for (kind, file, code, message) in [
         (FormatKind::Parquet, avro(), "wrong_format", "is an Avro file"),
         (FormatKind::Parquet, zip("[Content_Types].xml"), "wrong_format", "is an Excel workbook (xlsx)"),
@@ -119,14 +116,14 @@ fn files_under_a_contract_of_parquet_or_avro_are_named() {
         (FormatKind::Avro, gzip(&gzip(&avro())), "wrong_compression", "compressed twice"),
         (FormatKind::Avro, b"id,name\n1,a\n".to_vec(), "wrong_format", "is no Avro object container"),
     ] {
-        let (found, told) = refusal(kind, &file);
-        assert_eq!(found, code, "{told}");
-        assert!(told.contains(message), "{told}");
+        let (found, error) = refusal(kind, &file);
+        assert_eq!(found, code, "{error}");
+        assert!(error.contains(message), "{error}");
     }
 }
 
 #[test]
-fn a_declared_compression_that_is_another_one_is_named() {
+fn a_compression_other_than_the_declared_one_is_named() {
     let mut contract = contract(csv(), vec![text("id")]);
     contract.format.compression = Some(Compression::Gzip);
     let error =
@@ -138,7 +135,7 @@ fn a_declared_compression_that_is_another_one_is_named() {
 }
 
 #[test]
-fn json_of_another_layout_is_refused_with_what_to_declare() {
+fn json_of_another_layout_is_refused_with_a_suggestion() {
     let array = || FormatKind::JsonArray { path: vec![] };
     for (kind, file, message) in [
         (csv(), "{\"id\":1}\n{\"id\":2}\n", "declare `format: json` with `delimiter: new_line`"),
@@ -149,9 +146,9 @@ fn json_of_another_layout_is_refused_with_what_to_declare() {
         (FormatKind::Ndjson, "{\n\"id\":1\n}\n", "a JSON document of several lines"),
         (array(), "{\"id\":1}\n{\"id\":2}\n", "declare `format: json` with `delimiter: new_line`"),
     ] {
-        let (code, told) = refusal(kind, file.as_bytes());
-        assert_eq!(code, "wrong_format", "{told}");
-        assert!(told.contains(message), "{told}");
+        let (code, error) = refusal(kind, file.as_bytes());
+        assert_eq!(code, "wrong_format", "{error}");
+        assert!(error.contains(message), "{error}");
     }
 }
 
@@ -164,7 +161,7 @@ fn a_table_of_documents_without_a_header_is_read() {
 }
 
 #[test]
-fn texts_that_begin_like_something_else_are_read() {
+fn text_that_begins_like_another_format_is_read() {
     for name in ["ORCID", "PAR1", "GIF89a", "LZIP", "FEA1", "<id>", "%PDF", "RIFF", "Obj"] {
         let contract = contract(csv(), vec![text(name)]);
         assert_eq!(read(&contract, format!("{name}\nx\n")).values(), [["x"]], "{name}");

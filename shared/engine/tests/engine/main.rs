@@ -1,6 +1,6 @@
-//! The engine from outside: bytes in, rows and rejects out.
+//! Tests of the engine's public API: files are read, and the rows and rejects are compared with the expected ones.
 
-#![allow(clippy::unwrap_used, reason = "in helpers of tests, too, the panic is the failure")]
+#![allow(clippy::unwrap_used, reason = "a panic in a test helper is a test failure")]
 
 mod avro;
 mod avro_damage;
@@ -23,9 +23,9 @@ mod golden;
 mod headers;
 mod hidden;
 mod infer;
-mod infer_any;
-mod infer_doubts;
+mod infer_ambiguous;
 mod infer_samples;
+mod infer_small;
 mod infer_typed;
 mod irregular;
 mod json_array;
@@ -46,6 +46,7 @@ mod properties;
 mod repeated_keys;
 mod row_limit;
 mod sniffing;
+mod sniffing_headers;
 mod strict_json;
 mod support;
 mod times;

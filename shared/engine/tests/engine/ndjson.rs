@@ -1,4 +1,4 @@
-//! One JSON object a line.
+//! Newline-delimited JSON: one object per line.
 
 use crate::support::{column, contract, read, text};
 use penstock_contract::*;
@@ -15,7 +15,7 @@ fn shop() -> Contract {
 }
 
 #[test]
-fn values_are_taken_as_they_are_written() {
+fn values_are_stored_as_written() {
     let file = concat!(
         "{\"a\":\"x\\u00e9\\n\\\"\",\"n\":12345678901234567.10,\"flag\":true,\"doc\":{\"k\":[1, 2]},\"list\":[]}\n",
         "\r\n  \n",
@@ -38,7 +38,7 @@ fn values_are_taken_as_they_are_written() {
 }
 
 #[test]
-fn lines_of_white_space_are_skipped_as_empty_lines_are() {
+fn lines_of_white_space_are_skipped_like_empty_lines() {
     for blank in ["", "  ", "\t", " \t \r", "\r\r", "\u{c} "] {
         for file in [
             format!("{{\"a\":\"1\"}}\n{blank}\n{{\"a\":\"2\"}}\n"),
@@ -47,15 +47,19 @@ fn lines_of_white_space_are_skipped_as_empty_lines_are() {
         ] {
             let outcome = read(&contract(FormatKind::Ndjson, vec![text("a")]), &file);
             assert_eq!(outcome.values(), [["1"], ["2"]], "{blank:?}");
-            assert_eq!((outcome.told(), outcome.totals.rows_read), (vec![], 2), "{blank:?}");
+            assert_eq!((outcome.reject_summary(), outcome.totals.rows_read), (vec![], 2), "{blank:?}");
         }
     }
     let outcome = read(&contract(FormatKind::Ndjson, vec![text("a")]), "  \n x\n \n");
-    assert_eq!(outcome.told(), ["1@2 invalid_json"], "the line is counted, and is no record");
+    assert_eq!(
+        outcome.reject_summary(),
+        ["1@2 invalid_json"],
+        "a blank line is counted as a line and not as a record"
+    );
 }
 
 #[test]
-fn what_is_no_object_is_told() {
+fn lines_that_are_not_objects_are_rejected() {
     let file =
         "{\"a\":1\n[1]\n\"x\"\nnull\n{\"a\":1} x\n{\"a\":01}\n{'a':1}\n{\"a\":\"\u{1}\"}\n{\"a\":\"ok\"}\n";
     let outcome = read(&shop(), file);
@@ -65,7 +69,7 @@ fn what_is_no_object_is_told() {
 }
 
 #[test]
-fn values_of_another_type_are_told() {
+fn values_of_the_wrong_type_are_rejected() {
     let file = concat!(
         "{\"a\":{\"x\":1},\"n\":[1],\"flag\":{},\"doc\":[],\"list\":{}}\n",
         "{\"doc\":\"{}\",\"list\":5,\"flag\":0,\"n\":true}\n",
@@ -74,7 +78,7 @@ fn values_of_another_type_are_told() {
         "{\"doc\":{\"k\":\"\\u0000\"}}\n",
     );
     assert_eq!(
-        read(&shop(), file).told(),
+        read(&shop(), file).reject_summary(),
         [
             "1@1 wrong_type:a wrong_type:n wrong_type:flag wrong_type:doc wrong_type:list",
             "2@2 not_a_number:n not_a_boolean:flag wrong_type:doc wrong_type:list",
@@ -86,7 +90,7 @@ fn values_of_another_type_are_told() {
 }
 
 #[test]
-fn numbers_of_json_have_a_point_whatever_the_contract_separates_with() {
+fn json_numbers_have_a_decimal_point_whatever_the_declared_separator() {
     let mut number = column("n", LogicalType::Number, SqlType::Numeric(Some((12, 2))));
     number.harmonise.decimal_separator = Some(',');
     number.harmonise.group_separator = Some('.');
@@ -95,7 +99,7 @@ fn numbers_of_json_have_a_point_whatever_the_contract_separates_with() {
 }
 
 #[test]
-fn a_line_is_one_object_and_nothing_else() {
+fn a_line_must_be_exactly_one_object() {
     for (line, found) in [
         ("{\"a\":1}{\"a\":2}", "unexpected at byte 7 of the line"),
         ("{\"a\":1} {\"a\":2}", "unexpected at byte 8 of the line"),
@@ -107,10 +111,13 @@ fn a_line_is_one_object_and_nothing_else() {
         ("{\"a\":1}}", "unexpected at byte 7 of the line"),
         ("\u{c}{\"a\":1}", "unexpected at byte 0 of the line"),
     ] {
-        // Alone, and as one that has a letter to escape.
+        // As written, and with an escaped letter in the keys.
         for line in [line.to_owned(), line.replace("\"a\"", "\"\\u0061\"")] {
             let outcome = read(&shop(), format!("{line}\n{{\"a\":\"ok\"}}\n"));
-            assert_eq!((outcome.told(), outcome.totals.accepted), (vec!["1@1 invalid_json".to_owned()], 1));
+            assert_eq!(
+                (outcome.reject_summary(), outcome.totals.accepted),
+                (vec!["1@1 invalid_json".to_owned()], 1)
+            );
             if !line.contains('\\') {
                 assert_eq!(outcome.rejects[0].reasons[0].found.as_deref(), Some(found), "{line}");
             }
@@ -119,9 +126,9 @@ fn a_line_is_one_object_and_nothing_else() {
 }
 
 #[test]
-fn deep_documents_are_refused_rather_than_overflowing_the_stack() {
+fn deeply_nested_documents_are_rejected_without_a_stack_overflow() {
     for (depth, is_accepted) in [(126, true), (127, false), (128, false)] {
-        // The line's object and the column's are levels, too.
+        // The objects of the line and of the column are two more levels.
         let line =
             |end: &str| format!("{{\"doc\":{{\"k\":{}1{}}}{end}}}\n", "[".repeat(depth), "]".repeat(depth));
         let outcome = read(&shop(), line("") + &line(",\"a\":\"\\n\""));

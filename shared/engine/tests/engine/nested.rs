@@ -1,11 +1,11 @@
-//! Documents that the contract describes, by table.
+//! Documents with declared members and items, by tables of values.
 
 use penstock_contract::*;
 
 use crate::casts::{bound, strings};
 use crate::support::{Outcome, column, contract, date_format, read};
 
-fn part(name: &str, logical_type: LogicalType) -> Nested {
+fn member(name: &str, logical_type: LogicalType) -> Nested {
     Nested {
         name: name.to_owned(),
         physical_name: name.to_owned(),
@@ -15,9 +15,9 @@ fn part(name: &str, logical_type: LogicalType) -> Nested {
     }
 }
 
-fn with(mut part: Nested, change: impl FnOnce(&mut Nested)) -> Nested {
-    change(&mut part);
-    part
+fn with(mut member: Nested, change: impl FnOnce(&mut Nested)) -> Nested {
+    change(&mut member);
+    member
 }
 
 fn object(properties: Vec<Nested>) -> Column {
@@ -33,12 +33,12 @@ pub(crate) fn read_documents(column: Column, documents: &[&str]) -> Outcome {
     read(&contract(FormatKind::Ndjson, vec![column]), lines.concat())
 }
 
-/// The document that is stored, or code, rule and what was found of each reason.
-fn answers(outcome: &Outcome, count: usize) -> Vec<String> {
-    let mut answers = vec![String::new(); count];
+/// Returns the stored document of each row, or code, rule and found text of each reason.
+fn results(outcome: &Outcome, count: usize) -> Vec<String> {
+    let mut results = vec![String::new(); count];
     for row in outcome.rows() {
         let number: usize = row[1].as_ref().unwrap().parse().unwrap();
-        answers[number - 1] = row[0].clone().unwrap_or_else(|| "NULL".to_owned());
+        results[number - 1] = row[0].clone().unwrap_or_else(|| "NULL".to_owned());
     }
     for reject in &outcome.rejects {
         let reasons: Vec<String> = (reject.reasons.iter())
@@ -47,28 +47,28 @@ fn answers(outcome: &Outcome, count: usize) -> Vec<String> {
                 format!("{} | {} | {found}", reason.code, reason.rule)
             })
             .collect();
-        answers[usize::try_from(reject.row).unwrap() - 1] = reasons.join("; ");
+        results[usize::try_from(reject.row).unwrap() - 1] = reasons.join("; ");
     }
-    answers
+    results
 }
 
 fn check(column: Column, table: &[(&str, &str)]) {
     let documents: Vec<&str> = table.iter().map(|(document, _)| *document).collect();
     let outcome = read_documents(column, &documents);
-    for ((document, expected), found) in table.iter().zip(answers(&outcome, table.len())) {
-        // `=`: stored as it is.
+    for ((document, expected), found) in table.iter().zip(results(&outcome, table.len())) {
+        // `=`: stored unchanged.
         assert_eq!(found, if *expected == "=" { *document } else { expected }, "{document}");
     }
 }
 
 #[test]
-fn members_have_formats_of_dates_and_times_like_columns() {
-    let day = with(part("day", LogicalType::Date { format: Some(date_format("dd.MM.yyyy")) }), |part| {
-        part.rules.minimum = bound("2024-01-31", false);
+fn members_may_have_date_and_time_formats() {
+    let day = with(member("day", LogicalType::Date { format: Some(date_format("dd.MM.yyyy")) }), |member| {
+        member.rules.minimum = bound("2024-01-31", false);
     });
-    let at = part("at", LogicalType::Time { format: Some(date_format("HHmm")) });
+    let at = member("at", LogicalType::Time { format: Some(date_format("HHmm")) });
     let format = Some(date_format("yyyy-MM-dd'T'HH:mm:ssXXX"));
-    let since = part("since", LogicalType::Timestamp { format, default_timezone: "UTC".to_owned() });
+    let since = member("since", LogicalType::Timestamp { format, default_timezone: "UTC".to_owned() });
     check(
         object(vec![day, at, since]),
         &[
@@ -85,20 +85,25 @@ fn members_have_formats_of_dates_and_times_like_columns() {
 }
 
 #[test]
-fn members_are_held_against_their_rules() {
+fn members_are_checked_against_their_rules() {
     let members = vec![
-        with(part("weight", LogicalType::Number), |part| part.rules.minimum = bound("0", false)),
-        with(part("size", LogicalType::Integer), |part| part.required = true),
-        with(part("code", LogicalType::String), |part| {
-            part.rules.pattern = Some("^[A-Z]+$".to_owned());
-            part.rules.max_length = Some(3);
+        with(member("weight", LogicalType::Number), |member| member.rules.minimum = bound("0", false)),
+        with(member("size", LogicalType::Integer), |member| member.required = true),
+        with(member("code", LogicalType::String), |member| {
+            member.rules.pattern = Some("^[A-Z]+$".to_owned());
+            member.rules.max_length = Some(3);
         }),
-        with(part("colour", LogicalType::String), |part| part.rules.allowed = strings(&["red", "bl\"ue"])),
-        with(part("mail", LogicalType::String), |part| part.rules.format = Some(StringFormat::Email)),
-        part("is_new", LogicalType::Boolean),
-        part("day", LogicalType::Date { format: None }),
-        part("at", LogicalType::Time { format: None }),
-        part("since", LogicalType::Timestamp { format: None, default_timezone: "Europe/Berlin".to_owned() }),
+        with(member("colour", LogicalType::String), |member| {
+            member.rules.allowed = strings(&["red", "bl\"ue"])
+        }),
+        with(member("mail", LogicalType::String), |member| member.rules.format = Some(StringFormat::Email)),
+        member("is_new", LogicalType::Boolean),
+        member("day", LogicalType::Date { format: None }),
+        member("at", LogicalType::Time { format: None }),
+        member(
+            "since",
+            LogicalType::Timestamp { format: None, default_timezone: "Europe/Berlin".to_owned() },
+        ),
     ];
     check(
         object(members),
@@ -156,16 +161,18 @@ fn members_are_held_against_their_rules() {
 }
 
 #[test]
-fn members_are_stored_under_the_harmonised_keys() {
+fn members_are_stored_under_their_harmonised_names() {
     let inner = vec![
-        with(part("zip", LogicalType::String), |part| part.physical_name = "postcode".to_owned()),
-        with(part("say \"city\"", LogicalType::String), |part| part.physical_name = "town\n".to_owned()),
+        with(member("zip", LogicalType::String), |member| member.physical_name = "postcode".to_owned()),
+        with(member("say \"city\"", LogicalType::String), |member| {
+            member.physical_name = "town\n".to_owned()
+        }),
     ];
     let swapped = vec![
-        with(part("x", LogicalType::Integer), |part| part.physical_name = "y".to_owned()),
-        with(part("y", LogicalType::Integer), |part| part.physical_name = "x".to_owned()),
-        with(part("address", LogicalType::Object { properties: inner }), |part| {
-            part.physical_name = "Adresse".to_owned();
+        with(member("x", LogicalType::Integer), |member| member.physical_name = "y".to_owned()),
+        with(member("y", LogicalType::Integer), |member| member.physical_name = "x".to_owned()),
+        with(member("address", LogicalType::Object { properties: inner }), |member| {
+            member.physical_name = "Adresse".to_owned();
         }),
     ];
     check(
@@ -190,9 +197,9 @@ fn members_are_stored_under_the_harmonised_keys() {
 
 #[test]
 fn items_are_counted_checked_and_compared() {
-    let item = with(part("", LogicalType::Integer), |part| {
-        part.required = true;
-        part.rules.maximum = bound("50", false);
+    let item = with(member("", LogicalType::Integer), |member| {
+        member.required = true;
+        member.rules.maximum = bound("50", false);
     });
     let mut column = array(Some(item));
     column.rules.min_items = Some(1);
@@ -213,11 +220,11 @@ fn items_are_counted_checked_and_compared() {
 }
 
 #[test]
-fn equal_items_are_told_however_they_are_written() {
+fn equal_items_are_detected_whatever_their_notation() {
     let mut column = array(None);
     column.rules.unique_items = true;
-    let twice = |document: &str| {
-        answers(&read_documents(column.clone(), &[document]), 1)[0].starts_with("duplicate_item")
+    let has_duplicate = |document: &str| {
+        results(&read_documents(column.clone(), &[document]), 1)[0].starts_with("duplicate_item")
     };
     for document in [
         r#"[0,-0.0]"#,
@@ -228,7 +235,7 @@ fn equal_items_are_told_however_they_are_written() {
         r#"[[],[ ]]"#,
         r#"[null,1,null]"#,
     ] {
-        assert!(twice(document), "{document}");
+        assert!(has_duplicate(document), "{document}");
     }
     for document in [
         r#"[1,"1"]"#,
@@ -240,14 +247,14 @@ fn equal_items_are_told_however_they_are_written() {
         r#"[{},[],""]"#,
         "[9007199254740993,9007199254740992]",
     ] {
-        assert!(!twice(document), "{document}");
+        assert!(!has_duplicate(document), "{document}");
     }
 }
 
 #[test]
-fn members_are_counted_and_demanded() {
-    let mut column = object(vec![with(part("zip", LogicalType::String), |part| {
-        part.physical_name = "postcode".to_owned()
+fn members_are_counted_and_required_ones_are_checked() {
+    let mut column = object(vec![with(member("zip", LogicalType::String), |member| {
+        member.physical_name = "postcode".to_owned()
     })]);
     column.rules.min_properties = Some(1);
     column.rules.max_properties = Some(2);
@@ -267,11 +274,11 @@ fn members_are_counted_and_demanded() {
 }
 
 #[test]
-fn what_is_deep_inside_is_told_with_its_path_and_not_shown_when_classified() {
-    let size = with(part("", LogicalType::Number), |part| part.rules.minimum = bound("0", true));
-    let sizes = part("sizes", LogicalType::Array { items: Some(Box::new(size)) });
-    let row = part("", LogicalType::Object { properties: vec![sizes] });
-    let mut column = object(vec![part("rows", LogicalType::Array { items: Some(Box::new(row)) })]);
+fn reasons_have_a_path_and_do_not_show_classified_values() {
+    let size = with(member("", LogicalType::Number), |member| member.rules.minimum = bound("0", true));
+    let sizes = member("sizes", LogicalType::Array { items: Some(Box::new(size)) });
+    let row = member("", LogicalType::Object { properties: vec![sizes] });
+    let mut column = object(vec![member("rows", LogicalType::Array { items: Some(Box::new(row)) })]);
     let document = r#"{"rows":[{}, {"sizes":[1,2,0]}]}"#;
     check(column.clone(), &[(document, "below_minimum | a.rows[1].sizes[2]: exclusiveMinimum 0 | 0")]);
     column.classification = Some("confidential".to_owned());
@@ -279,19 +286,19 @@ fn what_is_deep_inside_is_told_with_its_path_and_not_shown_when_classified() {
 }
 
 #[test]
-fn a_document_in_a_delimited_file_is_held_against_the_same_rules() {
-    let weight = with(part("weight", LogicalType::Integer), |part| part.physical_name = "w".to_owned());
+fn a_document_in_a_delimited_file_is_checked_against_the_same_rules() {
+    let weight = with(member("weight", LogicalType::Integer), |member| member.physical_name = "w".to_owned());
     let file = "a\n\" {\"\"w\"\": 5} \"\n\"{\"\"w\"\":\"\"\\t\"\"}\"\n";
     let outcome = read(&contract(crate::support::csv(), vec![object(vec![weight])]), file);
     assert_eq!(outcome.values(), [["{\"weight\": 5}"]]);
-    assert_eq!(outcome.told(), ["2@3 not_an_integer:a"]);
+    assert_eq!(outcome.reject_summary(), ["2@3 not_an_integer:a"]);
 }
 
 #[test]
-fn one_key_is_not_read_twice() {
+fn two_members_must_not_read_the_same_key() {
     let twice = vec![
-        part("b", LogicalType::String),
-        with(part("c", LogicalType::String), |part| part.physical_name = "b".to_owned()),
+        member("b", LogicalType::String),
+        with(member("c", LogicalType::String), |member| member.physical_name = "b".to_owned()),
     ];
     let error =
         penstock_engine::Plan::compile(&contract(FormatKind::Ndjson, vec![object(twice)])).unwrap_err();

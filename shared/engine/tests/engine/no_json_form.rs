@@ -1,4 +1,4 @@
-//! Values that JSON has no form for: in documents of Parquet and Avro, and in columns that nobody reads.
+//! Values that JSON cannot represent, in documents of Parquet and Avro and in rescued columns.
 
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ fn nullable(column: Column, spellings: &[&str]) -> Column {
     Column { harmonise: Harmonise { null_values, ..column.harmonise.clone() }, ..column }
 }
 
-/// The only row's document, or why it is refused: code and what was found.
-fn answer(outcome: &Outcome) -> String {
+/// Returns the document of the only row, or code and found text of its reject.
+fn document_or_reject(outcome: &Outcome) -> String {
     match outcome.rejects.first() {
         None => outcome.values()[0][0].clone(),
         Some(reject) => {
@@ -41,13 +41,17 @@ fn answer(outcome: &Outcome) -> String {
 }
 
 fn parquet(column: Column, file: Bytes) -> String {
-    answer(&read_parquet(&contract(FormatKind::Parquet, vec![column]), Limits::default(), file).unwrap())
+    document_or_reject(
+        &read_parquet(&contract(FormatKind::Parquet, vec![column]), Limits::default(), file).unwrap(),
+    )
 }
 
-/// What `_rescued` has of the file's one column.
+/// Returns the content of `_rescued` for the file's only column.
 fn rescued(file: Bytes) -> String {
     let columns = vec![Column::rescued(), with_constant(text("id"))];
-    answer(&read_parquet(&contract(FormatKind::Parquet, columns), Limits::default(), file).unwrap())
+    document_or_reject(
+        &read_parquet(&contract(FormatKind::Parquet, columns), Limits::default(), file).unwrap(),
+    )
 }
 
 fn with_constant(column: Column) -> Column {
@@ -55,7 +59,7 @@ fn with_constant(column: Column) -> Column {
     Column { harmonise: Harmonise { constant, ..column.harmonise.clone() }, ..column }
 }
 
-/// A file of one row, a list of these items.
+/// Returns a file with one row, a list of these items.
 fn items(items: impl Array + 'static) -> Bytes {
     let item = Arc::new(Field::new("item", items.data_type().clone(), true));
     let offsets = OffsetBuffer::from_lengths([items.len()]);
@@ -67,7 +71,7 @@ fn micros(values: Vec<i64>) -> TimestampMicrosecondArray {
 }
 
 #[test]
-fn a_document_with_a_value_that_json_cannot_hold_is_a_reject_as_a_column_of_its_type_is() {
+fn a_document_with_a_value_that_json_cannot_represent_is_rejected() {
     let table: Vec<(Bytes, &str, &str)> = vec![
         (items(Float64Array::from(vec![1.5, f64::NAN])), "! not_a_number NaN", r#"{"v":[1.5,"NaN"]}"#),
         (items(Float64Array::from(vec![f64::NEG_INFINITY])), "! not_a_number -inf", r#"{"v":["-inf"]}"#),
@@ -125,22 +129,22 @@ fn a_document_with_a_value_that_json_cannot_hold_is_a_reject_as_a_column_of_its_
 }
 
 #[test]
-fn such_a_value_is_null_where_the_contract_takes_it_for_missing() {
+fn a_declared_null_value_is_null_within_a_document() {
     let numbers = || items(Float64Array::from(vec![1.0, f64::NAN, f64::INFINITY]));
     assert_eq!(parquet(nullable(list(), &["NaN"]), numbers()), "! not_a_number inf");
     assert_eq!(parquet(nullable(list(), &["NaN", "inf"]), numbers()), "[1,null,null]");
-    // Two columns that read one field must agree.
+    // Both columns that read the field must declare the null value.
     let twice = |other: Column| {
         let other = Column { name: "w".to_owned(), ..other };
         let contract = contract(FormatKind::Parquet, vec![nullable(list(), &["NaN", "inf"]), other]);
-        answer(&read_parquet(&contract, Limits::default(), numbers()).unwrap())
+        document_or_reject(&read_parquet(&contract, Limits::default(), numbers()).unwrap())
     };
     assert_eq!(twice(nullable(list(), &["inf", "NaN"])), "[1,null,null]");
     assert_eq!(twice(list()), "! not_a_number NaN");
 }
 
 #[test]
-fn keys_of_maps_are_held_to_the_same_rule_and_are_never_null() {
+fn keys_of_maps_follow_the_same_rule_and_are_never_null() {
     let map = |key: f64, value: f64| {
         let entries = StructArray::from(vec![
             (
@@ -163,7 +167,7 @@ fn keys_of_maps_are_held_to_the_same_rule_and_are_never_null() {
 }
 
 #[test]
-fn a_column_of_text_has_days_and_times_beyond_the_calendar_in_iso_8601() {
+fn text_columns_store_out_of_range_dates_and_times_in_iso_8601() {
     for (file, expected) in [
         (file(&[("v", Arc::new(Date32Array::from(vec![i32::MAX])))]), "+5881580-07-11"),
         (file(&[("v", Arc::new(micros(vec![i64::MIN])))]), "-290308-12-21T19:59:05.224192Z"),
@@ -175,7 +179,7 @@ fn a_column_of_text_has_days_and_times_beyond_the_calendar_in_iso_8601() {
 }
 
 #[test]
-fn bytes_that_nobody_reads_are_hexadecimal_where_they_are_no_text_and_never_a_reject() {
+fn rescued_bytes_are_hexadecimal_if_they_are_not_text() {
     for (bytes, expected) in [
         (&b"text"[..], r#"{"v":"text"}"#),
         (b"a\"b\n", r#"{"v":"a\"b\n"}"#),
@@ -183,7 +187,7 @@ fn bytes_that_nobody_reads_are_hexadecimal_where_they_are_no_text_and_never_a_re
         (b"a\0b", r#"{"v":"\\x610062"}"#),
         (b"\x00\xff", r#"{"v":"\\x00ff"}"#),
         (b"\xff", r#"{"v":"\\xff"}"#),
-        // A text that looks like bytes must not be taken for them.
+        // Text that looks like hexadecimal bytes is itself written in hexadecimal.
         (b"\\xff", r#"{"v":"\\x5c786666"}"#),
         (b"\\y", r#"{"v":"\\y"}"#),
     ] {
@@ -220,7 +224,7 @@ fn bytes_that_nobody_reads_are_hexadecimal_where_they_are_no_text_and_never_a_re
     let mut strict = contract(FormatKind::Parquet, vec![with_constant(text("id"))]);
     strict.unexpected_columns = UnexpectedColumns::Reject;
     assert_eq!(
-        read_parquet(&strict, Limits::default(), binary.clone()).unwrap().told(),
+        read_parquet(&strict, Limits::default(), binary.clone()).unwrap().reject_summary(),
         ["1@1 unexpected_column"]
     );
     strict.unexpected_columns = UnexpectedColumns::Ignore;
@@ -228,7 +232,7 @@ fn bytes_that_nobody_reads_are_hexadecimal_where_they_are_no_text_and_never_a_re
 }
 
 #[test]
-fn kinds_that_no_column_reads_are_rejects_within_documents_too() {
+fn types_that_no_column_reads_are_rejected_within_documents_too() {
     let bson =
         raw_file::<ByteArrayType>("required group v { required binary w (BSON); }", &[ByteArray::from("ab")]);
     assert_eq!(parquet(object(), bson), "! wrong_type a value of type BSON");
@@ -247,7 +251,7 @@ fn kinds_that_no_column_reads_are_rejects_within_documents_too() {
 }
 
 #[test]
-fn int96_within_documents_is_exact_beyond_the_years_of_64_bits_of_nanoseconds() {
+fn int96_within_documents_is_exact_beyond_the_range_of_64_bit_nanoseconds() {
     let nested = |nanos: u32, day: u32| {
         let mut value = Int96::new();
         value.set_data(nanos, 0, day);
@@ -263,17 +267,17 @@ fn int96_within_documents_is_exact_beyond_the_years_of_64_bits_of_nanoseconds() 
 
 fn avro(column: Column, kind: &str, value: &[u8]) -> String {
     let file = avro_files::file(&record(&[("v", kind)]), &[value.to_vec()]);
-    answer(&read(&contract(FormatKind::Avro, vec![column]), file))
+    document_or_reject(&read(&contract(FormatKind::Avro, vec![column]), file))
 }
 
 fn avro_rescued(kind: &str, value: &[u8]) -> String {
     let file = avro_files::file(&record(&[("v", kind)]), &[value.to_vec()]);
     let columns = vec![Column::rescued(), with_constant(text("id"))];
-    answer(&read(&contract(FormatKind::Avro, columns), file))
+    document_or_reject(&read(&contract(FormatKind::Avro, columns), file))
 }
 
 #[test]
-fn documents_of_avro_follow_the_same_rules() {
+fn avro_documents_follow_the_same_rules() {
     let array = |items: &str| format!(r#"{{"type":"array","items":{items}}}"#);
     let logical = |kind: &str, name: &str| format!(r#"{{"type":"{kind}","logicalType":"{name}"}}"#);
     let one = |value: Vec<u8>| [long(1), value, long(0)].concat();
@@ -325,7 +329,7 @@ fn documents_of_avro_follow_the_same_rules() {
 }
 
 #[test]
-fn the_sign_of_zero_is_kept_by_doubles_and_by_no_other_type() {
+fn only_doubles_preserve_the_sign_of_zero() {
     let double = || column("v", LogicalType::Number, SqlType::DoublePrecision);
     let numeric = || column("v", LogicalType::Number, SqlType::Numeric(None));
     let whole = || column("v", LogicalType::Integer, SqlType::Bigint);
@@ -349,9 +353,17 @@ fn the_sign_of_zero_is_kept_by_doubles_and_by_no_other_type() {
             let expected =
                 if zero == "-0.0" && column.sql_type == SqlType::Numeric(None) { "0.0" } else { expected };
             let csv = contract(crate::support::csv(), vec![column.clone()]);
-            assert_eq!(answer(&read(&csv, format!("v\n{zero}\n"))), expected, "CSV {zero} {shown}");
+            assert_eq!(
+                document_or_reject(&read(&csv, format!("v\n{zero}\n"))),
+                expected,
+                "CSV {zero} {shown}"
+            );
             let json = contract(FormatKind::Ndjson, vec![column.clone()]);
-            assert_eq!(answer(&read(&json, format!("{{\"v\":{zero}}}\n"))), expected, "JSON {zero} {shown}");
+            assert_eq!(
+                document_or_reject(&read(&json, format!("{{\"v\":{zero}}}\n"))),
+                expected,
+                "JSON {zero} {shown}"
+            );
         }
     }
 }

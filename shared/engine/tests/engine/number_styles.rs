@@ -1,4 +1,4 @@
-//! Signs and percentages of numbers, in files of text and of JSON.
+//! Styles of negative numbers and percentages, in delimited text and JSON.
 
 use penstock_contract::*;
 
@@ -14,7 +14,7 @@ fn styled(name: &str, sql_type: SqlType, negative: NegativeStyle, percent: Optio
 }
 
 #[test]
-fn an_accounting_export_is_read_with_its_separators() {
+fn accounting_formats_are_read_with_their_separators() {
     let mut amount = styled("amount", SqlType::Numeric(Some((12, 2))), NegativeStyle::Any, None);
     amount.harmonise.decimal_separator = Some(',');
     amount.harmonise.group_separator = Some('.');
@@ -40,7 +40,7 @@ fn an_accounting_export_is_read_with_its_separators() {
     let outcome = read(&contract, file);
     assert_eq!(outcome.values(), [["1", "-1234.50", "0.07"], ["3", "-0.5", "-0.125"]]);
     assert_eq!(
-        outcome.told(),
+        outcome.reject_summary(),
         [
             "2@3 not_a_number:rate",
             "4@5 not_an_integer:id not_a_number:amount not_a_number:rate",
@@ -54,7 +54,7 @@ fn an_accounting_export_is_read_with_its_separators() {
 }
 
 #[test]
-fn bounds_and_defaults_of_a_percentage_are_plain_numbers() {
+fn percentage_bounds_and_defaults_are_plain_numbers() {
     let mut rate =
         styled("rate", SqlType::Numeric(Some((6, 4))), NegativeStyle::Leading, Some(PercentStyle::Fraction));
     rate.rules.maximum = Some(Bound { value: "0.5".to_owned(), exclusive: false });
@@ -62,11 +62,11 @@ fn bounds_and_defaults_of_a_percentage_are_plain_numbers() {
     let contract = contract(csv(), vec![styled("id", SqlType::Bigint, NegativeStyle::Leading, None), rate]);
     let outcome = read(&contract, "id,rate\n1,50%\n2,51%\n3,\n4,0.19\n");
     assert_eq!(outcome.values(), [["1", "0.50"], ["3", "0.19"]]);
-    assert_eq!(outcome.told(), ["2@3 above_maximum:rate", "4@5 not_a_number:rate"]);
+    assert_eq!(outcome.reject_summary(), ["2@3 above_maximum:rate", "4@5 not_a_number:rate"]);
 }
 
 #[test]
-fn json_numbers_keep_their_meaning_beside_styled_strings() {
+fn styles_apply_to_json_strings_and_not_to_json_numbers() {
     let styles = [("fraction", PercentStyle::Fraction), ("points", PercentStyle::Points)];
     let columns = styles
         .map(|(name, style)| styled(name, SqlType::Numeric(None), NegativeStyle::Parentheses, Some(style)));
@@ -75,5 +75,5 @@ fn json_numbers_keep_their_meaning_beside_styled_strings() {
                 {\"fraction\":\"0.07\",\"points\":\"-7%\"}\n";
     let outcome = read(&contract(FormatKind::Ndjson, columns.into()), file);
     assert_eq!(outcome.values(), [["0.07", "-7"], ["0.07", "-7"]]);
-    assert_eq!(outcome.told(), ["3@3 not_a_number:fraction not_a_number:points"]);
+    assert_eq!(outcome.reject_summary(), ["3@3 not_a_number:fraction not_a_number:points"]);
 }

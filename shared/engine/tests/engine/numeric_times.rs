@@ -1,4 +1,4 @@
-//! Dates and points in time that are written as numbers, in each kind of file.
+//! Dates and timestamps that are written as numbers, in every file format.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn date(numeric: NumericTime) -> Column {
 }
 
 #[test]
-fn epochs_are_points_in_time_of_utc() {
+fn epoch_numbers_are_timestamps_in_utc() {
     check(
         timestamp(NumericTime::EpochSeconds, "Europe/Berlin", SqlType::Timestamptz),
         &[
@@ -54,7 +54,7 @@ fn epochs_are_points_in_time_of_utc() {
 }
 
 #[test]
-fn serial_numbers_are_of_the_default_time_zone() {
+fn excel_serial_numbers_are_in_the_default_time_zone() {
     check(
         timestamp(NumericTime::Excel1900, "Europe/Berlin", SqlType::Timestamptz),
         &[
@@ -63,7 +63,7 @@ fn serial_numbers_are_of_the_default_time_zone() {
             ("45322.444444", "out_of_range"),
             ("60", "not_a_timestamp"),
             ("0.75", "not_a_timestamp"),
-            // Skipped in the spring.
+            // Skipped at the beginning of daylight saving time.
             ("45746.1041666667", "not_a_timestamp"),
         ],
     );
@@ -84,7 +84,7 @@ fn serial_numbers_are_of_the_default_time_zone() {
 }
 
 #[test]
-fn the_rules_of_a_number_are_those_of_its_time() {
+fn rules_apply_to_dates_written_as_numbers() {
     let ruled = with(date(NumericTime::Excel1900), |column| {
         column.rules.minimum = bound("2024-01-31", false);
         column.rules.allowed = strings(&["45321", "45322"]);
@@ -93,7 +93,7 @@ fn the_rules_of_a_number_are_those_of_its_time() {
 }
 
 #[test]
-fn numbers_of_json_have_a_point_whatever_the_separator_of_texts() {
+fn json_numbers_have_a_decimal_point_whatever_the_declared_separator() {
     let columns = vec![
         with(timestamp(NumericTime::EpochSeconds, "UTC", SqlType::Timestamptz), |column| {
             column.harmonise.decimal_separator = Some(',');
@@ -115,13 +115,13 @@ fn numbers_of_json_have_a_point_whatever_the_separator_of_texts() {
             ["2024-01-31 00:00:00+00", "2024-02-01"],
         ]
     );
-    assert_eq!(outcome.told(), ["4@4 not_a_timestamp:a", "5@5 not_a_timestamp:a"]);
+    assert_eq!(outcome.reject_summary(), ["4@4 not_a_timestamp:a", "5@5 not_a_timestamp:a"]);
     let rule = outcome.rejects[0].reasons[0].rule.as_ref();
     assert_eq!(rule, "a number of seconds since 1970-01-01T00:00Z");
 }
 
 #[test]
-fn typed_numbers_are_times_and_typed_times_need_no_number() {
+fn typed_numbers_are_converted_and_typed_times_are_accepted() {
     let one = |column: Column, array: ArrayRef| {
         let contract = contract(FormatKind::Parquet, vec![column]);
         let outcome = read_parquet(&contract, Limits::default(), file(&[("a", array)])).unwrap();

@@ -1,4 +1,4 @@
-//! Parquet: every type, each codec, nested columns, and files that are not what they say.
+//! Parquet: every type, every codec and nested columns.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use penstock_engine::Limits;
 use crate::parquet_files::{file, file_with, raw_file};
 use crate::support::{column, contract, read_parquet, required, text};
 
-fn of(sql_type: SqlType) -> Column {
+fn column_of(sql_type: SqlType) -> Column {
     let logical_type = match sql_type {
         SqlType::Smallint | SqlType::Integer | SqlType::Bigint => LogicalType::Integer,
         SqlType::Numeric(_) | SqlType::DoublePrecision => LogicalType::Number,
@@ -34,7 +34,7 @@ fn of(sql_type: SqlType) -> Column {
     column("v", logical_type, sql_type)
 }
 
-/// The values of a file's one column as the contract's one reads them; of a refused row its codes.
+/// Returns the values that `column` reads from the file's only column, or the code of a rejected row.
 fn values(column: Column, file: Bytes) -> Vec<String> {
     let outcome =
         read_parquet(&contract(FormatKind::Parquet, vec![column]), Limits::default(), file).unwrap();
@@ -60,43 +60,51 @@ fn array(array: impl Array + 'static) -> Bytes {
 fn numbers_are_exact_in_every_width() {
     use SqlType::*;
     let table: Vec<(Column, Bytes, Vec<&str>)> = vec![
-        (of(Bigint), array(Int8Array::from(vec![Some(-128), None])), vec!["-128", "NULL"]),
-        (of(Bigint), array(Int16Array::from(vec![-32768])), vec!["-32768"]),
-        (of(Integer), array(Int32Array::from(vec![i32::MIN, i32::MAX])), vec!["-2147483648", "2147483647"]),
-        (of(Bigint), array(Int64Array::from(vec![i64::MIN])), vec!["-9223372036854775808"]),
-        (of(Smallint), array(Int64Array::from(vec![32767, 32768])), vec!["32767", "! out_of_range"]),
-        (of(Smallint), array(UInt8Array::from(vec![255])), vec!["255"]),
-        (of(Integer), array(UInt16Array::from(vec![65535])), vec!["65535"]),
-        (of(Bigint), array(UInt32Array::from(vec![u32::MAX])), vec!["4294967295"]),
-        (of(Bigint), array(UInt64Array::from(vec![1, u64::MAX])), vec!["1", "! out_of_range"]),
-        (of(Numeric(None)), array(UInt64Array::from(vec![u64::MAX])), vec!["18446744073709551615"]),
+        (column_of(Bigint), array(Int8Array::from(vec![Some(-128), None])), vec!["-128", "NULL"]),
+        (column_of(Bigint), array(Int16Array::from(vec![-32768])), vec!["-32768"]),
         (
-            of(DoublePrecision),
+            column_of(Integer),
+            array(Int32Array::from(vec![i32::MIN, i32::MAX])),
+            vec!["-2147483648", "2147483647"],
+        ),
+        (column_of(Bigint), array(Int64Array::from(vec![i64::MIN])), vec!["-9223372036854775808"]),
+        (column_of(Smallint), array(Int64Array::from(vec![32767, 32768])), vec!["32767", "! out_of_range"]),
+        (column_of(Smallint), array(UInt8Array::from(vec![255])), vec!["255"]),
+        (column_of(Integer), array(UInt16Array::from(vec![65535])), vec!["65535"]),
+        (column_of(Bigint), array(UInt32Array::from(vec![u32::MAX])), vec!["4294967295"]),
+        (column_of(Bigint), array(UInt64Array::from(vec![1, u64::MAX])), vec!["1", "! out_of_range"]),
+        (column_of(Numeric(None)), array(UInt64Array::from(vec![u64::MAX])), vec!["18446744073709551615"]),
+        (
+            column_of(DoublePrecision),
             array(Float64Array::from(vec![0.1, -0.0, f64::NAN])),
             vec!["0.1", "-0", "! not_a_number"],
         ),
         (
-            of(DoublePrecision),
+            column_of(DoublePrecision),
             array(Float32Array::from(vec![0.1, f32::INFINITY])),
             vec!["0.1", "! not_a_number"],
         ),
         (
-            of(Numeric(Some((5, 2)))),
+            column_of(Numeric(Some((5, 2)))),
             array(Float64Array::from(vec![0.1, 0.125])),
             vec!["0.1", "! out_of_range"],
         ),
-        (of(Bigint), array(Float64Array::from(vec![3.0, 3.5])), vec!["3", "! not_an_integer"]),
+        (column_of(Bigint), array(Float64Array::from(vec![3.0, 3.5])), vec!["3", "! not_an_integer"]),
         (
-            of(DoublePrecision),
+            column_of(DoublePrecision),
             array(Float16Array::from_value(<Float16Type as ArrowPrimitiveType>::Native::from_f32(0.5), 1)),
             vec!["0.5"],
         ),
-        (of(Boolean), array(BooleanArray::from(vec![Some(true), Some(false), None])), vec!["t", "f", "NULL"]),
-        (of(Text), array(BooleanArray::from(vec![true])), vec!["true"]),
-        (of(Text), array(Int32Array::from(vec![42])), vec!["42"]),
-        (of(Jsonb), array(Int32Array::from(vec![42])), vec!["! wrong_type"]),
-        (of(Date), array(Int32Array::from(vec![42])), vec!["! not_a_date"]),
-        (of(Bigint), array(NullArray::new(2)), vec!["NULL", "NULL"]),
+        (
+            column_of(Boolean),
+            array(BooleanArray::from(vec![Some(true), Some(false), None])),
+            vec!["t", "f", "NULL"],
+        ),
+        (column_of(Text), array(BooleanArray::from(vec![true])), vec!["true"]),
+        (column_of(Text), array(Int32Array::from(vec![42])), vec!["42"]),
+        (column_of(Jsonb), array(Int32Array::from(vec![42])), vec!["! wrong_type"]),
+        (column_of(Date), array(Int32Array::from(vec![42])), vec!["! not_a_date"]),
+        (column_of(Bigint), array(NullArray::new(2)), vec!["NULL", "NULL"]),
     ];
     for (column, file, expected) in table {
         let shown = column.sql_type.to_string();
@@ -110,7 +118,7 @@ fn decimals_are_exact_up_to_38_digits_and_beyond() {
     let decimal = |values: Vec<i128>, precision, scale| {
         array(Decimal128Array::from(values).with_precision_and_scale(precision, scale).unwrap())
     };
-    let money = of(Numeric(Some((12, 2))));
+    let money = column_of(Numeric(Some((12, 2))));
     let most = 10_i128.pow(38) - 1;
     let long = Decimal256Array::from(vec![i256::from_i128(most).wrapping_mul(i256::from_i128(100))]);
     let table: Vec<(Column, Bytes, Vec<&str>)> = vec![
@@ -118,15 +126,19 @@ fn decimals_are_exact_up_to_38_digits_and_beyond() {
         (money.clone(), decimal(vec![1250], 18, 2), vec!["12.50"]),
         (money.clone(), decimal(vec![12_500, 12_345], 9, 3), vec!["12.50", "! out_of_range"]),
         (money, decimal(vec![most], 38, 0), vec!["! out_of_range"]),
-        (of(Numeric(None)), decimal(vec![most], 38, 10), vec!["9999999999999999999999999999.9999999999"]),
-        (of(Bigint), decimal(vec![300, 301], 9, 2), vec!["3", "! not_an_integer"]),
         (
-            of(Numeric(None)),
+            column_of(Numeric(None)),
+            decimal(vec![most], 38, 10),
+            vec!["9999999999999999999999999999.9999999999"],
+        ),
+        (column_of(Bigint), decimal(vec![300, 301], 9, 2), vec!["3", "! not_an_integer"]),
+        (
+            column_of(Numeric(None)),
             array(long.with_precision_and_scale(40, 2).unwrap()),
             vec!["99999999999999999999999999999999999999.00"],
         ),
         (
-            of(Numeric(None)),
+            column_of(Numeric(None)),
             raw_file::<ByteArrayType>(
                 "required binary v (DECIMAL(10,2))",
                 &[ByteArray::from(vec![0x04, 0xd2]), ByteArray::from(vec![0xff])],
@@ -134,7 +146,7 @@ fn decimals_are_exact_up_to_38_digits_and_beyond() {
             vec!["12.34", "-0.01"],
         ),
         (
-            of(Numeric(None)),
+            column_of(Numeric(None)),
             raw_file::<FixedLenByteArrayType>(
                 "required fixed_len_byte_array(5) v (DECIMAL(11,3))",
                 &[FixedLenByteArray::from(ByteArray::from(vec![0xff, 0xff, 0xff, 0xff, 0xfe]))],
@@ -149,7 +161,7 @@ fn decimals_are_exact_up_to_38_digits_and_beyond() {
 }
 
 #[test]
-fn times_are_exact_to_the_microsecond_and_nothing_is_rounded() {
+fn times_are_exact_to_the_microsecond_and_never_rounded() {
     use SqlType::*;
     let berlin = Column {
         logical_type: LogicalType::Timestamp { format: None, default_timezone: "Europe/Berlin".to_owned() },
@@ -174,44 +186,44 @@ fn times_are_exact_to_the_microsecond_and_nothing_is_rounded() {
         ],
     );
     let table: Vec<(Column, Bytes, Vec<&str>)> = vec![
-        (of(Date), array(Date32Array::from(vec![0, -719_163])), vec!["1970-01-01", "! out_of_range"]),
+        (column_of(Date), array(Date32Array::from(vec![0, -719_163])), vec!["1970-01-01", "! out_of_range"]),
         (
-            of(Timestamp),
+            column_of(Timestamp),
             array(Date32Array::from(vec![1, i32::MAX])),
             vec!["1970-01-02 00:00:00", "! out_of_range"],
         ),
-        (of(Text), array(Date32Array::from(vec![1])), vec!["1970-01-02"]),
+        (column_of(Text), array(Date32Array::from(vec![1])), vec!["1970-01-02"]),
         (
-            of(Time),
+            column_of(Time),
             array(Time32MillisecondArray::from(vec![1_001, -1])),
             vec!["00:00:01.001", "! out_of_range"],
         ),
-        (of(Time), array(Time64MicrosecondArray::from(vec![noon])), vec!["12:00:00"]),
+        (column_of(Time), array(Time64MicrosecondArray::from(vec![noon])), vec!["12:00:00"]),
         (
-            of(Time),
+            column_of(Time),
             array(Time64NanosecondArray::from(vec![1_000, 1_001])),
             vec!["00:00:00.000001", "! out_of_range"],
         ),
         (
-            of(Timestamptz),
+            column_of(Timestamptz),
             array(utc(vec![0, i64::MAX].into())),
             vec!["1970-01-01 00:00:00+00", "! out_of_range"],
         ),
         (
-            of(Timestamp),
+            column_of(Timestamp),
             array(TimestampMillisecondArray::from(vec![-1, i64::MIN])),
             vec!["1969-12-31 23:59:59.999", "! out_of_range"],
         ),
         (
-            of(Timestamptz),
+            column_of(Timestamptz),
             array(TimestampNanosecondArray::from(vec![1_000, 1_001]).with_timezone("UTC")),
             vec!["1970-01-01 00:00:00.000001+00", "! out_of_range"],
         ),
         (berlin, array(TimestampMicrosecondArray::from(vec![noon])), vec!["1970-01-01 11:00:00+00"]),
-        (of(Text), array(utc(vec![noon].into())), vec!["1970-01-01T12:00:00Z"]),
-        (of(Date), array(utc(vec![noon].into())), vec!["! not_a_date"]),
+        (column_of(Text), array(utc(vec![noon].into())), vec!["1970-01-01T12:00:00Z"]),
+        (column_of(Date), array(utc(vec![noon].into())), vec!["! not_a_date"]),
         (
-            of(Timestamp),
+            column_of(Timestamp),
             int96s,
             vec![
                 "1970-01-01 00:00:00.000001",
@@ -229,7 +241,7 @@ fn times_are_exact_to_the_microsecond_and_nothing_is_rounded() {
 }
 
 #[test]
-fn bytes_are_text_where_they_are_utf_8() {
+fn bytes_are_text_if_they_are_utf_8() {
     use SqlType::*;
     let bytes = |field: &str| {
         raw_file::<ByteArrayType>(
@@ -247,15 +259,15 @@ fn bytes_are_text_where_they_are_utf_8() {
     };
     let texts = vec!["ä", "! invalid_encoding", "NULL"];
     let table: Vec<(Column, Bytes, Vec<&str>)> = vec![
-        (of(Text), bytes("required binary v (UTF8)"), texts.clone()),
-        (of(Text), bytes("required binary v"), texts.clone()),
-        (of(Text), bytes("required binary v (ENUM)"), texts),
-        (of(Text), bytes("required binary v (BSON)"), vec!["! wrong_type"; 3]),
-        (of(Uuid), uuids(), vec![hex]),
-        (of(Text), uuids(), vec![hex]),
-        (of(Uuid), array(StringArray::from(vec!["000102030405060708090A0B0C0D0E0F"])), vec![hex]),
+        (column_of(Text), bytes("required binary v (UTF8)"), texts.clone()),
+        (column_of(Text), bytes("required binary v"), texts.clone()),
+        (column_of(Text), bytes("required binary v (ENUM)"), texts),
+        (column_of(Text), bytes("required binary v (BSON)"), vec!["! wrong_type"; 3]),
+        (column_of(Uuid), uuids(), vec![hex]),
+        (column_of(Text), uuids(), vec![hex]),
+        (column_of(Uuid), array(StringArray::from(vec!["000102030405060708090A0B0C0D0E0F"])), vec![hex]),
         (
-            of(Text),
+            column_of(Text),
             raw_file::<FixedLenByteArrayType>(
                 "required fixed_len_byte_array(2) v",
                 &[ByteArray::from("ab").into()],
@@ -263,28 +275,28 @@ fn bytes_are_text_where_they_are_utf_8() {
             vec!["ab"],
         ),
         (
-            of(Date),
+            column_of(Date),
             array(StringArray::from(vec!["2024-02-29", "2023-02-29"])),
             vec!["2024-02-29", "! not_a_date"],
         ),
         (
-            of(Jsonb),
+            column_of(Jsonb),
             raw_file::<ByteArrayType>("required binary v (JSON)", &[ByteArray::from("{\"a\": 1}")]),
             vec!["{\"a\": 1}"],
         ),
-        (of(Text), array(LargeStringArray::from(vec!["tab\there"])), vec!["tab\there"]),
+        (column_of(Text), array(LargeStringArray::from(vec!["tab\there"])), vec!["tab\there"]),
         (
-            of(Text),
+            column_of(Text),
             array(StringViewArray::from(vec!["a view of more than twelve bytes"])),
             vec!["a view of more than twelve bytes"],
         ),
         (
-            of(Text),
+            column_of(Text),
             array(vec!["x", "y", "x"].into_iter().collect::<DictionaryArray<Int32Type>>()),
             vec!["x", "y", "x"],
         ),
         (
-            of(Text),
+            column_of(Text),
             raw_file::<FixedLenByteArrayType>(
                 "required fixed_len_byte_array(12) v (INTERVAL)",
                 &[FixedLenByteArray::from(ByteArray::from(vec![0; 12]))],
@@ -324,7 +336,7 @@ fn nested_columns_are_documents() {
     ]);
     let entry = Arc::new(Field::new("entries", entries.data_type().clone(), false));
     let map = MapArray::new(entry, OffsetBuffer::new(vec![0, 2, 2, 2].into()), entries, None, false);
-    let json = of(SqlType::Jsonb);
+    let json = column_of(SqlType::Jsonb);
     let list_column = Column { logical_type: LogicalType::Array { items: None }, ..json.clone() };
     assert_eq!(values(list_column, file(&[("v", list)])), ["[1,null]", "[]", "[3]"]);
     assert_eq!(
@@ -336,7 +348,7 @@ fn nested_columns_are_documents() {
         ]
     );
     assert_eq!(values(json, array(map)), [r#"{"k":1.5,"l":2}"#, "{}", "{}"]);
-    assert_eq!(values(of(SqlType::Text), array(document)), ["! wrong_type"; 3]);
+    assert_eq!(values(column_of(SqlType::Text), array(document)), ["! wrong_type"; 3]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Parquet files that are not what they say: told, and never a panic, a hang or the memory.
+//! Damaged Parquet files: reading them fails with an error, without a panic, a hang or excessive memory use.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use crate::parquet_files::{file, file_with, raw_file};
 use crate::support::{Outcome, column, contract, read_parquet, text};
 
-/// Ids, names and tags of a few hundred rows, in two row groups.
+/// Returns a file of 300 rows in two row groups.
 fn whole(properties: parquet::file::properties::WriterPropertiesBuilder) -> Bytes {
     let ids = Arc::new((0..300).collect::<Int64Array>()) as ArrayRef;
     let names = (0..300).map(|id| (id % 7 > 0).then(|| format!("name {}", id % 20))).collect::<StringArray>();
@@ -68,7 +68,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
 
     #[test]
-    fn bytes_that_are_changed_make_no_panic(
+    fn changed_bytes_do_not_cause_a_panic(
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         is_compressed: bool,
     ) {
@@ -81,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn a_footer_that_is_changed_makes_no_panic(
+    fn changed_bytes_in_the_footer_do_not_cause_a_panic(
         flips in prop::collection::vec((0_usize..2_000, any::<u8>()), 1..4),
     ) {
         let mut bytes = plain().to_vec();
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn a_file_that_breaks_off_is_told(length in any::<prop::sample::Index>()) {
+    fn a_truncated_file_is_an_error(length in any::<prop::sample::Index>()) {
         let bytes = plain();
         let error = read(bytes.slice(..length.index(bytes.len()))).unwrap_err();
         prop_assert!(
@@ -103,12 +103,12 @@ proptest! {
     }
 }
 
-fn told(file: impl Into<Bytes>) -> String {
+fn error_message(file: impl Into<Bytes>) -> String {
     read(file).unwrap_err().to_string()
 }
 
 #[test]
-fn what_is_no_parquet_is_told_with_what_to_do() {
+fn files_that_are_not_parquet_are_refused_with_a_suggestion() {
     let whole = plain();
     let gzip = [b"\x1f\x8b\x08".as_slice(), &whole].concat();
     let encrypted = [&whole[..whole.len() - 1], b"E"].concat();
@@ -125,7 +125,7 @@ fn what_is_no_parquet_is_told_with_what_to_do() {
         (b"PA".to_vec(), "truncated_file", "breaks off"),
         (whole[..whole.len() - 1].to_vec(), "truncated_file", "drop it again, whole"),
         (encrypted, "unsupported_feature", "is encrypted"),
-        (footer_beyond, "corrupt_file", "its footer is said to have 2147483647 bytes"),
+        (footer_beyond, "corrupt_file", "2147483647 bytes"),
         (no_thrift, "corrupt_file", "its footer cannot be read"),
         (Vec::new(), "empty", "the file is empty"),
     ];
@@ -136,9 +136,9 @@ fn what_is_no_parquet_is_told_with_what_to_do() {
     }
 }
 
-/// A footer whose schema has as many groups within groups as asked for.
+/// Returns a file whose schema has `depth` nested groups.
 fn nested_schema(depth: usize) -> Vec<u8> {
-    // Version 1; a list of elements, each with a name, and but for the last one with one child.
+    // Version 1, then a list of schema elements, each with a name and one child.
     let mut footer = vec![0x15, 2, 0x19, 0xfc];
     let mut count = depth;
     while count >= 0x80 {
@@ -155,8 +155,8 @@ fn nested_schema(depth: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_schema_that_is_nested_without_end_is_told_before_it_is_built() {
-    // The root is no column.
+fn a_schema_that_is_nested_too_deeply_is_refused_before_it_is_built() {
+    // The root is not counted as a column.
     for (elements, limit) in [
         (19_999, "nested more than 64 levels deep"),
         (20_001, "nested more than 64 levels deep"),
@@ -171,7 +171,7 @@ fn a_schema_that_is_nested_without_end_is_told_before_it_is_built() {
 }
 
 #[test]
-fn a_file_with_as_many_columns_as_are_read_is_read() {
+fn a_file_with_the_maximum_number_of_columns_is_read() {
     let one = Arc::new(Int32Array::from(vec![1])) as ArrayRef;
     let names: Vec<String> = (0..20_000).map(|column| format!("c{column}")).collect();
     let columns: Vec<(&str, ArrayRef)> = names.iter().map(|name| (name.as_str(), Arc::clone(&one))).collect();
@@ -184,18 +184,18 @@ fn a_file_with_as_many_columns_as_are_read_is_read() {
 }
 
 #[test]
-fn a_group_with_more_columns_than_there_are_is_told_before_room_is_made_for_them() {
+fn a_group_with_a_wrong_number_of_children_is_refused_before_memory_is_allocated() {
     let mut file = nested_schema(3);
-    // The number of children of the first element, from 1 to what five bytes hold at most.
+    // Changes the number of children of the first element from 1 to the maximum of five bytes.
     file.splice(13..14, [0xfe, 0xff, 0xff, 0xff, 0x0f]);
     let length = file.len() - 12;
     let at = file.len() - 8;
     file[at] = u8::try_from(length).unwrap();
-    assert!(told(file).contains("more columns than there are"));
+    assert!(error_message(file).contains("more columns than there are"));
 }
 
 #[test]
-fn a_value_that_stands_once_and_is_meant_often_does_not_fill_the_memory() {
+fn a_dictionary_value_with_many_references_does_not_exhaust_memory() {
     let long = "x".repeat(1_000);
     let names = Arc::new((0..40_000).map(|_| Some(long.as_str())).collect::<StringArray>());
     let bomb = file(&[("name", names)]);
@@ -205,25 +205,25 @@ fn a_value_that_stands_once_and_is_meant_often_does_not_fill_the_memory() {
     let ReadError::Unreadable { code: UnreadableCode::CompressionRatio, .. } = error else {
         panic!("{error}")
     };
-    let patient = Limits { max_ratio: 1_000_000, ..Limits::default() };
-    assert_eq!(read_parquet(&contract, patient, bomb.clone()).unwrap().totals.accepted, 40_000);
-    let narrow = Limits { max_ratio: 1_000_000, max_decompressed_bytes: 1_000_000, ..Limits::default() };
-    assert_eq!(read_parquet(&contract, narrow, bomb).unwrap_err().code(), "too_large");
+    let lenient = Limits { max_ratio: 1_000_000, ..Limits::default() };
+    assert_eq!(read_parquet(&contract, lenient, bomb.clone()).unwrap().totals.accepted, 40_000);
+    let small = Limits { max_ratio: 1_000_000, max_decompressed_bytes: 1_000_000, ..Limits::default() };
+    assert_eq!(read_parquet(&contract, small, bomb).unwrap_err().code(), "too_large");
 }
 
 #[test]
-fn a_row_that_is_too_long_costs_itself_only() {
+fn a_row_that_is_too_long_is_rejected_alone() {
     let limits = Limits { max_record_bytes: 20, ..Limits::default() };
     let names = Arc::new(StringArray::from(vec!["short", "a name of more than twenty bytes", "x"]));
     let read =
         read_parquet(&contract(FormatKind::Parquet, vec![text("name")]), limits, file(&[("name", names)]));
     let outcome = read.unwrap();
     assert_eq!(outcome.values(), [["short"], ["x"]]);
-    assert_eq!(outcome.told(), ["2@2 record_too_long"]);
+    assert_eq!(outcome.reject_summary(), ["2@2 record_too_long"]);
 }
 
 #[test]
-fn a_file_whose_own_schema_is_unknown_is_read_by_its_types() {
+fn a_file_without_an_arrow_schema_is_read_by_its_parquet_types() {
     let mut value = Int96::new();
     value.set_data(0, 0, 2_440_588);
     let read = |column| {

@@ -1,4 +1,4 @@
-//! Parquet files by hand: columns of any Arrow type, or of Parquet's own.
+//! Builders of Parquet test files, from Arrow arrays or from values of a Parquet physical type.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
-/// A file of these columns, each of which may have missing values.
+/// Returns a file with these columns, all of them nullable.
 pub(crate) fn file(columns: &[(&str, ArrayRef)]) -> Bytes {
     file_with(columns, WriterProperties::builder().build())
 }
@@ -28,8 +28,8 @@ pub(crate) fn file_with(columns: &[(&str, ArrayRef)], properties: WriterProperti
     file.into()
 }
 
-/// A file with one column of that Parquet type, e.g. `required int96 v` or `required group v { required int96 w; }`, none of
-/// whose values is missing.
+/// Returns a file with one column of the given Parquet type, e.g. `required int96 v` or
+/// `required group v { required int96 w; }`. None of its values is missing.
 pub(crate) fn raw_file<T: DataType>(field: &str, values: &[T::T]) -> Bytes {
     let end = if field.ends_with('}') { "" } else { ";" };
     let schema = parse_message_type(&format!("message file {{ {field}{end} }}")).unwrap();

@@ -1,4 +1,4 @@
-//! Parquet files that mean to take the memory: pages whose contents become more than their headers say.
+//! Hostile Parquet files: pages whose content expands to more than their headers declare.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 
 use crate::support::{Outcome, contract, read_parquet, text};
 
-/// A file with one column `v`, by a real writer.
+/// Returns a file with one column `v`, written by the `parquet` crate.
 fn written<T: DataType>(
     field: &str,
     properties: WriterPropertiesBuilder,
@@ -52,8 +52,8 @@ fn read(file: impl Into<Bytes>) -> Result<Outcome, ReadError> {
     read_with(file, Limits::default())
 }
 
-/// Why the file is refused; it must be as one that is damaged.
-fn refused(file: impl Into<Bytes>) -> String {
+/// Reads a file that must be refused as corrupt, and returns the error message.
+fn corruption(file: impl Into<Bytes>) -> String {
     let error = read(file).map(|outcome| outcome.totals).unwrap_err();
     assert_eq!(error.code(), "corrupt_file", "{error}");
     error.to_string()
@@ -72,7 +72,7 @@ fn varint(mut number: u64) -> Vec<u8> {
     }
 }
 
-/// So many zeros, in one block of one miniblock of no bits.
+/// Encodes `count` zeros as deltas, in one block with one miniblock of zero bits.
 fn zeros(count: u64) -> Vec<u8> {
     let mut bytes = varint(1 << 40);
     bytes.push(1);
@@ -81,7 +81,7 @@ fn zeros(count: u64) -> Vec<u8> {
     bytes
 }
 
-/// Puts other bytes in the place of the first ones that are searched for.
+/// Overwrites the file with `by` where `found` first occurs.
 fn replaced(mut file: Vec<u8>, found: &[u8], by: &[u8]) -> Vec<u8> {
     let at = file.windows(found.len()).position(|window| window == found).unwrap();
     file[at..at + by.len()].copy_from_slice(by);
@@ -91,7 +91,7 @@ fn replaced(mut file: Vec<u8>, found: &[u8], by: &[u8]) -> Vec<u8> {
 const DELTAS: [Encoding; 2] = [Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY];
 
 #[test]
-fn texts_that_are_packed_by_difference_are_read() {
+fn delta_encoded_text_is_read() {
     let many: Vec<String> =
         (0..1_000_u32).map(|row| format!("{}name {}", "x".repeat(row as usize % 40), row % 7)).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
@@ -125,25 +125,25 @@ fn texts_that_are_packed_by_difference_are_read() {
 }
 
 #[test]
-fn a_page_with_more_lengths_than_values_is_told_before_room_is_made_for_them() {
+fn a_page_with_more_lengths_than_values_is_refused_before_memory_is_allocated() {
     let long = "a".repeat(64);
     let file =
         |encoding| written::<ByteArrayType>("required binary v", encoded(encoding), &texts(&[&long]), None);
-    // A block of 128 with four miniblocks, one value, which is 64.
+    // Blocks of 128 values, four miniblocks, one value, which is 64.
     let lengths = [0x80, 1, 4, 1, 0x80, 1];
     let hostile = replaced(file(Encoding::DELTA_LENGTH_BYTE_ARRAY), &lengths, &zeros(1 << 36));
-    let message = refused(hostile);
+    let message = corruption(hostile);
     assert!(message.contains("a page of column `v` has 68719476736 lengths for 1 values"), "{message}");
-    // Of its prefixes, which come first, and of its suffixes.
+    // The lengths of prefixes come first, then those of suffixes.
     let prefixes = [0x80, 1, 4, 1, 0];
     let hostile = replaced(file(Encoding::DELTA_BYTE_ARRAY), &prefixes, &zeros(1 << 36));
-    assert!(refused(hostile).contains("lengths for 1 values"));
+    assert!(corruption(hostile).contains("lengths for 1 values"));
     let hostile = replaced(file(Encoding::DELTA_BYTE_ARRAY), &lengths, &zeros(1 << 36));
-    assert!(refused(hostile).contains("lengths for 1 values"));
+    assert!(corruption(hostile).contains("lengths for 1 values"));
 }
 
 #[test]
-fn a_page_that_repeats_a_long_text_by_its_prefix_is_told() {
+fn a_page_that_repeats_a_long_prefix_is_refused() {
     let long = ByteArray::from(vec![b'a'; 64 * 1024]);
     let file = |rows: usize| {
         let values = vec![long.clone(); rows];
@@ -154,53 +154,53 @@ fn a_page_that_repeats_a_long_text_by_its_prefix_is_told() {
             None,
         ))
     };
-    let patient = Limits { max_ratio: 1_000_000, ..Limits::default() };
+    let lenient = Limits { max_ratio: 1_000_000, ..Limits::default() };
     let bomb = file(20_000);
     assert!(bomb.len() < 200_000, "{}", bomb.len());
-    assert!(refused(bomb).contains("which is too much; write smaller pages"));
-    // What is less counts as what it becomes.
+    assert!(corruption(bomb).contains("which is too much; write smaller pages"));
+    // A smaller page counts with its expanded size.
     let small = file(1_500);
     let error = read(small.clone()).map(|outcome| outcome.totals).unwrap_err();
     assert_eq!(error.code(), "compression_ratio");
-    let totals = read_with(small, patient).map(|outcome| outcome.totals).unwrap();
+    let totals = read_with(small, lenient).map(|outcome| outcome.totals).unwrap();
     assert_eq!(totals.accepted, 1_500);
     assert!(totals.bytes_decompressed > 1_500 * 64 * 1024);
 }
 
 #[test]
-fn a_gzip_page_that_becomes_more_than_it_says_is_told() {
+fn a_gzip_page_that_is_larger_than_its_header_declares_is_refused() {
     let noise: Vec<u8> =
         (0..600_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let properties = encoded(Encoding::PLAIN)
         .set_compression(Compression::GZIP(parquet::basic::GzipLevel::default()))
         .set_data_page_size_limit(usize::MAX);
     let file = written::<ByteArrayType>("required binary v", properties, &[ByteArray::from(noise)], None);
-    assert_eq!(read(file.clone()).unwrap().totals.rows_read, 1, "that of the writer is read");
+    assert_eq!(read(file.clone()).unwrap().totals.rows_read, 1, "the unchanged file is read");
     let mut bomb = Vec::new();
     GzEncoder::new(std::io::repeat(0).take(400 << 20), Level::best()).read_to_end(&mut bomb).unwrap();
     let hostile = replaced(file, &[0x1f, 0x8b, 8], &bomb);
-    let message = refused(hostile);
+    let message = corruption(hostile);
     assert!(message.contains("has more bytes than its header says"), "{message}");
 }
 
 #[test]
-fn a_dictionary_with_fewer_bytes_than_its_values_take_is_told() {
+fn a_dictionary_with_more_values_than_bytes_is_refused() {
     let values: Vec<i64> = (0..100).collect();
     let file = written::<Int64Type>("required int64 v", WriterProperties::builder(), &values, None);
     assert_eq!(read(file.clone()).unwrap().totals.accepted, 100);
-    // Field 7 of the header, the dictionary: 100 values, plain.
+    // Field 7 of the page header, the dictionary: 100 values, plain encoding.
     let hostile = replaced(file, &[0x4c, 0x15, 0xc8, 1], &[0x4c, 0x15, 0xca, 1]);
-    assert!(refused(hostile).contains("a dictionary has more values than bytes"));
+    assert!(corruption(hostile).contains("a dictionary has more values than bytes"));
 }
 
 #[test]
-fn values_of_a_fixed_length_that_no_memory_holds_are_told() {
+fn an_excessive_fixed_length_is_refused() {
     let file = |length: u32| {
         let field = format!("optional fixed_len_byte_array({length}) v");
         written::<FixedLenByteArrayType>(&field, WriterProperties::builder(), &[], Some(&[0; 3]))
     };
     assert_eq!(read(file(16)).unwrap().values(), [["NULL"], ["NULL"], ["NULL"]]);
-    let message = refused(file(2_000_000_000));
+    let message = corruption(file(2_000_000_000));
     assert!(message.contains("values of 2000000000 bytes"), "{message}");
 }
 
@@ -208,7 +208,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
 
     #[test]
-    fn bytes_that_are_changed_in_packed_texts_make_no_panic(
+    fn changed_bytes_in_delta_encoded_text_do_not_cause_a_panic(
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         is_by_prefix: bool,
     ) {
@@ -225,36 +225,36 @@ proptest! {
 }
 
 #[test]
-fn a_page_of_snappy_that_becomes_more_than_it_says_is_told() {
+fn a_snappy_page_of_another_size_than_its_header_declares_is_refused() {
     let long = "a".repeat(64);
     let properties = || encoded(Encoding::PLAIN).set_compression(Compression::SNAPPY);
     let file = || written::<ByteArrayType>("required binary v", properties(), &texts(&[&long]), None);
     assert_eq!(read(file()).unwrap().values(), [[long.clone()]]);
-    // 68 bytes: the text and its length; then a literal of 4 + 1 of them, as the text repeats its first letter.
+    // 68 bytes, the text and its length. The first literal has 4 + 1 of them, because the text repeats its first letter.
     let begins = [68, 4 << 2, 64, 0, 0, 0, b'a'];
     for other in [67, 69, 127] {
         let hostile = replaced(file(), &begins, &[other]);
-        let message = refused(hostile);
+        let message = corruption(hostile);
         assert!(
             message.contains("a page of column `v` does not have the bytes that its header says"),
             "{message}"
         );
     }
-    // It breaks off inside.
-    let message = refused(replaced(file(), &begins, &[68, 60 << 2]));
+    // A literal that is longer than the page.
+    let message = corruption(replaced(file(), &begins, &[68, 60 << 2]));
     assert!(message.contains("a page cannot be unpacked"), "{message}");
 }
 
 #[test]
-fn a_dictionary_without_values_is_told() {
+fn a_dictionary_without_values_is_refused() {
     let values = ["a"; 8];
     let file = || {
         let dictionary = WriterProperties::builder().set_dictionary_enabled(true);
         written::<ByteArrayType>("required binary v", dictionary, &texts(&values), None)
     };
     assert_eq!(read(file()).unwrap().values(), [["a"]; 8]);
-    // The header of its page: of that kind, five bytes before and after compression, one value.
+    // The header of the dictionary page: its type, five bytes before and after compression, one value.
     let one = [0x15, 4, 0x15, 10, 0x15, 10, 0x4c, 0x15, 2];
     let none = [0x15, 4, 0x15, 10, 0x15, 10, 0x4c, 0x15, 0];
-    refused(replaced(file(), &one, &none));
+    corruption(replaced(file(), &one, &none));
 }

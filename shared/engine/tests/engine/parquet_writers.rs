@@ -1,4 +1,4 @@
-//! Parquet as its writers leave it: row groups without rows, offsets of 0, encrypted columns.
+//! Peculiarities of Parquet writers: row groups without rows, offsets of 0, encrypted columns.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ fn read(file: &[u8]) -> Result<Outcome, ReadError> {
     read_parquet(&things(), Limits::default(), file.to_vec())
 }
 
-/// The file with another footer.
+/// Returns the file with changed metadata in its footer.
 fn with_metadata(file: &Bytes, change: impl Fn(ParquetMetaData) -> ParquetMetaData) -> Vec<u8> {
     let metadata = ParquetMetaDataReader::new().parse_and_finish(file).unwrap();
     let length = u32::from_le_bytes(file[file.len() - 8..file.len() - 4].try_into().unwrap()) as usize;
@@ -31,7 +31,7 @@ fn with_metadata(file: &Bytes, change: impl Fn(ParquetMetaData) -> ParquetMetaDa
     changed
 }
 
-/// The file with each column's metadata changed.
+/// Returns the file with changed metadata of each column and, if `rows` is given, another row count of each row group.
 fn with_columns(
     file: &Bytes,
     change: impl Fn(
@@ -61,27 +61,27 @@ fn plain() -> Bytes {
 }
 
 #[test]
-fn an_empty_frame_of_pyarrow_has_no_rows() {
+fn an_empty_data_frame_written_by_pyarrow_has_no_rows() {
     let outcome = read(include_bytes!("../../../../tests/golden/parquet/empty-frame.parquet")).unwrap();
     assert_eq!((outcome.totals.rows_read, outcome.values()), (0, Vec::<Vec<String>>::new()));
 }
 
 #[test]
-fn row_groups_without_rows_are_passed_over_wherever_they_are() {
+fn row_groups_without_rows_are_skipped_at_any_position() {
     let outcome = read(include_bytes!("../../../../tests/golden/parquet/empty-groups.parquet")).unwrap();
     assert_eq!(outcome.values(), [["1", "a"], ["2", "NULL"], ["3", "b"]]);
 }
 
 #[test]
-fn a_row_group_that_says_it_has_no_rows_and_has_values_is_damaged() {
-    let lying = with_columns(&plain(), |column| column, Some(0));
-    let error = read(&lying).unwrap_err();
+fn a_row_group_with_values_and_a_row_count_of_0_is_corrupt() {
+    let inconsistent = with_columns(&plain(), |column| column, Some(0));
+    let error = read(&inconsistent).unwrap_err();
     assert_eq!(error.code(), "corrupt_file");
     assert!(error.to_string().contains("row group 0 has no rows, but column `id` has values"), "{error}");
 }
 
 #[test]
-fn offsets_of_dictionaries_that_are_none_are_passed_over() {
+fn invalid_dictionary_offsets_are_ignored() {
     for offset in [0, -1, 1_000_000] {
         let zero = with_columns(&plain(), |column| column.set_dictionary_page_offset(Some(offset)), None);
         let outcome = read(&zero).unwrap_or_else(|error| panic!("{offset}: {error}"));
@@ -90,16 +90,16 @@ fn offsets_of_dictionaries_that_are_none_are_passed_over() {
 }
 
 #[test]
-fn fields_of_the_footer_that_are_not_the_specification_s_are_ignored() {
+fn unknown_footer_fields_are_ignored() {
     let outcome = read(include_bytes!("../../../../tests/golden/parquet/foreign-field.parquet")).unwrap();
     assert_eq!(outcome.values(), [["1", "a"], ["2", "b"], ["3", "c"]]);
 }
 
 #[test]
-fn encrypted_columns_are_refused_only_where_they_are_read() {
+fn encrypted_columns_are_refused_only_if_they_are_read() {
     let column = include_bytes!("../../../../tests/golden/parquet/encrypted-column.parquet");
     let footer = include_bytes!("../../../../tests/golden/parquet/encrypted-footer.parquet");
-    let id = || column_of("id");
+    let id = || bigint("id");
     let secret = text("secret");
     let rescuing = |columns| contract(FormatKind::Parquet, columns);
     let error = |contract: &Contract, file: &[u8]| {
@@ -118,12 +118,12 @@ fn encrypted_columns_are_refused_only_where_they_are_read() {
     assert_eq!(outcome.values(), [["1"], ["2"]]);
 }
 
-fn column_of(name: &str) -> Column {
+fn bigint(name: &str) -> Column {
     column(name, LogicalType::Integer, SqlType::Bigint)
 }
 
 #[test]
-fn a_file_whose_columns_are_in_other_files_is_refused() {
+fn a_file_with_columns_in_other_files_is_refused() {
     let elsewhere = with_columns(&plain(), |column| column.set_file_path("part-0.parquet".to_owned()), None);
     let error = read(&elsewhere).unwrap_err();
     assert_eq!(error.code(), "unsupported_feature");

@@ -1,4 +1,4 @@
-//! What holds for any contract and any bytes.
+//! Properties that hold for any contract and any bytes.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use penstock_contract::*;
 use penstock_engine::{Limits, Plan};
 use proptest::prelude::*;
 
-use crate::support::{Sips, column, contract, csv, date_format, read, read_plan, read_with, text};
+use crate::support::{ShortReads, column, contract, csv, date_format, read, read_plan, read_with, text};
 
 fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('"', "\"\""))
 }
 
-/// Values that come near the rules of the columns below.
+/// Generates values near the limits of the columns below.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
         "[-+]?[0-9]{0,6}(\\.[0-9]{0,4})?",
@@ -24,7 +24,7 @@ fn value() -> impl Strategy<Value = String> {
     ]
 }
 
-/// The columns that the oracle below knows.
+/// Returns the columns whose rules [`oracle`] implements.
 fn columns(required: [bool; 4]) -> Vec<Column> {
     let mut name = text("name");
     name.rules.min_length = Some(2);
@@ -43,7 +43,7 @@ fn columns(required: [bool; 4]) -> Vec<Column> {
     columns
 }
 
-/// What the contract says of a value, written as plainly as can be. `None`: refused.
+/// Returns the value expected for `raw`, or `None` if the contract rejects it.
 fn oracle(index: usize, required: bool, raw: &str) -> Option<Option<String>> {
     let value = raw.trim();
     if value.is_empty() || value == "NULL" {
@@ -60,7 +60,7 @@ fn oracle(index: usize, required: bool, raw: &str) -> Option<Option<String>> {
     accepted.then(|| Some(value.to_owned()))
 }
 
-/// A decimal in ten-thousandths.
+/// Parses a decimal into ten-thousandths.
 fn ten_thousandths(value: &str) -> Option<i64> {
     let digits = value.strip_prefix(['-', '+']).unwrap_or(value);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -72,7 +72,7 @@ fn ten_thousandths(value: &str) -> Option<i64> {
     Some(if value.starts_with('-') { -number } else { number })
 }
 
-/// The same number, however it is written.
+/// Compares two values. Numbers are compared by value and not by notation.
 fn same(index: usize, found: &Option<String>, expected: &Option<String>) -> bool {
     match (found, expected) {
         (Some(found), Some(expected)) if index >= 2 => ten_thousandths(found) == ten_thousandths(expected),
@@ -114,7 +114,7 @@ fn dialect() -> impl Strategy<Value = DelimitedDialect> {
     )
 }
 
-/// Bytes that look like a file, with all that breaks one.
+/// Generates bytes that resemble a file and contain everything that can make one malformed.
 fn file() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(&b"a,b\n"[..]),
@@ -162,7 +162,7 @@ proptest! {
                 continue;
             }
             if expected.iter().all(Option::is_some) {
-                let found = accepted.next().expect("a row more");
+                let found = accepted.next().expect("an accepted row");
                 prop_assert_eq!(found[4].clone(), Some(number.to_string()));
                 for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
                     prop_assert!(same(index, found, &expected.clone().unwrap()), "{:?} {:?}", found, expected);
@@ -180,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn text_comes_back_from_copy_as_it_was(values in prop::collection::vec("[^\0]{0,20}", 1..6)) {
+    fn text_round_trips_through_copy(values in prop::collection::vec("[^\0]{0,20}", 1..6)) {
         let columns: Vec<Column> = (0..values.len()).map(|index| {
             let mut column = text(&format!("c{index}"));
             column.harmonise.trim = false;
@@ -201,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn blocks_do_not_depend_on_how_the_input_is_handed_out(
+    fn blocks_do_not_depend_on_the_size_of_reads(
         file in file(),
         dialect in dialect(),
         is_json in any::<bool>(),
@@ -218,25 +218,25 @@ proptest! {
         let plan = Arc::new(Plan::compile(&contract(kind, vec![a, b])).unwrap());
         let limits = Limits { max_record_bytes, chunk_rows, arrow, ..Limits::default() };
         let whole = read_plan(&plan, limits.clone(), file.as_slice());
-        let sipped = read_plan(&plan, limits, Sips { rest: &file, sizes, at: 0 });
-        match (whole, sipped) {
-            (Ok(whole), Ok(sipped)) => prop_assert_eq!(whole, sipped),
-            (Err(whole), Err(sipped)) => prop_assert_eq!(whole.to_string(), sipped.to_string()),
-            (whole, sipped) => prop_assert!(false, "{:?} {:?}", whole, sipped),
+        let in_pieces = read_plan(&plan, limits, ShortReads { rest: &file, sizes, at: 0 });
+        match (whole, in_pieces) {
+            (Ok(whole), Ok(in_pieces)) => prop_assert_eq!(whole, in_pieces),
+            (Err(whole), Err(in_pieces)) => prop_assert_eq!(whole.to_string(), in_pieces.to_string()),
+            (whole, in_pieces) => prop_assert!(false, "{:?} {:?}", whole, in_pieces),
         }
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), is_json in any::<bool>()) {
+    fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), is_json in any::<bool>()) {
         let kind = if is_json { FormatKind::Ndjson } else { csv() };
         let mut a = text("a");
         a.harmonise.default = Some("?".to_owned());
-        // Only that it answers counts here.
+        // Any result is correct here as long as nothing panics.
         drop(read_with(&contract(kind, vec![a]), Limits::default(), bytes.as_slice()));
     }
 
     #[test]
-    fn no_text_makes_a_cast_panic(values in prop::collection::vec("\\PC{0,12}|[0-9:.TZ+-]{0,25}", 1..30)) {
+    fn no_text_causes_a_panic_in_a_cast(values in prop::collection::vec("\\PC{0,12}|[0-9:.TZ+-]{0,25}", 1..30)) {
         let timestamp = LogicalType::Timestamp { format: None, default_timezone: "Europe/Berlin".to_owned() };
         let formatted = LogicalType::Timestamp {
             format: Some(date_format("dd.MM.yyyy HH:mmXXX")),

@@ -1,4 +1,4 @@
-//! Keys that an object has twice: no value is lost silently.
+//! Duplicate keys in an object: the row is rejected, because one of the values would be lost.
 
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ fn shop(policy: UnexpectedColumns) -> Contract {
     contract
 }
 
-/// Codes with their columns and what was found, of the reject that there is.
-fn told(outcome: &Outcome) -> String {
+/// Returns the codes, columns and found texts of the only reject.
+fn reasons(outcome: &Outcome) -> String {
     assert_eq!((outcome.totals.accepted, outcome.rejects.len()), (1, 1), "{outcome:?}");
     let shown = outcome.rejects[0].reasons.iter().map(|reason| {
         let column = reason.column.as_deref().map(|column| format!(":{column}")).unwrap_or_default();
@@ -37,7 +37,7 @@ fn told(outcome: &Outcome) -> String {
 }
 
 #[test]
-fn a_key_that_a_line_has_twice_makes_it_a_reject_whoever_reads_it() {
+fn a_line_with_a_duplicate_key_is_rejected_even_if_no_column_reads_the_key() {
     for (line, expected) in [
         (r#"{"id":"1","n":"a","n":"b"}"#, "duplicate_member n"),
         (r#"{"id":"1","n":"a","n":"a"}"#, "duplicate_member n"),
@@ -55,35 +55,35 @@ fn a_key_that_a_line_has_twice_makes_it_a_reject_whoever_reads_it() {
     ] {
         for policy in [UnexpectedColumns::Rescue, UnexpectedColumns::Ignore, UnexpectedColumns::Reject] {
             let good = r#"{"id":"0","n":"a","doc":{"n":{"n":1}}}"#;
-            let assert_told = |outcome: &Outcome| {
-                let found = told(outcome);
-                let more = found.strip_prefix(expected);
-                let is_more = policy == UnexpectedColumns::Reject && line.contains("\"x\"");
-                let is_as_expected = more.is_some_and(|more| {
-                    if is_more { more.starts_with(", unexpected_column x") } else { more.is_empty() }
+            let assert_reasons = |outcome: &Outcome| {
+                let found = reasons(outcome);
+                let rest = found.strip_prefix(expected);
+                let has_more = policy == UnexpectedColumns::Reject && line.contains("\"x\"");
+                let is_as_expected = rest.is_some_and(|rest| {
+                    if has_more { rest.starts_with(", unexpected_column x") } else { rest.is_empty() }
                 });
                 assert!(is_as_expected, "{line} {policy:?}: {found}");
             };
-            assert_told(&read(&shop(policy), format!("{line}\n{good}\n")));
+            assert_reasons(&read(&shop(policy), format!("{line}\n{good}\n")));
             let mut elements = shop(policy);
             elements.format.kind = FormatKind::JsonArray { path: vec![] };
             for space in ["", "\n"] {
                 let line = line.replace(",\"", &format!(",{space}\""));
-                assert_told(&read(&elements, format!("[{space}{line},{good}]")));
+                assert_reasons(&read(&elements, format!("[{space}{line},{good}]")));
             }
         }
     }
 }
 
 #[test]
-fn all_that_is_wrong_with_a_line_that_has_a_key_twice_is_reported() {
+fn all_errors_of_a_line_with_a_duplicate_key_are_reported() {
     let outcome = read(&shop(UnexpectedColumns::Rescue), "{\"n\":1,\"n\":{}}\n{\"id\":\"1\"}\n");
-    assert_eq!(told(&outcome), "duplicate_member n, missing_required:id -, wrong_type:n {}");
+    assert_eq!(reasons(&outcome), "duplicate_member n, missing_required:id -, wrong_type:n {}");
     assert_eq!(outcome.rejects[0].raw, "{\"n\":1,\"n\":{}}");
 }
 
 #[test]
-fn many_keys_are_compared_as_few_ones_are() {
+fn a_duplicate_is_found_among_few_and_many_keys() {
     for count in [2, 15, 40, 3_000] {
         let keys: Vec<String> = (0..count).map(|key| format!("\"key number {key}\":{key}")).collect();
         let keys = keys.join(",");
@@ -96,27 +96,27 @@ fn many_keys_are_compared_as_few_ones_are() {
         ] {
             for line in [format!("{{{members}}}"), format!("{{{members},\"n\":\"\\n\"}}")] {
                 let outcome = read(&shop(UnexpectedColumns::Rescue), line);
-                assert_eq!(outcome.totals.accepted, accepted, "{count} {:?}", outcome.told());
+                assert_eq!(outcome.totals.accepted, accepted, "{count} {:?}", outcome.reject_summary());
             }
         }
     }
 }
 
 #[test]
-fn documents_in_fields_of_text_have_each_key_once() {
+fn documents_in_delimited_text_must_not_have_duplicate_keys() {
     let columns = vec![text("id"), document("doc")];
     let file = "id;doc\n1;{\"a\":{\"b\":1,\"b\":2}}\n2;{\"a\":{\"b\":1},\"b\":2}\n";
     let mut dialect = DelimitedDialect { header: Some(true), ..DelimitedDialect::default() };
     dialect.delimiter = Some(";".to_owned());
     dialect.quote = Some(Quote::None);
     let outcome = read(&contract(FormatKind::Delimited(dialect), columns.clone()), file);
-    assert_eq!(told(&outcome), "duplicate_member:doc a.b");
+    assert_eq!(reasons(&outcome), "duplicate_member:doc a.b");
     let file = "id,doc\n1,\"{\"\"a\"\":1, \"\"a\"\":2}\"\n2,{}\n";
-    assert_eq!(told(&read(&contract(csv(), columns), file)), "duplicate_member:doc a");
+    assert_eq!(reasons(&read(&contract(csv(), columns), file)), "duplicate_member:doc a");
 }
 
 #[test]
-fn maps_of_avro_have_each_key_once() {
+fn avro_maps_must_not_have_duplicate_keys() {
     let schema = avro_files::record(&[("doc", r#"{"type":"map","values":"int"}"#)]);
     let map = |keys: [&str; 2]| {
         let entries = keys.map(|key| [avro_files::string(key), avro_files::long(7)].concat());
@@ -124,14 +124,14 @@ fn maps_of_avro_have_each_key_once() {
     };
     let file = avro_files::file(&schema, &[map(["a", "a"]), map(["a", "b"])]);
     let read_as = |column: Column| read(&contract(FormatKind::Avro, vec![column]), &file);
-    assert_eq!(told(&read_as(document("doc"))), "duplicate_member:doc a");
+    assert_eq!(reasons(&read_as(document("doc"))), "duplicate_member:doc a");
     let mut rescuing = contract(FormatKind::Avro, vec![text("id"), Column::rescued()]);
     rescuing.entity.columns[0].harmonise.constant = Some("1".to_owned());
-    assert_eq!(told(&read(&rescuing, &file)), "duplicate_member:_rescued doc.a");
+    assert_eq!(reasons(&read(&rescuing, &file)), "duplicate_member:_rescued doc.a");
 }
 
 #[test]
-fn maps_and_texts_of_parquet_have_each_key_once() {
+fn parquet_maps_and_json_texts_must_not_have_duplicate_keys() {
     let entries = StructArray::from(vec![
         (
             Arc::new(Field::new("key", DataType::Utf8, false)),
@@ -149,17 +149,17 @@ fn maps_and_texts_of_parquet_have_each_key_once() {
         let file = parquet_files::file(&[("doc", array)]);
         let outcome =
             read_parquet(&contract(FormatKind::Parquet, vec![document("doc")]), Limits::default(), file);
-        assert_eq!(told(&outcome.unwrap()), "duplicate_member:doc k");
+        assert_eq!(reasons(&outcome.unwrap()), "duplicate_member:doc k");
     }
 }
 
 #[test]
-fn keys_are_not_shown_where_values_are_hidden() {
+fn duplicate_keys_are_not_shown_if_values_are_hidden() {
     let mail = Column { pseudonymise: true, ..text("mail") };
     let contract = contract(FormatKind::Ndjson, vec![mail, Column::rescued()]);
     let plan = Arc::new(Plan::compile_with(&contract, Some(&PseudonymKey::new(&[7; 32]).unwrap())).unwrap());
     let file = "{\"x\":{\"anna\":1,\"anna\":2},\"mail\":\"anna\"}\n{\"mail\":\"berta\"}\n";
     let outcome = read_plan(&plan, Limits::default(), file.as_bytes()).unwrap();
-    assert_eq!(told(&outcome), "duplicate_member -");
+    assert_eq!(reasons(&outcome), "duplicate_member -");
     assert!(!format!("{:?}", outcome.rejects).contains("anna"), "{:?}", outcome.rejects);
 }

@@ -1,4 +1,4 @@
-//! A row that no page of PostgreSQL holds is rejected by itself, and not with the chunk that it is in.
+//! Rows that do not fit on a PostgreSQL page: only the row is rejected, not its chunk.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use penstock_contract::*;
 use penstock_engine::Limits;
 
 use crate::parquet_files::file;
-use crate::support::{Outcome, Sips, column, contract, csv, read, read_parquet, read_with, text};
+use crate::support::{Outcome, ShortReads, column, contract, csv, read, read_parquet, read_with, text};
 
 const WIDTH: usize = 400;
 
@@ -16,7 +16,7 @@ fn columns(count: usize) -> Vec<Column> {
     (0..count).map(|index| text(&format!("c{index}"))).collect()
 }
 
-/// A file of rows, each of which has one value in all of its fields.
+/// Returns a delimited file with one row for each value, which all of its fields have.
 fn rows(width: usize, values: &[&str]) -> String {
     let line = |value: &dyn Fn(usize) -> String| (0..width).map(value).collect::<Vec<_>>().join(",");
     let header = line(&|index| format!("c{index}"));
@@ -26,7 +26,7 @@ fn rows(width: usize, values: &[&str]) -> String {
 
 fn reasons(outcome: &Outcome) -> Vec<String> {
     let reason = |reject: &penstock_engine::Reject| {
-        let [reason] = reject.reasons.as_slice() else { panic!("one reason: {:?}", reject.reasons) };
+        let [reason] = reject.reasons.as_slice() else { panic!("expected one reason: {:?}", reject.reasons) };
         assert_eq!(reason.column, None);
         format!("{} {}: {}", reject.row, reason.code, reason.rule)
     };
@@ -36,12 +36,12 @@ fn reasons(outcome: &Outcome) -> Vec<String> {
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
 
 #[test]
-fn a_row_that_does_not_fit_a_page_is_rejected_and_the_others_are_not() {
+fn only_rows_that_do_not_fit_on_a_page_are_rejected() {
     let long = LETTERS.repeat(20);
     let repeated = "a".repeat(200);
     let twenty = &LETTERS[..20];
     let escaped = "\\".repeat(12);
-    // Ten bytes fit, twenty do not; a long text is moved out of the row, unless it is compressed to nearly nothing.
+    // Columns of ten bytes fit, of twenty bytes do not. Long text is moved out of line (TOAST) unless it compresses well.
     let values = ["abcdefghij", twenty, &long, &repeated, &escaped, "é"];
     let expected = [
         "2 too_long: a row of at most 8160 bytes, as a page of PostgreSQL holds",
@@ -72,16 +72,16 @@ fn a_row_that_does_not_fit_a_page_is_rejected_and_the_others_are_not() {
     assert_eq!(reasons(&ndjson), expected);
     assert_eq!(ndjson.values(), outcome.values());
 
-    // However the file is cut into reads.
+    // The result does not depend on the size of reads.
     for bytes in [1, 7, 1_000] {
-        let drip = Sips { rest: table.as_bytes(), sizes: vec![bytes], at: 0 };
-        let again = read_with(&contract(csv(), columns(WIDTH)), Limits::default(), drip).unwrap();
+        let short_reads = ShortReads { rest: table.as_bytes(), sizes: vec![bytes], at: 0 };
+        let again = read_with(&contract(csv(), columns(WIDTH)), Limits::default(), short_reads).unwrap();
         assert_eq!(again, outcome, "{bytes} bytes a read");
     }
 }
 
 #[test]
-fn missing_values_take_no_room() {
+fn missing_values_take_no_space() {
     let twenty = &LETTERS[..20];
     let half: Vec<&str> = (0..WIDTH).map(|index| if index % 2 == 0 { twenty } else { "" }).collect();
     let header: Vec<String> = (0..WIDTH).map(|index| format!("c{index}")).collect();
@@ -91,7 +91,7 @@ fn missing_values_take_no_room() {
 }
 
 #[test]
-fn a_document_of_one_short_item_counts_what_postgresql_stores() {
+fn a_short_document_counts_with_the_size_of_its_jsonb_form() {
     let columns = |count: usize| -> Vec<Column> {
         (0..count)
             .map(|index| column(&format!("c{index}"), LogicalType::Array { items: None }, SqlType::Jsonb))
@@ -106,12 +106,17 @@ fn a_document_of_one_short_item_counts_what_postgresql_stores() {
         (1_400, "[]", 1),
     ] {
         let outcome = read(&contract(csv(), columns(count)), rows(count, &[document]));
-        assert_eq!(outcome.totals.accepted, accepted, "{count} columns of {document}: {:?}", outcome.told());
+        assert_eq!(
+            outcome.totals.accepted,
+            accepted,
+            "{count} columns of {document}: {:?}",
+            outcome.reject_summary()
+        );
     }
 }
 
 #[test]
-fn a_contract_whose_rows_always_fit_has_no_limit() {
+fn a_contract_whose_rows_always_fit_needs_no_limit() {
     for (columns, may_exceed) in [
         (columns(WIDTH), true),
         (columns(290), false),

@@ -1,4 +1,4 @@
-//! What is refused of JSON wherever it is: around arrays, in documents, and in the documents of typed files.
+//! JSON that is refused wherever it occurs: around arrays, in documents and in the documents of typed files.
 
 use std::sync::Arc;
 
@@ -18,9 +18,9 @@ fn array(path: &[&str]) -> Contract {
 }
 
 #[test]
-fn the_json_around_an_array_is_held_to_the_rules_of_rows() {
+fn json_around_an_array_must_follow_the_rules_for_rows() {
     for (path, file, code) in [
-        // Keys beside the path, before and after the array, escaped, and in objects that nobody reads.
+        // Duplicate keys beside the path, before and after the array, escaped, and in objects that are not read.
         (&["x"][..], &b"{\"a\":1,\"a\":2,\"x\":[]}"[..], "duplicate_member"),
         (&["x"], b"{\"x\":[],\"b\":1,\"b\":2}", "duplicate_member"),
         (&["x"], b"{\"b\":1,\"x\":[],\"\\u0062\":2}", "duplicate_member"),
@@ -33,7 +33,7 @@ fn the_json_around_an_array_is_held_to_the_rules_of_rows() {
         (&["x"], b"{\"x\":[],\"m\":\"caf\xe9\"}", "malformed_document"),
         (&["x"], b"{\"x\":[],\"m\xc3\":1}", "malformed_document"),
         (&["x"], b"{\"m\":[{\"k\":\"\xed\xa0\x80\"}],\"x\":[]}", "malformed_document"),
-        // Halves of surrogate pairs.
+        // Lone surrogates.
         (&["x"], b"{\"m\":\"\\ud800\",\"x\":[]}", "malformed_document"),
         (&["x"], b"{\"m\":\"\\udc00\",\"x\":[]}", "malformed_document"),
         (&["x"], b"{\"m\":\"\\ud800\\u0041\",\"x\":[]}", "malformed_document"),
@@ -42,15 +42,15 @@ fn the_json_around_an_array_is_held_to_the_rules_of_rows() {
     ] {
         let shown = file.escape_ascii();
         match read_with(&array(path), Limits::default(), file) {
-            Ok(_) => panic!("{shown} is read"),
+            Ok(_) => panic!("{shown} was accepted"),
             Err(error) => assert_eq!(error.code(), code, "{shown}: {error}"),
         }
     }
     let fine = "{\"m\":\"\u{1f600}é\\ud83d\\ude00\\n\",\"k\":{\"m\":1,\"k\":[{\"m\":1},{\"m\":2}]},\"é\":0,\"x\":[{\"a\":\"1\"}],\"y\":{\"x\":1}}";
     assert_eq!(read(&array(&["x"]), fine).values(), [["1"]]);
-    // Each document has keys of its own.
+    // Two documents may have the same keys.
     assert_eq!(read(&array(&["x"]), fine.repeat(2)).values(), [["1"], ["1"]]);
-    // In another encoding, bytes beyond ASCII are letters.
+    // In another encoding, bytes from 0x80 on are letters.
     let mut latin = array(&["x"]);
     latin.format.encoding = Some("windows-1252".to_owned());
     assert_eq!(read(&latin, b"{\"m\xe9\":\"\xe9\",\"x\":[{\"a\":\"\xe9\"}]}").values(), [["é"]]);
@@ -59,7 +59,7 @@ fn the_json_around_an_array_is_held_to_the_rules_of_rows() {
 }
 
 #[test]
-fn half_a_surrogate_pair_has_one_code_wherever_it_is() {
+fn a_lone_surrogate_has_the_same_code_everywhere() {
     let columns = || {
         vec![
             text("t"),
@@ -84,17 +84,17 @@ fn half_a_surrogate_pair_has_one_code_wherever_it_is() {
     }
     let csv = contract(crate::support::csv(), columns());
     let outcome = read(&csv, "t,o,l\nx,\"{\"\"a\"\":\"\"\\ud800\"\"}\",[]\n");
-    assert_eq!(outcome.told(), ["1@2 invalid_json:o"]);
+    assert_eq!(outcome.reject_summary(), ["1@2 invalid_json:o"]);
 }
 
-/// Rule and found text of the only reject.
+/// Returns the rule and the found text of the first reject.
 fn reason(outcome: &Outcome) -> (String, String) {
     let reason = &outcome.rejects[0].reasons[0];
     (reason.rule.to_string(), reason.found.clone().unwrap_or_default())
 }
 
 #[test]
-fn a_part_of_a_typed_document_is_named_by_its_path_and_with_its_own_rule() {
+fn a_reason_has_the_path_and_the_rule_of_a_value_within_a_typed_document() {
     let list = |items: ArrayRef| {
         let field = Arc::new(Field::new("item", items.data_type().clone(), true));
         Arc::new(ListArray::new(field, OffsetBuffer::from_lengths([items.len()]), items, None)) as ArrayRef
@@ -135,7 +135,7 @@ fn a_part_of_a_typed_document_is_named_by_its_path_and_with_its_own_rule() {
 }
 
 #[test]
-fn milliseconds_that_microseconds_cannot_hold_are_no_other_time() {
+fn milliseconds_beyond_the_range_of_microseconds_are_rejected() {
     let millis =
         |value: i64| file(&[("v", Arc::new(TimestampMillisecondArray::from(vec![value])) as ArrayRef)]);
     let read_as = |column: Column, value: i64| {
@@ -147,11 +147,14 @@ fn milliseconds_that_microseconds_cannot_hold_are_no_other_time() {
         (i64::MAX / 1_000 + 1, "+294247-01-10T04:00:54.776"),
     ] {
         let outcome = read_as(text("v"), value);
-        assert_eq!(outcome.told(), ["1@1 out_of_range:v"], "{value}");
+        assert_eq!(outcome.reject_summary(), ["1@1 out_of_range:v"], "{value}");
         assert_eq!(reason(&outcome).1, found);
     }
     assert_eq!(read_as(text("v"), i64::MAX / 1_000).values(), [["+294247-01-10T04:00:54.775"]]);
     let kind = r#"{"type":"long","logicalType":"timestamp-millis"}"#;
     let file = avro_files::file(&avro_files::record(&[("v", kind)]), &[long(i64::MAX)]);
-    assert_eq!(read(&contract(FormatKind::Avro, vec![text("v")]), &file).told(), ["1@1 out_of_range:v"]);
+    assert_eq!(
+        read(&contract(FormatKind::Avro, vec![text("v")]), &file).reject_summary(),
+        ["1@1 out_of_range:v"]
+    );
 }

@@ -1,12 +1,15 @@
-//! Contracts by hand, readers over bytes, and a decoder of COPY text that shares nothing with the engine's encoder.
+//! Test helpers: contracts built in code, readers over bytes, and a COPY text decoder that shares no code with the engine's encoder.
 
-use std::io::Read;
+use std::io::{Read, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use penstock_contract::*;
-use penstock_engine::{Block, Code, Dialect, Limits, Plan, ReadError, Reader, Reject, Totals};
+use penstock_engine::{
+    Block, Code, Dialect, Limits, Plan, ReadError, Reader, Reject, Totals, UnreadableCode,
+};
 
-/// A text column of that name with nothing asked of it.
+/// Returns an optional text column without rules.
 pub(crate) fn text(name: &str) -> Column {
     column(name, LogicalType::String, SqlType::Text)
 }
@@ -26,9 +29,9 @@ pub(crate) fn column(name: &str, logical_type: LogicalType, sql_type: SqlType) -
     }
 }
 
-/// The format that is `pattern` in the contract.
+/// Parses a date, time or timestamp pattern of a contract.
 pub(crate) fn date_format(pattern: &str) -> DateFormat {
-    DateFormat::of_dates(pattern).or_else(|_| DateFormat::of_times(pattern)).expect("a pattern")
+    DateFormat::of_dates(pattern).or_else(|_| DateFormat::of_times(pattern)).expect("the pattern is valid")
 }
 
 pub(crate) fn required(column: Column) -> Column {
@@ -67,10 +70,10 @@ pub(crate) fn contract(kind: FormatKind, columns: Vec<Column>) -> Contract {
     }
 }
 
-/// What a reader made of a file.
+/// The result of reading a file to its end.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Outcome {
-    /// Chunks, as bytes.
+    /// The COPY text of each chunk.
     pub(crate) chunks: Vec<Vec<u8>>,
     pub(crate) rejects: Vec<Reject>,
     pub(crate) totals: Totals,
@@ -78,12 +81,12 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// The accepted rows, decoded: the columns, then the row number.
+    /// Returns the accepted rows, decoded: the columns, then the row number.
     pub(crate) fn rows(&self) -> Vec<Vec<Option<String>>> {
         self.chunks.iter().flat_map(|chunk| decode_copy(chunk)).collect()
     }
 
-    /// The accepted rows without their numbers; `NULL` for a missing value.
+    /// Returns the accepted rows without their row numbers. A missing value is `NULL`.
     pub(crate) fn values(&self) -> Vec<Vec<String>> {
         let shown = |value: Option<String>| value.unwrap_or_else(|| "NULL".to_owned());
         let rows = self.rows().into_iter();
@@ -94,8 +97,8 @@ impl Outcome {
         .collect()
     }
 
-    /// Row, line, codes and columns of each reject, e.g. `2@3 too_long:title`.
-    pub(crate) fn told(&self) -> Vec<String> {
+    /// Returns row, line, codes and columns of each reject, e.g. `2@3 too_long:title`.
+    pub(crate) fn reject_summary(&self) -> Vec<String> {
         let reason = |(code, column): (Code, Option<&str>)| match column {
             Some(column) => format!("{code}:{column}"),
             None => code.to_string(),
@@ -108,6 +111,7 @@ impl Outcome {
     }
 }
 
+/// Reads a file with the default limits. Panics if the file is refused.
 pub(crate) fn read(contract: &Contract, file: impl AsRef<[u8]>) -> Outcome {
     read_with(contract, Limits::default(), file.as_ref()).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -134,7 +138,7 @@ pub(crate) fn read_plan(
     drain(Reader::open(Arc::clone(plan), limits, input)?)
 }
 
-/// Reads a file that needs seeking.
+/// Reads a file in a format that requires seeking.
 pub(crate) fn read_parquet(
     contract: &Contract,
     limits: Limits,
@@ -143,11 +147,20 @@ pub(crate) fn read_parquet(
     read_with(contract, limits, &*file.into())
 }
 
+/// Reads a file that must be refused as unreadable, and returns the code and message of the error.
+pub(crate) fn unreadable(contract: &Contract, file: impl AsRef<[u8]>) -> (UnreadableCode, String) {
+    match read_with(contract, Limits::default(), file.as_ref()) {
+        Err(ReadError::Unreadable { code, message, .. }) => (code, message),
+        other => panic!("expected an unreadable file: {other:?}"),
+    }
+}
+
+/// Reads all blocks and asserts the invariants of blocks and totals.
 fn drain(mut reader: Reader<impl Read>) -> Result<Outcome, ReadError> {
     let mut chunks = Vec::new();
     let mut rejects = Vec::new();
-    while let Some(Block { rows, rejects: refused }) = reader.next_block()? {
-        assert!(rows.count > 0 || !refused.is_empty(), "a block is never empty");
+    while let Some(Block { rows, rejects: block_rejects }) = reader.next_block()? {
+        assert!(rows.count > 0 || !block_rejects.is_empty(), "a block has rows or rejects");
         assert_eq!(rows.copy_text.iter().filter(|byte| **byte == b'\n').count(), rows.count as usize);
         if let Some(batch) = &rows.record_batch {
             assert_eq!(batch.num_rows(), rows.count as usize);
@@ -157,9 +170,9 @@ fn drain(mut reader: Reader<impl Read>) -> Result<Outcome, ReadError> {
             assert_eq!((numbers.first(), numbers.last()), (Some(&rows.first_row), Some(&rows.last_row)));
             chunks.push(rows.copy_text);
         }
-        rejects.extend(refused);
+        rejects.extend(block_rejects);
     }
-    assert!(reader.next_block()?.is_none(), "the end stays the end");
+    assert!(reader.next_block()?.is_none(), "no block follows the end of the file");
     let totals = reader.totals().clone();
     assert_eq!(totals.rows_read, totals.accepted + totals.rejected + totals.blank);
     assert_eq!(totals.rejected, rejects.iter().map(|reject| reject.rows).sum::<u64>());
@@ -170,7 +183,7 @@ fn number(row: &[Option<String>]) -> u64 {
     row.last().unwrap().as_ref().unwrap().parse().unwrap()
 }
 
-/// Decodes COPY text as PostgreSQL's documentation has it.
+/// Decodes COPY text as PostgreSQL's documentation describes it.
 pub(crate) fn decode_copy(text: &[u8]) -> Vec<Vec<Option<String>>> {
     let text = str::from_utf8(text).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'));
@@ -202,14 +215,14 @@ fn decode_field(field: &str) -> Option<String> {
     Some(value)
 }
 
-/// Hands out at most so many bytes a call, as the sizes say, round and round.
-pub(crate) struct Sips<'a> {
+/// A reader that returns at most as many bytes as the next of `sizes`, which are used cyclically.
+pub(crate) struct ShortReads<'a> {
     pub(crate) rest: &'a [u8],
     pub(crate) sizes: Vec<usize>,
     pub(crate) at: usize,
 }
 
-impl Read for Sips<'_> {
+impl Read for ShortReads<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let size = self.sizes[self.at % self.sizes.len()].max(1);
         self.at += 1;
@@ -218,4 +231,24 @@ impl Read for Sips<'_> {
         self.rest = &self.rest[count..];
         Ok(count)
     }
+}
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Returns a path under `tests/golden`.
+pub(crate) fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name)
+}
+
+/// Compares `actual` with a golden file. Rewrites the file first if `PENSTOCK_GOLDEN` is `write`.
+pub(crate) fn assert_golden(path: &Path, actual: &[u8]) {
+    if std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write") {
+        std::fs::write(path, actual).unwrap();
+    }
+    let expected = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(String::from_utf8_lossy(actual), String::from_utf8_lossy(&expected), "{}", path.display());
 }

@@ -1,4 +1,4 @@
-//! Times of day: by table, and against an oracle that takes them apart.
+//! Times of day: tables of values, and comparison with an oracle that parses them independently.
 
 use penstock_contract::*;
 use penstock_engine::{Limits, Plan, Reader};
@@ -61,7 +61,7 @@ fn times_of_day_are_exact_to_the_microsecond() {
 }
 
 #[test]
-fn a_format_counts_digits_and_requires_each_of_its_parts() {
+fn a_format_requires_the_exact_number_of_digits_and_all_of_its_parts() {
     let date = |pattern| column("a", LogicalType::Date { format: Some(date_format(pattern)) }, SqlType::Date);
     let timestamp = |pattern| {
         let format = Some(date_format(pattern));
@@ -106,7 +106,7 @@ fn a_format_counts_digits_and_requires_each_of_its_parts() {
 }
 
 #[test]
-fn the_year_pivot_and_the_numeric_time_of_a_contract_reach_its_values() {
+fn the_declared_year_pivot_and_numeric_time_are_applied() {
     let contract = parse(
         "a.yaml",
         "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
@@ -122,11 +122,11 @@ fn the_year_pivot_and_the_numeric_time_of_a_contract_reach_its_values() {
     let outcome = read(&contract, "born,sold\n01.02.49,45322.5\n01.02.50,45322\n1.2.50,60\n");
     let values: Vec<Vec<String>> = outcome.values().iter().map(|row| row[..2].to_vec()).collect();
     assert_eq!(values, [["2049-02-01", "2024-01-31 11:00:00+00"], ["1950-02-01", "2024-01-30 23:00:00+00"]]);
-    assert_eq!(outcome.told(), ["3@4 not_a_date:born not_a_timestamp:sold"]);
+    assert_eq!(outcome.reject_summary(), ["3@4 not_a_date:born not_a_timestamp:sold"]);
 }
 
 #[test]
-fn times_stand_in_arrow_columns_as_microseconds() {
+fn times_are_stored_in_arrow_columns_as_microseconds() {
     use arrow_array::cast::AsArray;
     use arrow_array::types::Time64MicrosecondType;
     let plan = std::sync::Arc::new(Plan::compile(&contract(csv(), vec![time(None), text("b")])).unwrap());
@@ -138,7 +138,7 @@ fn times_stand_in_arrow_columns_as_microseconds() {
     assert_eq!(times, [Some(1_500_000), None, Some(86_399_999_999)]);
 }
 
-/// Microseconds of a time of day, by its parts. `None`: refused.
+/// Returns the microseconds since midnight, or `None` for an invalid time.
 fn micros_of(text: &str) -> Option<u64> {
     let parts: Vec<&str> = text.split(':').collect();
     let number = |text: &str, limit: u64| {
@@ -160,7 +160,7 @@ fn micros_of(text: &str) -> Option<u64> {
 
 proptest! {
     #[test]
-    fn a_time_is_accepted_exactly_when_its_parts_and_rules_hold(
+    fn a_time_is_accepted_exactly_when_the_oracle_accepts_it(
         values in prop::collection::vec("[0-2][0-9]:[0-6][0-9](:[0-6][0-9](\\.[0-9]{0,4}0{0,6})?)?|[0-9:.]{1,9}", 1..40),
     ) {
         let bounded = with(time(None), |column| {

@@ -1,7 +1,5 @@
-//! Typed values against the parts of a contract that are about texts, and the columns of a typed file.
+//! Typed files: how the text options of a contract apply to typed values, and how columns are matched.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::*;
@@ -11,17 +9,15 @@ use penstock_engine::Limits;
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::casts::with;
 use crate::parquet_files::file;
-use crate::support::{Outcome, column, contract, date_format, read, read_parquet, required, text};
+use crate::support::{
+    Outcome, assert_golden, column, contract, date_format, golden, read, read_parquet, required, text,
+};
 
 fn number(name: &str, sql_type: SqlType) -> Column {
     let is_whole = matches!(sql_type, SqlType::Bigint);
     column(name, if is_whole { LogicalType::Integer } else { LogicalType::Number }, sql_type)
-}
-
-fn with(mut column: Column, change: impl FnOnce(&mut Column)) -> Column {
-    change(&mut column);
-    column
 }
 
 fn things(file: Bytes, columns: Vec<Column>) -> Outcome {
@@ -33,7 +29,7 @@ fn ints(values: Vec<Option<i64>>) -> Arc<Int64Array> {
 }
 
 #[test]
-fn what_a_contract_says_of_texts_holds_for_the_text_of_a_typed_value() {
+fn text_options_apply_to_the_text_form_of_typed_values() {
     let bigint = || number("v", SqlType::Bigint);
     let one = |column: Column, array: ArrayRef| {
         let outcome = things(file(&[("v", array)]), vec![column]);
@@ -60,7 +56,7 @@ fn what_a_contract_says_of_texts_holds_for_the_text_of_a_typed_value() {
         column.rules.allowed = vec!["RED".to_owned()];
     });
     assert_eq!(one(name, strings(vec![" red ", "blue", ""])), ["RED", "NULL", "one of RED"]);
-    // The format is that of texts: a date needs none.
+    // The date format applies to text, not to values of type date.
     let german = column("v", LogicalType::Date { format: Some(date_format("dd.MM.yyyy")) }, SqlType::Date);
     assert_eq!(one(german.clone(), Arc::new(Date32Array::from(vec![1]))), ["1970-01-02"]);
     assert_eq!(one(german.clone(), strings(vec!["02.01.1970"])), ["1970-01-02"]);
@@ -73,7 +69,7 @@ fn what_a_contract_says_of_texts_holds_for_the_text_of_a_typed_value() {
 }
 
 #[test]
-fn columns_are_found_by_name_and_others_are_suggested_kept_or_refused() {
+fn columns_match_by_name_and_others_are_suggested_rescued_or_rejected() {
     let whole = || {
         file(&[
             ("ID", ints(vec![Some(1), Some(2)])),
@@ -85,8 +81,8 @@ fn columns_are_found_by_name_and_others_are_suggested_kept_or_refused() {
     let error =
         read_parquet(&contract(FormatKind::Parquet, columns()), Limits::default(), whole()).unwrap_err();
     assert_eq!(error.code(), "missing_columns");
-    let told = "the file lacks `id`; it has `ID`, `name`, `size\"`; `ID` may be meant for `id`";
-    assert!(error.to_string().starts_with(told), "{error}");
+    let expected = "the file lacks `id`; it has `ID`, `name`, `size\"`; `ID` may be meant for `id`";
+    assert!(error.to_string().starts_with(expected), "{error}");
     let lenient = |unexpected_columns, columns| Contract {
         missing_columns: MissingColumns::Null,
         unexpected_columns,
@@ -97,15 +93,15 @@ fn columns_are_found_by_name_and_others_are_suggested_kept_or_refused() {
     assert_eq!(ignoring.values(), [["NULL", "a"], ["NULL", "b"]]);
     assert_eq!(ignoring.dialect.suggestions, ["`ID` may be meant for `id`"]);
     let refusing = read(&lenient(UnexpectedColumns::Reject, columns()));
-    assert_eq!(refusing.told(), ["1@1 unexpected_column", "2@2 unexpected_column"]);
+    assert_eq!(refusing.reject_summary(), ["1@1 unexpected_column", "2@2 unexpected_column"]);
     let rescued = column("_rescued", LogicalType::Object { properties: vec![] }, SqlType::Jsonb);
     let rescuing = read(&lenient(UnexpectedColumns::Rescue, [columns(), vec![rescued]].concat()));
-    let kept: Vec<_> = rescuing.values().iter().map(|row| row[2].clone()).collect();
-    assert_eq!(kept, [r#"{"ID":1,"size\"":"x\ty"}"#, r#"{"ID":2}"#]);
+    let rescued: Vec<_> = rescuing.values().iter().map(|row| row[2].clone()).collect();
+    assert_eq!(rescued, [r#"{"ID":1,"size\"":"x\ty"}"#, r#"{"ID":2}"#]);
 }
 
 #[test]
-fn rejects_of_typed_rows_are_told_as_before() {
+fn golden_rejects_of_typed_rows_are_as_expected() {
     let decimals = Decimal128Array::from(vec![150, -1, 10_000_000]).with_precision_and_scale(9, 2).unwrap();
     let file = file(&[
         ("id", ints(vec![Some(1), None, Some(3)])),
@@ -133,12 +129,8 @@ fn rejects_of_typed_rows_are_told_as_before() {
     let outcome = things(file, columns);
     let report = json!({ "dialect": outcome.dialect, "rejects": outcome.rejects, "by_reason": outcome.totals.by_reason });
     let found = serde_json::to_string_pretty(&report).unwrap() + "\n";
-    assert!(!found.contains("nobody"), "a classified value is shown");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/parquet-rejects.json");
-    if std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write") {
-        fs::write(&path, &found).unwrap();
-    }
-    assert_eq!(found, fs::read_to_string(path).unwrap());
+    assert!(!found.contains("nobody"), "a classified value must not be shown");
+    assert_golden(&golden("parquet-rejects.json"), found.as_bytes());
 }
 
 #[derive(Debug, Clone)]
@@ -174,7 +166,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_same_rows_are_accepted_from_text_and_from_types(rows in prop::collection::vec(row(), 1..40)) {
+    fn text_and_typed_files_give_the_same_rows(rows in prop::collection::vec(row(), 1..40)) {
         let columns = || {
             let columns = vec![
                 required(with(number("id", SqlType::Bigint), |column| {

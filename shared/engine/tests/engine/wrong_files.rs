@@ -1,33 +1,24 @@
-//! Files that are something else than the contract says, and what is said of them.
+//! Files that do not match their contract, and the errors that describe them.
 
-use std::io::Write;
-
-use flate2::{Compression as Level, write::GzEncoder};
 use penstock_contract::*;
 use penstock_engine::Limits;
 
-use crate::support::{column, contract, csv, read, read_with, required, text};
+use crate::support::{column, contract, csv, gzip, read, read_with, required, text};
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Level::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn of(kind: FormatKind) -> Contract {
+fn id_and_name(kind: FormatKind) -> Contract {
     let id = column("id", LogicalType::Integer, SqlType::Bigint);
     contract(kind, vec![required(id), text("name")])
 }
 
 fn refusal(contract: &Contract, file: &[u8]) -> (String, String) {
     match read_with(contract, Limits::default(), file) {
-        Ok(outcome) => panic!("read: {:?}", outcome.values()),
+        Ok(outcome) => panic!("the file was accepted: {:?}", outcome.values()),
         Err(error) => (error.code().to_owned(), error.to_string()),
     }
 }
 
 #[test]
-fn gzip_may_be_padded_with_zeros_and_not_followed_by_anything_else() {
+fn only_zero_padding_may_follow_a_gzip_stream() {
     let file = gzip(b"id,name\n1,a\n");
     let more = gzip(b"2,b\n");
     for (file, rows) in [
@@ -37,7 +28,7 @@ fn gzip_may_be_padded_with_zeros_and_not_followed_by_anything_else() {
         ([&file[..], &more, &[0; 512]].concat(), 2),
         ([&file[..], &gzip(b"")].concat(), 1),
     ] {
-        assert_eq!(read(&of(csv()), &file).totals.accepted, rows);
+        assert_eq!(read(&id_and_name(csv()), &file).totals.accepted, rows);
     }
     for (rest, named) in [
         (&b"garbage"[..], "bytes follow the gzip stream"),
@@ -46,43 +37,46 @@ fn gzip_may_be_padded_with_zeros_and_not_followed_by_anything_else() {
         (&[&[0; 1][..], &more].concat(), "without NUL bytes between its streams"),
         (&[&[0; 100_000][..], &more].concat(), "without NUL bytes between its streams"),
     ] {
-        let (code, message) = refusal(&of(csv()), &[&file[..], rest].concat());
+        let (code, message) = refusal(&id_and_name(csv()), &[&file[..], rest].concat());
         assert_eq!(code, "corrupt_compression");
         assert!(message.contains(named), "{message}");
     }
-    let (code, _) = refusal(&of(csv()), &[&file[..], &more[..more.len() - 4]].concat());
+    let (code, _) = refusal(&id_and_name(csv()), &[&file[..], &more[..more.len() - 4]].concat());
     assert_eq!(code, "truncated_compression");
 }
 
 #[test]
-fn delimited_text_under_a_contract_of_json_is_named() {
+fn delimited_text_under_a_json_contract_is_named() {
     for kind in [
         FormatKind::Ndjson,
         FormatKind::JsonArray { path: vec![] },
         FormatKind::JsonArray { path: vec!["x".to_owned()] },
     ] {
         for file in ["id,name\n1,a\n2,b\n", "\u{feff}id;name\r\n1;a\r\n", "id\tname\n"] {
-            let (code, message) = refusal(&of(kind.clone()), file.as_bytes());
+            let (code, message) = refusal(&id_and_name(kind.clone()), file.as_bytes());
             assert_eq!(code, "wrong_format", "{message}");
             assert!(message.contains("delimited text") && message.contains("`format: csv`"), "{message}");
         }
     }
-    // Lines that are not all JSON are rejects.
-    assert_eq!(read(&of(FormatKind::Ndjson), "{\"id\":1}\nid,name\n").told(), ["2@2 invalid_json"]);
+    // If some of the lines are JSON, the other lines are rejects.
+    assert_eq!(
+        read(&id_and_name(FormatKind::Ndjson), "{\"id\":1}\nid,name\n").reject_summary(),
+        ["2@2 invalid_json"]
+    );
 }
 
 #[test]
-fn a_header_that_begins_with_a_brace_is_no_json() {
+fn a_header_that_begins_with_a_brace_is_not_json() {
     let contract = contract(FormatKind::Detected { json_only: false }, vec![text("{id}"), text("name")]);
     assert_eq!(read(&contract, "{id},name\n1,a\n").values(), [["1", "a"]]);
-    let mut json = of(FormatKind::Detected { json_only: false });
+    let mut json = id_and_name(FormatKind::Detected { json_only: false });
     assert_eq!(read(&json, "{ \"id\": 1}\n").dialect.format, "ndjson");
     json.format.kind = FormatKind::Detected { json_only: true };
-    assert_eq!(read(&json, "{id:1}\n").told(), ["1@1 invalid_json"]);
+    assert_eq!(read(&json, "{id:1}\n").reject_summary(), ["1@1 invalid_json"]);
 }
 
 #[test]
-fn a_table_may_begin_with_markup_and_a_page_is_no_table() {
+fn a_table_may_begin_with_markup_but_an_html_page_is_refused() {
     let contract = contract(csv(), vec![text("text"), column("id", LogicalType::Integer, SqlType::Bigint)]);
     let outcome = read(&contract, "<html>a</html>,1\n<p>b</p>,2\n");
     assert_eq!(outcome.values(), [["<html>a</html>", "1"], ["<p>b</p>", "2"]]);
@@ -95,7 +89,7 @@ fn a_table_may_begin_with_markup_and_a_page_is_no_table() {
 }
 
 #[test]
-fn a_file_that_is_compressed_and_no_parquet_is_named_by_what_is_inside() {
+fn a_compressed_file_under_a_parquet_contract_is_named_by_its_content() {
     let mut tar = vec![0_u8; 1024];
     tar[..5].copy_from_slice(b"a.csv");
     tar[148..156].copy_from_slice(b"        ");
@@ -110,28 +104,28 @@ fn a_file_that_is_compressed_and_no_parquet_is_named_by_what_is_inside() {
         (gzip(b"PAR1\x15\x04\x00"), "must be read from its end"),
         (gzip(b"id,name\n"), "must be read from its end"),
     ] {
-        let (_, message) = refusal(&of(FormatKind::Parquet), &file);
+        let (_, message) = refusal(&id_and_name(FormatKind::Parquet), &file);
         assert!(message.contains(named), "{message}");
     }
 }
 
 #[test]
-fn a_file_without_content_is_empty_where_the_contract_refuses_such_files() {
-    let mut contract = of(csv());
+fn a_file_of_white_space_is_treated_as_empty() {
+    let mut contract = id_and_name(csv());
     for empty_file in [EmptyFile::Refuse, EmptyFile::Accept] {
         contract.format.empty_file = Some(empty_file);
         for file in [&b"\n\n"[..], b"  \r\n\t", b"\xef\xbb\xbf", b"\xff\xfe", b"\xef\xbb\xbf \n"] {
             match (empty_file, read_with(&contract, Limits::default(), file)) {
                 (EmptyFile::Accept, Ok(outcome)) => assert_eq!(outcome.totals.rows_read, 0),
                 (_, Err(error)) => assert_eq!((empty_file, error.code()), (EmptyFile::Refuse, "empty")),
-                (_, Ok(_)) => panic!("{file:?} is read"),
+                (_, Ok(_)) => panic!("{file:?} was accepted"),
             }
         }
     }
 }
 
 #[test]
-fn names_that_look_alike_are_told_apart() {
+fn characters_that_make_names_look_alike_are_described() {
     for (header, name, why) in [
         ("na\u{200b}me", "name", "U+200B, a character that is not visible"),
         ("name\u{feff}", "name", "U+FEFF, a character that is not visible"),

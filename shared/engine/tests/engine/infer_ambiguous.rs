@@ -1,9 +1,9 @@
-//! Samples that can be read in two ways: values are never read in the wrong one without a note.
+//! Ambiguous samples: an interpretation that may be wrong is always reported in a note.
 
 use penstock_contract::{FormatKind, Quote};
 use penstock_engine::infer::{InferError, InferOptions, Inferred, KnownFormat, SampleKind};
 
-use crate::infer::{contract_of, infer_from, infer_with, read_back, told};
+use crate::infer::{column_summary, contract_of, infer_from, infer_with, read_back};
 use crate::infer_samples::{accepted, accepted_with, dialect, values};
 
 fn has_note(inferred: &Inferred, part: &str) -> bool {
@@ -11,7 +11,7 @@ fn has_note(inferred: &Inferred, part: &str) -> bool {
 }
 
 #[test]
-fn a_separator_before_three_digits_needs_another_column_to_be_understood() {
+fn a_point_before_three_digits_is_interpreted_by_other_columns() {
     let grouped = "`.` is read as a group separator, as `,` is the decimal separator in `a`";
     let decimal = "`.` is read as the decimal separator, which it is in `a`";
     let unknown = "`.` may be a decimal or a group separator";
@@ -31,7 +31,12 @@ fn a_separator_before_three_digits_needs_another_column_to_be_understood() {
     ] {
         let rows: String = a.iter().zip(b).map(|(a, b)| format!("{a};{b}\n")).collect();
         let (inferred, outcome) = accepted(format!("a;b\n{rows}").as_bytes());
-        assert_eq!(told(&contract_of(&inferred))[1], format!("b {kind}!"), "{a:?} {b:?}\n{}", inferred.yaml);
+        assert_eq!(
+            column_summary(&contract_of(&inferred))[1],
+            format!("b {kind}!"),
+            "{a:?} {b:?}\n{}",
+            inferred.yaml
+        );
         assert_eq!(has_note(&inferred, "`b`: `.`"), !note.is_empty(), "{:?}", inferred.notes);
         assert!(has_note(&inferred, note), "{:?}", inferred.notes);
         assert_eq!(values(&outcome)[0][1], first, "{a:?} {b:?}");
@@ -39,33 +44,33 @@ fn a_separator_before_three_digits_needs_another_column_to_be_understood() {
 }
 
 #[test]
-fn a_comma_before_three_digits_is_understood_like_a_point() {
+fn a_comma_before_three_digits_is_interpreted_like_a_point() {
     for (other, kind, first) in
         [("12.50", "numeric(12,2)", "1234"), ("12,50", "numeric(12,3)", "1.234"), ("x", "text", "1,234")]
     {
         let (inferred, outcome) = accepted(format!("a;b\n{other};1,234\n{other};5,678\n").as_bytes());
-        assert_eq!(told(&contract_of(&inferred))[1], format!("b {kind}!"), "{}", inferred.yaml);
+        assert_eq!(column_summary(&contract_of(&inferred))[1], format!("b {kind}!"), "{}", inferred.yaml);
         assert_eq!(values(&outcome)[0][1], first);
         assert!(has_note(&inferred, "`b`: `,`"), "{:?}", inferred.notes);
     }
-    // Columns with both leave it open.
+    // It stays ambiguous if other columns use both separators.
     let (inferred, _) = accepted(b"a;b;c\n1,50;2.50;1.234\n3,75;4.25;2.345\n");
-    assert_eq!(told(&contract_of(&inferred))[2], "c text!", "{}", inferred.yaml);
+    assert_eq!(column_summary(&contract_of(&inferred))[2], "c text!", "{}", inferred.yaml);
 }
 
 #[test]
-fn numbers_of_json_have_a_decimal_point() {
+fn json_numbers_have_a_decimal_point() {
     let (inferred, outcome) = accepted(b"{\"a\":\"1,5\",\"b\":1.234}\n{\"a\":\"2,5\",\"b\":2.345}\n");
-    assert_eq!(told(&contract_of(&inferred)), ["a numeric(12,2)!", "b numeric(12,3)!"]);
+    assert_eq!(column_summary(&contract_of(&inferred)), ["a numeric(12,2)!", "b numeric(12,3)!"]);
     assert_eq!(values(&outcome)[0], ["1.5", "1.234"]);
     assert!(!has_note(&inferred, "`b`: `.`"), "{:?}", inferred.notes);
-    // They say nothing about texts.
+    // They are no evidence for the separators of strings.
     let (inferred, _) = accepted(b"{\"a\":1.5,\"b\":\"1.234\"}\n{\"a\":2.5,\"b\":\"2.345\"}\n");
-    assert_eq!(told(&contract_of(&inferred))[1], "b text!");
+    assert_eq!(column_summary(&contract_of(&inferred))[1], "b text!");
 }
 
 #[test]
-fn two_common_delimiters_in_a_row_enclose_an_empty_column() {
+fn two_consecutive_common_delimiters_enclose_an_empty_column() {
     for (sample, columns) in [
         ("1,,2\n3,,4\n5,,6\n", &["column_1 integer!", "column_2 text", "column_3 integer!"][..]),
         ("id,,name\n1,,a\n2,,b\n", &["id bigint!*", "name text!"]),
@@ -75,7 +80,7 @@ fn two_common_delimiters_in_a_row_enclose_an_empty_column() {
         ("a::b\n1::2\n", &["a integer!", "b integer!"]),
     ] {
         let (inferred, _) = accepted(sample.as_bytes());
-        assert_eq!(told(&contract_of(&inferred)), columns, "{}", inferred.yaml);
+        assert_eq!(column_summary(&contract_of(&inferred)), columns, "{}", inferred.yaml);
         let delimiter = dialect(&inferred).delimiter.unwrap();
         let is_double = sample.contains("||") || sample.contains("::");
         assert_eq!(delimiter.len(), 1 + usize::from(is_double), "{delimiter}");
@@ -84,7 +89,7 @@ fn two_common_delimiters_in_a_row_enclose_an_empty_column() {
 }
 
 #[test]
-fn rows_with_stray_quotes_are_rejects_where_a_field_is_enclosed() {
+fn rows_with_stray_quotes_are_rejects_if_other_fields_are_quoted() {
     let many = |row: usize| if row < 3 { format!("{row},\"n\"\n") } else { format!("{row},\"g\"x\n") };
     let many: String = (0..13).map(many).collect();
     for (sample, accepted_rows) in [
@@ -96,7 +101,7 @@ fn rows_with_stray_quotes_are_rejects_where_a_field_is_enclosed() {
         let (inferred, outcome) = accepted(sample.as_bytes());
         assert_eq!(dialect(&inferred).quote, Some(Quote::Byte(b'"')), "{sample}\n{}", inferred.yaml);
         assert_eq!(outcome.totals.accepted, accepted_rows, "{sample}");
-        assert_eq!(told(&contract_of(&inferred)).len(), 2);
+        assert_eq!(column_summary(&contract_of(&inferred)).len(), 2);
     }
     let (inferred, outcome) = accepted(b"\"id,name\"\n1,a\n2,b\n");
     assert_eq!(dialect(&inferred).quote, Some(Quote::Byte(b'"')));
@@ -105,7 +110,7 @@ fn rows_with_stray_quotes_are_rejects_where_a_field_is_enclosed() {
 }
 
 #[test]
-fn rows_of_a_first_table_are_no_preamble() {
+fn rows_of_a_first_table_are_not_a_preamble() {
     let rows = |count: usize, width: usize| -> String {
         (0..count).map(|row| vec![row.to_string(); width].join(",") + "\n").collect()
     };
@@ -125,7 +130,7 @@ fn rows_of_a_first_table_are_no_preamble() {
         let is_noted = has_note(&inferred, "looks like the header of a second table");
         assert_eq!(is_noted, is_set_apart, "{:?}", inferred.notes);
     }
-    // A few lines above a large table are its preamble, and the note counts those that may be rows.
+    // A few lines above a large table are a preamble. The note counts those that look like rows.
     let sample = format!("Key,Value\nYear,2024\nShop,7\nPage,1\n\nx,y,z\n{}", rows(40, 3));
     let (inferred, outcome) = accepted(sample.as_bytes());
     assert_eq!((dialect(&inferred).skip_lines, outcome.totals.accepted), (Some(5), 40), "{}", inferred.yaml);
@@ -133,7 +138,7 @@ fn rows_of_a_first_table_are_no_preamble() {
 }
 
 #[test]
-fn a_header_without_the_delimiter_at_the_end_of_each_row_names_the_columns() {
+fn a_header_may_lack_the_trailing_delimiter_of_the_rows() {
     for (sample, names) in [
         ("id,name\n1,a,\n2,b,\n", &["id bigint!*", "name text!"][..]),
         ("id;name\n1;a;\n2;b\n3;c;\n", &["id bigint!*", "name text!"]),
@@ -141,18 +146,18 @@ fn a_header_without_the_delimiter_at_the_end_of_each_row_names_the_columns() {
         ("id\n1,\n2,\n", &["id bigint!*"]),
     ] {
         let inferred = infer_from(sample);
-        assert_eq!(told(&contract_of(&inferred)), names, "{sample}\n{}", inferred.yaml);
+        assert_eq!(column_summary(&contract_of(&inferred)), names, "{sample}\n{}", inferred.yaml);
         assert_eq!(dialect(&inferred).header, Some(true));
         let outcome = read_back(&inferred, sample.as_bytes());
         assert_eq!(outcome.totals.accepted, sample.lines().count() as u64 - 1, "{sample}");
     }
-    // Rows with a value behind the last name are not described by the header.
+    // The header is not used if rows have a value after its last name.
     let (inferred, _) = accepted(b"a,b\n1,2,x\n4,5,\n6,7,y\n");
     assert_eq!(dialect(&inferred).header, Some(false), "{}", inferred.yaml);
 }
 
 #[test]
-fn control_characters_in_rows_are_rejects_and_no_reason_to_refuse_the_sample() {
+fn control_characters_in_rows_do_not_make_a_sample_binary() {
     let rows =
         |count: usize, end: &str| -> String { (0..count).map(|row| format!("{row},n{end}\n")).collect() };
     for (sample, accepted_rows, rejected) in [
@@ -178,7 +183,7 @@ fn control_characters_in_rows_are_rejects_and_no_reason_to_refuse_the_sample() {
 }
 
 #[test]
-fn the_longest_array_of_a_json_document_has_its_rows() {
+fn rows_are_read_from_the_longest_array_of_a_json_document() {
     let items = "{\"id\":1,\"b\":[{},{},{},{},{}]},{\"id\":2},{\"id\":3}";
     for (sample, path, others) in [
         (
@@ -208,7 +213,7 @@ fn the_longest_array_of_a_json_document_has_its_rows() {
         assert_eq!(has_note(&inferred, "give `--path` for another one"), !others.is_empty());
         let is_line = !sample.trim().contains('\n');
         assert_eq!(has_note(&inferred, "give `--format ndjson`"), is_line, "{:?}", inferred.notes);
-        // The format alone does not say where the array is.
+        // The path is also detected if only the format is given.
         let known = KnownFormat { kind: Some(SampleKind::JsonArray), ..KnownFormat::default() };
         let (again, _) = accepted_with(sample.as_bytes(), known);
         assert_eq!(again.yaml, inferred.yaml);
