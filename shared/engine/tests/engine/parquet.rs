@@ -165,7 +165,7 @@ fn times_are_exact_to_the_microsecond_and_never_rounded() {
     use SqlType::*;
     let berlin = Column {
         logical_type: LogicalType::Timestamp { format: None, default_timezone: "Europe/Berlin".to_owned() },
-        ..of(Timestamptz)
+        ..column_of(Timestamptz)
     };
     let noon = 43_200_000_000_i64;
     let utc = |array: TimestampMicrosecondArray| array.with_timezone("UTC");
