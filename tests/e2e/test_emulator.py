@@ -97,7 +97,7 @@ def emulator(program: Path, stack: Stack, tmp_path: Path) -> Emulator:
 def test_a_drop_is_read_and_loaded_under_the_emulator(stack: Stack, emulator: Emulator, tmp_path: Path) -> None:
     one_round.load_a_drop(stack, emulator, tmp_path, "emulated")
     for binary in ("ingest", "writer"):
-        assert {one["Environment"] for one in metrics_in(tmp_path / binary / "log")} == {"local"}
+        assert {one["environment"] for one in metrics_in(tmp_path / binary / "log")} == {"local"}
 
 
 def test_a_failed_job_is_told_in_the_receipt_under_the_emulator(

@@ -78,7 +78,7 @@ def logged(stack: Stack, message: str) -> list[dict[str, Any]]:
 
 def given_again(stack: Stack, source: str) -> list[dict[str, Any]]:
     """The lines on drops of a source that were given to ingest again."""
-    lines = logged(stack, "drop was missed and is given to ingest again")
+    lines = logged(stack, "drop was missed and is queued again")
     return [line for line in lines if line["source"] == source]
 
 
@@ -171,7 +171,7 @@ def test_what_was_seen_is_shown_as_a_table_and_told_as_metrics(watched: Stack, t
     assert ["shown", "no", "never", "0", "0"] in rows
     told = [one for one in metrics_in(watched.state_dir / "logs/sentinel.log") if one["source"] == "shown"][-1]
     (metrics,) = told["_aws"]["CloudWatchMetrics"]
-    assert metrics["Dimensions"] == [["Environment", "source"]]
+    assert metrics["Dimensions"] == [["environment", "source"]]
     assert {one["Name"]: (one["Unit"], told[one["Name"]]) for one in metrics["Metrics"]} == {
         "late": ("Count", 0),
         "missed_drops": ("Count", 0),

@@ -70,7 +70,7 @@ def test_what_a_job_has_written_is_loaded_when_it_succeeds(stack: Stack, submitt
     # What Spark has read is counted as what ingest reads: the alarms of refused batches and of rejects are of both.
     metrics = metrics_in(stack.state_dir / "logs/job-events.log")
     [told] = [one for one in metrics if one["source"] == submitted["source"]]
-    wanted = {"Environment": "local", "state": "committed", "batches": 1, "rows_read": 3, "rows_rejected": 0}
+    wanted = {"environment": "local", "state": "committed", "batches": 1, "rows_read": 3, "rows_rejected": 0}
     assert told.items() >= wanted.items()
 
 

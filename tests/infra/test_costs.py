@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.code import emitted
+from support.registries import metric_schemas
 from support.stack import ROOT
 
 COSTS = ROOT / "infra/costs.py"
@@ -126,8 +126,8 @@ def test_the_script_knows_the_life_cycle_and_the_metrics() -> None:
         classes.append((start, minimum, f"S3 {name}"))
     assert ast.literal_eval(constant("CLASSES")) == tuple(classes)
     assert int(constant("NONCURRENT_DAYS")) == days["noncurrent_days"]
-    alarmed = re.findall(r'FROM SCHEMA\("Penstock", "Environment", "source"', (ROOT / "template.yaml").read_text())
-    assert constant("SOURCE_METRICS, SOURCE_ALARMED") == f"{len(emitted())}, {len(alarmed)}"
+    alarmed = re.findall(r'FROM SCHEMA\("Penstock", "environment", "source"', (ROOT / "template.yaml").read_text())
+    assert constant("SOURCE_METRICS, SOURCE_ALARMED") == f"{len(metric_schemas())}, {len(alarmed)}"
 
 
 def test_each_price_says_where_it_is_from() -> None:

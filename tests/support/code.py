@@ -9,13 +9,6 @@ from pathlib import Path
 from support.stack import ROOT
 
 FUNCTION = re.compile(r"^ *(?:pub(?:\(crate\))? )?(?:async )?fn (\w+)", re.MULTILINE)
-METRIC_CALL = re.compile(r"\bmetrics\.emit\(\s*&\[([^\]]*)\],\s*&\[(.*?)\],\s*\)", re.DOTALL)
-# The same with values that a method gives: all that its body names with a unit.
-METRIC_CALL_OF_METHOD = re.compile(r"\bmetrics\.emit\(\s*&\[([^\]]*)\],\s*&\w+\.(\w+)\(\w*\),?\s*\)")
-METRIC_NAME = re.compile(r'\("(\w+)", Unit::\w+,')
-PAIR_NAME = re.compile(r'\("(\w+)",')
-# What telemetry puts before a metric's own dimensions.
-EVERYWHERE = re.compile(r"let dimensions = \[&\[\((\w+), self\.environment\.as_str\(\)\)\], dimensions\]")
 SECONDS = re.compile(r"Duration::from_secs\((\d+)\)")
 
 
@@ -75,27 +68,3 @@ def constant(file: str, name: str) -> int:
     for factor in (seconds[1] if seconds else found[1]).split("*"):
         product *= int(factor.strip().replace("_", ""))
     return product
-
-
-def text(code: str, name: str) -> str:
-    """A constant's text."""
-    found = re.search(rf'const {name}: &str = "(\w+)";', code)
-    assert found, f"no constant {name}"
-    return found[1]
-
-
-def emitted() -> set[tuple[str, frozenset[str]]]:
-    """Each metric of the namespace `Penstock` with its dimensions."""
-    return emitted_in(code_of("functions") + code_of("shared/aws/src"))
-
-
-def emitted_in(code: str) -> set[tuple[str, frozenset[str]]]:
-    """Each metric that a piece of code emits, with its dimensions."""
-    found = set()
-    adapters = code_of("shared/aws/src")
-    everywhere = {text(adapters, name) for name in EVERYWHERE.findall(adapters)}
-    given = [(dimensions, body_in(code, method)) for dimensions, method in METRIC_CALL_OF_METHOD.findall(code)]
-    for dimensions, values in METRIC_CALL.findall(code) + given:
-        names = frozenset(PAIR_NAME.findall(dimensions)) | everywhere
-        found |= {(name, names) for name in METRIC_NAME.findall(values)}
-    return found

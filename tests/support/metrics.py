@@ -1,4 +1,4 @@
-"""What a function's log holds for CloudWatch: the lines of the embedded metric format."""
+"""The metrics in a function's log: the lines in the embedded metric format."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+from support.registries import dump, metric_schemas
+
 
 def metrics_in(log: Path) -> list[dict[str, Any]]:
-    """The lines with metrics, each of which must name its environment."""
+    """Returns the lines with metrics, after comparing names and dimensions with the registry."""
     lines = [json.loads(line) for line in log.read_text().splitlines() if '"_aws"' in line]
     for line in lines:
-        for one in line["_aws"]["CloudWatchMetrics"]:
-            assert one["Namespace"] == "Penstock"
-            assert all("Environment" in names and names <= line.keys() for names in map(set, one["Dimensions"]))
+        for directive in line["_aws"]["CloudWatchMetrics"]:
+            assert directive["Namespace"] == dump("metrics")["namespace"]
+            (dimensions,) = directive["Dimensions"]
+            assert set(dimensions) <= line.keys()
+            schemas = {(metric["Name"], frozenset(dimensions)) for metric in directive["Metrics"]}
+            assert schemas <= metric_schemas(), schemas - metric_schemas()
     return lines

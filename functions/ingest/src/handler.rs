@@ -7,7 +7,7 @@ use penstock_aws::queue::Queue;
 use penstock_aws::secrets::ReadSecret;
 use penstock_aws::sqs_event::{SqsBatchResponse, SqsEvent, SqsRecord, settle};
 use penstock_aws::store::ObjectStore;
-use penstock_pipeline::{DeadReason, Drop, Event, Outcome, events};
+use penstock_pipeline::{DeadReason, Drop, Event, Outcome, events, log_events};
 
 use crate::compiled::Contracts;
 use crate::config::Config;
@@ -111,7 +111,7 @@ async fn take_logged<S: ObjectStore, Q: Queue, J: Jobs>(
     match Box::pin(take(ingest, drop, stop)).await {
         Ok(()) => Outcome::Done,
         Err(error) => {
-            tracing::warn!(bucket, key, receive_count, %error, transient = error.is_transient(), "drop not taken");
+            tracing::warn!(bucket, key, receive_count, %error, transient = error.is_transient(), "{}", log_events::DROP_NOT_PROCESSED);
             error.outcome(receive_count)
         }
     }

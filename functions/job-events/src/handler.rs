@@ -8,7 +8,7 @@ use penstock_aws::store::{ObjectStore, StoreError};
 use penstock_contract::Contract;
 use penstock_pipeline::{
     BatchId, DeadReason, EventError, JobEvent, JobState, Manifest, ManifestError, Outcome, Receipt, Refusal,
-    Report, Terms, layout, parse_job_name,
+    Report, Terms, layout, log_events, parse_job_name,
 };
 
 use crate::config::Config;
@@ -86,7 +86,7 @@ async fn outcome_of<S: ObjectStore, Q: Queue>(job_events: &JobEvents<S, Q>, reco
         Ok(()) => Outcome::Done,
         Err(error) => {
             let (receive_count, transient) = (record.receive_count(), error.is_transient());
-            tracing::warn!(message_id = record.message_id, receive_count, %error, transient, "job event not taken");
+            tracing::warn!(message_id = record.message_id, receive_count, %error, transient, "{}", log_events::JOB_EVENT_NOT_PROCESSED);
             error.outcome(receive_count)
         }
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use penstock_aws::listing::ObjectListing;
 use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
+use penstock_pipeline::metrics::BySource;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -84,7 +85,7 @@ pub(crate) async fn handle<S: ObjectStore + ObjectListing, Q: Queue>(
         let (seen, problems_of_source) = Box::pin(look(sentinel, feed, now, stop)).await;
         if let Some(seen) = seen {
             let told = Told::of(&feed.source, &seen, now);
-            sentinel.config.metrics.emit(&[("source", &told.source)], &told.values());
+            sentinel.config.metrics.emit(&BySource { source: &told.source }, &told.values());
             run.sources.push(told);
         }
         match problems_of_source.told(&feed.source) {

@@ -5,8 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use penstock_aws::listing::ObjectListing;
 use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
-use penstock_aws::telemetry::Unit;
-use penstock_pipeline::{Drop, events};
+use penstock_pipeline::metrics::{
+    BySource, LATE, MISSED_DROPS, MetricValue, SECONDS_SINCE_DROP, STUCK_BATCHES,
+};
+use penstock_pipeline::{Drop, events, log_events};
 use serde::Serialize;
 
 use crate::contract::{Published, due, published};
@@ -61,12 +63,12 @@ impl Told {
     }
 
     /// As metrics; what is not known is none.
-    pub(crate) fn values(&self) -> Vec<(&'static str, Unit, f64)> {
-        let late = self.late.map(|late| ("late", Unit::Count, f64::from(u8::from(late))));
-        let since_drop = self.seconds_since_drop.map(|since| ("seconds_since_drop", Unit::Seconds, since));
+    pub(crate) fn values(&self) -> Vec<MetricValue<BySource<'static>>> {
+        let late = self.late.map(|late| LATE.count(u64::from(late)));
+        let since_drop = self.seconds_since_drop.map(|since| SECONDS_SINCE_DROP.value(since));
         let counts = [
-            ("missed_drops", Unit::Count, f64::from(self.missed_drops)),
-            ("stuck_batches", Unit::Count, f64::from(self.stuck_batches)),
+            MISSED_DROPS.count(u64::from(self.missed_drops)),
+            STUCK_BATCHES.count(u64::from(self.stuck_batches)),
         ];
         late.into_iter().chain(since_drop).chain(counts).collect()
     }
@@ -148,7 +150,7 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> Look<'_, S, Q> {
                     seen.stuck += 1;
                     let (batch_id, state) = (receipt.batch_id, receipt.state);
                     let age_seconds = age(receipt.updated_at, self.now).as_secs();
-                    tracing::warn!(source = self.feed.source, %batch_id, ?state, age_seconds, "batch is stuck");
+                    tracing::warn!(source = self.feed.source, %batch_id, ?state, age_seconds, "{}", log_events::BATCH_STUCK);
                 }
                 Err(SourceError::OutOfTime) => whole = Err(SourceError::OutOfTime),
                 Err(error) => problems.add(&error),
@@ -184,13 +186,7 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> Look<'_, S, Q> {
         let dead = queue.depth(&config.drops_dead_letter_queue_url).await?.total();
         if waiting.saturating_add(dead) >= missed.len() as u64 {
             let (source, drops) = (&self.feed.source, missed.len());
-            tracing::warn!(
-                source,
-                drops,
-                waiting,
-                dead,
-                "drops were missed, or wait in the queue or its dead letters"
-            );
+            tracing::warn!(source, drops, waiting, dead, "{}", log_events::DROPS_WAITING);
             return Ok(());
         }
         queue.send_all(&config.drops_queue_url, missed.iter().map(events::created).collect()).await?;
@@ -201,7 +197,8 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> Look<'_, S, Q> {
                 key = drop.key,
                 version_id = drop.version_id,
                 age_seconds = age(drop.dropped_at, self.now).as_secs(),
-                "drop was missed and is given to ingest again"
+                "{}",
+                log_events::DROP_REQUEUED
             );
         }
         Ok(())
@@ -213,7 +210,13 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> Look<'_, S, Q> {
         let waited = age(since, self.now);
         if waited > due {
             let (due_seconds, waited_seconds) = (due.as_secs(), waited.as_secs());
-            tracing::warn!(source = self.feed.source, due_seconds, waited_seconds, "source is late");
+            tracing::warn!(
+                source = self.feed.source,
+                due_seconds,
+                waited_seconds,
+                "{}",
+                log_events::SOURCE_LATE
+            );
         }
         waited > due
     }

@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use penstock_aws::commit::to_json;
 use penstock_aws::config::Variables;
 use penstock_aws::store::ObjectRef;
-use penstock_aws::telemetry::Unit;
 use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore, PAGE_ENTRIES};
 use penstock_engine::ENGINE_VERSION;
+use penstock_pipeline::metrics::{LATE, MISSED_DROPS, SECONDS_SINCE_DROP, STUCK_BATCHES};
 use penstock_pipeline::{
     Batch, Drop, Event, Manifest, Receipt, ReceiptState, Refusal, UNKNOWN_SOURCE, events, layout,
 };
@@ -332,7 +332,7 @@ async fn a_source_that_never_delivered_is_late_by_the_publication_of_its_contrac
         let seen = world.seen("abt/").await;
         assert_eq!((seen.is_late, seen.newest), (Some(is_late), None));
         let values = Told::of("abt", &seen, world.now).values();
-        assert!(!values.iter().any(|(name, _, _)| *name == "seconds_since_drop"));
+        assert!(!values.iter().any(|value| value.name() == "seconds_since_drop"));
     }
     let without_a_contract = World::new();
     assert_eq!(without_a_contract.seen("abt/").await.is_late, Some(false));
@@ -344,12 +344,8 @@ fn what_was_seen_is_told_as_metrics() {
     let newest = Some(now - SignedDuration::from_millis(1_500));
     let seen = Seen { newest, is_late: Some(true), missed: 2, stuck: 3 };
     let values = Told::of("abt", &seen, now).values();
-    let expected = [
-        ("late", Unit::Count, 1.0),
-        ("seconds_since_drop", Unit::Seconds, 1.5),
-        ("missed_drops", Unit::Count, 2.0),
-        ("stuck_batches", Unit::Count, 3.0),
-    ];
+    let expected =
+        [LATE.count(1), SECONDS_SINCE_DROP.value(1.5), MISSED_DROPS.count(2), STUCK_BATCHES.count(3)];
     assert_eq!(values, expected);
 }
 

@@ -3,6 +3,8 @@
 //!
 //! `cargo run --workspace --example merge_cost -- [ROWS]`
 
+#![allow(clippy::disallowed_macros, reason = "an example prints its figures")]
+
 use std::fmt::Write as _;
 
 use bytes::Bytes;

@@ -6,9 +6,10 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use penstock_aws::commit::{get_json, to_json};
 use penstock_aws::store::ObjectStore;
-use penstock_aws::telemetry::{Metrics, Unit};
+use penstock_aws::telemetry::Metrics;
+use penstock_pipeline::metrics::{ACCOUNTING_BROKEN, BATCHES_LOADED, BySource, DROP_TO_LOADED_SECONDS};
 use penstock_pipeline::{
-    BatchId, Counts, DeadReason, LoadMessage, Manifest, Receipt, ReceiptState, Refusal, layout,
+    BatchId, Counts, DeadReason, LoadMessage, Manifest, Receipt, ReceiptState, Refusal, layout, log_events,
 };
 
 use crate::database::Database;
@@ -117,7 +118,7 @@ async fn enter<D: Database>(
             batch_id = %manifest.batch_id, source = manifest.source, read = receipt.rows.read,
             rejected = receipt.rows.rejected, accepted = receipt.rows.accepted, in_ledger = sums.rows,
             loaded = receipt.rows.loaded, deduplicated = receipt.rows.deduplicated,
-            superseded = receipt.rows.superseded, blank = receipt.rows.blank, "accounting invariant broken"
+            superseded = receipt.rows.superseded, blank = receipt.rows.blank, "{}", log_events::ACCOUNTING_INVARIANT_BROKEN
         );
     }
     if closed.is_new {
@@ -157,11 +158,11 @@ fn report(metrics: &Metrics, receipt: &Receipt, balanced: bool, now: Timestamp) 
         drop_to_loaded_s = lag, "batch loaded"
     );
     metrics.emit(
-        &[("source", &receipt.source)],
+        &BySource { source: &receipt.source },
         &[
-            ("BatchesLoaded", Unit::Count, 1.0),
-            ("AccountingBroken", Unit::Count, if balanced { 0.0 } else { 1.0 }),
-            ("DropToLoaded", Unit::Seconds, lag),
+            BATCHES_LOADED.count(1),
+            ACCOUNTING_BROKEN.count(u64::from(!balanced)),
+            DROP_TO_LOADED_SECONDS.value(lag),
         ],
     );
 }

@@ -8,9 +8,10 @@ use futures_util::future::join_all;
 use penstock_aws::queue::Queue;
 use penstock_aws::sqs_event::{InboundQueue, SqsBatchResponse, SqsEvent, SqsRecord, settle};
 use penstock_aws::store::ObjectStore;
-use penstock_aws::telemetry::{Metrics, Unit};
+use penstock_aws::telemetry::Metrics;
 use penstock_contract::Contract;
-use penstock_pipeline::{LoadMessage, Outcome};
+use penstock_pipeline::metrics::{BySource, CHUNKS_SKIPPED, ROWS_APPLIED, ROWS_LOADED, TRANSACTION_SECONDS};
+use penstock_pipeline::{LoadMessage, Outcome, log_events};
 
 use crate::chunk::{VerifiedChunk, fetch};
 use crate::close::{close_finished, fail};
@@ -232,7 +233,7 @@ fn report(
     applied: &[Applied],
     took: Duration,
 ) -> u64 {
-    let (mut rows, mut loaded, mut skipped) = (0u64, 0u64, 0usize);
+    let (mut rows, mut loaded, mut skipped) = (0u64, 0u64, 0u64);
     for (chunk, applied) in chunks.iter().zip(applied) {
         match applied {
             Applied::Now(counts) => {
@@ -247,14 +248,13 @@ fn report(
         source = contract.source, batch_id = %first.batch_id, chunk = first.chunk.index,
         chunks = chunks.len(), skipped, rows, loaded, duration_ms = took.as_millis(), "chunks applied"
     );
-    #[expect(clippy::cast_precision_loss, reason = "a transaction has far fewer than 2^53 rows")]
     metrics.emit(
-        &[("source", &contract.source)],
+        &BySource { source: &contract.source },
         &[
-            ("RowsApplied", Unit::Count, rows as f64),
-            ("RowsLoaded", Unit::Count, loaded as f64),
-            ("ChunksSkipped", Unit::Count, skipped as f64),
-            ("TransactionTime", Unit::Milliseconds, took.as_secs_f64() * 1_000.0),
+            ROWS_APPLIED.count(rows),
+            ROWS_LOADED.count(loaded),
+            CHUNKS_SKIPPED.count(skipped),
+            TRANSACTION_SECONDS.value(took.as_secs_f64()),
         ],
     );
     rows
@@ -292,7 +292,7 @@ async fn outcome_of<S: ObjectStore, Q: Queue, D>(writer: &Writer<S, Q, D>, work:
     let (message, receive_count) = (&work.message, work.record.receive_count());
     tracing::warn!(
         source = message.source, batch_id = %message.batch_id, chunk = message.chunk.index, receive_count,
-        %error, transient = error.is_transient(), "chunk not loaded"
+        %error, transient = error.is_transient(), "{}", log_events::CHUNK_NOT_LOADED
     );
     match (error.outcome(receive_count), work.retry_after) {
         (Outcome::Retry(_), Some(delay)) => Outcome::Retry(delay),

@@ -11,13 +11,16 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use penstock_pipeline::metrics::{
+    BATCHES, BYTES_READ, BatchDecision, BySourceAndState, READ_SECONDS, ROWS_READ, ROWS_REJECTED,
+};
 use penstock_pipeline::{BatchId, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState, layout};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::queue::{Queue, QueueError};
 use crate::store::{ObjectStore, StoreError};
-use crate::telemetry::{Metrics, Unit};
+use crate::telemetry::Metrics;
 
 /// Where a batch is committed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,16 +160,18 @@ pub async fn publish(
 pub fn report(manifest: &Manifest, metrics: &Metrics) {
     let totals = &manifest.totals;
     let (state, code) = match &manifest.state {
-        ManifestState::Committed { .. } => ("committed", None),
+        ManifestState::Committed { .. } => (BatchDecision::Committed, None),
         // As its contract has it: nothing for the alarm of refused batches.
-        ManifestState::Refused(refusal) if refusal.code == "kept" => ("kept", Some(refusal.code.as_str())),
-        ManifestState::Refused(refusal) => ("refused", Some(refusal.code.as_str())),
+        ManifestState::Refused(refusal) if refusal.code == "kept" => {
+            (BatchDecision::Kept, Some(refusal.code.as_str()))
+        }
+        ManifestState::Refused(refusal) => (BatchDecision::Refused, Some(refusal.code.as_str())),
     };
     let read_seconds = manifest.seconds.get("read").copied().unwrap_or_default();
     tracing::info!(
         source = manifest.source,
         batch_id = %manifest.batch_id,
-        state,
+        state = state.as_str(),
         refusal = code,
         rows = totals.rows_read,
         rejected = totals.rejected,
@@ -174,16 +179,14 @@ pub fn report(manifest: &Manifest, metrics: &Metrics) {
         read_seconds,
         "batch is committed"
     );
-    #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
-    let count = |count: u64| count as f64;
     metrics.emit(
-        &[("source", &manifest.source), ("state", state)],
+        &BySourceAndState { source: &manifest.source, state },
         &[
-            ("batches", Unit::Count, 1.0),
-            ("rows_read", Unit::Count, count(totals.rows_read)),
-            ("rows_rejected", Unit::Count, count(totals.rejected)),
-            ("bytes_read", Unit::Bytes, count(totals.bytes_read)),
-            ("read_seconds", Unit::Seconds, read_seconds),
+            BATCHES.count(1),
+            ROWS_READ.count(totals.rows_read),
+            ROWS_REJECTED.count(totals.rejected),
+            BYTES_READ.count(totals.bytes_read),
+            READ_SECONDS.value(read_seconds),
         ],
     );
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use penstock_pipeline::Outcome;
+use penstock_pipeline::{Outcome, log_events};
 
 use crate::queue::Queue;
 
@@ -96,7 +96,11 @@ pub async fn settle(
         Outcome::Done => {}
         Outcome::Retry(delay) => {
             response.fail(record);
-            tracing::info!(message_id = record.message_id, delay_s = delay.as_secs(), "message comes back");
+            tracing::info!(
+                message_id = record.message_id,
+                delay_s = delay.as_secs(),
+                "message will be retried"
+            );
             if let Err(error) = queue.delay(&inbound.url, &record.receipt_handle, delay).await {
                 tracing::warn!(message_id = record.message_id, %error, "delay not set");
             }
@@ -110,11 +114,12 @@ pub async fn settle(
                         message_id = record.message_id,
                         code = reason.code,
                         reason = reason.message,
-                        "message is dead"
+                        "{}",
+                        log_events::MESSAGE_DEAD_LETTERED
                     );
                 }
                 Err(error) => {
-                    tracing::error!(message_id = record.message_id, %error, "dead letter not sent");
+                    tracing::error!(message_id = record.message_id, %error, "{}", log_events::DEAD_LETTER_NOT_SENT);
                     response.fail(record);
                 }
             }

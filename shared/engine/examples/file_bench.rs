@@ -7,6 +7,8 @@
 //! - `file_bench STEP FILE [--times N] [--out FILE]`: reads the file, with its rows repeated N times, and writes
 //!   COPY text and rejects to the file given with `--out`. Prints `ROWS ACCEPTED REJECTED PEAK_KIB`.
 
+#![allow(clippy::disallowed_macros, reason = "its standard output is its result")]
+
 mod products;
 
 use std::borrow::Cow;

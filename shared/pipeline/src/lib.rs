@@ -8,8 +8,10 @@ mod drop;
 pub mod events;
 mod job;
 pub mod layout;
+pub mod log_events;
 mod manifest;
 mod message;
+pub mod metrics;
 mod outcome;
 mod receipt;
 

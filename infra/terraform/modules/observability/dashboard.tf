@@ -6,8 +6,8 @@ locals {
 
   # What is told of a read batch stands by source and state, what writer and sentinel emit by source; all of it by environment,
   # which others of the account have, too. SEARCH takes a new source up by itself.
-  of_reading = "{Penstock,Environment,source,state} Environment=\"${local.environment}\""
-  of_source  = "{Penstock,Environment,source} Environment=\"${local.environment}\""
+  of_reading = "{Penstock,environment,source,state} environment=\"${local.environment}\""
+  of_source  = "{Penstock,environment,source} environment=\"${local.environment}\""
 
   widgets = [
     {
@@ -23,7 +23,7 @@ locals {
       stat  = "Sum"
       metrics = [
         [{ expression = "SUM(SEARCH('${local.of_reading} MetricName=\"rows_read\"', 'Sum', 300))", label = "read" }],
-        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"RowsLoaded\"', 'Sum', 300))", label = "loaded" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"rows_loaded\"', 'Sum', 300))", label = "loaded" }],
       ]
     },
     {
@@ -56,7 +56,7 @@ locals {
       title = "Seconds from drop to loaded, by source"
       stat  = "Maximum"
       metrics = [
-        [{ expression = "SEARCH('${local.of_source} MetricName=\"DropToLoaded\"', 'Maximum', 300)", label = "" }],
+        [{ expression = "SEARCH('${local.of_source} MetricName=\"drop_to_loaded_seconds\"', 'Maximum', 300)", label = "" }],
       ]
     },
     {
@@ -79,22 +79,22 @@ locals {
       title = "Writer: rows a second"
       stat  = "Sum"
       metrics = [
-        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"RowsApplied\"', 'Sum', 60)) / 60", label = "applied" }],
-        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"RowsLoaded\"', 'Sum', 60)) / 60", label = "loaded" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"rows_applied\"', 'Sum', 60)) / 60", label = "applied" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"rows_loaded\"', 'Sum', 60)) / 60", label = "loaded" }],
       ]
     },
     {
-      title = "Writer: milliseconds a transaction, p95 by source"
+      title = "Writer: seconds per transaction, p95 by source"
       stat  = "p95"
       metrics = [
-        [{ expression = "SEARCH('${local.of_source} MetricName=\"TransactionTime\"', 'p95', 300)", label = "" }],
+        [{ expression = "SEARCH('${local.of_source} MetricName=\"transaction_seconds\"', 'p95', 300)", label = "" }],
       ]
     },
     {
       title = "Batches whose rows do not add up"
       stat  = "Sum"
       metrics = [
-        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"AccountingBroken\"', 'Sum', 300))", label = "broken" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"accounting_broken\"', 'Sum', 300))", label = "broken" }],
       ]
     },
     {

@@ -7,6 +7,7 @@ mod tls;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use penstock_pipeline::log_events;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, NoTls, Socket};
@@ -110,7 +111,7 @@ impl Connector {
         let login = self.credentials.login().await?;
         match self.connect_as(&login).await {
             Err(DatabaseError::Login { message, .. }) if self.credentials.forget(&login).await => {
-                tracing::warn!(message, "login refused, reading the credentials afresh");
+                tracing::warn!(message, "{}", log_events::LOGIN_REFUSED);
                 let login = self.credentials.login().await?;
                 self.connect_as(&login).await
             }

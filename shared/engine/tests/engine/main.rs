@@ -1,6 +1,7 @@
 //! Tests of the engine's public API: files are read, and the rows and rejects are compared with the expected ones.
 
 #![allow(clippy::unwrap_used, reason = "a panic in a test helper is a test failure")]
+#![allow(clippy::disallowed_macros, reason = "a test may print")]
 
 mod avro;
 mod avro_damage;

@@ -4,6 +4,8 @@
 //! alike, hands it the JSON `EVENT` and prints one JSON object a binary: least and median milliseconds, and
 //! the peak resident memory at that moment in KiB. The binaries get this process's environment.
 
+#![allow(clippy::disallowed_macros, reason = "its standard output is its result")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};

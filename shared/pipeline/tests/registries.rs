@@ -1,0 +1,100 @@
+//! The registries of metrics and log events are well-formed, and their dumps under `tests/golden` are current.
+//!
+//! `PENSTOCK_GOLDEN=write cargo nextest run -p penstock-pipeline --test registries` writes the dumps.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use penstock_pipeline::log_events;
+use penstock_pipeline::metrics::{
+    BatchDecision, BySource, BySourceAndState, ENVIRONMENT, MetricDimensions, MetricUnit, NAMESPACE,
+    ROWS_READ, definitions,
+};
+use serde_json::{Value, json};
+
+fn assert_dumped(name: &str, dump: &Value) {
+    let text = serde_json::to_string_pretty(dump).unwrap() + "\n";
+    assert_stored(&format!("tests/golden/{name}"), &text);
+}
+
+/// Compares with the stored file, or stores it.
+fn assert_stored(file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
+    if std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write") {
+        fs::write(&path, text).unwrap();
+    }
+    let stored = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(stored, text, "{} is out of date: run with PENSTOCK_GOLDEN=write", path.display());
+}
+
+#[test]
+fn the_dump_of_the_metrics_is_current() {
+    let states = BatchDecision::ALL.map(BatchDecision::as_str);
+    let dump = json!({ "namespace": NAMESPACE, "metrics": definitions(), "states": states });
+    assert_dumped("metrics.json", &dump);
+}
+
+#[test]
+fn the_dump_of_the_log_events_is_current() {
+    assert_dumped("log-events.json", &json!(log_events::ALL));
+}
+
+/// `docs/metrics.md` is generated.
+#[test]
+fn the_page_of_metrics_and_log_events_is_current() {
+    let mut page = String::from(
+        "# Metrics and log events\n\n\
+         The registries are `shared/pipeline/src/metrics.rs` and `shared/pipeline/src/log_events.rs`. This page is generated \
+         from them by\n`PENSTOCK_GOLDEN=write cargo nextest run -p penstock-pipeline --test registries`.\n\n\
+         ## Metrics\n\n",
+    );
+    write!(page, "All metrics are in the CloudWatch namespace `{NAMESPACE}`.").unwrap();
+    page.push_str("\n\n| metric | unit | dimensions | emitted by | meaning |\n|---|---|---|---|---|\n");
+    for metric in definitions() {
+        let (dimensions, functions) = (metric.dimensions.join(", "), metric.functions.join(", "));
+        let (name, unit, meaning) = (metric.name, metric.unit.as_str(), metric.meaning);
+        writeln!(page, "| `{name}` | {unit} | {dimensions} | {functions} | {meaning} |").unwrap();
+    }
+    let states = BatchDecision::ALL.map(|state| format!("`{}`", state.as_str())).join(", ");
+    write!(page, "\nThe values of `state` are {states}.\n\n## Log events\n\n").unwrap();
+    page.push_str("The runbook refers to these values of the field `message`.\n\n");
+    page.push_str("| message | logged by | meaning |\n|---|---|---|\n");
+    for event in log_events::ALL {
+        writeln!(page, "| `{event}` | {} | {} |", event.functions.join(", "), event.meaning).unwrap();
+    }
+    assert_stored("docs/metrics.md", &page);
+}
+
+#[test]
+fn metric_names_are_unique_and_in_snake_case_and_durations_name_their_unit() {
+    let names: BTreeSet<&str> = definitions().iter().map(|metric| metric.name).collect();
+    assert_eq!(names.len(), definitions().len());
+    for metric in definitions() {
+        let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+        assert!(metric.name.split('_').all(is_word), "{}", metric.name);
+        assert_eq!(metric.name.contains("seconds"), metric.unit == MetricUnit::Seconds, "{}", metric.name);
+        assert!(metric.meaning.ends_with('.'), "{}", metric.name);
+    }
+}
+
+#[test]
+fn log_messages_are_unique() {
+    let messages: BTreeSet<&str> = log_events::ALL.iter().map(|event| event.message).collect();
+    assert_eq!(messages.len(), log_events::ALL.len());
+}
+
+#[test]
+fn a_value_has_the_name_the_unit_and_the_dimensions_of_its_definition() {
+    let value = ROWS_READ.count(1_081);
+    assert_eq!((value.name(), value.unit(), value.value()), ("rows_read", MetricUnit::Count, 1_081.0));
+    let definition = definitions().into_iter().find(|metric| metric.name == "rows_read").unwrap();
+    assert_eq!(definition.unit, value.unit());
+    assert_eq!(definition.dimensions, [ENVIRONMENT, "source", "state"]);
+    let dimensions = BySourceAndState { source: "abt", state: BatchDecision::Refused };
+    assert_eq!(dimensions.values(), ["abt", "refused"]);
+    assert_eq!(BySource { source: "abt" }.values().len(), BySource::NAMES.len());
+}
