@@ -83,7 +83,7 @@ pub fn limits() -> Limits {
 
 /// The result of reading a file.
 #[derive(Debug, PartialEq)]
-pub struct Outcome {
+pub struct FuzzOutcome {
     pub chunks: Vec<Vec<u8>>,
     pub rejects: Vec<Reject>,
     pub totals: Totals,
@@ -91,7 +91,7 @@ pub struct Outcome {
 }
 
 /// Reads the bytes twice, at once and in pieces, and asserts the invariants.
-pub fn check(plan: &Arc<Plan>, bytes: &[u8]) -> Outcome {
+pub fn check(plan: &Arc<Plan>, bytes: &[u8]) -> FuzzOutcome {
     let whole = read(plan, bytes);
     let pieces = read(plan, Pieces { bytes, next: 1 });
     if whole.error.is_none() {
@@ -99,7 +99,7 @@ pub fn check(plan: &Arc<Plan>, bytes: &[u8]) -> Outcome {
     } else {
         // How far a decoder gets before it reaches damaged bytes depends on the size of reads. So does which of two faults is
         // reported: the damage of the compressed stream, or a fault in the bytes decompressed before it.
-        let without_digits = |outcome: &Outcome| {
+        let without_digits = |outcome: &FuzzOutcome| {
             outcome.error.as_ref().map(|error| error.replace(|letter: char| letter.is_ascii_digit(), ""))
         };
         let (one, other) = (without_digits(&whole), without_digits(&pieces));
@@ -119,7 +119,7 @@ pub fn check(plan: &Arc<Plan>, bytes: &[u8]) -> Outcome {
 }
 
 /// Reads a file that requires seeking twice, and asserts the same invariants.
-pub fn check_parquet(plan: &Arc<Plan>, bytes: &[u8]) -> Outcome {
+pub fn check_parquet(plan: &Arc<Plan>, bytes: &[u8]) -> FuzzOutcome {
     let file = || bytes::Bytes::copy_from_slice(bytes);
     let once = drain(plan, Reader::<std::io::Empty>::open_parquet(plan, limits(), file()));
     let again = drain(plan, Reader::<std::io::Empty>::open_parquet(plan, limits(), file()));
@@ -127,13 +127,13 @@ pub fn check_parquet(plan: &Arc<Plan>, bytes: &[u8]) -> Outcome {
     once
 }
 
-fn read(plan: &Arc<Plan>, input: impl Read) -> Outcome {
+fn read(plan: &Arc<Plan>, input: impl Read) -> FuzzOutcome {
     drain(plan, Reader::open(Arc::clone(plan), limits(), input))
 }
 
-fn drain(plan: &Arc<Plan>, reader: Result<Reader<impl Read>, ReadError>) -> Outcome {
+fn drain(plan: &Arc<Plan>, reader: Result<Reader<impl Read>, ReadError>) -> FuzzOutcome {
     let mut outcome =
-        Outcome { chunks: Vec::new(), rejects: Vec::new(), totals: Totals::default(), error: None };
+        FuzzOutcome { chunks: Vec::new(), rejects: Vec::new(), totals: Totals::default(), error: None };
     let limits = limits();
     let mut reader = match reader {
         Ok(reader) => reader,
