@@ -42,11 +42,9 @@ case $action in
     [ "$answer" = "$environment" ] || fail "nothing was deleted"
     $sam delete --config-env "$environment" --no-prompts
     # The stack leaves its queues behind, as they may hold work; their names would be in the way of the next deploy.
-    for queue in drops load job-events; do
-      for name in "penstock-$environment-$queue" "penstock-$environment-$queue-dead-letters"; do
-        url=$(aws sqs get-queue-url --queue-name "$name" --query QueueUrl --output text 2>/dev/null) || continue
-        aws sqs delete-queue --queue-url "$url"
-      done
+    for queue in $(sed -n 's/^ *QueueName: !Sub penstock-${Environment}-//p' template.yaml); do
+      url=$(aws sqs get-queue-url --queue-name "penstock-$environment-$queue" --query QueueUrl --output text 2>/dev/null) || continue
+      aws sqs delete-queue --queue-url "$url"
     done
     terraform_init
     terraform -chdir=infra/terraform destroy "$values"

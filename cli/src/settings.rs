@@ -45,6 +45,18 @@ impl Settings {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Returns the URL of each queue, by the queue's name. `PENSTOCK_JOB_EVENTS_DEAD_LETTER_QUEUE_URL` is the URL of
+    /// `job-events-dead-letters`.
+    pub(crate) fn queue_urls(&self) -> BTreeMap<String, &str> {
+        let queue = |name: &str| {
+            let queue =
+                name.strip_prefix("PENSTOCK_")?.strip_suffix("_QUEUE_URL")?.to_lowercase().replace('_', "-");
+            let url = self.optional(name)?;
+            Some((if queue.ends_with("-dead-letter") { format!("{queue}s") } else { queue }, url))
+        };
+        self.variables.keys().filter_map(|name| queue(name)).collect()
+    }
+
     /// What the SDK's clients are made from.
     pub(crate) fn aws(&self) -> Result<Aws> {
         let aws = Aws::new(self.variables.clone()).context("reaching AWS")?;

@@ -70,6 +70,7 @@ module "observability" {
   source = "./modules/observability"
 
   name                 = local.name
+  template_file        = "${path.root}/../../template.yaml"
   alarm_emails         = var.alarm_emails
   monthly_budget_usd   = var.monthly_budget_usd
   data_key_arn         = aws_kms_key.data.arn

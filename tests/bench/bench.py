@@ -30,7 +30,7 @@ LIMIT_PEAK_MIB = 128
 LIMIT_COLD_START_RATIO = 2.0
 LIMIT_BINARY_MB = 15
 LIMIT_LATENCY_S = 2.0
-FUNCTIONS = ("ingest", "writer", "job-events", "sentinel")
+FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/Cargo.toml"))
 
 
 @dataclass(frozen=True)

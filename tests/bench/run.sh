@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 missed=0
 tests/bench/engine.sh || missed=$?
 # The functions on their own, as they are deployed: beside the local stack cargo would give their libraries more features.
-cargo build --release -p penstock-ingest -p penstock-writer -p penstock-job-events -p penstock-sentinel
+cargo build --release $(for function in functions/*/; do echo "-p penstock-$(basename "$function")"; done)
 cargo build --release -p penstock-cli -p penstock-bench
 tests/bench/check.sh || missed=$?
 .venv/bin/python tests/bench/bench.py --functions "${CARGO_TARGET_DIR:-target}/release" "$@"

@@ -492,7 +492,7 @@ def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], brea
         ("| `rejects` |", "| `rejected` |", "RejectsAlarm: the runbook's table links to None"),
         ("| `rejects` |", "| `rejected` |", "runbook: there is no alarm rejected"),
         ("## Budget", "## Slow source\n\n## Budget", "runbook: 'Slow source' is the section of no alarm"),
-        ("**Do.** Mend and redrive; or", "Mend and redrive; or", "'Dead letters: job events' lacks: Do"),
+        ("**Do.** As the reason says:", "As the reason says:", "'Oldest message: job events' lacks: Do"),
     ],
 )
 def test_a_broken_copy_of_the_runbook_has_a_finding(right: str, wrong: str, finding: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from support.code import code_of
 from support.registries import metric_schemas
 from support.stack import CONTRACTS, ROOT, penstock
+from support.template import Properties, mappings, of_type, template
 
 DASHBOARD = ROOT / "infra/terraform/modules/observability/dashboard.tf"
 RUNBOOK = ROOT / "docs/runbook.md"
@@ -23,7 +24,8 @@ TEMPLATE = ROOT / "template.yaml"
 SEARCHED = re.compile(r'\$\{local\.(of_\w+)\} MetricName=\\"(\w+)\\"')
 # `of_source = "{Penstock,environment,source} environment="${local.environment}""`, likewise.
 SCHEMA = re.compile(r'(of_\w+) += "\{(\w+(?:,\w+)*)\} environment=\\"\$\{local\.environment\}\\""')
-LIST = re.compile(r"(queues|functions) += \[(.*?)\]")
+# `functions  = flatten(regexall("FunctionName: …", local.template))`: the pattern in HCL's quoting.
+DERIVED = re.compile(r'(functions|all_queues) += flatten\(regexall\("(.*)", local\.template\)\)')
 
 # `Self::Store(_) => "store_refused"`, and `DeadReason { code: "invalid_event", …`.
 DEAD_CODE = re.compile(r'=> "([a-z_]+)",|DeadReason \{ code: "([a-z_]+)"')
@@ -48,12 +50,22 @@ def dashboard_findings(dashboard: str, template: str) -> list[str]:
         namespace, *dimensions = schemas[schema].split(",")
         if namespace != "Penstock" or (name, frozenset(dimensions)) not in known:
             findings.append(f"nothing emits {name} with {schemas[schema]}")
-    for kind, names in LIST.findall(dashboard):
-        field, suffixes = ("QueueName", ("", "-dead-letters")) if kind == "queues" else ("FunctionName", ("",))
-        defined = set(re.findall(rf"{field}: !Sub penstock-\$\{{Environment\}}-([\w-]+)", template))
-        shown = {name + suffix for name in re.findall(r'"([\w-]+)"', names) for suffix in suffixes}
-        findings += [f"{field} {name} is on one side only" for name in sorted(shown ^ defined)]
+    shown = {kind: re.findall(json.loads(f'"{pattern}"'), template) for kind, pattern in DERIVED.findall(dashboard)}
+    defined = {"functions": names_of("AWS::Serverless::Function"), "all_queues": names_of("AWS::SQS::Queue")}
+    for kind, names in defined.items():
+        findings += [f"{kind}: {name} is not shown" for name in sorted(names - {*shown.get(kind, [])})]
     return findings
+
+
+def names_of(kind: str) -> set[str]:
+    """Returns the names of the template's resources of a type, without the prefix that all have."""
+    field = {"AWS::Serverless::Function": "FunctionName", "AWS::SQS::Queue": "QueueName"}[kind]
+    return {short_name(one[field]) for one in of_type(template(), kind).values()}
+
+
+def short_name(name: Properties) -> str:
+    """Returns a name without the prefix that all resources have."""
+    return str(name["Fn::Sub"]).removeprefix("penstock-${Environment}-")
 
 
 def dead_codes(code: str) -> set[str]:
@@ -79,22 +91,10 @@ def sections(runbook: str) -> dict[str, str]:
 def runbook_findings(runbook: str) -> list[str]:
     """Codes that the code gives and the runbook does not explain, or the other way round; links into nowhere."""
     found = sections(runbook)
-    job_events = set(re.findall(r"`([a-z_]+)`", found["Dead letters: job events"]))
-    sides = {
-        "Dead letters: drops": (
-            codes_in(found["Dead letters: drops"]),
-            dead_codes((ROOT / "functions/ingest/src/error.rs").read_text()) | {"invalid_event"},
-        ),
-        "Dead letters: load": (
-            codes_in(found["Dead letters: load"]),
-            dead_codes((ROOT / "functions/writer/src/error.rs").read_text()),
-        ),
-        "Dead letters: job events": (
-            job_events - {"submitted", "failed"},
-            dead_codes((ROOT / "functions/job-events/src/handler.rs").read_text()),
-        ),
-        "Failed batch or job": (codes_in(found["Failed batch or job"]), refusal_codes()),
-    }
+    sides = {"Failed batch or job": (codes_in(found["Failed batch or job"]), refusal_codes())}
+    for function, _, queue in mappings(template()):
+        section = f"Dead letters: {short_name(queue['QueueName']).replace('-', ' ')}"
+        sides[section] = (codes_in(found.get(section, "")), dead_codes(code_of(f"functions/{function}/src")))
     findings = [
         f"{section}: {code} stands in the {'runbook' if code in told else 'code'} only"
         for section, (told, given) in sides.items()
@@ -122,8 +122,9 @@ def test_the_runbook_explains_each_code() -> None:
         ('of_source  = "{Penstock,environment,source}', 'of_source  = "{Penstock,source}'),
         ('source} environment=\\"${local.environment}\\""', 'source}"'),
         ('source} environment=\\"${local.environment}\\""', 'source} environment=\\"dev\\""'),
-        ('queues      = ["drops", "load", "job-events"]', 'queues      = ["drops", "load"]'),
-        ('"job-events", "sentinel"]', '"job-events", "guard"]'),
+        ("QueueName: !Sub penstock", "QueueNames: !Sub penstock"),
+        ('"FunctionName: !Sub penstock', '"FunctionName: !Ref penstock'),
+        ('-([a-z0-9-]+)", local.template))\n  all', '-([a-z]+)", local.template))\n  all'),
     ],
 )
 def test_a_dashboard_of_something_that_is_not_there_is_found(line: str, broken: str) -> None:
@@ -137,7 +138,8 @@ def test_a_dashboard_of_something_that_is_not_there_is_found(line: str, broken: 
     [
         ("| `table_mismatch` |", "| `table_mismatches` |"),
         ("| `secret_refused` |", "| a secret |"),
-        ("`inconsistent_reports`: the job", "Also: the job"),
+        ("| `no_contract` |", "| |"),
+        ("## Dead letters: job events", "## Dead letters: jobs"),
         ("| `overwritten` |", "| |"),
         ("(#rejects)", "(#reject)"),
     ],

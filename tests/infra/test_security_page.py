@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.stack import ROOT
-from support.template import Properties, Template, listed, of_type, target, template
+from support.template import Properties, Template, functions, listed, of_type, target, template
 from support.terraform import Resource, blocks_of, read_module, unquoted
 
 PAGE = ROOT / "docs/security.md"
@@ -129,7 +129,7 @@ def test_the_page_tells_what_each_role_may_do() -> None:
 def test_the_grants_are_read() -> None:
     # A guard of the reading itself: were it to find nothing, nothing would be missed above.
     roles = {role for role, _, _ in of_template(template())}
-    assert roles == {"ingest", "writer", "job-events", "sentinel", "deployment"}
+    assert roles == functions(template()).keys() | {"deployment"}
     assert {role for role, _, _ in of_terraform()} == {"spark-job", "flow-logs"}
     assert ("spark-job", "s3:GetObject", "artifacts/spark/*") in of_terraform()
 
@@ -174,6 +174,10 @@ def allow(role: str, action: str, resource: Any) -> Callable[[Template], None]:
         (
             allow("WriterRole", "s3:DeleteObject", {"Fn::Sub": "arn:${AWS::Partition}:s3:::${RawBucket}/*"}),
             "raw/* does",
+        ),
+        (
+            allow("SentinelRole", "s3:GetObject", {"Fn::Sub": "arn:${AWS::Partition}:s3:::${RawBucket}/*"}),
+            "sentinel: s3:GetObject raw/* does",
         ),
         (
             allow("IngestRole", "sqs:SendMessage", {"Fn::GetAtt": ["JobEventsQueue", "Arn"]}),

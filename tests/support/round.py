@@ -11,6 +11,7 @@ from typing import Any
 
 from support.files import contract, numbered, write
 from support.stack import ROOT, Stack
+from support.template import mappings, parsed
 
 EVENTS = ROOT / "tests/events"
 ROWS = 12
@@ -33,7 +34,7 @@ def sqs_event(body: str | Event) -> Event:
 @contextmanager
 def paused(stack: Stack) -> Iterator[None]:
     """The stack's own functions leave the queues alone meanwhile."""
-    names = ("ingest", "writer", "job-events")
+    names = [name for name, _, _ in mappings(parsed())]
     for name in names:
         stack.control(f"mappings/{name}/pause")
     try:

@@ -17,15 +17,6 @@ use crate::render;
 use crate::settings::Settings;
 
 const RECEIPTS: &str = "receipts/";
-/// Queues, each by the variable with its URL.
-const QUEUES: [(&str, &str); 6] = [
-    ("drops", "PENSTOCK_DROPS_QUEUE_URL"),
-    ("drops-dead-letters", "PENSTOCK_DROPS_DEAD_LETTER_QUEUE_URL"),
-    ("load", "PENSTOCK_LOAD_QUEUE_URL"),
-    ("load-dead-letters", "PENSTOCK_LOAD_DEAD_LETTER_QUEUE_URL"),
-    ("job-events", "PENSTOCK_JOB_EVENTS_QUEUE_URL"),
-    ("job-events-dead-letters", "PENSTOCK_JOB_EVENTS_DEAD_LETTER_QUEUE_URL"),
-];
 
 /// Show recent receipts, and what waits in the queues.
 #[derive(Debug, Args)]
@@ -86,17 +77,15 @@ impl Status {
     }
 }
 
-async fn depths(queues: &SqsQueue, settings: &Settings) -> Result<BTreeMap<&'static str, Depth>> {
+async fn depths(queues: &SqsQueue, settings: &Settings) -> Result<BTreeMap<String, Depth>> {
     let mut depths = BTreeMap::new();
-    for (name, variable) in QUEUES {
-        if let Some(url) = settings.optional(variable) {
-            depths.insert(name, queues.depth(url).await?);
-        }
+    for (name, url) in settings.queue_urls() {
+        depths.insert(name, queues.depth(url).await?);
     }
     Ok(depths)
 }
 
-fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<&str, Depth>) {
+fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<String, Depth>) {
     let row = |receipt: &Receipt| {
         let rows = &receipt.rows;
         vec![
@@ -118,9 +107,9 @@ fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<&str, Depth
         out!("{}", render::table(&headings, &rows));
     }
     outln!();
-    let row = |(name, depth): (&&str, &Depth)| {
+    let row = |(name, depth): (&String, &Depth)| {
         let counts = [depth.waiting, depth.in_flight, depth.delayed];
-        [(*name).to_owned()].into_iter().chain(counts.map(render::number)).collect()
+        [name.clone()].into_iter().chain(counts.map(render::number)).collect()
     };
     let rows: Vec<Vec<String>> = queues.iter().map(row).collect();
     out!("{}", render::table(&["queue", "waiting", "in flight", "delayed"], &rows));

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn surroundings() -> Surroundings {
@@ -13,18 +15,35 @@ fn own_template() -> Template {
     Template::parse(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// The names of the folders in `functions`, sorted.
+fn function_crates() -> Vec<String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions");
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let names: BTreeSet<String> = entries
+        .filter(|entry| entry.path().join("Cargo.toml").is_file())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    names.into_iter().collect()
+}
+
 fn resolve(template: &Template, values: &[(&str, &str)]) -> Result<Application, TemplateError> {
     let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     template.resolve(&values, &surroundings())
 }
 
 #[test]
-fn the_deployed_template_gives_four_functions_and_six_queues() {
+fn the_deployed_template_has_a_function_for_each_crate_and_dead_letters_for_each_queue() {
     let application = resolve(&own_template(), &[]).unwrap();
-    let names: Vec<&str> = application.functions.iter().map(|function| function.binary.as_str()).collect();
-    assert_eq!(names, ["ingest", "job-events", "sentinel", "writer"]);
-    assert_eq!(application.queues.len(), 6);
-    assert_eq!(application.rules.len(), 2);
+    let names: Vec<String> = application.functions.iter().map(|function| function.binary.clone()).collect();
+    assert_eq!(names, function_crates());
+    let queues: BTreeSet<&str> = application.queues.iter().map(|queue| queue.name.as_str()).collect();
+    let (dead_letters, sources): (Vec<&str>, Vec<&str>) =
+        queues.iter().partition(|name| name.ends_with("-dead-letters"));
+    assert!(sources.iter().all(|name| queues.contains(format!("{name}-dead-letters").as_str())));
+    assert_eq!(dead_letters.len(), sources.len());
+    let targets: usize = application.functions.iter().map(|function| function.mappings.len()).sum();
+    assert_eq!(targets, sources.len(), "each queue invokes one function");
+    assert!(!application.rules.is_empty());
     for function in &application.functions {
         assert!(function.mappings.iter().all(|mapping| mapping.reports_item_failures && mapping.enabled));
     }

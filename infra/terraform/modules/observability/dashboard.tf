@@ -1,8 +1,12 @@
 locals {
   region      = data.aws_region.current.region
   environment = trimprefix(var.name, "penstock-")
-  queues      = ["drops", "load", "job-events"]
-  functions   = ["ingest", "writer", "job-events", "sentinel"]
+
+  # The application's functions and queues, by the names that template.yaml gives them (without penstock-<environment>-).
+  template   = file(var.template_file)
+  functions  = flatten(regexall("FunctionName: !Sub penstock-\\$\\{Environment\\}-([a-z0-9-]+)", local.template))
+  all_queues = flatten(regexall("QueueName: !Sub penstock-\\$\\{Environment\\}-([a-z0-9-]+)", local.template))
+  queues     = [for queue in local.all_queues : queue if !endswith(queue, "-dead-letters")]
 
   # What is told of a read batch stands by source and state, what writer and sentinel emit by source; all of it by environment,
   # which others of the account have, too. SEARCH takes a new source up by itself.

@@ -9,6 +9,12 @@ variable "name" {
   }
 }
 
+variable "template_file" {
+  type        = string
+  nullable    = false
+  description = "Path of template.yaml. The dashboard shows the functions and queues that it defines."
+}
+
 variable "alarm_emails" {
   type        = list(string)
   nullable    = false
