@@ -44,7 +44,7 @@ SECONDS = {"RejectedRowsPerHour": 3600}
 # Alarms with a section in the runbook that are defined elsewhere: the budget is Terraform's.
 DEFINED_ELSEWHERE = {"monthly"}
 # Sections that belong to no alarm.
-WITHOUT_ALARM = {"Before you begin", "What no alarm tells", "Undo what a file did"}
+WITHOUT_ALARM = {"Before you begin", "What no alarm detects", "Undo the effect of a file"}
 
 QUERY = re.compile(
     r'SELECT (?P<statistic>\w+)\("(?P<metric>\w+)"\) FROM (?:SCHEMA\("(?P<schema>[\w/]+)"(?P<of>(?:, "\w+")*)\)'
@@ -248,7 +248,9 @@ def of_runbook(stack: Template, runbook: str) -> Findings:
     for title, text in zip(titles, SECTION.split(runbook)[2::2]):
         # A table may have what to do in a column.
         missing = [
-            word for word in ("Means", "Look", "Do") if f"**{word}" not in text and f"| {word.lower()} |" not in text
+            word
+            for word in ("Meaning", "Diagnosis", "Action")
+            if f"**{word}" not in text and f"| {word.lower()} |" not in text
         ]
         if title in table.values() and missing:
             yield f"runbook: {title!r} lacks: {', '.join(missing)}"
@@ -492,7 +494,11 @@ def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], brea
         ("| `rejects` |", "| `rejected` |", "RejectsAlarm: the runbook's table links to None"),
         ("| `rejects` |", "| `rejected` |", "runbook: there is no alarm rejected"),
         ("## Budget", "## Slow source\n\n## Budget", "runbook: 'Slow source' is the section of no alarm"),
-        ("**Do.** As the reason says:", "As the reason says:", "'Oldest message: job events' lacks: Do"),
+        (
+            "**Action.** Fix the cause that the error names",
+            "Fix the cause",
+            "'Oldest message: job events' lacks: Action",
+        ),
     ],
 )
 def test_a_broken_copy_of_the_runbook_has_a_finding(right: str, wrong: str, finding: str) -> None:
