@@ -1,8 +1,7 @@
-"""What an environment costs, from its sizes and list prices: `make costs` writes the tables of docs/deploy.md anew.
+"""Computes what an environment costs from its sizes and list prices: `make costs` updates the tables in docs/deploy.md.
 
-Sizes come from the tfvars of each environment and from template.yaml; every unit price stands in
-PRICES, with where it is from. With --print the tables are printed instead; --terraform and --template name other files
-than the repository's.
+Sizes are read from the tfvars of each environment and from template.yaml. PRICES lists every unit price with its source.
+--print prints the tables instead. --terraform and --template read other files than those of the repository.
 """
 
 from __future__ import annotations
@@ -22,73 +21,74 @@ BEGIN, END = "<!-- costs: written by `make costs` -->\n", "<!-- costs: end -->\n
 ENVIRONMENTS = ("dev", "staging", "prod")
 HOURS = 730  # a month
 
-# Where a price is from. None was read from AWS's own pages: those cannot be reached from where this was written.
-LIST = "Price List API, September 2026, as others quote it"
-BILL = "a bill of this region, June 2026, that a cost tool shows as its example"
-BOOK = "a reseller's book of list prices, March 2026"
-KNOWN = "from memory, of 2025"
-ABOUT = "from memory: us-east-1 and a fifth"
+# Sources of prices. AWS's own pages could not be reached when this was written.
+LIST = "Price List API, September 2026, quoted by third parties"
+BILL = "a bill of this region, June 2026, published as the example of a cost tool"
+BOOK = "price list of a reseller, March 2026"
+REMEMBERED = "from memory, as of 2025"
+ESTIMATED = "from memory: price of us-east-1 plus 20 %"
 
-# US dollars in eu-central-1: price, per what, from where.
+# US dollars in eu-central-1: price, unit, source.
 PRICES: dict[str, tuple[float, str, str]] = {
     "interface endpoint": (0.012, "hour and zone", LIST),
     "db.t4g.micro": (0.019, "hour", BILL),
     "db.t4g.medium": (0.074, "hour", "twice db.t4g.small on a bill of this region"),
-    "db.r7g.large": (0.287, "hour", ABOUT),
+    "db.r7g.large": (0.287, "hour", ESTIMATED),
     "database gp3": (0.137, "GiB and month", BILL),
     "KMS key": (1.00, "month", BILL),
     "secret": (0.40, "month", BILL),
-    "alarm": (0.10, "metric and month", KNOWN),
+    "alarm": (0.10, "metric and month", REMEMBERED),
     "dashboard": (3.00, "month", BOOK),
-    "custom metric": (0.30, "month", KNOWN),
+    "custom metric": (0.30, "month", REMEMBERED),
     "logs": (0.63, "GB written", BOOK),
-    "SQS request": (0.40e-6, "request", KNOWN),
-    "Lambda arm64": (13.3334e-6, "GB-second", KNOWN),
-    "Lambda storage": (0.0367e-6, "GB-second over 512 MB", ABOUT),
-    "Lambda request": (0.20e-6, "request", KNOWN),
-    "S3 PUT": (5.4e-6, "request", KNOWN),
-    "S3 LIST": (5.4e-6, "request, of 1,000 names at most", KNOWN),
-    "S3 GET": (0.43e-6, "request", KNOWN),
-    "S3 STANDARD": (0.0245, "GB and month", KNOWN),
-    "S3 STANDARD_IA": (0.0135, "GB and month", KNOWN),
-    "S3 GLACIER_IR": (0.005, "GB and month", KNOWN),
-    "S3 transition": (0.02e-3, "object that changes its class (that of Glacier for both)", KNOWN),
-    "EMR Serverless vCPU": (0.0505, "vCPU-hour, arm64", ABOUT),
-    "EMR Serverless memory": (0.0056, "GB-hour, arm64", ABOUT),
+    "SQS request": (0.40e-6, "request", REMEMBERED),
+    "Lambda arm64": (13.3334e-6, "GB-second", REMEMBERED),
+    "Lambda storage": (0.0367e-6, "GB-second over 512 MB", ESTIMATED),
+    "Lambda request": (0.20e-6, "request", REMEMBERED),
+    "S3 PUT": (5.4e-6, "request", REMEMBERED),
+    "S3 LIST": (5.4e-6, "request of at most 1,000 names", REMEMBERED),
+    "S3 GET": (0.43e-6, "request", REMEMBERED),
+    "S3 STANDARD": (0.0245, "GB and month", REMEMBERED),
+    "S3 STANDARD_IA": (0.0135, "GB and month", REMEMBERED),
+    "S3 GLACIER_IR": (0.005, "GB and month", REMEMBERED),
+    "S3 transition": (0.02e-3, "object that changes its storage class (the Glacier price for both)", REMEMBERED),
+    "EMR Serverless vCPU": (0.0505, "vCPU-hour, arm64", ESTIMATED),
+    "EMR Serverless memory": (0.0056, "GB-hour, arm64", ESTIMATED),
 }
 
-# Per GB of CSV, from `make bench` of 21 November 2026 (README, Figures): 1.2 million product rows are 273 MB, and are
-# in the database after 1.2 million / 95,000 seconds. Ingest and two writers are counted for all of that time.
-ROWS_A_GB = 1_200_000 / 0.273
-ROWS_A_SECOND = 95_000
+# Per GB of CSV, from `make bench` of 21 November 2026 (README, Figures): 1.2 million product rows are 273 MB and are
+# loaded after 1.2 million / 95,000 seconds. Ingest and two writers are counted for that whole time.
+ROWS_PER_GB = 1_200_000 / 0.273
+ROWS_PER_SECOND = 95_000
 WRITERS = 2
-# What 100,000 rows of the same kind take of their size as CSV (22.8 MB): 1.9 MB as the Parquet of `penstock check`, and
-# 4.3 MB as its CSV in `zstd -1`, which stands for the chunks. Rows that repeat less take more.
+# Size relative to CSV, measured on 100,000 rows of the same kind (22.8 MB): 1.9 MB as the Parquet of `penstock check`, and
+# 4.3 MB as its CSV in `zstd -1`, an approximation of the chunks. Less repetitive rows are larger.
 CHUNKS_SIZE, PARQUET_SIZE = 0.19, 0.09
 UPLOAD_PART_MB = 8
-# Manifest, contract, published mark, reports, receipt: written once a batch, some of them read again.
+# Manifest, contract, published mark, reports and receipt are written once per batch. Some of them are read again.
 BATCH_OBJECTS = 8
 
-# While nothing happens. Lambda asks each queue by five pollers, three times a minute each.
+# Idle: Lambda polls each queue with five pollers, each three times a minute.
 POLLS = 5 * 3 * 60 * HOURS
-IDLE_LOGS_GB = 0.5  # assumed: the database's figures each minute, PostgreSQL's log, flow logs
-# A source that delivers: metrics that the code names with it, and those of them that the template's alarms look at.
+IDLE_LOGS_GB = 0.5  # assumed: the database's metrics each minute, PostgreSQL's log, flow logs
+# Custom metrics per source, and the number of them that the alarms of the template evaluate.
 SOURCE_METRICS, SOURCE_ALARMED = 16, 6
-# A run of the sentinel lists sources and contracts; of each source its versions in raw, a request a thousand, and its
-# contracts, and reads the current one; of each drop of the last days it asks for the receipt under each version.
+# A run of the sentinel lists the sources and the contracts. For each source, it lists the versions in raw (one request
+# per thousand) and the contracts, and reads the current contract. For each recent drop, it requests the receipt.
 RUN_LISTS, SOURCE_LISTS, SOURCE_GETS = 2, 2, 1
 RUN_SECONDS = 2  # assumed, with a few sources
-LINE_GB = 2e-6  # two kB a line of the log, with its metrics
+LINE_GB = 2e-6  # 2 kB per log line, including metrics
 
 DAYS_A_MONTH = 30.4
-# As modules/lake has it: after so many days, this class, where the object stays there for its least time.
+# The rules of modules/lake: age in days, minimum days in the class, storage class. An object moves to a class only if it
+# stays there for the minimum.
 CLASSES = ((0, 0, "S3 STANDARD"), (30, 30, "S3 STANDARD_IA"), (90, 90, "S3 GLACIER_IR"))
-NONCURRENT_DAYS = 30  # a version that is over stays for as long, in a versioned bucket
+NONCURRENT_DAYS = 30  # retention of noncurrent versions
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a table: what it is, how it was counted, dollars by environment."""
+    """A row of a table: the item, how it was counted, and US dollars by environment."""
 
     what: str
     how: str
@@ -96,14 +96,14 @@ class Line:
 
 
 def price(name: str) -> float:
-    """The unit price of what has one."""
+    """Returns a unit price."""
     if name not in PRICES:
-        sys.exit(f"costs: PRICES has no {name!r}; add it, with where the price is from")
+        sys.exit(f"costs: PRICES has no {name!r}; add it with the source of the price")
     return PRICES[name][0]
 
 
 def values_of(file: Path) -> dict[str, Any]:
-    """A tfvars file, without the quotes that the parser leaves."""
+    """Returns the values of a tfvars file, without the quotes that the parser retains."""
     read: dict[str, Any] = hcl2.loads(file.read_text())
     found = unquoted(read)
     assert isinstance(found, dict)
@@ -119,7 +119,7 @@ def unquoted(value: Any) -> Any:
 
 
 def number_in(template: str, resource: str, name: str) -> int:
-    """A number among a resource's properties."""
+    """Returns a numeric property of a resource or parameter of the template."""
     body = re.split(rf"^  {resource}:$", template, flags=re.MULTILINE)[1]
     found = re.search(rf"^ +{name}: (\d+)$", re.split(r"^  \w+:$", body, flags=re.MULTILINE)[0], re.MULTILINE)
     if found is None:
@@ -128,7 +128,7 @@ def number_in(template: str, resource: str, name: str) -> int:
 
 
 def runs_of_sentinel(template: str) -> float:
-    """Its runs a month."""
+    """Returns the number of runs per month."""
     found = re.search(
         r"^  SentinelSchedule:\n    Type: String\n    Default: rate\((\d+) minutes\)$", template, re.MULTILINE
     )
@@ -138,15 +138,17 @@ def runs_of_sentinel(template: str) -> float:
 
 
 def idle(sizes: list[dict[str, Any]], template: str) -> list[Line]:
-    """What stands there costs a month, whether anything is delivered or not."""
-    of_template = len(re.findall(r"Type: AWS::CloudWatch::Alarm$", template, re.MULTILINE))
+    """Returns the monthly costs of the environment when nothing is delivered."""
+    alarms = len(re.findall(r"Type: AWS::CloudWatch::Alarm$", template, re.MULTILINE))
     queues = len(re.findall(r"^          Type: SQS$", template, re.MULTILINE))
     runs = runs_of_sentinel(template)
     memory = number_in(template, "SentinelFunction", "MemorySize") / 1_024
     a_run = price("Lambda request") + RUN_SECONDS * memory * price("Lambda arm64") + RUN_LISTS * price("S3 LIST")
     for one in sizes:
         if one["database"]["engine"] != "postgres":
-            sys.exit(f"costs: no prices of {one['database']['engine']}, whose storage and I/O are billed otherwise")
+            sys.exit(
+                f"costs: no prices for {one['database']['engine']}, which has different charges for storage and I/O"
+            )
 
     def copies(one: dict[str, Any]) -> int:
         return 2 if one["database"]["multi_az"] else 1
@@ -157,43 +159,47 @@ def idle(sizes: list[dict[str, Any]], template: str) -> list[Line]:
     def endpoints(one: dict[str, Any]) -> int:
         return len(one["network"]["interface_endpoints"]) * int(one["network"]["zone_count"])
 
-    def said(tell: Any) -> str:
-        return " · ".join(str(tell(one)) for one in sizes)
+    def by_environment(describe: Any) -> str:
+        return " · ".join(str(describe(one)) for one in sizes)
 
     return [
         line(
             "Database, instance",
-            said(lambda one: f"{copies(one)} {one['database']['instance_class']}"),
+            by_environment(lambda one: f"{copies(one)} {one['database']['instance_class']}"),
             lambda one: copies(one) * HOURS * price(one["database"]["instance_class"]),
         ),
         line(
             "Database, storage",
-            said(lambda one: f"{copies(one)} × {one['database']['allocated_storage_gib']} GiB"),
+            by_environment(lambda one: f"{copies(one)} × {one['database']['allocated_storage_gib']} GiB"),
             lambda one: copies(one) * one["database"]["allocated_storage_gib"] * price("database gp3"),
         ),
         line(
             "Interface endpoints",
-            said(lambda one: f"{len(one['network']['interface_endpoints'])} × {one['network']['zone_count']} zones"),
+            by_environment(
+                lambda one: f"{len(one['network']['interface_endpoints'])} × {one['network']['zone_count']} zones"
+            ),
             lambda one: endpoints(one) * HOURS * price("interface endpoint"),
         ),
         line("KMS key", "1, for all data", lambda _: price("KMS key")),
-        line("Secrets", "2: master user, key of pseudonyms", lambda _: 2 * price("secret")),
+        line("Secrets", "2: master user, pseudonym key", lambda _: 2 * price("secret")),
         line(
             "Alarms",
-            f"{of_template} of the template",
-            lambda _: of_template * price("alarm"),
+            f"{alarms} in the template",
+            lambda _: alarms * price("alarm"),
         ),
-        line("Dashboard", "1; an account's first three are free", lambda _: price("dashboard")),
-        line("SQS", f"Lambda asks {queues} queues for messages", lambda _: queues * POLLS * price("SQS request")),
-        line("Sentinel", f"{runs:.0f} runs of {RUN_SECONDS} s, assumed, and their lists", lambda _: runs * a_run),
+        line("Dashboard", "1; the first three of an account are free", lambda _: price("dashboard")),
+        line("SQS", f"Lambda polls {queues} queues", lambda _: queues * POLLS * price("SQS request")),
+        line(
+            "Sentinel", f"{runs:.0f} runs of {RUN_SECONDS} s (assumed) and their list requests", lambda _: runs * a_run
+        ),
         line("Logs", f"{IDLE_LOGS_GB} GB, assumed", lambda _: IDLE_LOGS_GB * price("logs")),
     ]
 
 
 def per_gb(sizes: list[dict[str, Any]], template: str) -> list[Line]:
-    """What one GB of CSV in one object costs, from the drop to the end of its retention."""
-    seconds = ROWS_A_GB / ROWS_A_SECOND
-    chunks = ROWS_A_GB / number_in(template, "ChunkRows", "Default")
+    """Returns the costs of one GB of CSV in one object, from the drop to the end of its retention."""
+    seconds = ROWS_PER_GB / ROWS_PER_SECOND
+    chunks = ROWS_PER_GB / number_in(template, "ChunkRows", "Default")
     parts = 1_000 / UPLOAD_PART_MB
     memory = {name: number_in(template, f"{name}Function", "MemorySize") / 1_024 for name in ("Ingest", "Writer")}
     storage = number_in(template, "IngestFunction", "Size") / 1_024 - 0.5
@@ -202,9 +208,9 @@ def per_gb(sizes: list[dict[str, Any]], template: str) -> list[Line]:
         + seconds * storage * price("Lambda storage")
         + (1 + chunks) * price("Lambda request")
     )
-    # A chunk is sent, taken and deleted, and read once; so is the drop's event.
+    # Each chunk, and the event of the drop, is sent, received and deleted once.
     messages = 3 * (chunks + 1) * price("SQS request")
-    # The sender's parts and the chunks; Parquet parts are as many at most.
+    # The uploaded parts and the chunks. There are at most as many Parquet parts as chunks.
     puts = (parts + 2 * chunks + BATCH_OBJECTS) * price("S3 PUT")
     requests = puts + (parts + chunks + BATCH_OBJECTS) * price("S3 GET")
     logs = (chunks + BATCH_OBJECTS) * LINE_GB * price("logs")
@@ -219,18 +225,18 @@ def per_gb(sizes: list[dict[str, Any]], template: str) -> list[Line]:
         return " · ".join(str(value) for value in values) + " days"
 
     return [
-        Line("Lambda", f"{seconds:.0f} s of ingest and of {WRITERS} writers, {chunks:.0f} chunks", same(lambda_)),
+        Line("Lambda", f"{seconds:.0f} s of ingest and {WRITERS} writers, {chunks:.0f} chunks", same(lambda_)),
         Line("S3 requests", "parts, chunks, Parquet, manifest, receipt", same(requests)),
-        Line("SQS", "three requests a chunk", same(messages)),
-        Line("Logs", "a line or two a chunk", same(logs)),
-        Line("S3, the drop itself", days(raw), [kept(1.0, one, 1) for one in raw]),
-        Line("S3, chunks", days(processed), [kept(CHUNKS_SIZE, one, chunks) for one in processed]),
-        Line("S3, Parquet", days(processed), [kept(PARQUET_SIZE, one, chunks) for one in processed]),
+        Line("SQS", "three requests per chunk", same(messages)),
+        Line("Logs", "one or two lines per chunk", same(logs)),
+        Line("S3, the drop itself", days(raw), [storage_price(1.0, one, 1) for one in raw]),
+        Line("S3, chunks", days(processed), [storage_price(CHUNKS_SIZE, one, chunks) for one in processed]),
+        Line("S3, Parquet", days(processed), [storage_price(PARQUET_SIZE, one, chunks) for one in processed]),
     ]
 
 
-def kept(size: float, days: int, objects: float) -> float:
-    """Dollars for so many GB in so many objects, until the last version is gone."""
+def storage_price(size: float, days: int, objects: float) -> float:
+    """Returns the price of storing `size` GB in `objects` objects until the last version is deleted."""
     steps = [(start, name) for start, least, name in CLASSES if days >= start + least]
     ends = [start for start, _ in steps[1:]] + [days + min(NONCURRENT_DAYS, days)]
     stored = sum((end - start) / DAYS_A_MONTH * price(name) for (start, name), end in zip(steps, ends))
@@ -238,7 +244,7 @@ def kept(size: float, days: int, objects: float) -> float:
 
 
 def table(lines: list[Line], digits: int) -> str:
-    """Markdown, with the sum below."""
+    """Returns a Markdown table with the sum in its last row."""
     rows = [f"| USD | {' | '.join(ENVIRONMENTS)} | counted |", "|---|" + "---:|" * len(ENVIRONMENTS) + "---|"]
     sums = [sum(line.dollars[place] for line in lines) for place in range(len(ENVIRONMENTS))]
     for line in lines:
@@ -248,7 +254,7 @@ def table(lines: list[Line], digits: int) -> str:
 
 
 def prices_table() -> str:
-    rows = ["| price | USD | per | from |", "|---|---:|---|---|"]
+    rows = ["| price | USD | per | source |", "|---|---:|---|---|"]
     for name, (dollars, unit, source) in PRICES.items():
         amount = f"{dollars:.10f}".rstrip("0") if dollars < 0.01 else f"{dollars:.4f}".rstrip("0").rstrip(".")
         rows.append(f"| {name} | {amount} | {unit} | {source} |")
@@ -256,11 +262,11 @@ def prices_table() -> str:
 
 
 def page(terraform: Path, template: str) -> str:
-    """All that stands between the marks."""
+    """Returns the text between the markers of docs/deploy.md."""
     sizes = [values_of(terraform / f"environments/{name}/terraform.tfvars") for name in ENVIRONMENTS]
     for one in sizes:
         if one["region"] != "eu-central-1":
-            sys.exit(f"costs: the prices are those of eu-central-1, and {one['environment']} is in {one['region']}")
+            sys.exit(f"costs: the prices are for eu-central-1, but {one['environment']} is in {one['region']}")
     source = SOURCE_METRICS * price("custom metric") + SOURCE_ALARMED * price("alarm")
     runs, days = runs_of_sentinel(template), number_in(template, "LookbackSeconds", "Default") / 86_400
     looked = runs * (SOURCE_LISTS * price("S3 LIST") + SOURCE_GETS * price("S3 GET") + LINE_GB * price("logs"))
@@ -268,25 +274,25 @@ def page(terraform: Path, template: str) -> str:
     asked = runs * days / DAYS_A_MONTH * price("S3 GET") * 1e6
     worker = 4 * price("EMR Serverless vCPU") + 16 * price("EMR Serverless memory")
     small = BATCH_OBJECTS * price("S3 PUT") * 1e6
-    return f"""**Idle, a month:**
+    return f"""**Idle, per month:**
 
 {table(idle(sizes, template), 2)}
 There is no NAT gateway. The gateway endpoint of S3, Performance Insights for seven days, backups up to the size of the
-database's disk, budget, Glue catalogue, SSM parameters and an idle Spark application cost nothing. Each source that
-delivers in a month adds {source:.2f}: {SOURCE_METRICS} metrics, {SOURCE_ALARMED} of them under the template's alarms.
-Its part of the sentinel's runs is {looked:.2f}, and {more:.2f} for each thousand versions more that `raw` keeps of it.
+database's disk, the budget, the Glue catalogue, SSM parameters and an idle Spark application are free. Each source that
+delivers in a month adds {source:.2f} for {SOURCE_METRICS} metrics, of which alarms evaluate {SOURCE_ALARMED}. Its share of
+the sentinel's runs is {looked:.2f}, plus {more:.2f} for each further thousand of its versions in `raw`.
 
-**A GB of CSV** (one object, {ROWS_A_GB / 1e6:.1f} million rows), from the drop to the end of its retention:
+**Per GB of CSV** (one object, {ROWS_PER_GB / 1e6:.1f} million rows), from the drop to the end of its retention:
 
 {table(per_gb(sizes, template), 4)}
-The seconds are those of `make bench` on two cores (README, Figures): ingest and both writers are counted for as long as
-the whole took. Lambda gives a writer of 512 MB a third of a core; it mostly waits for the database, but for how long
-was not measured there. Chunks were {CHUNKS_SIZE} and Parquet {PARQUET_SIZE} of the CSV, on 100,000 rows of that kind.
-Many small files cost more: each is {BATCH_OBJECTS} objects written or more, {small:.0f} USD for a million files. For
-{days:.0f} days each run of the sentinel asks for a drop's receipt, {asked:.0f} USD for a million files:
-a longer `SentinelSchedule` or a shorter `LookbackSeconds` makes it less. A drop
-that goes to Spark costs {worker:.2f} an hour and worker of 4 vCPU and 16 GB; how many hours it takes is not known, as
-the job is not part of this version. Rows in the database are within its disk, above.
+The seconds were measured by `make bench` on two cores (README, Figures). Ingest and both writers are counted for the
+whole time. Lambda assigns a third of a core to a writer with 512 MB. The writer mostly waits for the database; for how
+long on Lambda was not measured. Chunks were {CHUNKS_SIZE} and Parquet {PARQUET_SIZE} times the size of the CSV, measured on 100,000 such rows.
+Many small files cost more: each writes at least {BATCH_OBJECTS} objects, {small:.0f} USD for a million files. For
+{days:.0f} days, each run of the sentinel requests the receipt of each drop, {asked:.0f} USD for a million files.
+A longer `SentinelSchedule` or a shorter `LookbackSeconds` reduces this. A drop
+that is processed by Spark costs {worker:.2f} per hour and worker (4 vCPU, 16 GB). The number of hours is unknown because
+this version does not include the job. The rows in the database are part of its storage, above.
 
 **Prices:**
 
@@ -295,7 +301,7 @@ the job is not part of this version. Rows in the database are within its disk, a
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--print", action="store_true", help="print the tables, change nothing")
+    parser.add_argument("--print", action="store_true", help="print the tables instead of updating docs/deploy.md")
     parser.add_argument("--terraform", type=Path, default=ROOT / "infra/terraform")
     parser.add_argument("--template", type=Path, default=ROOT / "template.yaml")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The costs in docs/deploy.md are those of the sizes that are deployed."""
+"""docs/deploy.md has the costs of the deployed sizes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ PAGE = ROOT / "docs/deploy.md"
 BEGIN, END = "<!-- costs: written by `make costs` -->\n", "<!-- costs: end -->\n"
 
 
-def told(page: str) -> str:
-    """What stands between the marks."""
+def costs_of(page: str) -> str:
+    """Returns the text between the markers."""
     assert page.count(BEGIN) == page.count(END) == 1
     return page.split(BEGIN)[1].split(END)[0]
 
@@ -34,14 +34,14 @@ def computed(*arguments: str) -> str:
 
 
 def amounts(text: str, what: str) -> list[float]:
-    """The dollars of a row, by environment."""
+    """Returns the US dollars of a row, by environment."""
     found = re.search(rf"^\| \**{what}\** \|(.*)\|", text, re.MULTILINE)
     assert found, what
     return [float(cell.strip(" *")) for cell in found[1].split("|")[:3]]
 
 
 def changed(tmp_path: Path, file: str, right: str, wrong: str) -> list[str]:
-    """Arguments that name a copy in which a line of one file is another."""
+    """Copies the inputs, changes one line, and returns the arguments that select the copy."""
     shutil.copytree(ROOT / "infra/terraform/environments", tmp_path / "environments")
     shutil.copy(ROOT / "template.yaml", tmp_path)
     text = (tmp_path / file).read_text()
@@ -50,13 +50,13 @@ def changed(tmp_path: Path, file: str, right: str, wrong: str) -> list[str]:
     return ["--terraform", str(tmp_path), "--template", str(tmp_path / "template.yaml")]
 
 
-def test_the_page_says_what_the_sizes_cost() -> None:
-    assert told(PAGE.read_text()) == computed()
+def test_the_page_has_the_costs_of_the_deployed_sizes() -> None:
+    assert costs_of(PAGE.read_text()) == computed()
 
 
-def test_the_sum_is_of_its_rows() -> None:
+def test_the_last_row_is_the_sum_of_the_others() -> None:
     text = computed()
-    idle = text.split("**A GB of CSV**")[0]
+    idle = text.split("**Per GB of CSV**")[0]
     rows = re.findall(r"^\| (?!\*|USD)([\w, ]+?) \|", idle, re.MULTILINE)
     assert len(rows) == 10
     for place, total in enumerate(amounts(idle, r"all")):
@@ -66,7 +66,7 @@ def test_the_sum_is_of_its_rows() -> None:
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "row", "dollars"),
     [
-        # An endpoint more in two zones: 2 × 730 h × 0.012.
+        # One more endpoint in two zones: 2 × 730 h × 0.012.
         (
             "environments/dev/terraform.tfvars",
             '["sqs"]',
@@ -82,40 +82,40 @@ def test_the_sum_is_of_its_rows() -> None:
         # Three quarters of the runs: 2,190 × (0.2e-6 + 2 s × 0.25 GB × 13.3334e-6 + 2 × 5.4e-6).
         ("template.yaml", "rate(15 minutes)", "rate(20 minutes)", "Sentinel", [0.04, 0.04, 0.04]),
         ("template.yaml", "rate(15 minutes)", "rate(10 minutes)", "Sentinel", [0.08, 0.08, 0.08]),
-        # A year and a month of STANDARD, 30 days; STANDARD_IA, 60; GLACIER_IR, the rest.
+        # A year and a month: 30 days of STANDARD, 60 of STANDARD_IA, the rest of GLACIER_IR.
         ("environments/dev/terraform.tfvars", "= 30", "= 365", "S3, the drop itself", [0.1010, 0.0484, 0.1010]),
     ],
 )
-def test_another_size_is_another_sum(
+def test_a_changed_size_changes_the_costs(
     tmp_path: Path, file: str, right: str, wrong: str, row: str, dollars: list[float]
 ) -> None:
     text = computed(*changed(tmp_path, file, right, wrong))
     assert amounts(text, row) == dollars
-    assert text != told(PAGE.read_text())
+    assert text != costs_of(PAGE.read_text())
 
 
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "message"),
     [
         ("environments/dev/terraform.tfvars", "db.t4g.micro", "db.x9.mega", "no 'db.x9.mega'; add it"),
-        ("environments/dev/terraform.tfvars", '"postgres"', '"aurora-postgresql"', "no prices of aurora-postgresql"),
+        ("environments/dev/terraform.tfvars", '"postgres"', '"aurora-postgresql"', "no prices for aurora-postgresql"),
         ("environments/prod/terraform.tfvars", '"eu-central-1"', '"us-east-1"', "prod is in us-east-1"),
         ("template.yaml", "rate(15 minutes)", "cron(0 * * * ? *)", "no SentinelSchedule in minutes"),
     ],
 )
-def test_what_has_no_price_is_said(tmp_path: Path, file: str, right: str, wrong: str, message: str) -> None:
+def test_a_missing_price_is_an_error(tmp_path: Path, file: str, right: str, wrong: str, message: str) -> None:
     with pytest.raises(AssertionError, match=re.escape(message)):
         computed(*changed(tmp_path, file, right, wrong))
 
 
 def constant(name: str) -> str:
-    """What the script gives a name."""
+    """Returns the value of a constant of the script."""
     found = re.search(rf"^{name} = ([^#\n]+)", COSTS.read_text(), re.MULTILINE)
     assert found, name
     return found[1].strip()
 
 
-def test_the_script_knows_the_life_cycle_and_the_metrics() -> None:
+def test_the_script_has_the_storage_classes_and_the_metrics_of_the_code() -> None:
     rules = (ROOT / "infra/terraform/modules/lake/lifecycle.tf").read_text()
     days = {name: int(value) for name, value in re.findall(r"^  (\w+_days) += (\d+)$", rules, re.MULTILINE)}
     least = [int(value) for value in re.findall(r"minimum_days = (\d+)", rules)]
@@ -130,7 +130,7 @@ def test_the_script_knows_the_life_cycle_and_the_metrics() -> None:
     assert constant("SOURCE_METRICS, SOURCE_ALARMED") == f"{len(metric_schemas())}, {len(alarmed)}"
 
 
-def test_each_price_says_where_it_is_from() -> None:
+def test_each_price_has_a_source() -> None:
     prices = computed().split("**Prices:**")[1]
     rows = [row.strip("| ").split(" | ") for row in prices.strip().splitlines()[2:]]
     assert len(rows) > 20
