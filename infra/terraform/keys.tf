@@ -7,14 +7,15 @@ locals {
   partition  = data.aws_partition.current.partition
 }
 
-# One key for all that holds rows or speaks of them: whoever loses its use loses everything at once.
+# One key for everything that contains or describes rows. Disabling it stops all access at once.
 resource "aws_kms_key" "data" {
   description             = "Data of ${local.name}: buckets, database, logs, secrets, alarms"
   enable_key_rotation     = true
   deletion_window_in_days = 30
 
-  # Here and not as aws_kms_key_policy: whoever waits for the key waits for its policy. CloudWatch Logs refuses a log group
-  # whose key does not let it in, and a `depends_on` of whole modules would put off reading the zones until the apply.
+  # Inline instead of aws_kms_key_policy, so that resources that depend on the key also depend on its policy. CloudWatch
+  # Logs rejects a log group whose key does not permit it, and a `depends_on` on whole modules would defer reading the
+  # zones until the apply.
   policy = data.aws_iam_policy_document.data_key.json
 }
 
@@ -24,12 +25,12 @@ resource "aws_kms_alias" "data" {
 }
 
 data "aws_iam_policy_document" "data_key" {
-  #checkov:skip=CKV_AWS_109:The policy of a key: its resource is the key, and the account must be able to administer it
-  #checkov:skip=CKV_AWS_111:The policy of a key: its resource is the key
-  #checkov:skip=CKV_AWS_356:The policy of a key: * is the key
+  #checkov:skip=CKV_AWS_109:Key policy: its resource is the key, and the account must be able to administer it
+  #checkov:skip=CKV_AWS_111:Key policy: its resource is the key
+  #checkov:skip=CKV_AWS_356:Key policy: * is the key
 
-  # IAM decides who of the account uses the key. Without this statement nobody could ever change the policy again.
-  # In a key's policy "*" is this key.
+  # IAM decides which principals of the account use the key. Without this statement, the policy could never be changed
+  # again. In a key policy, "*" is this key.
   statement {
     sid       = "Account"
     actions   = ["kms:*"]
@@ -64,7 +65,7 @@ data "aws_iam_policy_document" "data_key" {
     }
   }
 
-  # Without it these services fail to publish to the encrypted topic, in silence.
+  # Without this statement, these services fail to publish to the encrypted topic and report no error.
   statement {
     sid       = "AlarmTopic"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]

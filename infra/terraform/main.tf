@@ -44,7 +44,7 @@ module "database" {
   data_key_arn              = aws_kms_key.data.arn
 }
 
-# In EMR's own network: a job reads and writes S3 and has no way to the database.
+# In EMR's own network: a job reads and writes S3 and does not need the database.
 module "spark" {
   source = "./modules/spark"
 

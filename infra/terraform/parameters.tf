@@ -1,5 +1,5 @@
 locals {
-  # What template.yaml reads as /penstock/<environment>/<name>. tests/infra compares both.
+  # SSM parameters /penstock/<environment>/<name>, which template.yaml reads. tests/infra compares the names.
   parameters = {
     "raw-bucket"        = module.lake.bucket_names["raw"]
     "processed-bucket"  = module.lake.bucket_names["processed"]
@@ -29,7 +29,7 @@ locals {
   }
 }
 
-# Names and ARNs, no secrets: so not of the type SecureString, which CloudFormation could not read either.
+# The values are names and ARNs, not secrets. CloudFormation could not read the type SecureString.
 resource "aws_ssm_parameter" "this" {
   #checkov:skip=CKV2_AWS_34:Names and ARNs, no secrets; CloudFormation cannot read a SecureString here
 

@@ -1,6 +1,5 @@
 locals {
-  # A month is 30 days and a year 365, as in docs/contract.md.
-  # Terraform reads YAML 1.1, where an unquoted y is true.
+  # A month has 30 days and a year 365, as in docs/contract.md. Terraform reads YAML 1.1, where an unquoted y is true.
   seconds_by_unit = {
     s  = 1, sec = 1, second = 1, seconds = 1,
     m  = 60, min = 60, minute = 60, minutes = 60,
@@ -14,7 +13,7 @@ locals {
   contracts_folder = "${path.root}/../contracts"
   contracts        = [for file in fileset(local.contracts_folder, "**/*.yaml") : yamldecode(file("${local.contracts_folder}/${file}"))]
 
-  # A unit that is not known stops the plan here, rather than shortening the retention.
+  # An unknown unit is an error of the plan. Ignoring it would shorten the retention.
   contract_retention_days = flatten([
     for contract in local.contracts : [
       for sla in try(contract.slaProperties, []) :
@@ -23,6 +22,6 @@ locals {
     ]
   ])
 
-  # One life cycle for the bucket: the longest wins, as an object that is needed must not be gone.
+  # The bucket has one lifecycle rule, so the longest retention applies to all drops.
   raw_retention_days = max(var.lake.min_raw_retention_days, local.contract_retention_days...)
 }

@@ -1,10 +1,10 @@
-# The key of the pseudonyms (HMAC-SHA-256), without a value: an operator puts it in (README), so that it is in no state
-# file and no plan, and no apply can change it. Another key would give equal values other pseudonyms.
+# The pseudonym key (HMAC-SHA-256), without a value. An operator sets the value (README), so it is never in a state file or
+# a plan, and no apply can change it. With another key, equal values would have other pseudonyms.
 resource "aws_secretsmanager_secret" "pseudonym_key" {
-  #checkov:skip=CKV2_AWS_57:Another key gives equal values other pseudonyms: docs/security.md says how it is changed
+  #checkov:skip=CKV2_AWS_57:With another key, equal values have other pseudonyms: docs/security.md describes how to change it
 
   name                    = "${local.name}/pseudonym-key"
-  description             = "Key with which ingest pseudonymises what a contract calls personal"
+  description             = "Key for the pseudonyms that ingest computes"
   kms_key_id              = aws_kms_key.data.arn
   recovery_window_in_days = 30
 }

@@ -1,11 +1,11 @@
 variable "environment" {
   type        = string
   nullable    = false
-  description = "dev, staging, prod, or the name of a developer's copy. Part of each name: penstock-<environment>-…"
+  description = "Name of the environment: dev, staging, prod, or that of a developer's copy. It is part of every resource name: penstock-<environment>-…"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,15}$", var.environment))
-    error_message = "The environment must be up to 16 lower-case letters, digits and hyphens, and begin with a letter."
+    error_message = "The environment must be at most 16 lower-case letters, digits and hyphens, and must begin with a letter."
   }
 }
 
@@ -23,11 +23,11 @@ variable "region" {
 variable "account_id" {
   type        = string
   default     = null
-  description = "The only account that this environment may be made in. Null allows whichever the credentials are of."
+  description = "The only account in which this environment may be created. Null allows the account of the credentials."
 
   validation {
     condition     = var.account_id == null || can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "The account id must be 12 digits, in quotes: it may begin with 0."
+    error_message = "The account id must be 12 digits in quotes, because it may begin with 0."
   }
 }
 
@@ -38,11 +38,11 @@ variable "network" {
     interface_endpoints = set(string)
   })
   nullable    = false
-  description = "Addresses, zones and interface endpoints of the VPC: see modules/network. The writer needs the endpoint sqs."
+  description = "Addresses, zones and interface endpoints of the VPC. See modules/network. The writer needs the endpoint sqs."
 
   validation {
     condition     = contains(var.network.interface_endpoints, "sqs")
-    error_message = "The interface endpoints must have sqs: the writer sends to its dead-letter queue through it."
+    error_message = "The interface endpoints must include sqs: the writer sends to its dead-letter queue through it."
   }
 }
 
@@ -56,7 +56,7 @@ variable "lake" {
     force_destroy             = bool
   })
   nullable    = false
-  description = "Retention, and how hard data is to lose: see modules/lake. Drops are kept as long as the longest retention that a contract asks for, and at least min_raw_retention_days."
+  description = "Retention and protection of the data. See modules/lake. Drops are retained for the longest retention of any contract, and at least for min_raw_retention_days."
 }
 
 variable "database" {
@@ -70,7 +70,7 @@ variable "database" {
     deletion_protection       = bool
   })
   nullable    = false
-  description = "Kind, size and safety of the database: see modules/database."
+  description = "Engine, size and protection of the database. See modules/database."
 }
 
 variable "spark" {
@@ -84,17 +84,17 @@ variable "spark" {
     architecture      = string
   })
   nullable    = false
-  description = "The most that Spark jobs may take together, and when the application stops: see modules/spark."
+  description = "Maximum capacity of all Spark jobs together, and the idle time after which the application stops. See modules/spark."
 }
 
 variable "alarm_emails" {
   type        = list(string)
   nullable    = false
-  description = "Addresses that alarms go to. Each must confirm the message that it gets."
+  description = "E-mail addresses that receive the alarms. Each must confirm its subscription."
 }
 
 variable "monthly_budget_usd" {
   type        = number
   nullable    = false
-  description = "What the account may cost a month, in US dollars. Passing it raises alarms and stops nothing."
+  description = "Monthly budget of the account in US dollars. Exceeding it sends notifications and stops nothing."
 }

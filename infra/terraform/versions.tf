@@ -1,5 +1,5 @@
 terraform {
-  # 1.11 is the first in which the S3 backend's own lock is not experimental.
+  # The lock file of the S3 backend is no longer experimental since 1.11.
   required_version = ">= 1.11"
 
   required_providers {
@@ -19,7 +19,7 @@ terraform {
 provider "aws" {
   region = var.region
 
-  # Nothing is made in another account by mistake; an empty list allows any.
+  # Prevents changes to another account by mistake.
   allowed_account_ids = var.account_id == null ? null : [var.account_id]
 
   default_tags {

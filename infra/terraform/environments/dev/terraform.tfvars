@@ -1,4 +1,4 @@
-# Small, in two zones, and cheap to throw away.
+# Small, in two zones, and easy to delete.
 environment = "dev"
 region      = "eu-central-1"
 

@@ -1,4 +1,4 @@
-# What must not be lost: a standby, a month of backups, drops that cannot be deleted.
+# Protected against data loss: a standby, a month of backups, drops that cannot be deleted.
 environment = "prod"
 region      = "eu-central-1"
 

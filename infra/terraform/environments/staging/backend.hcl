@@ -1,4 +1,4 @@
-# The bucket is made once, before anything else: README.md. Put the account's number in.
+# Create the bucket first (README.md) and replace <account id>.
 bucket = "penstock-terraform-state-<account id>"
 key    = "penstock/staging/terraform.tfstate"
 region = "eu-central-1"

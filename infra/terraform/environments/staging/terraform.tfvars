@@ -1,4 +1,4 @@
-# The shape of prod, in small: the same engine, a standby, the same endpoints, so that what works here works there.
+# A small version of prod, with the same engine, a standby and the same endpoints, so that tests are representative.
 environment = "staging"
 region      = "eu-central-1"
 

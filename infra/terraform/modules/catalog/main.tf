@@ -10,12 +10,12 @@ locals {
     serde         = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
   }
 
-  # What Glue takes as a comment, in characters.
+  # Maximum length of a comment in Glue, in characters.
   max_comment = 255
 }
 
 resource "aws_glue_catalog_database" "this" {
-  # No hyphens: Athena would want the name in quotes.
+  # Without hyphens, because Athena requires quotes for such a name.
   name        = replace(var.name, "-", "_")
   description = "Harmonised rows and golden records of Penstock, as Parquet in S3"
 }
@@ -25,7 +25,7 @@ resource "aws_glue_catalog_table" "processed" {
 
   name          = each.key
   database_name = aws_glue_catalog_database.this.name
-  description   = "Harmonised rows of ${each.key}, as delivered: a row that was delivered twice stands twice"
+  description   = "Harmonised rows of ${each.key}, as delivered: a row that was delivered twice occurs twice"
   table_type    = "EXTERNAL_TABLE"
 
   parameters = {
@@ -34,11 +34,11 @@ resource "aws_glue_catalog_table" "processed" {
     "projection.enabled"        = "true"
     "projection._source.type"   = "enum"
     "projection._source.values" = join(",", each.value.sources)
-    # Filled in by Athena, not here: $${…} stands for a dollar sign and braces.
+    # Athena replaces the placeholder. $${…} is Terraform's escape for a literal one.
     "storage.location.template" = "s3://${var.bucket_names.processed}/data/${each.key}/source=$${_source}/"
   }
 
-  # Not `source`: contracts may have a column of that name, and the table in PostgreSQL has `_source` too.
+  # Not `source`, because contracts may have a column of that name. The table in PostgreSQL also has `_source`.
   partition_keys {
     name    = "_source"
     type    = "string"

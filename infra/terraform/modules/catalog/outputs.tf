@@ -1,4 +1,4 @@
 output "database_name" {
-  description = "Glue database, which Athena queries."
+  description = "Glue database for Athena queries."
   value       = aws_glue_catalog_database.this.name
 }

@@ -1,11 +1,11 @@
 variable "name" {
   type        = string
   nullable    = false
-  description = "Prefix of each resource's name, as penstock-<environment>."
+  description = "Prefix of every resource name, as penstock-<environment>."
 
   validation {
     condition     = can(regex("^penstock-[a-z][a-z0-9-]{0,15}$", var.name))
-    error_message = "The name must be penstock-<environment>, the environment in up to 16 lower-case letters, digits and hyphens."
+    error_message = "The name must be penstock-<environment>, with an environment of at most 16 lower-case letters, digits and hyphens."
   }
 }
 
@@ -15,17 +15,17 @@ variable "bucket_names" {
     curated   = string
   })
   nullable    = false
-  description = "Names of the lake's buckets that hold Parquet."
+  description = "Names of the lake's buckets with Parquet files."
 }
 
 variable "tables_file" {
   type        = string
   nullable    = false
-  description = "Path of the JSON that `penstock contract catalog` writes from the contracts."
+  description = "Path of the JSON file that `penstock contract catalog` generates from the contracts."
 
   validation {
     condition     = can(jsondecode(file(var.tables_file)).tables)
-    error_message = "The tables file must be JSON with a list `tables`: write it with `penstock contract catalog`."
+    error_message = "The tables file must be JSON with a list `tables`. Generate it with `penstock contract catalog`."
   }
 
   validation {
@@ -33,7 +33,7 @@ variable "tables_file" {
       for table in jsondecode(file(var.tables_file)).tables :
       length(distinct([for column in table.columns : lower(column.name)])) == length(table.columns)
     ]), false)
-    error_message = "Each table of the tables file must have `columns`, and no name twice: Athena does not tell upper from lower case."
+    error_message = "Each table of the tables file must have `columns` with unique names. Athena ignores case in names."
   }
 
   validation {
@@ -43,7 +43,7 @@ variable "tables_file" {
         can(regex("^(string|boolean|smallint|int|bigint|double|date|timestamp|decimal\\([0-9]{1,2},[0-9]{1,2}\\))$", column.type))
       ]
     ])), false)
-    error_message = "Each column of the tables file must have one of Athena's types: string, boolean, smallint, int, bigint, double, date, timestamp, decimal(p,s)."
+    error_message = "Each column of the tables file must have one of these Athena types: string, boolean, smallint, int, bigint, double, date, timestamp, decimal(p,s)."
   }
 
   validation {
@@ -51,6 +51,6 @@ variable "tables_file" {
       for table in jsondecode(file(var.tables_file)).tables :
       try(table.curated, false) || try(length(table.sources) > 0 && alltrue([for source in table.sources : can(regex("^[^,/\\s]+$", source))]), false)
     ]), false)
-    error_message = "Each table of the tables file must name its `sources`, without commas, slashes and spaces, or be `curated`."
+    error_message = "Each table of the tables file must have `sources`, without commas, slashes and spaces, or be `curated`."
   }
 }

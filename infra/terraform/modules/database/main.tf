@@ -4,10 +4,10 @@ locals {
   master_user   = "penstock_master"
   port          = 5432
 
-  # The major version only: minor ones come by themselves, in the maintenance window.
+  # The major version only. Minor versions are installed automatically in the maintenance window.
   engine_version = "16"
 
-  # Enhanced monitoring, in seconds between two readings. Shorter ones cost more log data.
+  # Interval of enhanced monitoring in seconds. A shorter one costs more log data.
   monitoring_interval = 60
   # The free tier of Performance Insights.
   performance_insights_days = 7
@@ -17,18 +17,18 @@ locals {
   maintenance_window = "sun:02:30-sun:03:30"
   log_exports        = ["postgresql", "iam-db-auth-error"]
 
-  # A snapshot is wanted exactly where a destroy is refused: in prod.
+  # Environments with deletion protection, such as prod, also have a final snapshot.
   final_snapshot = var.deletion_protection ? "${var.name}-final" : null
 }
 
 resource "aws_db_subnet_group" "this" {
   name        = var.name
-  description = "Subnets of the Penstock database, without a way to the internet"
+  description = "Subnets of the Penstock database, without a route to the internet"
   subnet_ids  = var.subnet_ids
 }
 
 resource "aws_db_instance" "this" {
-  #checkov:skip=CKV2_AWS_69:rds.force_ssl is in the parameter group; checkov does not see dynamic blocks
+  #checkov:skip=CKV2_AWS_69:rds.force_ssl is in the parameter group; checkov does not support dynamic blocks
 
   count = local.is_aurora ? 0 : 1
 
@@ -75,12 +75,12 @@ resource "aws_db_instance" "this" {
   monitoring_role_arn                   = aws_iam_role.monitoring.arn
   enabled_cloudwatch_logs_exports       = local.log_exports
 
-  # RDS would make the log groups itself, without a key and for ever.
+  # Otherwise RDS creates the log groups itself, without a key and without a retention.
   depends_on = [aws_cloudwatch_log_group.exports, aws_iam_role_policy_attachment.monitoring]
 }
 
 resource "aws_rds_cluster" "this" {
-  #checkov:skip=CKV2_AWS_8:Point-in-time restore by RDS itself; a second backup plan would keep the same twice
+  #checkov:skip=CKV2_AWS_8:RDS provides point-in-time restore; a second backup plan would store the same data again
 
   count = local.is_aurora ? 1 : 0
 

@@ -12,7 +12,7 @@ resource "aws_cloudwatch_log_group" "exports" {
 
 resource "aws_iam_role" "monitoring" {
   name               = "${var.name}-database-monitoring"
-  description        = "RDS writes the operating system's figures to CloudWatch Logs"
+  description        = "Lets RDS write metrics of the operating system to CloudWatch Logs"
   assume_role_policy = data.aws_iam_policy_document.monitoring_trust.json
 }
 
@@ -29,7 +29,7 @@ data "aws_iam_policy_document" "monitoring_trust" {
       identifiers = ["monitoring.rds.amazonaws.com"]
     }
 
-    # So that nobody else's database can have RDS act with this role.
+    # Prevents that RDS assumes this role for a database of another account.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"

@@ -1,18 +1,18 @@
 variable "name" {
   type        = string
   nullable    = false
-  description = "Prefix of each resource's name, as penstock-<environment>."
+  description = "Prefix of every resource name, as penstock-<environment>."
 
   validation {
     condition     = can(regex("^penstock-[a-z][a-z0-9-]{0,15}$", var.name))
-    error_message = "The name must be penstock-<environment>, the environment in up to 16 lower-case letters, digits and hyphens."
+    error_message = "The name must be penstock-<environment>, with an environment of at most 16 lower-case letters, digits and hyphens."
   }
 }
 
 variable "engine" {
   type        = string
   nullable    = false
-  description = "postgres for RDS PostgreSQL, aurora-postgresql for Aurora. Changing it makes a new, empty database."
+  description = "postgres for RDS PostgreSQL, aurora-postgresql for Aurora. Changing it creates a new, empty database."
 
   validation {
     condition     = contains(["postgres", "aurora-postgresql"], var.engine)
@@ -32,20 +32,20 @@ variable "instance_class" {
 
   validation {
     condition     = var.engine == "postgres" || !can(regex("\\.(micro|small)$", var.instance_class))
-    error_message = "Aurora has no micro and no small instances: take db.t4g.medium or larger."
+    error_message = "Aurora does not support micro and small instances. Use db.t4g.medium or larger."
   }
 }
 
 variable "multi_az" {
   type        = bool
   nullable    = false
-  description = "Whether a standby (RDS) or a second instance (Aurora) waits in another zone."
+  description = "Whether there is a standby (RDS) or a second instance (Aurora) in another zone."
 }
 
 variable "allocated_storage_gib" {
   type        = number
   nullable    = false
-  description = "Storage to begin with, in GiB. Aurora takes what it needs and ignores this."
+  description = "Initial storage in GiB. Aurora ignores it and allocates storage as needed."
 
   validation {
     condition     = var.allocated_storage_gib >= 20 && var.allocated_storage_gib <= 65536
@@ -56,50 +56,50 @@ variable "allocated_storage_gib" {
 variable "max_allocated_storage_gib" {
   type        = number
   nullable    = false
-  description = "What the storage may grow to by itself, in GiB. A full disk stops the database, so this is the room for surprises."
+  description = "Maximum storage in GiB, up to which it grows automatically. The database stops if the disk is full."
 
   validation {
     condition     = var.max_allocated_storage_gib >= var.allocated_storage_gib * 1.1
-    error_message = "The storage must be allowed to grow by a tenth at least: RDS refuses less."
+    error_message = "The maximum storage must be at least 10 % larger than the initial storage, as RDS requires."
   }
 }
 
 variable "backup_retention_days" {
   type        = number
   nullable    = false
-  description = "Days for which the database can be restored to any second."
+  description = "Number of days within which the database can be restored to any second."
 
   validation {
     condition     = var.backup_retention_days >= 1 && var.backup_retention_days <= 35
-    error_message = "Backups must be kept from 1 to 35 days."
+    error_message = "Backups must be retained for 1 to 35 days."
   }
 }
 
 variable "deletion_protection" {
   type        = bool
   nullable    = false
-  description = "Whether a destroy is refused. Where it is on, a last snapshot is taken too when it has been switched off."
+  description = "Whether a destroy is prevented. It also sets whether a destroy takes a final snapshot."
 }
 
 variable "subnet_ids" {
   type        = list(string)
   nullable    = false
-  description = "Subnets in at least two zones, without a way to the internet."
+  description = "Subnets in at least two zones, without a route to the internet."
 
   validation {
     condition     = length(var.subnet_ids) >= 2
-    error_message = "RDS wants subnets in at least two zones, also for a single instance."
+    error_message = "RDS requires subnets in at least two zones, even for a single instance."
   }
 }
 
 variable "security_group_id" {
   type        = string
   nullable    = false
-  description = "Security group that lets the database's clients in, and nobody else."
+  description = "Security group that accepts connections from the clients of the database only."
 }
 
 variable "data_key_arn" {
   type        = string
   nullable    = false
-  description = "KMS key for storage, backups, logs, Performance Insights and the master user's secret."
+  description = "KMS key of storage, backups, logs, Performance Insights and the secret of the master user."
 }

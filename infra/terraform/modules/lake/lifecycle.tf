@@ -1,6 +1,6 @@
 locals {
-  # Days after which an object is cheaper to keep in the class: each has a minimum that is billed in any case, 30 days for
-  # the first and 90 for the second, so a shorter retention skips it.
+  # Age in days at which an object moves to the class. Each class has a minimum duration that is always billed, 30 days for
+  # the first and 90 for the second, so a shorter retention skips the class.
   infrequent_days = 30
   glacier_days    = 90
 
@@ -13,9 +13,9 @@ locals {
     ]
   }
 
-  # An overwritten or deleted version is kept for a mistake to be noticed, and no longer than the object itself.
+  # An overwritten or deleted version can be restored for this time, at most for the retention of the object itself.
   noncurrent_days = 30
-  # A multipart upload that nobody completed is invisible, and billed.
+  # An incomplete multipart upload is not listed but billed.
   incomplete_days = 2
   logs_days       = 365
 }
@@ -56,7 +56,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
-# Contracts and jobs are kept: a batch names the version that it was read by.
+# Contracts and jobs do not expire: a batch refers to the version it was processed with.
 resource "aws_s3_bucket_lifecycle_configuration" "artifacts" {
   bucket = aws_s3_bucket.this["artifacts"].id
 

@@ -1,16 +1,16 @@
-# Who read which drop. In a bucket of its own, as S3 would otherwise log its own logging.
+# The S3 access logs of raw. They have their own bucket, because otherwise S3 would log its own writes.
 resource "aws_s3_bucket" "logs" {
-  #checkov:skip=CKV_AWS_18:S3 would log its own logging
-  #checkov:skip=CKV_AWS_21:A log file is written once, and expires
-  #checkov:skip=CKV_AWS_144:Logs of the one region
-  #checkov:skip=CKV_AWS_145:S3 delivers access logs under its own key only
-  #checkov:skip=CKV2_AWS_62:A log file starts nothing
+  #checkov:skip=CKV_AWS_18:S3 would log its own writes
+  #checkov:skip=CKV_AWS_21:A log file is written once and expires
+  #checkov:skip=CKV_AWS_144:The logs belong to one region
+  #checkov:skip=CKV_AWS_145:S3 supports access logs with its own key only
+  #checkov:skip=CKV2_AWS_62:No function processes log files
 
   bucket        = local.names["logs"]
   force_destroy = var.force_destroy
 }
 
-# S3 delivers access logs to a bucket with its own key only.
+# S3 delivers access logs only to a bucket that is encrypted with its own key.
 resource "aws_s3_bucket_server_side_encryption_configuration" "logs" {
   bucket = aws_s3_bucket.logs.id
 
@@ -111,7 +111,7 @@ resource "aws_s3_bucket_logging" "raw" {
   target_bucket = aws_s3_bucket.logs.id
   target_prefix = "raw/"
 
-  # By the day of the access, so that a day can be searched alone.
+  # Partitioned by the day of the access, so that a single day can be searched.
   target_object_key_format {
     partitioned_prefix {
       partition_date_source = "EventTime"

@@ -1,29 +1,29 @@
 data "aws_caller_identity" "current" {}
 
 locals {
-  # Bucket names are unique in the world: the account's number makes them so.
+  # Bucket names are globally unique. The account id makes them so.
   buckets = toset(["raw", "processed", "curated", "quarantine", "artifacts"])
   names   = { for bucket in setunion(local.buckets, ["logs"]) : bucket => "${var.name}-${bucket}-${data.aws_caller_identity.current.account_id}" }
 
-  # raw: a drop that is overwritten stays what its batch says. artifacts: contracts are code. curated is made anew from
-  # processed, and rejects are written once.
+  # A batch refers to a version in raw, and contracts in artifacts are code. curated can be recreated from processed, and
+  # rejects are written once.
   versioned = toset(["raw", "processed", "artifacts"])
 }
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:Reads of raw are logged; what is made from it would double the log for little
-  #checkov:skip=CKV_AWS_21:curated is made anew from processed, and rejects are written once; the others have versions
-  #checkov:skip=CKV_AWS_144:One region: a region that is lost is out of scope, and the producers can drop again
+  #checkov:skip=CKV_AWS_18:Access to raw is logged; the derived buckets would double the log for little benefit
+  #checkov:skip=CKV_AWS_21:curated can be recreated from processed, and rejects are written once; the others are versioned
+  #checkov:skip=CKV_AWS_144:The loss of a region is out of scope, and the producers can drop their files again
   #checkov:skip=CKV_AWS_145:Each has the data key; checkov does not follow for_each over resources
   #checkov:skip=CKV2_AWS_6:Each has a public access block; checkov does not follow for_each over resources
-  #checkov:skip=CKV2_AWS_61:Each has a life cycle; checkov does not follow for_each over resources
-  #checkov:skip=CKV2_AWS_62:Only a drop in raw starts something
+  #checkov:skip=CKV2_AWS_61:Each has a lifecycle rule; checkov does not follow for_each over resources
+  #checkov:skip=CKV2_AWS_62:Only drops in raw are processed
 
   for_each = local.buckets
 
   bucket        = local.names[each.key]
   force_destroy = var.force_destroy
-  # Can be switched on for a bucket that exists, but never off again.
+  # It can be enabled for an existing bucket, but never disabled.
   object_lock_enabled = each.key == "raw" && var.object_lock
 }
 
@@ -33,7 +33,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
   bucket = each.value.id
 
   rule {
-    # One call of KMS for many objects: at a million small chunks the difference is most of the bill.
+    # One KMS request serves many objects. With a million small chunks, the difference is most of the cost.
     bucket_key_enabled = true
 
     apply_server_side_encryption_by_default {
@@ -73,8 +73,7 @@ resource "aws_s3_bucket_versioning" "this" {
   }
 }
 
-# A drop cannot be changed or deleted for as long as it is kept, by an administrator neither except with the permission
-# to bypass governance.
+# A drop cannot be changed or deleted during its retention, except with the permission to bypass governance.
 resource "aws_s3_bucket_object_lock_configuration" "raw" {
   count = var.object_lock ? 1 : 0
 
@@ -90,7 +89,7 @@ resource "aws_s3_bucket_object_lock_configuration" "raw" {
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
-# The template's rule takes the drops from here.
+# The rule in template.yaml receives these events.
 resource "aws_s3_bucket_notification" "raw" {
   bucket      = aws_s3_bucket.this["raw"].id
   eventbridge = true

@@ -4,7 +4,7 @@ resource "aws_s3_bucket_policy" "this" {
   bucket = each.value.id
   policy = data.aws_iam_policy_document.buckets[each.key].json
 
-  # Both change who may do what: S3 refuses two such changes at a time.
+  # S3 rejects concurrent changes of the policy and the public access block.
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
@@ -29,8 +29,8 @@ data "aws_iam_policy_document" "buckets" {
     }
   }
 
-  # Who names no key gets the bucket's. Who names another's, or another way, is refused: the object would be readable by
-  # whoever has that key, and not by the functions.
+  # The key of the bucket is the default. A request with another key or encryption is denied: the functions could not read
+  # the object.
   statement {
     sid       = "NoOtherKey"
     effect    = "Deny"

@@ -7,7 +7,7 @@ locals {
   region     = data.aws_region.current.region
 }
 
-# Free, so always there.
+# Always created, because it is free.
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id
   service_name      = "com.amazonaws.${local.region}.s3"
@@ -32,10 +32,10 @@ resource "aws_vpc_endpoint" "interface" {
   tags = { Name = "${var.name}-${each.key}" }
 }
 
-# Credentials of another account, brought into the VPC, cannot carry data out through an endpoint.
+# Prevents that data is moved out through an endpoint with the credentials of another account.
 data "aws_iam_policy_document" "endpoints" {
-  #checkov:skip=CKV_AWS_1:Grants nothing: a bound on what IAM grants, to principals of this account
-  #checkov:skip=CKV_AWS_49:Grants nothing: a bound on what IAM grants, to principals of this account
+  #checkov:skip=CKV_AWS_1:Grants nothing: it limits the grants of IAM to principals of this account
+  #checkov:skip=CKV_AWS_49:Grants nothing: it limits the grants of IAM to principals of this account
 
   statement {
     sid       = "OwnPrincipals"

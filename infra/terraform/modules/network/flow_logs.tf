@@ -15,7 +15,7 @@ resource "aws_cloudwatch_log_group" "flow_logs" {
 
 resource "aws_iam_role" "flow_logs" {
   name               = "${var.name}-flow-logs"
-  description        = "VPC flow logs are written to CloudWatch Logs"
+  description        = "Lets VPC flow logs write to CloudWatch Logs"
   assume_role_policy = data.aws_iam_policy_document.flow_logs_trust.json
 }
 
@@ -28,7 +28,7 @@ data "aws_iam_policy_document" "flow_logs_trust" {
       identifiers = ["vpc-flow-logs.amazonaws.com"]
     }
 
-    # So that nobody else's VPC can have the service act with this role.
+    # Prevents that the service assumes this role for a VPC of another account.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"

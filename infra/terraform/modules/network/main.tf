@@ -1,9 +1,9 @@
 data "aws_availability_zones" "available" {
-  #checkov:skip=CKV_AWS_394:The first zones by name, a fixed number of them: a new one sorts behind
+  #checkov:skip=CKV_AWS_394:A fixed number of zones, the first by name: a new zone sorts after them
 
   state = "available"
 
-  # Local zones have neither RDS nor all interface endpoints.
+  # Local zones support neither RDS nor all interface endpoints.
   filter {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]
@@ -13,8 +13,8 @@ data "aws_availability_zones" "available" {
 locals {
   zones = slice(data.aws_availability_zones.available.names, 0, var.zone_count)
 
-  # A sixteenth of the VPC for each subnet: the functions' from the start, the database's from the middle, so that a
-  # third zone moves none of them.
+  # Each subnet has one sixteenth of the VPC. Those of the functions are numbered from the start and those of the database
+  # from the middle, so a third zone moves no subnet.
   private_cidr_blocks  = { for index, zone in local.zones : zone => cidrsubnet(var.cidr_block, 4, index) }
   database_cidr_blocks = { for index, zone in local.zones : zone => cidrsubnet(var.cidr_block, 4, index + 8) }
 }
@@ -27,7 +27,7 @@ resource "aws_vpc" "this" {
   tags = { Name = var.name }
 }
 
-# There is no internet gateway and no NAT: what has to leave goes through an endpoint.
+# There is no internet gateway and no NAT gateway. All outbound traffic goes through endpoints.
 resource "aws_subnet" "private" {
   for_each = local.private_cidr_blocks
 
@@ -63,7 +63,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private.id
 }
 
-# Without a route to S3: the database has no business there.
+# Without a route to S3, which the database does not need.
 resource "aws_route_table" "database" {
   vpc_id = aws_vpc.this.id
 

@@ -1,5 +1,5 @@
 locals {
-  # Who may open a connection to the database, and what it says in the console.
+  # Clients that may connect to the database, with the descriptions of their security groups.
   clients = {
     writer = "The writer function: loads chunks into PostgreSQL"
     api    = "The API: reads target tables"
@@ -9,7 +9,7 @@ locals {
   https_port    = 443
 }
 
-# Emptied: whoever forgets to name a group reaches nothing and is reached by nobody.
+# Without rules: a resource without an explicit group can neither open nor accept connections.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 
@@ -17,7 +17,7 @@ resource "aws_default_security_group" "this" {
 }
 
 resource "aws_security_group" "clients" {
-  #checkov:skip=CKV2_AWS_5:The template attaches the writer; the API comes with its function
+  #checkov:skip=CKV2_AWS_5:The template attaches the one of the writer; the API is not part of this version
 
   for_each = local.clients
 
@@ -32,7 +32,7 @@ resource "aws_security_group" "database" {
   #checkov:skip=CKV2_AWS_5:Attached by module database; checkov does not follow outputs of modules
 
   name        = "${var.name}-database"
-  description = "PostgreSQL: lets its clients in, opens nothing itself"
+  description = "PostgreSQL: accepts connections from its clients and opens none"
   vpc_id      = aws_vpc.this.id
 
   tags = { Name = "${var.name}-database" }
@@ -40,7 +40,7 @@ resource "aws_security_group" "database" {
 
 resource "aws_security_group" "endpoints" {
   name        = "${var.name}-endpoints"
-  description = "Interface endpoints of AWS services: let the clients in over TLS"
+  description = "Interface endpoints of AWS services: accept TLS from the clients"
   vpc_id      = aws_vpc.this.id
 
   tags = { Name = "${var.name}-endpoints" }
@@ -90,7 +90,7 @@ resource "aws_vpc_security_group_egress_rule" "clients_to_endpoints" {
   to_port                      = local.https_port
 }
 
-# S3's public addresses, which the gateway endpoint answers for.
+# The public addresses of S3, which the gateway endpoint serves.
 resource "aws_vpc_security_group_egress_rule" "clients_to_s3" {
   for_each = local.clients
 

@@ -8,14 +8,14 @@ locals {
   all_queues = flatten(regexall("QueueName: !Sub penstock-\\$\\{Environment\\}-([a-z0-9-]+)", local.template))
   queues     = [for queue in local.all_queues : queue if !endswith(queue, "-dead-letters")]
 
-  # What is told of a read batch stands by source and state, what writer and sentinel emit by source; all of it by environment,
-  # which others of the account have, too. SEARCH takes a new source up by itself.
+  # Metrics of a processed batch have the dimensions source and state, those of the writer and the sentinel only source. All
+  # are selected by environment, because the account may have several. SEARCH includes new sources automatically.
   of_reading = "{Penstock,environment,source,state} environment=\"${local.environment}\""
   of_source  = "{Penstock,environment,source} environment=\"${local.environment}\""
 
   widgets = [
     {
-      title = "Drops taken, by source and outcome"
+      title = "Drops processed, by source and outcome"
       stat  = "Sum"
       stack = true
       metrics = [
@@ -57,7 +57,7 @@ locals {
       ]
     },
     {
-      title = "Seconds from drop to loaded, by source"
+      title = "Seconds from drop to load, by source"
       stat  = "Maximum"
       metrics = [
         [{ expression = "SEARCH('${local.of_source} MetricName=\"drop_to_loaded_seconds\"', 'Maximum', 300)", label = "" }],
@@ -80,7 +80,7 @@ locals {
       ]
     },
     {
-      title = "Writer: rows a second"
+      title = "Writer: rows per second"
       stat  = "Sum"
       metrics = [
         [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"rows_applied\"', 'Sum', 60)) / 60", label = "applied" }],
@@ -126,7 +126,7 @@ locals {
       )
     },
     {
-      title = "Functions: running at once, and longest run in milliseconds"
+      title = "Functions: concurrent executions, and longest run in milliseconds"
       stat  = "Maximum"
       metrics = concat(
         [for function in local.functions : ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", "${var.name}-${function}", { label = function }]],
@@ -145,7 +145,7 @@ locals {
       title  = "Cost of the account this month, US dollars"
       stat   = "Maximum"
       period = 21600
-      # Billing is reported here, wherever the resources are.
+      # Billing metrics exist in this region only.
       region = "us-east-1"
       metrics = [
         ["AWS/Billing", "EstimatedCharges", "Currency", "USD", { label = "estimated" }],

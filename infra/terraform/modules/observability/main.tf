@@ -26,7 +26,7 @@ data "aws_iam_policy_document" "alarms" {
       identifiers = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"]
     }
 
-    # So that nobody else's alarm can be sent through these services to this topic.
+    # Prevents that these services publish alarms of another account to this topic.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
@@ -85,6 +85,6 @@ resource "aws_budgets_budget" "monthly" {
     }
   }
 
-  # Budgets sends a test message when it is made.
+  # Budgets sends a test message on creation.
   depends_on = [aws_sns_topic_policy.alarms]
 }

@@ -1,8 +1,8 @@
 output "alarm_topic_arn" {
-  description = "Topic that the template's alarms publish to."
+  description = "ARN of the topic that the alarms of the template publish to."
   value       = aws_sns_topic.alarms.arn
 
-  # Whoever reads it publishes to it.
+  # Users of this output publish to the topic.
   depends_on = [aws_sns_topic_policy.alarms]
 }
 

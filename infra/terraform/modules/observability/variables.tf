@@ -1,11 +1,11 @@
 variable "name" {
   type        = string
   nullable    = false
-  description = "Prefix of each resource's name, as penstock-<environment>. The queues and functions of the template are found by it."
+  description = "Prefix of every resource name, as penstock-<environment>, including the queues and functions of the template."
 
   validation {
     condition     = can(regex("^penstock-[a-z][a-z0-9-]{0,15}$", var.name))
-    error_message = "The name must be penstock-<environment>, the environment in up to 16 lower-case letters, digits and hyphens."
+    error_message = "The name must be penstock-<environment>, with an environment of at most 16 lower-case letters, digits and hyphens."
   }
 }
 
@@ -18,7 +18,7 @@ variable "template_file" {
 variable "alarm_emails" {
   type        = list(string)
   nullable    = false
-  description = "Addresses that alarms go to. Each gets a message first and must confirm it."
+  description = "E-mail addresses that receive the alarms. Each must confirm its subscription."
 
   validation {
     condition     = alltrue([for email in var.alarm_emails : can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", email))])
@@ -29,7 +29,7 @@ variable "alarm_emails" {
 variable "monthly_budget_usd" {
   type        = number
   nullable    = false
-  description = "What the account may cost a month, in US dollars. Passing it raises alarms and stops nothing."
+  description = "Monthly budget of the account in US dollars. Exceeding it sends notifications and stops nothing."
 
   validation {
     condition     = var.monthly_budget_usd >= 1
@@ -40,17 +40,17 @@ variable "monthly_budget_usd" {
 variable "data_key_arn" {
   type        = string
   nullable    = false
-  description = "KMS key of the alarm topic. Its policy must let CloudWatch, Budgets and EventBridge use it (README)."
+  description = "KMS key of the alarm topic. Its policy must permit CloudWatch, Budgets and EventBridge to use it (README)."
 }
 
 variable "database_identifier" {
   type        = string
   nullable    = false
-  description = "DBInstanceIdentifier whose load the dashboard shows."
+  description = "DBInstanceIdentifier of the database on the dashboard."
 }
 
 variable "spark_application_id" {
   type        = string
   nullable    = false
-  description = "EMR Serverless application whose jobs the dashboard shows."
+  description = "Id of the EMR Serverless application on the dashboard."
 }

@@ -1,8 +1,8 @@
 locals {
-  # Spark 3.5.6. A job is tested against one release, so a newer one is a change that somebody makes.
+  # Spark 3.5.6. The job is tested with one release, so a newer one needs a deliberate change.
   release_label = "emr-7.12.0"
 
-  # Jobs are files of infra/spark, as they stand in the repository.
+  # The jobs are the files in infra/spark.
   jobs_folder      = "${path.module}/../../../spark"
   artifacts_bucket = regex("[^:]+$", var.bucket_arns.artifacts)
   jobs_prefix      = "spark"
@@ -47,7 +47,7 @@ resource "aws_emrserverless_application" "this" {
     idle_timeout_minutes = var.auto_stop_minutes
   }
 
-  # A job that finds no capacity waits, instead of failing the batch.
+  # A job that exceeds the remaining capacity waits instead of failing.
   scheduler_configuration {
     max_concurrent_runs   = 10
     queue_timeout_minutes = 720
@@ -79,7 +79,7 @@ resource "aws_emrserverless_application" "this" {
       }
     }
 
-    # What the Spark UI shows after the end of a job: plans, paths and counts, no rows. Under a key of AWS.
+    # The data of the Spark UI after a job: plans, paths and counts, no rows. Encrypted with an AWS managed key.
     managed_persistence_monitoring_configuration {
       enabled = true
     }
@@ -92,7 +92,7 @@ resource "aws_cloudwatch_log_group" "jobs" {
   kms_key_id        = var.data_key_arn
 }
 
-# None where there are no jobs yet: the set is empty then.
+# The set is empty if the folder has no jobs.
 resource "aws_s3_object" "jobs" {
   for_each = fileset(local.jobs_folder, "*.py")
 

@@ -1,15 +1,15 @@
 output "application_id" {
-  description = "Id that StartJobRun takes."
+  description = "Id of the application, an argument of StartJobRun."
   value       = aws_emrserverless_application.this.id
 }
 
 output "application_arn" {
-  description = "ARN that a permission to start jobs is given for."
+  description = "ARN of the application, the resource of the permission to start jobs."
   value       = aws_emrserverless_application.this.arn
 }
 
 output "job_role_arn" {
-  description = "Role that a job runs with, and that ingest must be allowed to pass."
+  description = "ARN of the role that jobs run with. Ingest needs the permission to pass it."
   value       = aws_iam_role.job.arn
 }
 
@@ -19,11 +19,11 @@ output "job_role_name" {
 }
 
 output "entry_point" {
-  description = "S3 URI of the job that standardises a drop. Known also before the job has been uploaded."
+  description = "S3 URI of the job that standardises a drop. It is set even if the job has not been uploaded."
   value       = "s3://${local.artifacts_bucket}/${local.jobs_prefix}/standardise.py"
 }
 
 output "log_group_name" {
-  description = "Log group of drivers and executors."
+  description = "Log group of the drivers and executors."
   value       = aws_cloudwatch_log_group.jobs.name
 }

@@ -6,7 +6,7 @@ data "aws_region" "current" {}
 
 resource "aws_iam_role" "job" {
   name               = "${var.name}-spark-job"
-  description        = "What a Spark job may do: read drops and contracts, write batches and rejects"
+  description        = "Lets Spark jobs read drops and contracts, and write batches and rejects"
   assume_role_policy = data.aws_iam_policy_document.trust.json
 }
 
@@ -19,7 +19,7 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["emr-serverless.amazonaws.com"]
     }
 
-    # So that nobody else's application can have EMR Serverless act with this role.
+    # Prevents that EMR Serverless assumes this role for an application of another account.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
@@ -47,7 +47,7 @@ data "aws_iam_policy_document" "job" {
     resources = ["${var.bucket_arns.artifacts}/${local.jobs_prefix}/*"]
   }
 
-  # The contract is the batch's own copy, under batches/.
+  # The job reads the batch's own copy of the contract, under batches/.
   statement {
     sid     = "WriteBatches"
     actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
@@ -63,7 +63,7 @@ data "aws_iam_policy_document" "job" {
     resources = ["${var.bucket_arns.quarantine}/*"]
   }
 
-  # Without it S3 answers 403 instead of 404 for an object that is not there.
+  # Without this permission, S3 responds with 403 instead of 404 for a missing object.
   statement {
     sid     = "FindObjects"
     actions = ["s3:ListBucket"]
@@ -92,7 +92,7 @@ data "aws_iam_policy_document" "job" {
     resources = ["${aws_cloudwatch_log_group.jobs.arn}:*"]
   }
 
-  # EMR looks its log group up by name, and listing cannot be narrowed to one group.
+  # EMR finds its log group by name. The action cannot be limited to one log group.
   statement {
     sid       = "FindLogGroups"
     actions   = ["logs:DescribeLogGroups"]

@@ -1,11 +1,11 @@
 variable "name" {
   type        = string
   nullable    = false
-  description = "Prefix of each resource's name, as penstock-<environment>."
+  description = "Prefix of every resource name, as penstock-<environment>."
 
   validation {
     condition     = can(regex("^penstock-[a-z][a-z0-9-]{0,15}$", var.name))
-    error_message = "The name must be penstock-<environment>, the environment in up to 16 lower-case letters, digits and hyphens."
+    error_message = "The name must be penstock-<environment>, with an environment of at most 16 lower-case letters, digits and hyphens."
   }
 }
 
@@ -29,13 +29,13 @@ variable "data_key_arn" {
 variable "subnet_ids" {
   type        = list(string)
   nullable    = false
-  description = "Private subnets for the workers; used only where security_group_id is given."
+  description = "Private subnets of the workers. They are used only if security_group_id is set."
 }
 
 variable "security_group_id" {
   type        = string
   default     = null
-  description = "Security group of the workers, which places them in the VPC. Null leaves them in EMR's own network: a job needs S3 and nothing else."
+  description = "Security group of the workers in the VPC. If it is null, they run in EMR's own network: a job needs only S3."
 }
 
 variable "maximum_capacity" {
@@ -45,7 +45,7 @@ variable "maximum_capacity" {
     disk   = string
   })
   nullable    = false
-  description = "Most that all jobs may take together, such as 32 vCPU, 128 GB, 640 GB. It caps the cost of an hour: what does not fit waits."
+  description = "Maximum capacity of all jobs together, such as 32 vCPU, 128 GB, 640 GB. It limits the cost per hour: a job that does not fit waits."
 
   validation {
     condition     = can(regex("^[1-9][0-9]* ?vCPU$", var.maximum_capacity.cpu))
@@ -67,18 +67,18 @@ variable "initial_capacity" {
   }))
   default     = {}
   nullable    = false
-  description = "Workers that stand ready while the application is started, by kind (Driver, Executor). They cost also when idle; none is the default."
+  description = "Pre-initialised workers of a started application, by kind (Driver, Executor). They are billed even when idle. The default is none."
 
   validation {
     condition     = alltrue([for kind in keys(var.initial_capacity) : contains(["Driver", "Executor"], kind)])
-    error_message = "The kinds of workers are Driver and Executor."
+    error_message = "Each kind of worker must be Driver or Executor."
   }
 }
 
 variable "auto_stop_minutes" {
   type        = number
   nullable    = false
-  description = "Idle minutes after which the application stops and costs nothing."
+  description = "Idle time in minutes after which the application stops. A stopped application is free."
 
   validation {
     condition     = var.auto_stop_minutes >= 1 && var.auto_stop_minutes <= 10080
@@ -89,7 +89,7 @@ variable "auto_stop_minutes" {
 variable "architecture" {
   type        = string
   nullable    = false
-  description = "ARM64 (a fifth cheaper) or X86_64. The engine's wheel must have been built for it."
+  description = "Instruction set: ARM64 (20 % cheaper) or X86_64. The wheel of the engine must be built for it."
 
   validation {
     condition     = contains(["ARM64", "X86_64"], var.architecture)
