@@ -1,4 +1,4 @@
-"""Terraform's files and the template keep checkov's rules, and each exception says why beside what it is of."""
+"""Terraform's files and the template follow checkov's rules, and each exception gives its reason."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pytest
 
 from support.stack import ROOT
 
-JUDGE = ROOT / ".venv-checkov/bin/checkov"
+CHECKOV = ROOT / ".venv-checkov/bin/checkov"
 TERRAFORM = ROOT / "infra/terraform"
 TEMPLATE = ROOT / "template.yaml"
-# Nothing may be fetched or told. A proxy that is not there fails whoever tries.
+# The proxy does not exist, so any attempt to download or upload something fails.
 OFFLINE = {
     "HTTPS_PROXY": "http://127.0.0.1:9",
     "HTTP_PROXY": "http://127.0.0.1:9",
@@ -27,10 +27,10 @@ SKIP = re.compile(r"# ?checkov:skip=(\w+):?(.*)")
 
 
 @cache
-def judge(place: Path) -> dict[str, Any]:
-    """The judge's answer about a folder of Terraform or a template."""
-    assert JUDGE.is_file(), "no judge; run `infra/local/setup.sh --dev`"
-    command = [str(JUDGE), "--skip-download", "--output", "json"]
+def scan(place: Path) -> dict[str, Any]:
+    """Returns the report on a folder of Terraform files or on a template."""
+    assert CHECKOV.is_file(), "checkov is not installed; run `infra/local/setup.sh --dev`"
+    command = [str(CHECKOV), "--skip-download", "--output", "json"]
     if place.is_dir():
         command += ["--framework", "terraform", "--directory", str(place)]
     else:
@@ -45,22 +45,22 @@ def failed(answer: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(("place", "least"), [(TERRAFORM, 250), (TEMPLATE, 45)])
-def test_the_rules_are_kept(place: Path, least: int) -> None:
-    answer = judge(place)
+def test_all_rules_pass(place: Path, least: int) -> None:
+    answer = scan(place)
     assert failed(answer) == []
     assert answer["summary"]["parsing_errors"] == 0
     assert answer["summary"]["passed"] >= least
 
 
 @pytest.mark.parametrize(("place", "files"), [(TERRAFORM, [*TERRAFORM.rglob("*.tf")]), (TEMPLATE, [TEMPLATE])])
-def test_each_exception_says_why_and_is_needed(place: Path, files: list[Path]) -> None:
+def test_each_exception_has_a_reason_and_is_needed(place: Path, files: list[Path]) -> None:
     skips = [skip for file in files for skip in SKIP.findall(file.read_text())]
     assert skips
     assert all(len(reason) > 20 for _, reason in skips)
-    taken = judge(place)["results"]["skipped_checks"]
-    assert {one["check_id"] for one in taken} == {rule for rule, _ in skips}
+    applied = scan(place)["results"]["skipped_checks"]
+    assert {one["check_id"] for one in applied} == {rule for rule, _ in skips}
     if place == TEMPLATE:
-        assert len(taken) == len(skips), "an exception in the template that its resource does not need"
+        assert len(applied) == len(skips), "the template has an exception that its resource does not need"
 
 
 @pytest.mark.parametrize(
@@ -71,29 +71,29 @@ def test_each_exception_says_why_and_is_needed(place: Path, files: list[Path]) -
         ("modules/network/flow_logs.tf", 'resource "aws_flow_log"', 'resource "aws_flow_logs"', "CKV2_AWS_11"),
     ],
 )
-def test_the_judge_finds_what_is_wrong(tmp_path: Path, file: str, right: str, wrong: str, rule: str) -> None:
+def test_checkov_reports_errors_in_terraform(tmp_path: Path, file: str, right: str, wrong: str, rule: str) -> None:
     copy = tmp_path / "terraform"
     shutil.copytree(TERRAFORM, copy, ignore=shutil.ignore_patterns(".terraform*"))
     text = (copy / file).read_text()
     assert right in text
     (copy / file).write_text(text.replace(right, wrong, 1))
-    assert any(one.startswith(f"{rule} ") for one in failed(judge(copy)))
+    assert any(one.startswith(f"{rule} ") for one in failed(scan(copy)))
 
 
 @pytest.mark.parametrize(
     ("right", "wrong", "rule"),
     [
-        # What the template keeps …
+        # Rules that the template follows.
         ("      KmsKeyId: !Ref DataKeyArn\n", "", "CKV_AWS_158"),
         ("      RetentionInDays: !Ref LogRetentionDays\n", "", "CKV_AWS_66"),
-        # … and what it would be told without its exceptions.
+        # Rules with an exception in the template.
         ("    # checkov:skip=CKV_AWS_27:", "    # CKV_AWS_27:", "CKV_AWS_27"),
         ("    # checkov:skip=CKV_AWS_117:", "    # CKV_AWS_117:", "CKV_AWS_117"),
     ],
 )
-def test_the_judge_finds_what_is_wrong_in_a_template(tmp_path: Path, right: str, wrong: str, rule: str) -> None:
+def test_checkov_reports_errors_in_the_template(tmp_path: Path, right: str, wrong: str, rule: str) -> None:
     text = TEMPLATE.read_text()
     assert right in text
     copy = tmp_path / "template.yaml"
     copy.write_text(text.replace(right, wrong, 1))
-    assert any(one.startswith(f"{rule} ") for one in failed(judge(copy)))
+    assert any(one.startswith(f"{rule} ") for one in failed(scan(copy)))

@@ -1,4 +1,4 @@
-"""Every contract in the repo is one for others, too: datacontract-cli lints it against the official schema of ODCS."""
+"""Every contract in the repository is valid by the official ODCS schema, as datacontract-cli checks it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import yaml
 
 from support.stack import ROOT
 
-JUDGE = ROOT / ".venv-judge/bin/datacontract"
-# Folders that are not the repo's own text.
+LINTER = ROOT / ".venv-judge/bin/datacontract"
+# Folders with files of other projects.
 FOREIGN = {".git", ".tools", ".venv", ".venv-checkov", ".venv-judge", "target", "node_modules"}
 IS_CONTRACT = re.compile(r"^kind: DataContract$", re.MULTILINE)
-# Nothing may be fetched: the schemas are in the package. A proxy that is not there fails whoever tries.
+# The schemas are in the package. The proxy does not exist, so any attempt to download something fails.
 OFFLINE = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "COLUMNS": "300", "PATH": ""}
 
 LEVELS = ROOT / "shared/contract/tests/golden/levels.txt"
-# Reads pairs of a version and a contract, and prints whether each is valid. Runs in the environment of the judge.
+# Reads pairs of a version and a contract and prints whether each is valid. It runs in the environment of the linter.
 VALIDATE = """
 import json, sys
 from pathlib import Path
@@ -42,21 +42,21 @@ pytestmark = pytest.mark.skipif(sys.version_info < (3, 10), reason="datacontract
 
 
 def contracts() -> list[Path]:
-    """Every contract file of the repo."""
+    """Returns every contract file in the repository."""
     files = [*ROOT.rglob("*.yaml"), *ROOT.rglob("*.yml")]
     own = [file for file in files if not FOREIGN & set(file.relative_to(ROOT).parts)]
     return sorted(file for file in own if IS_CONTRACT.search(file.read_text(errors="replace")))
 
 
 def lint(file: Path) -> subprocess.CompletedProcess[str]:
-    """The judge's answer."""
-    assert JUDGE.is_file(), "no judge; run `infra/local/setup.sh --dev`"
-    command = [str(JUDGE), "lint", "--all-errors", str(file)]
+    """Runs datacontract-cli on a file."""
+    assert LINTER.is_file(), "datacontract-cli is not installed; run `infra/local/setup.sh --dev`"
+    command = [str(LINTER), "lint", "--all-errors", str(file)]
     return subprocess.run(command, env=OFFLINE, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize("file", contracts(), ids=lambda file: str(file.relative_to(ROOT)))
-def test_a_contract_of_the_repo_is_valid_by_the_official_schema(file: Path) -> None:
+def test_each_contract_is_valid_by_the_official_schema(file: Path) -> None:
     answer = lint(file)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "valid against ODCS v3." in answer.stdout
@@ -74,7 +74,7 @@ def test_the_examples_of_the_page_are_valid_by_the_official_schema(tmp_path: Pat
         assert answer.returncode == 0, answer.stdout
 
 
-def test_a_contract_with_its_overlay_merged_into_it_is_valid_by_the_official_schema() -> None:
+def test_a_contract_merged_with_its_overlay_is_valid_by_the_official_schema() -> None:
     merged = ROOT / "shared/contract/tests/golden/foreign/partner.merged.yaml"
     answer = lint(merged)
     assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -90,7 +90,7 @@ def test_a_contract_with_its_overlay_merged_into_it_is_valid_by_the_official_sch
         ("status: active\n", ""),
     ],
 )
-def test_the_judge_finds_what_is_wrong(tmp_path: Path, right: str, wrong: str) -> None:
+def test_the_linter_reports_errors(tmp_path: Path, right: str, wrong: str) -> None:
     text = (ROOT / "infra/contracts/orient.yaml").read_text()
     assert right in text
     file = tmp_path / "orient.yaml"
@@ -101,7 +101,7 @@ def test_the_judge_finds_what_is_wrong(tmp_path: Path, right: str, wrong: str) -
 
 
 def cases() -> list[tuple[str, str, str, Any]]:
-    """The lines of the table of levels, each with its level, the version of the standard, and the contract."""
+    """Returns the lines of the table of levels, each with its level, the version of the standard and the contract."""
     found = []
     for line in LEVELS.read_text().splitlines():
         if not line or line.startswith("#"):
@@ -118,13 +118,13 @@ def cases() -> list[tuple[str, str, str, Any]]:
     return found
 
 
-def test_what_penstock_calls_not_valid_is_what_the_official_schema_refuses() -> None:
+def test_penstock_rejects_the_same_contracts_as_the_official_schema() -> None:
     table = cases()
     assert len(table) > 150
-    # The schema of v3.1 is that of v2.2, too: it lists the version.
+    # The schema of v3.1 also covers v2.2, which it lists.
     schemas = {"v3.1.0": "3.1.0", "v3.0.2": "3.0.2", "v2.2.2": "3.1.0"}
     pairs = [(schemas[version], contract) for _, _, version, contract in table]
-    python = JUDGE.with_name("python")
+    python = LINTER.with_name("python")
     command = [str(python), "-c", VALIDATE]
     answer = subprocess.run(command, input=json.dumps(pairs), capture_output=True, text=True, timeout=120, check=False)
     assert answer.returncode == 0, answer.stderr
@@ -133,7 +133,7 @@ def test_what_penstock_calls_not_valid_is_what_the_official_schema_refuses() -> 
     assert not wrong
 
 
-def test_all_kinds_of_contracts_are_found() -> None:
+def test_all_contract_files_are_found() -> None:
     names = {str(file.relative_to(ROOT)) for file in contracts()}
     examples = {f"infra/contracts/{file.name}" for file in (ROOT / "infra/contracts").glob("*.yaml")}
     assert len(examples) >= 7

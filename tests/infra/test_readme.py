@@ -1,6 +1,6 @@
-"""The README's table of functions is what template.yaml says of them.
+"""The README's table of functions agrees with template.yaml.
 
-The check takes both, so that the last tests can show it broken copies.
+The check takes both, so the last tests can run it on broken copies.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ HEADER = "| function | trigger | timeout | memory | concurrency | role |"
 
 
 def rows(readme: str) -> dict[str, list[str]]:
-    """The table's rows, by the function that each is of: what it takes, then what is compared."""
-    assert readme.count(HEADER) == 1, "the README has no table of functions, or two"
+    """Returns the cells of the table after the name of the function, by function."""
+    assert readme.count(HEADER) == 1, "the README does not have exactly one table of functions"
     table = readme.split(HEADER)[1].split("\n\n")[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[1:]]
     names = [first.strip("`") for first, *_ in cells]
@@ -36,15 +36,15 @@ def rows(readme: str) -> dict[str, list[str]]:
     return {name: rest for name, (_, *rest) in zip(names, cells)}
 
 
-def meant(value: Any) -> str:
-    """A number as it stands, a parameter by its name."""
+def shown(value: Any) -> str:
+    """Returns a number as text, and a parameter as its name."""
     return f"`{target(value)}`" if target(value) else str(value)
 
 
-def true_rows(stack: Template) -> dict[str, list[str]]:
-    """What the rows must say after the column `takes`."""
+def expected_rows(stack: Template) -> dict[str, list[str]]:
+    """Returns the expected cells after the column `takes`."""
     most = {name: mapping["ScalingConfig"]["MaximumConcurrency"] for name, mapping, _ in mappings(stack)}
-    # What no queue's mapping limits, the reserve does.
+    # A function without an event source mapping is limited by its reserved concurrency.
     most |= {name: functions(stack)[name]["ReservedConcurrentExecutions"]["Fn::If"][1] for name in schedules(stack)}
     found = {}
     for name, function in functions(stack).items():
@@ -52,24 +52,24 @@ def true_rows(stack: Template) -> dict[str, list[str]]:
         found[name] = [
             f"{function['Timeout']} s",
             f"{function['MemorySize']:,} MB",
-            meant(most[name]),
+            shown(most[name]),
             f"`{role.replace('${Environment}', '<env>')}`",
         ]
     return found
 
 
 def findings(readme: str, stack: Template) -> list[str]:
-    """Functions without a crate or a row, rows without a function, and cells that are not true."""
-    said, true = rows(readme), true_rows(stack)
+    """Returns functions without a crate or a row, rows without a function, and wrong cells."""
+    actual, expected = rows(readme), expected_rows(stack)
     crates = {path.parent.name for path in (ROOT / "functions").glob("*/Cargo.toml")}
-    found = [f"{name}: no crate under functions/" for name in sorted(true.keys() - crates)]
-    found += [f"{name}: no row" for name in sorted(true.keys() - said.keys())]
-    found += [f"{name}: a row of no function" for name in sorted(said.keys() - true.keys())]
-    for name in sorted(said.keys() & true.keys()):
-        takes, *told = said[name]
-        found += [f"{name}: does not say what it takes"] if not takes else []
-        found += [f"{name}: {one}, and not {other}" for one, other in zip(true[name], told) if one != other]
-        found += [f"{name}: another number of cells"] if len(told) != len(true[name]) else []
+    found = [f"{name}: no crate under functions/" for name in sorted(expected.keys() - crates)]
+    found += [f"{name}: no row" for name in sorted(expected.keys() - actual.keys())]
+    found += [f"{name}: a row without a function" for name in sorted(actual.keys() - expected.keys())]
+    for name in sorted(actual.keys() & expected.keys()):
+        takes, *cells = actual[name]
+        found += [f"{name}: its input is missing"] if not takes else []
+        found += [f"{name}: {one}, not {other}" for one, other in zip(expected[name], cells) if one != other]
+        found += [f"{name}: wrong number of cells"] if len(cells) != len(expected[name]) else []
     return found
 
 
@@ -81,18 +81,18 @@ def test_each_function_has_its_row() -> None:
 @pytest.mark.parametrize(
     ("line", "broken", "finding"),
     [
-        ("| 900 s |", "| 600 s |", "ingest: 900 s, and not 600 s"),
-        ("| 1,769 MB |", "| 1769 MB |", "ingest: 1,769 MB, and not 1769 MB"),
-        ("`WriterMaximumConcurrency` |", "2 |", "writer: `WriterMaximumConcurrency`, and not 2"),
+        ("| 900 s |", "| 600 s |", "ingest: 900 s, not 600 s"),
+        ("| 1,769 MB |", "| 1769 MB |", "ingest: 1,769 MB, not 1769 MB"),
+        ("`WriterMaximumConcurrency` |", "2 |", "writer: `WriterMaximumConcurrency`, not 2"),
         ("| `penstock-<env>-job-events` |", "| `penstock-<env>-ingest` |", "job-events: `penstock-<env>-job-events`"),
         ("| `writer` | up", "| `loader` | up", "writer: no row"),
-        ("| `writer` | up", "| `loader` | up", "loader: a row of no function"),
-        ("| 1 | `penstock-<env>-sentinel` |", "| 2 | `penstock-<env>-sentinel` |", "sentinel: 1, and not 2"),
-        ("| a drop from the drops queue |", "| |", "ingest: does not say what it takes"),
-        ("| 2 | `penstock-<env>-job-events` |", "| 2 |", "job-events: another number of cells"),
+        ("| `writer` | up", "| `loader` | up", "loader: a row without a function"),
+        ("| 1 | `penstock-<env>-sentinel` |", "| 2 | `penstock-<env>-sentinel` |", "sentinel: 1, not 2"),
+        ("| a drop from the drops queue |", "| |", "ingest: its input is missing"),
+        ("| 2 | `penstock-<env>-job-events` |", "| 2 |", "job-events: wrong number of cells"),
     ],
 )
-def test_a_row_that_is_not_true_is_found(line: str, broken: str, finding: str) -> None:
+def test_a_wrong_row_is_found(line: str, broken: str, finding: str) -> None:
     text = README.read_text()
     assert line in text
     found = findings(text.replace(line, broken, 1), template())
@@ -100,18 +100,18 @@ def test_a_row_that_is_not_true_is_found(line: str, broken: str, finding: str) -
 
 
 def rename(stack: Template) -> None:
-    """The writer's binary gets a name that no crate has."""
+    """Gives the binary of the writer a name without a crate."""
     stack["Resources"][function_ids(stack)["writer"]]["Metadata"]["BuildProperties"]["Binary"] = "loader"
 
 
 @pytest.mark.parametrize(
     ("breaks", "finding"),
     [
-        (change("WriterFunction", "Timeout", 240), "writer: 240 s, and not 180 s"),
-        (change("JobEventsFunction", "MemorySize", 128), "job-events: 128 MB, and not 256 MB"),
+        (change("WriterFunction", "Timeout", 240), "writer: 240 s, not 180 s"),
+        (change("JobEventsFunction", "MemorySize", 128), "job-events: 128 MB, not 256 MB"),
         (
             change("JobEventsFunction", "Events.JobEvents.Properties.ScalingConfig.MaximumConcurrency", 3),
-            "job-events: 3, and not 2",
+            "job-events: 3, not 2",
         ),
         (
             change("IngestRole", "RoleName", {"Fn::Sub": "penstock-${Environment}-reader"}),
@@ -119,10 +119,10 @@ def rename(stack: Template) -> None:
         ),
         (rename, "loader: no crate"),
         (rename, "loader: no row"),
-        (lambda stack: stack["Resources"].pop("JobEventsFunction"), "job-events: a row of no function"),
+        (lambda stack: stack["Resources"].pop("JobEventsFunction"), "job-events: a row without a function"),
     ],
 )
-def test_a_function_that_changes_without_its_row_is_found(breaks: Breaks, finding: str) -> None:
+def test_a_changed_function_with_an_old_row_is_found(breaks: Breaks, finding: str) -> None:
     stack = template()
     breaks(stack)
     found = findings(README.read_text(), stack)

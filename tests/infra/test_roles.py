@@ -1,4 +1,4 @@
-"""The database's login roles, as `roles.sql` makes them: run by an owner who is no superuser, as on RDS."""
+"""The login roles that `roles.sql` creates. It is run by an owner who is not a superuser, as on RDS."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GROUPS = ("penstock_ledger_readers", "penstock_target_readers")
 
 
 class Server:
-    """A database of its own beside the stack's, on the same server."""
+    """A separate database on the server of the stack."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -31,8 +31,8 @@ class Server:
         own = {"dbname": DATABASE, "user": user} if user else {}
         return psycopg.connect(psycopg.conninfo.make_conninfo(self.url, **own, **more), autocommit=True)
 
-    def let_in(self, owner: psycopg.Connection[Any], *roles: str) -> None:
-        """Gives them the stack's password: there is no IAM here."""
+    def set_passwords(self, owner: psycopg.Connection[Any], *roles: str) -> None:
+        """Sets the password of the stack for the roles, because there is no IAM here."""
         password = psycopg.conninfo.conninfo_to_dict(self.url)["password"]
         for role in roles:
             owner.execute(f"ALTER ROLE {role} PASSWORD '{password}'".encode())
@@ -42,7 +42,7 @@ class Server:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def make_roles(self) -> subprocess.CompletedProcess[str]:
+    def create_roles(self) -> subprocess.CompletedProcess[str]:
         target = psycopg.conninfo.make_conninfo(self.url, dbname=DATABASE, user=MASTER)
         command = ["psql", "--no-psqlrc", "--quiet", "--dbname", target, "--file", str(ROLES_SQL)]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -50,22 +50,22 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(stack: Stack) -> Iterator[Server]:
-    """Roles, the writer's ledger, and a target table that it made afterwards."""
+    """Creates the roles, the ledger, and target tables that the writer creates afterwards."""
     if shutil.which("psql") is None:
-        pytest.skip("no psql on PATH")
+        pytest.skip("psql is not installed")
     server = Server(stack.database_url)
     with server.connect() as owner:
-        # What RDS has: a role that marks IAM logins, and a master user who may pass it on.
+        # As on RDS: a role for IAM logins, and a master user who can grant it.
         owner.execute("CREATE ROLE rds_iam NOLOGIN")
         owner.execute("CREATE ROLE rds_superuser NOLOGIN")
         owner.execute("CREATE ROLE visitor LOGIN")
         owner.execute("GRANT rds_iam TO rds_superuser WITH ADMIN OPTION")
         owner.execute(f"CREATE ROLE {MASTER} LOGIN CREATEROLE CREATEDB IN ROLE rds_superuser".encode())
         owner.execute(f"CREATE DATABASE {DATABASE} OWNER {MASTER}".encode())
-        server.let_in(owner, MASTER, "visitor")
-        made = server.make_roles()
-        assert made.returncode == 0, made.stderr
-        server.let_in(owner, *FUNCTIONS)
+        server.set_passwords(owner, MASTER, "visitor")
+        created = server.create_roles()
+        assert created.returncode == 0, created.stderr
+        server.set_passwords(owner, *FUNCTIONS)
         for migration in MIGRATIONS:
             server.run("penstock_writer", migration.read_text())
         server.run("penstock_writer", "CREATE TABLE public.products (id text); CREATE SCHEMA shop")
@@ -76,10 +76,10 @@ def server(stack: Stack) -> Iterator[Server]:
             owner.execute(f"DROP ROLE {role}".encode())
 
 
-def test_the_roles_can_be_made_again_and_nothing_changes(server: Server) -> None:
+def test_running_the_script_again_changes_nothing(server: Server) -> None:
     state = "SELECT relname, relacl::text FROM pg_class WHERE relowner = 'penstock_writer'::regrole ORDER BY 1"
     before = server.run(MASTER, state)
-    again = server.make_roles()
+    again = server.create_roles()
     assert again.returncode == 0, again.stderr
     assert server.run(MASTER, state) == before
 
@@ -89,8 +89,8 @@ def test_the_functions_log_in_with_iam(server: Server, role: str) -> None:
     assert server.run(role, "SELECT pg_has_role(current_user, 'rds_iam', 'MEMBER')") == [(True,)]
 
 
-def test_the_master_user_is_no_lasting_user_of_the_writers_rights(server: Server) -> None:
-    # Or it would be a user of rds_iam, too, and RDS would no longer take its password.
+def test_the_master_user_does_not_keep_the_privileges_of_the_writer(server: Server) -> None:
+    # Otherwise it would also be a member of rds_iam, and RDS would no longer accept its password.
     assert server.run(MASTER, "SELECT pg_has_role(current_user, 'penstock_writer', 'USAGE')") == [(False,)]
 
 
@@ -110,13 +110,13 @@ def test_the_api_reads_the_ledger_and_the_target_tables(server: Server, table: s
         "CREATE TEMPORARY TABLE mine (id text)",
     ],
 )
-def test_readers_change_nothing_even_in_a_session_that_may_write(server: Server, statement: str) -> None:
+def test_readers_cannot_write_even_in_a_read_write_session(server: Server, statement: str) -> None:
     with pytest.raises(errors.ReadOnlySqlTransaction):
         server.run("penstock_api", statement)
     with pytest.raises(errors.InsufficientPrivilege):
         server.run("penstock_api", statement, options="-c default_transaction_read_only=off")
 
 
-def test_somebody_without_a_role_of_ours_gets_in_nowhere(server: Server) -> None:
+def test_other_roles_cannot_connect(server: Server) -> None:
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         server.run("visitor", "SELECT 1")

@@ -1,6 +1,6 @@
-"""What runs on a schedule ends before it begins again, and looks neither too early nor too far back.
+"""A scheduled function ends before its next run, and its periods match the retention of drops and messages.
 
-Each check takes a template and gives its findings, so that the last tests can show it broken copies.
+Each check takes a template and returns its findings, so the last tests can run it on broken copies.
 """
 
 from __future__ import annotations
@@ -34,59 +34,59 @@ Findings = Iterator[str]
 
 
 def of_runs(stack: Template) -> Findings:
-    """Runs that meet the next one, are done again beside it, or may be switched off in the template."""
+    """Yields runs that overlap with the next one or are retried beside it, and disabled schedules."""
     for name, schedule in schedules(stack).items():
         function = functions(stack)[name]
         shortest = min(intervals(stack, schedule))
         if function["Timeout"] >= shortest:
-            yield f"{name}: a run of {function['Timeout']} s meets the next one after {shortest} s"
+            yield f"{name}: a run of {function['Timeout']} s overlaps with the next one after {shortest} s"
         if function["ReservedConcurrentExecutions"] != {"Fn::If": ["ReservesConcurrency", 1, {"Ref": "AWS::NoValue"}]}:
-            yield f"{name}: reserves more or less than the one run that there is"
+            yield f"{name}: does not reserve exactly one execution"
         invoked = function.get("EventInvokeConfig", {})
         if invoked.get("MaximumRetryAttempts") != 0:
-            yield f"{name}: a run that failed is done again, although the next one comes"
+            yield f"{name}: a failed run is retried, although the next one follows"
         if not 60 <= invoked.get("MaximumEventAgeInSeconds", 21_600) < shortest:
-            yield f"{name}: runs that could not begin pile up"
+            yield f"{name}: delayed events accumulate"
         if schedule.get("State", "ENABLED") != "ENABLED" or schedule.get("Enabled", True) is not True:
-            yield f"{name}: its schedule is switched off"
+            yield f"{name}: its schedule is disabled"
         if schedule.get("Name") != function["FunctionName"]:
-            yield f"{name}: its schedule is not named after it"
+            yield f"{name}: its schedule does not have its name"
         if "Input" in schedule:
-            yield f"{name}: is told something else than EventBridge's event"
+            yield f"{name}: its input is not EventBridge's event"
 
 
 def of_ages(stack: Template) -> Findings:
-    """Ages at which a drop is missed that is only being worked on, or at which nothing is left to know of it."""
+    """Yields ages at which a drop in progress counts as missed, or at which its receipt has expired."""
     missed, lookback, stuck = (
         stack["Parameters"][f"{one}Seconds"] for one in ("MissedAfter", "Lookback", "StuckAfter")
     )
     visible = of_type(stack, "AWS::SQS::Queue")["DropsQueue"]["VisibilityTimeout"]
     if missed["MinValue"] <= visible:
-        yield "a drop is missed while its message waits to come back"
-    # The function refuses to begin otherwise (functions/sentinel/src/config.rs).
+        yield "a drop counts as missed before its message is retried"
+    # The function rejects such a configuration (functions/sentinel/src/config.rs).
     for what, parameter in (("missed", missed), ("stuck", stuck)):
         if parameter.get("MaxValue", lookback["MinValue"]) >= lookback["MinValue"]:
-            yield f"nothing is ever {what}: it would be older than what is looked at"
+            yield f"nothing is ever {what}: it would be older than the lookback period"
     if lookback["MaxValue"] >= shortest_retention(stack) * DAY:
-        yield "a receipt is gone before its drop is looked at for the last time, and the drop is missed"
+        yield "a receipt expires before the last check of its drop, which then counts as missed"
 
 
 def shortest_retention(stack: Template) -> int:
-    """The fewest days after which a receipt of any environment is gone."""
+    """Returns the shortest retention of receipts in any environment, in days."""
     files = sorted(ENVIRONMENTS.glob("*/terraform.tfvars"))
     assert len(files) == 3
     return min(int(hcl2.loads(file.read_text())["lake"]["processed_retention_days"]) for file in files)
 
 
 def of_environments(stack: Template, samconfig: dict[str, Any]) -> Findings:
-    """Environments with a schedule of their own that nothing else fits to."""
+    """Yields environments with a schedule that the template does not allow."""
     for name, schedule in schedules(stack).items():
         parameter = target(schedule["Schedule"])
         for environment in sorted(samconfig.keys() - {"version", "default"}):
             given = samconfig[environment]["deploy"]["parameters"]["parameter_overrides"]
             for value in [one.split("=", 1)[1] for one in given if one.startswith(f"{parameter}=")]:
                 if seconds_of(value) not in intervals(stack, schedule):
-                    yield f"{environment}: {name} runs by {value}"
+                    yield f"{environment}: {name} has the schedule {value}"
 
 
 def samconfig() -> dict[str, Any]:
@@ -94,23 +94,23 @@ def samconfig() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("check", [of_runs, of_ages])
-def test_a_schedule_fits_to_what_relies_on_it(check: Callable[[Template], Findings]) -> None:
+def test_schedules_and_periods_are_consistent(check: Callable[[Template], Findings]) -> None:
     assert list(check(template())) == []
 
 
-def test_no_environment_has_a_schedule_that_does_not_fit() -> None:
+def test_each_environment_has_an_allowed_schedule() -> None:
     assert list(of_environments(template(), samconfig())) == []
 
 
 def test_the_schedule_and_its_rates_are_read() -> None:
-    # A guard of the reading itself: were it to find nothing, nothing would be missed above.
+    # If nothing were read, the checks above would pass.
     (name,) = schedules(template())
     assert name == "sentinel"
     assert intervals(template(), schedules(template())["sentinel"]) == [900, 600, 1200]
 
 
 @pytest.mark.parametrize("wrong", ["rate(1 minutes)", "rate(15 minute)", "rate(015 minutes)", "rate(15)", "15 minutes"])
-def test_a_rate_that_eventbridge_refuses_is_found(wrong: str) -> None:
+def test_an_invalid_rate_is_found(wrong: str) -> None:
     with pytest.raises(AssertionError):
         seconds_of(wrong)
     stack = template()
@@ -124,7 +124,7 @@ def parameter(name: str, **values: Any) -> Breaks:
 
 
 def scheduled(name: str, value: Any) -> Breaks:
-    """A property of the sentinel's schedule."""
+    """Sets a property of the sentinel's schedule."""
 
     def breaks(stack: Template) -> None:
         schedule: Properties = schedules(stack)["sentinel"]
@@ -134,22 +134,34 @@ def scheduled(name: str, value: Any) -> Breaks:
 
 
 BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
-    (of_runs, change("SentinelFunction", "Timeout", 600), "sentinel: a run of 600 s meets the next one after 600 s"),
-    (of_runs, parameter("SentinelSchedule", AllowedPattern=".*"), "a run of 300 s meets the next one after 60 s"),
-    (of_runs, scheduled("Schedule", "rate(15 minutes)"), "a run of 300 s meets the next one after 60 s"),
-    (of_runs, change("SentinelFunction", "ReservedConcurrentExecutions", 1), "reserves more or less than"),
-    (of_runs, change("SentinelFunction", "EventInvokeConfig", None), "a run that failed is done again"),
-    (of_runs, change("SentinelFunction", "EventInvokeConfig.MaximumRetryAttempts", 2), "that failed is done again"),
-    (of_runs, change("SentinelFunction", "EventInvokeConfig.MaximumEventAgeInSeconds", 3600), "begin pile up"),
-    (of_runs, scheduled("Enabled", False), "sentinel: its schedule is switched off"),
-    (of_runs, scheduled("State", "DISABLED"), "sentinel: its schedule is switched off"),
-    (of_runs, scheduled("Name", "sentinel"), "sentinel: its schedule is not named after it"),
-    (of_runs, scheduled("Input", "{}"), "is told something else than EventBridge's event"),
-    (of_ages, parameter("MissedAfterSeconds", MinValue=5400), "a drop is missed while its message waits"),
-    (of_ages, change("DropsQueue", "VisibilityTimeout", 7200), "a drop is missed while its message waits"),
+    (
+        of_runs,
+        change("SentinelFunction", "Timeout", 600),
+        "sentinel: a run of 600 s overlaps with the next one after 600 s",
+    ),
+    (
+        of_runs,
+        parameter("SentinelSchedule", AllowedPattern=".*"),
+        "a run of 300 s overlaps with the next one after 60 s",
+    ),
+    (of_runs, scheduled("Schedule", "rate(15 minutes)"), "a run of 300 s overlaps with the next one after 60 s"),
+    (of_runs, change("SentinelFunction", "ReservedConcurrentExecutions", 1), "does not reserve exactly one"),
+    (of_runs, change("SentinelFunction", "EventInvokeConfig", None), "a failed run is retried"),
+    (of_runs, change("SentinelFunction", "EventInvokeConfig.MaximumRetryAttempts", 2), "a failed run is retried"),
+    (
+        of_runs,
+        change("SentinelFunction", "EventInvokeConfig.MaximumEventAgeInSeconds", 3600),
+        "delayed events accumulate",
+    ),
+    (of_runs, scheduled("Enabled", False), "sentinel: its schedule is disabled"),
+    (of_runs, scheduled("State", "DISABLED"), "sentinel: its schedule is disabled"),
+    (of_runs, scheduled("Name", "sentinel"), "sentinel: its schedule does not have its name"),
+    (of_runs, scheduled("Input", "{}"), "its input is not EventBridge's event"),
+    (of_ages, parameter("MissedAfterSeconds", MinValue=5400), "a drop counts as missed before"),
+    (of_ages, change("DropsQueue", "VisibilityTimeout", 7200), "a drop counts as missed before"),
     (of_ages, parameter("MissedAfterSeconds", MaxValue=86400), "nothing is ever missed"),
     (of_ages, parameter("LookbackSeconds", MinValue=43200), "nothing is ever stuck"),
-    (of_ages, parameter("LookbackSeconds", MaxValue=2592000), "a receipt is gone before"),
+    (of_ages, parameter("LookbackSeconds", MaxValue=2592000), "a receipt expires before"),
 ]
 
 
@@ -161,7 +173,7 @@ def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], brea
     assert any(finding in one for one in found), found
 
 
-def test_an_environment_that_runs_at_another_rate_is_found() -> None:
+def test_an_environment_with_another_rate_is_found() -> None:
     config = samconfig()
     config["prod"]["deploy"]["parameters"]["parameter_overrides"].append("SentinelSchedule=rate(30 minutes)")
-    assert list(of_environments(template(), config)) == ["prod: sentinel runs by rate(30 minutes)"]
+    assert list(of_environments(template(), config)) == ["prod: sentinel has the schedule rate(30 minutes)"]

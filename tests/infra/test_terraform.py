@@ -1,7 +1,7 @@
 """Terraform's files agree with the provider, with each other and with template.yaml.
 
-The provider itself cannot be had everywhere, so `terraform validate` may not run: its typings take its place. Each
-check takes a folder and gives its findings, so that the last test can show it broken copies.
+The provider cannot be installed everywhere, so `terraform validate` may not be available. The checks use the provider's
+typings instead. Each check takes a folder and returns its findings, so the last test can run it on broken copies.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ TERRAFORM = ROOT / "infra/terraform"
 META = {"count", "for_each", "provider", "depends_on"}
 META_BLOCKS = {"lifecycle", "provisioner", "connection"}
 META_OF_MODULES = META | {"source", "version", "providers"}
-# Type and default in template.yaml: a parameter that CloudFormation looks up in SSM.
+# A parameter in template.yaml that CloudFormation resolves in SSM: its type and its default.
 LOOKED_UP = re.compile(r"Type: AWS::SSM::Parameter::Value<(\S+)>\n +Default: /penstock/dev/([\w-]+)")
 SSM_TYPE = {"String": "String", "List<String>": "StringList"}
 
 needs_typings = pytest.mark.skipif(
-    not provider.FOLDER.is_dir(), reason="no typings of the provider; `tests/infra/typings.sh` says why"
+    not provider.FOLDER.is_dir(), reason="the typings of the provider are missing; run `tests/infra/typings.sh`"
 )
 
 Findings = Iterator[str]
 
 
 def modules(folder: Path) -> list[Module]:
-    """The root and what it is wired of."""
+    """Returns the root module and the modules that it calls."""
     return [read_module(folder), *(read_module(one) for one in sorted((folder / "modules").iterdir()))]
 
 
 def of_provider(folder: Path) -> Findings:
-    """Types, attributes and blocks that the provider does not have, and those that it wants."""
+    """Yields unknown types, attributes and blocks, and missing required ones."""
     for module in modules(folder):
         for resource in module.resources:
             known = provider.find(resource.kind, resource.type)
             place = f"{module.folder.name}/{resource.file}: {resource.address}"
             if known is None:
-                yield f"{place}: the provider has no such type"
+                yield f"{place}: unknown type"
             else:
                 own = {key: value for key, value in resource.body.items() if key not in META | META_BLOCKS}
                 yield from of_body(place, known, known.top, own)
@@ -68,10 +68,10 @@ def of_body(place: str, known: provider.Type, interface: str, body: Body) -> Fin
     named = {name for name, _ in blocks}
     for attribute in sorted(attributes_of(body)):
         if attribute not in arguments or arguments[attribute].is_block:
-            yield f"{place}: no attribute {attribute}"
+            yield f"{place}: unknown attribute {attribute}"
     for name, inner in blocks:
         if name not in arguments or not arguments[name].is_block:
-            yield f"{place}: no block {name}"
+            yield f"{place}: unknown block {name}"
         else:
             yield from of_body(f"{place}: {name}", known, arguments[name].interface, inner)
     required = {name for name, argument in arguments.items() if argument.required}
@@ -80,7 +80,7 @@ def of_body(place: str, known: provider.Type, interface: str, body: Body) -> Fin
 
 
 def of_references(folder: Path) -> Findings:
-    """References to what nobody declares, and declarations that nobody refers to."""
+    """Yields references to undeclared names, and unused declarations."""
     for module in modules(folder):
         found = [(file, one) for file, blocks in module.texts for one in references(blocks)]
         for file, one in found:
@@ -90,7 +90,7 @@ def of_references(folder: Path) -> Findings:
         used = {(one.root, one.name) for _, one in found}
         declared = {("var", name) for name in module.variables} | {("local", name) for name in module.locals}
         for root, name in sorted(declared - used):
-            yield f"{module.folder.name}: {root}.{name} is used nowhere"
+            yield f"{module.folder.name}: {root}.{name} is unused"
 
 
 def problem_of(module: Module, one: Reference) -> str | None:
@@ -117,24 +117,24 @@ def source_of(module: Module, call: Body) -> Path:
 
 
 def of_calls(folder: Path) -> Findings:
-    """Inputs that a module does not have, and those that it wants."""
+    """Yields unknown inputs, missing inputs and unused modules."""
     root = read_module(folder)
     for name, call in root.calls.items():
         variables = read_module(source_of(root, call)).variables
         given = set(call) - META_OF_MODULES
         for extra in sorted(given - set(variables)):
-            yield f"module.{name}: no input {extra}"
+            yield f"module.{name}: unknown input {extra}"
         required = {one for one, body in variables.items() if "default" not in body}
         for missing in sorted(required - given):
             yield f"module.{name}: input {missing} is missing"
     called = {source_of(root, call) for call in root.calls.values()}
     for module in modules(folder)[1:]:
         if module.folder.resolve() not in called:
-            yield f"modules/{module.folder.name}: nobody calls it"
+            yield f"modules/{module.folder.name}: unused module"
 
 
 def of_declarations(folder: Path) -> Findings:
-    """Variables and outputs of which one does not know what they are, and modules without a page."""
+    """Yields variables and outputs without a type or description, and modules without a README."""
     for module in modules(folder):
         place = module.folder.name
         for name, body in module.variables.items():
@@ -143,7 +143,7 @@ def of_declarations(folder: Path) -> Findings:
             if unquoted(body.get("description", "")) == "":
                 yield f"{place}: var.{name} has no description"
             if body.get("nullable") is not False and body.get("default", "") is not None:
-                yield f"{place}: var.{name} may be null, and has another default"
+                yield f"{place}: var.{name} is nullable, but null is not its default"
         for name, body in module.outputs.items():
             if unquoted(body.get("description", "")) == "":
                 yield f"{place}: output {name} has no description"
@@ -153,30 +153,30 @@ def of_declarations(folder: Path) -> Findings:
 
 
 def of_environments(folder: Path) -> Findings:
-    """Values of variables that there are not, and variables without a value."""
+    """Yields values of unknown variables, and variables without a value."""
     variables = read_module(folder).variables
     for environment in sorted((folder / "environments").iterdir()):
         values = read((environment / "terraform.tfvars").read_text())
         for extra in sorted(set(values) - set(variables)):
-            yield f"{environment.name}: no variable {extra}"
+            yield f"{environment.name}: unknown variable {extra}"
         required = {name for name, body in variables.items() if "default" not in body}
         for missing in sorted(required - set(values)):
             yield f"{environment.name}: {missing} has no value"
         if unquoted(str(values.get("environment"))) != environment.name:
-            yield f"{environment.name}: is not called so in its values"
+            yield f"{environment.name}: its values have another environment"
         backend = read((environment / "backend.hcl").read_text())
         if f"/{environment.name}/" not in backend["key"]:
-            yield f"{environment.name}: the state of another environment"
+            yield f"{environment.name}: its backend has the state of another environment"
 
 
 def of_ssm(folder: Path) -> Findings:
-    """SSM parameters that template.yaml reads and nobody writes, or writes as another type."""
+    """Yields SSM parameters that template.yaml reads and Terraform does not write, or writes with another type."""
     root = read_module(folder)
     written = {name: type_ for one in root.resources for name, type_ in written_by(root, one)}
     looked_up = LOOKED_UP.findall((ROOT / "template.yaml").read_text())
     for type_, name in looked_up:
         if written.get(name) != SSM_TYPE[type_]:
-            yield f"template.yaml: {name} should be a {SSM_TYPE[type_]}, and is {written.get(name, 'missing')}"
+            yield f"template.yaml: {name} should be a {SSM_TYPE[type_]} but is {written.get(name, 'missing')}"
 
 
 def written_by(root: Module, resource: Resource) -> Iterator[tuple[str, str]]:
@@ -187,16 +187,16 @@ def written_by(root: Module, resource: Resource) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("check", [of_references, of_calls, of_declarations, of_environments, of_ssm])
-def test_the_files_agree_with_each_other(check: Callable[[Path], Findings]) -> None:
+def test_the_files_are_consistent(check: Callable[[Path], Findings]) -> None:
     assert list(check(TERRAFORM)) == []
 
 
 @needs_typings
-def test_the_files_agree_with_the_provider() -> None:
+def test_the_files_conform_to_the_provider() -> None:
     assert list(of_provider(TERRAFORM)) == []
 
 
-def test_all_of_terraform_is_read() -> None:
+def test_every_resource_is_read() -> None:
     found = modules(TERRAFORM)
     assert {module.folder.name for module in found} == {
         "terraform", "network", "lake", "database", "spark", "catalog", "observability",
@@ -209,39 +209,39 @@ def test_all_of_terraform_is_read() -> None:
 @pytest.mark.parametrize(
     ("check", "file", "right", "wrong", "finding"),
     [
-        (of_provider, "modules/lake/main.tf", "force_destroy =", "force_destory =", "no attribute force_destory"),
-        (of_provider, "modules/lake/main.tf", "bucket_key_enabled =", "bucket_key =", "no attribute bucket_key"),
-        (of_provider, "modules/lake/lifecycle.tf", "expiration {", "expire {", "no block expire"),
-        (of_provider, "modules/lake/lifecycle.tf", 'dynamic "transition"', 'dynamic "move"', "no block move"),
+        (of_provider, "modules/lake/main.tf", "force_destroy =", "force_destory =", "unknown attribute force_destory"),
+        (of_provider, "modules/lake/main.tf", "bucket_key_enabled =", "bucket_key =", "unknown attribute bucket_key"),
+        (of_provider, "modules/lake/lifecycle.tf", "expiration {", "expire {", "unknown block expire"),
+        (of_provider, "modules/lake/lifecycle.tf", 'dynamic "transition"', 'dynamic "move"', "unknown block move"),
         (of_provider, "modules/lake/logs.tf", 'target_prefix = "raw/"', "", "target_prefix is missing"),
-        (of_provider, "modules/lake/main.tf", '"aws_s3_bucket"', '"aws_s3_bukket"', "the provider has no such type"),
-        (of_provider, "keys.tf", 'data "aws_partition"', 'data "aws_partitions"', "the provider has no such type"),
+        (of_provider, "modules/lake/main.tf", '"aws_s3_bucket"', '"aws_s3_bukket"', "unknown type"),
+        (of_provider, "keys.tf", 'data "aws_partition"', 'data "aws_partitions"', "unknown type"),
         (of_references, "main.tf", "var.environment", "var.enviroment", "no such variable"),
         (of_references, "modules/lake/main.tf", "= local.names[each.key]", "= local.name[each.key]", "no such local"),
         (of_references, "main.tf", "module.database.identifier", "module.database.id", "no such output"),
         (of_references, "main.tf", "module.lake.bucket_arns", "module.lakes.bucket_arns", "no such module"),
         (of_references, "main.tf", "aws_kms_key.data.arn", "aws_kms_key.date.arn", "no such resource"),
         (of_references, "main.tf", "aws_kms_key.data.arn", "aws_kms_key.data.am", "no such attribute"),
-        (of_references, "modules/network/variables.tf", 'variable "zone_count"', 'variable "zones"', "used nowhere"),
-        (of_calls, "main.tf", "multi_az  ", "multi_zone", "no input multi_zone"),
+        (of_references, "modules/network/variables.tf", 'variable "zone_count"', 'variable "zones"', "is unused"),
+        (of_calls, "main.tf", "multi_az  ", "multi_zone", "unknown input multi_zone"),
         (of_calls, "main.tf", "cidr_block          = var.network.cidr_block", "", "input cidr_block is missing"),
-        (of_calls, "main.tf", "./modules/catalog", "./modules/lake", "modules/catalog: nobody calls it"),
+        (of_calls, "main.tf", "./modules/catalog", "./modules/lake", "modules/catalog: unused module"),
         (of_declarations, "modules/lake/variables.tf", "type        = bool", "", "has no type"),
-        (of_declarations, "modules/lake/variables.tf", "nullable    = false", "", "may be null"),
-        (of_declarations, "outputs.tf", 'description = "CloudWatch dashboard."', "", "has no description"),
+        (of_declarations, "modules/lake/variables.tf", "nullable    = false", "", "is nullable"),
+        (of_declarations, "outputs.tf", 'description = "Name of the CloudWatch dashboard."', "", "has no description"),
         (of_environments, "environments/prod/terraform.tfvars", "alarm_emails ", "emails ", "has no value"),
-        (of_environments, "environments/dev/terraform.tfvars", "monthly_budget_usd", "budget", "no variable budget"),
-        (of_environments, "environments/dev/terraform.tfvars", '"dev"', '"prod"', "is not called so"),
+        (of_environments, "environments/dev/terraform.tfvars", "monthly_budget_usd", "budget", "unknown variable"),
+        (of_environments, "environments/dev/terraform.tfvars", '"dev"', '"prod"', "its values have another"),
         (of_environments, "environments/prod/backend.hcl", "/prod/", "/staging/", "the state of another environment"),
         (of_ssm, "parameters.tf", '"database-port" ', '"database-prot" ', "database-port should be a String"),
-        (of_ssm, "parameters.tf", '"StringList"', '"String"', "should be a StringList, and is String"),
+        (of_ssm, "parameters.tf", '"StringList"', '"String"', "should be a StringList but is String"),
     ],
 )  # fmt: skip
 def test_a_broken_copy_has_a_finding(
     tmp_path: Path, check: Callable[[Path], Findings], file: str, right: str, wrong: str, finding: str
 ) -> None:
     if (check is of_provider or finding == "no such attribute") and not provider.FOLDER.is_dir():
-        pytest.skip("no typings of the provider")
+        pytest.skip("the typings of the provider are missing")
     copy = tmp_path / "terraform"
     shutil.copytree(TERRAFORM, copy, ignore=shutil.ignore_patterns(".terraform*"))
     text = (copy / file).read_text()

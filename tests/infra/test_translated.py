@@ -1,6 +1,6 @@
-"""What CloudFormation gets to see: template.yaml after the SAM transform, with each environment's parameters.
+"""template.yaml after the SAM transform, as CloudFormation receives it, with the parameters of each environment.
 
-Each check takes what was read and gives its findings, so that the last tests can show it broken copies.
+Each check returns its findings, so the last tests can run it on broken copies.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from support.template import (
 ENVIRONMENTS = ["dev", "staging", "prod"]
 REGION = "eu-central-1"
 LINT = Path(sys.executable).parent / "cfn-lint"
-# What the transform makes of a function, and nothing else: no role, no permission that is not written in the template.
+# The only types that the transform generates for a function. Roles and permissions are written in the template.
 MADE_BY_TRANSFORM = {
     "AWS::Lambda::Function",
     "AWS::Lambda::Version",
@@ -46,7 +46,7 @@ MADE_BY_TRANSFORM = {
     "AWS::CodeDeploy::Application",
     "AWS::CodeDeploy::DeploymentGroup",
 }
-# The transform puts this parameter's value in its place, so that afterwards nobody refers to it.
+# The transform replaces references to this parameter with its value, so it is unused afterwards.
 IN_PLACE = "Parameter DeploymentType not used."
 
 Findings = Iterator[str]
@@ -59,7 +59,7 @@ def parsed_config() -> Config:
 
 
 def config() -> Config:
-    """samconfig.toml, as a copy that one may break."""
+    """Returns a modifiable copy of samconfig.toml."""
     return copy.deepcopy(parsed_config())
 
 
@@ -70,12 +70,12 @@ def overrides(samconfig: Config, environment: str, command: str = "deploy") -> d
 
 @pytest.fixture(autouse=True)
 def region(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The transform asks for it; nobody is called.
+    # The transform requires a region. It makes no request.
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
 
 
 def translated(stack: Template, environment: str) -> Template:
-    """The template as the transform makes it, with what `sam package` would have put in for the code."""
+    """Returns the transformed template, with a code URI as `sam package` sets it."""
     stack["Globals"]["Function"]["CodeUri"] = "s3://built/program.zip"
     defaults = {name: one["Default"] for name, one in stack["Parameters"].items() if "Default" in one}
     values = {**defaults, **overrides(config(), environment)}
@@ -84,7 +84,7 @@ def translated(stack: Template, environment: str) -> Template:
 
 
 def made_by_schedules(stack: Template) -> set[tuple[str, str]]:
-    """What the transform makes of each schedule, by name and type: its rule, and the rule's right to invoke."""
+    """Returns the resources that the transform generates for schedules, by name and type: a rule and its permission."""
     found = set()
     for name, resource in function_ids(stack).items():
         for event, one in functions(stack)[name]["Events"].items():
@@ -95,52 +95,52 @@ def made_by_schedules(stack: Template) -> set[tuple[str, str]]:
 
 
 def version_of(made: Template, function: str) -> str:
-    """The name of the version that a function's alias points at."""
+    """Returns the name of the version that a function's alias points to."""
     alias = made["Resources"][f"{function}Aliaslive"]["Properties"]
     return target(alias["FunctionVersion"])
 
 
 def of_versions(stack: Template, made: Template) -> Findings:
-    """Functions that are invoked past their alias, or deployed otherwise than their environment says."""
+    """Yields functions that are not invoked through their alias."""
     mapped = of_type(made, "AWS::Lambda::EventSourceMapping").values()
     polling = {name for name, _, _ in mappings(stack)}
     for name, function in function_ids(stack).items():
         if made["Resources"].get(version_of(made, function), {}).get("Type") != "AWS::Lambda::Version":
-            yield f"{name}: the alias points at no version"
+            yield f"{name}: the alias does not point to a version"
         if sum(target(one["FunctionName"]) == f"{function}Aliaslive" for one in mapped) != (name in polling):
             yield f"{name}: its queue does not invoke the alias"
     aliases = {f"{function}Aliaslive" for function in function_ids(stack).values()}
     for one in mapped:
         if target(one["FunctionName"]) not in aliases:
-            yield f"{target(one['FunctionName'])}: is invoked without an alias"
+            yield f"{target(one['FunctionName'])}: is not invoked through an alias"
 
 
 def of_scheduled(stack: Template, made: Template) -> Findings:
-    """Schedules that invoke no alias, may not, at another time than is told, or that retry what they should not."""
+    """Yields schedules without the right alias, permission, rate or retry settings."""
     for name, schedule in schedules(stack).items():
         alias = {"Ref": f"{function_ids(stack)[name]}Aliaslive"}
         rules = [one for one in of_type(made, "AWS::Events::Rule").items() if "ScheduleExpression" in one[1]]
         invoking = [rule for rule, one in rules if [each["Arn"] for each in one["Targets"]] == [alias]]
         if len(invoking) != 1:
-            yield f"{name}: no rule, or more than one, invokes the alias"
+            yield f"{name}: not exactly one rule invokes the alias"
             continue
         if made["Resources"][invoking[0]]["Properties"]["ScheduleExpression"] != schedule["Schedule"]:
-            yield f"{name}: runs at another time"
+            yield f"{name}: its rule has another rate"
         by_rule = {"Fn::GetAtt": [invoking[0], "Arn"]}
-        rights = of_type(made, "AWS::Lambda::Permission").values()
-        if not any(one["FunctionName"] == alias and one.get("SourceArn") == by_rule for one in rights):
-            yield f"{name}: its rule may not invoke it"
+        permissions = of_type(made, "AWS::Lambda::Permission").values()
+        if not any(one["FunctionName"] == alias and one.get("SourceArn") == by_rule for one in permissions):
+            yield f"{name}: its rule has no permission to invoke it"
         settings = of_type(made, "AWS::Lambda::EventInvokeConfig").values()
         own = [one for one in settings if target(one["FunctionName"]) == function_ids(stack)[name]]
         if [one["Qualifier"] for one in own] != ["live"]:
-            yield f"{name}: its retries are not the alias's"
-    for right, one in of_type(made, "AWS::Lambda::Permission").items():
+            yield f"{name}: its retry settings do not apply to the alias"
+    for permission, one in of_type(made, "AWS::Lambda::Permission").items():
         if one["Principal"] != "events.amazonaws.com" or "SourceArn" not in one:
-            yield f"{right}: somebody else may invoke a function"
+            yield f"{permission}: permits another principal to invoke a function"
 
 
 def of_deployments(stack: Template, made: Template, kind: str) -> Findings:
-    """Functions whose traffic does not shift, or does not shift back."""
+    """Yields functions without a gradual deployment or without a rollback."""
     for name, function in function_ids(stack).items():
         if "DeploymentPreference" not in functions(stack)[name]:
             continue
@@ -151,14 +151,14 @@ def of_deployments(stack: Template, made: Template, kind: str) -> Findings:
         if not rollback.get("Enabled") or "DEPLOYMENT_STOP_ON_ALARM" not in rollback["Events"]:
             yield f"{name}: no alarm rolls it back"
         if not group.get("AlarmConfiguration", {}).get("Alarms"):
-            yield f"{name}: no alarm watches its deployment"
+            yield f"{name}: its deployment has no alarm"
         policy = made["Resources"][f"{function}Aliaslive"].get("UpdatePolicy", {})
         if "CodeDeployLambdaAliasUpdate" not in policy:
-            yield f"{name}: its alias moves at once"
+            yield f"{name}: its alias is updated at once"
 
 
 def of_made(stack: Template, made: Template) -> Findings:
-    """Resources that the transform made up."""
+    """Yields generated resources of unexpected types."""
     written = {one["Type"] for one in stack["Resources"].values()}
     for name, one in made["Resources"].items():
         if (name, one["Type"]) in made_by_schedules(stack):
@@ -166,11 +166,11 @@ def of_made(stack: Template, made: Template) -> Findings:
         if one["Type"] not in written | MADE_BY_TRANSFORM or (
             one["Type"] not in MADE_BY_TRANSFORM and name not in stack["Resources"]
         ):
-            yield f"{name}: a {one['Type']} that nobody wrote"
+            yield f"{name}: a {one['Type']} that is not in the template"
 
 
 def of_lint(*files: Path) -> Findings:
-    """What cfn-lint says."""
+    """Yields the findings of cfn-lint."""
     command = [str(LINT), "--regions", REGION, "--format", "json", "--", *map(str, files)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert answer.stdout, answer.stderr
@@ -180,7 +180,7 @@ def of_lint(*files: Path) -> Findings:
 
 
 def of_config(samconfig: Config, stack: Template) -> Findings:
-    """Parameters that an environment does not set, sets to another's, or sets to what they cannot be."""
+    """Yields parameters that an environment does not set, or sets to an invalid value or one of another environment."""
     known = stack["Parameters"]
     written = set(re.findall(r'^    "([\w-]+)" +=', (ROOT / "infra/terraform/parameters.tf").read_text(), re.MULTILINE))
     looked_up = {name: one["Default"] for name, one in known.items() if one["Type"].startswith("AWS::SSM::")}
@@ -194,10 +194,10 @@ def of_config(samconfig: Config, stack: Template) -> Findings:
         for name in sorted(given.keys() & known.keys() - looked_up.keys()):
             yield from of_value(f"{environment}: {name}", known[name], given[name])
         if given.keys() != overrides(samconfig, "dev").keys():
-            yield f"{environment}: sets other parameters than dev"
-        # The transform alone cannot see it: the functions would not start.
+            yield f"{environment}: does not set the same parameters as dev"
+        # The transform cannot detect this, but the functions would not start.
         if overrides(samconfig, environment, "build") != {"Architecture": given.get("Architecture")}:
-            yield f"{environment}: what is built is not what is deployed"
+            yield f"{environment}: the architecture of the build differs from that of the deployment"
         yield from of_names(samconfig[environment], environment, given)
     for name, default in looked_up.items():
         if default.removeprefix("/penstock/dev/") not in written:
@@ -207,11 +207,11 @@ def of_config(samconfig: Config, stack: Template) -> Findings:
 def of_value(place: str, parameter: dict[str, Any], value: str) -> Findings:
     allowed = [str(one) for one in parameter.get("AllowedValues", [value])]
     if value not in allowed or not re.fullmatch(parameter.get("AllowedPattern", ".*"), value):
-        yield f"{place} may not be {value}"
+        yield f"{place} must not be {value}"
     if parameter["Type"] == "Number" and not (
         parameter.get("MinValue", 0) <= int(value) <= parameter.get("MaxValue", 2**63)
     ):
-        yield f"{place} may not be {value}"
+        yield f"{place} must not be {value}"
 
 
 def of_names(section: Config, environment: str, given: dict[str, str]) -> Findings:
@@ -225,18 +225,18 @@ def of_names(section: Config, environment: str, given: dict[str, str]) -> Findin
     }
     for what, name in names.items():
         if name != stack_name:
-            yield f"{environment}: the {what} is another's: {name}"
+            yield f"{environment}: the {what} is that of another environment: {name}"
     if f"environment={environment}" not in deploy["tags"]:
-        yield f"{environment}: is tagged as another"
+        yield f"{environment}: has the tags of another environment"
     if len(deploy["parameter_overrides"]) != len(given):
-        yield f"{environment}: a parameter stands twice"
-    # The roles have names of their own.
+        yield f"{environment}: a parameter is set twice"
+    # The template names its roles.
     if deploy["capabilities"] != "CAPABILITY_NAMED_IAM":
-        yield f"{environment}: the roles cannot be made"
+        yield f"{environment}: the roles cannot be created"
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_transform_makes_what_the_template_means(environment: str) -> None:
+def test_the_transformed_template_is_as_intended(environment: str) -> None:
     made = translated(template(), environment)
     kind = overrides(config(), environment)["DeploymentType"]
     assert list(of_versions(template(), made)) == []
@@ -260,7 +260,7 @@ def test_each_environment_sets_its_own_parameters() -> None:
     assert config().keys() - {"version", "default"} == set(ENVIRONMENTS)
 
 
-def test_a_changed_variable_is_a_new_version() -> None:
+def test_a_changed_variable_publishes_a_new_version() -> None:
     before, changed = translated(template(), "dev"), template()
     functions(changed)["writer"]["Environment"]["Variables"]["PENSTOCK_ROWS_PER_SECOND"] = "1"
     after = translated(changed, "dev")
@@ -272,21 +272,30 @@ def test_a_changed_variable_is_a_new_version() -> None:
     ("breaks", "finding"),
     [
         (lambda made: invoke(made, {"Ref": "WriterFunction"}), "writer: its queue does not invoke the alias"),
-        (lambda made: made["Resources"].pop(version_of(made, "WriterFunction")), "writer: the alias points at no"),
+        (
+            lambda made: made["Resources"].pop(version_of(made, "WriterFunction")),
+            "writer: the alias does not point to a",
+        ),
         (lambda made: made["Resources"].pop("WriterFunctionDeploymentGroup"), "writer: is not deployed as Canary"),
         (lambda made: group(made)["AutoRollbackConfiguration"].update(Enabled=False), "writer: no alarm rolls it back"),
-        (lambda made: group(made)["AlarmConfiguration"].update(Alarms=[]), "no alarm watches its deployment"),
-        (lambda made: made["Resources"]["WriterFunctionAliaslive"].pop("UpdatePolicy"), "its alias moves at once"),
-        (lambda made: made["Resources"].update(R={"Type": "AWS::IAM::Role"}), "R: a AWS::IAM::Role that nobody wrote"),
+        (lambda made: group(made)["AlarmConfiguration"].update(Alarms=[]), "its deployment has no alarm"),
+        (lambda made: made["Resources"]["WriterFunctionAliaslive"].pop("UpdatePolicy"), "its alias is updated at once"),
+        (lambda made: made["Resources"].update(R={"Type": "AWS::IAM::Role"}), "R: a AWS::IAM::Role that is not in the"),
         (
             lambda made: rule(made)["Targets"][0].update(Arn={"Ref": "SentinelFunction"}),
-            "more than one, invokes the al",
+            "not exactly one rule invokes",
         ),
-        (lambda made: rule(made).update(ScheduleExpression="rate(1 day)"), "sentinel: runs at another time"),
-        (lambda made: made["Resources"].pop("SentinelFunctionSchedulePermission"), "its rule may not invoke it"),
-        (lambda made: made["Resources"].pop("SentinelFunctionEventInvokeConfig"), "its retries are not the alias's"),
-        (lambda made: right(made).update(Principal="s3.amazonaws.com"), "somebody else may invoke a function"),
-        (lambda made: right(made).pop("SourceArn"), "somebody else may invoke a function"),
+        (lambda made: rule(made).update(ScheduleExpression="rate(1 day)"), "sentinel: its rule has another rate"),
+        (
+            lambda made: made["Resources"].pop("SentinelFunctionSchedulePermission"),
+            "its rule has no permission to invoke it",
+        ),
+        (
+            lambda made: made["Resources"].pop("SentinelFunctionEventInvokeConfig"),
+            "its retry settings do not apply to the alias",
+        ),
+        (lambda made: permission(made).update(Principal="s3.amazonaws.com"), "permits another principal to invoke"),
+        (lambda made: permission(made).pop("SourceArn"), "permits another principal to invoke"),
     ],
 )
 def test_a_broken_translation_has_a_finding(breaks: Breaks, finding: str) -> None:
@@ -309,11 +318,11 @@ def rule(made: Template) -> Any:
     return made["Resources"]["SentinelFunctionSchedule"]["Properties"]
 
 
-def right(made: Template) -> Any:
+def permission(made: Template) -> Any:
     return made["Resources"]["SentinelFunctionSchedulePermission"]["Properties"]
 
 
-def test_cfn_lint_finds_what_is_wrong(tmp_path: Path) -> None:
+def test_cfn_lint_reports_errors(tmp_path: Path) -> None:
     made = translated(template(), "dev")
     made["Resources"]["LoadQueue"]["Properties"]["VisibilityTimeOut"] = 5
     made["Resources"]["WriterErrorsAlarm"]["Properties"]["AlarmActions"] = [{"Ref": "AlarmTopic"}]
@@ -330,14 +339,14 @@ def test_cfn_lint_finds_what_is_wrong(tmp_path: Path) -> None:
         ("prod", "RawBucket=/penstock/prod/raw-bucket", "RawBucket=/penstock/dev/raw-bucket", "RawBucket is /pen"),
         ("dev", "DataKeyArn=/penstock/dev/data-key-arn", "DataKeyArn=/penstock/dev/date-key-arn", "dev: DataKeyArn is"),
         ("staging", "RowsPerSecond=0", "RowsPerMinute=0", "staging: the template has no parameter RowsPerMinute"),
-        ("staging", "RowsPerSecond=0", None, "staging: sets other parameters than dev"),
-        ("prod", "LogRetentionDays=90", "LogRetentionDays=91", "prod: LogRetentionDays may not be 91"),
-        ("prod", "WriterMaximumConcurrency=4", "WriterMaximumConcurrency=1", "WriterMaximumConcurrency may not be 1"),
-        ("prod", "Environment=prod", "Environment=dev", "prod: the Environment is another's"),
-        ("prod", "Environment=prod", "Environment=Prod", "prod: Environment may not be Prod"),
-        ("prod", "RowsPerSecond=0", "Environment=prod", "prod: a parameter stands twice"),
-        ("prod", "Architecture=arm64", "Architecture=x86_64", "prod: what is built is not what is deployed"),
-        ("prod", "Architecture=arm64", "Architecture=arm", "prod: Architecture may not be arm"),
+        ("staging", "RowsPerSecond=0", None, "staging: does not set the same parameters"),
+        ("prod", "LogRetentionDays=90", "LogRetentionDays=91", "prod: LogRetentionDays must not be 91"),
+        ("prod", "WriterMaximumConcurrency=4", "WriterMaximumConcurrency=1", "WriterMaximumConcurrency must not be 1"),
+        ("prod", "Environment=prod", "Environment=dev", "prod: the Environment is that of another"),
+        ("prod", "Environment=prod", "Environment=Prod", "prod: Environment must not be Prod"),
+        ("prod", "RowsPerSecond=0", "Environment=prod", "prod: a parameter is set twice"),
+        ("prod", "Architecture=arm64", "Architecture=x86_64", "prod: the architecture of the build differs"),
+        ("prod", "Architecture=arm64", "Architecture=arm", "prod: Architecture must not be arm"),
     ],
 )  # fmt: skip
 def test_a_broken_environment_has_a_finding(environment: str, right: str, wrong: str | None, finding: str) -> None:
@@ -354,6 +363,6 @@ def test_names_of_another_environment_and_misspelt_parameters_are_found() -> Non
     samconfig["dev"]["delete"]["parameters"]["stack_name"] = "penstock-prod"
     stack["Parameters"]["SparkEntryPoint"]["Default"] = "/penstock/dev/spark-entrypoint"
     found = list(of_config(samconfig, stack))
-    assert "prod: the stack name is another's: penstock-staging" in found
-    assert "dev: the name to delete is another's: penstock-prod" in found
+    assert "prod: the stack name is that of another environment: penstock-staging" in found
+    assert "dev: the name to delete is that of another environment: penstock-prod" in found
     assert "SparkEntryPoint: Terraform does not write /penstock/dev/spark-entrypoint" in found

@@ -1,6 +1,6 @@
-"""The workflows run the Makefile's targets, with as few rights as they need, and deploy by GitHub's identity.
+"""The workflows run targets of the Makefile with minimal permissions, and deploy with GitHub's OIDC identity.
 
-Nothing here asks GitHub. Each check takes the workflows' texts, so that the last test can show it broken copies.
+These tests make no requests to GitHub. Each check takes the workflows' texts, so the last test can run it on broken copies.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Texts = dict[str, str]
 Workflow = dict[str, Any]
 Findings = Iterator[str]
 
-# An action of a repository, by version or by commit; `@main` is whatever somebody pushes.
+# An action pinned to a version or a commit. `@main` can change at any time.
 PINNED = re.compile(r"[\w.-]+/[\w.-]+(/[\w.-]+)*@(v\d+(\.\d+){0,2}|[0-9a-f]{40})")
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
-# `make X`, with variables that are the shell's: what GitHub puts into a command itself could be a command.
+# `make X` with shell variables. A value that GitHub interpolates into the command could inject another command.
 MAKE = re.compile(r'make ([a-z-]+)((?: [A-Z_]+="\$[A-Z_]+")*)')
 EXPECTED = {"test": {"test", "lint", "security", "build"}, "deploy": {"deploy"}}
 ID_TOKEN = "aws-actions/configure-aws-credentials@"
@@ -41,7 +41,7 @@ def parsed(copies: Texts) -> dict[str, Workflow]:
 
 
 def triggers(workflow: Workflow) -> dict[str, Any]:
-    """What starts it. YAML 1.1 reads an unquoted `on` as true."""
+    """Returns the triggers of a workflow. YAML 1.1 reads an unquoted `on` as true."""
     found = workflow[True]  # type: ignore[index]
     return dict(found)
 
@@ -63,24 +63,24 @@ def environments() -> set[str]:
 
 
 def of_jobs(copies: Texts) -> Findings:
-    """Jobs that are missing, that never end, or that wait for one that is not there."""
+    """Yields missing jobs, jobs without a timeout, and dependencies on missing jobs."""
     for name, expected in EXPECTED.items():
         for job in sorted(expected - parsed(copies).get(name, {"jobs": {}})["jobs"].keys()):
-            yield f"{name}/{job}: is not there"
+            yield f"{name}/{job}: is missing"
     for name, place, job in jobs(copies):
         if not 1 <= job.get("timeout-minutes", 0) <= LONGEST_MINUTES:
-            yield f"{place}: has no timeout, or a long one"
+            yield f"{place}: has no timeout, or one over {LONGEST_MINUTES} minutes"
         needs = job.get("needs", [])
         for one in [needs] if isinstance(needs, str) else needs:
             if one not in parsed(copies)[name]["jobs"]:
-                yield f"{place}: needs {one}, which is not there"
-        # `ubuntu-latest` is another machine one day.
+                yield f"{place}: needs {one}, which does not exist"
+        # `ubuntu-latest` changes over time.
         if not re.fullmatch(r"ubuntu-\d\d\.\d\d", str(job["runs-on"])):
             yield f"{place}: runs on {job['runs-on']}"
 
 
 def of_steps(copies: Texts) -> Findings:
-    """Commands that are no target of the Makefile, and actions that nobody pinned."""
+    """Yields commands that are not targets of the Makefile, and actions that are not pinned."""
     targets = set(TARGET.findall((ROOT / "Makefile").read_text()))
     for _, place, step in steps(copies):
         if "uses" in step:
@@ -90,92 +90,92 @@ def of_steps(copies: Texts) -> Findings:
                 step["uses"].startswith("actions/checkout@")
                 and step.get("with", {}).get("persist-credentials") is not False
             ):
-                yield f"{place}: leaves GitHub's token in the checkout"
+                yield f"{place}: persists GitHub's token in the checkout"
             continue
         called = MAKE.fullmatch(step.get("run", ""))
         if called is None:
-            yield f"{place}: runs {step.get('run')!r}, which is no target with variables of the shell"
+            yield f"{place}: runs {step.get('run')!r}, which is not a target with shell variables"
             continue
         if called[1] not in targets:
-            yield f"{place}: make {called[1]} is no target"
+            yield f"{place}: make {called[1]} is not a target"
         for variable in re.findall(r"\$([A-Z_]+)", called[2]):
             if variable not in step.get("env", {}):
                 yield f"{place}: ${variable} is not set"
 
 
 def of_permissions(copies: Texts) -> Findings:
-    """Rights that a workflow does not need, and keys where GitHub's identity does."""
+    """Yields permissions that a workflow does not need, and stored credentials."""
     for name, workflow in parsed(copies).items():
         least = {"contents": "read", "id-token": "write"} if name == "deploy" else {"contents": "read"}
         if workflow.get("permissions") != least:
             yield f"{name}: its permissions are {workflow.get('permissions')}"
         if "pull_request_target" in triggers(workflow):
-            yield f"{name}: gives rights to whoever opens a pull request"
-        # There is none at all: what differs between environments is no secret, and AWS is entered by a role.
+            yield f"{name}: gives permissions to the author of a pull request"
+        # No workflow uses secrets: the settings of environments are not secret, and AWS access uses a role.
         if re.search(r"\bsecrets\b", copies[name]) or re.search(r"(?i)aws_?-?(secret_?-?)?access_?-?key", copies[name]):
             yield f"{name}: uses a secret"
     for name, place, job in jobs(copies):
         if "permissions" in job:
-            yield f"{place}: has permissions of its own"
-        entered = [one["with"] for one in job["steps"] if one.get("uses", "").startswith(ID_TOKEN)]
-        if name == "deploy" and [set(one) for one in entered] != [{"role-to-assume", "aws-region"}]:
-            yield f"{place}: does not enter AWS by a role alone"
-        if name != "deploy" and entered:
-            yield f"{place}: enters AWS"
+            yield f"{place}: sets its own permissions"
+        logins = [one["with"] for one in job["steps"] if one.get("uses", "").startswith(ID_TOKEN)]
+        if name == "deploy" and [set(one) for one in logins] != [{"role-to-assume", "aws-region"}]:
+            yield f"{place}: does not log in to AWS with a role only"
+        if name != "deploy" and logins:
+            yield f"{place}: logs in to AWS"
 
 
 def of_deploy(copies: Texts) -> Findings:
-    """Deploys of environments that are not there, without their reviewers, or of what was not tested."""
+    """Yields deployments of unknown environments, without their reviewers, or of untested commits."""
     workflow = parsed(copies)["deploy"]
     if triggers(workflow).keys() != {"workflow_run", "workflow_dispatch"}:
-        yield "deploy: is started by something else than passed tests or somebody"
+        yield "deploy: has triggers other than passed tests and a request"
         return
     asked, tested = (triggers(workflow)[one] for one in ("workflow_dispatch", "workflow_run"))
     choice = asked["inputs"]["environment"]
     if set(choice["options"]) != environments() or choice["type"] != "choice":
-        yield f"deploy: environments are {sorted(environments())}"
+        yield f"deploy: the environments must be {sorted(environments())}"
     names = {one["name"] for one in parsed(copies).values()}
     if not set(tested["workflows"]) <= names or "test" not in tested["workflows"]:
-        yield "deploy: waits for a workflow that is not there"
+        yield "deploy: waits for a workflow that does not exist"
     if tested["branches"] != ["main"] or tested["types"] != ["completed"]:
-        yield "deploy: takes another branch than main"
-    # Without a choice it is dev. The job's environment is what makes GitHub ask its reviewers.
+        yield "deploy: deploys a branch other than main"
+    # The default is dev. Because of the job's environment, GitHub asks the reviewers.
     expression = re.compile(r"\$\{\{ inputs\.environment \|\| '(\w+)' \}\}")
     job = workflow["jobs"]["deploy"]
     for place in (job.get("environment", ""), job["steps"][-1]["env"].get("ENVIRONMENT", "")):
         found = expression.fullmatch(place)
         if found is None or found[1] != "dev":
-            yield f"deploy: {place!r} is not what was asked for, or dev"
+            yield f"deploy: {place!r} is not the requested environment with the default dev"
     for needed in ("conclusion == 'success'", "event == 'push'"):
         if needed not in job["if"]:
-            yield f"deploy: does not ask whether {needed}"
+            yield f"deploy: does not check that {needed}"
     checkout = job["steps"][0]["with"].get("ref", "")
     if "workflow_run.head_sha" not in checkout:
-        yield "deploy: takes another commit than was tested"
+        yield "deploy: checks out a commit other than the tested one"
 
 
 def of_build(copies: Texts) -> Findings:
-    """Architectures that the template knows and nobody builds."""
+    """Yields architectures of the template that are not built."""
     job = parsed(copies)["test"]["jobs"].get("build", {})
     built = job.get("strategy", {}).get("matrix", {}).get("architecture", [])
     known = template()["Parameters"]["Architecture"]["AllowedValues"]
     if sorted(built) != sorted(known):
-        yield f"test/build: builds {built}, and not {known}"
+        yield f"test/build: builds {built} instead of {known}"
     for one in known:
         if f"  {one}) target=" not in (ROOT / "infra/sam-build.sh").read_text():
-            yield f"sam-build.sh: does not know {one}"
+            yield f"sam-build.sh: does not support {one}"
 
 
 CHECKS = [of_jobs, of_steps, of_permissions, of_deploy, of_build]
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_the_workflows_keep_their_rules(check: Callable[[Texts], Findings]) -> None:
+def test_the_workflows_follow_the_rules(check: Callable[[Texts], Findings]) -> None:
     assert list(check(texts())) == []
 
 
 def test_workflows_steps_and_targets_are_read() -> None:
-    # A guard of the reading itself: were it to find nothing, nothing would be missed above.
+    # If nothing were read, the checks above would pass.
     assert texts().keys() == EXPECTED.keys()
     ran = {step["run"].split()[1] for _, _, step in steps(texts()) if "run" in step}
     assert ran == {"test", "lint", "security", "sam-build", "deploy"}
@@ -183,37 +183,37 @@ def test_workflows_steps_and_targets_are_read() -> None:
 
 BROKEN: list[tuple[Callable[[Texts], Findings], str, str, str, str]] = [
     (of_jobs, "test", "    timeout-minutes: 45\n", "", "test/lint: has no timeout"),
-    (of_jobs, "test", "timeout-minutes: 45", "timeout-minutes: 360", "test/lint: has no timeout, or a long one"),
-    (of_jobs, "test", "  security:\n", "  safety:\n", "test/security: is not there"),
-    (of_jobs, "test", "  lint:\n", "  lint:\n    needs: tests\n", "test/lint: needs tests, which is not there"),
+    (of_jobs, "test", "timeout-minutes: 45", "timeout-minutes: 360", "test/lint: has no timeout, or one over 120"),
+    (of_jobs, "test", "  security:\n", "  safety:\n", "test/security: is missing"),
+    (of_jobs, "test", "  lint:\n", "  lint:\n    needs: tests\n", "test/lint: needs tests, which does not"),
     (of_jobs, "test", "ubuntu-24.04", "ubuntu-latest", "test/test: runs on ubuntu-latest"),
-    (of_steps, "test", "make lint", "make lints", "test/lint: make lints is no target"),
+    (of_steps, "test", "make lint", "make lints", "test/lint: make lints is not a target"),
     (of_steps, "test", "make lint", "cargo clippy", "test/lint: runs 'cargo clippy'"),
     (of_steps, "test", "$ARCHITECTURE", "${{ matrix.architecture }}", "test/build: runs 'make sam-build"),
     (of_steps, "test", "ARCHITECTURE: $", "ARCH: $", "test/build: $ARCHITECTURE is not set"),
     (of_steps, "test", "actions/checkout@v6", "actions/checkout@main", "test/test: actions/checkout@main is not"),
     (of_steps, "test", "actions/checkout@v6", "actions/checkout", "test/test: actions/checkout is not pinned"),
-    (of_steps, "test", "persist-credentials: false", "fetch-depth: 0", "test/test: leaves GitHub's token"),
+    (of_steps, "test", "persist-credentials: false", "fetch-depth: 0", "test/test: persists GitHub's token"),
     (of_permissions, "test", "contents: read", "contents: write", "test: its permissions are"),
     (of_permissions, "test", "permissions:\n  contents: read\n", "", "test: its permissions are None"),
     (of_permissions, "test", "contents: read\n", "contents: read\n  id-token: write\n", "test: its permissions are"),
-    (of_permissions, "test", "  lint:\n", "  lint:\n    permissions: write-all\n", "test/lint: has permissions"),
-    (of_permissions, "test", "pull_request:", "pull_request_target:", "test: gives rights"),
+    (of_permissions, "test", "  lint:\n", "  lint:\n    permissions: write-all\n", "test/lint: sets its own"),
+    (of_permissions, "test", "pull_request:", "pull_request_target:", "test: gives permissions"),
     (of_permissions, "deploy", "  id-token: write\n", "", "deploy: its permissions are"),
     (of_permissions, "deploy", "vars.DEPLOY_ROLE_ARN", "secrets.ROLE", "deploy: uses a secret"),
     (of_permissions, "deploy", "role-to-assume:", "aws-access-key-id:", "deploy: uses a secret"),
-    (of_permissions, "deploy", "role-to-assume:", "aws-profile:", "deploy/deploy: does not enter AWS by a role"),
-    (of_deploy, "deploy", "[dev, staging, prod]", "[dev, prod]", "deploy: environments are"),
-    (of_deploy, "deploy", "[dev, staging, prod]", "[dev, stage, prod]", "deploy: environments are"),
+    (of_permissions, "deploy", "role-to-assume:", "aws-profile:", "deploy/deploy: does not log in to AWS"),
+    (of_deploy, "deploy", "[dev, staging, prod]", "[dev, prod]", "deploy: the environments must be"),
+    (of_deploy, "deploy", "[dev, staging, prod]", "[dev, stage, prod]", "deploy: the environments must"),
     (of_deploy, "deploy", "workflows: [test]", "workflows: [tests]", "deploy: waits for a workflow"),
-    (of_deploy, "deploy", "branches: [main]", "branches: [main, next]", "deploy: takes another branch"),
-    (of_deploy, "deploy", "    environment: ${{ inputs.environment || 'dev' }}\n", "", "deploy: '' is not what"),
+    (of_deploy, "deploy", "branches: [main]", "branches: [main, next]", "deploy: deploys a branch"),
+    (of_deploy, "deploy", "    environment: ${{ inputs.environment || 'dev' }}\n", "", "deploy: '' is not the"),
     (of_deploy, "deploy", "environment: ${{ inputs.environment || 'dev' }}", "environment: dev", "deploy: 'dev' is"),
     (of_deploy, "deploy", "ENVIRONMENT: ${{ inputs.environment || 'dev' }}", "ENVIRONMENT: prod", "deploy: 'prod' is"),
-    (of_deploy, "deploy", "conclusion == 'success'", "conclusion != 'failure'", "deploy: does not ask whether"),
-    (of_deploy, "deploy", "github.event.workflow_run.head_sha || ", "", "deploy: takes another commit"),
-    (of_deploy, "deploy", "  workflow_run:\n", "  push:\n", "deploy: is started by something else"),
-    (of_build, "test", "[arm64, x86_64]", "[arm64]", "test/build: builds ['arm64'], and not"),
+    (of_deploy, "deploy", "conclusion == 'success'", "conclusion != 'failure'", "deploy: does not check that"),
+    (of_deploy, "deploy", "github.event.workflow_run.head_sha || ", "", "deploy: checks out a commit"),
+    (of_deploy, "deploy", "  workflow_run:\n", "  push:\n", "deploy: has triggers other than"),
+    (of_build, "test", "[arm64, x86_64]", "[arm64]", "test/build: builds ['arm64'] instead"),
 ]  # fmt: skip
 
 
