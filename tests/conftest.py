@@ -1,4 +1,4 @@
-"""Fixtures of all tests of the whole system."""
+"""Fixtures of the end-to-end tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.stack import BINARIES, CONTRACTS, ROOT, Stack
 
 @pytest.fixture(scope="session")
 def feeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the example feeds and what is expected of them."""
+    """A folder with the example feeds and their expected results."""
     folder = tmp_path_factory.mktemp("feeds")
     generate.write_feeds(folder)
     return folder
@@ -25,15 +25,15 @@ def products() -> Path:
     """The folder with the four real catalogues."""
     folder = Path(os.environ.get("PENSTOCK_PRODUCTS_DIR") or ROOT.parent / "shared/data/products")
     if not folder.is_dir():
-        pytest.skip(f"no real catalogues at {folder}; PENSTOCK_PRODUCTS_DIR names another folder")
+        pytest.skip(f"no catalogues in {folder}; PENSTOCK_PRODUCTS_DIR sets another folder")
     return folder
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One stack for all tests that leave it as they found it, with every example contract published."""
+    """One stack for all tests that do not change its settings, with every example contract published."""
     assert (BINARIES / "penstock").is_file(), f"no binaries at {BINARIES}: run `make pytest`"
-    # Small enough that a test reaches it with a file of two megabytes.
+    # Small, so that a test can exceed it with a file of two megabytes.
     limits = ("--parameter", "SparkMinBytes=2000000", "--visibility-timeout", "5")
     with Stack.up(tmp_path_factory.mktemp("stack"), *limits) as stack:
         stack.publish(*sorted(CONTRACTS.glob("*.yaml")))

@@ -1,4 +1,4 @@
-"""The program: what it prints, what it answers to the shell, and `.penstock/env`."""
+"""The program `penstock`: its output, its exit status, and `.penstock/env`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from support.files import contract, numbered, write
 from support.stack import CONTRACTS, ROOT, Stack, penstock
+from support.template import of_type, parsed
 
 RECEIPT_KEYS = {
     "receipt_version",
@@ -30,6 +31,12 @@ RECEIPT_KEYS = {
     "updated_at",
 }
 BAD = ("x", "name", "2026-01-01T00:00:00Z")
+
+
+def queue_names() -> set[str]:
+    """Returns the names of the template's queues, without their prefix."""
+    names = (queue["QueueName"]["Fn::Sub"] for queue in of_type(parsed(), "AWS::SQS::Queue").values())
+    return {name.removeprefix("penstock-${Environment}-") for name in names}
 
 
 def test_drop_prints_the_whole_receipt(stack: Stack, tmp_path: Path) -> None:
@@ -54,7 +61,7 @@ def test_drop_prints_the_whole_receipt(stack: Stack, tmp_path: Path) -> None:
     assert all(uri.startswith(f"s3://{stack.bucket('quarantine')}/printed/") for uri in receipt["rejects"])
 
 
-def test_drop_shows_people_the_same(stack: Stack, tmp_path: Path) -> None:
+def test_drop_prints_a_readable_summary(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "shown"))
     file = write(tmp_path, "rows.csv", [*numbered(9), BAD])
     shown = stack.penstock("drop", file, "--source", "shown", "--wait", "--timeout", "60")
@@ -63,7 +70,7 @@ def test_drop_shows_people_the_same(stack: Stack, tmp_path: Path) -> None:
     assert 'delimiter "," (assumed)' in shown.out
 
 
-def test_the_exit_status_of_drop_is_the_state(stack: Stack, tmp_path: Path) -> None:
+def test_the_exit_status_of_drop_depends_on_the_state(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "states"))
     good = write(tmp_path, "good.csv", numbered(5))
     bad = write(tmp_path, "bad.csv", [BAD])
@@ -78,13 +85,13 @@ def test_the_exit_status_of_drop_is_the_state(stack: Stack, tmp_path: Path) -> N
     assert stack.penstock("drop", tmp_path / "none.csv", *wait).status == 64
 
 
-def test_status_tells_receipts_and_queues(stack: Stack, tmp_path: Path) -> None:
-    stack.publish(contract(tmp_path, "told"))
-    receipt = stack.drop(write(tmp_path, "rows.csv", numbered(5)), "told")
-    told = stack.penstock("status", "--source", "told", "--json").json
-    assert [one["batch_id"] for one in told["receipts"]["told"]] == [receipt["batch_id"]]
-    assert {"drops", "drops-dead-letters", "load", "load-dead-letters"} < told["queues"].keys()
-    shown = stack.penstock("status", "--source", "told")
+def test_status_lists_receipts_and_queues(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "listed"))
+    receipt = stack.drop(write(tmp_path, "rows.csv", numbered(5)), "listed")
+    listed = stack.penstock("status", "--source", "listed", "--json").json
+    assert [one["batch_id"] for one in listed["receipts"]["listed"]] == [receipt["batch_id"]]
+    assert listed["queues"].keys() == queue_names()
+    shown = stack.penstock("status", "--source", "listed")
     assert receipt["batch_id"] in shown.out
     assert "load-dead-letters" in shown.out
 
@@ -97,13 +104,13 @@ def test_a_published_version_cannot_be_changed(stack: Stack, tmp_path: Path) -> 
     refused = stack.penstock("contract", "publish", path)
     assert refused.status == 64
     assert "give the change a new version" in refused.err
-    # A unique column is a new rule: files that were accepted may be refused.
+    # A unique column is a breaking change: files that were accepted may be refused.
     path.write_text(path.read_text().replace("version: 1.0.0", "version: 1.1.0"))
     refused = stack.penstock("contract", "publish", path)
     assert refused.status == 64
     assert "breaking changes need a new major version: 1.0.0 → 2.0.0, not 1.1.0" in refused.err
     stack.publish(contract(tmp_path, "fixed", version="1.1.0"))
-    # Back to what was published is allowed.
+    # Publishing an earlier version again is allowed.
     stack.publish(contract(tmp_path, "fixed", version="1.0.0"))
     keys = stack.keys("artifacts", "contracts/fixed/")
     assert keys == [f"contracts/fixed/{name}.yaml" for name in ("1.0.0", "1.1.0", "current")]
@@ -117,14 +124,14 @@ def test_a_shell_can_source_the_variables(stack: Stack) -> None:
     assert (stack.state_dir / "env").stat().st_mode & 0o077 == 0
 
 
-def test_without_a_stack_the_message_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_stack_the_message_has_instructions(tmp_path: Path) -> None:
     for arguments in (["status"], ["drop", str(CONTRACTS / "abt.yaml"), "--source", "abt"]):
         done = penstock(tmp_path, *arguments)
         assert done.status == 64
         assert "the stack is not up: run `make up`" in done.err
 
 
-def test_check_answers_by_its_exit_status(tmp_path: Path) -> None:
+def test_the_exit_status_of_check_depends_on_the_verdict(tmp_path: Path) -> None:
     path = contract(tmp_path, "checked")
 
     def check(name: str, content: bytes) -> int:
@@ -140,7 +147,7 @@ def test_check_answers_by_its_exit_status(tmp_path: Path) -> None:
     assert penstock(tmp_path, "check", "--contract", path, tmp_path / "none.csv").status == 64
 
 
-def test_check_says_the_same_as_a_drop(stack: Stack, feeds: Path, tmp_path: Path) -> None:
+def test_check_and_drop_report_the_same_counts(stack: Stack, feeds: Path, tmp_path: Path) -> None:
     file, out = feeds / "nordwind.csv", tmp_path / "rejects.ndjson"
     checked = penstock(tmp_path, "check", "--contract", CONTRACTS / "nordwind.yaml", file, "--rejects", out, "--json")
     assert checked.status == 1
@@ -177,7 +184,7 @@ CHECK_KEYS = {
 }
 
 
-def test_check_takes_many_files_a_pattern_and_standard_input_and_answers_for_the_worst(tmp_path: Path) -> None:
+def test_check_accepts_files_patterns_and_standard_input_and_exits_with_the_worst_verdict(tmp_path: Path) -> None:
     path = contract(tmp_path, "many")
     good = write(tmp_path, "a1.csv", numbered(20))
     write(tmp_path, "a2.csv", [*numbered(20), BAD])
@@ -190,8 +197,8 @@ def test_check_takes_many_files_a_pattern_and_standard_input_and_answers_for_the
     assert [Path(one["file"]).name for one in files] == ["a1.csv", "a2.csv", "-"]
     assert [one["verdict"] for one in files] == ["accepted", "some_rejected", "accepted"]
     assert files[0].keys() == CHECK_KEYS
-    told = (ROOT / "docs/check.md").read_text()
-    assert all(f".{key}`" in told or f".{key}[]`" in told for key in CHECK_KEYS)
+    page = (ROOT / "docs/check.md").read_text()
+    assert all(f".{key}`" in page or f".{key}[]`" in page for key in CHECK_KEYS)
     [reject] = [json.loads(line) for line in rejects.read_text().splitlines()]
     assert Path(reject["file"]).name == "a2.csv"
     assert penstock(tmp_path, "check", "--contract", path, str(tmp_path / "none*.csv")).status == 64
@@ -235,7 +242,7 @@ def test_check_reads_an_object_in_s3(stack: Stack, tmp_path: Path) -> None:
     assert (missing.status, "no such object" in missing.err) == (64, True)
 
 
-def test_lint_names_the_line(tmp_path: Path) -> None:
+def test_lint_prints_the_line(tmp_path: Path) -> None:
     path = contract(tmp_path, "linted")
     assert penstock(tmp_path, "contract", "lint", path).status == 0
     path.write_text(path.read_text().replace("logicalType: integer", "logicalType: whole"))
@@ -259,7 +266,7 @@ def test_an_inferred_contract_accepts_the_sample_and_is_published(
     malformed = {"malformed_quote", "too_few_fields", "too_many_fields", "invalid_json", "invalid_encoding"}
     assert {reason["code"] for reason in checked["by_reason"]} <= malformed | {"nul_character", "record_too_long"}
     assert checked["accepted"] > 0.9 * inferred.json["rows"]
-    # What somebody has worked on is not overwritten.
+    # An existing file is not overwritten.
     assert penstock(tmp_path, "contract", "infer", file, "--out", path).status == 64
     stack.publish(path)
     assert stack.drop(file, source)["rows"]["accepted"] == checked["accepted"]

@@ -1,4 +1,4 @@
-"""What becomes of drops that are not the first, not whole, or not wanted: each has a receipt that says so."""
+"""Drops that are repeated, damaged, replaced or refused: each has a receipt with the outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from support.files import contract, numbered, pseudonymise, write
 from support.stack import Stack
 
-# S3 takes no smaller part but the last.
+# The minimum size of a part in S3, except for the last one.
 PART_BYTES = 5 * 1024 * 1024
 SYSTEM_STATE = "SELECT id, name, _row, _batch_id::text, xmin::text FROM public.{} ORDER BY id"
 
@@ -68,7 +68,7 @@ def test_an_upload_in_parts_is_one_drop(stack: Stack, tmp_path: Path) -> None:
     assert stack.control("status", method="GET")["mappings"]["ingest"]["messages_done"] == read_before + 1
 
 
-def test_what_no_column_reads_is_kept_and_a_key_counts_once_in_a_drop(stack: Stack, tmp_path: Path) -> None:
+def test_unknown_columns_are_rescued_and_a_repeated_key_is_loaded_once(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "extra"))
     file = tmp_path / "rows.csv"
     rows = ["1,one,2026-03-01T12:00:00Z,red", "2,two,2026-03-01T12:00:00Z,", "1,new,2026-03-02T12:00:00Z,blue"]
@@ -84,11 +84,11 @@ def test_what_no_column_reads_is_kept_and_a_key_counts_once_in_a_drop(stack: Sta
         "blank": 0,
         "repeated_headers": 0,
     }
-    kept = stack.query("SELECT id, name, _rescued FROM public.extra ORDER BY id")
-    assert kept == [(1, "new", {"colour": "blue"}), (2, "two", None)]
+    rows = stack.query("SELECT id, name, _rescued FROM public.extra ORDER BY id")
+    assert rows == [(1, "new", {"colour": "blue"}), (2, "two", None)]
 
 
-def test_an_older_file_that_comes_later_does_not_replace_newer_rows(stack: Stack, tmp_path: Path) -> None:
+def test_an_older_file_that_arrives_later_does_not_replace_newer_rows(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "late"))
     stack.drop(write(tmp_path, "new.csv", numbered(30, day=9)), "late")
     receipt = stack.drop(write(tmp_path, "old.csv", numbered(50, day=2)), "late")
@@ -106,14 +106,14 @@ def test_an_older_file_that_comes_later_does_not_replace_newer_rows(stack: Stack
     assert stack.query(days) == [(2, 20), (9, 30)]
 
 
-def test_both_versions_of_an_overwritten_key_are_taken(stack: Stack, tmp_path: Path) -> None:
+def test_both_versions_of_an_overwritten_key_are_loaded(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "overwritten"))
     old = write(tmp_path, "old.csv", numbered(30, day=1))
     new = write(tmp_path, "new.csv", numbered(30, day=2, first=11))
     stack.control("mappings/ingest/pause")
     try:
-        first = stack.drop_and_leave(old, "overwritten", "--key", "rows.csv")
-        second = stack.drop_and_leave(new, "overwritten", "--key", "rows.csv")
+        first = stack.drop_without_waiting(old, "overwritten", "--key", "rows.csv")
+        second = stack.drop_without_waiting(new, "overwritten", "--key", "rows.csv")
     finally:
         stack.control("mappings/ingest/resume")
     for drop in (first, second):
@@ -123,14 +123,12 @@ def test_both_versions_of_an_overwritten_key_are_taken(stack: Stack, tmp_path: P
     assert stack.query(days) == [(1, 10), (2, 30)]
 
 
-def test_a_later_version_takes_the_place_of_the_one_before_also_when_it_has_no_rows(
-    stack: Stack, tmp_path: Path
-) -> None:
+def test_a_later_version_replaces_the_earlier_one_even_without_rows(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "replaced", overwrite="replace"))
     rows = "SELECT id, extract(day FROM updated_at)::int FROM public.replaced ORDER BY id"
     other = stack.drop(write(tmp_path, "other.csv", numbered(2, first=50)), "replaced")
     first = stack.drop(write(tmp_path, "first.csv", numbered(3, day=9)), "replaced", "--key", "rows.csv")
-    # Its rows are older by their own time, and one of the first's is not among them.
+    # Its rows have an earlier event time, and it lacks one row of the first version.
     second = stack.drop(write(tmp_path, "second.csv", numbered(3, day=2, first=2)), "replaced", "--key", "rows.csv")
     assert stack.query(rows) == [(2, 2), (3, 2), (4, 2), (50, 1), (51, 1)]
     assert second["rows"]["loaded"] == 3
@@ -150,7 +148,7 @@ def test_a_later_version_takes_the_place_of_the_one_before_also_when_it_has_no_r
     ]
 
 
-def test_where_the_first_version_is_kept_the_next_is_not_read(stack: Stack, tmp_path: Path) -> None:
+def test_with_overwrite_keep_a_later_version_is_refused(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "kept", overwrite="keep"))
     first = stack.drop(write(tmp_path, "first.csv", numbered(3)), "kept", "--key", "rows.csv")
     second = stack.drop(write(tmp_path, "second.csv", numbered(3, day=2)), "kept", "--key", "rows.csv")
@@ -166,19 +164,19 @@ def test_a_source_without_a_contract_is_refused(stack: Stack, tmp_path: Path) ->
     assert receipt["contract_version"] is None
 
 
-def test_a_faulty_contract_is_named_in_the_receipt(stack: Stack, tmp_path: Path) -> None:
+def test_an_invalid_contract_is_named_in_the_receipt(stack: Stack, tmp_path: Path) -> None:
     key = "contracts/faulty/current.yaml"
     s3, place = stack.client("s3"), {"Bucket": stack.bucket("artifacts"), "Key": key}
     s3.put_object(**place, Body=b"kind: DataContract\n")
     receipt = stack.drop(write(tmp_path, "rows.csv", numbered(3)), "faulty")
-    # The sentinel would tell of it on every run.
+    # Otherwise the sentinel would report it in every run.
     s3.delete_object(**place)
     assert receipt["state"] == "refused"
     assert receipt["refusal"]["code"] == "invalid_contract"
     assert key in receipt["refusal"]["message"]
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b"", mtime=0)], ids=["no byte", "gzip of nothing"])
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"", mtime=0)], ids=["zero bytes", "gzip of zero bytes"])
 def test_an_empty_file_is_refused(stack: Stack, tmp_path: Path, content: bytes) -> None:
     stack.publish(contract(tmp_path, "empty"))
     file = tmp_path / "empty.csv"
@@ -188,13 +186,13 @@ def test_an_empty_file_is_refused(stack: Stack, tmp_path: Path, content: bytes) 
     assert receipt["rows"]["read"] == 0
 
 
-def test_a_header_without_rows_is_loaded_with_nothing(stack: Stack, tmp_path: Path) -> None:
+def test_a_file_with_only_a_header_is_loaded_with_zero_rows(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "hollow"))
     receipt = stack.drop(write(tmp_path, "hollow.csv", []), "hollow")
     assert (receipt["state"], receipt["rows"]["read"]) == ("loaded", 0)
 
 
-def test_a_truncated_gzip_file_is_unreadable_and_nothing_of_it_is_loaded(stack: Stack, tmp_path: Path) -> None:
+def test_a_truncated_gzip_file_is_unreadable_and_none_of_it_is_loaded(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "broken"))
     stack.drop(write(tmp_path, "good.csv", numbered(5)), "broken")
     whole = gzip.compress(write(tmp_path, "rows.csv", numbered(5000, day=2)).read_bytes(), mtime=0)
@@ -204,12 +202,12 @@ def test_a_truncated_gzip_file_is_unreadable_and_nothing_of_it_is_loaded(stack: 
     assert (receipt["state"], receipt["refusal"]["code"]) == ("refused", "unreadable")
     assert receipt["refusal"]["reason"] == "truncated_compression"
     assert stack.query("SELECT count(*) FROM public.broken") == [(5,)]
-    # It is kept: whoever mends it can look at it.
+    # The drop itself is retained.
     head = stack.client("s3").head_object(Bucket=receipt["drop"]["bucket"], Key=receipt["drop"]["key"])
     assert head["ContentLength"] == len(whole) // 2
 
 
-def test_a_batch_over_the_reject_threshold_is_refused_whole(stack: Stack, tmp_path: Path) -> None:
+def test_a_batch_over_the_reject_limit_is_refused_as_a_whole(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "rotten"))
     stack.drop(write(tmp_path, "good.csv", numbered(5)), "rotten")
     bad = [("x", f"name {number}", "2026-01-03T00:00:00Z") for number in range(21)]
@@ -222,7 +220,7 @@ def test_a_batch_over_the_reject_threshold_is_refused_whole(stack: Stack, tmp_pa
     assert not [key for key in stack.keys("processed", "data/") if receipt["batch_id"] in key]
 
 
-def test_a_key_that_names_no_source_has_a_receipt_too(stack: Stack) -> None:
+def test_a_key_without_a_source_has_a_receipt(stack: Stack) -> None:
     put = stack.client("s3").put_object(Bucket=stack.bucket("raw"), Key="lost.csv", Body=b"id\n1\n")
 
     def found() -> bool:
@@ -234,9 +232,7 @@ def test_a_key_that_names_no_source_has_a_receipt_too(stack: Stack) -> None:
     stack.wait(found, "a receipt of lost.csv")
 
 
-def test_a_pseudonym_is_made_with_the_key_of_the_secret_and_the_value_stands_nowhere(
-    stack: Stack, tmp_path: Path
-) -> None:
+def test_a_pseudonym_is_computed_with_the_secret_and_the_value_is_stored_nowhere(stack: Stack, tmp_path: Path) -> None:
     stack.publish(pseudonymise(contract(tmp_path, "secret"), "name"))
     receipt = stack.drop(write(tmp_path, "rows.csv", [*numbered(5), ("x", "name 9", "2026-01-01")]), "secret")
     assert (receipt["rows"]["loaded"], receipt["rows"]["rejected"]) == (5, 1)

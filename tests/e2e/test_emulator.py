@@ -1,4 +1,4 @@
-"""The functions under AWS's own runtime interface emulator, which knows nothing of our runner."""
+"""The functions under AWS's runtime interface emulator, independent of the local runner."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from support import round as one_round
 from support.metrics import metrics_in
 from support.resolved import functions, variables
+from support.scenarios import SCENARIOS
 from support.stack import BINARIES, Stack
 
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
@@ -33,17 +33,19 @@ def program() -> Path:
         pytest.skip(f"aws-sam-cli has no emulator for {platform.system()} on {platform.machine()}")
     folder = Path(sysconfig.get_path("purelib")) / "samcli/local/rapid"
     program = folder / f"aws-lambda-rie-{architecture}"
-    assert program.is_file(), f"aws-sam-cli is without {program}: run infra/local/setup.sh --dev"
+    assert program.is_file(), f"aws-sam-cli has no {program}: run infra/local/setup.sh --dev"
     return program
 
 
 class Emulator:
-    """A function's binary under the emulator; one invocation at a time, since two at once crash it."""
+    """Invokes a function's binary under the emulator, one at a time, since two concurrent invocations crash it."""
 
     def __init__(self, program: Path, stack: Stack, folder: Path) -> None:
+        self.invoked: set[str] = set()
         self._program, self._stack, self._folder = program, stack, folder
 
     def __call__(self, binary: str, event: Any) -> Any:
+        self.invoked.add(binary)
         with self._running(binary) as url:
             request = urllib.request.Request(url, data=json.dumps(event).encode())
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -72,8 +74,8 @@ class Emulator:
 
 
 def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+    with contextlib.ExitStack() as opened:
+        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
@@ -94,30 +96,17 @@ def emulator(program: Path, stack: Stack, tmp_path: Path) -> Emulator:
     return Emulator(program, stack, tmp_path)
 
 
-def test_a_drop_is_read_and_loaded_under_the_emulator(stack: Stack, emulator: Emulator, tmp_path: Path) -> None:
-    one_round.load_a_drop(stack, emulator, tmp_path, "emulated")
-    for binary in ("ingest", "writer"):
-        assert {one["environment"] for one in metrics_in(tmp_path / binary / "log")} == {"local"}
-
-
-def test_a_failed_job_is_told_in_the_receipt_under_the_emulator(
+def test_the_scenarios_invoke_every_function_under_the_emulator(
     stack: Stack, emulator: Emulator, tmp_path: Path
 ) -> None:
-    one_round.tell_of_a_failed_job(stack, emulator, tmp_path, "emulated_job")
-
-
-def test_the_stored_load_message_is_one_that_the_writer_takes(stack: Stack, emulator: Emulator, tmp_path: Path) -> None:
-    one_round.load_the_stored_message(stack, emulator, tmp_path)
-
-
-def test_a_schedule_makes_the_sentinel_look_under_the_emulator(
-    stack: Stack, emulator: Emulator, tmp_path: Path
-) -> None:
-    one_round.look_for_what_did_not_happen(stack, emulator, tmp_path, "emulated_watched")
-    told = metrics_in(tmp_path / "sentinel/log")
-    assert {"emulated_watched"} <= {one["source"] for one in told}
+    for scenario in SCENARIOS:
+        scenario(stack, emulator, tmp_path, f"emulated_{scenario.__name__}")
+    assert emulator.invoked == functions().keys()
+    emitted = [line for log in tmp_path.glob("*/log") for line in metrics_in(log)]
+    assert {line["environment"] for line in emitted} == {"local"}
+    assert {"emulated_load_a_drop", "emulated_run_the_sentinel"} <= {line["source"] for line in emitted}
 
 
 @pytest.mark.parametrize("binary", sorted(functions()))
-def test_what_is_no_event_is_an_error_in_the_body(emulator: Emulator, binary: str) -> None:
+def test_an_invalid_event_is_an_error_in_the_body(emulator: Emulator, binary: str) -> None:
     assert "errorMessage" in emulator(binary, {"Records": "none"})

@@ -1,6 +1,6 @@
-"""Events in every shape in which they reach the drops queue, with keys that are easily taken wrongly.
+"""Events in every format that the drops queue receives, with keys that are easily decoded wrongly.
 
-The objects stand in a bucket that sends no events itself, so that each is known from the event under test alone.
+The objects are in a bucket that sends no events, so only the event under test refers to them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Event = dict[str, Any]
 
 
 def s3_notification(*objects: Event) -> Event:
-    """As S3 sends it to a queue: keys are encoded like a form, spaces as `+`."""
+    """Returns an event as S3 sends it to a queue, with form-encoded keys (spaces as `+`)."""
     records = [
         {
             "eventVersion": "2.1",
@@ -53,7 +53,7 @@ def s3_notification(*objects: Event) -> Event:
 
 
 def eventbridge(one: Event) -> Event:
-    """As EventBridge sends it: the key as it is."""
+    """Returns an event as EventBridge sends it, with unencoded keys."""
     return {
         "version": "0",
         "id": "17793124-05d4-b198-2fde-7ededc63b103",
@@ -89,7 +89,7 @@ def wait_for_key(stack: Stack, source: str, key: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("shape", [s3_notification, eventbridge])
-def test_each_shape_finds_the_object_whatever_its_key(
+def test_the_object_of_each_event_format_and_key_is_loaded(
     stack: Stack, tmp_path: Path, shape: Callable[[Event], Event], key: str
 ) -> None:
     stack.publish(contract(tmp_path, "shapes"))
@@ -98,7 +98,7 @@ def test_each_shape_finds_the_object_whatever_its_key(
     assert wait_for_key(stack, "shapes", key)["rows"]["read"] == 7
 
 
-def test_every_record_of_an_event_is_taken(stack: Stack, tmp_path: Path) -> None:
+def test_every_record_of_an_event_is_processed(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "records"))
     keys = [f"records/{number}.csv" for number in range(3)]
     files = [write(tmp_path, f"{number}.csv", numbered(5, first=5 * number)) for number in range(3)]
@@ -108,14 +108,14 @@ def test_every_record_of_an_event_is_taken(stack: Stack, tmp_path: Path) -> None
     assert stack.query("SELECT count(*) FROM public.records") == [(15,)]
 
 
-def test_an_event_that_sns_wrapped_is_taken(stack: Stack, tmp_path: Path) -> None:
+def test_an_event_wrapped_by_sns_is_processed(stack: Stack, tmp_path: Path) -> None:
     stack.publish(contract(tmp_path, "wrapped"))
     event = s3_notification(put(stack, write(tmp_path, "rows.csv", numbered(4)), "wrapped/rows.csv"))
     stack.send("drops", {"Type": "Notification", "MessageId": "1", "TopicArn": "arn", "Message": json.dumps(event)})
     assert wait_for_key(stack, "wrapped", "wrapped/rows.csv")["rows"]["read"] == 4
 
 
-def test_the_test_event_of_s3_is_no_fault(stack: Stack) -> None:
+def test_the_test_event_of_s3_is_ignored(stack: Stack) -> None:
     stack.send(
         "drops",
         {

@@ -1,4 +1,4 @@
-"""Every feed, row by row, against an independent reading of the same file."""
+"""The feeds, compared row by row with the results of independent readers."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ REAL_SHOPS = ("abt", "amazon", "buy", "google")
 
 
 @pytest.mark.parametrize("source", EXAMPLES)
-def test_an_example_feed_becomes_what_another_reading_of_it_says(stack: Stack, feeds: Path, source: str) -> None:
+def test_an_example_feed_is_loaded_as_an_independent_reader_expects(stack: Stack, feeds: Path, source: str) -> None:
     path = feeds / EXAMPLES[source]
     receipt = stack.drop(path, source)
     expected = READINGS[source](path)
     compare_rows(stack, receipt, expected)
     compare_rejects(stack, receipt, expected)
-    # What the generator says of the whole must hold too: it counted while it spoiled.
+    # The generator counted the faults that it added.
     sidecar = json.loads((feeds / f"{source}.expected.json").read_text(encoding="utf-8"))
     assert receipt["rows"] == sidecar["rows"]
     assert by_reason(receipt["rejects_by_reason"]) == by_reason(sidecar["rejects_by_reason"])
 
 
 @pytest.mark.parametrize("source", REAL_SHOPS)
-def test_a_real_catalogue_becomes_what_another_reading_of_it_says(stack: Stack, products: Path, source: str) -> None:
+def test_a_real_catalogue_is_loaded_as_an_independent_reader_expects(stack: Stack, products: Path, source: str) -> None:
     path = products / f"{source}.csv"
     receipt = stack.drop(path, source)
     expected = reading.real_shop(path)
@@ -55,16 +55,16 @@ def compare_rows(stack: Stack, receipt: Receipt, expected: Reading) -> None:
         "blank": 0,
         "repeated_headers": 0,
     }
-    held = stack.query(
+    stored = stack.query(
         f"SELECT {', '.join(COLUMNS)}, _row, _batch_id::text, _source FROM public.products WHERE source = %s",
         receipt["source"],
     )
-    found = {values[0]: values for values in held}
-    assert len(found) == len(held)
+    found = {values[0]: values for values in stored}
+    assert len(found) == len(stored)
     assert found.keys() == expected.rows.keys()
     for key, (number, row) in expected.rows.items():
-        wanted = tuple(row[column] for column in COLUMNS)
-        assert found[key] == (*wanted, number, receipt["batch_id"], receipt["source"])
+        values = tuple(row[column] for column in COLUMNS)
+        assert found[key] == (*values, number, receipt["batch_id"], receipt["source"])
 
 
 def compare_rejects(stack: Stack, receipt: Receipt, expected: Reading) -> None:

@@ -1,4 +1,4 @@
-"""Parquet and Avro files, written by libraries that know nothing of Penstock, all the way to the table."""
+"""Parquet and Avro files, written by independent libraries, loaded into a table."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def row(number: int) -> dict[str, Any]:
 
 
 def rows() -> list[dict[str, Any]]:
-    """The last two rows are bad; one of them in two ways."""
+    """Returns rows of which the last two are invalid, the last one for two reasons."""
     bad = [
         {**row(COUNT + 1), "price": decimal.Decimal("-1.00")},
         {**row(COUNT + 2), "Title": "t" * 21, "changed_at": None},
@@ -116,7 +116,7 @@ def write_avro(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("form", "write"), [("parquet", write_parquet), ("avro", write_avro)])
-def test_a_typed_file_becomes_rows_of_the_same_values(stack: Stack, tmp_path: Path, form: str, write: Any) -> None:
+def test_a_typed_file_is_loaded_with_the_same_values(stack: Stack, tmp_path: Path, form: str, write: Any) -> None:
     source = f"typed_{form}"
     contract = tmp_path / f"{source}.yaml"
     contract.write_text(CONTRACT.format(source=source, format=form))
@@ -143,7 +143,7 @@ def test_a_typed_file_becomes_rows_of_the_same_values(stack: Stack, tmp_path: Pa
     assert found == expected
 
 
-def test_a_damaged_parquet_file_is_refused_and_says_why(stack: Stack, tmp_path: Path) -> None:
+def test_a_damaged_parquet_file_is_refused_with_a_reason(stack: Stack, tmp_path: Path) -> None:
     contract = tmp_path / "damaged.yaml"
     contract.write_text(CONTRACT.format(source="damaged", format="parquet"))
     stack.publish(contract)

@@ -1,4 +1,4 @@
-"""`make sam-local`, where there is a Docker engine."""
+"""`make sam-local`, which needs a Docker engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sam_local(**variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
-def test_an_interface_has_the_address_that_the_kernel_gives_it() -> None:
+def test_the_address_of_an_interface_is_read_from_the_kernel() -> None:
     assert address_of("lo") == "127.0.0.1"
 
 
@@ -35,7 +35,7 @@ def test_sam_local_invoke_runs_every_function() -> None:
     assert f"sam local invoke: {', '.join(sorted(functions()))} answered as expected" in done.stdout
 
 
-def test_without_an_engine_it_says_so_and_how_to_get_one(tmp_path: Path) -> None:
+def test_without_an_engine_it_is_skipped_with_instructions(tmp_path: Path) -> None:
     done = sam_local(DOCKER_HOST=f"unix://{tmp_path}/none.sock")
     assert done.returncode == SKIPPED, done.stderr
     assert "sam-local: skipped: " in done.stderr

@@ -1,4 +1,4 @@
-"""What the sentinel finds of what did not happen: drops that nobody took, sources that are late, batches that hang."""
+"""The sentinel detects missed drops, late sources and stuck batches."""
 
 from __future__ import annotations
 
@@ -11,59 +11,60 @@ import pytest
 
 from support.files import contract, numbered, write
 from support.metrics import metrics_in
-from support.round import take_message
+from support.scenarios import receive_message
 from support.stack import Stack
 
-# So old must a drop or a receipt be here for the sentinel to think of it, in seconds.
-PATIENCE_S = 3
-OFTEN_S = 10
-OFTEN = f"slaProperties:\n  - {{property: frequency, value: {OFTEN_S}, unit: s}}\n"
+# Age in seconds from which the sentinel of these tests checks a drop or a receipt.
+MIN_AGE_S = 3
+FREQUENCY_S = 10
+OFTEN = f"slaProperties:\n  - {{property: frequency, value: {FREQUENCY_S}, unit: s}}\n"
 RARELY = "slaProperties:\n  - {property: frequency, value: 1, unit: d}\n"
 
-Seen = dict[str, Any]
+# The report on one source.
+Report = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of which the sentinel expects more haste."""
-    limits = {"MissedAfterSeconds": PATIENCE_S, "StuckAfterSeconds": PATIENCE_S, "LookbackSeconds": 86_400}
+    """A stack whose sentinel has short limits."""
+    limits = {"MissedAfterSeconds": MIN_AGE_S, "StuckAfterSeconds": MIN_AGE_S, "LookbackSeconds": 86_400}
     parameters = [word for name, value in limits.items() for word in ("--parameter", f"{name}={value}")]
     with Stack.up(tmp_path_factory.mktemp("watched"), *parameters) as stack:
         yield stack
 
 
-def promise(folder: Path, source: str, sla: str) -> Path:
-    """A contract that says how often the source delivers."""
+def contract_with_sla(folder: Path, source: str, sla: str) -> Path:
+    """Writes a contract with the frequency of deliveries."""
     path = contract(folder, source)
     path.write_text(path.read_text().replace("schema:\n", f"{sla}schema:\n"))
     return path
 
 
-def look(stack: Stack) -> dict[str, Seen]:
-    """What a run sees, by source."""
+def run_sentinel(stack: Stack) -> dict[str, Report]:
+    """Runs the sentinel, and returns its report by source."""
     ran = stack.penstock("sentinel", "--json")
     assert ran.status == 0, ran.err
-    return {seen.pop("source"): seen for seen in ran.json["sources"]}
+    return {report.pop("source"): report for report in ran.json["sources"]}
 
 
-def wait_for_sight(stack: Stack, source: str, what: Callable[[Seen], bool]) -> Seen:
-    """The first sight of a source that is so."""
+def wait_for_report(stack: Stack, source: str, matches: Callable[[Report], bool]) -> Report:
+    """Runs the sentinel until its report on a source matches, and returns it."""
 
-    def found() -> Seen | None:
-        seen = look(stack).get(source)
-        return seen if seen and what(seen) else None
+    def found() -> Report | None:
+        report = run_sentinel(stack).get(source)
+        return report if report and matches(report) else None
 
-    sight: Seen = stack.wait(found, f"the sentinel's sight of {source}", timeout_s=30)
-    return sight
+    report: Report = stack.wait(found, f"the report on {source}", timeout_s=30)
+    return report
 
 
-def lose(stack: Stack, file: Path, key: str) -> None:
-    """Puts an object whose event is lost on the way to ingest."""
+def drop_without_event(stack: Stack, file: Path, key: str) -> None:
+    """Uploads an object and deletes its event from the drops queue."""
     stack.wait_until_quiet()
     stack.control("mappings/ingest/pause")
     try:
         stack.client("s3").put_object(Bucket=stack.bucket("raw"), Key=key, Body=file.read_bytes())
-        assert json.loads(take_message(stack, "drops"))["detail"]["object"]["key"] == key
+        assert json.loads(receive_message(stack, "drops"))["detail"]["object"]["key"] == key
     finally:
         stack.control("mappings/ingest/resume")
     source = key.split("/")[0]
@@ -71,108 +72,108 @@ def lose(stack: Stack, file: Path, key: str) -> None:
 
 
 def logged(stack: Stack, message: str) -> list[dict[str, Any]]:
-    """The sentinel's lines with this message."""
+    """Returns the lines of the sentinel's log with this message."""
     lines = (stack.state_dir / "logs/sentinel.log").read_text().splitlines()
     return [line for line in map(json.loads, lines) if line.get("message") == message]
 
 
-def given_again(stack: Stack, source: str) -> list[dict[str, Any]]:
-    """The lines on drops of a source that were given to ingest again."""
+def requeued(stack: Stack, source: str) -> list[dict[str, Any]]:
+    """Returns the log lines on drops of a source that were queued again."""
     lines = logged(stack, "drop was missed and is queued again")
     return [line for line in lines if line["source"] == source]
 
 
-def test_a_drop_whose_event_was_lost_is_found_loaded_and_then_left_alone(watched: Stack, tmp_path: Path) -> None:
+def test_a_drop_whose_event_was_lost_is_queued_once_and_loaded(watched: Stack, tmp_path: Path) -> None:
     key = "missed/2026/a b+c%2B&ü.csv"
-    watched.publish(promise(tmp_path, "missed", RARELY))
+    watched.publish(contract_with_sla(tmp_path, "missed", RARELY))
     file = write(tmp_path, "rows.csv", numbered(9))
-    lose(watched, file, key)
+    drop_without_event(watched, file, key)
 
-    wait_for_sight(watched, "missed", lambda seen: seen["missed_drops"] == 1)
+    wait_for_report(watched, "missed", lambda report: report["missed_drops"] == 1)
     watched.wait(lambda: [one for one in watched.receipts("missed") if one["state"] == "loaded"], "the receipt")
     watched.wait_until_quiet()
     assert watched.query("SELECT count(*) FROM public.missed") == [(9,)]
     (receipt,) = watched.receipts("missed")
     (version,) = watched.client("s3").list_object_versions(Bucket=watched.bucket("raw"), Prefix=key)["Versions"]
     assert (receipt["drop"]["key"], receipt["drop"]["version_id"]) == (key, version["VersionId"])
-    (line,) = given_again(watched, "missed")
+    (line,) = requeued(watched, "missed")
     assert (line["bucket"], line["key"]) == (watched.bucket("raw"), key)
     assert line["version_id"] == version["VersionId"]
 
-    seen = look(watched)["missed"]
-    assert (seen["missed_drops"], seen["stuck_batches"], seen["late"]) == (0, 0, False)
-    assert len(given_again(watched, "missed")) == 1
+    report = run_sentinel(watched)["missed"]
+    assert (report["missed_drops"], report["stuck_batches"], report["late"]) == (0, 0, False)
+    assert len(requeued(watched, "missed")) == 1
 
 
-def test_a_drop_that_was_taken_is_never_given_again(watched: Stack, tmp_path: Path) -> None:
+def test_a_processed_drop_is_never_queued_again(watched: Stack, tmp_path: Path) -> None:
     refused = watched.drop(write(tmp_path, "rows.csv", numbered(3)), "stranger")
     watched.publish(contract(tmp_path, "taken"))
     loaded = watched.drop(write(tmp_path, "rows.csv", numbered(3)), "taken")
     assert (refused["state"], loaded["state"]) == ("refused", "loaded")
     watched.client("s3").put_object(Bucket=watched.bucket("raw"), Key="taken/folder/", Body=b"")
     for source in ("stranger", "taken"):
-        seen = wait_for_sight(watched, source, lambda seen: seen["seconds_since_drop"] > PATIENCE_S)
-        assert seen["missed_drops"] == 0
-        assert not given_again(watched, source)
+        report = wait_for_report(watched, source, lambda report: report["seconds_since_drop"] > MIN_AGE_S)
+        assert report["missed_drops"] == 0
+        assert not requeued(watched, source)
 
 
 def test_a_source_is_late_until_it_delivers(watched: Stack, tmp_path: Path) -> None:
-    watched.publish(promise(tmp_path, "tardy", OFTEN))
-    seen = wait_for_sight(watched, "tardy", lambda seen: seen["late"])
-    assert seen["seconds_since_drop"] is None
+    watched.publish(contract_with_sla(tmp_path, "tardy", OFTEN))
+    report = wait_for_report(watched, "tardy", lambda report: report["late"])
+    assert report["seconds_since_drop"] is None
     line = logged(watched, "source is late")[-1]
-    assert (line["source"], line["due_seconds"], line["level"]) == ("tardy", OFTEN_S, "WARN")
+    assert (line["source"], line["due_seconds"], line["level"]) == ("tardy", FREQUENCY_S, "WARN")
 
     watched.drop(write(tmp_path, "rows.csv", numbered(3)), "tardy")
-    wait_for_sight(watched, "tardy", lambda seen: not seen["late"])
-    assert wait_for_sight(watched, "tardy", lambda seen: seen["late"])["seconds_since_drop"] > OFTEN_S
+    wait_for_report(watched, "tardy", lambda report: not report["late"])
+    assert wait_for_report(watched, "tardy", lambda report: report["late"])["seconds_since_drop"] > FREQUENCY_S
 
 
 def test_a_batch_whose_chunks_are_not_applied_is_stuck_until_they_are(watched: Stack, tmp_path: Path) -> None:
     watched.publish(contract(tmp_path, "stuck"))
     watched.control("mappings/writer/pause")
     try:
-        drop = watched.drop_and_leave(write(tmp_path, "rows.csv", numbered(5)), "stuck")
+        drop = watched.drop_without_waiting(write(tmp_path, "rows.csv", numbered(5)), "stuck")
         watched.wait_for_receipt("stuck", drop["batch_id"], "loading")
-        wait_for_sight(watched, "stuck", lambda seen: seen["stuck_batches"] == 1)
+        wait_for_report(watched, "stuck", lambda report: report["stuck_batches"] == 1)
         line = logged(watched, "batch is stuck")[-1]
         assert (line["batch_id"], line["state"]) == (drop["batch_id"], "Loading")
-        assert line["age_seconds"] >= PATIENCE_S
+        assert line["age_seconds"] >= MIN_AGE_S
     finally:
         watched.control("mappings/writer/resume")
     watched.wait_for_receipt("stuck", drop["batch_id"], "loaded")
-    assert look(watched)["stuck"]["stuck_batches"] == 0
-    assert not given_again(watched, "stuck")
+    assert run_sentinel(watched)["stuck"]["stuck_batches"] == 0
+    assert not requeued(watched, "stuck")
 
 
-def test_a_contract_that_cannot_be_read_fails_the_run_and_hides_no_other_source(watched: Stack, tmp_path: Path) -> None:
+def test_an_invalid_contract_fails_the_run_but_other_sources_are_reported(watched: Stack, tmp_path: Path) -> None:
     watched.publish(contract(tmp_path, "zebra"))
     place = {"Bucket": watched.bucket("artifacts"), "Key": "contracts/faulty/current.yaml"}
     s3, log = watched.client("s3"), watched.state_dir / "logs/sentinel.log"
     s3.put_object(**place, Body=b"kind: DataContract\n")
     try:
-        told_before = len(metrics_in(log)) if log.exists() else 0
+        lines_before = len(metrics_in(log)) if log.exists() else 0
         ran = watched.penstock("sentinel")
     finally:
         s3.delete_object(**place)
     assert ran.status == 64
     assert "faulty: contracts/faulty/current.yaml" in ran.err
-    told = metrics_in(log)[told_before:]
-    assert {"faulty", "zebra"} <= {one["source"] for one in told}
-    assert not [one for one in told if one["source"] == "faulty" and "late" in one]
+    emitted = metrics_in(log)[lines_before:]
+    assert {"faulty", "zebra"} <= {one["source"] for one in emitted}
+    assert not [one for one in emitted if one["source"] == "faulty" and "late" in one]
 
 
-def test_what_was_seen_is_shown_as_a_table_and_told_as_metrics(watched: Stack, tmp_path: Path) -> None:
-    watched.publish(promise(tmp_path, "shown", RARELY))
+def test_the_report_is_printed_as_a_table_and_emitted_as_metrics(watched: Stack, tmp_path: Path) -> None:
+    watched.publish(contract_with_sla(tmp_path, "shown", RARELY))
     shown = watched.penstock("sentinel")
     assert shown.status == 0, shown.err
     rows = [line.split() for line in shown.out.splitlines()]
     assert rows[0] == "source late seconds since a drop missed drops stuck batches".split()
     assert ["shown", "no", "never", "0", "0"] in rows
-    told = [one for one in metrics_in(watched.state_dir / "logs/sentinel.log") if one["source"] == "shown"][-1]
-    (metrics,) = told["_aws"]["CloudWatchMetrics"]
+    emitted = [one for one in metrics_in(watched.state_dir / "logs/sentinel.log") if one["source"] == "shown"][-1]
+    (metrics,) = emitted["_aws"]["CloudWatchMetrics"]
     assert metrics["Dimensions"] == [["environment", "source"]]
-    assert {one["Name"]: (one["Unit"], told[one["Name"]]) for one in metrics["Metrics"]} == {
+    assert {one["Name"]: (one["Unit"], emitted[one["Name"]]) for one in metrics["Metrics"]} == {
         "late": ("Count", 0),
         "missed_drops": ("Count", 0),
         "stuck_batches": ("Count", 0),

@@ -1,4 +1,4 @@
-"""Drops that are too large for Lambda: the job that is submitted for them, and what its end becomes."""
+"""Drops that are too large for Lambda: the submitted job, and the result of its end."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from support.stack import Receipt, Stack
 
 @pytest.fixture
 def submitted(stack: Stack, tmp_path: Path, request: pytest.FixtureRequest) -> Receipt:
-    """The receipt of a drop that Spark has been asked to read, and whose job runs."""
+    """The receipt of a drop whose Spark job is running."""
     stack.control("jobs/outcome", {"outcome": "hold"})
     source = f"spark{zlib.crc32(request.node.name.encode())}"
     stack.publish(contract(tmp_path, source, route="spark"))
-    drop = stack.drop_and_leave(write(tmp_path, "rows.csv", numbered(3)), source)
+    drop = stack.drop_without_waiting(write(tmp_path, "rows.csv", numbered(3)), source)
     return stack.wait_for_receipt(source, drop["batch_id"], "submitted")
 
 
@@ -42,14 +42,14 @@ def test_a_large_drop_goes_to_spark(stack: Stack, tmp_path: Path) -> None:
     stack.control("jobs/outcome", {"outcome": "hold"})
     stack.publish(contract(tmp_path, "large"))
     rows = [(number, "x" * 1000, "2026-01-01T00:00:00Z") for number in range(2000)]
-    drop = stack.drop_and_leave(write(tmp_path, "rows.csv", rows), "large")
+    drop = stack.drop_without_waiting(write(tmp_path, "rows.csv", rows), "large")
     receipt = stack.wait_for_receipt("large", drop["batch_id"], "submitted")
     job = job_of(stack, receipt)
     arguments = job["jobDriver"]["sparkSubmit"]["entryPointArguments"]
     assert any(drop["batch_id"] in argument for argument in arguments)
 
 
-def test_a_job_that_fails_is_told_in_the_receipt(stack: Stack, submitted: Receipt) -> None:
+def test_a_failed_job_is_reported_in_the_receipt(stack: Stack, submitted: Receipt) -> None:
     job = job_of(stack, submitted)
     stack.control(f"jobs/{job['jobRunId']}/outcome", {"outcome": "failed", "details": "executors were lost"})
     receipt = stack.wait_for_receipt(submitted["source"], submitted["batch_id"], "failed")
@@ -57,7 +57,7 @@ def test_a_job_that_fails_is_told_in_the_receipt(stack: Stack, submitted: Receip
     assert "executors were lost" in receipt["refusal"]["message"]
 
 
-def test_what_a_job_has_written_is_loaded_when_it_succeeds(stack: Stack, submitted: Receipt) -> None:
+def test_the_output_of_a_successful_job_is_loaded(stack: Stack, submitted: Receipt) -> None:
     job = job_of(stack, submitted)
     report = report_of([f"{number}\tname {number}\t2026-01-01 00:00:00+00\t\\N\t{number}\n" for number in (1, 2, 3)])
     key = f"batches/{submitted['batch_id']}/reports/00000.json"
@@ -67,15 +67,15 @@ def test_what_a_job_has_written_is_loaded_when_it_succeeds(stack: Stack, submitt
     assert receipt["rows"]["loaded"] == 3
     rows = stack.query(f"SELECT id, name, _row FROM public.{submitted['source']} ORDER BY id")
     assert rows == [(number, f"name {number}", number) for number in (1, 2, 3)]
-    # What Spark has read is counted as what ingest reads: the alarms of refused batches and of rejects are of both.
+    # The metrics are the same as those of ingest, so the alarms on refused batches and on rejects cover both.
     metrics = metrics_in(stack.state_dir / "logs/job-events.log")
-    [told] = [one for one in metrics if one["source"] == submitted["source"]]
-    wanted = {"environment": "local", "state": "committed", "batches": 1, "rows_read": 3, "rows_rejected": 0}
-    assert told.items() >= wanted.items()
+    [emitted] = [one for one in metrics if one["source"] == submitted["source"]]
+    expected = {"environment": "local", "state": "committed", "batches": 1, "rows_read": 3, "rows_rejected": 0}
+    assert emitted.items() >= expected.items()
 
 
 def report_of(lines: list[str]) -> str:
-    """A split's report as a Spark job would write it, its one chunk inline."""
+    """Returns the report of a split as a Spark job writes it, with one inline chunk."""
     text = "".join(lines).encode()
     chunk = zstd_stored(text)
     return json.dumps(
@@ -110,7 +110,7 @@ def report_of(lines: list[str]) -> str:
 
 
 def zstd_stored(content: bytes) -> bytes:
-    """A Zstandard frame that holds the content as it is (RFC 8878): one raw block of at most 255 bytes."""
+    """Returns a Zstandard frame with uncompressed content (RFC 8878): one raw block of at most 255 bytes."""
     assert len(content) <= 255
     single_segment, last_raw_block = b"\x20", (len(content) << 3 | 1).to_bytes(3, "little")
     return b"\x28\xb5\x2f\xfd" + single_segment + bytes([len(content)]) + last_raw_block + content

@@ -1,4 +1,4 @@
-"""A stack whose functions reach the services through a proxy, and whose killed messages come back soon."""
+"""A stack whose functions connect to the services through a proxy, and which redelivers messages quickly."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def proxy() -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="session")
-def shaky(tmp_path_factory: pytest.TempPathFactory, proxy: Proxy) -> Iterator[Stack]:
-    """The stack that these tests do harm to."""
+def faulty(tmp_path_factory: pytest.TempPathFactory, proxy: Proxy) -> Iterator[Stack]:
+    """The stack that these tests inject faults into."""
     options = ("--parameter", "ChunkRows=500", "--visibility-timeout", "3")
     through_proxy = ("--function-variable", f"AWS_ENDPOINT_URL={proxy.url}")
-    with Stack.up(tmp_path_factory.mktemp("shaky"), *options, *through_proxy) as stack:
+    with Stack.up(tmp_path_factory.mktemp("faulty"), *options, *through_proxy) as stack:
         proxy.upstream = stack.variables["AWS_ENDPOINT_URL"]
         yield stack

@@ -1,4 +1,4 @@
-"""Functions that die in the middle, at the worst moments that there are."""
+"""Functions that are killed at critical moments."""
 
 from __future__ import annotations
 
@@ -25,61 +25,63 @@ def writes_published_mark(call: Call) -> bool:
 @pytest.mark.parametrize(
     ("matches", "passed_on"),
     [(sends_chunks, False), (sends_chunks, True), (writes_published_mark, False)],
-    ids=["before its messages are sent", "after some were sent", "before it says that all were sent"],
+    ids=["before messages are sent", "after some messages are sent", "before the published mark"],
 )
-def test_an_ingest_killed_between_manifest_and_publish_is_made_good(
-    shaky: Stack, proxy: Proxy, tmp_path: Path, matches: Matches, passed_on: bool, request: pytest.FixtureRequest
+def test_a_batch_is_published_after_ingest_was_killed_between_manifest_and_publish(
+    faulty: Stack, proxy: Proxy, tmp_path: Path, matches: Matches, passed_on: bool, request: pytest.FixtureRequest
 ) -> None:
     source = f"unpublished{request.node.callspec.indices['matches']}"
     rows = numbered(2600)
-    shaky.publish(contract(tmp_path, source))
+    faulty.publish(contract(tmp_path, source))
     with proxy.hold(matches, passed_on=passed_on) as hold:
-        drop = shaky.drop_and_leave(write(tmp_path, "rows.csv", rows), source)
-        assert hold.reached.wait(30), shaky.log_ends()
-        assert shaky.object("processed", f"batches/{drop['batch_id']}/manifest.json") is not None
-        assert shaky.kill("ingest")
-    receipt = shaky.wait_for_receipt(source, drop["batch_id"], "loaded")
-    ledger.check(shaky, receipt, rows)
-    shaky.wait_until_quiet()
-    published = shaky.object("processed", f"batches/{drop['batch_id']}/published.json")
+        drop = faulty.drop_without_waiting(write(tmp_path, "rows.csv", rows), source)
+        assert hold.reached.wait(30), faulty.log_ends()
+        assert faulty.object("processed", f"batches/{drop['batch_id']}/manifest.json") is not None
+        assert faulty.kill("ingest")
+    receipt = faulty.wait_for_receipt(source, drop["batch_id"], "loaded")
+    ledger.check(faulty, receipt, rows)
+    faulty.wait_until_quiet()
+    published = faulty.object("processed", f"batches/{drop['batch_id']}/published.json")
     assert published["messages"] == 6
 
 
-def test_an_ingest_killed_while_it_reads_starts_again(shaky: Stack, proxy: Proxy, tmp_path: Path) -> None:
+def test_a_drop_is_read_again_after_ingest_was_killed_while_reading(
+    faulty: Stack, proxy: Proxy, tmp_path: Path
+) -> None:
     rows = numbered(2600)
-    shaky.publish(contract(tmp_path, "unread"))
+    faulty.publish(contract(tmp_path, "unread"))
 
     def writes_second_chunk(call: Call) -> bool:
         return call.method == "PUT" and "/chunks/00000-00001" in call.path
 
     with proxy.hold(writes_second_chunk, passed_on=False) as hold:
-        drop = shaky.drop_and_leave(write(tmp_path, "rows.csv", rows), "unread")
-        assert hold.reached.wait(30), shaky.log_ends()
-        assert shaky.kill("ingest")
-        assert shaky.object("processed", f"batches/{drop['batch_id']}/manifest.json") is None
-    ledger.check(shaky, shaky.wait_for_receipt("unread", drop["batch_id"], "loaded"), rows)
+        drop = faulty.drop_without_waiting(write(tmp_path, "rows.csv", rows), "unread")
+        assert hold.reached.wait(30), faulty.log_ends()
+        assert faulty.kill("ingest")
+        assert faulty.object("processed", f"batches/{drop['batch_id']}/manifest.json") is None
+    ledger.check(faulty, faulty.wait_for_receipt("unread", drop["batch_id"], "loaded"), rows)
 
 
-def test_a_writer_killed_between_copy_and_commit_leaves_nothing_and_loads_again(shaky: Stack, tmp_path: Path) -> None:
-    shaky.publish(contract(tmp_path, "uncommitted"))
-    shaky.drop(write(tmp_path, "first.csv", numbered(10)), "uncommitted")
+def test_a_chunk_is_loaded_again_after_the_writer_was_killed_before_the_commit(faulty: Stack, tmp_path: Path) -> None:
+    faulty.publish(contract(tmp_path, "uncommitted"))
+    faulty.drop(write(tmp_path, "first.csv", numbered(10)), "uncommitted")
     rows = numbered(1200, day=2)
-    with shaky.connect() as connection:
+    with faulty.connect() as connection:
         with connection.transaction():
-            # The copy goes to the writer's own table; its merge into this one has to wait.
+            # The writer copies into its own temporary table, then its merge waits for this lock.
             connection.execute("LOCK TABLE public.uncommitted IN SHARE MODE")
-            drop = shaky.drop_and_leave(write(tmp_path, "second.csv", rows), "uncommitted")
-            waiting = shaky.wait(shaky.waiting_merges, "a merge that waits")
+            drop = faulty.drop_without_waiting(write(tmp_path, "second.csv", rows), "uncommitted")
+            waiting = faulty.wait(faulty.waiting_merges, "a merge that waits for the lock")
             assert all("public" in query and "INSERT" in query for query in waiting), waiting
-            assert shaky.kill("writer")
+            assert faulty.kill("writer")
         left = connection.execute("SELECT count(*) FROM penstock.chunk WHERE batch_id = %s", [drop["batch_id"]])
         assert left.fetchone() == (0,)
-    ledger.check(shaky, shaky.wait_for_receipt("uncommitted", drop["batch_id"], "loaded"), rows)
+    ledger.check(faulty, faulty.wait_for_receipt("uncommitted", drop["batch_id"], "loaded"), rows)
 
 
-def test_a_writer_killed_after_commit_skips_what_it_has(shaky: Stack, proxy: Proxy, tmp_path: Path) -> None:
+def test_a_committed_chunk_is_skipped_after_the_writer_was_killed(faulty: Stack, proxy: Proxy, tmp_path: Path) -> None:
     rows = numbered(1200)
-    shaky.publish(contract(tmp_path, "committed"))
+    faulty.publish(contract(tmp_path, "committed"))
 
     def writes_receipt(call: Call) -> bool:
         return (
@@ -89,30 +91,32 @@ def test_a_writer_killed_after_commit_skips_what_it_has(shaky: Stack, proxy: Pro
         )
 
     with proxy.hold(writes_receipt, passed_on=False) as hold:
-        drop = shaky.drop_and_leave(write(tmp_path, "rows.csv", rows), "committed")
-        assert hold.reached.wait(30), shaky.log_ends()
-        before = shaky.query("SELECT id, xmin::text FROM public.committed ORDER BY 1")
+        drop = faulty.drop_without_waiting(write(tmp_path, "rows.csv", rows), "committed")
+        assert hold.reached.wait(30), faulty.log_ends()
+        before = faulty.query("SELECT id, xmin::text FROM public.committed ORDER BY 1")
         assert len(before) == len(rows)
-        assert shaky.kill("writer")
-    ledger.check(shaky, shaky.wait_for_receipt("committed", drop["batch_id"], "loaded"), rows)
-    assert shaky.query("SELECT id, xmin::text FROM public.committed ORDER BY 1") == before
+        assert faulty.kill("writer")
+    ledger.check(faulty, faulty.wait_for_receipt("committed", drop["batch_id"], "loaded"), rows)
+    assert faulty.query("SELECT id, xmin::text FROM public.committed ORDER BY 1") == before
 
 
 @pytest.mark.parametrize("how", ["restart", "kill"])
-def test_a_database_that_goes_away_in_the_middle_costs_time_only(shaky: Stack, tmp_path: Path, how: str) -> None:
+def test_a_batch_is_loaded_after_the_database_was_stopped_during_the_load(
+    faulty: Stack, tmp_path: Path, how: str
+) -> None:
     source = f"gone{how}"
-    shaky.publish(contract(tmp_path, source))
-    shaky.drop(write(tmp_path, "first.csv", numbered(10)), source)
+    faulty.publish(contract(tmp_path, source))
+    faulty.drop(write(tmp_path, "first.csv", numbered(10)), source)
     rows = numbered(2600, day=2)
-    with shaky.connect() as connection:
+    with faulty.connect() as connection:
         connection.execute("BEGIN")
         connection.execute(f"LOCK TABLE public.{source} IN SHARE MODE")
-        drop = shaky.drop_and_leave(write(tmp_path, "second.csv", rows), source)
-        shaky.wait(shaky.waiting_merges, "a merge that waits")
-        # Every session ends here, the one with the lock and the writers' alike.
-        shaky.control(f"postgres/{how}")
+        drop = faulty.drop_without_waiting(write(tmp_path, "second.csv", rows), source)
+        faulty.wait(faulty.waiting_merges, "a merge that waits for the lock")
+        # This ends every session, including the one with the lock.
+        faulty.control(f"postgres/{how}")
         if how == "kill":
-            shaky.control("postgres/restart")
+            faulty.control("postgres/restart")
         with pytest.raises(psycopg.OperationalError):
             connection.execute("SELECT 1")
-    ledger.check(shaky, shaky.wait_for_receipt(source, drop["batch_id"], "loaded"), rows)
+    ledger.check(faulty, faulty.wait_for_receipt(source, drop["batch_id"], "loaded"), rows)

@@ -1,4 +1,4 @@
-"""Messages that come twice, at once, or that no one can read."""
+"""Messages that are redelivered, processed concurrently or invalid."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from support.stack import Stack
 
 
 def load_message(stack: Stack, file: Path, source: str) -> tuple[dict[str, Any], str]:
-    """Drops a file of one chunk and takes its message out of the load queue, before a writer sees it."""
+    """Drops a file of one chunk and removes its message from the load queue before the writer receives it."""
     sqs, url = stack.client("sqs"), stack.queue("load")
     stack.wait_until_quiet()
     stack.control("mappings/writer/pause")
     try:
-        drop = stack.drop_and_leave(file, source)
+        drop = stack.drop_without_waiting(file, source)
 
         def receive() -> str | None:
             answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, WaitTimeSeconds=1)
@@ -35,7 +35,7 @@ def load_message(stack: Stack, file: Path, source: str) -> tuple[dict[str, Any],
 
 
 def sqs_event(body: str) -> dict[str, Any]:
-    """What Lambda hands to the writer for one message."""
+    """Returns the event with which Lambda invokes the writer for one message."""
     record = {
         "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
         "receiptHandle": "none",
@@ -50,79 +50,79 @@ def sqs_event(body: str) -> dict[str, Any]:
     return {"Records": [record]}
 
 
-def test_a_chunk_message_that_comes_again_changes_nothing(shaky: Stack, tmp_path: Path) -> None:
-    shaky.publish(contract(tmp_path, "repeated"))
+def test_a_redelivered_chunk_changes_nothing(faulty: Stack, tmp_path: Path) -> None:
+    faulty.publish(contract(tmp_path, "repeated"))
     rows = numbered(300)
-    drop, body = load_message(shaky, write(tmp_path, "rows.csv", rows), "repeated")
-    shaky.send("load", body)
-    receipt = shaky.wait_for_receipt("repeated", drop["batch_id"], "loaded")
+    drop, body = load_message(faulty, write(tmp_path, "rows.csv", rows), "repeated")
+    faulty.send("load", body)
+    receipt = faulty.wait_for_receipt("repeated", drop["batch_id"], "loaded")
     state = "SELECT id, xmin::text, ctid::text FROM public.repeated ORDER BY 1"
-    before = shaky.query(state)
+    before = faulty.query(state)
     for _ in range(3):
-        shaky.send("load", body)
-    shaky.wait_until_quiet()
-    ledger.check(shaky, receipt, rows)
-    assert shaky.query(state) == before
+        faulty.send("load", body)
+    faulty.wait_until_quiet()
+    ledger.check(faulty, receipt, rows)
+    assert faulty.query(state) == before
 
 
-def test_two_writers_at_once_on_one_chunk_load_it_once(shaky: Stack, tmp_path: Path) -> None:
-    shaky.publish(contract(tmp_path, "contested"))
-    shaky.drop(write(tmp_path, "first.csv", numbered(10)), "contested")
+def test_two_concurrent_writers_load_a_chunk_once(faulty: Stack, tmp_path: Path) -> None:
+    faulty.publish(contract(tmp_path, "contested"))
+    faulty.drop(write(tmp_path, "first.csv", numbered(10)), "contested")
     rows = numbered(400, day=2)
-    drop, body = load_message(shaky, write(tmp_path, "second.csv", rows), "contested")
+    drop, body = load_message(faulty, write(tmp_path, "second.csv", rows), "contested")
     answers: list[Any] = []
 
     def invoke() -> None:
-        answers.append(shaky.control("functions/writer/invoke", sqs_event(body)))
+        answers.append(faulty.control("functions/writer/invoke", sqs_event(body)))
 
-    with shaky.connect() as connection:
+    with faulty.connect() as connection:
         with connection.transaction():
             connection.execute("LOCK TABLE public.contested IN SHARE MODE")
             writers = [threading.Thread(target=invoke) for _ in range(2)]
             for writer in writers:
                 writer.start()
-            # Both are in the middle of their transaction: one at the table, the other there or behind the first.
-            shaky.wait(lambda: len(shaky.waiting_merges()) == 2, "two writers that wait")
+            # Both transactions wait, for the table or for each other.
+            faulty.wait(lambda: len(faulty.waiting_merges()) == 2, "two waiting writers")
         for writer in writers:
             writer.join(60)
     assert [answer["batchItemFailures"] for answer in answers] == [[], []]
-    ledger.check(shaky, shaky.wait_for_receipt("contested", drop["batch_id"], "loaded"), rows)
+    ledger.check(faulty, faulty.wait_for_receipt("contested", drop["batch_id"], "loaded"), rows)
 
 
-def test_a_poison_message_goes_to_the_dead_letters_and_holds_nobody_up(shaky: Stack, tmp_path: Path) -> None:
-    shaky.publish(contract(tmp_path, "poisoned"))
+def test_an_invalid_message_is_dead_lettered_and_delays_no_other(faulty: Stack, tmp_path: Path) -> None:
+    faulty.publish(contract(tmp_path, "poisoned"))
     rows = numbered(300)
-    drop, body = load_message(shaky, write(tmp_path, "rows.csv", rows), "poisoned")
+    drop, body = load_message(faulty, write(tmp_path, "rows.csv", rows), "poisoned")
     changed = json.loads(body)
     changed["chunk"]["sha256"] = "0" * 64
-    poison = ["not even JSON", json.dumps({"message_version": 0}), json.dumps(changed)]
-    shaky.control("mappings/writer/pause")
-    for message in [*poison, body]:
-        shaky.send("load", message)
-    shaky.control("mappings/writer/resume")
-    receipt = shaky.wait_for_receipt("poisoned", drop["batch_id"], "loaded")
-    letters = {letter.body: letter for letter in shaky.dead_letters("load", len(poison))}
-    assert letters.keys() == set(poison)
-    assert letters[poison[0]].code == letters[poison[1]].code == "invalid_message"
-    assert letters[poison[2]].code == "checksum_mismatch"
+    invalid = ["not even JSON", json.dumps({"message_version": 0}), json.dumps(changed)]
+    faulty.control("mappings/writer/pause")
+    for message in [*invalid, body]:
+        faulty.send("load", message)
+    faulty.control("mappings/writer/resume")
+    receipt = faulty.wait_for_receipt("poisoned", drop["batch_id"], "loaded")
+    letters = {letter.body: letter for letter in faulty.dead_letters("load", len(invalid))}
+    assert letters.keys() == set(invalid)
+    assert letters[invalid[0]].code == letters[invalid[1]].code == "invalid_message"
+    assert letters[invalid[2]].code == "checksum_mismatch"
     assert all(letter.message for letter in letters.values())
-    ledger.check(shaky, receipt, rows)
+    ledger.check(faulty, receipt, rows)
 
 
-def test_a_poison_event_goes_to_the_dead_letters_with_its_reason(shaky: Stack, tmp_path: Path) -> None:
-    shaky.publish(contract(tmp_path, "beside"))
-    shaky.send("drops", "hello")
+def test_an_invalid_event_is_dead_lettered_with_its_reason(faulty: Stack, tmp_path: Path) -> None:
+    faulty.publish(contract(tmp_path, "beside"))
+    faulty.send("drops", "hello")
     rows = numbered(20)
-    receipt = shaky.drop(write(tmp_path, "rows.csv", rows), "beside")
-    (letter,) = shaky.dead_letters("drops", 1)
+    receipt = faulty.drop(write(tmp_path, "rows.csv", rows), "beside")
+    (letter,) = faulty.dead_letters("drops", 1)
     assert letter.body == "hello"
     assert letter.code == "invalid_event"
     assert letter.message
-    ledger.check(shaky, receipt, rows)
+    ledger.check(faulty, receipt, rows)
 
 
-def test_an_event_of_a_job_nobody_knows_goes_to_the_dead_letters(shaky: Stack) -> None:
-    shaky.send("job-events", {"detail-type": "EMR Serverless Job Run State Change", "detail": {"state": 7}})
-    (letter,) = shaky.dead_letters("job-events", 1)
+def test_an_invalid_job_event_is_dead_lettered(faulty: Stack) -> None:
+    faulty.send("job-events", {"detail-type": "EMR Serverless Job Run State Change", "detail": {"state": 7}})
+    (letter,) = faulty.dead_letters("job-events", 1)
     assert letter.code
     assert letter.message

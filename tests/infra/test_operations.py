@@ -1,6 +1,6 @@
-"""The dashboard shows what the code emits, and the runbook knows each code that an operator meets.
+"""The dashboard shows metrics that exist, and the runbook explains every code that an operator may see.
 
-Each check takes the texts and gives its findings, so that the last tests can show it a broken copy.
+Each check takes the texts and returns its findings, so the last tests can run it on broken copies.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ DEAD_CODE = re.compile(r'=> "([a-z_]+)",|DeadReason \{ code: "([a-z_]+)"')
 REFUSAL_CODE = re.compile(
     r'(?<!DeadReason \{ )code: "([a-z_]+)"\.to_owned\(\)|refused\("([a-z_]+)"|=> "(empty|unreadable)"'
 )
-# Errors that are transient, so that no dead letter ever carries them.
+# Codes of transient errors, which no dead letter has.
 NEVER_DEAD = {"interrupted", "no_receipt", "out_of_time"}
 
 
 def dashboard_findings(dashboard: str, template: str) -> list[str]:
-    """What the dashboard shows that nothing emits, and the queues and functions that are not there."""
+    """Returns metrics that nothing emits, and functions and queues that the dashboard does not show."""
     known = metric_schemas()
     schemas = dict(SCHEMA.findall(dashboard))
     findings = []
@@ -45,7 +45,7 @@ def dashboard_findings(dashboard: str, template: str) -> list[str]:
     assert searched, "the dashboard searches no metric"
     for schema, name in searched:
         if schema not in schemas:
-            findings.append(f"{schema} is of no one environment")
+            findings.append(f"{schema} does not select one environment")
             continue
         namespace, *dimensions = schemas[schema].split(",")
         if namespace != "Penstock" or (name, frozenset(dimensions)) not in known:
@@ -78,7 +78,7 @@ def refusal_codes() -> set[str]:
 
 
 def codes_in(section: str) -> set[str]:
-    """The codes that stand in a section's first column."""
+    """Returns the codes in the first column of a section's tables."""
     rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
     return {code for row in rows for code in re.findall(r"`([a-z_]+)`", row)}
 
@@ -89,23 +89,23 @@ def sections(runbook: str) -> dict[str, str]:
 
 
 def runbook_findings(runbook: str) -> list[str]:
-    """Codes that the code gives and the runbook does not explain, or the other way round; links into nowhere."""
+    """Returns codes that are only in the code or only in the runbook, and broken links."""
     found = sections(runbook)
     sides = {"Failed batch or job": (codes_in(found["Failed batch or job"]), refusal_codes())}
     for function, _, queue in mappings(template()):
         section = f"Dead letters: {short_name(queue['QueueName']).replace('-', ' ')}"
         sides[section] = (codes_in(found.get(section, "")), dead_codes(code_of(f"functions/{function}/src")))
     findings = [
-        f"{section}: {code} stands in the {'runbook' if code in told else 'code'} only"
-        for section, (told, given) in sides.items()
-        for code in sorted(told ^ given)
+        f"{section}: {code} is only in the {'runbook' if code in explained else 'code'}"
+        for section, (explained, used) in sides.items()
+        for code in sorted(explained ^ used)
     ]
     anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in found}
     findings += [f"no section #{link}" for link in re.findall(r"\]\(#([\w-]+)\)", runbook) if link not in anchors]
     return findings
 
 
-def test_the_dashboard_shows_what_is_emitted() -> None:
+def test_the_dashboard_shows_existing_metrics_functions_and_queues() -> None:
     assert dashboard_findings(DASHBOARD.read_text(), TEMPLATE.read_text()) == []
 
 
@@ -127,7 +127,7 @@ def test_the_runbook_explains_each_code() -> None:
         ('-([a-z0-9-]+)", local.template))\n  all', '-([a-z]+)", local.template))\n  all'),
     ],
 )
-def test_a_dashboard_of_something_that_is_not_there_is_found(line: str, broken: str) -> None:
+def test_an_error_in_the_dashboard_is_found(line: str, broken: str) -> None:
     assert line in DASHBOARD.read_text()
     dashboard = DASHBOARD.read_text().replace(line, broken)
     assert dashboard_findings(dashboard, TEMPLATE.read_text())
@@ -144,16 +144,16 @@ def test_a_dashboard_of_something_that_is_not_there_is_found(line: str, broken: 
         ("(#rejects)", "(#reject)"),
     ],
 )
-def test_a_runbook_that_lacks_a_code_or_a_section_is_found(line: str, broken: str) -> None:
+def test_a_missing_code_or_section_of_the_runbook_is_found(line: str, broken: str) -> None:
     assert line in RUNBOOK.read_text()
     assert runbook_findings(RUNBOOK.read_text().replace(line, broken))
 
 
-def test_the_catalogue_is_what_the_program_makes_of_the_contracts(tmp_path: Path) -> None:
-    made = penstock(tmp_path, "contract", "catalog", *sorted(CONTRACTS.glob("*.yaml")))
-    assert made.status == 0, made.err
-    assert made.json == json.loads((ROOT / "infra/terraform/catalog.json").read_text())
-    [table] = made.json["tables"]
+def test_the_catalog_is_generated_from_the_contracts(tmp_path: Path) -> None:
+    generated = penstock(tmp_path, "contract", "catalog", *sorted(CONTRACTS.glob("*.yaml")))
+    assert generated.status == 0, generated.err
+    assert generated.json == json.loads((ROOT / "infra/terraform/catalog.json").read_text())
+    [table] = generated.json["tables"]
     columns = {column["name"]: column["type"] for column in table["columns"]}
     assert (columns["price"], columns["updated_at"], columns["_row"]) == ("decimal(12,2)", "timestamp", "bigint")
     assert table["sources"] == sorted(path.stem for path in CONTRACTS.glob("*.yaml"))

@@ -1,6 +1,6 @@
-"""Each function may do what its code calls, what Lambda does on its behalf, and nothing else.
+"""Each function has the permissions that its code and Lambda need, and no others.
 
-Each check takes a template and gives its findings, so that the last tests can show it broken copies.
+Each check takes a template and returns its findings, so the last tests can run it on broken copies.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from support.calls import (
     ACTIONS,
     ADAPTERS,
     CLIENT_CALL,
+    INDIRECT,
     METHODS,
-    UNSPOKEN,
     called,
     code_of_file,
     features,
@@ -41,7 +41,7 @@ from support.template import (
     variables,
 )
 
-# What Lambda does with the function's role: its log, its traces, its queue, its network interfaces.
+# Actions of Lambda with the role of a function: logs, traces, the queue, network interfaces.
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
@@ -56,14 +56,14 @@ INTERFACES = {
         "UnassignPrivateIpAddresses",
     )
 }
-# Actions that know no resources, or whose resources do not exist yet.
+# Actions that do not support resources, or whose resources do not exist yet.
 WITHOUT_RESOURCE = TRACES | INTERFACES | {"cloudwatch:DescribeAlarms"}
-# Services through which the key may be used, by the actions that need it there.
+# Services through which the key may be used, by the action that needs it.
 THROUGH = {"s3:GetObject": "s3", "secretsmanager:GetSecretValue": "secretsmanager"}
 
-# Buckets and ids that no variable tells of: a drop's event names its bucket, and a database's resource id is only for
-# permissions.
-TOLD_OTHERWISE = {"ingest": {"RawBucket"}, "writer": {"DatabaseResourceId"}}
+# Resources that are not in a variable: the event of a drop names its bucket, and only permissions use the resource id of
+# the database.
+NOT_IN_VARIABLES = {"ingest": {"RawBucket"}, "writer": {"DatabaseResourceId"}}
 
 READS = "s3:GetObject"
 BUCKET_ARN = "arn:${AWS::Partition}:s3:::"
@@ -73,7 +73,7 @@ Statement = dict[str, Any]
 
 
 def done_by_lambda(stack: Template, function: Properties) -> set[str]:
-    """The actions that Lambda needs of the function's role."""
+    """Returns the actions that Lambda performs with the role of a function."""
     everywhere = stack["Globals"]["Function"]
     tracing = function.get("Tracing", everywhere.get("Tracing")) == "Active"
     polls = any(event["Type"] == "SQS" for event in function["Events"].values())
@@ -82,7 +82,7 @@ def done_by_lambda(stack: Template, function: Properties) -> set[str]:
 
 
 def statements(stack: Template, role: str) -> list[Statement]:
-    """A role's statements; of one that depends on a condition, both."""
+    """Returns the statements of a role, including both alternatives of a conditional one."""
     found: list[Statement] = []
     for policy in of_type(stack, "AWS::IAM::Role")[role]["Policies"]:
         for one in policy["PolicyDocument"]["Statement"]:
@@ -95,7 +95,7 @@ def role_of(function: Properties) -> str:
 
 
 def granted(stack: Template, function: Properties, effect: str = "Allow") -> list[tuple[str, Any]]:
-    """Each action with each of the resources it is for."""
+    """Returns each action with each of its resources."""
     return [
         (action, resource)
         for statement in statements(stack, role_of(function))
@@ -106,55 +106,57 @@ def granted(stack: Template, function: Properties, effect: str = "Allow") -> lis
 
 
 def of_actions(stack: Template) -> Findings:
-    """Actions that nobody calls, and calls that are not allowed."""
+    """Yields actions that are not used, and used ones that are not allowed."""
     for name, function in functions(stack).items():
         allowed = {action for action, _ in granted(stack, function)}
         needed = called(name) | done_by_lambda(stack, function)
         for action in sorted(allowed - needed):
-            yield f"{name}: nobody calls {action}"
+            yield f"{name}: {action} is not used"
         for action in sorted(needed - allowed):
             yield f"{name}: {action} is not allowed"
 
 
 def of_wildcards(stack: Template) -> Findings:
-    """Actions and resources that are wider than they must be."""
+    """Yields actions and resources with unnecessary wildcards."""
     for role in of_type(stack, "AWS::IAM::Role"):
         for statement in statements(stack, role):
             if statement["Effect"] != "Allow":
                 continue
             for action in listed(statement["Action"]):
                 if "*" in action:
-                    yield f"{role}: {action} is more than one action"
+                    yield f"{role}: {action} is a wildcard"
                 if "*" in listed(statement["Resource"]) and action not in WITHOUT_RESOURCE:
-                    yield f"{role}: {action} for every resource"
+                    yield f"{role}: {action} is allowed for every resource"
             if {"NotAction", "NotResource"} & statement.keys():
-                yield f"{role}: all but something is allowed"
+                yield f"{role}: everything except one action or resource is allowed"
     for role, properties in of_type(stack, "AWS::IAM::Role").items():
         if properties.get("ManagedPolicyArns"):
-            yield f"{role}: a policy that is not written here"
+            yield f"{role}: has a policy that is not in the template"
 
 
 def of_resources(stack: Template) -> Findings:
-    """Buckets, queues, secrets and roles that a function may use and is not told of, or the other way round."""
+    """Yields resources that a function may use but that are not in its variables, and the reverse."""
     kinds = {"s3", "sqs", "secretsmanager", "emr-serverless", "iam", "rds-db"}
     polled = [(name, mapping["Queue"]) for name, mapping in events(stack, "SQS")]
     for name, function in functions(stack).items():
-        told = {one for value in variables(stack, function).values() for one in names_in(value)}
+        configured = {one for value in variables(stack, function).values() for one in names_in(value)}
         own_queue = {target(queue) for one, queue in polled if one == name}
         allowed: set[str] = set()
         for action, resource in granted(stack, function):
             if action.split(":")[0] in kinds:
                 names = names_in(resource)
                 allowed |= names
-                for extra in sorted(names - told - TOLD_OTHERWISE.get(name, set())):
-                    yield f"{name}: {action} for {extra}, of which it is not told"
-            is_asked = action == "sqs:GetQueueAttributes" and "get_queue_attributes" in operations(name)
-            if action in POLLING and not is_asked and target(resource) not in own_queue:
-                yield f"{name}: {action} for a queue that is not its own"
-        for missing in sorted(one for one in told - allowed if re.search(r"Bucket$|Queue$|Arn$|ApplicationId$", one)):
-            # A layer is read by Lambda, with nobody's role.
+                for extra in sorted(names - configured - NOT_IN_VARIABLES.get(name, set())):
+                    yield f"{name}: {action} for {extra}, which is not in its variables"
+            reads_depth = action == "sqs:GetQueueAttributes" and "get_queue_attributes" in operations(name)
+            if action in POLLING and not reads_depth and target(resource) not in own_queue:
+                yield f"{name}: {action} for the queue of another function"
+        for missing in sorted(
+            one for one in configured - allowed if re.search(r"Bucket$|Queue$|Arn$|ApplicationId$", one)
+        ):
+            # Lambda reads layers without the role of the function.
             if missing != "DatabaseCertificatesLayerArn":
-                yield f"{name}: is told of {missing}, and may not use it"
+                yield f"{name}: {missing} is in its variables, but it may not use it"
 
 
 def s3_grants(stack: Template, function: Properties) -> set[tuple[str, str]]:
@@ -180,13 +182,13 @@ def of_places(stack: Template) -> Findings:
                 yield f"{name}: s3:ListBucket for {bucket} is not needed"
         for action, resource in granted(stack, function):
             if action in LOGS and target(resource) != target(function["LoggingConfig"]["LogGroup"]):
-                yield f"{name}: {action} for another's log"
+                yield f"{name}: {action} for the log of another function"
             if action.startswith("kms:") and resource != {"Ref": "DataKeyArn"}:
                 yield f"{name}: {action} with another key"
 
 
 def of_conditions(stack: Template) -> Findings:
-    """What is allowed only in a way: the key through the services that use it, a role for Spark."""
+    """Yields permissions without their conditions: the key through certain services, the role for Spark only."""
     for name, function in functions(stack).items():
         actions = {action for action, _ in granted(stack, function)}
         for statement in statements(stack, role_of(function)):
@@ -194,25 +196,25 @@ def of_conditions(stack: Template) -> Findings:
             if any(action.startswith("kms:") for action in listed(statement["Action"])):
                 through = {f"{one}.${{AWS::Region}}.amazonaws.com" for key, one in THROUGH.items() if key in actions}
                 if {one["Fn::Sub"] for one in listed(equals.get("kms:ViaService", []))} != through:
-                    yield f"{name}: the key is not for just {sorted(through)}"
+                    yield f"{name}: the key is not limited to {sorted(through)}"
             passed_to = equals.get("iam:PassedToService")
             if "iam:PassRole" in listed(statement["Action"]) and passed_to != "emr-serverless.amazonaws.com":
                 yield f"{name}: a role may be passed to {passed_to or 'any service'}"
-        # Lambda's own calls do not carry the function's ARN; those of its code do.
+        # Only calls from the code of a function have its ARN as a condition key, not those of Lambda.
         allowed = {action for action, _ in granted(stack, function)} & INTERFACES
         denied = {action for action, _ in granted(stack, function, "Deny")}
         for action in sorted(allowed - denied):
-            yield f"{name}: its code may use {action}, which is for Lambda"
+            yield f"{name}: its code may use {action}, which only Lambda needs"
         for statement in statements(stack, role_of(function)):
             by = statement.get("Condition", {}).get("ArnEquals", {}).get("lambda:SourceFunctionArn", {})
             if statement["Effect"] == "Deny" and not by.get("Fn::Sub", "").endswith(
                 f":function:{function['FunctionName']['Fn::Sub']}"
             ):
-                yield f"{name}: what is denied is denied to another"
+                yield f"{name}: its denial applies to another function"
 
 
 def of_roles(stack: Template) -> Findings:
-    """A function without a role of its own, or with one that somebody else can take."""
+    """Yields functions without a role of their own, or with one that another service can assume."""
     roles = of_type(stack, "AWS::IAM::Role")
     used = [role_of(function) for function in functions(stack).values()]
     for name, function in functions(stack).items():
@@ -220,7 +222,7 @@ def of_roles(stack: Template) -> Findings:
         if role not in roles or used.count(role) > 1:
             yield f"{name}: has no role of its own"
         elif [*trusted(roles[role])] != ["lambda.amazonaws.com"]:
-            yield f"{name}: its role is for {[*trusted(roles[role])]}"
+            yield f"{name}: its role can be assumed by {[*trusted(roles[role])]}"
         elif roles[role]["RoleName"] != function["FunctionName"]:
             yield f"{name}: its role has another name"
 
@@ -234,26 +236,26 @@ CHECKS = [of_actions, of_wildcards, of_resources, of_places, of_conditions, of_r
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_each_function_may_do_what_it_does(check: Callable[[Template], Findings]) -> None:
+def test_each_function_has_exactly_the_permissions_that_it_needs(check: Callable[[Template], Findings]) -> None:
     assert list(check(template())) == []
 
 
 @pytest.mark.parametrize("adapter", sorted(ADAPTERS))
-def test_every_call_of_aws_is_known(adapter: str) -> None:
+def test_every_aws_call_has_its_actions(adapter: str) -> None:
     texts = [code_of_file(f"shared/aws/src/{file}") for file in ADAPTERS[adapter]]
-    spoken = {operation for text in texts for operation in CLIENT_CALL.findall(text)}
+    called_operations = {operation for text in texts for operation in CLIENT_CALL.findall(text)}
     known = {operation for method, found in METHODS.items() if method.startswith(f"{adapter}.") for operation in found}
-    assert spoken == known - UNSPOKEN
+    assert called_operations == known - INDIRECT
     assert known <= ACTIONS.keys()
 
 
 @pytest.mark.parametrize("function", sorted(functions(parsed())))
-def test_a_function_takes_the_adapters_that_it_calls(function: str) -> None:
+def test_a_function_depends_on_exactly_the_adapters_that_it_calls(function: str) -> None:
     with_methods = {method.split(".")[0] for method in methods(function)}
     assert with_methods == features(function) & ADAPTERS.keys()
 
 
-def test_the_places_are_those_of_the_layout() -> None:
+def test_the_granted_prefixes_are_those_of_the_layout() -> None:
     layout = without_tests((ROOT / "shared/pipeline/src/layout.rs").read_text())
     stack = template()
     places = {place for function in functions(stack).values() for _, place in s3_grants(stack, function)}
@@ -261,7 +263,7 @@ def test_the_places_are_those_of_the_layout() -> None:
     assert prefixes == set(re.findall(r'(?:format!\(|const \w+: &str = )"([a-z]+)/', layout))
 
 
-def test_of_a_batch_the_sentinel_reads_the_manifest_alone() -> None:
+def test_the_sentinel_reads_only_the_manifest_of_a_batch() -> None:
     layout = bodies("shared/pipeline/src/layout.rs")
     used = {name for name in re.findall(r"\blayout::(\w+)\(", code_of("functions/sentinel/src"))}
     of_batches = [layout[name] for name in used if 'format!("batches/' in layout[name]]
@@ -269,8 +271,8 @@ def test_of_a_batch_the_sentinel_reads_the_manifest_alone() -> None:
     assert "batches/{batch}/manifest.json" in of_batches[0]
 
 
-def test_the_code_calls_what_one_sees_in_it() -> None:
-    # A guard of the reading itself: were it to find nothing, nothing would be missed above.
+def test_the_calls_of_the_code_are_found() -> None:
+    # If nothing were read, the checks above would pass.
     assert operations("job-events") == {
         "get_object", "put_object", "delete_object", "send_message", "send_message_batch", "change_message_visibility",
     }  # fmt: skip
@@ -288,10 +290,10 @@ def test_the_code_calls_what_one_sees_in_it() -> None:
         ("writer.store.delete(bucket, key).await?", {"store.delete"}),
         ("self.store\n    .get_range(&object, 0..1)", {"store.get_range"}),
         ("sentinel.store.versions(scope, next.as_ref()).await?", {"store.versions"}),
-        # Through a helper that is called by another one.
+        # Through a helper that calls another one.
         ("write_receipt(store, places, receipt).await?", {"store.get", "store.put", "store.put_if_absent"}),
         ("settle(&queue, &inbound, record, outcome, &mut response)", {"queue.delay", "queue.send_dead"}),
-        # A method of something else has a helper's name.
+        # Methods of other types with the name of a helper.
         ("transaction.commit().await?", set()),
         ("map.get(key)", set()),
     ],
@@ -301,7 +303,7 @@ def test_calls_of_adapters_are_found_in_code(code: str, called_methods: set[str]
 
 
 def allow(role: str, action: str, resource: Any = "*", **more: Any) -> Breaks:
-    """Adds a statement to a role."""
+    """Returns a function that adds a statement to a role."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
     def breaks(stack: Template) -> None:
@@ -311,7 +313,7 @@ def allow(role: str, action: str, resource: Any = "*", **more: Any) -> Breaks:
 
 
 def forbid(role: str, action: str) -> Breaks:
-    """Takes an action out of a role."""
+    """Returns a function that removes an action from a role."""
 
     def breaks(stack: Template) -> None:
         found = [one for one in statements(stack, role) if action in listed(one["Action"])]
@@ -327,7 +329,7 @@ def drop_variable(name: str) -> Breaks:
 
 
 def widen(role: str, action: str) -> Breaks:
-    """An action of a role for every resource."""
+    """Returns a function that allows an action for every resource."""
 
     def breaks(stack: Template) -> None:
         (found,) = [one for one in statements(stack, role) if action in listed(one["Action"])]
@@ -353,7 +355,7 @@ def drop_denial(role: str) -> Breaks:
 
 
 def deny_to(function: str) -> Breaks:
-    """The writer's denial is of another function's calls."""
+    """Returns a function that changes the writer's denial to another function."""
     condition = {
         "ArnEquals": {"lambda:SourceFunctionArn": {"Fn::Sub": f":function:penstock-${{Environment}}-{function}"}}
     }
@@ -380,37 +382,37 @@ RAW = {"Fn::Sub": BUCKET_ARN + "${RawBucket}"}
 VERSIONS = "s3:ListBucketVersions"
 BY_SQS = {"StringEquals": {"kms:ViaService": [{"Fn::Sub": "sqs.${AWS::Region}.amazonaws.com"}]}}
 BROKEN: list[tuple[str, Callable[[Template], Findings], Breaks, str]] = [
-    ("an action too many", of_actions, allow("WriterRole", "s3:DeleteObject"), "writer: nobody calls s3:DeleteObject"),
-    ("a call forbidden", of_actions, forbid("IngestRole", "iam:PassRole"), "ingest: iam:PassRole is not allowed"),
-    ("a version unread", of_actions, forbid("IngestRole", "s3:GetObjectVersion"), "s3:GetObjectVersion is not allowed"),
+    ("an unused action", of_actions, allow("WriterRole", "s3:DeleteObject"), "writer: s3:DeleteObject is not used"),
+    ("a missing action", of_actions, forbid("IngestRole", "iam:PassRole"), "ingest: iam:PassRole is not allowed"),
+    ("no versions", of_actions, forbid("IngestRole", "s3:GetObjectVersion"), "s3:GetObjectVersion is not allowed"),
     ("no login", of_actions, forbid("WriterRole", "rds-db:connect"), "writer: rds-db:connect is not allowed"),
     ("403 for 404", of_actions, forbid("JobEventsRole", "s3:ListBucket"), "s3:ListBucket is not allowed"),
     ("no log", of_actions, forbid("WriterRole", "logs:PutLogEvents"), "writer: logs:PutLogEvents is not allowed"),
     ("no polling", of_actions, forbid("IngestRole", "sqs:DeleteMessage"), "ingest: sqs:DeleteMessage is not allowed"),
-    ("network unused", of_actions, lambda stack: functions(stack)["writer"].pop("VpcConfig"), "nobody calls ec2:"),
-    ("no traces", of_actions, lambda stack: stack["Globals"]["Function"].pop("Tracing"), "nobody calls xray:"),
-    ("every action", of_wildcards, allow("IngestRole", "s3:*"), "IngestRole: s3:* is more than one action"),
+    ("network unused", of_actions, lambda stack: functions(stack)["writer"].pop("VpcConfig"), "writer: ec2:"),
+    ("no traces", of_actions, lambda stack: stack["Globals"]["Function"].pop("Tracing"), "xray:PutTraceSeg"),
+    ("a wildcard", of_wildcards, allow("IngestRole", "s3:*"), "IngestRole: s3:* is a wildcard"),
     ("every secret", of_wildcards, widen("IngestRole", "secretsmanager:GetSecretValue"), "for every resource"),
     ("every alias", of_wildcards, widen("DeploymentRole", "lambda:UpdateAlias"), "for every resource"),
-    ("all but one", of_wildcards, allow("WriterRole", "x:y", "z", NotAction="a:b"), "all but something is allowed"),
-    ("another queue", of_resources, allow("WriterRole", "sqs:SendMessage", OTHER_QUEUE), "of which it is not told"),
-    ("a foreign queue", of_resources, allow("IngestRole", "sqs:ReceiveMessage", OTHER_QUEUE), "that is not its own"),
-    ("a name untold", of_resources, drop_variable("PENSTOCK_QUARANTINE_BUCKET"), "PutObject for QuarantineBucket"),
-    ("no key for a name", of_resources, forbid("IngestRole", "emr-serverless:StartJobRun"), "may not use it"),
-    ("a list too many", of_places, allow("WriterRole", "s3:ListBucket", RAW), "${RawBucket} is not needed"),
+    ("all but one", of_wildcards, allow("WriterRole", "x:y", "z", NotAction="a:b"), "everything except one"),
+    ("another queue", of_resources, allow("WriterRole", "sqs:SendMessage", OTHER_QUEUE), "not in its variables"),
+    ("another queue", of_resources, allow("IngestRole", "sqs:ReceiveMessage", OTHER_QUEUE), "the queue of another"),
+    ("a missing variable", of_resources, drop_variable("PENSTOCK_QUARANTINE_BUCKET"), "PutObject for QuarantineBucket"),
+    ("a missing permission", of_resources, forbid("IngestRole", "emr-serverless:StartJobRun"), "may not use it"),
+    ("an unneeded list", of_places, allow("WriterRole", "s3:ListBucket", RAW), "${RawBucket} is not needed"),
     ("no list", of_places, forbid("WriterRole", "s3:ListBucket"), "s3:ListBucket for ${ArtifactsBucket} is not"),
-    ("another's log", of_places, allow("WriterRole", "logs:PutLogEvents", INGEST_LOG), "for another's log"),
+    ("another log", of_places, allow("WriterRole", "logs:PutLogEvents", INGEST_LOG), "the log of another"),
     ("no versions", of_actions, forbid("SentinelRole", VERSIONS), "sentinel: s3:ListBucketVersions is not allowed"),
-    ("no polling", of_actions, allow("SentinelRole", "sqs:ReceiveMessage"), "nobody calls sqs:ReceiveMessage"),
-    ("a key to write", of_actions, allow("SentinelRole", "kms:GenerateDataKey"), "nobody calls kms:GenerateDataKey"),
+    ("no polling", of_actions, allow("SentinelRole", "sqs:ReceiveMessage"), "sqs:ReceiveMessage is not used"),
+    ("a key to write", of_actions, allow("SentinelRole", "kms:GenerateDataKey"), "kms:GenerateDataKey is not used"),
     ("another key", of_places, allow("WriterRole", "kms:Decrypt", {"Ref": "OtherKeyArn"}), "with another key"),
-    ("any use of the key", of_conditions, drop_condition("WriterRole", "kms:Decrypt"), "the key is not for just"),
-    ("another use", of_conditions, allow("WriterRole", "kms:Decrypt", "k", Condition=BY_SQS), "the key is not for"),
-    ("a role for all", of_conditions, drop_condition("IngestRole", "iam:PassRole"), "may be passed to any service"),
+    ("no condition", of_conditions, drop_condition("WriterRole", "kms:Decrypt"), "the key is not limited to"),
+    ("another use", of_conditions, allow("WriterRole", "kms:Decrypt", "k", Condition=BY_SQS), "key is not limited"),
+    ("a role for any service", of_conditions, drop_condition("IngestRole", "iam:PassRole"), "passed to any service"),
     ("interfaces", of_conditions, drop_denial("WriterRole"), "its code may use ec2:CreateNetworkInterface"),
-    ("denied to another", of_conditions, deny_to("ingest"), "writer: what is denied is denied to another"),
+    ("denied to another", of_conditions, deny_to("ingest"), "writer: its denial applies to"),
     ("a shared role", of_roles, share_role, "writer: has no role of its own"),
-    ("another's role", of_roles, open_role, "writer: its role is for ['ec2.amazonaws.com']"),
+    ("the role of another service", of_roles, open_role, "writer: its role can be assumed by ['ec2"),
 ]  # fmt: skip
 
 

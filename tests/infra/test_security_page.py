@@ -1,6 +1,6 @@
-"""docs/security.md says of each role what the template and Terraform grant it, and nothing else.
+"""docs/security.md lists exactly the permissions that the template and Terraform grant to each role.
 
-The checks take the page and the template, so that the last test can show them broken copies.
+The checks take the page and the template, so the last tests can run them on broken copies.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from support.terraform import Resource, blocks_of, read_module, unquoted
 PAGE = ROOT / "docs/security.md"
 MODULES = ROOT / "infra/terraform/modules"
 TITLE = "### Action by action\n"
-# A row with what stands in quotes in its three columns.
+# A row with the code spans of its three columns.
 ROW = re.compile(r"^\| *(?P<role>`[\w-]+`)? *\| (?P<actions>`.+?`) \| (?P<on>.+?) \|$", re.MULTILINE)
 QUOTED = re.compile(r"`([^`]+)`")
-# Services whose resources the page names one by one; the others' it describes.
+# Services whose resources the page names. It describes the resources of the others.
 NAMED = {"s3", "sqs"}
 
-# Role, action, and the bucket's part or the queue, where the page names it.
+# Role, action, and the prefix or queue if the page names it.
 Grant = tuple[str, str, str]
 
 
-def told(page: str) -> set[Grant]:
-    """What the page's table grants."""
+def of_page(page: str) -> set[Grant]:
+    """Returns the grants in the table of the page."""
     table = page.split(TITLE)[1].split("\n#")[0]
     grants, role = set(), ""
     for row in ROW.finditer(table):
@@ -45,7 +45,7 @@ def is_named(action: str) -> bool:
 
 
 def of_template(stack: Template) -> set[Grant]:
-    """What the template grants."""
+    """Returns the grants in the template."""
     return {
         (short(properties["RoleName"]), action, place_of(resource, stack) if is_named(action) else "")
         for properties in of_type(stack, "AWS::IAM::Role").values()
@@ -57,28 +57,28 @@ def of_template(stack: Template) -> set[Grant]:
 
 
 def statements(role: Properties) -> Iterator[dict[str, Any]]:
-    """A role's statements; of one that depends on a condition, both."""
+    """Yields the statements of a role, including both alternatives of a conditional one."""
     for policy in role["Policies"]:
         for one in policy["PolicyDocument"]["Statement"]:
             yield from one["Fn::If"][1:] if "Fn::If" in one else [one]
 
 
 def short(name: Any) -> str:
-    """A name without what all have."""
+    """Returns a name without the prefix that all resources have."""
     return str(name["Fn::Sub"]).removeprefix("penstock-${Environment}-")
 
 
 def place_of(resource: Any, stack: Template) -> str:
-    """`processed/batches/*` of a bucket's ARN, the name of a queue."""
+    """Returns the bucket and prefix of an ARN as `processed/batches/*`, or the name of a queue."""
     if target(resource):
         return short(of_type(stack, "AWS::SQS::Queue")[target(resource)]["QueueName"])
     found = re.fullmatch(r"arn:\$\{AWS::Partition\}:s3:::\$\{(\w+)Bucket\}(.*)", resource["Fn::Sub"])
-    assert found, f"no bucket and no queue: {resource}"
+    assert found, f"neither a bucket nor a queue: {resource}"
     return found[1].lower() + found[2]
 
 
 def of_terraform() -> set[Grant]:
-    """What Terraform's own policies grant the roles that they are put on."""
+    """Returns the grants in the role policies of Terraform."""
     grants = set()
     for folder in sorted(MODULES.iterdir()):
         module = read_module(folder)
@@ -94,7 +94,7 @@ def of_terraform() -> set[Grant]:
 
 def address(expression: str) -> str:
     found = re.search(r"(aws_\w+\.\w+)\.(?:id|json)\b", expression)
-    assert found, f"no reference: {expression}"
+    assert found, f"not a reference: {expression}"
     return found[1]
 
 
@@ -106,28 +106,28 @@ def of_document(document: Resource, values: dict[str, Any]) -> Iterator[tuple[st
 
 
 def bucket_of(resource: str, values: dict[str, Any]) -> str:
-    """`processed/batches/*` of `"${var.bucket_arns.processed}/batches/*"`."""
+    """Returns `processed/batches/*` for `"${var.bucket_arns.processed}/batches/*"`."""
     found = re.fullmatch(r"\$\{var\.bucket_arns\.(\w+)\}(.*)", unquoted(resource))
-    assert found, f"no bucket: {resource}"
+    assert found, f"not a bucket: {resource}"
     rest = re.sub(r"\$\{local\.(\w+)\}", lambda name: unquoted(values[name[1]]), found[2])
     return found[1] + rest
 
 
 def findings(page: str, stack: Template) -> Iterator[str]:
-    """What stands on one side only."""
-    given = of_template(stack) | of_terraform()
-    for role, action, place in sorted(told(page) - given):
-        yield f"{role}: {action} {place} stands in the page only"
-    for role, action, place in sorted(given - told(page)):
-        yield f"{role}: {action} {place} does not stand in the page"
+    """Yields grants that are only in the page or only in the code."""
+    granted = of_template(stack) | of_terraform()
+    for role, action, place in sorted(of_page(page) - granted):
+        yield f"{role}: {action} {place} is only in the page"
+    for role, action, place in sorted(granted - of_page(page)):
+        yield f"{role}: {action} {place} is not in the page"
 
 
-def test_the_page_tells_what_each_role_may_do() -> None:
+def test_the_page_lists_the_permissions_of_each_role() -> None:
     assert list(findings(PAGE.read_text(), template())) == []
 
 
 def test_the_grants_are_read() -> None:
-    # A guard of the reading itself: were it to find nothing, nothing would be missed above.
+    # If nothing were read, the checks above would pass.
     roles = {role for role, _, _ in of_template(template())}
     assert roles == functions(template()).keys() | {"deployment"}
     assert {role for role, _, _ in of_terraform()} == {"spark-job", "flow-logs"}
@@ -143,15 +143,15 @@ def test_the_grants_are_read() -> None:
             "ingest: s3:DeleteObject",
         ),
         ("`secretsmanager:GetSecretValue` | the p", "`s3:PutObject` | the p", "ingest: secretsmanager:GetSecretValue"),
-        ("| `load-dead-letters` |", "| `load` |", "writer: sqs:SendMessage load stands in the page only"),
-        ("`artifacts/spark/*`", "`artifacts/*`", "spark-job: s3:GetObject artifacts/spark/* does not stand"),
-        ("| `flow-logs` |", "| `flows` |", "flow-logs: logs:PutLogEvents  does not stand"),
+        ("| `load-dead-letters` |", "| `load` |", "writer: sqs:SendMessage load is only in the page"),
+        ("`artifacts/spark/*`", "`artifacts/*`", "spark-job: s3:GetObject artifacts/spark/* is not"),
+        ("| `flow-logs` |", "| `flows` |", "flow-logs: logs:PutLogEvents  is not"),
         (
             "| `s3:ListBucketVersions` | `raw` |",
             "| `s3:GetObject` | `raw/*` |",
-            "sentinel: s3:ListBucketVersions raw does",
+            "sentinel: s3:ListBucketVersions raw is not",
         ),
-        ("`lambda:GetAlias`, ", "", "deployment: lambda:GetAlias  does not stand in the page"),
+        ("`lambda:GetAlias`, ", "", "deployment: lambda:GetAlias  is not in the page"),
     ],
 )
 def test_a_broken_copy_of_the_page_has_a_finding(right: str, wrong: str, finding: str) -> None:
@@ -173,23 +173,21 @@ def allow(role: str, action: str, resource: Any) -> Callable[[Template], None]:
     [
         (
             allow("WriterRole", "s3:DeleteObject", {"Fn::Sub": "arn:${AWS::Partition}:s3:::${RawBucket}/*"}),
-            "raw/* does",
+            "raw/* is not",
         ),
         (
             allow("SentinelRole", "s3:GetObject", {"Fn::Sub": "arn:${AWS::Partition}:s3:::${RawBucket}/*"}),
-            "sentinel: s3:GetObject raw/* does",
+            "sentinel: s3:GetObject raw/* is not",
         ),
         (
             allow("IngestRole", "sqs:SendMessage", {"Fn::GetAtt": ["JobEventsQueue", "Arn"]}),
-            "SendMessage job-events do",
+            "SendMessage job-events is not",
         ),
-        (allow("JobEventsRole", "rds-db:connect", "*"), "job-events: rds-db:connect  does not stand in the page"),
-        (lambda stack: of_type(stack, "AWS::IAM::Role")["WriterRole"]["Policies"].pop(), "stands in the page only"),
+        (allow("JobEventsRole", "rds-db:connect", "*"), "job-events: rds-db:connect  is not in the page"),
+        (lambda stack: of_type(stack, "AWS::IAM::Role")["WriterRole"]["Policies"].pop(), "is only in the page"),
     ],
 )
-def test_a_role_that_may_do_more_or_less_than_the_page_tells_is_found(
-    breaks: Callable[[Template], object], finding: str
-) -> None:
+def test_a_changed_role_with_an_old_page_is_found(breaks: Callable[[Template], object], finding: str) -> None:
     stack = template()
     breaks(stack)
     found = list(findings(PAGE.read_text(), stack))

@@ -1,6 +1,6 @@
-"""template.yaml, the functions' code and the README agree.
+"""template.yaml, the code of the functions and the README agree.
 
-Each check takes a template and gives its findings, so that the last tests can show it broken copies.
+Each check takes a template and returns its findings, so the last tests can run it on broken copies.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from support.template import (
 VARIABLE_IN_CODE = re.compile(r'"(PENSTOCK_[A-Z_]+)"')
 DEFAULT_IN_CODE = re.compile(r'number_or\("(PENSTOCK_[A-Z_]+)", (\w+)\)')
 ROW_OF_VARIABLE = re.compile(r"^\| `([A-Z_]+)` \| ([^|]*) \|", re.MULTILINE)
-# Read by logging and by the allocator: known to every function.
+# Read by the logging library and the allocator, not by the code.
 COMMON = {"RUST_LOG", "MALLOC_MMAP_THRESHOLD_"}
 
-# Lambda's own limits: seconds of an invocation, bytes of an event, messages of a batch that need no window.
+# Limits of Lambda: seconds of an invocation, bytes of an event, batch size without a batching window.
 LAMBDA_SECONDS = 900
 LAMBDA_EVENT_BYTES = 6 * 1024 * 1024
 LAMBDA_BATCH = 10
@@ -50,41 +50,43 @@ Findings = Iterator[str]
 
 
 def code_of_config(function: str) -> str:
-    """A function's configuration, and that of the adapters it takes."""
+    """Returns the code of a function's configuration, and of the adapters that it uses."""
     text = without_tests((ROOT / "functions" / function / "src/config.rs").read_text())
-    taken = {"DatabaseConfig::take(": DATABASE, "Metrics::take(": TELEMETRY}
-    return "".join([text, *(without_tests((ROOT / file).read_text()) for call, file in taken.items() if call in text)])
+    adapters = {"DatabaseConfig::take(": DATABASE, "Metrics::take(": TELEMETRY}
+    return "".join(
+        [text, *(without_tests((ROOT / file).read_text()) for call, file in adapters.items() if call in text)]
+    )
 
 
-def told_by_readme(function: str) -> set[str]:
-    """The variables whose row in the README's table names the function."""
+def documented(function: str) -> set[str]:
+    """Returns the variables whose row in the README names the function."""
     rows = ROW_OF_VARIABLE.findall((ROOT / "README.md").read_text())
     return {name for name, users in rows if function in re.split(r"[ ,]+", users) or users.strip() == "all"}
 
 
 def longest_delay() -> int:
-    """Seconds that a message waits at most before it comes back by itself."""
+    """Returns the maximum delay of a retry in seconds."""
     found = re.search(r"let seconds = .*\.min\((\d+)\);", (ROOT / "shared/pipeline/src/outcome.rs").read_text())
     assert found
     return int(found[1])
 
 
 def longest_statement() -> int:
-    """Seconds after which PostgreSQL ends a statement of the writer."""
+    """Returns the statement timeout of the writer in seconds."""
     found = re.search(r"statement_timeout = '(\d+)s'", (ROOT / "functions/writer/src/session.rs").read_text())
     assert found
     return int(found[1])
 
 
 def of_crates(stack: Template) -> Findings:
-    """Functions without a crate, and crates that are no function."""
+    """Yields functions without a crate, and crates without a function."""
     crates = {path.parent.name for path in (ROOT / "functions").glob("*/Cargo.toml")}
     for name in sorted(crates ^ functions(stack).keys()):
-        yield f"{name}: a crate or a function alone"
+        yield f"{name}: a crate without a function, or a function without a crate"
 
 
 def of_variables(stack: Template) -> Findings:
-    """Variables that are set and not read, read and not set, or missing from the README."""
+    """Yields variables that are set but not read, read but not set, or missing from the README."""
     for name, function in functions(stack).items():
         given = variables(stack, function).keys() - COMMON
         read = set(VARIABLE_IN_CODE.findall(code_of_config(name)))
@@ -92,12 +94,12 @@ def of_variables(stack: Template) -> Findings:
             yield f"{name}: does not read {one}"
         for one in sorted(read - given):
             yield f"{name}: {one} is not set"
-        for one in sorted(read ^ (told_by_readme(name) - COMMON)):
-            yield f"{name}: {one} stands in the code or in the README only"
+        for one in sorted(read ^ (documented(name) - COMMON)):
+            yield f"{name}: {one} is only in the code or only in the README"
 
 
 def of_defaults(stack: Template) -> Findings:
-    """Parameters whose default is another than the code's own."""
+    """Yields parameters whose default differs from that in the code."""
     for name, function in functions(stack).items():
         given = variables(stack, function)
         for variable, value in DEFAULT_IN_CODE.findall(code_of_config(name)):
@@ -105,57 +107,57 @@ def of_defaults(stack: Template) -> Findings:
             if variable in given:
                 parameter = target(given[variable])
                 if stack["Parameters"][parameter]["Default"] != default:
-                    yield f"{name}: {parameter} is by default not {default}, as in the code"
+                    yield f"{name}: the default of {parameter} is not {default} as in the code"
 
 
 def of_mappings(stack: Template) -> Findings:
-    """Mappings that lose or repeat messages, or run more functions than they should."""
+    """Yields event source mappings that repeat or delay messages, or exceed the reserved concurrency."""
     for name, mapping, queue in mappings(stack):
         function, window = functions(stack)[name], mapping["MaximumBatchingWindowInSeconds"]
-        # AWS asks for six times the function's timeout, plus the batching window.
+        # AWS recommends six times the timeout of the function, plus the batching window.
         if queue["VisibilityTimeout"] < 6 * function["Timeout"] + window:
-            yield f"{name}: a message comes back while it is worked on"
+            yield f"{name}: a message is redelivered while it is processed"
         if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-            yield f"{name}: one failure brings all messages back"
+            yield f"{name}: one failure causes a retry of the whole batch"
         if not 1 <= mapping["BatchSize"] <= LAMBDA_BATCH:
-            yield f"{name}: so large a batch needs a window, and is one that waits"
+            yield f"{name}: the batch size requires a batching window"
         most = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
         reserved = ["ReservesConcurrency", most, {"Ref": "AWS::NoValue"}]
         if most is None or function["ReservedConcurrentExecutions"] != {"Fn::If": reserved}:
-            yield f"{name}: what is reserved is not what the mapping uses"
+            yield f"{name}: the reserved concurrency differs from the maximum of the mapping"
         if "drops" in str(queue["QueueName"]) and mapping["BatchSize"] != 1:
-            yield f"{name}: a drop waits for another"
+            yield f"{name}: drops wait for each other"
 
 
 def of_limits(stack: Template) -> Findings:
-    """Timeouts and sizes that do not suit the code's own."""
+    """Yields timeouts and sizes that do not match the constants of the code."""
     for name, function in functions(stack).items():
         seconds, margin = function["Timeout"], margin_of(name)
         answer = constant(CLIENTS, "CONNECT_TIMEOUT") + constant(CLIENTS, "READ_TIMEOUT")
         if not margin + answer < seconds <= LAMBDA_SECONDS:
-            yield f"{name}: {seconds} s are over while it waits for an answer, or more than Lambda has"
+            yield f"{name}: {seconds} s end during a request, or exceed the limit of Lambda"
     writer = functions(stack)["writer"]
     begun = constant(DATABASE, "LOGIN_TIMEOUT") + constant(WRITER, "MIN_TRANSACTION_TIME") + margin_of("writer")
     if writer["Timeout"] < begun + longest_statement():
-        yield f"writer: {writer['Timeout']} s are over before PostgreSQL ends a statement"
+        yield f"writer: {writer['Timeout']} s end before the statement timeout"
     for name, mapping, _ in mappings(stack):
-        # Base64 makes four bytes of three.
+        # Base64 encodes three bytes as four.
         largest = constant("shared/pipeline/src/message.rs", "MAX_INLINE_BYTES") * 4 // 3
         if mapping["BatchSize"] * largest > LAMBDA_EVENT_BYTES:
-            yield f"{name}: a batch of inline chunks is more than an event holds"
+            yield f"{name}: a batch of inline chunks exceeds the size of an event"
     storage = functions(stack)["ingest"].get("EphemeralStorage", {}).get("Size", 512) * MIB
     if storage < stack["Parameters"]["SparkMinBytes"]["Default"]:
-        yield "ingest: a drop that does not go to Spark has no room"
+        yield "ingest: a drop that does not go to Spark exceeds the temporary storage"
 
 
 def margin_of(function: str) -> int:
-    """Seconds that a function keeps for its answer."""
+    """Returns the seconds that a function reserves for its response."""
     file = f"functions/{function}/src/handler.rs"
     return constant(file, "MARGIN") if "const MARGIN" in (ROOT / file).read_text() else 0
 
 
 def of_queues(stack: Template) -> Findings:
-    """Queues that lose a message, or take it from anybody."""
+    """Yields queues that may lose messages or accept them without encryption."""
     queues = of_type(stack, "AWS::SQS::Queue")
     dead = {target(one["RedrivePolicy"]["deadLetterTargetArn"]) for one in queues.values() if "RedrivePolicy" in one}
     guarded = {target(one) for policy in of_type(stack, "AWS::SQS::QueuePolicy").values() for one in guards(policy)}
@@ -163,32 +165,32 @@ def of_queues(stack: Template) -> Findings:
         if queue.get("SqsManagedSseEnabled") is not True:
             yield f"{name}: is not encrypted"
         if name not in guarded:
-            yield f"{name}: may be used without TLS"
-        kept = {stack["Resources"][name].get(policy) for policy in ("DeletionPolicy", "UpdateReplacePolicy")}
-        if kept != {"Retain"}:
-            yield f"{name}: its messages go with the stack"
+            yield f"{name}: accepts requests without TLS"
+        policies = {stack["Resources"][name].get(policy) for policy in ("DeletionPolicy", "UpdateReplacePolicy")}
+        if policies != {"Retain"}:
+            yield f"{name}: its messages are deleted with the stack"
         if name in dead:
             continue
         redrive = queue.get("RedrivePolicy")
         if redrive is None:
-            yield f"{name}: has no dead letters, and is nobody's"
+            yield f"{name}: has no dead-letter queue and is not one"
             continue
         letters = queues.get(target(redrive["deadLetterTargetArn"]), {})
         if letters.get("MessageRetentionPeriod", 0) < queue["MessageRetentionPeriod"]:
-            yield f"{name}: its dead letters are not kept as long"
-        # A message that comes back for ever must be among the dead letters before it is too old.
+            yield f"{name}: its dead letters have a shorter retention"
+        # A message that is retried must reach the dead-letter queue before its retention ends.
         if redrive["maxReceiveCount"] * longest_delay() >= queue["MessageRetentionPeriod"]:
-            yield f"{name}: a message is gone before it is given up"
+            yield f"{name}: a message expires before it is dead-lettered"
         if redrive["maxReceiveCount"] * queue["VisibilityTimeout"] >= queue["MessageRetentionPeriod"]:
-            yield f"{name}: a message whose function dies each time is gone before it is given up"
-        taken = letters.get("RedriveAllowPolicy", {})
-        sources = [one["Fn::Sub"].rsplit(":", 1)[1] for one in taken.get("sourceQueueArns", [])]
-        if sources != [queue["QueueName"]["Fn::Sub"]] or taken["redrivePermission"] != "byQueue":
-            yield f"{name}: its dead letters are not for it alone"
+            yield f"{name}: a message whose invocations crash expires before it is dead-lettered"
+        allowed = letters.get("RedriveAllowPolicy", {})
+        sources = [one["Fn::Sub"].rsplit(":", 1)[1] for one in allowed.get("sourceQueueArns", [])]
+        if sources != [queue["QueueName"]["Fn::Sub"]] or allowed["redrivePermission"] != "byQueue":
+            yield f"{name}: its dead-letter queue is not exclusive"
 
 
 def guards(policy: Properties) -> list[Any]:
-    """The queues for which a policy denies what comes without TLS."""
+    """Returns the queues for which a policy denies requests without TLS."""
     return [
         resource
         for one in policy["PolicyDocument"]["Statement"]
@@ -201,7 +203,7 @@ def guards(policy: Properties) -> list[Any]:
 
 
 def of_rules(stack: Template) -> Findings:
-    """Rules whose events may be lost."""
+    """Yields rules whose events may be lost."""
     allowed = {
         (target(one["Condition"]["ArnEquals"]["aws:SourceArn"]), target(resource))
         for policy in of_type(stack, "AWS::SQS::QueuePolicy").values()
@@ -217,16 +219,16 @@ def of_rules(stack: Template) -> Findings:
                 yield f"{name}: an event that cannot be delivered is lost"
             for place in (one["Arn"], one.get("DeadLetterConfig", {}).get("Arn")):
                 if place and (name, target(place)) not in allowed:
-                    yield f"{name}: may not send to {target(place)}"
+                    yield f"{name}: has no permission to send to {target(place)}"
         for text in literals(rule["EventPattern"]):
             if f'"{text}"' not in code_of("shared/pipeline/src"):
-                yield f"{name}: nobody understands events of {text!r}"
+                yield f"{name}: the code does not handle events of {text!r}"
         if not names_in(rule["EventPattern"]) & {"RawBucket", "SparkApplicationId"}:
-            yield f"{name}: takes events of everybody's"
+            yield f"{name}: matches events of other resources"
 
 
 def literals(pattern: Any) -> Iterator[str]:
-    """The texts that an event pattern compares with."""
+    """Yields the literal texts of an event pattern."""
     if isinstance(pattern, str):
         yield pattern
     for inner in pattern if isinstance(pattern, list) else pattern.values() if isinstance(pattern, dict) else []:
@@ -235,10 +237,10 @@ def literals(pattern: Any) -> Iterator[str]:
 
 
 def of_parameters(stack: Template) -> Findings:
-    """Parameters and conditions that nothing uses."""
+    """Yields unused parameters."""
     used = names_in([stack[part] for part in ("Globals", "Resources", "Conditions", "Outputs")])
     for name in sorted(stack["Parameters"].keys() - used):
-        yield f"{name}: nothing uses it"
+        yield f"{name}: is unused"
 
 
 CHECKS = [
@@ -252,14 +254,14 @@ def test_the_template_agrees_with_the_code(check: Callable[[Template], Findings]
 
 
 def test_functions_mappings_and_defaults_are_read() -> None:
-    # A guard of the reading itself: were it to find nothing, nothing would be missed above.
+    # If nothing were read, the checks above would pass.
     assert {name for name, _, _ in mappings(template())} >= {"ingest", "writer", "job-events"}
     assert DEFAULT_IN_CODE.findall(code_of_config("ingest")) == [("PENSTOCK_CHUNK_ROWS", "DEFAULT_CHUNK_ROWS")]
     assert (longest_delay(), longest_statement()) == (15 * 60, 2 * 60)
 
 
 def set_variable(name: str, value: Any) -> Breaks:
-    """A variable of the writer; none takes it away."""
+    """Returns a function that sets a variable of the writer. `None` removes it."""
     if value is None:
         return change("WriterFunction", f"Environment.Variables.{name}", None)
     return lambda stack: functions(stack)["writer"]["Environment"]["Variables"].update({name: value})
@@ -270,22 +272,22 @@ def set_default(parameter: str, value: Any) -> Breaks:
 
 
 def of_load(name: str, value: Any) -> Breaks:
-    """Another value in the writer's mapping."""
+    """Returns a function that changes the writer's mapping."""
     return change("WriterFunction", f"Events.Load.Properties.{name}", value)
 
 
 def first_target(name: str) -> Breaks:
-    """The drops' rule loses a property of its target."""
+    """Returns a function that removes a property of the target of the drops rule."""
     return lambda stack: of_type(stack, "AWS::Events::Rule")["DropsRule"]["Targets"][0].pop(name)
 
 
 def in_pattern(name: str, value: Any) -> Breaks:
-    """Another value in the drops' pattern."""
+    """Returns a function that changes the event pattern of the drops rule."""
     return change("DropsRule", f"EventPattern.{name}", value)
 
 
 BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
-    (of_crates, lambda stack: stack["Resources"].pop("JobEventsFunction"), "job-events: a crate or a function alone"),
+    (of_crates, lambda stack: stack["Resources"].pop("JobEventsFunction"), "job-events: a crate without a function"),
     (of_variables, set_variable("PENSTOCK_DATABASE_HOST", None), "writer: PENSTOCK_DATABASE_HOST is not set"),
     (
         of_variables,
@@ -293,50 +295,66 @@ BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
         "job-events: PENSTOCK_ENVIRONMENT is not set",
     ),
     (of_variables, set_variable("PENSTOCK_DATABASE_HOTS", "x"), "writer: does not read PENSTOCK_DATABASE_HOTS"),
-    (of_defaults, set_default("ChunkRows", 50_000), "ingest: ChunkRows is by default not 40000"),
-    (of_defaults, set_default("RowsPerSecond", 5), "writer: RowsPerSecond is by default not 0"),
-    (of_mappings, change("LoadQueue", "VisibilityTimeout", 1079), "writer: a message comes back while"),
-    (of_mappings, change("WriterFunction", "Timeout", 181), "writer: a message comes back while"),
-    (of_mappings, of_load("MaximumBatchingWindowInSeconds", 1), "writer: a message comes back while"),
-    (of_mappings, of_load("FunctionResponseTypes", None), "writer: one failure brings all messages back"),
-    (of_mappings, of_load("BatchSize", 11), "writer: so large a batch needs a window"),
-    (of_mappings, of_load("ScalingConfig", None), "writer: what is reserved is not what the mapping uses"),
-    (of_mappings, of_load("ScalingConfig", {"MaximumConcurrency": 9}), "writer: what is reserved is not"),
+    (of_defaults, set_default("ChunkRows", 50_000), "ingest: the default of ChunkRows is not 40000"),
+    (of_defaults, set_default("RowsPerSecond", 5), "writer: the default of RowsPerSecond is not 0"),
+    (of_mappings, change("LoadQueue", "VisibilityTimeout", 1079), "writer: a message is redelivered"),
+    (of_mappings, change("WriterFunction", "Timeout", 181), "writer: a message is redelivered"),
+    (of_mappings, of_load("MaximumBatchingWindowInSeconds", 1), "writer: a message is redelivered"),
+    (of_mappings, of_load("FunctionResponseTypes", None), "writer: one failure causes a retry of the whole batch"),
+    (of_mappings, of_load("BatchSize", 11), "writer: the batch size requires"),
+    (
+        of_mappings,
+        of_load("ScalingConfig", None),
+        "writer: the reserved concurrency differs from the maximum of the mapping",
+    ),
+    (of_mappings, of_load("ScalingConfig", {"MaximumConcurrency": 9}), "writer: the reserved concurrency"),
     (
         of_mappings,
         change("IngestFunction", "Events.Drops.Properties.BatchSize", 2),
-        "ingest: a drop waits for another",
+        "ingest: drops wait for each other",
     ),
-    (of_limits, change("IngestFunction", "Timeout", 901), "ingest: 901 s are over while it waits for an answer, or"),
-    (of_limits, change("JobEventsFunction", "Timeout", 63), "job-events: 63 s are over while it waits for an answer"),
-    (of_limits, change("WriterFunction", "Timeout", 149), "writer: 149 s are over before PostgreSQL ends"),
-    (of_limits, of_load("BatchSize", 100), "writer: a batch of inline chunks is more than an event holds"),
+    (of_limits, change("IngestFunction", "Timeout", 901), "ingest: 901 s end during a request, or"),
+    (of_limits, change("JobEventsFunction", "Timeout", 63), "job-events: 63 s end during a request"),
+    (of_limits, change("WriterFunction", "Timeout", 149), "writer: 149 s end before the statement"),
+    (of_limits, of_load("BatchSize", 100), "writer: a batch of inline chunks exceeds the size of an event"),
     (of_limits, change("IngestFunction", "EphemeralStorage", None), "ingest: a drop that does not go to Spark"),
     (of_limits, set_default("SparkMinBytes", 20 * 1024 * MIB), "ingest: a drop that does not go to Spark"),
-    (of_queues, change("LoadQueue", "RedrivePolicy", None), "LoadQueue: has no dead letters"),
-    (of_queues, change("LoadQueue", "RedrivePolicy.maxReceiveCount", 1400), "a message is gone before it is given"),
-    (of_queues, change("LoadDeadLettersQueue", "MessageRetentionPeriod", 60), "LoadQueue: its dead letters are not"),
-    (of_queues, change("LoadDeadLettersQueue", "RedriveAllowPolicy", None), "are not for it alone"),
+    (of_queues, change("LoadQueue", "RedrivePolicy", None), "LoadQueue: has no dead-letter queue"),
+    (of_queues, change("LoadQueue", "RedrivePolicy.maxReceiveCount", 1400), "a message expires before it is dead"),
+    (
+        of_queues,
+        change("LoadDeadLettersQueue", "MessageRetentionPeriod", 60),
+        "LoadQueue: its dead letters have a shorter",
+    ),
+    (of_queues, change("LoadDeadLettersQueue", "RedriveAllowPolicy", None), "its dead-letter queue is not exclusive"),
     (of_queues, change("LoadQueue", "SqsManagedSseEnabled", None), "LoadQueue: is not encrypted"),
-    (of_queues, lambda stack: stack["Resources"].pop("LoadQueuesPolicy"), "LoadQueue: may be used without TLS"),
-    (of_queues, lambda stack: stack["Resources"]["LoadQueue"].pop("DeletionPolicy"), "messages go with the stack"),
+    (of_queues, lambda stack: stack["Resources"].pop("LoadQueuesPolicy"), "LoadQueue: accepts requests without TLS"),
+    (
+        of_queues,
+        lambda stack: stack["Resources"]["LoadQueue"].pop("DeletionPolicy"),
+        "messages are deleted with the stack",
+    ),
     (of_rules, first_target("DeadLetterConfig"), "DropsRule: an event that cannot be delivered is lost"),
-    (of_rules, lambda stack: stack["Resources"].pop("DropsQueuesPolicy"), "DropsRule: may not send to DropsQueue"),
+    (
+        of_rules,
+        lambda stack: stack["Resources"].pop("DropsQueuesPolicy"),
+        "DropsRule: has no permission to send to DropsQueue",
+    ),
     (
         of_rules,
         in_pattern("detail-type", ["Object created"]),
-        "DropsRule: nobody understands events of 'Object created'",
+        "DropsRule: the code does not handle events of 'Object created'",
     ),
-    (of_rules, in_pattern("source", ["aws.s4"]), "DropsRule: nobody understands events of 'aws.s4'"),
-    (of_rules, in_pattern("detail", {}), "DropsRule: takes events of everybody's"),
-    (of_rules, change("DropsQueuesPolicy", "Queues", [{"Ref": "DropsQueue"}]), "may not send to DropsDeadLettersQueue"),
+    (of_rules, in_pattern("source", ["aws.s4"]), "DropsRule: the code does not handle events of 'aws"),
+    (of_rules, in_pattern("detail", {}), "DropsRule: matches events of other resources"),
+    (of_rules, change("DropsQueuesPolicy", "Queues", [{"Ref": "DropsQueue"}]), "no permission to send to DropsDead"),
     (
         of_queues,
         change("LoadQueuesPolicy", "Queues", [{"Ref": "LoadQueue"}]),
-        "LoadDeadLettersQueue: may be used without",
+        "LoadDeadLettersQueue: accepts requests without",
     ),
-    (of_parameters, lambda stack: stack["Parameters"].update(Spare={}), "Spare: nothing uses it"),
-    (of_parameters, set_variable("PENSTOCK_ROWS_PER_SECOND", "0"), "RowsPerSecond: nothing uses it"),
+    (of_parameters, lambda stack: stack["Parameters"].update(Spare={}), "Spare: is unused"),
+    (of_parameters, set_variable("PENSTOCK_ROWS_PER_SECOND", "0"), "RowsPerSecond: is unused"),
 ]
 
 
@@ -348,14 +366,14 @@ def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], brea
     assert any(finding in one for one in found), found
 
 
-def test_markdown_links_within_the_repository_lead_somewhere() -> None:
+def test_markdown_links_within_the_repository_are_valid() -> None:
     for page in [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]:
         for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / Path(link)).exists(), f"{page.name}: {link}"
 
 
 def test_a_release_build_catches_panics() -> None:
-    """Where the profile does not say, cargo-lambda sets "abort", and a damaged Parquet page would end the process."""
+    """Without the setting, cargo-lambda sets "abort", and a damaged Parquet page would end the process."""
     release = (ROOT / "Cargo.toml").read_text().split("[profile.release]")[1].split("\n[")[0]
     assert 'panic = "unwind"' in release
     assert "catch_unwind" in (ROOT / "shared/engine/src/parquet/guard.rs").read_text()

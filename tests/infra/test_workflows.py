@@ -1,6 +1,6 @@
 """The workflows run targets of the Makefile with minimal permissions, and deploy with GitHub's OIDC identity.
 
-These tests make no requests to GitHub. Each check takes the workflows' texts, so the last test can run it on broken copies.
+These tests make no requests to GitHub. Each check takes the texts of the workflows, so it can be run on broken copies.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What of AWS a function calls through the adapters of shared/aws, by its code, and the actions that it needs."""
+"""The AWS operations that a function calls through the adapters of shared/aws, and the IAM actions that they need."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 from support.code import bodies, code_of, reached
 from support.stack import ROOT
 
-# The adapters of shared/aws that a function takes by a feature: the files in which they call AWS.
+# The adapters of shared/aws, by the feature that enables each, with the files in which they call AWS.
 ADAPTERS = {
     "store": ["s3.rs", "s3_body.rs", "s3_listing.rs"],
     "queue": ["sqs.rs"],
     "jobs": ["emr.rs"],
     "secrets": ["secrets.rs"],
 }
-# What the functions call of an adapter, and which operations of AWS that takes.
+# The methods of the adapters, and the AWS operations that each calls.
 METHODS = {
     "store.get": {"get_object"},
     "store.get_range": {"get_object", "get_object by version"},
@@ -30,11 +30,11 @@ METHODS = {
     "jobs.start": {"start_job_run"},
     "secrets.text": {"get_secret_value"},
 }
-# Operations that are no call of a client: a drop's version is an argument, a token is signed without a request.
-UNSPOKEN = {"get_object by version", "connect"}
-# The actions that an operation needs, the ones of KMS for data that is encrypted with the data key.
+# Operations without a client call of their own: a version is an argument, and a token is signed without a request.
+INDIRECT = {"get_object by version", "connect"}
+# The actions that an operation needs, including those of KMS for data that is encrypted with the data key.
 ACTIONS = {
-    # Without s3:ListBucket S3 answers 403 instead of 404 for an object that is not there.
+    # Without s3:ListBucket, S3 responds with 403 instead of 404 for a missing object.
     "get_object": {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"},
     "get_object by version": {"s3:GetObjectVersion"},
     "put_object": {"s3:PutObject", "kms:GenerateDataKey"},
@@ -45,12 +45,12 @@ ACTIONS = {
     "get_queue_attributes": {"sqs:GetQueueAttributes"},
     "list_objects_v2": {"s3:ListBucket"},
     "list_object_versions": {"s3:ListBucketVersions"},
-    # The job runs as a role that is handed over.
+    # The role of the job is passed to EMR Serverless.
     "start_job_run": {"emr-serverless:StartJobRun", "iam:PassRole"},
     "get_secret_value": {"secretsmanager:GetSecretValue", "kms:Decrypt"},
     "connect": {"rds-db:connect"},
 }
-# Shared code that calls adapters on a function's behalf.
+# Shared code that calls adapters.
 HELPERS = ["shared/aws/src/commit.rs", "shared/aws/src/listing.rs", "shared/aws/src/sqs_event.rs"]
 
 CLIENT_CALL = re.compile(r"client\(\)\s*\.(\w+)\(")
@@ -59,15 +59,15 @@ FEATURES = re.compile(r"^penstock-aws = .*features = \[(.*)\]", re.MULTILINE)
 
 
 def features(function: str) -> set[str]:
-    """The adapters that a function takes into its program."""
+    """Returns the adapters that a function depends on."""
     manifest = (ROOT / "functions" / function / "Cargo.toml").read_text().split("[dev-dependencies]")[0]
     found = FEATURES.search(manifest)
-    assert found, f"{function} takes no adapter"
+    assert found, f"{function} has no adapters"
     return set(re.findall(r'"(\w+)"', found[1]))
 
 
 def methods(function: str) -> set[str]:
-    """The adapters' methods that a function's code calls, by itself and through shared code."""
+    """Returns the methods of adapters that a function calls, directly and through shared code."""
     return methods_in(code_of(f"functions/{function}/src"))
 
 
@@ -79,12 +79,12 @@ def methods_in(code: str) -> set[str]:
 
 def operations(function: str) -> set[str]:
     found = {operation for method in methods(function) for operation in METHODS[method]}
-    # A writer logs in with a token, or with the secret, as the stack's parameter says.
+    # The writer logs in with a token or with the secret, depending on a parameter of the stack.
     return found | ({"connect", "get_secret_value"} if "database" in features(function) else set())
 
 
 def called(function: str) -> set[str]:
-    """The actions that a function's code needs."""
+    """Returns the actions that the code of a function needs."""
     return {action for operation in operations(function) for action in ACTIONS[operation]}
 
 

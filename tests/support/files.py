@@ -1,4 +1,4 @@
-"""Files and contracts that tests make for themselves: few columns, so that the test shows what is in them."""
+"""Small files and contracts for tests."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ Row = tuple[object, object, object]
 
 
 def contract(folder: Path, source: str, *, table: str | None = None, version: str = "1.0.0", **custom: str) -> Path:
-    """A contract of `id,name,updated_at`; its table is named after the source unless another is given. `custom` are
-    custom properties of Penstock's."""
+    """Writes a contract for `id,name,updated_at`. The table has the name of the source by default. `custom` are custom
+    properties without the prefix `penstock.`."""
     properties = "".join(f"  - property: penstock.{name}\n    value: {value}\n" for name, value in custom.items())
     text = CONTRACT.format(source=source, table=table or source, version=version, custom=properties)
     path = folder / f"{source}.yaml"
@@ -52,7 +52,7 @@ def contract(folder: Path, source: str, *, table: str | None = None, version: st
 
 
 def write(folder: Path, name: str, rows: Iterable[Row]) -> Path:
-    """A CSV file for such a contract."""
+    """Writes a CSV file for such a contract."""
     path = folder / name
     lines = [",".join(map(str, row)) + "\n" for row in [("id", "name", "updated_at"), *rows]]
     path.write_text("".join(lines))
@@ -60,12 +60,12 @@ def write(folder: Path, name: str, rows: Iterable[Row]) -> Path:
 
 
 def numbered(count: int, day: int = 1, first: int = 1) -> list[Row]:
-    """Rows with the ids from `first` on, all changed on that day of January 2026."""
+    """Returns rows with consecutive ids from `first`, all changed on the given day of January 2026."""
     return [(number, f"name {number}", f"2026-01-{day:02d}T00:00:00Z") for number in range(first, first + count)]
 
 
 def pseudonymise(contract: Path, column: str) -> Path:
-    """The contract, with one of its columns pseudonymised."""
+    """Adds `penstock.pseudonymise` to a column of the contract, and returns its path."""
     custom = "        customProperties:\n          - property: penstock.pseudonymise\n            value: true\n"
     before, name, after = contract.read_text().partition(f"      - name: {column}\n")
     contract.write_text(before + name + custom + after)

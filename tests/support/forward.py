@@ -1,4 +1,4 @@
-"""The local stack's ports, on an address that containers reach: it listens on 127.0.0.1, which is theirs, not ours."""
+"""Forwards the ports of the local stack, which listens on 127.0.0.1, from an address that containers can reach."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOCAL = "127.0.0.1"
 
 @contextlib.contextmanager
 def forwarded(address: str, ports: set[int]) -> Iterator[None]:
-    """Gives each port of 127.0.0.1 to `address` as well, under the same number."""
+    """Forwards each port of `address` to the same port of 127.0.0.1."""
     with contextlib.ExitStack() as listening:
         for port in ports:
             listener = listening.enter_context(socket.create_server((address, port)))
@@ -22,7 +22,7 @@ def forwarded(address: str, ports: set[int]) -> Iterator[None]:
 
 
 def accept(listener: socket.socket, port: int) -> None:
-    # The listener is closed when the stack is no longer needed.
+    # `accept` fails when the listener is closed at the end.
     with contextlib.suppress(OSError):
         while True:
             client, _ = listener.accept()
@@ -40,12 +40,12 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 def ports_of(variables: Mapping[str, str]) -> set[int]:
-    """The ports of 127.0.0.1 in a function's variables; the database's stands in one of its own."""
+    """Returns the ports of 127.0.0.1 in a function's variables. The database's port is a variable of its own."""
     urls = (re.match(rf"https?://{re.escape(LOCAL)}:(\d+)", value) for value in variables.values())
     database = {int(variables["PENSTOCK_DATABASE_PORT"])} if "PENSTOCK_DATABASE_PORT" in variables else set()
     return {int(url[1]) for url in urls if url} | database
 
 
 def moved(variables: Mapping[str, str], address: str) -> dict[str, str]:
-    """The same variables, at another address than 127.0.0.1."""
+    """Returns the variables with another address in place of 127.0.0.1."""
     return {name: value.replace(LOCAL, address) for name, value in variables.items()}

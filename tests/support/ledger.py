@@ -1,4 +1,4 @@
-"""What must hold at the end, whatever happened on the way."""
+"""Invariants of a loaded batch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from support.stack import Receipt, Stack
 
 
 def check(stack: Stack, receipt: Receipt, rows: list[Row]) -> None:
-    """The table holds exactly these rows, the ledger each chunk once, and the batch is balanced."""
+    """Asserts that the table has exactly these rows, the ledger has each chunk once, and the batch is balanced."""
     source = receipt["source"]
-    held = stack.query(f"SELECT id, name, _row, _batch_id::text FROM public.{source} ORDER BY id")
-    wanted = [(key, name, number, receipt["batch_id"]) for number, (key, name, _) in enumerate(rows, start=1)]
-    assert held == wanted
+    stored = stack.query(f"SELECT id, name, _row, _batch_id::text FROM public.{source} ORDER BY id")
+    expected = [(key, name, number, receipt["batch_id"]) for number, (key, name, _) in enumerate(rows, start=1)]
+    assert stored == expected
     chunks = stack.query("SELECT chunk, rows FROM penstock.chunk WHERE batch_id = %s ORDER BY 1", receipt["batch_id"])
     assert [chunk for chunk, _ in chunks] == list(range(len(chunks)))
     assert sum(count for _, count in chunks) == len(rows)

@@ -1,4 +1,4 @@
-"""What Terraform's AWS provider knows: types, attributes and blocks, read from the typings of `@cdktf/provider-aws`."""
+"""Types, attributes and blocks of Terraform's AWS provider, read from the typings of `@cdktf/provider-aws`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDER = ROOT / ".tools/provider-aws-21.22.1"
 
 INTERFACE = re.compile(r"^export interface (\w+)[^{\n]*\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 PROPERTY = re.compile(r"/\*\*((?:(?!\*/).)*)\*/\s*readonly \w+(\??): (\w+)?", re.DOTALL)
-# The name as HCL spells it stands in the link to the docs only.
+# Only the link to the documentation has the name in the spelling of HCL.
 SPELLED = re.compile(r"\w+#(\w+)\}")
 IS_BLOCK = re.compile(r"^\s*\* \w+ block$", re.MULTILINE)
 GETTER = re.compile(r"^    get (\w+)\(\):", re.MULTILINE)
@@ -21,7 +21,7 @@ GETTER = re.compile(r"^    get (\w+)\(\):", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Argument:
-    """An attribute or a nested block that one may write."""
+    """An attribute or a nested block of a configuration."""
 
     required: bool
     is_block: bool
@@ -30,7 +30,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Type:
-    """A resource or a data source: its arguments by interface, and what can be read of it in camel case."""
+    """A resource or a data source: its arguments by interface, and its readable attributes in camel case."""
 
     interfaces: dict[str, dict[str, Argument]]
     top: str
@@ -39,7 +39,7 @@ class Type:
 
 @cache
 def find(kind: str, name: str) -> Type | None:
-    """The type `name` (`aws_vpc`) of the kind `resource` or `data`; none where the provider has no such."""
+    """Returns the type `name` (`aws_vpc`) of the kind `resource` or `data`, or `None` if it is unknown."""
     folder = name.removeprefix("aws_").replace("_", "-")
     file = FOLDER / (f"data-aws-{folder}" if kind == "data" else folder) / "index.d.ts"
     return parse(file) if file.is_file() else None
@@ -63,6 +63,6 @@ def arguments(body: str) -> dict[str, Argument]:
 
 
 def camel(name: str) -> str:
-    """`kms_key_id` as the typings spell it: `kmsKeyId`."""
+    """Returns a name in the spelling of the typings: `kmsKeyId` for `kms_key_id`."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)

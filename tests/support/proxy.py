@@ -1,4 +1,4 @@
-"""A proxy between the functions and the services, to hold a request just when the function that sent it is to die."""
+"""A proxy between the functions and the services, which can hold a request while a test kills the function."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Call:
 
 @dataclass
 class Hold:
-    """Requests that match are held until it is lifted; `passed_on` says whether the service sees them before."""
+    """Holds matching requests until it is lifted. `passed_on` is whether the service receives them first."""
 
     matches: Matches
     passed_on: bool
@@ -36,7 +36,7 @@ class Hold:
 
 
 class Proxy:
-    """Passes everything on to `upstream`, except for what is held."""
+    """Forwards requests to `upstream`, except those that are held."""
 
     def __init__(self) -> None:
         self.upstream = ""
@@ -52,7 +52,7 @@ class Proxy:
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
 
             def log_message(self, format: str, *args: object) -> None:
-                """Says nothing: the functions' own logs tell enough."""
+                """Logs nothing. The logs of the functions are sufficient."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -72,7 +72,7 @@ class Proxy:
 
     @contextlib.contextmanager
     def hold(self, matches: Matches, *, passed_on: bool) -> Iterator[Hold]:
-        """Holds the next requests that match, until the end of the block."""
+        """Holds matching requests until the end of the block."""
         hold = self._hold = Hold(matches, passed_on)
         try:
             yield hold
@@ -87,7 +87,7 @@ class Proxy:
         if hold and not hold.passed_on:
             hold.reached.set()
             hold.lifted.wait(HOLD_AT_MOST_S)
-            # Whoever sent it is dead by now; the service never sees the request.
+            # The sender was killed meanwhile. The service never receives the request.
             request.close_connection = True
             return
         status, headers, content = self._pass_on(request, body)
@@ -122,7 +122,7 @@ def answer(request: BaseHTTPRequestHandler, status: int, headers: list[tuple[str
             length = value
         elif name.lower() not in ("connection", "transfer-encoding"):
             request.send_header(name, value)
-    # The answer to a HEAD has the length of a body that does not follow.
+    # The response to a HEAD request has the length of a body that it does not contain.
     request.send_header("Content-Length", length if length is not None and not content else str(len(content)))
     request.end_headers()
     request.wfile.write(content)

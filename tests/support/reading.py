@@ -1,6 +1,6 @@
-"""The feeds read a second way: Python's csv and json, no code of the engine, no look at the contracts.
+"""Independent readers of the feeds. They use Python's csv and json, not the engine and not the contracts.
 
-Each reading answers what the table must hold afterwards and which rows must have been rejected.
+Each returns the expected rows of the table and the expected rejects.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ Reasons = tuple[tuple[str, "str | None"], ...]
 
 @dataclass
 class Reading:
-    """What a file must become."""
+    """The expected result of a file."""
 
     read: int = 0
-    # By id: the row's number in the file, and its columns.
+    # By id: the number of the row in the file, and its columns.
     rows: dict[str, tuple[int, Row]] = field(default_factory=dict)
     rejects: dict[int, Reasons] = field(default_factory=dict)
 
@@ -115,7 +115,7 @@ def orient(path: Path) -> Reading:
 
 
 def of_example(path: Path, records: Iterator[Any] | list[Any], harmonise: Callable[[Any], Row]) -> Reading:
-    """The rejects are those that the generator says; of two rows with one key the newer one stays."""
+    """Takes the rejects from the generator, and keeps the newest row of each key."""
     source = path.name.split(".")[0]
     expected = json.loads((path.parent / f"{source}.expected.json").read_text(encoding="utf-8"))
     rejects = {
@@ -128,14 +128,14 @@ def of_example(path: Path, records: Iterator[Any] | list[Any], harmonise: Callab
         if number in rejects:
             continue
         row = harmonise(record)
-        held = reading.rows.get(row["id"])
-        if held is None or held[1]["updated_at"] < row["updated_at"]:
+        previous = reading.rows.get(row["id"])
+        if previous is None or previous[1]["updated_at"] < row["updated_at"]:
             reading.rows[row["id"]] = (number, row)
     return reading
 
 
 def real_shop(path: Path) -> Reading:
-    """One of the four real catalogues: one delimiter, nothing quoted, prices missing or as text."""
+    """Reads one of the four real catalogues: no quotes, prices as text or missing."""
     text = path.read_bytes().decode("utf-8")
     lines = text.replace("\r\n", "\n").split("\n")
     delimiter = "|" if "|" in lines[0] else "#"
@@ -164,10 +164,10 @@ def real_shop(path: Path) -> Reading:
 
 
 def money(text: str | None) -> tuple[Decimal | None, str]:
-    """`38.99`, `12.99 gbp`, or nothing; dollars where no currency is named."""
+    """Parses `38.99`, `12.99 gbp` or a missing price. The default currency is USD."""
     match = re.fullmatch(r"([0-9.]+)(?: ([a-z]{3}))?", text or "")
     if match is None:
-        assert text is None, f"a price of another form: {text}"
+        assert text is None, f"unexpected price: {text}"
         return None, "USD"
     return Decimal(match[1]), (match[2] or "usd").upper()
 
@@ -177,5 +177,5 @@ def nulls(values: list[str], *spellings: str) -> list[str | None]:
 
 
 def clean(value: str | None) -> str | None:
-    """White space around a value is no part of it, and nothing else than that is no value."""
+    """Removes surrounding white space. A value of only white space is `None`."""
     return (value or "").strip() or None

@@ -1,4 +1,4 @@
-"""What template.yaml says of the functions, resolved for a stack on this machine."""
+"""The functions of template.yaml, with values resolved for a local stack."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from support.template import parsed
 
 
 def functions() -> dict[str, tuple[str, dict[str, Any]]]:
-    """The functions by the name of their binary: what the template calls each, and its properties."""
+    """Returns the logical id and the properties of each function, by the name of its binary."""
     resources = parsed()["Resources"].items()
     found = [(name, one) for name, one in resources if one["Type"] == "AWS::Serverless::Function"]
     return {one["Metadata"]["BuildProperties"]["Binary"]: (name, one["Properties"]) for name, one in found}
 
 
 def variables(stack: Stack, binary: str) -> dict[str, str]:
-    """Every variable that the function has on this stack, endpoints included."""
+    """Returns the environment variables of a function on this stack, including endpoints."""
     common = parsed()["Globals"]["Function"]["Environment"]["Variables"]
     own = functions()[binary][1]["Environment"]["Variables"]
     resolved = {name: resolve(stack, value) for name, value in {**common, **own}.items()}
@@ -25,12 +25,12 @@ def variables(stack: Stack, binary: str) -> dict[str, str]:
 
 
 def resolve(stack: Stack, value: Any) -> str | None:
-    """A value of the template as the local runner resolves it; `None` is no value."""
+    """Returns a value of the template as the local runner resolves it, or `None` for `AWS::NoValue`."""
     if not isinstance(value, dict):
         return str(value)
     if "Fn::If" in value:
         condition, yes, no = value["Fn::If"]
-        # The local database has a password and no certificates.
+        # The local database uses a password and no certificates.
         return resolve(stack, yes if condition == "UsesDatabaseSecret" else no)
     name = value["Ref"]
     if name == "AWS::NoValue":

@@ -1,4 +1,4 @@
-"""Every function through the real `sam local invoke`, on a stack of its own; infra/local/sam-local.sh runs it."""
+"""Invokes every function with the real `sam local invoke`, on its own stack. infra/local/sam-local.sh runs this."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from support import round as one_round
 from support.forward import forwarded, moved, ports_of
 from support.resolved import functions, variables
+from support.scenarios import SCENARIOS
 from support.stack import BINARIES, ROOT, Stack
 
 BUILT = ROOT / ".aws-sam/build"
@@ -32,17 +32,15 @@ def main() -> None:
         ports = {port for one in values.values() for port in ports_of(one)}
         sam = Sam({binary: moved(one, address) for binary, one in values.items()}, folder)
         with forwarded(address, ports):
-            one_round.load_a_drop(stack, sam, folder, "sam_local")
-            one_round.tell_of_a_failed_job(stack, sam, folder, "sam_local_job")
-            one_round.load_the_stored_message(stack, sam, folder)
-            one_round.look_for_what_did_not_happen(stack, sam, folder, "sam_local_watched")
+            for scenario in SCENARIOS:
+                scenario(stack, sam, folder, f"sam_{scenario.__name__}")
     unused = set(functions()) - sam.invoked
     assert not unused, f"never invoked: {sorted(unused)}"
     print(f"sam local invoke: {', '.join(sorted(sam.invoked))} answered as expected")
 
 
 def gateway() -> str:
-    """The host as containers see it. SAM leaves a container on that network even with `--docker-network host`.
+    """Returns the address of the host in the bridge network, which SAM uses even with `--docker-network host`.
 
     It is the address of the bridge itself: an engine that was started for the first time does not list a gateway.
     """
@@ -53,7 +51,7 @@ def gateway() -> str:
 
 
 def address_of(interface: str) -> str:
-    """The IPv4 address of a network interface (Linux: `man 7 netdevice`, SIOCGIFADDR)."""
+    """Returns the IPv4 address of a network interface (Linux: `man 7 netdevice`, SIOCGIFADDR)."""
     request = struct.pack("256s", interface.encode())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         answer = fcntl.ioctl(probe.fileno(), SIOCGIFADDR, request)
@@ -61,7 +59,7 @@ def address_of(interface: str) -> str:
 
 
 class Sam:
-    """The built functions, as `sam local invoke` takes them."""
+    """The built functions, invoked with `sam local invoke`."""
 
     def __init__(self, values: dict[str, dict[str, str]], folder: Path) -> None:
         self.invoked: set[str] = set()
@@ -82,17 +80,17 @@ class Sam:
             command, env=environment, cwd=BUILT, capture_output=True, text=True, timeout=300, check=False
         )
         lines = done.stdout.strip().splitlines()
-        # It ends with 0 and without an answer when the container did not start.
-        said = f"{binary}: status {done.returncode}\n{done.stderr[-4000:]}"
-        assert done.returncode == 0, said
-        assert lines, said
+        # If the container did not start, the status is 0 but there is no response.
+        message = f"{binary}: status {done.returncode}\n{done.stderr[-4000:]}"
+        assert done.returncode == 0, message
+        assert lines, message
         print(f"{binary}: {lines[-1]}", flush=True)
         self.invoked.add(binary)
         return json.loads(lines[-1])
 
 
 def build(values: dict[str, dict[str, str]]) -> None:
-    """What `sam build` leaves, from binaries that are there already: a folder a function, and a template."""
+    """Writes what `sam build` would, from existing binaries: a folder for each function, and a template."""
     resources = {}
     for binary, (name, properties) in functions().items():
         folder = BUILT / name
@@ -100,18 +98,18 @@ def build(values: dict[str, dict[str, str]]) -> None:
         bootstrap = folder / "bootstrap"
         bootstrap.unlink(missing_ok=True)
         shutil.copy2(BINARIES / binary, bootstrap)
-        # `--env-vars` sets only what the template names.
-        named = {variable: "" for variable in values[binary]}
-        kept = {key: properties[key] for key in ("Timeout", "MemorySize")}
+        # `--env-vars` sets only variables that the template has.
+        placeholders = {variable: "" for variable in values[binary]}
+        limits = {key: properties[key] for key in ("Timeout", "MemorySize")}
         resources[name] = {
             "Type": "AWS::Serverless::Function",
             "Properties": {
-                **kept,
+                **limits,
                 "Runtime": "provided.al2023",
                 "Handler": "bootstrap",
                 "CodeUri": name,
                 "Architectures": [ARCHITECTURE],
-                "Environment": {"Variables": named},
+                "Environment": {"Variables": placeholders},
             },
         }
     transform = "AWS::Serverless-2016-10-31"

@@ -1,4 +1,4 @@
-"""A local stack of the tests' own, and what they do to it."""
+"""A local stack for the tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Receipt = dict[str, Any]
 
 @dataclass(frozen=True)
 class Finished:
-    """A `penstock` command that has ended."""
+    """The result of a `penstock` command."""
 
     status: int
     out: str
@@ -49,7 +49,7 @@ class DeadLetter:
 
 
 class Stack:
-    """A running stack. Everything a test needs of it goes through here."""
+    """A running stack, with the operations that tests need."""
 
     def __init__(self, state_dir: Path, endpoints: Mapping[str, Any]) -> None:
         self.state_dir = state_dir
@@ -60,7 +60,7 @@ class Stack:
     @classmethod
     @contextlib.contextmanager
     def up(cls, state_dir: Path, *options: str) -> Iterator[Stack]:
-        """Starts a stack in the background, and stops it."""
+        """Starts a stack in the background, and stops it at the end."""
         started = penstock(state_dir, "up", "--detach", "--json", "--fast-database", *options)
         assert started.status == 0, started.err
         try:
@@ -79,22 +79,22 @@ class Stack:
         assert published.status == 0, published.err
 
     def drop(self, file: Path, source: str, *options: str, timeout_s: int = 60) -> Receipt:
-        """Drops a file and answers its final receipt."""
+        """Drops a file and returns its final receipt."""
         options = ("--source", source, "--wait", "--timeout", str(timeout_s), "--json", *options)
         dropped = self.penstock("drop", file, *options)
         assert dropped.status in (0, 2, 3), f"{dropped.status}: {dropped.err}\n{self.log_ends()}"
         receipt: Receipt = dropped.json
         return receipt
 
-    def drop_and_leave(self, file: Path, source: str, *options: str) -> dict[str, Any]:
-        """Drops a file and answers what it is called, without waiting."""
+    def drop_without_waiting(self, file: Path, source: str, *options: str) -> dict[str, Any]:
+        """Drops a file and returns its batch id and key, without waiting for the receipt."""
         dropped = self.penstock("drop", file, "--source", source, "--json", *options)
         assert dropped.status == 0, dropped.err
         answer: dict[str, Any] = dropped.json
         return answer
 
     def rejects(self, receipt: Receipt) -> list[dict[str, Any]]:
-        """The rejected rows, as they stand in the quarantine bucket."""
+        """Returns the rejected rows in the quarantine bucket."""
         shown = self.penstock("rejects", receipt["batch_id"], "--source", receipt["source"], "--json")
         assert shown.status == 0, shown.err
         return [json.loads(line) for line in shown.out.split("\n") if line]
@@ -121,7 +121,7 @@ class Stack:
         self.client("sqs").send_message(QueueUrl=self.queue(queue), MessageBody=text)
 
     def object(self, bucket: str, key: str) -> Any:
-        """A JSON object in S3; `None` when it is not there."""
+        """Returns a JSON object in S3, or `None` if it does not exist."""
         s3 = self.client("s3")
         try:
             return json.load(s3.get_object(Bucket=self.bucket(bucket), Key=key)["Body"])
@@ -137,11 +137,11 @@ class Stack:
         return receipt
 
     def receipts(self, source: str) -> list[Receipt]:
-        """Every receipt of a source."""
+        """Returns every receipt of a source."""
         return [self.object("processed", key) for key in self.keys("processed", f"receipts/{source}/")]
 
     def wait_for_receipt(self, source: str, batch_id: str, state: str, timeout_s: float = 60) -> Receipt:
-        """The receipt once it has come to `state`."""
+        """Waits until the receipt has the state `state`, and returns it."""
 
         def found() -> Receipt | None:
             receipt = self.receipt(source, batch_id)
@@ -151,12 +151,12 @@ class Stack:
         return receipt
 
     def dead_letters(self, queue: str, count: int, timeout_s: float = 60) -> list[DeadLetter]:
-        """Waits for so many dead letters, and takes them."""
+        """Waits for `count` dead letters, removes them from the queue and returns them."""
         sqs = self.client("sqs")
         url = self.queue(f"{queue}-dead-letter")
         letters: list[DeadLetter] = []
 
-        def take() -> bool:
+        def receive() -> bool:
             answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
             for message in answer.get("Messages", []):
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -167,11 +167,11 @@ class Stack:
                 letters.append(DeadLetter(message["Body"], code, text))
             return len(letters) >= count
 
-        self.wait(take, f"{count} dead letters of {queue}", timeout_s)
+        self.wait(receive, f"{count} dead letters of {queue}", timeout_s)
         return letters
 
     def wait_until_quiet(self, timeout_s: float = 60) -> None:
-        """Until no message waits or is being worked on."""
+        """Waits until no message is queued or in progress."""
 
         def quiet() -> bool:
             queues: dict[str, dict[str, int]] = self.penstock("status", "--last", "0", "--json").json["queues"]
@@ -182,7 +182,7 @@ class Stack:
     # ── the runner and the database ─────────────────────────────────────────────────────────────────────────────────
 
     def control(self, path: str, body: Any = None, method: str = "POST") -> Any:
-        """A call of the runner's own endpoint; infra/local documents them."""
+        """Calls the control API of the runner, which infra/local documents."""
         data = None if method == "GET" else json.dumps(body).encode() if body is not None else b""
         request = urllib.request.Request(f"{self._control_url}/{path}", data=data, method=method)
         try:
@@ -192,7 +192,7 @@ class Stack:
             raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from error
 
     def kill(self, function: str) -> list[int]:
-        """Kills every process of a function with SIGKILL; answers which."""
+        """Kills every process of a function with SIGKILL, and returns their ids."""
         killed: list[int] = self.control(f"functions/{function}/kill")["killed"]
         return killed
 
@@ -204,14 +204,14 @@ class Stack:
             return connection.execute(text.encode(), values).fetchall()
 
     def waiting_merges(self) -> list[str]:
-        """What the sessions that wait for a lock want to do."""
+        """Returns the queries of the sessions that wait for a lock."""
         waiting = "wait_event_type = 'Lock' AND datname = current_database()"
         return [query for (query,) in self.query(f"SELECT query FROM pg_stat_activity WHERE {waiting}")]
 
     # ── waiting ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def wait(self, condition: Any, what: str, timeout_s: float = 60) -> Any:
-        """The first answer of `condition` that is true."""
+        """Calls `condition` until its result is true, and returns it."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             answer = condition()
@@ -221,18 +221,18 @@ class Stack:
         raise AssertionError(f"waited {timeout_s} s for {what}\n{self.log_ends()}")
 
     def log_ends(self, lines: int = 6) -> str:
-        """The last lines of each function's log, for the message of a failure; reports and metrics left out."""
+        """Returns the last lines of each function's log, without reports and metrics, for messages of failures."""
         ends = []
         for log in sorted((self.state_dir / "logs").glob("*.log")):
             if log.name not in ("moto.log", "postgres.log", "stack.log"):
-                said = (line for line in log.read_text(errors="replace").splitlines() if '"level"' in line)
-                ends.append(f"── {log.name}\n" + "\n".join(list(said)[-lines:]))
+                messages = (line for line in log.read_text(errors="replace").splitlines() if '"level"' in line)
+                ends.append(f"── {log.name}\n" + "\n".join(list(messages)[-lines:]))
         return "\n".join(ends)
 
 
 def penstock(state_dir: Path, *arguments: str | Path, cwd: Path = ROOT, stdin: bytes = b"") -> Finished:
-    """Runs the program on the stack of `state_dir`."""
-    # Settings of another stack must not leak in.
+    """Runs the program with the stack of `state_dir`."""
+    # Variables of another stack must not be inherited.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PENSTOCK_", "AWS_"))}
     environment["PENSTOCK_STATE_DIR"] = str(state_dir)
     command = [str(BINARIES / "penstock"), *map(str, arguments)]
@@ -241,5 +241,5 @@ def penstock(state_dir: Path, *arguments: str | Path, cwd: Path = ROOT, stdin: b
 
 
 def inline_body(message: Mapping[str, Any]) -> bytes:
-    """The bytes of a chunk that travels in its message."""
+    """Returns the bytes of a chunk that is sent in its message."""
     return base64.b64decode(message["chunk"]["body"]["inline"])

@@ -1,4 +1,4 @@
-"""template.yaml, read into dictionaries. What looks at it takes the template, so that it can be shown a broken copy."""
+"""template.yaml as dictionaries. Checks take it as an argument, so they can be run on broken copies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def short_form(loader: Loader, suffix: str, node: yaml.Node) -> Any:
     name = "Ref" if suffix == "Ref" else f"Fn::{suffix}"
     if isinstance(node, yaml.ScalarNode):
         text = loader.construct_scalar(node)
-        # CloudFormation's own parser does the same.
+        # As in CloudFormation, only the first dot separates the resource from the attribute.
         return {name: text.split(".", 1) if suffix == "GetAtt" else text}
     if isinstance(node, yaml.SequenceNode):
         return {name: loader.construct_sequence(node, deep=True)}
@@ -46,55 +46,55 @@ def parsed() -> Template:
 
 
 def template() -> Template:
-    """A copy that one may break."""
+    """Returns a modifiable copy."""
     return copy.deepcopy(parsed())
 
 
 def of_type(stack: Template, kind: str) -> dict[str, Properties]:
-    """The properties of the resources of a type, by their names in the template."""
+    """Returns the properties of the resources of a type, by logical id."""
     return {name: one["Properties"] for name, one in stack["Resources"].items() if one["Type"] == kind}
 
 
 def functions(stack: Template) -> dict[str, Properties]:
-    """The functions by the name of their binary."""
+    """Returns the properties of the functions, by the name of their binary."""
     found = [one for one in stack["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
     return {one["Metadata"]["BuildProperties"]["Binary"]: one["Properties"] for one in found}
 
 
 def function_ids(stack: Template) -> dict[str, str]:
-    """The functions' names in the template, by the name of their binary."""
+    """Returns the logical ids of the functions, by the name of their binary."""
     resources = stack["Resources"].items()
     found = {name: one for name, one in resources if one["Type"] == "AWS::Serverless::Function"}
     return {one["Metadata"]["BuildProperties"]["Binary"]: name for name, one in found.items()}
 
 
 def events(stack: Template, kind: str) -> Iterator[tuple[str, Properties]]:
-    """What of a kind invokes a function: the function's name, the event's properties."""
+    """Yields the events of a type: the name of the function and the properties of the event."""
     for name, function in functions(stack).items():
         for event in function["Events"].values():
-            assert event["Type"] in ("SQS", "Schedule"), f"{name}: an event of another type than these tests know"
+            assert event["Type"] in ("SQS", "Schedule"), f"{name}: an event of a type that these tests do not support"
             if event["Type"] == kind:
                 yield name, event["Properties"]
 
 
 def mappings(stack: Template) -> Iterator[tuple[str, Properties, Properties]]:
-    """Each event source mapping: the function's name, the mapping's properties, its queue's."""
+    """Yields each event source mapping: the name of the function, the properties of the mapping, those of its queue."""
     for name, mapping in events(stack, "SQS"):
         yield name, mapping, of_type(stack, "AWS::SQS::Queue")[target(mapping["Queue"])]
 
 
 def schedules(stack: Template) -> dict[str, Properties]:
-    """The schedules by the name of the function that each invokes."""
+    """Returns the schedules, by the name of the function that each invokes."""
     return dict(events(stack, "Schedule"))
 
 
 def intervals(stack: Template, schedule: Properties) -> list[int]:
-    """The seconds between two runs, for each value that the schedule's parameter may have; the default comes first."""
+    """Returns the seconds between two runs for each allowed value of the schedule's parameter, the default first."""
     parameter = stack["Parameters"].get(target(schedule["Schedule"]), {})
     pattern = parameter.get("AllowedPattern", ".*")
     fits = [parameter["Default"]] if "Default" in parameter else []
-    assert all(re.fullmatch(pattern, one) for one in fits), f"{fits} is not among what is allowed: {pattern}"
-    # A day in minutes is more than any of them needs; a pattern that lets in all of it is found by those who ask.
+    assert all(re.fullmatch(pattern, one) for one in fits), f"{fits} does not match {pattern}"
+    # Rates of up to a day. A pattern that allows all of them is detected by the checks that use the result.
     fits += [one for one in map(rate, range(1, 1441)) if re.fullmatch(pattern, one) and one not in fits]
     return [seconds_of(one) for one in fits]
 
@@ -104,22 +104,22 @@ def rate(minutes: int) -> str:
 
 
 def seconds_of(expression: str) -> int:
-    """The seconds between two runs of a rate in minutes, as EventBridge wants it written."""
+    """Returns the seconds between two runs of a rate in minutes, in the form that EventBridge requires."""
     found = RATE.fullmatch(expression)
-    assert found, f"no rate in minutes: {expression}"
+    assert found, f"not a rate in minutes: {expression}"
     minutes = int(found[1])
-    assert rate(minutes) == expression, f"EventBridge refuses {expression}"
+    assert rate(minutes) == expression, f"EventBridge rejects {expression}"
     return minutes * 60
 
 
 def variables(stack: Template, function: Properties) -> Properties:
-    """All that is set for a function."""
+    """Returns the environment variables of a function."""
     everywhere = stack["Globals"]["Function"]["Environment"]["Variables"]
     return {**everywhere, **function.get("Environment", {}).get("Variables", {})}
 
 
 def target(value: Any) -> str:
-    """The name that a `Ref` or `GetAtt` points at; empty where it is something else."""
+    """Returns the name in a `Ref` or `GetAtt`, or an empty text for any other value."""
     if isinstance(value, dict) and len(value) == 1:
         if "Ref" in value:
             return str(value["Ref"])
@@ -129,12 +129,12 @@ def target(value: Any) -> str:
 
 
 def listed(value: Any) -> list[Any]:
-    """What may stand alone or in a list, as a list."""
+    """Returns a list unchanged, and any other value as a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def names_in(value: Any) -> set[str]:
-    """The parameters and resources of the template that a value is made of."""
+    """Returns the parameters and resources that a value refers to."""
     if isinstance(value, dict):
         single = target(value)
         if single:
@@ -146,7 +146,7 @@ def names_in(value: Any) -> set[str]:
 
 
 def change(resource: str, path: str, value: Any) -> Breaks:
-    """Breaks a template: another value of a property, whose path has dots; none takes it away."""
+    """Returns a function that sets a property, given by its dotted path. `None` removes it."""
 
     def breaks(stack: Template) -> None:
         *inner, last = path.split(".")

@@ -1,4 +1,4 @@
-"""Terraform's files, read into what can be compared: declarations, bodies, references."""
+"""Terraform files as declarations, bodies and references."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Reference:
 
 
 def read_module(folder: Path) -> Module:
-    """All `.tf` files of a folder."""
+    """Reads all `.tf` files of a folder."""
     module = Module(folder)
     for file in sorted(folder.glob("*.tf")):
         blocks = read(file.read_text())
@@ -81,7 +81,7 @@ def read_module(folder: Path) -> Module:
 
 @cache
 def read(text: str) -> Body:
-    """One file's blocks or values. Parsing is slow, and the tests read most files often."""
+    """Returns the blocks or values of a file. It is cached because parsing is slow and most files are read often."""
     blocks: Body = hcl2.loads(text, serialization_options=hcl2.SerializationOptions(with_comments=False))
     return blocks
 
@@ -95,7 +95,7 @@ def two_labels(block: Body) -> Iterator[tuple[str, str, Body]]:
 
 
 def without_marks(body: Body) -> Body:
-    """Without what the parser adds, such as `__is_block__`."""
+    """Returns a body without the keys that the parser adds, such as `__is_block__`."""
     return {key: value for key, value in body.items() if not key.startswith("__")}
 
 
@@ -104,7 +104,7 @@ def unquoted(text: str) -> str:
 
 
 def blocks_of(body: Body) -> Iterator[tuple[str, Body]]:
-    """The nested blocks with their names, of `dynamic` ones the content."""
+    """Yields the nested blocks with their names. For `dynamic` blocks, it yields the content."""
     for key, value in body.items():
         if not is_blocks(value):
             continue
@@ -117,7 +117,7 @@ def blocks_of(body: Body) -> Iterator[tuple[str, Body]]:
 
 
 def attributes_of(body: Body) -> set[str]:
-    """Names that are set with `=`."""
+    """Returns the names that are set with `=`."""
     return {key for key, value in body.items() if not is_blocks(value)}
 
 
@@ -126,12 +126,12 @@ def is_blocks(value: Any) -> bool:
 
 
 def has_mark(block: Body) -> bool:
-    """The parser marks the body of a block, which for a labelled one (`dynamic "x"`) is below its label."""
+    """Returns whether the parser marked a block. In a labelled one (`dynamic "x"`), the mark is below the label."""
     return "__is_block__" in block or any(isinstance(body, dict) and "__is_block__" in body for body in block.values())
 
 
 def references(value: Any) -> Iterator[Reference]:
-    """All references in a value, wherever they are nested."""
+    """Yields all references in a value, at any depth."""
     for text in strings(value):
         for found in REFERENCE.finditer(code(text)):
             yield Reference(found["root"], found["name"], found["attribute"], bool(found["data"]))
@@ -150,8 +150,8 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def code(text: str) -> str:
-    """The expressions, without literals, in a text as the parser gives it: quoted, or all of it in `${…}`."""
-    kept = []
+    """Returns the expressions, without literals, of a parsed text, which is quoted or wholly in `${…}`."""
+    parts = []
     in_code = [False]
     at = 0
     while at < len(text):
@@ -160,12 +160,12 @@ def code(text: str) -> str:
             at += 3
         elif not in_code[-1] and two == "${":
             in_code.append(True)
-            kept.append(" ")
+            parts.append(" ")
             at += 2
         elif not in_code[-1] and two[:1] == "\\":
             at += 2
         elif text[at] == '"':
-            # Opens a literal in code, closes one in a literal; the outermost quotes do nothing.
+            # Opens a literal in code, or closes a literal. The outermost quotes have no effect.
             if in_code[-1]:
                 in_code.append(False)
             elif len(in_code) > 1:
@@ -175,8 +175,8 @@ def code(text: str) -> str:
             if in_code[-1] and text[at] == "{":
                 in_code.append(True)
             if in_code[-1]:
-                kept.append(text[at])
+                parts.append(text[at])
             if in_code[-1] and text[at] == "}":
                 in_code.pop()
             at += 1
-    return "".join(kept)
+    return "".join(parts)
