@@ -84,8 +84,8 @@ def test_unknown_columns_are_rescued_and_a_repeated_key_is_loaded_once(stack: St
         "blank": 0,
         "repeated_headers": 0,
     }
-    rows = stack.query("SELECT id, name, _rescued FROM public.extra ORDER BY id")
-    assert rows == [(1, "new", {"colour": "blue"}), (2, "two", None)]
+    stored = stack.query("SELECT id, name, _rescued FROM public.extra ORDER BY id")
+    assert stored == [(1, "new", {"colour": "blue"}), (2, "two", None)]
 
 
 def test_an_older_file_that_arrives_later_does_not_replace_newer_rows(stack: Stack, tmp_path: Path) -> None:

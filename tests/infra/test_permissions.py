@@ -61,8 +61,8 @@ WITHOUT_RESOURCE = TRACES | INTERFACES | {"cloudwatch:DescribeAlarms"}
 # Services through which the key may be used, by the action that needs it.
 THROUGH = {"s3:GetObject": "s3", "secretsmanager:GetSecretValue": "secretsmanager"}
 
-# Resources that are not in a variable: the event of a drop names its bucket, and only permissions use the resource id of
-# the database.
+# Resources that are not in a variable: the event of a drop names its bucket, and only permissions use the resource
+# id of the database.
 NOT_IN_VARIABLES = {"ingest": {"RawBucket"}, "writer": {"DatabaseResourceId"}}
 
 READS = "s3:GetObject"
