@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs each fuzz target for a while, from seeds made of the golden files.
+# Runs the fuzz targets, with seeds from the golden files.
 #
-#   tests/fuzz.sh [TARGET…]     all targets where none is named; SECONDS_EACH says how long (600)
+#   tests/fuzz.sh [TARGET…]     all targets by default; SECONDS_EACH is the time for each (600)
 #
-# Needs a nightly compiler (`rustup toolchain install nightly`) and a C++ one. What is found stands in
-# target/fuzz/artifacts: make a golden file or a test of it, and mend the engine.
+# Requires a nightly compiler (`rustup toolchain install nightly`) and a C++ compiler. Failing inputs are stored in
+# target/fuzz/artifacts: add each as a golden file or a test, and fix the engine.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,7 +22,7 @@ if [ "$(.tools/bin/cargo-fuzz --version 2>/dev/null | sed 's/.* //')" != "$versi
   rm -rf .tools/target
 fi
 
-# Seeds: the golden files, behind the bytes by which the targets choose.
+# Seeds are the golden files, after the bytes with which a target selects its options.
 seed() { # TARGET NAME PREFIX FILE
   mkdir -p "$fuzz/corpus/$1"
   { printf "$3"; cat "$4"; } >"$fuzz/corpus/$1/seed-$2"

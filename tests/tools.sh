@@ -1,13 +1,12 @@
 #!/bin/sh
-# Installs the pinned checkers into .tools; does nothing when they are there already. Building them takes some minutes,
-# once.
+# Installs the pinned versions of cargo-machete and cargo-deny into .tools, unless they exist. Building them takes some minutes.
 set -eu
 cd "$(dirname "$0")/.."
 
 install() {
   if [ "$(.tools/bin/"$1" --version 2>/dev/null | sed 's/.* //')" = "$2" ]; then return 0; fi
   echo "building $1 $2 into .tools"
-  # A target folder of its own: a different profile in the workspace's would rebuild the workspace.
+  # In the target folder of the workspace, the different profile would cause a rebuild of the workspace.
   CARGO_TARGET_DIR=.tools/target cargo install --quiet --locked --root .tools --version "=$2" "$1"
   rm -rf .tools/target
 }

@@ -89,7 +89,7 @@ def test_two_concurrent_writers_load_a_chunk_once(faulty: Stack, tmp_path: Path)
     ledger.check(faulty, faulty.wait_for_receipt("contested", drop["batch_id"], "loaded"), rows)
 
 
-def test_an_invalid_message_is_dead_lettered_and_delays_no_other(faulty: Stack, tmp_path: Path) -> None:
+def test_an_invalid_message_goes_to_the_dead_letter_queue_and_delays_no_other(faulty: Stack, tmp_path: Path) -> None:
     faulty.publish(contract(tmp_path, "poisoned"))
     rows = numbered(300)
     drop, body = load_message(faulty, write(tmp_path, "rows.csv", rows), "poisoned")
@@ -109,7 +109,7 @@ def test_an_invalid_message_is_dead_lettered_and_delays_no_other(faulty: Stack, 
     ledger.check(faulty, receipt, rows)
 
 
-def test_an_invalid_event_is_dead_lettered_with_its_reason(faulty: Stack, tmp_path: Path) -> None:
+def test_an_invalid_event_goes_to_the_dead_letter_queue_with_its_reason(faulty: Stack, tmp_path: Path) -> None:
     faulty.publish(contract(tmp_path, "beside"))
     faulty.send("drops", "hello")
     rows = numbered(20)
@@ -121,7 +121,7 @@ def test_an_invalid_event_is_dead_lettered_with_its_reason(faulty: Stack, tmp_pa
     ledger.check(faulty, receipt, rows)
 
 
-def test_an_invalid_job_event_is_dead_lettered(faulty: Stack) -> None:
+def test_an_invalid_job_event_goes_to_the_dead_letter_queue(faulty: Stack) -> None:
     faulty.send("job-events", {"detail-type": "EMR Serverless Job Run State Change", "detail": {"state": 7}})
     (letter,) = faulty.dead_letters("job-events", 1)
     assert letter.code

@@ -180,9 +180,9 @@ def of_queues(stack: Template) -> Findings:
             yield f"{name}: its dead letters have a shorter retention"
         # A message that is retried must reach the dead-letter queue before its retention ends.
         if redrive["maxReceiveCount"] * longest_delay() >= queue["MessageRetentionPeriod"]:
-            yield f"{name}: a message expires before it is dead-lettered"
+            yield f"{name}: a message expires before it reaches the dead-letter queue"
         if redrive["maxReceiveCount"] * queue["VisibilityTimeout"] >= queue["MessageRetentionPeriod"]:
-            yield f"{name}: a message whose invocations crash expires before it is dead-lettered"
+            yield f"{name}: a message whose invocations crash expires before it reaches the dead-letter queue"
         allowed = letters.get("RedriveAllowPolicy", {})
         sources = [one["Fn::Sub"].rsplit(":", 1)[1] for one in allowed.get("sourceQueueArns", [])]
         if sources != [queue["QueueName"]["Fn::Sub"]] or allowed["redrivePermission"] != "byQueue":
@@ -320,7 +320,7 @@ BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
     (of_limits, change("IngestFunction", "EphemeralStorage", None), "ingest: a drop that does not go to Spark"),
     (of_limits, set_default("SparkMinBytes", 20 * 1024 * MIB), "ingest: a drop that does not go to Spark"),
     (of_queues, change("LoadQueue", "RedrivePolicy", None), "LoadQueue: has no dead-letter queue"),
-    (of_queues, change("LoadQueue", "RedrivePolicy.maxReceiveCount", 1400), "a message expires before it is dead"),
+    (of_queues, change("LoadQueue", "RedrivePolicy.maxReceiveCount", 1400), "a message expires before it reaches"),
     (
         of_queues,
         change("LoadDeadLettersQueue", "MessageRetentionPeriod", 60),
