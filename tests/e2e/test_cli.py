@@ -13,7 +13,7 @@ import pytest
 
 from support.files import contract, numbered, write
 from support.stack import CONTRACTS, ROOT, Stack, penstock
-from support.template import of_type, parsed
+from support.template import parsed, resources_of_type
 
 RECEIPT_KEYS = {
     "receipt_version",
@@ -35,7 +35,7 @@ BAD = ("x", "name", "2026-01-01T00:00:00Z")
 
 def queue_names() -> set[str]:
     """Returns the names of the template's queues, without their prefix."""
-    names = (queue["QueueName"]["Fn::Sub"] for queue in of_type(parsed(), "AWS::SQS::Queue").values())
+    names = (queue["QueueName"]["Fn::Sub"] for queue in resources_of_type(parsed(), "AWS::SQS::Queue").values())
     return {name.removeprefix("penstock-${Environment}-") for name in names}
 
 

@@ -27,14 +27,14 @@ SKIP = re.compile(r"# ?checkov:skip=(\w+):?(.*)")
 
 
 @cache
-def scan(place: Path) -> dict[str, Any]:
+def scan(path: Path) -> dict[str, Any]:
     """Returns the report on a folder of Terraform files or on a template."""
     assert CHECKOV.is_file(), "checkov is not installed; run `infra/local/setup.sh --dev`"
     command = [str(CHECKOV), "--skip-download", "--output", "json"]
-    if place.is_dir():
-        command += ["--framework", "terraform", "--directory", str(place)]
+    if path.is_dir():
+        command += ["--framework", "terraform", "--directory", str(path)]
     else:
-        command += ["--framework", "cloudformation", "--file", str(place)]
+        command += ["--framework", "cloudformation", "--file", str(path)]
     answer = subprocess.run(command, env=OFFLINE, capture_output=True, text=True, timeout=100, check=False)
     read: dict[str, Any] = json.loads(answer.stdout)
     return read
@@ -44,22 +44,22 @@ def failed(answer: dict[str, Any]) -> list[str]:
     return [f"{one['check_id']} {one['resource']}: {one['check_name']}" for one in answer["results"]["failed_checks"]]
 
 
-@pytest.mark.parametrize(("place", "least"), [(TERRAFORM, 250), (TEMPLATE, 45)])
-def test_all_rules_pass(place: Path, least: int) -> None:
-    answer = scan(place)
+@pytest.mark.parametrize(("path", "least"), [(TERRAFORM, 250), (TEMPLATE, 45)])
+def test_all_rules_pass(path: Path, least: int) -> None:
+    answer = scan(path)
     assert failed(answer) == []
     assert answer["summary"]["parsing_errors"] == 0
     assert answer["summary"]["passed"] >= least
 
 
-@pytest.mark.parametrize(("place", "files"), [(TERRAFORM, [*TERRAFORM.rglob("*.tf")]), (TEMPLATE, [TEMPLATE])])
-def test_each_exception_has_a_reason_and_is_needed(place: Path, files: list[Path]) -> None:
+@pytest.mark.parametrize(("path", "files"), [(TERRAFORM, [*TERRAFORM.rglob("*.tf")]), (TEMPLATE, [TEMPLATE])])
+def test_each_exception_has_a_reason_and_is_needed(path: Path, files: list[Path]) -> None:
     skips = [skip for file in files for skip in SKIP.findall(file.read_text())]
     assert skips
     assert all(len(reason) > 20 for _, reason in skips)
-    applied = scan(place)["results"]["skipped_checks"]
+    applied = scan(path)["results"]["skipped_checks"]
     assert {one["check_id"] for one in applied} == {rule for rule, _ in skips}
-    if place == TEMPLATE:
+    if path == TEMPLATE:
         assert len(applied) == len(skips), "the template has an exception that its resource does not need"
 
 

@@ -14,7 +14,7 @@ import pytest
 from support.code import code_of
 from support.registries import metric_schemas
 from support.stack import CONTRACTS, ROOT, penstock
-from support.template import Properties, mappings, of_type, template
+from support.template import Properties, mappings, resources_of_type, template
 
 DASHBOARD = ROOT / "infra/terraform/modules/observability/dashboard.tf"
 RUNBOOK = ROOT / "docs/runbook.md"
@@ -60,7 +60,7 @@ def dashboard_findings(dashboard: str, template: str) -> list[str]:
 def names_of(kind: str) -> set[str]:
     """Returns the names of the template's resources of a type, without the prefix that all have."""
     field = {"AWS::Serverless::Function": "FunctionName", "AWS::SQS::Queue": "QueueName"}[kind]
-    return {short_name(one[field]) for one in of_type(template(), kind).values()}
+    return {short_name(one[field]) for one in resources_of_type(template(), kind).values()}
 
 
 def short_name(name: Properties) -> str:

@@ -27,15 +27,15 @@ from support.calls import (
 from support.code import bodies, code_of, without_tests
 from support.stack import ROOT
 from support.template import (
-    Breaks,
+    Mutation,
     Properties,
     Template,
     events,
     functions,
     listed,
     names_in,
-    of_type,
     parsed,
+    resources_of_type,
     target,
     template,
     variables,
@@ -84,7 +84,7 @@ def done_by_lambda(stack: Template, function: Properties) -> set[str]:
 def statements(stack: Template, role: str) -> list[Statement]:
     """Returns the statements of a role, including both alternatives of a conditional one."""
     found: list[Statement] = []
-    for policy in of_type(stack, "AWS::IAM::Role")[role]["Policies"]:
+    for policy in resources_of_type(stack, "AWS::IAM::Role")[role]["Policies"]:
         for one in policy["PolicyDocument"]["Statement"]:
             found += one["Fn::If"][1:] if "Fn::If" in one else [one]
     return found
@@ -105,7 +105,7 @@ def granted(stack: Template, function: Properties, effect: str = "Allow") -> lis
     ]
 
 
-def of_actions(stack: Template) -> Findings:
+def check_actions(stack: Template) -> Findings:
     """Yields actions that are not used, and used ones that are not allowed."""
     for name, function in functions(stack).items():
         allowed = {action for action, _ in granted(stack, function)}
@@ -116,9 +116,9 @@ def of_actions(stack: Template) -> Findings:
             yield f"{name}: {action} is not allowed"
 
 
-def of_wildcards(stack: Template) -> Findings:
+def check_wildcards(stack: Template) -> Findings:
     """Yields actions and resources with unnecessary wildcards."""
-    for role in of_type(stack, "AWS::IAM::Role"):
+    for role in resources_of_type(stack, "AWS::IAM::Role"):
         for statement in statements(stack, role):
             if statement["Effect"] != "Allow":
                 continue
@@ -129,12 +129,12 @@ def of_wildcards(stack: Template) -> Findings:
                     yield f"{role}: {action} is allowed for every resource"
             if {"NotAction", "NotResource"} & statement.keys():
                 yield f"{role}: everything except one action or resource is allowed"
-    for role, properties in of_type(stack, "AWS::IAM::Role").items():
+    for role, properties in resources_of_type(stack, "AWS::IAM::Role").items():
         if properties.get("ManagedPolicyArns"):
             yield f"{role}: has a policy that is not in the template"
 
 
-def of_resources(stack: Template) -> Findings:
+def check_resources(stack: Template) -> Findings:
     """Yields resources that a function may use but that are not in its variables, and the reverse."""
     kinds = {"s3", "sqs", "secretsmanager", "emr-serverless", "iam", "rds-db"}
     polled = [(name, mapping["Queue"]) for name, mapping in events(stack, "SQS")]
@@ -165,7 +165,7 @@ def s3_grants(stack: Template, function: Properties) -> set[tuple[str, str]]:
     return {(action, resource["Fn::Sub"].removeprefix(BUCKET_ARN)) for action, resource in grants}
 
 
-def of_places(stack: Template) -> Findings:
+def check_buckets(stack: Template) -> Findings:
     """Buckets whose names cannot be listed, the log group of another function, another key.
 
     The parts of the buckets are compared with docs/security.md (test_security_page.py).
@@ -173,8 +173,8 @@ def of_places(stack: Template) -> Findings:
     for name, function in functions(stack).items():
         grants = s3_grants(stack, function)
         # S3 answers 403 instead of 404 for a missing object in a bucket that may not be listed.
-        read = {place.split("/")[0] for action, place in grants if action == READS}
-        listed_buckets = {place for action, place in grants if action == "s3:ListBucket"}
+        read = {location.split("/")[0] for action, location in grants if action == READS}
+        listed_buckets = {location for action, location in grants if action == "s3:ListBucket"}
         for bucket in sorted(read - listed_buckets):
             yield f"{name}: s3:ListBucket for {bucket} is not allowed"
         if "list_objects_v2" not in operations(name):
@@ -187,7 +187,7 @@ def of_places(stack: Template) -> Findings:
                 yield f"{name}: {action} with another key"
 
 
-def of_conditions(stack: Template) -> Findings:
+def check_conditions(stack: Template) -> Findings:
     """Yields permissions without their conditions: the key through certain services, the role for Spark only."""
     for name, function in functions(stack).items():
         actions = {action for action, _ in granted(stack, function)}
@@ -213,9 +213,9 @@ def of_conditions(stack: Template) -> Findings:
                 yield f"{name}: its denial applies to another function"
 
 
-def of_roles(stack: Template) -> Findings:
+def check_roles(stack: Template) -> Findings:
     """Yields functions without a role of their own, or with one that another service can assume."""
-    roles = of_type(stack, "AWS::IAM::Role")
+    roles = resources_of_type(stack, "AWS::IAM::Role")
     used = [role_of(function) for function in functions(stack).values()]
     for name, function in functions(stack).items():
         role = role_of(function)
@@ -232,7 +232,7 @@ def trusted(role: Properties) -> Iterator[Any]:
         yield from listed(statement["Principal"]["Service"])
 
 
-CHECKS = [of_actions, of_wildcards, of_resources, of_places, of_conditions, of_roles]
+CHECKS = [check_actions, check_wildcards, check_resources, check_buckets, check_conditions, check_roles]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -258,8 +258,8 @@ def test_a_function_depends_on_exactly_the_adapters_that_it_calls(function: str)
 def test_the_granted_prefixes_are_those_of_the_layout() -> None:
     layout = without_tests((ROOT / "shared/pipeline/src/layout.rs").read_text())
     stack = template()
-    places = {place for function in functions(stack).values() for _, place in s3_grants(stack, function)}
-    prefixes = {place.split("/")[1] for place in places if "/" in place} - {"*"}
+    locations = {location for function in functions(stack).values() for _, location in s3_grants(stack, function)}
+    prefixes = {location.split("/")[1] for location in locations if "/" in location} - {"*"}
     assert prefixes == set(re.findall(r'(?:format!\(|const \w+: &str = )"([a-z]+)/', layout))
 
 
@@ -291,7 +291,7 @@ def test_the_calls_of_the_code_are_found() -> None:
         ("self.store\n    .get_range(&object, 0..1)", {"store.get_range"}),
         ("sentinel.store.versions(scope, next.as_ref()).await?", {"store.versions"}),
         # Through a helper that calls another one.
-        ("write_receipt(store, places, receipt).await?", {"store.get", "store.put", "store.put_if_absent"}),
+        ("write_receipt(store, locations, receipt).await?", {"store.get", "store.put", "store.put_if_absent"}),
         ("settle(&queue, &inbound, record, outcome, &mut response)", {"queue.delay", "queue.send_dead"}),
         # Methods of other types with the name of a helper.
         ("transaction.commit().await?", set()),
@@ -302,69 +302,69 @@ def test_calls_of_adapters_are_found_in_code(code: str, called_methods: set[str]
     assert methods_in(code) == called_methods
 
 
-def allow(role: str, action: str, resource: Any = "*", **more: Any) -> Breaks:
+def allow(role: str, action: str, resource: Any = "*", **more: Any) -> Mutation:
     """Returns a function that adds a statement to a role."""
     statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
-    def breaks(stack: Template) -> None:
+    def mutate(stack: Template) -> None:
         stack["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
 
-    return breaks
+    return mutate
 
 
-def forbid(role: str, action: str) -> Breaks:
+def forbid(role: str, action: str) -> Mutation:
     """Returns a function that removes an action from a role."""
 
-    def breaks(stack: Template) -> None:
+    def mutate(stack: Template) -> None:
         found = [one for one in statements(stack, role) if action in listed(one["Action"])]
         assert found, f"{role} has no {action}"
         for one in found:
             one["Action"] = [other for other in listed(one["Action"]) if other != action]
 
-    return breaks
+    return mutate
 
 
-def drop_variable(name: str) -> Breaks:
+def drop_variable(name: str) -> Mutation:
     return lambda stack: functions(stack)["ingest"]["Environment"]["Variables"].pop(name)
 
 
-def widen(role: str, action: str) -> Breaks:
+def widen(role: str, action: str) -> Mutation:
     """Returns a function that allows an action for every resource."""
 
-    def breaks(stack: Template) -> None:
+    def mutate(stack: Template) -> None:
         (found,) = [one for one in statements(stack, role) if action in listed(one["Action"])]
         found["Resource"] = "*"
 
-    return breaks
+    return mutate
 
 
-def drop_condition(role: str, action: str) -> Breaks:
-    def breaks(stack: Template) -> None:
+def drop_condition(role: str, action: str) -> Mutation:
+    def mutate(stack: Template) -> None:
         (found,) = [one for one in statements(stack, role) if action in listed(one["Action"])]
         del found["Condition"]
 
-    return breaks
+    return mutate
 
 
-def drop_denial(role: str) -> Breaks:
-    def breaks(stack: Template) -> None:
+def drop_denial(role: str) -> Mutation:
+    def mutate(stack: Template) -> None:
         document = stack["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
         document["Statement"] = [one for one in document["Statement"] if one.get("Effect") != "Deny"]
 
-    return breaks
+    return mutate
 
 
-def deny_to(function: str) -> Breaks:
+def deny_to(function: str) -> Mutation:
     """Returns a function that changes the writer's denial to another function."""
     condition = {
         "ArnEquals": {"lambda:SourceFunctionArn": {"Fn::Sub": f":function:penstock-${{Environment}}-{function}"}}
     }
 
-    def breaks(stack: Template) -> None:
+    def mutate(stack: Template) -> None:
         (found,) = [one for one in statements(stack, "WriterRole") if one["Effect"] == "Deny"]
         found["Condition"] = condition
 
-    return breaks
+    return mutate
 
 
 def share_role(stack: Template) -> None:
@@ -372,7 +372,7 @@ def share_role(stack: Template) -> None:
 
 
 def open_role(stack: Template) -> None:
-    roles = of_type(stack, "AWS::IAM::Role")
+    roles = resources_of_type(stack, "AWS::IAM::Role")
     roles["WriterRole"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"] = "ec2.amazonaws.com"
 
 
@@ -381,46 +381,56 @@ INGEST_LOG = {"Fn::GetAtt": ["IngestLogGroup", "Arn"]}
 RAW = {"Fn::Sub": BUCKET_ARN + "${RawBucket}"}
 VERSIONS = "s3:ListBucketVersions"
 BY_SQS = {"StringEquals": {"kms:ViaService": [{"Fn::Sub": "sqs.${AWS::Region}.amazonaws.com"}]}}
-BROKEN: list[tuple[str, Callable[[Template], Findings], Breaks, str]] = [
-    ("an unused action", of_actions, allow("WriterRole", "s3:DeleteObject"), "writer: s3:DeleteObject is not used"),
-    ("a missing action", of_actions, forbid("IngestRole", "iam:PassRole"), "ingest: iam:PassRole is not allowed"),
-    ("no versions", of_actions, forbid("IngestRole", "s3:GetObjectVersion"), "s3:GetObjectVersion is not allowed"),
-    ("no login", of_actions, forbid("WriterRole", "rds-db:connect"), "writer: rds-db:connect is not allowed"),
-    ("403 for 404", of_actions, forbid("JobEventsRole", "s3:ListBucket"), "s3:ListBucket is not allowed"),
-    ("no log", of_actions, forbid("WriterRole", "logs:PutLogEvents"), "writer: logs:PutLogEvents is not allowed"),
-    ("no polling", of_actions, forbid("IngestRole", "sqs:DeleteMessage"), "ingest: sqs:DeleteMessage is not allowed"),
-    ("network unused", of_actions, lambda stack: functions(stack)["writer"].pop("VpcConfig"), "writer: ec2:"),
-    ("no traces", of_actions, lambda stack: stack["Globals"]["Function"].pop("Tracing"), "xray:PutTraceSeg"),
-    ("a wildcard", of_wildcards, allow("IngestRole", "s3:*"), "IngestRole: s3:* is a wildcard"),
-    ("every secret", of_wildcards, widen("IngestRole", "secretsmanager:GetSecretValue"), "for every resource"),
-    ("every alias", of_wildcards, widen("DeploymentRole", "lambda:UpdateAlias"), "for every resource"),
-    ("all but one", of_wildcards, allow("WriterRole", "x:y", "z", NotAction="a:b"), "everything except one"),
-    ("another queue", of_resources, allow("WriterRole", "sqs:SendMessage", OTHER_QUEUE), "not in its variables"),
-    ("another queue", of_resources, allow("IngestRole", "sqs:ReceiveMessage", OTHER_QUEUE), "the queue of another"),
-    ("a missing variable", of_resources, drop_variable("PENSTOCK_QUARANTINE_BUCKET"), "PutObject for QuarantineBucket"),
-    ("a missing permission", of_resources, forbid("IngestRole", "emr-serverless:StartJobRun"), "may not use it"),
-    ("an unneeded list", of_places, allow("WriterRole", "s3:ListBucket", RAW), "${RawBucket} is not needed"),
-    ("no list", of_places, forbid("WriterRole", "s3:ListBucket"), "s3:ListBucket for ${ArtifactsBucket} is not"),
-    ("another log", of_places, allow("WriterRole", "logs:PutLogEvents", INGEST_LOG), "the log of another"),
-    ("no versions", of_actions, forbid("SentinelRole", VERSIONS), "sentinel: s3:ListBucketVersions is not allowed"),
-    ("no polling", of_actions, allow("SentinelRole", "sqs:ReceiveMessage"), "sqs:ReceiveMessage is not used"),
-    ("a key to write", of_actions, allow("SentinelRole", "kms:GenerateDataKey"), "kms:GenerateDataKey is not used"),
-    ("another key", of_places, allow("WriterRole", "kms:Decrypt", {"Ref": "OtherKeyArn"}), "with another key"),
-    ("no condition", of_conditions, drop_condition("WriterRole", "kms:Decrypt"), "the key is not limited to"),
-    ("another use", of_conditions, allow("WriterRole", "kms:Decrypt", "k", Condition=BY_SQS), "key is not limited"),
-    ("a role for any service", of_conditions, drop_condition("IngestRole", "iam:PassRole"), "passed to any service"),
-    ("interfaces", of_conditions, drop_denial("WriterRole"), "its code may use ec2:CreateNetworkInterface"),
-    ("denied to another", of_conditions, deny_to("ingest"), "writer: its denial applies to"),
-    ("a shared role", of_roles, share_role, "writer: has no role of its own"),
-    ("the role of another service", of_roles, open_role, "writer: its role can be assumed by ['ec2"),
-]  # fmt: skip
+BROKEN: list[tuple[str, Callable[[Template], Findings], Mutation, str]] = [
+    ("an unused action", check_actions, allow("WriterRole", "s3:DeleteObject"), "writer: s3:DeleteObject is not used"),
+    ("a missing action", check_actions, forbid("IngestRole", "iam:PassRole"), "ingest: iam:PassRole is not allowed"),
+    ("no versions", check_actions, forbid("IngestRole", "s3:GetObjectVersion"), "s3:GetObjectVersion is not allowed"),
+    ("no login", check_actions, forbid("WriterRole", "rds-db:connect"), "writer: rds-db:connect is not allowed"),
+    ("403 for 404", check_actions, forbid("JobEventsRole", "s3:ListBucket"), "s3:ListBucket is not allowed"),
+    ("no log", check_actions, forbid("WriterRole", "logs:PutLogEvents"), "writer: logs:PutLogEvents is not allowed"),
+    (
+        "no polling",
+        check_actions,
+        forbid("IngestRole", "sqs:DeleteMessage"),
+        "ingest: sqs:DeleteMessage is not allowed",
+    ),
+    ("network unused", check_actions, lambda stack: functions(stack)["writer"].pop("VpcConfig"), "writer: ec2:"),
+    ("no traces", check_actions, lambda stack: stack["Globals"]["Function"].pop("Tracing"), "xray:PutTraceSeg"),
+    ("a wildcard", check_wildcards, allow("IngestRole", "s3:*"), "IngestRole: s3:* is a wildcard"),
+    ("every secret", check_wildcards, widen("IngestRole", "secretsmanager:GetSecretValue"), "for every resource"),
+    ("every alias", check_wildcards, widen("DeploymentRole", "lambda:UpdateAlias"), "for every resource"),
+    ("all but one", check_wildcards, allow("WriterRole", "x:y", "z", NotAction="a:b"), "everything except one"),
+    ("another queue", check_resources, allow("WriterRole", "sqs:SendMessage", OTHER_QUEUE), "not in its variables"),
+    ("another queue", check_resources, allow("IngestRole", "sqs:ReceiveMessage", OTHER_QUEUE), "the queue of another"),
+    (
+        "a missing variable",
+        check_resources,
+        drop_variable("PENSTOCK_QUARANTINE_BUCKET"),
+        "PutObject for QuarantineBucket",
+    ),
+    ("a missing permission", check_resources, forbid("IngestRole", "emr-serverless:StartJobRun"), "may not use it"),
+    ("an unneeded list", check_buckets, allow("WriterRole", "s3:ListBucket", RAW), "${RawBucket} is not needed"),
+    ("no list", check_buckets, forbid("WriterRole", "s3:ListBucket"), "s3:ListBucket for ${ArtifactsBucket} is not"),
+    ("another log", check_buckets, allow("WriterRole", "logs:PutLogEvents", INGEST_LOG), "the log of another"),
+    ("no versions", check_actions, forbid("SentinelRole", VERSIONS), "sentinel: s3:ListBucketVersions is not allowed"),
+    ("no polling", check_actions, allow("SentinelRole", "sqs:ReceiveMessage"), "sqs:ReceiveMessage is not used"),
+    ("a key to write", check_actions, allow("SentinelRole", "kms:GenerateDataKey"), "kms:GenerateDataKey is not used"),
+    ("another key", check_buckets, allow("WriterRole", "kms:Decrypt", {"Ref": "OtherKeyArn"}), "with another key"),
+    ("no condition", check_conditions, drop_condition("WriterRole", "kms:Decrypt"), "the key is not limited to"),
+    ("another use", check_conditions, allow("WriterRole", "kms:Decrypt", "k", Condition=BY_SQS), "key is not limited"),
+    ("a role for any service", check_conditions, drop_condition("IngestRole", "iam:PassRole"), "passed to any service"),
+    ("interfaces", check_conditions, drop_denial("WriterRole"), "its code may use ec2:CreateNetworkInterface"),
+    ("denied to another", check_conditions, deny_to("ingest"), "writer: its denial applies to"),
+    ("a shared role", check_roles, share_role, "writer: has no role of its own"),
+    ("the role of another service", check_roles, open_role, "writer: its role can be assumed by ['ec2"),
+]
 
 
 @pytest.mark.parametrize(
-    ("check", "breaks", "finding"), [one[1:] for one in BROKEN], ids=[one[0].replace(" ", "-") for one in BROKEN]
+    ("check", "mutate", "finding"), [one[1:] for one in BROKEN], ids=[one[0].replace(" ", "-") for one in BROKEN]
 )
-def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], breaks: Breaks, finding: str) -> None:
+def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], mutate: Mutation, finding: str) -> None:
     stack = template()
-    breaks(stack)
+    mutate(stack)
     found = list(check(stack))
     assert any(finding in one for one in found), found

@@ -11,7 +11,7 @@ import pytest
 
 from support.stack import ROOT
 from support.template import (
-    Breaks,
+    Mutation,
     Template,
     change,
     function_ids,
@@ -105,7 +105,7 @@ def rename(stack: Template) -> None:
 
 
 @pytest.mark.parametrize(
-    ("breaks", "finding"),
+    ("mutate", "finding"),
     [
         (change("WriterFunction", "Timeout", 240), "writer: 240 s, not 180 s"),
         (change("JobEventsFunction", "MemorySize", 128), "job-events: 128 MB, not 256 MB"),
@@ -122,8 +122,8 @@ def rename(stack: Template) -> None:
         (lambda stack: stack["Resources"].pop("JobEventsFunction"), "job-events: a row without a function"),
     ],
 )
-def test_a_changed_function_with_an_old_row_is_found(breaks: Breaks, finding: str) -> None:
+def test_a_changed_function_with_an_old_row_is_found(mutate: Mutation, finding: str) -> None:
     stack = template()
-    breaks(stack)
+    mutate(stack)
     found = findings(README.read_text(), stack)
     assert any(one.startswith(finding) for one in found), found

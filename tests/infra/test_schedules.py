@@ -14,13 +14,13 @@ import tomlkit
 
 from support.stack import ROOT
 from support.template import (
-    Breaks,
+    Mutation,
     Properties,
     Template,
     change,
     functions,
     intervals,
-    of_type,
+    resources_of_type,
     schedules,
     seconds_of,
     target,
@@ -33,7 +33,7 @@ DAY = 86_400
 Findings = Iterator[str]
 
 
-def of_runs(stack: Template) -> Findings:
+def check_runs(stack: Template) -> Findings:
     """Yields runs that overlap with the next one or are retried beside it, and disabled schedules."""
     for name, schedule in schedules(stack).items():
         function = functions(stack)[name]
@@ -55,12 +55,12 @@ def of_runs(stack: Template) -> Findings:
             yield f"{name}: its input is not EventBridge's event"
 
 
-def of_ages(stack: Template) -> Findings:
+def check_ages(stack: Template) -> Findings:
     """Yields ages at which a drop in progress counts as missed, or at which its receipt has expired."""
     missed, lookback, stuck = (
         stack["Parameters"][f"{one}Seconds"] for one in ("MissedAfter", "Lookback", "StuckAfter")
     )
-    visible = of_type(stack, "AWS::SQS::Queue")["DropsQueue"]["VisibilityTimeout"]
+    visible = resources_of_type(stack, "AWS::SQS::Queue")["DropsQueue"]["VisibilityTimeout"]
     if missed["MinValue"] <= visible:
         yield "a drop counts as missed before its message is retried"
     # The function rejects such a configuration (functions/sentinel/src/config.rs).
@@ -78,7 +78,7 @@ def shortest_retention(stack: Template) -> int:
     return min(int(hcl2.loads(file.read_text())["lake"]["processed_retention_days"]) for file in files)
 
 
-def of_environments(stack: Template, samconfig: dict[str, Any]) -> Findings:
+def check_environments(stack: Template, samconfig: dict[str, Any]) -> Findings:
     """Yields environments with a schedule that the template does not allow."""
     for name, schedule in schedules(stack).items():
         parameter = target(schedule["Schedule"])
@@ -93,13 +93,13 @@ def samconfig() -> dict[str, Any]:
     return tomlkit.parse((ROOT / "samconfig.toml").read_text()).unwrap()
 
 
-@pytest.mark.parametrize("check", [of_runs, of_ages])
+@pytest.mark.parametrize("check", [check_runs, check_ages])
 def test_schedules_and_periods_are_consistent(check: Callable[[Template], Findings]) -> None:
     assert list(check(template())) == []
 
 
 def test_each_environment_has_an_allowed_schedule() -> None:
-    assert list(of_environments(template(), samconfig())) == []
+    assert list(check_environments(template(), samconfig())) == []
 
 
 def test_the_schedule_and_its_rates_are_read() -> None:
@@ -119,56 +119,56 @@ def test_an_invalid_rate_is_found(wrong: str) -> None:
         intervals(stack, schedules(stack)["sentinel"])
 
 
-def parameter(name: str, **values: Any) -> Breaks:
+def parameter(name: str, **values: Any) -> Mutation:
     return lambda stack: stack["Parameters"][name].update(values)
 
 
-def scheduled(name: str, value: Any) -> Breaks:
+def scheduled(name: str, value: Any) -> Mutation:
     """Sets a property of the sentinel's schedule."""
 
-    def breaks(stack: Template) -> None:
+    def mutate(stack: Template) -> None:
         schedule: Properties = schedules(stack)["sentinel"]
         schedule[name] = value
 
-    return breaks
+    return mutate
 
 
-BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
+BROKEN: list[tuple[Callable[[Template], Findings], Mutation, str]] = [
     (
-        of_runs,
+        check_runs,
         change("SentinelFunction", "Timeout", 600),
         "sentinel: a run of 600 s overlaps with the next one after 600 s",
     ),
     (
-        of_runs,
+        check_runs,
         parameter("SentinelSchedule", AllowedPattern=".*"),
         "a run of 300 s overlaps with the next one after 60 s",
     ),
-    (of_runs, scheduled("Schedule", "rate(15 minutes)"), "a run of 300 s overlaps with the next one after 60 s"),
-    (of_runs, change("SentinelFunction", "ReservedConcurrentExecutions", 1), "does not reserve exactly one"),
-    (of_runs, change("SentinelFunction", "EventInvokeConfig", None), "a failed run is retried"),
-    (of_runs, change("SentinelFunction", "EventInvokeConfig.MaximumRetryAttempts", 2), "a failed run is retried"),
+    (check_runs, scheduled("Schedule", "rate(15 minutes)"), "a run of 300 s overlaps with the next one after 60 s"),
+    (check_runs, change("SentinelFunction", "ReservedConcurrentExecutions", 1), "does not reserve exactly one"),
+    (check_runs, change("SentinelFunction", "EventInvokeConfig", None), "a failed run is retried"),
+    (check_runs, change("SentinelFunction", "EventInvokeConfig.MaximumRetryAttempts", 2), "a failed run is retried"),
     (
-        of_runs,
+        check_runs,
         change("SentinelFunction", "EventInvokeConfig.MaximumEventAgeInSeconds", 3600),
         "delayed events accumulate",
     ),
-    (of_runs, scheduled("Enabled", False), "sentinel: its schedule is disabled"),
-    (of_runs, scheduled("State", "DISABLED"), "sentinel: its schedule is disabled"),
-    (of_runs, scheduled("Name", "sentinel"), "sentinel: its schedule does not have its name"),
-    (of_runs, scheduled("Input", "{}"), "its input is not EventBridge's event"),
-    (of_ages, parameter("MissedAfterSeconds", MinValue=5400), "a drop counts as missed before"),
-    (of_ages, change("DropsQueue", "VisibilityTimeout", 7200), "a drop counts as missed before"),
-    (of_ages, parameter("MissedAfterSeconds", MaxValue=86400), "nothing is ever missed"),
-    (of_ages, parameter("LookbackSeconds", MinValue=43200), "nothing is ever stuck"),
-    (of_ages, parameter("LookbackSeconds", MaxValue=2592000), "a receipt expires before"),
+    (check_runs, scheduled("Enabled", False), "sentinel: its schedule is disabled"),
+    (check_runs, scheduled("State", "DISABLED"), "sentinel: its schedule is disabled"),
+    (check_runs, scheduled("Name", "sentinel"), "sentinel: its schedule does not have its name"),
+    (check_runs, scheduled("Input", "{}"), "its input is not EventBridge's event"),
+    (check_ages, parameter("MissedAfterSeconds", MinValue=5400), "a drop counts as missed before"),
+    (check_ages, change("DropsQueue", "VisibilityTimeout", 7200), "a drop counts as missed before"),
+    (check_ages, parameter("MissedAfterSeconds", MaxValue=86400), "nothing is ever missed"),
+    (check_ages, parameter("LookbackSeconds", MinValue=43200), "nothing is ever stuck"),
+    (check_ages, parameter("LookbackSeconds", MaxValue=2592000), "a receipt expires before"),
 ]
 
 
-@pytest.mark.parametrize(("check", "breaks", "finding"), BROKEN)
-def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], breaks: Breaks, finding: str) -> None:
+@pytest.mark.parametrize(("check", "mutate", "finding"), BROKEN)
+def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], mutate: Mutation, finding: str) -> None:
     stack = template()
-    breaks(stack)
+    mutate(stack)
     found = list(check(stack))
     assert any(finding in one for one in found), found
 
@@ -176,4 +176,4 @@ def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], brea
 def test_an_environment_with_another_rate_is_found() -> None:
     config = samconfig()
     config["prod"]["deploy"]["parameters"]["parameter_overrides"].append("SentinelSchedule=rate(30 minutes)")
-    assert list(of_environments(template(), config)) == ["prod: sentinel has the schedule rate(30 minutes)"]
+    assert list(check_environments(template(), config)) == ["prod: sentinel has the schedule rate(30 minutes)"]

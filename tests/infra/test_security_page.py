@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.stack import ROOT
-from support.template import Properties, Template, functions, listed, of_type, target, template
+from support.template import Properties, Template, functions, listed, resources_of_type, target, template
 from support.terraform import Resource, blocks_of, read_module, unquoted
 
 PAGE = ROOT / "docs/security.md"
@@ -28,15 +28,15 @@ NAMED = {"s3", "sqs"}
 Grant = tuple[str, str, str]
 
 
-def of_page(page: str) -> set[Grant]:
+def grants_of_page(page: str) -> set[Grant]:
     """Returns the grants in the table of the page."""
     table = page.split(TITLE)[1].split("\n#")[0]
     grants, role = set(), ""
     for row in ROW.finditer(table):
         role = row["role"].strip("`") if row["role"] else role
         for action in QUOTED.findall(row["actions"]):
-            places = QUOTED.findall(row["on"]) if is_named(action) else [""]
-            grants |= {(role, action, place) for place in places}
+            resources = QUOTED.findall(row["on"]) if is_named(action) else [""]
+            grants |= {(role, action, resource) for resource in resources}
     return grants
 
 
@@ -44,11 +44,11 @@ def is_named(action: str) -> bool:
     return action.split(":")[0] in NAMED
 
 
-def of_template(stack: Template) -> set[Grant]:
+def grants_of_template(stack: Template) -> set[Grant]:
     """Returns the grants in the template."""
     return {
-        (short(properties["RoleName"]), action, place_of(resource, stack) if is_named(action) else "")
-        for properties in of_type(stack, "AWS::IAM::Role").values()
+        (short(properties["RoleName"]), action, resource_name(resource, stack) if is_named(action) else "")
+        for properties in resources_of_type(stack, "AWS::IAM::Role").values()
         for statement in statements(properties)
         if statement["Effect"] == "Allow"
         for action in listed(statement["Action"])
@@ -68,16 +68,16 @@ def short(name: Any) -> str:
     return str(name["Fn::Sub"]).removeprefix("penstock-${Environment}-")
 
 
-def place_of(resource: Any, stack: Template) -> str:
+def resource_name(resource: Any, stack: Template) -> str:
     """Returns the bucket and prefix of an ARN as `processed/batches/*`, or the name of a queue."""
     if target(resource):
-        return short(of_type(stack, "AWS::SQS::Queue")[target(resource)]["QueueName"])
+        return short(resources_of_type(stack, "AWS::SQS::Queue")[target(resource)]["QueueName"])
     found = re.fullmatch(r"arn:\$\{AWS::Partition\}:s3:::\$\{(\w+)Bucket\}(.*)", resource["Fn::Sub"])
     assert found, f"neither a bucket nor a queue: {resource}"
     return found[1].lower() + found[2]
 
 
-def of_terraform() -> set[Grant]:
+def grants_of_terraform() -> set[Grant]:
     """Returns the grants in the role policies of Terraform."""
     grants = set()
     for folder in sorted(MODULES.iterdir()):
@@ -88,7 +88,7 @@ def of_terraform() -> set[Grant]:
                 role = by_address[address(policy.body["role"])]
                 document = by_address["data." + address(policy.body["policy"])]
                 name = unquoted(role.body["name"]).removeprefix("${var.name}-")
-                grants |= {(name, *grant) for grant in of_document(document, module.locals)}
+                grants |= {(name, *grant) for grant in grants_of_document(document, module.locals)}
     return grants
 
 
@@ -98,7 +98,7 @@ def address(expression: str) -> str:
     return found[1]
 
 
-def of_document(document: Resource, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def grants_of_document(document: Resource, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for _, statement in (one for one in blocks_of(document.body) if one[0] == "statement"):
         for action in map(unquoted, statement["actions"]):
             for resource in statement["resources"]:
@@ -115,11 +115,11 @@ def bucket_of(resource: str, values: dict[str, Any]) -> str:
 
 def findings(page: str, stack: Template) -> Iterator[str]:
     """Yields grants that are only in the page or only in the code."""
-    granted = of_template(stack) | of_terraform()
-    for role, action, place in sorted(of_page(page) - granted):
-        yield f"{role}: {action} {place} is only in the page"
-    for role, action, place in sorted(granted - of_page(page)):
-        yield f"{role}: {action} {place} is not in the page"
+    granted = grants_of_template(stack) | grants_of_terraform()
+    for role, action, resource in sorted(grants_of_page(page) - granted):
+        yield f"{role}: {action} {resource} is only in the page"
+    for role, action, resource in sorted(granted - grants_of_page(page)):
+        yield f"{role}: {action} {resource} is not in the page"
 
 
 def test_the_page_lists_the_permissions_of_each_role() -> None:
@@ -128,10 +128,10 @@ def test_the_page_lists_the_permissions_of_each_role() -> None:
 
 def test_the_grants_are_read() -> None:
     # If nothing were read, the checks above would pass.
-    roles = {role for role, _, _ in of_template(template())}
+    roles = {role for role, _, _ in grants_of_template(template())}
     assert roles == functions(template()).keys() | {"deployment"}
-    assert {role for role, _, _ in of_terraform()} == {"spark-job", "flow-logs"}
-    assert ("spark-job", "s3:GetObject", "artifacts/spark/*") in of_terraform()
+    assert {role for role, _, _ in grants_of_terraform()} == {"spark-job", "flow-logs"}
+    assert ("spark-job", "s3:GetObject", "artifacts/spark/*") in grants_of_terraform()
 
 
 @pytest.mark.parametrize(
@@ -163,13 +163,13 @@ def test_a_broken_copy_of_the_page_has_a_finding(right: str, wrong: str, finding
 
 def allow(role: str, action: str, resource: Any) -> Callable[[Template], None]:
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
-    return lambda stack: of_type(stack, "AWS::IAM::Role")[role]["Policies"][0]["PolicyDocument"]["Statement"].append(
-        statement
-    )
+    return lambda stack: resources_of_type(stack, "AWS::IAM::Role")[role]["Policies"][0]["PolicyDocument"][
+        "Statement"
+    ].append(statement)
 
 
 @pytest.mark.parametrize(
-    ("breaks", "finding"),
+    ("mutate", "finding"),
     [
         (
             allow("WriterRole", "s3:DeleteObject", {"Fn::Sub": "arn:${AWS::Partition}:s3:::${RawBucket}/*"}),
@@ -184,11 +184,14 @@ def allow(role: str, action: str, resource: Any) -> Callable[[Template], None]:
             "SendMessage job-events is not",
         ),
         (allow("JobEventsRole", "rds-db:connect", "*"), "job-events: rds-db:connect  is not in the page"),
-        (lambda stack: of_type(stack, "AWS::IAM::Role")["WriterRole"]["Policies"].pop(), "is only in the page"),
+        (
+            lambda stack: resources_of_type(stack, "AWS::IAM::Role")["WriterRole"]["Policies"].pop(),
+            "is only in the page",
+        ),
     ],
 )
-def test_a_changed_role_with_an_old_page_is_found(breaks: Callable[[Template], object], finding: str) -> None:
+def test_a_changed_role_with_an_old_page_is_found(mutate: Callable[[Template], object], finding: str) -> None:
     stack = template()
-    breaks(stack)
+    mutate(stack)
     found = list(findings(PAGE.read_text(), stack))
     assert any(finding in one for one in found), found

@@ -15,7 +15,7 @@ import pytest
 from support.code import code_of, constant, without_tests
 from support.stack import ROOT
 from support.template import (
-    Breaks,
+    Mutation,
     Properties,
     Template,
     change,
@@ -23,7 +23,7 @@ from support.template import (
     listed,
     mappings,
     names_in,
-    of_type,
+    resources_of_type,
     target,
     template,
     variables,
@@ -78,14 +78,14 @@ def longest_statement() -> int:
     return int(found[1])
 
 
-def of_crates(stack: Template) -> Findings:
+def check_crates(stack: Template) -> Findings:
     """Yields functions without a crate, and crates without a function."""
     crates = {path.parent.name for path in (ROOT / "functions").glob("*/Cargo.toml")}
     for name in sorted(crates ^ functions(stack).keys()):
         yield f"{name}: a crate without a function, or a function without a crate"
 
 
-def of_variables(stack: Template) -> Findings:
+def check_variables(stack: Template) -> Findings:
     """Yields variables that are set but not read, read but not set, or missing from the README."""
     for name, function in functions(stack).items():
         given = variables(stack, function).keys() - COMMON
@@ -98,7 +98,7 @@ def of_variables(stack: Template) -> Findings:
             yield f"{name}: {one} is only in the code or only in the README"
 
 
-def of_defaults(stack: Template) -> Findings:
+def check_defaults(stack: Template) -> Findings:
     """Yields parameters whose default differs from that in the code."""
     for name, function in functions(stack).items():
         given = variables(stack, function)
@@ -110,7 +110,7 @@ def of_defaults(stack: Template) -> Findings:
                     yield f"{name}: the default of {parameter} is not {default} as in the code"
 
 
-def of_mappings(stack: Template) -> Findings:
+def check_mappings(stack: Template) -> Findings:
     """Yields event source mappings that repeat or delay messages, or exceed the reserved concurrency."""
     for name, mapping, queue in mappings(stack):
         function, window = functions(stack)[name], mapping["MaximumBatchingWindowInSeconds"]
@@ -129,7 +129,7 @@ def of_mappings(stack: Template) -> Findings:
             yield f"{name}: drops wait for each other"
 
 
-def of_limits(stack: Template) -> Findings:
+def check_limits(stack: Template) -> Findings:
     """Yields timeouts and sizes that do not match the constants of the code."""
     for name, function in functions(stack).items():
         seconds, margin = function["Timeout"], margin_of(name)
@@ -156,11 +156,13 @@ def margin_of(function: str) -> int:
     return constant(file, "MARGIN") if "const MARGIN" in (ROOT / file).read_text() else 0
 
 
-def of_queues(stack: Template) -> Findings:
+def check_queues(stack: Template) -> Findings:
     """Yields queues that may lose messages or accept them without encryption."""
-    queues = of_type(stack, "AWS::SQS::Queue")
+    queues = resources_of_type(stack, "AWS::SQS::Queue")
     dead = {target(one["RedrivePolicy"]["deadLetterTargetArn"]) for one in queues.values() if "RedrivePolicy" in one}
-    guarded = {target(one) for policy in of_type(stack, "AWS::SQS::QueuePolicy").values() for one in guards(policy)}
+    guarded = {
+        target(one) for policy in resources_of_type(stack, "AWS::SQS::QueuePolicy").values() for one in guards(policy)
+    }
     for name, queue in queues.items():
         if queue.get("SqsManagedSseEnabled") is not True:
             yield f"{name}: is not encrypted"
@@ -202,18 +204,18 @@ def guards(policy: Properties) -> list[Any]:
     ]
 
 
-def of_rules(stack: Template) -> Findings:
+def check_rules(stack: Template) -> Findings:
     """Yields rules whose events may be lost."""
     allowed = {
         (target(one["Condition"]["ArnEquals"]["aws:SourceArn"]), target(resource))
-        for policy in of_type(stack, "AWS::SQS::QueuePolicy").values()
+        for policy in resources_of_type(stack, "AWS::SQS::QueuePolicy").values()
         for one in policy["PolicyDocument"]["Statement"]
         if (one["Effect"], one["Action"]) == ("Allow", "sqs:SendMessage")
         and one["Principal"] == {"Service": "events.amazonaws.com"}
         for resource in listed(one["Resource"])
         if {"Ref": target(resource)} in policy["Queues"]
     }
-    for name, rule in of_type(stack, "AWS::Events::Rule").items():
+    for name, rule in resources_of_type(stack, "AWS::Events::Rule").items():
         for one in rule["Targets"]:
             if "DeadLetterConfig" not in one:
                 yield f"{name}: an event that cannot be delivered is lost"
@@ -236,7 +238,7 @@ def literals(pattern: Any) -> Iterator[str]:
             yield from literals(inner)
 
 
-def of_parameters(stack: Template) -> Findings:
+def check_parameters(stack: Template) -> Findings:
     """Yields unused parameters."""
     used = names_in([stack[part] for part in ("Globals", "Resources", "Conditions", "Outputs")])
     for name in sorted(stack["Parameters"].keys() - used):
@@ -244,8 +246,15 @@ def of_parameters(stack: Template) -> Findings:
 
 
 CHECKS = [
-    of_crates, of_variables, of_defaults, of_mappings, of_limits, of_queues, of_rules, of_parameters,
-]  # fmt: skip
+    check_crates,
+    check_variables,
+    check_defaults,
+    check_mappings,
+    check_limits,
+    check_queues,
+    check_rules,
+    check_parameters,
+]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -260,108 +269,124 @@ def test_functions_mappings_and_defaults_are_read() -> None:
     assert (longest_delay(), longest_statement()) == (15 * 60, 2 * 60)
 
 
-def set_variable(name: str, value: Any) -> Breaks:
+def set_variable(name: str, value: Any) -> Mutation:
     """Returns a function that sets a variable of the writer. `None` removes it."""
     if value is None:
         return change("WriterFunction", f"Environment.Variables.{name}", None)
     return lambda stack: functions(stack)["writer"]["Environment"]["Variables"].update({name: value})
 
 
-def set_default(parameter: str, value: Any) -> Breaks:
+def set_default(parameter: str, value: Any) -> Mutation:
     return lambda stack: stack["Parameters"][parameter].update(Default=value)
 
 
-def of_load(name: str, value: Any) -> Breaks:
+def change_load_mapping(name: str, value: Any) -> Mutation:
     """Returns a function that changes the writer's mapping."""
     return change("WriterFunction", f"Events.Load.Properties.{name}", value)
 
 
-def first_target(name: str) -> Breaks:
+def first_target(name: str) -> Mutation:
     """Returns a function that removes a property of the target of the drops rule."""
-    return lambda stack: of_type(stack, "AWS::Events::Rule")["DropsRule"]["Targets"][0].pop(name)
+    return lambda stack: resources_of_type(stack, "AWS::Events::Rule")["DropsRule"]["Targets"][0].pop(name)
 
 
-def in_pattern(name: str, value: Any) -> Breaks:
+def in_pattern(name: str, value: Any) -> Mutation:
     """Returns a function that changes the event pattern of the drops rule."""
     return change("DropsRule", f"EventPattern.{name}", value)
 
 
-BROKEN: list[tuple[Callable[[Template], Findings], Breaks, str]] = [
-    (of_crates, lambda stack: stack["Resources"].pop("JobEventsFunction"), "job-events: a crate without a function"),
-    (of_variables, set_variable("PENSTOCK_DATABASE_HOST", None), "writer: PENSTOCK_DATABASE_HOST is not set"),
+BROKEN: list[tuple[Callable[[Template], Findings], Mutation, str]] = [
+    (check_crates, lambda stack: stack["Resources"].pop("JobEventsFunction"), "job-events: a crate without a function"),
+    (check_variables, set_variable("PENSTOCK_DATABASE_HOST", None), "writer: PENSTOCK_DATABASE_HOST is not set"),
     (
-        of_variables,
+        check_variables,
         lambda stack: stack["Globals"]["Function"]["Environment"]["Variables"].pop("PENSTOCK_ENVIRONMENT"),
         "job-events: PENSTOCK_ENVIRONMENT is not set",
     ),
-    (of_variables, set_variable("PENSTOCK_DATABASE_HOTS", "x"), "writer: does not read PENSTOCK_DATABASE_HOTS"),
-    (of_defaults, set_default("ChunkRows", 50_000), "ingest: the default of ChunkRows is not 40000"),
-    (of_defaults, set_default("RowsPerSecond", 5), "writer: the default of RowsPerSecond is not 0"),
-    (of_mappings, change("LoadQueue", "VisibilityTimeout", 1079), "writer: a message is redelivered"),
-    (of_mappings, change("WriterFunction", "Timeout", 181), "writer: a message is redelivered"),
-    (of_mappings, of_load("MaximumBatchingWindowInSeconds", 1), "writer: a message is redelivered"),
-    (of_mappings, of_load("FunctionResponseTypes", None), "writer: one failure causes a retry of the whole batch"),
-    (of_mappings, of_load("BatchSize", 11), "writer: the batch size requires"),
+    (check_variables, set_variable("PENSTOCK_DATABASE_HOTS", "x"), "writer: does not read PENSTOCK_DATABASE_HOTS"),
+    (check_defaults, set_default("ChunkRows", 50_000), "ingest: the default of ChunkRows is not 40000"),
+    (check_defaults, set_default("RowsPerSecond", 5), "writer: the default of RowsPerSecond is not 0"),
+    (check_mappings, change("LoadQueue", "VisibilityTimeout", 1079), "writer: a message is redelivered"),
+    (check_mappings, change("WriterFunction", "Timeout", 181), "writer: a message is redelivered"),
+    (check_mappings, change_load_mapping("MaximumBatchingWindowInSeconds", 1), "writer: a message is redelivered"),
     (
-        of_mappings,
-        of_load("ScalingConfig", None),
+        check_mappings,
+        change_load_mapping("FunctionResponseTypes", None),
+        "writer: one failure causes a retry of the whole batch",
+    ),
+    (check_mappings, change_load_mapping("BatchSize", 11), "writer: the batch size requires"),
+    (
+        check_mappings,
+        change_load_mapping("ScalingConfig", None),
         "writer: the reserved concurrency differs from the maximum of the mapping",
     ),
-    (of_mappings, of_load("ScalingConfig", {"MaximumConcurrency": 9}), "writer: the reserved concurrency"),
     (
-        of_mappings,
+        check_mappings,
+        change_load_mapping("ScalingConfig", {"MaximumConcurrency": 9}),
+        "writer: the reserved concurrency",
+    ),
+    (
+        check_mappings,
         change("IngestFunction", "Events.Drops.Properties.BatchSize", 2),
         "ingest: drops wait for each other",
     ),
-    (of_limits, change("IngestFunction", "Timeout", 901), "ingest: 901 s end during a request, or"),
-    (of_limits, change("JobEventsFunction", "Timeout", 63), "job-events: 63 s end during a request"),
-    (of_limits, change("WriterFunction", "Timeout", 149), "writer: 149 s end before the statement"),
-    (of_limits, of_load("BatchSize", 100), "writer: a batch of inline chunks exceeds the size of an event"),
-    (of_limits, change("IngestFunction", "EphemeralStorage", None), "ingest: a drop that does not go to Spark"),
-    (of_limits, set_default("SparkMinBytes", 20 * 1024 * MIB), "ingest: a drop that does not go to Spark"),
-    (of_queues, change("LoadQueue", "RedrivePolicy", None), "LoadQueue: has no dead-letter queue"),
-    (of_queues, change("LoadQueue", "RedrivePolicy.maxReceiveCount", 1400), "a message expires before it reaches"),
+    (check_limits, change("IngestFunction", "Timeout", 901), "ingest: 901 s end during a request, or"),
+    (check_limits, change("JobEventsFunction", "Timeout", 63), "job-events: 63 s end during a request"),
+    (check_limits, change("WriterFunction", "Timeout", 149), "writer: 149 s end before the statement"),
     (
-        of_queues,
+        check_limits,
+        change_load_mapping("BatchSize", 100),
+        "writer: a batch of inline chunks exceeds the size of an event",
+    ),
+    (check_limits, change("IngestFunction", "EphemeralStorage", None), "ingest: a drop that does not go to Spark"),
+    (check_limits, set_default("SparkMinBytes", 20 * 1024 * MIB), "ingest: a drop that does not go to Spark"),
+    (check_queues, change("LoadQueue", "RedrivePolicy", None), "LoadQueue: has no dead-letter queue"),
+    (check_queues, change("LoadQueue", "RedrivePolicy.maxReceiveCount", 1400), "a message expires before it reaches"),
+    (
+        check_queues,
         change("LoadDeadLettersQueue", "MessageRetentionPeriod", 60),
         "LoadQueue: its dead letters have a shorter",
     ),
-    (of_queues, change("LoadDeadLettersQueue", "RedriveAllowPolicy", None), "its dead-letter queue is not exclusive"),
-    (of_queues, change("LoadQueue", "SqsManagedSseEnabled", None), "LoadQueue: is not encrypted"),
-    (of_queues, lambda stack: stack["Resources"].pop("LoadQueuesPolicy"), "LoadQueue: accepts requests without TLS"),
     (
-        of_queues,
+        check_queues,
+        change("LoadDeadLettersQueue", "RedriveAllowPolicy", None),
+        "its dead-letter queue is not exclusive",
+    ),
+    (check_queues, change("LoadQueue", "SqsManagedSseEnabled", None), "LoadQueue: is not encrypted"),
+    (check_queues, lambda stack: stack["Resources"].pop("LoadQueuesPolicy"), "LoadQueue: accepts requests without TLS"),
+    (
+        check_queues,
         lambda stack: stack["Resources"]["LoadQueue"].pop("DeletionPolicy"),
         "messages are deleted with the stack",
     ),
-    (of_rules, first_target("DeadLetterConfig"), "DropsRule: an event that cannot be delivered is lost"),
+    (check_rules, first_target("DeadLetterConfig"), "DropsRule: an event that cannot be delivered is lost"),
     (
-        of_rules,
+        check_rules,
         lambda stack: stack["Resources"].pop("DropsQueuesPolicy"),
         "DropsRule: has no permission to send to DropsQueue",
     ),
     (
-        of_rules,
+        check_rules,
         in_pattern("detail-type", ["Object created"]),
         "DropsRule: the code does not handle events of 'Object created'",
     ),
-    (of_rules, in_pattern("source", ["aws.s4"]), "DropsRule: the code does not handle events of 'aws"),
-    (of_rules, in_pattern("detail", {}), "DropsRule: matches events of other resources"),
-    (of_rules, change("DropsQueuesPolicy", "Queues", [{"Ref": "DropsQueue"}]), "no permission to send to DropsDead"),
+    (check_rules, in_pattern("source", ["aws.s4"]), "DropsRule: the code does not handle events of 'aws"),
+    (check_rules, in_pattern("detail", {}), "DropsRule: matches events of other resources"),
+    (check_rules, change("DropsQueuesPolicy", "Queues", [{"Ref": "DropsQueue"}]), "no permission to send to DropsDead"),
     (
-        of_queues,
+        check_queues,
         change("LoadQueuesPolicy", "Queues", [{"Ref": "LoadQueue"}]),
         "LoadDeadLettersQueue: accepts requests without",
     ),
-    (of_parameters, lambda stack: stack["Parameters"].update(Spare={}), "Spare: is unused"),
-    (of_parameters, set_variable("PENSTOCK_ROWS_PER_SECOND", "0"), "RowsPerSecond: is unused"),
+    (check_parameters, lambda stack: stack["Parameters"].update(Spare={}), "Spare: is unused"),
+    (check_parameters, set_variable("PENSTOCK_ROWS_PER_SECOND", "0"), "RowsPerSecond: is unused"),
 ]
 
 
-@pytest.mark.parametrize(("check", "breaks", "finding"), BROKEN)
-def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], breaks: Breaks, finding: str) -> None:
+@pytest.mark.parametrize(("check", "mutate", "finding"), BROKEN)
+def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], mutate: Mutation, finding: str) -> None:
     stack = template()
-    breaks(stack)
+    mutate(stack)
     found = list(check(stack))
     assert any(finding in one for one in found), found
 

@@ -49,37 +49,37 @@ def modules(folder: Path) -> list[Module]:
     return [read_module(folder), *(read_module(one) for one in sorted((folder / "modules").iterdir()))]
 
 
-def of_provider(folder: Path) -> Findings:
+def check_provider(folder: Path) -> Findings:
     """Yields unknown types, attributes and blocks, and missing required ones."""
     for module in modules(folder):
         for resource in module.resources:
             known = provider.find(resource.kind, resource.type)
-            place = f"{module.folder.name}/{resource.file}: {resource.address}"
+            location = f"{module.folder.name}/{resource.file}: {resource.address}"
             if known is None:
-                yield f"{place}: unknown type"
+                yield f"{location}: unknown type"
             else:
                 own = {key: value for key, value in resource.body.items() if key not in META | META_BLOCKS}
-                yield from of_body(place, known, known.top, own)
+                yield from check_body(location, known, known.top, own)
 
 
-def of_body(place: str, known: provider.Type, interface: str, body: Body) -> Findings:
+def check_body(location: str, known: provider.Type, interface: str, body: Body) -> Findings:
     arguments = known.interfaces[interface]
     blocks = list(blocks_of(body))
     named = {name for name, _ in blocks}
     for attribute in sorted(attributes_of(body)):
         if attribute not in arguments or arguments[attribute].is_block:
-            yield f"{place}: unknown attribute {attribute}"
+            yield f"{location}: unknown attribute {attribute}"
     for name, inner in blocks:
         if name not in arguments or not arguments[name].is_block:
-            yield f"{place}: unknown block {name}"
+            yield f"{location}: unknown block {name}"
         else:
-            yield from of_body(f"{place}: {name}", known, arguments[name].interface, inner)
+            yield from check_body(f"{location}: {name}", known, arguments[name].interface, inner)
     required = {name for name, argument in arguments.items() if argument.required}
     for name in sorted(required - attributes_of(body) - named):
-        yield f"{place}: {name} is missing"
+        yield f"{location}: {name} is missing"
 
 
-def of_references(folder: Path) -> Findings:
+def check_references(folder: Path) -> Findings:
     """Yields references to undeclared names, and unused declarations."""
     for module in modules(folder):
         found = [(file, one) for file, blocks in module.texts for one in references(blocks)]
@@ -116,7 +116,7 @@ def source_of(module: Module, call: Body) -> Path:
     return (module.folder / unquoted(call["source"])).resolve()
 
 
-def of_calls(folder: Path) -> Findings:
+def check_calls(folder: Path) -> Findings:
     """Yields unknown inputs, missing inputs and unused modules."""
     root = read_module(folder)
     for name, call in root.calls.items():
@@ -133,26 +133,26 @@ def of_calls(folder: Path) -> Findings:
             yield f"modules/{module.folder.name}: unused module"
 
 
-def of_declarations(folder: Path) -> Findings:
+def check_declarations(folder: Path) -> Findings:
     """Yields variables and outputs without a type or description, and modules without a README."""
     for module in modules(folder):
-        place = module.folder.name
+        location = module.folder.name
         for name, body in module.variables.items():
             if "type" not in body:
-                yield f"{place}: var.{name} has no type"
+                yield f"{location}: var.{name} has no type"
             if unquoted(body.get("description", "")) == "":
-                yield f"{place}: var.{name} has no description"
+                yield f"{location}: var.{name} has no description"
             if body.get("nullable") is not False and body.get("default", "") is not None:
-                yield f"{place}: var.{name} is nullable, but null is not its default"
+                yield f"{location}: var.{name} is nullable, but null is not its default"
         for name, body in module.outputs.items():
             if unquoted(body.get("description", "")) == "":
-                yield f"{place}: output {name} has no description"
+                yield f"{location}: output {name} has no description"
         for file in ("main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md"):
             if not (module.folder / file).is_file():
-                yield f"{place}: no {file}"
+                yield f"{location}: no {file}"
 
 
-def of_environments(folder: Path) -> Findings:
+def check_environments(folder: Path) -> Findings:
     """Yields values of unknown variables, and variables without a value."""
     variables = read_module(folder).variables
     for environment in sorted((folder / "environments").iterdir()):
@@ -169,7 +169,7 @@ def of_environments(folder: Path) -> Findings:
             yield f"{environment.name}: its backend has the state of another environment"
 
 
-def of_ssm(folder: Path) -> Findings:
+def check_ssm(folder: Path) -> Findings:
     """Yields SSM parameters that template.yaml reads and Terraform does not write, or writes with another type."""
     root = read_module(folder)
     written = {name: type_ for one in root.resources for name, type_ in written_by(root, one)}
@@ -186,14 +186,14 @@ def written_by(root: Module, resource: Resource) -> Iterator[tuple[str, str]]:
         yield from ((unquoted(name), unquoted(resource.body["type"])) for name in values)
 
 
-@pytest.mark.parametrize("check", [of_references, of_calls, of_declarations, of_environments, of_ssm])
+@pytest.mark.parametrize("check", [check_references, check_calls, check_declarations, check_environments, check_ssm])
 def test_the_files_are_consistent(check: Callable[[Path], Findings]) -> None:
     assert list(check(TERRAFORM)) == []
 
 
 @needs_typings
 def test_the_files_conform_to_the_provider() -> None:
-    assert list(of_provider(TERRAFORM)) == []
+    assert list(check_provider(TERRAFORM)) == []
 
 
 def test_every_resource_is_read() -> None:
@@ -209,38 +209,68 @@ def test_every_resource_is_read() -> None:
 @pytest.mark.parametrize(
     ("check", "file", "right", "wrong", "finding"),
     [
-        (of_provider, "modules/lake/main.tf", "force_destroy =", "force_destory =", "unknown attribute force_destory"),
-        (of_provider, "modules/lake/main.tf", "bucket_key_enabled =", "bucket_key =", "unknown attribute bucket_key"),
-        (of_provider, "modules/lake/lifecycle.tf", "expiration {", "expire {", "unknown block expire"),
-        (of_provider, "modules/lake/lifecycle.tf", 'dynamic "transition"', 'dynamic "move"', "unknown block move"),
-        (of_provider, "modules/lake/logs.tf", 'target_prefix = "raw/"', "", "target_prefix is missing"),
-        (of_provider, "modules/lake/main.tf", '"aws_s3_bucket"', '"aws_s3_bukket"', "unknown type"),
-        (of_provider, "keys.tf", 'data "aws_partition"', 'data "aws_partitions"', "unknown type"),
-        (of_references, "main.tf", "var.environment", "var.enviroment", "no such variable"),
-        (of_references, "modules/lake/main.tf", "= local.names[each.key]", "= local.name[each.key]", "no such local"),
-        (of_references, "main.tf", "module.database.identifier", "module.database.id", "no such output"),
-        (of_references, "main.tf", "module.lake.bucket_arns", "module.lakes.bucket_arns", "no such module"),
-        (of_references, "main.tf", "aws_kms_key.data.arn", "aws_kms_key.date.arn", "no such resource"),
-        (of_references, "main.tf", "aws_kms_key.data.arn", "aws_kms_key.data.am", "no such attribute"),
-        (of_references, "modules/network/variables.tf", 'variable "zone_count"', 'variable "zones"', "is unused"),
-        (of_calls, "main.tf", "multi_az  ", "multi_zone", "unknown input multi_zone"),
-        (of_calls, "main.tf", "cidr_block          = var.network.cidr_block", "", "input cidr_block is missing"),
-        (of_calls, "main.tf", "./modules/catalog", "./modules/lake", "modules/catalog: unused module"),
-        (of_declarations, "modules/lake/variables.tf", "type        = bool", "", "has no type"),
-        (of_declarations, "modules/lake/variables.tf", "nullable    = false", "", "is nullable"),
-        (of_declarations, "outputs.tf", 'description = "Name of the CloudWatch dashboard."', "", "has no description"),
-        (of_environments, "environments/prod/terraform.tfvars", "alarm_emails ", "emails ", "has no value"),
-        (of_environments, "environments/dev/terraform.tfvars", "monthly_budget_usd", "budget", "unknown variable"),
-        (of_environments, "environments/dev/terraform.tfvars", '"dev"', '"prod"', "its values have another"),
-        (of_environments, "environments/prod/backend.hcl", "/prod/", "/staging/", "the state of another environment"),
-        (of_ssm, "parameters.tf", '"database-port" ', '"database-prot" ', "database-port should be a String"),
-        (of_ssm, "parameters.tf", '"StringList"', '"String"', "should be a StringList but is String"),
+        (
+            check_provider,
+            "modules/lake/main.tf",
+            "force_destroy =",
+            "force_destory =",
+            "unknown attribute force_destory",
+        ),
+        (
+            check_provider,
+            "modules/lake/main.tf",
+            "bucket_key_enabled =",
+            "bucket_key =",
+            "unknown attribute bucket_key",
+        ),
+        (check_provider, "modules/lake/lifecycle.tf", "expiration {", "expire {", "unknown block expire"),
+        (check_provider, "modules/lake/lifecycle.tf", 'dynamic "transition"', 'dynamic "move"', "unknown block move"),
+        (check_provider, "modules/lake/logs.tf", 'target_prefix = "raw/"', "", "target_prefix is missing"),
+        (check_provider, "modules/lake/main.tf", '"aws_s3_bucket"', '"aws_s3_bukket"', "unknown type"),
+        (check_provider, "keys.tf", 'data "aws_partition"', 'data "aws_partitions"', "unknown type"),
+        (check_references, "main.tf", "var.environment", "var.enviroment", "no such variable"),
+        (
+            check_references,
+            "modules/lake/main.tf",
+            "= local.names[each.key]",
+            "= local.name[each.key]",
+            "no such local",
+        ),
+        (check_references, "main.tf", "module.database.identifier", "module.database.id", "no such output"),
+        (check_references, "main.tf", "module.lake.bucket_arns", "module.lakes.bucket_arns", "no such module"),
+        (check_references, "main.tf", "aws_kms_key.data.arn", "aws_kms_key.date.arn", "no such resource"),
+        (check_references, "main.tf", "aws_kms_key.data.arn", "aws_kms_key.data.am", "no such attribute"),
+        (check_references, "modules/network/variables.tf", 'variable "zone_count"', 'variable "zones"', "is unused"),
+        (check_calls, "main.tf", "multi_az  ", "multi_zone", "unknown input multi_zone"),
+        (check_calls, "main.tf", "cidr_block          = var.network.cidr_block", "", "input cidr_block is missing"),
+        (check_calls, "main.tf", "./modules/catalog", "./modules/lake", "modules/catalog: unused module"),
+        (check_declarations, "modules/lake/variables.tf", "type        = bool", "", "has no type"),
+        (check_declarations, "modules/lake/variables.tf", "nullable    = false", "", "is nullable"),
+        (
+            check_declarations,
+            "outputs.tf",
+            'description = "Name of the CloudWatch dashboard."',
+            "",
+            "has no description",
+        ),
+        (check_environments, "environments/prod/terraform.tfvars", "alarm_emails ", "emails ", "has no value"),
+        (check_environments, "environments/dev/terraform.tfvars", "monthly_budget_usd", "budget", "unknown variable"),
+        (check_environments, "environments/dev/terraform.tfvars", '"dev"', '"prod"', "its values have another"),
+        (
+            check_environments,
+            "environments/prod/backend.hcl",
+            "/prod/",
+            "/staging/",
+            "the state of another environment",
+        ),
+        (check_ssm, "parameters.tf", '"database-port" ', '"database-prot" ', "database-port should be a String"),
+        (check_ssm, "parameters.tf", '"StringList"', '"String"', "should be a StringList but is String"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_copy_has_a_finding(
     tmp_path: Path, check: Callable[[Path], Findings], file: str, right: str, wrong: str, finding: str
 ) -> None:
-    if (check is of_provider or finding == "no such attribute") and not provider.FOLDER.is_dir():
+    if (check is check_provider or finding == "no such attribute") and not provider.FOLDER.is_dir():
         pytest.skip("the typings of the provider are missing")
     copy = tmp_path / "terraform"
     shutil.copytree(TERRAFORM, copy, ignore=shutil.ignore_patterns(".terraform*"))

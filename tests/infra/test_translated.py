@@ -22,12 +22,12 @@ from samtranslator.translator.translator import Translator
 
 from support.stack import ROOT
 from support.template import (
-    Breaks,
+    Mutation,
     Template,
     function_ids,
     functions,
     mappings,
-    of_type,
+    resources_of_type,
     schedules,
     target,
     template,
@@ -37,7 +37,7 @@ ENVIRONMENTS = ["dev", "staging", "prod"]
 REGION = "eu-central-1"
 LINT = Path(sys.executable).parent / "cfn-lint"
 # The only types that the transform generates for a function. Roles and permissions are written in the template.
-MADE_BY_TRANSFORM = {
+GENERATED_TYPES = {
     "AWS::Lambda::Function",
     "AWS::Lambda::Version",
     "AWS::Lambda::Alias",
@@ -47,7 +47,7 @@ MADE_BY_TRANSFORM = {
     "AWS::CodeDeploy::DeploymentGroup",
 }
 # The transform replaces references to this parameter with its value, so it is unused afterwards.
-IN_PLACE = "Parameter DeploymentType not used."
+INLINED = "Parameter DeploymentType not used."
 
 Findings = Iterator[str]
 Config = dict[str, Any]
@@ -74,16 +74,16 @@ def region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
 
 
-def translated(stack: Template, environment: str) -> Template:
+def transform(stack: Template, environment: str) -> Template:
     """Returns the transformed template, with a code URI as `sam package` sets it."""
     stack["Globals"]["Function"]["CodeUri"] = "s3://built/program.zip"
     defaults = {name: one["Default"] for name, one in stack["Parameters"].items() if "Default" in one}
     values = {**defaults, **overrides(config(), environment)}
-    made: Template = Translator({}, Parser()).translate(stack, values)
-    return made
+    output: Template = Translator({}, Parser()).translate(stack, values)
+    return output
 
 
-def made_by_schedules(stack: Template) -> set[tuple[str, str]]:
+def generated_by_schedules(stack: Template) -> set[tuple[str, str]]:
     """Returns the resources that the transform generates for schedules, by name and type: a rule and its permission."""
     found = set()
     for name, resource in function_ids(stack).items():
@@ -94,18 +94,18 @@ def made_by_schedules(stack: Template) -> set[tuple[str, str]]:
     return found
 
 
-def version_of(made: Template, function: str) -> str:
+def version_of(output: Template, function: str) -> str:
     """Returns the name of the version that a function's alias points to."""
-    alias = made["Resources"][f"{function}Aliaslive"]["Properties"]
+    alias = output["Resources"][f"{function}Aliaslive"]["Properties"]
     return target(alias["FunctionVersion"])
 
 
-def of_versions(stack: Template, made: Template) -> Findings:
+def check_versions(stack: Template, output: Template) -> Findings:
     """Yields functions that are not invoked through their alias."""
-    mapped = of_type(made, "AWS::Lambda::EventSourceMapping").values()
+    mapped = resources_of_type(output, "AWS::Lambda::EventSourceMapping").values()
     polling = {name for name, _, _ in mappings(stack)}
     for name, function in function_ids(stack).items():
-        if made["Resources"].get(version_of(made, function), {}).get("Type") != "AWS::Lambda::Version":
+        if output["Resources"].get(version_of(output, function), {}).get("Type") != "AWS::Lambda::Version":
             yield f"{name}: the alias does not point to a version"
         if sum(target(one["FunctionName"]) == f"{function}Aliaslive" for one in mapped) != (name in polling):
             yield f"{name}: its queue does not invoke the alias"
@@ -115,36 +115,38 @@ def of_versions(stack: Template, made: Template) -> Findings:
             yield f"{target(one['FunctionName'])}: is not invoked through an alias"
 
 
-def of_scheduled(stack: Template, made: Template) -> Findings:
+def check_schedules(stack: Template, output: Template) -> Findings:
     """Yields schedules without the right alias, permission, rate or retry settings."""
     for name, schedule in schedules(stack).items():
         alias = {"Ref": f"{function_ids(stack)[name]}Aliaslive"}
-        rules = [one for one in of_type(made, "AWS::Events::Rule").items() if "ScheduleExpression" in one[1]]
+        rules = [
+            one for one in resources_of_type(output, "AWS::Events::Rule").items() if "ScheduleExpression" in one[1]
+        ]
         invoking = [rule for rule, one in rules if [each["Arn"] for each in one["Targets"]] == [alias]]
         if len(invoking) != 1:
             yield f"{name}: not exactly one rule invokes the alias"
             continue
-        if made["Resources"][invoking[0]]["Properties"]["ScheduleExpression"] != schedule["Schedule"]:
+        if output["Resources"][invoking[0]]["Properties"]["ScheduleExpression"] != schedule["Schedule"]:
             yield f"{name}: its rule has another rate"
         by_rule = {"Fn::GetAtt": [invoking[0], "Arn"]}
-        permissions = of_type(made, "AWS::Lambda::Permission").values()
+        permissions = resources_of_type(output, "AWS::Lambda::Permission").values()
         if not any(one["FunctionName"] == alias and one.get("SourceArn") == by_rule for one in permissions):
             yield f"{name}: its rule has no permission to invoke it"
-        settings = of_type(made, "AWS::Lambda::EventInvokeConfig").values()
+        settings = resources_of_type(output, "AWS::Lambda::EventInvokeConfig").values()
         own = [one for one in settings if target(one["FunctionName"]) == function_ids(stack)[name]]
         if [one["Qualifier"] for one in own] != ["live"]:
             yield f"{name}: its retry settings do not apply to the alias"
-    for permission, one in of_type(made, "AWS::Lambda::Permission").items():
+    for permission, one in resources_of_type(output, "AWS::Lambda::Permission").items():
         if one["Principal"] != "events.amazonaws.com" or "SourceArn" not in one:
             yield f"{permission}: permits another principal to invoke a function"
 
 
-def of_deployments(stack: Template, made: Template, kind: str) -> Findings:
+def check_deployments(stack: Template, output: Template, kind: str) -> Findings:
     """Yields functions without a gradual deployment or without a rollback."""
     for name, function in function_ids(stack).items():
         if "DeploymentPreference" not in functions(stack)[name]:
             continue
-        group = made["Resources"].get(f"{function}DeploymentGroup", {}).get("Properties", {})
+        group = output["Resources"].get(f"{function}DeploymentGroup", {}).get("Properties", {})
         if group.get("DeploymentConfigName", {}).get("Fn::Sub", [None, {}])[1].get("ConfigName") != kind:
             yield f"{name}: is not deployed as {kind}"
         rollback = group.get("AutoRollbackConfiguration", {})
@@ -152,34 +154,34 @@ def of_deployments(stack: Template, made: Template, kind: str) -> Findings:
             yield f"{name}: no alarm rolls it back"
         if not group.get("AlarmConfiguration", {}).get("Alarms"):
             yield f"{name}: its deployment has no alarm"
-        policy = made["Resources"][f"{function}Aliaslive"].get("UpdatePolicy", {})
+        policy = output["Resources"][f"{function}Aliaslive"].get("UpdatePolicy", {})
         if "CodeDeployLambdaAliasUpdate" not in policy:
             yield f"{name}: its alias is updated at once"
 
 
-def of_made(stack: Template, made: Template) -> Findings:
+def check_generated_resources(stack: Template, output: Template) -> Findings:
     """Yields generated resources of unexpected types."""
     written = {one["Type"] for one in stack["Resources"].values()}
-    for name, one in made["Resources"].items():
-        if (name, one["Type"]) in made_by_schedules(stack):
+    for name, one in output["Resources"].items():
+        if (name, one["Type"]) in generated_by_schedules(stack):
             continue
-        if one["Type"] not in written | MADE_BY_TRANSFORM or (
-            one["Type"] not in MADE_BY_TRANSFORM and name not in stack["Resources"]
+        if one["Type"] not in written | GENERATED_TYPES or (
+            one["Type"] not in GENERATED_TYPES and name not in stack["Resources"]
         ):
             yield f"{name}: a {one['Type']} that is not in the template"
 
 
-def of_lint(*files: Path) -> Findings:
+def check_lint(*files: Path) -> Findings:
     """Yields the findings of cfn-lint."""
     command = [str(LINT), "--regions", REGION, "--format", "json", "--", *map(str, files)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert answer.stdout, answer.stderr
     for one in json.loads(answer.stdout):
-        if one["Message"] != IN_PLACE:
+        if one["Message"] != INLINED:
             yield f"{Path(one['Filename']).name}: {one['Rule']['Id']}: {one['Message']}"
 
 
-def of_config(samconfig: Config, stack: Template) -> Findings:
+def check_config(samconfig: Config, stack: Template) -> Findings:
     """Yields parameters that an environment does not set, or sets to an invalid value or one of another environment."""
     known = stack["Parameters"]
     written = set(re.findall(r'^    "([\w-]+)" +=', (ROOT / "infra/terraform/parameters.tf").read_text(), re.MULTILINE))
@@ -192,29 +194,29 @@ def of_config(samconfig: Config, stack: Template) -> Findings:
             if given.get(name) != default.replace("/dev/", f"/{environment}/", 1):
                 yield f"{environment}: {name} is {given.get(name)}"
         for name in sorted(given.keys() & known.keys() - looked_up.keys()):
-            yield from of_value(f"{environment}: {name}", known[name], given[name])
+            yield from check_value(f"{environment}: {name}", known[name], given[name])
         if given.keys() != overrides(samconfig, "dev").keys():
             yield f"{environment}: does not set the same parameters as dev"
         # The transform cannot detect this, but the functions would not start.
         if overrides(samconfig, environment, "build") != {"Architecture": given.get("Architecture")}:
             yield f"{environment}: the architecture of the build differs from that of the deployment"
-        yield from of_names(samconfig[environment], environment, given)
+        yield from check_names(samconfig[environment], environment, given)
     for name, default in looked_up.items():
         if default.removeprefix("/penstock/dev/") not in written:
             yield f"{name}: Terraform does not write {default}"
 
 
-def of_value(place: str, parameter: dict[str, Any], value: str) -> Findings:
+def check_value(location: str, parameter: dict[str, Any], value: str) -> Findings:
     allowed = [str(one) for one in parameter.get("AllowedValues", [value])]
     if value not in allowed or not re.fullmatch(parameter.get("AllowedPattern", ".*"), value):
-        yield f"{place} must not be {value}"
+        yield f"{location} must not be {value}"
     if parameter["Type"] == "Number" and not (
         parameter.get("MinValue", 0) <= int(value) <= parameter.get("MaxValue", 2**63)
     ):
-        yield f"{place} must not be {value}"
+        yield f"{location} must not be {value}"
 
 
-def of_names(section: Config, environment: str, given: dict[str, str]) -> Findings:
+def check_names(section: Config, environment: str, given: dict[str, str]) -> Findings:
     deploy = section["deploy"]["parameters"]
     stack_name = f"penstock-{environment}"
     names = {
@@ -237,97 +239,106 @@ def of_names(section: Config, environment: str, given: dict[str, str]) -> Findin
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_transformed_template_is_as_intended(environment: str) -> None:
-    made = translated(template(), environment)
+    output = transform(template(), environment)
     kind = overrides(config(), environment)["DeploymentType"]
-    assert list(of_versions(template(), made)) == []
-    assert list(of_scheduled(template(), made)) == []
-    assert list(of_deployments(template(), made, kind)) == []
-    assert list(of_made(template(), made)) == []
+    assert list(check_versions(template(), output)) == []
+    assert list(check_schedules(template(), output)) == []
+    assert list(check_deployments(template(), output, kind)) == []
+    assert list(check_generated_resources(template(), output)) == []
 
 
 def test_cfn_lint_finds_nothing_before_and_after_the_transform(tmp_path: Path) -> None:
     files = [ROOT / "template.yaml"]
     for environment in ENVIRONMENTS:
         files.append(tmp_path / f"{environment}.json")
-        files[-1].write_text(json.dumps(translated(template(), environment)))
-    assert list(of_lint(*files)) == []
+        files[-1].write_text(json.dumps(transform(template(), environment)))
+    assert list(check_lint(*files)) == []
 
 
 def test_each_environment_sets_its_own_parameters() -> None:
-    assert list(of_config(config(), template())) == []
+    assert list(check_config(config(), template())) == []
     folders = {path.name for path in (ROOT / "infra/terraform/environments").iterdir()}
     assert folders == set(ENVIRONMENTS)
     assert config().keys() - {"version", "default"} == set(ENVIRONMENTS)
 
 
 def test_a_changed_variable_publishes_a_new_version() -> None:
-    before, changed = translated(template(), "dev"), template()
+    before, changed = transform(template(), "dev"), template()
     functions(changed)["writer"]["Environment"]["Variables"]["PENSTOCK_ROWS_PER_SECOND"] = "1"
-    after = translated(changed, "dev")
+    after = transform(changed, "dev")
     assert version_of(before, "WriterFunction") != version_of(after, "WriterFunction")
     assert version_of(before, "IngestFunction") == version_of(after, "IngestFunction")
 
 
 @pytest.mark.parametrize(
-    ("breaks", "finding"),
+    ("mutate", "finding"),
     [
-        (lambda made: invoke(made, {"Ref": "WriterFunction"}), "writer: its queue does not invoke the alias"),
+        (lambda output: invoke(output, {"Ref": "WriterFunction"}), "writer: its queue does not invoke the alias"),
         (
-            lambda made: made["Resources"].pop(version_of(made, "WriterFunction")),
+            lambda output: output["Resources"].pop(version_of(output, "WriterFunction")),
             "writer: the alias does not point to a",
         ),
-        (lambda made: made["Resources"].pop("WriterFunctionDeploymentGroup"), "writer: is not deployed as Canary"),
-        (lambda made: group(made)["AutoRollbackConfiguration"].update(Enabled=False), "writer: no alarm rolls it back"),
-        (lambda made: group(made)["AlarmConfiguration"].update(Alarms=[]), "its deployment has no alarm"),
-        (lambda made: made["Resources"]["WriterFunctionAliaslive"].pop("UpdatePolicy"), "its alias is updated at once"),
-        (lambda made: made["Resources"].update(R={"Type": "AWS::IAM::Role"}), "R: a AWS::IAM::Role that is not in the"),
+        (lambda output: output["Resources"].pop("WriterFunctionDeploymentGroup"), "writer: is not deployed as Canary"),
         (
-            lambda made: rule(made)["Targets"][0].update(Arn={"Ref": "SentinelFunction"}),
+            lambda output: group(output)["AutoRollbackConfiguration"].update(Enabled=False),
+            "writer: no alarm rolls it back",
+        ),
+        (lambda output: group(output)["AlarmConfiguration"].update(Alarms=[]), "its deployment has no alarm"),
+        (
+            lambda output: output["Resources"]["WriterFunctionAliaslive"].pop("UpdatePolicy"),
+            "its alias is updated at once",
+        ),
+        (
+            lambda output: output["Resources"].update(R={"Type": "AWS::IAM::Role"}),
+            "R: a AWS::IAM::Role that is not in the",
+        ),
+        (
+            lambda output: rule(output)["Targets"][0].update(Arn={"Ref": "SentinelFunction"}),
             "not exactly one rule invokes",
         ),
-        (lambda made: rule(made).update(ScheduleExpression="rate(1 day)"), "sentinel: its rule has another rate"),
+        (lambda output: rule(output).update(ScheduleExpression="rate(1 day)"), "sentinel: its rule has another rate"),
         (
-            lambda made: made["Resources"].pop("SentinelFunctionSchedulePermission"),
+            lambda output: output["Resources"].pop("SentinelFunctionSchedulePermission"),
             "its rule has no permission to invoke it",
         ),
         (
-            lambda made: made["Resources"].pop("SentinelFunctionEventInvokeConfig"),
+            lambda output: output["Resources"].pop("SentinelFunctionEventInvokeConfig"),
             "its retry settings do not apply to the alias",
         ),
-        (lambda made: permission(made).update(Principal="s3.amazonaws.com"), "permits another principal to invoke"),
-        (lambda made: permission(made).pop("SourceArn"), "permits another principal to invoke"),
+        (lambda output: permission(output).update(Principal="s3.amazonaws.com"), "permits another principal to invoke"),
+        (lambda output: permission(output).pop("SourceArn"), "permits another principal to invoke"),
     ],
 )
-def test_a_broken_translation_has_a_finding(breaks: Breaks, finding: str) -> None:
-    made = translated(template(), "prod")
-    breaks(made)
-    found = [*of_versions(template(), made), *of_deployments(template(), made, "Canary10Percent15Minutes")]
-    found += [*of_scheduled(template(), made), *of_made(template(), made)]
+def test_a_broken_transformed_template_has_a_finding(mutate: Mutation, finding: str) -> None:
+    output = transform(template(), "prod")
+    mutate(output)
+    found = [*check_versions(template(), output), *check_deployments(template(), output, "Canary10Percent15Minutes")]
+    found += [*check_schedules(template(), output), *check_generated_resources(template(), output)]
     assert any(finding in one for one in found), found
 
 
-def invoke(made: Template, function: Any) -> None:
-    made["Resources"]["WriterFunctionLoad"]["Properties"]["FunctionName"] = function
+def invoke(output: Template, function: Any) -> None:
+    output["Resources"]["WriterFunctionLoad"]["Properties"]["FunctionName"] = function
 
 
-def group(made: Template) -> Any:
-    return made["Resources"]["WriterFunctionDeploymentGroup"]["Properties"]
+def group(output: Template) -> Any:
+    return output["Resources"]["WriterFunctionDeploymentGroup"]["Properties"]
 
 
-def rule(made: Template) -> Any:
-    return made["Resources"]["SentinelFunctionSchedule"]["Properties"]
+def rule(output: Template) -> Any:
+    return output["Resources"]["SentinelFunctionSchedule"]["Properties"]
 
 
-def permission(made: Template) -> Any:
-    return made["Resources"]["SentinelFunctionSchedulePermission"]["Properties"]
+def permission(output: Template) -> Any:
+    return output["Resources"]["SentinelFunctionSchedulePermission"]["Properties"]
 
 
 def test_cfn_lint_reports_errors(tmp_path: Path) -> None:
-    made = translated(template(), "dev")
-    made["Resources"]["LoadQueue"]["Properties"]["VisibilityTimeOut"] = 5
-    made["Resources"]["WriterErrorsAlarm"]["Properties"]["AlarmActions"] = [{"Ref": "AlarmTopic"}]
-    (tmp_path / "broken.json").write_text(json.dumps(made))
-    found = " ".join(of_lint(tmp_path / "broken.json"))
+    output = transform(template(), "dev")
+    output["Resources"]["LoadQueue"]["Properties"]["VisibilityTimeOut"] = 5
+    output["Resources"]["WriterErrorsAlarm"]["Properties"]["AlarmActions"] = [{"Ref": "AlarmTopic"}]
+    (tmp_path / "broken.json").write_text(json.dumps(output))
+    found = " ".join(check_lint(tmp_path / "broken.json"))
     assert "VisibilityTimeOut" in found
     assert "'AlarmTopic'" in found
 
@@ -353,7 +364,7 @@ def test_a_broken_environment_has_a_finding(environment: str, right: str, wrong:
     samconfig = config()
     given = samconfig[environment]["deploy"]["parameters"]["parameter_overrides"]
     given[given.index(right) : given.index(right) + 1] = [wrong] if wrong else []
-    found = list(of_config(samconfig, template()))
+    found = list(check_config(samconfig, template()))
     assert any(finding in one for one in found), found
 
 
@@ -362,7 +373,7 @@ def test_names_of_another_environment_and_misspelt_parameters_are_found() -> Non
     samconfig["prod"]["deploy"]["parameters"]["stack_name"] = "penstock-staging"
     samconfig["dev"]["delete"]["parameters"]["stack_name"] = "penstock-prod"
     stack["Parameters"]["SparkEntryPoint"]["Default"] = "/penstock/dev/spark-entrypoint"
-    found = list(of_config(samconfig, stack))
+    found = list(check_config(samconfig, stack))
     assert "prod: the stack name is that of another environment: penstock-staging" in found
     assert "dev: the name to delete is that of another environment: penstock-prod" in found
     assert "SparkEntryPoint: Terraform does not write /penstock/dev/spark-entrypoint" in found

@@ -53,57 +53,57 @@ def jobs(copies: Texts) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def steps(copies: Texts) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for name, place, job in jobs(copies):
+    for name, location, job in jobs(copies):
         for step in job["steps"]:
-            yield name, place, step
+            yield name, location, step
 
 
 def environments() -> set[str]:
     return {path.name for path in ENVIRONMENTS.iterdir() if path.is_dir()}
 
 
-def of_jobs(copies: Texts) -> Findings:
+def check_jobs(copies: Texts) -> Findings:
     """Yields missing jobs, jobs without a timeout, and dependencies on missing jobs."""
     for name, expected in EXPECTED.items():
         for job in sorted(expected - parsed(copies).get(name, {"jobs": {}})["jobs"].keys()):
             yield f"{name}/{job}: is missing"
-    for name, place, job in jobs(copies):
+    for name, location, job in jobs(copies):
         if not 1 <= job.get("timeout-minutes", 0) <= LONGEST_MINUTES:
-            yield f"{place}: has no timeout, or one over {LONGEST_MINUTES} minutes"
+            yield f"{location}: has no timeout, or one over {LONGEST_MINUTES} minutes"
         needs = job.get("needs", [])
         for one in [needs] if isinstance(needs, str) else needs:
             if one not in parsed(copies)[name]["jobs"]:
-                yield f"{place}: needs {one}, which does not exist"
+                yield f"{location}: needs {one}, which does not exist"
         # `ubuntu-latest` changes over time.
         if not re.fullmatch(r"ubuntu-\d\d\.\d\d", str(job["runs-on"])):
-            yield f"{place}: runs on {job['runs-on']}"
+            yield f"{location}: runs on {job['runs-on']}"
 
 
-def of_steps(copies: Texts) -> Findings:
+def check_steps(copies: Texts) -> Findings:
     """Yields commands that are not targets of the Makefile, and actions that are not pinned."""
     targets = set(TARGET.findall((ROOT / "Makefile").read_text()))
-    for _, place, step in steps(copies):
+    for _, location, step in steps(copies):
         if "uses" in step:
             if not PINNED.fullmatch(step["uses"]):
-                yield f"{place}: {step['uses']} is not pinned"
+                yield f"{location}: {step['uses']} is not pinned"
             if (
                 step["uses"].startswith("actions/checkout@")
                 and step.get("with", {}).get("persist-credentials") is not False
             ):
-                yield f"{place}: persists GitHub's token in the checkout"
+                yield f"{location}: persists GitHub's token in the checkout"
             continue
         called = MAKE.fullmatch(step.get("run", ""))
         if called is None:
-            yield f"{place}: runs {step.get('run')!r}, which is not a target with shell variables"
+            yield f"{location}: runs {step.get('run')!r}, which is not a target with shell variables"
             continue
         if called[1] not in targets:
-            yield f"{place}: make {called[1]} is not a target"
+            yield f"{location}: make {called[1]} is not a target"
         for variable in re.findall(r"\$([A-Z_]+)", called[2]):
             if variable not in step.get("env", {}):
-                yield f"{place}: ${variable} is not set"
+                yield f"{location}: ${variable} is not set"
 
 
-def of_permissions(copies: Texts) -> Findings:
+def check_permissions(copies: Texts) -> Findings:
     """Yields permissions that a workflow does not need, and stored credentials."""
     for name, workflow in parsed(copies).items():
         least = {"contents": "read", "id-token": "write"} if name == "deploy" else {"contents": "read"}
@@ -114,17 +114,17 @@ def of_permissions(copies: Texts) -> Findings:
         # No workflow uses secrets: the settings of environments are not secret, and AWS access uses a role.
         if re.search(r"\bsecrets\b", copies[name]) or re.search(r"(?i)aws_?-?(secret_?-?)?access_?-?key", copies[name]):
             yield f"{name}: uses a secret"
-    for name, place, job in jobs(copies):
+    for name, location, job in jobs(copies):
         if "permissions" in job:
-            yield f"{place}: sets its own permissions"
+            yield f"{location}: sets its own permissions"
         logins = [one["with"] for one in job["steps"] if one.get("uses", "").startswith(ID_TOKEN)]
         if name == "deploy" and [set(one) for one in logins] != [{"role-to-assume", "aws-region"}]:
-            yield f"{place}: does not log in to AWS with a role only"
+            yield f"{location}: does not log in to AWS with a role only"
         if name != "deploy" and logins:
-            yield f"{place}: logs in to AWS"
+            yield f"{location}: logs in to AWS"
 
 
-def of_deploy(copies: Texts) -> Findings:
+def check_deploy(copies: Texts) -> Findings:
     """Yields deployments of unknown environments, without their reviewers, or of untested commits."""
     workflow = parsed(copies)["deploy"]
     if triggers(workflow).keys() != {"workflow_run", "workflow_dispatch"}:
@@ -142,10 +142,10 @@ def of_deploy(copies: Texts) -> Findings:
     # The default is dev. Because of the job's environment, GitHub asks the reviewers.
     expression = re.compile(r"\$\{\{ inputs\.environment \|\| '(\w+)' \}\}")
     job = workflow["jobs"]["deploy"]
-    for place in (job.get("environment", ""), job["steps"][-1]["env"].get("ENVIRONMENT", "")):
-        found = expression.fullmatch(place)
+    for location in (job.get("environment", ""), job["steps"][-1]["env"].get("ENVIRONMENT", "")):
+        found = expression.fullmatch(location)
         if found is None or found[1] != "dev":
-            yield f"deploy: {place!r} is not the requested environment with the default dev"
+            yield f"deploy: {location!r} is not the requested environment with the default dev"
     for needed in ("conclusion == 'success'", "event == 'push'"):
         if needed not in job["if"]:
             yield f"deploy: does not check that {needed}"
@@ -154,7 +154,7 @@ def of_deploy(copies: Texts) -> Findings:
         yield "deploy: checks out a commit other than the tested one"
 
 
-def of_build(copies: Texts) -> Findings:
+def check_build(copies: Texts) -> Findings:
     """Yields architectures of the template that are not built."""
     job = parsed(copies)["test"]["jobs"].get("build", {})
     built = job.get("strategy", {}).get("matrix", {}).get("architecture", [])
@@ -166,7 +166,7 @@ def of_build(copies: Texts) -> Findings:
             yield f"sam-build.sh: does not support {one}"
 
 
-CHECKS = [of_jobs, of_steps, of_permissions, of_deploy, of_build]
+CHECKS = [check_jobs, check_steps, check_permissions, check_deploy, check_build]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -182,39 +182,45 @@ def test_workflows_steps_and_targets_are_read() -> None:
 
 
 BROKEN: list[tuple[Callable[[Texts], Findings], str, str, str, str]] = [
-    (of_jobs, "test", "    timeout-minutes: 45\n", "", "test/lint: has no timeout"),
-    (of_jobs, "test", "timeout-minutes: 45", "timeout-minutes: 360", "test/lint: has no timeout, or one over 120"),
-    (of_jobs, "test", "  security:\n", "  safety:\n", "test/security: is missing"),
-    (of_jobs, "test", "  lint:\n", "  lint:\n    needs: tests\n", "test/lint: needs tests, which does not"),
-    (of_jobs, "test", "ubuntu-24.04", "ubuntu-latest", "test/test: runs on ubuntu-latest"),
-    (of_steps, "test", "make lint", "make lints", "test/lint: make lints is not a target"),
-    (of_steps, "test", "make lint", "cargo clippy", "test/lint: runs 'cargo clippy'"),
-    (of_steps, "test", "$ARCHITECTURE", "${{ matrix.architecture }}", "test/build: runs 'make sam-build"),
-    (of_steps, "test", "ARCHITECTURE: $", "ARCH: $", "test/build: $ARCHITECTURE is not set"),
-    (of_steps, "test", "actions/checkout@v6", "actions/checkout@main", "test/test: actions/checkout@main is not"),
-    (of_steps, "test", "actions/checkout@v6", "actions/checkout", "test/test: actions/checkout is not pinned"),
-    (of_steps, "test", "persist-credentials: false", "fetch-depth: 0", "test/test: persists GitHub's token"),
-    (of_permissions, "test", "contents: read", "contents: write", "test: its permissions are"),
-    (of_permissions, "test", "permissions:\n  contents: read\n", "", "test: its permissions are None"),
-    (of_permissions, "test", "contents: read\n", "contents: read\n  id-token: write\n", "test: its permissions are"),
-    (of_permissions, "test", "  lint:\n", "  lint:\n    permissions: write-all\n", "test/lint: sets its own"),
-    (of_permissions, "test", "pull_request:", "pull_request_target:", "test: gives permissions"),
-    (of_permissions, "deploy", "  id-token: write\n", "", "deploy: its permissions are"),
-    (of_permissions, "deploy", "vars.DEPLOY_ROLE_ARN", "secrets.ROLE", "deploy: uses a secret"),
-    (of_permissions, "deploy", "role-to-assume:", "aws-access-key-id:", "deploy: uses a secret"),
-    (of_permissions, "deploy", "role-to-assume:", "aws-profile:", "deploy/deploy: does not log in to AWS"),
-    (of_deploy, "deploy", "[dev, staging, prod]", "[dev, prod]", "deploy: the environments must be"),
-    (of_deploy, "deploy", "[dev, staging, prod]", "[dev, stage, prod]", "deploy: the environments must"),
-    (of_deploy, "deploy", "workflows: [test]", "workflows: [tests]", "deploy: waits for a workflow"),
-    (of_deploy, "deploy", "branches: [main]", "branches: [main, next]", "deploy: deploys a branch"),
-    (of_deploy, "deploy", "    environment: ${{ inputs.environment || 'dev' }}\n", "", "deploy: '' is not the"),
-    (of_deploy, "deploy", "environment: ${{ inputs.environment || 'dev' }}", "environment: dev", "deploy: 'dev' is"),
-    (of_deploy, "deploy", "ENVIRONMENT: ${{ inputs.environment || 'dev' }}", "ENVIRONMENT: prod", "deploy: 'prod' is"),
-    (of_deploy, "deploy", "conclusion == 'success'", "conclusion != 'failure'", "deploy: does not check that"),
-    (of_deploy, "deploy", "github.event.workflow_run.head_sha || ", "", "deploy: checks out a commit"),
-    (of_deploy, "deploy", "  workflow_run:\n", "  push:\n", "deploy: has triggers other than"),
-    (of_build, "test", "[arm64, x86_64]", "[arm64]", "test/build: builds ['arm64'] instead"),
-]  # fmt: skip
+    (check_jobs, "test", "    timeout-minutes: 45\n", "", "test/lint: has no timeout"),
+    (check_jobs, "test", "timeout-minutes: 45", "timeout-minutes: 360", "test/lint: has no timeout, or one over 120"),
+    (check_jobs, "test", "  security:\n", "  safety:\n", "test/security: is missing"),
+    (check_jobs, "test", "  lint:\n", "  lint:\n    needs: tests\n", "test/lint: needs tests, which does not"),
+    (check_jobs, "test", "ubuntu-24.04", "ubuntu-latest", "test/test: runs on ubuntu-latest"),
+    (check_steps, "test", "make lint", "make lints", "test/lint: make lints is not a target"),
+    (check_steps, "test", "make lint", "cargo clippy", "test/lint: runs 'cargo clippy'"),
+    (check_steps, "test", "$ARCHITECTURE", "${{ matrix.architecture }}", "test/build: runs 'make sam-build"),
+    (check_steps, "test", "ARCHITECTURE: $", "ARCH: $", "test/build: $ARCHITECTURE is not set"),
+    (check_steps, "test", "actions/checkout@v6", "actions/checkout@main", "test/test: actions/checkout@main is not"),
+    (check_steps, "test", "actions/checkout@v6", "actions/checkout", "test/test: actions/checkout is not pinned"),
+    (check_steps, "test", "persist-credentials: false", "fetch-depth: 0", "test/test: persists GitHub's token"),
+    (check_permissions, "test", "contents: read", "contents: write", "test: its permissions are"),
+    (check_permissions, "test", "permissions:\n  contents: read\n", "", "test: its permissions are None"),
+    (check_permissions, "test", "contents: read\n", "contents: read\n  id-token: write\n", "test: its permissions are"),
+    (check_permissions, "test", "  lint:\n", "  lint:\n    permissions: write-all\n", "test/lint: sets its own"),
+    (check_permissions, "test", "pull_request:", "pull_request_target:", "test: gives permissions"),
+    (check_permissions, "deploy", "  id-token: write\n", "", "deploy: its permissions are"),
+    (check_permissions, "deploy", "vars.DEPLOY_ROLE_ARN", "secrets.ROLE", "deploy: uses a secret"),
+    (check_permissions, "deploy", "role-to-assume:", "aws-access-key-id:", "deploy: uses a secret"),
+    (check_permissions, "deploy", "role-to-assume:", "aws-profile:", "deploy/deploy: does not log in to AWS"),
+    (check_deploy, "deploy", "[dev, staging, prod]", "[dev, prod]", "deploy: the environments must be"),
+    (check_deploy, "deploy", "[dev, staging, prod]", "[dev, stage, prod]", "deploy: the environments must"),
+    (check_deploy, "deploy", "workflows: [test]", "workflows: [tests]", "deploy: waits for a workflow"),
+    (check_deploy, "deploy", "branches: [main]", "branches: [main, next]", "deploy: deploys a branch"),
+    (check_deploy, "deploy", "    environment: ${{ inputs.environment || 'dev' }}\n", "", "deploy: '' is not the"),
+    (check_deploy, "deploy", "environment: ${{ inputs.environment || 'dev' }}", "environment: dev", "deploy: 'dev' is"),
+    (
+        check_deploy,
+        "deploy",
+        "ENVIRONMENT: ${{ inputs.environment || 'dev' }}",
+        "ENVIRONMENT: prod",
+        "deploy: 'prod' is",
+    ),
+    (check_deploy, "deploy", "conclusion == 'success'", "conclusion != 'failure'", "deploy: does not check that"),
+    (check_deploy, "deploy", "github.event.workflow_run.head_sha || ", "", "deploy: checks out a commit"),
+    (check_deploy, "deploy", "  workflow_run:\n", "  push:\n", "deploy: has triggers other than"),
+    (check_build, "test", "[arm64, x86_64]", "[arm64]", "test/build: builds ['arm64'] instead"),
+]
 
 
 @pytest.mark.parametrize(("check", "name", "line", "broken", "finding"), BROKEN)

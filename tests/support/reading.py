@@ -74,7 +74,7 @@ def nordwind(path: Path) -> Reading:
 
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=";")
     header = next(lines)
-    return of_example(path, (dict(zip(header, nulls(line, "k. A."))) for line in lines), harmonise)
+    return read_example(path, (dict(zip(header, nulls(line, "k. A."))) for line in lines), harmonise)
 
 
 def lakeside(path: Path) -> Reading:
@@ -93,7 +93,7 @@ def lakeside(path: Path) -> Reading:
             "updated_at": dt.datetime.fromisoformat(raw["updated_at"].replace("Z", "+00:00")),
         }
 
-    return of_example(path, lines[:-1], harmonise)
+    return read_example(path, lines[:-1], harmonise)
 
 
 def orient(path: Path) -> Reading:
@@ -111,10 +111,10 @@ def orient(path: Path) -> Reading:
             "updated_at": dt.datetime.fromisoformat(raw["changed"] or ""),
         }
 
-    return of_example(path, (dict(zip(header, nulls(line.split("\t"), "-"))) for line in lines[1:-1]), harmonise)
+    return read_example(path, (dict(zip(header, nulls(line.split("\t"), "-"))) for line in lines[1:-1]), harmonise)
 
 
-def of_example(path: Path, records: Iterator[Any] | list[Any], harmonise: Callable[[Any], Row]) -> Reading:
+def read_example(path: Path, records: Iterator[Any] | list[Any], harmonise: Callable[[Any], Row]) -> Reading:
     """Takes the rejects from the generator, and keeps the newest row of each key."""
     source = path.name.split(".")[0]
     expected = json.loads((path.parent / f"{source}.expected.json").read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from support.stack import ROOT
 
 Template = dict[str, Any]
 Properties = dict[str, Any]
-Breaks = Callable[[Template], object]
+Mutation = Callable[[Template], object]
 
 RATE = re.compile(r"rate\((\d+) minutes?\)")
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
@@ -50,7 +50,7 @@ def template() -> Template:
     return copy.deepcopy(parsed())
 
 
-def of_type(stack: Template, kind: str) -> dict[str, Properties]:
+def resources_of_type(stack: Template, kind: str) -> dict[str, Properties]:
     """Returns the properties of the resources of a type, by logical id."""
     return {name: one["Properties"] for name, one in stack["Resources"].items() if one["Type"] == kind}
 
@@ -59,6 +59,16 @@ def functions(stack: Template) -> dict[str, Properties]:
     """Returns the properties of the functions, by the name of their binary."""
     found = [one for one in stack["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
     return {one["Metadata"]["BuildProperties"]["Binary"]: one["Properties"] for one in found}
+
+
+def alarms(stack: Template) -> dict[str, Properties]:
+    """Returns the properties of the alarms, by logical id."""
+    return resources_of_type(stack, "AWS::CloudWatch::Alarm")
+
+
+def alarm_name(alarm: Properties) -> str:
+    """Returns an alarm's name without the prefix that all alarms share."""
+    return str(alarm["AlarmName"]["Fn::Sub"]).replace("penstock-${Environment}-", "")
 
 
 def function_ids(stack: Template) -> dict[str, str]:
@@ -80,7 +90,7 @@ def events(stack: Template, kind: str) -> Iterator[tuple[str, Properties]]:
 def mappings(stack: Template) -> Iterator[tuple[str, Properties, Properties]]:
     """Yields each event source mapping: the name of the function, the properties of the mapping, those of its queue."""
     for name, mapping in events(stack, "SQS"):
-        yield name, mapping, of_type(stack, "AWS::SQS::Queue")[target(mapping["Queue"])]
+        yield name, mapping, resources_of_type(stack, "AWS::SQS::Queue")[target(mapping["Queue"])]
 
 
 def schedules(stack: Template) -> dict[str, Properties]:
@@ -145,10 +155,10 @@ def names_in(value: Any) -> set[str]:
     return set(PLACEHOLDER.findall(value)) if isinstance(value, str) else set()
 
 
-def change(resource: str, path: str, value: Any) -> Breaks:
+def change(resource: str, path: str, value: Any) -> Mutation:
     """Returns a function that sets a property, given by its dotted path. `None` removes it."""
 
-    def breaks(stack: Template) -> None:
+    def mutate(stack: Template) -> None:
         *inner, last = path.split(".")
         properties = stack["Resources"][resource]["Properties"]
         for name in inner:
@@ -158,4 +168,4 @@ def change(resource: str, path: str, value: Any) -> Breaks:
         if value is None:
             del properties[last]
 
-    return breaks
+    return mutate
