@@ -13,6 +13,7 @@ import pytest
 
 from support.registries import metric_schemas
 from support.stack import ROOT
+from support.template import alarms, template
 
 COSTS = ROOT / "infra/costs.py"
 PAGE = ROOT / "docs/deploy.md"
@@ -78,7 +79,6 @@ def test_the_last_row_is_the_sum_of_the_others() -> None:
         ("environments/dev/terraform.tfvars", "= 20\n", "= 40\n", "Database, storage", [5.48, 13.70, 54.80]),
         ("environments/staging/terraform.tfvars", "= true", "= false", "Database, storage", [2.74, 6.85, 54.80]),
         ("environments/prod/terraform.tfvars", "r7g.large", "t4g.micro", "Database, instance", [13.87, 108.04, 27.74]),
-        ("template.yaml", "    Type: AWS::CloudWatch::Alarm\n", "    Type: X\n", "Alarms", [2.30, 2.30, 2.30]),
         # Three quarters of the runs: 2,190 × (0.2e-6 + 2 s × 0.25 GB × 13.3334e-6 + 2 × 5.4e-6).
         ("template.yaml", "rate(15 minutes)", "rate(20 minutes)", "Sentinel", [0.04, 0.04, 0.04]),
         ("template.yaml", "rate(15 minutes)", "rate(10 minutes)", "Sentinel", [0.08, 0.08, 0.08]),
@@ -92,6 +92,13 @@ def test_a_changed_size_changes_the_costs(
     text = computed(*changed(tmp_path, file, right, wrong))
     assert amounts(text, row) == dollars
     assert text != costs_of(PAGE.read_text())
+
+
+def test_each_alarm_of_the_template_is_counted(tmp_path: Path) -> None:
+    count = len(alarms(template()))
+    assert amounts(computed(), "Alarms") == pytest.approx([count * 0.10] * 3)
+    one_less = changed(tmp_path, "template.yaml", "    Type: AWS::CloudWatch::Alarm\n", "    Type: X\n")
+    assert amounts(computed(*one_less), "Alarms") == pytest.approx([(count - 1) * 0.10] * 3)
 
 
 @pytest.mark.parametrize(

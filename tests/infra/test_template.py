@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -389,12 +388,6 @@ def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], muta
     mutate(stack)
     found = list(check(stack))
     assert any(finding in one for one in found), found
-
-
-def test_markdown_links_within_the_repository_are_valid() -> None:
-    for page in [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-            assert (page.parent / Path(link)).exists(), f"{page.name}: {link}"
 
 
 def test_a_release_build_catches_panics() -> None:
