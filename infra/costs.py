@@ -1,6 +1,6 @@
 """Computes what an environment costs from its sizes and list prices: `make costs` updates the tables in docs/deploy.md.
 
-Sizes are read from the tfvars of each environment and from template.yaml. PRICES lists every unit price with its source.
+Sizes are read from the tfvars of each environment and from template.yaml. PRICES has every unit price with its source.
 --print prints the tables instead. --terraform and --template read other files than those of the repository.
 """
 
@@ -61,8 +61,8 @@ PRICES: dict[str, tuple[float, str, str]] = {
 ROWS_PER_GB = 1_200_000 / 0.273
 ROWS_PER_SECOND = 95_000
 WRITERS = 2
-# Size relative to CSV, measured on 100,000 rows of the same kind (22.8 MB): 1.9 MB as the Parquet of `penstock check`, and
-# 4.3 MB as its CSV in `zstd -1`, an approximation of the chunks. Less repetitive rows are larger.
+# Size relative to CSV, measured on 100,000 rows of the same kind (22.8 MB): 1.9 MB as the Parquet of `penstock check`,
+# and 4.3 MB as its CSV in `zstd -1`, an approximation of the chunks. Less repetitive rows are larger.
 CHUNKS_SIZE, PARQUET_SIZE = 0.19, 0.09
 UPLOAD_PART_MB = 8
 # Manifest, contract, published mark, reports and receipt are written once per batch. Some of them are read again.
@@ -80,8 +80,8 @@ RUN_SECONDS = 2  # assumed, with a few sources
 LINE_GB = 2e-6  # 2 kB per log line, including metrics
 
 DAYS_A_MONTH = 30.4
-# The rules of modules/lake: age in days, minimum days in the class, storage class. An object moves to a class only if it
-# stays there for the minimum.
+# The rules of modules/lake: age in days, minimum days in the class, storage class. An object moves to a class only if
+# it stays there for the minimum.
 CLASSES = ((0, 0, "S3 STANDARD"), (30, 30, "S3 STANDARD_IA"), (90, 90, "S3 GLACIER_IR"))
 NONCURRENT_DAYS = 30  # retention of noncurrent versions
 
@@ -279,20 +279,21 @@ def page(terraform: Path, template: str) -> str:
 {table(idle(sizes, template), 2)}
 There is no NAT gateway. The gateway endpoint of S3, Performance Insights for seven days, backups up to the size of the
 database's disk, the budget, the Glue catalogue, SSM parameters and an idle Spark application are free. Each source that
-delivers in a month adds {source:.2f} for {SOURCE_METRICS} metrics, of which alarms evaluate {SOURCE_ALARMED}. Its share of
-the sentinel's runs is {looked:.2f}, plus {more:.2f} for each further thousand of its versions in `raw`.
+delivers in a month adds {source:.2f} for {SOURCE_METRICS} metrics, of which alarms evaluate {SOURCE_ALARMED}.
+Its share of the sentinel's runs is {looked:.2f}, plus {more:.2f} for each further thousand of its versions in `raw`.
 
 **Per GB of CSV** (one object, {ROWS_PER_GB / 1e6:.1f} million rows), from the drop to the end of its retention:
 
 {table(per_gb(sizes, template), 4)}
 The seconds were measured by `make bench` on two cores (README, Figures). Ingest and both writers are counted for the
 whole time. Lambda assigns a third of a core to a writer with 512 MB. The writer mostly waits for the database; for how
-long on Lambda was not measured. Chunks were {CHUNKS_SIZE} and Parquet {PARQUET_SIZE} times the size of the CSV, measured on 100,000 such rows.
+long on Lambda was not measured. Chunks were {CHUNKS_SIZE} and Parquet {PARQUET_SIZE} times the size of the CSV,
+measured on 100,000 such rows.
 Many small files cost more: each writes at least {BATCH_OBJECTS} objects, {small:.0f} USD for a million files. For
 {days:.0f} days, each run of the sentinel requests the receipt of each drop, {asked:.0f} USD for a million files.
 A longer `SentinelSchedule` or a shorter `LookbackSeconds` reduces this. A drop
-that is processed by Spark costs {worker:.2f} per hour and worker (4 vCPU, 16 GB). The number of hours is unknown because
-this version does not include the job. The rows in the database are part of its storage, above.
+that is processed by Spark costs {worker:.2f} per hour and worker (4 vCPU, 16 GB). The number of hours is unknown
+because this version does not include the job. The rows in the database are part of its storage, above.
 
 **Prices:**
 

@@ -20,7 +20,9 @@ INSTEAD = {
     r"(is|are|be|was|were) dead": "is moved to the dead-letter queue; has ended",
     r"odd(?! (number|length|count))|oddly|oddity": "irregular, unusual; the slow path",
     r"(take|takes|took|taken|taking) out": "remove, delete",
-    r"(take|takes|took|taking) (a|the|its|each|every|this|that|no) (drop|chunk|message|batch|event|row)s?": "process, apply, accept",
+    (
+        r"(take|takes|took|taking) (a|the|its|each|every|this|that|no) (drop|chunk|message|batch|event|row)s?"
+    ): "process, apply, accept",
     r"(drop|chunk|message|batch|event)s? (is|was|are|were|be)( not)? taken": "processed, applied, accepted",
     r"other way (a)?round": "the reverse, conversely",
     r"in a circle": "deadlock, cycle",
