@@ -173,7 +173,6 @@ impl Column {
 
 /// ODCS `logicalType` with the options that change how a value is read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
 pub enum LogicalType {
     /// Text.
     String,
@@ -256,7 +255,6 @@ impl fmt::Display for LogicalType {
 
 /// A PostgreSQL column type that Penstock writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub enum SqlType {
     /// `text`
     Text,
@@ -336,7 +334,6 @@ pub struct Load {
 /// What a row does to the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum WriteMode {
     /// Inserted, or replaces the row of the same key when not older. Needs a key.
     Upsert,
@@ -392,7 +389,6 @@ pub enum MissingColumns {
 /// What a second version of an object under the same key means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Overwrite {
     /// Another drop like any other: its rows are loaded beside those of the first, or replace them by key.
     #[default]

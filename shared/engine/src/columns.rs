@@ -36,7 +36,7 @@ pub(crate) fn data_type(sql_type: &SqlType) -> DataType {
         SqlType::Time => DataType::Time64(TimeUnit::Microsecond),
         SqlType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
         SqlType::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        SqlType::Text | SqlType::Numeric(_) | SqlType::Jsonb | SqlType::Uuid | _ => DataType::Utf8,
+        SqlType::Text | SqlType::Numeric(_) | SqlType::Jsonb | SqlType::Uuid => DataType::Utf8,
     }
 }
 

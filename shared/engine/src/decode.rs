@@ -15,6 +15,7 @@ mod letters;
 mod sniff;
 mod western;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::Read;
 
@@ -24,6 +25,7 @@ use penstock_contract::Compression;
 
 pub(crate) use self::chance::is_utf_8;
 use self::sniff::sniff_encoding;
+use crate::cast::text::Traits;
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
 use crate::input::magic::check_text;
@@ -335,5 +337,31 @@ fn find_line_end(text: &[u8], line_end: LineEnd) -> Option<usize> {
                 high == 0 && matches!(low, b'\n' | b'\r')
             })
             .map(|unit| unit * 2 + 2),
+    }
+}
+
+/// The record as text. `None`: its bytes are not of the encoding.
+#[inline(always)]
+pub(crate) fn decode<'a>(
+    raw: &'a [u8],
+    traits: Traits,
+    encoding: &'static Encoding,
+    decoded: &'a mut String,
+) -> Option<&'a str> {
+    if encoding == UTF_8 || traits.is_ascii {
+        return simdutf8::basic::from_utf8(raw).ok();
+    }
+    decode_other(raw, encoding, decoded)
+}
+
+#[inline(never)]
+fn decode_other<'a>(raw: &'a [u8], encoding: &'static Encoding, decoded: &'a mut String) -> Option<&'a str> {
+    match encoding.decode_without_bom_handling_and_without_replacement(raw)? {
+        Cow::Borrowed(text) => Some(text),
+        Cow::Owned(text) if find_undefined(text.as_bytes(), encoding).is_some() => None,
+        Cow::Owned(text) => {
+            *decoded = text;
+            Some(decoded)
+        }
     }
 }

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::columns::ROW_COLUMN;
 use crate::error::EncodeError;
+use crate::hex::hex;
 use crate::outcome::Reject;
 use crate::plan::Plan;
 
@@ -88,17 +89,6 @@ pub fn decode_chunk(bytes: &[u8], max_bytes: usize) -> Result<Vec<u8>, EncodeErr
 /// SHA-256 in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    hex_digits(bytes).map(char::from).collect()
-}
-
-/// Two lower-case hexadecimal digits a byte.
-pub(crate) fn hex_digits(bytes: &[u8]) -> impl Iterator<Item = u8> {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits.map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or_default())
 }
 
 /// A Parquet file under construction, zstd, one row group a pushed batch.

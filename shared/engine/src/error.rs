@@ -10,9 +10,6 @@ pub enum PlanError {
     /// The encoding is none of the WHATWG standard.
     #[error("unknown encoding `{0}`")]
     UnknownEncoding(String),
-    /// The format is not read by this version.
-    #[error("this kind of file is not read")]
-    UnsupportedFormat,
     /// Values are to be pseudonymised, and there is no key to do it with.
     #[error("columns are pseudonymised ({0}), and there is no key: give one")]
     NoPseudonymKey(String),
@@ -62,7 +59,6 @@ pub enum ReadError {
 /// Why a drop cannot be read. The names are stable; receipts carry them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum UnreadableCode {
     /// The content is compressed in another way than the contract declares, twice, or in a way that is not read.
     WrongCompression,

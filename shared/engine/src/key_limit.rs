@@ -98,6 +98,6 @@ fn longest(column: &Column) -> Option<usize> {
         | SqlType::Time => Some(40),
         SqlType::Boolean => Some(1),
         SqlType::Uuid => Some(36),
-        SqlType::Numeric(None) | SqlType::Jsonb | _ => None,
+        SqlType::Numeric(None) | SqlType::Jsonb => None,
     }
 }

@@ -3,12 +3,12 @@
 //! Every row of such a file would be a reject, or the header would lack every column: what to change in the contract is
 //! said instead.
 
-use penstock_contract::FormatKind;
 use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
 use crate::error::{ReadError, UnreadableCode};
 use crate::program::Column;
+use crate::text::TextFormat;
 
 /// How JSON is laid out in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,14 +27,14 @@ enum Layout {
 /// # Errors
 /// What the file is, and what to write in the contract.
 pub(crate) fn check_layout(
-    format: &FormatKind,
+    format: TextFormat<'_>,
     columns: &[Column],
     head: &[u8],
     is_whole: bool,
 ) -> Result<(), ReadError> {
     let Some(layout) = layout_of(head, is_whole) else { return check_table(format, head) };
     let says = match format {
-        FormatKind::Delimited(dialect) => {
+        TextFormat::Delimited(dialect) => {
             // A table without a header may have one column of documents.
             let is_one = columns.iter().filter(|column| !column.reads_nothing()).count() == 1;
             if is_one && dialect.header != Some(true) {
@@ -42,15 +42,14 @@ pub(crate) fn check_layout(
             }
             "delimited text"
         }
-        FormatKind::Ndjson => match layout {
+        TextFormat::Ndjson => match layout {
             Layout::Lines { .. } => return Ok(()),
             Layout::Array | Layout::Document => "one JSON object a line",
         },
-        FormatKind::JsonArray { path } => match layout {
+        TextFormat::JsonArray { path } => match layout {
             Layout::Lines { is_one: false } if path.is_empty() => "an array of JSON objects",
             Layout::Lines { .. } | Layout::Array | Layout::Document => return Ok(()),
         },
-        FormatKind::Parquet | FormatKind::Avro | _ => return Ok(()),
     };
     let (is, advice) = match layout {
         Layout::Lines { .. } => ("JSON with one object a line", "`format: json` with `delimiter: new_line`"),
@@ -65,11 +64,11 @@ pub(crate) fn check_layout(
 }
 
 /// Refuses delimited text where the contract says JSON.
-fn check_table(format: &FormatKind, head: &[u8]) -> Result<(), ReadError> {
+fn check_table(format: TextFormat<'_>, head: &[u8]) -> Result<(), ReadError> {
     let says = match format {
-        FormatKind::Ndjson => "one JSON object a line",
-        FormatKind::JsonArray { .. } => "an array of JSON objects",
-        FormatKind::Delimited(_) | FormatKind::Parquet | FormatKind::Avro | _ => return Ok(()),
+        TextFormat::Ndjson => "one JSON object a line",
+        TextFormat::JsonArray { .. } => "an array of JSON objects",
+        TextFormat::Delimited(_) => return Ok(()),
     };
     if !is_table(head) {
         return Ok(());

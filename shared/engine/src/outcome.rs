@@ -5,12 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rows::{count_reason, sort_reasons};
-
 /// Why a row was refused. The names are stable; receipts, reject files and metrics carry them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Code {
     /// The record has fewer fields than the header.
     TooFewFields,
@@ -261,4 +258,21 @@ pub struct Dialect {
     /// be meant; headers that are narrower or wider than the rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suggestions: Vec<String>,
+}
+
+/// Adds rows to a count of reasons; the order is restored by [`sort_reasons`].
+pub(crate) fn count_reason(counts: &mut Vec<ReasonCount>, code: Code, column: Option<&str>, rows: u64) {
+    let known = counts.iter_mut().find(|count| count.code == code && count.column.as_deref() == column);
+    match known {
+        Some(count) => count.rows = count.rows.saturating_add(rows),
+        None => counts.push(ReasonCount { code, column: column.map(str::to_owned), rows }),
+    }
+}
+
+/// Most rows first; of equals, by code and column.
+pub(crate) fn sort_reasons(counts: &mut [ReasonCount]) {
+    counts.sort_by(|one, other| {
+        let rows = other.rows.cmp(&one.rows);
+        rows.then_with(|| one.code.cmp(&other.code)).then_with(|| one.column.cmp(&other.column))
+    });
 }

@@ -13,9 +13,9 @@ use regex::Regex;
 
 use crate::cast::{Cast, Scratch};
 use crate::columns::{ROW_COLUMN, data_type};
-use crate::detect;
 use crate::duplicates::Duplicates;
 use crate::error::PlanError;
+use crate::format::{self, FileFormat};
 use crate::order::{KeyOrder, Ordered};
 use crate::outcome::Totals;
 use crate::program::{Column, Raw};
@@ -66,15 +66,6 @@ impl Plan {
     pub fn compile_with(contract: &Contract, key: Option<&PseudonymKey>) -> Result<Self, PlanError> {
         check_pseudonym_key(contract, key)?;
         let format = &contract.format;
-        match &format.kind {
-            FormatKind::Delimited(_)
-            | FormatKind::Ndjson
-            | FormatKind::JsonArray { .. }
-            | FormatKind::Parquet
-            | FormatKind::Avro
-            | FormatKind::Detected { .. } => {}
-            _ => return Err(PlanError::UnsupportedFormat),
-        }
         let columns = contract
             .entity
             .columns
@@ -110,29 +101,27 @@ impl Plan {
         &self.columns
     }
 
-    /// True when the drop cannot be read as a stream: its beginning is described by its end. Such a drop is opened by
-    /// [`Reader::open_parquet`](crate::Reader::open_parquet). Where the contract does not declare the format, ask
-    /// [`Self::needs_seek_by`].
+    /// Returns whether files must be read at arbitrary positions, by
+    /// [`Reader::open_seekable`](crate::Reader::open_seekable), because the contract declares a format that needs it.
+    /// If the contract does not declare the format, [`Self::needs_seek_by`] decides for each file.
     pub fn needs_seek(&self) -> bool {
-        self.format == FormatKind::Parquet
+        FileFormat::declared(&self.format).is_some_and(FileFormat::needs_seek)
     }
 
-    /// How many of a drop's first bytes [`Self::needs_seek_by`] needs: none when the contract declares the format.
+    /// Returns how many of a drop's first bytes [`Self::needs_seek_by`] needs; 0 if the contract declares the format.
     pub fn seek_head_bytes(&self) -> usize {
-        let may_seek = self.format == FormatKind::Detected { json_only: false };
-        if may_seek { detect::SEEK_HEAD_BYTES } else { 0 }
+        if self.detects_formats_with_seek() { format::MAGIC_BYTES } else { 0 }
     }
 
-    /// As [`Self::needs_seek`], for a drop that begins with `head`, which has [`Self::seek_head_bytes`] unless the drop is
-    /// shorter.
+    /// Returns what [`Self::needs_seek`] does, for a drop that begins with `head`: [`Self::seek_head_bytes`] bytes, or all of
+    /// a shorter drop.
     pub fn needs_seek_by(&self, head: &[u8]) -> bool {
-        let may_seek = self.format == FormatKind::Detected { json_only: false };
-        self.needs_seek() || may_seek && detect::needs_seek(head)
+        let detected = FileFormat::by_magic(head).filter(|_| self.detects_formats_with_seek());
+        self.needs_seek() || detected.is_some_and(FileFormat::needs_seek)
     }
 
-    /// The plan for files of this format, where the contract leaves it open.
-    pub(crate) fn with_format(&self, format: FormatKind) -> Self {
-        Self { format, ..self.clone() }
+    fn detects_formats_with_seek(&self) -> bool {
+        self.format == FormatKind::Detected { json_only: false }
     }
 
     /// Puts a chunk's COPY text into `ordered`, in the order of its keys and with the newest row of each. `None` when the contract

@@ -13,7 +13,7 @@ use crate::cast::rule::{Broken, in_words, size_in_words};
 use crate::cast::text::{Text, Traits};
 use crate::cast::typed::Typed;
 use crate::cast::unfit::Unfit;
-use crate::cast::{Cast, Scratch, Value, document};
+use crate::cast::{Cast, DocumentScratch, Scratch, Value};
 use crate::copy;
 use crate::outcome::Code;
 use crate::pseudonym::PseudonymKey;
@@ -374,7 +374,7 @@ impl Column {
 struct Work<'a> {
     changed: &'a mut String,
     digits: &'a mut String,
-    document: &'a mut document::Scratch,
+    document: &'a mut DocumentScratch,
 }
 
 impl<'a> Work<'a> {
@@ -433,4 +433,9 @@ fn in_case<'a>(text: &'a str, case: Case, scratch: &'a mut String) -> &'a str {
         }
     }
     scratch
+}
+
+/// Returns the pseudonym key, if any column is pseudonymised.
+pub(crate) fn key_of(columns: &[Column]) -> Option<&PseudonymKey> {
+    columns.iter().find_map(|column| column.pseudonym.as_ref())
 }

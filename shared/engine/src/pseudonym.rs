@@ -5,9 +5,8 @@ use std::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::encode::hex_digits;
 use crate::error::PlanError;
-use crate::program::Column;
+use crate::hex::hex_digits;
 
 /// The secret that pseudonyms are made with. One key for all sources: equal values get equal pseudonyms everywhere, and
 /// can be joined.
@@ -43,11 +42,6 @@ impl PseudonymKey {
         hmac.update(value);
         out.extend(hex_digits(&hmac.finalize().into_bytes()));
     }
-}
-
-/// The key, where any column is pseudonymised.
-pub(crate) fn key_of(columns: &[Column]) -> Option<&PseudonymKey> {
-    columns.iter().find_map(|column| column.pseudonym.as_ref())
 }
 
 impl fmt::Debug for PseudonymKey {

@@ -1,217 +1,77 @@
 //! Bytes in, blocks of checked rows out.
 
-use std::io::Read;
-use std::sync::Arc;
+use std::io::{self, Read};
 
 use parquet::file::reader::ChunkReader;
 use penstock_contract::{Compression, EmptyFile, FormatKind};
 
 use crate::avro::AvroSource;
-use crate::detect;
-use crate::error::ReadError;
+use crate::error::{ReadError, UnreadableCode};
+use crate::format::{self, FileFormat};
 use crate::input::Input;
-use crate::outcome::{Dialect, Totals};
+use crate::limits::Limits;
+use crate::outcome::{Dialect, Totals, sort_reasons};
 use crate::parquet::ParquetSource;
 use crate::plan::Plan;
-use crate::rows::{Block, Rows, sort_reasons};
-use crate::text::TextSource;
+use crate::rows::{Block, Rows};
+use crate::source::RowSource;
+use crate::text::{TextFormat, TextSource};
 
-/// The format, among what a dialect assumes.
+/// The entry for the format in [`Dialect::assumed`].
 const ASSUMED_FORMAT: &str = "format";
 
-/// What a reader takes at most.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Accepted rows a block.
-    pub chunk_rows: u32,
-    /// A block ends with the row that brings its COPY text to this many bytes.
-    pub chunk_bytes: usize,
-    /// A longer record is a reject.
-    pub max_record_bytes: usize,
-    /// A longer block of an Avro file, compressed or not, is a reject.
-    pub max_block_bytes: usize,
-    /// A file with more bytes after decompression is not read to its end.
-    pub max_decompressed_bytes: u64,
-    /// A compressed file that becomes more than so many times as large is not read to its end. The first 16 MiB of
-    /// decompressed bytes do not count.
-    pub max_ratio: u32,
-    /// Reasons of a reject that are kept.
-    pub max_reasons: usize,
-    /// Accepted rows are given as Arrow columns, too.
-    pub arrow: bool,
-}
-
-impl Default for Limits {
-    /// 50,000 rows or 16 MiB a block, records of 1 MiB, blocks of Avro of 16 MiB, files of 1 TiB that compression made
-    /// at most 1,000 times as small, 8 reasons, no Arrow columns.
-    fn default() -> Self {
-        Self {
-            chunk_rows: 50_000,
-            chunk_bytes: 16 * 1024 * 1024,
-            max_record_bytes: 1024 * 1024,
-            max_block_bytes: 16 * 1024 * 1024,
-            max_decompressed_bytes: 1024 * 1024 * 1024 * 1024,
-            max_ratio: 1_000,
-            max_reasons: 8,
-            arrow: false,
-        }
-    }
-}
-
-impl Limits {
-    /// Zero would mean no progress, and Arrow's offsets have 31 bits.
-    pub(crate) fn sane(self) -> Self {
-        const GIB: usize = 1024 * 1024 * 1024;
-        Self {
-            chunk_rows: self.chunk_rows.max(1),
-            chunk_bytes: self.chunk_bytes.clamp(1, GIB),
-            max_record_bytes: self.max_record_bytes.clamp(1, GIB / 4),
-            max_block_bytes: self.max_block_bytes.clamp(1, GIB),
-            max_reasons: self.max_reasons.max(1),
-            ..self
-        }
-    }
-}
-
-/// Reads a drop. The same bytes under the same contract give the same blocks, however the input hands them out.
-pub struct Reader<R: Read> {
+/// Reads a drop. The same bytes under the same contract yield the same blocks, however the input is cut into reads.
+pub struct Reader<'a> {
     rows: Rows,
     empty_file: Option<EmptyFile>,
     dialect: Dialect,
-    source: Source<R>,
+    /// `None` for an empty file that the contract accepts.
+    source: Option<BoxedSource<'a>>,
 }
 
-/// Where the rows come from: each source takes them to [`Rows`] itself, so that nothing is dispatched row by row.
-enum Source<R: Read> {
-    Text(Box<TextSource<R>>),
-    Avro(Box<AvroSource<R>>),
-    Typed(Box<dyn TypedSource + Send>),
-    /// A file of 0 bytes that the contract accepts.
-    Nothing,
-}
+type BoxedSource<'a> = Box<dyn RowSource + Send + 'a>;
+type OpenedSource<'a> = Result<(BoxedSource<'a>, Dialect), ReadError>;
 
-impl<R: Read> Source<R> {
-    /// Opens a drop in the format that the contract declares, or else in the one that its first bytes have.
-    fn detect(
-        plan: &Plan,
-        limits: &Limits,
-        rows: &Rows,
-        mut input: Input<R>,
-    ) -> Result<(Self, Dialect), ReadError> {
-        let FormatKind::Detected { json_only } = plan.format else {
-            return Self::open(plan, limits, rows, input);
-        };
-        let format = detect::format(input.head(detect::HEAD_BYTES)?, json_only)?;
-        let (source, mut dialect) = Self::open(&plan.with_format(format), limits, rows, input)?;
-        dialect.assumed.insert(0, ASSUMED_FORMAT.to_owned());
-        Ok((source, dialect))
-    }
-
-    fn open(
-        plan: &Plan,
-        limits: &Limits,
-        rows: &Rows,
-        input: Input<R>,
-    ) -> Result<(Self, Dialect), ReadError> {
-        if plan.format == FormatKind::Avro {
-            let (source, dialect) = AvroSource::open(plan, limits, rows, input)?;
-            return Ok((Self::Avro(Box::new(source)), dialect));
-        }
-        let (source, dialect) = TextSource::open(plan, limits, rows, input)?;
-        Ok((Self::Text(Box::new(source)), dialect))
-    }
-}
-
-/// The dialect of a file without content: what the contract declares.
-fn nothing(plan: &Plan) -> Dialect {
-    let format = match plan.format {
-        FormatKind::Delimited(_) => "delimited",
-        FormatKind::JsonArray { .. } => "json_array",
-        FormatKind::Parquet => "parquet",
-        FormatKind::Avro => "avro",
-        FormatKind::Detected { .. } => "unknown",
-        // The plan has no other.
-        FormatKind::Ndjson | _ => "ndjson",
-    };
-    Dialect {
-        format: format.to_owned(),
-        compression: plan.compression.unwrap_or(Compression::Plain),
-        encoding: plan.encoding.map_or("UTF-8", |encoding| encoding.name()).to_owned(),
-        delimiter: None,
-        quote: None,
-        header: None,
-        header_rows: None,
-        escape: None,
-        skip_initial_space: None,
-        skip_lines: None,
-        sep_line: false,
-        assumed: Vec::new(),
-        suggestions: Vec::new(),
-    }
-}
-
-/// A source of rows whose values have types.
-pub(crate) trait TypedSource {
-    /// Reads rows until there is a block; `None` at the end.
-    fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError>;
-
-    /// Writes down the bytes so far.
-    fn count(&self, totals: &mut Totals);
-}
-
-impl<R: Read> std::fmt::Debug for Reader<R> {
+impl std::fmt::Debug for Reader<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader").field("dialect", &self.dialect).finish_non_exhaustive()
     }
 }
 
-impl<R: Read> Reader<R> {
-    /// Tells the dialect, reads the header and binds the plan's columns to it.
+impl<'a> Reader<'a> {
+    /// Opens a drop as a stream: detects what the contract does not declare, reads the header and binds the plan's
+    /// columns to it.
     ///
     /// # Errors
-    /// When the input fails, or nothing of its content can be read. A file that [needs seeking](Plan::needs_seek) is
-    /// opened by [`Reader::open_parquet`].
-    pub fn open(plan: Arc<Plan>, limits: Limits, input: R) -> Result<Self, ReadError> {
+    /// When the input fails, its content cannot be read at all, or the format [needs seeking](Plan::needs_seek_by).
+    pub fn open(plan: &Plan, limits: Limits, input: impl Read + Send + 'a) -> Result<Self, ReadError> {
         let limits = limits.sane();
-        let rows = Rows::new(&plan, limits.clone());
+        let rows = Rows::new(plan, limits.clone());
         let opened = Input::open(input, plan.compression, &limits)
-            .and_then(|input| Source::detect(&plan, &limits, &rows, input));
-        Self::of(&plan, rows, opened)
+            .and_then(|input| open_stream(plan, &limits, &rows, input));
+        Self::new(plan, rows, opened)
     }
 
-    /// Reads the footer of a Parquet file and binds the plan's columns to its own. The reader needs no stream: `R` is
-    /// what the caller has for other drops.
+    /// Opens a drop that can be read at any position, in whichever format it has.
     ///
     /// # Errors
     /// When the file cannot be read, or nothing of its content can.
-    pub fn open_parquet(
-        plan: &Plan,
-        limits: Limits,
-        file: impl ChunkReader + 'static,
-    ) -> Result<Self, ReadError> {
+    pub fn open_seekable<F>(plan: &Plan, limits: Limits, file: F) -> Result<Self, ReadError>
+    where
+        F: ChunkReader<T: Send + 'static> + 'static,
+    {
         let limits = limits.sane();
         let rows = Rows::new(plan, limits.clone());
-        let opened = ParquetSource::open(plan, &limits, &rows, file);
-        let opened = opened.map(|(source, mut dialect)| {
-            if matches!(plan.format, FormatKind::Detected { .. }) {
-                dialect.assumed.insert(0, ASSUMED_FORMAT.to_owned());
-            }
-            (Source::Typed(Box::new(source)), dialect)
-        });
-        Self::of(plan, rows, opened)
+        let opened = open_file(plan, &limits, &rows, file);
+        Self::new(plan, rows, opened)
     }
 
-    /// The reader of what was opened, or of nothing, where the contract accepts that.
-    fn of(
-        plan: &Plan,
-        rows: Rows,
-        opened: Result<(Source<R>, Dialect), ReadError>,
-    ) -> Result<Self, ReadError> {
+    fn new(plan: &Plan, rows: Rows, opened: OpenedSource<'a>) -> Result<Self, ReadError> {
         let (source, dialect) = match opened {
             Err(ReadError::Empty) if plan.empty_file == Some(EmptyFile::Accept) => {
-                (Source::Nothing, nothing(plan))
+                (None, empty_dialect(plan))
             }
-            opened => opened?,
+            opened => opened.map(|(source, dialect)| (Some(source), dialect))?,
         };
         Ok(Self { rows, empty_file: plan.empty_file, dialect, source })
     }
@@ -234,22 +94,12 @@ impl<R: Read> Reader<R> {
     pub fn next_block(&mut self) -> Result<Option<Block>, ReadError> {
         let Self { rows, source, empty_file, .. } = self;
         let block = match source {
-            Source::Text(text) => {
-                let block = text.next_block(rows);
-                text.count(&mut rows.totals);
+            Some(source) => {
+                let block = source.next_block(rows);
+                source.count(&mut rows.totals);
                 block
             }
-            Source::Avro(avro) => {
-                let block = avro.next_block(rows);
-                avro.count(&mut rows.totals);
-                block
-            }
-            Source::Typed(typed) => {
-                let block = typed.next_block(rows);
-                typed.count(&mut rows.totals);
-                block
-            }
-            Source::Nothing => Ok(None),
+            None => Ok(None),
         };
         sort_reasons(&mut rows.totals.by_reason);
         if matches!(block, Ok(None))
@@ -269,5 +119,77 @@ impl<R: Read> Reader<R> {
     /// Takes the text of a block that is done with, to write another one into: new memory costs more than the checks.
     pub fn recycle(&mut self, copy_text: Vec<u8>) {
         self.rows.recycle(copy_text);
+    }
+}
+
+/// Opens a stream in the format that the contract declares, or else in the one that its first bytes show.
+fn open_stream<'a>(
+    plan: &Plan,
+    limits: &Limits,
+    rows: &Rows,
+    mut input: Input<impl Read + Send + 'a>,
+) -> OpenedSource<'a> {
+    let (format, is_assumed) = match &plan.format {
+        FormatKind::Detected { json_only } => {
+            (format::detect(input.head(format::HEAD_BYTES)?, *json_only)?, true)
+        }
+        declared => (declared.clone(), false),
+    };
+    let text = match &format {
+        FormatKind::Delimited(dialect) => TextFormat::Delimited(dialect),
+        FormatKind::Ndjson => TextFormat::Ndjson,
+        FormatKind::JsonArray { path } => TextFormat::JsonArray { path },
+        FormatKind::Avro => {
+            let (source, dialect) = AvroSource::open(plan, limits, rows, input)?;
+            return Ok((Box::new(source), assume(dialect, is_assumed)));
+        }
+        FormatKind::Parquet | FormatKind::Detected { .. } => {
+            let message = format!("{} cannot be read as a stream", FileFormat::Parquet.title());
+            return Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message });
+        }
+    };
+    let (source, dialect) = TextSource::open(text, plan, limits, rows, input)?;
+    Ok((Box::new(source), assume(dialect, is_assumed)))
+}
+
+fn open_file<'a, F>(plan: &Plan, limits: &Limits, rows: &Rows, file: F) -> OpenedSource<'a>
+where
+    F: ChunkReader<T: Send + 'static> + 'static,
+{
+    let is_assumed = matches!(plan.format, FormatKind::Detected { .. });
+    let start = || file.get_read(0).map_err(|error| ReadError::Io(io::Error::other(error)));
+    let mut head = Vec::new();
+    start()?.take(plan.seek_head_bytes() as u64).read_to_end(&mut head).map_err(ReadError::Io)?;
+    if !plan.needs_seek_by(&head) {
+        let input = Input::open(start()?, plan.compression, limits)?;
+        return open_stream(plan, limits, rows, input);
+    }
+    let (source, dialect) = ParquetSource::open(plan, limits, rows, file)?;
+    Ok((Box::new(source), assume(dialect, is_assumed)))
+}
+
+fn assume(mut dialect: Dialect, is_assumed: bool) -> Dialect {
+    if is_assumed {
+        dialect.assumed.insert(0, ASSUMED_FORMAT.to_owned());
+    }
+    dialect
+}
+
+/// Returns the dialect of a file without content: what the contract declares.
+fn empty_dialect(plan: &Plan) -> Dialect {
+    Dialect {
+        format: FileFormat::declared(&plan.format).map_or("unknown", FileFormat::name).to_owned(),
+        compression: plan.compression.unwrap_or(Compression::Plain),
+        encoding: plan.encoding.map_or("UTF-8", |encoding| encoding.name()).to_owned(),
+        delimiter: None,
+        quote: None,
+        header: None,
+        header_rows: None,
+        escape: None,
+        skip_initial_space: None,
+        skip_lines: None,
+        sep_line: false,
+        assumed: Vec::new(),
+        suggestions: Vec::new(),
     }
 }

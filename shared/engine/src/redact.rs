@@ -7,8 +7,8 @@ use penstock_contract::HeaderCase;
 
 use crate::cast::json::{Scanner, unquote};
 use crate::delimited::{Layout, Quoting, Span, field};
-use crate::program::Column;
-use crate::pseudonym::{PseudonymKey, key_of};
+use crate::program::{Column, key_of};
+use crate::pseudonym::PseudonymKey;
 
 /// Stands for a classified value that has no pseudonym.
 const CLASSIFIED: &str = "[classified]";

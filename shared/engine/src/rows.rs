@@ -15,11 +15,11 @@ use crate::columns::Columns;
 use crate::copy;
 use crate::copy::lines::Gathered;
 use crate::duplicates::KeyEntry;
-use crate::outcome::{Code, Reason, ReasonCount, Reject, Totals, found};
+use crate::limits::Limits;
+use crate::outcome::{Code, Reason, Reject, Totals, count_reason, found};
 use crate::plan::Plan;
 use crate::program::{Column, Raw};
 use crate::quality::Quality;
-use crate::reader::Limits;
 use crate::records::{MAX_RAW_BYTES, Place};
 use crate::redact;
 use crate::row_limit::SizeLimits;
@@ -470,21 +470,4 @@ fn micros(value: Option<&Value<'_>>) -> i64 {
         Some(Value::Date(days)) => i64::from(*days).saturating_mul(MICROS_PER_DAY),
         _ => 0,
     }
-}
-
-/// Adds rows to a count of reasons; the order is restored by [`sort_reasons`].
-pub(crate) fn count_reason(counts: &mut Vec<ReasonCount>, code: Code, column: Option<&str>, rows: u64) {
-    let known = counts.iter_mut().find(|count| count.code == code && count.column.as_deref() == column);
-    match known {
-        Some(count) => count.rows = count.rows.saturating_add(rows),
-        None => counts.push(ReasonCount { code, column: column.map(str::to_owned), rows }),
-    }
-}
-
-/// Most rows first; of equals, by code and column.
-pub(crate) fn sort_reasons(counts: &mut [ReasonCount]) {
-    counts.sort_by(|one, other| {
-        let rows = other.rows.cmp(&one.rows);
-        rows.then_with(|| one.code.cmp(&other.code)).then_with(|| one.column.cmp(&other.column))
-    });
 }

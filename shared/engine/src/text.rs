@@ -1,29 +1,30 @@
 //! Delimited files and JSON: records out of a stream of text.
 
-use std::borrow::Cow;
 use std::io::Read;
 use std::ops::Range;
 
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use penstock_contract::{BlankRows, FormatKind};
+use encoding_rs::{Encoding, WINDOWS_1252};
+use penstock_contract::{BlankRows, DelimitedDialect};
 
 use crate::cast::text::Traits;
-use crate::decode::{Decoded, find_undefined, is_utf_8};
+use crate::decode::{Decoded, decode, is_utf_8};
 use crate::delimited::{
-    Delimited, Layout, MARK, Quoting, RepeatedHeader, Span, Surplus, field, open_delimited, skip_mark,
-    split_again,
+    Delimited, Framing, Layout, MARK, Quoting, RepeatedHeader, Span, Surplus, field, open_delimited,
+    skip_mark, split_again,
 };
 use crate::error::{ReadError, UnreadableCode};
+use crate::format::FileFormat;
 use crate::input::Input;
+use crate::limits::Limits;
 use crate::mismatch::check_layout;
 use crate::ndjson::Keys;
 use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
 use crate::program::Raw;
-use crate::reader::Limits;
-use crate::records::{Framing, Record, RecordState, Records};
+use crate::records::{Record, RecordState, Records, detect_terminator};
 use crate::redact;
 use crate::rows::{Block, Rows, Shown};
+use crate::source::RowSource;
 use crate::unexpected::Unexpected;
 
 const SPACE_BEFORE_QUOTE: &str =
@@ -40,7 +41,7 @@ pub(crate) struct TextSource<R: Read> {
     encoding: &'static Encoding,
     /// It is windows-1252, and neither declared nor marked.
     is_assumed: bool,
-    format: Format,
+    decoder: TextDecoder,
     max_record_bytes: usize,
     /// Buffers of a record, kept between records.
     spans: Vec<Span>,
@@ -51,31 +52,54 @@ pub(crate) struct TextSource<R: Read> {
     has_keys: bool,
 }
 
-enum Format {
+/// The state of the decoder of a format.
+enum TextDecoder {
     Delimited(Box<Delimited>),
     Ndjson(Box<Keys>),
     JsonArray(Box<Keys>),
 }
 
+/// A format whose values are text, as declared or detected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TextFormat<'a> {
+    Delimited(&'a DelimitedDialect),
+    Ndjson,
+    /// With the keys that lead to the array.
+    JsonArray {
+        path: &'a [String],
+    },
+}
+
+impl TextFormat<'_> {
+    fn file_format(self) -> FileFormat {
+        match self {
+            Self::Delimited(_) => FileFormat::Delimited,
+            Self::Ndjson => FileFormat::Ndjson,
+            Self::JsonArray { .. } => FileFormat::JsonArray,
+        }
+    }
+}
+
 impl<R: Read> TextSource<R> {
     /// Tells the dialect, reads the header and binds the columns to it.
     pub(crate) fn open(
+        format: TextFormat<'_>,
         plan: &Plan,
         limits: &Limits,
         rows: &Rows,
         input: Input<R>,
     ) -> Result<(Self, Dialect), ReadError> {
         let compression = input.compression();
-        let may_be_windows_1252 = matches!(plan.format, FormatKind::Delimited(_));
-        let text = Decoded::open(input, plan.encoding, needs_utf_8(&plan.format), may_be_windows_1252)?;
+        let may_be_windows_1252 = matches!(format, TextFormat::Delimited(_));
+        let text = Decoded::open(input, plan.encoding, needs_utf_8(format), may_be_windows_1252)?;
         let (encoding, text_encoding) = (text.encoding(), text.text_encoding());
         let mut records = Records::new(text, limits.max_record_bytes);
         if plan.empty_file.is_some() && is_white_space(&mut records)? {
             return Err(ReadError::Empty);
         }
-        tell_terminator(&mut records)?;
+        detect_terminator(&mut records)?;
         let head = records.head(HEAD_BYTES)?;
-        check_layout(&plan.format, rows.columns(), head, head.len() < HEAD_BYTES)?;
+        check_layout(format, rows.columns(), head, head.len() < HEAD_BYTES)?;
         let mut assumed = Vec::new();
         if plan.compression.is_none() {
             assumed.push("compression".to_owned());
@@ -84,7 +108,7 @@ impl<R: Read> TextSource<R> {
             assumed.push("encoding".to_owned());
         }
         let mut dialect = Dialect {
-            format: "ndjson".to_owned(),
+            format: format.file_format().name().to_owned(),
             compression,
             encoding: encoding.name().to_owned(),
             delimiter: None,
@@ -100,19 +124,17 @@ impl<R: Read> TextSource<R> {
         };
         let max_record_bytes = limits.max_record_bytes;
         let unexpected = Unexpected::new(plan);
-        let format = match &plan.format {
-            FormatKind::Delimited(declared) => {
+        let decoder = match format {
+            TextFormat::Delimited(declared) => {
                 let opened =
                     open_delimited(declared, rows.columns(), text_encoding, &mut records, &mut dialect)?;
-                Format::Delimited(Box::new(opened))
+                TextDecoder::Delimited(Box::new(opened))
             }
-            FormatKind::JsonArray { path } => {
-                dialect.format = "json_array".to_owned();
+            TextFormat::JsonArray { path } => {
                 records.enter_array(path)?;
-                Format::JsonArray(Box::new(Keys::new(rows.columns())))
+                TextDecoder::JsonArray(Box::new(Keys::new(rows.columns())))
             }
-            // The plan has no other.
-            FormatKind::Ndjson | _ => Format::Ndjson(Box::new(Keys::new(rows.columns()))),
+            TextFormat::Ndjson => TextDecoder::Ndjson(Box::new(Keys::new(rows.columns()))),
         };
         let unescaped = vec![Vec::new(); rows.columns().len()];
         let source = Self {
@@ -120,7 +142,7 @@ impl<R: Read> TextSource<R> {
             encoding_name: dialect.encoding.clone(),
             encoding: text_encoding,
             is_assumed: plan.encoding.is_none() && text_encoding == WINDOWS_1252,
-            format,
+            decoder,
             max_record_bytes,
             spans: Vec::new(),
             decoded: String::new(),
@@ -130,26 +152,19 @@ impl<R: Read> TextSource<R> {
         };
         Ok((source, dialect))
     }
+}
 
-    /// Bytes and lines so far.
-    pub(crate) fn count(&self, totals: &mut Totals) {
-        let input = self.records.input.input();
-        totals.bytes_read = input.bytes_read();
-        totals.bytes_decompressed = input.bytes_decompressed();
-        totals.lines = self.records.lines();
-    }
-
-    /// Reads records until there is a block.
-    pub(crate) fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError> {
+impl<R: Read> RowSource for TextSource<R> {
+    fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError> {
         // Its own, since records are pushed while it is in use.
         let delimiter;
-        let framing = match &self.format {
-            Format::Delimited(file) => {
+        let framing = match &self.decoder {
+            TextDecoder::Delimited(file) => {
                 delimiter = file.delimiter.clone();
                 delimiter.framing(file.quoting, self.records.terminator())
             }
-            Format::Ndjson(_) => Framing::Lines,
-            Format::JsonArray(_) => Framing::Elements,
+            TextDecoder::Ndjson(_) => Framing::Lines,
+            TextDecoder::JsonArray(_) => Framing::Elements,
         };
         loop {
             if let Some(block) = rows.ready() {
@@ -163,15 +178,26 @@ impl<R: Read> TextSource<R> {
         }
     }
 
+    fn count(&self, totals: &mut Totals) {
+        let input = self.records.input.input();
+        totals.bytes_read = input.bytes_read();
+        totals.bytes_decompressed = input.bytes_decompressed();
+        totals.lines = self.records.lines();
+    }
+}
+
+impl<R: Read> TextSource<R> {
     /// Refuses a JSON file whose objects have none of the contract's keys: it is another file, like one with none of the
     /// contract's columns in its header.
     fn check_keys(&self, rows: &Rows) -> Result<(), ReadError> {
-        match &self.format {
-            Format::Delimited(_) => return Ok(()),
-            Format::Ndjson(_) | Format::JsonArray(_) if self.has_keys || rows.totals.accepted == 0 => {
+        match &self.decoder {
+            TextDecoder::Delimited(_) => return Ok(()),
+            TextDecoder::Ndjson(_) | TextDecoder::JsonArray(_)
+                if self.has_keys || rows.totals.accepted == 0 =>
+            {
                 return Ok(());
             }
-            Format::Ndjson(_) | Format::JsonArray(_) => {}
+            TextDecoder::Ndjson(_) | TextDecoder::JsonArray(_) => {}
         }
         let message = "no object of the file has any of the keys that the contract reads".to_owned();
         Err(ReadError::Unreadable { code: UnreadableCode::MissingColumns, byte_offset: 0, message })
@@ -194,16 +220,16 @@ impl<R: Read> TextSource<R> {
             rows.push_malformed(shown, Code::InvalidEncoding, rule, None);
             return;
         };
-        match &mut self.format {
-            Format::Ndjson(keys) => {
+        match &mut self.decoder {
+            TextDecoder::Ndjson(keys) => {
                 push_object(rows, shown, text, traits, keys, &mut self.unexpected, "line");
                 self.has_keys = self.has_keys || keys.has_any();
             }
-            Format::JsonArray(keys) => {
+            TextDecoder::JsonArray(keys) => {
                 push_object(rows, shown, text, traits, keys, &mut self.unexpected, "element");
                 self.has_keys = self.has_keys || keys.has_any();
             }
-            Format::Delimited(file) => {
+            TextDecoder::Delimited(file) => {
                 let Delimited { delimiter, quoting, other_quote, layout, blank_rows, repeated_header } =
                     &mut **file;
                 if text.len() != raw.len() {
@@ -292,12 +318,12 @@ fn skip_unusual(
 }
 
 /// True when delimiter or comment have letters that single-byte encodings write in their own ways.
-fn needs_utf_8(format: &FormatKind) -> bool {
+fn needs_utf_8(format: TextFormat<'_>) -> bool {
     match format {
-        FormatKind::Delimited(dialect) => {
+        TextFormat::Delimited(dialect) => {
             [&dialect.delimiter, &dialect.comment].into_iter().flatten().any(|text| !text.is_ascii())
         }
-        FormatKind::Ndjson | FormatKind::JsonArray { .. } | _ => false,
+        TextFormat::Ndjson | TextFormat::JsonArray { .. } => false,
     }
 }
 
@@ -305,55 +331,6 @@ fn needs_utf_8(format: &FormatKind) -> bool {
 fn is_white_space<R: Read>(records: &mut Records<R>) -> Result<bool, ReadError> {
     let head = records.head(HEAD_BYTES)?;
     Ok(head.len() < HEAD_BYTES && head.trim_ascii().is_empty())
-}
-
-/// Lone carriage returns end lines where no line feed does, as on old Macs. As much is read as the first line takes.
-pub(crate) fn tell_terminator<R: Read>(records: &mut Records<R>) -> Result<(), ReadError> {
-    let most = records.reach();
-    let mut count = HEAD_BYTES;
-    loop {
-        let head = records.head(count)?;
-        let is_whole = head.len() < count;
-        if memchr::memchr(b'\n', head).is_some() {
-            return Ok(());
-        }
-        // A line feed may follow a carriage return at the end of the head.
-        let certain = if is_whole { head } else { head.split_last().map_or(head, |(_, certain)| certain) };
-        if memchr::memchr(b'\r', certain).is_some() {
-            records.set_terminator(b'\r');
-            return Ok(());
-        }
-        if is_whole || count >= most {
-            return Ok(());
-        }
-        count = count.saturating_mul(2);
-    }
-}
-
-/// The record as text. `None`: its bytes are not of the encoding.
-#[inline(always)]
-pub(crate) fn decode<'a>(
-    raw: &'a [u8],
-    traits: Traits,
-    encoding: &'static Encoding,
-    decoded: &'a mut String,
-) -> Option<&'a str> {
-    if encoding == UTF_8 || traits.is_ascii {
-        return simdutf8::basic::from_utf8(raw).ok();
-    }
-    decode_other(raw, encoding, decoded)
-}
-
-#[inline(never)]
-fn decode_other<'a>(raw: &'a [u8], encoding: &'static Encoding, decoded: &'a mut String) -> Option<&'a str> {
-    match encoding.decode_without_bom_handling_and_without_replacement(raw)? {
-        Cow::Borrowed(text) => Some(text),
-        Cow::Owned(text) if find_undefined(text.as_bytes(), encoding).is_some() => None,
-        Cow::Owned(text) => {
-            *decoded = text;
-            Some(decoded)
-        }
-    }
 }
 
 struct Fields<'a> {

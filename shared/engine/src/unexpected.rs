@@ -5,8 +5,8 @@ use penstock_contract::UnexpectedColumns;
 use crate::cast::text::Traits;
 use crate::outcome::{Code, Reason, found};
 use crate::plan::Plan;
-use crate::program::Raw;
-use crate::pseudonym::{PseudonymKey, key_of};
+use crate::program::{Raw, key_of};
+use crate::pseudonym::PseudonymKey;
 use crate::rows::Rows;
 
 /// What becomes of such values, and those of the record at hand.

@@ -113,6 +113,6 @@ fn glue_type(sql_type: &SqlType) -> Option<String> {
         SqlType::Numeric(Some((precision, scale))) if *precision <= 38 => {
             format!("decimal({precision},{scale})")
         }
-        SqlType::Numeric(_) | SqlType::Text | SqlType::Jsonb | SqlType::Uuid | _ => "string".to_owned(),
+        SqlType::Numeric(_) | SqlType::Text | SqlType::Jsonb | SqlType::Uuid => "string".to_owned(),
     })
 }

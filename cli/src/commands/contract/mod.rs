@@ -108,8 +108,7 @@ fn check(file: &Path, overlay: &OverlayArg) -> Result<Result<ContractFile, Fault
         if let Err(error) = Plan::compile_with(contract, Some(&any_key)) {
             let kind = match error {
                 PlanError::UnknownEncoding(_) => FaultKind::Invalid,
-                PlanError::UnsupportedFormat
-                | PlanError::NoPseudonymKey(_)
+                PlanError::NoPseudonymKey(_)
                 | PlanError::ShortPseudonymKey { .. }
                 | PlanError::Column { .. } => FaultKind::NeedsMore,
             };

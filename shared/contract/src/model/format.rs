@@ -57,7 +57,6 @@ pub enum EmptyFile {
 
 /// The kind of file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
 pub enum FormatKind {
     /// Records of delimited fields.
     Delimited(DelimitedDialect),
@@ -159,7 +158,6 @@ pub enum Quote {
 /// Compression of the whole object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Compression {
     /// None.
     Plain,

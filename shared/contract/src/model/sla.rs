@@ -26,7 +26,6 @@ pub struct Sla {
 /// The SLA properties that Penstock acts on, and all others by their name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[non_exhaustive]
 pub enum SlaProperty {
     /// How often a drop comes.
     Frequency,

@@ -9,12 +9,14 @@ use super::row::{Data, Layout, RowReader};
 use super::schema::Schema;
 use super::stream::{Marker, Stream, Varint};
 use crate::error::{ReadError, UnreadableCode};
+use crate::format::FileFormat;
 use crate::input::Input;
+use crate::limits::Limits;
 use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
-use crate::reader::Limits;
 use crate::records::Place;
 use crate::rows::{Block, Rows, Shown};
+use crate::source::RowSource;
 
 const BETWEEN_MARKERS: &str = "a block between two markers";
 const AS_THE_SCHEMA_SAYS: &str = "rows as the schema says";
@@ -54,7 +56,7 @@ impl<R: Read> AvroSource<R> {
         let Header { schema, codec, marker } = Header::read(&mut stream)?;
         let layout = Layout::bind(&schema, rows.columns())?;
         let dialect = Dialect {
-            format: "avro".to_owned(),
+            format: FileFormat::Avro.name().to_owned(),
             compression,
             encoding: "UTF-8".to_owned(),
             delimiter: None,
@@ -82,15 +84,10 @@ impl<R: Read> AvroSource<R> {
         };
         Ok((source, dialect))
     }
+}
 
-    /// Bytes so far. There are no lines.
-    pub(crate) fn count(&self, totals: &mut Totals) {
-        totals.bytes_read = self.stream.input().bytes_read();
-        totals.bytes_decompressed = self.stream.input().bytes_decompressed();
-    }
-
-    /// Reads rows until there is a block of them.
-    pub(crate) fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError> {
+impl<R: Read> RowSource for AvroSource<R> {
+    fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError> {
         loop {
             if let Some(block) = rows.ready() {
                 return Ok(Some(block));
@@ -103,6 +100,13 @@ impl<R: Read> AvroSource<R> {
         }
     }
 
+    fn count(&self, totals: &mut Totals) {
+        totals.bytes_read = self.stream.input().bytes_read();
+        totals.bytes_decompressed = self.stream.input().bytes_decompressed();
+    }
+}
+
+impl<R: Read> AvroSource<R> {
     /// Reads rows of the block under way.
     fn read_rows(&mut self, rows: &mut Rows) {
         let block = Data { schema: &self.schema, bytes: &self.data, offset: self.offset };

@@ -13,61 +13,15 @@ use super::canonical::canonical;
 use super::json::{self, Scanner, unquote};
 use super::number::Notation;
 use super::rule::{Broken, Inside, Step};
-use super::text::Traits;
-use super::{Cast, text::Text};
+use super::text::{Text, Traits};
+use super::{Cast, Document, DocumentMember, DocumentScratch, DocumentStructure, NestedCast};
 use crate::outcome::Code;
-
-/// What a column's documents must be.
-#[derive(Debug, Clone)]
-pub(crate) struct Document {
-    is_array: bool,
-    /// `None`: the contract says nothing of what is inside.
-    structure: Option<Box<Structure>>,
-}
-
-/// What is said of the insides of an object or an array.
-#[derive(Debug, Clone)]
-struct Structure {
-    /// In the order of the contract.
-    members: Vec<Member>,
-    /// Indexes of `members`, in the order of the producer's keys.
-    by_key: Vec<usize>,
-    items: Option<Part>,
-    rules: Rules,
-}
-
-#[derive(Debug, Clone)]
-struct Member {
-    part: Part,
-    /// The key that is stored, as JSON without the quotes, where it is not the producer's.
-    renamed: Option<String>,
-}
-
-/// A member of an object, or the items of an array.
-#[derive(Debug, Clone)]
-pub(crate) struct Part {
-    /// The key that is stored.
-    pub(crate) name: String,
-    /// The producer's key.
-    pub(crate) physical_name: String,
-    pub(crate) is_required: bool,
-    pub(crate) cast: Cast,
-    pub(crate) rules: Rules,
-    pub(crate) type_rule: String,
-}
-
-/// Room for texts that have to be made: one for the whole run.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    text: String,
-    digits: String,
-}
 
 impl Document {
     pub(crate) fn new(
         is_array: bool,
-        members: Vec<Part>,
-        items: Option<Part>,
+        members: Vec<NestedCast>,
+        items: Option<NestedCast>,
         rules: &Rules,
     ) -> Result<Self, String> {
         let is_counted = [rules.min_items, rules.max_items, rules.min_properties, rules.max_properties]
@@ -81,7 +35,7 @@ impl Document {
         if is_free {
             return Ok(Self { is_array, structure: None });
         }
-        let members = members.into_iter().map(Member::new).collect::<Result<Vec<_>, _>>()?;
+        let members = members.into_iter().map(DocumentMember::new).collect::<Result<Vec<_>, _>>()?;
         let mut by_key: Vec<(usize, &str)> = members
             .iter()
             .enumerate()
@@ -96,7 +50,7 @@ impl Document {
         let by_key = by_key.into_iter().map(|(index, _)| index).collect();
         Ok(Self {
             is_array,
-            structure: Some(Box::new(Structure { members, by_key, items, rules: rules.clone() })),
+            structure: Some(Box::new(DocumentStructure { members, by_key, items, rules: rules.clone() })),
         })
     }
 
@@ -125,7 +79,7 @@ impl Document {
         text: &'a str,
         traits: Traits,
         is_checked: bool,
-        scratch: &mut Scratch,
+        scratch: &mut DocumentScratch,
         changed: &'a mut String,
         tell: &mut dyn FnMut(Broken<'_>),
     ) -> Option<Text<'a>> {
@@ -152,8 +106,8 @@ impl Document {
     }
 }
 
-impl Member {
-    fn new(part: Part) -> Result<Self, String> {
+impl DocumentMember {
+    fn new(part: NestedCast) -> Result<Self, String> {
         let renamed = if part.name == part.physical_name {
             None
         } else {
@@ -164,9 +118,9 @@ impl Member {
     }
 }
 
-impl Structure {
+impl DocumentStructure {
     /// The member that a key of the producer means.
-    fn member(&self, key: &str) -> Option<(usize, &Member)> {
+    fn member(&self, key: &str) -> Option<(usize, &DocumentMember)> {
         let key_of =
             |index: &usize| self.members.get(*index).map_or("", |member| member.part.physical_name.as_str());
         let found = self.by_key.binary_search_by(|index| key_of(index).cmp(key)).ok()?;
@@ -182,12 +136,12 @@ struct Walk<'w> {
     path: Vec<Step<'w>>,
     /// Keys that are stored under another name, in the order of the text.
     renamed: Vec<(Range<usize>, &'w str)>,
-    scratch: &'w mut Scratch,
+    scratch: &'w mut DocumentScratch,
     tell: &'w mut dyn FnMut(Broken<'_>),
 }
 
 impl<'w> Walk<'w> {
-    fn structure(&mut self, structure: &'w Structure, is_array: bool, place: Range<usize>) {
+    fn structure(&mut self, structure: &'w DocumentStructure, is_array: bool, place: Range<usize>) {
         if is_array {
             self.array(structure, place);
         } else {
@@ -195,7 +149,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    fn object(&mut self, structure: &'w Structure, place: Range<usize>) {
+    fn object(&mut self, structure: &'w DocumentStructure, place: Range<usize>) {
         let required = &structure.rules.required_properties;
         let mut has_member = vec![false; structure.members.len()];
         let mut has_required = vec![false; required.len()];
@@ -248,7 +202,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    fn array(&mut self, structure: &'w Structure, place: Range<usize>) {
+    fn array(&mut self, structure: &'w DocumentStructure, place: Range<usize>) {
         let rules = &structure.rules;
         // The canonical texts of the items, one after the other, and where they end.
         let mut texts = String::new();
@@ -275,7 +229,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    fn part(&mut self, part: &'w Part, place: Range<usize>) {
+    fn part(&mut self, part: &'w NestedCast, place: Range<usize>) {
         let literal = self.text.get(place.clone()).unwrap_or_default();
         let kind = literal.as_bytes().first().copied().unwrap_or(b'n');
         if kind == b'n' {
@@ -294,7 +248,7 @@ impl<'w> Walk<'w> {
         }
         let Self { path, scratch, tell, .. } = self;
         scalar(&part.cast, literal, kind, scratch, &mut |code| {
-            let Part { rules, type_rule, .. } = part;
+            let NestedCast { rules, type_rule, .. } = part;
             tell(Broken {
                 code,
                 inside: Some(Inside { path, rules, type_rule, key: None, found: Some(literal) }),
@@ -341,8 +295,8 @@ fn refuse(code: Code, text: &str, tell: &mut dyn FnMut(Broken<'_>)) {
 }
 
 /// Checks a value that has no insides. `kind`: its first byte.
-fn scalar(cast: &Cast, literal: &str, kind: u8, scratch: &mut Scratch, tell: &mut impl FnMut(Code)) {
-    let Scratch { text, digits } = scratch;
+fn scalar(cast: &Cast, literal: &str, kind: u8, scratch: &mut DocumentScratch, tell: &mut impl FnMut(Code)) {
+    let DocumentScratch { text, digits } = scratch;
     let string = if kind == b'"' { unquote(literal, text) } else { None };
     let is_number = matches!(kind, b'-' | b'0'..=b'9');
     let checked = match (cast, string) {

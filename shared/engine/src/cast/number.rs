@@ -1,138 +1,25 @@
 //! Numbers, taken digit by digit: no value passes through a float unless the column is one.
 
+mod decimal;
 mod kept;
 mod limits;
 mod notation;
+mod scaled;
 
 use std::cmp::Ordering;
 
-use super::Value;
+use super::value::Value;
 use crate::outcome::Code;
-use kept::Scaled;
+pub(crate) use decimal::Decimal;
+use decimal::digit_value;
 pub(crate) use notation::Notation;
-use notation::Unsigned;
+use notation::{Unsigned, without_groups};
+use scaled::Scaled;
 
 /// Exponents and numbers of digits beyond these are a mistake, and their plain form would fill the memory. The exponent is
 /// the largest on both sides of zero; the digits are those on each side of the point.
 pub(crate) const MAX_EXPONENT: i64 = 400;
 pub(crate) const MAX_DIGITS: usize = 1_000;
-
-/// A decimal number as its digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Decimal<'a> {
-    pub(crate) is_negative: bool,
-    /// Before the point, without leading zeros; empty below one.
-    pub(crate) whole: &'a [u8],
-    /// After the point, as written.
-    pub(crate) fraction: &'a [u8],
-}
-
-impl<'a> Decimal<'a> {
-    /// Reads `[+-]digits[.digits]`, with digits on at least one side of the point.
-    #[inline]
-    pub(crate) fn parse(text: &'a str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        let (is_negative, rest) = match bytes.split_first()? {
-            (b'-', rest) => (true, rest),
-            (b'+', rest) => (false, rest),
-            _ => (false, bytes),
-        };
-        let point = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
-        let (whole, fraction) = match rest.split_at_checked(point)? {
-            (whole, []) => (whole, &[][..]),
-            (whole, [b'.', fraction @ ..]) => (whole, fraction),
-            _ => return None,
-        };
-        let is_empty = whole.is_empty() && fraction.is_empty();
-        if is_empty || !fraction.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        let zeros = whole.iter().take_while(|digit| **digit == b'0').count();
-        let whole = whole.get(zeros..).unwrap_or_default();
-        let is_zero = whole.is_empty() && fraction.iter().all(|digit| *digit == b'0');
-        Some(Self { is_negative: is_negative && !is_zero, whole, fraction })
-    }
-
-    /// The fraction without trailing zeros.
-    fn significant_fraction(&self) -> &'a [u8] {
-        let mut fraction = self.fraction;
-        while let [rest @ .., b'0'] = fraction {
-            fraction = rest;
-        }
-        fraction
-    }
-
-    fn is_zero(&self) -> bool {
-        self.whole.is_empty() && self.significant_fraction().is_empty()
-    }
-
-    pub(crate) fn order(&self, other: &Decimal<'_>) -> Ordering {
-        let magnitude = || {
-            let whole = self.whole.len().cmp(&other.whole.len()).then_with(|| self.whole.cmp(other.whole));
-            whole.then_with(|| self.significant_fraction().cmp(other.significant_fraction()))
-        };
-        match (self.is_negative, other.is_negative) {
-            (false, true) => Ordering::Greater,
-            (true, false) => Ordering::Less,
-            (false, false) => magnitude(),
-            (true, true) => magnitude().reverse(),
-        }
-    }
-
-    /// The number as a whole one, when it is and fits.
-    fn to_i64(self) -> Option<i64> {
-        if !self.significant_fraction().is_empty() || self.whole.len() > 19 {
-            return None;
-        }
-        if self.whole.len() <= 18 {
-            let number = small_number(self.whole);
-            return Some(if self.is_negative { number.wrapping_neg() } else { number });
-        }
-        // Below zero, because there is one more of them.
-        let mut number = 0_i64;
-        for digit in self.whole {
-            number = number.checked_mul(10)?.checked_sub(i64::from(digit_value(*digit)))?;
-        }
-        if self.is_negative { Some(number) } else { number.checked_neg() }
-    }
-
-    /// The number times 10^`scale`. `None` when it has more digits than fit or than the scale holds.
-    pub(crate) fn to_i128(self, scale: u16) -> Option<i128> {
-        let fraction = self.significant_fraction();
-        let zeros = usize::from(scale).checked_sub(fraction.len())?;
-        let mut number = 0_i128;
-        for digit in self.whole.iter().chain(fraction) {
-            number = number.checked_mul(10)?.checked_add(i128::from(digit_value(*digit)))?;
-        }
-        for _ in 0..zeros {
-            number = number.checked_mul(10)?;
-        }
-        if self.is_negative { number.checked_neg() } else { Some(number) }
-    }
-}
-
-/// The number of up to 18 digits, eight at a time as far as there are so many: the sums of neighbours, of pairs and of
-/// fours are made within one word.
-#[inline]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "18 digits fit into 63 bits, and each part into its part of a word"
-)]
-fn small_number(digits: &[u8]) -> i64 {
-    let (eights, rest) = digits.as_chunks::<8>();
-    let number = eights.iter().fold(0, |number, eight| number * 100_000_000 + eight_digits(*eight));
-    rest.iter().fold(number, |number, digit| number * 10 + i64::from(digit_value(*digit)))
-}
-
-#[inline]
-#[expect(clippy::arithmetic_side_effects, reason = "each part fits into its part of a word")]
-fn eight_digits(digits: [u8; 8]) -> i64 {
-    let mut word = u64::from_le_bytes(digits) & 0x0f0f_0f0f_0f0f_0f0f;
-    word = (word.wrapping_mul(10) + (word >> 8)) & 0x00ff_00ff_00ff_00ff;
-    word = (word.wrapping_mul(100) + (word >> 16)) & 0x0000_ffff_0000_ffff;
-    word = (word.wrapping_mul(10_000) + (word >> 32)) & 0xffff_ffff;
-    word.cast_signed()
-}
 
 /// How many digits a text of eight bytes begins with.
 #[inline]
@@ -142,11 +29,6 @@ pub(super) fn count_digits(text: [u8; 8]) -> u32 {
     // The upper bit of each byte that is above 9.
     let others = ((values & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676) | values;
     (others & 0x8080_8080_8080_8080).trailing_zeros() / 8
-}
-
-/// The value of an ASCII digit: its low four bits.
-fn digit_value(digit: u8) -> u8 {
-    digit & 0x0f
 }
 
 /// A decimal of the contract.
@@ -377,19 +259,6 @@ fn plain<'a>(text: &str, notation: Notation, scratch: &'a mut String) -> Option<
         scratch.push_str(fraction);
     }
     Some(scratch)
-}
-
-fn without_groups(whole: &str, separator: Option<char>) -> Option<String> {
-    let Some(separator) = separator.filter(|separator| whole.contains(*separator)) else {
-        return Some(whole.to_owned());
-    };
-    let groups: Vec<&str> = whole.split(separator).collect();
-    let (first, rest) = groups.split_first()?;
-    let (last, middle) = rest.split_last()?;
-    let is_grouped = (1..=3).contains(&first.len())
-        && last.len() == 3
-        && middle.iter().all(|group| matches!(group.len(), 2 | 3));
-    is_grouped.then(|| groups.concat())
 }
 
 fn parse_exponent(text: &str) -> Option<i64> {

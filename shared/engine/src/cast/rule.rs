@@ -115,8 +115,7 @@ pub(crate) fn size_in_words(sql_type: &SqlType) -> String {
         | SqlType::Time
         | SqlType::Timestamp
         | SqlType::Timestamptz
-        | SqlType::Uuid
-        | _ => sql_type.to_string(),
+        | SqlType::Uuid => sql_type.to_string(),
     }
 }
 

@@ -9,7 +9,7 @@ use self::calendar::{clock, date, timestamp, timestamp_of_millis};
 use super::time::{self, MICROS_PER_DAY};
 use crate::cast::text::Traits;
 use crate::copy;
-use crate::encode::hex_digits;
+use crate::hex::hex_digits;
 use crate::outcome::Code;
 
 const NANOS_PER_MICRO: i64 = 1_000;

@@ -1,6 +1,7 @@
 //! Delimited text: its dialect, where a record's fields are, and which of them the columns read.
 
-mod doubt;
+mod field;
+mod framing;
 mod head;
 mod header;
 mod names;
@@ -12,13 +13,15 @@ mod sniff;
 mod split;
 mod widths;
 
+pub(crate) use field::field;
+pub(crate) use framing::Framing;
 pub(crate) use header::{Layout, Surplus, bind_header};
 pub(crate) use open::{Delimited, FirstRecord, open_delimited, read_first};
 #[cfg(test)]
 pub(crate) use quoting::Blanks;
 pub(crate) use quoting::{Quoting, Span};
 pub(crate) use repeated::{MARK, RepeatedHeader, skip_mark};
-pub(crate) use scan::{Marks, Scanned, scan};
+pub(crate) use scan::{Scanned, scan};
 pub(crate) use split::{
-    Delimiter, FieldDelimiter, Split, field, split_again, split_line, split_quoted, split_unquoted,
+    Delimiter, FieldDelimiter, Split, split_again, split_line, split_quoted, split_unquoted,
 };

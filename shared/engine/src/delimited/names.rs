@@ -5,14 +5,15 @@ use std::collections::HashSet;
 
 use encoding_rs::Encoding;
 
+use super::field::field;
 use super::head::{Head, HeadRecord};
 use super::header::{bind_order, keeps_space};
 use super::quoting::{Quoting, Span};
-use super::split::{FieldDelimiter, field};
+use super::split::FieldDelimiter;
 use crate::cast::Scratch;
 use crate::cast::text::Traits;
+use crate::decode::decode;
 use crate::program::{Column, Raw};
-use crate::text::decode;
 
 /// Lines among which the header is searched.
 const MAX_PREAMBLE_LINES: usize = 100;

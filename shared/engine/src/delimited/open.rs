@@ -5,21 +5,22 @@ use std::io::Read;
 use encoding_rs::Encoding;
 use penstock_contract::{BlankRows, DelimitedDialect, HeaderCase, RepeatedHeaders};
 
+use super::field::field;
 use super::head::Head;
 use super::header::{Layout, bind_header, bind_order};
 use super::names::{Located, Names, is_headless};
 use super::quoting::{Quoting, Span};
 use super::repeated::{HeaderRecord, RepeatedHeader};
 use super::sniff::{Sniffed, USUAL_QUOTE, sniff};
-use super::split::{FieldDelimiter, field, split_again};
+use super::split::{FieldDelimiter, split_again};
 use super::widths::Widths;
 use crate::cast::text::Traits;
+use crate::decode::decode;
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::magic::is_binary;
 use crate::outcome::Dialect;
 use crate::program::Column;
 use crate::records::{Place, RecordState, Records};
-use crate::text::decode;
 
 /// The part of a file that its dialect is sniffed from.
 const HEAD_BYTES: usize = 64 * 1024;

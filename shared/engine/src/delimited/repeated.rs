@@ -2,8 +2,8 @@
 
 use penstock_contract::HeaderCase;
 
+use super::field::field;
 use super::quoting::{Quoting, Span};
-use super::split::field;
 
 /// A byte-order mark, which is at the beginning of a file that was appended.
 pub(crate) const MARK: char = '\u{feff}';

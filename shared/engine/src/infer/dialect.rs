@@ -4,14 +4,15 @@ use std::collections::HashSet;
 
 use penstock_contract::{DelimitedDialect, Quote};
 
+use super::error::{InferError, counted};
 use super::known::KnownFormat;
+use super::open::{OpenSample, open_records};
 use super::preamble::{COMMON_DELIMITERS, find_table, is_preamble};
 use super::tally::{FEW_RECORDS, Tally, USUAL_QUOTE, is_enclosed, tally};
 use super::types::Probe;
 use super::yaml::{DelimitedDraft, QuoteDraft};
-use super::{InferError, Open, counted};
 use crate::delimited::{FirstRecord, Quoting, read_first};
-use crate::reader::Limits;
+use crate::limits::Limits;
 
 /// Delimiters that are tried when the common ones split nothing.
 const RARE_DELIMITERS: [&str; 8] = ["#", "^", "~", "\u{1f}", "\u{1}", "||", "::", COLON];
@@ -42,7 +43,7 @@ pub(super) struct Delimited {
 
 /// Finds the dialect of the sample and the names of its columns.
 pub(super) fn delimited(
-    open: &mut Open<'_>,
+    open: &mut OpenSample<'_>,
     limits: &Limits,
     known: &KnownFormat,
 ) -> Result<Delimited, InferError> {
@@ -141,7 +142,7 @@ fn numbered(mut names: Vec<String>) -> Vec<String> {
 }
 
 struct Trials<'t, 'o> {
-    open: &'t mut Open<'o>,
+    open: &'t mut OpenSample<'o>,
     limits: &'t Limits,
     known: &'t KnownFormat,
     probe: &'t Probe,
@@ -282,7 +283,7 @@ impl Trials<'_, '_> {
         skip_lines: u32,
         max_records: u64,
     ) -> Result<Trial, InferError> {
-        let mut records = super::sample::open_records(self.open, self.limits, self.known, true)?;
+        let mut records = open_records(self.open, self.limits, self.known, true)?;
         for _ in 0..skip_lines {
             records.skip_line()?;
         }
@@ -474,7 +475,7 @@ impl Trials<'_, '_> {
     }
 
     fn first_lines(&mut self) -> Result<Vec<Vec<u8>>, InferError> {
-        let mut records = super::sample::open_records(self.open, self.limits, self.known, true)?;
+        let mut records = open_records(self.open, self.limits, self.known, true)?;
         let terminator = records.terminator();
         let head = records.head(MAX_PREAMBLE_BYTES)?;
         let lines = head.split(|byte| *byte == terminator).take(MAX_PREAMBLE_LINES.saturating_add(1));

@@ -2,29 +2,15 @@
 
 use penstock_contract::{ContractErrors, DelimitedDialect, Quote};
 
-use super::InferError;
+use super::error::InferError;
 use super::yaml::{ColumnDraft, DelimitedDraft, Draft, FileDraft, FileKind, QuoteDraft};
-
-/// The kind of file that a sample is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SampleKind {
-    /// Records of delimited fields.
-    Delimited,
-    /// One JSON object a line.
-    Ndjson,
-    /// One JSON document with an array of objects.
-    JsonArray,
-    /// Apache Parquet.
-    Parquet,
-    /// Avro object container files.
-    Avro,
-}
+use crate::format::FileFormat;
 
 /// What is known of the sample's format. What is `None` is found by looking at the sample.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownFormat {
     /// The kind of file.
-    pub kind: Option<SampleKind>,
+    pub kind: Option<FileFormat>,
     /// Encoding label of the WHATWG standard, e.g. `windows-1252`.
     pub encoding: Option<String>,
     /// Field delimiter.
@@ -43,9 +29,9 @@ pub struct KnownFormat {
 
 impl KnownFormat {
     /// The kind of file that what is known is about; `None` when nothing says it.
-    pub(super) fn kind(&self) -> Option<SampleKind> {
-        let of_delimited = self.has_dialect().then_some(SampleKind::Delimited);
-        let of_array = self.path.is_some().then_some(SampleKind::JsonArray);
+    pub(super) fn kind(&self) -> Option<FileFormat> {
+        let of_delimited = self.has_dialect().then_some(FileFormat::Delimited);
+        let of_array = self.path.is_some().then_some(FileFormat::JsonArray);
         self.kind.or(of_delimited).or(of_array)
     }
 
@@ -61,11 +47,11 @@ impl KnownFormat {
 
     /// Holds what is known against the rules of contracts.
     pub(super) fn check(&self) -> Result<(), InferError> {
-        let is_typed = matches!(self.kind(), Some(SampleKind::Parquet | SampleKind::Avro));
-        if self.has_dialect() && self.kind() != Some(SampleKind::Delimited) {
+        let is_typed = matches!(self.kind(), Some(FileFormat::Parquet | FileFormat::Avro));
+        if self.has_dialect() && self.kind() != Some(FileFormat::Delimited) {
             return Err(InferError::Options("the dialect of delimited files"));
         }
-        if self.path.is_some() && self.kind() != Some(SampleKind::JsonArray) {
+        if self.path.is_some() && self.kind() != Some(FileFormat::JsonArray) {
             return Err(InferError::Options("the path to a JSON array"));
         }
         if self.encoding.is_some() && is_typed {
@@ -94,7 +80,7 @@ impl KnownFormat {
 
     fn file_kind(&self) -> Option<FileKind> {
         Some(match self.kind()? {
-            SampleKind::Delimited => FileKind::Delimited(DelimitedDraft {
+            FileFormat::Delimited => FileKind::Delimited(DelimitedDraft {
                 delimiter: self.delimiter.clone(),
                 quote: self.quote.map(|quote| match quote {
                     Quote::None => QuoteDraft::None,
@@ -105,10 +91,10 @@ impl KnownFormat {
                 skip_lines: self.skip_lines.unwrap_or(0),
                 ..DelimitedDraft::default()
             }),
-            SampleKind::Ndjson => FileKind::Ndjson,
-            SampleKind::JsonArray => FileKind::JsonArray { path: self.path.clone().unwrap_or_default() },
-            SampleKind::Parquet => FileKind::Parquet,
-            SampleKind::Avro => FileKind::Avro,
+            FileFormat::Ndjson => FileKind::Ndjson,
+            FileFormat::JsonArray => FileKind::JsonArray { path: self.path.clone().unwrap_or_default() },
+            FileFormat::Parquet => FileKind::Parquet,
+            FileFormat::Avro => FileKind::Avro,
         })
     }
 }

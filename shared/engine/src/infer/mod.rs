@@ -7,11 +7,13 @@
 mod columns;
 pub(crate) mod declared;
 mod dialect;
+mod error;
 mod json_path;
 mod key;
 mod known;
 mod names;
 mod numeric;
+mod open;
 mod preamble;
 mod prove;
 mod sample;
@@ -21,25 +23,25 @@ mod text_kind;
 mod types;
 mod yaml;
 
-use std::io::{self, Read};
-use std::sync::Arc;
-
 use arrow_array::{Array, StringArray};
-use penstock_contract::ContractErrors;
 
-pub use self::known::{KnownFormat, SampleKind};
+pub use self::error::InferError;
+pub use self::known::KnownFormat;
+pub use self::open::OpenSample;
 
 use self::columns::Profile;
+use self::error::counted;
 use self::names::words;
 use self::sample::{Found, Sample};
 use self::separators::Separators;
 use self::types::Probe;
 use self::yaml::{ColumnDraft, Draft, FileKind, Kind};
 use crate::cast::Scratch;
-use crate::error::{PlanError, ReadError, UnreadableCode};
+use crate::error::ReadError;
+use crate::limits::Limits;
 use crate::outcome::{Code, Totals};
 use crate::plan::Plan;
-use crate::reader::{Limits, Reader};
+use crate::reader::Reader;
 use crate::rows::Block;
 
 /// Rows a block: memory is bounded by them.
@@ -78,127 +80,16 @@ pub struct Inferred {
     pub notes: Vec<String>,
 }
 
-/// What keeps a contract from being inferred.
-#[derive(Debug, thiserror::Error)]
-pub enum InferError {
-    /// The sample cannot be read.
-    #[error("the sample cannot be read ({code}): {0}{hint}", code = .0.code(), hint = hint(.0))]
-    Read(#[from] ReadError),
-    /// A Parquet sample that is too large to be looked at.
-    #[error(
-        "the sample has more than {max_bytes} bytes, and Parquet is looked at as a whole; give a smaller file"
-    )]
-    TooLarge {
-        /// Bytes that a sample may have.
-        max_bytes: u64,
-    },
-    /// More columns than a contract may have, in a file that is read by their order.
-    #[error("the sample has no header and {columns} columns; a contract has at most {most}")]
-    TooManyColumns {
-        /// Columns of the sample.
-        columns: usize,
-        /// Columns that a contract may have.
-        most: usize,
-    },
-    /// An option that is not for this kind of file.
-    #[error("{0} was given, which files of this format do not have")]
-    Options(&'static str),
-    /// The encoding is none of the WHATWG standard.
-    #[error("unknown encoding `{0}`")]
-    UnknownEncoding(String),
-    /// What is known of the dialect contradicts itself, or is none.
-    #[error("the given dialect cannot be used: {0}")]
-    Dialect(String),
-    /// No column has a name that a contract can carry.
-    #[error("the sample has no named columns; {advice}")]
-    NoColumns {
-        /// What to give instead.
-        advice: &'static str,
-    },
-    /// Every column has values that no column of a contract holds.
-    #[error(
-        "no column of the sample can be loaded: the values of {columns} are bytes that are not text, or of a type that no column holds"
-    )]
-    OnlyBinary {
-        /// Names of the columns, as the contract would have them.
-        columns: String,
-    },
-    /// A sample of JSON without objects.
-    #[error(
-        "the sample has no JSON objects: {found}; give one object a line, or an array of objects; for an array under a key, give its path with `--path`"
-    )]
-    NoObjects {
-        /// What the sample has instead.
-        found: String,
-    },
-    /// A single text, boolean or null in the notation of JSON.
-    #[error(
-        "the sample is a single value; give a table with a header and rows, one JSON object a line, or an array of JSON objects"
-    )]
-    OneValue,
-    /// Bytes that are neither text nor a format that is read.
-    #[error(
-        "the sample is binary, and of no format that is read; give delimited text, JSON, Parquet or Avro"
-    )]
-    Binary,
-    /// There are columns and no row that can be read.
-    #[error("the sample has no row that can be read ({why}); {advice}")]
-    NoRows {
-        /// The reject codes of its rows, with the number of rows for each, or what there is instead of rows.
-        why: String,
-        /// What to give instead.
-        advice: &'static str,
-    },
-    /// The contract that was made is none. This is a fault of Penstock: please report it.
-    #[error("the inferred contract is faulty, please report it: {0}")]
-    Contract(#[from] ContractErrors),
-    /// The contract that was made cannot be carried out. This is a fault of Penstock: please report it.
-    #[error("the inferred contract cannot be compiled, please report it: {0}")]
-    Plan(#[from] PlanError),
-}
-
-/// The option that replaces what an error advises to declare in the contract, which is not there yet.
-fn hint(error: &ReadError) -> &'static str {
-    match error {
-        ReadError::Unreadable { code: UnreadableCode::UnknownEncoding, .. } => {
-            "; to infer a contract, give the encoding with `--encoding`"
-        }
-        ReadError::Io(_) | ReadError::Empty | ReadError::Unreadable { .. } | ReadError::TooLarge { .. } => "",
-    }
-}
-
-impl InferError {
-    /// True when the content of the sample is the reason.
-    fn is_of_content(&self) -> bool {
-        match self {
-            Self::Read(ReadError::Unreadable { .. })
-            | Self::TooManyColumns { .. }
-            | Self::NoColumns { .. }
-            | Self::OnlyBinary { .. }
-            | Self::NoObjects { .. }
-            | Self::OneValue
-            | Self::Binary
-            | Self::NoRows { .. } => true,
-            Self::Read(ReadError::Io(_) | ReadError::Empty | ReadError::TooLarge { .. })
-            | Self::TooLarge { .. }
-            | Self::Options(_)
-            | Self::UnknownEncoding(_)
-            | Self::Dialect(_)
-            | Self::Contract(_)
-            | Self::Plan(_) => false,
-        }
-    }
-}
-
-/// Gives the sample from its beginning, each time it is called.
-pub type Open<'o> = dyn FnMut() -> io::Result<Box<dyn Read>> + 'o;
-
 /// Writes a contract for the files that the sample is one of, and proves that it accepts the sample: every row but
 /// those that are malformed, whose number is in the notes. `source_name` becomes the source, as far as it can.
 ///
 /// # Errors
 /// When the sample cannot be opened or read, or has no rows.
-pub fn infer(source_name: &str, open: &mut Open<'_>, options: &InferOptions) -> Result<Inferred, InferError> {
+pub fn infer(
+    source_name: &str,
+    open: &mut OpenSample<'_>,
+    options: &InferOptions,
+) -> Result<Inferred, InferError> {
     let max_rows = options.max_rows.max(1);
     let limits = Limits { chunk_rows: BLOCK_ROWS, arrow: true, ..options.limits.clone() }.sane();
     let probe = Probe::new()?;
@@ -269,7 +160,7 @@ struct Seen {
 
 fn see(
     source_name: &str,
-    open: &mut Open<'_>,
+    open: &mut OpenSample<'_>,
     limits: &Limits,
     max_rows: u64,
     probe: &Probe,
@@ -328,7 +219,7 @@ fn plain(columns: Vec<Found>) -> Vec<ColumnDraft> {
 /// Leaves out the columns of a typed file with values that not even text holds, such as pictures and nanoseconds.
 fn leave_out_bytes(
     draft: &mut Draft,
-    open: &mut Open<'_>,
+    open: &mut OpenSample<'_>,
     limits: &Limits,
     max_rows: u64,
     notes: &mut Vec<String>,
@@ -362,17 +253,17 @@ fn leave_out_bytes(
 /// Reads the first rows of the sample under a contract.
 fn read(
     yaml: &str,
-    open: &mut Open<'_>,
+    open: &mut OpenSample<'_>,
     limits: &Limits,
     max_rows: u64,
     take: &mut dyn FnMut(Block),
 ) -> Result<Totals, InferError> {
     let contract = penstock_contract::parse("inferred.yaml", yaml)?;
-    let plan = Arc::new(Plan::compile(&contract)?);
+    let plan = Plan::compile(&contract)?;
     let mut reader = if plan.needs_seek() {
-        Reader::open_parquet(&plan, limits.clone(), declared::whole(open)?)?
+        Reader::open_seekable(&plan, limits.clone(), declared::whole(open)?)?
     } else {
-        Reader::open(plan, limits.clone(), open().map_err(ReadError::Io)?)?
+        Reader::open(&plan, limits.clone(), open().map_err(ReadError::Io)?)?
     };
     while let left = max_rows.saturating_sub(reader.totals().rows_read)
         && left > 0
@@ -386,11 +277,6 @@ fn read(
         }
     }
     Ok(reader.totals().clone())
-}
-
-/// `1 row`, `2 rows`.
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The first point in time, else the first date, that every row has and that is named like the time of a change.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::yaml::{ColumnDraft, Draft, Kind};
-use super::{InferError, Inferred, Open, counted, read};
+use super::{InferError, Inferred, OpenSample, counted, read};
+use crate::limits::Limits;
 use crate::outcome::{Code, ReasonCount, Totals};
-use crate::reader::Limits;
 
 /// Rejects in percent that a contract allows when it does not say.
 const DEFAULT_MAX_REJECTS_PERCENT: u64 = 10;
@@ -21,7 +21,7 @@ struct Faults {
 /// relaxes a column, and none can be relaxed more than four times, so that it ends.
 pub(super) fn prove(
     mut draft: Draft,
-    open: &mut Open<'_>,
+    open: &mut OpenSample<'_>,
     limits: &Limits,
     rows: u64,
     mut notes: Vec<String>,

@@ -3,22 +3,22 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use encoding_rs::Encoding;
-
-use super::declared::{self, DeclaredColumn};
+use super::declared;
 use super::dialect::{self, Delimited};
-use super::known::{KnownFormat, SampleKind};
+use super::error::{InferError, counted};
+use super::known::KnownFormat;
+use super::open::{OpenSample, open_records};
 use super::text_kind::TextKind;
 use super::yaml::{FileDraft, FileKind, Kind};
-use super::{InferError, Open, counted};
 use crate::cast::json::{MAX_DEPTH, Scanner, unquote};
 use crate::cast::text::Traits;
-use crate::decode::Decoded;
-use crate::error::ReadError;
-use crate::input::{Input, magic};
-use crate::reader::Limits;
-use crate::records::{Framing, RecordState, Records};
-use crate::text::{decode, tell_terminator};
+use crate::decode::decode;
+use crate::delimited::Framing;
+use crate::format::FileFormat;
+use crate::input::magic;
+use crate::limits::Limits;
+use crate::records::{RecordState, Records};
+use crate::schema_column::SchemaColumn;
 
 /// The beginning of a file of text, by which it is known to be one.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -50,7 +50,7 @@ pub(super) struct Found {
 
 /// Looks at the file.
 pub(super) fn look(
-    open: &mut Open<'_>,
+    open: &mut OpenSample<'_>,
     limits: &Limits,
     max_rows: u64,
     known: &KnownFormat,
@@ -61,14 +61,14 @@ pub(super) fn look(
         declared::check(kind, found)?;
     }
     let text = match kind {
-        Some(kind @ (SampleKind::Parquet | SampleKind::Avro)) => {
+        Some(kind @ (FileFormat::Parquet | FileFormat::Avro)) => {
             let (file, columns) = declared::look(open, limits, kind)?;
             return typed(file, columns);
         }
-        Some(SampleKind::Delimited) => TextKind::Delimited,
-        Some(SampleKind::Ndjson) => TextKind::Ndjson,
-        Some(SampleKind::JsonArray) if known.path.is_none() => TextKind::of_array(open, limits, known)?,
-        Some(SampleKind::JsonArray) => TextKind::array(known.path.clone().unwrap_or_default()),
+        Some(FileFormat::Delimited) => TextKind::Delimited,
+        Some(FileFormat::Ndjson) => TextKind::Ndjson,
+        Some(FileFormat::JsonArray) if known.path.is_none() => TextKind::of_array(open, limits, known)?,
+        Some(FileFormat::JsonArray) => TextKind::array(known.path.clone().unwrap_or_default()),
         None => TextKind::detect(open, limits, known)?,
     };
     let mut records = open_records(open, limits, known, false)?;
@@ -91,7 +91,7 @@ pub(super) fn look(
 }
 
 fn delimited(
-    open: &mut Open<'_>,
+    open: &mut OpenSample<'_>,
     limits: &Limits,
     known: &KnownFormat,
     is_binary: bool,
@@ -143,10 +143,10 @@ fn json<R: Read>(
 }
 
 /// A file whose schema tells the columns.
-fn typed(file: FileDraft, declared: Vec<DeclaredColumn>) -> Result<Sample, InferError> {
+fn typed(file: FileDraft, declared: Vec<SchemaColumn>) -> Result<Sample, InferError> {
     let (mut notes, mut unheld) = (Vec::new(), Vec::new());
     let mut columns = Vec::new();
-    for DeclaredColumn { name, kind } in declared {
+    for SchemaColumn { name, kind } in declared {
         let Some(kind) = kind else {
             notes.push(format!("`{name}` is of a type that no column holds: it is left out of the contract"));
             unheld.push(format!("`{name}`"));
@@ -164,27 +164,6 @@ fn typed(file: FileDraft, declared: Vec<DeclaredColumn>) -> Result<Sample, Infer
         return Err(InferError::NoColumns { advice: "give a file whose schema has columns" });
     }
     Ok(Sample { file, columns, notes, is_binary: false })
-}
-
-/// The sample from its beginning. `may_be_windows_1252`: false for JSON, and until it is known that it is something else.
-pub(super) fn open_records(
-    open: &mut Open<'_>,
-    limits: &Limits,
-    known: &KnownFormat,
-    may_be_windows_1252: bool,
-) -> Result<Records<Box<dyn Read>>, InferError> {
-    let input = Input::open(open().map_err(ReadError::Io)?, None, limits)?;
-    let encoding = match &known.encoding {
-        None => None,
-        Some(label) => {
-            let encoding = Encoding::for_label_no_replacement(label.as_bytes());
-            Some(encoding.ok_or_else(|| InferError::UnknownEncoding(label.clone()))?)
-        }
-    };
-    let decoded = Decoded::open(input, encoding, false, may_be_windows_1252)?;
-    let mut records = Records::new(decoded, limits.max_record_bytes);
-    tell_terminator(&mut records)?;
-    Ok(records)
 }
 
 /// The names that a contract can carry; the others are left out, and their values rescued.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::InferError;
+use super::error::InferError;
 use crate::delimited::{FirstRecord, Quoting, Span};
 use crate::records::{RecordState, Records};
 

@@ -5,14 +5,16 @@ use std::io::Read;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::error::{InferError, counted};
 use super::json_path::{ObjectArray, object_arrays};
 use super::known::KnownFormat;
-use super::sample::open_records;
-use super::{InferError, Open, counted};
+use super::open::OpenSample;
+use super::open::open_records;
 use crate::cast::json::Scanner;
+use crate::delimited::Framing;
 use crate::error::{ReadError, UnreadableCode};
-use crate::reader::Limits;
-use crate::records::{Framing, Record, RecordState, Records};
+use crate::limits::Limits;
+use crate::records::{Record, RecordState, Records};
 
 /// The beginning of a file, by which its kind is known.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -40,7 +42,7 @@ impl TextKind {
 
     /// A document whose array may be under a path of keys.
     pub(super) fn of_array(
-        open: &mut Open<'_>,
+        open: &mut OpenSample<'_>,
         limits: &Limits,
         known: &KnownFormat,
     ) -> Result<Self, InferError> {
@@ -51,7 +53,7 @@ impl TextKind {
     }
 
     pub(super) fn detect(
-        open: &mut Open<'_>,
+        open: &mut OpenSample<'_>,
         limits: &Limits,
         known: &KnownFormat,
     ) -> Result<Self, InferError> {
@@ -111,7 +113,7 @@ impl FoundArray {
 /// The longest array of objects in the beginning of a document; the first of several of that length. `None` where there is
 /// none, or no path can name it.
 fn longest_array(
-    open: &mut Open<'_>,
+    open: &mut OpenSample<'_>,
     limits: &Limits,
     known: &KnownFormat,
 ) -> Result<Option<FoundArray>, InferError> {

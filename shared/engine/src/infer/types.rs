@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::InferError;
+use super::error::InferError;
 use super::yaml::{ColumnDraft, Draft, FileDraft, Kind};
 use crate::cast::text::Traits;
 use crate::cast::{Scratch, Value};

@@ -267,7 +267,7 @@ impl FileDraft {
         if let Some(encoding) = &self.encoding {
             properties.push(("encoding", quoted(encoding)));
         }
-        if let Some(compression) = self.compression.and_then(compression_name) {
+        if let Some(compression) = self.compression.map(declared_name) {
             properties.push(("compression", compression.to_owned()));
         }
         if !properties.is_empty() {
@@ -303,16 +303,15 @@ impl DelimitedDraft {
     }
 }
 
-/// As the contract spells it; `None` for one that it cannot name.
-fn compression_name(compression: Compression) -> Option<&'static str> {
+/// Returns the name in contracts.
+fn declared_name(compression: Compression) -> &'static str {
     match compression {
-        Compression::Plain => Some("none"),
-        Compression::Gzip => Some("gzip"),
-        Compression::Zstd => Some("zstd"),
-        Compression::Bzip2 => Some("bzip2"),
-        Compression::Xz => Some("xz"),
-        Compression::Zip => Some("zip"),
-        _ => None,
+        Compression::Plain => "none",
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+        Compression::Bzip2 => "bzip2",
+        Compression::Xz => "xz",
+        Compression::Zip => "zip",
     }
 }
 

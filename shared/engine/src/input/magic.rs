@@ -5,8 +5,7 @@
 
 use penstock_contract::Compression;
 
-use super::name as compression_name;
-use super::source::compression_of;
+use super::source::{compression_name, compression_of};
 use crate::error::{ReadError, UnreadableCode};
 
 /// Bytes that [`recognise`] looks at.

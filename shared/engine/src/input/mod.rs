@@ -13,10 +13,10 @@ use penstock_contract::Compression;
 
 use self::gzip::{GzipReader, TrailingBytes};
 use self::source::Source;
-pub(crate) use self::source::compression_of;
-use self::zip::{OtherDocument, UnsupportedArchive, ZipReader};
+pub(crate) use self::source::{compression_name, compression_of};
+use self::zip::{OtherDocument, UnsupportedFeature, ZipReader};
 use crate::error::{ReadError, UnreadableCode};
-use crate::reader::Limits;
+use crate::limits::Limits;
 
 const COMPRESSED_BUFFER_BYTES: usize = 64 * 1024;
 /// A frame may ask for a window of this size and no larger: it is held in memory. `zstd -19` stays within it.
@@ -101,12 +101,15 @@ impl<R: Read> Input<R> {
             let found = if compression == Compression::Plain {
                 magic::recognise(source.magic()).map_or("not compressed", |found| found.name)
             } else {
-                name(compression)
+                compression_name(compression)
             };
             return Err(ReadError::Unreadable {
                 code: UnreadableCode::WrongCompression,
                 byte_offset: 0,
-                message: format!("the contract declares {}, but the content is {found}", name(declared)),
+                message: format!(
+                    "the contract declares {}, but the content is {found}",
+                    compression_name(declared)
+                ),
             });
         }
         let buffered = |source| BufReader::with_capacity(COMPRESSED_BUFFER_BYTES, source);
@@ -118,7 +121,7 @@ impl<R: Read> Input<R> {
                 Decoder::Xz(Box::new(XzReader::new_mem_limit(buffered(source), true, MAX_XZ_MEMORY_KIB)))
             }
             Compression::Zip => Decoder::Zip(Box::new(ZipReader::new(buffered(source)))),
-            Compression::Plain | _ => Decoder::Plain(source),
+            Compression::Plain => Decoder::Plain(source),
         };
         Ok(Self {
             decoder,
@@ -200,7 +203,7 @@ impl<R: Read> Input<R> {
             byte_offset: self.bytes_decompressed,
             message: format!(
                 "{read} bytes of {} became more than {} times as many",
-                name(self.compression),
+                compression_name(self.compression),
                 self.max_ratio
             ),
         })
@@ -214,8 +217,8 @@ impl<R: Read> Input<R> {
         if let Some(other) = error.get_ref().and_then(|inner| inner.downcast_ref::<OtherDocument>()) {
             return other.0.refuse(Compression::Plain);
         }
-        let (name, read) = (name(self.compression), self.bytes_read());
-        let unsupported = error.get_ref().and_then(|inner| inner.downcast_ref::<UnsupportedArchive>());
+        let (name, read) = (compression_name(self.compression), self.bytes_read());
+        let unsupported = error.get_ref().and_then(|inner| inner.downcast_ref::<UnsupportedFeature>());
         let (code, message) = if let Some(unsupported) = unsupported {
             (UnreadableCode::UnsupportedArchive, unsupported.to_string())
         } else if let Some(trailing) = error.get_ref().and_then(|inner| inner.downcast_ref::<TrailingBytes>())
@@ -254,17 +257,4 @@ fn zstd_decoder<R: Read>(
     let mut decoder = zstd::stream::read::Decoder::with_buffer(source)?;
     decoder.window_log_max(MAX_WINDOW_LOG)?;
     Ok(decoder)
-}
-
-/// The compression's name in messages.
-pub(crate) fn name(compression: Compression) -> &'static str {
-    match compression {
-        Compression::Plain => "no compression",
-        Compression::Gzip => "gzip",
-        Compression::Zstd => "zstd",
-        Compression::Bzip2 => "bzip2",
-        Compression::Xz => "xz",
-        Compression::Zip => "zip",
-        _ => "another compression",
-    }
 }

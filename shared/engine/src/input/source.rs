@@ -112,3 +112,15 @@ impl<R: Read> Read for Source<R> {
         }
     }
 }
+
+/// Returns the name in messages.
+pub(crate) fn compression_name(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Plain => "no compression",
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+        Compression::Bzip2 => "bzip2",
+        Compression::Xz => "xz",
+        Compression::Zip => "zip",
+    }
+}

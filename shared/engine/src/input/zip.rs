@@ -4,6 +4,7 @@
 //! files that macOS and Windows add are skipped, wherever they are. A second file is an error once the first one has been
 //! read: only the directory would name it earlier.
 
+mod error;
 mod header;
 
 use std::io::{self, BufRead, Read};
@@ -11,6 +12,8 @@ use std::io::{self, BufRead, Read};
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
+pub(super) use self::error::UnsupportedFeature;
+use self::error::{corrupt, unsupported};
 use self::header::{Header, LOCAL_HEADER, MAX_TAIL_BYTES, Method, Promise, after_descriptor};
 use super::magic::{Recognised, office};
 
@@ -20,23 +23,10 @@ const MAX_NAMES: usize = 5;
 const MAX_SKIPPED_BYTES: u64 = 1024 * 1024 * 1024;
 const SKIP_BUFFER_BYTES: usize = 8 * 1024;
 
-/// An archive that is whole, but not one that is read.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct UnsupportedArchive(String);
-
 /// An archive that is a document of another kind.
 #[derive(Debug, thiserror::Error)]
 #[error("the archive is {}", self.0.name)]
 pub(super) struct OtherDocument(pub(super) Recognised);
-
-fn unsupported(message: impl Into<String>) -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, UnsupportedArchive(message.into()))
-}
-
-fn corrupt(message: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, message)
-}
 
 /// The bytes of the only file.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! The limits of decompression, for what a file becomes in memory.
 
-use super::unreadable;
+use super::error::unreadable;
 use crate::error::{ReadError, UnreadableCode};
-use crate::reader::Limits;
+use crate::limits::Limits;
 
 /// A file may become this large however small it is.
 const FREE_BYTES: u64 = 16 * 1024 * 1024;

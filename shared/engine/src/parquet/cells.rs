@@ -6,20 +6,12 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use parquet::schema::types::TypePtr;
 
 use super::texts::Texts;
-use super::values::{Integers, Leaves, Values};
+use super::values::{Cells, Integers, Values};
 use super::written::Written;
 use crate::cast::text::Traits;
 use crate::cast::typed::{Typed, duration, write_json_text, write_plain_json_text};
 use crate::program::Raw;
 use crate::rows::checked;
-
-/// A column of a batch, or a member of a nested one.
-pub(super) struct Cells<'a> {
-    nulls: Option<&'a NullBuffer>,
-    values: Values<'a>,
-    /// Of a field of the file.
-    texts: Option<&'a Texts>,
-}
 
 /// The values of a column; missing ones are anything.
 pub(super) enum Numbers<'a> {
@@ -40,10 +32,6 @@ impl<'a> Cells<'a> {
         texts: &'a Texts,
     ) -> Self {
         Self { texts: Some(texts), ..Self::inner(array, nanos, &mut leaves.iter()) }
-    }
-
-    pub(super) fn inner(array: &'a ArrayRef, nanos: Option<&'a ArrayRef>, leaves: &mut Leaves<'_>) -> Self {
-        Self { nulls: array.nulls(), values: Values::of(array, nanos, leaves), texts: None }
     }
 
     /// True when a value's text has to be written before it can be one.

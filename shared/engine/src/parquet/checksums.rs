@@ -10,8 +10,9 @@ use super::footer::read_footer;
 use super::pages::{body_of, place};
 use super::shared::Shared;
 use crate::error::ReadError;
+use crate::limits::Limits;
 use crate::plan::Plan;
-use crate::reader::{Limits, Reader};
+use crate::reader::Reader;
 
 const CONTRACT: &str = "
 apiVersion: v3.1.0

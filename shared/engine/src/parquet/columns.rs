@@ -1,6 +1,7 @@
 //! The contract's columns held against those of a batch, one after another.
 
-use super::cells::{Cells, Numbers};
+use super::cells::Numbers;
+use super::values::Cells;
 use super::written::Written;
 use crate::program::{Column, Raw};
 use crate::rows::Rows;

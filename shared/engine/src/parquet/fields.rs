@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use arrow_schema::{DataType, Fields};
 use parquet::schema::types::{Type, TypePtr};
 
+use super::error::unreadable;
 use super::footer::{Footer, has_int96, leaves};
-use super::unreadable;
 use super::values::is_bson;
 use super::written::Written;
 use crate::cast::typed::write_json_text;

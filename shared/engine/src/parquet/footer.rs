@@ -17,14 +17,14 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 use penstock_contract::Compression;
 
+use super::error::{corrupt, unreadable};
 use super::guard::guarded;
 use super::shared::Shared;
 use super::thrift::{BINARY, I32, I64, LIST, STRUCT, Walker};
 use super::values::{Leaves, is_interval};
-use super::{corrupt, unreadable};
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::magic::{HEAD_BYTES, check_compressed_twice, recognise};
-use crate::input::{compression_of, name};
+use crate::input::{compression_name, compression_of};
 
 const MAGIC: &[u8; 4] = b"PAR1";
 const ENCRYPTED_MAGIC: &[u8; 4] = b"PARE";
@@ -162,7 +162,7 @@ fn wrong_format(head: &[u8]) -> ReadError {
         format!(
             "the file is compressed with {} as a whole, and Parquet must be read from its end: drop it uncompressed \
              (Parquet compresses inside)",
-            name(compression)
+            compression_name(compression)
         )
     };
     unreadable(UnreadableCode::WrongFormat, 0, message)
@@ -182,7 +182,7 @@ fn unpack_head(head: &[u8], compression: Compression) -> Option<Vec<u8>> {
         Compression::Bzip2 => {
             bzip2::read::BzDecoder::new(head).take(HEAD_BYTES as u64).read_to_end(&mut inside)
         }
-        Compression::Plain | Compression::Xz | Compression::Zip | _ => return None,
+        Compression::Plain | Compression::Xz | Compression::Zip => return None,
     };
     Some(inside)
 }

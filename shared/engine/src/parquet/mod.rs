@@ -9,6 +9,7 @@ mod cells;
 #[cfg(test)]
 mod checksums;
 mod columns;
+mod error;
 mod fields;
 mod footer;
 mod group;
@@ -30,8 +31,8 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 use parquet::file::reader::{ChunkReader, Length};
 
 use self::budget::Budget;
-use self::cells::Cells;
 use self::columns::check_columns;
+use self::error::{corrupt, unreadable};
 use self::fields::{ReadField, check_encryption, read_fields};
 use self::footer::read_footer;
 use self::group::{RowGroup, with_dictionaries};
@@ -39,15 +40,18 @@ use self::guard::guarded;
 use self::pages::{Dictionary, Looked, look_through, place};
 use self::shared::Shared;
 use self::texts::Texts;
+use self::values::Cells;
 use self::written::Written;
 use crate::delimited::bind_header;
-use crate::error::{ReadError, UnreadableCode};
+use crate::error::ReadError;
+use crate::format::FileFormat;
+use crate::limits::Limits;
 use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
-use crate::reader::{Limits, TypedSource};
 use crate::records::Place;
 use crate::rows::checked::CheckedRows;
 use crate::rows::{Block, Rows, Shown};
+use crate::source::RowSource;
 use crate::unexpected::Unexpected;
 
 /// So few that their texts stay in the processor's cache.
@@ -130,7 +134,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         check_encryption(&footer, &fields)?;
         let written = fields.iter().map(ReadField::written).collect();
         let dialect = Dialect {
-            format: "parquet".to_owned(),
+            format: FileFormat::Parquet.name().to_owned(),
             compression: penstock_contract::Compression::Plain,
             encoding: "UTF-8".to_owned(),
             delimiter: None,
@@ -164,7 +168,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
     }
 }
 
-impl<T: ChunkReader + 'static> TypedSource for ParquetSource<T> {
+impl<T: ChunkReader + 'static> RowSource for ParquetSource<T> {
     fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError> {
         loop {
             if let Some(block) = rows.ready() {
@@ -433,13 +437,4 @@ fn row_json(fields: &[ReadField], cells: &[Cells<'_>], row: usize) -> String {
         cells.write_json(row, json);
     });
     std::mem::take(json.plain())
-}
-
-fn corrupt(byte_offset: u64, why: &str) -> ReadError {
-    let message = format!("the Parquet file cannot be read: {why}; write it anew and drop it again");
-    unreadable(UnreadableCode::CorruptFile, byte_offset, message)
-}
-
-fn unreadable(code: UnreadableCode, byte_offset: u64, message: String) -> ReadError {
-    ReadError::Unreadable { code, byte_offset, message }
 }

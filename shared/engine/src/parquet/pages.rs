@@ -16,17 +16,16 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
+use self::delta::MAX_PAGE_BYTES;
+use super::error::{corrupt, unreadable};
 use super::guard::guarded;
 use super::shared::{PagePlace, Shared};
 use super::thrift::{FALSE, I32, STRUCT, Walker};
-use super::{corrupt, unreadable};
 use crate::error::{ReadError, UnreadableCode};
 
 /// A header holds a page's smallest and largest value, which may be long.
 const MAX_HEADER_BYTES: usize = 16 * 1024 * 1024;
 const HEADER_BYTES: usize = 256;
-/// Of one page. Writers end them at about a mebibyte.
-const MAX_PAGE_BYTES: u64 = 128 * 1024 * 1024;
 /// Of the largest page and the dictionary of each column that is read: they are in memory together.
 const MAX_OPEN_BYTES: u64 = 512 * 1024 * 1024;
 /// Of one page of a list or a map: one row may have them all, and each takes memory however well it is packed.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::{corrupt, unreadable};
+use super::error::{corrupt, unreadable};
 use crate::error::{ReadError, UnreadableCode};
 
 /// A file, which remembers its failures: decoders fail with the same kind of error, and a new try would help only with

@@ -11,18 +11,32 @@ use arrow_array::{
     Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray,
     PrimitiveArray,
 };
-use arrow_buffer::OffsetBuffer;
+use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, TimeUnit};
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::schema::types::{Type, TypePtr};
 
-use super::cells::Cells;
+use super::texts::Texts;
 use crate::cast::typed::Typed;
 
 const MICROS_PER_MILLI: i64 = 1_000;
 
 /// The leaves of a field as the file describes them, in the order in which Arrow's types have theirs.
 pub(super) type Leaves<'l> = std::slice::Iter<'l, TypePtr>;
+
+/// A column of a batch, or a member of a nested one.
+pub(super) struct Cells<'a> {
+    pub(super) nulls: Option<&'a NullBuffer>,
+    pub(super) values: Values<'a>,
+    /// Of a field of the file.
+    pub(super) texts: Option<&'a Texts>,
+}
+
+impl<'a> Cells<'a> {
+    pub(super) fn inner(array: &'a ArrayRef, nanos: Option<&'a ArrayRef>, leaves: &mut Leaves<'_>) -> Self {
+        Self { nulls: array.nulls(), values: Values::of(array, nanos, leaves), texts: None }
+    }
+}
 
 /// The values of a column by their Arrow type.
 pub(super) enum Values<'a> {

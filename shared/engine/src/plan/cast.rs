@@ -6,13 +6,12 @@ use penstock_contract::{
     Bound, Column as ContractColumn, DateFormat, Harmonise, LogicalType, NegativeStyle, Nested, SqlType,
 };
 
-use crate::cast::document::{Document, Part};
 use crate::cast::number::{Limit, Literal, Multiple, Notation, NumberCast, NumberType};
 use crate::cast::pattern::Pattern;
 use crate::cast::text::{TextCast, TextRules, uuid};
 use crate::cast::time::{DateCast, TimeCast, TimeNotation, TimestampCast};
 use crate::cast::zone::Zone;
-use crate::cast::{BooleanCast, Cast, Interval};
+use crate::cast::{BooleanCast, Cast, Document, Interval, NestedCast};
 
 /// The rule that a value of the wrong type breaks, in words.
 pub(super) fn type_rule(column: &ContractColumn) -> String {
@@ -45,7 +44,7 @@ pub(super) fn type_rule(column: &ContractColumn) -> String {
         LogicalType::Object { .. } => "a JSON object".to_owned(),
         LogicalType::Array { .. } => "a JSON array".to_owned(),
         LogicalType::String if column.sql_type == SqlType::Uuid => "a UUID".to_owned(),
-        LogicalType::String | _ => "text".to_owned(),
+        LogicalType::String => "text".to_owned(),
     }
 }
 
@@ -80,8 +79,7 @@ pub(super) fn compile_cast(column: &ContractColumn) -> Result<Cast, String> {
                 | SqlType::Timestamp
                 | SqlType::Timestamptz
                 | SqlType::Jsonb
-                | SqlType::Uuid
-                | _ => None,
+                | SqlType::Uuid => None,
             };
             kind.map_or_else(misfit, |kind| number(column, kind).map(Cast::Number))
         }
@@ -230,7 +228,13 @@ fn document(column: &ContractColumn) -> Result<Document, String> {
     let (is_array, members, items) = match &column.logical_type {
         LogicalType::Array { items } => (true, &[][..], items.as_deref()),
         LogicalType::Object { properties } => (false, properties.as_slice(), None),
-        LogicalType::String | _ => {
+        LogicalType::String
+        | LogicalType::Integer
+        | LogicalType::Number
+        | LogicalType::Boolean
+        | LogicalType::Date { .. }
+        | LogicalType::Time { .. }
+        | LogicalType::Timestamp { .. } => {
             return Err(format!("its logical type cannot be stored in `{}`", column.sql_type));
         }
     };
@@ -246,7 +250,7 @@ fn document(column: &ContractColumn) -> Result<Document, String> {
 }
 
 /// A part of a document is cast as a column of its type would be.
-fn part(nested: &Nested) -> Result<Part, String> {
+fn part(nested: &Nested) -> Result<NestedCast, String> {
     let sql_type = match &nested.logical_type {
         LogicalType::Integer | LogicalType::Number => SqlType::Numeric(None),
         LogicalType::Boolean => SqlType::Boolean,
@@ -254,7 +258,7 @@ fn part(nested: &Nested) -> Result<Part, String> {
         LogicalType::Time { .. } => SqlType::Time,
         LogicalType::Timestamp { .. } => SqlType::Timestamptz,
         LogicalType::Object { .. } | LogicalType::Array { .. } => SqlType::Jsonb,
-        LogicalType::String | _ => SqlType::Text,
+        LogicalType::String => SqlType::Text,
     };
     let column = ContractColumn {
         name: nested.name.clone(),
@@ -268,7 +272,7 @@ fn part(nested: &Nested) -> Result<Part, String> {
         classification: None,
         pseudonymise: false,
     };
-    Ok(Part {
+    Ok(NestedCast {
         cast: compile_cast(&column)?,
         type_rule: type_rule(&column),
         name: column.name,

@@ -17,32 +17,10 @@ use std::io::Read;
 use memchr::{memchr_iter, memchr3};
 
 use super::around::is_space;
-use super::keys::KeySet;
-use super::{MAX_RAW_BYTES, Place, Record, RecordState, Records};
+use super::arrays::Before;
+use super::record::{Place, Record, RecordState};
+use super::{MAX_RAW_BYTES, Records};
 use crate::error::{ReadError, UnreadableCode};
-
-/// Where a reader is among the arrays of a file.
-#[derive(Debug, Default)]
-pub(super) struct Arrays {
-    /// The keys under which each document has its array.
-    pub(super) path: Vec<String>,
-    /// The keys that the objects around the array have had so far, from the outermost to the innermost.
-    pub(super) keys: Vec<KeySet>,
-    before: Before,
-    /// The last element of the last array was read.
-    is_over: bool,
-}
-
-/// What was read last in an array.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Before {
-    #[default]
-    Bracket,
-    Comma,
-    Element,
-    /// An element that ended where the next one may begin. A comma may be part of it.
-    BrokenElement,
-}
 
 impl<R: Read> Records<R> {
     /// The next element of the array that has been entered, or of the next document's. `None`: there are no more.

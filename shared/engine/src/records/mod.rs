@@ -10,88 +10,28 @@
 )]
 
 mod around;
+mod arrays;
 mod elements;
 mod keys;
+mod record;
+mod terminator;
 
 use std::io::Read;
-use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 
 use crate::decode::Decoded;
 use crate::delimited::{
-    Delimiter, Marks, Quoting, Scanned, Span, Split, scan, split_line, split_quoted, split_unquoted,
+    Delimiter, Framing, Quoting, Scanned, Span, Split, scan, split_line, split_quoted, split_unquoted,
 };
 use crate::error::ReadError;
-use elements::Arrays;
+use arrays::Arrays;
+pub(crate) use record::{Place, Record, RecordState};
+pub(crate) use terminator::detect_terminator;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Raw records are kept for rejects up to this length.
 pub(crate) const MAX_RAW_BYTES: usize = 64 * 1024;
-
-/// How records are told apart.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Framing<'a> {
-    /// One record a line.
-    Lines,
-    /// The elements of an array that has been entered.
-    Elements,
-    /// Delimited fields, which may be quoted and then hold line ends.
-    Delimited {
-        delimiter: u8,
-        quoting: Option<Quoting>,
-        /// What nearly every record is found by; `None` where that is not enough.
-        marks: Option<Marks>,
-    },
-    /// The same with a delimiter of several bytes.
-    DelimitedByMany(&'a [u8], Option<Quoting>),
-}
-
-impl Framing<'_> {
-    /// How fields are quoted, where there are fields.
-    #[inline]
-    fn quoting(self) -> Option<Quoting> {
-        match self {
-            Self::Delimited { quoting, .. } | Self::DelimitedByMany(_, quoting) => quoting,
-            Self::Lines | Self::Elements => None,
-        }
-    }
-}
-
-/// What stands between two line ends, or more of them where a field is quoted.
-#[derive(Debug, Clone)]
-pub(crate) struct Record {
-    /// Where it starts.
-    pub(crate) place: Place,
-    /// Where its bytes are, without the line end.
-    bytes: Range<usize>,
-    pub(crate) state: RecordState,
-}
-
-/// A record's place in the drop.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    /// From 1.
-    pub(crate) line: u64,
-    /// From 0, in the decompressed stream.
-    pub(crate) byte_offset: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RecordState {
-    Whole,
-    TooLong,
-    /// A quoted field has no closing quote, or none within the longest record.
-    OpenQuote,
-    /// There is text between a closing quote and the next delimiter or line end.
-    TextAfterQuote,
-    /// There is white space before a quoted field, and nobody declares whether it belongs to it.
-    SpaceBeforeQuote,
-    /// There is nothing where an element of an array should be.
-    NoElement,
-    /// An element that no comma separates from the one before.
-    NoComma,
-}
 
 pub(crate) struct Records<R: Read> {
     pub(crate) input: Decoded<R>,

@@ -41,7 +41,7 @@ pub(crate) fn column_summary(contract: &Contract) -> Vec<String> {
                 LogicalType::Date { format: Some(format) }
                 | LogicalType::Time { format: Some(format) }
                 | LogicalType::Timestamp { format: Some(format), .. } => format!(" {}", format.pattern),
-                LogicalType::String | _ => String::new(),
+                LogicalType::String => String::new(),
             };
             let required = if column.required { "!" } else { "" };
             let key = if contract.entity.key.contains(&index) { "*" } else { "" };

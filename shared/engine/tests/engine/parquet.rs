@@ -29,7 +29,7 @@ fn column_of(sql_type: SqlType) -> Column {
             LogicalType::Timestamp { format: None, default_timezone: "UTC".to_owned() }
         }
         SqlType::Jsonb => LogicalType::Object { properties: vec![] },
-        SqlType::Text | SqlType::Uuid | _ => LogicalType::String,
+        SqlType::Text | SqlType::Uuid => LogicalType::String,
     };
     column("v", logical_type, sql_type)
 }

@@ -1,36 +1,9 @@
 //! Numbers that are stored as they stand, or as they were counted: nearly all of them.
 
-use super::{Limit, NumberCast, NumberType, digit_value, eight_digits};
-use crate::cast::Value;
-
-/// An interval of decimals, counted in their last place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Scaled {
-    scale: u8,
-    low: i64,
-    high: i64,
-    is_integer: bool,
-}
-
-impl Scaled {
-    #[inline]
-    fn value(self, unscaled: i64) -> Option<Value<'static>> {
-        let value =
-            if self.is_integer { Value::Integer(unscaled) } else { Value::Scaled(unscaled, self.scale) };
-        (self.low..=self.high).contains(&unscaled).then_some(value)
-    }
-
-    /// The number as a value, if it is of this scale and within.
-    #[inline]
-    pub(crate) fn fit(self, unscaled: i128, scale: i8) -> Option<Value<'static>> {
-        if self.is_of(scale) { self.value(i64::try_from(unscaled).ok()?) } else { None }
-    }
-
-    #[inline]
-    pub(crate) fn is_of(self, scale: i8) -> bool {
-        i8::try_from(self.scale) == Ok(scale)
-    }
-}
+use super::decimal::{digit_value, eight_digits};
+use super::scaled::Scaled;
+use super::{Limit, NumberCast, NumberType};
+use crate::cast::value::Value;
 
 impl NumberCast {
     /// The same cast, with its interval in the column's last place where there is one.

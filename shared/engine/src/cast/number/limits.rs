@@ -1,6 +1,6 @@
 //! Numbers that are too long to be written out.
 
-use super::{Notation, without_groups};
+use super::notation::{Notation, without_groups};
 use crate::outcome::Code;
 
 /// Why a text cannot be written out as a plain number: its exponent or the number of its digits is beyond the limit, or it is

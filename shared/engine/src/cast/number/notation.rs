@@ -72,6 +72,19 @@ impl Notation {
     }
 }
 
+pub(super) fn without_groups(whole: &str, separator: Option<char>) -> Option<String> {
+    let Some(separator) = separator.filter(|separator| whole.contains(*separator)) else {
+        return Some(whole.to_owned());
+    };
+    let groups: Vec<&str> = whole.split(separator).collect();
+    let (first, rest) = groups.split_first()?;
+    let (last, middle) = rest.split_last()?;
+    let is_grouped = (1..=3).contains(&first.len())
+        && last.len() == 3
+        && middle.iter().all(|group| matches!(group.len(), 2 | 3));
+    is_grouped.then(|| groups.concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::{corrupt, unsupported};
+use super::error::{corrupt, unsupported};
 
 pub(super) const LOCAL_HEADER: [u8; 4] = *b"PK\x03\x04";
 const DESCRIPTOR: [u8; 4] = *b"PK\x07\x08";

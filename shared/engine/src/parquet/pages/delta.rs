@@ -8,8 +8,8 @@ use parquet::basic::Encoding;
 use parquet::column::page::Page;
 use parquet::schema::types::ColumnDescriptor;
 
-use super::MAX_PAGE_BYTES;
-
+/// Of one page. Writers end them at about a mebibyte.
+pub(super) const MAX_PAGE_BYTES: u64 = 128 * 1024 * 1024;
 /// Of one length in the decoder's memory.
 const LENGTH_BYTES: u64 = 4;
 /// A block has a multiple of so many values, a miniblock of so many.

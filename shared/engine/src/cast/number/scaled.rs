@@ -1,0 +1,32 @@
+//! Intervals of decimals, counted in units of their last decimal place.
+
+use crate::cast::value::Value;
+
+/// An interval of decimals, counted in their last place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scaled {
+    pub(super) scale: u8,
+    pub(super) low: i64,
+    pub(super) high: i64,
+    pub(super) is_integer: bool,
+}
+
+impl Scaled {
+    #[inline]
+    pub(super) fn value(self, unscaled: i64) -> Option<Value<'static>> {
+        let value =
+            if self.is_integer { Value::Integer(unscaled) } else { Value::Scaled(unscaled, self.scale) };
+        (self.low..=self.high).contains(&unscaled).then_some(value)
+    }
+
+    /// The number as a value, if it is of this scale and within.
+    #[inline]
+    pub(crate) fn fit(self, unscaled: i128, scale: i8) -> Option<Value<'static>> {
+        if self.is_of(scale) { self.value(i64::try_from(unscaled).ok()?) } else { None }
+    }
+
+    #[inline]
+    pub(crate) fn is_of(self, scale: i8) -> bool {
+        i8::try_from(self.scale) == Ok(scale)
+    }
+}

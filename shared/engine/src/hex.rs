@@ -1,0 +1,12 @@
+//! Lower-case hexadecimal digits.
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    hex_digits(bytes).map(char::from).collect()
+}
+
+/// Two lower-case hexadecimal digits a byte.
+pub(crate) fn hex_digits(bytes: &[u8]) -> impl Iterator<Item = u8> {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or_default())
+}
