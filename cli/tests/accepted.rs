@@ -83,7 +83,7 @@ fn contract(event_time: bool) -> String {
 fn expected_rows(contract: &str, feed: &str) -> Vec<Vec<Option<String>>> {
     let plan =
         Arc::new(Plan::compile(&penstock_contract::parse("contract.yaml", contract).unwrap()).unwrap());
-    let open = || Reader::open(Arc::clone(&plan), Limits::default(), Cursor::new(feed)).unwrap();
+    let open = || Reader::open(&plan, Limits::default(), Cursor::new(feed)).unwrap();
     let (mut reader, mut finder) = (open(), DuplicateFinder::new(TempFiles::default()));
     while let Some(block) = reader.next_block().unwrap() {
         finder.add(&block.rows.keys).unwrap();

@@ -202,11 +202,11 @@ fn open(
     plan: Arc<Plan>,
     limits: Limits,
     mut input: PipeReader,
-) -> Result<Result<Reader<PipeReader>, Refusal>, Stopped> {
+) -> Result<Result<Reader<'static>, Refusal>, Stopped> {
     let needs_seek = input.head(plan.seek_head_bytes()).map(|head| plan.needs_seek_by(head));
     let opened = if needs_seek.map_err(|_| Stopped)? {
         match temp_copy(&mut input) {
-            Ok(file) => Reader::open_parquet(&plan, limits, file),
+            Ok(file) => Reader::open_seekable(&plan, limits, file),
             Err(error) if error.kind() == ErrorKind::StorageFull => {
                 let message = "the file has no room on the function's temporary disk: give its contract \
                                penstock.route: spark, or drop smaller files"
@@ -217,7 +217,7 @@ fn open(
             Err(error) => Err(ReadError::Io(error)),
         }
     } else {
-        Reader::open(plan, limits, input)
+        Reader::open(&plan, limits, input)
     };
     opened.map(Ok).or_else(|error| unreadable(&error).map(Err).ok_or(Stopped))
 }

@@ -44,7 +44,7 @@ fn contract() -> Contract {
 fn read(contract: &Contract, lines: &[String]) -> (Vec<u8>, Vec<u64>) {
     let plan = Arc::new(Plan::compile(contract).unwrap());
     let file: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    let mut reader = Reader::open(plan, Limits::default(), file.as_bytes()).unwrap();
+    let mut reader = Reader::open(&plan, Limits::default(), file.as_bytes()).unwrap();
     let (mut text, mut rejected) = (Vec::new(), Vec::new());
     while let Some(block) = reader.next_block().unwrap() {
         text.extend_from_slice(&block.rows.copy_text);

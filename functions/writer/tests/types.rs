@@ -186,7 +186,7 @@ fn contract() -> Contract {
 fn copy_text(contract: &Contract, rows: &[Row]) -> Vec<u8> {
     let file: String = rows.iter().map(Row::line).collect();
     let plan = Arc::new(Plan::compile(contract).unwrap());
-    let mut reader = Reader::open(plan, Limits::default(), file.as_bytes()).unwrap();
+    let mut reader = Reader::open(&plan, Limits::default(), file.as_bytes()).unwrap();
     let mut text = Vec::new();
     while let Some(block) = reader.next_block().unwrap() {
         assert!(block.rejects.is_empty(), "{:?}", block.rejects.first());

@@ -152,7 +152,7 @@ fn check(path: &str, format: &str, is_whole: bool, options: &[&str]) -> Result<C
     let plan = Arc::new(Plan::compile(&penstock_contract::parse("bench.yaml", &contract)?)?);
     let limits = Limits { arrow: is_whole, ..Limits::default() };
     let input = Repeated::open(path, times, if format == "csv" { 1 } else { 0 })?;
-    let mut reader = Reader::open(Arc::clone(&plan), limits, input)?;
+    let mut reader = Reader::open(&plan, limits, input)?;
     let mut encoders = if is_whole { Some(Encoders::new(plan)?) } else { None };
     while let Some(block) = reader.next_block()? {
         if let Some(out) = &mut out {
@@ -179,7 +179,7 @@ fn check(path: &str, format: &str, is_whole: bool, options: &[&str]) -> Result<C
 fn check_parquet(path: &str) -> Result<Counts, Box<dyn Error>> {
     let contract = CONTRACT.replace("format: csv", "format: parquet");
     let plan = Plan::compile(&penstock_contract::parse("bench.yaml", &contract)?)?;
-    let mut reader = Reader::<io::Empty>::open_parquet(&plan, Limits::default(), File::open(path)?)?;
+    let mut reader = Reader::open_seekable(&plan, Limits::default(), File::open(path)?)?;
     while let Some(block) = reader.next_block()? {
         reader.recycle(block.rows.copy_text);
     }

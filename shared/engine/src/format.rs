@@ -122,3 +122,24 @@ fn without_mark(head: &[u8]) -> &[u8] {
 fn wrong_format(message: &str) -> ReadError {
     ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message: message.to_owned() }
 }
+
+/// A format whose values are text, as declared or detected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TextFormat<'a> {
+    Delimited(&'a DelimitedDialect),
+    Ndjson,
+    /// With the keys that lead to the array.
+    JsonArray {
+        path: &'a [String],
+    },
+}
+
+impl TextFormat<'_> {
+    pub(crate) fn file_format(self) -> FileFormat {
+        match self {
+            Self::Delimited(_) => FileFormat::Delimited,
+            Self::Ndjson => FileFormat::Ndjson,
+            Self::JsonArray { .. } => FileFormat::JsonArray,
+        }
+    }
+}

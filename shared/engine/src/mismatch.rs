@@ -7,8 +7,8 @@ use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
 use crate::error::{ReadError, UnreadableCode};
+use crate::format::TextFormat;
 use crate::program::Column;
-use crate::text::TextFormat;
 
 /// How JSON is laid out in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

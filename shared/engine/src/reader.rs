@@ -7,7 +7,7 @@ use penstock_contract::{Compression, EmptyFile, FormatKind};
 
 use crate::avro::AvroSource;
 use crate::error::{ReadError, UnreadableCode};
-use crate::format::{self, FileFormat};
+use crate::format::{self, FileFormat, TextFormat};
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::outcome::{Dialect, Totals, sort_reasons};
@@ -15,7 +15,7 @@ use crate::parquet::ParquetSource;
 use crate::plan::Plan;
 use crate::rows::{Block, Rows};
 use crate::source::RowSource;
-use crate::text::{TextFormat, TextSource};
+use crate::text::TextSource;
 
 /// The entry for the format in [`Dialect::assumed`].
 const ASSUMED_FORMAT: &str = "format";

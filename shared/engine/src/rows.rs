@@ -1,7 +1,8 @@
 //! Rows under way: accepted ones into COPY text and columns, refused ones into rejects.
 
 pub(crate) mod checked;
-pub(crate) mod told;
+pub(crate) mod irregular;
+mod reasons;
 
 use std::ops::Range;
 
@@ -24,7 +25,7 @@ use crate::records::{MAX_RAW_BYTES, Place};
 use crate::redact;
 use crate::row_limit::SizeLimits;
 use crate::sets::Sets;
-use told::Told;
+use reasons::{ColumnReasons, report};
 
 /// Rejects are handed over when there are so many of them, or so many bytes: memory is bounded by the chunk.
 const MAX_REJECTS: usize = 10_000;
@@ -85,7 +86,7 @@ pub(crate) struct Rows {
     /// Of the row under construction.
     reasons: Vec<Reason>,
     /// By column.
-    told: Vec<Told>,
+    column_reasons: Vec<ColumnReasons>,
     scratch: Scratch,
     sets: Sets,
     size_limits: Option<SizeLimits>,
@@ -115,7 +116,7 @@ impl Rows {
             rejects: Vec::new(),
             reject_bytes: 0,
             reasons: Vec::new(),
-            told: plan.columns.iter().map(Told::new).collect(),
+            column_reasons: plan.columns.iter().map(ColumnReasons::new).collect(),
             scratch: Scratch::default(),
             sets: plan.sets.clone(),
             size_limits: plan.size_limits.clone(),
@@ -176,7 +177,17 @@ impl Rows {
         self.fields.clear();
         self.noted.clear();
         let Self {
-            columns, copy_text, arrow, scratch, reasons, told, limits, fields, quality, noted, ..
+            columns,
+            copy_text,
+            arrow,
+            scratch,
+            reasons,
+            column_reasons,
+            limits,
+            fields,
+            quality,
+            noted,
+            ..
         } = self;
         let is_noted = quality.len() > 0;
         for (index, column) in columns.iter().enumerate() {
@@ -197,7 +208,7 @@ impl Rows {
                 continue;
             }
             let mut tell = |broken: Broken<'_>| {
-                told::tell(reasons, limits.max_reasons, told, (index, column), &broken, &raw);
+                report(reasons, limits.max_reasons, column_reasons, (index, column), &broken, &raw);
             };
             let value: Option<Value<'_>> = column.run(&raw, scratch, &mut tell);
             match &value {
@@ -239,12 +250,12 @@ impl Rows {
                 arrow.roll_back();
             }
             let raw = shown(&self.columns, self.hides);
-            self.refuse_told(place, raw);
+            self.refuse_reported(place, raw);
         }
     }
 
-    /// Refuses a row for the reasons that were told against it.
-    fn refuse_told(&mut self, place: Place, raw: RawText) {
+    /// Rejects a row for the reasons that were recorded for it.
+    fn refuse_reported(&mut self, place: Place, raw: RawText) {
         // As many as there are, and no room for more: rejects are kept until the block is full.
         let reasons = self.reasons.drain(..).collect();
         self.refuse(place, raw, reasons, 1);
@@ -346,10 +357,11 @@ impl Rows {
             RawText::Cut(raw) => (raw, true, false),
             RawText::Withheld => (String::new(), false, true),
         };
-        let told = reasons
+        let shown_bytes = reasons
             .iter()
             .map(|reason| reason.rule.len().saturating_add(reason.found.as_ref().map_or(0, String::len)));
-        self.reject_bytes = told.fold(self.reject_bytes.saturating_add(raw.len()), usize::saturating_add);
+        self.reject_bytes =
+            shown_bytes.fold(self.reject_bytes.saturating_add(raw.len()), usize::saturating_add);
         self.rejects.push(Reject {
             row: self.totals.rows_read.saturating_sub(rows).saturating_add(1),
             rows,

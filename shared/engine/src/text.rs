@@ -4,7 +4,7 @@ use std::io::Read;
 use std::ops::Range;
 
 use encoding_rs::{Encoding, WINDOWS_1252};
-use penstock_contract::{BlankRows, DelimitedDialect};
+use penstock_contract::BlankRows;
 
 use crate::cast::text::Traits;
 use crate::decode::{Decoded, decode, is_utf_8};
@@ -13,7 +13,7 @@ use crate::delimited::{
     skip_mark, split_again,
 };
 use crate::error::{ReadError, UnreadableCode};
-use crate::format::FileFormat;
+use crate::format::TextFormat;
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::mismatch::check_layout;
@@ -57,27 +57,6 @@ enum TextDecoder {
     Delimited(Box<Delimited>),
     Ndjson(Box<Keys>),
     JsonArray(Box<Keys>),
-}
-
-/// A format whose values are text, as declared or detected.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum TextFormat<'a> {
-    Delimited(&'a DelimitedDialect),
-    Ndjson,
-    /// With the keys that lead to the array.
-    JsonArray {
-        path: &'a [String],
-    },
-}
-
-impl TextFormat<'_> {
-    fn file_format(self) -> FileFormat {
-        match self {
-            Self::Delimited(_) => FileFormat::Delimited,
-            Self::Ndjson => FileFormat::Ndjson,
-            Self::JsonArray { .. } => FileFormat::JsonArray,
-        }
-    }
 }
 
 impl<R: Read> TextSource<R> {

@@ -1,6 +1,6 @@
 //! The accepted rows of a check, in a file that other tools read.
 
-use std::io::{Read, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -88,10 +88,10 @@ impl AcceptedRowsFile {
 
     /// Keeps the rows of the current input, without those that a newer one of the same key replaces. `again` opens the
     /// input from its beginning, with Arrow columns.
-    pub(super) fn keep<R: Read>(
+    pub(super) fn keep(
         &mut self,
         duplicates: &Duplicates,
-        again: impl FnOnce() -> Result<Reader<R>>,
+        again: impl FnOnce() -> Result<Reader<'static>>,
     ) -> Result<()> {
         match self {
             Self::Parquet { part, .. } => push_all(part, again()?, duplicates),
@@ -120,7 +120,7 @@ impl AcceptedRowsFile {
     }
 }
 
-fn push_all<R: Read>(part: &mut ParquetPart, mut reader: Reader<R>, duplicates: &Duplicates) -> Result<()> {
+fn push_all(part: &mut ParquetPart, mut reader: Reader<'_>, duplicates: &Duplicates) -> Result<()> {
     while let Some(block) = reader.next_block()? {
         if let Some(batch) = &block.rows.record_batch {
             part.push(&duplicates.batch_without_replaced(batch)?)?;

@@ -61,7 +61,7 @@ impl Input {
     }
 
     /// From the beginning, once.
-    pub(super) fn stream(&self) -> Result<Box<dyn Read>> {
+    pub(super) fn stream(&self) -> Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::File(path) => {
                 let context = || format!("{}", path.display());
@@ -69,7 +69,7 @@ impl Input {
                 let bytes = file.metadata().with_context(context)?.len();
                 with_progress(BufReader::with_capacity(BUFFER_BYTES, file), bytes)
             }
-            Self::Stdin => Box::new(io::stdin().lock()),
+            Self::Stdin => Box::new(io::stdin()),
             Self::Object { bucket, key } => {
                 let object = ObjectReader::open(bucket, key)?;
                 let bytes = object.bytes;
@@ -95,7 +95,7 @@ fn matching(pattern: &str) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn with_progress(input: impl Read + 'static, bytes: u64) -> Box<dyn Read> {
+fn with_progress(input: impl Read + Send + 'static, bytes: u64) -> Box<dyn Read + Send> {
     if bytes < PROGRESS_MIN_BYTES {
         return Box::new(input);
     }

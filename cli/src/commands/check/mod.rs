@@ -8,7 +8,7 @@ mod output;
 mod text_rows;
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek as _, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -112,7 +112,7 @@ impl Check {
         let limits = Limits { arrow: false, ..Limits::default() };
         let ended = match &file {
             Some(file) => found.read(plan, open(plan, limits, file)?, on_block),
-            None => found.read(plan, Reader::open(Arc::clone(plan), limits, input.stream()?), on_block),
+            None => found.read(plan, Reader::open(plan, limits, input.stream()?), on_block),
         };
         let ended = ended.with_context(|| input.name())?;
         let seconds = started.elapsed().as_secs_f64();
@@ -149,21 +149,11 @@ impl Check {
     }
 }
 
-/// From the beginning, however often.
-fn open(plan: &Arc<Plan>, limits: Limits, file: &File) -> Result<Result<Reader<BufReader<File>>, ReadError>> {
-    // Parquet is read at several places at once; each has its own.
+/// Opens the file at its beginning, each time it is called.
+fn open(plan: &Plan, limits: Limits, file: &File) -> Result<Result<Reader<'static>, ReadError>> {
     let mut file = file.try_clone().context("opening the file again")?;
     file.seek(SeekFrom::Start(0)).context("reading the file again")?;
-    let mut head = Vec::new();
-    Read::by_ref(&mut file)
-        .take(plan.seek_head_bytes() as u64)
-        .read_to_end(&mut head)
-        .context("reading the file")?;
-    if plan.needs_seek_by(&head) {
-        return Ok(Reader::open_parquet(plan, limits, file));
-    }
-    file.seek(SeekFrom::Start(0)).context("reading the file again")?;
-    Ok(Reader::open(Arc::clone(plan), limits, BufReader::new(file)))
+    Ok(Reader::open_seekable(plan, limits, file))
 }
 
 /// What has been read so far; still true when the reading ends in an error.
@@ -178,10 +168,10 @@ struct Found {
 
 impl Found {
     /// Reads to the end, or to what makes the rest unreadable, which is the answer's error.
-    fn read<R: Read>(
+    fn read(
         &mut self,
         plan: &Plan,
-        reader: Result<Reader<R>, ReadError>,
+        reader: Result<Reader<'_>, ReadError>,
         mut on_block: impl FnMut(&Block) -> Result<()>,
     ) -> Result<Option<ReadError>> {
         let mut reader = match reader {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::{Args, ValueEnum};
 use penstock_contract::Quote;
-use penstock_engine::infer::{InferOptions, Inferred, KnownFormat, SampleKind, infer};
+use penstock_engine::FileFormat;
+use penstock_engine::infer::{InferOptions, Inferred, KnownFormat, infer};
 use serde_json::json;
 
 use crate::exit::{Exit, SUCCESS};
@@ -123,11 +124,11 @@ impl Dialect {
     fn known(&self) -> KnownFormat {
         let is_tabbed = matches!(self.format, Some(Format::Tsv));
         let kind = self.format.map(|format| match format {
-            Format::Csv | Format::Tsv => SampleKind::Delimited,
-            Format::Ndjson => SampleKind::Ndjson,
-            Format::Json => SampleKind::JsonArray,
-            Format::Parquet => SampleKind::Parquet,
-            Format::Avro => SampleKind::Avro,
+            Format::Csv | Format::Tsv => FileFormat::Delimited,
+            Format::Ndjson => FileFormat::Ndjson,
+            Format::Json => FileFormat::JsonArray,
+            Format::Parquet => FileFormat::Parquet,
+            Format::Avro => FileFormat::Avro,
         });
         KnownFormat {
             kind,
@@ -170,7 +171,7 @@ impl<'p> Sample<'p> {
     }
 
     /// The sample from its beginning.
-    fn read(&self) -> io::Result<Box<dyn Read>> {
+    fn read(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::File(path) => Box::new(File::open(path)?),
             Self::Memory(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),

@@ -121,17 +121,17 @@ pub fn check(plan: &Arc<Plan>, bytes: &[u8]) -> FuzzOutcome {
 /// Reads a file that requires seeking twice, and asserts the same invariants.
 pub fn check_parquet(plan: &Arc<Plan>, bytes: &[u8]) -> FuzzOutcome {
     let file = || bytes::Bytes::copy_from_slice(bytes);
-    let once = drain(plan, Reader::<std::io::Empty>::open_parquet(plan, limits(), file()));
-    let again = drain(plan, Reader::<std::io::Empty>::open_parquet(plan, limits(), file()));
+    let once = drain(plan, Reader::open_seekable(plan, limits(), file()));
+    let again = drain(plan, Reader::open_seekable(plan, limits(), file()));
     assert_eq!(once, again);
     once
 }
 
 fn read(plan: &Arc<Plan>, input: impl Read) -> FuzzOutcome {
-    drain(plan, Reader::open(Arc::clone(plan), limits(), input))
+    drain(plan, Reader::open(plan, limits(), input))
 }
 
-fn drain(plan: &Arc<Plan>, reader: Result<Reader<impl Read>, ReadError>) -> FuzzOutcome {
+fn drain(plan: &Arc<Plan>, reader: Result<Reader<'_>, ReadError>) -> FuzzOutcome {
     let mut outcome =
         FuzzOutcome { chunks: Vec::new(), rejects: Vec::new(), totals: Totals::default(), error: None };
     let limits = limits();

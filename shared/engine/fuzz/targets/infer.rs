@@ -19,7 +19,7 @@ fuzz_target!(init: allow_caught_panics(), |bytes: &[u8]| {
     let contract = contract.unwrap_or_else(|errors| panic!("{errors}\n{}", inferred.yaml));
     let plan = Arc::new(Plan::compile(&contract).unwrap_or_else(|error| panic!("{error}\n{}", inferred.yaml)));
     let reader = if plan.needs_seek() {
-        Reader::open_parquet(&plan, limits, bytes::Bytes::copy_from_slice(bytes))
+        Reader::open_seekable(&plan, limits, bytes::Bytes::copy_from_slice(bytes))
     } else {
         Reader::open(plan, limits, bytes)
     };

@@ -21,6 +21,8 @@ pub(crate) use open::{Delimited, FirstRecord, open_delimited, read_first};
 pub(crate) use quoting::Blanks;
 pub(crate) use quoting::{Quoting, Span};
 pub(crate) use repeated::{MARK, RepeatedHeader, skip_mark};
+#[cfg(test)]
+pub(crate) use scan::Marks;
 pub(crate) use scan::{Scanned, scan};
 pub(crate) use split::{
     Delimiter, FieldDelimiter, Split, split_again, split_line, split_quoted, split_unquoted,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::counted;
+use super::error::counted;
 use super::names::words;
 use super::numeric::{Size, sized};
 use super::separators::{AMBIGUOUS, Separators, may_be_grouped};

@@ -1,7 +1,7 @@
 //! The primary key, which is only ever guessed.
 
 use super::columns::{MAX_KEY_CHARS, Profile, Uniqueness};
-use super::counted;
+use super::error::counted;
 use super::names::words;
 use super::yaml::{ColumnDraft, Draft};
 

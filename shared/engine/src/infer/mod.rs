@@ -14,12 +14,14 @@ mod known;
 mod names;
 mod numeric;
 mod open;
+mod options;
 mod preamble;
 mod prove;
 mod sample;
 mod separators;
 mod tally;
 mod text_kind;
+mod trial;
 mod types;
 mod yaml;
 
@@ -28,57 +30,22 @@ use arrow_array::{Array, StringArray};
 pub use self::error::InferError;
 pub use self::known::KnownFormat;
 pub use self::open::OpenSample;
+pub use self::options::{InferOptions, Inferred};
 
 use self::columns::Profile;
-use self::error::counted;
 use self::names::words;
 use self::sample::{Found, Sample};
 use self::separators::Separators;
+use self::trial::{BLOCK_ROWS, read};
 use self::types::Probe;
 use self::yaml::{ColumnDraft, Draft, FileKind, Kind};
 use crate::cast::Scratch;
-use crate::error::ReadError;
 use crate::limits::Limits;
 use crate::outcome::{Code, Totals};
-use crate::plan::Plan;
-use crate::reader::Reader;
-use crate::rows::Block;
 
-/// Rows a block: memory is bounded by them.
-const BLOCK_ROWS: u32 = 10_000;
 /// Words of names that are likely event times.
 const EVENT_TIME_WORDS: [&str; 8] =
     ["updated", "modified", "changed", "ts", "timestamp", "geaendert", "aktualisiert", "event"];
-
-/// How much of the sample counts.
-#[derive(Debug, Clone)]
-pub struct InferOptions {
-    /// Rows that are read, rejects included, and malformed ones beyond that up to the next row. The contract accepts those;
-    /// later ones are not read.
-    pub max_rows: u64,
-    /// What the reader takes at most. Arrow columns and the rows of a block are set by [`infer`].
-    pub limits: Limits,
-    /// What is known of the sample's format.
-    pub known: KnownFormat,
-}
-
-impl Default for InferOptions {
-    /// 100,000 rows, and the reader's own limits.
-    fn default() -> Self {
-        Self { max_rows: 100_000, limits: Limits::default(), known: KnownFormat::default() }
-    }
-}
-
-/// A contract, and what its author should know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inferred {
-    /// The contract, of ODCS v3.1. The same sample gives the same text.
-    pub yaml: String,
-    /// Rows that were read, those that cannot be accepted by any contract included.
-    pub rows: u64,
-    /// What could not be told, or was left out; with names of columns and counts, never values.
-    pub notes: Vec<String>,
-}
 
 /// Writes a contract for the files that the sample is one of, and proves that it accepts the sample: every row but
 /// those that are malformed, whose number is in the notes. `source_name` becomes the source, as far as it can.
@@ -248,35 +215,6 @@ fn leave_out_bytes(
         return Err(InferError::OnlyBinary { columns: names.join(", ") });
     }
     Ok(())
-}
-
-/// Reads the first rows of the sample under a contract.
-fn read(
-    yaml: &str,
-    open: &mut OpenSample<'_>,
-    limits: &Limits,
-    max_rows: u64,
-    take: &mut dyn FnMut(Block),
-) -> Result<Totals, InferError> {
-    let contract = penstock_contract::parse("inferred.yaml", yaml)?;
-    let plan = Plan::compile(&contract)?;
-    let mut reader = if plan.needs_seek() {
-        Reader::open_seekable(&plan, limits.clone(), declared::whole(open)?)?
-    } else {
-        Reader::open(&plan, limits.clone(), open().map_err(ReadError::Io)?)?
-    };
-    while let left = max_rows.saturating_sub(reader.totals().rows_read)
-        && left > 0
-    {
-        // A block has as many accepted rows, and any number of others: half of what is left comes close without going far.
-        let rows = left.div_ceil(2).min(BLOCK_ROWS.into());
-        reader.set_chunk_rows(u32::try_from(rows).unwrap_or(BLOCK_ROWS));
-        match reader.next_block()? {
-            None => break,
-            Some(block) => take(block),
-        }
-    }
-    Ok(reader.totals().clone())
 }
 
 /// The first point in time, else the first date, that every row has and that is named like the time of a change.

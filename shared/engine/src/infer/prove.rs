@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::error::{InferError, counted};
+use super::open::OpenSample;
+use super::options::Inferred;
+use super::trial::read;
 use super::yaml::{ColumnDraft, Draft, Kind};
-use super::{InferError, Inferred, OpenSample, counted, read};
 use crate::limits::Limits;
 use crate::outcome::{Code, ReasonCount, Totals};
 

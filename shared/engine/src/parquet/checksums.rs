@@ -34,7 +34,7 @@ schema:
 fn read(file: Vec<u8>) -> Result<Vec<u8>, ReadError> {
     let contract = parse("contract.yaml", CONTRACT).unwrap();
     let plan = Plan::compile(&contract).unwrap();
-    let mut reader = Reader::<std::io::Empty>::open_parquet(&plan, Limits::default(), Bytes::from(file))?;
+    let mut reader = Reader::open_seekable(&plan, Limits::default(), Bytes::from(file))?;
     let mut text = Vec::new();
     while let Some(block) = reader.next_block()? {
         assert!(block.rejects.is_empty());

@@ -391,7 +391,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
                 cell.map_or_else(|| unexpected.raw(column), |(cells, written)| cells.raw(row, written))
             };
             let json = || row_json(fields, &cells, row);
-            if !is_plain || !rows.refuse_odd(place, odd, raw, json) {
+            if !is_plain || !rows.refuse_irregular(place, odd, raw, json) {
                 rows.push_typed(place, raw, json);
             }
         }

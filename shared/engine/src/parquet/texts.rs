@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef};
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, BinaryArray};
 
-use super::values::coded;
 use crate::cast::text::Traits;
 use crate::copy::NULL;
 use crate::copy::lines::BLOCK_BYTES;
@@ -126,6 +126,12 @@ fn take_room(room: &mut usize, bytes: u64) -> bool {
     let left = usize::try_from(bytes).ok().and_then(|bytes| room.checked_sub(bytes));
     *room = left.unwrap_or(*room);
     left.is_some()
+}
+
+/// The places of values in a dictionary, and the dictionary.
+pub(super) fn coded(array: &ArrayRef) -> Option<(&[i32], &BinaryArray)> {
+    let coded = array.as_dictionary_opt::<Int32Type>()?;
+    Some((coded.keys().values(), coded.values().as_binary_opt()?))
 }
 
 #[cfg(test)]

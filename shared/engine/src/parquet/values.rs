@@ -16,7 +16,7 @@ use arrow_schema::{DataType, TimeUnit};
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::schema::types::{Type, TypePtr};
 
-use super::texts::Texts;
+use super::texts::{Texts, coded};
 use crate::cast::typed::Typed;
 
 const MICROS_PER_MILLI: i64 = 1_000;
@@ -256,12 +256,6 @@ fn int96(micros: i64, nanos: i64) -> Typed<'static> {
         Ok(nanos @ 0..1_000) => Typed::TimestampNanos { micros, nanos, is_utc: false },
         Ok(_) | Err(_) => Typed::Foreign("INT96 that is no time"),
     }
-}
-
-/// The places of values in a dictionary, and the dictionary.
-pub(super) fn coded(array: &ArrayRef) -> Option<(&[i32], &BinaryArray)> {
-    let coded = array.as_dictionary_opt::<Int32Type>()?;
-    Some((coded.keys().values(), coded.values().as_binary_opt()?))
 }
 
 pub(super) fn primitive<T: ArrowPrimitiveType>(array: &ArrayRef) -> &[T::Native] {

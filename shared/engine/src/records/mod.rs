@@ -386,7 +386,11 @@ mod tests {
     use crate::delimited::Blanks;
 
     fn by_comma(quoting: Option<Quoting>, terminator: u8) -> Framing<'static> {
-        Framing::Delimited { delimiter: b',', quoting, marks: Marks::of(b',', quoting, terminator) }
+        Framing::Delimited {
+            delimiter: b',',
+            quoting,
+            marks: crate::delimited::Marks::of(b',', quoting, terminator),
+        }
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use std::ops::Range;
 use arrow_buffer::NullBuffer;
 
 use self::text_place::TextPlace;
-use super::told::OddColumns;
+use super::irregular::IrregularColumns;
 use super::{Rows, micros, text};
 use crate::cast::text::{Text, Traits};
 use crate::cast::{Scratch, Value};
@@ -24,7 +24,7 @@ use crate::row_limit::SizeLimits;
 pub(crate) struct CheckedRows {
     columns: Vec<Checked>,
     /// By row, the columns for which it has to be taken by itself.
-    odd: Vec<OddColumns>,
+    odd: Vec<IrregularColumns>,
     /// By row, where there is an event time.
     times: Vec<i64>,
     /// By quality check, then by row: counted by it. Empty for checks that count no row.
@@ -106,7 +106,7 @@ impl CheckedRows {
     /// Forgets the batch before this one.
     pub(crate) fn start(&mut self, rows: usize, columns: usize) {
         self.odd.clear();
-        self.odd.resize(rows, OddColumns::default());
+        self.odd.resize(rows, IrregularColumns::default());
         self.times.clear();
         self.times.resize(rows, 0);
         self.is_noted.iter_mut().for_each(Vec::clear);
@@ -152,8 +152,8 @@ impl CheckedRows {
     }
 
     /// The columns for which a row has to be taken by itself.
-    pub(crate) fn odd(&self, row: usize) -> OddColumns {
-        self.odd.get(row).copied().unwrap_or(OddColumns::ALL)
+    pub(crate) fn odd(&self, row: usize) -> IrregularColumns {
+        self.odd.get(row).copied().unwrap_or(IrregularColumns::ALL)
     }
 
     #[inline]

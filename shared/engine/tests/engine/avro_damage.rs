@@ -224,7 +224,7 @@ fn rows_before_a_truncation_are_returned_block_by_block() {
     let bytes = [header(&schema, "null"), block(10, &rows.concat()), long(5)].concat();
     let plan = Arc::new(Plan::compile(&avro()).unwrap());
     let limits = Limits { chunk_rows: 4, ..Limits::default() };
-    let mut reader = penstock_engine::Reader::open(plan, limits, &bytes[..]).unwrap();
+    let mut reader = penstock_engine::Reader::open(&plan, limits, &bytes[..]).unwrap();
     for _ in 0..2 {
         assert_eq!(reader.next_block().unwrap().unwrap().rows.count, 4);
     }

@@ -41,7 +41,7 @@ impl BatchResult {
 fn read_batch(contract: &Contract, file: &str) -> BatchResult {
     let plan = Arc::new(Plan::compile(contract).unwrap());
     let limits = Limits { chunk_rows: 2, ..Limits::default() };
-    let mut reader = Reader::open(Arc::clone(&plan), limits, file.as_bytes()).unwrap();
+    let mut reader = Reader::open(&plan, limits, file.as_bytes()).unwrap();
     let mut finder = DuplicateFinder::new(NoSpill);
     let mut chunks = Vec::new();
     while let Some(block) = reader.next_block().unwrap() {

@@ -252,7 +252,7 @@ struct ReaderOutput {
 }
 
 fn read(plan: &Plan, limits: Limits, file: Bytes) -> ReaderOutput {
-    let mut reader = Reader::<io::Empty>::open_parquet(plan, limits, file).unwrap();
+    let mut reader = Reader::open_seekable(plan, limits, file).unwrap();
     let (mut chunks, mut rejects) = (Vec::new(), Vec::new());
     while let Some(block) = reader.next_block().unwrap() {
         if block.rows.count > 0 {

@@ -349,12 +349,8 @@ fn an_excessive_compression_ratio_is_refused_and_a_permitted_one_is_not() {
     }
     let lenient = Limits { max_ratio: 1_000_000, ..limits };
     let bytes = zstd(file.as_bytes());
-    let mut reader = penstock_engine::Reader::open(
-        std::sync::Arc::new(penstock_engine::Plan::compile(&ab()).unwrap()),
-        lenient,
-        bytes.as_slice(),
-    )
-    .unwrap();
+    let plan = penstock_engine::Plan::compile(&ab()).unwrap();
+    let mut reader = penstock_engine::Reader::open(&plan, lenient, bytes.as_slice()).unwrap();
     while reader.next_block().unwrap().is_some() {}
     assert_eq!(reader.totals().accepted, 16 * 1024 * 1024);
 }

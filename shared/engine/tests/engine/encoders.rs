@@ -44,7 +44,7 @@ const FULL: &str = "\"x\ty\\\",-2,4,8,-1.5,12.340,0.5,true,1970-01-02,1970-01-01
 fn blocks(file: &str, chunk_rows: u32) -> (Arc<Plan>, Vec<Block>) {
     let plan = Arc::new(Plan::compile(&all_types()).unwrap());
     let limits = Limits { arrow: true, chunk_rows, ..Limits::default() };
-    let mut reader = Reader::open(Arc::clone(&plan), limits, file.as_bytes()).unwrap();
+    let mut reader = Reader::open(&plan, limits, file.as_bytes()).unwrap();
     let mut blocks = Vec::new();
     while let Some(block) = reader.next_block().unwrap() {
         blocks.push(block);
@@ -129,7 +129,7 @@ fn rejects_round_trip() {
 fn merged_totals_are_sums() {
     let totals_of = |file: &str| {
         let plan = Arc::new(Plan::compile(&all_types()).unwrap());
-        let mut reader = Reader::open(plan, Limits::default(), file.as_bytes()).unwrap();
+        let mut reader = Reader::open(&plan, Limits::default(), file.as_bytes()).unwrap();
         while reader.next_block().unwrap().is_some() {}
         reader.totals().clone()
     };

@@ -13,8 +13,9 @@ use proptest::prelude::*;
 use crate::support::{Outcome, assert_golden, golden, read_plan};
 
 pub(crate) fn infer_with(sample: &[u8], options: &InferOptions) -> Result<Inferred, InferError> {
-    let mut open =
-        || -> io::Result<Box<dyn Read>> { Ok(Box::new(Cursor::new(sample.to_vec())) as Box<dyn Read>) };
+    let mut open = || -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(Cursor::new(sample.to_vec())) as Box<dyn Read + Send>)
+    };
     infer("test-shop", &mut open, options)
 }
 
@@ -41,7 +42,15 @@ pub(crate) fn column_summary(contract: &Contract) -> Vec<String> {
                 LogicalType::Date { format: Some(format) }
                 | LogicalType::Time { format: Some(format) }
                 | LogicalType::Timestamp { format: Some(format), .. } => format!(" {}", format.pattern),
-                LogicalType::String => String::new(),
+                LogicalType::String
+                | LogicalType::Integer
+                | LogicalType::Number
+                | LogicalType::Boolean
+                | LogicalType::Date { format: None }
+                | LogicalType::Time { format: None }
+                | LogicalType::Timestamp { format: None, .. }
+                | LogicalType::Object { .. }
+                | LogicalType::Array { .. } => String::new(),
             };
             let required = if column.required { "!" } else { "" };
             let key = if contract.entity.key.contains(&index) { "*" } else { "" };

@@ -1,7 +1,8 @@
 //! Ambiguous samples: an interpretation that may be wrong is always reported in a note.
 
 use penstock_contract::{FormatKind, Quote};
-use penstock_engine::infer::{InferError, InferOptions, Inferred, KnownFormat, SampleKind};
+use penstock_engine::FileFormat;
+use penstock_engine::infer::{InferError, InferOptions, Inferred, KnownFormat};
 
 use crate::infer::{column_summary, contract_of, infer_from, infer_with, read_back};
 use crate::infer_samples::{accepted, accepted_with, dialect, values};
@@ -214,7 +215,7 @@ fn rows_are_read_from_the_longest_array_of_a_json_document() {
         let is_line = !sample.trim().contains('\n');
         assert_eq!(has_note(&inferred, "give `--format ndjson`"), is_line, "{:?}", inferred.notes);
         // The path is also detected if only the format is given.
-        let known = KnownFormat { kind: Some(SampleKind::JsonArray), ..KnownFormat::default() };
+        let known = KnownFormat { kind: Some(FileFormat::JsonArray), ..KnownFormat::default() };
         let (again, _) = accepted_with(sample.as_bytes(), known);
         assert_eq!(again.yaml, inferred.yaml);
         assert!(has_note(&again, &note), "{:?}", again.notes);

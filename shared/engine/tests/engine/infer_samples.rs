@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryArray, Float64Array, Int64Array};
 use penstock_contract::{DelimitedDialect, FormatKind, Quote, StringFormat};
-use penstock_engine::infer::{InferError, InferOptions, Inferred, KnownFormat, SampleKind};
+use penstock_engine::FileFormat;
+use penstock_engine::infer::{InferError, InferOptions, Inferred, KnownFormat};
 use proptest::prelude::*;
 
 use crate::infer::{column_summary, contract_of, infer_from, infer_with, read_back};
@@ -265,7 +266,7 @@ fn the_given_parts_of_the_format_are_used() {
     assert_eq!(outcome.totals.accepted, 2);
     assert_eq!(contract_of(&inferred).format.kind, FormatKind::JsonArray { path });
 
-    let known = KnownFormat { kind: Some(SampleKind::Delimited), ..KnownFormat::default() };
+    let known = KnownFormat { kind: Some(FileFormat::Delimited), ..KnownFormat::default() };
     let (_, outcome) = accepted_with(b"{a,b\n1,2\n", known);
     assert_eq!(values(&outcome), [["1", "2"]]);
 }
@@ -280,15 +281,15 @@ fn contradictory_parts_of_the_format_are_refused() {
     let comma = || Some(",".to_owned());
     for (known, message) in [
         (
-            KnownFormat { kind: Some(SampleKind::Ndjson), delimiter: comma(), ..none() },
+            KnownFormat { kind: Some(FileFormat::Ndjson), delimiter: comma(), ..none() },
             "the dialect of delimited",
         ),
         (
-            KnownFormat { kind: Some(SampleKind::Parquet), path: Some(Vec::new()), ..none() },
+            KnownFormat { kind: Some(FileFormat::Parquet), path: Some(Vec::new()), ..none() },
             "the path to a JSON",
         ),
         (
-            KnownFormat { kind: Some(SampleKind::Avro), encoding: Some("utf-8".to_owned()), ..none() },
+            KnownFormat { kind: Some(FileFormat::Avro), encoding: Some("utf-8".to_owned()), ..none() },
             "an encoding was given",
         ),
         (
@@ -298,7 +299,7 @@ fn contradictory_parts_of_the_format_are_refused() {
         (KnownFormat { delimiter: Some("x".to_owned()), ..none() }, "does not separate fields"),
         (KnownFormat { skip_lines: Some(5_000), ..none() }, "is not a whole number from 0 to 1000"),
         (KnownFormat { encoding: Some("utf-9".to_owned()), ..none() }, "unknown encoding `utf-9`"),
-        (KnownFormat { kind: Some(SampleKind::Parquet), ..none() }, "(wrong_format)"),
+        (KnownFormat { kind: Some(FileFormat::Parquet), ..none() }, "(wrong_format)"),
         (KnownFormat { path: Some(vec!["a".to_owned()]), ..none() }, "(no_array)"),
     ] {
         let error = with(known);

@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use penstock_contract::{FormatKind, Quote};
-use penstock_engine::infer::{InferOptions, KnownFormat, SampleKind};
+use penstock_engine::FileFormat;
+use penstock_engine::infer::{InferOptions, KnownFormat};
 
 use crate::infer::{column_summary, contract_of, infer_with};
 use crate::infer_samples::{accepted, accepted_with, dialect, values};
@@ -156,15 +157,15 @@ fn a_given_format_that_the_sample_does_not_have_is_an_error() {
         b"Obj\x01....".as_slice(),
     );
     for (sample, kind, message) in [
-        (csv, SampleKind::Parquet, "the file is not Parquet; give"),
-        (csv, SampleKind::Avro, "the file is not Avro; give"),
-        (csv, SampleKind::Ndjson, "none of its 2 lines is an object"),
-        (csv, SampleKind::JsonArray, "(no_array)"),
-        (json, SampleKind::Delimited, "JSON with one object a line instead of delimited text"),
-        (json, SampleKind::Parquet, "the file is not Parquet; give"),
-        (parquet, SampleKind::Delimited, "not delimited text, but Parquet; give"),
-        (parquet, SampleKind::Avro, "not Avro, but Parquet; give"),
-        (avro, SampleKind::Ndjson, "not JSON, but Avro; give"),
+        (csv, FileFormat::Parquet, "the file is not Parquet; give"),
+        (csv, FileFormat::Avro, "the file is not Avro; give"),
+        (csv, FileFormat::Ndjson, "none of its 2 lines is an object"),
+        (csv, FileFormat::JsonArray, "(no_array)"),
+        (json, FileFormat::Delimited, "JSON with one object a line instead of delimited text"),
+        (json, FileFormat::Parquet, "the file is not Parquet; give"),
+        (parquet, FileFormat::Delimited, "not delimited text, but Parquet; give"),
+        (parquet, FileFormat::Avro, "not Avro, but Parquet; give"),
+        (avro, FileFormat::Ndjson, "not JSON, but Avro; give"),
     ] {
         let known = KnownFormat { kind: Some(kind), ..KnownFormat::default() };
         let options = InferOptions { known, ..InferOptions::default() };
@@ -183,10 +184,10 @@ fn the_rows_of_a_json_envelope_are_those_of_its_array() {
     assert_eq!(outcome.totals.accepted, 2);
     assert!(inferred.notes[0].contains("the array at `$.data.items`"), "{:?}", inferred.notes);
     // The same if the format is given, but without the note that it may be NDJSON.
-    let (inferred, _) = accepted_with(sample.as_bytes(), known(SampleKind::JsonArray));
+    let (inferred, _) = accepted_with(sample.as_bytes(), known(FileFormat::JsonArray));
     assert_eq!(contract_of(&inferred).format.kind, FormatKind::JsonArray { path });
     assert!(!inferred.notes[0].contains("`--format ndjson`"), "{:?}", inferred.notes);
-    let (inferred, outcome) = accepted_with(sample.as_bytes(), known(SampleKind::Ndjson));
+    let (inferred, outcome) = accepted_with(sample.as_bytes(), known(FileFormat::Ndjson));
     assert_eq!(
         (column_summary(&contract_of(&inferred)), outcome.totals.accepted),
         (vec!["data jsonb!".to_owned()], 1)
@@ -289,7 +290,7 @@ fn each_guess_is_reported() {
 #[test]
 fn lines_of_keys_and_values_are_not_a_table_with_colons() {
     for sample in ["key: value\nname: x\n", "{\"a\":1}\u{1e}\n", "Name: Bob\nAge: 3\n"] {
-        let known = KnownFormat { kind: Some(SampleKind::Delimited), ..KnownFormat::default() };
+        let known = KnownFormat { kind: Some(FileFormat::Delimited), ..KnownFormat::default() };
         let options = InferOptions { known, ..InferOptions::default() };
         let Ok(inferred) = infer_with(sample.as_bytes(), &options) else { continue };
         assert_ne!(dialect(&inferred).delimiter.as_deref(), Some(":"), "{}", inferred.yaml);

@@ -116,7 +116,7 @@ pub(crate) fn read(contract: &Contract, file: impl AsRef<[u8]>) -> Outcome {
     read_with(contract, Limits::default(), file.as_ref()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub(crate) fn read_with(contract: &Contract, limits: Limits, input: impl Read) -> Result<Outcome, ReadError> {
+pub(crate) fn read_with(contract: &Contract, limits: Limits, input: impl Read + Send) -> Result<Outcome, ReadError> {
     let plan = Arc::new(Plan::compile(contract).unwrap_or_else(|error| panic!("{error}")));
     read_plan(&plan, limits, input)
 }
@@ -124,7 +124,7 @@ pub(crate) fn read_with(contract: &Contract, limits: Limits, input: impl Read) -
 pub(crate) fn read_plan(
     plan: &Arc<Plan>,
     limits: Limits,
-    mut input: impl Read,
+    mut input: impl Read + Send,
 ) -> Result<Outcome, ReadError> {
     let mut head = Vec::new();
     input.by_ref().take(plan.seek_head_bytes() as u64).read_to_end(&mut head).unwrap();
@@ -133,9 +133,9 @@ pub(crate) fn read_plan(
     if needs_seek {
         let mut file = Vec::new();
         input.read_to_end(&mut file).unwrap();
-        return drain(Reader::<std::io::Empty>::open_parquet(plan, limits, bytes::Bytes::from(file))?);
+        return drain(Reader::open_seekable(plan, limits, bytes::Bytes::from(file))?);
     }
-    drain(Reader::open(Arc::clone(plan), limits, input)?)
+    drain(Reader::open(plan, limits, input)?)
 }
 
 /// Reads a file in a format that requires seeking.
@@ -156,7 +156,7 @@ pub(crate) fn unreadable(contract: &Contract, file: impl AsRef<[u8]>) -> (Unread
 }
 
 /// Reads all blocks and asserts the invariants of blocks and totals.
-fn drain(mut reader: Reader<impl Read>) -> Result<Outcome, ReadError> {
+fn drain(mut reader: Reader<'_>) -> Result<Outcome, ReadError> {
     let mut chunks = Vec::new();
     let mut rejects = Vec::new();
     while let Some(Block { rows, rejects: block_rejects }) = reader.next_block()? {

@@ -132,7 +132,7 @@ fn times_are_stored_in_arrow_columns_as_microseconds() {
     let plan = std::sync::Arc::new(Plan::compile(&contract(csv(), vec![time(None), text("b")])).unwrap());
     let limits = Limits { arrow: true, ..Limits::default() };
     let file = "a,b\n00:00:01.5,x\n,y\n23:59:59.999999,z\n".as_bytes();
-    let mut reader = Reader::open(plan, limits, file).unwrap();
+    let mut reader = Reader::open(&plan, limits, file).unwrap();
     let batch = reader.next_block().unwrap().unwrap().rows.record_batch.unwrap();
     let times: Vec<Option<i64>> = batch.column(0).as_primitive::<Time64MicrosecondType>().iter().collect();
     assert_eq!(times, [Some(1_500_000), None, Some(86_399_999_999)]);

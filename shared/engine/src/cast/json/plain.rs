@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::keys::{Filter, KeySet, Words, word};
-use super::{MAX_DEPTH, quote};
+use super::scanner::{MAX_DEPTH, quote};
 use crate::cast::number::count_digits;
 
 /// A number with more digits on one side of the point is left to the scanner, which knows what `numeric` holds. With an exponent of

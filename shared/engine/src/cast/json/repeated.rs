@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use super::{Scanner, key_text};
+use super::scanner::{Scanner, key_text};
 
 /// The first key of a well-formed document that its object already has, by its path: `sizes[2].width`. Keys are equal when
 /// their texts are, however they are escaped.

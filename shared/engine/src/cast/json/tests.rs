@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::keys::Words;
 use super::*;
 use crate::cast::text::Traits;
 
