@@ -43,7 +43,7 @@ pub(crate) fn data_type(sql_type: &SqlType) -> DataType {
 /// A column under construction.
 #[derive(Debug)]
 pub(crate) struct ColumnBuffer {
-    data: Data,
+    data: ColumnValues,
     is_valid: Vec<bool>,
     data_type: DataType,
     /// To be made with the first value.
@@ -58,7 +58,7 @@ struct Room {
 }
 
 #[derive(Debug)]
-enum Data {
+enum ColumnValues {
     Text { bytes: Vec<u8>, offsets: Vec<i32> },
     Int16(Vec<i16>),
     Int32(Vec<i32>),
@@ -75,25 +75,25 @@ impl ColumnBuffer {
     #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; `data_type` gives these")]
     fn new(data_type: &DataType) -> Self {
         let data = match data_type {
-            DataType::Int16 => Data::Int16(Vec::new()),
-            DataType::Int32 => Data::Int32(Vec::new()),
-            DataType::Int64 => Data::Int64(Vec::new()),
+            DataType::Int16 => ColumnValues::Int16(Vec::new()),
+            DataType::Int32 => ColumnValues::Int32(Vec::new()),
+            DataType::Int64 => ColumnValues::Int64(Vec::new()),
             DataType::Decimal128(_, scale) => {
-                Data::Decimal { values: Vec::new(), scale: u16::from(scale.unsigned_abs()) }
+                ColumnValues::Decimal { values: Vec::new(), scale: u16::from(scale.unsigned_abs()) }
             }
-            DataType::Float64 => Data::Float64(Vec::new()),
-            DataType::Boolean => Data::Boolean(Vec::new()),
-            DataType::Date32 => Data::Date32(Vec::new()),
-            DataType::Time64(_) => Data::Time(Vec::new()),
-            DataType::Timestamp(..) => Data::Timestamp(Vec::new()),
-            _ => Data::Text { bytes: Vec::new(), offsets: vec![0] },
+            DataType::Float64 => ColumnValues::Float64(Vec::new()),
+            DataType::Boolean => ColumnValues::Boolean(Vec::new()),
+            DataType::Date32 => ColumnValues::Date32(Vec::new()),
+            DataType::Time64(_) => ColumnValues::Time(Vec::new()),
+            DataType::Timestamp(..) => ColumnValues::Timestamp(Vec::new()),
+            _ => ColumnValues::Text { bytes: Vec::new(), offsets: vec![0] },
         };
         Self { data, is_valid: Vec::new(), data_type: data_type.clone(), room: Room::default() }
     }
 
     /// An empty one that will make room for as much as there is here: the next chunk will be about as long.
     fn next(&self) -> Self {
-        let bytes = if let Data::Text { bytes, .. } = &self.data { bytes.len() } else { 0 };
+        let bytes = if let ColumnValues::Text { bytes, .. } = &self.data { bytes.len() } else { 0 };
         let room = Room { values: self.is_valid.len(), bytes: bytes.saturating_add(bytes / 16) };
         Self { room, ..Self::new(&self.data_type) }
     }
@@ -104,16 +104,18 @@ impl ColumnBuffer {
         let Room { values, bytes: text_bytes } = std::mem::take(&mut self.room);
         self.is_valid.reserve(values);
         match &mut self.data {
-            Data::Text { bytes, offsets } => {
+            ColumnValues::Text { bytes, offsets } => {
                 bytes.reserve(text_bytes);
                 offsets.reserve(values);
             }
-            Data::Int16(room) => room.reserve(values),
-            Data::Int32(room) | Data::Date32(room) => room.reserve(values),
-            Data::Int64(room) | Data::Time(room) | Data::Timestamp(room) => room.reserve(values),
-            Data::Decimal { values: room, .. } => room.reserve(values),
-            Data::Float64(room) => room.reserve(values),
-            Data::Boolean(room) => room.reserve(values),
+            ColumnValues::Int16(room) => room.reserve(values),
+            ColumnValues::Int32(room) | ColumnValues::Date32(room) => room.reserve(values),
+            ColumnValues::Int64(room) | ColumnValues::Time(room) | ColumnValues::Timestamp(room) => {
+                room.reserve(values)
+            }
+            ColumnValues::Decimal { values: room, .. } => room.reserve(values),
+            ColumnValues::Float64(room) => room.reserve(values),
+            ColumnValues::Boolean(room) => room.reserve(values),
         }
     }
 
@@ -124,7 +126,7 @@ impl ColumnBuffer {
         }
         self.is_valid.push(value.is_some());
         match &mut self.data {
-            Data::Text { bytes, offsets } => {
+            ColumnValues::Text { bytes, offsets } => {
                 match value {
                     Some(Value::Text(Text { text, .. })) => bytes.extend_from_slice(text.as_bytes()),
                     Some(other) => crate::copy::write(other, false, bytes),
@@ -133,10 +135,10 @@ impl ColumnBuffer {
                 // `Limits` keeps a block's text below 2 GiB.
                 offsets.push(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
             }
-            Data::Int16(values) => values.push(i16::try_from(integer(value)).unwrap_or_default()),
-            Data::Int32(values) => values.push(i32::try_from(integer(value)).unwrap_or_default()),
-            Data::Int64(values) => values.push(integer(value)),
-            Data::Decimal { values, scale } => {
+            ColumnValues::Int16(values) => values.push(i16::try_from(integer(value)).unwrap_or_default()),
+            ColumnValues::Int32(values) => values.push(i32::try_from(integer(value)).unwrap_or_default()),
+            ColumnValues::Int64(values) => values.push(integer(value)),
+            ColumnValues::Decimal { values, scale } => {
                 let number = match value {
                     Some(Value::Decimal(number)) => number.to_i128(*scale).unwrap_or_default(),
                     // Its scale is the column's.
@@ -145,17 +147,17 @@ impl ColumnBuffer {
                 };
                 values.push(number);
             }
-            Data::Float64(values) => {
+            ColumnValues::Float64(values) => {
                 values.push(if let Some(Value::Double(number)) = value { *number } else { 0.0 });
             }
-            Data::Boolean(values) => values.push(matches!(value, Some(Value::Boolean(true)))),
-            Data::Date32(values) => {
+            ColumnValues::Boolean(values) => values.push(matches!(value, Some(Value::Boolean(true)))),
+            ColumnValues::Date32(values) => {
                 values.push(if let Some(Value::Date(days)) = value { *days } else { 0 });
             }
-            Data::Time(values) => {
+            ColumnValues::Time(values) => {
                 values.push(if let Some(Value::Time(micros)) = value { *micros } else { 0 });
             }
-            Data::Timestamp(values) => {
+            ColumnValues::Timestamp(values) => {
                 values.push(if let Some(Value::Timestamp(micros)) = value { *micros } else { 0 });
             }
         }
@@ -171,7 +173,7 @@ impl ColumnBuffer {
         }
         take(&mut self.is_valid, &other.is_valid, rows.clone());
         match (&mut self.data, &other.data) {
-            (Data::Text { bytes, offsets }, Data::Text { bytes: other, offsets: places }) => {
+            (ColumnValues::Text { bytes, offsets }, ColumnValues::Text { bytes: other, offsets: places }) => {
                 let at = |row: usize| {
                     places.get(row).and_then(|place| usize::try_from(*place).ok()).unwrap_or_default()
                 };
@@ -181,16 +183,19 @@ impl ColumnBuffer {
                     offsets.push(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
                 }
             }
-            (Data::Int16(values), Data::Int16(other)) => take(values, other, rows),
-            (Data::Int32(values), Data::Int32(other)) | (Data::Date32(values), Data::Date32(other)) => {
+            (ColumnValues::Int16(values), ColumnValues::Int16(other)) => take(values, other, rows),
+            (ColumnValues::Int32(values), ColumnValues::Int32(other))
+            | (ColumnValues::Date32(values), ColumnValues::Date32(other)) => {
                 take(values, other, rows);
             }
-            (Data::Int64(values), Data::Int64(other))
-            | (Data::Time(values), Data::Time(other))
-            | (Data::Timestamp(values), Data::Timestamp(other)) => take(values, other, rows),
-            (Data::Decimal { values, .. }, Data::Decimal { values: other, .. }) => take(values, other, rows),
-            (Data::Float64(values), Data::Float64(other)) => take(values, other, rows),
-            (Data::Boolean(values), Data::Boolean(other)) => take(values, other, rows),
+            (ColumnValues::Int64(values), ColumnValues::Int64(other))
+            | (ColumnValues::Time(values), ColumnValues::Time(other))
+            | (ColumnValues::Timestamp(values), ColumnValues::Timestamp(other)) => take(values, other, rows),
+            (ColumnValues::Decimal { values, .. }, ColumnValues::Decimal { values: other, .. }) => {
+                take(values, other, rows)
+            }
+            (ColumnValues::Float64(values), ColumnValues::Float64(other)) => take(values, other, rows),
+            (ColumnValues::Boolean(values), ColumnValues::Boolean(other)) => take(values, other, rows),
             _ => unreachable!("both are of one column"),
         }
     }
@@ -200,7 +205,7 @@ impl ColumnBuffer {
         if self.room.values > 0 {
             self.make_room();
         }
-        let Data::Text { bytes, offsets } = &mut self.data else { unreachable!("a column of texts") };
+        let ColumnValues::Text { bytes, offsets } = &mut self.data else { unreachable!("a column of texts") };
         for text in texts {
             self.is_valid.push(text.is_some());
             bytes.extend_from_slice(text.unwrap_or_default());
@@ -212,17 +217,19 @@ impl ColumnBuffer {
     fn truncate(&mut self, rows: usize) {
         self.is_valid.truncate(rows);
         match &mut self.data {
-            Data::Text { bytes, offsets } => {
+            ColumnValues::Text { bytes, offsets } => {
                 offsets.truncate(rows.saturating_add(1));
                 let end = offsets.last().copied().unwrap_or_default();
                 bytes.truncate(usize::try_from(end).expect("an offset is not negative"));
             }
-            Data::Int16(values) => values.truncate(rows),
-            Data::Int32(values) | Data::Date32(values) => values.truncate(rows),
-            Data::Int64(values) | Data::Time(values) | Data::Timestamp(values) => values.truncate(rows),
-            Data::Decimal { values, .. } => values.truncate(rows),
-            Data::Float64(values) => values.truncate(rows),
-            Data::Boolean(values) => values.truncate(rows),
+            ColumnValues::Int16(values) => values.truncate(rows),
+            ColumnValues::Int32(values) | ColumnValues::Date32(values) => values.truncate(rows),
+            ColumnValues::Int64(values) | ColumnValues::Time(values) | ColumnValues::Timestamp(values) => {
+                values.truncate(rows)
+            }
+            ColumnValues::Decimal { values, .. } => values.truncate(rows),
+            ColumnValues::Float64(values) => values.truncate(rows),
+            ColumnValues::Boolean(values) => values.truncate(rows),
         }
     }
 
@@ -231,19 +238,19 @@ impl ColumnBuffer {
             .then(|| NullBuffer::from(BooleanBuffer::from(self.is_valid)));
         let kind = &self.data_type;
         match self.data {
-            Data::Text { bytes, offsets } => {
+            ColumnValues::Text { bytes, offsets } => {
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
                 Arc::new(StringArray::new(offsets, Buffer::from(bytes), nulls))
             }
-            Data::Int16(values) => primitive::<Int16Type>(values, nulls, kind),
-            Data::Int32(values) => primitive::<Int32Type>(values, nulls, kind),
-            Data::Int64(values) => primitive::<Int64Type>(values, nulls, kind),
-            Data::Decimal { values, .. } => primitive::<Decimal128Type>(values, nulls, kind),
-            Data::Float64(values) => primitive::<Float64Type>(values, nulls, kind),
-            Data::Boolean(values) => Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls)),
-            Data::Date32(values) => primitive::<Date32Type>(values, nulls, kind),
-            Data::Time(values) => primitive::<Time64MicrosecondType>(values, nulls, kind),
-            Data::Timestamp(values) => primitive::<TimestampMicrosecondType>(values, nulls, kind),
+            ColumnValues::Int16(values) => primitive::<Int16Type>(values, nulls, kind),
+            ColumnValues::Int32(values) => primitive::<Int32Type>(values, nulls, kind),
+            ColumnValues::Int64(values) => primitive::<Int64Type>(values, nulls, kind),
+            ColumnValues::Decimal { values, .. } => primitive::<Decimal128Type>(values, nulls, kind),
+            ColumnValues::Float64(values) => primitive::<Float64Type>(values, nulls, kind),
+            ColumnValues::Boolean(values) => Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls)),
+            ColumnValues::Date32(values) => primitive::<Date32Type>(values, nulls, kind),
+            ColumnValues::Time(values) => primitive::<Time64MicrosecondType>(values, nulls, kind),
+            ColumnValues::Timestamp(values) => primitive::<TimestampMicrosecondType>(values, nulls, kind),
         }
     }
 }

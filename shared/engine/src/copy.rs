@@ -5,7 +5,7 @@ pub(crate) mod lines;
 use std::borrow::Cow;
 
 use crate::cast::Value;
-use crate::cast::number::Decimal;
+use crate::cast::number::DecimalDigits;
 use crate::cast::text::Text;
 use crate::cast::time::{Civil, MICROS_PER_DAY, civil_of_days};
 
@@ -123,7 +123,7 @@ fn last_digits(number: u64, digits: usize) -> [u8; 8] {
 /// By the number of digits: the bits of those before them in a word of eight.
 const LAST_DIGITS: [u32; 9] = [64, 56, 48, 40, 32, 24, 16, 8, 0];
 
-fn decimal(number: &Decimal<'_>, out: &mut Vec<u8>) {
+fn decimal(number: &DecimalDigits<'_>, out: &mut Vec<u8>) {
     if number.is_negative {
         out.push(b'-');
     }

@@ -8,11 +8,11 @@ use serde_json::Deserializer;
 
 use crate::error::{ReadError, UnreadableCode};
 use crate::format::TextFormat;
-use crate::program::Column;
+use crate::program::PlanColumn;
 
 /// How JSON is laid out in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Layout {
+enum JsonLayout {
     /// An object a line; `is_one`: the file has one line.
     Lines { is_one: bool },
     /// An array with objects.
@@ -28,7 +28,7 @@ enum Layout {
 /// What the file is, and what to write in the contract.
 pub(crate) fn check_layout(
     format: TextFormat<'_>,
-    columns: &[Column],
+    columns: &[PlanColumn],
     head: &[u8],
     is_whole: bool,
 ) -> Result<(), ReadError> {
@@ -43,18 +43,20 @@ pub(crate) fn check_layout(
             "delimited text"
         }
         TextFormat::Ndjson => match layout {
-            Layout::Lines { .. } => return Ok(()),
-            Layout::Array | Layout::Document => "one JSON object a line",
+            JsonLayout::Lines { .. } => return Ok(()),
+            JsonLayout::Array | JsonLayout::Document => "one JSON object a line",
         },
         TextFormat::JsonArray { path } => match layout {
-            Layout::Lines { is_one: false } if path.is_empty() => "an array of JSON objects",
-            Layout::Lines { .. } | Layout::Array | Layout::Document => return Ok(()),
+            JsonLayout::Lines { is_one: false } if path.is_empty() => "an array of JSON objects",
+            JsonLayout::Lines { .. } | JsonLayout::Array | JsonLayout::Document => return Ok(()),
         },
     };
     let (is, advice) = match layout {
-        Layout::Lines { .. } => ("JSON with one object a line", "`format: json` with `delimiter: new_line`"),
-        Layout::Array => ("a JSON array", "`format: json` with `delimiter: array`"),
-        Layout::Document => (
+        JsonLayout::Lines { .. } => {
+            ("JSON with one object a line", "`format: json` with `delimiter: new_line`")
+        }
+        JsonLayout::Array => ("a JSON array", "`format: json` with `delimiter: array`"),
+        JsonLayout::Document => (
             "a JSON document of several lines",
             "`format: json` with `delimiter: array`, and `penstock.path` where the array is not the document",
         ),
@@ -100,7 +102,7 @@ fn is_table(head: &[u8]) -> bool {
 }
 
 /// `None`: no JSON, or none that surely is laid out in one way.
-fn layout_of(head: &[u8], is_whole: bool) -> Option<Layout> {
+fn layout_of(head: &[u8], is_whole: bool) -> Option<JsonLayout> {
     let text = head.trim_ascii_start();
     let (first, inside) = text.split_first()?;
     let second = inside.trim_ascii_start().first()?;
@@ -118,15 +120,15 @@ fn layout_of(head: &[u8], is_whole: bool) -> Option<Layout> {
     let next = rest.trim_ascii_start().first();
     if *first == b'[' {
         // Another array may follow, as the pages of an API come.
-        return matches!(next, None | Some(b'[')).then_some(Layout::Array);
+        return matches!(next, None | Some(b'[')).then_some(JsonLayout::Array);
     }
     if value.contains(&b'\n') {
-        return Some(Layout::Document);
+        return Some(JsonLayout::Document);
     }
     let is_line = rest.is_empty() || trim_blanks(rest).starts_with(b"\n");
     match next {
-        None => is_line.then_some(Layout::Lines { is_one: true }),
-        Some(b'{') => is_line.then_some(Layout::Lines { is_one: false }),
+        None => is_line.then_some(JsonLayout::Lines { is_one: true }),
+        Some(b'{') => is_line.then_some(JsonLayout::Lines { is_one: false }),
         Some(_) => None,
     }
 }
@@ -162,7 +164,7 @@ mod tests {
 
     #[test]
     fn json_is_told_by_its_first_value() {
-        let lines = |is_one| Some(Layout::Lines { is_one });
+        let lines = |is_one| Some(JsonLayout::Lines { is_one });
         for (head, is_whole, layout) in [
             ("{\"id\":1}\n{\"id\":2}\n", true, lines(false)),
             ("{\"id\":1} \r\n{\"id\":2}", true, lines(false)),
@@ -172,14 +174,14 @@ mod tests {
             ("{\"id\":1},2\n", true, None),
             ("{\"id\":1}\tx\n", true, None),
             ("{\"id\":1}\n5\n", true, None),
-            ("{\n  \"id\": 1\n}\n", true, Some(Layout::Document)),
-            ("{\n  \"data\": [", false, Some(Layout::Document)),
+            ("{\n  \"id\": 1\n}\n", true, Some(JsonLayout::Document)),
+            ("{\n  \"data\": [", false, Some(JsonLayout::Document)),
             ("{\n  \"data\": [", true, None),
-            ("[{\"id\":1}]", true, Some(Layout::Array)),
-            ("[\n {\"id\":1},", false, Some(Layout::Array)),
+            ("[{\"id\":1}]", true, Some(JsonLayout::Array)),
+            ("[\n {\"id\":1},", false, Some(JsonLayout::Array)),
             ("[{\"id\":1}]\n{\"id\":1}\n", true, None),
-            ("[{\"id\":1}]\n[{\"id\":1}]\n", true, Some(Layout::Array)),
-            ("[{\"id\":1}][{\"id\":1}", false, Some(Layout::Array)),
+            ("[{\"id\":1}]\n[{\"id\":1}]\n", true, Some(JsonLayout::Array)),
+            ("[{\"id\":1}][{\"id\":1}", false, Some(JsonLayout::Array)),
             ("[{\"id\":1}],[{\"id\":1}]\n", true, None),
             ("[id],[name]\n", true, None),
             ("{id},{name}\n", true, None),

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::cast::json::keys::{Filter, Words, has_equal, word};
+use crate::cast::json::keys::{Filter, KeyWords, has_equal, word};
 use crate::cast::json::{MAX_DEPTH, Scanner, key_text, plain, repeated, unquote};
 use crate::cast::text::Traits;
-use crate::program::{Column, Raw};
+use crate::program::{PlanColumn, Raw};
 
 /// The keys that the columns read, and what a line says of them.
-pub(crate) struct Keys {
+pub(crate) struct ObjectKeys {
     /// The slot of each column; `None` for constants.
     columns: Vec<Option<usize>>,
     members: Members,
@@ -40,8 +40,8 @@ struct Members {
     key_text: String,
 }
 
-impl Keys {
-    pub(crate) fn new(columns: &[Column]) -> Self {
+impl ObjectKeys {
+    pub(crate) fn new(columns: &[PlanColumn]) -> Self {
         let mut names: Vec<String> = Vec::new();
         let mut slots = HashMap::new();
         let mut of_columns = Vec::with_capacity(columns.len());
@@ -99,7 +99,7 @@ impl Keys {
             && plain::object(line.as_bytes(), &mut filter, |key, value| members.enter(line, key, value))
                 .is_some()
             && !(filter.may_repeat
-                && plain::object(line.as_bytes(), &mut Words::default(), |_, _| ()).is_none());
+                && plain::object(line.as_bytes(), &mut KeyWords::default(), |_, _| ()).is_none());
         if is_plain {
             *document_traits = traits;
         } else {

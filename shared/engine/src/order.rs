@@ -76,7 +76,7 @@ impl KeyOrder {
     }
 
     #[expect(clippy::arithmetic_side_effects, reason = "places within a text in memory")]
-    fn rows<'a>(&self, copy_text: &'a [u8]) -> Option<Vec<Row<'a>>> {
+    fn rows<'a>(&self, copy_text: &'a [u8]) -> Option<Vec<OrderedRow<'a>>> {
         let mut rows = Vec::with_capacity(copy_text.len() / 128);
         let mut spans = vec![0..0; self.columns];
         let mut start = 0;
@@ -93,7 +93,12 @@ impl KeyOrder {
                 None => &[][..],
                 Some(index) => field(index).filter(|text| is_common_era(text))?,
             };
-            rows.push(Row { head: 0, key: self.key(rest, &spans)?, event_time, line: start..start + end });
+            rows.push(OrderedRow {
+                head: 0,
+                key: self.key(rest, &spans)?,
+                event_time,
+                line: start..start + end,
+            });
             start += end;
         }
         Some(rows)
@@ -124,7 +129,7 @@ impl KeyOrder {
     }
 }
 
-struct Row<'a> {
+struct OrderedRow<'a> {
     /// The first eight bytes in which keys of this chunk differ: most comparisons end here, without a look at the text.
     head: u64,
     key: Cow<'a, [u8]>,
@@ -132,7 +137,7 @@ struct Row<'a> {
     line: Range<usize>,
 }
 
-impl Row<'_> {
+impl OrderedRow<'_> {
     fn newest_last(&self, other: &Self) -> Ordering {
         (self.event_time.cmp(other.event_time)).then_with(|| self.line.start.cmp(&other.line.start))
     }
@@ -156,7 +161,7 @@ fn is_common_era(text: &[u8]) -> bool {
     text.get(4) == Some(&b'-') && text.first().is_some_and(u8::is_ascii_digit) && !text.ends_with(b"C")
 }
 
-fn common_prefix(rows: &[Row<'_>]) -> usize {
+fn common_prefix(rows: &[OrderedRow<'_>]) -> usize {
     let Some((first, rest)) = rows.split_first() else { return 0 };
     rest.iter().fold(first.key.len(), |length, row| {
         let same = first.key.iter().zip(row.key.iter()).take(length).take_while(|(a, b)| a == b).count();

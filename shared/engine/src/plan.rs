@@ -18,7 +18,7 @@ use crate::error::PlanError;
 use crate::format::{self, FileFormat};
 use crate::order::{KeyOrder, Ordered};
 use crate::outcome::Totals;
-use crate::program::{Column, Raw};
+use crate::program::{PlanColumn, Raw};
 use crate::pseudonym::PseudonymKey;
 use crate::quality::{Quality, QualityOutcome};
 use crate::row_limit::SizeLimits;
@@ -27,7 +27,7 @@ use crate::sets::Sets;
 /// A compiled contract. Immutable; share it by `Arc`.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    pub(crate) columns: Vec<Column>,
+    pub(crate) columns: Vec<PlanColumn>,
     pub(crate) format: FormatKind,
     pub(crate) compression: Option<Compression>,
     /// What the contract says, if it does.
@@ -46,9 +46,6 @@ pub struct Plan {
     schema: Arc<Schema>,
     order: Option<KeyOrder>,
 }
-
-/// A column of a [`Plan`].
-pub type PlanColumn = Column;
 
 impl Plan {
     /// Compiles a contract.
@@ -184,7 +181,7 @@ fn compile_column(
     column: &ContractColumn,
     contract: &Contract,
     key: Option<&PseudonymKey>,
-) -> Result<Column, PlanError> {
+) -> Result<PlanColumn, PlanError> {
     let null_values = &contract.format.null_values;
     let wrong = |message: String| PlanError::Column { column: column.name.clone(), message };
     let harmonise = &column.harmonise;
@@ -193,7 +190,7 @@ fn compile_column(
     };
     let mut nulls: Vec<String> = null_values.iter().chain(&harmonise.null_values).cloned().collect();
     nulls.retain(|null| !null.is_empty());
-    let mut compiled = Column {
+    let mut compiled = PlanColumn {
         name: column.name.clone(),
         physical_name: column.physical_name.clone(),
         header_case: contract.format.header_case,
@@ -220,10 +217,10 @@ fn compile_column(
 }
 
 /// A constant or a default must satisfy the column, or every row would be refused.
-fn check_literal(column: &Column) -> Result<(), String> {
+fn check_literal(column: &PlanColumn) -> Result<(), String> {
     for literal in [&column.constant, &column.default].into_iter().flatten() {
         let mut broken = None;
-        let probe = Column { constant: None, default: None, extract: None, case: None, ..column.clone() };
+        let probe = PlanColumn { constant: None, default: None, extract: None, case: None, ..column.clone() };
         let traits = crate::cast::text::Traits::of(literal.as_bytes());
         let raw = match &column.cast {
             Cast::Number(_) => Raw::JsonNumber(literal),
@@ -235,7 +232,7 @@ fn check_literal(column: &Column) -> Result<(), String> {
             | Cast::Json(_) => Raw::Text(literal, traits),
         };
         let mut scratch = Scratch::default();
-        let exact = Column { trim: false, null_values: Vec::new(), ..probe };
+        let exact = PlanColumn { trim: false, null_values: Vec::new(), ..probe };
         let value = exact.run(&raw, &mut scratch, &mut |rule| {
             broken.get_or_insert_with(|| column.rule(&rule));
         });

@@ -20,7 +20,7 @@ use crate::pseudonym::PseudonymKey;
 
 /// One column of a compiled plan.
 #[derive(Debug, Clone)]
-pub struct Column {
+pub struct PlanColumn {
     pub(crate) name: String,
     pub(crate) physical_name: String,
     /// How its name is compared with those of a header or schema.
@@ -91,7 +91,7 @@ impl<'a> Raw<'a> {
     }
 }
 
-impl Column {
+impl PlanColumn {
     /// The harmonised column.
     pub fn name(&self) -> &str {
         &self.name
@@ -200,26 +200,26 @@ impl Column {
         scratch: &'a mut Scratch,
         tell: &mut dyn FnMut(Broken<'_>),
     ) -> Option<Value<'a>> {
-        let (work, typed_text) = Work::of(scratch);
+        let (work, typed_text) = CastBuffers::of(scratch);
         if let Some(constant) = &self.constant {
             // Its rules were checked when the plan was compiled.
             return self.cast(constant, Origin::Contract, work, &mut |_| {});
         }
         let found = match *raw {
-            Raw::Missing => Found::Missing,
+            Raw::Missing => Harmonised::Missing,
             Raw::Text(text, traits) => self.harmonise(text, Origin::Text(traits)),
             Raw::JsonText(text, traits) => self.harmonise(text, Origin::Json(traits)),
             Raw::JsonNumber(text) => self.harmonise(text, Origin::Number),
             Raw::JsonDocument(text, traits) => match &self.cast {
-                Cast::Json(_) => Found::Text(text, Origin::Document(traits)),
+                Cast::Json(_) => Harmonised::Text(text, Origin::Document(traits)),
                 Cast::Text(_)
                 | Cast::Number(_)
                 | Cast::Boolean(_)
                 | Cast::Date(_)
                 | Cast::Time(_)
-                | Cast::Timestamp(_) => Found::Wrong(Code::WrongType),
+                | Cast::Timestamp(_) => Harmonised::Wrong(Code::WrongType),
             },
-            Raw::Malformed(_) => Found::Wrong(Code::InvalidJson),
+            Raw::Malformed(_) => Harmonised::Wrong(Code::InvalidJson),
             Raw::Typed(typed) => self.take(typed, typed_text, tell),
             Raw::Unfit(unfit) => {
                 tell(unfit.into());
@@ -227,16 +227,16 @@ impl Column {
             }
         };
         match (found, &self.default) {
-            (Found::Text(text, origin), _) => self.cast(text, origin, work, tell),
-            (Found::Value(value), _) => Some(value),
-            (Found::Missing, Some(default)) => self.cast(default, Origin::Contract, work, &mut |_| {}),
-            (Found::Missing, None) => {
+            (Harmonised::Text(text, origin), _) => self.cast(text, origin, work, tell),
+            (Harmonised::Value(value), _) => Some(value),
+            (Harmonised::Missing, Some(default)) => self.cast(default, Origin::Contract, work, &mut |_| {}),
+            (Harmonised::Missing, None) => {
                 if self.is_required {
                     tell(Code::MissingRequired.into());
                 }
                 None
             }
-            (Found::Wrong(code), _) => {
+            (Harmonised::Wrong(code), _) => {
                 tell(code.into());
                 None
             }
@@ -245,22 +245,22 @@ impl Column {
 
     /// Trim, null values, extract.
     #[inline]
-    fn harmonise<'a>(&self, raw: &'a str, origin: Origin) -> Found<'a> {
+    fn harmonise<'a>(&self, raw: &'a str, origin: Origin) -> Harmonised<'a> {
         let mut text = if self.trim { trim(raw) } else { raw };
         if text.is_empty() || self.null_values.iter().any(|null| null == text) {
-            return Found::Missing;
+            return Harmonised::Missing;
         }
         if let Some(extract) = &self.extract {
             match extract.captures(text) {
                 Some(captures) => text = captures.get(1).map_or("", |group| group.as_str()),
-                None if self.default.is_some() => return Found::Missing,
-                None => return Found::Wrong(Code::ExtractMismatch),
+                None if self.default.is_some() => return Harmonised::Missing,
+                None => return Harmonised::Wrong(Code::ExtractMismatch),
             }
             if text.is_empty() {
-                return Found::Missing;
+                return Harmonised::Missing;
             }
         }
-        Found::Text(text, origin)
+        Harmonised::Text(text, origin)
     }
 
     #[inline]
@@ -268,10 +268,10 @@ impl Column {
         &'a self,
         text: &'a str,
         origin: Origin,
-        work: Work<'a>,
+        work: CastBuffers<'a>,
         tell: &mut dyn FnMut(Broken<'_>),
     ) -> Option<Value<'a>> {
-        let Work { changed, digits, document } = work;
+        let CastBuffers { changed, digits, document } = work;
         let mut tell_code = |code: Code| tell(code.into());
         let is_raw = !matches!(origin, Origin::Contract);
         // The separators of numbers are those of texts.
@@ -338,7 +338,7 @@ impl Column {
     pub(crate) fn written(&self, literal: &str) -> Option<Vec<u8>> {
         let mut scratch = Scratch::default();
         let mut is_broken = false;
-        let (work, _) = Work::of(&mut scratch);
+        let (work, _) = CastBuffers::of(&mut scratch);
         let value = self.cast(literal, Origin::Contract, work, &mut |_| is_broken = true)?;
         let mut written = Vec::new();
         self.write(&value, &mut written);
@@ -371,13 +371,13 @@ impl Column {
 }
 
 /// Where a cast writes the texts that it has to make: the text that it reads may be one of the scratch, too.
-struct Work<'a> {
+struct CastBuffers<'a> {
     changed: &'a mut String,
     digits: &'a mut String,
     document: &'a mut DocumentScratch,
 }
 
-impl<'a> Work<'a> {
+impl<'a> CastBuffers<'a> {
     /// And the place for the text of a typed value.
     fn of(scratch: &'a mut Scratch) -> (Self, &'a mut String) {
         let Scratch { changed, digits, typed, document } = scratch;
@@ -395,7 +395,7 @@ enum Origin {
     Contract,
 }
 
-enum Found<'a> {
+enum Harmonised<'a> {
     Missing,
     Text(&'a str, Origin),
     /// A typed one, its rules checked.
@@ -436,6 +436,6 @@ fn in_case<'a>(text: &'a str, case: Case, scratch: &'a mut String) -> &'a str {
 }
 
 /// Returns the pseudonym key, if any column is pseudonymised.
-pub(crate) fn key_of(columns: &[Column]) -> Option<&PseudonymKey> {
+pub(crate) fn key_of(columns: &[PlanColumn]) -> Option<&PseudonymKey> {
     columns.iter().find_map(|column| column.pseudonym.as_ref())
 }

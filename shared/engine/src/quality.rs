@@ -8,7 +8,7 @@ use crate::cast::Value;
 use crate::duplicates::Duplicates;
 use crate::error::PlanError;
 use crate::outcome::Totals;
-use crate::program::Column;
+use crate::program::PlanColumn;
 use crate::sets::{is_number, plain_number};
 
 /// What came of one quality check.
@@ -35,13 +35,13 @@ pub struct QualityOutcome {
 /// The checks of a contract, compiled.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Quality {
-    checks: Vec<Check>,
+    checks: Vec<CompiledCheck>,
     /// Those that look at single values, by column.
     by_column: Vec<Vec<usize>>,
 }
 
 #[derive(Debug, Clone)]
-struct Check {
+struct CompiledCheck {
     check: QualityCheck,
     column: Option<String>,
     count: Count,
@@ -64,7 +64,7 @@ struct Spellings {
 }
 
 impl Spellings {
-    fn new(values: &[String], column: Option<&Column>) -> Self {
+    fn new(values: &[String], column: Option<&PlanColumn>) -> Self {
         let is_number = column.is_some_and(|column| is_number(&column.sql_type));
         let written = |value: &String| column.and_then(|column| column.written(value));
         let values = values.iter().map(|value| written(value).unwrap_or_else(|| value.clone().into_bytes()));
@@ -84,7 +84,7 @@ impl Quality {
     /// `set` gives the number of a set of columns that is to be looked through for duplicates.
     pub(crate) fn compile(
         contract: &Contract,
-        columns: &[Column],
+        columns: &[PlanColumn],
         mut set: impl FnMut(&[usize]) -> usize,
     ) -> Result<Self, PlanError> {
         let mut quality = Self { checks: Vec::new(), by_column: vec![Vec::new(); columns.len()] };
@@ -111,7 +111,7 @@ impl Quality {
                 of_column.push(quality.checks.len());
             }
             let column = column.map(|column| column.name.clone());
-            quality.checks.push(Check { check: check.clone(), column, count });
+            quality.checks.push(CompiledCheck { check: check.clone(), column, count });
         }
         Ok(quality)
     }
@@ -156,7 +156,7 @@ impl Quality {
     }
 
     pub(crate) fn judge(&self, totals: &Totals, duplicates: &Duplicates) -> Vec<QualityOutcome> {
-        let judged = self.checks.iter().enumerate().map(|(index, Check { check, column, count })| {
+        let judged = self.checks.iter().enumerate().map(|(index, CompiledCheck { check, column, count })| {
             let count = match count {
                 Count::Rows => totals.accepted,
                 Count::Repeats(set) => duplicates.repeats(*set),

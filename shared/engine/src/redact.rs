@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use penstock_contract::HeaderCase;
 
 use crate::cast::json::{Scanner, unquote};
-use crate::delimited::{Layout, Quoting, Span, field};
-use crate::program::{Column, key_of};
+use crate::delimited::{Quoting, RecordLayout, Span, field};
+use crate::program::{PlanColumn, key_of};
 use crate::pseudonym::PseudonymKey;
 
 /// Stands for a classified value that has no pseudonym.
@@ -18,14 +18,14 @@ pub(crate) fn delimited(
     record: &str,
     spans: &[Span],
     quoting: Option<Quoting>,
-    layout: &Layout,
-    columns: &[Column],
+    layout: &RecordLayout,
+    columns: &[PlanColumn],
 ) -> String {
     let mut redacted = String::with_capacity(record.len());
     let mut scratch = Vec::new();
     let mut at = 0;
     let secret = key_of(columns);
-    let mut readers: HashMap<usize, Vec<&Column>> = HashMap::new();
+    let mut readers: HashMap<usize, Vec<&PlanColumn>> = HashMap::new();
     for (column, field) in
         columns.iter().zip(&layout.fields).filter_map(|(column, field)| Some((column, (*field)?)))
     {
@@ -44,13 +44,13 @@ pub(crate) fn delimited(
 }
 
 /// A JSON object with stand-ins for the values that hidden columns read.
-pub(crate) fn json(record: &str, columns: &[Column]) -> String {
+pub(crate) fn json(record: &str, columns: &[PlanColumn]) -> String {
     let mut redacted = String::with_capacity(record.len());
     let (mut key_text, mut value_text) = (String::new(), String::new());
     let mut at = 0;
     let secret = key_of(columns);
-    let read: Vec<&Column> = columns.iter().filter(|column| !column.reads_nothing()).collect();
-    let mut readers: HashMap<Cow<'_, str>, Vec<&Column>> = HashMap::new();
+    let read: Vec<&PlanColumn> = columns.iter().filter(|column| !column.reads_nothing()).collect();
+    let mut readers: HashMap<Cow<'_, str>, Vec<&PlanColumn>> = HashMap::new();
     for column in &read {
         readers.entry(column.header_case.key(&column.physical_name)).or_default().push(column);
     }
@@ -83,7 +83,7 @@ pub(crate) fn json(record: &str, columns: &[Column]) -> String {
 /// What stands for a value, by the columns that read it; `None` when it may be shown.
 ///
 /// Where a contract pseudonymises, a value that no column reads is hidden, too: it may be one under a wrong name.
-fn stand_in(secret: Option<&PseudonymKey>, readers: &[&Column], value: &str) -> Option<String> {
+fn stand_in(secret: Option<&PseudonymKey>, readers: &[&PlanColumn], value: &str) -> Option<String> {
     let value = value.trim();
     let key = if readers.is_empty() {
         Some(secret?)

@@ -19,9 +19,9 @@ use crate::duplicates::KeyEntry;
 use crate::limits::Limits;
 use crate::outcome::{Code, Reason, Reject, Totals, count_reason, found};
 use crate::plan::Plan;
-use crate::program::{Column, Raw};
+use crate::program::{PlanColumn, Raw};
 use crate::quality::Quality;
-use crate::records::{MAX_RAW_BYTES, Place};
+use crate::records::{MAX_RAW_BYTES, RecordPosition};
 use crate::redact;
 use crate::row_limit::SizeLimits;
 use crate::sets::Sets;
@@ -64,14 +64,14 @@ pub struct AcceptedRows {
 /// A record as the rejects show it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shown<'a> {
-    pub(crate) place: Place,
+    pub(crate) place: RecordPosition,
     pub(crate) raw: &'a [u8],
     pub(crate) encoding: &'static encoding_rs::Encoding,
 }
 
 pub(crate) struct Rows {
     /// Clones: a `Regex` that threads share is slower.
-    columns: Vec<Column>,
+    columns: Vec<PlanColumn>,
     pub(crate) limits: Limits,
     copy_text: Vec<u8>,
     /// For the next block's text.
@@ -130,7 +130,7 @@ impl Rows {
         }
     }
 
-    pub(crate) fn columns(&self) -> &[Column] {
+    pub(crate) fn columns(&self) -> &[PlanColumn] {
         &self.columns
     }
 
@@ -141,7 +141,7 @@ impl Rows {
         &mut self,
         shown: Shown<'_>,
         raw: impl FnMut(usize) -> Raw<'r>,
-        redacted: impl FnOnce(&[Column]) -> String,
+        redacted: impl FnOnce(&[PlanColumn]) -> String,
     ) {
         self.push_row(
             shown.place,
@@ -157,7 +157,7 @@ impl Rows {
     #[inline]
     pub(crate) fn push_typed<'r>(
         &mut self,
-        place: Place,
+        place: RecordPosition,
         raw: impl FnMut(usize) -> Raw<'r>,
         json: impl FnOnce() -> String,
     ) {
@@ -167,9 +167,9 @@ impl Rows {
     #[inline]
     fn push_row<'r>(
         &mut self,
-        place: Place,
+        place: RecordPosition,
         mut raw: impl FnMut(usize) -> Raw<'r>,
-        shown: impl FnOnce(&[Column], bool) -> RawText,
+        shown: impl FnOnce(&[PlanColumn], bool) -> RawText,
     ) {
         self.totals.rows_read = self.totals.rows_read.saturating_add(1);
         let start = self.copy_text.len();
@@ -255,7 +255,7 @@ impl Rows {
     }
 
     /// Rejects a row for the reasons that were recorded for it.
-    fn refuse_reported(&mut self, place: Place, raw: RawText) {
+    fn refuse_reported(&mut self, place: RecordPosition, raw: RawText) {
         // As many as there are, and no room for more: rejects are kept until the block is full.
         let reasons = self.reasons.drain(..).collect();
         self.refuse(place, raw, reasons, 1);
@@ -344,7 +344,7 @@ impl Rows {
     }
 
     #[cold]
-    fn refuse(&mut self, place: Place, raw: RawText, reasons: Vec<Reason>, rows: u64) {
+    fn refuse(&mut self, place: RecordPosition, raw: RawText, reasons: Vec<Reason>, rows: u64) {
         self.totals.rejected = self.totals.rejected.saturating_add(rows);
         for (index, Reason { code, column, .. }) in reasons.iter().enumerate() {
             let is_same = |other: &Reason| other.code == *code && other.column == *column;
@@ -457,7 +457,7 @@ fn decode_raw(shown: Shown<'_>) -> RawText {
 }
 
 /// The record of a file whose values have types.
-fn shown_json(json: String, columns: &[Column], hides: bool) -> RawText {
+fn shown_json(json: String, columns: &[PlanColumn], hides: bool) -> RawText {
     cut(if hides { redact::json(&json, columns) } else { json })
 }
 

@@ -11,14 +11,14 @@ const MAX_SETS: usize = 255;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sets {
     /// The first is the primary key's: empty where rows are not replaced by key.
-    sets: Vec<Vec<Member>>,
+    sets: Vec<Vec<SetMember>>,
     /// Columns that are unique, with the number of their set.
     unique: Vec<(usize, usize)>,
     numbers: Vec<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Member {
+struct SetMember {
     column: usize,
     is_number: bool,
 }
@@ -85,9 +85,9 @@ impl Sets {
         }
     }
 
-    fn members(&self, columns: &[usize]) -> Vec<Member> {
+    fn members(&self, columns: &[usize]) -> Vec<SetMember> {
         let is_number = |column: usize| self.numbers.get(column).copied().unwrap_or_default();
-        columns.iter().map(|column| Member { column: *column, is_number: is_number(*column) }).collect()
+        columns.iter().map(|column| SetMember { column: *column, is_number: is_number(*column) }).collect()
     }
 }
 

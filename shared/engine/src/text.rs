@@ -9,15 +9,15 @@ use penstock_contract::BlankRows;
 use crate::cast::text::Traits;
 use crate::decode::{Decoded, decode, is_utf_8};
 use crate::delimited::{
-    Delimited, Framing, Layout, MARK, Quoting, RepeatedHeader, Span, Surplus, field, open_delimited,
-    skip_mark, split_again,
+    Framing, MARK, OpenedDelimited, Quoting, RecordLayout, RepeatedHeader, Span, Surplus, field,
+    open_delimited, skip_mark, split_again,
 };
 use crate::error::{ReadError, UnreadableCode};
 use crate::format::TextFormat;
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::mismatch::check_layout;
-use crate::ndjson::Keys;
+use crate::ndjson::ObjectKeys;
 use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
 use crate::program::Raw;
@@ -54,9 +54,9 @@ pub(crate) struct TextSource<R: Read> {
 
 /// The state of the decoder of a format.
 enum TextDecoder {
-    Delimited(Box<Delimited>),
-    Ndjson(Box<Keys>),
-    JsonArray(Box<Keys>),
+    Delimited(Box<OpenedDelimited>),
+    Ndjson(Box<ObjectKeys>),
+    JsonArray(Box<ObjectKeys>),
 }
 
 impl<R: Read> TextSource<R> {
@@ -111,9 +111,9 @@ impl<R: Read> TextSource<R> {
             }
             TextFormat::JsonArray { path } => {
                 records.enter_array(path)?;
-                TextDecoder::JsonArray(Box::new(Keys::new(rows.columns())))
+                TextDecoder::JsonArray(Box::new(ObjectKeys::new(rows.columns())))
             }
-            TextFormat::Ndjson => TextDecoder::Ndjson(Box::new(Keys::new(rows.columns()))),
+            TextFormat::Ndjson => TextDecoder::Ndjson(Box::new(ObjectKeys::new(rows.columns()))),
         };
         let unescaped = vec![Vec::new(); rows.columns().len()];
         let source = Self {
@@ -209,7 +209,7 @@ impl<R: Read> TextSource<R> {
                 self.has_keys = self.has_keys || keys.has_any();
             }
             TextDecoder::Delimited(file) => {
-                let Delimited { delimiter, quoting, other_quote, layout, blank_rows, repeated_header } =
+                let OpenedDelimited { delimiter, quoting, other_quote, layout, blank_rows, repeated_header } =
                     &mut **file;
                 if text.len() != raw.len() {
                     // The places of the fields are those of the bytes: decoded text has others.
@@ -222,7 +222,7 @@ impl<R: Read> TextSource<R> {
                 if text.starts_with(MARK) {
                     skip_mark(text, &mut self.spans, *quoting);
                 }
-                let fields = Fields { text, traits, spans: &self.spans, quoting: *quoting, layout };
+                let fields = RecordFields { text, traits, spans: &self.spans, quoting: *quoting, layout };
                 if other_quote.is_some_and(|quote| fields.are_quoted_by(quote)) {
                     let rule = "fields in the quotes of the first rows, unless `penstock.quote` is declared";
                     rows.push_malformed(shown, Code::MalformedQuote, rule.to_owned(), None);
@@ -275,7 +275,7 @@ fn push_malformed(rows: &mut Rows, shown: Shown<'_>, state: RecordState, max_rec
 fn skip_unusual(
     rows: &mut Rows,
     shown: Shown<'_>,
-    fields: &Fields<'_>,
+    fields: &RecordFields<'_>,
     blank_rows: BlankRows,
     repeated_header: &mut RepeatedHeader,
 ) -> bool {
@@ -312,15 +312,15 @@ fn is_white_space<R: Read>(records: &mut Records<R>) -> Result<bool, ReadError> 
     Ok(head.len() < HEAD_BYTES && head.trim_ascii().is_empty())
 }
 
-struct Fields<'a> {
+struct RecordFields<'a> {
     text: &'a str,
     traits: Traits,
     spans: &'a [Span],
     quoting: Option<Quoting>,
-    layout: &'a Layout,
+    layout: &'a RecordLayout,
 }
 
-impl Fields<'_> {
+impl RecordFields<'_> {
     /// False when the first field has a value.
     #[inline]
     fn may_be_blank(&self) -> bool {
@@ -361,11 +361,11 @@ impl Fields<'_> {
 fn push_delimited(
     rows: &mut Rows,
     shown: Shown<'_>,
-    fields: &Fields<'_>,
+    fields: &RecordFields<'_>,
     unescaped: &mut [Vec<u8>],
     unexpected: &mut Unexpected,
 ) {
-    let Fields { text, traits, spans, quoting, layout } = fields;
+    let RecordFields { text, traits, spans, quoting, layout } = fields;
     if !layout.fits(text, spans) {
         let code = if spans.len() < layout.width { Code::TooFewFields } else { Code::TooManyFields };
         let found = format!("{} fields", spans.len());
@@ -388,8 +388,8 @@ fn push_delimited(
 
 /// The fields that no column reads.
 #[inline(never)]
-fn push_unexpected(unexpected: &mut Unexpected, fields: &Fields<'_>) {
-    let Fields { text, spans, quoting, layout, .. } = fields;
+fn push_unexpected(unexpected: &mut Unexpected, fields: &RecordFields<'_>) {
+    let RecordFields { text, spans, quoting, layout, .. } = fields;
     let mut scratch = Vec::new();
     for (name, index) in &layout.unexpected {
         let Some(span) = spans.get(*index) else { continue };
@@ -408,7 +408,7 @@ fn push_object(
     shown: Shown<'_>,
     line: &str,
     traits: Traits,
-    keys: &mut Keys,
+    keys: &mut ObjectKeys,
     unexpected: &mut Unexpected,
     unit: &str,
 ) {

@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use super::codec::Codec;
-use super::datum::Broken;
-use super::header::Header;
-use super::row::{Data, Layout, RowReader};
+use super::datum::DatumFault;
+use super::header::ContainerHeader;
+use super::row::{BlockData, FieldBinding, RowReader};
 use super::schema::Schema;
 use super::stream::{Marker, Stream, Varint};
 use crate::error::{ReadError, UnreadableCode};
@@ -14,7 +14,7 @@ use crate::input::Input;
 use crate::limits::Limits;
 use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
-use crate::records::Place;
+use crate::records::RecordPosition;
 use crate::rows::{Block, Rows, Shown};
 use crate::source::RowSource;
 
@@ -53,8 +53,8 @@ impl<R: Read> AvroSource<R> {
         if stream.peek(1)?.is_empty() {
             return Err(ReadError::Empty);
         }
-        let Header { schema, codec, marker } = Header::read(&mut stream)?;
-        let layout = Layout::bind(&schema, rows.columns())?;
+        let ContainerHeader { schema, codec, marker } = ContainerHeader::read(&mut stream)?;
+        let layout = FieldBinding::bind(&schema, rows.columns())?;
         let dialect = Dialect {
             format: FileFormat::Avro.name().to_owned(),
             compression,
@@ -109,11 +109,11 @@ impl<R: Read> RowSource for AvroSource<R> {
 impl<R: Read> AvroSource<R> {
     /// Reads rows of the block under way.
     fn read_rows(&mut self, rows: &mut Rows) {
-        let block = Data { schema: &self.schema, bytes: &self.data, offset: self.offset };
+        let block = BlockData { schema: &self.schema, bytes: &self.data, offset: self.offset };
         let broken = self.rows.read(&block, &mut self.at, &mut self.left, rows).err();
         let rest = self.data.len().saturating_sub(self.at);
         let found = match broken {
-            Some(Broken(why)) => (std::mem::take(&mut self.left), why.to_owned()),
+            Some(DatumFault(why)) => (std::mem::take(&mut self.left), why.to_owned()),
             None if self.left == 0 && rest > 0 => (0, format!("{rest} bytes come after the last row")),
             None => return,
         };
@@ -189,7 +189,8 @@ impl<R: Read> AvroSource<R> {
     /// Tells the rows that are lost with a block, as one reject that stands for as many as the block says, at least for
     /// one. A row has a byte or more: what says that there are more of them than bytes in the largest block is wrong.
     fn lose(&self, rows: &mut Rows, code: Code, rule: &str, found: &str, count: u64) {
-        let place = Place { line: rows.totals.rows_read.saturating_add(1), byte_offset: self.offset };
+        let place =
+            RecordPosition { line: rows.totals.rows_read.saturating_add(1), byte_offset: self.offset };
         let shown = Shown { place, raw: &[], encoding: encoding_rs::UTF_8 };
         let most = u64::try_from(self.max_block_bytes).unwrap_or(u64::MAX);
         rows.push_lost(shown, count.min(most).max(1), code, rule.to_owned(), Some(found.to_owned()));

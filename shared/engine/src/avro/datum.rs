@@ -3,7 +3,7 @@
 //! Nothing is allocated by a length that the data gives. What is empty takes no bytes, so that a few of them could
 //! stand for any number of values: the steps of a row are counted against its bytes.
 
-use super::schema::{Field, Schema, Type, TypeId, Unit};
+use super::schema::{AvroField, AvroTimeUnit, Schema, Type, TypeId};
 use super::stream::{Varint, varint};
 use crate::cast::typed::Typed;
 
@@ -18,9 +18,9 @@ const MICROS_PER_MILLI: i64 = 1_000;
 
 /// Why the data of a block cannot be followed any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Broken(pub(super) &'static str);
+pub(super) struct DatumFault(pub(super) &'static str);
 
-type Decoded<T> = Result<T, Broken>;
+type DatumResult<T> = Result<T, DatumFault>;
 
 /// A value that is not made of others.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,7 +43,7 @@ pub(super) enum Scalar<'a> {
 }
 
 /// What stands at a place: a scalar, which was read, or something made of others, which is still to be.
-pub(super) enum Found<'a> {
+pub(super) enum Datum<'a> {
     Scalar(Scalar<'a>),
     Compound(TypeId),
 }
@@ -93,21 +93,21 @@ impl<'a> Cursor<'a> {
 
     /// Reads what stands here, when it is a scalar; unions are gone through to their branch.
     #[inline]
-    pub(super) fn find(&mut self, mut kind: TypeId) -> Decoded<Found<'a>> {
+    pub(super) fn find(&mut self, mut kind: TypeId) -> DatumResult<Datum<'a>> {
         self.step()?;
         let mut depth = MAX_DEPTH;
         while let Type::Union(branches) = self.schema.get(kind) {
             let branch = usize::try_from(self.long()?).ok().and_then(|branch| branches.get(branch));
-            kind = *branch.ok_or(Broken("a union has no branch of the number that it says"))?;
-            depth = depth.checked_sub(1).ok_or(Broken(TOO_DEEP))?;
+            kind = *branch.ok_or(DatumFault("a union has no branch of the number that it says"))?;
+            depth = depth.checked_sub(1).ok_or(DatumFault(TOO_DEEP))?;
             self.step()?;
         }
-        Ok(self.scalar(self.schema.get(kind))?.map_or(Found::Compound(kind), Found::Scalar))
+        Ok(self.scalar(self.schema.get(kind))?.map_or(Datum::Compound(kind), Datum::Scalar))
     }
 
     /// `None` where the type is one of others.
     #[inline]
-    fn scalar(&mut self, kind: &'a Type) -> Decoded<Option<Scalar<'a>>> {
+    fn scalar(&mut self, kind: &'a Type) -> DatumResult<Option<Scalar<'a>>> {
         Ok(Some(Scalar::Typed(match kind {
             Type::Null => return Ok(Some(Scalar::Null)),
             Type::Union(_) | Type::Array(_) | Type::Map(_) | Type::Record(_) => return Ok(None),
@@ -119,7 +119,9 @@ impl<'a> Cursor<'a> {
             Type::Bytes => Typed::Bytes(self.bytes()?),
             Type::Fixed(size) => Typed::Bytes(self.take(*size)?),
             Type::Date => Typed::Date(self.int()?),
-            Type::Time(Unit::Millis) => Typed::Time(i64::from(self.int()?).saturating_mul(MICROS_PER_MILLI)),
+            Type::Time(AvroTimeUnit::Millis) => {
+                Typed::Time(i64::from(self.int()?).saturating_mul(MICROS_PER_MILLI))
+            }
             Type::Time(_) => Typed::Time(self.long()?),
             Type::Timestamp { unit, is_utc } => timestamp(self.long()?, *unit, *is_utc),
             Type::Uuid => Typed::Uuid(self.array()?),
@@ -129,7 +131,7 @@ impl<'a> Cursor<'a> {
             }
             Type::Enum(symbols) => {
                 let symbol = usize::try_from(self.int()?).ok().and_then(|symbol| symbols.get(symbol));
-                let symbol = symbol.ok_or(Broken("an enum has no symbol of the number that it says"))?;
+                let symbol = symbol.ok_or(DatumFault("an enum has no symbol of the number that it says"))?;
                 return Ok(Some(Scalar::Text(symbol)));
             }
             Type::Decimal { size, scale, .. } => {
@@ -146,32 +148,32 @@ impl<'a> Cursor<'a> {
     }
 
     /// Goes through a value, whatever it is.
-    pub(super) fn walk(&mut self, kind: TypeId, sink: &mut impl Sink<'a>) -> Decoded<()> {
+    pub(super) fn walk(&mut self, kind: TypeId, sink: &mut impl Sink<'a>) -> DatumResult<()> {
         self.walk_in(kind, sink, MAX_DEPTH)
     }
 
     /// Goes through a compound value that [`Self::find`] has found.
-    pub(super) fn walk_compound(&mut self, kind: TypeId, sink: &mut impl Sink<'a>) -> Decoded<()> {
+    pub(super) fn walk_compound(&mut self, kind: TypeId, sink: &mut impl Sink<'a>) -> DatumResult<()> {
         self.compound(kind, sink, MAX_DEPTH)
     }
 
     /// Goes through a row.
-    pub(super) fn walk_row(&mut self, sink: &mut impl Sink<'a>) -> Decoded<()> {
+    pub(super) fn walk_row(&mut self, sink: &mut impl Sink<'a>) -> DatumResult<()> {
         self.record(&self.schema.fields, sink, MAX_DEPTH)
     }
 
-    fn walk_in(&mut self, kind: TypeId, sink: &mut impl Sink<'a>, depth: usize) -> Decoded<()> {
+    fn walk_in(&mut self, kind: TypeId, sink: &mut impl Sink<'a>, depth: usize) -> DatumResult<()> {
         match self.find(kind)? {
-            Found::Scalar(value) => {
+            Datum::Scalar(value) => {
                 sink.scalar(&value);
                 Ok(())
             }
-            Found::Compound(kind) => self.compound(kind, sink, depth),
+            Datum::Compound(kind) => self.compound(kind, sink, depth),
         }
     }
 
-    fn compound(&mut self, kind: TypeId, sink: &mut impl Sink<'a>, depth: usize) -> Decoded<()> {
-        let depth = depth.checked_sub(1).ok_or(Broken(TOO_DEEP))?;
+    fn compound(&mut self, kind: TypeId, sink: &mut impl Sink<'a>, depth: usize) -> DatumResult<()> {
+        let depth = depth.checked_sub(1).ok_or(DatumFault(TOO_DEEP))?;
         let kind = self.schema.get(kind);
         if let Type::Record(fields) = kind {
             self.record(fields, sink, depth)?;
@@ -193,7 +195,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    fn record(&mut self, fields: &'a [Field], sink: &mut impl Sink<'a>, depth: usize) -> Decoded<()> {
+    fn record(&mut self, fields: &'a [AvroField], sink: &mut impl Sink<'a>, depth: usize) -> DatumResult<()> {
         sink.open(true);
         for field in fields {
             sink.key(field.name.as_bytes());
@@ -205,7 +207,7 @@ impl<'a> Cursor<'a> {
 
     /// The items of an array or a map: runs of them, each after its count, until one that is empty. A count below zero
     /// is followed by the bytes of its run, which say nothing that the items do not.
-    fn items(&mut self, mut item: impl FnMut(&mut Self) -> Decoded<()>) -> Decoded<()> {
+    fn items(&mut self, mut item: impl FnMut(&mut Self) -> DatumResult<()>) -> DatumResult<()> {
         loop {
             let count = self.long()?;
             if count == 0 {
@@ -222,61 +224,61 @@ impl<'a> Cursor<'a> {
 
     /// One value more was looked at.
     #[inline]
-    fn step(&mut self) -> Decoded<()> {
+    fn step(&mut self) -> DatumResult<()> {
         self.steps = self.steps.saturating_add(1);
         let paid = self.at.saturating_sub(self.row).saturating_mul(STEPS_A_BYTE);
         if self.steps > paid && self.steps.saturating_sub(paid) > FREE_STEPS.saturating_add(self.schema.len())
         {
-            return Err(Broken("a row has more values without a byte than its schema has types"));
+            return Err(DatumFault("a row has more values without a byte than its schema has types"));
         }
         Ok(())
     }
 
-    fn big_decimal(&mut self) -> Decoded<Scalar<'a>> {
+    fn big_decimal(&mut self) -> DatumResult<Scalar<'a>> {
         let mut inside = Cursor::new(self.schema, self.bytes()?, 0);
         let unscaled = inside.bytes()?;
         let scale = inside.int()?;
-        let scale = u32::try_from(scale).map_err(|_| Broken("a decimal has a scale below zero"))?;
+        let scale = u32::try_from(scale).map_err(|_| DatumFault("a decimal has a scale below zero"))?;
         Ok(decimal(unscaled, scale))
     }
 
-    fn boolean(&mut self) -> Decoded<bool> {
+    fn boolean(&mut self) -> DatumResult<bool> {
         match self.array()? {
             [0] => Ok(false),
             [1] => Ok(true),
-            [_] => Err(Broken("a boolean is neither 0 nor 1")),
+            [_] => Err(DatumFault("a boolean is neither 0 nor 1")),
         }
     }
 
-    fn int(&mut self) -> Decoded<i32> {
-        i32::try_from(self.long()?).map_err(|_| Broken("an int is larger than 32 bits"))
+    fn int(&mut self) -> DatumResult<i32> {
+        i32::try_from(self.long()?).map_err(|_| DatumFault("an int is larger than 32 bits"))
     }
 
     #[inline]
-    fn long(&mut self) -> Decoded<i64> {
+    fn long(&mut self) -> DatumResult<i64> {
         match varint(self.data.get(self.at..).unwrap_or_default()) {
             Varint::Number(number, bytes) => {
                 self.at = self.at.saturating_add(bytes);
                 Ok(number)
             }
-            Varint::Cut => Err(Broken(TOO_SHORT)),
-            Varint::TooLong => Err(Broken("a number is longer than 64 bits")),
+            Varint::Cut => Err(DatumFault(TOO_SHORT)),
+            Varint::TooLong => Err(DatumFault("a number is longer than 64 bits")),
         }
     }
 
-    fn bytes(&mut self) -> Decoded<&'a [u8]> {
+    fn bytes(&mut self) -> DatumResult<&'a [u8]> {
         let length = self.long()?;
-        let length = usize::try_from(length).map_err(|_| Broken("a length is below zero"))?;
+        let length = usize::try_from(length).map_err(|_| DatumFault("a length is below zero"))?;
         self.take(length)
     }
 
-    fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
-        self.take(N)?.try_into().map_err(|_| Broken(TOO_SHORT))
+    fn array<const N: usize>(&mut self) -> DatumResult<[u8; N]> {
+        self.take(N)?.try_into().map_err(|_| DatumFault(TOO_SHORT))
     }
 
-    fn take(&mut self, count: usize) -> Decoded<&'a [u8]> {
-        let end = self.at.checked_add(count).ok_or(Broken(TOO_SHORT))?;
-        let taken = self.data.get(self.at..end).ok_or(Broken(TOO_SHORT))?;
+    fn take(&mut self, count: usize) -> DatumResult<&'a [u8]> {
+        let end = self.at.checked_add(count).ok_or(DatumFault(TOO_SHORT))?;
+        let taken = self.data.get(self.at..end).ok_or(DatumFault(TOO_SHORT))?;
         self.at = end;
         Ok(taken)
     }
@@ -285,12 +287,12 @@ impl<'a> Cursor<'a> {
 const TOO_SHORT: &str = "a value goes beyond the block's end";
 const TOO_DEEP: &str = "a value is nested too deep";
 
-fn timestamp<'a>(count: i64, unit: Unit, is_utc: bool) -> Typed<'a> {
+fn timestamp<'a>(count: i64, unit: AvroTimeUnit, is_utc: bool) -> Typed<'a> {
     match unit {
         // Where this is too much for 64 bits, it is no year that a timestamp has.
-        Unit::Millis => Typed::timestamp_millis(count, is_utc),
-        Unit::Micros => Typed::Timestamp { micros: count, is_utc },
-        Unit::Nanos => Typed::timestamp_nanos(count, is_utc),
+        AvroTimeUnit::Millis => Typed::timestamp_millis(count, is_utc),
+        AvroTimeUnit::Micros => Typed::Timestamp { micros: count, is_utc },
+        AvroTimeUnit::Nanos => Typed::timestamp_nanos(count, is_utc),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use super::header::Header;
+use super::header::ContainerHeader;
 use super::schema::{Schema, Type, TypeId};
 use super::stream::Stream;
 use crate::error::ReadError;
@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 32;
 /// # Errors
 /// When the header cannot be read.
 pub(crate) fn declared_columns<R: Read>(input: Input<R>) -> Result<Vec<SchemaColumn>, ReadError> {
-    let Header { schema, .. } = Header::read(&mut Stream::new(input))?;
+    let ContainerHeader { schema, .. } = ContainerHeader::read(&mut Stream::new(input))?;
     let fields = schema.fields.iter();
     Ok(fields
         .map(|field| SchemaColumn {

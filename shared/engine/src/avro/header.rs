@@ -15,13 +15,13 @@ const MAX_ENTRY_BYTES: usize = 512 * 1024;
 const MAX_HEADER_BYTES: u64 = 1024 * 1024;
 
 #[derive(Debug)]
-pub(super) struct Header {
+pub(super) struct ContainerHeader {
     pub(super) schema: Schema,
     pub(super) codec: Codec,
     pub(super) marker: Marker,
 }
 
-impl Header {
+impl ContainerHeader {
     pub(super) fn read<R: Read>(stream: &mut Stream<R>) -> Result<Self, ReadError> {
         if stream.peek(MAGIC.len())? != MAGIC {
             let outer = stream.input().compression();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::datum::{Broken, Cursor, Found, Nowhere, Scalar};
+use super::datum::{Cursor, Datum, DatumFault, Nowhere, Scalar};
 use super::json::{Json, LONG_DECIMAL, digits};
 use super::schema::Schema;
 use crate::cast::text::Traits;
@@ -13,8 +13,8 @@ use crate::delimited::bind_header;
 use crate::error::ReadError;
 use crate::outcome::Code;
 use crate::plan::Plan;
-use crate::program::{Column, Raw, common_null_values};
-use crate::records::{MAX_RAW_BYTES, Place};
+use crate::program::{PlanColumn, Raw, common_null_values};
+use crate::records::{MAX_RAW_BYTES, RecordPosition};
 use crate::rows::{Rows, Shown};
 use crate::unexpected::Unexpected;
 
@@ -25,7 +25,7 @@ const JSON_BYTES_A_BYTE: usize = 4;
 
 /// Which field each column reads.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(super) struct FieldBinding {
     /// By column.
     fields: Vec<Option<usize>>,
     /// By field, if any column reads it: the spellings of a missing value that all columns that read it have.
@@ -35,8 +35,8 @@ pub(super) struct Layout {
     pub(super) suggestions: Vec<String>,
 }
 
-impl Layout {
-    pub(super) fn bind(schema: &Schema, columns: &[Column]) -> Result<Self, ReadError> {
+impl FieldBinding {
+    pub(super) fn bind(schema: &Schema, columns: &[PlanColumn]) -> Result<Self, ReadError> {
         let names: Vec<String> = schema.fields.iter().map(|field| field.name.clone()).collect();
         let bound = bind_header(&names, columns).map_err(|(code, message)| {
             let message = message.replacen("the header", "the schema", 1);
@@ -59,7 +59,7 @@ impl Layout {
 }
 
 /// A block as rows are read from it.
-pub(super) struct Data<'a> {
+pub(super) struct BlockData<'a> {
     pub(super) schema: &'a Schema,
     pub(super) bytes: &'a [u8],
     /// Where the block stands in the file.
@@ -82,7 +82,7 @@ enum Slot<'a> {
 }
 
 pub(super) struct RowReader {
-    layout: Layout,
+    layout: FieldBinding,
     unexpected: Unexpected,
     max_record_bytes: usize,
     /// What has to be written for a row: documents, long numbers.
@@ -94,7 +94,7 @@ pub(super) struct RowReader {
 }
 
 impl RowReader {
-    pub(super) fn new(layout: Layout, plan: &Plan, max_record_bytes: usize) -> Self {
+    pub(super) fn new(layout: FieldBinding, plan: &Plan, max_record_bytes: usize) -> Self {
         let unexpected = Unexpected::new(plan);
         let json = || Json::new(max_record_bytes.saturating_mul(JSON_BYTES_A_BYTE));
         let values = layout.unexpected.iter().map(|_| json()).collect();
@@ -104,11 +104,11 @@ impl RowReader {
     /// Reads rows from `at` on, `left` of them or until a block of rows is ready; both are moved on.
     pub(super) fn read(
         &mut self,
-        data: &Data<'_>,
+        data: &BlockData<'_>,
         at: &mut usize,
         left: &mut u64,
         rows: &mut Rows,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), DatumFault> {
         if *at == 0 {
             self.empty_rows = 0;
         }
@@ -123,10 +123,10 @@ impl RowReader {
             if cursor.at == start {
                 self.empty_rows = self.empty_rows.saturating_add(1);
                 if self.empty_rows > MAX_EMPTY_ROWS {
-                    return Err(Broken("the block has more than 1000 rows without a byte"));
+                    return Err(DatumFault("the block has more than 1000 rows without a byte"));
                 }
             }
-            let row = Row { data, bytes: start..cursor.at, slots: &slots };
+            let row = AvroRow { data, bytes: start..cursor.at, slots: &slots };
             self.push(&row, rows);
             *at = cursor.at;
             *left = left.saturating_sub(1);
@@ -134,7 +134,7 @@ impl RowReader {
         Ok(())
     }
 
-    fn decode<'a>(&mut self, cursor: &mut Cursor<'a>, slots: &mut Vec<Slot<'a>>) -> Result<(), Broken> {
+    fn decode<'a>(&mut self, cursor: &mut Cursor<'a>, slots: &mut Vec<Slot<'a>>) -> Result<(), DatumFault> {
         for (field, null_values) in cursor.schema.fields.iter().zip(&self.layout.null_values) {
             let Some(null_values) = null_values else {
                 slots.push(Slot::Unread(cursor.at));
@@ -148,18 +148,18 @@ impl RowReader {
                 start..self.made.text.len()
             };
             slots.push(match found {
-                Found::Scalar(Scalar::Null) => Slot::Raw(Raw::Missing),
-                Found::Scalar(Scalar::Typed(value)) => Slot::Raw(Raw::Typed(value)),
-                Found::Scalar(Scalar::Text(text)) => Slot::Raw(Raw::Text(text, Traits::of(text.as_bytes()))),
-                Found::Scalar(Scalar::BrokenText(_)) => Slot::BrokenText,
-                Found::Scalar(Scalar::LongDecimal { unscaled, scale }) => {
+                Datum::Scalar(Scalar::Null) => Slot::Raw(Raw::Missing),
+                Datum::Scalar(Scalar::Typed(value)) => Slot::Raw(Raw::Typed(value)),
+                Datum::Scalar(Scalar::Text(text)) => Slot::Raw(Raw::Text(text, Traits::of(text.as_bytes()))),
+                Datum::Scalar(Scalar::BrokenText(_)) => Slot::BrokenText,
+                Datum::Scalar(Scalar::LongDecimal { unscaled, scale }) => {
                     let too_long = Slot::Raw(Raw::Typed(Typed::Foreign(LONG_DECIMAL)));
                     digits(unscaled, scale).map_or(too_long, |digits| Slot::Number(made(&digits)))
                 }
-                Found::Scalar(Scalar::Duration { months, days, millis }) => {
+                Datum::Scalar(Scalar::Duration { months, days, millis }) => {
                     Slot::Text(made(&duration(months, days, millis)))
                 }
-                Found::Compound(kind) => {
+                Datum::Compound(kind) => {
                     self.made.start_document(null_values);
                     cursor.walk_compound(kind, &mut self.made)?;
                     match self.made.end_document() {
@@ -172,7 +172,7 @@ impl RowReader {
         Ok(())
     }
 
-    fn push(&mut self, row: &Row<'_>, rows: &mut Rows) {
+    fn push(&mut self, row: &AvroRow<'_>, rows: &mut Rows) {
         if self.unexpected.is_wanted() {
             for (value, (_, field)) in self.values.iter_mut().zip(&self.layout.unexpected) {
                 value.clear();
@@ -207,7 +207,7 @@ impl RowReader {
     }
 
     /// What keeps the row from being checked at all, with the rule and what was found.
-    fn fault(&self, row: &Row<'_>) -> Option<(Code, String, Option<String>)> {
+    fn fault(&self, row: &AvroRow<'_>) -> Option<(Code, String, Option<String>)> {
         let length = row.bytes.len();
         let mut written = self.values.iter().chain([&self.made]);
         if length > self.max_record_bytes || written.any(|json| json.is_cut) {
@@ -220,22 +220,22 @@ impl RowReader {
 }
 
 /// A row that was read.
-struct Row<'a> {
-    data: &'a Data<'a>,
+struct AvroRow<'a> {
+    data: &'a BlockData<'a>,
     /// Where it is in the block.
     bytes: Range<usize>,
     slots: &'a [Slot<'a>],
 }
 
-impl Row<'_> {
+impl AvroRow<'_> {
     /// The first field that is a string and no UTF-8.
     fn broken_field(&self) -> Option<&str> {
         let mut fields = self.data.schema.fields.iter().zip(self.slots);
         fields.find(|(_, slot)| matches!(slot, Slot::BrokenText)).map(|(field, _)| field.name.as_str())
     }
 
-    fn place(&self, rows: &Rows) -> Place {
-        Place { line: rows.totals.rows_read.saturating_add(1), byte_offset: self.data.offset }
+    fn place(&self, rows: &Rows) -> RecordPosition {
+        RecordPosition { line: rows.totals.rows_read.saturating_add(1), byte_offset: self.data.offset }
     }
 
     fn push_malformed(&self, rows: &mut Rows, code: Code, rule: String, found: Option<String>) {

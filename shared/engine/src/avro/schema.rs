@@ -18,7 +18,7 @@ pub(super) struct TypeId(usize);
 
 /// How finely a time is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(super) enum AvroTimeUnit {
     Millis,
     Micros,
     Nanos,
@@ -47,9 +47,9 @@ pub(super) enum Type {
     /// Days.
     Date,
     /// Milliseconds of the day in an `int`, microseconds in a `long`.
-    Time(Unit),
+    Time(AvroTimeUnit),
     Timestamp {
-        unit: Unit,
+        unit: AvroTimeUnit,
         is_utc: bool,
     },
     /// A UUID in 16 bytes; one in text is [`Type::Text`].
@@ -60,12 +60,12 @@ pub(super) enum Type {
     Array(TypeId),
     Map(TypeId),
     Union(Vec<TypeId>),
-    Record(Vec<Field>),
+    Record(Vec<AvroField>),
 }
 
 /// A field of a record.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Field {
+pub(super) struct AvroField {
     pub(super) name: String,
     pub(super) kind: TypeId,
 }
@@ -74,7 +74,7 @@ pub(super) struct Field {
 #[derive(Debug)]
 pub(super) struct Schema {
     types: Vec<Type>,
-    pub(super) fields: Vec<Field>,
+    pub(super) fields: Vec<AvroField>,
 }
 
 impl Schema {
@@ -212,7 +212,7 @@ impl Parser {
             let kind =
                 field.get("type").ok_or_else(|| format!("has the field `{}` without `type`", cut(name)))?;
             let kind = self.parse(kind, &namespace, depth)?;
-            read.push(Field { name: name.to_owned(), kind });
+            read.push(AvroField { name: name.to_owned(), kind });
         }
         Ok(self.set(id, Type::Record(read)))
     }
@@ -262,14 +262,14 @@ fn logical_type(plain: Type, logical: &str, object: &Map<String, Json>) -> Type 
     let timestamp = |unit, is_utc| Type::Timestamp { unit, is_utc };
     match (&plain, logical) {
         (Type::Int, "date") => Type::Date,
-        (Type::Int, "time-millis") => Type::Time(Unit::Millis),
-        (Type::Long, "time-micros") => Type::Time(Unit::Micros),
-        (Type::Long, "timestamp-millis") => timestamp(Unit::Millis, true),
-        (Type::Long, "timestamp-micros") => timestamp(Unit::Micros, true),
-        (Type::Long, "timestamp-nanos") => timestamp(Unit::Nanos, true),
-        (Type::Long, "local-timestamp-millis") => timestamp(Unit::Millis, false),
-        (Type::Long, "local-timestamp-micros") => timestamp(Unit::Micros, false),
-        (Type::Long, "local-timestamp-nanos") => timestamp(Unit::Nanos, false),
+        (Type::Int, "time-millis") => Type::Time(AvroTimeUnit::Millis),
+        (Type::Long, "time-micros") => Type::Time(AvroTimeUnit::Micros),
+        (Type::Long, "timestamp-millis") => timestamp(AvroTimeUnit::Millis, true),
+        (Type::Long, "timestamp-micros") => timestamp(AvroTimeUnit::Micros, true),
+        (Type::Long, "timestamp-nanos") => timestamp(AvroTimeUnit::Nanos, true),
+        (Type::Long, "local-timestamp-millis") => timestamp(AvroTimeUnit::Millis, false),
+        (Type::Long, "local-timestamp-micros") => timestamp(AvroTimeUnit::Micros, false),
+        (Type::Long, "local-timestamp-nanos") => timestamp(AvroTimeUnit::Nanos, false),
         (Type::Bytes, "decimal") => decimal(object, None).unwrap_or(plain),
         (Type::Bytes, "big-decimal") => Type::BigDecimal,
         _ => plain,
@@ -317,9 +317,9 @@ mod tests {
             (r#""int""#, Type::Int),
             (r#"{"type":"int","logicalType":"date"}"#, Type::Date),
             (r#"{"type":"long","logicalType":"date"}"#, Type::Long),
-            (r#"{"type":"long","logicalType":"timestamp-millis"}"#, instant(Unit::Millis)),
+            (r#"{"type":"long","logicalType":"timestamp-millis"}"#, instant(AvroTimeUnit::Millis)),
             (r#"{"type":"int","logicalType":"timestamp-millis"}"#, Type::Int),
-            (r#"{"type":{"type":"long","logicalType":"timestamp-nanos"}}"#, instant(Unit::Nanos)),
+            (r#"{"type":{"type":"long","logicalType":"timestamp-nanos"}}"#, instant(AvroTimeUnit::Nanos)),
             (r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#, decimal(None)),
             (r#"{"type":"bytes","logicalType":"decimal","precision":1,"scale":2}"#, Type::Bytes),
             (r#"{"type":"bytes","logicalType":"decimal"}"#, Type::Bytes),

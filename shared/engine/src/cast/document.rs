@@ -12,12 +12,12 @@ use penstock_contract::Rules;
 use super::canonical::canonical;
 use super::json::{self, Scanner, unquote};
 use super::number::Notation;
-use super::rule::{Broken, Inside, Step};
+use super::rule::{Broken, Inside, PathStep};
 use super::text::{Text, Traits};
-use super::{Cast, Document, DocumentMember, DocumentScratch, DocumentStructure, NestedCast};
+use super::{Cast, DocumentCast, DocumentMember, DocumentScratch, DocumentStructure, NestedCast};
 use crate::outcome::Code;
 
-impl Document {
+impl DocumentCast {
     pub(crate) fn new(
         is_array: bool,
         members: Vec<NestedCast>,
@@ -133,7 +133,7 @@ impl DocumentStructure {
 struct Walk<'w> {
     text: &'w str,
     is_plain: bool,
-    path: Vec<Step<'w>>,
+    path: Vec<PathStep<'w>>,
     /// Keys that are stored under another name, in the order of the text.
     renamed: Vec<(Range<usize>, &'w str)>,
     scratch: &'w mut DocumentScratch,
@@ -172,13 +172,13 @@ impl<'w> Walk<'w> {
                 self.renamed.push((key_place, renamed));
             }
             keys.push(Cow::Borrowed(&member.part.name));
-            self.path.push(Step::Member(&member.part.name));
+            self.path.push(PathStep::Member(&member.part.name));
             self.part(&member.part, value_place);
             self.path.pop();
         });
         for (member, _) in structure.members.iter().zip(has_member).filter(|(_, has_member)| !has_member) {
             if member.part.is_required {
-                self.path.push(Step::Member(&member.part.name));
+                self.path.push(PathStep::Member(&member.part.name));
                 self.tell(Code::MissingRequired, &member.part.rules, None, None);
                 self.path.pop();
             }
@@ -215,7 +215,7 @@ impl<'w> Walk<'w> {
                 ends.push(texts.len());
             }
             if let Some(item) = &structure.items {
-                self.path.push(Step::Item(items));
+                self.path.push(PathStep::Item(items));
                 self.part(item, value_place);
                 self.path.pop();
             }

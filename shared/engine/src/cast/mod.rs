@@ -34,7 +34,7 @@ pub(crate) enum Cast {
     Date(DateCast),
     Time(TimeCast),
     Timestamp(TimestampCast),
-    Json(Document),
+    Json(DocumentCast),
 }
 
 /// Where texts stand that have to be made: one for the whole run.
@@ -49,7 +49,7 @@ pub(crate) struct Scratch {
 
 /// What a column's documents must be.
 #[derive(Debug, Clone)]
-pub(crate) struct Document {
+pub(crate) struct DocumentCast {
     pub(super) is_array: bool,
     /// `None`: the contract says nothing of what is inside.
     pub(crate) structure: Option<Box<DocumentStructure>>,

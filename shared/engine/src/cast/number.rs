@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 
 use super::value::Value;
 use crate::outcome::Code;
-pub(crate) use decimal::Decimal;
+pub(crate) use decimal::DecimalDigits;
 use decimal::digit_value;
 pub(crate) use notation::Notation;
 use notation::{Unsigned, without_groups};
@@ -44,12 +44,12 @@ impl Literal {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut digits = String::new();
         let plain = plain(text, Notation::CONTRACT, &mut digits)?;
-        let Decimal { is_negative, whole, fraction } = Decimal::parse(plain)?;
+        let DecimalDigits { is_negative, whole, fraction } = DecimalDigits::parse(plain)?;
         Some(Self { is_negative, whole: whole.to_vec(), fraction: fraction.to_vec() })
     }
 
-    pub(crate) fn decimal(&self) -> Decimal<'_> {
-        Decimal { is_negative: self.is_negative, whole: &self.whole, fraction: &self.fraction }
+    pub(crate) fn decimal(&self) -> DecimalDigits<'_> {
+        DecimalDigits { is_negative: self.is_negative, whole: &self.whole, fraction: &self.fraction }
     }
 }
 
@@ -97,7 +97,7 @@ impl NumberCast {
         text: &'a str,
         notation: Notation,
         scratch: &'a mut String,
-    ) -> Result<(Decimal<'a>, Result<Value<'a>, Code>), Code> {
+    ) -> Result<(DecimalDigits<'a>, Result<Value<'a>, Code>), Code> {
         let is_whole = match self.kind {
             NumberType::Integer { .. } => true,
             NumberType::Numeric { is_whole, .. } => is_whole,
@@ -105,13 +105,13 @@ impl NumberCast {
         };
         let malformed = if is_whole { Code::NotAnInteger } else { Code::NotANumber };
         // Nearly all numbers are plain; only `.` could mean something else.
-        let direct = if notation == Notation::CONTRACT { Decimal::parse(text) } else { None };
+        let direct = if notation == Notation::CONTRACT { DecimalDigits::parse(text) } else { None };
         let (decimal, plain) = match direct {
             Some(decimal) => (decimal, text),
             None => {
                 let plain = plain(text, notation, scratch);
                 let plain = plain.ok_or_else(|| limits::fault(text, notation, malformed))?;
-                (Decimal::parse(plain).ok_or(malformed)?, plain)
+                (DecimalDigits::parse(plain).ok_or(malformed)?, plain)
             }
         };
         if is_whole && !decimal.significant_fraction().is_empty() {
@@ -120,7 +120,7 @@ impl NumberCast {
         Ok((decimal, self.fit(decimal, plain)))
     }
 
-    fn fit<'a>(&self, decimal: Decimal<'a>, plain: &str) -> Result<Value<'a>, Code> {
+    fn fit<'a>(&self, decimal: DecimalDigits<'a>, plain: &str) -> Result<Value<'a>, Code> {
         match self.kind {
             NumberType::Integer { low, high } => {
                 let number = decimal.to_i64().filter(|number| (low..=high).contains(number));
@@ -137,7 +137,7 @@ impl NumberCast {
                 }
                 let kept = if is_whole { 0 } else { decimal.fraction.len().min(scale) };
                 let fraction = decimal.fraction.get(..kept).unwrap_or_default();
-                Ok(Value::Decimal(Decimal { fraction, ..decimal }))
+                Ok(Value::Decimal(DecimalDigits { fraction, ..decimal }))
             }
             NumberType::Double => {
                 let number: f64 = plain.parse().map_err(|_| Code::NotANumber)?;
@@ -158,7 +158,7 @@ impl NumberCast {
     }
 
     #[inline]
-    pub(crate) fn check(&self, number: &Decimal<'_>, tell: &mut impl FnMut(Code)) {
+    pub(crate) fn check(&self, number: &DecimalDigits<'_>, tell: &mut impl FnMut(Code)) {
         let beyond = |limit: &Option<Limit>, side: Ordering| {
             limit.as_ref().is_some_and(|limit| {
                 let order = number.order(&limit.value.decimal());
@@ -200,7 +200,7 @@ impl Multiple {
     }
 
     #[expect(clippy::arithmetic_side_effects, reason = "the rest is below 2^64, and the divisor above 0")]
-    fn divides(&self, number: &Decimal<'_>) -> bool {
+    fn divides(&self, number: &DecimalDigits<'_>) -> bool {
         let fraction = number.significant_fraction();
         // A multiple has no more digits after the point than the number that it is a multiple of.
         let Some(zeros) = self.scale.checked_sub(fraction.len()) else { return false };
@@ -214,13 +214,17 @@ impl Multiple {
 }
 
 /// The digits of a number; its signs, groups and exponent are resolved.
-pub(crate) fn digits<'a>(text: &'a str, notation: Notation, scratch: &'a mut String) -> Option<Decimal<'a>> {
+pub(crate) fn digits<'a>(
+    text: &'a str,
+    notation: Notation,
+    scratch: &'a mut String,
+) -> Option<DecimalDigits<'a>> {
     // Nearly all numbers are plain; only `.` could mean something else.
-    let direct = if notation == Notation::CONTRACT { Decimal::parse(text) } else { None };
-    direct.or_else(|| Decimal::parse(plain(text, notation, scratch)?))
+    let direct = if notation == Notation::CONTRACT { DecimalDigits::parse(text) } else { None };
+    direct.or_else(|| DecimalDigits::parse(plain(text, notation, scratch)?))
 }
 
-/// Brings a number to the form that [`Decimal::parse`] reads: signs, groups and exponent resolved, `.` as separator. `None`
+/// Brings a number to the form that [`DecimalDigits::parse`] reads: signs, groups and exponent resolved, `.` as separator. `None`
 /// for what is not a number, or beyond the [limits].
 ///
 /// Groups have three digits, those before the last one two or three (as in India); so that `1.5` is not 15 where

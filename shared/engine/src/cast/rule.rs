@@ -49,7 +49,7 @@ impl<'b> Broken<'b> {
 /// A place in a document, and what is said of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Inside<'b> {
-    pub(crate) path: &'b [Step<'b>],
+    pub(crate) path: &'b [PathStep<'b>],
     pub(crate) rules: &'b Rules,
     pub(crate) type_rule: &'b str,
     /// The producer's key that is missing.
@@ -60,7 +60,7 @@ pub(crate) struct Inside<'b> {
 
 /// One step into a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step<'b> {
+pub(crate) enum PathStep<'b> {
     /// By the key that is stored, which is the contract's: a path tells nothing of the data.
     Member(&'b str),
     /// From 0.
@@ -73,11 +73,11 @@ impl Inside<'_> {
         let mut rule = column.to_owned();
         for step in self.path {
             match step {
-                Step::Member(name) => {
+                PathStep::Member(name) => {
                     rule.push('.');
                     rule.push_str(name);
                 }
-                Step::Item(index) => rule.push_str(&format!("[{index}]")),
+                PathStep::Item(index) => rule.push_str(&format!("[{index}]")),
             }
         }
         rule.push_str(": ");

@@ -44,7 +44,7 @@ fn rule_of(value: Typed<'_>) -> &'static str {
 }
 
 /// An object or an array that is open.
-enum Open<'a> {
+enum OpenContainer<'a> {
     /// With the key whose value follows; `None` where a key follows.
     Object(Option<&'a str>),
     /// With the index of the item.
@@ -54,30 +54,30 @@ enum Open<'a> {
 /// The path of the value that follows the beginning of a document.
 #[cold]
 fn path_behind(before: &str) -> String {
-    let mut open: Vec<Open<'_>> = Vec::new();
+    let mut open: Vec<OpenContainer<'_>> = Vec::new();
     let mut rest = before;
     while let Some(letter) = rest.chars().next() {
         rest = rest.get(letter.len_utf8()..).unwrap_or_default();
         match (letter, open.last_mut()) {
             ('"', last) => {
                 let end = end_of_string(rest);
-                if let Some(Open::Object(key @ None)) = last {
+                if let Some(OpenContainer::Object(key @ None)) = last {
                     *key = rest.get(..end);
                 }
                 rest = rest.get(end.saturating_add(1)..).unwrap_or_default();
             }
-            ('{', _) => open.push(Open::Object(None)),
-            ('[', _) => open.push(Open::Array(0)),
+            ('{', _) => open.push(OpenContainer::Object(None)),
+            ('[', _) => open.push(OpenContainer::Array(0)),
             ('}' | ']', _) => drop(open.pop()),
-            (',', Some(Open::Object(key))) => *key = None,
-            (',', Some(Open::Array(index))) => *index = index.saturating_add(1),
+            (',', Some(OpenContainer::Object(key))) => *key = None,
+            (',', Some(OpenContainer::Array(index))) => *index = index.saturating_add(1),
             _ => {}
         }
     }
-    let step = |open: &Open<'_>| match open {
-        Open::Object(Some(key)) => format!(".{key}"),
-        Open::Object(None) => String::new(),
-        Open::Array(index) => format!("[{index}]"),
+    let step = |open: &OpenContainer<'_>| match open {
+        OpenContainer::Object(Some(key)) => format!(".{key}"),
+        OpenContainer::Object(None) => String::new(),
+        OpenContainer::Array(index) => format!("[{index}]"),
     };
     open.iter().map(step).collect()
 }

@@ -1,6 +1,6 @@
 //! Values that satisfy the type of their column.
 
-use super::number::Decimal;
+use super::number::DecimalDigits;
 use super::text::Text;
 
 /// A value that satisfies its column's type.
@@ -8,7 +8,7 @@ use super::text::Text;
 pub(crate) enum Value<'a> {
     Text(Text<'a>),
     Integer(i64),
-    Decimal(Decimal<'a>),
+    Decimal(DecimalDigits<'a>),
     /// So many of the last decimal place that is told, which is the second.
     Scaled(i64, u8),
     Double(f64),

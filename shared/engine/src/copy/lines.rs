@@ -22,13 +22,13 @@ impl Default for Gathered {
 /// as one block of a length that the compiler knows, and the next one goes over what was copied too much.
 ///
 /// What is called gets its parts, and none of it by reference: so the place stays in a register.
-pub(crate) struct Lines<'a> {
+pub(crate) struct CopyLines<'a> {
     out: &'a mut Vec<u8>,
     gathered: &'a mut [u8; GATHERED_BYTES],
     length: usize,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> CopyLines<'a> {
     pub(crate) fn new(out: &'a mut Vec<u8>, gathered: &'a mut Gathered) -> Self {
         Self { out, gathered: &mut gathered.0, length: 0 }
     }
@@ -161,7 +161,7 @@ mod tests {
             let mut out = b"before\n".to_vec();
             let mut gathered = Gathered::default();
             let mut expected = out.clone();
-            let mut lines = Lines::new(&mut out, &mut gathered);
+            let mut lines = CopyLines::new(&mut out, &mut gathered);
             for (fields, row, bits) in &rows {
                 for (length, is_long) in fields {
                     let length = if *is_long { length * 70 } else { *length };

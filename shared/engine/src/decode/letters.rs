@@ -5,18 +5,18 @@
 
 /// A byte beyond ASCII, with the bytes around it; 0 beyond the ends of the text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct NonAsciiByte<'a> {
     pub(super) byte: u8,
     before: &'a [u8],
     after: &'a [u8],
 }
 
-impl<'a> Place<'a> {
+impl<'a> NonAsciiByte<'a> {
     /// Every byte beyond ASCII of a text.
-    pub(super) fn all(text: &'a [u8]) -> impl Iterator<Item = Place<'a>> {
+    pub(super) fn all(text: &'a [u8]) -> impl Iterator<Item = NonAsciiByte<'a>> {
         text.iter().enumerate().filter(|(_, byte)| !byte.is_ascii()).map(|(at, byte)| {
             let (before, rest) = text.split_at_checked(at).unwrap_or_default();
-            Place { byte: *byte, before, after: rest.get(1..).unwrap_or_default() }
+            NonAsciiByte { byte: *byte, before, after: rest.get(1..).unwrap_or_default() }
         })
     }
 

@@ -10,7 +10,7 @@ use encoding_rs::{
     WINDOWS_1258,
 };
 
-use super::letters::{Letters, Place, is_letter, is_punctuation};
+use super::letters::{Letters, NonAsciiByte, is_letter, is_punctuation};
 
 /// As much is looked at of the lines that have bytes beyond ASCII.
 const MAX_SAMPLE_BYTES: usize = 64 * 1024;
@@ -33,7 +33,7 @@ pub(super) struct Foreign {
 /// # Errors
 /// What it has that no such text does.
 pub(super) fn check(text: &[u8]) -> Result<(), Foreign> {
-    let sample = Sample::of(text);
+    let sample = NonAsciiLines::of(text);
     let foreign = |(offset, why): (usize, &'static str)| Foreign {
         offset: sample.offset_in(text, offset),
         why,
@@ -46,7 +46,7 @@ pub(super) fn check(text: &[u8]) -> Result<(), Foreign> {
 }
 
 /// The lines of a text with bytes beyond ASCII.
-struct Sample {
+struct NonAsciiLines {
     bytes: Vec<u8>,
     /// Where each line begins in the sample and in the text.
     starts: Vec<(usize, usize)>,
@@ -54,7 +54,7 @@ struct Sample {
     guess: &'static Encoding,
 }
 
-impl Sample {
+impl NonAsciiLines {
     fn of(text: &[u8]) -> Self {
         let (mut bytes, mut starts, mut at) = (Vec::new(), Vec::new(), 0_usize);
         for line in text.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -78,8 +78,13 @@ impl Sample {
     }
 
     /// The first place of those that `is_found` is true for, if there is at least one for each `per` of `all`.
-    fn first_of_many(&self, is_found: impl Fn(&Place<'_>) -> bool, all: usize, per: usize) -> Option<usize> {
-        let mut found = Place::all(&self.bytes).filter(is_found);
+    fn first_of_many(
+        &self,
+        is_found: impl Fn(&NonAsciiByte<'_>) -> bool,
+        all: usize,
+        per: usize,
+    ) -> Option<usize> {
+        let mut found = NonAsciiByte::all(&self.bytes).filter(is_found);
         let first = found.next()?;
         let count = found.count().saturating_add(1);
         (count.saturating_mul(per) >= all).then_some(first.offset())
@@ -92,7 +97,7 @@ impl Sample {
     /// Characters in places where Western text has none, whatever its language.
     fn foreign_characters(&self) -> Option<(usize, &'static str)> {
         let (all, letters) = (self.count(|_| true), self.count(is_letter));
-        let undefined = |place: &Place<'_>| is_undefined(place.byte);
+        let undefined = |place: &NonAsciiByte<'_>| is_undefined(place.byte);
         // A single byte that is no character is damage, if there are others.
         if (self.count(is_undefined) > 1 || all < 3)
             && let Some(offset) = self.first_of_many(undefined, all, 10)
@@ -149,7 +154,7 @@ impl Sample {
             return self.has_own_alphabet(is_letter).then_some((start, "words without ASCII letters"));
         }
         let others = Letters::of(&words);
-        let is_foreign = |place: &Place<'_>| {
+        let is_foreign = |place: &NonAsciiByte<'_>| {
             is_letter(place.byte)
                 && decode(guess, place.byte) != decode(WINDOWS_1252, place.byte)
                 && place.is_foreign_letter(&others)

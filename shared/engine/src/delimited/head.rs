@@ -1,14 +1,14 @@
 //! The first bytes of a delimited file, and records cut from them on trial.
 
 use super::quoting::{Quoting, Span};
-use super::split::{FieldDelimiter, Split};
+use super::split::{FieldDelimiter, QuotedSplit};
 
 /// A record that is still open this close to the end of the head may be well-formed: its rest is not in sight.
 const OPEN_TAIL_BYTES: usize = 8 * 1024;
 
 /// The first bytes of a file, from the line that may be its header on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Head<'a> {
+pub(crate) struct FileHead<'a> {
     pub(crate) bytes: &'a [u8],
     /// True when `bytes` are all of the file.
     pub(crate) is_whole: bool,
@@ -26,7 +26,7 @@ pub(super) struct HeadRecord<'a> {
     pub(super) is_malformed: bool,
 }
 
-impl<'a> Head<'a> {
+impl<'a> FileHead<'a> {
     /// The head without its first `lines` lines.
     pub(super) fn after_lines(self, lines: usize) -> Self {
         let mut bytes = self.bytes;
@@ -78,11 +78,11 @@ impl<'a> Head<'a> {
         let split =
             quoting.map(|quoting| delimiter.split_quoted(rest, is_whole, quoting, terminator, &mut spans));
         let is_malformed = match split {
-            Some(Split::Record { total, .. }) => {
+            Some(QuotedSplit::Record { total, .. }) => {
                 return Some((Some(HeadRecord { bytes: rest, spans, is_malformed: false }), total));
             }
-            Some(Split::Open) if !is_whole && rest.len() < OPEN_TAIL_BYTES => return None,
-            Some(Split::Open | Split::Malformed | Split::Doubtful(_)) => true,
+            Some(QuotedSplit::Open) if !is_whole && rest.len() < OPEN_TAIL_BYTES => return None,
+            Some(QuotedSplit::Open | QuotedSplit::Malformed | QuotedSplit::Doubtful(_)) => true,
             None => false,
         };
         delimiter.split_line(line, &mut spans);

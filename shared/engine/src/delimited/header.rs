@@ -8,7 +8,7 @@ use penstock_contract::{HeaderCase, Ragged};
 
 use super::quoting::Span;
 use crate::error::UnreadableCode;
-use crate::program::Column;
+use crate::program::PlanColumn;
 
 /// Names listed in a message; more are counted.
 const MAX_NAMES: usize = 20;
@@ -18,7 +18,7 @@ const MAX_COMPARED_BYTES: usize = 200;
 
 /// Which fields of a record the columns read, and which numbers of fields are accepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Layout {
+pub(crate) struct RecordLayout {
     /// Fields of the header, or columns of the contract where there is no header.
     pub(crate) width: usize,
     /// Fewest fields of a record.
@@ -55,7 +55,7 @@ pub(crate) enum Surplus {
 /// What the names of columns without a name begin with.
 const POSITIONAL: &str = "_column_";
 
-impl Layout {
+impl RecordLayout {
     /// Sets what the contract says about records with fewer or more fields. `has_trailing`: records may end with a delimiter that the
     /// header does not have.
     pub(super) fn with_ragged(self, ragged: Ragged, has_trailing: bool) -> Self {
@@ -70,7 +70,7 @@ impl Layout {
     }
 
     /// True when each column that reads a field has one.
-    pub(super) fn has_all(&self, columns: &[Column]) -> bool {
+    pub(super) fn has_all(&self, columns: &[PlanColumn]) -> bool {
         columns.iter().zip(&self.fields).all(|(column, field)| field.is_some() || column.reads_nothing())
     }
 
@@ -125,12 +125,12 @@ fn is_blank(text: &str, span: &Span) -> bool {
 /// number of names.
 pub(crate) fn bind_header<N: AsRef<str>>(
     names: &[N],
-    columns: &[Column],
-) -> Result<Layout, (UnreadableCode, String)> {
+    columns: &[PlanColumn],
+) -> Result<RecordLayout, (UnreadableCode, String)> {
     let case = columns.first().map_or(HeaderCase::Sensitive, |column| column.header_case);
     let HeaderNames { names, named, has_gap, taken } = HeaderNames::of(names, case);
     let positions = positions(&names, case)?;
-    let find = |column: &Column| positions.get(&case.key(&column.physical_name)).map(|found| found.field);
+    let find = |column: &PlanColumn| positions.get(&case.key(&column.physical_name)).map(|found| found.field);
     let fields: Vec<Option<usize>> =
         columns.iter().map(|column| if column.reads_nothing() { None } else { find(column) }).collect();
     let mut is_read = vec![false; names.len()];
@@ -154,7 +154,7 @@ pub(crate) fn bind_header<N: AsRef<str>>(
         let (width, least) = (names.len(), named.max(1));
         let surplus = Surplus::default();
         let keeps_space = keeps_space(columns);
-        return Ok(Layout {
+        return Ok(RecordLayout {
             width,
             least,
             surplus,
@@ -271,7 +271,7 @@ fn positions<'a, N: AsRef<str>>(
 
 /// Binds the columns by the order of the contract, for files without a header: the names that the columns read,
 /// each once, in the order of their first column.
-pub(crate) fn bind_order(columns: &[Column]) -> Layout {
+pub(crate) fn bind_order(columns: &[PlanColumn]) -> RecordLayout {
     let mut positions: HashMap<&str, usize> = HashMap::new();
     let mut fields = Vec::with_capacity(columns.len());
     for column in columns {
@@ -282,10 +282,17 @@ pub(crate) fn bind_order(columns: &[Column]) -> Layout {
     let width = positions.len();
     let taken = positions.keys().filter(|name| name.starts_with(POSITIONAL));
     let taken = taken.map(|name| (*name).to_owned()).collect();
-    Layout { width, least: width, fields, keeps_space: keeps_space(columns), taken, ..Layout::default() }
+    RecordLayout {
+        width,
+        least: width,
+        fields,
+        keeps_space: keeps_space(columns),
+        taken,
+        ..RecordLayout::default()
+    }
 }
 
-pub(super) fn keeps_space(columns: &[Column]) -> bool {
+pub(super) fn keeps_space(columns: &[PlanColumn]) -> bool {
     columns.iter().any(|column| !column.trim && !column.reads_nothing())
 }
 
@@ -368,7 +375,7 @@ mod tests {
     }
 
     /// The columns of a contract with these names.
-    fn columns(names: impl Iterator<Item = String>) -> Vec<Column> {
+    fn columns(names: impl Iterator<Item = String>) -> Vec<PlanColumn> {
         let properties: String = names
             .enumerate()
             .map(|(index, name)| {
@@ -391,8 +398,8 @@ mod tests {
         for (case, is_repeated) in
             [(HeaderCase::Sensitive, false), (HeaderCase::Insensitive, false), (HeaderCase::Sensitive, true)]
         {
-            let columns: Vec<Column> =
-                columns.iter().map(|column| Column { header_case: case, ..column.clone() }).collect();
+            let columns: Vec<PlanColumn> =
+                columns.iter().map(|column| PlanColumn { header_case: case, ..column.clone() }).collect();
             let looks = Cell::new(0);
             let name = |index: usize| match index % 10 {
                 9 => String::new(),

@@ -15,8 +15,8 @@ mod widths;
 
 pub(crate) use field::field;
 pub(crate) use framing::Framing;
-pub(crate) use header::{Layout, Surplus, bind_header};
-pub(crate) use open::{Delimited, FirstRecord, open_delimited, read_first};
+pub(crate) use header::{RecordLayout, Surplus, bind_header};
+pub(crate) use open::{FirstRecord, OpenedDelimited, open_delimited, read_first};
 #[cfg(test)]
 pub(crate) use quoting::Blanks;
 pub(crate) use quoting::{Quoting, Span};
@@ -25,5 +25,5 @@ pub(crate) use repeated::{MARK, RepeatedHeader, skip_mark};
 pub(crate) use scan::Marks;
 pub(crate) use scan::{Scanned, scan};
 pub(crate) use split::{
-    Delimiter, FieldDelimiter, Split, split_again, split_line, split_quoted, split_unquoted,
+    Delimiter, FieldDelimiter, QuotedSplit, split_again, split_line, split_quoted, split_unquoted,
 };

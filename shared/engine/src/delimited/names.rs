@@ -6,14 +6,14 @@ use std::collections::HashSet;
 use encoding_rs::Encoding;
 
 use super::field::field;
-use super::head::{Head, HeadRecord};
+use super::head::{FileHead, HeadRecord};
 use super::header::{bind_order, keeps_space};
 use super::quoting::{Quoting, Span};
 use super::split::FieldDelimiter;
 use crate::cast::Scratch;
 use crate::cast::text::Traits;
 use crate::decode::decode;
-use crate::program::{Column, Raw};
+use crate::program::{PlanColumn, Raw};
 
 /// Lines among which the header is searched.
 const MAX_PREAMBLE_LINES: usize = 100;
@@ -35,7 +35,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    pub(crate) fn of(columns: &[Column], encoding: &'static Encoding) -> Self {
+    pub(crate) fn of(columns: &[PlanColumn], encoding: &'static Encoding) -> Self {
         let read = columns.iter().filter(|column| !column.reads_nothing());
         let folded = read.map(|column| column.physical_name.to_lowercase()).collect();
         let needed = columns.iter().filter(|column| column.needs_field());
@@ -104,17 +104,17 @@ pub(crate) struct Located {
 /// The first of the lines that have most of the contract's names. `rows`: how many records name the columns together;
 /// when that is not declared, several do only where they have every name that a file needs, and more names than fewer records have.
 pub(super) fn locate(
-    head: Head<'_>,
+    head: FileHead<'_>,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
     names: &Names,
     rows: Option<usize>,
     searches: bool,
 ) -> Located {
-    let with_rows = |lines: usize, line: Head<'_>, rows: usize| {
+    let with_rows = |lines: usize, line: FileHead<'_>, rows: usize| {
         names.locate(lines, rows, &header_of(line, delimiter, quoting, names.encoding, rows))
     };
-    let at = |lines: usize, line: Head<'_>| {
+    let at = |lines: usize, line: FileHead<'_>| {
         let located = with_rows(lines, line, rows.unwrap_or(1));
         if rows.is_some() || located.found == 0 || located.found == names.folded.len() {
             return located;
@@ -159,7 +159,7 @@ pub(super) fn locate(
 
 /// True when one of the lines is like a row of a table of this width: most of its fields have values.
 fn has_row<'h>(
-    mut lines: impl Iterator<Item = Head<'h>>,
+    mut lines: impl Iterator<Item = FileHead<'h>>,
     width: usize,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
@@ -177,11 +177,11 @@ fn has_row<'h>(
 /// fits its column. Any text fits a text column, so that there must also be a value of another type, or a text of the
 /// [shape](is_of_shape) of those below it.
 pub(crate) fn is_headless(
-    head: Head<'_>,
+    head: FileHead<'_>,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
     encoding: &'static Encoding,
-    columns: &[Column],
+    columns: &[PlanColumn],
 ) -> bool {
     let records = head.records(delimiter, quoting, SHAPE_RECORDS);
     let layout = bind_order(columns);
@@ -199,7 +199,7 @@ pub(crate) fn is_headless(
         let Some(text) = decode(raw, traits, encoding, &mut decoded) else { return false };
         let whole = Span { start: 0, end: text.len(), is_escaped: span.is_escaped };
         let text = field(text, whole, quoting, &mut unescaped);
-        let is_name = |column: &Column| {
+        let is_name = |column: &PlanColumn| {
             !column.reads_nothing() && column.physical_name.eq_ignore_ascii_case(text.trim())
         };
         if columns.iter().any(is_name) {
@@ -237,7 +237,7 @@ fn is_of_shape(records: &[HeadRecord<'_>], index: usize) -> bool {
 
 /// The names of the columns in lower case: of several records, those of a column from top to bottom with spaces between.
 fn header_of(
-    head: Head<'_>,
+    head: FileHead<'_>,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
     encoding: &'static Encoding,

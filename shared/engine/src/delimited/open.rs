@@ -6,8 +6,8 @@ use encoding_rs::Encoding;
 use penstock_contract::{BlankRows, DelimitedDialect, HeaderCase, RepeatedHeaders};
 
 use super::field::field;
-use super::head::Head;
-use super::header::{Layout, bind_header, bind_order};
+use super::head::FileHead;
+use super::header::{RecordLayout, bind_header, bind_order};
 use super::names::{Located, Names, is_headless};
 use super::quoting::{Quoting, Span};
 use super::repeated::{HeaderRecord, RepeatedHeader};
@@ -19,8 +19,8 @@ use crate::decode::decode;
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::magic::is_binary;
 use crate::outcome::Dialect;
-use crate::program::Column;
-use crate::records::{Place, RecordState, Records};
+use crate::program::PlanColumn;
+use crate::records::{RecordPosition, RecordState, Records};
 
 /// The part of a file that its dialect is sniffed from.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -29,12 +29,12 @@ const BINARY_HEAD_BYTES: usize = 4 * 1024;
 
 /// A delimited file whose header has been read.
 #[derive(Debug)]
-pub(crate) struct Delimited {
+pub(crate) struct OpenedDelimited {
     pub(crate) delimiter: FieldDelimiter,
     pub(crate) quoting: Option<Quoting>,
     /// The usual quote, where the first rows have another one and the contract declares none.
     pub(crate) other_quote: Option<u8>,
-    pub(crate) layout: Layout,
+    pub(crate) layout: RecordLayout,
     pub(crate) blank_rows: BlankRows,
     pub(crate) repeated_header: RepeatedHeader,
 }
@@ -42,11 +42,11 @@ pub(crate) struct Delimited {
 /// Completes the dialect, skips what precedes the header, and reads the header.
 pub(crate) fn open_delimited<R: Read>(
     declared: &DelimitedDialect,
-    columns: &[Column],
+    columns: &[PlanColumn],
     encoding: &'static Encoding,
     records: &mut Records<R>,
     dialect: &mut Dialect,
-) -> Result<Delimited, ReadError> {
+) -> Result<OpenedDelimited, ReadError> {
     let from_file = skip_sep_line(declared, records)?;
     dialect.sep_line = from_file.is_some();
     for _ in 0..declared.skip_lines.unwrap_or(0) {
@@ -120,7 +120,7 @@ pub(crate) fn open_delimited<R: Read>(
     let other_quote = quoting
         .filter(|quoting| declared.quote.is_none() && quoting.quote != USUAL_QUOTE)
         .map(|_| USUAL_QUOTE);
-    Ok(Delimited {
+    Ok(OpenedDelimited {
         delimiter,
         quoting,
         other_quote,
@@ -220,7 +220,7 @@ fn skip_sep_line<R: Read>(
 
 /// The first bytes of the file, with the whole of the lines at its beginning: as much more than [`HEAD_BYTES`] as a long
 /// header takes.
-fn head_of<'r, R: Read>(records: &'r mut Records<R>, comment: &'r str) -> Result<Head<'r>, ReadError> {
+fn head_of<'r, R: Read>(records: &'r mut Records<R>, comment: &'r str) -> Result<FileHead<'r>, ReadError> {
     let terminator = records.terminator();
     let most = records.reach();
     let mut count = HEAD_BYTES;
@@ -233,7 +233,7 @@ fn head_of<'r, R: Read>(records: &'r mut Records<R>, comment: &'r str) -> Result
         count = count.saturating_mul(2);
     }
     let bytes = records.head(count)?;
-    Ok(Head { bytes, is_whole: bytes.len() < count, terminator, comment: comment.as_bytes() })
+    Ok(FileHead { bytes, is_whole: bytes.len() < count, terminator, comment: comment.as_bytes() })
 }
 
 /// The first record of a file that no contract is known for, and what it was read with.
@@ -261,21 +261,21 @@ pub(crate) fn read_first<R: Read>(
     }
 }
 
-fn unreadable(code: UnreadableCode, place: Option<Place>, message: String) -> ReadError {
+fn unreadable(code: UnreadableCode, place: Option<RecordPosition>, message: String) -> ReadError {
     ReadError::Unreadable { code, byte_offset: place.map_or(0, |place| place.byte_offset), message }
 }
 
-fn malformed(place: Option<Place>, why: &str) -> ReadError {
+fn malformed(place: Option<RecordPosition>, why: &str) -> ReadError {
     unreadable(UnreadableCode::MalformedHeader, place, format!("the header cannot be read: {why}"))
 }
 
 /// A header.
-struct Header {
+struct NamedColumns {
     /// The names of the columns: of several records, the texts in a column from top to bottom, with spaces between them.
     names: Vec<String>,
     records: Vec<HeaderRecord>,
     /// Where it begins.
-    place: Place,
+    place: RecordPosition,
     /// Why its quotes were ignored.
     fault: Option<QuoteFault>,
 }
@@ -286,7 +286,7 @@ fn read_header<R: Read>(
     rows: usize,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
-) -> Result<Header, ReadError> {
+) -> Result<NamedColumns, ReadError> {
     let HeaderRow { record: first, place, mut fault } =
         read_header_row(records, encoding, delimiter, quoting)?;
     let mut names = first.cells.clone();
@@ -306,7 +306,7 @@ fn read_header<R: Read>(
         }
         header_records.push(record);
     }
-    Ok(Header { names, records: header_records, place, fault })
+    Ok(NamedColumns { names, records: header_records, place, fault })
 }
 
 /// What is wrong with the quotes of a header.
@@ -320,7 +320,7 @@ struct QuoteFault {
 /// A record of the header as it was read.
 struct HeaderRow {
     record: HeaderRecord,
-    place: Place,
+    place: RecordPosition,
     /// What is wrong with its quotes: then its fields are those of its line as if nothing were quoted, without the quotes
     /// around them.
     fault: Option<QuoteFault>,

@@ -52,7 +52,7 @@ impl Marks {
 }
 
 /// What the field under way is like.
-enum State {
+enum FieldState {
     Plain,
     Quoted,
     /// Its quotes are closed: its end must follow.
@@ -65,7 +65,7 @@ enum State {
 #[expect(clippy::arithmetic_side_effects, reason = "places in a window and what is next to them")]
 pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option<Scanned> {
     spans.clear();
-    let (mut state, mut start, mut is_escaped) = (State::Plain, 0, false);
+    let (mut state, mut start, mut is_escaped) = (FieldState::Plain, 0, false);
     // The second of two quotes that stand for one.
     let mut twin = usize::MAX;
     let mut lines = 1;
@@ -77,27 +77,27 @@ pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option
             found &= found - 1;
             let byte = *window.get(at)?;
             match state {
-                State::Plain if byte == marks.delimiter => {
+                FieldState::Plain if byte == marks.delimiter => {
                     spans.push(Span { start, end: at, is_escaped: false });
                     start = at + 1;
                 }
-                State::Plain if byte == marks.terminator => {
+                FieldState::Plain if byte == marks.terminator => {
                     let has_return = marks.terminator == b'\n' && window.get(start..at)?.ends_with(b"\r");
                     let end = at - usize::from(has_return);
                     spans.push(Span { start, end, is_escaped: false });
                     return (end > 0).then_some(Scanned { content: end, total: at + 1, lines });
                 }
                 // A quote that does not open a field is an ordinary character.
-                State::Plain if at == start => {
-                    (state, start, is_escaped) = (State::Quoted, at + 1, false);
+                FieldState::Plain if at == start => {
+                    (state, start, is_escaped) = (FieldState::Quoted, at + 1, false);
                 }
                 // White space before the quote may mean that it opens the field after all.
-                State::Plain => {
+                FieldState::Plain => {
                     if marks.blanks.may_precede_quote() && are_blank(window.get(start..at)?, marks.blanks) {
                         return None;
                     }
                 }
-                State::Quoted if byte == marks.quote => {
+                FieldState::Quoted if byte == marks.quote => {
                     if at == twin {
                         continue;
                     }
@@ -105,14 +105,14 @@ pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option
                         (twin, is_escaped) = (at + 1, true);
                     } else {
                         spans.push(Span { start, end: at, is_escaped });
-                        (state, start) = (State::Closed, at + 1);
+                        (state, start) = (FieldState::Closed, at + 1);
                     }
                 }
-                State::Quoted => lines += u64::from(byte == marks.terminator),
-                State::Closed if at == start && byte == marks.delimiter => {
-                    (state, start) = (State::Plain, at + 1);
+                FieldState::Quoted => lines += u64::from(byte == marks.terminator),
+                FieldState::Closed if at == start && byte == marks.delimiter => {
+                    (state, start) = (FieldState::Plain, at + 1);
                 }
-                State::Closed => {
+                FieldState::Closed => {
                     let is_end = at == start || at == start + 1 && window.get(start) == Some(&b'\r');
                     let is_end = is_end && byte == marks.terminator;
                     return is_end.then_some(Scanned { content: start, total: at + 1, lines });

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use penstock_contract::{DelimitedDialect, Quote};
 
-use super::head::{Head, HeadRecord};
+use super::head::{FileHead, HeadRecord};
 use super::names::{Located, Names, locate};
 use super::quoting::{Blanks, Quoting};
 use super::split::{FieldDelimiter, blanks_beside};
@@ -28,20 +28,25 @@ pub(crate) struct Sniffed {
 
 /// Completes the declared dialect. `header_rows`: how many records name the columns together. `searches`: the header may
 /// be below other lines.
-pub(crate) fn sniff(head: Head<'_>, declared: &DelimitedDialect, names: &Names, searches: bool) -> Sniffed {
+pub(crate) fn sniff(
+    head: FileHead<'_>,
+    declared: &DelimitedDialect,
+    names: &Names,
+    searches: bool,
+) -> Sniffed {
     let sniffer = Sniffer { head, declared, names, searches };
     let trial = match declared.quote {
         Some(Quote::None) => sniffer.choose_delimiter(None),
         Some(Quote::Byte(quote)) => sniffer.choose_escape(sniffer.choose_delimiter(Some(Quoting::by(quote)))),
         None => sniffer.choose_quote(),
     };
-    let Trial { delimiter, quoting, .. } = sniffer.choose_blanks(trial);
+    let TriedDialect { delimiter, quoting, .. } = sniffer.choose_blanks(trial);
     let header = sniffer.locate(&delimiter, quoting);
     Sniffed { delimiter, quoting, header }
 }
 
 struct Sniffer<'a> {
-    head: Head<'a>,
+    head: FileHead<'a>,
     declared: &'a DelimitedDialect,
     names: &'a Names,
     searches: bool,
@@ -49,7 +54,7 @@ struct Sniffer<'a> {
 
 /// A dialect that was tried.
 #[derive(Debug, Clone)]
-struct Trial {
+struct TriedDialect {
     delimiter: FieldDelimiter,
     quoting: Option<Quoting>,
     score: Score,
@@ -69,7 +74,7 @@ struct Score {
 
 /// What a dialect makes of the whole head.
 #[derive(Debug, Default)]
-struct Tally {
+struct DialectFit {
     malformed: usize,
     /// Well-formed records with another number of fields than the header.
     misfit: usize,
@@ -86,7 +91,7 @@ struct Tally {
     unled: usize,
 }
 
-impl Tally {
+impl DialectFit {
     fn faults(&self) -> usize {
         self.malformed.saturating_add(self.misfit)
     }
@@ -95,7 +100,7 @@ impl Tally {
 impl Sniffer<'_> {
     /// The delimiter under which most names of the contract are found, then the one that splits most records alike,
     /// then the one that yields most fields.
-    fn choose_delimiter(&self, quoting: Option<Quoting>) -> Trial {
+    fn choose_delimiter(&self, quoting: Option<Quoting>) -> TriedDialect {
         if let Some(delimiter) = &self.declared.delimiter {
             return self.attempt(FieldDelimiter::of(delimiter), quoting);
         }
@@ -127,7 +132,7 @@ impl Sniffer<'_> {
         best
     }
 
-    fn attempt(&self, delimiter: FieldDelimiter, quoting: Option<Quoting>) -> Trial {
+    fn attempt(&self, delimiter: FieldDelimiter, quoting: Option<Quoting>) -> TriedDialect {
         let blanks = match self.declared.skip_initial_space {
             Some(false) => Blanks::NONE,
             Some(true) | None => blanks_beside(&delimiter),
@@ -149,7 +154,7 @@ impl Sniffer<'_> {
             alike: if width > 1 { alike } else { 0 },
             width,
         };
-        Trial { delimiter, quoting, score }
+        TriedDialect { delimiter, quoting, score }
     }
 
     fn locate(&self, delimiter: &FieldDelimiter, quoting: Option<Quoting>) -> Located {
@@ -158,7 +163,7 @@ impl Sniffer<'_> {
     }
 
     /// The escape `\` where fewer records are malformed with it.
-    fn choose_escape(&self, trial: Trial) -> Trial {
+    fn choose_escape(&self, trial: TriedDialect) -> TriedDialect {
         let Some(quoting) = trial.quoting else { return trial };
         if self.declared.escape.is_some() || !self.head.bytes.contains(&OTHER_ESCAPE) {
             return trial;
@@ -169,7 +174,7 @@ impl Sniffer<'_> {
     }
 
     /// The quote `"`, unless `'` finds more of the contract's names, or encloses fields of a file in which `"` does not.
-    fn choose_quote(&self) -> Trial {
+    fn choose_quote(&self) -> TriedDialect {
         let usual = self.choose_escape(self.choose_delimiter(Some(Quoting::by(USUAL_QUOTE))));
         if !self.head.bytes.contains(&OTHER_QUOTE) {
             return usual;
@@ -187,9 +192,10 @@ impl Sniffer<'_> {
     }
 
     /// Blanks around fields, where they surround quotes or one space follows each delimiter.
-    fn choose_blanks(&self, trial: Trial) -> Trial {
+    fn choose_blanks(&self, trial: TriedDialect) -> TriedDialect {
         let (Some(quoting), None) = (trial.quoting, self.declared.skip_initial_space) else { return trial };
-        let exact = Trial { quoting: Some(Quoting { blanks: Blanks::NONE, ..quoting }), ..trial.clone() };
+        let exact =
+            TriedDialect { quoting: Some(Quoting { blanks: Blanks::NONE, ..quoting }), ..trial.clone() };
         let (spaced, strict) = (self.tally(&trial), self.tally(&exact));
         // Text such as ` "a" and b` is malformed with blanks and ordinary without.
         let lost = spaced.malformed.saturating_sub(strict.malformed);
@@ -197,9 +203,9 @@ impl Sniffer<'_> {
         if spaced.spaced > lost || is_separator && lost == 0 { trial } else { exact }
     }
 
-    fn tally(&self, trial: &Trial) -> Tally {
-        let Trial { delimiter, quoting, .. } = trial;
-        let mut tally = Tally::default();
+    fn tally(&self, trial: &TriedDialect) -> DialectFit {
+        let TriedDialect { delimiter, quoting, .. } = trial;
+        let mut tally = DialectFit::default();
         let lines = self.locate(delimiter, *quoting).lines;
         let records = self.head.after_lines(lines).records(delimiter, *quoting, usize::MAX);
         let width = records.first().map_or(0, |record| record.spans.len());
@@ -221,7 +227,7 @@ impl Sniffer<'_> {
     }
 }
 
-impl Tally {
+impl DialectFit {
     /// Counts the fields of a well-formed record.
     fn add(
         &mut self,

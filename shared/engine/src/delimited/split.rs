@@ -63,7 +63,7 @@ impl FieldDelimiter {
         quoting: Quoting,
         terminator: u8,
         spans: &mut Vec<Span>,
-    ) -> Split {
+    ) -> QuotedSplit {
         spans.clear();
         match self {
             Self::Byte(byte) => split_quoted(window, 0, is_whole, *byte, quoting, terminator, spans),
@@ -97,7 +97,7 @@ pub(crate) fn split_again(
             if quoting.blanks.are_skipped() {
                 quoting.skip_blanks(text.as_bytes(), spans);
             }
-            !matches!(split, Split::Doubtful(_))
+            !matches!(split, QuotedSplit::Doubtful(_))
         }
         None => {
             delimiter.split_line(text.as_bytes(), spans);
@@ -184,7 +184,7 @@ pub(crate) fn blanks_beside(delimiter: &FieldDelimiter) -> Blanks {
 
 /// A record that holds quotes.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Split {
+pub(crate) enum QuotedSplit {
     /// Its length without and with the line end.
     Record { content: usize, total: usize },
     /// The window ends before the record does.
@@ -236,7 +236,7 @@ pub(crate) fn split_quoted(
     quoting: Quoting,
     terminator: u8,
     spans: &mut Vec<Span>,
-) -> Split {
+) -> QuotedSplit {
     loop {
         if quoting.blanks.are_doubted
             && let Some(split) = doubt(window, at, is_whole, delimiter, quoting, terminator)
@@ -246,23 +246,25 @@ pub(crate) fn split_quoted(
         let opening = at + quoting.count_blanks(&window[at..]);
         let after = if window.get(opening) == Some(&quoting.quote) {
             let start = opening + 1;
-            let Some((end, is_escaped)) = closing_quote(window, start, quoting) else { return Split::Open };
+            let Some((end, is_escaped)) = closing_quote(window, start, quoting) else {
+                return QuotedSplit::Open;
+            };
             spans.push(Span { start, end, is_escaped });
             end + 1 + quoting.count_blanks(&window[end + 1..])
         } else {
             let Some(end) = field_end(window, at, delimiter, terminator) else {
                 if !is_whole {
-                    return Split::Open;
+                    return QuotedSplit::Open;
                 }
                 let end = window.len() - usize::from(ends_with_return(window, at, terminator));
                 spans.push(Span { start: at, end, is_escaped: false });
-                return Split::Record { content: end, total: window.len() };
+                return QuotedSplit::Record { content: end, total: window.len() };
             };
             let is_last = window[end] == terminator;
             let cut = usize::from(is_last && ends_with_return(&window[..end], at, terminator));
             spans.push(Span { start: at, end: end - cut, is_escaped: false });
             if is_last {
-                return Split::Record { content: end - cut, total: end + 1 };
+                return QuotedSplit::Record { content: end - cut, total: end + 1 };
             }
             end
         };
@@ -272,23 +274,23 @@ pub(crate) fn split_quoted(
             continue;
         }
         if !is_whole && delimiter.is_cut(rest) {
-            return Split::Open;
+            return QuotedSplit::Open;
         }
         match rest.first() {
             Some(&byte) if byte == terminator => {
-                return Split::Record { content: after, total: after + 1 };
+                return QuotedSplit::Record { content: after, total: after + 1 };
             }
             Some(b'\r') => match window.get(after + 1) {
                 Some(&byte) if byte == terminator => {
-                    return Split::Record { content: after, total: after + 2 };
+                    return QuotedSplit::Record { content: after, total: after + 2 };
                 }
-                None if is_whole => return Split::Record { content: after, total: after + 1 },
-                None => return Split::Open,
-                Some(_) => return Split::Malformed,
+                None if is_whole => return QuotedSplit::Record { content: after, total: after + 1 },
+                None => return QuotedSplit::Open,
+                Some(_) => return QuotedSplit::Malformed,
             },
-            Some(_) => return Split::Malformed,
-            None if is_whole => return Split::Record { content: after, total: after },
-            None => return Split::Open,
+            Some(_) => return QuotedSplit::Malformed,
+            None if is_whole => return QuotedSplit::Record { content: after, total: after },
+            None => return QuotedSplit::Open,
         }
     }
 }
@@ -352,7 +354,7 @@ fn doubt(
     delimiter: impl Delimiter,
     quoting: Quoting,
     terminator: u8,
-) -> Option<Split> {
+) -> Option<QuotedSplit> {
     let rest = window.get(at..)?;
     // A delimiter may itself be white space.
     let count_blanks =
@@ -363,7 +365,7 @@ fn doubt(
         return None;
     }
     let Some(line) = memchr::memchr(terminator, field).or(is_whole.then_some(field.len())) else {
-        return Some(Split::Open);
+        return Some(QuotedSplit::Open);
     };
     let line = field.get(..line)?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -377,8 +379,8 @@ fn doubt(
     // Where the record ends if the white space is skipped. Its other lines are no records.
     let quoting = Quoting { blanks: Blanks { are_doubted: false, ..quoting.blanks }, ..quoting };
     Some(match split_quoted(window, opening, is_whole, delimiter, quoting, terminator, &mut Vec::new()) {
-        Split::Record { content, total } => Split::Doubtful(Some((content, total))),
-        Split::Open => Split::Open,
-        Split::Malformed | Split::Doubtful(_) => Split::Doubtful(None),
+        QuotedSplit::Record { content, total } => QuotedSplit::Doubtful(Some((content, total))),
+        QuotedSplit::Open => QuotedSplit::Open,
+        QuotedSplit::Malformed | QuotedSplit::Doubtful(_) => QuotedSplit::Doubtful(None),
     })
 }

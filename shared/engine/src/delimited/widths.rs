@@ -3,8 +3,8 @@
 
 use penstock_contract::Ragged;
 
-use super::head::Head;
-use super::header::Layout;
+use super::head::FileHead;
+use super::header::RecordLayout;
 use super::quoting::{Quoting, Span};
 use super::split::FieldDelimiter;
 
@@ -28,10 +28,10 @@ pub(super) struct Widths {
 impl Widths {
     /// Counts the first records after the header.
     pub(super) fn of(
-        head: Head<'_>,
+        head: FileHead<'_>,
         delimiter: &FieldDelimiter,
         quoting: Option<Quoting>,
-        layout: &Layout,
+        layout: &RecordLayout,
     ) -> Self {
         let mut widths = Self::default();
         let records = head.records(delimiter, quoting, MAX_RECORDS);
@@ -60,7 +60,7 @@ impl Widths {
     }
 
     /// What makes it doubtful that the values stand under their names, where the contract accepts such records.
-    pub(super) fn doubt(&self, ragged: Ragged, layout: &Layout) -> Option<String> {
+    pub(super) fn doubt(&self, ragged: Ragged, layout: &RecordLayout) -> Option<String> {
         let more = self.one_more.saturating_add(self.many_more);
         let is_none_as_wide = self.fitting == 0 && self.one_more_empty == 0;
         let why = match ragged {

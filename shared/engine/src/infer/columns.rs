@@ -5,10 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::error::counted;
 use super::names::words;
-use super::numeric::{Size, sized};
+use super::numeric::{DigitCounts, sized};
 use super::separators::{AMBIGUOUS, Separators, may_be_grouped};
 use super::types::{Candidate, Family, Gate, Probe, cast};
-use super::yaml::{ColumnDraft, FileKind, Kind};
+use super::yaml::{ColumnDraft, DraftType, FileKind};
 use crate::cast::time::MICROS_PER_DAY;
 use crate::cast::{Scratch, Value};
 
@@ -72,7 +72,7 @@ const FLAG_NAMES: [&str; 10] =
 pub(super) struct Profile {
     /// Of each candidate, in their order: the values that are not of it. `None`: too many.
     misfits: Vec<Option<u64>>,
-    sizes: Vec<Size>,
+    sizes: Vec<DigitCounts>,
     missing: u64,
     present: u64,
     /// Values that are spellings of a missing one, with their rows.
@@ -98,7 +98,7 @@ impl Profile {
         let count = probe.all().count();
         Self {
             misfits: vec![Some(0); count],
-            sizes: vec![Size::default(); count],
+            sizes: vec![DigitCounts::default(); count],
             missing: 0,
             present: 0,
             null_spellings: BTreeMap::new(),
@@ -193,7 +193,7 @@ impl Profile {
             Some(declared) => declared.clone(),
             None => self.kind(&plain, file, probe, separators, notes),
         };
-        let is_typed = kind != Kind::text();
+        let is_typed = kind != DraftType::text();
         let nearly = if is_typed { None } else { self.nearly(&plain, file, probe) };
         let null_values: Vec<String> =
             if is_typed { self.null_spellings.keys().cloned().collect() } else { Vec::new() };
@@ -253,7 +253,7 @@ impl Profile {
         plain: &ColumnDraft,
         file: &FileKind,
         probe: &Probe,
-    ) -> Vec<(&'static Candidate, Size)> {
+    ) -> Vec<(&'static Candidate, DigitCounts)> {
         if self.present == self.null_spellings.values().sum::<u64>() {
             return Vec::new();
         }
@@ -280,7 +280,11 @@ impl Profile {
     }
 
     /// The decimal separator of the first candidate, where it may as well separate groups.
-    fn ambiguous_separator(&self, plain: &ColumnDraft, fitting: &[(&Candidate, Size)]) -> Option<char> {
+    fn ambiguous_separator(
+        &self,
+        plain: &ColumnDraft,
+        fitting: &[(&Candidate, DigitCounts)],
+    ) -> Option<char> {
         let (first, size) = fitting.first().filter(|(first, _)| first.family == Family::Number)?;
         let decimal = first.kind.decimal_separator.unwrap_or('.');
         let index = AMBIGUOUS.iter().position(|separator| *separator == decimal)?;
@@ -297,9 +301,9 @@ impl Profile {
         probe: &Probe,
         separators: &Separators,
         notes: &mut Vec<String>,
-    ) -> Kind {
+    ) -> DraftType {
         let fitting = self.fitting(plain, file, probe);
-        let Some((mut first, mut size)) = fitting.first().copied() else { return Kind::text() };
+        let Some((mut first, mut size)) = fitting.first().copied() else { return DraftType::text() };
         let name = &plain.name;
         if let Some(separator) = self.ambiguous_separator(plain, &fitting) {
             let grouped = fitting.iter().find(|(other, _)| other.kind.group_separator == Some(separator));
@@ -317,7 +321,7 @@ impl Profile {
                     notes.push(format!(
                         "`{name}`: `{separator}` may be a decimal or a group separator; it is text until the contract says which"
                     ));
-                    return Kind::text();
+                    return DraftType::text();
                 }
             }
         }
@@ -325,7 +329,7 @@ impl Profile {
             notes.push(format!(
                 "`{name}`: day and month cannot be distinguished; it is text until the contract says which"
             ));
-            return Kind::text();
+            return DraftType::text();
         }
         if first.kind.format.is_some_and(has_short_year) {
             notes.push(format!(
@@ -350,7 +354,7 @@ impl Profile {
         plain: &'p ColumnDraft,
         file: &'p FileKind,
         probe: &'p Probe,
-    ) -> impl Iterator<Item = (&'static Candidate, u64, Size)> + 'p {
+    ) -> impl Iterator<Item = (&'static Candidate, u64, DigitCounts)> + 'p {
         let seen = self.misfits.iter().zip(&self.sizes);
         probe.all().zip(seen).filter_map(move |((candidate, _), (misfits, size))| {
             let is_read = candidate.family != Family::Document || file.has_documents_in_text();
@@ -370,7 +374,7 @@ impl Profile {
         };
         let mut candidates = self.thought_of(plain, file, probe);
         let (candidate, misfits, _) = candidates.find(|(_, misfits, _)| is_nearly(*misfits))?;
-        let Kind { logical, format, .. } = &candidate.kind;
+        let DraftType { logical, format, .. } = &candidate.kind;
         let format = format.map(|format| format!(" ({format})")).unwrap_or_default();
         Some(format!("nearly {logical}{format}: {misfits} of {values} values are not"))
     }

@@ -7,7 +7,7 @@ use penstock_contract::Compression;
 
 use super::error::InferError;
 use super::open::OpenSample;
-use super::yaml::{FileDraft, FileKind, Kind};
+use super::yaml::{DraftType, FileDraft, FileKind};
 use crate::avro;
 use crate::error::{ReadError, UnreadableCode};
 use crate::format::{FileFormat, MAGIC_BYTES};
@@ -23,24 +23,24 @@ const UNSIGNED_DIGITS: u32 = 20;
 
 impl SchemaType {
     /// `None` where the values have to tell it.
-    pub(super) fn kind(self) -> Option<Kind> {
+    pub(super) fn kind(self) -> Option<DraftType> {
         let kind = match self {
             Self::Text => return None,
-            Self::Uuid => Kind { format: Some("uuid"), ..Kind::new("string", "uuid") },
-            Self::Boolean => Kind::new("boolean", "boolean"),
-            Self::Integer => Kind::new("integer", "integer"),
-            Self::Bigint => Kind::new("integer", "bigint"),
-            Self::Unsigned => Kind::new("number", format!("numeric({UNSIGNED_DIGITS},0)")),
+            Self::Uuid => DraftType { format: Some("uuid"), ..DraftType::new("string", "uuid") },
+            Self::Boolean => DraftType::new("boolean", "boolean"),
+            Self::Integer => DraftType::new("integer", "integer"),
+            Self::Bigint => DraftType::new("integer", "bigint"),
+            Self::Unsigned => DraftType::new("number", format!("numeric({UNSIGNED_DIGITS},0)")),
             Self::Decimal { precision, scale } => {
-                Kind::new("number", format!("numeric({precision},{scale})"))
+                DraftType::new("number", format!("numeric({precision},{scale})"))
             }
-            Self::Double => Kind::new("number", "double precision"),
-            Self::Date => Kind::new("date", "date"),
-            Self::Time => Kind::new("time", "time"),
-            Self::Timestamp { is_utc: true } => Kind::new("timestamp", "timestamptz"),
-            Self::Timestamp { is_utc: false } => Kind::new("timestamp", "timestamp"),
-            Self::Object => Kind::document(false),
-            Self::Array => Kind::document(true),
+            Self::Double => DraftType::new("number", "double precision"),
+            Self::Date => DraftType::new("date", "date"),
+            Self::Time => DraftType::new("time", "time"),
+            Self::Timestamp { is_utc: true } => DraftType::new("timestamp", "timestamptz"),
+            Self::Timestamp { is_utc: false } => DraftType::new("timestamp", "timestamp"),
+            Self::Object => DraftType::document(false),
+            Self::Array => DraftType::document(true),
         };
         Some(kind)
     }

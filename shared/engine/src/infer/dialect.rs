@@ -8,7 +8,7 @@ use super::error::{InferError, counted};
 use super::known::KnownFormat;
 use super::open::{OpenSample, open_records};
 use super::preamble::{COMMON_DELIMITERS, find_table, is_preamble};
-use super::tally::{FEW_RECORDS, Tally, USUAL_QUOTE, is_enclosed, tally};
+use super::tally::{DialectTally, FEW_RECORDS, USUAL_QUOTE, is_enclosed, tally};
 use super::types::Probe;
 use super::yaml::{DelimitedDraft, QuoteDraft};
 use crate::delimited::{FirstRecord, Quoting, read_first};
@@ -34,7 +34,7 @@ const MAX_PREAMBLE_BYTES: usize = 64 * 1024;
 
 /// A delimited file as far as it can be known before its values are looked at.
 #[derive(Debug)]
-pub(super) struct Delimited {
+pub(super) struct DelimitedSample {
     pub(super) draft: DelimitedDraft,
     pub(super) names: Vec<String>,
     pub(super) encoding: String,
@@ -46,13 +46,13 @@ pub(super) fn delimited(
     open: &mut OpenSample<'_>,
     limits: &Limits,
     known: &KnownFormat,
-) -> Result<Delimited, InferError> {
+) -> Result<DelimitedSample, InferError> {
     let probe = Probe::new()?;
     let mut trials = Trials { open, limits, known, probe: &probe, doubts: Vec::new() };
     let (trial, skip_lines) = trials.best()?;
     let mut notes = trials.doubts;
     notes.extend(trial.doubts(known));
-    let Trial { first, escape, encoding, other_width, .. } = trial;
+    let SampledDialect { first, escape, encoding, other_width, .. } = trial;
     let FirstRecord { fields, delimiter, quoting } = first;
     let header = known.header.unwrap_or_else(|| !fields.iter().any(|field| probe.is_value(field)));
     let mut draft = DelimitedDraft {
@@ -90,7 +90,7 @@ pub(super) fn delimited(
         None if header => header_names(fields, &mut draft, &mut notes),
         None => numbered(vec![String::new(); fields.len()]),
     };
-    Ok(Delimited { draft, names, encoding, notes })
+    Ok(DelimitedSample { draft, names, encoding, notes })
 }
 
 /// The names of the header. Where one of them repeats, the columns are read by their positions instead.
@@ -152,7 +152,7 @@ struct Trials<'t, 'o> {
 
 /// A dialect and what it makes of the sample.
 #[derive(Debug)]
-struct Trial {
+struct SampledDialect {
     first: FirstRecord,
     /// The escape that it was tried with, if it was not sniffed; the quote itself where only a doubled one is read.
     escape: Option<u8>,
@@ -172,7 +172,7 @@ struct Trial {
     values: Vec<Vec<String>>,
 }
 
-impl Trial {
+impl SampledDialect {
     /// What the user should know of a dialect that was found.
     fn doubts(&self, known: &KnownFormat) -> Vec<String> {
         let mut doubts = Vec::new();
@@ -231,14 +231,14 @@ impl Trial {
 
 impl Trials<'_, '_> {
     /// The best dialect, and the lines to skip before its header.
-    fn best(&mut self) -> Result<(Trial, u32), InferError> {
+    fn best(&mut self) -> Result<(SampledDialect, u32), InferError> {
         let declared = self.known.dialect();
         let skip_lines = self.known.skip_lines.unwrap_or(0);
         let sniffed = self.sniff(&declared, skip_lines);
         // A single column may be the lines of another dialect, and a title above it its name.
         let is_column = sniffed.as_ref().is_ok_and(|trial| trial.width() == 1);
         if self.known.skip_lines.is_none()
-            && (is_column || !sniffed.as_ref().is_ok_and(Trial::is_table))
+            && (is_column || !sniffed.as_ref().is_ok_and(SampledDialect::is_table))
             && let Some((lines, declared)) = self.below_preamble(is_column)?
         {
             let trial = self.sniff(&declared, lines);
@@ -250,13 +250,13 @@ impl Trials<'_, '_> {
     }
 
     /// The sample under the dialect that is sniffed, with a quote where a field is enclosed in it.
-    fn sniff(&mut self, declared: &DelimitedDialect, skip_lines: u32) -> Result<Trial, InferError> {
+    fn sniff(&mut self, declared: &DelimitedDialect, skip_lines: u32) -> Result<SampledDialect, InferError> {
         let trial = self.attempt(declared, skip_lines, MAX_RECORDS)?;
         Ok(self.enclosed(&trial, skip_lines).unwrap_or(trial))
     }
 
     /// The sample with the usual quote, where the trial has none and a field is enclosed in that quote.
-    fn enclosed(&mut self, trial: &Trial, skip_lines: u32) -> Option<Trial> {
+    fn enclosed(&mut self, trial: &SampledDialect, skip_lines: u32) -> Option<SampledDialect> {
         if trial.first.quoting.is_some() || self.known.quote.is_some() {
             return None;
         }
@@ -282,14 +282,14 @@ impl Trials<'_, '_> {
         declared: &DelimitedDialect,
         skip_lines: u32,
         max_records: u64,
-    ) -> Result<Trial, InferError> {
+    ) -> Result<SampledDialect, InferError> {
         let mut records = open_records(self.open, self.limits, self.known, true)?;
         for _ in 0..skip_lines {
             records.skip_line()?;
         }
         let encoding = records.input.encoding().name().to_ascii_lowercase();
         let first = read_first(declared, &mut records)?;
-        let Tally { all, faults, widths, trailing, encloses, quoted_whole, ordinary_quotes, values } =
+        let DialectTally { all, faults, widths, trailing, encloses, quoted_whole, ordinary_quotes, values } =
             tally(&first, &mut records, max_records)?;
         let is_nearly_all = |count: u64| count.saturating_mul(10) >= all.saturating_mul(9);
         let is_quoted_whole = quoted_whole > 0 && is_nearly_all(quoted_whole);
@@ -297,7 +297,7 @@ impl Trials<'_, '_> {
             .into_iter()
             .find(|(fields, count)| (*fields > 1 || is_quoted_whole) && is_nearly_all(*count))
             .map(|(fields, count)| OtherWidth { fields, is_trailing: trailing == count });
-        Ok(Trial {
+        Ok(SampledDialect {
             first,
             escape: declared.escape,
             encoding,
@@ -313,11 +313,15 @@ impl Trials<'_, '_> {
 
     /// Another dialect, where it makes sense of more records than the one that was sniffed: before rows are blamed, the
     /// dialect is.
-    fn improve(&mut self, sniffed: Result<Trial, InferError>, skip_lines: u32) -> Result<Trial, InferError> {
+    fn improve(
+        &mut self,
+        sniffed: Result<SampledDialect, InferError>,
+        skip_lines: u32,
+    ) -> Result<SampledDialect, InferError> {
         if sniffed.as_ref().is_ok_and(|trial| trial.faults == 0 && trial.width() > 1) {
             return sniffed;
         }
-        let (least_width, mut best) = (sniffed.as_ref().map_or(2, Trial::width).max(2), sniffed);
+        let (least_width, mut best) = (sniffed.as_ref().map_or(2, SampledDialect::width).max(2), sniffed);
         for declared in self.alternatives() {
             // A dialect under which not even the header can be read is none.
             let Ok(trial) = self.attempt(&declared, skip_lines, MAX_RECORDS) else { continue };
@@ -343,7 +347,7 @@ impl Trials<'_, '_> {
 
     /// True unless another quote than `"`, or none, only hides a mistake. `fits_some`: the dialect so far makes sense of some
     /// records.
-    fn is_borne_out_by_quotes(&self, trial: &Trial, fits_some: bool) -> bool {
+    fn is_borne_out_by_quotes(&self, trial: &SampledDialect, fits_some: bool) -> bool {
         match trial.first.quoting {
             Some(_) | None if self.known.quote.is_some() => true,
             Some(Quoting { quote: USUAL_QUOTE, .. }) => true,
@@ -353,7 +357,7 @@ impl Trials<'_, '_> {
     }
 
     /// True unless colons separate what may be times, or a key from its value.
-    fn is_separated(&self, trial: &Trial) -> bool {
+    fn is_separated(&self, trial: &SampledDialect) -> bool {
         let FirstRecord { fields, delimiter, quoting } = &trial.first;
         let is_name = |field: &String| {
             let is_word = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | ' ');
@@ -366,7 +370,7 @@ impl Trials<'_, '_> {
     }
 
     /// The delimiter twice, where a single one leaves every second name empty.
-    fn doubled(&mut self, single: Trial, skip_lines: u32) -> Trial {
+    fn doubled(&mut self, single: SampledDialect, skip_lines: u32) -> SampledDialect {
         let FirstRecord { fields, delimiter, .. } = &single.first;
         // Twice a common delimiter is rather an empty column.
         let is_common = [",", ";", "\t"].contains(&delimiter.to_string().as_str());

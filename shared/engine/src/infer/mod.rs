@@ -34,11 +34,11 @@ pub use self::options::{InferOptions, Inferred};
 
 use self::columns::Profile;
 use self::names::words;
-use self::sample::{Found, Sample};
+use self::sample::{SampleColumn, SampleLayout};
 use self::separators::Separators;
 use self::trial::{BLOCK_ROWS, read};
 use self::types::Probe;
-use self::yaml::{ColumnDraft, Draft, FileKind, Kind};
+use self::yaml::{ColumnDraft, Draft, DraftType, FileKind};
 use crate::cast::Scratch;
 use crate::limits::Limits;
 use crate::outcome::{Code, Totals};
@@ -68,7 +68,7 @@ pub fn infer(
     if seen.totals.accepted == 0 {
         return Err(no_rows(&seen.totals, &seen.draft.file.kind));
     }
-    let Seen { mut draft, mut notes, totals, profiles, is_binary: _ } = seen;
+    let ProfiledSample { mut draft, mut notes, totals, profiles, is_binary: _ } = seen;
     let file = draft.file.kind.clone();
     let shown = draft.columns.iter().zip(&profiles).map(|(column, profile)| {
         let is_read = column.declared.is_none() && !column.kind.is_document();
@@ -116,7 +116,7 @@ fn no_rows(totals: &Totals, kind: &FileKind) -> InferError {
 }
 
 /// A sample whose values were looked at as text.
-struct Seen {
+struct ProfiledSample {
     /// Each column is text, or a document, with no rules.
     draft: Draft,
     profiles: Vec<Profile>,
@@ -132,8 +132,8 @@ fn see(
     max_rows: u64,
     probe: &Probe,
     known: &KnownFormat,
-) -> Result<Seen, InferError> {
-    let Sample { file, columns, mut notes, is_binary } = sample::look(open, limits, max_rows, known)?;
+) -> Result<ProfiledSample, InferError> {
+    let SampleLayout { file, columns, mut notes, is_binary } = sample::look(open, limits, max_rows, known)?;
     let source = names::source(source_name);
     if source != source_name {
         notes.push(format!("the source is called `{source}`: its name begins the keys of its files"));
@@ -163,11 +163,11 @@ fn see(
             }
         }
     })?;
-    Ok(Seen { draft, profiles, totals, notes, is_binary })
+    Ok(ProfiledSample { draft, profiles, totals, notes, is_binary })
 }
 
 /// The columns as text and documents with no rules.
-fn plain(columns: Vec<Found>) -> Vec<ColumnDraft> {
+fn plain(columns: Vec<SampleColumn>) -> Vec<ColumnDraft> {
     let names = names::harmonise(columns.iter().map(|column| column.name.as_str()));
     let plain = columns.into_iter().zip(names).map(|(found, name)| {
         let column = ColumnDraft {
@@ -176,7 +176,7 @@ fn plain(columns: Vec<Found>) -> Vec<ColumnDraft> {
             ..ColumnDraft::plain(name, found.name)
         };
         match found.is_array {
-            Some(is_array) => ColumnDraft { kind: Kind::document(is_array), ..column },
+            Some(is_array) => ColumnDraft { kind: DraftType::document(is_array), ..column },
             None => column,
         }
     });
@@ -195,7 +195,7 @@ fn leave_out_bytes(
     // A text with NUL here and there costs its rows. In documents it comes of bytes, as in the type Variant.
     let is_faulty =
         |column: &ColumnDraft| {
-            let is_document = column.declared.as_ref().is_some_and(Kind::is_document);
+            let is_document = column.declared.as_ref().is_some_and(DraftType::is_document);
             totals.by_reason.iter().filter(|reason| reason.column.as_ref() == Some(&column.name)).any(
                 |reason| reason.code != Code::NulCharacter || is_document || reason.rows == totals.rows_read,
             )

@@ -1,7 +1,7 @@
 //! The types of numbers, by the digits that were seen.
 
 use super::types::Family;
-use super::yaml::Kind;
+use super::yaml::DraftType;
 
 /// Digits that `integer` is sure to hold, and `bigint`.
 const INTEGER_DIGITS: usize = 8;
@@ -13,18 +13,18 @@ const MAX_PRECISION: usize = 38;
 
 /// The most digits of a candidate's numbers.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Size {
+pub(super) struct DigitCounts {
     pub(super) whole: usize,
     pub(super) fraction: usize,
 }
 
 /// The type with room for the numbers that were seen and some more.
-pub(super) fn sized(kind: &Kind, family: Family, size: Size) -> Kind {
-    let of = |physical: String| Kind { physical, ..kind.clone() };
+pub(super) fn sized(kind: &DraftType, family: Family, size: DigitCounts) -> DraftType {
+    let of = |physical: String| DraftType { physical, ..kind.clone() };
     match family {
         Family::Integer if size.whole <= INTEGER_DIGITS => of("integer".to_owned()),
-        Family::Integer if size.whole > BIGINT_DIGITS => Kind::text(),
-        Family::Number if size.fraction == 0 && size.whole > BIGINT_DIGITS => Kind::text(),
+        Family::Integer if size.whole > BIGINT_DIGITS => DraftType::text(),
+        Family::Number if size.fraction == 0 && size.whole > BIGINT_DIGITS => DraftType::text(),
         Family::Number => {
             let scale = size.fraction.max(2);
             let precision =

@@ -2,7 +2,7 @@
 
 use super::tally::USUAL_QUOTE;
 use super::types::Probe;
-use crate::delimited::{FieldDelimiter, Quoting, Span, Split};
+use crate::delimited::{FieldDelimiter, QuotedSplit, Quoting, Span};
 
 pub(super) const COMMON_DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
 
@@ -26,7 +26,7 @@ fn cells(line: &[u8], delimiter: &FieldDelimiter, quoting: Option<Quoting>) -> V
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut spans: Vec<Span> = Vec::new();
     let split = quoting.map(|quoting| delimiter.split_quoted(line, true, quoting, b'\n', &mut spans));
-    if !matches!(split, Some(Split::Record { .. })) {
+    if !matches!(split, Some(QuotedSplit::Record { .. })) {
         delimiter.split_line(line, &mut spans);
     }
     let cell = |span: &Span| String::from_utf8_lossy(line.get(span.start..span.end).unwrap_or_default());
@@ -35,7 +35,7 @@ fn cells(line: &[u8], delimiter: &FieldDelimiter, quoting: Option<Quoting>) -> V
 
 /// Consecutive lines that look like a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Table {
+pub(super) struct TableCandidate {
     /// Lines before its first one, which may be its header.
     pub(super) start: usize,
     /// Lines after the first one.
@@ -45,13 +45,13 @@ pub(super) struct Table {
 }
 
 /// The table with most rows among the lines, under any common delimiter.
-pub(super) fn find_table(lines: &[Vec<u8>], probe: &Probe) -> Table {
+pub(super) fn find_table(lines: &[Vec<u8>], probe: &Probe) -> TableCandidate {
     let tables = COMMON_DELIMITERS.iter().flat_map(|delimiter| tables(lines, delimiter, probe));
-    tables.fold(Table::default(), |most, table| if table.rows > most.rows { table } else { most })
+    tables.fold(TableCandidate::default(), |most, table| if table.rows > most.rows { table } else { most })
 }
 
 /// Runs of lines that have the same number of cells, more than half of them filled.
-fn tables(lines: &[Vec<u8>], delimiter: &str, probe: &Probe) -> Vec<Table> {
+fn tables(lines: &[Vec<u8>], delimiter: &str, probe: &Probe) -> Vec<TableCandidate> {
     let delimiter = FieldDelimiter::of(delimiter);
     let rows: Vec<Vec<String>> =
         lines.iter().map(|line| cells(line, &delimiter, Some(Quoting::by(USUAL_QUOTE)))).collect();
@@ -70,7 +70,7 @@ fn tables(lines: &[Vec<u8>], delimiter: &str, probe: &Probe) -> Vec<Table> {
             };
             let width = below.first().map_or(0, Vec::len);
             let is_typed = (0..width).any(is_typed);
-            tables.push(Table { start, rows: below.len() as u64, is_typed });
+            tables.push(TableCandidate { start, rows: below.len() as u64, is_typed });
         }
         start = start.saturating_add(run.len());
     }

@@ -7,7 +7,7 @@ use super::error::{InferError, counted};
 use super::open::OpenSample;
 use super::options::Inferred;
 use super::trial::read;
-use super::yaml::{ColumnDraft, Draft, Kind};
+use super::yaml::{ColumnDraft, Draft, DraftType};
 use crate::limits::Limits;
 use crate::outcome::{Code, ReasonCount, Totals};
 
@@ -16,7 +16,7 @@ const DEFAULT_MAX_REJECTS_PERCENT: u64 = 10;
 
 /// What a column was refused for.
 #[derive(Debug, Default)]
-struct Faults {
+struct ColumnFaults {
     codes: BTreeSet<Code>,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn prove(
 ) -> Result<Inferred, InferError> {
     loop {
         let yaml = draft.yaml();
-        let mut faults: BTreeMap<Arc<str>, Faults> = BTreeMap::new();
+        let mut faults: BTreeMap<Arc<str>, ColumnFaults> = BTreeMap::new();
         let totals = read(&yaml, open, limits, rows, &mut |block| {
             for reason in block.rejects.into_iter().flat_map(|reject| reject.reasons) {
                 if let Some(column) = reason.column {
@@ -100,7 +100,7 @@ pub(super) fn reasons(totals: &Totals) -> String {
 }
 
 /// Relaxes a column by what it was refused for. False when nothing is left to relax.
-fn relax_column(draft: &mut Draft, name: &str, faults: &Faults, notes: &mut Vec<String>) -> bool {
+fn relax_column(draft: &mut Draft, name: &str, faults: &ColumnFaults, notes: &mut Vec<String>) -> bool {
     let Some(index) = draft.columns.iter().position(|column| column.name == name) else { return false };
     let is_last = draft.columns.len() == 1;
     let is_json = !draft.file.kind.has_documents_in_text();
@@ -135,7 +135,7 @@ enum Relaxed {
 }
 
 /// One thing less that the column asks for.
-fn relax(column: &mut ColumnDraft, faults: &Faults, is_json: bool) -> Option<Relaxed> {
+fn relax(column: &mut ColumnDraft, faults: &ColumnFaults, is_json: bool) -> Option<Relaxed> {
     if faults.codes.contains(&Code::MissingRequired) && column.required {
         column.required = false;
         column.key = None;
@@ -150,14 +150,14 @@ fn relax(column: &mut ColumnDraft, faults: &Faults, is_json: bool) -> Option<Rel
         return None;
     }
     // A document stands where text did in the rows that were looked at first; one that is text itself can be that again.
-    let is_nested = is_json || column.declared.as_ref().is_some_and(Kind::is_document);
+    let is_nested = is_json || column.declared.as_ref().is_some_and(DraftType::is_document);
     if column.kind.is_document() && is_nested
-        || column.kind == Kind::text() && faults.codes.contains(&Code::WrongType)
+        || column.kind == DraftType::text() && faults.codes.contains(&Code::WrongType)
     {
         return Some(Relaxed::LeftOut);
     }
-    if column.kind != Kind::text() {
-        column.kind = Kind::text();
+    if column.kind != DraftType::text() {
+        column.kind = DraftType::text();
         column.null_values.clear();
         column.nan_rows = None;
         return Some(Relaxed::Text);

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use super::declared;
-use super::dialect::{self, Delimited};
+use super::dialect::{self, DelimitedSample};
 use super::error::{InferError, counted};
 use super::known::KnownFormat;
 use super::open::{OpenSample, open_records};
 use super::text_kind::TextKind;
-use super::yaml::{FileDraft, FileKind, Kind};
+use super::yaml::{DraftType, FileDraft, FileKind};
 use crate::cast::json::{MAX_DEPTH, Scanner, unquote};
 use crate::cast::text::Traits;
 use crate::decode::decode;
@@ -27,9 +27,9 @@ const MAX_COLUMNS: usize = 400;
 
 /// A file as far as it can be told before its values are looked at.
 #[derive(Debug)]
-pub(super) struct Sample {
+pub(super) struct SampleLayout {
     pub(super) file: FileDraft,
-    pub(super) columns: Vec<Found>,
+    pub(super) columns: Vec<SampleColumn>,
     pub(super) notes: Vec<String>,
     /// It has control characters as files have that are no text.
     pub(super) is_binary: bool,
@@ -37,13 +37,13 @@ pub(super) struct Sample {
 
 /// A column of the file.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct SampleColumn {
     /// The producer's name.
     pub(super) name: String,
     /// A JSON object (`false`) or array (`true`).
     pub(super) is_array: Option<bool>,
     /// What the file's schema says, where it says more than that it is text.
-    pub(super) declared: Option<Kind>,
+    pub(super) declared: Option<DraftType>,
     /// Some of its values are numbers of JSON.
     pub(super) has_json_numbers: bool,
 }
@@ -54,7 +54,7 @@ pub(super) fn look(
     limits: &Limits,
     max_rows: u64,
     known: &KnownFormat,
-) -> Result<Sample, InferError> {
+) -> Result<SampleLayout, InferError> {
     let found = declared::kind(open, limits)?;
     let kind = known.kind().or(found);
     if let Some(kind) = kind {
@@ -84,7 +84,7 @@ pub(super) fn look(
         }
     };
     match sample {
-        Ok(sample) => Ok(Sample { is_binary, ..sample }),
+        Ok(sample) => Ok(SampleLayout { is_binary, ..sample }),
         Err(error) if is_binary && error.is_of_content() => Err(InferError::Binary),
         Err(error) => Err(error),
     }
@@ -95,8 +95,8 @@ fn delimited(
     limits: &Limits,
     known: &KnownFormat,
     is_binary: bool,
-) -> Result<Sample, InferError> {
-    let Delimited { draft, names, encoding, mut notes } = dialect::delimited(open, limits, known)?;
+) -> Result<SampleLayout, InferError> {
+    let DelimitedSample { draft, names, encoding, mut notes } = dialect::delimited(open, limits, known)?;
     let is_control = |letter: char| letter.is_control() && !letter.is_whitespace();
     if is_binary && names.iter().any(|name| name.contains(is_control)) {
         return Err(InferError::Binary);
@@ -108,9 +108,9 @@ fn delimited(
         encoding: Some(encoding),
         compression: Some(compression),
     };
-    let columns: Vec<Found> = names
+    let columns: Vec<SampleColumn> = names
         .into_iter()
-        .map(|name| Found { name, is_array: None, declared: None, has_json_numbers: false })
+        .map(|name| SampleColumn { name, is_array: None, declared: None, has_json_numbers: false })
         .collect();
     if by_position && columns.len() > MAX_COLUMNS {
         return Err(InferError::TooManyColumns { columns: columns.len(), most: MAX_COLUMNS });
@@ -119,7 +119,7 @@ fn delimited(
     if columns.is_empty() {
         return Err(InferError::NoColumns { advice: "give it a header, or `--header false`" });
     }
-    Ok(Sample { file, columns, notes, is_binary: false })
+    Ok(SampleLayout { file, columns, notes, is_binary: false })
 }
 
 fn json<R: Read>(
@@ -127,7 +127,7 @@ fn json<R: Read>(
     kind: FileKind,
     framing: Framing<'_>,
     max_rows: u64,
-) -> Result<Sample, InferError> {
+) -> Result<SampleLayout, InferError> {
     let file = FileDraft {
         kind,
         encoding: Some(records.input.encoding().name().to_ascii_lowercase()),
@@ -139,11 +139,11 @@ fn json<R: Read>(
     if columns.is_empty() {
         return Err(InferError::NoColumns { advice: "give objects with keys" });
     }
-    Ok(Sample { file, columns, notes, is_binary: false })
+    Ok(SampleLayout { file, columns, notes, is_binary: false })
 }
 
 /// A file whose schema tells the columns.
-fn typed(file: FileDraft, declared: Vec<SchemaColumn>) -> Result<Sample, InferError> {
+fn typed(file: FileDraft, declared: Vec<SchemaColumn>) -> Result<SampleLayout, InferError> {
     let (mut notes, mut unheld) = (Vec::new(), Vec::new());
     let mut columns = Vec::new();
     for SchemaColumn { name, kind } in declared {
@@ -154,7 +154,7 @@ fn typed(file: FileDraft, declared: Vec<SchemaColumn>) -> Result<Sample, InferEr
         };
         let kind = kind.kind();
         let is_array = kind.as_ref().filter(|kind| kind.is_document()).map(|kind| kind.logical == "array");
-        columns.push(Found { name, is_array, declared: kind, has_json_numbers: false });
+        columns.push(SampleColumn { name, is_array, declared: kind, has_json_numbers: false });
     }
     if columns.is_empty() && !unheld.is_empty() {
         return Err(InferError::OnlyBinary { columns: unheld.join(", ") });
@@ -163,17 +163,17 @@ fn typed(file: FileDraft, declared: Vec<SchemaColumn>) -> Result<Sample, InferEr
     if columns.is_empty() {
         return Err(InferError::NoColumns { advice: "give a file whose schema has columns" });
     }
-    Ok(Sample { file, columns, notes, is_binary: false })
+    Ok(SampleLayout { file, columns, notes, is_binary: false })
 }
 
 /// The names that a contract can carry; the others are left out, and their values rescued.
-fn usable(columns: Vec<Found>, notes: &mut Vec<String>) -> Vec<Found> {
-    let is_usable = |column: &Found| {
+fn usable(columns: Vec<SampleColumn>, notes: &mut Vec<String>) -> Vec<SampleColumn> {
+    let is_usable = |column: &SampleColumn| {
         let name = column.name.as_str();
         !name.is_empty() && name.trim() == name && !name.contains(char::is_control)
     };
     let all = columns.len();
-    let mut columns: Vec<Found> = columns.into_iter().filter(is_usable).collect();
+    let mut columns: Vec<SampleColumn> = columns.into_iter().filter(is_usable).collect();
     let unnamed = all.saturating_sub(columns.len());
     if unnamed > 0 {
         let columns = counted(unnamed as u64, "column");
@@ -205,7 +205,7 @@ fn json_keys<R: Read>(
     framing: Framing<'_>,
     max_rows: u64,
     notes: &mut Vec<String>,
-) -> Result<Vec<Found>, InferError> {
+) -> Result<Vec<SampleColumn>, InferError> {
     let encoding = records.input.text_encoding();
     let mut keys: Vec<(String, Shapes)> = Vec::new();
     let mut indexes: HashMap<String, usize> = HashMap::new();
@@ -283,7 +283,7 @@ fn instead_of_objects(framing: Framing<'_>, rows: u64) -> String {
 }
 
 /// A column holds text or documents of one kind. What is of several kinds is rescued instead.
-fn found(name: String, shapes: Shapes, notes: &mut Vec<String>) -> Option<Found> {
+fn found(name: String, shapes: Shapes, notes: &mut Vec<String>) -> Option<SampleColumn> {
     let is_array = match (shapes.has_scalar, shapes.has_object, shapes.has_array) {
         (_, false, false) => None,
         (false, true, false) => Some(false),
@@ -295,5 +295,5 @@ fn found(name: String, shapes: Shapes, notes: &mut Vec<String>) -> Option<Found>
             return None;
         }
     };
-    Some(Found { name, is_array, declared: None, has_json_numbers: shapes.has_number })
+    Some(SampleColumn { name, is_array, declared: None, has_json_numbers: shapes.has_number })
 }

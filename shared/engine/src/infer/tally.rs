@@ -13,7 +13,7 @@ pub(super) const FEW_RECORDS: u64 = 50;
 
 /// What a dialect makes of the records after the first one.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct DialectTally {
     pub(super) all: u64,
     /// Records that it makes no sense of.
     pub(super) faults: u64,
@@ -36,12 +36,12 @@ pub(super) fn tally<R: Read>(
     first: &FirstRecord,
     records: &mut Records<R>,
     max_records: u64,
-) -> Result<Tally, InferError> {
+) -> Result<DialectTally, InferError> {
     let FirstRecord { fields, delimiter, quoting } = first;
     let mut spans: Vec<Span> = Vec::new();
     let has_trailing = fields.len() > 1 && fields.last().is_some_and(String::is_empty);
     let names = fields.len().saturating_sub(usize::from(has_trailing));
-    let mut tally = Tally { values: vec![Vec::new(); fields.len()], ..Tally::default() };
+    let mut tally = DialectTally { values: vec![Vec::new(); fields.len()], ..DialectTally::default() };
     while tally.all < max_records {
         let framing = delimiter.framing(*quoting, records.terminator());
         let Some(record) = records.next(framing, &mut spans)? else { break };

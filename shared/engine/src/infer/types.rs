@@ -3,16 +3,16 @@
 use std::sync::OnceLock;
 
 use super::error::InferError;
-use super::yaml::{ColumnDraft, Draft, FileDraft, Kind};
+use super::yaml::{ColumnDraft, Draft, DraftType, FileDraft};
 use crate::cast::text::Traits;
 use crate::cast::{Scratch, Value};
 use crate::plan::Plan;
-use crate::program::{Column, Raw};
+use crate::program::{PlanColumn, Raw};
 
 /// A type that a column may have, and when it is thought of.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
-    pub(super) kind: Kind,
+    pub(super) kind: DraftType,
     pub(super) family: Family,
     pub(super) gate: Gate,
 }
@@ -134,41 +134,44 @@ const SEPARATORS: [(char, Option<char>); 6] =
 /// All candidates, in the order in which they are preferred.
 fn candidates() -> Vec<Candidate> {
     let one = |family, gate, kind| Candidate { kind, family, gate };
-    let formatted = |logical, physical, format| Kind { format: Some(format), ..Kind::new(logical, physical) };
-    let boolean = |booleans| Kind { booleans, ..Kind::new("boolean", "boolean") };
+    let formatted =
+        |logical, physical, format| DraftType { format: Some(format), ..DraftType::new(logical, physical) };
+    let boolean = |booleans| DraftType { booleans, ..DraftType::new("boolean", "boolean") };
     let mut all = vec![
         one(Family::Uuid, Gate::Always, formatted("string", "uuid", "uuid")),
         one(Family::Boolean, Gate::Always, boolean(None)),
         one(Family::Boolean, Gate::FlagName, boolean(Some(("1", "0")))),
         one(Family::Date, Gate::DateName, formatted("date", "date", "yyyyMMdd")),
         one(Family::Timestamp, Gate::DateName, formatted("timestamp", "timestamptz", "yyyyMMddHHmmss")),
-        one(Family::Integer, Gate::Always, Kind::new("integer", "bigint")),
+        one(Family::Integer, Gate::Always, DraftType::new("integer", "bigint")),
     ];
     // Before the numbers that most of them are.
     let identifiers = CHECK_DIGITS.map(|format| formatted("string", "text", format));
     all.splice(1..1, identifiers.map(|kind| one(Family::CheckDigit, Gate::ManySeen, kind)));
     all.extend(SEPARATORS.iter().map(|(decimal, group)| {
-        let kind = Kind {
+        let kind = DraftType {
             decimal_separator: Some(*decimal).filter(|separator| *separator != '.'),
             group_separator: *group,
-            ..Kind::new("number", "numeric")
+            ..DraftType::new("number", "numeric")
         };
         one(Family::Number, Gate::Always, kind)
     }));
-    all.push(one(Family::Date, Gate::Always, Kind::new("date", "date")));
+    all.push(one(Family::Date, Gate::Always, DraftType::new("date", "date")));
     let dates = DATES.iter().map(|format| formatted("date", "date", format));
     all.extend(dates.map(|kind| one(Family::Date, Gate::Always, kind)));
-    all.push(one(Family::Timestamp, Gate::Always, Kind::new("timestamp", "timestamptz")));
+    all.push(one(Family::Timestamp, Gate::Always, DraftType::new("timestamp", "timestamptz")));
     let timestamps = TIMESTAMPS.iter().map(|format| formatted("timestamp", "timestamptz", format));
     all.extend(timestamps.map(|kind| one(Family::Timestamp, Gate::Always, kind)));
-    all.push(one(Family::Time, Gate::Always, Kind::new("time", "time")));
+    all.push(one(Family::Time, Gate::Always, DraftType::new("time", "time")));
     let times = TIMES.iter().map(|format| formatted("time", "time", format));
     all.extend(times.map(|kind| one(Family::Time, Gate::Always, kind)));
     let booleans = BOOLEANS.iter().map(|pair| boolean(Some(*pair)));
     all.extend(booleans.map(|kind| one(Family::Boolean, Gate::BothSeen, kind)));
     let formats = ["email", "uri", "ipv4", "ipv6"].map(|format| formatted("string", "text", format));
     all.extend(formats.map(|kind| one(Family::Format, Gate::Always, kind)));
-    all.extend([false, true].map(|is_array| one(Family::Document, Gate::Always, Kind::document(is_array))));
+    all.extend(
+        [false, true].map(|is_array| one(Family::Document, Gate::Always, DraftType::document(is_array))),
+    );
     all
 }
 
@@ -176,7 +179,7 @@ fn candidates() -> Vec<Candidate> {
 #[derive(Debug, Clone)]
 pub(super) struct Probe {
     candidates: &'static [Candidate],
-    columns: Vec<Column>,
+    columns: Vec<PlanColumn>,
 }
 
 impl Probe {
@@ -196,7 +199,7 @@ impl Probe {
     }
 
     /// The candidates with their columns.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&'static Candidate, &Column)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static Candidate, &PlanColumn)> {
         self.candidates.iter().zip(&self.columns)
     }
 
@@ -213,7 +216,7 @@ impl Probe {
 }
 
 /// The value of a text in a column; `None` when it is none.
-pub(super) fn cast<'a>(column: &'a Column, text: &'a str, scratch: &'a mut Scratch) -> Option<Value<'a>> {
+pub(super) fn cast<'a>(column: &'a PlanColumn, text: &'a str, scratch: &'a mut Scratch) -> Option<Value<'a>> {
     let mut is_broken = false;
     let value = column.run(&Raw::Text(text, Traits::of(text.as_bytes())), scratch, &mut |_| is_broken = true);
     value.filter(|_| !is_broken)

@@ -97,9 +97,9 @@ pub(super) enum QuoteDraft {
 pub(super) struct ColumnDraft {
     pub(super) name: String,
     pub(super) physical_name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: DraftType,
     /// What the file's schema says it is.
-    pub(super) declared: Option<Kind>,
+    pub(super) declared: Option<DraftType>,
     /// Some of its values are numbers of JSON.
     pub(super) has_json_numbers: bool,
     pub(super) required: bool,
@@ -121,7 +121,7 @@ pub(super) struct ColumnDraft {
 
 /// A type with all that reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(super) struct DraftType {
     pub(super) logical: &'static str,
     /// PostgreSQL's type.
     pub(super) physical: String,
@@ -133,7 +133,7 @@ pub(super) struct Kind {
     pub(super) booleans: Option<(&'static str, &'static str)>,
 }
 
-impl Kind {
+impl DraftType {
     pub(super) fn new(logical: &'static str, physical: impl Into<String>) -> Self {
         Self {
             logical,
@@ -166,7 +166,7 @@ impl ColumnDraft {
         Self {
             name,
             physical_name,
-            kind: Kind::text(),
+            kind: DraftType::text(),
             declared: None,
             has_json_numbers: false,
             required: false,

@@ -10,10 +10,10 @@ const MAGIC: u8 = 0x1f;
 
 /// Members as one stream. NUL bytes after the last one are padding, as `gzip` takes them.
 pub(super) struct GzipReader<R> {
-    state: State<R>,
+    state: GzipState<R>,
 }
 
-enum State<R> {
+enum GzipState<R> {
     Member(Box<GzDecoder<R>>),
     /// After the last one.
     End(R),
@@ -47,40 +47,40 @@ impl std::error::Error for TrailingBytes {}
 
 impl<R: BufRead> GzipReader<R> {
     pub(super) fn new(inner: R) -> Self {
-        Self { state: State::Member(Box::new(GzDecoder::new(inner))) }
+        Self { state: GzipState::Member(Box::new(GzDecoder::new(inner))) }
     }
 
     pub(super) fn get_ref(&self) -> Option<&R> {
         match &self.state {
-            State::Member(member) => Some(member.get_ref()),
-            State::End(inner) => Some(inner),
-            State::Between => None,
+            GzipState::Member(member) => Some(member.get_ref()),
+            GzipState::End(inner) => Some(inner),
+            GzipState::Between => None,
         }
     }
 
     pub(super) fn get_mut(&mut self) -> Option<&mut R> {
         match &mut self.state {
-            State::Member(member) => Some(member.get_mut()),
-            State::End(inner) => Some(inner),
-            State::Between => None,
+            GzipState::Member(member) => Some(member.get_mut()),
+            GzipState::End(inner) => Some(inner),
+            GzipState::Between => None,
         }
     }
 
     /// Goes on behind a member.
     fn next_member(&mut self) -> io::Result<()> {
-        self.state = match std::mem::replace(&mut self.state, State::Between) {
-            State::Member(member) => {
+        self.state = match std::mem::replace(&mut self.state, GzipState::Between) {
+            GzipState::Member(member) => {
                 let mut inner = member.into_inner();
                 match next_byte(&mut inner) {
-                    Ok(Some(MAGIC)) => State::Member(Box::new(GzDecoder::new(inner))),
+                    Ok(Some(MAGIC)) => GzipState::Member(Box::new(GzDecoder::new(inner))),
                     other => {
                         let rest = other.and_then(|_| skip_padding(&mut inner));
-                        self.state = State::End(inner);
+                        self.state = GzipState::End(inner);
                         return rest;
                     }
                 }
             }
-            end @ (State::End(_) | State::Between) => end,
+            end @ (GzipState::End(_) | GzipState::Between) => end,
         };
         Ok(())
     }
@@ -90,11 +90,11 @@ impl<R: BufRead> Read for GzipReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match &mut self.state {
-                State::Member(member) => match member.read(buffer)? {
+                GzipState::Member(member) => match member.read(buffer)? {
                     0 if !buffer.is_empty() => self.next_member()?,
                     count => return Ok(count),
                 },
-                State::End(_) | State::Between => return Ok(0),
+                GzipState::End(_) | GzipState::Between => return Ok(0),
             }
         }
     }

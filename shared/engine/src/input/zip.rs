@@ -14,7 +14,7 @@ use flate2::bufread::DeflateDecoder;
 
 pub(super) use self::error::UnsupportedFeature;
 use self::error::{corrupt, unsupported};
-use self::header::{Header, LOCAL_HEADER, MAX_TAIL_BYTES, Method, Promise, after_descriptor};
+use self::header::{LOCAL_HEADER, LocalHeader, MAX_TAIL_BYTES, Method, Promise, after_descriptor};
 use super::magic::{Recognised, office};
 
 /// Files that an error names at most.
@@ -31,15 +31,15 @@ pub(super) struct OtherDocument(pub(super) Recognised);
 /// The bytes of the only file.
 #[derive(Debug)]
 pub(super) struct ZipReader<R: BufRead> {
-    state: State<Unread<R>>,
-    member: Member,
+    state: ZipState<Unread<R>>,
+    member: ZipMember,
     /// The names of the files so far.
     files: Vec<String>,
     skipped_bytes: u64,
 }
 
 #[derive(Debug)]
-enum State<R: BufRead> {
+enum ZipState<R: BufRead> {
     /// Before a signature.
     Between(R),
     Stored(io::Take<R>),
@@ -51,7 +51,7 @@ enum State<R: BufRead> {
 
 /// The member under way.
 #[derive(Debug, Default)]
-struct Member {
+struct ZipMember {
     crc: Crc,
     promised: Option<Promise>,
     is_skipped: bool,
@@ -62,57 +62,62 @@ struct Member {
 impl<R: BufRead> ZipReader<R> {
     pub(super) fn new(inner: R) -> Self {
         let inner = Unread { head: Vec::new(), read: 0, inner };
-        Self { state: State::Between(inner), member: Member::default(), files: Vec::new(), skipped_bytes: 0 }
+        Self {
+            state: ZipState::Between(inner),
+            member: ZipMember::default(),
+            files: Vec::new(),
+            skipped_bytes: 0,
+        }
     }
 
     pub(super) fn inner(&self) -> Option<&R> {
         let unread = match &self.state {
-            State::Between(inner) | State::End(inner) => inner,
-            State::Stored(member) => member.get_ref(),
-            State::Deflated(member) => member.get_ref(),
-            State::Moving => return None,
+            ZipState::Between(inner) | ZipState::End(inner) => inner,
+            ZipState::Stored(member) => member.get_ref(),
+            ZipState::Deflated(member) => member.get_ref(),
+            ZipState::Moving => return None,
         };
         Some(&unread.inner)
     }
 
     pub(super) fn inner_mut(&mut self) -> Option<&mut R> {
         let unread = match &mut self.state {
-            State::Between(inner) | State::End(inner) => inner,
-            State::Stored(member) => member.get_mut(),
-            State::Deflated(member) => member.get_mut(),
-            State::Moving => return None,
+            ZipState::Between(inner) | ZipState::End(inner) => inner,
+            ZipState::Stored(member) => member.get_mut(),
+            ZipState::Deflated(member) => member.get_mut(),
+            ZipState::Moving => return None,
         };
         Some(&mut unread.inner)
     }
 
     /// Goes to the next state; on an error the input is kept, so that its own failure can be reported.
     fn advance(&mut self) -> io::Result<()> {
-        let (mut inner, found) = match std::mem::replace(&mut self.state, State::Moving) {
-            State::Between(inner) => return self.open_member(inner),
-            State::Stored(member) => {
+        let (mut inner, found) = match std::mem::replace(&mut self.state, ZipState::Moving) {
+            ZipState::Between(inner) => return self.open_member(inner),
+            ZipState::Stored(member) => {
                 let missing = member.limit();
                 let inner = member.into_inner();
                 if missing > 0 {
-                    self.state = State::End(inner);
+                    self.state = ZipState::End(inner);
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 let stored = self.member.promised.map_or(0, |promised| promised.compressed);
                 (inner, (stored, stored))
             }
-            State::Deflated(member) => {
+            ZipState::Deflated(member) => {
                 let sizes = (member.total_in(), member.total_out());
                 (member.into_inner(), sizes)
             }
-            State::End(inner) => {
-                self.state = State::End(inner);
+            ZipState::End(inner) => {
+                self.state = ZipState::End(inner);
                 return Ok(());
             }
-            State::Moving => return Err(corrupt("reading went on after an error")),
+            ZipState::Moving => return Err(corrupt("reading went on after an error")),
         };
         let (compressed, uncompressed) = found;
         let found = Promise { crc: self.member.crc.sum(), compressed, uncompressed };
         let compared = self.member.compare(&mut inner, found);
-        self.state = if compared.is_ok() { State::Between(inner) } else { State::End(inner) };
+        self.state = if compared.is_ok() { ZipState::Between(inner) } else { ZipState::End(inner) };
         compared
     }
 
@@ -127,15 +132,15 @@ impl<R: BufRead> ZipReader<R> {
             Err(error) => Err(error),
         };
         self.state = match opened {
-            Ok(Some(Method::Stored(bytes))) => State::Stored(inner.take(bytes)),
-            Ok(Some(Method::Deflated)) => State::Deflated(DeflateDecoder::new(inner)),
-            Ok(None) | Err(_) => State::End(inner),
+            Ok(Some(Method::Stored(bytes))) => ZipState::Stored(inner.take(bytes)),
+            Ok(Some(Method::Deflated)) => ZipState::Deflated(DeflateDecoder::new(inner)),
+            Ok(None) | Err(_) => ZipState::End(inner),
         };
         opened.map(|_| ())
     }
 
     /// Decides how a member is read, and whether it is.
-    fn enter(&mut self, header: &Header) -> io::Result<Option<Method>> {
+    fn enter(&mut self, header: &LocalHeader) -> io::Result<Option<Method>> {
         if self.files.is_empty()
             && let Some(document) = office(header.name.as_bytes())
         {
@@ -154,7 +159,7 @@ impl<R: BufRead> ZipReader<R> {
             self.check_several()?;
         }
         let is_unseen = is_skipped && header.promised.is_some();
-        self.member = Member { crc: Crc::new(), promised: header.promised, is_skipped, is_unseen };
+        self.member = ZipMember { crc: Crc::new(), promised: header.promised, is_skipped, is_unseen };
         method.map(Some)
     }
 
@@ -192,7 +197,7 @@ impl<R: BufRead> ZipReader<R> {
     }
 }
 
-impl Member {
+impl ZipMember {
     /// Compares what was read with what the archive says of it, which may come after it.
     fn compare<R: BufRead>(&self, inner: &mut Unread<R>, found: Promise) -> io::Result<()> {
         match self.promised {
@@ -219,13 +224,13 @@ impl<R: BufRead> Read for ZipReader<R> {
         }
         loop {
             match self.state {
-                State::Between(_) => self.advance()?,
-                State::Stored(_) | State::Deflated(_) if self.member.is_skipped => {
+                ZipState::Between(_) => self.advance()?,
+                ZipState::Stored(_) | ZipState::Deflated(_) if self.member.is_skipped => {
                     if !self.skip()? {
                         self.advance()?;
                     }
                 }
-                State::Stored(_) | State::Deflated(_) => {
+                ZipState::Stored(_) | ZipState::Deflated(_) => {
                     let count = self.state.read(buffer)?;
                     if count > 0 {
                         self.member.crc.update(buffer.get(..count).unwrap_or_default());
@@ -233,14 +238,14 @@ impl<R: BufRead> Read for ZipReader<R> {
                     }
                     self.advance()?;
                 }
-                State::End(_) => return Ok(0),
-                State::Moving => return Err(corrupt("reading went on after an error")),
+                ZipState::End(_) => return Ok(0),
+                ZipState::Moving => return Err(corrupt("reading went on after an error")),
             }
         }
     }
 }
 
-impl<R: BufRead> State<R> {
+impl<R: BufRead> ZipState<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Stored(member) => member.read(buffer),
@@ -251,10 +256,10 @@ impl<R: BufRead> State<R> {
 }
 
 /// Reads the next local header; `None` before anything else.
-fn read_header(inner: &mut impl Read) -> io::Result<Option<Header>> {
+fn read_header(inner: &mut impl Read) -> io::Result<Option<LocalHeader>> {
     let mut signature = [0; 4];
     inner.read_exact(&mut signature)?;
-    if signature == LOCAL_HEADER { Header::read(inner).map(Some) } else { Ok(None) }
+    if signature == LOCAL_HEADER { LocalHeader::read(inner).map(Some) } else { Ok(None) }
 }
 
 /// True for the signature of a member or of the directory.

@@ -5,9 +5,9 @@ use arrow_array::{Array, ArrayRef, BinaryArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use parquet::schema::types::TypePtr;
 
-use super::texts::Texts;
+use super::texts::ColumnTexts;
 use super::values::{Cells, Integers, Values};
-use super::written::Written;
+use super::written::WrittenCell;
 use crate::cast::text::Traits;
 use crate::cast::typed::{Typed, duration, write_json_text, write_plain_json_text};
 use crate::program::Raw;
@@ -29,7 +29,7 @@ impl<'a> Cells<'a> {
         array: &'a ArrayRef,
         leaves: &[TypePtr],
         nanos: Option<&'a ArrayRef>,
-        texts: &'a Texts,
+        texts: &'a ColumnTexts,
     ) -> Self {
         Self { texts: Some(texts), ..Self::inner(array, nanos, &mut leaves.iter()) }
     }
@@ -85,7 +85,7 @@ impl<'a> Cells<'a> {
     }
 
     /// The texts of a column of texts, or of its dictionary.
-    pub(super) fn texts(&self) -> Option<checked::Texts<'_>> {
+    pub(super) fn texts(&self) -> Option<checked::TextColumn<'_>> {
         let is_text = matches!(self.values, Values::Views(_) | Values::Coded(..));
         if is_text { self.texts?.whole() } else { None }
     }
@@ -105,7 +105,7 @@ impl<'a> Cells<'a> {
     /// The raw value. `written`: the text of a value that [`is_written`](Self::is_written).
     #[inline]
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others are typed")]
-    pub(super) fn raw<'r>(&'r self, row: usize, written: &'r Written) -> Raw<'r>
+    pub(super) fn raw<'r>(&'r self, row: usize, written: &'r WrittenCell) -> Raw<'r>
     where
         'a: 'r,
     {
@@ -162,7 +162,7 @@ impl<'a> Cells<'a> {
 
     /// Writes a value as JSON.
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others are typed")]
-    pub(super) fn write_json(&self, row: usize, out: &mut Written) {
+    pub(super) fn write_json(&self, row: usize, out: &mut WrittenCell) {
         if self.is_null(row) {
             out.push("null");
             return;

@@ -8,7 +8,7 @@ use penstock_contract::parse;
 
 use super::footer::read_footer;
 use super::pages::{body_of, place};
-use super::shared::Shared;
+use super::shared::SharedFile;
 use crate::error::ReadError;
 use crate::limits::Limits;
 use crate::plan::Plan;
@@ -45,7 +45,7 @@ fn read(file: Vec<u8>) -> Result<Vec<u8>, ReadError> {
 
 /// Column, row group and first byte of each page, with the bytes of its body.
 fn pages(file: &[u8]) -> Vec<(String, usize, u64, std::ops::Range<usize>)> {
-    let shared = Shared::new(Bytes::from(file.to_vec()));
+    let shared = SharedFile::new(Bytes::from(file.to_vec()));
     let Ok(footer) = read_footer(&shared) else { panic!("no footer") };
     let mut pages = Vec::new();
     for (group, row_group) in footer.metadata.metadata().row_groups().iter().enumerate() {

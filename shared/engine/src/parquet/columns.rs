@@ -2,8 +2,8 @@
 
 use super::cells::Numbers;
 use super::values::Cells;
-use super::written::Written;
-use crate::program::{Column, Raw};
+use super::written::WrittenCell;
+use crate::program::{PlanColumn, Raw};
 use crate::rows::Rows;
 use crate::rows::checked::{CheckedRows, Codes};
 
@@ -14,7 +14,7 @@ pub(super) fn check_columns(
     columns: &[Option<usize>],
     cells: &[Cells<'_>],
 ) {
-    let nothing = Written::default();
+    let nothing = WrittenCell::default();
     for (index, field) in columns.iter().enumerate() {
         let cells = field.and_then(|field| cells.get(field));
         let texts = cells.and_then(Cells::texts).filter(|texts| texts.traits.is_plain);
@@ -37,7 +37,7 @@ pub(super) fn check_columns(
 }
 
 /// True when nearly all of the numbers are the column's without more ado.
-fn are_direct(column: &Column, numbers: &Numbers<'_>) -> bool {
+fn are_direct(column: &PlanColumn, numbers: &Numbers<'_>) -> bool {
     column.is_direct()
         && match numbers {
             Numbers::Int32(_) | Numbers::Int64(_) => column.takes_integers(),
@@ -61,13 +61,15 @@ fn check_numbers(
         };
     }
     match *numbers {
-        Numbers::Int32(values) => check!(values, |column: &Column, number| column.integer(i64::from(number))),
-        Numbers::Int64(values) => check!(values, |column: &Column, number| column.integer(number)),
+        Numbers::Int32(values) => {
+            check!(values, |column: &PlanColumn, number| column.integer(i64::from(number)))
+        }
+        Numbers::Int64(values) => check!(values, |column: &PlanColumn, number| column.integer(number)),
         Numbers::Decimal(values, scale) => {
-            check!(values, |column: &Column, number| column.decimal(number, scale))
+            check!(values, |column: &PlanColumn, number| column.decimal(number, scale))
         }
         Numbers::Timestamp(values, is_utc) => {
-            check!(values, |column: &Column, micros| column.timestamp(micros, is_utc));
+            check!(values, |column: &PlanColumn, micros| column.timestamp(micros, is_utc));
         }
     }
 }

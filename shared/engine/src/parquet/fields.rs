@@ -8,9 +8,9 @@ use parquet::schema::types::{Type, TypePtr};
 use super::error::unreadable;
 use super::footer::{Footer, has_int96, leaves};
 use super::values::is_bson;
-use super::written::Written;
+use super::written::WrittenCell;
 use crate::cast::typed::write_json_text;
-use crate::delimited::Layout;
+use crate::delimited::RecordLayout;
 use crate::error::{ReadError, UnreadableCode};
 use crate::program::common_null_values;
 use crate::rows::Rows;
@@ -33,15 +33,15 @@ pub(super) struct ReadField {
 
 impl ReadField {
     /// Where the values of the field are written: as a document if columns read it.
-    pub(super) fn written(&self) -> Written {
-        self.null_values.clone().map_or_else(Written::default, Written::document)
+    pub(super) fn written(&self) -> WrittenCell {
+        self.null_values.clone().map_or_else(WrittenCell::default, WrittenCell::document)
     }
 }
 
 /// The fields that are read, in the order of the file, and by column its place among them.
 pub(super) fn read_fields(
     footer: &Footer,
-    layout: &Layout,
+    layout: &RecordLayout,
     rows: &Rows,
     is_unexpected_wanted: bool,
 ) -> (Vec<ReadField>, Vec<Option<usize>>) {

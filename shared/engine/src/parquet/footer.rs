@@ -19,7 +19,7 @@ use penstock_contract::Compression;
 
 use super::error::{corrupt, unreadable};
 use super::guard::guarded;
-use super::shared::Shared;
+use super::shared::SharedFile;
 use super::thrift::{BINARY, I32, I64, LIST, STRUCT, Walker};
 use super::values::{Leaves, is_interval};
 use crate::error::{ReadError, UnreadableCode};
@@ -55,7 +55,7 @@ pub(super) struct Footer {
 ///
 /// # Errors
 /// When the file is not Parquet, breaks off, contradicts itself, or is encrypted.
-pub(super) fn read_footer<T: ChunkReader>(file: &Shared<T>) -> Result<Footer, ReadError> {
+pub(super) fn read_footer<T: ChunkReader>(file: &SharedFile<T>) -> Result<Footer, ReadError> {
     let bytes = footer_bytes(file)?;
     let at = file.len().saturating_sub(TAIL_BYTES as u64).saturating_sub(bytes.len() as u64);
     let shape = look_at(&bytes).map_err(|fault| fault.error(at))?;
@@ -99,7 +99,7 @@ fn decode(bytes: &[u8]) -> Result<Footer, ParquetError> {
     Ok(Footer { metadata, nanos, fields, encrypted: BTreeSet::new() })
 }
 
-fn footer_bytes<T: ChunkReader>(file: &Shared<T>) -> Result<Bytes, ReadError> {
+fn footer_bytes<T: ChunkReader>(file: &SharedFile<T>) -> Result<Bytes, ReadError> {
     let length = file.len();
     if length == 0 {
         return Err(ReadError::Empty);
@@ -194,7 +194,7 @@ fn encrypted(byte_offset: u64) -> ReadError {
 
 /// What a footer says that the decoder does not look at.
 #[derive(Debug, Default)]
-struct Shape {
+struct FooterDetails {
     encrypted: BTreeSet<usize>,
     /// Columns are in other files, as those of a `_metadata` file.
     is_elsewhere: bool,
@@ -229,11 +229,11 @@ fn without(footer: &[u8], foreign: &[Range<usize>]) -> Vec<u8> {
 }
 
 /// Looks through the footer as a whole, at the shape of its schema, and at where its columns are.
-fn look_at(footer: &[u8]) -> Result<Shape, FooterFault> {
+fn look_at(footer: &[u8]) -> Result<FooterDetails, FooterFault> {
     const SCHEMA: i16 = 2;
     const ROW_GROUPS: i16 = 4;
     let mut walker = Walker::new(footer);
-    let mut found = Shape::default();
+    let mut found = FooterDetails::default();
     let mut shape = Ok(());
     let read = walker.structure(|walker, number, kind| {
         match number {
@@ -285,7 +285,7 @@ fn check_schema(walker: &mut Walker<'_>) -> Option<Result<(), FooterFault>> {
 }
 
 /// Goes through the list of row groups, for how their columns are stored.
-fn look_at_row_groups(walker: &mut Walker<'_>, length: usize, found: &mut Shape) -> Option<()> {
+fn look_at_row_groups(walker: &mut Walker<'_>, length: usize, found: &mut FooterDetails) -> Option<()> {
     const COLUMNS: i16 = 1;
     const FILE_PATH: i16 = 1;
     const METADATA: i16 = 3;

@@ -21,11 +21,11 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use snap::raw::Decoder;
 
 use super::pages::{PageStarts, in_use};
-use super::shared::{PagePlace, Shared};
+use super::shared::{PagePlace, SharedFile};
 
 /// A row group of a file whose pages have been looked through.
 pub(super) struct RowGroup<T: ChunkReader> {
-    pub(super) file: Shared<T>,
+    pub(super) file: SharedFile<T>,
     pub(super) metadata: Arc<ParquetMetaData>,
     pub(super) index: usize,
     /// By leaf column, for those that are read.
@@ -80,7 +80,7 @@ impl<T: ChunkReader + 'static> RowGroups for RowGroup<T> {
         let starts = self.starts.get(&leaf).cloned().unwrap_or_default();
         let pages =
             Box::new(ColumnPages { file, pages, snappy, name, row_group: self.index, starts, read: 0 });
-        Ok(Box::new(Chunk(Some(pages))))
+        Ok(Box::new(ColumnPageIterator(Some(pages))))
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
@@ -93,9 +93,9 @@ impl<T: ChunkReader + 'static> RowGroups for RowGroup<T> {
 }
 
 /// A column of one row group.
-struct Chunk(Option<Box<dyn PageReader>>);
+struct ColumnPageIterator(Option<Box<dyn PageReader>>);
 
-impl Iterator for Chunk {
+impl Iterator for ColumnPageIterator {
     type Item = Result<Box<dyn PageReader>>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -103,12 +103,12 @@ impl Iterator for Chunk {
     }
 }
 
-impl PageIterator for Chunk {}
+impl PageIterator for ColumnPageIterator {}
 
 /// Pages of a column.
 struct ColumnPages<T: ChunkReader> {
-    file: Shared<T>,
-    pages: SerializedPageReader<Shared<T>>,
+    file: SharedFile<T>,
+    pages: SerializedPageReader<SharedFile<T>>,
     /// Unpacks what the reader takes for unpacked.
     snappy: Option<Decoder>,
     name: String,

@@ -38,17 +38,17 @@ use self::footer::read_footer;
 use self::group::{RowGroup, with_dictionaries};
 use self::guard::guarded;
 use self::pages::{Dictionary, Looked, look_through, place};
-use self::shared::Shared;
-use self::texts::Texts;
+use self::shared::SharedFile;
+use self::texts::ColumnTexts;
 use self::values::Cells;
-use self::written::Written;
+use self::written::WrittenCell;
 use crate::delimited::bind_header;
 use crate::error::ReadError;
 use crate::format::FileFormat;
 use crate::limits::Limits;
 use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
-use crate::records::Place;
+use crate::records::RecordPosition;
 use crate::rows::checked::CheckedRows;
 use crate::rows::{Block, Rows, Shown};
 use crate::source::RowSource;
@@ -65,7 +65,7 @@ const ROWS_PER_CODE: u64 = 4;
 
 /// A Parquet file whose footer has been read.
 pub(crate) struct ParquetSource<T: ChunkReader> {
-    file: Shared<T>,
+    file: SharedFile<T>,
     metadata: ArrowReaderMetadata,
     nanos: Option<ArrowReaderMetadata>,
     /// Those that are read, in the order of the file.
@@ -77,18 +77,18 @@ pub(crate) struct ParquetSource<T: ChunkReader> {
     budget: Budget,
     /// The row group that comes next.
     next_group: usize,
-    group: Option<Group>,
-    batch: Batch,
+    group: Option<OpenRowGroup>,
+    batch: RowBatch,
     /// Of the batch, unless its rows have to be taken one by one.
     checked: CheckedRows,
     /// Of the batch, by field.
-    texts: Vec<Texts>,
+    texts: Vec<ColumnTexts>,
     /// Of the row at hand, by field.
-    written: Vec<Written>,
+    written: Vec<WrittenCell>,
 }
 
 /// A row group under way.
-struct Group {
+struct OpenRowGroup {
     batches: ParquetRecordBatchReader,
     /// The INT96 columns once more.
     nanos: Option<ParquetRecordBatchReader>,
@@ -99,7 +99,7 @@ struct Group {
 
 /// Rows under way.
 #[derive(Default)]
-struct Batch {
+struct RowBatch {
     /// By field.
     arrays: Vec<ArrayRef>,
     /// By field; for INT96.
@@ -121,7 +121,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         rows: &Rows,
         file: T,
     ) -> Result<(Self, Dialect), ReadError> {
-        let file = Shared::new(file);
+        let file = SharedFile::new(file);
         let footer = read_footer(&file)?;
         let names: Vec<String> = footer.fields.iter().map(|field| field.name().to_owned()).collect();
         let layout = bind_header(&names, rows.columns()).map_err(|(code, message)| {
@@ -153,7 +153,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             file,
             metadata: footer.metadata,
             nanos: footer.nanos,
-            texts: fields.iter().map(|_| Texts::default()).collect(),
+            texts: fields.iter().map(|_| ColumnTexts::default()).collect(),
             written,
             fields,
             columns,
@@ -161,7 +161,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             max_record_bytes: limits.max_record_bytes,
             next_group: 0,
             group: None,
-            batch: Batch::default(),
+            batch: RowBatch::default(),
             checked: CheckedRows::default(),
         };
         Ok((source, dialect))
@@ -198,7 +198,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
     /// Nothing is read any more.
     fn close(&mut self) {
         self.group = None;
-        self.batch = Batch::default();
+        self.batch = RowBatch::default();
         self.next_group = self.metadata.metadata().num_row_groups();
     }
 
@@ -227,7 +227,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             let rows = batch.num_rows();
             group.missing_rows = group.missing_rows.saturating_sub(rows as u64);
             let byte_offset = group.byte_offset;
-            self.batch = Batch { rows, at: 0, byte_offset, ..self.arrays(batch, nanos)? };
+            self.batch = RowBatch { rows, at: 0, byte_offset, ..self.arrays(batch, nanos)? };
             let mut room = texts::MAX_BYTES;
             let (mut sum, mut longest) = (0_u64, 0_u64);
             for (texts, array) in self.texts.iter_mut().zip(&self.batch.arrays) {
@@ -292,7 +292,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             .transpose()?;
         let types = self.metadata.schema().fields();
         let batches = open(mask, &with_dictionaries(types, &self.coded(&leaves, &looked, rows)))?;
-        self.group = Some(Group { batches, nanos, byte_offset, missing_rows: rows });
+        self.group = Some(OpenRowGroup { batches, nanos, byte_offset, missing_rows: rows });
         self.next_group = self.next_group.saturating_add(1);
         Ok(true)
     }
@@ -316,7 +316,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
     }
 
     /// The arrays of a batch by field.
-    fn arrays(&self, batch: RecordBatch, nanos: Option<RecordBatch>) -> Result<Batch, ReadError> {
+    fn arrays(&self, batch: RecordBatch, nanos: Option<RecordBatch>) -> Result<RowBatch, ReadError> {
         let differ =
             || corrupt(self.batch.byte_offset, "the columns of a row group have different numbers of rows");
         let mut nanos = nanos.map(|nanos| {
@@ -332,7 +332,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         let nanos = self.fields.iter().map(of_field).collect::<Result<_, _>>()?;
         let arrays = batch.columns().to_vec();
         if arrays.len() == self.fields.len() {
-            Ok(Batch { arrays, nanos, ..Batch::default() })
+            Ok(RowBatch { arrays, nanos, ..RowBatch::default() })
         } else {
             Err(differ())
         }
@@ -342,7 +342,8 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
     fn push_rows(&mut self, rows: &mut Rows) {
         let Self { batch, checked, fields, columns, texts, unexpected, written, max_record_bytes, .. } = self;
         let byte_offset = batch.byte_offset;
-        let place = |rows: &Rows| Place { line: rows.totals.rows_read.saturating_add(1), byte_offset };
+        let place =
+            |rows: &Rows| RecordPosition { line: rows.totals.rows_read.saturating_add(1), byte_offset };
         let arrays = batch.arrays.iter().zip(&batch.nanos);
         let cells: Vec<Cells<'_>> = (fields.iter().zip(arrays).zip(texts))
             .map(|((field, (array, nanos)), texts)| Cells::new(array, &field.leaves, nanos.as_ref(), texts))
@@ -380,7 +381,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             }
             unexpected.start(rows, |unexpected| {
                 for (field, cells) in fields.iter().zip(&cells).filter(|(field, _)| field.is_unexpected) {
-                    let mut value = Written::default();
+                    let mut value = WrittenCell::default();
                     cells.write_json(row, &mut value);
                     unexpected.push_literal(&field.key, value.text());
                 }
@@ -406,7 +407,7 @@ fn write_row(
     cells: &[Cells<'_>],
     row: usize,
     max_bytes: usize,
-    written: &mut [Written],
+    written: &mut [WrittenCell],
 ) -> Result<(), usize> {
     let mut bytes = 0_usize;
     for (cells, written) in cells.iter().zip(written) {
@@ -426,7 +427,7 @@ fn write_row(
 fn row_json(fields: &[ReadField], cells: &[Cells<'_>], row: usize) -> String {
     /// Of a value that is no text, and of the marks around it.
     const OTHER_BYTES: usize = 48;
-    let mut json = Written::default();
+    let mut json = WrittenCell::default();
     let lengths =
         fields.iter().zip(cells).map(|(field, cells)| field.key.len().saturating_add(cells.length(row)));
     json.reserve(lengths.fold(0, |sum, length| sum.saturating_add(length).saturating_add(OTHER_BYTES)));

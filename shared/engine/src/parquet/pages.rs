@@ -19,7 +19,7 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use self::delta::MAX_PAGE_BYTES;
 use super::error::{corrupt, unreadable};
 use super::guard::guarded;
-use super::shared::{PagePlace, Shared};
+use super::shared::{PagePlace, SharedFile};
 use super::thrift::{FALSE, I32, STRUCT, Walker};
 use crate::error::{ReadError, UnreadableCode};
 
@@ -61,7 +61,7 @@ pub(super) struct Dictionary {
 /// # Errors
 /// When a page contradicts the footer or would be too large.
 pub(super) fn look_through<T: ChunkReader>(
-    file: &Shared<T>,
+    file: &SharedFile<T>,
     row_group: usize,
     group: &RowGroupMetaData,
     leaves: &[usize],
@@ -89,7 +89,7 @@ pub(super) fn look_through<T: ChunkReader>(
 }
 
 fn look_through_column<T: ChunkReader>(
-    file: &Shared<T>,
+    file: &SharedFile<T>,
     row_group: usize,
     column: &ColumnChunkMetaData,
 ) -> Result<Pages, ReadError> {
@@ -128,7 +128,9 @@ fn look_through_column<T: ChunkReader>(
             return Err(corrupt(at, "a page goes beyond its column"));
         }
         pages.take(column, at, &header, width)?;
-        if header.is_compressed && header.kind != Header::INDEX && column.compression() == Compression::SNAPPY
+        if header.is_compressed
+            && header.kind != PageHeader::INDEX
+            && column.compression() == Compression::SNAPPY
         {
             check_snappy(file, column, body, &header)?;
         }
@@ -163,12 +165,12 @@ impl Pages {
         &mut self,
         column: &ColumnChunkMetaData,
         at: u64,
-        header: &Header,
+        header: &PageHeader,
         width: u64,
     ) -> Result<(), ReadError> {
-        let Header { uncompressed, values, .. } = *header;
+        let PageHeader { uncompressed, values, .. } = *header;
         let is_nested = column.column_descr().max_rep_level() > 0;
-        let is_dictionary = header.kind == Header::DICTIONARY;
+        let is_dictionary = header.kind == PageHeader::DICTIONARY;
         if is_dictionary && values.saturating_mul(width) > uncompressed {
             return Err(corrupt(at, "a dictionary has more values than bytes"));
         }
@@ -190,7 +192,7 @@ impl Pages {
         }
         self.bytes = self.bytes.saturating_add(uncompressed);
         // Readers pass over pages of an index.
-        if header.kind != Header::INDEX {
+        if header.kind != PageHeader::INDEX {
             self.starts.push(at);
             self.delta.push(header.is_delta);
         }
@@ -200,7 +202,7 @@ impl Pages {
     /// Takes what texts become that are packed by difference.
     fn expand<T: ChunkReader>(
         &mut self,
-        file: &Shared<T>,
+        file: &SharedFile<T>,
         row_group: usize,
         column: &ColumnChunkMetaData,
     ) -> Result<(), ReadError> {
@@ -257,10 +259,10 @@ fn too_much(column: &ColumnChunkMetaData, at: u64, what: &str) -> ReadError {
 
 /// Refuses a page that becomes another number of bytes than its header says.
 fn check_snappy<T: ChunkReader>(
-    file: &Shared<T>,
+    file: &SharedFile<T>,
     column: &ColumnChunkMetaData,
     body: u64,
-    header: &Header,
+    header: &PageHeader,
 ) -> Result<(), ReadError> {
     // The levels of the second version are not compressed.
     let packed = body.saturating_add(header.levels);
@@ -276,10 +278,10 @@ fn check_snappy<T: ChunkReader>(
 
 /// Refuses a page that becomes more than its header says.
 fn check_compressed<T: ChunkReader>(
-    file: &Shared<T>,
+    file: &SharedFile<T>,
     column: &ColumnChunkMetaData,
     body: u64,
-    header: &Header,
+    header: &PageHeader,
 ) -> Result<(), ReadError> {
     let length = usize::try_from(header.compressed).unwrap_or(usize::MAX);
     let bytes = file.get_bytes(body, length).map_err(|error| file.tell(body, &error))?;
@@ -314,7 +316,7 @@ fn dictionary_offset(column: &ColumnChunkMetaData) -> Option<i64> {
 
 /// What a page says of itself.
 #[derive(Debug)]
-struct Header {
+struct PageHeader {
     kind: i32,
     /// Its own bytes.
     length: u64,
@@ -330,7 +332,7 @@ struct Header {
     levels: u64,
 }
 
-impl Header {
+impl PageHeader {
     const INDEX: i32 = 1;
     const DICTIONARY: i32 = 2;
 
@@ -404,7 +406,7 @@ impl Header {
 /// The bytes of the page whose header begins at a place, without the header.
 #[cfg(test)]
 pub(super) fn body_of<T: ChunkReader>(
-    file: &Shared<T>,
+    file: &SharedFile<T>,
     at: u64,
     end: u64,
 ) -> Result<std::ops::Range<usize>, ReadError> {
@@ -423,12 +425,12 @@ fn is_of(encodings: [Encoding; 2], number: i32) -> bool {
     encodings.into_iter().any(|encoding| encoding as i32 == number)
 }
 
-fn read_header<T: ChunkReader>(file: &Shared<T>, at: u64, end: u64) -> Result<Header, ReadError> {
+fn read_header<T: ChunkReader>(file: &SharedFile<T>, at: u64, end: u64) -> Result<PageHeader, ReadError> {
     let mut want = HEADER_BYTES;
     loop {
         let there = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
         let bytes = file.get_bytes(at, want.min(there)).map_err(|error| file.tell(at, &error))?;
-        if let Some(header) = Header::parse(&bytes) {
+        if let Some(header) = PageHeader::parse(&bytes) {
             return Ok(header);
         }
         if want >= there.min(MAX_HEADER_BYTES) {

@@ -5,7 +5,7 @@ use parquet::file::reader::ChunkReader;
 use parquet::schema::types::Type;
 
 use super::footer::read_footer;
-use super::shared::Shared;
+use super::shared::SharedFile;
 use crate::error::ReadError;
 use crate::schema_column::{SchemaColumn, SchemaType};
 
@@ -14,7 +14,7 @@ use crate::schema_column::{SchemaColumn, SchemaType};
 /// # Errors
 /// When the footer cannot be read.
 pub(crate) fn columns<T: ChunkReader>(file: T) -> Result<Vec<SchemaColumn>, ReadError> {
-    let footer = read_footer(&Shared::new(file))?;
+    let footer = read_footer(&SharedFile::new(file))?;
     let column = |field: &Type| SchemaColumn { name: field.name().to_owned(), kind: declared(field) };
     Ok(footer.fields.iter().map(|field| column(field)).collect())
 }

@@ -11,17 +11,17 @@ use crate::error::{ReadError, UnreadableCode};
 
 /// A file, which remembers its failures: decoders fail with the same kind of error, and a new try would help only with
 /// the file's.
-pub(super) struct Shared<T> {
+pub(super) struct SharedFile<T> {
     file: Arc<T>,
-    failure: Failure,
+    failure: SharedFailure,
     broken_page: Arc<Mutex<Option<BrokenPage>>>,
 }
 
-type Failure = Arc<Mutex<Option<io::Error>>>;
+type SharedFailure = Arc<Mutex<Option<io::Error>>>;
 
-impl<T> Shared<T> {
+impl<T> SharedFile<T> {
     pub(super) fn new(file: T) -> Self {
-        Self { file: Arc::new(file), failure: Failure::default(), broken_page: Arc::default() }
+        Self { file: Arc::new(file), failure: SharedFailure::default(), broken_page: Arc::default() }
     }
 
     /// Remembers the page that an error is about: what its readers make of the error has no place for it.
@@ -112,7 +112,7 @@ impl std::fmt::Display for PagePlace<'_> {
     }
 }
 
-impl<T> Clone for Shared<T> {
+impl<T> Clone for SharedFile<T> {
     fn clone(&self) -> Self {
         Self {
             file: Arc::clone(&self.file),
@@ -122,13 +122,13 @@ impl<T> Clone for Shared<T> {
     }
 }
 
-impl<T: ChunkReader> Length for Shared<T> {
+impl<T: ChunkReader> Length for SharedFile<T> {
     fn len(&self) -> u64 {
         self.file.len()
     }
 }
 
-impl<T: ChunkReader> ChunkReader for Shared<T> {
+impl<T: ChunkReader> ChunkReader for SharedFile<T> {
     type T = Watched<T::T>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
@@ -149,7 +149,7 @@ impl<T: ChunkReader> ChunkReader for Shared<T> {
 /// A part of the file.
 pub(super) struct Watched<R> {
     inner: R,
-    failure: Failure,
+    failure: SharedFailure,
 }
 
 impl<R: Read> Read for Watched<R> {
@@ -160,7 +160,7 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
-fn keep(error: io::Error, failure: &Failure) {
+fn keep(error: io::Error, failure: &SharedFailure) {
     // It is tried again by whoever reads.
     if error.kind() != io::ErrorKind::Interrupted {
         failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -168,7 +168,7 @@ fn keep(error: io::Error, failure: &Failure) {
 }
 
 /// The file fails with errors from outside, its contents with others.
-fn keep_external(error: ParquetError, failure: &Failure) -> ParquetError {
+fn keep_external(error: ParquetError, failure: &SharedFailure) -> ParquetError {
     if let ParquetError::External(inner) = &error {
         let kind = inner.downcast_ref::<io::Error>().map_or(io::ErrorKind::Other, io::Error::kind);
         keep(io::Error::new(kind, inner.to_string()), failure);

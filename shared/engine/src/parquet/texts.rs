@@ -16,7 +16,7 @@ pub(super) const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// The texts of a column, or those of its dictionary, if they are texts.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub(super) struct ColumnTexts {
     text: String,
     /// One more than there are values: where each begins, and where the last one ends.
     places: Vec<usize>,
@@ -36,7 +36,7 @@ pub(super) struct Texts {
 const TAIL: &str = "\\N                                ";
 const _: () = assert!(TAIL.len() == NULL.len() + BLOCK_BYTES, "a missing value, then a block");
 
-impl Texts {
+impl ColumnTexts {
     /// Takes the values of a column, in the memory of those before. `room`: bytes that may still be taken. Gives the bytes
     /// of all of its values (what stands once in the file counts as often as it is a value), and of the longest.
     ///
@@ -101,9 +101,9 @@ impl Texts {
     }
 
     /// All of them. `None`: they have to be looked at one by one.
-    pub(super) fn whole(&self) -> Option<checked::Texts<'_>> {
+    pub(super) fn whole(&self) -> Option<checked::TextColumn<'_>> {
         let Self { text, places, traits, .. } = self;
-        traits.filter(|_| self.fits).map(|traits| checked::Texts { text, places, traits })
+        traits.filter(|_| self.fits).map(|traits| checked::TextColumn { text, places, traits })
     }
 
     /// The number of the dictionary that these are, if they are one.
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_column_is_texts_only_when_each_value_is() {
-        let mut texts = Texts::default();
+        let mut texts = ColumnTexts::default();
         let whole: [Option<&[u8]>; 4] =
             [Some(b"one"), None, Some(b""), Some("zwölf und mehr als zwölf".as_bytes())];
         let mut room = 100;
@@ -179,7 +179,7 @@ mod tests {
             Arc::new(DictionaryArray::new(codes, Arc::clone(values))) as ArrayRef
         };
         let (first, second) = (values([b"one", "zwölf".as_bytes()]), values([b"one", b"\xff"]));
-        let mut texts = Texts::default();
+        let mut texts = ColumnTexts::default();
         let mut room = 20;
         assert_eq!(texts.fill(&coded(&first, [Some(0), Some(1), None, Some(1)]), &mut room), Ok((15, 6)));
         assert_eq!(

@@ -16,7 +16,7 @@ use arrow_schema::{DataType, TimeUnit};
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::schema::types::{Type, TypePtr};
 
-use super::texts::{Texts, coded};
+use super::texts::{ColumnTexts, coded};
 use crate::cast::typed::Typed;
 
 const MICROS_PER_MILLI: i64 = 1_000;
@@ -29,7 +29,7 @@ pub(super) struct Cells<'a> {
     pub(super) nulls: Option<&'a NullBuffer>,
     pub(super) values: Values<'a>,
     /// Of a field of the file.
-    pub(super) texts: Option<&'a Texts>,
+    pub(super) texts: Option<&'a ColumnTexts>,
 }
 
 impl<'a> Cells<'a> {

@@ -9,7 +9,7 @@ use crate::cast::unfit::Unfit;
 /// such a value is a fault, or null where it is one of the contract's spellings of a missing value. In all other texts it is a
 /// string of [`Typed::write_json`].
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(super) struct WrittenCell {
     text: String,
     /// Of a document that columns read: the spellings of a missing value.
     null_values: Option<Vec<String>>,
@@ -17,7 +17,7 @@ pub(super) struct Written {
     fault: Option<Unfit>,
 }
 
-impl Written {
+impl WrittenCell {
     /// A document that columns read.
     pub(super) fn document(null_values: Vec<String>) -> Self {
         Self { null_values: Some(null_values), ..Self::default() }

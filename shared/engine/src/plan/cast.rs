@@ -11,7 +11,7 @@ use crate::cast::pattern::Pattern;
 use crate::cast::text::{TextCast, TextRules, uuid};
 use crate::cast::time::{DateCast, TimeCast, TimeNotation, TimestampCast};
 use crate::cast::zone::Zone;
-use crate::cast::{BooleanCast, Cast, Document, Interval, NestedCast};
+use crate::cast::{BooleanCast, Cast, DocumentCast, Interval, NestedCast};
 
 /// The rule that a value of the wrong type breaks, in words.
 pub(super) fn type_rule(column: &ContractColumn) -> String {
@@ -221,7 +221,7 @@ fn timestamp(
     Ok(cast)
 }
 
-fn document(column: &ContractColumn) -> Result<Document, String> {
+fn document(column: &ContractColumn) -> Result<DocumentCast, String> {
     if !column.rules.allowed.is_empty() {
         return Err("JSON documents are not compared with allowed values".to_owned());
     }
@@ -246,7 +246,7 @@ fn document(column: &ContractColumn) -> Result<Document, String> {
     };
     let members = members.iter().map(part).collect::<Result<Vec<_>, _>>()?;
     let items = items.map(part).transpose()?;
-    Document::new(is_array, members, items, &column.rules)
+    DocumentCast::new(is_array, members, items, &column.rules)
 }
 
 /// A part of a document is cast as a column of its type would be.

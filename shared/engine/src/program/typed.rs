@@ -1,6 +1,6 @@
 //! Typed values: straight to the rules of a column where the types fit, by their text where they do not.
 
-use super::{Column, Found, Origin};
+use super::{Harmonised, Origin, PlanColumn};
 use crate::cast::number::{NumberCast, NumberType};
 use crate::cast::rule::Broken;
 use crate::cast::text::Traits;
@@ -9,7 +9,7 @@ use crate::cast::typed::Typed;
 use crate::cast::{Cast, Value};
 use crate::outcome::Code;
 
-impl Column {
+impl PlanColumn {
     /// True when a typed value needs no more than [`integer`](Self::integer) and its like.
     pub(crate) fn is_direct(&self) -> bool {
         let Self { pseudonym, null_values, extract, constant, default, .. } = self;
@@ -64,7 +64,7 @@ impl Column {
         typed: Typed<'a>,
         text: &'a mut String,
         tell: &mut dyn FnMut(Broken<'_>),
-    ) -> Found<'a> {
+    ) -> Harmonised<'a> {
         let typed = typed.plain();
         let mut tell = |code: Code| tell(code.into());
         let is_whole = self.extract.is_none();
@@ -77,12 +77,12 @@ impl Column {
         let found = match typed {
             Typed::Bytes(bytes) => match str::from_utf8(bytes) {
                 Ok(text) => self.harmonise(text, Origin::Text(Traits::of(bytes))),
-                Err(_) => Found::Wrong(Code::InvalidEncoding),
+                Err(_) => Harmonised::Wrong(Code::InvalidEncoding),
             },
-            Typed::Foreign(_) => Found::Wrong(Code::WrongType),
+            Typed::Foreign(_) => Harmonised::Wrong(Code::WrongType),
             // Nothing is rounded.
             Typed::TimeNanos(_) | Typed::TimestampNanos { .. } | Typed::BeyondMicros { .. } => {
-                Found::Wrong(Code::OutOfRange)
+                Harmonised::Wrong(Code::OutOfRange)
             }
             Typed::Boolean(_)
             | Typed::Integer(_)
@@ -104,15 +104,15 @@ impl Column {
         };
         match found {
             // The contract's formats are those of texts: what is no null value needs none.
-            Found::Text(..) if is_whole => self.direct(typed, &mut tell).unwrap_or(found),
-            Found::Text(..) | Found::Value(_) | Found::Missing | Found::Wrong(_) => found,
+            Harmonised::Text(..) if is_whole => self.direct(typed, &mut tell).unwrap_or(found),
+            Harmonised::Text(..) | Harmonised::Value(_) | Harmonised::Missing | Harmonised::Wrong(_) => found,
         }
     }
 
     /// The value without its text, its rules checked. `None` when the types do not fit each other, or rules of numbers
     /// want digits.
     #[inline]
-    fn direct(&self, typed: Typed<'_>, tell: &mut impl FnMut(Code)) -> Option<Found<'static>> {
+    fn direct(&self, typed: Typed<'_>, tell: &mut impl FnMut(Code)) -> Option<Harmonised<'static>> {
         let value = match (&self.cast, typed) {
             (Cast::Number(cast), Typed::Integer(number)) => integer(cast, number),
             (Cast::Number(cast), Typed::Double(number)) => double(cast, number),
@@ -148,12 +148,12 @@ impl Column {
             }
             _ => None,
         };
-        value.map(|value| value.map_or_else(Found::Wrong, Found::Value))
+        value.map(|value| value.map_or_else(Harmonised::Wrong, Harmonised::Value))
     }
 }
 
 /// The spellings of a missing value that all of some columns have; `None` when there is no column.
-pub(crate) fn common_null_values(readers: &[usize], columns: &[Column]) -> Option<Vec<String>> {
+pub(crate) fn common_null_values(readers: &[usize], columns: &[PlanColumn]) -> Option<Vec<String>> {
     let mut readers = readers.iter().filter_map(|column| columns.get(*column));
     let mut null_values = readers.next()?.null_values.clone();
     for other in readers {

@@ -14,7 +14,7 @@ use std::io::Read;
 use encoding_rs::UTF_8;
 
 use super::Records;
-use super::keys::{KeySet, Surrogates, Utf8, text_of_key};
+use super::keys::{HashedKeys, Surrogates, Utf8, text_of_key};
 use crate::cast::json::MAX_DEPTH;
 use crate::error::{ReadError, UnreadableCode};
 
@@ -48,7 +48,7 @@ impl<R: Read> Records<R> {
                 return Err(self.no_array(path, &format!("{} is not an object", show(outer))));
             }
             self.bump();
-            let mut keys = KeySet::default();
+            let mut keys = HashedKeys::default();
             let is_entered = self.enter_member(outer, name, &mut keys)?;
             self.arrays.keys.push(keys);
             if !is_entered {
@@ -67,7 +67,12 @@ impl<R: Read> Records<R> {
     }
 
     /// Reads up to the value of a key of an object whose brace was read. `false`: it has no such key.
-    fn enter_member(&mut self, outer: &[String], name: &str, keys: &mut KeySet) -> Result<bool, ReadError> {
+    fn enter_member(
+        &mut self,
+        outer: &[String],
+        name: &str,
+        keys: &mut HashedKeys,
+    ) -> Result<bool, ReadError> {
         if self.peek()? == Some(b'}') {
             return Ok(false);
         }
@@ -124,7 +129,7 @@ impl<R: Read> Records<R> {
     }
 
     /// Reads a key with its colon. `outer`: where its object is, on the way to the array; the keys of other objects are not shown.
-    fn key(&mut self, outer: Option<&[String]>, keys: &mut KeySet) -> Result<String, ReadError> {
+    fn key(&mut self, outer: Option<&[String]>, keys: &mut HashedKeys) -> Result<String, ReadError> {
         self.peek()?;
         let byte_offset = self.input.source_offset(self.byte_offset);
         let mut literal = Vec::new();
@@ -168,7 +173,7 @@ impl<R: Read> Records<R> {
     /// Reads over a value.
     fn skip_value(&mut self) -> Result<(), ReadError> {
         // The closing brackets of what is open, and the keys so far.
-        let mut open: Vec<(u8, KeySet)> = Vec::new();
+        let mut open: Vec<(u8, HashedKeys)> = Vec::new();
         loop {
             let close = match self.peek()? {
                 Some(b'{') => Some(b'}'),
@@ -186,7 +191,7 @@ impl<R: Read> Records<R> {
                     if self.peek()? == Some(close) {
                         self.bump();
                     } else {
-                        let mut keys = KeySet::default();
+                        let mut keys = HashedKeys::default();
                         self.skip_key(close, &mut keys)?;
                         open.push((close, keys));
                         continue;
@@ -205,7 +210,7 @@ impl<R: Read> Records<R> {
     }
 
     /// Reads over the key that comes next, if the list is an object.
-    fn skip_key(&mut self, close: u8, keys: &mut KeySet) -> Result<(), ReadError> {
+    fn skip_key(&mut self, close: u8, keys: &mut HashedKeys) -> Result<(), ReadError> {
         if close == b'}' {
             self.key(None, keys)?;
         }

@@ -1,6 +1,6 @@
 //! The position of a reader among the arrays of a file.
 
-use super::keys::KeySet;
+use super::keys::HashedKeys;
 
 /// Where a reader is among the arrays of a file.
 #[derive(Debug, Default)]
@@ -8,7 +8,7 @@ pub(super) struct Arrays {
     /// The keys under which each document has its array.
     pub(super) path: Vec<String>,
     /// The keys that the objects around the array have had so far, from the outermost to the innermost.
-    pub(super) keys: Vec<KeySet>,
+    pub(super) keys: Vec<HashedKeys>,
     pub(super) before: Before,
     /// The last element of the last array was read.
     pub(super) is_over: bool,

@@ -18,7 +18,7 @@ use memchr::{memchr_iter, memchr3};
 
 use super::around::is_space;
 use super::arrays::Before;
-use super::record::{Place, Record, RecordState};
+use super::record::{Record, RecordPosition, RecordState};
 use super::{MAX_RAW_BYTES, Records};
 use crate::error::{ReadError, UnreadableCode};
 
@@ -67,7 +67,7 @@ impl<R: Read> Records<R> {
     /// An element whose first byte is in sight. `state`: unless it is too long.
     fn element(&mut self, state: RecordState) -> Result<Record, ReadError> {
         let place = self.place();
-        let mut scanner = Scanner::default();
+        let mut scanner = ElementScanner::default();
         let mut scanned = 0;
         loop {
             let window = &self.data[self.start..self.end.min(self.start + self.max_record_bytes + 1)];
@@ -96,8 +96,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    fn place(&mut self) -> Place {
-        Place { line: self.lines + 1, byte_offset: self.input.source_offset(self.byte_offset) }
+    fn place(&mut self) -> RecordPosition {
+        RecordPosition { line: self.lines + 1, byte_offset: self.input.source_offset(self.byte_offset) }
     }
 
     pub(super) fn take(&mut self, count: usize) {
@@ -107,7 +107,7 @@ impl<R: Read> Records<R> {
 
     fn skip_long_element(
         &mut self,
-        mut scanner: Scanner,
+        mut scanner: ElementScanner,
         mut scanned: usize,
         mut is_done: bool,
     ) -> Result<(), ReadError> {
@@ -138,17 +138,17 @@ impl<R: Read> Records<R> {
 /// Finds the end of a value, a piece at a time. Of values that are no JSON it finds the place from which reading can
 /// go on: a string ends with its line, an object before a brace where a key should be.
 #[derive(Debug, Default)]
-struct Scanner {
+struct ElementScanner {
     /// Brackets that are open.
     open: Vec<u8>,
-    state: State,
+    state: ElementState,
     has_begun: bool,
     /// It is not well-formed, and ends where reading can go on.
     is_broken: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ElementState {
     #[default]
     Value,
     /// After the comma of an object.
@@ -161,7 +161,7 @@ enum State {
     Lost,
 }
 
-impl Scanner {
+impl ElementScanner {
     fn before(&self) -> Before {
         if self.is_broken { Before::BrokenElement } else { Before::Element }
     }
@@ -171,39 +171,39 @@ impl Scanner {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             match self.state {
-                State::Escape => {
-                    self.state = State::String;
+                ElementState::Escape => {
+                    self.state = ElementState::String;
                     at += 1;
                 }
-                State::String => {
+                ElementState::String => {
                     let Some(next) = memchr3(b'"', b'\\', b'\n', &bytes[at..]) else {
                         return (bytes.len(), false);
                     };
                     at += next + 1;
                     self.state = match bytes[at - 1] {
-                        b'"' => State::Value,
-                        b'\\' => State::Escape,
-                        _ => State::Lost,
+                        b'"' => ElementState::Value,
+                        b'\\' => ElementState::Escape,
+                        _ => ElementState::Lost,
                     };
-                    self.is_broken |= self.state == State::Lost;
-                    if self.state == State::Value && self.open.is_empty() {
+                    self.is_broken |= self.state == ElementState::Lost;
+                    if self.state == ElementState::Value && self.open.is_empty() {
                         return (at, true);
                     }
                 }
-                State::Lost if byte == b'{' || byte == b']' => return (at, true),
-                State::Lost if is_space(byte) => at += 1,
+                ElementState::Lost if byte == b'{' || byte == b']' => return (at, true),
+                ElementState::Lost if is_space(byte) => at += 1,
                 // A line of the same element.
-                State::Lost => match memchr::memchr(b'\n', &bytes[at..]) {
+                ElementState::Lost => match memchr::memchr(b'\n', &bytes[at..]) {
                     Some(end) => at += end + 1,
                     None => return (bytes.len(), false),
                 },
-                State::Word if !is_structural(byte) => at += 1,
-                State::Word if self.open.is_empty() => return (at, true),
-                State::Key if byte == b'{' => {
+                ElementState::Word if !is_structural(byte) => at += 1,
+                ElementState::Word if self.open.is_empty() => return (at, true),
+                ElementState::Key if byte == b'{' => {
                     self.is_broken = true;
                     return (at, true);
                 }
-                State::Value | State::Key | State::Word => {
+                ElementState::Value | ElementState::Key | ElementState::Word => {
                     if self.step(byte) {
                         return (at, true);
                     }
@@ -221,20 +221,20 @@ impl Scanner {
     fn step(&mut self, byte: u8) -> bool {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         match byte {
-            b'"' => self.state = State::String,
+            b'"' => self.state = ElementState::String,
             b'{' | b'[' => {
                 self.open.push(byte);
-                self.state = State::Value;
+                self.state = ElementState::Value;
             }
             b'}' => {
                 self.is_broken |= self.open.last() != Some(&b'{');
                 // Arrays that were not closed within the object end with it.
                 while self.open.pop().is_some_and(|open| open == b'[') {}
-                self.state = State::Value;
+                self.state = ElementState::Value;
             }
             b']' if self.open.last() == Some(&b'[') => {
                 self.open.pop();
-                self.state = State::Value;
+                self.state = ElementState::Value;
             }
             // It closes the array that the element is in.
             b']' => {
@@ -243,10 +243,11 @@ impl Scanner {
             }
             b',' if self.open.is_empty() => return !is_first,
             b',' => {
-                self.state = if self.open.last() == Some(&b'{') { State::Key } else { State::Value };
+                self.state =
+                    if self.open.last() == Some(&b'{') { ElementState::Key } else { ElementState::Value };
             }
             byte if is_space(byte) || byte == b':' => {}
-            _ => self.state = State::Word,
+            _ => self.state = ElementState::Word,
         }
         false
     }

@@ -7,9 +7,9 @@ use siphasher::sip128::SipHasher13;
 
 /// The keys that an object had so far, as hashes: the objects around an array may have very many.
 #[derive(Debug, Default)]
-pub(super) struct KeySet(HashSet<u128>);
+pub(super) struct HashedKeys(HashSet<u128>);
 
-impl KeySet {
+impl HashedKeys {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

@@ -22,11 +22,11 @@ use memchr::{memchr, memchr_iter};
 
 use crate::decode::Decoded;
 use crate::delimited::{
-    Delimiter, Framing, Quoting, Scanned, Span, Split, scan, split_line, split_quoted, split_unquoted,
+    Delimiter, Framing, QuotedSplit, Quoting, Scanned, Span, scan, split_line, split_quoted, split_unquoted,
 };
 use crate::error::ReadError;
 use arrays::Arrays;
-pub(crate) use record::{Place, Record, RecordState};
+pub(crate) use record::{Record, RecordPosition, RecordState};
 pub(crate) use terminator::detect_terminator;
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -145,9 +145,11 @@ impl<R: Read> Records<R> {
                 is_whole: self.at_end && window.len() == self.end - self.start,
                 is_full: window.len() == reach,
             };
-            let place =
-                Place { line: self.lines + 1, byte_offset: self.input.source_offset(self.byte_offset) };
-            let lines = Lines {
+            let place = RecordPosition {
+                line: self.lines + 1,
+                byte_offset: self.input.source_offset(self.byte_offset),
+            };
+            let lines = LineRules {
                 terminator: self.terminator,
                 comment: &self.comment,
                 max_record_bytes: self.max_record_bytes,
@@ -245,7 +247,7 @@ enum Framed {
 
 /// What a line is.
 #[derive(Clone, Copy)]
-struct Lines<'a> {
+struct LineRules<'a> {
     terminator: u8,
     comment: &'a [u8],
     max_record_bytes: usize,
@@ -255,7 +257,7 @@ struct Lines<'a> {
 fn frame(
     window: &[u8],
     sight: Sight,
-    lines: Lines<'_>,
+    lines: LineRules<'_>,
     framing: Framing<'_>,
     spans: &mut Vec<Span>,
 ) -> Framed {
@@ -275,7 +277,7 @@ fn frame(
 #[inline(always)]
 fn frame_quickly(
     window: &[u8],
-    lines: Lines<'_>,
+    lines: LineRules<'_>,
     framing: Framing<'_>,
     spans: &mut Vec<Span>,
 ) -> Option<Framed> {
@@ -291,11 +293,11 @@ fn frame_quickly(
 fn frame_thoroughly(
     window: &[u8],
     sight: Sight,
-    lines: Lines<'_>,
+    lines: LineRules<'_>,
     framing: Framing<'_>,
     spans: &mut Vec<Span>,
 ) -> Framed {
-    let Lines { terminator, comment, max_record_bytes } = lines;
+    let LineRules { terminator, comment, max_record_bytes } = lines;
     let (line_end, total) = match memchr(terminator, window) {
         Some(line_end) => (line_end, line_end + 1),
         None if sight.is_whole || sight.is_full => (window.len(), window.len()),
@@ -331,7 +333,7 @@ fn frame_fields(
     window: &[u8],
     sight: Sight,
     (line, total): (&[u8], usize),
-    lines: Lines<'_>,
+    lines: LineRules<'_>,
     delimiter: impl Delimiter,
     quoting: Option<Quoting>,
     spans: &mut Vec<Span>,
@@ -343,21 +345,21 @@ fn frame_fields(
     };
     let at = split_unquoted(line, first_quote, delimiter, spans);
     match split_quoted(window, at, sight.is_whole, delimiter, quoting, lines.terminator, spans) {
-        Split::Record { content, total } if content <= lines.max_record_bytes => {
+        QuotedSplit::Record { content, total } if content <= lines.max_record_bytes => {
             // More than one line where line ends are quoted.
             let ends = memchr_iter(lines.terminator, &window[line.len().min(content)..content]).count();
             let lines = 1 + ends as u64;
             Framed::Record { content, total, lines, state: RecordState::Whole }
         }
-        Split::Open if !sight.is_whole && !sight.is_full => Framed::More,
+        QuotedSplit::Open if !sight.is_whole && !sight.is_full => Framed::More,
         // The quote may have opened by mistake: only its own line becomes a reject.
-        Split::Open | Split::Record { .. } => {
+        QuotedSplit::Open | QuotedSplit::Record { .. } => {
             Framed::Record { content: line.len(), total, lines: 1, state: RecordState::OpenQuote }
         }
-        Split::Malformed => {
+        QuotedSplit::Malformed => {
             Framed::Record { content: line.len(), total, lines: 1, state: RecordState::TextAfterQuote }
         }
-        Split::Doubtful(whole) => {
+        QuotedSplit::Doubtful(whole) => {
             let (content, total) = whole
                 .filter(|(content, _)| *content <= lines.max_record_bytes)
                 .unwrap_or((line.len(), total));
@@ -414,7 +416,7 @@ mod tests {
             let blanks = Blanks { space: has_blanks, tab: false, are_doubted };
             let quoting = is_quoted.then_some(Quoting { blanks, ..Quoting::by(b'"') });
             let framing = by_comma(quoting, terminator);
-            let lines = Lines { terminator, comment: b"#", max_record_bytes };
+            let lines = LineRules { terminator, comment: b"#", max_record_bytes };
             let sight = Sight { is_whole: false, is_full: false };
             let (mut quick, mut thorough) = (Vec::new(), Vec::new());
             if let Some(framed) = frame_quickly(text.as_bytes(), lines, framing, &mut quick) {
@@ -426,7 +428,7 @@ mod tests {
 
     #[test]
     fn a_quote_after_white_space_is_left_to_the_thorough_way() {
-        let lines = Lines { terminator: b'\n', comment: b"", max_record_bytes: 1_000 };
+        let lines = LineRules { terminator: b'\n', comment: b"", max_record_bytes: 1_000 };
         let is_quick = |record: &str, blanks: Blanks| {
             let text = record.to_owned() + &"-".repeat(64);
             let framing = by_comma(Some(Quoting { blanks, ..Quoting::by(b'"') }), b'\n');
@@ -445,7 +447,7 @@ mod tests {
 
     #[test]
     fn ordinary_records_go_the_quick_way() {
-        let lines = Lines { terminator: b'\n', comment: b"", max_record_bytes: 1_000 };
+        let lines = LineRules { terminator: b'\n', comment: b"", max_record_bytes: 1_000 };
         let framing = by_comma(Some(Quoting::by(b'"')), b'\n');
         for (record, fields) in [("1,a,\n", 3), ("1,\"a\nb \"\"c\"\"\"\r\n", 2), ("\"\",5\" x,\"y\"\n", 3)] {
             let text = record.to_owned() + &"-".repeat(64);

@@ -6,7 +6,7 @@ use std::ops::Range;
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     /// Where it starts.
-    pub(crate) place: Place,
+    pub(crate) place: RecordPosition,
     /// Where its bytes are, without the line end.
     pub(super) bytes: Range<usize>,
     pub(crate) state: RecordState,
@@ -14,7 +14,7 @@ pub(crate) struct Record {
 
 /// A record's place in the drop.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct RecordPosition {
     /// From 1.
     pub(crate) line: u64,
     /// From 0, in the decompressed stream.

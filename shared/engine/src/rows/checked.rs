@@ -14,15 +14,15 @@ use crate::cast::text::{Text, Traits};
 use crate::cast::{Scratch, Value};
 use crate::columns::ColumnBuffer;
 use crate::copy;
-use crate::copy::lines::{BLOCK_BYTES, Lines};
-use crate::program::{Column, Raw};
+use crate::copy::lines::{BLOCK_BYTES, CopyLines};
+use crate::program::{PlanColumn, Raw};
 use crate::quality::Quality;
 use crate::row_limit::SizeLimits;
 
 /// The columns of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct CheckedRows {
-    columns: Vec<Checked>,
+    columns: Vec<CheckedColumn>,
     /// By row, the columns for which it has to be taken by itself.
     odd: Vec<IrregularColumns>,
     /// By row, where there is an event time.
@@ -35,7 +35,7 @@ pub(crate) struct CheckedRows {
 
 /// A column: each row's COPY text.
 #[derive(Debug, Default)]
-struct Checked {
+struct CheckedColumn {
     places: Vec<TextPlace>,
     /// What the places are in. Empty when that is the file's own texts.
     written: Vec<u8>,
@@ -78,7 +78,7 @@ impl<'a> WrittenColumn<'a> {
 
 /// Values of a column as the file has them, all of which are texts, side by side.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Texts<'a> {
+pub(crate) struct TextColumn<'a> {
     /// The texts, then [`copy::NULL`] and [`BLOCK_BYTES`] of anything.
     pub(crate) text: &'a str,
     /// One more than there are values: where each begins, and where the last one ends. Missing ones are empty.
@@ -88,7 +88,7 @@ pub(crate) struct Texts<'a> {
 }
 
 /// Texts of the file, and by row their places among them if they are those of a dictionary.
-pub(crate) type FileTexts<'a> = (Texts<'a>, Option<&'a [i32]>);
+pub(crate) type FileTexts<'a> = (TextColumn<'a>, Option<&'a [i32]>);
 
 /// Values of a column as places in a dictionary.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +97,7 @@ pub(crate) struct Codes<'a> {
     pub(crate) codes: &'a [i32],
     pub(crate) nulls: Option<&'a NullBuffer>,
     /// The dictionary.
-    pub(crate) texts: Texts<'a>,
+    pub(crate) texts: TextColumn<'a>,
     /// Its number: no two dictionaries of a column have the same, and none has 0.
     pub(crate) number: u64,
 }
@@ -110,7 +110,7 @@ impl CheckedRows {
         self.times.clear();
         self.times.resize(rows, 0);
         self.is_noted.iter_mut().for_each(Vec::clear);
-        self.columns.resize_with(columns, Checked::default);
+        self.columns.resize_with(columns, CheckedColumn::default);
         for column in &mut self.columns {
             column.places.clear();
             column.written.clear();
@@ -129,7 +129,7 @@ impl CheckedRows {
         &'a self,
         texts: impl Iterator<Item = Option<FileTexts<'a>>>,
     ) -> Vec<WrittenColumn<'a>> {
-        let column = |(column, texts): (&'a Checked, Option<FileTexts<'a>>)| {
+        let column = |(column, texts): (&'a CheckedColumn, Option<FileTexts<'a>>)| {
             let (texts, codes) = texts.map_or((None, None), |(texts, codes)| (Some(texts), codes));
             let text = if column.written.is_empty() {
                 texts.map_or(&[][..], |texts| texts.text.as_bytes())
@@ -180,9 +180,9 @@ impl CheckedRows {
 
 /// Writes the values of a column row by row.
 struct ColumnWriter<'a> {
-    column: &'a Column,
+    column: &'a PlanColumn,
     index: usize,
-    out: Checked,
+    out: CheckedColumn,
     values: Option<ColumnBuffer>,
     is_time: bool,
     is_noted: bool,
@@ -231,7 +231,7 @@ impl ColumnWriter<'_> {
         let Self { mut out, values, index, checked, .. } = self;
         out.written.extend_from_slice(&[0; BLOCK_BYTES]);
         if let Some(column) = checked.columns.get_mut(index) {
-            *column = Checked { values, ..out };
+            *column = CheckedColumn { values, ..out };
         }
     }
 }
@@ -262,7 +262,7 @@ impl Rows {
         &mut self,
         checked: &mut CheckedRows,
         index: usize,
-        value: impl Fn(&Column, usize) -> Option<Option<Value<'static>>>,
+        value: impl Fn(&PlanColumn, usize) -> Option<Option<Value<'static>>>,
     ) {
         let (mut writer, _) = self.writer(checked, index);
         let column = writer.column;
@@ -297,7 +297,7 @@ impl Rows {
 
     /// True when a column can be [checked by its dictionary](Self::check_codes).
     pub(crate) fn takes_codes(&self, index: usize) -> bool {
-        self.columns.get(index).is_some_and(Column::is_verbatim) && !self.quality.looks_at(index)
+        self.columns.get(index).is_some_and(PlanColumn::is_verbatim) && !self.quality.looks_at(index)
     }
 
     /// Checks a column of a batch by the texts of its dictionary, each of which is looked at once. Only for columns whose
@@ -338,7 +338,7 @@ impl Rows {
     }
 
     /// Checks a column of a batch whose values are texts that are stored as they stand.
-    pub(crate) fn check_texts(&mut self, checked: &mut CheckedRows, index: usize, texts: Texts<'_>) {
+    pub(crate) fn check_texts(&mut self, checked: &mut CheckedRows, index: usize, texts: TextColumn<'_>) {
         let Self { columns, quality, noted, .. } = self;
         let (Some(column), Some(out)) = (columns.get(index), checked.columns.get_mut(index)) else { return };
         let mut places = std::mem::take(&mut out.places);
@@ -380,7 +380,7 @@ impl Rows {
     ) -> usize {
         let Self { copy_text, gathered, sets, size_limits, keys, totals, limits, count, .. } = self;
         let most = limits.chunk_rows.saturating_sub(*count) as usize;
-        let mut lines = Lines::new(copy_text, gathered);
+        let mut lines = CopyLines::new(copy_text, gathered);
         let mut row = from;
         while !checked.odd(row).is_any()
             && row.saturating_sub(from) < most
@@ -431,7 +431,7 @@ impl Rows {
     }
 }
 
-impl Texts<'_> {
+impl TextColumn<'_> {
     /// The place of a missing value.
     fn null(&self) -> TextPlace {
         let at = self.places.last().copied().unwrap_or_default();
@@ -439,12 +439,12 @@ impl Texts<'_> {
     }
 }
 
-impl Column {
+impl PlanColumn {
     /// Where the COPY text of a text is, and the text if it is one that is stored as it stands.
     #[inline(always)]
     fn place<'a>(
         &self,
-        texts: &Texts<'a>,
+        texts: &TextColumn<'a>,
         range: Range<usize>,
         null: TextPlace,
     ) -> (TextPlace, Option<Text<'a>>) {

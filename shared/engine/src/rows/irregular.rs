@@ -3,7 +3,7 @@
 use super::reasons::report;
 use super::{Rows, shown_json};
 use crate::program::Raw;
-use crate::records::Place;
+use crate::records::RecordPosition;
 
 /// The columns for which a row is irregular: one bit each, and one for all from the 64th on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,7 +31,7 @@ impl Rows {
     /// none either: then the row still has to be accepted.
     pub(crate) fn refuse_irregular<'r>(
         &mut self,
-        place: Place,
+        place: RecordPosition,
         irregular: IrregularColumns,
         raw: impl Fn(usize) -> Raw<'r>,
         json: impl FnOnce() -> String,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cast::rule::Broken;
 use crate::outcome::{Code, Reason, found};
-use crate::program::{Column, Raw};
+use crate::program::{PlanColumn, Raw};
 
 /// The texts that the reasons of one column share.
 #[derive(Debug)]
@@ -15,11 +15,11 @@ pub(super) struct ColumnReasons {
 }
 
 impl ColumnReasons {
-    pub(super) fn new(column: &Column) -> Self {
+    pub(super) fn new(column: &PlanColumn) -> Self {
         Self { column: column.name().into(), rules: Vec::new() }
     }
 
-    fn rule(&mut self, column: &Column, broken: &Broken<'_>) -> Arc<str> {
+    fn rule(&mut self, column: &PlanColumn, broken: &Broken<'_>) -> Arc<str> {
         if broken.is_within() {
             return column.rule(broken).into();
         }
@@ -38,7 +38,7 @@ pub(super) fn report(
     reasons: &mut Vec<Reason>,
     most: usize,
     columns: &mut [ColumnReasons],
-    (index, column): (usize, &Column),
+    (index, column): (usize, &PlanColumn),
     broken: &Broken<'_>,
     raw: &Raw<'_>,
 ) {

@@ -1,7 +1,7 @@
 //! Keys of objects, compared by one word each.
 //!
 //! Objects have few keys, and nearly all have none twice. A [`Filter`] shows that for most objects with a few operations on
-//! registers. Where it cannot, [`Words`] compare the words in pairs, or sort many of them. Only where two words are equal
+//! registers. Where it cannot, [`KeyWords`] compare the words in pairs, or sort many of them. Only where two words are equal
 //! are the keys themselves compared.
 
 /// Finds keys that an object has twice, by their [words](word).
@@ -62,14 +62,14 @@ const MAX_PAIRED: usize = 32;
 
 /// The words of the keys of the objects that are open.
 #[derive(Debug, Default)]
-pub(crate) struct Words {
+pub(crate) struct KeyWords {
     few: [u64; MAX_FEW],
     /// All of them, once they were more than few.
     many: Vec<u64>,
     count: usize,
 }
 
-impl Words {
+impl KeyWords {
     #[cold]
     fn push_many(&mut self, word: u64) {
         if self.many.is_empty() {
@@ -79,7 +79,7 @@ impl Words {
     }
 }
 
-impl KeySet for Words {
+impl KeySet for KeyWords {
     /// The number of their words.
     type Outer = usize;
 
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn objects_within_each_other_are_compared_by_themselves() {
         for count in [1, 15, 16, 17, 40] {
-            let mut words = Words::default();
+            let mut words = KeyWords::default();
             (0..count).for_each(|word| words.enter(word));
             let outer = words.open();
             (0..count).for_each(|word| words.enter(word));

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::keys::{Filter, KeySet, Words, word};
+use super::keys::{Filter, KeySet, KeyWords, word};
 use super::scanner::{MAX_DEPTH, quote};
 use crate::cast::number::count_digits;
 
@@ -40,7 +40,7 @@ pub(super) fn is_document(text: &str, open: u8) -> bool {
     let mut filter = Filter::default();
     text.first() == Some(&open)
         && value(text, MAX_DEPTH, &mut filter).is_some_and(<[u8]>::is_empty)
-        && !(filter.may_repeat && value(text, MAX_DEPTH, &mut Words::default()).is_none())
+        && !(filter.may_repeat && value(text, MAX_DEPTH, &mut KeyWords::default()).is_none())
 }
 
 /// `depth`: how many lists within each other are left.

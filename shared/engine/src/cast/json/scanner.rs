@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use wide::u8x16;
 
-use super::keys::{KeySet, Words, word};
+use super::keys::{KeySet, KeyWords, word};
 use crate::cast::number::MAX_EXPONENT;
 
 /// Objects and arrays within each other. Deeper documents are refused: PostgreSQL's parser and those of readers recurse.
@@ -35,7 +35,7 @@ pub(crate) struct Scanner<'a> {
     /// A nested object probably has a key twice: [`repeated`] decides it.
     pub(crate) may_repeat: bool,
     /// The keys of the objects that are open, by their [words](word).
-    words: Words,
+    words: KeyWords,
 }
 
 impl<'a> Scanner<'a> {
@@ -49,7 +49,7 @@ impl<'a> Scanner<'a> {
             is_out_of_range: false,
             is_too_deep: false,
             may_repeat: false,
-            words: Words::default(),
+            words: KeyWords::default(),
         }
     }
 

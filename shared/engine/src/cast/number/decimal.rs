@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// A decimal number as its digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Decimal<'a> {
+pub(crate) struct DecimalDigits<'a> {
     pub(crate) is_negative: bool,
     /// Before the point, without leading zeros; empty below one.
     pub(crate) whole: &'a [u8],
@@ -12,7 +12,7 @@ pub(crate) struct Decimal<'a> {
     pub(crate) fraction: &'a [u8],
 }
 
-impl<'a> Decimal<'a> {
+impl<'a> DecimalDigits<'a> {
     /// Reads `[+-]digits[.digits]`, with digits on at least one side of the point.
     #[inline]
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
@@ -51,7 +51,7 @@ impl<'a> Decimal<'a> {
         self.whole.is_empty() && self.significant_fraction().is_empty()
     }
 
-    pub(crate) fn order(&self, other: &Decimal<'_>) -> Ordering {
+    pub(crate) fn order(&self, other: &DecimalDigits<'_>) -> Ordering {
         let magnitude = || {
             let whole = self.whole.len().cmp(&other.whole.len()).then_with(|| self.whole.cmp(other.whole));
             whole.then_with(|| self.significant_fraction().cmp(other.significant_fraction()))

@@ -25,7 +25,7 @@ pub(super) struct Promise {
 }
 
 /// A local header without its signature.
-pub(super) struct Header {
+pub(super) struct LocalHeader {
     pub(super) name: String,
     /// Bytes of the member; their checksum. Not known where a data descriptor after the member has them.
     pub(super) promised: Option<Promise>,
@@ -43,7 +43,7 @@ pub(super) enum Method {
     Deflated,
 }
 
-impl Header {
+impl LocalHeader {
     /// Reads what follows the signature of a local header.
     pub(super) fn read(inner: &mut impl Read) -> io::Result<Self> {
         let mut fixed = [0; 26];
