@@ -10,7 +10,7 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer
 use arrow_schema::{DataType, Schema, TimeUnit};
 use penstock_contract::SqlType;
 
-use crate::cast::Value;
+use crate::cast::CastValue;
 use crate::cast::text::Text;
 
 /// The column of the row numbers.
@@ -120,7 +120,7 @@ impl ColumnBuffer {
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, value: Option<&Value<'_>>) {
+    pub(crate) fn push(&mut self, value: Option<&CastValue<'_>>) {
         if self.room.values > 0 {
             self.make_room();
         }
@@ -128,7 +128,7 @@ impl ColumnBuffer {
         match &mut self.data {
             ColumnValues::Text { bytes, offsets } => {
                 match value {
-                    Some(Value::Text(Text { text, .. })) => bytes.extend_from_slice(text.as_bytes()),
+                    Some(CastValue::Text(Text { text, .. })) => bytes.extend_from_slice(text.as_bytes()),
                     Some(other) => crate::copy::write(other, false, bytes),
                     None => {}
                 }
@@ -140,25 +140,25 @@ impl ColumnBuffer {
             ColumnValues::Int64(values) => values.push(integer(value)),
             ColumnValues::Decimal { values, scale } => {
                 let number = match value {
-                    Some(Value::Decimal(number)) => number.to_i128(*scale).unwrap_or_default(),
+                    Some(CastValue::Decimal(number)) => number.to_i128(*scale).unwrap_or_default(),
                     // Its scale is the column's.
-                    Some(Value::Scaled(unscaled, _)) => i128::from(*unscaled),
+                    Some(CastValue::Scaled(unscaled, _)) => i128::from(*unscaled),
                     _ => 0,
                 };
                 values.push(number);
             }
             ColumnValues::Float64(values) => {
-                values.push(if let Some(Value::Double(number)) = value { *number } else { 0.0 });
+                values.push(if let Some(CastValue::Double(number)) = value { *number } else { 0.0 });
             }
-            ColumnValues::Boolean(values) => values.push(matches!(value, Some(Value::Boolean(true)))),
+            ColumnValues::Boolean(values) => values.push(matches!(value, Some(CastValue::Boolean(true)))),
             ColumnValues::Date32(values) => {
-                values.push(if let Some(Value::Date(days)) = value { *days } else { 0 });
+                values.push(if let Some(CastValue::Date(days)) = value { *days } else { 0 });
             }
             ColumnValues::Time(values) => {
-                values.push(if let Some(Value::Time(micros)) = value { *micros } else { 0 });
+                values.push(if let Some(CastValue::Time(micros)) = value { *micros } else { 0 });
             }
             ColumnValues::Timestamp(values) => {
-                values.push(if let Some(Value::Timestamp(micros)) = value { *micros } else { 0 });
+                values.push(if let Some(CastValue::Timestamp(micros)) = value { *micros } else { 0 });
             }
         }
     }
@@ -255,8 +255,8 @@ impl ColumnBuffer {
     }
 }
 
-fn integer(value: Option<&Value<'_>>) -> i64 {
-    if let Some(Value::Integer(number)) = value { *number } else { 0 }
+fn integer(value: Option<&CastValue<'_>>) -> i64 {
+    if let Some(CastValue::Integer(number)) = value { *number } else { 0 }
 }
 
 fn primitive<T: ArrowPrimitiveType>(
@@ -286,7 +286,7 @@ impl Columns {
     /// The next value of a row under construction.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "the columns are those of the schema")]
-    pub(crate) fn push(&mut self, column: usize, value: Option<&Value<'_>>) {
+    pub(crate) fn push(&mut self, column: usize, value: Option<&CastValue<'_>>) {
         self.buffers[column].push(value);
     }
 

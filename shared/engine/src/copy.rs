@@ -4,7 +4,7 @@ pub(crate) mod lines;
 
 use std::borrow::Cow;
 
-use crate::cast::Value;
+use crate::cast::CastValue;
 use crate::cast::number::DecimalDigits;
 use crate::cast::text::Text;
 use crate::cast::time::{Civil, MICROS_PER_DAY, civil_of_days};
@@ -16,23 +16,23 @@ pub(crate) const NULL: &[u8] = b"\\N";
 
 /// Writes a value. `has_zone`: a timestamp gets the offset of UTC, so that the session's time zone does not matter.
 #[inline(always)]
-pub(crate) fn write(value: &Value<'_>, has_zone: bool, out: &mut Vec<u8>) {
+pub(crate) fn write(value: &CastValue<'_>, has_zone: bool, out: &mut Vec<u8>) {
     match *value {
-        Value::Text(Text { text, traits }) => {
+        CastValue::Text(Text { text, traits }) => {
             if traits.is_plain {
                 out.extend_from_slice(text.as_bytes());
             } else {
                 escape(text.as_bytes(), out);
             }
         }
-        Value::Integer(number) => integer(number, out),
-        Value::Decimal(number) => decimal(&number, out),
-        Value::Scaled(unscaled, scale) => scaled(unscaled, scale, out),
-        Value::Double(number) => double(number, out),
-        Value::Boolean(value) => out.push(if value { b't' } else { b'f' }),
-        Value::Date(days) => date(days, out),
-        Value::Time(micros) => clock(micros.unsigned_abs(), out),
-        Value::Timestamp(micros) => timestamp(micros, has_zone, out),
+        CastValue::Integer(number) => integer(number, out),
+        CastValue::Decimal(number) => decimal(&number, out),
+        CastValue::Scaled(unscaled, scale) => scaled(unscaled, scale, out),
+        CastValue::Double(number) => double(number, out),
+        CastValue::Boolean(value) => out.push(if value { b't' } else { b'f' }),
+        CastValue::Date(days) => date(days, out),
+        CastValue::Time(micros) => clock(micros.unsigned_abs(), out),
+        CastValue::Timestamp(micros) => timestamp(micros, has_zone, out),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::cast::rule::{Broken, in_words, size_in_words};
 use crate::cast::text::{Text, Traits};
 use crate::cast::typed::Typed;
 use crate::cast::unfit::Unfit;
-use crate::cast::{Cast, DocumentScratch, Scratch, Value};
+use crate::cast::{Cast, CastValue, DocumentScratch, Scratch};
 use crate::copy;
 use crate::outcome::Code;
 use crate::pseudonym::PseudonymKey;
@@ -151,7 +151,7 @@ impl PlanColumn {
     /// A value that is stored as its text stands, and the text. `None`: to be looked at by [`run`](Self::run). Only for
     /// columns that [keep texts](Self::keeps_texts).
     #[inline(always)]
-    pub(crate) fn keep<'a>(&self, raw: Raw<'a>) -> Option<(Value<'a>, &'a str)> {
+    pub(crate) fn keep<'a>(&self, raw: Raw<'a>) -> Option<(CastValue<'a>, &'a str)> {
         let text = match (raw, &self.cast) {
             (Raw::JsonNumber(text), Cast::Number(cast)) => return Some((cast.keep(text)?, text)),
             (Raw::Text(text, _) | Raw::JsonText(text, _), Cast::Number(cast)) => {
@@ -167,7 +167,7 @@ impl PlanColumn {
             }
             _ => None,
         }?;
-        Some((Value::Text(text), text.text))
+        Some((CastValue::Text(text), text.text))
     }
 
     /// What most values of most files are: a text that is stored as it stands. `None`: to be looked at by
@@ -199,7 +199,7 @@ impl PlanColumn {
         raw: &Raw<'a>,
         scratch: &'a mut Scratch,
         tell: &mut dyn FnMut(Broken<'_>),
-    ) -> Option<Value<'a>> {
+    ) -> Option<CastValue<'a>> {
         let (work, typed_text) = CastBuffers::of(scratch);
         if let Some(constant) = &self.constant {
             // Its rules were checked when the plan was compiled.
@@ -270,7 +270,7 @@ impl PlanColumn {
         origin: Origin,
         work: CastBuffers<'a>,
         tell: &mut dyn FnMut(Broken<'_>),
-    ) -> Option<Value<'a>> {
+    ) -> Option<CastValue<'a>> {
         let CastBuffers { changed, digits, document } = work;
         let mut tell_code = |code: Code| tell(code.into());
         let is_raw = !matches!(origin, Origin::Contract);
@@ -288,7 +288,7 @@ impl PlanColumn {
                 };
                 let value = cast.cast(text, traits, digits).map_err(&mut tell_code).ok()?;
                 cast.check(value, &mut tell_code);
-                Some(Value::Text(value))
+                Some(CastValue::Text(value))
             }
             Cast::Number(cast) => {
                 let notation = if is_canonical { Notation::CONTRACT } else { cast.notation };
@@ -302,22 +302,22 @@ impl PlanColumn {
                 if !cast.allowed.is_empty() && !cast.allowed.contains(&value) {
                     tell_code(Code::NotAllowed);
                 }
-                Some(Value::Boolean(value))
+                Some(CastValue::Boolean(value))
             }
             Cast::Date(cast) => {
                 let days = cast.cast(text, is_canonical).map_err(&mut tell_code).ok()?;
                 cast.check(days, &mut tell_code);
-                Some(Value::Date(days))
+                Some(CastValue::Date(days))
             }
             Cast::Time(cast) => {
                 let micros = cast.cast(text).map_err(&mut tell_code).ok()?;
                 cast.check(micros, &mut tell_code);
-                Some(Value::Time(micros))
+                Some(CastValue::Time(micros))
             }
             Cast::Timestamp(cast) => {
                 let micros = cast.cast(text, is_canonical).map_err(&mut tell_code).ok()?;
                 cast.check(micros, &mut tell_code);
-                Some(Value::Timestamp(micros))
+                Some(CastValue::Timestamp(micros))
             }
             Cast::Json(cast) => {
                 let traits = match origin {
@@ -329,7 +329,7 @@ impl PlanColumn {
                     Origin::Text(_) | Origin::Document(_) | Origin::Contract => Traits::of(text.as_bytes()),
                 };
                 let is_checked = matches!(origin, Origin::Document(Traits { is_plain: true, .. }));
-                cast.cast(text, traits, is_checked, document, digits, tell).map(Value::Text)
+                cast.cast(text, traits, is_checked, document, digits, tell).map(CastValue::Text)
             }
         }
     }
@@ -347,9 +347,9 @@ impl PlanColumn {
 
     /// Writes a value as COPY text, or what stands for it.
     #[inline(always)]
-    pub(crate) fn write(&self, value: &Value<'_>, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, value: &CastValue<'_>, out: &mut Vec<u8>) {
         match (&self.pseudonym, value) {
-            (Some(key), Value::Text(text)) => key.write(text.text.as_bytes(), out),
+            (Some(key), CastValue::Text(text)) => key.write(text.text.as_bytes(), out),
             _ => copy::write(value, self.has_zone(), out),
         }
     }
@@ -399,7 +399,7 @@ enum Harmonised<'a> {
     Missing,
     Text(&'a str, Origin),
     /// A typed one, its rules checked.
-    Value(Value<'a>),
+    Value(CastValue<'a>),
     Wrong(Code),
 }
 

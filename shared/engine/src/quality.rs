@@ -4,7 +4,7 @@ use penstock_contract::{Contract, Metric, QualityCheck};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::cast::Value;
+use crate::cast::CastValue;
 use crate::duplicates::Duplicates;
 use crate::error::PlanError;
 use crate::outcome::Totals;
@@ -131,7 +131,7 @@ impl Quality {
     pub(crate) fn note(
         &self,
         column: usize,
-        value: Option<&Value<'_>>,
+        value: Option<&CastValue<'_>>,
         written: &[u8],
         noted: &mut Vec<usize>,
     ) {
@@ -180,8 +180,8 @@ impl Quality {
 }
 
 /// Text is matched as it is, other values as they are written.
-fn matches(pattern: &Regex, value: &Value<'_>, written: &[u8]) -> bool {
-    if let Value::Text(text) = value {
+fn matches(pattern: &Regex, value: &CastValue<'_>, written: &[u8]) -> bool {
+    if let CastValue::Text(text) = value {
         return pattern.is_match(text.text);
     }
     std::str::from_utf8(written).is_ok_and(|text| pattern.is_match(text))

@@ -133,7 +133,11 @@ fn open_stream<'a>(
         FormatKind::Detected { json_only } => {
             (format::detect(input.head(format::HEAD_BYTES)?, *json_only)?, true)
         }
-        declared => (declared.clone(), false),
+        declared @ (FormatKind::Delimited(_)
+        | FormatKind::Ndjson
+        | FormatKind::JsonArray { .. }
+        | FormatKind::Parquet
+        | FormatKind::Avro) => (declared.clone(), false),
     };
     let text = match &format {
         FormatKind::Delimited(dialect) => TextFormat::Delimited(dialect),

@@ -11,7 +11,7 @@ use arrow_array::RecordBatch;
 use crate::cast::rule::Broken;
 use crate::cast::text::{Text, Traits};
 use crate::cast::time::MICROS_PER_DAY;
-use crate::cast::{Scratch, Value};
+use crate::cast::{CastValue, Scratch};
 use crate::columns::Columns;
 use crate::copy;
 use crate::copy::lines::Gathered;
@@ -210,7 +210,7 @@ impl Rows {
             let mut tell = |broken: Broken<'_>| {
                 report(reasons, limits.max_reasons, column_reasons, (index, column), &broken, &raw);
             };
-            let value: Option<Value<'_>> = column.run(&raw, scratch, &mut tell);
+            let value: Option<CastValue<'_>> = column.run(&raw, scratch, &mut tell);
             match &value {
                 Some(value) => column.write(value, copy_text),
                 None => copy_text.extend_from_slice(copy::NULL),
@@ -470,16 +470,16 @@ fn cut(mut text: String) -> RawText {
 }
 
 /// What was written of a pseudonym.
-fn text(written: &[u8]) -> Option<Value<'_>> {
+fn text(written: &[u8]) -> Option<CastValue<'_>> {
     let traits = Traits { is_ascii: true, is_plain: true };
-    std::str::from_utf8(written).ok().map(|text| Value::Text(Text { text, traits }))
+    std::str::from_utf8(written).ok().map(|text| CastValue::Text(Text { text, traits }))
 }
 
 /// An event time in microseconds.
-fn micros(value: Option<&Value<'_>>) -> i64 {
+fn micros(value: Option<&CastValue<'_>>) -> i64 {
     match value {
-        Some(Value::Timestamp(micros)) => *micros,
-        Some(Value::Date(days)) => i64::from(*days).saturating_mul(MICROS_PER_DAY),
+        Some(CastValue::Timestamp(micros)) => *micros,
+        Some(CastValue::Date(days)) => i64::from(*days).saturating_mul(MICROS_PER_DAY),
         _ => 0,
     }
 }

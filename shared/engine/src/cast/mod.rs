@@ -22,7 +22,7 @@ use number::NumberCast;
 use penstock_contract::Rules;
 use text::TextCast;
 use time::{DateCast, TimeCast, TimestampCast};
-pub(crate) use value::Value;
+pub(crate) use value::CastValue;
 
 /// What a column's text is read as. With a tag of its own, which is read for each value.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ mod scaled;
 
 use std::cmp::Ordering;
 
-use super::value::Value;
+use super::value::CastValue;
 use crate::outcome::Code;
 pub(crate) use decimal::DecimalDigits;
 use decimal::digit_value;
@@ -97,7 +97,7 @@ impl NumberCast {
         text: &'a str,
         notation: Notation,
         scratch: &'a mut String,
-    ) -> Result<(DecimalDigits<'a>, Result<Value<'a>, Code>), Code> {
+    ) -> Result<(DecimalDigits<'a>, Result<CastValue<'a>, Code>), Code> {
         let is_whole = match self.kind {
             NumberType::Integer { .. } => true,
             NumberType::Numeric { is_whole, .. } => is_whole,
@@ -120,11 +120,11 @@ impl NumberCast {
         Ok((decimal, self.fit(decimal, plain)))
     }
 
-    fn fit<'a>(&self, decimal: DecimalDigits<'a>, plain: &str) -> Result<Value<'a>, Code> {
+    fn fit<'a>(&self, decimal: DecimalDigits<'a>, plain: &str) -> Result<CastValue<'a>, Code> {
         match self.kind {
             NumberType::Integer { low, high } => {
                 let number = decimal.to_i64().filter(|number| (low..=high).contains(number));
-                number.map(Value::Integer).ok_or(Code::OutOfRange)
+                number.map(CastValue::Integer).ok_or(Code::OutOfRange)
             }
             NumberType::Numeric { size, is_whole } => {
                 let significant = decimal.significant_fraction().len();
@@ -137,13 +137,13 @@ impl NumberCast {
                 }
                 let kept = if is_whole { 0 } else { decimal.fraction.len().min(scale) };
                 let fraction = decimal.fraction.get(..kept).unwrap_or_default();
-                Ok(Value::Decimal(DecimalDigits { fraction, ..decimal }))
+                Ok(CastValue::Decimal(DecimalDigits { fraction, ..decimal }))
             }
             NumberType::Double => {
                 let number: f64 = plain.parse().map_err(|_| Code::NotANumber)?;
                 // Too small to be told from zero is as wrong as too large.
                 if number.is_finite() && (number != 0.0 || decimal.is_zero()) {
-                    Ok(Value::Double(number))
+                    Ok(CastValue::Double(number))
                 } else {
                     Err(Code::OutOfRange)
                 }

@@ -12,12 +12,12 @@ const MAX_LENGTH: usize = 64;
 pub(crate) struct Pattern {
     general: Regex,
     /// For `^…$` of ASCII letters and classes, each a certain number of times.
-    places: Option<Places>,
+    places: Option<PatternCharacters>,
 }
 
 /// The characters of each place.
 #[derive(Debug, Clone)]
-enum Places {
+enum PatternCharacters {
     /// From one character to another, as of a digit, in a text of 8 to 16 characters: so many, and the smallest and the
     /// largest ones of its [block].
     Ranges(usize, u8x16, u8x16),
@@ -28,7 +28,7 @@ enum Places {
 impl Pattern {
     pub(crate) fn new(pattern: &str) -> Result<Self, String> {
         let general = Regex::new(pattern).map_err(|error| error.to_string())?;
-        let places = regex_syntax::parse(pattern).ok().and_then(|hir| whole(&hir)).map(Places::of);
+        let places = regex_syntax::parse(pattern).ok().and_then(|hir| whole(&hir)).map(PatternCharacters::of);
         Ok(Self { general, places })
     }
 
@@ -36,11 +36,11 @@ impl Pattern {
     pub(crate) fn is_match(&self, text: &str) -> bool {
         let Some(places) = &self.places else { return self.general.is_match(text) };
         match places {
-            Places::Ranges(length, first, last) => {
+            PatternCharacters::Ranges(length, first, last) => {
                 let is_in = |block: u8x16| block.max(*first).min(*last) == block;
                 text.len() == *length && block(text.as_bytes()).is_some_and(is_in)
             }
-            Places::Sets(sets) => {
+            PatternCharacters::Sets(sets) => {
                 let is_in = |(byte, set): (u8, &u128)| byte.is_ascii() && set >> byte & 1 == 1;
                 text.len() == sets.len() && text.bytes().zip(sets).all(is_in)
             }
@@ -48,7 +48,7 @@ impl Pattern {
     }
 }
 
-impl Places {
+impl PatternCharacters {
     fn of(sets: Vec<u128>) -> Self {
         let range = |set: &u128| {
             let first = u8::try_from(set.trailing_zeros()).ok()?;
@@ -147,8 +147,8 @@ mod tests {
         ] {
             let places = Pattern::new(pattern).unwrap().places;
             let found = places.map(|places| match places {
-                Places::Ranges(length, ..) => length,
-                Places::Sets(sets) => sets.len(),
+                PatternCharacters::Ranges(length, ..) => length,
+                PatternCharacters::Sets(sets) => sets.len(),
             });
             assert_eq!(found, length, "{pattern}");
         }

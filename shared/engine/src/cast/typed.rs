@@ -376,7 +376,7 @@ fn hex(bytes: &[u8], out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::Typed;
-    use crate::cast::Value;
+    use crate::cast::CastValue;
     use crate::copy;
 
     #[test]
@@ -437,7 +437,7 @@ mod tests {
                 let mut text = String::new();
                 Typed::Decimal { unscaled: i128::from(unscaled).into(), scale }.render(&mut text);
                 let mut copied = Vec::new();
-                copy::write(&Value::Scaled(unscaled, scale.unsigned_abs()), false, &mut copied);
+                copy::write(&CastValue::Scaled(unscaled, scale.unsigned_abs()), false, &mut copied);
                 assert_eq!(String::from_utf8(copied).unwrap(), text, "{unscaled} {scale}");
             }
         }

@@ -5,7 +5,7 @@ use super::text::Text;
 
 /// A value that satisfies its column's type.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Value<'a> {
+pub(crate) enum CastValue<'a> {
     Text(Text<'a>),
     Integer(i64),
     Decimal(DecimalDigits<'a>),

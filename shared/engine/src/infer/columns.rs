@@ -7,10 +7,10 @@ use super::error::counted;
 use super::names::words;
 use super::numeric::{DigitCounts, sized};
 use super::separators::{AMBIGUOUS, Separators, may_be_grouped};
-use super::types::{Candidate, Family, Gate, Probe, cast};
+use super::types::{Candidate, Family, Gate, Probe, cast, is_ancient};
 use super::yaml::{ColumnDraft, DraftType, FileKind};
 use crate::cast::time::MICROS_PER_DAY;
-use crate::cast::{Scratch, Value};
+use crate::cast::{CastValue, Scratch};
 
 /// Spellings of a missing value in files whose other values are of a type.
 const NULL_SPELLINGS: [&str; 22] = [
@@ -30,9 +30,6 @@ pub(super) const MAX_KEY_CHARS: u64 = 64;
 const UUID_CHARS: u64 = 36;
 /// Rows that uniqueness is followed over.
 const MAX_HASHES: usize = 1_000_000;
-
-/// 1000-01-01 in days since 1970-01-01.
-const FIRST_PLAUSIBLE_DAY: i32 = -354_285;
 
 /// A text column is nearly of a type when one of so many values is not, among at least so many.
 const MIN_VALUES_A_MISFIT: u64 = 100;
@@ -146,12 +143,12 @@ impl Profile {
             match cast(column, text, scratch) {
                 Some(value) if is_ancient(&value) => *misfits = one_more(count, most),
                 None => *misfits = one_more(count, most),
-                Some(Value::Integer(number)) => {
+                Some(CastValue::Integer(number)) => {
                     let digits =
                         number.unsigned_abs().checked_ilog10().map_or(1, |log| log.saturating_add(1));
                     size.whole = size.whole.max(digits as usize);
                 }
-                Some(Value::Decimal(number)) => {
+                Some(CastValue::Decimal(number)) => {
                     size.whole = size.whole.max(number.whole.len());
                     size.fraction = size.fraction.max(number.fraction.len());
                 }
@@ -459,21 +456,6 @@ fn has_short_year(format: &str) -> bool {
 /// One value more that is not of a candidate; `None` when they are too many.
 fn one_more(misfits: u64, most: u64) -> Option<u64> {
     Some(misfits.saturating_add(1)).filter(|count| *count <= most)
-}
-
-/// True for a time before the year 1000: rather than that, its format is another one.
-fn is_ancient(value: &Value<'_>) -> bool {
-    match value {
-        Value::Date(days) => *days < FIRST_PLAUSIBLE_DAY,
-        Value::Timestamp(micros) => *micros < i64::from(FIRST_PLAUSIBLE_DAY).saturating_mul(MICROS_PER_DAY),
-        Value::Text(_)
-        | Value::Integer(_)
-        | Value::Decimal(_)
-        | Value::Scaled(..)
-        | Value::Double(_)
-        | Value::Boolean(_)
-        | Value::Time(_) => false,
-    }
 }
 
 /// True when another candidate reads the same values with day and month swapped.

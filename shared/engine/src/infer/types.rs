@@ -5,9 +5,13 @@ use std::sync::OnceLock;
 use super::error::InferError;
 use super::yaml::{ColumnDraft, Draft, DraftType, FileDraft};
 use crate::cast::text::Traits;
-use crate::cast::{Scratch, Value};
+use crate::cast::time::MICROS_PER_DAY;
+use crate::cast::{CastValue, Scratch};
 use crate::plan::Plan;
 use crate::program::{PlanColumn, Raw};
+
+/// 1000-01-01 in days since 1970-01-01.
+const FIRST_PLAUSIBLE_DAY: i32 = -354_285;
 
 /// A type that a column may have, and when it is thought of.
 #[derive(Debug, Clone)]
@@ -216,8 +220,29 @@ impl Probe {
 }
 
 /// The value of a text in a column; `None` when it is none.
-pub(super) fn cast<'a>(column: &'a PlanColumn, text: &'a str, scratch: &'a mut Scratch) -> Option<Value<'a>> {
+pub(super) fn cast<'a>(
+    column: &'a PlanColumn,
+    text: &'a str,
+    scratch: &'a mut Scratch,
+) -> Option<CastValue<'a>> {
     let mut is_broken = false;
     let value = column.run(&Raw::Text(text, Traits::of(text.as_bytes())), scratch, &mut |_| is_broken = true);
     value.filter(|_| !is_broken)
+}
+
+/// True for a time before the year 1000: rather than that, its format is another one.
+pub(super) fn is_ancient(value: &CastValue<'_>) -> bool {
+    match value {
+        CastValue::Date(days) => *days < FIRST_PLAUSIBLE_DAY,
+        CastValue::Timestamp(micros) => {
+            *micros < i64::from(FIRST_PLAUSIBLE_DAY).saturating_mul(MICROS_PER_DAY)
+        }
+        CastValue::Text(_)
+        | CastValue::Integer(_)
+        | CastValue::Decimal(_)
+        | CastValue::Scaled(..)
+        | CastValue::Double(_)
+        | CastValue::Boolean(_)
+        | CastValue::Time(_) => false,
+    }
 }

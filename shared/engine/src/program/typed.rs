@@ -6,7 +6,7 @@ use crate::cast::rule::Broken;
 use crate::cast::text::Traits;
 use crate::cast::time::{MICROS_PER_DAY, Written, is_day};
 use crate::cast::typed::Typed;
-use crate::cast::{Cast, Value};
+use crate::cast::{Cast, CastValue};
 use crate::outcome::Code;
 
 impl PlanColumn {
@@ -34,27 +34,27 @@ impl PlanColumn {
 
     /// A whole number as a value. `None`, here and below: to be looked at by [`run`](Self::run).
     #[inline]
-    pub(crate) fn integer(&self, number: i64) -> Option<Value<'static>> {
+    pub(crate) fn integer(&self, number: i64) -> Option<CastValue<'static>> {
         let Cast::Number(cast) = &self.cast else { return None };
         integer(cast, number)?.ok()
     }
 
     /// A decimal as a value.
     #[inline]
-    pub(crate) fn decimal(&self, unscaled: i128, scale: i8) -> Option<Value<'static>> {
+    pub(crate) fn decimal(&self, unscaled: i128, scale: i8) -> Option<CastValue<'static>> {
         let Cast::Number(cast) = &self.cast else { return None };
         cast.scaled?.fit(unscaled, scale)
     }
 
     /// A time in microseconds as a value.
     #[inline]
-    pub(crate) fn timestamp(&self, micros: i64, is_utc: bool) -> Option<Value<'static>> {
+    pub(crate) fn timestamp(&self, micros: i64, is_utc: bool) -> Option<CastValue<'static>> {
         let Cast::Timestamp(cast) = &self.cast else { return None };
         let written = Written { local_micros: micros, offset_seconds: is_utc.then_some(0) };
         let micros = cast.fit(written).ok()?;
         let mut is_broken = false;
         cast.check(micros, &mut |_| is_broken = true);
-        (!is_broken).then_some(Value::Timestamp(micros))
+        (!is_broken).then_some(CastValue::Timestamp(micros))
     }
 
     /// A typed value as one of the column's, or its text.
@@ -120,17 +120,17 @@ impl PlanColumn {
                 if !cast.allowed.is_empty() && !cast.allowed.contains(&value) {
                     tell(Code::NotAllowed);
                 }
-                Some(Ok(Value::Boolean(value)))
+                Some(Ok(CastValue::Boolean(value)))
             }
             (Cast::Date(cast), Typed::Date(days)) => Some(if is_day(days) {
                 cast.check(days, tell);
-                Ok(Value::Date(days))
+                Ok(CastValue::Date(days))
             } else {
                 Err(Code::OutOfRange)
             }),
             (Cast::Time(cast), Typed::Time(micros)) => Some(if (0..MICROS_PER_DAY).contains(&micros) {
                 cast.check(micros, tell);
-                Ok(Value::Time(micros))
+                Ok(CastValue::Time(micros))
             } else {
                 Err(Code::OutOfRange)
             }),
@@ -140,7 +140,7 @@ impl PlanColumn {
                 if let Ok(micros) = micros {
                     cast.check(micros, tell);
                 }
-                Some(micros.map(Value::Timestamp))
+                Some(micros.map(CastValue::Timestamp))
             }
             (Cast::Timestamp(_), Typed::Date(days)) => {
                 let micros = i64::from(days).saturating_mul(MICROS_PER_DAY);
@@ -163,17 +163,17 @@ pub(crate) fn common_null_values(readers: &[usize], columns: &[PlanColumn]) -> O
 }
 
 #[inline]
-fn integer(cast: &NumberCast, number: i64) -> Option<Result<Value<'static>, Code>> {
+fn integer(cast: &NumberCast, number: i64) -> Option<Result<CastValue<'static>, Code>> {
     match cast.kind {
         NumberType::Integer { low, high } if !cast.has_rules() => {
             let fits = (low..=high).contains(&number);
-            Some(if fits { Ok(Value::Integer(number)) } else { Err(Code::OutOfRange) })
+            Some(if fits { Ok(CastValue::Integer(number)) } else { Err(Code::OutOfRange) })
         }
         NumberType::Integer { .. } | NumberType::Numeric { .. } | NumberType::Double => None,
     }
 }
 
-fn double(cast: &NumberCast, number: f64) -> Option<Result<Value<'static>, Code>> {
+fn double(cast: &NumberCast, number: f64) -> Option<Result<CastValue<'static>, Code>> {
     let is_direct = cast.kind == NumberType::Double && number.is_finite() && !cast.has_rules();
-    is_direct.then_some(Ok(Value::Double(number)))
+    is_direct.then_some(Ok(CastValue::Double(number)))
 }

@@ -11,7 +11,7 @@ use self::text_place::TextPlace;
 use super::irregular::IrregularColumns;
 use super::{Rows, micros, text};
 use crate::cast::text::{Text, Traits};
-use crate::cast::{Scratch, Value};
+use crate::cast::{CastValue, Scratch};
 use crate::columns::ColumnBuffer;
 use crate::copy;
 use crate::copy::lines::{BLOCK_BYTES, CopyLines};
@@ -193,7 +193,7 @@ struct ColumnWriter<'a> {
 
 impl ColumnWriter<'_> {
     #[inline(always)]
-    fn push(&mut self, row: usize, value: Option<&Value<'_>>, is_odd: bool) {
+    fn push(&mut self, row: usize, value: Option<&CastValue<'_>>, is_odd: bool) {
         let written = &mut self.out.written;
         let start = written.len();
         match value {
@@ -262,7 +262,7 @@ impl Rows {
         &mut self,
         checked: &mut CheckedRows,
         index: usize,
-        value: impl Fn(&PlanColumn, usize) -> Option<Option<Value<'static>>>,
+        value: impl Fn(&PlanColumn, usize) -> Option<Option<CastValue<'static>>>,
     ) {
         let (mut writer, _) = self.writer(checked, index);
         let column = writer.column;
@@ -353,7 +353,7 @@ impl Rows {
             places.push(place);
             if is_noted {
                 let written = passed.map_or(copy::NULL, |passed| passed.text.as_bytes());
-                quality.note(index, passed.map(Value::Text).as_ref(), written, noted);
+                quality.note(index, passed.map(CastValue::Text).as_ref(), written, noted);
                 if !noted.is_empty() {
                     checked.note(noted, row);
                 }

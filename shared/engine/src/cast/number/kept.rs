@@ -3,7 +3,7 @@
 use super::decimal::{digit_value, eight_digits};
 use super::scaled::Scaled;
 use super::{Limit, NumberCast, NumberType};
-use crate::cast::value::Value;
+use crate::cast::value::CastValue;
 
 impl NumberCast {
     /// The same cast, with its interval in the column's last place where there is one.
@@ -40,7 +40,7 @@ impl NumberCast {
     /// The value of a number that is stored as its text stands, as most are. `None`: to be looked at by
     /// [`cast`](Self::cast). Only for numbers in the contract's notation.
     #[inline]
-    pub(crate) fn keep(&self, text: &str) -> Option<Value<'static>> {
+    pub(crate) fn keep(&self, text: &str) -> Option<CastValue<'static>> {
         let scaled = self.scaled?;
         let (sign, digits) = match text.as_bytes() {
             [b'-', digits @ ..] => (-1, digits),
@@ -167,7 +167,7 @@ mod tests {
                 let unscaled = number.to_i128(scale).and_then(|number| i64::try_from(number).ok());
                 let expected = unscaled.map(|number| {
                     let scale = u8::try_from(scale).unwrap_or_default();
-                    if is_integer { Value::Integer(number) } else { Value::Scaled(number, scale) }
+                    if is_integer { CastValue::Integer(number) } else { CastValue::Scaled(number, scale) }
                 });
                 prop_assert_eq!(Some(value), expected);
             }

@@ -88,7 +88,7 @@ pub(super) fn without_groups(whole: &str, separator: Option<char>) -> Option<Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cast::Value;
+    use crate::cast::CastValue;
     use crate::cast::number::{NumberCast, NumberType};
     use crate::copy;
 
@@ -216,6 +216,6 @@ mod tests {
         let cast = cast(NUMERIC, NegativeStyle::Parentheses, Some(PercentStyle::Fraction));
         let mut digits = String::new();
         let (_, value) = cast.cast("-7", Notation::CONTRACT, &mut digits).expect("a JSON number");
-        assert!(matches!(value, Ok(Value::Decimal(number)) if number.is_negative));
+        assert!(matches!(value, Ok(CastValue::Decimal(number)) if number.is_negative));
     }
 }

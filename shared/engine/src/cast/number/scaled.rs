@@ -1,6 +1,6 @@
 //! Intervals of decimals, counted in units of their last decimal place.
 
-use crate::cast::value::Value;
+use crate::cast::value::CastValue;
 
 /// An interval of decimals, counted in their last place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,15 +13,18 @@ pub(crate) struct Scaled {
 
 impl Scaled {
     #[inline]
-    pub(super) fn value(self, unscaled: i64) -> Option<Value<'static>> {
-        let value =
-            if self.is_integer { Value::Integer(unscaled) } else { Value::Scaled(unscaled, self.scale) };
+    pub(super) fn value(self, unscaled: i64) -> Option<CastValue<'static>> {
+        let value = if self.is_integer {
+            CastValue::Integer(unscaled)
+        } else {
+            CastValue::Scaled(unscaled, self.scale)
+        };
         (self.low..=self.high).contains(&unscaled).then_some(value)
     }
 
     /// The number as a value, if it is of this scale and within.
     #[inline]
-    pub(crate) fn fit(self, unscaled: i128, scale: i8) -> Option<Value<'static>> {
+    pub(crate) fn fit(self, unscaled: i128, scale: i8) -> Option<CastValue<'static>> {
         if self.is_of(scale) { self.value(i64::try_from(unscaled).ok()?) } else { None }
     }
 
