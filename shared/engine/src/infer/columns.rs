@@ -9,7 +9,6 @@ use super::numeric::{DigitCounts, sized};
 use super::separators::{AMBIGUOUS, Separators, may_be_grouped};
 use super::types::{Candidate, Family, Gate, Probe, cast, is_ancient};
 use super::yaml::{ColumnDraft, DraftType, FileKind};
-use crate::cast::time::MICROS_PER_DAY;
 use crate::cast::{CastValue, Scratch};
 
 /// Spellings of a missing value in files whose other values are of a type.
