@@ -1,6 +1,5 @@
 //! Checking a batch of Parquet column by column gives the same result as checking it row by row.
 
-use std::io;
 use std::sync::Arc;
 
 use arrow_array::*;

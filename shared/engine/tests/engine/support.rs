@@ -116,7 +116,11 @@ pub(crate) fn read(contract: &Contract, file: impl AsRef<[u8]>) -> Outcome {
     read_with(contract, Limits::default(), file.as_ref()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub(crate) fn read_with(contract: &Contract, limits: Limits, input: impl Read + Send) -> Result<Outcome, ReadError> {
+pub(crate) fn read_with(
+    contract: &Contract,
+    limits: Limits,
+    input: impl Read + Send,
+) -> Result<Outcome, ReadError> {
     let plan = Arc::new(Plan::compile(contract).unwrap_or_else(|error| panic!("{error}")));
     read_plan(&plan, limits, input)
 }
