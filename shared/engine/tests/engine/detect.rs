@@ -66,8 +66,8 @@ fn a_detected_format_is_read_as_if_the_contract_declared_it() {
 #[test]
 fn a_format_that_the_contract_does_not_allow_is_refused_and_named() {
     for (bytes, json_only, message) in [
-        (b"a,b\n1,2\n".to_vec(), true, "the file is not JSON, as the contract says"),
-        (b"[a],b\n1,2\n".to_vec(), true, "the file is not JSON, as the contract says"),
+        (b"a,b\n1,2\n".to_vec(), true, "the file is not JSON, which the contract declares"),
+        (b"[a],b\n1,2\n".to_vec(), true, "the file is not JSON, which the contract declares"),
         (gzip(b"PAR1 and so on"), false, "a Parquet file that is compressed as a whole is not supported"),
         (b"PAR1".to_vec(), false, "Parquet file breaks off"),
     ] {
