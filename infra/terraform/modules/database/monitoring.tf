@@ -29,7 +29,7 @@ data "aws_iam_policy_document" "monitoring_trust" {
       identifiers = ["monitoring.rds.amazonaws.com"]
     }
 
-    # Prevents that RDS assumes this role for a database of another account.
+    # Prevents RDS from assuming this role for a database of another account.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"

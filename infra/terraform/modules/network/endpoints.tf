@@ -32,7 +32,7 @@ resource "aws_vpc_endpoint" "interface" {
   tags = { Name = "${var.name}-${each.key}" }
 }
 
-# Prevents that data is moved out through an endpoint with the credentials of another account.
+# Prevents data from being moved out through an endpoint with the credentials of another account.
 data "aws_iam_policy_document" "endpoints" {
   #checkov:skip=CKV_AWS_1:Grants nothing: it limits the grants of IAM to principals of this account
   #checkov:skip=CKV_AWS_49:Grants nothing: it limits the grants of IAM to principals of this account

@@ -28,7 +28,7 @@ data "aws_iam_policy_document" "flow_logs_trust" {
       identifiers = ["vpc-flow-logs.amazonaws.com"]
     }
 
-    # Prevents that the service assumes this role for a VPC of another account.
+    # Prevents the service from assuming this role for a VPC of another account.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"

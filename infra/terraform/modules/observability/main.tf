@@ -26,7 +26,7 @@ data "aws_iam_policy_document" "alarms" {
       identifiers = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"]
     }
 
-    # Prevents that these services publish alarms of another account to this topic.
+    # Prevents these services from publishing alarms of another account to this topic.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"

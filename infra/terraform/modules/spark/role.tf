@@ -19,7 +19,7 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["emr-serverless.amazonaws.com"]
     }
 
-    # Prevents that EMR Serverless assumes this role for an application of another account.
+    # Prevents EMR Serverless from assuming this role for an application of another account.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
