@@ -144,41 +144,41 @@ def idle(sizes: list[dict[str, Any]], template: str) -> list[Line]:
     runs = runs_of_sentinel(template)
     memory = number_in(template, "SentinelFunction", "MemorySize") / 1_024
     a_run = price("Lambda request") + RUN_SECONDS * memory * price("Lambda arm64") + RUN_LISTS * price("S3 LIST")
-    for one in sizes:
-        if one["database"]["engine"] != "postgres":
+    for size in sizes:
+        if size["database"]["engine"] != "postgres":
             sys.exit(
-                f"costs: no prices for {one['database']['engine']}, which has different charges for storage and I/O"
+                f"costs: no prices for {size['database']['engine']}, which has different charges for storage and I/O"
             )
 
-    def copies(one: dict[str, Any]) -> int:
-        return 2 if one["database"]["multi_az"] else 1
+    def copies(size: dict[str, Any]) -> int:
+        return 2 if size["database"]["multi_az"] else 1
 
     def line(what: str, how: str, dollars: Any) -> Line:
-        return Line(what, how, [dollars(one) for one in sizes])
+        return Line(what, how, [dollars(size) for size in sizes])
 
-    def endpoints(one: dict[str, Any]) -> int:
-        return len(one["network"]["interface_endpoints"]) * int(one["network"]["zone_count"])
+    def endpoints(size: dict[str, Any]) -> int:
+        return len(size["network"]["interface_endpoints"]) * int(size["network"]["zone_count"])
 
     def by_environment(describe: Any) -> str:
-        return " · ".join(str(describe(one)) for one in sizes)
+        return " · ".join(str(describe(size)) for size in sizes)
 
     return [
         line(
             "Database, instance",
-            by_environment(lambda one: f"{copies(one)} {one['database']['instance_class']}"),
-            lambda one: copies(one) * HOURS * price(one["database"]["instance_class"]),
+            by_environment(lambda size: f"{copies(size)} {size['database']['instance_class']}"),
+            lambda size: copies(size) * HOURS * price(size["database"]["instance_class"]),
         ),
         line(
             "Database, storage",
-            by_environment(lambda one: f"{copies(one)} × {one['database']['allocated_storage_gib']} GiB"),
-            lambda one: copies(one) * one["database"]["allocated_storage_gib"] * price("database gp3"),
+            by_environment(lambda size: f"{copies(size)} × {size['database']['allocated_storage_gib']} GiB"),
+            lambda size: copies(size) * size["database"]["allocated_storage_gib"] * price("database gp3"),
         ),
         line(
             "Interface endpoints",
             by_environment(
-                lambda one: f"{len(one['network']['interface_endpoints'])} × {one['network']['zone_count']} zones"
+                lambda size: f"{len(size['network']['interface_endpoints'])} × {size['network']['zone_count']} zones"
             ),
-            lambda one: endpoints(one) * HOURS * price("interface endpoint"),
+            lambda size: endpoints(size) * HOURS * price("interface endpoint"),
         ),
         line("KMS key", "1, for all data", lambda _: price("KMS key")),
         line("Secrets", "2: master user, pseudonym key", lambda _: 2 * price("secret")),
@@ -218,8 +218,8 @@ def per_gb(sizes: list[dict[str, Any]], template: str) -> list[Line]:
     def same(dollars: float) -> list[float]:
         return [dollars] * len(sizes)
 
-    raw = [int(one["lake"]["min_raw_retention_days"]) for one in sizes]
-    processed = [int(one["lake"]["processed_retention_days"]) for one in sizes]
+    raw = [int(size["lake"]["min_raw_retention_days"]) for size in sizes]
+    processed = [int(size["lake"]["processed_retention_days"]) for size in sizes]
 
     def days(values: list[int]) -> str:
         return " · ".join(str(value) for value in values) + " days"
@@ -229,9 +229,11 @@ def per_gb(sizes: list[dict[str, Any]], template: str) -> list[Line]:
         Line("S3 requests", "parts, chunks, Parquet, manifest, receipt", same(requests)),
         Line("SQS", "three requests per chunk", same(messages)),
         Line("Logs", "one or two lines per chunk", same(logs)),
-        Line("S3, the drop itself", days(raw), [storage_price(1.0, one, 1) for one in raw]),
-        Line("S3, chunks", days(processed), [storage_price(CHUNKS_SIZE, one, chunks) for one in processed]),
-        Line("S3, Parquet", days(processed), [storage_price(PARQUET_SIZE, one, chunks) for one in processed]),
+        Line("S3, the drop itself", days(raw), [storage_price(1.0, retention, 1) for retention in raw]),
+        Line("S3, chunks", days(processed), [storage_price(CHUNKS_SIZE, retention, chunks) for retention in processed]),
+        Line(
+            "S3, Parquet", days(processed), [storage_price(PARQUET_SIZE, retention, chunks) for retention in processed]
+        ),
     ]
 
 
@@ -248,8 +250,8 @@ def table(lines: list[Line], digits: int) -> str:
     rows = [f"| USD | {' | '.join(ENVIRONMENTS)} | counted |", "|---|" + "---:|" * len(ENVIRONMENTS) + "---|"]
     sums = [sum(line.dollars[place] for line in lines) for place in range(len(ENVIRONMENTS))]
     for line in lines:
-        rows.append(f"| {line.what} | {' | '.join(f'{one:.{digits}f}' for one in line.dollars)} | {line.how} |")
-    rows.append(f"| **all** | {' | '.join(f'**{one:.{digits}f}**' for one in sums)} | |")
+        rows.append(f"| {line.what} | {' | '.join(f'{amount:.{digits}f}' for amount in line.dollars)} | {line.how} |")
+    rows.append(f"| **all** | {' | '.join(f'**{amount:.{digits}f}**' for amount in sums)} | |")
     return "\n".join(rows) + "\n"
 
 
@@ -264,9 +266,9 @@ def prices_table() -> str:
 def page(terraform: Path, template: str) -> str:
     """Returns the text between the markers of docs/deploy.md."""
     sizes = [values_of(terraform / f"environments/{name}/terraform.tfvars") for name in ENVIRONMENTS]
-    for one in sizes:
-        if one["region"] != "eu-central-1":
-            sys.exit(f"costs: the prices are for eu-central-1, but {one['environment']} is in {one['region']}")
+    for size in sizes:
+        if size["region"] != "eu-central-1":
+            sys.exit(f"costs: the prices are for eu-central-1, but {size['environment']} is in {size['region']}")
     source = SOURCE_METRICS * price("custom metric") + SOURCE_ALARMED * price("alarm")
     runs, days = runs_of_sentinel(template), number_in(template, "LookbackSeconds", "Default") / 86_400
     looked = runs * (SOURCE_LISTS * price("S3 LIST") + SOURCE_GETS * price("S3 GET") + LINE_GB * price("logs"))

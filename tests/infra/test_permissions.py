@@ -85,8 +85,8 @@ def statements(stack: Template, role: str) -> list[Statement]:
     """Returns the statements of a role, including both alternatives of a conditional one."""
     found: list[Statement] = []
     for policy in resources_of_type(stack, "AWS::IAM::Role")[role]["Policies"]:
-        for one in policy["PolicyDocument"]["Statement"]:
-            found += one["Fn::If"][1:] if "Fn::If" in one else [one]
+        for statement in policy["PolicyDocument"]["Statement"]:
+            found += statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
     return found
 
 
@@ -139,8 +139,8 @@ def check_resources(stack: Template) -> Findings:
     kinds = {"s3", "sqs", "secretsmanager", "emr-serverless", "iam", "rds-db"}
     polled = [(name, mapping["Queue"]) for name, mapping in events(stack, "SQS")]
     for name, function in functions(stack).items():
-        configured = {one for value in variables(stack, function).values() for one in names_in(value)}
-        own_queue = {target(queue) for one, queue in polled if one == name}
+        configured = {resource for value in variables(stack, function).values() for resource in names_in(value)}
+        own_queue = {target(queue) for owner, queue in polled if owner == name}
         allowed: set[str] = set()
         for action, resource in granted(stack, function):
             if action.split(":")[0] in kinds:
@@ -152,7 +152,7 @@ def check_resources(stack: Template) -> Findings:
             if action in POLLING and not reads_depth and target(resource) not in own_queue:
                 yield f"{name}: {action} for the queue of another function"
         for missing in sorted(
-            one for one in configured - allowed if re.search(r"Bucket$|Queue$|Arn$|ApplicationId$", one)
+            resource for resource in configured - allowed if re.search(r"Bucket$|Queue$|Arn$|ApplicationId$", resource)
         ):
             # Lambda reads layers without the role of the function.
             if missing != "DatabaseCertificatesLayerArn":
@@ -161,7 +161,7 @@ def check_resources(stack: Template) -> Findings:
 
 def s3_grants(stack: Template, function: Properties) -> set[tuple[str, str]]:
     """Returns each S3 action with the part of a bucket that it is granted for, as `${RawBucket}/*`."""
-    grants = (one for one in granted(stack, function) if one[0].startswith("s3:"))
+    grants = (grant for grant in granted(stack, function) if grant[0].startswith("s3:"))
     return {(action, resource["Fn::Sub"].removeprefix(BUCKET_ARN)) for action, resource in grants}
 
 
@@ -194,8 +194,10 @@ def check_conditions(stack: Template) -> Findings:
         for statement in statements(stack, role_of(function)):
             equals = statement.get("Condition", {}).get("StringEquals", {})
             if any(action.startswith("kms:") for action in listed(statement["Action"])):
-                through = {f"{one}.${{AWS::Region}}.amazonaws.com" for key, one in THROUGH.items() if key in actions}
-                if {one["Fn::Sub"] for one in listed(equals.get("kms:ViaService", []))} != through:
+                through = {
+                    f"{service}.${{AWS::Region}}.amazonaws.com" for key, service in THROUGH.items() if key in actions
+                }
+                if {value["Fn::Sub"] for value in listed(equals.get("kms:ViaService", []))} != through:
                     yield f"{name}: the key is not limited to {sorted(through)}"
             passed_to = equals.get("iam:PassedToService")
             if "iam:PassRole" in listed(statement["Action"]) and passed_to != "emr-serverless.amazonaws.com":
@@ -316,10 +318,10 @@ def forbid(role: str, action: str) -> Mutation:
     """Returns a function that removes an action from a role."""
 
     def mutate(stack: Template) -> None:
-        found = [one for one in statements(stack, role) if action in listed(one["Action"])]
+        found = [statement for statement in statements(stack, role) if action in listed(statement["Action"])]
         assert found, f"{role} has no {action}"
-        for one in found:
-            one["Action"] = [other for other in listed(one["Action"]) if other != action]
+        for statement in found:
+            statement["Action"] = [other for other in listed(statement["Action"]) if other != action]
 
     return mutate
 
@@ -332,7 +334,7 @@ def widen(role: str, action: str) -> Mutation:
     """Returns a function that allows an action for every resource."""
 
     def mutate(stack: Template) -> None:
-        (found,) = [one for one in statements(stack, role) if action in listed(one["Action"])]
+        (found,) = [statement for statement in statements(stack, role) if action in listed(statement["Action"])]
         found["Resource"] = "*"
 
     return mutate
@@ -340,7 +342,7 @@ def widen(role: str, action: str) -> Mutation:
 
 def drop_condition(role: str, action: str) -> Mutation:
     def mutate(stack: Template) -> None:
-        (found,) = [one for one in statements(stack, role) if action in listed(one["Action"])]
+        (found,) = [statement for statement in statements(stack, role) if action in listed(statement["Action"])]
         del found["Condition"]
 
     return mutate
@@ -349,7 +351,7 @@ def drop_condition(role: str, action: str) -> Mutation:
 def drop_denial(role: str) -> Mutation:
     def mutate(stack: Template) -> None:
         document = stack["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]
-        document["Statement"] = [one for one in document["Statement"] if one.get("Effect") != "Deny"]
+        document["Statement"] = [statement for statement in document["Statement"] if statement.get("Effect") != "Deny"]
 
     return mutate
 
@@ -361,7 +363,7 @@ def deny_to(function: str) -> Mutation:
     }
 
     def mutate(stack: Template) -> None:
-        (found,) = [one for one in statements(stack, "WriterRole") if one["Effect"] == "Deny"]
+        (found,) = [statement for statement in statements(stack, "WriterRole") if statement["Effect"] == "Deny"]
         found["Condition"] = condition
 
     return mutate
@@ -427,10 +429,10 @@ BROKEN: list[tuple[str, Callable[[Template], Findings], Mutation, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("check", "mutate", "finding"), [one[1:] for one in BROKEN], ids=[one[0].replace(" ", "-") for one in BROKEN]
+    ("check", "mutate", "finding"), [case[1:] for case in BROKEN], ids=[case[0].replace(" ", "-") for case in BROKEN]
 )
 def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], mutate: Mutation, finding: str) -> None:
     stack = template()
     mutate(stack)
     found = list(check(stack))
-    assert any(finding in one for one in found), found
+    assert any(finding in message for message in found), found

@@ -58,7 +58,7 @@ def check_runs(stack: Template) -> Findings:
 def check_ages(stack: Template) -> Findings:
     """Yields ages at which a drop in progress counts as missed, or at which its receipt has expired."""
     missed, lookback, stuck = (
-        stack["Parameters"][f"{one}Seconds"] for one in ("MissedAfter", "Lookback", "StuckAfter")
+        stack["Parameters"][f"{name}Seconds"] for name in ("MissedAfter", "Lookback", "StuckAfter")
     )
     visible = resources_of_type(stack, "AWS::SQS::Queue")["DropsQueue"]["VisibilityTimeout"]
     if missed["MinValue"] <= visible:
@@ -84,7 +84,7 @@ def check_environments(stack: Template, samconfig: dict[str, Any]) -> Findings:
         parameter = target(schedule["Schedule"])
         for environment in sorted(samconfig.keys() - {"version", "default"}):
             given = samconfig[environment]["deploy"]["parameters"]["parameter_overrides"]
-            for value in [one.split("=", 1)[1] for one in given if one.startswith(f"{parameter}=")]:
+            for value in [override.split("=", 1)[1] for override in given if override.startswith(f"{parameter}=")]:
                 if seconds_of(value) not in intervals(stack, schedule):
                     yield f"{environment}: {name} has the schedule {value}"
 
@@ -170,7 +170,7 @@ def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], muta
     stack = template()
     mutate(stack)
     found = list(check(stack))
-    assert any(finding in one for one in found), found
+    assert any(finding in message for message in found), found
 
 
 def test_an_environment_with_another_rate_is_found() -> None:

@@ -59,8 +59,8 @@ def grants_of_template(stack: Template) -> set[Grant]:
 def statements(role: Properties) -> Iterator[dict[str, Any]]:
     """Yields the statements of a role, including both alternatives of a conditional one."""
     for policy in role["Policies"]:
-        for one in policy["PolicyDocument"]["Statement"]:
-            yield from one["Fn::If"][1:] if "Fn::If" in one else [one]
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield from statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
 
 
 def short(name: Any) -> str:
@@ -82,7 +82,7 @@ def grants_of_terraform() -> set[Grant]:
     grants = set()
     for folder in sorted(MODULES.iterdir()):
         module = read_module(folder)
-        by_address = {one.address: one for one in module.resources}
+        by_address = {resource.address: resource for resource in module.resources}
         for policy in module.resources:
             if policy.type == "aws_iam_role_policy":
                 role = by_address[address(policy.body["role"])]
@@ -99,7 +99,7 @@ def address(expression: str) -> str:
 
 
 def grants_of_document(document: Resource, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for _, statement in (one for one in blocks_of(document.body) if one[0] == "statement"):
+    for _, statement in (block for block in blocks_of(document.body) if block[0] == "statement"):
         for action in map(unquoted, statement["actions"]):
             for resource in statement["resources"]:
                 yield action, bucket_of(resource, values) if is_named(action) else ""
@@ -158,7 +158,7 @@ def test_a_broken_copy_of_the_page_has_a_finding(right: str, wrong: str, finding
     page = PAGE.read_text()
     assert right in page
     found = list(findings(page.replace(right, wrong, 1), template()))
-    assert any(finding in one for one in found), found
+    assert any(finding in message for message in found), found
 
 
 def allow(role: str, action: str, resource: Any) -> Callable[[Template], None]:
@@ -194,4 +194,4 @@ def test_a_changed_role_with_an_old_page_is_found(mutate: Callable[[Template], o
     stack = template()
     mutate(stack)
     found = list(findings(PAGE.read_text(), stack))
-    assert any(finding in one for one in found), found
+    assert any(finding in message for message in found), found

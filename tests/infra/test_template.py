@@ -89,12 +89,12 @@ def check_variables(stack: Template) -> Findings:
     for name, function in functions(stack).items():
         given = variables(stack, function).keys() - COMMON
         read = set(VARIABLE_IN_CODE.findall(code_of_config(name)))
-        for one in sorted(given - read):
-            yield f"{name}: does not read {one}"
-        for one in sorted(read - given):
-            yield f"{name}: {one} is not set"
-        for one in sorted(read ^ (documented(name) - COMMON)):
-            yield f"{name}: {one} is only in the code or only in the README"
+        for variable in sorted(given - read):
+            yield f"{name}: does not read {variable}"
+        for variable in sorted(read - given):
+            yield f"{name}: {variable} is not set"
+        for variable in sorted(read ^ (documented(name) - COMMON)):
+            yield f"{name}: {variable} is only in the code or only in the README"
 
 
 def check_defaults(stack: Template) -> Findings:
@@ -158,9 +158,13 @@ def margin_of(function: str) -> int:
 def check_queues(stack: Template) -> Findings:
     """Yields queues that may lose messages or accept them without encryption."""
     queues = resources_of_type(stack, "AWS::SQS::Queue")
-    dead = {target(one["RedrivePolicy"]["deadLetterTargetArn"]) for one in queues.values() if "RedrivePolicy" in one}
+    dead = {
+        target(queue["RedrivePolicy"]["deadLetterTargetArn"]) for queue in queues.values() if "RedrivePolicy" in queue
+    }
     guarded = {
-        target(one) for policy in resources_of_type(stack, "AWS::SQS::QueuePolicy").values() for one in guards(policy)
+        target(queue)
+        for policy in resources_of_type(stack, "AWS::SQS::QueuePolicy").values()
+        for queue in guards(policy)
     }
     for name, queue in queues.items():
         if queue.get("SqsManagedSseEnabled") is not True:
@@ -185,7 +189,7 @@ def check_queues(stack: Template) -> Findings:
         if redrive["maxReceiveCount"] * queue["VisibilityTimeout"] >= queue["MessageRetentionPeriod"]:
             yield f"{name}: a message whose invocations crash expires before it reaches the dead-letter queue"
         allowed = letters.get("RedriveAllowPolicy", {})
-        sources = [one["Fn::Sub"].rsplit(":", 1)[1] for one in allowed.get("sourceQueueArns", [])]
+        sources = [arn["Fn::Sub"].rsplit(":", 1)[1] for arn in allowed.get("sourceQueueArns", [])]
         if sources != [queue["QueueName"]["Fn::Sub"]] or allowed["redrivePermission"] != "byQueue":
             yield f"{name}: its dead-letter queue is not exclusive"
 
@@ -194,11 +198,11 @@ def guards(policy: Properties) -> list[Any]:
     """Returns the queues for which a policy denies requests without TLS."""
     return [
         resource
-        for one in policy["PolicyDocument"]["Statement"]
-        if (one["Effect"], one["Action"]) == ("Deny", "sqs:*")
-        and one["Principal"] == "*"
-        and one["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-        for resource in listed(one["Resource"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if (statement["Effect"], statement["Action"]) == ("Deny", "sqs:*")
+        and statement["Principal"] == "*"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for resource in listed(statement["Resource"])
         if {"Ref": target(resource)} in policy["Queues"]
     ]
 
@@ -206,21 +210,21 @@ def guards(policy: Properties) -> list[Any]:
 def check_rules(stack: Template) -> Findings:
     """Yields rules whose events may be lost."""
     allowed = {
-        (target(one["Condition"]["ArnEquals"]["aws:SourceArn"]), target(resource))
+        (target(statement["Condition"]["ArnEquals"]["aws:SourceArn"]), target(resource))
         for policy in resources_of_type(stack, "AWS::SQS::QueuePolicy").values()
-        for one in policy["PolicyDocument"]["Statement"]
-        if (one["Effect"], one["Action"]) == ("Allow", "sqs:SendMessage")
-        and one["Principal"] == {"Service": "events.amazonaws.com"}
-        for resource in listed(one["Resource"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
+        and statement["Principal"] == {"Service": "events.amazonaws.com"}
+        for resource in listed(statement["Resource"])
         if {"Ref": target(resource)} in policy["Queues"]
     }
     for name, rule in resources_of_type(stack, "AWS::Events::Rule").items():
-        for one in rule["Targets"]:
-            if "DeadLetterConfig" not in one:
+        for destination in rule["Targets"]:
+            if "DeadLetterConfig" not in destination:
                 yield f"{name}: an event that cannot be delivered is lost"
-            for place in (one["Arn"], one.get("DeadLetterConfig", {}).get("Arn")):
-                if place and (name, target(place)) not in allowed:
-                    yield f"{name}: has no permission to send to {target(place)}"
+            for arn in (destination["Arn"], destination.get("DeadLetterConfig", {}).get("Arn")):
+                if arn and (name, target(arn)) not in allowed:
+                    yield f"{name}: has no permission to send to {target(arn)}"
         for text in literals(rule["EventPattern"]):
             if f'"{text}"' not in code_of("shared/pipeline/src"):
                 yield f"{name}: the code does not handle events of {text!r}"
@@ -387,7 +391,7 @@ def test_a_broken_copy_has_a_finding(check: Callable[[Template], Findings], muta
     stack = template()
     mutate(stack)
     found = list(check(stack))
-    assert any(finding in one for one in found), found
+    assert any(finding in message for message in found), found
 
 
 def test_a_release_build_catches_panics() -> None:

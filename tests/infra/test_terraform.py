@@ -46,7 +46,7 @@ Findings = Iterator[str]
 
 def modules(folder: Path) -> list[Module]:
     """Returns the root module and the modules that it calls."""
-    return [read_module(folder), *(read_module(one) for one in sorted((folder / "modules").iterdir()))]
+    return [read_module(folder), *(read_module(path) for path in sorted((folder / "modules").iterdir()))]
 
 
 def check_provider(folder: Path) -> Findings:
@@ -82,32 +82,34 @@ def check_body(location: str, known: provider.Type, interface: str, body: Body) 
 def check_references(folder: Path) -> Findings:
     """Yields references to undeclared names, and unused declarations."""
     for module in modules(folder):
-        found = [(file, one) for file, blocks in module.texts for one in references(blocks)]
-        for file, one in found:
-            problem = problem_of(module, one)
+        found = [(file, reference) for file, blocks in module.texts for reference in references(blocks)]
+        for file, reference in found:
+            problem = problem_of(module, reference)
             if problem:
-                yield f"{module.folder.name}/{file}: {one}: {problem}"
-        used = {(one.root, one.name) for _, one in found}
+                yield f"{module.folder.name}/{file}: {reference}: {problem}"
+        used = {(reference.root, reference.name) for _, reference in found}
         declared = {("var", name) for name in module.variables} | {("local", name) for name in module.locals}
         for root, name in sorted(declared - used):
             yield f"{module.folder.name}: {root}.{name} is unused"
 
 
-def problem_of(module: Module, one: Reference) -> str | None:
-    if one.root == "var":
-        return None if one.name in module.variables else "no such variable"
-    if one.root == "local":
-        return None if one.name in module.locals else "no such local"
-    if one.root == "module":
-        if one.name not in module.calls:
+def problem_of(module: Module, reference: Reference) -> str | None:
+    if reference.root == "var":
+        return None if reference.name in module.variables else "no such variable"
+    if reference.root == "local":
+        return None if reference.name in module.locals else "no such local"
+    if reference.root == "module":
+        if reference.name not in module.calls:
             return "no such module"
-        called = read_module(source_of(module, module.calls[one.name]))
-        return None if one.attribute in called.outputs else "the module has no such output"
-    kind = "data" if one.is_data else "resource"
-    if not any((each.kind, each.type, each.name) == (kind, one.root, one.name) for each in module.resources):
+        called = read_module(source_of(module, module.calls[reference.name]))
+        return None if reference.attribute in called.outputs else "the module has no such output"
+    kind = "data" if reference.is_data else "resource"
+    if not any(
+        (each.kind, each.type, each.name) == (kind, reference.root, reference.name) for each in module.resources
+    ):
         return f"no such {kind}"
-    known = provider.find(kind, one.root) if provider.FOLDER.is_dir() else None
-    if known and one.attribute and provider.camel(one.attribute) not in known.readable:
+    known = provider.find(kind, reference.root) if provider.FOLDER.is_dir() else None
+    if known and reference.attribute and provider.camel(reference.attribute) not in known.readable:
         return "the type has no such attribute"
     return None
 
@@ -124,7 +126,7 @@ def check_calls(folder: Path) -> Findings:
         given = set(call) - META_OF_MODULES
         for extra in sorted(given - set(variables)):
             yield f"module.{name}: unknown input {extra}"
-        required = {one for one, body in variables.items() if "default" not in body}
+        required = {variable for variable, body in variables.items() if "default" not in body}
         for missing in sorted(required - given):
             yield f"module.{name}: input {missing} is missing"
     called = {source_of(root, call) for call in root.calls.values()}
@@ -172,7 +174,7 @@ def check_environments(folder: Path) -> Findings:
 def check_ssm(folder: Path) -> Findings:
     """Yields SSM parameters that template.yaml reads and Terraform does not write, or writes with another type."""
     root = read_module(folder)
-    written = {name: type_ for one in root.resources for name, type_ in written_by(root, one)}
+    written = {name: type_ for resource in root.resources for name, type_ in written_by(root, resource)}
     looked_up = LOOKED_UP.findall((ROOT / "template.yaml").read_text())
     for type_, name in looked_up:
         if written.get(name) != SSM_TYPE[type_]:
@@ -278,4 +280,4 @@ def test_a_broken_copy_has_a_finding(
     assert right in text
     (copy / file).write_text(text.replace(right, wrong, 1))
     found = list(check(copy))
-    assert any(finding in one for one in found), found
+    assert any(finding in message for message in found), found

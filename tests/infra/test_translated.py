@@ -65,7 +65,7 @@ def config() -> Config:
 
 def overrides(samconfig: Config, environment: str, command: str = "deploy") -> dict[str, str]:
     given = samconfig[environment][command]["parameters"]["parameter_overrides"]
-    return dict(one.split("=", 1) for one in given)
+    return dict(override.split("=", 1) for override in given)
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def region(monkeypatch: pytest.MonkeyPatch) -> None:
 def transform(stack: Template, environment: str) -> Template:
     """Returns the transformed template, with a code URI as `sam package` sets it."""
     stack["Globals"]["Function"]["CodeUri"] = "s3://built/program.zip"
-    defaults = {name: one["Default"] for name, one in stack["Parameters"].items() if "Default" in one}
+    defaults = {name: parameter["Default"] for name, parameter in stack["Parameters"].items() if "Default" in parameter}
     values = {**defaults, **overrides(config(), environment)}
     output: Template = Translator({}, Parser()).translate(stack, values)
     return output
@@ -87,8 +87,8 @@ def generated_by_schedules(stack: Template) -> set[tuple[str, str]]:
     """Returns the resources that the transform generates for schedules, by name and type: a rule and its permission."""
     found = set()
     for name, resource in function_ids(stack).items():
-        for event, one in functions(stack)[name]["Events"].items():
-            if one["Type"] == "Schedule":
+        for event, properties in functions(stack)[name]["Events"].items():
+            if properties["Type"] == "Schedule":
                 found |= {(f"{resource}{event}", "AWS::Events::Rule")}
                 found |= {(f"{resource}{event}Permission", "AWS::Lambda::Permission")}
     return found
@@ -107,12 +107,12 @@ def check_versions(stack: Template, output: Template) -> Findings:
     for name, function in function_ids(stack).items():
         if output["Resources"].get(version_of(output, function), {}).get("Type") != "AWS::Lambda::Version":
             yield f"{name}: the alias does not point to a version"
-        if sum(target(one["FunctionName"]) == f"{function}Aliaslive" for one in mapped) != (name in polling):
+        if sum(target(mapping["FunctionName"]) == f"{function}Aliaslive" for mapping in mapped) != (name in polling):
             yield f"{name}: its queue does not invoke the alias"
     aliases = {f"{function}Aliaslive" for function in function_ids(stack).values()}
-    for one in mapped:
-        if target(one["FunctionName"]) not in aliases:
-            yield f"{target(one['FunctionName'])}: is not invoked through an alias"
+    for mapping in mapped:
+        if target(mapping["FunctionName"]) not in aliases:
+            yield f"{target(mapping['FunctionName'])}: is not invoked through an alias"
 
 
 def check_schedules(stack: Template, output: Template) -> Findings:
@@ -120,9 +120,9 @@ def check_schedules(stack: Template, output: Template) -> Findings:
     for name, schedule in schedules(stack).items():
         alias = {"Ref": f"{function_ids(stack)[name]}Aliaslive"}
         rules = [
-            one for one in resources_of_type(output, "AWS::Events::Rule").items() if "ScheduleExpression" in one[1]
+            item for item in resources_of_type(output, "AWS::Events::Rule").items() if "ScheduleExpression" in item[1]
         ]
-        invoking = [rule for rule, one in rules if [each["Arn"] for each in one["Targets"]] == [alias]]
+        invoking = [rule for rule, properties in rules if [each["Arn"] for each in properties["Targets"]] == [alias]]
         if len(invoking) != 1:
             yield f"{name}: not exactly one rule invokes the alias"
             continue
@@ -130,14 +130,14 @@ def check_schedules(stack: Template, output: Template) -> Findings:
             yield f"{name}: its rule has another rate"
         by_rule = {"Fn::GetAtt": [invoking[0], "Arn"]}
         permissions = resources_of_type(output, "AWS::Lambda::Permission").values()
-        if not any(one["FunctionName"] == alias and one.get("SourceArn") == by_rule for one in permissions):
+        if not any(each["FunctionName"] == alias and each.get("SourceArn") == by_rule for each in permissions):
             yield f"{name}: its rule has no permission to invoke it"
         settings = resources_of_type(output, "AWS::Lambda::EventInvokeConfig").values()
-        own = [one for one in settings if target(one["FunctionName"]) == function_ids(stack)[name]]
-        if [one["Qualifier"] for one in own] != ["live"]:
+        own = [setting for setting in settings if target(setting["FunctionName"]) == function_ids(stack)[name]]
+        if [setting["Qualifier"] for setting in own] != ["live"]:
             yield f"{name}: its retry settings do not apply to the alias"
-    for permission, one in resources_of_type(output, "AWS::Lambda::Permission").items():
-        if one["Principal"] != "events.amazonaws.com" or "SourceArn" not in one:
+    for permission, properties in resources_of_type(output, "AWS::Lambda::Permission").items():
+        if properties["Principal"] != "events.amazonaws.com" or "SourceArn" not in properties:
             yield f"{permission}: permits another principal to invoke a function"
 
 
@@ -161,14 +161,14 @@ def check_deployments(stack: Template, output: Template, kind: str) -> Findings:
 
 def check_generated_resources(stack: Template, output: Template) -> Findings:
     """Yields generated resources of unexpected types."""
-    written = {one["Type"] for one in stack["Resources"].values()}
-    for name, one in output["Resources"].items():
-        if (name, one["Type"]) in generated_by_schedules(stack):
+    written = {resource["Type"] for resource in stack["Resources"].values()}
+    for name, resource in output["Resources"].items():
+        if (name, resource["Type"]) in generated_by_schedules(stack):
             continue
-        if one["Type"] not in written | GENERATED_TYPES or (
-            one["Type"] not in GENERATED_TYPES and name not in stack["Resources"]
+        if resource["Type"] not in written | GENERATED_TYPES or (
+            resource["Type"] not in GENERATED_TYPES and name not in stack["Resources"]
         ):
-            yield f"{name}: a {one['Type']} that is not in the template"
+            yield f"{name}: a {resource['Type']} that is not in the template"
 
 
 def check_lint(*files: Path) -> Findings:
@@ -176,16 +176,18 @@ def check_lint(*files: Path) -> Findings:
     command = [str(LINT), "--regions", REGION, "--format", "json", "--", *map(str, files)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert answer.stdout, answer.stderr
-    for one in json.loads(answer.stdout):
-        if one["Message"] != INLINED:
-            yield f"{Path(one['Filename']).name}: {one['Rule']['Id']}: {one['Message']}"
+    for error in json.loads(answer.stdout):
+        if error["Message"] != INLINED:
+            yield f"{Path(error['Filename']).name}: {error['Rule']['Id']}: {error['Message']}"
 
 
 def check_config(samconfig: Config, stack: Template) -> Findings:
     """Yields parameters that an environment does not set, or sets to an invalid value or one of another environment."""
     known = stack["Parameters"]
     written = set(re.findall(r'^    "([\w-]+)" +=', (ROOT / "infra/terraform/parameters.tf").read_text(), re.MULTILINE))
-    looked_up = {name: one["Default"] for name, one in known.items() if one["Type"].startswith("AWS::SSM::")}
+    looked_up = {
+        name: parameter["Default"] for name, parameter in known.items() if parameter["Type"].startswith("AWS::SSM::")
+    }
     for environment in ENVIRONMENTS:
         given = overrides(samconfig, environment)
         for extra in sorted(given.keys() - known.keys()):
@@ -207,7 +209,7 @@ def check_config(samconfig: Config, stack: Template) -> Findings:
 
 
 def check_value(location: str, parameter: dict[str, Any], value: str) -> Findings:
-    allowed = [str(one) for one in parameter.get("AllowedValues", [value])]
+    allowed = [str(allowed_value) for allowed_value in parameter.get("AllowedValues", [value])]
     if value not in allowed or not re.fullmatch(parameter.get("AllowedPattern", ".*"), value):
         yield f"{location} must not be {value}"
     if parameter["Type"] == "Number" and not (
@@ -314,7 +316,7 @@ def test_a_broken_transformed_template_has_a_finding(mutate: Mutation, finding: 
     mutate(output)
     found = [*check_versions(template(), output), *check_deployments(template(), output, "Canary10Percent15Minutes")]
     found += [*check_schedules(template(), output), *check_generated_resources(template(), output)]
-    assert any(finding in one for one in found), found
+    assert any(finding in message for message in found), found
 
 
 def invoke(output: Template, function: Any) -> None:
@@ -365,7 +367,7 @@ def test_a_broken_environment_has_a_finding(environment: str, right: str, wrong:
     given = samconfig[environment]["deploy"]["parameters"]["parameter_overrides"]
     given[given.index(right) : given.index(right) + 1] = [wrong] if wrong else []
     found = list(check_config(samconfig, template()))
-    assert any(finding in one for one in found), found
+    assert any(finding in message for message in found), found
 
 
 def test_names_of_another_environment_and_misspelt_parameters_are_found() -> None:

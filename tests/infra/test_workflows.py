@@ -48,8 +48,8 @@ def triggers(workflow: Workflow) -> dict[str, Any]:
 
 def jobs(copies: Texts) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for name, workflow in parsed(copies).items():
-        for job, one in workflow["jobs"].items():
-            yield name, f"{name}/{job}", one
+        for job, definition in workflow["jobs"].items():
+            yield name, f"{name}/{job}", definition
 
 
 def steps(copies: Texts) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -71,9 +71,9 @@ def check_jobs(copies: Texts) -> Findings:
         if not 1 <= job.get("timeout-minutes", 0) <= LONGEST_MINUTES:
             yield f"{location}: has no timeout, or one over {LONGEST_MINUTES} minutes"
         needs = job.get("needs", [])
-        for one in [needs] if isinstance(needs, str) else needs:
-            if one not in parsed(copies)[name]["jobs"]:
-                yield f"{location}: needs {one}, which does not exist"
+        for dependency in [needs] if isinstance(needs, str) else needs:
+            if dependency not in parsed(copies)[name]["jobs"]:
+                yield f"{location}: needs {dependency}, which does not exist"
         # `ubuntu-latest` changes over time.
         if not re.fullmatch(r"ubuntu-\d\d\.\d\d", str(job["runs-on"])):
             yield f"{location}: runs on {job['runs-on']}"
@@ -117,8 +117,8 @@ def check_permissions(copies: Texts) -> Findings:
     for name, location, job in jobs(copies):
         if "permissions" in job:
             yield f"{location}: sets its own permissions"
-        logins = [one["with"] for one in job["steps"] if one.get("uses", "").startswith(ID_TOKEN)]
-        if name == "deploy" and [set(one) for one in logins] != [{"role-to-assume", "aws-region"}]:
+        logins = [step["with"] for step in job["steps"] if step.get("uses", "").startswith(ID_TOKEN)]
+        if name == "deploy" and [set(login) for login in logins] != [{"role-to-assume", "aws-region"}]:
             yield f"{location}: does not log in to AWS with a role only"
         if name != "deploy" and logins:
             yield f"{location}: logs in to AWS"
@@ -130,11 +130,11 @@ def check_deploy(copies: Texts) -> Findings:
     if triggers(workflow).keys() != {"workflow_run", "workflow_dispatch"}:
         yield "deploy: has triggers other than passed tests and a request"
         return
-    asked, tested = (triggers(workflow)[one] for one in ("workflow_dispatch", "workflow_run"))
+    asked, tested = (triggers(workflow)[trigger] for trigger in ("workflow_dispatch", "workflow_run"))
     choice = asked["inputs"]["environment"]
     if set(choice["options"]) != environments() or choice["type"] != "choice":
         yield f"deploy: the environments must be {sorted(environments())}"
-    names = {one["name"] for one in parsed(copies).values()}
+    names = {other["name"] for other in parsed(copies).values()}
     if not set(tested["workflows"]) <= names or "test" not in tested["workflows"]:
         yield "deploy: waits for a workflow that does not exist"
     if tested["branches"] != ["main"] or tested["types"] != ["completed"]:
@@ -161,9 +161,9 @@ def check_build(copies: Texts) -> Findings:
     known = template()["Parameters"]["Architecture"]["AllowedValues"]
     if sorted(built) != sorted(known):
         yield f"test/build: builds {built} instead of {known}"
-    for one in known:
-        if f"  {one}) target=" not in (ROOT / "infra/sam-build.sh").read_text():
-            yield f"sam-build.sh: does not support {one}"
+    for architecture in known:
+        if f"  {architecture}) target=" not in (ROOT / "infra/sam-build.sh").read_text():
+            yield f"sam-build.sh: does not support {architecture}"
 
 
 CHECKS = [check_jobs, check_steps, check_permissions, check_deploy, check_build]
@@ -230,4 +230,4 @@ def test_a_broken_copy_has_a_finding(
     copies = texts()
     assert line in copies[name]
     found = list(check({**copies, name: copies[name].replace(line, broken, 1)}))
-    assert any(one.startswith(finding) for one in found), found
+    assert any(message.startswith(finding) for message in found), found

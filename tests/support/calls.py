@@ -74,7 +74,7 @@ def methods(function: str) -> set[str]:
 def methods_in(code: str) -> set[str]:
     helpers = {name: body for file in HELPERS for name, body in bodies(file).items()}
     text = reached(code, helpers)
-    return {f"{one}.{method}" for one, method in METHOD_CALL.findall(text)} & METHODS.keys()
+    return {f"{adapter}.{method}" for adapter, method in METHOD_CALL.findall(text)} & METHODS.keys()
 
 
 def operations(function: str) -> set[str]:

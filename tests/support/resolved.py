@@ -11,8 +11,10 @@ from support.template import parsed
 def functions() -> dict[str, tuple[str, dict[str, Any]]]:
     """Returns the logical id and the properties of each function, by the name of its binary."""
     resources = parsed()["Resources"].items()
-    found = [(name, one) for name, one in resources if one["Type"] == "AWS::Serverless::Function"]
-    return {one["Metadata"]["BuildProperties"]["Binary"]: (name, one["Properties"]) for name, one in found}
+    found = [(name, resource) for name, resource in resources if resource["Type"] == "AWS::Serverless::Function"]
+    return {
+        resource["Metadata"]["BuildProperties"]["Binary"]: (name, resource["Properties"]) for name, resource in found
+    }
 
 
 def variables(stack: Stack, binary: str) -> dict[str, str]:

@@ -29,8 +29,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, Stack.up(Path(name) / "stack") as stack:
         folder, address = Path(name), gateway()
         values = {binary: variables(stack, binary) for binary in functions()}
-        ports = {port for one in values.values() for port in ports_of(one)}
-        sam = Sam({binary: moved(one, address) for binary, one in values.items()}, folder)
+        ports = {port for given in values.values() for port in ports_of(given)}
+        sam = Sam({binary: moved(given, address) for binary, given in values.items()}, folder)
         with forwarded(address, ports):
             for scenario in SCENARIOS:
                 scenario(stack, sam, folder, f"sam_{scenario.__name__}")

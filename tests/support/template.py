@@ -52,13 +52,13 @@ def template() -> Template:
 
 def resources_of_type(stack: Template, kind: str) -> dict[str, Properties]:
     """Returns the properties of the resources of a type, by logical id."""
-    return {name: one["Properties"] for name, one in stack["Resources"].items() if one["Type"] == kind}
+    return {name: resource["Properties"] for name, resource in stack["Resources"].items() if resource["Type"] == kind}
 
 
 def functions(stack: Template) -> dict[str, Properties]:
     """Returns the properties of the functions, by the name of their binary."""
-    found = [one for one in stack["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
-    return {one["Metadata"]["BuildProperties"]["Binary"]: one["Properties"] for one in found}
+    found = [resource for resource in stack["Resources"].values() if resource["Type"] == "AWS::Serverless::Function"]
+    return {resource["Metadata"]["BuildProperties"]["Binary"]: resource["Properties"] for resource in found}
 
 
 def alarms(stack: Template) -> dict[str, Properties]:
@@ -74,8 +74,8 @@ def alarm_name(alarm: Properties) -> str:
 def function_ids(stack: Template) -> dict[str, str]:
     """Returns the logical ids of the functions, by the name of their binary."""
     resources = stack["Resources"].items()
-    found = {name: one for name, one in resources if one["Type"] == "AWS::Serverless::Function"}
-    return {one["Metadata"]["BuildProperties"]["Binary"]: name for name, one in found.items()}
+    found = {name: resource for name, resource in resources if resource["Type"] == "AWS::Serverless::Function"}
+    return {resource["Metadata"]["BuildProperties"]["Binary"]: name for name, resource in found.items()}
 
 
 def events(stack: Template, kind: str) -> Iterator[tuple[str, Properties]]:
@@ -103,10 +103,10 @@ def intervals(stack: Template, schedule: Properties) -> list[int]:
     parameter = stack["Parameters"].get(target(schedule["Schedule"]), {})
     pattern = parameter.get("AllowedPattern", ".*")
     fits = [parameter["Default"]] if "Default" in parameter else []
-    assert all(re.fullmatch(pattern, one) for one in fits), f"{fits} does not match {pattern}"
+    assert all(re.fullmatch(pattern, value) for value in fits), f"{fits} does not match {pattern}"
     # Rates of up to a day. A pattern that allows all of them is detected by the checks that use the result.
-    fits += [one for one in map(rate, range(1, 1441)) if re.fullmatch(pattern, one) and one not in fits]
-    return [seconds_of(one) for one in fits]
+    fits += [value for value in map(rate, range(1, 1441)) if re.fullmatch(pattern, value) and value not in fits]
+    return [seconds_of(value) for value in fits]
 
 
 def rate(minutes: int) -> str:

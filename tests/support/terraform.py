@@ -108,12 +108,12 @@ def blocks_of(body: Body) -> Iterator[tuple[str, Body]]:
     for key, value in body.items():
         if not is_blocks(value):
             continue
-        for one in value:
+        for block in value:
             if key == "dynamic":
-                for label, dynamic in labelled(one):
+                for label, dynamic in labelled(block):
                     yield from ((label, without_marks(content)) for content in dynamic.get("content", []))
             else:
-                yield key, without_marks(one)
+                yield key, without_marks(block)
 
 
 def attributes_of(body: Body) -> set[str]:
@@ -122,7 +122,7 @@ def attributes_of(body: Body) -> set[str]:
 
 
 def is_blocks(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and has_mark(one) for one in value)
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) and has_mark(item) for item in value)
 
 
 def has_mark(block: Body) -> bool:
