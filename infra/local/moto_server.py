@@ -1,6 +1,6 @@
-"""The moto server, mended where it differs from S3 in what Penstock sees.
+"""The moto server, with a fix for events of multipart uploads.
 
-S3 sends one event when a multipart upload is completed; moto 5.2 sends two, the first as if the object had been put.
+S3 sends one event when a multipart upload is completed. moto 5.2 sends two, the first as if by `PutObject`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ put_object = S3Backend.put_object
 
 
 @functools.wraps(put_object)
-def put_object_unheard_in_parts(*args: Any, **kwargs: Any) -> Any:
-    """`put_object`, silent about an upload in parts: its completion is told by whoever calls this."""
+def put_object_without_multipart_event(*args: Any, **kwargs: Any) -> Any:
+    """Calls `put_object` without an event for a multipart upload; its caller sends the event of the completion."""
     if kwargs.get("multipart") is not None:
         kwargs["disable_notification"] = True
     return put_object(*args, **kwargs)
 
 
-S3Backend.put_object = put_object_unheard_in_parts  # type: ignore[method-assign]
+S3Backend.put_object = put_object_without_multipart_event  # type: ignore[method-assign]
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -1,24 +1,26 @@
-//! What SAM owns on AWS: the queues and rules of template.yaml, made in the emulated services.
+//! The resources that SAM owns on AWS: the queues and rules of template.yaml, created in the emulated services.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use aws_sdk_eventbridge::types::{DeadLetterConfig, Target};
 use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::json;
 
+use crate::aws_json::{JsonService, text_field};
 use crate::error::{LocalError, aws, io};
-use crate::foundation::{Clients, ENVIRONMENT, ssm_name};
-use crate::template::{Application, QueueSpec, RuleSpec, Surroundings, Template};
+use crate::foundation::{AwsClients, ENVIRONMENT, ssm_name};
+use crate::template::{Application, DeploymentContext, QueueSpec, RuleSpec, Template};
 
-/// Most names that one `GetParameters` takes.
+/// The maximum number of names in one `GetParameters` call.
 const SSM_BATCH: usize = 10;
 
-/// Reads the template and resolves it, with the SSM parameters of the local environment. `given` goes before all.
+/// Parses the template and resolves it with the SSM parameters of the local environment. Values in `given` take
+/// precedence.
 pub(crate) async fn resolve(
     path: &Path,
-    clients: &Clients,
-    surroundings: &Surroundings,
+    clients: &AwsClients,
+    context: &DeploymentContext,
     given: &BTreeMap<String, String>,
 ) -> Result<Application, LocalError> {
     let text = std::fs::read_to_string(path).map_err(io(format!("reading {}", path.display())))?;
@@ -28,7 +30,7 @@ pub(crate) async fn resolve(
         ("DatabaseAuth".to_owned(), "secret".to_owned()),
         ("DatabaseTls".to_owned(), "disable".to_owned()),
     ]);
-    // The defaults are names of the dev environment; ours has the same ones under its own path.
+    // The defaults are names of the dev environment. The local one has the same names under its own path.
     let from_ssm: Vec<(String, String)> = template
         .parameters()
         .into_iter()
@@ -38,34 +40,36 @@ pub(crate) async fn resolve(
             Some((parameter.name, ssm_name(default.rsplit('/').next()?)))
         })
         .collect();
-    let found = ssm_values(clients, from_ssm.iter().map(|(_, name)| name.clone()).collect()).await?;
+    let ssm = ssm_values(clients, from_ssm.iter().map(|(_, name)| name.as_str()).collect()).await?;
     for (parameter, name) in from_ssm {
-        values.insert(parameter, found[&name].clone());
+        values.insert(parameter, ssm[&name].clone());
     }
     values.extend(given.clone());
-    Ok(template.resolve(&values, surroundings)?)
+    Ok(template.resolve(&values, context)?)
 }
 
-async fn ssm_values(clients: &Clients, names: Vec<String>) -> Result<BTreeMap<String, String>, LocalError> {
+async fn ssm_values(clients: &AwsClients, names: Vec<&str>) -> Result<BTreeMap<String, String>, LocalError> {
+    const OPERATION: &str = "ssm GetParameters";
     let mut values = BTreeMap::new();
     for batch in names.chunks(SSM_BATCH) {
-        let request = clients.ssm.get_parameters().set_names(Some(batch.to_vec()));
-        let found = request.send().await.map_err(aws("ssm GetParameters"))?;
-        if let Some(name) = found.invalid_parameters().first() {
-            let message = format!("the local environment has no {name}, which template.yaml asks for");
-            return Err(LocalError::Aws { operation: "ssm GetParameters", message });
+        let input = json!({ "Names": batch });
+        let response = clients.json.call(JsonService::Ssm, "GetParameters", &input).await?;
+        if let Some(name) = response["InvalidParameters"].get(0) {
+            let message = format!("the local environment has no parameter {name}, which template.yaml uses");
+            return Err(LocalError::Aws { operation: OPERATION.to_owned(), message });
         }
-        for parameter in found.parameters.unwrap_or_default() {
-            values.insert(parameter.name.unwrap_or_default(), parameter.value.unwrap_or_default());
+        for parameter in response["Parameters"].as_array().into_iter().flatten() {
+            let name = text_field(parameter, "Name", OPERATION)?;
+            values.insert(name, text_field(parameter, "Value", OPERATION)?);
         }
     }
     Ok(values)
 }
 
-/// Makes queues and rules. `visibility_timeout` replaces the template's on the queues that feed a function.
+/// Creates the queues and rules. `visibility_timeout` replaces the template's on the queues that invoke a function.
 pub(crate) async fn create(
     application: &Application,
-    clients: &Clients,
+    clients: &AwsClients,
     visibility_timeout: Option<Duration>,
 ) -> Result<(), LocalError> {
     let mappings = application.functions.iter().flat_map(|function| &function.mappings);
@@ -76,7 +80,7 @@ pub(crate) async fn create(
         let visibility = visibility_timeout.filter(|_| sources.contains(queue.name.as_str()));
         urls.insert(queue.name.as_str(), create_queue(queue, clients, visibility).await?);
     }
-    // Only once all of them are there: a dead-letter queue must exist before it is named.
+    // After all queues exist: a redrive policy must name an existing dead-letter queue.
     for queue in &application.queues {
         if let Some(policy) = queue.attributes.get("RedrivePolicy") {
             let request = clients.sqs.set_queue_attributes().queue_url(&urls[queue.name.as_str()]);
@@ -90,9 +94,10 @@ pub(crate) async fn create(
     Ok(())
 }
 
+/// Creates a queue without its redrive policy and returns its URL.
 async fn create_queue(
     queue: &QueueSpec,
-    clients: &Clients,
+    clients: &AwsClients,
     visibility_timeout: Option<Duration>,
 ) -> Result<String, LocalError> {
     let mut request = clients.sqs.create_queue().queue_name(&queue.name);
@@ -105,28 +110,32 @@ async fn create_queue(
         request = request.attributes(QueueAttributeName::VisibilityTimeout, timeout.as_secs().to_string());
     }
     let created = request.send().await.map_err(aws("sqs CreateQueue"))?;
-    Ok(created.queue_url.unwrap_or_default())
+    created.queue_url.ok_or_else(|| LocalError::Aws {
+        operation: "sqs CreateQueue".to_owned(),
+        message: "the response has no QueueUrl".to_owned(),
+    })
 }
 
-async fn create_rule(rule: &RuleSpec, clients: &Clients) -> Result<(), LocalError> {
-    let request = clients.events.put_rule().name(&rule.name).event_pattern(&rule.event_pattern);
-    request.send().await.map_err(aws("events PutRule"))?;
-    let mut request = clients.events.put_targets().rule(&rule.name);
-    for target in &rule.targets {
-        let dead_letters = target
-            .dead_letter_config
-            .as_ref()
-            .map(|config| DeadLetterConfig::builder().arn(&config.arn).build());
-        let target =
-            Target::builder().id(&target.id).arn(&target.arn).set_dead_letter_config(dead_letters).build();
-        request = request.targets(target.map_err(aws("events PutTargets"))?);
-    }
-    let put = request.send().await.map_err(aws("events PutTargets"))?;
-    match put.failed_entries().first() {
+async fn create_rule(rule: &RuleSpec, clients: &AwsClients) -> Result<(), LocalError> {
+    let input = json!({"Name": rule.name, "EventPattern": rule.event_pattern});
+    clients.json.call(JsonService::EventBridge, "PutRule", &input).await?;
+    let targets: Vec<_> = rule
+        .targets
+        .iter()
+        .map(|target| {
+            let mut json = json!({"Id": target.id, "Arn": target.arn});
+            if let Some(config) = &target.dead_letter_config {
+                json["DeadLetterConfig"] = json!({"Arn": config.arn});
+            }
+            json
+        })
+        .collect();
+    let input = json!({"Rule": rule.name, "Targets": targets});
+    let response = clients.json.call(JsonService::EventBridge, "PutTargets", &input).await?;
+    match response["FailedEntries"].get(0) {
         None => Ok(()),
         Some(failed) => {
-            let message = failed.error_message().unwrap_or("refused").to_owned();
-            Err(LocalError::Aws { operation: "events PutTargets", message })
+            Err(LocalError::Aws { operation: "events PutTargets".to_owned(), message: failed.to_string() })
         }
     }
 }

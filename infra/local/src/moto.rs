@@ -1,4 +1,4 @@
-//! The moto server: S3, SQS, EventBridge, Secrets Manager, RDS and SSM in one process.
+//! The moto server: S3, SQS, EventBridge, Secrets Manager and SSM in one process.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use crate::error::{LocalError, io};
 use crate::process::{Guard, StopSignal, Supervised, free_port, tail};
 
-/// Its account.
+/// The account id that moto uses.
 pub(crate) const ACCOUNT_ID: &str = "123456789012";
-/// moto's own server with a mend or two.
+/// moto's own server with fixes.
 const SERVER: &str = include_str!("../moto_server.py");
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A running server; stops when dropped.
+/// A running moto server. Dropping it stops the server.
 #[derive(Debug)]
 pub(crate) struct Moto {
     process: Supervised,
@@ -22,11 +22,11 @@ pub(crate) struct Moto {
 }
 
 impl Moto {
-    /// Starts it and waits until it answers.
+    /// Starts the server and waits until it accepts connections.
     pub(crate) async fn start(venv: &Path, logs: &Path, guard: &Guard) -> Result<Self, LocalError> {
         let installed = venv.join("bin/moto_server");
         if !installed.is_file() {
-            let what = "moto, which stands in for AWS,".to_owned();
+            let what = "moto, the AWS emulator,".to_owned();
             return Err(LocalError::Missing { what, path: installed, remedy: "run infra/local/setup.sh" });
         }
         let port = free_port().map_err(io("finding a free port"))?;
@@ -35,7 +35,7 @@ impl Moto {
         let errors = log.try_clone().map_err(io("opening moto's log"))?;
         let mut command = Command::new(venv.join("bin/python"));
         command.args(["-c", SERVER, "-H", "127.0.0.1", "-p", &port.to_string()]);
-        // moto looks for Docker when it is asked about Lambda; here it shall find none.
+        // moto connects to a Docker engine for Lambda calls. This address makes it fail at once.
         command.env("DOCKER_HOST", "tcp://127.0.0.1:9").env("PYTHONUNBUFFERED", "1");
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let process =
@@ -45,8 +45,13 @@ impl Moto {
         Ok(moto)
     }
 
+    /// Returns `127.0.0.1:<port>`.
+    pub(crate) fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.authority())
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -54,13 +59,13 @@ impl Moto {
     }
 
     async fn wait_until_ready(&mut self, log: &Path) -> Result<(), LocalError> {
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
                 return Ok(());
             }
-            let ended = self.process.try_wait().map_err(io("waiting for moto"))?.is_some();
-            if ended || Instant::now() > deadline {
+            let has_ended = self.process.try_wait().map_err(io("waiting for moto"))?.is_some();
+            if has_ended || Instant::now() > deadline {
                 return Err(LocalError::NotReady {
                     what: "moto",
                     log: log.to_path_buf(),

@@ -1,39 +1,39 @@
-//! What a local stack is started with.
+//! The options of a local stack.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a local stack is started with. [`UpOptions::new`] fits a checkout.
+/// The options of a local stack. [`UpOptions::new`] returns those of a checkout.
 #[derive(Debug, Clone)]
 pub struct UpOptions {
-    /// Where the state goes: `env`, `state.json`, `logs/`, the database. One stack a folder.
+    /// The folder of the stack's state: `env`, `state.json`, `logs/` and the database. One stack per folder.
     pub state_dir: PathBuf,
     /// The SAM template to run.
     pub template: PathBuf,
-    /// Where the functions' binaries are, each named as `BuildProperties.Binary` says.
+    /// The folder of the functions' binaries, each named as in `BuildProperties.Binary`.
     pub functions_dir: PathBuf,
-    /// The Python virtual environment with moto.
+    /// The Python virtual environment in which moto is installed.
     pub venv: PathBuf,
-    /// Template parameters, over their defaults; those that come from SSM are the local stack's own.
+    /// Template parameters that override the defaults and the local values of SSM parameters.
     pub parameters: BTreeMap<String, String>,
-    /// True: PostgreSQL flushes each commit, as RDS does. False: faster; see
+    /// Whether PostgreSQL flushes each commit to disk, as RDS does. `false` is faster; see
     /// [`ClusterOptions::durable`](crate::postgres::ClusterOptions::durable).
     pub durable_database: bool,
-    /// PostgreSQL settings, over the chosen ones.
+    /// PostgreSQL settings that override the built-in ones.
     pub database_settings: Vec<(String, String)>,
-    /// Replaces the template's visibility timeout of every queue that feeds a function. A message whose function was
-    /// killed comes back only after it, which on AWS is right and in a test too long.
+    /// Replaces the template's visibility timeout of every queue that invokes a function. The message of a killed
+    /// function is redelivered only after this time; the template's value is too long for a test.
     pub visibility_timeout: Option<Duration>,
-    /// Variables of all functions, over their own: endpoints above all, so that a proxy can stand between the functions
-    /// and the services. Nobody else sees them.
+    /// Environment variables of all functions that override their own, for example endpoints, so that a proxy can be
+    /// placed between the functions and the services. They apply to the functions only.
     pub function_variables: BTreeMap<String, String>,
-    /// An execution environment that was idle for so long is stopped.
+    /// The idle time after which an execution environment is stopped.
     pub idle_timeout: Duration,
 }
 
 impl UpOptions {
-    /// The stack of the checkout at `root`: its template, its `.venv`, its debug binaries, its `.penstock` folder.
+    /// Returns the options for the checkout at `root`: its template, `.venv`, debug binaries and `.penstock` folder.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         Self {

@@ -1,9 +1,9 @@
-//! Child processes that never outlive this one.
+//! Child processes that never outlive this process.
 //!
-//! A child is started as the leader of its own process group, so that Ctrl-C in the terminal reaches only us and we
-//! decide the order of stopping. [`Guard`] covers the other case, in which we get no chance to decide: a small shell
-//! waits on a pipe that closes when this process ends, however it ends, and then stops what is still registered.
-//! (`PR_SET_PDEATHSIG` would do so on Linux only, and fires as soon as the *thread* that started the child ends.)
+//! Each child leads its own process group. Ctrl-C in the terminal therefore reaches only this process, which stops the
+//! children in the right order. [`Guard`] stops them when this process is killed: a shell waits on a pipe that closes
+//! when this process ends, and then stops the process groups that are still registered. (`PR_SET_PDEATHSIG` exists on
+//! Linux only, and its signal is sent when the *thread* that started the child ends.)
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 pub use rustix::process::Signal;
 use rustix::process::{Pid, test_kill_process};
 
-/// Reads `add PID SIGNAL` and `remove PID` until the pipe closes; then asks each group that is left to stop, and kills
-/// after five seconds what did not.
+/// Reads `add PID SIGNAL` and `remove PID` until the pipe closes. Then sends its signal to each registered group, and
+/// SIGKILL after five seconds to those that are still running.
 const WATCH: &str = r#"
 trap '' HUP INT TERM QUIT
 entries=
 while read -r verb pid signal; do
-  kept=
+  others=
   for entry in $entries; do
-    case $entry in "$pid:"*) ;; *) kept="$kept $entry" ;; esac
+    case $entry in "$pid:"*) ;; *) others="$others $entry" ;; esac
   done
-  entries=$kept
+  entries=$others
   if [ "$verb" = add ]; then entries="$entries $pid:$signal"; fi
 done
 for entry in $entries; do kill -s "${entry#*:}" -- "-${entry%%:*}"; done
@@ -41,14 +41,14 @@ done
 for entry in $entries; do kill -s KILL -- "-${entry%%:*}"; done
 "#;
 
-/// How a child is asked to stop.
+/// The signal that stops a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopSignal {
-    /// SIGTERM: what most servers understand.
+    /// SIGTERM: the shutdown signal of most servers.
     Term,
     /// SIGINT: PostgreSQL's fast shutdown.
     Int,
-    /// SIGKILL: for what has nothing to save.
+    /// SIGKILL: for a process without data to save.
     Kill,
 }
 
@@ -70,7 +70,7 @@ impl StopSignal {
     }
 }
 
-/// Stops the registered process groups when this process ends without having done so itself. Clones share one watcher.
+/// Stops the registered process groups if this process ends before it has stopped them. Clones share one watcher.
 #[derive(Debug, Clone)]
 pub struct Guard {
     watcher: Arc<Mutex<Watcher>>,
@@ -79,7 +79,7 @@ pub struct Guard {
 #[derive(Debug)]
 struct Watcher {
     child: Child,
-    orders: Option<ChildStdin>,
+    commands: Option<ChildStdin>,
 }
 
 impl Guard {
@@ -96,30 +96,30 @@ impl Guard {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        let orders = child.stdin.take();
-        Ok(Self { watcher: Arc::new(Mutex::new(Watcher { child, orders })) })
+        let commands = child.stdin.take();
+        Ok(Self { watcher: Arc::new(Mutex::new(Watcher { child, commands })) })
     }
 
-    /// Watches over the process group that `pid` leads.
+    /// Registers the process group that `pid` leads.
     ///
     /// # Errors
-    /// When the watcher is gone.
+    /// When the watcher has ended.
     pub fn add(&self, pid: u32, signal: StopSignal) -> std::io::Result<()> {
-        self.order(&format!("add {pid} {}\n", signal.name()))
+        self.send(&format!("add {pid} {}\n", signal.name()))
     }
 
-    /// Forgets a process group; to be called once it has ended, since its number may be given to another.
+    /// Unregisters a process group. Must be called when the group has ended, because the system reuses its id.
     ///
     /// # Errors
-    /// When the watcher is gone.
+    /// When the watcher has ended.
     pub fn remove(&self, pid: u32) -> std::io::Result<()> {
-        self.order(&format!("remove {pid}\n"))
+        self.send(&format!("remove {pid}\n"))
     }
 
-    fn order(&self, line: &str) -> std::io::Result<()> {
+    fn send(&self, line: &str) -> std::io::Result<()> {
         let mut watcher = self.watcher.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match watcher.orders.as_mut() {
-            Some(orders) => orders.write_all(line.as_bytes()),
+        match watcher.commands.as_mut() {
+            Some(commands) => commands.write_all(line.as_bytes()),
             None => Err(std::io::ErrorKind::BrokenPipe.into()),
         }
     }
@@ -127,69 +127,69 @@ impl Guard {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        drop(self.orders.take());
+        drop(self.commands.take());
         if let Err(error) = self.child.wait() {
-            tracing::warn!(%error, "the watcher of child processes could not be waited for");
+            tracing::warn!(%error, "cannot wait for the watcher of child processes");
         }
     }
 }
 
-/// A child that leads its own process group, is registered with a [`Guard`], and is stopped when dropped.
+/// A child process that leads its own process group and is registered with a [`Guard`]. Dropping it stops the process.
 #[derive(Debug)]
 pub struct Supervised {
     child: Child,
     guard: Guard,
     signal: StopSignal,
-    ended: bool,
+    has_ended: bool,
 }
 
 impl Supervised {
-    /// Starts `command` under the guard.
+    /// Starts `command` and registers it with `guard`.
     ///
     /// # Errors
-    /// When the program cannot be started, or the guard is gone.
+    /// When the program cannot be started, or the guard's watcher has ended.
     pub fn spawn(command: &mut Command, guard: &Guard, signal: StopSignal) -> std::io::Result<Self> {
         let child = command.process_group(0).spawn()?;
-        let supervised = Self { child, guard: guard.clone(), signal, ended: false };
+        let supervised = Self { child, guard: guard.clone(), signal, has_ended: false };
         guard.add(supervised.pid(), signal)?;
         Ok(supervised)
     }
 
-    /// Process id, which is also the id of its group.
+    /// Returns the process id, which is also the id of the process group.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The exit status once it has ended.
+    /// Returns the exit status if the process has ended.
     ///
     /// # Errors
     /// When the process cannot be waited for.
     pub fn try_wait(&mut self) -> std::io::Result<Option<ExitStatus>> {
         let status = self.child.try_wait()?;
-        if status.is_some() && !self.ended {
-            self.ended = true;
+        if status.is_some() && !self.has_ended {
+            self.has_ended = true;
             self.guard.remove(self.child.id())?;
         }
         Ok(status)
     }
 
-    /// Asks it to stop, waits up to `patience`, then kills its group. The status is `None` only if even that did not
-    /// end it.
+    /// Sends the stop signal, waits up to `timeout`, then kills the group. Returns `None` only if SIGKILL did not end
+    /// the process either.
     ///
     /// # Errors
     /// When the process cannot be waited for.
-    pub fn stop(&mut self, patience: Duration) -> std::io::Result<Option<ExitStatus>> {
+    pub fn stop(&mut self, timeout: Duration) -> std::io::Result<Option<ExitStatus>> {
         if let Some(status) = self.try_wait()? {
             return Ok(Some(status));
         }
         signal_group(self.pid(), self.signal.signal());
-        if let Some(status) = self.wait_until(Instant::now() + patience)? {
+        if let Some(status) = self.wait_until(Instant::now() + timeout)? {
             return Ok(Some(status));
         }
         self.kill()
     }
 
-    /// SIGKILL to the whole group.
+    /// Sends SIGKILL to the whole group.
     ///
     /// # Errors
     /// When the process cannot be waited for.
@@ -217,37 +217,37 @@ impl Supervised {
 impl Drop for Supervised {
     fn drop(&mut self) {
         if let Err(error) = self.stop(Duration::from_secs(10)) {
-            tracing::warn!(%error, pid = self.pid(), "a child process could not be stopped");
+            tracing::warn!(%error, pid = self.pid(), "cannot stop a child process");
         }
     }
 }
 
-/// Signals a process group; one that is gone already is as good as stopped.
+/// Sends a signal to a process group. Does nothing when the group has ended.
 pub fn signal_group(pid: u32, signal: Signal) {
     if let Some(pid) = to_pid(pid)
         && let Err(error) = rustix::process::kill_process_group(pid, signal)
         && error != rustix::io::Errno::SRCH
     {
-        tracing::warn!(%error, pid = pid.as_raw_nonzero(), "a process group could not be signalled");
+        tracing::warn!(%error, pid = pid.as_raw_nonzero(), "cannot signal a process group");
     }
 }
 
-/// Signals one process; one that is gone already is as good as stopped.
+/// Sends a signal to a process. Does nothing when the process has ended.
 pub fn signal_process(pid: u32, signal: Signal) {
     if let Some(pid) = to_pid(pid)
         && let Err(error) = rustix::process::kill_process(pid, signal)
         && error != rustix::io::Errno::SRCH
     {
-        tracing::warn!(%error, pid = pid.as_raw_nonzero(), "a process could not be signalled");
+        tracing::warn!(%error, pid = pid.as_raw_nonzero(), "cannot signal a process");
     }
 }
 
-/// When the process was started, as the system says it; `None` when there is no such process. Together with the id it
-/// names a process for good, since ids are used again.
+/// Returns the start time of a process in the system's notation, `None` when there is no such process. The system
+/// reuses process ids; id and start time together identify a process.
 pub fn identity(pid: u32) -> Option<String> {
     if let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        // The name, in parentheses, may hold spaces and parentheses. State is the first field after it, the start in
-        // clock ticks the twentieth; proc(5).
+        // The name is in parentheses and may contain spaces and parentheses. After it, the first field is the state and
+        // the twentieth the start time in clock ticks; see proc(5).
         let mut fields = stat.rsplit_once(") ")?.1.split(' ');
         let state = fields.next()?;
         return if state == "Z" { None } else { fields.nth(18).map(str::to_owned) };
@@ -257,21 +257,24 @@ pub fn identity(pid: u32) -> Option<String> {
     (!started.is_empty()).then_some(started)
 }
 
-/// True while the process of that id is the one whose [`identity`] was taken.
+/// Returns whether the process with this id is running and has this [`identity`].
 pub fn is_same_process(pid: u32, identity_then: &str) -> bool {
-    !identity_then.is_empty() && identity(pid).as_deref() == Some(identity_then)
+    identity(pid).as_deref() == Some(identity_then)
 }
 
-/// The last lines of a log.
+/// Returns the last lines of a log.
 pub(crate) fn tail(path: &Path, lines: usize) -> String {
-    // A log that is not there has no last lines, which is what the reader shall see.
-    let content = std::fs::read(path).unwrap_or_default();
+    let content = match std::fs::read(path) {
+        Ok(content) => content,
+        // The text is a part of an error message, which then shows why the lines are missing.
+        Err(error) => return format!("(cannot read the log: {error})"),
+    };
     let content = String::from_utf8_lossy(&content);
     let all: Vec<&str> = content.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
-/// True while a process of that id exists.
+/// Returns whether a process with this id exists.
 pub fn is_alive(pid: u32) -> bool {
     to_pid(pid).is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
@@ -280,7 +283,7 @@ fn to_pid(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
-/// A port of 127.0.0.1 that was free a moment ago.
+/// Returns a port of 127.0.0.1 that was free at the time of the call.
 ///
 /// # Errors
 /// When no port can be bound.
@@ -298,8 +301,8 @@ mod tests {
         command
     }
 
-    fn gone_within(pid: u32, patience: Duration) -> bool {
-        let deadline = Instant::now() + patience;
+    fn ends_within(pid: u32, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
         while is_alive(pid) {
             if Instant::now() > deadline {
                 return false;
@@ -330,13 +333,13 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_told_from_another_of_the_same_id() {
+    fn a_process_is_distinguished_from_a_later_one_with_the_same_id() {
         let mut child = sleeper().spawn().unwrap();
         let then = identity(child.id()).unwrap();
         assert!(is_same_process(child.id(), &then));
         assert!(!is_same_process(child.id(), "another start"));
         child.kill().unwrap();
-        // A zombie has ended too: whoever should collect it may never do so.
+        // A zombie counts as ended: its parent may never collect it.
         let deadline = Instant::now() + Duration::from_secs(5);
         while is_same_process(child.id(), &then) {
             assert!(Instant::now() < deadline);
@@ -346,21 +349,22 @@ mod tests {
     }
 
     #[test]
-    fn the_guard_stops_what_was_left_behind_and_spares_what_was_removed() {
+    fn the_guard_stops_registered_processes_only() {
         let guard = Guard::start().unwrap();
-        let mut left = sleeper().process_group(0).spawn().unwrap();
-        let mut spared = sleeper().process_group(0).spawn().unwrap();
-        guard.add(left.id(), StopSignal::Kill).unwrap();
-        guard.add(spared.id(), StopSignal::Kill).unwrap();
-        guard.remove(spared.id()).unwrap();
-        // What the end of this process would do: the pipe closes. Zombies count as alive, hence the thread.
-        let left_id = left.id();
-        let reaper = std::thread::spawn(move || left.wait());
+        let mut registered = sleeper().process_group(0).spawn().unwrap();
+        let mut removed = sleeper().process_group(0).spawn().unwrap();
+        guard.add(registered.id(), StopSignal::Kill).unwrap();
+        guard.add(removed.id(), StopSignal::Kill).unwrap();
+        guard.remove(removed.id()).unwrap();
+        // Dropping the guard closes the pipe, as the end of this process does. The thread collects the zombie, which
+        // would count as alive.
+        let registered_id = registered.id();
+        let reaper = std::thread::spawn(move || registered.wait());
         drop(guard);
-        assert!(gone_within(left_id, Duration::from_secs(5)));
+        assert!(ends_within(registered_id, Duration::from_secs(5)));
         reaper.join().unwrap().unwrap();
-        assert_eq!(spared.try_wait().unwrap(), None);
-        spared.kill().unwrap();
-        spared.wait().unwrap();
+        assert_eq!(removed.try_wait().unwrap(), None);
+        removed.kill().unwrap();
+        removed.wait().unwrap();
     }
 }

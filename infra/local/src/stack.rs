@@ -1,4 +1,4 @@
-//! The stack: everything started in order, and stopped in the other.
+//! A running stack: starts all parts in order and stops them in reverse order.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -8,27 +8,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use penstock_aws::clients::Aws;
 
 use crate::application;
-use crate::control::{self, Controlled};
+use crate::control::{self, ControlTargets};
 use crate::emr::{self, Emr};
 use crate::error::{LocalError, io};
-use crate::foundation::{self, Clients, Database, SPARK_APPLICATION_ID};
-use crate::http::Server;
+use crate::foundation::{self, AwsClients, DatabaseLogin, SPARK_APPLICATION_ID};
+use crate::http_server::Server;
 use crate::moto::{ACCOUNT_ID, Moto};
 use crate::options::UpOptions;
 use crate::postgres::{Cluster, ClusterOptions};
 use crate::process::Guard;
-use crate::runner::{Host, Runner, RunnerStatus};
-use crate::state::{Endpoints, ProcessRecord, State};
-use crate::template::{Application, Surroundings};
+use crate::runner::{HostConfig, Runner, RunnerStatus};
+use crate::state::{Endpoints, ProcessRecord, StackState};
+use crate::template::{Application, DeploymentContext};
 
-/// The variables that hold names of buckets and queues, as the functions know them, are told to others too.
+/// Variables of the functions with these suffixes, the names of buckets and queues, are also in `.penstock/env`.
 const SHARED_SUFFIXES: [&str; 2] = ["_BUCKET", "_QUEUE_URL"];
 const REGION: &str = "eu-central-1";
 
-/// A running stack. [`Stack::down`] stops it and tells of what went wrong; dropping it stops it too.
+/// A running stack. [`Stack::down`] stops it and returns errors; dropping it also stops it.
 #[derive(Debug)]
 pub struct Stack {
-    // In the order in which they are dropped: first what uses the others.
+    // Fields are dropped in this order: users before what they use.
     _control: Server,
     runner: Arc<Runner>,
     _emr: Arc<Emr>,
@@ -39,11 +39,11 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts everything. What an earlier stack left behind in the state folder is removed first: moto forgets
-    /// everything when it stops, so the database must too.
+    /// Starts all parts. First removes the state of an earlier stack from the folder: moto keeps nothing when it stops,
+    /// so the database must start empty too.
     ///
     /// # Errors
-    /// When something is missing or does not start; what had started by then is stopped again.
+    /// When something is missing or does not start. All parts that have started by then are stopped.
     pub async fn up(options: UpOptions) -> Result<Self, LocalError> {
         let state_dir = std::path::absolute(&options.state_dir).map_err(io("resolving the state folder"))?;
         let lock = prepare(&state_dir)?;
@@ -52,27 +52,28 @@ impl Stack {
         let (moto, cluster) =
             tokio::try_join!(Moto::start(&options.venv, &logs, &guard), start_cluster(&options, &state_dir))?;
         let variables = aws_variables(&moto);
-        let aws = Aws::new(variables.clone()).expect("region and credentials are among the variables");
-        let clients = Clients::new(&aws);
-        let database = Database {
+        let aws = Aws::new(variables.clone()).expect("the variables include region and credentials");
+        let clients = AwsClients::new(&aws, &moto, REGION);
+        let database = DatabaseLogin {
             port: cluster.port(),
             name: cluster.database().to_owned(),
             user: cluster.user().to_owned(),
             password: cluster.password().to_owned(),
         };
         foundation::create(&clients, REGION, &database).await?;
-        let surroundings = Surroundings {
+        let context = DeploymentContext {
             region: REGION.to_owned(),
             account_id: ACCOUNT_ID.to_owned(),
             sqs_endpoint: moto.url(),
         };
         let application =
-            application::resolve(&options.template, &clients, &surroundings, &options.parameters).await?;
+            application::resolve(&options.template, &clients, &context, &options.parameters).await?;
         application::create(&application, &clients, options.visibility_timeout).await?;
 
         let emr = Arc::new(start_emr(&clients).await?);
-        let mut host = Host {
-            functions_dir: std::path::absolute(&options.functions_dir).map_err(io("resolving a folder"))?,
+        let mut host = HostConfig {
+            functions_dir: std::path::absolute(&options.functions_dir)
+                .map_err(io("resolving the folder of the functions"))?,
             logs_dir: logs,
             variables,
             region: REGION.to_owned(),
@@ -81,52 +82,52 @@ impl Stack {
             guard,
         };
         host.variables.insert("AWS_ENDPOINT_URL_EMR_SERVERLESS".to_owned(), emr.url());
-        let told = host.variables.clone();
+        let shared_variables = host.variables.clone();
         host.variables.extend(options.function_variables);
         let queue_base = format!("{}/{ACCOUNT_ID}", moto.url());
         let runner = Arc::new(Runner::start(&application, &host, &clients.sqs, &queue_base)?);
         let children = vec![
             ProcessRecord::of("moto", moto.pid()),
-            ProcessRecord::of("postgres", cluster.pid().unwrap_or(0)),
+            ProcessRecord::of("postgres", cluster.pid().expect("a started cluster has a process")),
         ];
         let database_url = cluster.url();
         let cluster = Arc::new(Mutex::new(cluster));
-        let controlled = Controlled { runner: runner.clone(), emr: emr.clone(), cluster: cluster.clone() };
-        let control = control::start(controlled).await.map_err(io("starting the control endpoint"))?;
+        let targets = ControlTargets { runner: runner.clone(), emr: emr.clone(), cluster: cluster.clone() };
+        let control = control::start(targets).await.map_err(io("starting the control endpoint"))?;
 
         let endpoints = Endpoints {
             aws_url: moto.url(),
             emr_url: emr.url(),
             control_url: control.url(),
-            variables: told_variables(&application, told, &control, &database_url, &state_dir),
+            variables: shell_variables(&application, shared_variables, &control, &database_url, &state_dir),
             database_url,
             region: REGION.to_owned(),
             state_dir: state_dir.clone(),
         };
         let owner = ProcessRecord::of("stack", std::process::id());
-        State { owner, children, endpoints: endpoints.clone() }.write(&state_dir)?;
+        StackState { owner, children, endpoints: endpoints.clone() }.write(&state_dir)?;
         Ok(Self { _control: control, runner, _emr: emr, cluster, _moto: moto, endpoints, _lock: lock })
     }
 
-    /// Where everything is.
+    /// Returns the addresses of the stack.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
-    /// What the functions have done so far.
+    /// Returns what the functions have done so far.
     pub fn status(&self) -> RunnerStatus {
         self.runner.status()
     }
 
-    /// The database server, to stop, kill or restart it. The calls block.
+    /// Returns the database server, which can be stopped, killed and restarted. Its methods block.
     pub fn cluster(&self) -> Arc<Mutex<Cluster>> {
         self.cluster.clone()
     }
 
-    /// Restarts the database server as a failover would, and returns once it takes connections again.
+    /// Restarts the database server, as a failover does. Returns when it accepts connections again.
     ///
     /// # Errors
-    /// When it does not come back.
+    /// When the server does not start again.
     pub async fn restart_database(&self) -> Result<(), LocalError> {
         let cluster = self.cluster();
         let restarted = tokio::task::spawn_blocking(move || {
@@ -137,27 +138,27 @@ impl Stack {
         Ok(joined?)
     }
 
-    /// Stops everything; `functions.json` keeps the last status.
+    /// Stops all parts and writes the last status to `functions.json`.
     ///
     /// # Errors
-    /// When the state folder cannot be tidied up.
+    /// When the state files cannot be written or removed.
     pub async fn down(self) -> Result<(), LocalError> {
         let state_dir = self.endpoints.state_dir.clone();
-        let status = serde_json::to_vec_pretty(&self.status()).expect("strings and numbers are always JSON");
-        // Stopping waits for processes, which must not hold up the threads that serve the others.
+        let status = serde_json::to_vec_pretty(&self.status()).expect("strings and numbers are valid JSON");
+        // Stopping waits for processes and would block a thread of the runtime.
         tokio::task::spawn_blocking(move || drop(self)).await.map_err(|error| LocalError::Io {
             action: "stopping the stack".to_owned(),
             source: std::io::Error::other(error),
         })?;
         std::fs::write(state_dir.join("functions.json"), status).map_err(io("writing functions.json"))?;
-        State::remove(&state_dir)
+        StackState::remove(&state_dir)
     }
 }
 
-/// Runs a stack until `shutdown`. `ready` is called once, when everything answers.
+/// Runs a stack until `shutdown` resolves. Calls `ready` once, when all parts are running.
 ///
 /// # Errors
-/// When the stack does not start or cannot be tidied up. A shutdown while it starts is no error.
+/// When the stack does not start or its state files cannot be removed. A shutdown while it starts is not an error.
 pub async fn run(
     options: UpOptions,
     ready: impl FnOnce(&Endpoints),
@@ -173,19 +174,19 @@ pub async fn run(
     stack.down().await
 }
 
-/// Takes the state folder for this process and empties it.
+/// Locks the state folder for this process and removes the state of an earlier stack.
 fn prepare(state_dir: &Path) -> Result<File, LocalError> {
-    std::fs::create_dir_all(state_dir.join("logs")).map_err(io("making the state folder"))?;
+    std::fs::create_dir_all(state_dir.join("logs")).map_err(io("creating the state folder"))?;
     let lock = File::create(state_dir.join("lock")).map_err(io("opening the state folder's lock"))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let pid = State::read(state_dir).map_or(0, |state| state.owner.pid);
+            let pid = StackState::read(state_dir).map(|state| state.owner.pid);
             return Err(LocalError::AlreadyRunning { pid });
         }
         Err(TryLockError::Error(error)) => return Err(io("locking the state folder")(error)),
     }
-    State::remove(state_dir)?;
+    StackState::remove(state_dir)?;
     Ok(lock)
 }
 
@@ -205,16 +206,16 @@ async fn start_cluster(options: &UpOptions, state_dir: &Path) -> Result<Cluster,
     Ok(joined?)
 }
 
-async fn start_emr(clients: &Clients) -> Result<Emr, LocalError> {
-    let application = emr::Application {
+async fn start_emr(clients: &AwsClients) -> Result<Emr, LocalError> {
+    let application = emr::EmrApplication {
         id: SPARK_APPLICATION_ID.to_owned(),
         region: REGION.to_owned(),
         account_id: ACCOUNT_ID.to_owned(),
     };
-    Emr::start(application, clients.events.clone()).await.map_err(io("starting the EMR Serverless stand-in"))
+    Emr::start(application, clients.json.clone()).await.map_err(io("starting the EMR Serverless emulator"))
 }
 
-/// Region, credentials (any will do) and endpoints.
+/// Returns the region, credentials and endpoints. The emulator accepts any credentials.
 fn aws_variables(moto: &Moto) -> BTreeMap<String, String> {
     let fixed = [
         ("AWS_REGION", REGION),
@@ -228,8 +229,8 @@ fn aws_variables(moto: &Moto) -> BTreeMap<String, String> {
     variables
 }
 
-/// What goes into `.penstock/env`.
-fn told_variables(
+/// Returns the variables of `.penstock/env`.
+fn shell_variables(
     application: &Application,
     mut variables: BTreeMap<String, String>,
     control: &Server,
@@ -237,8 +238,8 @@ fn told_variables(
     state_dir: &Path,
 ) -> BTreeMap<String, String> {
     for function in &application.functions {
-        let shared = |name: &str| SHARED_SUFFIXES.iter().any(|suffix| name.ends_with(suffix));
-        let of_function = function.environment.iter().filter(|(name, _)| shared(name));
+        let is_shared = |name: &str| SHARED_SUFFIXES.iter().any(|suffix| name.ends_with(suffix));
+        let of_function = function.environment.iter().filter(|(name, _)| is_shared(name));
         variables.extend(of_function.map(|(name, value)| (name.clone(), value.clone())));
     }
     let own = [

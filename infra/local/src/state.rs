@@ -1,4 +1,4 @@
-//! What a running stack tells others: its endpoints, as JSON and as variables for a shell, and its processes.
+//! The files that describe a running stack: `state.json` with its endpoints and processes, and `env` for a shell.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::error::{LocalError, io};
 use crate::process::{identity, is_same_process};
 
-/// Where everything is, once a stack is up.
+/// The addresses of a running stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
-    /// S3, SQS, EventBridge, Secrets Manager, RDS and SSM.
+    /// S3, SQS, EventBridge, Secrets Manager and SSM.
     pub aws_url: String,
     /// EMR Serverless.
     pub emr_url: String,
-    /// The runner's own: status, pausing, job outcomes.
+    /// The control endpoint: status, pausing, job outcomes.
     pub control_url: String,
     /// `postgres://…` with the password.
     pub database_url: String,
@@ -23,25 +23,25 @@ pub struct Endpoints {
     pub region: String,
     /// The state folder.
     pub state_dir: PathBuf,
-    /// Everything that `.penstock/env` sets, by variable.
+    /// All variables of `.penstock/env`.
     pub variables: BTreeMap<String, String>,
 }
 
 impl Endpoints {
-    /// The endpoints of the stack that runs on `state_dir`.
+    /// Returns the endpoints of the stack that runs with `state_dir`.
     ///
     /// # Errors
-    /// [`LocalError::NotRunning`] when none does.
+    /// [`LocalError::NotRunning`] when no stack is running.
     pub fn load(state_dir: &Path) -> Result<Self, LocalError> {
-        Ok(State::running(state_dir)?.endpoints)
+        Ok(StackState::running(state_dir)?.endpoints)
     }
 
-    /// One of the variables of `.penstock/env`, e.g. `PENSTOCK_RAW_BUCKET`.
+    /// Returns a variable of `.penstock/env`, for example `PENSTOCK_RAW_BUCKET`.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// The lines of `.penstock/env`.
+    /// Returns the text of `.penstock/env`.
     fn to_shell(&self) -> String {
         let mut lines = String::from("# Written by `penstock up`. To use it: . .penstock/env\n");
         for (name, value) in &self.variables {
@@ -54,57 +54,59 @@ impl Endpoints {
 /// A process that belongs to a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessRecord {
-    /// What it is, e.g. `moto`.
+    /// The program, for example `moto`.
     pub name: String,
     /// Process id.
     pub pid: u32,
-    /// When it was started, as the system says it: tells it from a later process of the same id.
-    pub started: String,
+    /// The [`identity`] of the process, which distinguishes it from a later one with the same id. `None` when it had
+    /// already ended.
+    pub started: Option<String>,
 }
 
 impl ProcessRecord {
     pub(crate) fn of(name: &str, pid: u32) -> Self {
-        Self { name: name.to_owned(), pid, started: identity(pid).unwrap_or_default() }
+        Self { name: name.to_owned(), pid, started: identity(pid) }
     }
 
-    /// True while that very process lives.
+    /// Returns whether the process is still running.
     pub fn is_alive(&self) -> bool {
-        is_same_process(self.pid, &self.started)
+        self.started.as_ref().is_some_and(|started| is_same_process(self.pid, started))
     }
 }
 
 /// The content of `state.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct State {
-    /// The process that holds the stack.
+pub(crate) struct StackState {
+    /// The process that runs the stack.
     pub(crate) owner: ProcessRecord,
     /// The servers that it started.
     pub(crate) children: Vec<ProcessRecord>,
     pub(crate) endpoints: Endpoints,
 }
 
-impl State {
-    /// The state of the stack that runs on `state_dir`.
+impl StackState {
+    /// Returns the state of the stack that runs with `state_dir`.
     pub(crate) fn running(state_dir: &Path) -> Result<Self, LocalError> {
         Self::read(state_dir)
             .filter(|state| state.owner.is_alive())
             .ok_or_else(|| LocalError::NotRunning { state_dir: state_dir.to_path_buf() })
     }
 
-    /// What the last stack left; nothing when there is none, or it is of another version of this program.
+    /// Returns the state that the last stack wrote. Returns `None` when there is none, or another version of this
+    /// program wrote it.
     pub(crate) fn read(state_dir: &Path) -> Option<Self> {
         let content = std::fs::read(path(state_dir)).ok()?;
         serde_json::from_slice(&content).ok()
     }
 
-    /// Writes `env` and then `state.json`, whose presence says that the stack is ready.
+    /// Writes `env` and then `state.json`, whose existence means that the stack is ready.
     pub(crate) fn write(&self, state_dir: &Path) -> Result<(), LocalError> {
         write_private(&state_dir.join("env"), self.endpoints.to_shell().as_bytes())?;
         let json = serde_json::to_vec_pretty(self).expect("strings and numbers are always JSON");
         write_private(&path(state_dir), &json)
     }
 
-    /// Removes what [`State::write`] wrote.
+    /// Removes the files of [`StackState::write`].
     pub(crate) fn remove(state_dir: &Path) -> Result<(), LocalError> {
         for file in [path(state_dir), state_dir.join("env")] {
             match std::fs::remove_file(&file) {
@@ -121,8 +123,8 @@ fn path(state_dir: &Path) -> PathBuf {
     state_dir.join("state.json")
 }
 
-/// Written beside and renamed, so that no reader sees half of it; readable by its owner only, since it holds the
-/// database's password.
+/// Writes a file that only its owner can read, because it contains the database's password. A rename puts it in place,
+/// so that no reader sees an incomplete file.
 fn write_private(path: &Path, content: &[u8]) -> Result<(), LocalError> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -141,9 +143,9 @@ fn write_private(path: &Path, content: &[u8]) -> Result<(), LocalError> {
 mod tests {
     use super::*;
 
-    fn state(pid: u32) -> State {
+    fn state(pid: u32) -> StackState {
         let variables = [("PENSTOCK_RAW_BUCKET", "it's raw"), ("AWS_REGION", "eu-central-1")];
-        State {
+        StackState {
             owner: ProcessRecord::of("stack", pid),
             children: Vec::new(),
             endpoints: Endpoints {
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_reads_the_variables_back_as_they_were() {
+    fn a_shell_reads_the_variables_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         state(std::process::id()).write(folder.path()).unwrap();
         let script = ". ./env && printf %s \"$PENSTOCK_RAW_BUCKET\"";
@@ -172,17 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn only_a_living_owner_counts_as_running() {
+    fn a_stack_is_running_only_while_its_owner_process_is() {
         let folder = tempfile::tempdir().unwrap();
         state(std::process::id()).write(folder.path()).unwrap();
         assert!(Endpoints::load(folder.path()).is_ok());
 
         let mut other_start = state(std::process::id());
-        other_start.owner.started = "long ago".to_owned();
+        other_start.owner.started = Some("long ago".to_owned());
         other_start.write(folder.path()).unwrap();
         assert!(matches!(Endpoints::load(folder.path()), Err(LocalError::NotRunning { .. })));
 
-        State::remove(folder.path()).unwrap();
+        StackState::remove(folder.path()).unwrap();
         assert!(matches!(Endpoints::load(folder.path()), Err(LocalError::NotRunning { .. })));
     }
 }

@@ -1,16 +1,16 @@
-//! Job runs and their states, without HTTP or a clock.
+//! Job runs and their states, independent of HTTP and of the clock.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The states that EMR Serverless gives a job run.
+/// The states of a job run in EMR Serverless.
 /// <https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/job-states.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names are EMR's own")]
-pub enum JobState {
+pub enum JobRunState {
     Submitted,
     Pending,
     Scheduled,
@@ -21,8 +21,8 @@ pub enum JobState {
     Cancelled,
 }
 
-impl JobState {
-    /// True for the last state of a job.
+impl JobRunState {
+    /// Returns whether the job has ended.
     pub fn is_final(self) -> bool {
         match self {
             Self::Success | Self::Failed | Self::Cancelled => true,
@@ -31,30 +31,29 @@ impl JobState {
     }
 }
 
-/// What becomes of a job once it runs. There is no Spark here, so someone has to say.
+/// The outcome of a job. It must be chosen, because the emulator does not run Spark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum JobOutcome {
-    /// It ends well; whoever says so has written what the job would have written.
+    /// The job succeeds. The caller has written the job's output.
     Success,
-    /// It fails.
+    /// The job fails.
     Failed {
-        /// Shown as `stateDetails`.
+        /// The job's `stateDetails`.
         details: String,
     },
-    /// It stays in RUNNING until told otherwise.
+    /// The job stays in RUNNING until its outcome is set.
     Hold,
 }
 
 impl Default for JobOutcome {
     fn default() -> Self {
-        let details =
-            "this local stack has no Spark job installed; on AWS, EMR Serverless runs it".to_owned();
+        let details = "the local stack does not run Spark jobs; on AWS, EMR Serverless does".to_owned();
         Self::Failed { details }
     }
 }
 
-/// `StartJobRun`'s body.
+/// The body of `StartJobRun`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StartRequest {
@@ -71,54 +70,55 @@ pub(super) struct StartRequest {
 pub(super) struct Job {
     pub(super) id: String,
     pub(super) request: StartRequest,
-    pub(super) state: JobState,
+    pub(super) state: JobRunState,
     pub(super) details: String,
     pub(super) outcome: JobOutcome,
     pub(super) created_at: jiff::Timestamp,
     pub(super) updated_at: jiff::Timestamp,
 }
 
-/// A change of state, to be told to EventBridge.
+/// A change of a job's state, which is sent to EventBridge.
 #[derive(Debug, Clone)]
-pub(super) struct Change {
+pub(super) struct StateChange {
     pub(super) job: Job,
-    pub(super) previous: Option<JobState>,
+    pub(super) previous: Option<JobRunState>,
 }
 
+/// An error response of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum RequestError {
     Conflict(String),
     NotFound(String),
     Invalid(String),
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Jobs {
+pub(super) struct JobRuns {
     by_id: BTreeMap<String, Job>,
-    /// For jobs that start from now on.
+    /// The outcome of jobs that start from now on.
     pub(super) outcome: JobOutcome,
 }
 
-impl Jobs {
-    /// Submits a job. The same token with the same request gives the same job again, and no change.
+impl JobRuns {
+    /// Submits a job. A repeated request with the same token returns the existing job and no change.
     pub(super) fn start(
         &mut self,
         request: StartRequest,
         now: jiff::Timestamp,
-    ) -> Result<(Job, Option<Change>), Refusal> {
+    ) -> Result<(Job, Option<StateChange>), RequestError> {
         if request.client_token.is_empty()
             || request.execution_role_arn.is_empty()
             || request.job_driver.is_none()
         {
             let message = "clientToken, executionRoleArn and jobDriver are required".to_owned();
-            return Err(Refusal::Invalid(message));
+            return Err(RequestError::Invalid(message));
         }
         let same_token = |job: &&Job| job.request.client_token == request.client_token;
         if let Some(job) = self.by_id.values().find(same_token) {
             return if job.request == request {
                 Ok((job.clone(), None))
             } else {
-                Err(Refusal::Conflict(format!(
+                Err(RequestError::Conflict(format!(
                     "client token {} was used with other parameters",
                     request.client_token
                 )))
@@ -129,75 +129,75 @@ impl Jobs {
             id: format!("00local{:09}", self.by_id.len() + 1),
             outcome: self.outcome.clone(),
             request,
-            state: JobState::Submitted,
+            state: JobRunState::Submitted,
             details: String::new(),
             created_at: now,
             updated_at: now,
         };
         self.by_id.insert(job.id.clone(), job.clone());
-        Ok((job.clone(), Some(Change { job, previous: None })))
+        Ok((job.clone(), Some(StateChange { job, previous: None })))
     }
 
-    pub(super) fn get(&self, id: &str) -> Result<&Job, Refusal> {
-        self.by_id.get(id).ok_or_else(|| Refusal::NotFound(format!("job run {id} does not exist")))
+    pub(super) fn get(&self, id: &str) -> Result<&Job, RequestError> {
+        self.by_id.get(id).ok_or_else(|| not_found(id))
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Job> {
         self.by_id.values()
     }
 
-    /// Begins to cancel a job that has not ended.
-    pub(super) fn cancel(&mut self, id: &str, now: jiff::Timestamp) -> Result<Change, Refusal> {
-        match self.get(id)?.state {
-            state if state.is_final() || state == JobState::Cancelling => {
-                Err(Refusal::Invalid(format!("job run {id} cannot be cancelled any more")))
-            }
-            _ => Ok(self.enter(id, JobState::Cancelling, "cancelled by request", now)?),
+    /// Starts the cancellation of a job that has not ended.
+    pub(super) fn cancel(&mut self, id: &str, now: jiff::Timestamp) -> Result<StateChange, RequestError> {
+        let job = self.get_mut(id)?;
+        if job.state.is_final() || job.state == JobRunState::Cancelling {
+            return Err(RequestError::Invalid(format!("job run {id} can no longer be cancelled")));
         }
+        Ok(job.enter(JobRunState::Cancelling, "cancelled by request".to_owned(), now))
     }
 
-    /// Decides what becomes of one job, also while it is held.
-    pub(super) fn decide(&mut self, id: &str, outcome: JobOutcome) -> Result<(), Refusal> {
-        let unknown = || Refusal::NotFound(format!("job run {id} does not exist"));
-        let job = self.by_id.get_mut(id).ok_or_else(unknown)?;
+    /// Sets the outcome of one job, which may be held.
+    pub(super) fn set_job_outcome(&mut self, id: &str, outcome: JobOutcome) -> Result<(), RequestError> {
+        let job = self.get_mut(id)?;
         if job.state.is_final() {
-            return Err(Refusal::Invalid(format!("job run {id} has ended already")));
+            return Err(RequestError::Invalid(format!("job run {id} has already ended")));
         }
         job.outcome = outcome;
         Ok(())
     }
 
-    /// Takes a job one step on; nothing where it is held or has ended.
-    pub(super) fn step(&mut self, id: &str, now: jiff::Timestamp) -> Option<Change> {
-        let job = self.by_id.get(id)?;
+    /// Moves a job to its next state. Returns `None` when it is held or has ended.
+    pub(super) fn step(&mut self, id: &str, now: jiff::Timestamp) -> Option<StateChange> {
+        let job = self.by_id.get_mut(id)?;
         let (next, details) = match (job.state, &job.outcome) {
-            (JobState::Submitted, _) => (JobState::Pending, String::new()),
-            (JobState::Pending, _) => (JobState::Scheduled, String::new()),
-            (JobState::Scheduled, _) => (JobState::Running, String::new()),
-            (JobState::Running, JobOutcome::Success) => (JobState::Success, String::new()),
-            (JobState::Running, JobOutcome::Failed { details }) => (JobState::Failed, details.clone()),
-            (JobState::Running, JobOutcome::Hold) => return None,
-            (JobState::Cancelling, _) => (JobState::Cancelled, job.details.clone()),
-            (JobState::Success | JobState::Failed | JobState::Cancelled, _) => return None,
+            (JobRunState::Submitted, _) => (JobRunState::Pending, String::new()),
+            (JobRunState::Pending, _) => (JobRunState::Scheduled, String::new()),
+            (JobRunState::Scheduled, _) => (JobRunState::Running, String::new()),
+            (JobRunState::Running, JobOutcome::Success) => (JobRunState::Success, String::new()),
+            (JobRunState::Running, JobOutcome::Failed { details }) => (JobRunState::Failed, details.clone()),
+            (JobRunState::Running, JobOutcome::Hold) => return None,
+            (JobRunState::Cancelling, _) => (JobRunState::Cancelled, job.details.clone()),
+            (JobRunState::Success | JobRunState::Failed | JobRunState::Cancelled, _) => return None,
         };
-        self.enter(id, next, &details, now).ok()
+        Some(job.enter(next, details, now))
     }
 
-    fn enter(
-        &mut self,
-        id: &str,
-        state: JobState,
-        details: &str,
-        now: jiff::Timestamp,
-    ) -> Result<Change, Refusal> {
-        let unknown = || Refusal::NotFound(format!("job run {id} does not exist"));
-        let job = self.by_id.get_mut(id).ok_or_else(unknown)?;
-        let previous = Some(job.state);
-        job.state = state;
-        details.clone_into(&mut job.details);
-        job.updated_at = now;
-        Ok(Change { job: job.clone(), previous })
+    fn get_mut(&mut self, id: &str) -> Result<&mut Job, RequestError> {
+        self.by_id.get_mut(id).ok_or_else(|| not_found(id))
     }
+}
+
+impl Job {
+    fn enter(&mut self, state: JobRunState, details: String, now: jiff::Timestamp) -> StateChange {
+        let previous = Some(self.state);
+        self.state = state;
+        self.details = details;
+        self.updated_at = now;
+        StateChange { job: self.clone(), previous }
+    }
+}
+
+fn not_found(id: &str) -> RequestError {
+    RequestError::NotFound(format!("job run {id} does not exist"))
 }
 
 #[cfg(test)]
@@ -220,49 +220,49 @@ mod tests {
         jiff::Timestamp::UNIX_EPOCH
     }
 
-    fn run_to_end(jobs: &mut Jobs, id: &str) -> Vec<JobState> {
+    fn run_to_end(jobs: &mut JobRuns, id: &str) -> Vec<JobRunState> {
         std::iter::from_fn(|| jobs.step(id, now())).map(|change| change.job.state).collect()
     }
 
     #[test]
-    fn a_job_fails_here_unless_someone_says_otherwise() {
-        use JobState::{Failed, Pending, Running, Scheduled, Success};
-        let mut jobs = Jobs::default();
+    fn a_job_fails_unless_another_outcome_is_set() {
+        use JobRunState::{Failed, Pending, Running, Scheduled, Success};
+        let mut jobs = JobRuns::default();
         let (job, change) = jobs.start(request("a", "n"), now()).unwrap();
-        assert_eq!(change.unwrap().job.state, JobState::Submitted);
+        assert_eq!(change.unwrap().job.state, JobRunState::Submitted);
         assert_eq!(run_to_end(&mut jobs, &job.id), [Pending, Scheduled, Running, Failed]);
-        assert!(jobs.get(&job.id).unwrap().details.contains("no Spark job"));
+        assert!(jobs.get(&job.id).unwrap().details.contains("does not run Spark jobs"));
 
         jobs.outcome = JobOutcome::Success;
         let (job, _) = jobs.start(request("b", "n"), now()).unwrap();
         assert_eq!(run_to_end(&mut jobs, &job.id), [Pending, Scheduled, Running, Success]);
-        assert!(matches!(jobs.decide(&job.id, JobOutcome::Hold), Err(Refusal::Invalid(_))));
+        assert!(matches!(jobs.set_job_outcome(&job.id, JobOutcome::Hold), Err(RequestError::Invalid(_))));
     }
 
     #[test]
     fn the_same_token_starts_one_job_and_another_request_under_it_is_a_conflict() {
-        let mut jobs = Jobs::default();
+        let mut jobs = JobRuns::default();
         let (first, _) = jobs.start(request("a", "n"), now()).unwrap();
         let (second, change) = jobs.start(request("a", "n"), now()).unwrap();
         assert_eq!(first.id, second.id);
         assert!(change.is_none());
-        assert!(matches!(jobs.start(request("a", "other"), now()), Err(Refusal::Conflict(_))));
-        assert!(matches!(jobs.start(request("", "n"), now()), Err(Refusal::Invalid(_))));
+        assert!(matches!(jobs.start(request("a", "other"), now()), Err(RequestError::Conflict(_))));
+        assert!(matches!(jobs.start(request("", "n"), now()), Err(RequestError::Invalid(_))));
     }
 
     #[test]
-    fn a_held_job_runs_until_it_is_decided_or_cancelled() {
-        let mut jobs = Jobs { outcome: JobOutcome::Hold, ..Jobs::default() };
+    fn a_held_job_runs_until_its_outcome_is_set_or_it_is_cancelled() {
+        let mut jobs = JobRuns { outcome: JobOutcome::Hold, ..JobRuns::default() };
         let (job, _) = jobs.start(request("a", "n"), now()).unwrap();
-        assert_eq!(run_to_end(&mut jobs, &job.id).last(), Some(&JobState::Running));
-        jobs.decide(&job.id, JobOutcome::Success).unwrap();
-        assert_eq!(run_to_end(&mut jobs, &job.id), [JobState::Success]);
+        assert_eq!(run_to_end(&mut jobs, &job.id).last(), Some(&JobRunState::Running));
+        jobs.set_job_outcome(&job.id, JobOutcome::Success).unwrap();
+        assert_eq!(run_to_end(&mut jobs, &job.id), [JobRunState::Success]);
 
         let (job, _) = jobs.start(request("b", "n"), now()).unwrap();
         run_to_end(&mut jobs, &job.id);
-        assert_eq!(jobs.cancel(&job.id, now()).unwrap().previous, Some(JobState::Running));
-        assert_eq!(run_to_end(&mut jobs, &job.id), [JobState::Cancelled]);
-        assert!(matches!(jobs.cancel(&job.id, now()), Err(Refusal::Invalid(_))));
-        assert!(matches!(jobs.cancel("none", now()), Err(Refusal::NotFound(_))));
+        assert_eq!(jobs.cancel(&job.id, now()).unwrap().previous, Some(JobRunState::Running));
+        assert_eq!(run_to_end(&mut jobs, &job.id), [JobRunState::Cancelled]);
+        assert!(matches!(jobs.cancel(&job.id, now()), Err(RequestError::Invalid(_))));
+        assert!(matches!(jobs.cancel("none", now()), Err(RequestError::NotFound(_))));
     }
 }

@@ -1,102 +1,99 @@
-//! A stand-in for EMR Serverless: the calls that Penstock makes, true states, client tokens, and an EventBridge event
-//! for each change of state. It runs no Spark.
+//! An EMR Serverless emulator: the calls that Penstock makes, job states, client tokens, and an EventBridge event for
+//! each state change. It does not run Spark.
 
 mod jobs;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use bytes::Bytes;
 use hyper::{Method, Request, StatusCode};
-use jobs::{Change, Job, Jobs, Refusal, StartRequest};
-pub use jobs::{JobOutcome, JobState};
+use jobs::{Job, JobRuns, RequestError, StartRequest, StateChange};
+pub use jobs::{JobOutcome, JobRunState};
 use serde_json::{Value, json};
 
-use crate::error::causes;
-use crate::http::{Reply, Server, json};
+use crate::aws_json::{JsonClient, JsonService};
+use crate::error::LocalError;
+use crate::http_server::{Reply, Server, json};
 
-/// Between two states. EMR takes minutes; what matters is that the states come one after the other.
+/// The time between two states. EMR takes minutes.
 const STEP: Duration = Duration::from_millis(40);
 const RELEASE_LABEL: &str = "emr-7.9.0";
 
-/// Where the stand-in belongs to.
+/// The EMR Serverless application that the emulator serves.
 #[derive(Debug, Clone)]
-pub(crate) struct Application {
+pub(crate) struct EmrApplication {
     pub(crate) id: String,
     pub(crate) region: String,
     pub(crate) account_id: String,
 }
 
-/// The running stand-in.
+/// A running emulator.
 #[derive(Debug)]
 pub(crate) struct Emr {
     server: Server,
-    shared: Arc<Shared>,
+    service: Arc<EmrService>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    application: Application,
-    events: aws_sdk_eventbridge::Client,
-    jobs: Mutex<Jobs>,
-    /// Wakes held jobs when they have been decided on.
-    decided: tokio::sync::Notify,
+struct EmrService {
+    application: EmrApplication,
+    aws: JsonClient,
+    jobs: Mutex<JobRuns>,
+    /// Notified when the outcome of a job is set, which may be held.
+    outcome_set: tokio::sync::Notify,
 }
 
 impl Emr {
-    pub(crate) async fn start(
-        application: Application,
-        events: aws_sdk_eventbridge::Client,
-    ) -> std::io::Result<Self> {
-        let (jobs, decided) = (Mutex::default(), tokio::sync::Notify::new());
-        let shared = Arc::new(Shared { application, events, jobs, decided });
-        let for_requests = shared.clone();
+    pub(crate) async fn start(application: EmrApplication, aws: JsonClient) -> std::io::Result<Self> {
+        let (jobs, outcome_set) = (Mutex::default(), tokio::sync::Notify::new());
+        let service = Arc::new(EmrService { application, aws, jobs, outcome_set });
+        let for_requests = service.clone();
         let server = Server::start(move |request| handle(for_requests.clone(), request)).await?;
-        Ok(Self { server, shared })
+        Ok(Self { server, service })
     }
 
     pub(crate) fn url(&self) -> String {
         self.server.url()
     }
 
-    /// What becomes of jobs that are started from now on.
+    /// Sets the outcome of jobs that start from now on.
     pub(crate) fn set_outcome(&self, outcome: JobOutcome) {
-        self.shared.jobs().outcome = outcome;
+        self.service.jobs().outcome = outcome;
     }
 
-    /// What becomes of one job; the reason why not, where there is no such job or it has ended.
-    pub(crate) fn decide(&self, id: &str, outcome: JobOutcome) -> Result<(), String> {
-        let decided = self.shared.jobs().decide(id, outcome);
-        self.shared.decided.notify_waiters();
-        decided.map_err(|refusal| refusal.parts().2)
+    /// Sets the outcome of one job. The error message says that there is no such job or it has ended.
+    pub(crate) fn set_job_outcome(&self, id: &str, outcome: JobOutcome) -> Result<(), String> {
+        let result = self.service.jobs().set_job_outcome(id, outcome);
+        self.service.outcome_set.notify_waiters();
+        result.map_err(|error| error.parts().2)
     }
 
-    /// Every job there is, as `GetJobRun` shows it.
+    /// Returns all jobs in the form of `GetJobRun`.
     pub(crate) fn jobs(&self) -> Vec<Value> {
-        self.shared.jobs().all().map(|job| self.shared.describe(job)).collect()
+        self.service.jobs().all().map(|job| self.service.describe(job)).collect()
     }
 }
 
-async fn handle(shared: Arc<Shared>, request: Request<Bytes>) -> Reply {
+async fn handle(service: Arc<EmrService>, request: Request<Bytes>) -> Reply {
     let (parts, body) = request.into_parts();
     let segments: Vec<&str> = parts.uri.path().trim_matches('/').split('/').collect();
-    let answer = match (&parts.method, segments.as_slice()) {
-        (_, ["applications", application, ..]) if *application != shared.application.id => {
-            Err(Refusal::NotFound(format!("application {application} does not exist")))
+    let result = match (&parts.method, segments.as_slice()) {
+        (_, ["applications", application, ..]) if *application != service.application.id => {
+            Err(RequestError::NotFound(format!("application {application} does not exist")))
         }
-        (&Method::POST, [_, _, "jobruns"]) => shared.start(&body),
-        (&Method::GET, [_, _, "jobruns"]) => Ok(shared.list(parts.uri.query().unwrap_or_default())),
+        (&Method::POST, [_, _, "jobruns"]) => service.start(&body),
+        (&Method::GET, [_, _, "jobruns"]) => Ok(service.list(parts.uri.query().unwrap_or_default())),
         (&Method::GET, [_, _, "jobruns", id]) => {
-            shared.jobs().get(id).map(|job| json!({"jobRun": shared.describe(job)}))
+            service.jobs().get(id).map(|job| json!({"jobRun": service.describe(job)}))
         }
-        (&Method::DELETE, [_, _, "jobruns", id]) => shared.cancel(id),
-        _ => Err(Refusal::Invalid("this stand-in knows job runs only".to_owned())),
+        (&Method::DELETE, [_, _, "jobruns", id]) => service.cancel(id),
+        _ => Err(RequestError::Invalid("the emulator supports job runs only".to_owned())),
     };
-    match answer {
+    match result {
         Ok(body) => json(StatusCode::OK, &body),
-        Err(refusal) => {
-            let (status, kind, message) = refusal.parts();
+        Err(error) => {
+            let (status, kind, message) = error.parts();
             let mut reply = json(status, &json!({ "message": message }));
             reply.headers_mut().insert("x-amzn-errortype", hyper::header::HeaderValue::from_static(kind));
             reply
@@ -104,7 +101,8 @@ async fn handle(shared: Arc<Shared>, request: Request<Bytes>) -> Reply {
     }
 }
 
-impl Refusal {
+impl RequestError {
+    /// Returns the status, the error type and the message.
     fn parts(self) -> (StatusCode, &'static str, String) {
         match self {
             Self::Conflict(message) => (StatusCode::CONFLICT, "ConflictException", message),
@@ -114,14 +112,14 @@ impl Refusal {
     }
 }
 
-impl Shared {
-    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+impl EmrService {
+    fn jobs(&self) -> MutexGuard<'_, JobRuns> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn start(self: &Arc<Self>, body: &[u8]) -> Result<Value, Refusal> {
+    fn start(self: &Arc<Self>, body: &[u8]) -> Result<Value, RequestError> {
         let request: StartRequest =
-            serde_json::from_slice(body).map_err(|error| Refusal::Invalid(error.to_string()))?;
+            serde_json::from_slice(body).map_err(|error| RequestError::Invalid(error.to_string()))?;
         let (job, change) = self.jobs().start(request, jiff::Timestamp::now())?;
         if let Some(change) = change {
             tokio::spawn(advance(Arc::downgrade(self), change));
@@ -130,20 +128,20 @@ impl Shared {
         Ok(json!({"applicationId": application, "jobRunId": id, "arn": arn}))
     }
 
-    fn cancel(self: &Arc<Self>, id: &str) -> Result<Value, Refusal> {
+    fn cancel(self: &Arc<Self>, id: &str) -> Result<Value, RequestError> {
         let change = self.jobs().cancel(id, jiff::Timestamp::now())?;
-        let shared = self.clone();
+        let service = self.clone();
         tokio::spawn(async move {
-            shared.publish(&change).await;
-            // The job's own task takes it from here.
-            shared.decided.notify_waiters();
+            service.publish(&change).await;
+            // Wakes the job's task, which continues from the new state.
+            service.outcome_set.notify_waiters();
         });
         Ok(json!({"applicationId": self.application.id, "jobRunId": id}))
     }
 
     fn list(&self, query: &str) -> Value {
         let states: Vec<&str> = query.split('&').filter_map(|pair| pair.strip_prefix("states=")).collect();
-        let wanted = |job: &Value| {
+        let is_selected = |job: &Value| {
             states.is_empty() || job["state"].as_str().is_some_and(|state| states.contains(&state))
         };
         let summary = |mut job: Value| {
@@ -151,17 +149,18 @@ impl Shared {
             job
         };
         let jobs = self.jobs();
-        let runs: Vec<Value> = jobs.all().map(|job| self.describe(job)).filter(wanted).map(summary).collect();
+        let all = jobs.all().map(|job| self.describe(job));
+        let runs: Vec<Value> = all.filter(is_selected).map(summary).collect();
         json!({ "jobRuns": runs })
     }
 
     fn arn(&self, job: &Job) -> String {
-        let Application { id, region, account_id } = &self.application;
+        let EmrApplication { id, region, account_id } = &self.application;
         format!("arn:aws:emr-serverless:{region}:{account_id}:/applications/{id}/jobruns/{}", job.id)
     }
 
     fn describe(&self, job: &Job) -> Value {
-        // REST-JSON writes times as seconds.
+        // The REST-JSON protocol represents times as seconds.
         let seconds = |time: jiff::Timestamp| time.as_millisecond() as f64 / 1e3;
         json!({
             "applicationId": self.application.id,
@@ -182,9 +181,16 @@ impl Shared {
         })
     }
 
-    /// Tells EventBridge, in the form of EMR Serverless.
+    /// Sends an event to EventBridge in the form of EMR Serverless.
     /// <https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/using-eventbridge.html>
-    async fn publish(&self, change: &Change) {
+    async fn publish(&self, change: &StateChange) {
+        let job = &change.job;
+        if let Err(error) = self.put_event(change).await {
+            tracing::warn!(job = job.id, %error, "cannot publish a job's state");
+        }
+    }
+
+    async fn put_event(&self, change: &StateChange) -> Result<(), LocalError> {
         let job = &change.job;
         let mut detail = json!({
             "jobRunId": job.id,
@@ -201,34 +207,37 @@ impl Shared {
         if let Some(previous) = change.previous {
             detail["previousState"] = json!(previous);
         }
-        let entry = PutEventsRequestEntry::builder()
-            .source("aws.emr-serverless")
-            .detail_type("EMR Serverless Job Run State Change")
-            .detail(detail.to_string())
-            .build();
-        if let Err(error) = self.events.put_events().entries(entry).send().await {
-            tracing::warn!(job = job.id, error = causes(&error), "a job's state could not be published");
+        let entry = json!({
+            "Source": "aws.emr-serverless",
+            "DetailType": "EMR Serverless Job Run State Change",
+            "Detail": detail.to_string(),
+        });
+        let input = json!({ "Entries": [entry] });
+        let response = self.aws.call(JsonService::EventBridge, "PutEvents", &input).await?;
+        if response["FailedEntryCount"] == 0 {
+            return Ok(());
         }
+        Err(LocalError::Aws { operation: "events PutEvents".to_owned(), message: response.to_string() })
     }
 }
 
-/// Takes a job from state to state until its last.
-async fn advance(shared: std::sync::Weak<Shared>, first: Change) {
+/// Moves a job from state to state until it has ended.
+async fn advance(service: Weak<EmrService>, first: StateChange) {
     let id = first.job.id.clone();
     let mut change = Some(first);
     loop {
-        let Some(shared) = shared.upgrade() else { return };
+        let Some(service) = service.upgrade() else { return };
         if let Some(change) = change.take() {
-            shared.publish(&change).await;
+            service.publish(&change).await;
             if change.job.state.is_final() {
                 return;
             }
         }
-        // A held job is woken by a decision, or looked at again after a while should it have come in between.
+        // The timer covers a notification that arrives before this task waits for it.
         tokio::select! {
             () = tokio::time::sleep(STEP) => {}
-            () = shared.decided.notified() => {}
+            () = service.outcome_set.notified() => {}
         }
-        change = shared.jobs().step(&id, jiff::Timestamp::now());
+        change = service.jobs().step(&id, jiff::Timestamp::now());
     }
 }

@@ -1,4 +1,4 @@
-//! The account that the server runs as: PostgreSQL refuses to run as root.
+//! The user account of the server: PostgreSQL refuses to run as root.
 
 use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -6,15 +6,15 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `nobody`, on every Linux system; no login, owns nothing else.
+/// The user and group id of `nobody` on Linux.
 const UNPRIVILEGED: u32 = 65534;
 
-/// Whom the server runs as.
+/// The user account of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Account {
-    /// Whoever started this process.
+    /// The account of this process.
     Own,
-    /// We are root, so `nobody` it is.
+    /// `nobody`, when this process runs as root.
     Nobody,
 }
 
@@ -23,7 +23,7 @@ impl Account {
         if rustix::process::geteuid().is_root() { Self::Nobody } else { Self::Own }
     }
 
-    /// A command that runs `program` as this account.
+    /// Returns a command that runs `program` with this account.
     pub(super) fn command(self, program: &Path) -> Command {
         match self {
             Self::Own => Command::new(program),
@@ -39,7 +39,7 @@ impl Account {
         }
     }
 
-    /// Gives `path` to this account.
+    /// Makes this account the owner of `path`.
     pub(super) fn own(self, path: &Path) -> std::io::Result<()> {
         match self {
             Self::Own => Ok(()),
@@ -47,22 +47,22 @@ impl Account {
         }
     }
 
-    /// `folder`, or a place under `/var/tmp` that stands for it when this account cannot get there: a checkout in
-    /// root's home is closed to `nobody`.
+    /// Returns `folder`, or a replacement under `/var/tmp` when this account cannot access it: `nobody` cannot access a
+    /// checkout in root's home folder.
     pub(super) fn reachable(self, folder: &Path) -> PathBuf {
-        if self == Self::Own || open_to_all(folder) { folder.to_path_buf() } else { stand_in(folder) }
+        if self == Self::Own || open_to_all(folder) { folder.to_path_buf() } else { replacement(folder) }
     }
 
-    /// Likewise for programs: a copy of them, with the libraries of their package, where they cannot be reached.
+    /// Returns `bin`, or a copy of its package with programs and libraries when this account cannot access it.
     pub(super) fn reachable_programs(self, bin: &Path) -> std::io::Result<PathBuf> {
         if self == Self::Own || open_to_all(bin) {
             return Ok(bin.to_path_buf());
         }
-        // <package>/<install>/bin, whose libraries are in <package>.libs, found by their relative path.
+        // The programs are in <package>/<install>/bin and find their libraries in <package>.libs by a relative path.
         let (Some(install), Some(package)) = (bin.parent(), bin.parent().and_then(Path::parent)) else {
             return Ok(bin.to_path_buf());
         };
-        let copy = stand_in(package).join(package.file_name().unwrap_or_else(|| OsStr::new("package")));
+        let copy = replacement(package).join(package.file_name().unwrap_or_else(|| OsStr::new("package")));
         let installed = copy.join(install.file_name().unwrap_or_else(|| OsStr::new("install")));
         if !installed.join("bin/postgres").exists() {
             copy_tree(install, &installed)?;
@@ -75,14 +75,14 @@ impl Account {
     }
 }
 
-/// Named after the path, so that the next start finds what this one left.
-fn stand_in(folder: &Path) -> PathBuf {
+/// Returns a folder under `/var/tmp` that is the same for each start with the same path.
+fn replacement(folder: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     folder.hash(&mut hasher);
     PathBuf::from(format!("/var/tmp/penstock-{:016x}", hasher.finish()))
 }
 
-/// True when each existing folder on the way can be entered by everybody.
+/// Returns whether every user can enter each existing parent folder.
 fn open_to_all(folder: &Path) -> bool {
     folder.ancestors().skip(1).all(|ancestor| {
         ancestor.metadata().map_or(true, |metadata| {
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_behind_a_closed_one_is_not_open_to_all() {
+    fn a_folder_within_a_private_folder_is_not_open_to_all() {
         let outer = tempfile::tempdir_in("/var/tmp").unwrap();
         let set_mode =
             |mode| std::fs::set_permissions(outer.path(), std::fs::Permissions::from_mode(mode)).unwrap();

@@ -1,13 +1,13 @@
-//! Finds the PostgreSQL server programs.
+//! The search for the PostgreSQL server programs.
 
 use std::path::{Path, PathBuf};
 
-/// Names the folder to take them from, before all others.
+/// The environment variable with the folder of the server programs, which takes precedence over the search.
 pub const BIN_VARIABLE: &str = "PENSTOCK_POSTGRES_BIN";
 
-/// The folder that holds `initdb` and `postgres`: `$PENSTOCK_POSTGRES_BIN`, else the first found on PATH, among the
-/// places where Debian, Homebrew and Postgres.app put them (the newest version first), and in `venv`, a Python virtual
-/// environment that may have a package which carries them.
+/// Returns the folder of `initdb` and `postgres`: `$PENSTOCK_POSTGRES_BIN` if it is set. Otherwise searches PATH, then the
+/// folders of Debian, Homebrew and Postgres.app (newest version first), then the packages of the Python virtual
+/// environment `venv`.
 pub fn find(venv: Option<&Path>) -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os(BIN_VARIABLE) {
         return complete(Path::new(&folder));
@@ -19,7 +19,8 @@ pub fn find(venv: Option<&Path>) -> Option<PathBuf> {
         .find_map(|folder| complete(&folder))
 }
 
-/// Links are followed, since a linked `initdb` finds its libraries and `postgres` next to where it really is.
+/// Returns the folder if it has both programs. Resolves symbolic links, because `initdb` finds its libraries and
+/// `postgres` relative to its real path.
 fn complete(folder: &Path) -> Option<PathBuf> {
     let initdb = folder.join("initdb").canonicalize().ok()?;
     let folder = initdb.parent()?;
@@ -38,7 +39,7 @@ fn installed() -> Vec<PathBuf> {
     .collect()
 }
 
-/// The package's layout is `lib/pythonX.Y/site-packages/<package>/pginstall*/bin`.
+/// Returns the candidates `lib/pythonX.Y/site-packages/<package>/pginstall*/bin`.
 fn packaged(venv: &Path) -> Vec<PathBuf> {
     children(&venv.join("lib"))
         .into_iter()
@@ -48,7 +49,7 @@ fn packaged(venv: &Path) -> Vec<PathBuf> {
 }
 
 fn newest_first(parent: &Path, prefix: &str, bin: &str) -> Vec<PathBuf> {
-    let mut found: Vec<(u32, PathBuf)> = children(parent)
+    let mut versions: Vec<(u32, PathBuf)> = children(parent)
         .into_iter()
         .filter_map(|path| {
             let name = path.file_name()?.to_str()?.strip_prefix(prefix)?.to_owned();
@@ -56,12 +57,12 @@ fn newest_first(parent: &Path, prefix: &str, bin: &str) -> Vec<PathBuf> {
             Some((version.parse().unwrap_or(0), path.join(bin)))
         })
         .collect();
-    found.sort_by(|left, right| right.cmp(left));
-    found.into_iter().map(|(_, path)| path).collect()
+    versions.sort_by(|left, right| right.cmp(left));
+    versions.into_iter().map(|(_, path)| path).collect()
 }
 
 fn children(folder: &Path) -> Vec<PathBuf> {
-    // A place that is not there, or not ours to read, holds no PostgreSQL for us.
+    // A missing or unreadable folder has no usable PostgreSQL.
     std::fs::read_dir(folder)
         .map(|entries| entries.filter_map(Result::ok).map(|entry| entry.path()).collect())
         .unwrap_or_default()
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_clients_only_is_passed_over() {
+    fn a_folder_without_a_server_is_skipped() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("initdb"), "").unwrap();
         assert_eq!(complete(folder.path()), None);

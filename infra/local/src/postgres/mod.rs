@@ -1,4 +1,4 @@
-//! A private PostgreSQL cluster in a folder, on a port of 127.0.0.1, with a password that only its folder knows.
+//! A private PostgreSQL cluster in a folder, on a port of 127.0.0.1. Its random password is stored in the folder only.
 //!
 //! ```no_run
 //! use penstock_local::postgres::{Cluster, ClusterOptions};
@@ -7,8 +7,8 @@
 //! println!("{}", cluster.url());
 //! # Ok::<(), penstock_local::postgres::PostgresError>(())
 //! ```
-//! Dropping the cluster stops it; so does the end of this process, however it comes. The folder stays, and starting
-//! it again finds the data.
+//! Dropping the cluster stops it, and so does the end of this process, even by SIGKILL. The folder and its data remain
+//! for the next start.
 
 mod account;
 mod binaries;
@@ -25,72 +25,72 @@ pub use binaries::{BIN_VARIABLE, find};
 
 use crate::process::{Guard, StopSignal, Supervised, free_port, tail};
 
-/// The superuser and the database that a new cluster has.
+/// The name of the superuser and of the database.
 const NAME: &str = "penstock";
-const START_PATIENCE: Duration = Duration::from_secs(60);
-const STOP_PATIENCE: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where and how a cluster runs.
+/// The options of a cluster.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
-    /// The cluster's own folder; made when missing.
+    /// The cluster's folder, created when it is missing.
     pub folder: PathBuf,
-    /// A Python virtual environment to look into when the machine has no PostgreSQL.
+    /// A Python virtual environment to search when the machine has no PostgreSQL.
     pub venv: Option<PathBuf>,
-    /// Port; a free one when `None`.
+    /// The port; a free one when `None`.
     pub port: Option<u16>,
-    /// True: a commit is on disk, as on RDS. False: nothing is flushed, faster by far, and a crash of the *machine* may
-    /// lose data; a crash of the server does not.
+    /// Whether each commit is flushed to disk, as on RDS. `false` is much faster: a crash of the *machine* may lose data,
+    /// a crash of the server does not.
     pub durable: bool,
-    /// Further settings, over those that are chosen here.
+    /// Settings that override the built-in ones.
     pub settings: Vec<(String, String)>,
 }
 
 impl ClusterOptions {
-    /// Quick to make and to write to; a crash of the machine may lose it.
+    /// Returns the options for a fast cluster that may lose data when the machine crashes.
     pub fn for_tests(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), venv: None, port: None, durable: false, settings: Vec::new() }
     }
 
-    /// Flushes like a server that people rely on.
+    /// Returns the options for a cluster that flushes each commit to disk.
     pub fn durable(folder: impl Into<PathBuf>) -> Self {
         Self { durable: true, ..Self::for_tests(folder) }
     }
 }
 
-/// Why a cluster is not there.
+/// The reason why a cluster did not start or stop.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// No server programs on this machine.
+    /// The server programs are not installed.
     #[error(
-        "no PostgreSQL found: install it (Debian: apt-get install postgresql, macOS: brew install postgresql), \
-         run infra/local/setup.sh, or name the folder of initdb and postgres in {BIN_VARIABLE}"
+        "PostgreSQL was not found: install it (Debian: apt-get install postgresql, macOS: brew install postgresql), \
+         run infra/local/setup.sh, or set {BIN_VARIABLE} to the folder of initdb and postgres"
     )]
     NotInstalled,
-    /// A program could not be started, or a file not be written.
+    /// An operation on a process or a file failed.
     #[error("{action}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         action: String,
-        /// Why it failed.
+        /// The cause.
         source: std::io::Error,
     },
-    /// `initdb` or the making of the database failed.
+    /// `initdb` failed, or the database could not be created.
     #[error("{program} failed: {output}")]
     Failed {
         /// The program.
         program: &'static str,
-        /// What it said.
+        /// Its output.
         output: String,
     },
-    /// The server ended instead of starting, or did not become ready in time.
-    #[error("postgres did not start ({reason}); the end of {log}:\n{tail}")]
+    /// The server ended during its start, or was not ready in time.
+    #[error("postgres did not start ({reason}); the last lines of {log}:\n{tail}")]
     NotReady {
-        /// Exit status, or that time ran out.
+        /// The exit status, or the time limit.
         reason: String,
-        /// Path of the server's log.
+        /// The path of the server's log.
         log: String,
-        /// Its last lines.
+        /// The last lines of the log.
         tail: String,
     },
 }
@@ -109,14 +109,14 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes the cluster unless its folder has one, and starts it.
+    /// Starts the cluster. Creates it first if the folder has none.
     ///
     /// # Errors
-    /// When there is no PostgreSQL, or it does not start; the message holds what the server said.
+    /// When PostgreSQL is not installed or does not start. The message then has the last lines of the server's log.
     pub fn start(options: ClusterOptions) -> Result<Self, PostgresError> {
-        let found = find(options.venv.as_deref()).ok_or(PostgresError::NotInstalled)?;
+        let installed = find(options.venv.as_deref()).ok_or(PostgresError::NotInstalled)?;
         let account = Account::current();
-        let bin = account.reachable_programs(&found).map_err(io("copying the PostgreSQL programs"))?;
+        let bin = account.reachable_programs(&installed).map_err(io("copying the PostgreSQL programs"))?;
         let absolute = std::path::absolute(&options.folder).map_err(io("resolving the cluster's folder"))?;
         let folder = account.reachable(&absolute);
         let port = match options.port {
@@ -132,10 +132,10 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Removes the cluster that [`Cluster::start`] would find in `folder`; it must not run.
+    /// Removes the data of the cluster in `folder`, which must not be running. Does nothing when there is none.
     ///
     /// # Errors
-    /// When there is one and it cannot be removed.
+    /// When the data cannot be removed.
     pub fn remove(folder: &Path) -> Result<(), PostgresError> {
         let absolute = std::path::absolute(folder).map_err(io("resolving the cluster's folder"))?;
         match std::fs::remove_dir_all(Account::current().reachable(&absolute)) {
@@ -145,59 +145,58 @@ impl Cluster {
         }
     }
 
-    /// `postgres://user:password@127.0.0.1:port/database`
+    /// Returns `postgres://<user>:<password>@127.0.0.1:<port>/<database>`.
     pub fn url(&self) -> String {
         format!("postgres://{NAME}:{}@127.0.0.1:{}/{NAME}", self.password, self.port)
     }
 
-    /// Port on 127.0.0.1.
+    /// Returns the port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The superuser's name.
+    /// Returns the superuser's name.
     pub fn user(&self) -> &'static str {
         NAME
     }
 
-    /// The superuser's password.
+    /// Returns the superuser's password.
     pub fn password(&self) -> &str {
         &self.password
     }
 
-    /// The database's name.
+    /// Returns the database's name.
     pub fn database(&self) -> &'static str {
         NAME
     }
 
-    /// Process id of the server, while it runs.
+    /// Returns the server's process id, `None` while it is stopped.
     pub fn pid(&self) -> Option<u32> {
         self.server.as_ref().map(Supervised::pid)
     }
 
-    /// The folder that really holds the cluster; another than the one asked for when that one is closed to the server's
-    /// account.
+    /// Returns the cluster's folder. It differs from the requested one when the server's account cannot access that.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The server's log.
+    /// Returns the path of the server's log.
     pub fn log_path(&self) -> PathBuf {
         self.folder.join("postgres.log")
     }
 
-    /// Fast shutdown: open transactions are rolled back, committed ones are flushed.
+    /// Stops the server by a fast shutdown: open transactions are rolled back.
     ///
     /// # Errors
     /// When the server cannot be waited for.
     pub fn stop(&mut self) -> Result<(), PostgresError> {
         match self.server.take() {
-            Some(mut server) => server.stop(STOP_PATIENCE).map(drop).map_err(io("stopping postgres")),
+            Some(mut server) => server.stop(STOP_TIMEOUT).map(drop).map_err(io("stopping postgres")),
             None => Ok(()),
         }
     }
 
-    /// SIGKILL to the server: what a crash looks like. Its sessions end, and the next start recovers from the log.
+    /// Kills the server by SIGKILL, like a crash. Its sessions end, and the next start recovers from the log.
     ///
     /// # Errors
     /// When the server cannot be waited for.
@@ -208,10 +207,10 @@ impl Cluster {
         }
     }
 
-    /// Stops the server if it runs, and starts it on the same port.
+    /// Stops the server if it is running, and starts it on the same port.
     ///
     /// # Errors
-    /// When it does not come back.
+    /// When it does not start.
     pub fn restart(&mut self) -> Result<(), PostgresError> {
         self.stop()?;
         self.launch()
@@ -221,24 +220,24 @@ impl Cluster {
         self.folder.join("data")
     }
 
-    /// Makes the cluster where there is none; gives its password.
+    /// Creates the cluster if there is none. Returns its password.
     fn prepare(&self) -> Result<String, PostgresError> {
         let password_file = self.folder.join("password");
-        // The password is written last, so a folder without one was left by an attempt that broke off.
+        // The password is written last: without it, the creation of the cluster was interrupted.
         if let Ok(password) = std::fs::read_to_string(&password_file) {
             return Ok(password);
         }
-        std::fs::create_dir_all(&self.folder).map_err(io("making the cluster's folder"))?;
-        self.account.own(&self.folder).map_err(io("giving the cluster's folder to its account"))?;
+        std::fs::create_dir_all(&self.folder).map_err(io("creating the cluster's folder"))?;
+        self.account.own(&self.folder).map_err(io("changing the owner of the cluster's folder"))?;
         if self.data().exists() {
-            std::fs::remove_dir_all(self.data()).map_err(io("removing a cluster that was left half made"))?;
+            std::fs::remove_dir_all(self.data()).map_err(io("removing an incomplete cluster"))?;
         }
         let password = uuid::Uuid::new_v4().simple().to_string();
         let draft = self.folder.join("password.new");
         self.write_private(&draft, password.as_bytes())?;
         self.initdb(&draft)?;
         self.create_database()?;
-        std::fs::rename(&draft, &password_file).map_err(io("keeping the cluster's password"))?;
+        std::fs::rename(&draft, &password_file).map_err(io("writing the cluster's password"))?;
         Ok(password)
     }
 
@@ -256,7 +255,7 @@ impl Cluster {
         check("initdb", &output)
     }
 
-    /// In single-user mode, since the package that carries the server may have no client.
+    /// Creates the database in single-user mode, because a package of the server may have no client.
     fn create_database(&self) -> Result<(), PostgresError> {
         let mut child = self
             .program("postgres")
@@ -268,20 +267,19 @@ impl Cluster {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(io("starting postgres"))?;
-        let mut stdin = child.stdin.take().expect("standard input was asked for");
+        let mut stdin = child.stdin.take().expect("standard input is a pipe");
         stdin
             .write_all(format!("CREATE DATABASE {NAME};\n").as_bytes())
             .map_err(io("creating the database"))?;
         drop(stdin);
         let output = child.wait_with_output().map_err(io("creating the database"))?;
         check("postgres --single", &output)?;
-        // Single-user mode exits with success though a statement failed.
-        match String::from_utf8_lossy(&output.stderr) {
-            said if said.contains("ERROR:") => {
-                Err(PostgresError::Failed { program: "create database", output: said.into_owned() })
-            }
-            _ => Ok(()),
+        // Single-user mode exits with status 0 even when a statement fails.
+        let errors = String::from_utf8_lossy(&output.stderr);
+        if errors.contains("ERROR:") {
+            return Err(PostgresError::Failed { program: "create database", output: errors.into_owned() });
         }
+        Ok(())
     }
 
     fn launch(&mut self) -> Result<(), PostgresError> {
@@ -299,7 +297,7 @@ impl Cluster {
         }
         let errors = log.try_clone().map_err(io("opening the server's log"))?;
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
-        let deadline = Instant::now() + START_PATIENCE;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             let mut server = Supervised::spawn(&mut command, &self.guard, StopSignal::Int)
                 .map_err(io("starting postgres"))?;
@@ -308,8 +306,8 @@ impl Cluster {
                     self.server = Some(server);
                     return Ok(());
                 }
-                // After a kill, the sessions of the dead server hold its shared memory for a moment.
-                Err(_) if left_by_a_dead_server(&log_path) && Instant::now() < deadline => {
+                // For a moment after a kill, the sessions of the killed server still use its shared memory.
+                Err(_) if is_blocked_by_killed_server(&log_path) && Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(100));
                 }
                 Err(error) => return Err(error),
@@ -317,13 +315,14 @@ impl Cluster {
         }
     }
 
-    /// The last line of `postmaster.pid` says `ready` once connections are taken.
+    /// Waits until the server accepts connections: the last line of `postmaster.pid` is then `ready`.
     fn wait_until_ready(&self, server: &mut Supervised, deadline: Instant) -> Result<(), PostgresError> {
         let pid_file = self.data().join("postmaster.pid");
         loop {
             if let Some(status) = server.try_wait().map_err(io("waiting for postgres"))? {
                 return Err(self.not_ready(status.to_string()));
             }
+            // The file does not exist before the server writes it.
             let content = std::fs::read_to_string(&pid_file).unwrap_or_default();
             let mut lines = content.lines();
             if lines.next() == Some(server.pid().to_string().as_str())
@@ -332,7 +331,7 @@ impl Cluster {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                return Err(self.not_ready(format!("not ready after {} s", START_PATIENCE.as_secs())));
+                return Err(self.not_ready(format!("not ready after {} s", START_TIMEOUT.as_secs())));
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -343,7 +342,8 @@ impl Cluster {
         PostgresError::NotReady { reason, tail: tail(&log, 12), log: log.display().to_string() }
     }
 
-    /// One of the server's programs, as its account, and with nothing of our environment that could lead it astray.
+    /// Returns a command for one of the server's programs, with its account. Variables of this process such as
+    /// `PGDATA` are not passed on.
     fn program(&self, name: &str) -> Command {
         let mut command = self.account.command(&self.bin.join(name));
         command
@@ -363,14 +363,14 @@ impl Cluster {
             self.account.own(path)?;
             file.write_all(content)
         };
-        write().map_err(io("keeping the cluster's password"))
+        write().map_err(io("writing the cluster's password"))
     }
 }
 
 fn settings(options: &ClusterOptions) -> Vec<(String, String)> {
     let flush = if options.durable { "on" } else { "off" };
     [
-        // TCP only: a socket's path must be short, and the folder's may not be.
+        // TCP only: the length of a socket's path is limited.
         ("unix_socket_directories", ""),
         ("fsync", flush),
         ("full_page_writes", flush),
@@ -384,18 +384,18 @@ fn settings(options: &ClusterOptions) -> Vec<(String, String)> {
     .collect()
 }
 
-fn left_by_a_dead_server(log: &Path) -> bool {
-    let end = tail(log, 3);
-    end.contains("pre-existing shared memory block")
-        || end.contains("lock file \"postmaster.pid\" already exists")
+fn is_blocked_by_killed_server(log: &Path) -> bool {
+    let last_lines = tail(log, 3);
+    last_lines.contains("pre-existing shared memory block")
+        || last_lines.contains("lock file \"postmaster.pid\" already exists")
 }
 
 fn check(program: &'static str, output: &Output) -> Result<(), PostgresError> {
     if output.status.success() {
         return Ok(());
     }
-    let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    Err(PostgresError::Failed { program, output: String::from_utf8_lossy(&said).into_owned() })
+    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    Err(PostgresError::Failed { program, output: String::from_utf8_lossy(&text).into_owned() })
 }
 
 fn io(action: &str) -> impl FnOnce(std::io::Error) -> PostgresError {

@@ -1,4 +1,4 @@
-//! A batch of SQS messages: the event that a function gets, and what its response says about each message.
+//! A batch of SQS messages: the event that a function receives, and the result in its response.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +9,16 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// Lambda's limit for the payload of an invocation.
+/// Lambda's limit for the payload of an invocation: 6 MB.
 pub(super) const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
-/// The event, in the form that Lambda gives it.
+/// Returns the event of a batch in Lambda's form.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
 pub(super) fn event(records: &[Value]) -> Bytes {
     Bytes::from(json!({ "Records": records }).to_string())
 }
 
-/// One message's record.
+/// Returns the record of one message.
 pub(super) fn record(message: &Message, queue_arn: &str, region: &str) -> Value {
     let mut attributes = Map::new();
     for (name, value) in message.attributes().into_iter().flatten() {
@@ -57,7 +57,7 @@ fn message_attribute(value: &MessageAttributeValue) -> Value {
     attribute
 }
 
-/// How many of the records, from the first, fit into one payload; at least one.
+/// Returns how many of the first records fit into one payload, at least one.
 pub(super) fn fitting(records: &[Value], max_bytes: usize) -> usize {
     let mut total = r#"{"Records":[]}"#.len();
     for (index, record) in records.iter().enumerate() {
@@ -69,12 +69,12 @@ pub(super) fn fitting(records: &[Value], max_bytes: usize) -> usize {
     records.len()
 }
 
-/// What a response says about a batch.
+/// The result of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// The named messages failed, the others are done.
+pub(super) enum BatchResult {
+    /// The messages with these ids failed, the others succeeded.
     Failed(BTreeSet<String>),
-    /// All of it failed, and why the response cannot be taken at its word.
+    /// All messages failed, with the reason why the response is invalid.
     AllFailed(String),
 }
 
@@ -90,21 +90,25 @@ struct ItemFailure {
     item_identifier: String,
 }
 
-/// Reads a response under `ReportBatchItemFailures` as Lambda does: nothing at all, `null`, `{}` and an empty or null
-/// list mean that all is done; what is not of that form, or names a message that is not in the batch, means that
-/// nothing is. <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
-pub(super) fn verdict(response: &[u8], message_ids: &BTreeSet<&str>) -> Verdict {
+/// Parses a response under `ReportBatchItemFailures` as Lambda does. An empty response, `null`, `{}` and an empty or null
+/// list mean that all messages succeeded. A response of another form, or with the id of a message that is not in the
+/// batch, means that all failed. <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+pub(super) fn batch_result(response: &[u8], message_ids: &BTreeSet<&str>) -> BatchResult {
     if response.trim_ascii().is_empty() {
-        return Verdict::Failed(BTreeSet::new());
+        return BatchResult::Failed(BTreeSet::new());
     }
     let failures = match serde_json::from_slice::<Option<BatchResponse>>(response) {
         Ok(response) => response.and_then(|response| response.batch_item_failures).unwrap_or_default(),
-        Err(error) => return Verdict::AllFailed(format!("the response is no batch response: {error}")),
+        Err(error) => {
+            return BatchResult::AllFailed(format!("the response is not a batch response: {error}"));
+        }
     };
     let failed: BTreeSet<String> = failures.into_iter().map(|failure| failure.item_identifier).collect();
     match failed.iter().find(|id| !message_ids.contains(id.as_str())) {
-        Some(_) => Verdict::AllFailed("the response names a message that is not in the batch".to_owned()),
-        None => Verdict::Failed(failed),
+        Some(_) => {
+            BatchResult::AllFailed("the response has the id of a message that is not in the batch".to_owned())
+        }
+        None => BatchResult::Failed(failed),
     }
 }
 
@@ -113,9 +117,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_response_is_read_as_lambda_reads_it() {
+    fn a_response_is_interpreted_as_by_lambda() {
         let ids = BTreeSet::from(["a", "b"]);
-        let failed = |names: &[&str]| Verdict::Failed(names.iter().map(|name| (*name).to_owned()).collect());
+        let failed =
+            |names: &[&str]| BatchResult::Failed(names.iter().map(|name| (*name).to_owned()).collect());
         for (response, expected) in [
             ("", failed(&[])),
             ("null", failed(&[])),
@@ -125,7 +130,7 @@ mod tests {
             (r#"{"batchItemFailures": [{"itemIdentifier": "b"}]}"#, failed(&["b"])),
             (r#"{"batchItemFailures": [{"itemIdentifier": "b"}], "other": 1}"#, failed(&["b"])),
         ] {
-            assert_eq!(verdict(response.as_bytes(), &ids), expected, "{response}");
+            assert_eq!(batch_result(response.as_bytes(), &ids), expected, "{response}");
         }
         for response in [
             "not json",
@@ -137,12 +142,15 @@ mod tests {
             r#"{"batchItemFailures": [{"id": "b"}]}"#,
             r#"{"batchItemFailures": [{"itemIdentifier": "c"}]}"#,
         ] {
-            assert!(matches!(verdict(response.as_bytes(), &ids), Verdict::AllFailed(_)), "{response}");
+            assert!(
+                matches!(batch_result(response.as_bytes(), &ids), BatchResult::AllFailed(_)),
+                "{response}"
+            );
         }
     }
 
     #[test]
-    fn a_record_has_lambdas_form() {
+    fn a_record_has_the_form_of_lambda() {
         let message = Message::builder()
             .message_id("m")
             .receipt_handle("r")
@@ -165,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_takes_what_fits_and_at_least_one() {
+    fn a_payload_has_the_records_that_fit_and_at_least_one() {
         let records: Vec<Value> = (0..3).map(|_| "x".repeat(100).into()).collect();
         assert_eq!(fitting(&records, 10_000), 3);
         assert_eq!(fitting(&records, 230), 2);

@@ -1,4 +1,4 @@
-//! One execution environment: a process of the function's binary and the Runtime API that it talks to.
+//! One execution environment: a process of the function's binary with its own Runtime API.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
-use super::runtime_api::{Init, Invocation, RuntimeApi};
+use super::runtime_api::{InitState, Invocation, RuntimeApi};
 use super::usage::{self, Usage};
 use crate::process::{Guard, Signal, StopSignal, signal_group};
 
-/// AWS gives a process so long to ask for its first work.
+/// AWS's limit for the initialisation, until the first request for an invocation.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What every environment of a function is started with.
+/// The parameters of a function's execution environments.
 #[derive(Debug)]
-pub(super) struct Launch {
+pub(super) struct LaunchConfig {
     pub(super) program: PathBuf,
-    /// The whole environment but `AWS_LAMBDA_RUNTIME_API` and the log stream's name.
+    /// All environment variables except `AWS_LAMBDA_RUNTIME_API` and `AWS_LAMBDA_LOG_STREAM_NAME`.
     pub(super) variables: BTreeMap<String, String>,
     pub(super) function_arn: String,
     pub(super) timeout: Duration,
@@ -30,19 +30,19 @@ pub(super) struct Launch {
     pub(super) guard: Guard,
 }
 
-/// Why an invocation has no response.
+/// The reason why an invocation has no response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// The handler returned an error; this is what it said.
+pub enum InvocationFailure {
+    /// The handler returned this error.
     #[error("the function failed: {0}")]
     Function(String),
-    /// The process ended in the middle.
+    /// The process ended during the invocation, with this status.
     #[error("the process ended: {0}")]
     Exited(String),
-    /// It took longer than the function's timeout, and was killed.
+    /// The invocation exceeded the function's timeout in seconds, and the process was killed.
     #[error("timed out after {0} s")]
     TimedOut(u64),
-    /// The process could not be started, or ended or gave up before it asked for work.
+    /// The process did not start, ended, or reported an error before it requested an invocation.
     #[error("initialisation failed: {0}")]
     Init(String),
 }
@@ -52,7 +52,7 @@ pub(super) struct Environment {
     pub(super) pid: u32,
     pub(super) last_used: Instant,
     pub(super) invocations: u64,
-    /// From the start of the process to its first call for work.
+    /// From the start of the process to its first request for an invocation.
     pub(super) init_duration: Duration,
     api: RuntimeApi,
     exited: watch::Receiver<Option<String>>,
@@ -60,12 +60,12 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// A cold start: the process runs and has asked for work.
-    pub(super) async fn start(launch: &Launch, log_stream: &str) -> Result<Self, Failure> {
-        let could_not = |error: std::io::Error| Failure::Init(error.to_string());
-        let api = RuntimeApi::start().await.map_err(could_not)?;
+    /// Starts a process and waits until it has requested an invocation: a cold start.
+    pub(super) async fn start(launch: &LaunchConfig, log_stream: &str) -> Result<Self, InvocationFailure> {
+        let not_started = |error: std::io::Error| InvocationFailure::Init(error.to_string());
+        let api = RuntimeApi::start().await.map_err(not_started)?;
         let started = Instant::now();
-        let output = || launch.log.try_clone().map_err(could_not);
+        let output = || launch.log.try_clone().map_err(not_started);
         let mut child = tokio::process::Command::new(&launch.program)
             .env_clear()
             .envs(&launch.variables)
@@ -78,9 +78,9 @@ impl Environment {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(could_not)?;
-        let pid = child.id().ok_or_else(|| Failure::Init("it ended at once".to_owned()))?;
-        launch.guard.add(pid, StopSignal::Kill).map_err(could_not)?;
+            .map_err(not_started)?;
+        let pid = child.id().expect("the process has not been waited for");
+        launch.guard.add(pid, StopSignal::Kill).map_err(not_started)?;
         let (sender, exited) = watch::channel(None);
         let guard = launch.guard.clone();
         tokio::spawn(async move {
@@ -89,7 +89,7 @@ impl Environment {
                 Err(error) => error.to_string(),
             };
             if let Err(error) = guard.remove(pid) {
-                tracing::warn!(%error, pid, "the watcher of child processes is gone");
+                tracing::warn!(%error, pid, "the watcher of child processes has ended");
             }
             sender.send_replace(Some(status));
         });
@@ -108,34 +108,35 @@ impl Environment {
         Ok(environment)
     }
 
-    async fn wait_for_init(&self) -> Result<(), Failure> {
+    async fn wait_for_init(&self) -> Result<(), InvocationFailure> {
         let mut init = self.api.init();
         let mut exited = self.exited.clone();
         let problem = tokio::select! {
-            // Asked first, since a process that gives up says why and then ends.
+            // The state comes before the exit: a process that reports an error ends right after it.
             biased;
-            reached = init.wait_for(|init| *init != Init::Starting) => match reached.as_deref() {
-                Ok(Init::Ready) => return Ok(()),
-                Ok(Init::Failed(reason)) => reason.clone(),
-                Ok(Init::Starting) | Err(_) => "the runtime API is gone".to_owned(),
+            reached = init.wait_for(|init| *init != InitState::Starting) => match reached.as_deref() {
+                Ok(InitState::Ready) => return Ok(()),
+                Ok(InitState::Failed(reason)) => reason.clone(),
+                Ok(InitState::Starting) | Err(_) => "the runtime API has ended".to_owned(),
             },
-            status = exited.wait_for(Option::is_some) => {
-                status.map(|status| status.clone().unwrap_or_default()).unwrap_or_default()
+            status = exit_status(&mut exited) => status,
+            () = tokio::time::sleep(INIT_TIMEOUT) => {
+                format!("no request for an invocation within {} s", INIT_TIMEOUT.as_secs())
             }
-            () = tokio::time::sleep(INIT_TIMEOUT) => format!("no call for work within {} s", INIT_TIMEOUT.as_secs()),
         };
         self.kill();
-        Err(Failure::Init(problem))
+        Err(InvocationFailure::Init(problem))
     }
 
-    /// Runs one invocation. After [`Failure::Exited`] and [`Failure::TimedOut`] the environment is of no more use.
+    /// Runs one invocation. The environment cannot be used again after [`InvocationFailure::Exited`] and
+    /// [`InvocationFailure::TimedOut`].
     pub(super) async fn invoke(
         &mut self,
-        launch: &Launch,
+        launch: &LaunchConfig,
         request_id: &str,
         payload: Bytes,
-    ) -> Result<Bytes, Failure> {
-        let (reply, answer) = oneshot::channel();
+    ) -> Result<Bytes, InvocationFailure> {
+        let (reply, response) = oneshot::channel();
         let invocation = Invocation {
             request_id: request_id.to_owned(),
             trace_id: trace_id(),
@@ -146,57 +147,58 @@ impl Environment {
         };
         self.invocations += 1;
         self.api.send(invocation).await;
-        let outcome = self.wait_for_answer(answer, launch.timeout).await;
+        let result = self.wait_for_response(response, launch.timeout).await;
         self.sample();
         self.last_used = Instant::now();
-        outcome
+        result
     }
 
-    async fn wait_for_answer(
+    async fn wait_for_response(
         &self,
-        mut answer: oneshot::Receiver<Result<Bytes, Bytes>>,
+        mut response: oneshot::Receiver<Result<Bytes, Bytes>>,
         timeout: Duration,
-    ) -> Result<Bytes, Failure> {
+    ) -> Result<Bytes, InvocationFailure> {
         let deadline = tokio::time::Instant::now() + timeout;
         let mut exited = self.exited.clone();
         loop {
             tokio::select! {
                 biased;
-                answered = &mut answer => return match answered {
+                received = &mut response => return match received {
                     Ok(Ok(response)) => Ok(response),
-                    Ok(Err(error)) => Err(Failure::Function(String::from_utf8_lossy(&error).into_owned())),
-                    Err(_) => Err(Failure::Exited("it took the work and asked for more".to_owned())),
+                    Ok(Err(error)) => {
+                        Err(InvocationFailure::Function(String::from_utf8_lossy(&error).into_owned()))
+                    }
+                    Err(_) => Err(InvocationFailure::Exited(
+                        "the function requested another invocation without a response".to_owned(),
+                    )),
                 },
-                status = exited.wait_for(Option::is_some) => {
-                    let status = status.map(|status| status.clone().unwrap_or_default());
-                    return Err(Failure::Exited(status.unwrap_or_default()));
-                }
+                status = exit_status(&mut exited) => return Err(InvocationFailure::Exited(status)),
                 () = tokio::time::sleep_until(deadline) => {
                     self.sample();
                     self.kill();
-                    return Err(Failure::TimedOut(timeout.as_secs()));
+                    return Err(InvocationFailure::TimedOut(timeout.as_secs()));
                 }
                 () = tokio::time::sleep(SAMPLE_INTERVAL) => self.sample(),
             }
         }
     }
 
-    /// False once the process has ended.
+    /// Returns whether the process is still running.
     pub(super) fn is_alive(&self) -> bool {
         self.exited.borrow().is_none()
     }
 
-    /// What the process had used when it was last looked at.
+    /// Returns the last sample of the process's usage.
     pub(super) fn usage(&self) -> Usage {
         *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last value for others to read while this environment is busy.
+    /// Returns a handle to the last sample, which can be read while this environment is busy.
     pub(super) fn shared_usage(&self) -> Arc<Mutex<Usage>> {
         self.usage.clone()
     }
 
-    /// SIGKILL, as AWS ends an environment.
+    /// Kills the process by SIGKILL, as AWS does.
     pub(super) fn kill(&self) {
         if self.is_alive() {
             signal_group(self.pid, Signal::KILL);
@@ -204,7 +206,7 @@ impl Environment {
     }
 
     fn sample(&self) {
-        // A process that has just ended keeps the last sample.
+        // The last sample remains valid when the process has just ended.
         if let Some(used) = usage::of(self.pid) {
             *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = used;
         }
@@ -217,7 +219,15 @@ impl Drop for Environment {
     }
 }
 
-/// `Root=1-<seconds, 8 hex>-<24 hex>;Parent=<16 hex>;Sampled=0`, the X-Ray header.
+/// Waits until the process has ended and returns its status as text.
+async fn exit_status(exited: &mut watch::Receiver<Option<String>>) -> String {
+    match exited.wait_for(Option::is_some).await {
+        Ok(status) => status.clone().expect("the wait ends when the status is known"),
+        Err(_) => "the status is unknown".to_owned(),
+    }
+}
+
+/// Returns an X-Ray header: `Root=1-<seconds, 8 hex>-<24 hex>;Parent=<16 hex>;Sampled=0`.
 fn trace_id() -> String {
     let seconds = jiff::Timestamp::now().as_second();
     let root = uuid::Uuid::new_v4().simple().to_string();

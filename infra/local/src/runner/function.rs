@@ -1,4 +1,4 @@
-//! A function: its execution environments, made when needed, used again while warm, stopped when idle.
+//! A function with its execution environments, which are started on demand, reused, and stopped when idle.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,21 +10,21 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::environment::{Environment, Failure, Launch};
-use super::status::{EnvironmentStatus, FunctionStatus, Totals};
+use super::environment::{Environment, InvocationFailure, LaunchConfig};
+use super::status::{EnvironmentStatus, FunctionStatus, InvocationTotals};
 use super::usage::Usage;
 use crate::error::{LocalError, io};
-use crate::process::Guard;
+use crate::process::{Guard, Signal, signal_group};
 use crate::template::FunctionSpec;
 
-/// What the functions of a stack have in common.
+/// The parameters that all functions of a stack share.
 #[derive(Debug, Clone)]
-pub(crate) struct Host {
-    /// Where the binaries are.
+pub(crate) struct HostConfig {
+    /// The folder of the binaries.
     pub(crate) functions_dir: PathBuf,
-    /// Where the logs go.
+    /// The folder of the logs.
     pub(crate) logs_dir: PathBuf,
-    /// Region, credentials and endpoints, as variables.
+    /// Environment variables with region, credentials and endpoints.
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) region: String,
     pub(crate) account_id: String,
@@ -32,43 +32,43 @@ pub(crate) struct Host {
     pub(crate) guard: Guard,
 }
 
-/// A Lambda function that can be invoked.
+/// A Lambda function.
 #[derive(Debug)]
 pub(crate) struct Function {
     name: String,
     memory_mb: u32,
-    launch: Launch,
-    state: Mutex<State>,
+    launch: LaunchConfig,
+    state: Mutex<FunctionState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct FunctionState {
     idle: Vec<Environment>,
-    /// Those that are invoked right now, by process id.
-    busy: BTreeMap<u32, Busy>,
-    /// Environments that are no more.
-    gone: Usage,
-    totals: Totals,
+    /// Environments with a current invocation, by process id.
+    busy: BTreeMap<u32, BusyEnvironment>,
+    /// The usage of environments that have ended.
+    ended_usage: Usage,
+    totals: InvocationTotals,
     started: u64,
 }
 
 #[derive(Debug)]
-struct Busy {
+struct BusyEnvironment {
     since: Instant,
     invocations: u64,
     usage: Arc<Mutex<Usage>>,
 }
 
 impl Function {
-    /// Prepares a function; its first environment starts with the first invocation.
+    /// Prepares a function. Its first environment starts with the first invocation.
     ///
     /// # Errors
-    /// When its binary is not there, or its log cannot be written.
-    pub(crate) fn new(spec: &FunctionSpec, host: &Host) -> Result<Arc<Self>, LocalError> {
+    /// When its binary is missing, or its log cannot be written.
+    pub(crate) fn new(spec: &FunctionSpec, host: &HostConfig) -> Result<Arc<Self>, LocalError> {
         let program =
-            std::path::absolute(host.functions_dir.join(&spec.binary)).map_err(io("finding a binary"))?;
+            std::path::absolute(host.functions_dir.join(&spec.binary)).map_err(io("resolving a binary"))?;
         if !program.is_file() {
-            let remedy = "build it: cargo build --workspace";
+            let remedy = "build it: cargo build --bins";
             return Err(LocalError::Missing {
                 what: format!("function {}", spec.binary),
                 path: program,
@@ -76,9 +76,9 @@ impl Function {
             });
         }
         let log_path = host.logs_dir.join(format!("{}.log", spec.binary));
-        // Emptied, since a stack begins empty; then for appending, since several processes write to it.
+        // Truncated for a new stack, then opened for appending, because several processes write to it.
         let log = File::create(&log_path).and_then(|_| File::options().append(true).open(&log_path));
-        let launch = Launch {
+        let launch = LaunchConfig {
             variables: variables(spec, host),
             program,
             function_arn: format!(
@@ -93,48 +93,49 @@ impl Function {
             name: spec.binary.clone(),
             memory_mb: spec.memory_mb,
             launch,
-            state: Mutex::new(State::default()),
+            state: Mutex::new(FunctionState::default()),
         });
-        tokio::spawn(reap(Arc::downgrade(&function), host.idle_timeout));
+        tokio::spawn(stop_idle(Arc::downgrade(&function), host.idle_timeout));
         Ok(function)
     }
 
-    /// The name of its binary.
+    /// Returns the name of the function's binary.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Runs one invocation, in a warm environment if there is one.
-    pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Bytes, Failure> {
+    /// Runs one invocation, in an idle environment if there is one.
+    pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Bytes, InvocationFailure> {
         let request_id = uuid::Uuid::new_v4().to_string();
-        let begun = Instant::now();
-        let mut environment = match self.take().await {
+        let started = Instant::now();
+        let mut environment = match self.acquire().await {
             Ok(environment) => environment,
             Err(failure) => {
-                self.finish(None, &request_id, begun.elapsed(), Some(&failure));
+                self.finish(None, &request_id, started.elapsed(), Some(&failure));
                 return Err(failure);
             }
         };
-        let begun = Instant::now();
-        let busy = Busy {
-            since: begun,
+        let started = Instant::now();
+        let busy = BusyEnvironment {
+            since: started,
             invocations: environment.invocations + 1,
             usage: environment.shared_usage(),
         };
         self.state().busy.insert(environment.pid, busy);
-        let outcome = environment.invoke(&self.launch, &request_id, payload).await;
-        self.finish(Some(environment), &request_id, begun.elapsed(), outcome.as_ref().err());
-        outcome
+        let result = environment.invoke(&self.launch, &request_id, payload).await;
+        self.finish(Some(environment), &request_id, started.elapsed(), result.as_ref().err());
+        result
     }
 
-    async fn take(&self) -> Result<Environment, Failure> {
+    /// Returns an idle environment, or starts one.
+    async fn acquire(&self) -> Result<Environment, InvocationFailure> {
         let number = {
             let mut state = self.state();
             while let Some(environment) = state.idle.pop() {
                 if environment.is_alive() {
                     return Ok(environment);
                 }
-                state.bury(&environment);
+                state.retire(&environment);
             }
             state.started += 1;
             state.started
@@ -149,33 +150,37 @@ impl Function {
         environment: Option<Environment>,
         request_id: &str,
         duration: Duration,
-        failure: Option<&Failure>,
+        failure: Option<&InvocationFailure>,
     ) {
-        self.report(environment.as_ref(), request_id, duration, failure);
+        self.log_report(environment.as_ref(), request_id, duration, failure);
         let mut state = self.state();
         state.totals.count(duration, failure);
         let Some(environment) = environment else { return };
         state.busy.remove(&environment.pid);
-        let lost = match failure {
-            Some(Failure::Exited(_) | Failure::TimedOut(_) | Failure::Init(_)) => true,
-            // As on AWS, an error that the handler returned leaves the environment in use.
-            Some(Failure::Function(_)) | None => !environment.is_alive(),
+        let has_ended = match failure {
+            Some(
+                InvocationFailure::Exited(_) | InvocationFailure::TimedOut(_) | InvocationFailure::Init(_),
+            ) => true,
+            // As on AWS, the environment is reused after the handler has returned an error.
+            Some(InvocationFailure::Function(_)) | None => !environment.is_alive(),
         };
-        if lost { state.bury(&environment) } else { state.idle.push(environment) }
+        if has_ended { state.retire(&environment) } else { state.idle.push(environment) }
     }
 
-    /// A line in the function's log, like the platform's own.
-    fn report(
+    /// Writes a `platform.report` line to the function's log, as Lambda does.
+    fn log_report(
         &self,
         environment: Option<&Environment>,
         request_id: &str,
         duration: Duration,
-        failure: Option<&Failure>,
+        failure: Option<&InvocationFailure>,
     ) {
         let status = match failure {
             None => "success",
-            Some(Failure::TimedOut(_)) => "timeout",
-            Some(Failure::Function(_) | Failure::Exited(_) | Failure::Init(_)) => "error",
+            Some(InvocationFailure::TimedOut(_)) => "timeout",
+            Some(
+                InvocationFailure::Function(_) | InvocationFailure::Exited(_) | InvocationFailure::Init(_),
+            ) => "error",
         };
         let mut metrics = json!({"durationMs": milliseconds(duration), "memorySizeMB": self.memory_mb});
         if let Some(environment) = environment {
@@ -191,11 +196,11 @@ impl Function {
         let time = jiff::Timestamp::now().to_string();
         let line = json!({"time": time, "type": "platform.report", "record": record});
         if let Err(error) = (&self.launch.log).write_all(format!("{line}\n").as_bytes()) {
-            tracing::warn!(%error, function = self.name, "a report could not be logged");
+            tracing::warn!(%error, function = self.name, "cannot write a report to the function's log");
         }
     }
 
-    /// What became of it so far.
+    /// Returns the function's status.
     pub(crate) fn status(&self) -> FunctionStatus {
         let state = self.state();
         let idle = state.idle.iter().map(|environment| EnvironmentStatus {
@@ -211,40 +216,41 @@ impl Function {
             usage: *busy.usage.lock().unwrap_or_else(PoisonError::into_inner),
         });
         let environments: Vec<EnvironmentStatus> = idle.chain(busy).collect();
-        let mut usage = state.gone;
+        let mut usage = state.ended_usage;
         for environment in &environments {
             usage = add(usage, environment.usage);
         }
         FunctionStatus { environments, usage, totals: state.totals.clone() }
     }
 
-    /// SIGKILL to every environment, as a crash of the machine under it would be; gives the processes.
+    /// Kills all environments by SIGKILL, like a crash of their machine. Returns the process ids.
     pub(crate) fn kill(&self) -> Vec<u32> {
         let mut state = self.state();
         let idle = std::mem::take(&mut state.idle);
         for environment in &idle {
             environment.kill();
-            state.bury(environment);
+            state.retire(environment);
         }
-        // The busy ones are noticed, counted and buried by their invocation.
+        // The current invocations detect, count and retire the busy environments.
         for pid in state.busy.keys() {
-            crate::process::signal_group(*pid, crate::process::Signal::KILL);
+            signal_group(*pid, Signal::KILL);
         }
         idle.iter().map(|environment| environment.pid).chain(state.busy.keys().copied()).collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FunctionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn bury(&mut self, environment: &Environment) {
-        self.gone = add(self.gone, environment.usage());
+impl FunctionState {
+    /// Adds the usage of an environment that has ended.
+    fn retire(&mut self, environment: &Environment) {
+        self.ended_usage = add(self.ended_usage, environment.usage());
     }
 }
 
-/// Processor time adds up; memory does not, since each environment has its own.
+/// Returns the sum of the CPU times and the larger of the peaks.
 fn add(left: Usage, right: Usage) -> Usage {
     Usage {
         peak_memory_bytes: left.peak_memory_bytes.max(right.peak_memory_bytes),
@@ -256,7 +262,8 @@ fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-async fn reap(function: Weak<Function>, idle_timeout: Duration) {
+/// Stops environments that have been idle for `idle_timeout`.
+async fn stop_idle(function: Weak<Function>, idle_timeout: Duration) {
     loop {
         tokio::time::sleep(Duration::from_millis(500).min(idle_timeout)).await;
         let Some(function) = function.upgrade() else { return };
@@ -266,13 +273,13 @@ async fn reap(function: Weak<Function>, idle_timeout: Duration) {
                 environment.is_alive() && environment.last_used.elapsed() < idle_timeout
             });
         state.idle = keep;
-        stop.iter().for_each(|environment| state.bury(environment));
+        stop.iter().for_each(|environment| state.retire(environment));
     }
 }
 
-/// What a process finds in its environment on AWS, and nothing of ours.
+/// Returns the environment variables that a process has on AWS, without those of this process.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
-fn variables(spec: &FunctionSpec, host: &Host) -> BTreeMap<String, String> {
+fn variables(spec: &FunctionSpec, host: &HostConfig) -> BTreeMap<String, String> {
     let mut variables = spec.environment.clone();
     variables.extend(host.variables.clone());
     let task_root = host.functions_dir.display().to_string();

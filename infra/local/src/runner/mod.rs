@@ -1,5 +1,5 @@
-//! Gives the unchanged Lambda binaries what AWS gives them: the Runtime API, execution environments, event source
-//! mappings from SQS, schedules.
+//! Runs the unchanged Lambda binaries as AWS does: the Runtime API, execution environments, event source mappings from
+//! SQS, schedules.
 
 mod batch;
 mod environment;
@@ -13,17 +13,17 @@ mod usage;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use environment::Failure;
-pub(crate) use function::{Function, Host};
+pub use environment::InvocationFailure;
+pub(crate) use function::{Function, HostConfig};
 use mapping::Mapping;
 use schedule::Schedule;
-pub use status::{EnvironmentStatus, FunctionStatus, MappingStatus, RunnerStatus, Totals};
+pub use status::{EnvironmentStatus, FunctionStatus, InvocationTotals, MappingStatus, RunnerStatus};
 pub use usage::Usage;
 
 use crate::error::LocalError;
 use crate::template::Application;
 
-/// All functions of an application and what feeds them. Dropping it kills every environment.
+/// The functions of an application with their mappings and schedules. Dropping it kills all execution environments.
 #[derive(Debug)]
 pub(crate) struct Runner {
     functions: BTreeMap<String, Arc<Function>>,
@@ -32,13 +32,13 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// Prepares the functions and begins to poll their queues. `queue_base` with a queue's name is its URL.
+    /// Prepares the functions and starts to poll their queues. A queue's URL is `<queue_base>/<name>`.
     ///
     /// # Errors
     /// When a function's binary is missing.
     pub(crate) fn start(
         application: &Application,
-        host: &Host,
+        host: &HostConfig,
         sqs: &aws_sdk_sqs::Client,
         queue_base: &str,
     ) -> Result<Self, LocalError> {
@@ -55,7 +55,7 @@ impl Runner {
             schedules.insert(spec.binary.clone(), started.collect());
             let of_function = mappings.entry(spec.binary.clone()).or_default();
             for mapping in &spec.mappings {
-                let name = mapping.queue_arn.rsplit(':').next().unwrap_or_default();
+                let name = mapping.queue_arn.rsplit(':').next().expect("rsplit yields at least one part");
                 let queue_url = format!("{queue_base}/{name}");
                 let function = Arc::clone(function);
                 of_function.push(Mapping::start(mapping, queue_url, &host.region, sqs.clone(), function));
@@ -68,12 +68,12 @@ impl Runner {
         self.functions.get(name)
     }
 
-    /// The schedule of a function, the first where it has several; `None` where it has none.
+    /// Returns the first schedule of a function.
     pub(crate) fn schedule(&self, name: &str) -> Option<&Schedule> {
         self.schedules.get(name)?.first()
     }
 
-    /// Pauses every mapping of a function; false when there is none.
+    /// Pauses all mappings of a function. Returns `false` when there is no such function.
     pub(crate) async fn pause(&self, name: &str) -> bool {
         let mappings = self.mappings.get(name);
         for mapping in mappings.into_iter().flatten() {
@@ -82,7 +82,7 @@ impl Runner {
         mappings.is_some()
     }
 
-    /// Resumes every mapping of a function; false when there is none.
+    /// Resumes all mappings of a function. Returns `false` when there is no such function.
     pub(crate) fn resume(&self, name: &str) -> bool {
         let mappings = self.mappings.get(name);
         mappings.into_iter().flatten().for_each(Mapping::resume);
@@ -91,7 +91,7 @@ impl Runner {
 
     pub(crate) fn status(&self) -> RunnerStatus {
         let functions = self.functions.iter().map(|(name, function)| (name.clone(), function.status()));
-        // One mapping a function is what there is; were there more, the last would show.
+        // The status has one mapping per function, the last one. The template has no function with two.
         let mappings = self
             .mappings
             .iter()

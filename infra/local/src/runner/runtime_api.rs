@@ -1,7 +1,7 @@
-//! The Lambda Runtime API, as one execution environment sees it.
+//! The Lambda Runtime API of one execution environment.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>: `GET invocation/next` waits for work,
-//! `POST invocation/<id>/response` and `…/error` end it, `POST init/error` says that there will be none.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>: `GET invocation/next` waits for an invocation,
+//! `POST invocation/<id>/response` and `…/error` end it, `POST init/error` reports a failed initialisation.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,34 +13,34 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::http::{Reply, Server, json, text};
+use crate::http_server::{Reply, Server, json, text};
 
 const PREFIX: &str = "/2018-06-01/runtime/";
 
-/// Where an answer goes: the response's body, or the error's.
+/// Receives the body of the response or of the error.
 type ReplyTo = oneshot::Sender<Result<Bytes, Bytes>>;
-/// The invocation that the process is busy with, if any.
-type Current = Option<(String, ReplyTo)>;
+/// The id and the receiver of the current invocation, if any.
+type CurrentInvocation = Option<(String, ReplyTo)>;
 
-/// One piece of work.
+/// An invocation of the function.
 #[derive(Debug)]
 pub(super) struct Invocation {
     pub(super) request_id: String,
     pub(super) trace_id: String,
     pub(super) function_arn: String,
-    /// How long it may take from now.
+    /// The time limit, from the delivery to the process.
     pub(super) timeout: Duration,
     pub(super) payload: Bytes,
     pub(super) reply: ReplyTo,
 }
 
-/// How far the runtime in the process has come.
+/// The state of the function's initialisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Init {
+pub(super) enum InitState {
     Starting,
-    /// It asked for work, so its initialisation is over.
+    /// The function requested its first invocation.
     Ready,
-    /// It said itself that it cannot work.
+    /// The function reported this error.
     Failed(String),
 }
 
@@ -49,20 +49,20 @@ pub(super) enum Init {
 pub(super) struct RuntimeApi {
     server: Server,
     invocations: mpsc::Sender<Invocation>,
-    init: watch::Receiver<Init>,
+    init: watch::Receiver<InitState>,
 }
 
-struct Session {
+struct RuntimeSession {
     queue: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    current: Mutex<Current>,
-    init: watch::Sender<Init>,
+    current: Mutex<CurrentInvocation>,
+    init: watch::Sender<InitState>,
 }
 
 impl RuntimeApi {
     pub(super) async fn start() -> std::io::Result<Self> {
         let (invocations, queue) = mpsc::channel(1);
-        let (sender, init) = watch::channel(Init::Starting);
-        let session = Arc::new(Session {
+        let (sender, init) = watch::channel(InitState::Starting);
+        let session = Arc::new(RuntimeSession {
             queue: tokio::sync::Mutex::new(queue),
             current: Mutex::new(None),
             init: sender,
@@ -71,25 +71,24 @@ impl RuntimeApi {
         Ok(Self { server, invocations, init })
     }
 
-    /// The value of `AWS_LAMBDA_RUNTIME_API`.
+    /// Returns the value of `AWS_LAMBDA_RUNTIME_API`.
     pub(super) fn authority(&self) -> String {
         self.server.authority()
     }
 
-    /// Follows the initialisation.
-    pub(super) fn init(&self) -> watch::Receiver<Init> {
+    /// Returns the state of the initialisation.
+    pub(super) fn init(&self) -> watch::Receiver<InitState> {
         self.init.clone()
     }
 
-    /// Hands over work; it is taken when the process asks for it.
+    /// Queues an invocation, which is delivered when the process requests one.
     pub(super) async fn send(&self, invocation: Invocation) {
-        // The receiver lives as long as the server, which `self` holds.
         let sent = self.invocations.send(invocation).await;
-        debug_assert!(sent.is_ok());
+        assert!(sent.is_ok(), "the receiver lives as long as the server, which `self` owns");
     }
 }
 
-async fn handle(session: Arc<Session>, request: Request<Bytes>) -> Reply {
+async fn handle(session: Arc<RuntimeSession>, request: Request<Bytes>) -> Reply {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
@@ -98,27 +97,27 @@ async fn handle(session: Arc<Session>, request: Request<Bytes>) -> Reply {
         (&Method::POST, ["invocation", id, "response"]) => session.finish(id, Ok(body)),
         (&Method::POST, ["invocation", id, "error"]) => session.finish(id, Err(body)),
         (&Method::POST, ["init", "error"]) => {
-            session.init.send_replace(Init::Failed(String::from_utf8_lossy(&body).into_owned()));
+            session.init.send_replace(InitState::Failed(String::from_utf8_lossy(&body).into_owned()));
             accepted()
         }
         _ => text(StatusCode::NOT_FOUND, "no such call"),
     }
 }
 
-impl Session {
+impl RuntimeSession {
     async fn next(&self) -> Reply {
         self.init.send_if_modified(|init| {
-            let first = *init == Init::Starting;
-            if first {
-                *init = Init::Ready;
+            let is_first = *init == InitState::Starting;
+            if is_first {
+                *init = InitState::Ready;
             }
-            first
+            is_first
         });
         let Some(invocation) = self.queue.lock().await.recv().await else {
             return text(StatusCode::GONE, "this environment is being stopped");
         };
         let deadline = SystemTime::now() + invocation.timeout;
-        let deadline_ms = deadline.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let deadline_ms = deadline.duration_since(UNIX_EPOCH).expect("the clock is after 1970").as_millis();
         let headers = [
             ("lambda-runtime-aws-request-id", invocation.request_id.clone()),
             ("lambda-runtime-deadline-ms", deadline_ms.to_string()),
@@ -128,20 +127,20 @@ impl Session {
         ];
         let mut reply = Response::new(Full::new(invocation.payload));
         for (name, value) in headers {
-            let value = HeaderValue::from_str(&value).expect("ids, numbers and ARNs are visible ASCII");
+            let value = HeaderValue::from_str(&value).expect("ids, numbers and ARNs are ASCII");
             reply.headers_mut().insert(HeaderName::from_static(name), value);
         }
         *self.current() = Some((invocation.request_id, invocation.reply));
         reply
     }
 
-    fn finish(&self, id: &str, answer: Result<Bytes, Bytes>) -> Reply {
+    fn finish(&self, id: &str, result: Result<Bytes, Bytes>) -> Reply {
         let mut current = self.current();
         match current.take() {
             Some((request_id, reply)) if request_id == id => {
-                // Nobody waits any more when the invocation timed out in this very moment.
-                if reply.send(answer).is_err() {
-                    tracing::debug!(request.id = id, "an answer came too late");
+                // The receiver has been dropped when the invocation timed out at the same moment.
+                if reply.send(result).is_err() {
+                    tracing::debug!(request.id = id, "a response arrived after the timeout");
                 }
                 accepted()
             }
@@ -153,7 +152,7 @@ impl Session {
         }
     }
 
-    fn current(&self) -> std::sync::MutexGuard<'_, Current> {
+    fn current(&self) -> std::sync::MutexGuard<'_, CurrentInvocation> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! A schedule: invokes its function from time to time, or when asked to.
+//! A schedule: invokes its function periodically or on request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use super::environment::Failure;
-use super::function::{Function, Host};
+use super::environment::InvocationFailure;
+use super::function::{Function, HostConfig};
 use crate::template::ScheduleSpec;
 
-/// A running schedule; stops when dropped. A run that fails is not repeated: the next one does its work.
+/// A running schedule. Dropping it stops the timer. A failed run is not retried before the next interval.
 #[derive(Debug)]
 pub(crate) struct Schedule {
-    runs: Arc<Runs>,
+    target: Arc<ScheduledFunction>,
     timer: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Runs {
+struct ScheduledFunction {
     rule_arn: String,
     region: String,
     account_id: String,
@@ -27,25 +27,25 @@ struct Runs {
 }
 
 impl Schedule {
-    /// Begins to count, unless the template says that it is not enabled.
-    pub(crate) fn start(spec: &ScheduleSpec, host: &Host, function: Arc<Function>) -> Self {
+    /// Starts the timer if the schedule is enabled.
+    pub(crate) fn start(spec: &ScheduleSpec, host: &HostConfig, function: Arc<Function>) -> Self {
         let (region, account_id) = (host.region.clone(), host.account_id.clone());
         let rule_arn = format!("arn:aws:events:{region}:{account_id}:rule/{}", spec.rule_name);
-        let runs = Arc::new(Runs { rule_arn, region, account_id, function });
+        let target = Arc::new(ScheduledFunction { rule_arn, region, account_id, function });
         let timer = spec.enabled.then(|| {
-            let runs = runs.clone();
+            let target = target.clone();
             tokio::spawn(every(spec.every, async move || {
-                if let Err(failure) = runs.run().await {
-                    tracing::warn!(function = runs.function.name(), error = %failure, "a scheduled run failed");
+                if let Err(failure) = target.run().await {
+                    tracing::warn!(function = target.function.name(), error = %failure, "a scheduled run failed");
                 }
             }))
         });
-        Self { runs, timer }
+        Self { target, timer }
     }
 
-    /// Runs it now; gives the function's response.
-    pub(crate) async fn run(&self) -> Result<Bytes, Failure> {
-        self.runs.run().await
+    /// Invokes the function now and returns its response.
+    pub(crate) async fn run(&self) -> Result<Bytes, InvocationFailure> {
+        self.target.run().await
     }
 }
 
@@ -57,12 +57,12 @@ impl Drop for Schedule {
     }
 }
 
-impl Runs {
-    async fn run(&self) -> Result<Bytes, Failure> {
+impl ScheduledFunction {
+    async fn run(&self) -> Result<Bytes, InvocationFailure> {
         self.function.invoke(Bytes::from(self.event().to_string())).await
     }
 
-    /// The event, in the form that EventBridge gives it.
+    /// Returns the event of a schedule in EventBridge's form.
     /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html>
     fn event(&self) -> serde_json::Value {
         let now = jiff::Timestamp::now();
@@ -80,7 +80,7 @@ impl Runs {
     }
 }
 
-/// Does `run` for ever, first after `interval`; never twice at once.
+/// Calls `run` forever, for the first time after `interval`. Calls do not overlap.
 async fn every(interval: Duration, run: impl AsyncFn()) {
     loop {
         tokio::time::sleep(interval).await;
@@ -96,14 +96,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_run_begins_when_the_interval_is_over_and_not_before() {
+    async fn a_run_starts_only_after_the_interval() {
         let (interval, begun, runs) = (Duration::from_millis(20), Instant::now(), Cell::new(0));
         let counted = every(interval, async || {
             runs.set(runs.get() + 1);
             assert!(begun.elapsed() >= interval * runs.get());
         });
         let ended = tokio::time::timeout(interval * 20, counted).await;
-        assert!(ended.is_err(), "it goes on for ever");
+        assert!(ended.is_err(), "the schedule never ends");
         assert!((2..=20).contains(&runs.get()), "{}", runs.get());
     }
 }

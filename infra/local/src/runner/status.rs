@@ -1,95 +1,95 @@
-//! What the runner tells about itself.
+//! The status of the runner.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::environment::Failure;
+use super::environment::InvocationFailure;
 use super::usage::Usage;
 
-/// All of it, as `GET /status` of the control endpoint gives it.
+/// The status of all functions and mappings: the response of `GET /status` of the control endpoint.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunnerStatus {
-    /// By name of the binary.
+    /// Functions by the name of their binary.
     pub functions: BTreeMap<String, FunctionStatus>,
-    /// By name of the function's binary.
+    /// Mappings by the name of the function's binary.
     pub mappings: BTreeMap<String, MappingStatus>,
 }
 
-/// One function.
+/// The status of a function.
 #[derive(Debug, Clone, Serialize)]
 pub struct FunctionStatus {
-    /// Those that are alive.
+    /// The running execution environments.
     pub environments: Vec<EnvironmentStatus>,
-    /// Processor time of all environments there ever were, and the memory of the largest.
+    /// The CPU time of all environments since the start of the stack, and the memory of the largest.
     #[serde(flatten)]
     pub usage: Usage,
-    /// Counts since the stack came up.
+    /// Counts since the start of the stack.
     #[serde(flatten)]
-    pub totals: Totals,
+    pub totals: InvocationTotals,
 }
 
-/// One execution environment.
+/// The status of an execution environment.
 #[derive(Debug, Clone, Serialize)]
 pub struct EnvironmentStatus {
     /// Process id.
     pub pid: u32,
-    /// For how long the current invocation has run; null when idle.
+    /// The duration of the current invocation; null when idle.
     pub busy_ms: Option<f64>,
-    /// Invocations so far, the current one included.
+    /// The number of invocations, including the current one.
     pub invocations: u64,
-    /// As of the last look at it.
+    /// The last sample of its usage.
     #[serde(flatten)]
     pub usage: Usage,
 }
 
-/// Counts of a function.
+/// The invocation counts of a function.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Totals {
-    /// All invocations that ended.
+pub struct InvocationTotals {
+    /// Invocations that have ended.
     pub invocations: u64,
-    /// The handler returned an error.
+    /// Invocations in which the handler returned an error.
     pub errors: u64,
-    /// The process ended in the middle.
+    /// Invocations in which the process ended.
     pub crashes: u64,
-    /// Killed at the deadline.
+    /// Invocations that exceeded the timeout.
     pub timeouts: u64,
-    /// The process did not come up.
+    /// Invocations for which no process could be initialised.
     pub init_failures: u64,
-    /// Time spent in invocations, cold starts not counted.
+    /// The time spent in invocations, without cold starts.
     pub duration_ms: f64,
-    /// Each cold start: from the start of the process to its first call for work.
+    /// The duration of each cold start, from the start of the process to its first request for an invocation.
     pub init_durations_ms: Vec<f64>,
 }
 
-impl Totals {
-    pub(super) fn count(&mut self, duration: Duration, failure: Option<&Failure>) {
+impl InvocationTotals {
+    pub(super) fn count(&mut self, duration: Duration, failure: Option<&InvocationFailure>) {
         self.invocations += 1;
         self.duration_ms += duration.as_secs_f64() * 1e3;
         match failure {
             None => {}
-            Some(Failure::Function(_)) => self.errors += 1,
-            Some(Failure::Exited(_)) => self.crashes += 1,
-            Some(Failure::TimedOut(_)) => self.timeouts += 1,
-            Some(Failure::Init(_)) => self.init_failures += 1,
+            Some(InvocationFailure::Function(_)) => self.errors += 1,
+            Some(InvocationFailure::Exited(_)) => self.crashes += 1,
+            Some(InvocationFailure::TimedOut(_)) => self.timeouts += 1,
+            Some(InvocationFailure::Init(_)) => self.init_failures += 1,
         }
     }
 }
 
-/// One event source mapping.
+/// The status of an event source mapping.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct MappingStatus {
-    /// ARN of the queue.
+    /// The ARN of the queue.
     pub queue_arn: String,
-    /// It does not poll.
+    /// Whether polling is paused.
     pub paused: bool,
-    /// Invocations that run right now.
+    /// The number of current invocations.
     pub in_flight: u64,
-    /// Batches handed over.
+    /// Batches passed to the function.
     pub batches: u64,
-    /// Messages that were done and deleted.
+    /// Messages that were processed and deleted.
     pub messages_done: u64,
-    /// Messages that were left to their visibility timeout.
+    /// Messages that failed and are redelivered after their visibility timeout.
     pub messages_failed: u64,
 }

@@ -1,17 +1,17 @@
-//! What a process has used so far, from `/proc`; where there is none (macOS), nothing is known.
+//! The memory and CPU usage of a process, from `/proc`. It is unknown on systems without `/proc`, such as macOS.
 
 use serde::Serialize;
 
-/// Memory and processor time of one process.
+/// The memory and CPU usage of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Usage {
-    /// Most memory that was resident at once.
+    /// Peak resident memory.
     pub peak_memory_bytes: u64,
     /// User and system time.
     pub cpu_seconds: f64,
 }
 
-/// Reads both; `None` once the process is gone.
+/// Returns the usage of a process, `None` when it has ended.
 pub(super) fn of(pid: u32) -> Option<Usage> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -23,7 +23,8 @@ fn peak_memory(status: &str) -> Option<u64> {
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Fields 14 and 15 of proc(5), counted behind the name, which may hold anything.
+/// Returns the sum of fields 14 and 15 of `stat` in proc(5). Fields are counted from the end of the name, which may
+/// contain spaces and parentheses.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
     let user: u32 = fields.next()?.parse().ok()?;
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fields_of_proc_are_found_behind_any_name() {
+    fn the_fields_of_proc_are_found_after_any_name() {
         assert_eq!(peak_memory("Name:\tx\nVmPeak:\t 9 kB\nVmHWM:\t    7364 kB\n"), Some(7364 * 1024));
         let stat = "42 (a) b) S 1 42 42 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 4 0 12345";
         let expected = 300.0 / f64::from(u32::try_from(rustix::param::clock_ticks_per_second()).unwrap());

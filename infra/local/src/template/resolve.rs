@@ -1,39 +1,40 @@
-//! Resolves intrinsic functions against parameters, conditions and the template's own resources.
+//! The resolution of intrinsic functions with parameters, conditions and the template's resources.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::TemplateError;
+use super::error::TemplateError;
+use super::value::scalar;
 
-/// What the stack's surroundings are.
+/// The account and endpoint that the template is resolved for.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
-    /// AWS region.
+pub struct DeploymentContext {
+    /// The AWS region.
     pub region: String,
-    /// AWS account id.
+    /// The AWS account id.
     pub account_id: String,
-    /// Where SQS answers; queue URLs begin with it.
+    /// The endpoint of SQS, with which queue URLs begin.
     pub sqs_endpoint: String,
 }
 
-/// A reference to a reference to a … is followed so deep; more means a circle.
+/// The maximum depth of nested references. A deeper one is treated as a cycle.
 const MAX_DEPTH: usize = 32;
 
 pub(super) struct Resolver<'a> {
-    pub(super) surroundings: &'a Surroundings,
+    pub(super) context: &'a DeploymentContext,
     pub(super) parameters: &'a BTreeMap<String, Value>,
     pub(super) conditions: &'a Map<String, Value>,
     pub(super) resources: &'a Map<String, Value>,
 }
 
 impl Resolver<'_> {
-    /// The value with each intrinsic replaced; `None` where it resolves to `AWS::NoValue`.
+    /// Returns the value with all intrinsic functions resolved, `None` for `AWS::NoValue`.
     pub(super) fn resolve(&self, value: &Value) -> Result<Option<Value>, TemplateError> {
         self.at_depth(value, 0)
     }
 
-    /// True when the condition of that name holds.
+    /// Returns whether the condition with this name is satisfied.
     pub(super) fn condition(&self, name: &str, depth: usize) -> Result<bool, TemplateError> {
         let condition = self
             .conditions
@@ -46,7 +47,7 @@ impl Resolver<'_> {
         if depth > MAX_DEPTH {
             return Err(TemplateError::Intrinsic {
                 name: "Ref".to_owned(),
-                problem: "leads in a circle".to_owned(),
+                problem: "is nested too deeply or refers to itself".to_owned(),
             });
         }
         match value {
@@ -106,7 +107,7 @@ impl Resolver<'_> {
     }
 
     fn reference(&self, target: &str, depth: usize) -> Result<Option<Value>, TemplateError> {
-        let Surroundings { region, account_id, .. } = self.surroundings;
+        let DeploymentContext { region, account_id, .. } = self.context;
         Ok(Some(match target {
             "AWS::NoValue" => return Ok(None),
             "AWS::Region" => region.as_str().into(),
@@ -121,14 +122,14 @@ impl Resolver<'_> {
         }))
     }
 
-    /// What AWS would give for an attribute of a resource, or for a reference to it.
+    /// Returns the value of a resource's attribute, or of a reference to it, as on AWS.
     fn attribute(&self, resource: &str, attribute: &str, depth: usize) -> Result<Value, TemplateError> {
         let body = self.resources.get(resource).ok_or_else(|| TemplateError::Unknown {
             what: "parameter or resource",
             name: resource.to_owned(),
         })?;
-        let kind = body["Type"].as_str().unwrap_or_default();
-        let Surroundings { region, account_id, sqs_endpoint } = self.surroundings;
+        let kind = body["Type"].as_str().expect("`Template::parse` has checked that there is a type");
+        let DeploymentContext { region, account_id, sqs_endpoint } = self.context;
         let name = |property: &str| self.name(resource, &body["Properties"][property], depth);
         let arn = |service: &str, name: String| format!("arn:aws:{service}:{region}:{account_id}:{name}");
         Ok(match (kind, attribute) {
@@ -156,7 +157,7 @@ impl Resolver<'_> {
         .into())
     }
 
-    /// A resource's own name; CloudFormation makes one up where the template gives none, we take the logical id.
+    /// Returns a resource's name. Without one, CloudFormation generates a name; the local stack uses the logical id.
     fn name(&self, resource: &str, property: &Value, depth: usize) -> Result<String, TemplateError> {
         match self.at_depth(property, depth + 1)? {
             Some(Value::String(name)) => Ok(name),
@@ -208,7 +209,7 @@ impl Resolver<'_> {
             Some(("Fn::Equals", Value::Array(sides))) if sides.len() == 2 => {
                 let left = self.at_depth(&sides[0], depth + 1)?;
                 let right = self.at_depth(&sides[1], depth + 1)?;
-                // A parameter's value is text, whatever the template writes to compare it with.
+                // A parameter's value is text, and the template may compare it with a number or a boolean.
                 Ok(left.as_ref().map(scalar) == right.as_ref().map(scalar))
             }
             Some(("Fn::Not", Value::Array(inner))) if inner.len() == 1 => {
@@ -234,18 +235,8 @@ fn intrinsic(map: &Map<String, Value>) -> Option<(&str, &Value)> {
     is_call.then_some((key.as_str(), argument))
 }
 
-/// The text of a scalar, as CloudFormation writes it.
-pub(super) fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
 fn malformed(name: &str) -> TemplateError {
-    let problem = "is not known here, or not written as CloudFormation wants it".to_owned();
+    let problem = "is not supported or malformed".to_owned();
     TemplateError::Intrinsic { name: name.to_owned(), problem }
 }
 
@@ -264,18 +255,18 @@ Resources:
   Role: {Type: AWS::IAM::Role, Properties: {RoleName: reader}}
   Lines: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: !Sub "/aws/lambda/${Size}"}}
   Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmName: !Sub "${Size}-errors"}}
-  Circle: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Circle}}
+  Cycle: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Cycle}}
 "#;
 
     fn resolve(expression: &str) -> Result<Option<Value>, TemplateError> {
         let template = yaml::parse(TEMPLATE).unwrap();
-        let surroundings = Surroundings {
+        let context = DeploymentContext {
             region: "eu-central-1".to_owned(),
             account_id: "123456789012".to_owned(),
             sqs_endpoint: "http://127.0.0.1:1".to_owned(),
         };
         let resolver = Resolver {
-            surroundings: &surroundings,
+            context: &context,
             parameters: &BTreeMap::from([
                 ("Size".to_owned(), json!("big")),
                 ("Ids".to_owned(), json!(["a", "b"])),
@@ -287,7 +278,7 @@ Resources:
     }
 
     #[test]
-    fn intrinsics_give_what_cloudformation_gives() {
+    fn intrinsic_functions_are_resolved_as_by_cloudformation() {
         let cases = [
             ("!Ref Size", json!("big")),
             ("!Ref Queue", json!("http://127.0.0.1:1/123456789012/big-queue")),
@@ -295,7 +286,7 @@ Resources:
             ("!GetAtt Role.Arn", json!("arn:aws:iam::123456789012:role/reader")),
             ("!Ref Lines", json!("/aws/lambda/big")),
             ("!Ref Alarm", json!("big-errors")),
-            ("!Sub '${Queue.QueueName} ${AWS::Region} ${!kept}'", json!("big-queue eu-central-1 ${kept}")),
+            ("!Sub '${Queue.QueueName} ${AWS::Region} ${!plain}'", json!("big-queue eu-central-1 ${plain}")),
             ("!Sub ['${x}-${Size}', {x: !Ref AWS::Partition}]", json!("aws-big")),
             ("!Join ['+', !Ref Ids]", json!("a+b")),
             ("!If [Big, 1, 2]", json!(1)),
@@ -314,14 +305,14 @@ Resources:
     }
 
     #[test]
-    fn what_is_not_known_is_named() {
+    fn an_error_names_the_unknown_part() {
         for (expression, named) in [
             ("!Ref Nothing", "Nothing"),
             ("!GetAtt Queue.Colour", "Queue.Colour"),
             ("!Cidr [a, b]", "Fn::Cidr"),
             ("!If [Nothing, 1, 2]", "Nothing"),
             ("!Sub '${Size'", "Fn::Sub"),
-            ("!Ref Circle", "circle"),
+            ("!Ref Cycle", "refers to itself"),
         ] {
             let error = resolve(expression).unwrap_err().to_string();
             assert!(error.contains(named), "{expression}: {error}");

@@ -1,26 +1,17 @@
-//! A function's schedule.
+//! Schedules of functions.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{TemplateError, resolve, unsupported};
-
-/// What invokes a function from time to time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScheduleSpec {
-    /// Name of the rule that SAM makes of it.
-    pub rule_name: String,
-    /// From one invocation to the next.
-    pub every: Duration,
-    /// False: it is there, but only invokes when asked to.
-    pub enabled: bool,
-}
+use super::error::{TemplateError, unsupported};
+use super::spec::ScheduleSpec;
+use super::value::flag;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct ScheduleEvent {
+struct ScheduleProperties {
     schedule: String,
     name: Option<String>,
     #[serde(rename = "Description")]
@@ -29,24 +20,26 @@ struct ScheduleEvent {
     enabled: Value,
 }
 
-/// The event `name` of the function `id`, which is of type `Schedule`.
+/// Returns the schedule of the event `name` of the function `id`.
 pub(super) fn schedule(id: &str, name: &str, properties: &Value) -> Result<ScheduleSpec, TemplateError> {
-    let refused = |problem: String| unsupported(id, format!("event {name}: {problem}"));
-    let properties = ScheduleEvent::deserialize(properties).map_err(|error| refused(error.to_string()))?;
+    let error = |problem: String| unsupported(id, format!("event {name}: {problem}"));
+    let properties =
+        ScheduleProperties::deserialize(properties).map_err(|problem| error(problem.to_string()))?;
     let every = rate(&properties.schedule).ok_or_else(|| {
-        refused(format!(
-            "{:?} is no rate such as rate(15 minutes), the only schedule known here",
+        error(format!(
+            "{:?} is not a rate such as rate(15 minutes), the only supported schedule",
             properties.schedule
         ))
     })?;
     Ok(ScheduleSpec {
         rule_name: properties.name.unwrap_or_else(|| format!("{id}{name}")),
         every,
-        enabled: resolve::scalar(&properties.enabled).is_none_or(|text| text == "true"),
+        enabled: flag(id, &properties.enabled, "Enabled")?,
     })
 }
 
-/// `rate(1 hour)`, `rate(15 minutes)`: one is singular and more are plural, or EventBridge refuses it.
+/// Parses `rate(1 hour)` or `rate(15 minutes)`. EventBridge requires the singular for 1 and the plural for other
+/// numbers.
 ///
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html#eb-rate-expressions>
 fn rate(text: &str) -> Option<Duration> {
@@ -67,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_read_as_eventbridge_reads_it() {
+    fn a_rate_is_parsed_as_by_eventbridge() {
         for (text, seconds) in [
             ("rate(1 minute)", Some(60)),
             ("rate(15 minutes)", Some(900)),

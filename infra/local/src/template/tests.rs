@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-fn surroundings() -> Surroundings {
-    Surroundings {
+fn context() -> DeploymentContext {
+    DeploymentContext {
         region: "eu-central-1".to_owned(),
         account_id: "123456789012".to_owned(),
         sqs_endpoint: "http://127.0.0.1:1".to_owned(),
@@ -28,7 +28,7 @@ fn function_crates() -> Vec<String> {
 
 fn resolve(template: &Template, values: &[(&str, &str)]) -> Result<Application, TemplateError> {
     let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    template.resolve(&values, &surroundings())
+    template.resolve(&values, &context())
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn the_deployed_template_has_a_function_for_each_crate_and_dead_letters_for_each
 }
 
 #[test]
-fn the_sentinel_is_the_function_that_a_schedule_invokes() {
+fn only_the_sentinel_has_a_schedule() {
     let schedules = |values: &[(&str, &str)]| -> Vec<(String, ScheduleSpec)> {
         let functions = resolve(&own_template(), values).unwrap().functions;
         let of = |function: FunctionSpec| {
@@ -69,7 +69,7 @@ fn the_sentinel_is_the_function_that_a_schedule_invokes() {
 }
 
 #[test]
-fn a_message_stays_hidden_for_six_times_as_long_as_its_function_may_run() {
+fn the_visibility_timeout_is_at_least_six_times_the_functions_timeout() {
     let application = resolve(&own_template(), &[]).unwrap();
     for function in &application.functions {
         for mapping in &function.mappings {
@@ -77,13 +77,13 @@ fn a_message_stays_hidden_for_six_times_as_long_as_its_function_may_run() {
             let queue = application.queues.iter().find(|queue| queue.name == name).unwrap();
             let visibility: u32 = queue.attributes["VisibilityTimeout"].parse().unwrap();
             assert!(visibility >= 6 * function.timeout_seconds, "{name}");
-            assert!(visibility <= 43_200, "{name}: SQS takes 12 hours at most");
+            assert!(visibility <= 43_200, "{name}: the limit of SQS is 12 hours");
         }
     }
 }
 
 #[test]
-fn each_source_queue_has_its_dead_letters() {
+fn each_source_queue_has_a_dead_letter_queue() {
     let application = resolve(&own_template(), &[]).unwrap();
     for queue in application.queues.iter().filter(|queue| !queue.name.ends_with("-dead-letters")) {
         let policy: Value = serde_json::from_str(&queue.attributes["RedrivePolicy"]).unwrap();
@@ -93,7 +93,7 @@ fn each_source_queue_has_its_dead_letters() {
 }
 
 #[test]
-fn conditions_choose_the_environment() {
+fn conditions_select_the_environment_variables() {
     let template = own_template();
     let writer = |values: &[(&str, &str)]| {
         let application = resolve(&template, values).unwrap();
@@ -108,7 +108,7 @@ fn conditions_choose_the_environment() {
 }
 
 #[test]
-fn parameters_say_where_their_value_comes_from() {
+fn parameters_from_ssm_are_detected() {
     let parameters = own_template().parameters();
     let find = |name: &str| parameters.iter().find(|parameter| parameter.name == name).unwrap().clone();
     assert!(find("RawBucket").from_ssm && !find("RawBucket").is_list);
@@ -118,7 +118,7 @@ fn parameters_say_where_their_value_comes_from() {
 }
 
 #[test]
-fn globals_are_merged_as_sam_does() {
+fn globals_are_merged_as_by_sam() {
     let global = serde_json::json!({"a": {"x": 1, "y": 1}, "list": [1], "s": "global"});
     let own = serde_json::json!({"a": {"y": 2}, "list": [2], "s": "own", "t": 1});
     let expected = serde_json::json!({"a": {"x": 1, "y": 2}, "list": [1, 2], "s": "own", "t": 1});
@@ -126,7 +126,7 @@ fn globals_are_merged_as_sam_does() {
 }
 
 #[test]
-fn what_cannot_be_run_here_is_refused_by_name() {
+fn an_unsupported_part_is_an_error_that_names_it() {
     let cases = [
         ("Resources: {T: {Type: AWS::DynamoDB::Table}}", "AWS::DynamoDB::Table"),
         (

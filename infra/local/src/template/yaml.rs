@@ -1,5 +1,4 @@
-//! CloudFormation YAML as plain JSON: short-form intrinsics (`!Ref x`) become their long form (`{"Ref": "x"}`), so that
-//! one resolver reads both.
+//! CloudFormation YAML as plain JSON. Short-form intrinsic functions (`!Ref x`) become their long form (`{"Ref": "x"}`).
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
@@ -7,20 +6,20 @@ use serde_saphyr::Tagged;
 
 /// Parses YAML into JSON with long-form intrinsics.
 pub(super) fn parse(text: &str) -> Result<Value, String> {
-    serde_saphyr::from_str::<Node>(text).map(|node| node.0).map_err(|error| error.to_string())
+    serde_saphyr::from_str::<YamlNode>(text).map(|node| node.0).map_err(|error| error.to_string())
 }
 
-struct Node(Value);
+struct YamlNode(Value);
 
-impl<'de> Deserialize<'de> for Node {
+impl<'de> Deserialize<'de> for YamlNode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Tagged(Untagged(value), tag) = Tagged::<Untagged>::deserialize(deserializer)?;
         match tag {
-            // `!!str` and its like say only what a scalar is, which it is already.
             Some(tag) if tag.starts_with('!') => {
-                long_form(&tag[1..], value).map(Node).map_err(D::Error::custom)
+                long_form(&tag[1..], value).map(YamlNode).map_err(D::Error::custom)
             }
-            _ => Ok(Node(value)),
+            // A standard tag such as `!!str` has already determined the type of the value.
+            Some(_) | None => Ok(YamlNode(value)),
         }
     }
 }
@@ -28,10 +27,10 @@ impl<'de> Deserialize<'de> for Node {
 fn long_form(name: &str, value: Value) -> Result<Value, String> {
     let (key, value) = match (name, value) {
         ("Ref" | "Condition", value) => (name.to_owned(), value),
-        // `!GetAtt Queue.Arn`: the attribute may itself hold dots, the resource's name may not.
+        // `!GetAtt Queue.Arn`: the attribute may contain dots, the resource's name may not.
         ("GetAtt", Value::String(path)) => match path.split_once('.') {
             Some((resource, attribute)) => ("Fn::GetAtt".to_owned(), json!([resource, attribute])),
-            None => return Err(format!("!GetAtt {path}: no attribute named")),
+            None => return Err(format!("!GetAtt {path}: the attribute is missing")),
         },
         (name, value) => (format!("Fn::{name}"), value),
     };
@@ -85,7 +84,7 @@ impl<'de> Visitor<'de> for UntaggedVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Node(item)) = items.next_element()? {
+        while let Some(YamlNode(item)) = items.next_element()? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -93,7 +92,7 @@ impl<'de> Visitor<'de> for UntaggedVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some((key, Node(value))) = entries.next_entry::<String, Node>()? {
+        while let Some((key, YamlNode(value))) = entries.next_entry::<String, YamlNode>()? {
             map.insert(key, value);
         }
         Ok(Value::Object(map))
@@ -105,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_intrinsics_become_long_ones_also_when_nested() {
+    fn nested_short_forms_become_long_forms() {
         let text =
             "a: !If [Big, !Sub 'x-${y}', !Ref AWS::NoValue]\nb: !GetAtt Queue.Arn\nc: [1, true, ~, '2']\n";
         let expected = json!({
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_document_says_where() {
+    fn an_error_names_the_line() {
         assert!(parse("a:\n  - b\n c: d\n").unwrap_err().contains("line 3"));
     }
 }

@@ -1,5 +1,5 @@
 #!PYTHON
-"""A function that speaks the Runtime API and does what each message's body tells it."""
+"""A function that uses the Runtime API and executes the instruction in each message's body."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NOTES = os.path.join(os.environ["LAMBDA_TASK_ROOT"], "notes.ndjson")
 def call(method: str, path: str, body: str | bytes | None = None) -> tuple[Message, bytes]:
     connection = http.client.HTTPConnection(API)
     connection.request(method, BASE + path, body)
-    answer = connection.getresponse()
-    return answer.headers, answer.read()
+    response = connection.getresponse()
+    return response.headers, response.read()
 
 
 def note(kind: str, value: Any) -> None:
@@ -36,7 +36,7 @@ def handle(event: dict[str, Any]) -> str | bytes:
         if body.startswith("sleep "):
             time.sleep(float(body.split()[1]))
         if body == "error":
-            raise ValueError("told to fail")
+            raise ValueError("the message requests an error")
         if body == "malformed":
             return b"{"
         if body == "unknown id":

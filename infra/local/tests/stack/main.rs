@@ -1,8 +1,8 @@
-//! The local stack against the real moto and PostgreSQL, with a fake function.
+//! Tests of the local stack with the real moto and PostgreSQL and a fake function.
 //!
-//! They need `infra/local/setup.sh` to have run.
+//! Run `infra/local/setup.sh` first.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where its set-up does")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[cfg(target_os = "linux")]
 mod processes;

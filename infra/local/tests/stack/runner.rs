@@ -1,4 +1,4 @@
-//! The runner and its mappings with a fake function, over moto's real queues.
+//! Tests of the runner and its mappings with a fake function and moto's queues.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use penstock_local::process::is_alive;
 use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn done_messages_are_deleted_and_failed_ones_come_back() {
+async fn processed_messages_are_deleted_and_failed_ones_redelivered() {
     let fixture = Fixture::up(&[("MaximumConcurrency", "1")]).await;
     fixture.control("POST", "/mappings/fake/pause", "").await;
     for body in ["a", "fail once", "b"] {
         fixture.send(body).await;
     }
     fixture.control("POST", "/mappings/fake/resume", "").await;
-    fixture.wait("four done", |fixture| fixture.status()["mappings"]["fake"]["messages_done"] == 3).await;
+    fixture.wait("all processed", |fixture| fixture.status()["mappings"]["fake"]["messages_done"] == 3).await;
     let bodies = fixture.bodies();
     assert_eq!(bodies.iter().filter(|body| *body == "fail once").count(), 2);
     assert_eq!(bodies.len(), 4);
     assert_eq!(fixture.notes("event").len(), 2, "one batch, then the failed message alone");
     assert_eq!(fixture.status()["mappings"]["fake"]["messages_failed"], 1);
-    assert_eq!(fixture.notes("init").len(), 1, "a warm environment is used again");
+    assert_eq!(fixture.notes("init").len(), 1, "an idle environment is reused");
 
     let record = &fixture.notes("event")[0]["value"]["event"]["Records"][0];
     assert_eq!(record["eventSourceARN"], "arn:aws:sqs:eu-central-1:123456789012:local-queue");
@@ -28,7 +28,7 @@ async fn done_messages_are_deleted_and_failed_ones_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_fails_as_a_whole_on_error_crash_timeout_and_a_response_that_cannot_be_read() {
+async fn a_whole_batch_fails_on_error_crash_timeout_and_invalid_response() {
     let fixture = Fixture::up(&[("BatchSize", "1"), ("Timeout", "1"), ("MaximumConcurrency", "1")]).await;
     let bodies = ["error", "crash", "sleep 5", "malformed", "unknown id", "fine"];
     for body in bodies {
@@ -43,11 +43,11 @@ async fn a_batch_fails_as_a_whole_on_error_crash_timeout_and_a_response_that_can
         assert!(function[count].as_u64().unwrap() >= expected, "{count}: {function:#}");
     }
     assert!(fixture.notes("init").len() >= 3, "a new environment after the crash and after the timeout");
-    fixture.wait("the failed ones come back", |fixture| fixture.bodies().len() > bodies.len()).await;
+    fixture.wait("the failed ones are redelivered", |fixture| fixture.bodies().len() > bodies.len()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_finds_what_lambda_sets_and_nothing_of_ours() {
+async fn a_function_has_the_variables_of_lambda_and_no_others() {
     let fixture = Fixture::up(&[]).await;
     let (code, body) = fixture.control("POST", "/functions/fake/invoke", "{\"Records\": []}").await;
     assert_eq!((code, body.as_str()), (200, "{\"batchItemFailures\": []}"));
@@ -80,7 +80,7 @@ async fn a_function_finds_what_lambda_sets_and_nothing_of_ours() {
         "TZ",
         "_HANDLER",
     ];
-    // Python sets this one for itself in some locales.
+    // Python itself sets this variable in some locales.
     let names: Vec<&str> = names.into_iter().filter(|name| *name != "LC_CTYPE").collect();
     assert_eq!(names, expected);
     assert_eq!(init["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "256");
@@ -94,11 +94,11 @@ async fn a_function_finds_what_lambda_sets_and_nothing_of_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schedule_is_run_at_once_when_asked_for_with_the_event_of_eventbridge() {
+async fn a_schedule_runs_on_request_with_the_event_of_eventbridge() {
     let fixture = Fixture::up(&[]).await;
     let control_url = &fixture.stack.endpoints().control_url;
-    let answer = penstock_local::run_schedule(control_url, "fake").await.unwrap();
-    assert_eq!(answer, "{\"batchItemFailures\": []}");
+    let response = penstock_local::run_schedule(control_url, "fake").await.unwrap();
+    assert_eq!(response, "{\"batchItemFailures\": []}");
 
     let mut event = fixture.notes("event")[0]["value"]["event"].clone();
     let rule = "arn:aws:events:eu-central-1:123456789012:rule/local-nightly";
@@ -107,10 +107,10 @@ async fn a_schedule_is_run_at_once_when_asked_for_with_the_event_of_eventbridge(
     assert!(time.duration_until(jiff::Timestamp::now()).as_secs() < 60);
     let mut of_aws: Value =
         serde_json::from_str(include_str!("../../../../tests/events/schedule-aws.json")).unwrap();
-    for own in ["id", "time", "account", "resources"] {
-        assert_eq!(event[own].is_array(), of_aws[own].is_array(), "{own}");
-        event[own].take();
-        of_aws[own].take();
+    for field in ["id", "time", "account", "resources"] {
+        assert_eq!(event[field].is_array(), of_aws[field].is_array(), "{field}");
+        event[field].take();
+        of_aws[field].take();
     }
     assert_eq!(event, of_aws);
 
@@ -119,7 +119,7 @@ async fn a_schedule_is_run_at_once_when_asked_for_with_the_event_of_eventbridge(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_more_environments_than_the_maximum_concurrency_work_at_once() {
+async fn at_most_the_maximum_concurrency_of_environments_are_started() {
     let fixture = Fixture::up(&[("BatchSize", "1"), ("MaximumConcurrency", "2")]).await;
     for _ in 0..6 {
         fixture.send("sleep 0.2").await;
@@ -129,17 +129,17 @@ async fn no_more_environments_than_the_maximum_concurrency_work_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batching_window_gathers_what_comes_within_it() {
+async fn a_batching_window_gathers_messages_that_arrive_within_it() {
     let fixture = Fixture::up(&[("Window", "2"), ("BatchSize", "3")]).await;
     fixture.send("a").await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    fixture.wait_until_received(1).await;
     fixture.send("b").await;
     fixture.wait("both done", |fixture| fixture.status()["mappings"]["fake"]["messages_done"] == 2).await;
     assert_eq!(fixture.notes("event").len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_gives_up_while_starting_says_why() {
+async fn an_error_of_the_initialisation_is_reported() {
     let fixture = Fixture::up(&[("FakeInit", "error")]).await;
     let (code, body) = fixture.control("POST", "/functions/fake/invoke", "{}").await;
     assert_eq!(code, 502);
@@ -147,7 +147,7 @@ async fn a_function_that_gives_up_while_starting_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_environment_fails_its_batch_and_the_next_one_is_new() {
+async fn a_killed_environment_fails_its_batch_and_is_replaced() {
     let fixture = Fixture::up(&[]).await;
     fixture.send("sleep 1").await;
     let busy =
@@ -158,7 +158,7 @@ async fn a_killed_environment_fails_its_batch_and_the_next_one_is_new() {
     let killed: Value = serde_json::from_str(&killed).unwrap();
     assert_eq!(killed["killed"].as_array().unwrap().len(), 1);
     let done = |fixture: &Fixture| fixture.status()["mappings"]["fake"]["messages_done"] == 1;
-    fixture.wait("done in the second try", done).await;
+    fixture.wait("the second attempt to succeed", done).await;
     assert_eq!(fixture.status()["functions"]["fake"]["crashes"], 1);
     assert_eq!(fixture.notes("init").len(), 2);
     if cfg!(target_os = "linux") {
@@ -189,7 +189,7 @@ async fn an_idle_environment_is_stopped_and_still_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chosen_visibility_timeout_holds_for_queues_that_feed_a_function_only() {
+async fn a_chosen_visibility_timeout_applies_only_to_queues_that_invoke_a_function() {
     let fixture =
         Fixture::up_with(&[], |options| options.visibility_timeout = Some(Duration::from_secs(77))).await;
     for (queue, expected) in [("local-queue", "77"), ("Jobs", "30")] {

@@ -1,4 +1,4 @@
-//! A stack with one fake function, and what the tests look at it with.
+//! A stack with one fake function, and helpers to observe it.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -22,7 +22,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Options for a stack of the test template in a folder of its own, which PostgreSQL's account can enter.
+/// Returns the options of a stack of the test template, in a folder of its own that PostgreSQL's account can access.
 pub(crate) fn options(parameters: &[(&str, &str)]) -> (UpOptions, tempfile::TempDir) {
     let folder = tempfile::tempdir_in("/var/tmp").unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -85,7 +85,7 @@ impl Fixture {
             .unwrap();
     }
 
-    /// What the function wrote down: the values of `init` or of `event`.
+    /// Returns the notes that the function has written, of the kind `init` or `event`.
     pub(crate) fn notes(&self, kind: &str) -> Vec<Value> {
         let notes =
             std::fs::read_to_string(self.folder.path().join("functions/notes.ndjson")).unwrap_or_default();
@@ -93,7 +93,7 @@ impl Fixture {
         notes.filter(|note| note["kind"] == kind).collect()
     }
 
-    /// How often each body came, in the order of their first arrival.
+    /// Returns the body of each delivered message in the order of delivery.
     pub(crate) fn bodies(&self) -> Vec<String> {
         let events = self.notes("event");
         let records = events.iter().flat_map(|note| note["value"]["event"]["Records"].as_array().unwrap());
@@ -104,7 +104,22 @@ impl Fixture {
         serde_json::to_value(self.stack.status()).unwrap()
     }
 
-    /// Waits until `condition` holds; fails with the status when it does not.
+    /// Waits until the poller has received `count` messages that are not deleted.
+    pub(crate) async fn wait_until_received(&self, count: u32) {
+        let name = aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let request = self.sqs.get_queue_attributes().queue_url(self.queue_url("local-queue"));
+            let attributes = request.attribute_names(name.clone()).send().await.unwrap();
+            if attributes.attributes().unwrap()[&name] == count.to_string() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no message is received: {:#}", self.status());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until `condition` is satisfied. Panics with the status after 20 seconds.
     pub(crate) async fn wait(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !condition(self) {
@@ -120,7 +135,7 @@ impl Fixture {
     }
 }
 
-/// One request; gives the status and the body.
+/// Sends a request and returns the status and the body.
 pub(crate) fn http(url: &str, method: &str, path: &str, body: &str) -> (u16, String) {
     let length = body.len();
     let request = format!(
@@ -128,8 +143,8 @@ pub(crate) fn http(url: &str, method: &str, path: &str, body: &str) -> (u16, Str
     );
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }

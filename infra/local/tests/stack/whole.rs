@@ -1,4 +1,4 @@
-//! The stack as a whole: events from S3 and from jobs, its state folder, and that it leaves nothing behind.
+//! Tests of the whole stack: events from S3 and from jobs, the state folder, and a complete shutdown.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ async fn an_object_in_the_raw_bucket_reaches_the_function_within_half_a_second()
     let fixture = Fixture::up(&[]).await;
     let key = "abt/ä file+name%2B(1).csv";
     let bucket = fixture.stack.endpoints().variable("PENSTOCK_RAW_BUCKET").unwrap().to_owned();
-    // Warm, as it is in a running system; the cold start is the function's own.
+    // Without the function's cold start, which is not a part of the measured time.
     fixture.control("POST", "/functions/fake/invoke", "{\"Records\": []}").await;
     let put = Instant::now();
     let body = ByteStream::from_static(b"id,name\n");
@@ -30,7 +30,7 @@ async fn an_object_in_the_raw_bucket_reaches_the_function_within_half_a_second()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_is_started_once_a_token_and_its_end_is_an_event() {
+async fn a_token_starts_one_job_and_the_end_of_the_job_is_an_event() {
     let fixture = Fixture::up(&[]).await;
     let jobs = EmrJobs::new(&fixture.aws);
     let request = JobRequest {
@@ -47,11 +47,11 @@ async fn a_job_is_started_once_a_token_and_its_end_is_an_event() {
     let id = jobs.start(&request).await.unwrap();
     assert_eq!(jobs.start(&request).await.unwrap(), id);
     let other = JobRequest { name: "another".to_owned(), ..request.clone() };
-    assert!(!jobs.start(&other).await.unwrap_err().is_transient(), "a conflict is for good");
+    assert!(!jobs.start(&other).await.unwrap_err().is_transient(), "a conflict is permanent");
     let nowhere = JobRequest { application_id: "none".to_owned(), ..request };
     assert!(jobs.start(&nowhere).await.is_err());
 
-    let decision = r#"{"outcome": "failed", "details": "told so"}"#;
+    let decision = r#"{"outcome": "failed", "details": "as requested"}"#;
     let (code, body) = fixture.control("POST", &format!("/jobs/{id}/outcome"), decision).await;
     assert_eq!(code, 200, "{body}");
     let received = fixture
@@ -67,17 +67,18 @@ async fn a_job_is_started_once_a_token_and_its_end_is_an_event() {
     assert_eq!(event["detail"]["state"], "FAILED");
     assert_eq!(event["detail"]["previousState"], "RUNNING");
     assert_eq!(event["detail"]["jobRunName"], "penstock/abt/b");
-    assert_eq!(event["detail"]["stateDetails"], "told so");
+    assert_eq!(event["detail"]["stateDetails"], "as requested");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_stack_on_the_same_folder_is_refused_and_the_first_leaves_nothing_behind() {
+async fn a_second_stack_with_the_same_folder_is_refused_and_no_process_of_the_first_remains() {
     let (first, _folder) = options(&[]);
     let second = first.clone();
     let state_dir = first.state_dir.clone();
     let stack = Box::pin(Stack::up(first)).await.unwrap();
     let refused = Box::pin(Stack::up(second)).await.unwrap_err();
-    assert!(matches!(refused, LocalError::AlreadyRunning { pid } if pid == std::process::id()), "{refused}");
+    let own_pid = Some(std::process::id());
+    assert!(matches!(refused, LocalError::AlreadyRunning { pid } if pid == own_pid), "{refused}");
 
     let endpoints = Endpoints::load(&state_dir).unwrap();
     assert_eq!(&endpoints, stack.endpoints());

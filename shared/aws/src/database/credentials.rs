@@ -1,13 +1,14 @@
 //! Who logs in, and with what.
 
 use std::fmt;
+use std::time::SystemTime;
 
-use aws_sdk_rds::auth_token::{AuthTokenGenerator, Config as TokenConfig};
+use aws_credential_types::provider::ProvideCredentials as _;
 use aws_types::SdkConfig;
-use aws_types::sdk_config::SharedTimeSource;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
+use super::iam_token::iam_token;
 use super::{DatabaseConfig, DatabaseError};
 use crate::clients::Aws;
 use crate::secrets::{ReadSecret as _, SecretError, Secrets};
@@ -74,11 +75,9 @@ pub(super) struct CredentialSource {
 
 impl CredentialSource {
     pub(super) fn new(config: &DatabaseConfig, aws: Option<&Aws>) -> Self {
-        let with_clock =
-            |aws: &Aws| aws.config().clone().into_builder().time_source(SharedTimeSource::default()).build();
         Self {
             config: config.clone(),
-            sdk: aws.map(with_clock),
+            sdk: aws.map(|aws| aws.config().clone()),
             secrets: aws.map(Secrets::new),
             read: Mutex::default(),
         }
@@ -115,15 +114,13 @@ impl CredentialSource {
             message: format!("no IAM token: {message}"),
         };
         let sdk = self.sdk.as_ref().ok_or_else(|| failed("no AWS credentials".to_owned()))?;
-        let config = TokenConfig::builder()
-            .hostname(&self.config.host)
-            .port(u64::from(self.config.port))
-            .username(&self.config.user)
-            .build()
+        let provider = sdk.credentials_provider().expect("`Aws` sets credentials");
+        let credentials = provider.provide_credentials().await.map_err(|error| failed(error.to_string()))?;
+        let region = sdk.region().expect("`Aws` sets the region").as_ref();
+        let address = (self.config.host.as_str(), self.config.port);
+        let token = iam_token(credentials, region, address, &self.config.user, SystemTime::now())
             .map_err(|error| failed(error.to_string()))?;
-        let token = AuthTokenGenerator::new(config).auth_token(sdk).await;
-        let token = token.map_err(|error| failed(error.to_string()))?;
-        Ok(Login { user: self.config.user.clone(), password: Password::new(token.as_str()) })
+        Ok(Login { user: self.config.user.clone(), password: Password::new(token) })
     }
 
     async fn read_secret(&self, arn: &str) -> Result<Login, DatabaseError> {

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod error;
+mod iam_token;
 mod tls;
 
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! A small HTTP/1 server on a free port of 127.0.0.1; stops when dropped.
+//! A small HTTP/1 server on a free port of 127.0.0.1.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub(crate) type Reply = Response<Full<Bytes>>;
 
+/// A running server. Dropping it stops the server.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
@@ -23,7 +24,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Answers each request with `handler`, given its whole body.
+    /// Starts a server that passes each request with its whole body to `handler`.
     pub(crate) async fn start<H, F>(handler: H) -> std::io::Result<Self>
     where
         H: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
@@ -34,12 +35,12 @@ impl Server {
         Ok(Self { address, task: tokio::spawn(accept(listener, handler)) })
     }
 
-    /// `127.0.0.1:<port>`
+    /// Returns `127.0.0.1:<port>`.
     pub(crate) fn authority(&self) -> String {
         self.address.to_string()
     }
 
-    /// `http://127.0.0.1:<port>`
+    /// Returns `http://127.0.0.1:<port>`.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -61,8 +62,8 @@ where
         let (stream, _) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Out of file descriptors, mostly; the ones in use come back.
-                tracing::warn!(%error, "a connection could not be accepted");
+                // Usually out of file descriptors: wait until some of those in use are closed.
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 continue;
             }
@@ -70,18 +71,18 @@ where
         while connections.try_join_next().is_some() {}
         let handler = handler.clone();
         connections.spawn(async move {
-            let service = service_fn(move |request| answer(handler.clone(), request));
+            let service = service_fn(move |request| respond(handler.clone(), request));
             let connection =
                 hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // A client that was killed breaks its connection off; that is its own matter.
+            // A killed client closes its connection without warning, which is not an error of the server.
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke off");
+                tracing::debug!(%error, "a connection was closed early");
             }
         });
     }
 }
 
-async fn answer<H, F>(handler: H, request: Request<Incoming>) -> Result<Reply, Infallible>
+async fn respond<H, F>(handler: H, request: Request<Incoming>) -> Result<Reply, Infallible>
 where
     H: Fn(Request<Bytes>) -> F,
     F: Future<Output = Reply>,
@@ -93,16 +94,16 @@ where
     })
 }
 
-/// A reply with a JSON body.
+/// Returns a reply with a JSON body.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Reply {
-    let body = serde_json::to_vec(body).expect("replies hold nothing that JSON cannot");
+    let body = serde_json::to_vec(body).expect("replies have string keys and finite numbers");
     let mut reply = Response::new(Full::new(Bytes::from(body)));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
     reply
 }
 
-/// A reply with a line of text.
+/// Returns a reply with a text body.
 pub(crate) fn text(status: StatusCode, body: impl Into<String>) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::from(body.into())));
     *reply.status_mut() = status;
