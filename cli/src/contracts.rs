@@ -1,4 +1,4 @@
-//! Contract files on the operator's machine, with the overlays that complete them.
+//! Contract files on this machine, with their overlays.
 
 use std::path::{Path, PathBuf};
 
@@ -6,23 +6,23 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use penstock_contract::{Contract, ContractErrors, Document, SourceFile, parse_document};
 
-/// The overlay of one contract.
+/// The overlay of a contract.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct OverlayArg {
-    /// Complete the contract with this file: a partial contract with what Penstock needs beyond the producer's
+    /// Merge this file into the contract: a partial contract with the properties that the producer's lacks
     #[arg(long, value_name = "FILE")]
     pub(crate) overlay: Option<PathBuf>,
 }
 
-/// A contract file with everything that it describes.
+/// A parsed contract file.
 #[derive(Debug)]
 pub(crate) struct ContractFile {
     pub(crate) document: Document,
-    /// What is published: the file as it is, or with its overlay merged into it.
+    /// The text to publish: the file, or the result of merging its overlay into it.
     pub(crate) text: String,
 }
 
-/// Reads a contract with its overlay. The outer error is of the files, the inner one of what is in them.
+/// Reads a contract with its overlay. The outer error is about the files, the inner one about their content.
 pub(crate) fn read(
     file: &Path,
     overlay: &OverlayArg,
@@ -43,7 +43,7 @@ pub(crate) fn read(
     Ok(Ok(ContractFile { document, text }))
 }
 
-/// Reads a contract that must be valid and complete, or no more than the part that describes `source`.
+/// Reads a contract that must be valid and complete. With `source`, only its part of the contract must be.
 pub(crate) fn read_valid(file: &Path, overlay: &OverlayArg, source: Option<&str>) -> Result<Document> {
     match read(file, overlay, source)? {
         Ok(file) => Ok(file.document),
@@ -51,18 +51,21 @@ pub(crate) fn read_valid(file: &Path, overlay: &OverlayArg, source: Option<&str>
     }
 }
 
-/// The contract of `source`, or the only one.
+/// Returns the contract of `source`, or the only contract of the document.
 pub(crate) fn select(document: Document, source: Option<&str>) -> Result<Contract> {
     let sources: Vec<String> = document.contracts.iter().map(|contract| contract.source.clone()).collect();
     let sources = sources.join(", ");
-    let mut found = document.contracts.into_iter();
+    let mut contracts = document.contracts.into_iter();
     match source {
-        Some(source) => found
+        Some(source) => contracts
             .find(|contract| contract.source == source)
             .with_context(|| format!("the contract describes {sources}, not {source}")),
-        None => match (found.next(), found.next()) {
+        None => match (contracts.next(), contracts.next()) {
             (Some(only), None) => Ok(only),
-            _ => bail!("the contract describes several sources: choose one with --source: {sources}"),
+            (Some(_), Some(_)) => {
+                bail!("the contract describes several sources; choose one with --source: {sources}")
+            }
+            (None, _) => bail!("the contract describes no source"),
         },
     }
 }

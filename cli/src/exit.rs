@@ -4,21 +4,21 @@ use std::process::ExitCode;
 
 use penstock_pipeline::ReceiptState;
 
-/// What the command says to the shell.
+/// An exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exit(u8);
 
-/// Done; nothing was refused.
+/// The command succeeded and nothing was refused.
 pub(crate) const SUCCESS: Exit = Exit(0);
-/// Some rows or some contracts have faults, or a contract changed in a breaking way.
+/// Some rows or some contracts have errors, or a change of a contract is breaking.
 pub(crate) const REJECTS: Exit = Exit(1);
-/// Nothing of the file would be loaded, or is: by a rule.
+/// The whole file was refused by a rule, or a contract is incomplete.
 pub(crate) const REFUSED: Exit = Exit(2);
 /// The file cannot be read, or the batch failed.
 pub(crate) const UNREADABLE: Exit = Exit(3);
-/// The batch had not ended when the patience did.
+/// The batch was not finished within the time limit.
 pub(crate) const STILL_RUNNING: Exit = Exit(4);
-/// The command could not do its work: wrong arguments, no stack, no network.
+/// The command could not run, for example because of invalid arguments or a missing stack.
 pub(crate) const NOT_DONE: Exit = Exit(64);
 
 impl From<Exit> for ExitCode {
@@ -27,7 +27,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What a batch that came so far says to the shell.
+/// Returns the exit status for a batch in this state.
 pub(crate) fn of_state(state: ReceiptState) -> Exit {
     match state {
         ReceiptState::Loaded => SUCCESS,

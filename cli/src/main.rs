@@ -1,6 +1,5 @@
-//! `penstock`: the operator's and the contract author's tool.
-
-// Their macros write where these would panic, for want of a reader.
+#![doc = include_str!("../README.md")]
+// These macros panic when the reader has closed the pipe. The macros of `out` do not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 #[macro_use]
@@ -19,14 +18,14 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let cli = match commands::Cli::try_parse() {
         Ok(cli) => cli,
-        Err(message) => {
-            // `--help` comes this way too. When the terminal is gone there is nobody left to tell.
-            message.print().ok();
-            return if message.use_stderr() { exit::NOT_DONE.into() } else { exit::SUCCESS.into() };
+        Err(error) => {
+            // `--help` is an error too. An error of `print` is ignored, because it could not be reported anywhere.
+            error.print().ok();
+            return if error.use_stderr() { exit::NOT_DONE.into() } else { exit::SUCCESS.into() };
         }
     };
-    let ended = commands::run(cli).map_err(|error| message(&error));
-    match ended.and_then(|exit| out::finish().map(|()| exit)) {
+    let result = commands::run(cli).map_err(|error| message(&error));
+    match result.and_then(|exit| out::finish().map(|()| exit)) {
         Ok(exit) => exit.into(),
         Err(error) => {
             errln!("penstock: {error}");
@@ -35,7 +34,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error and its causes. A cause that the message before it ends with is not printed again.
+/// Returns the messages of an error and its causes. Leaves out a cause that the previous message ends with.
 fn message(error: &anyhow::Error) -> String {
     let mut message = String::new();
     for cause in error.chain().map(ToString::to_string) {

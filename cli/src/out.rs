@@ -1,65 +1,65 @@
-//! Standard output and standard error, for somebody who may stop reading: `penstock … | head`.
+//! Standard output and standard error for a reader that may close the pipe: `penstock … | head`.
 //!
-//! `println!` panics then. Here what nobody reads is dropped, while the command goes on with its work and says by its
-//! exit status how that ended: contracts are published and rejects written to their file whoever looks on. A command
-//! that only shows something asks [`is_closed`] and stops.
+//! `println!` panics when the pipe is closed. The macros here discard the text instead, and the command continues: its
+//! work, such as publishing contracts or writing a file of rejects, and its exit status do not depend on the reader. A
+//! command that only prints calls [`is_closed`] and stops.
 
 use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
-/// Why standard output took no more. Nothing is written after it: what follows a gap would mislead.
-static FAULT: OnceLock<io::Error> = OnceLock::new();
+/// The first error of standard output. Nothing is written after it: output with a gap would be misleading.
+static ERROR: OnceLock<io::Error> = OnceLock::new();
 
-/// `print!` that never panics.
+/// `print!` without a panic.
 macro_rules! out {
     ($($text:tt)*) => { $crate::out::write(format_args!($($text)*)) };
 }
 
-/// `println!` that never panics.
+/// `println!` without a panic.
 macro_rules! outln {
     () => { $crate::out::write(format_args!("\n")) };
     ($($text:tt)*) => { $crate::out::write(format_args!("{}\n", format_args!($($text)*))) };
 }
 
-/// `eprintln!` that never panics.
+/// `eprintln!` without a panic.
 macro_rules! errln {
-    ($($text:tt)*) => { $crate::out::tell(format_args!($($text)*)) };
+    ($($text:tt)*) => { $crate::out::write_error_line(format_args!($($text)*)) };
 }
 
-/// Writes to standard output, unless that has failed before.
+/// Writes to standard output. Does nothing after an error.
 pub(crate) fn write(text: fmt::Arguments<'_>) {
-    if FAULT.get().is_none()
+    if ERROR.get().is_none()
         && let Err(error) = io::stdout().write_fmt(text)
     {
-        FAULT.get_or_init(|| error);
+        ERROR.get_or_init(|| error);
     }
 }
 
-/// Writes a line to standard error. When that fails there is nobody left to tell.
-pub(crate) fn tell(text: fmt::Arguments<'_>) {
+/// Writes a line to standard error. Ignores an error, which could not be reported anywhere.
+pub(crate) fn write_error_line(text: fmt::Arguments<'_>) {
     writeln!(io::stderr(), "{text}").ok();
 }
 
-/// True when nothing more of what is shown arrives anywhere.
+/// Returns whether standard output has failed, so that further output is discarded.
 pub(crate) fn is_closed() -> bool {
-    FAULT.get().is_some()
+    ERROR.get().is_some()
 }
 
-/// Writes what has not been written yet.
+/// Flushes standard output.
 ///
 /// # Errors
-/// When something of the output was lost, other than to a reader who has enough.
+/// When output was lost, except to a reader that closed the pipe.
 pub(crate) fn finish() -> Result<(), String> {
-    if FAULT.get().is_none()
+    if ERROR.get().is_none()
         && let Err(error) = io::stdout().flush()
     {
-        FAULT.get_or_init(|| error);
+        ERROR.get_or_init(|| error);
     }
-    match FAULT.get() {
+    match ERROR.get() {
         Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(format!("writing the output: {error}"))
         }
-        _ => Ok(()),
+        Some(_) | None => Ok(()),
     }
 }

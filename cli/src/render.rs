@@ -1,4 +1,4 @@
-//! What people read: receipts, tables, progress.
+//! Output for people: receipts, tables, progress.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use penstock_engine::{Dialect, ReasonCount};
 use penstock_pipeline::{Receipt, ReceiptState, Refusal};
 
-/// Reasons shown of a receipt.
+/// The maximum number of reasons that are printed.
 const MAX_REASONS: usize = 20;
 
-/// A receipt, a fact a line.
+/// Returns a receipt as text, one fact per line.
 pub(crate) fn receipt(receipt: &Receipt) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
@@ -41,10 +41,7 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
         line("headers", repeated_headers(rows.repeated_headers));
     }
     for earlier in &receipt.replaced {
-        line(
-            "replaces",
-            format!("{}, {} rows of which are taken out", earlier.batch_id, number(earlier.rows)),
-        );
+        line("replaces", format!("{}, {} rows of which are deleted", earlier.batch_id, number(earlier.rows)));
     }
     if let Some(later) = receipt.replaced_by {
         line("replaced", format!("by {later}, a later version of the object"));
@@ -64,27 +61,27 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
     text
 }
 
-/// A refusal in one line: its code, the kind of fault where there are several, and what to do.
+/// Returns a refusal as one line: its code, its reason if it has one, and its message.
 pub(crate) fn refusal(refusal: &Refusal) -> String {
     format!("{}: {}", refusal_code(refusal), refusal.message)
 }
 
-/// The code of a refusal, with the kind of fault where there are several.
+/// Returns the code of a refusal, with its reason if it has one.
 pub(crate) fn refusal_code(Refusal { code, reason, .. }: &Refusal) -> String {
     reason.as_ref().map_or_else(|| code.clone(), |reason| format!("{code} ({reason})"))
 }
 
-/// The blank rows as a part of a sum, where there are any.
+/// Returns the blank rows as a term of a sum, an empty text if there are none.
 pub(crate) fn blank(rows: u64) -> String {
     if rows == 0 { String::new() } else { format!(" + {} blank", number(rows)) }
 }
 
-/// Skipped records that repeat the header.
+/// Returns a line about skipped records that repeat the header.
 pub(crate) fn repeated_headers(records: u64) -> String {
     format!("{} records repeat the header and were skipped", number(records))
 }
 
-/// Reject counts, a reason a line.
+/// Returns the reject counts, one reason per line.
 pub(crate) fn reasons(reasons: &[ReasonCount]) -> String {
     let mut text = String::new();
     for ReasonCount { code, column, rows } in reasons.iter().take(MAX_REASONS) {
@@ -97,13 +94,13 @@ pub(crate) fn reasons(reasons: &[ReasonCount]) -> String {
     text
 }
 
-/// A dialect in one line; what was assumed is marked.
+/// Returns a dialect as one line. Assumed properties are marked.
 pub(crate) fn dialect(dialect: &Dialect) -> String {
-    let compression = serde_json::to_value(dialect.compression).ok();
+    let compression = serde_json::to_value(dialect.compression).expect("a compression is a JSON string");
     let mut parts = vec![
         ("format", dialect.format.clone()),
         ("encoding", dialect.encoding.clone()),
-        ("compression", compression.and_then(|name| Some(name.as_str()?.to_owned())).unwrap_or_default()),
+        ("compression", compression.as_str().expect("a compression is a JSON string").to_owned()),
     ];
     if dialect.format == "delimited" {
         let delimiter = dialect.delimiter.as_ref().map(|text| format!("{text:?}"));
@@ -133,7 +130,7 @@ pub(crate) fn dialect(dialect: &Dialect) -> String {
     parts.iter().map(describe).collect::<Vec<_>>().join(", ")
 }
 
-/// A state in one word, as in the receipt's JSON.
+/// Returns a state as in the receipt's JSON.
 pub(crate) fn state(state: ReceiptState) -> &'static str {
     match state {
         ReceiptState::Submitted => "submitted",
@@ -144,7 +141,7 @@ pub(crate) fn state(state: ReceiptState) -> &'static str {
     }
 }
 
-/// A number with its thousands apart.
+/// Returns a number with thousands separators.
 pub(crate) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -157,7 +154,7 @@ pub(crate) fn number(value: u64) -> String {
     text
 }
 
-/// Rows of text under headings; numbers should come ready-made.
+/// Returns a table with aligned columns.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -173,7 +170,7 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// A spinner on a terminal, nothing elsewhere.
+/// Returns a spinner, which is shown only on a terminal.
 pub(crate) fn spinner(message: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
     let spinner = ProgressBar::new_spinner().with_style(style.expect("the template is well-formed"));
@@ -187,13 +184,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_stand_apart() {
-        let shown = [0, 999, 1000, 1_234_567].map(number);
-        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+    fn a_number_has_thousands_separators() {
+        let texts = [0, 999, 1000, 1_234_567].map(number);
+        assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
     }
 
     #[test]
-    fn a_table_is_as_wide_as_its_widest_cell() {
+    fn a_column_is_as_wide_as_its_widest_cell() {
         let rows = [vec!["größer".to_owned(), "1".to_owned()], vec!["a".to_owned(), "22".to_owned()]];
         assert_eq!(table(&["name", "n"], &rows), "name    n\ngrößer  1\na       22\n");
     }

@@ -1,5 +1,5 @@
-//! Where the stack is: the environment's variables, else those of the local stack that runs on the nearest
-//! `.penstock` folder.
+//! The settings of a stack: the variables of the environment, or those of the local stack of the nearest `.penstock`
+//! folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,38 +9,40 @@ use penstock_aws::clients::Aws;
 use penstock_local::{Endpoints, LocalError};
 
 const STATE_DIR: &str = ".penstock";
-/// Names the environment as the one to use; without it all settings are the local stack's, so that the credentials
-/// of one never meet the endpoints of the other.
-const MARK: &str = "PENSTOCK_RAW_BUCKET";
+/// Selects the environment's settings. Without this variable all settings are those of the local stack, so that the
+/// credentials of one are never used with the endpoints of the other.
+const SELECTOR: &str = "PENSTOCK_RAW_BUCKET";
 
-/// Everything a command needs to reach a stack.
+/// The variables with which a command reaches a stack.
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub(crate) struct StackSettings {
     variables: BTreeMap<String, String>,
 }
 
-impl Settings {
-    /// The environment's, where it names a raw bucket; else the local stack's.
+impl StackSettings {
+    /// Returns the environment's settings if it has a raw bucket, otherwise those of the local stack.
     pub(crate) fn find() -> Result<Self> {
         let environment: BTreeMap<String, String> = std::env::vars().collect();
-        if environment.get(MARK).is_some_and(|bucket| !bucket.is_empty()) {
+        if environment.get(SELECTOR).is_some_and(|bucket| !bucket.is_empty()) {
             return Ok(Self { variables: environment });
         }
         match Endpoints::load(&state_dir()?) {
             Ok(endpoints) => Ok(Self { variables: endpoints.variables }),
             Err(LocalError::NotRunning { .. }) => {
-                bail!("the stack is not up: run `make up`, or set {MARK} and the others to use one in AWS")
+                bail!(
+                    "the stack is not up: run `make up`, or set {SELECTOR} and the other variables of a stack in AWS"
+                )
             }
             Err(error) => Err(error).context("reading the local stack's endpoints"),
         }
     }
 
-    /// A variable that the command cannot do without.
+    /// Returns a variable, or an error if it is not set.
     pub(crate) fn required(&self, name: &str) -> Result<&str> {
         self.optional(name).with_context(|| format!("{name} is not set"))
     }
 
-    /// A variable that may be missing.
+    /// Returns a variable, `None` if it is not set or empty.
     pub(crate) fn optional(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -57,29 +59,28 @@ impl Settings {
         self.variables.keys().filter_map(|name| queue(name)).collect()
     }
 
-    /// What the SDK's clients are made from.
+    /// Returns the configuration of the SDK's clients.
     pub(crate) fn aws(&self) -> Result<Aws> {
-        let aws = Aws::new(self.variables.clone()).context("reaching AWS")?;
-        Ok(aws)
+        Aws::new(self.variables.clone()).context("reading the AWS settings")
     }
 }
 
-/// The local stack's folder: `PENSTOCK_STATE_DIR`, else the nearest `.penstock` here or above, else the one beside
-/// the nearest `template.yaml`, else one here.
+/// Returns the local stack's folder: `PENSTOCK_STATE_DIR` if it is set, otherwise the nearest `.penstock` in the current
+/// folder or above, otherwise `.penstock` beside the nearest `template.yaml` or in the current folder.
 pub(crate) fn state_dir() -> Result<PathBuf> {
-    if let Some(asked) = std::env::var_os("PENSTOCK_STATE_DIR").filter(|asked| !asked.is_empty()) {
-        return Ok(PathBuf::from(asked));
+    if let Some(folder) = std::env::var_os("PENSTOCK_STATE_DIR").filter(|folder| !folder.is_empty()) {
+        return Ok(PathBuf::from(folder));
     }
-    let here = std::env::current_dir().context("finding the current folder")?;
-    let found = nearest(&here, |folder| folder.join(STATE_DIR).is_dir());
-    Ok(found.or_else(|| checkout(&here)).unwrap_or(&here).join(STATE_DIR))
+    let current = std::env::current_dir().context("finding the current folder")?;
+    let with_state = nearest(&current, |folder| folder.join(STATE_DIR).is_dir());
+    Ok(with_state.or_else(|| checkout(&current)).unwrap_or(&current).join(STATE_DIR))
 }
 
-/// The nearest folder, here or above, that a stack can be started from.
-pub(crate) fn checkout(here: &Path) -> Option<&Path> {
-    nearest(here, |folder| folder.join("template.yaml").is_file())
+/// Returns the nearest folder with a `template.yaml`: the given one or one above.
+pub(crate) fn checkout(folder: &Path) -> Option<&Path> {
+    nearest(folder, |folder| folder.join("template.yaml").is_file())
 }
 
-fn nearest(here: &Path, is_it: impl Fn(&Path) -> bool) -> Option<&Path> {
-    here.ancestors().find(|folder| is_it(folder))
+fn nearest(folder: &Path, matches: impl Fn(&Path) -> bool) -> Option<&Path> {
+    folder.ancestors().find(|folder| matches(folder))
 }

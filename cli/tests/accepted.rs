@@ -1,4 +1,4 @@
-//! `penstock check --accepted`: the file has the rows that two readings of the input find, byte for byte.
+//! `penstock check --accepted`: the file equals, byte for byte, the result of reading the input twice.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -15,7 +15,7 @@ use penstock_engine::{DuplicateFinder, Limits, Plan, Reader};
 const HEADER: &str = "id,name,price,is_new,updated_at,more\n";
 const OUT_HEADER: &str = "id,name,price,is_new,updated_at,more,_rescued\n";
 
-/// `%EVENT_TIME%`: `updated_at` decides which row is newer; without it, the order of the rows.
+/// `%EVENT_TIME%` is replaced by [`EVENT_TIME`] or removed. Without it, the order of the rows determines the newer one.
 const CONTRACT: &str = r#"
 apiVersion: v3.1.0
 kind: DataContract
@@ -44,7 +44,7 @@ schema:
 
 const EVENT_TIME: &str = ", {property: penstock.eventTime, value: updated_at}";
 
-/// Names that CSV, JSON or COPY text write with care. Each is a field of the input as it is.
+/// Fields of the input that need quotes or escapes in CSV, JSON or COPY text.
 const NAMES: [&str; 8] = [
     "plain",
     "",
@@ -56,8 +56,7 @@ const NAMES: [&str; 8] = [
     "\"\"\"\"",
 ];
 
-/// `rows` rows of which every `keys`-th has the key of an earlier one, and `bad` in a hundred are rejects. The numbers
-/// are the same in every run.
+/// Returns a file of `rows` rows with `keys` different keys and `bad` percent of rejects. It is the same in every run.
 fn feed(rows: u64, keys: u64, bad: u64) -> String {
     let mut text = HEADER.to_owned();
     let mut random = 88_172_645_463_325_252_u64;
@@ -79,7 +78,7 @@ fn contract(event_time: bool) -> String {
     CONTRACT.replace("%EVENT_TIME%", if event_time { EVENT_TIME } else { "" })
 }
 
-/// The rows that would be loaded, by reading twice: each with its fields, `None` for a missing value.
+/// Returns the fields of the rows that would be loaded, by reading the input twice. `None` is a missing value.
 fn expected_rows(contract: &str, feed: &str) -> Vec<Vec<Option<String>>> {
     let plan =
         Arc::new(Plan::compile(&penstock_contract::parse("contract.yaml", contract).unwrap()).unwrap());
@@ -122,7 +121,7 @@ fn expected_csv(rows: &[Vec<Option<String>>]) -> String {
     expected_columns(rows, OUT_HEADER)
 }
 
-/// The first columns only: those of the header.
+/// Returns a CSV file with the columns of the header only.
 fn expected_columns(rows: &[Vec<Option<String>>], header: &str) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let header: Vec<&str> = header.trim_end().split(',').collect();
@@ -183,7 +182,7 @@ fn check(contract: &Path, out: &Path, inputs: &[&Path], stdin: Stdio) -> Output 
     command.stdin(stdin).output().unwrap()
 }
 
-/// Fails with a short message: the texts are long.
+/// Asserts equality with a short message, because the texts are long.
 fn assert_same(found: &str, expected: &str, case: &str) {
     let same = found.bytes().zip(expected.bytes()).take_while(|(one, other)| one == other).count();
     let lengths = (found.len(), expected.len());
@@ -191,9 +190,9 @@ fn assert_same(found: &str, expected: &str, case: &str) {
 }
 
 #[test]
-fn the_file_is_that_of_two_readings_with_and_without_repeated_keys() {
+fn the_file_equals_the_result_of_two_passes_with_and_without_repeated_keys() {
     let folder = Folder::new();
-    // The larger ones are several blocks and several buffers long.
+    // The larger feeds have several blocks and fill several buffers.
     for (rows, keys, bad, event_time) in [
         (300, 300, 0, false),
         (300, 100, 3, false),
@@ -218,7 +217,7 @@ fn the_file_is_that_of_two_readings_with_and_without_repeated_keys() {
 }
 
 #[test]
-fn rows_of_several_files_follow_each_other_and_those_of_a_refused_file_are_removed() {
+fn rows_of_several_files_are_concatenated_without_those_of_a_refused_file() {
     let folder = Folder::new();
     let contract_text = contract(false);
     let contract = folder.write("contract.yaml", &contract_text);
@@ -235,13 +234,13 @@ fn rows_of_several_files_follow_each_other_and_those_of_a_refused_file_are_remov
     let stdin = File::open(folder.write("piped.csv", &piped)).unwrap();
     let done = check(&contract, &folder.path("out.csv"), &inputs, Stdio::from(stdin));
     assert_eq!(done.status.code(), Some(3));
-    let kept =
+    let expected =
         [first, last, piped].iter().flat_map(|feed| expected_rows(&contract_text, feed)).collect::<Vec<_>>();
-    assert_same(&folder.read("out.csv"), &expected_csv(&kept), "several files");
+    assert_same(&folder.read("out.csv"), &expected_csv(&expected), "several files");
 }
 
 #[test]
-fn a_refused_file_leaves_the_header_alone_and_no_temporary_file() {
+fn a_refused_file_yields_only_the_header_and_no_temporary_file() {
     let folder = Folder::new();
     let contract = folder.write("contract.yaml", &contract(false));
     let input = folder.write("refused.csv", &feed(2_000, 1_000, 50));
@@ -251,7 +250,7 @@ fn a_refused_file_leaves_the_header_alone_and_no_temporary_file() {
 }
 
 #[test]
-fn a_check_that_cannot_be_done_leaves_the_old_file() {
+fn a_failed_check_does_not_change_the_old_file() {
     let folder = Folder::new();
     let contract = folder.write("contract.yaml", &contract(false));
     let input = folder.write("feed.csv", &feed(200, 100, 0));
@@ -274,7 +273,7 @@ fn a_file_may_be_replaced_by_its_own_accepted_rows() {
 }
 
 #[test]
-fn rows_are_written_into_a_named_pipe() {
+fn rows_can_be_written_to_a_named_pipe() {
     let folder = Folder::new();
     let contract_text = contract(false);
     let contract = folder.write("contract.yaml", &contract_text);
@@ -292,7 +291,7 @@ fn rows_are_written_into_a_named_pipe() {
 }
 
 #[test]
-fn input_that_arrives_in_pieces_gives_the_same_file() {
+fn input_that_arrives_in_pieces_yields_the_same_file() {
     let folder = Folder::new();
     let contract_text = contract(true);
     let contract = folder.write("contract.yaml", &contract_text);
@@ -316,7 +315,7 @@ fn input_that_arrives_in_pieces_gives_the_same_file() {
 }
 
 #[test]
-fn parquet_out_and_in_again_has_the_same_rows() {
+fn a_parquet_file_of_accepted_rows_has_the_same_rows() {
     let folder = Folder::new();
     let contract_text = contract(true);
     let contract = folder.write("contract.yaml", &contract_text);
@@ -331,7 +330,7 @@ fn parquet_out_and_in_again_has_the_same_rows() {
     assert_eq!(check(&contract, &parquet, &inputs, Stdio::null()).status.code(), Some(2));
     let rows = [large, small].iter().flat_map(|feed| expected_rows(&contract_text, feed)).collect::<Vec<_>>();
 
-    // Without a key, as the two files have rows of the same keys.
+    // With `append`, which allows the repeated keys of the two files.
     let append =
         "{property: penstock.write, value: append}, {property: penstock.unexpectedColumns, value: ignore}, ";
     let of_parquet = contract_text

@@ -1,4 +1,4 @@
-//! `penstock … | head`: whoever has read enough closes the pipe.
+//! `penstock … | head`: the reader closes the pipe early.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// Each command that needs no stack, with its exit status.
+/// Commands that need no stack, with their exit statuses.
 const COMMANDS: [(&[&str], i32); 9] = [
     (&["--help"], 0),
     (&["contract", "lint", "{contract}"], 0),
@@ -54,37 +54,37 @@ fn run(folder: &Path, arguments: &[&str], out: Stdio, err: Stdio) -> Output {
     command.args(arguments).stdout(out).stderr(err).output().unwrap()
 }
 
-/// The writing end of a pipe that nobody reads any more.
+/// Returns the writing end of a pipe whose reading end is closed.
 fn closed() -> Stdio {
     std::io::pipe().unwrap().1.into()
 }
 
 #[test]
-fn a_reader_that_has_enough_changes_nothing_but_what_is_shown() {
+fn a_closed_pipe_does_not_change_the_status_or_the_errors() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, status) in COMMANDS {
-        let heard = run(folder.path(), arguments, Stdio::piped(), Stdio::piped());
-        assert_eq!(heard.status.code(), Some(status), "{arguments:?}: {heard:?}");
-        assert!(!heard.stdout.is_empty(), "{arguments:?} shows nothing");
-        let unheard = run(folder.path(), arguments, closed(), Stdio::piped());
-        assert_eq!(unheard.status.code(), Some(status), "{arguments:?}: {unheard:?}");
-        assert_eq!(unheard.stderr, heard.stderr, "{arguments:?}");
+        let with_reader = run(folder.path(), arguments, Stdio::piped(), Stdio::piped());
+        assert_eq!(with_reader.status.code(), Some(status), "{arguments:?}: {with_reader:?}");
+        assert!(!with_reader.stdout.is_empty(), "{arguments:?} prints nothing");
+        let without_reader = run(folder.path(), arguments, closed(), Stdio::piped());
+        assert_eq!(without_reader.status.code(), Some(status), "{arguments:?}: {without_reader:?}");
+        assert_eq!(without_reader.stderr, with_reader.stderr, "{arguments:?}");
     }
 }
 
 #[test]
-fn errors_that_nobody_reads_are_told_by_the_status_all_the_same() {
+fn an_error_determines_the_status_even_when_it_cannot_be_printed() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, status) in
         [(&["contract", "explain", "missing.yaml"][..], 64), (&["no-such-command"], 64)]
     {
-        let unheard = run(folder.path(), arguments, closed(), closed());
-        assert_eq!(unheard.status.code(), Some(status), "{arguments:?}");
+        let output = run(folder.path(), arguments, closed(), closed());
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}");
     }
 }
 
 #[test]
-fn work_is_finished_though_nobody_looks_on() {
+fn a_command_finishes_its_work_after_the_pipe_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let rejects = folder.path().join("rejects.ndjson");
     let rejects = rejects.to_str().unwrap();
@@ -98,14 +98,14 @@ fn work_is_finished_though_nobody_looks_on() {
     assert_eq!(std::fs::read_to_string(rejects).unwrap(), written);
 }
 
-/// The device takes no byte, as a full disk.
+/// Writing to `/dev/full` fails like writing to a full disk.
 #[cfg(target_os = "linux")]
 #[test]
-fn output_that_is_lost_otherwise_is_a_fault() {
+fn lost_output_is_an_error_unless_the_pipe_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let full = File::options().write(true).open("/dev/full").unwrap();
     let lost = run(folder.path(), &["contract", "lint", "{contract}"], full.into(), Stdio::piped());
     assert_eq!(lost.status.code(), Some(64));
-    let told = String::from_utf8(lost.stderr).unwrap();
-    assert!(told.starts_with("penstock: writing the output: "), "{told}");
+    let error = String::from_utf8(lost.stderr).unwrap();
+    assert!(error.starts_with("penstock: writing the output: "), "{error}");
 }

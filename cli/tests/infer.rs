@@ -1,4 +1,4 @@
-//! `penstock contract infer`: its options, and how it says what is wrong.
+//! `penstock contract infer`: its options and error messages.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -39,7 +39,7 @@ fn an_error_is_printed_once_with_its_code() {
 }
 
 #[test]
-fn the_options_say_what_is_known_of_the_sample() {
+fn options_determine_the_format_of_the_sample() {
     let options = ["--delimiter", ";", "--quote", "none", "--header", "true", "--skip-lines", "1"];
     let output = infer("known.csv", "title\na,b;c\n1;\"2\"\n", &options);
     let contract = text(&output.stdout);
@@ -56,12 +56,12 @@ fn the_options_say_what_is_known_of_the_sample() {
     let message = "the given dialect cannot be used: an escape has no effect without a quote\n";
     assert!(text(&output.stderr).ends_with(message), "{}", text(&output.stderr));
     for (options, message) in [
-        (["--path", "a.b"], "give keys with dots"),
-        (["--quote", "ab"], "give one ASCII character"),
+        (["--path", "a.b"], "expected keys separated by dots"),
+        (["--quote", "ab"], "expected one ASCII character"),
         (["--format", "xlsx"], "possible values: csv, tsv, ndjson, json, parquet, avro"),
         (["--encoding", "utf-9"], "unknown encoding `utf-9`"),
         (["--delimiter", "x"], "does not separate fields"),
-        (["--delimiter", ""], "give one or more characters, or `tab`"),
+        (["--delimiter", ""], "expected one or more characters, or `tab`"),
         (["--rows", "0"], "0 is not in 1.."),
         (["--format", "parquet"], "give the right `--format`"),
     ] {
@@ -72,7 +72,7 @@ fn the_options_say_what_is_known_of_the_sample() {
 }
 
 #[test]
-fn standard_input_is_a_sample_too() {
+fn a_sample_can_come_from_standard_input() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_penstock"))
         .args(["contract", "infer", "-"])
         .stdin(Stdio::piped())

@@ -1,4 +1,4 @@
-//! `penstock check --json` has the kind of fault of each file that cannot be read.
+//! `penstock check --json` reports the reason why a file cannot be read.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,7 +13,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The golden files that cannot be read, each with its contract and the code that its name begins with.
+/// Returns the unreadable golden files, each with its contract and the code with which its name begins.
 fn unreadable() -> Vec<(PathBuf, &'static str, String)> {
     let entries = fs::read_dir(root().join("tests/golden/unreadable")).unwrap();
     let files = entries.map(|entry| entry.unwrap().path());
@@ -34,7 +34,7 @@ fn unreadable() -> Vec<(PathBuf, &'static str, String)> {
     cases.collect()
 }
 
-/// The codes of docs/codes.md, which has a row for each.
+/// Returns the codes of the table in docs/codes.md.
 fn documented() -> BTreeSet<String> {
     let page = fs::read_to_string(root().join("docs/codes.md")).unwrap();
     let (_, files) = page.split_once("\n## Files\n").unwrap();
@@ -43,30 +43,30 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[test]
-fn each_kind_of_fault_of_a_file_is_the_reason_of_its_refusal() {
-    let mut seen = BTreeSet::new();
+fn the_refusal_of_an_unreadable_file_has_its_reason() {
+    let mut reported = BTreeSet::new();
     for (file, contract, code) in unreadable() {
         let contract = root().join("tests/golden/unreadable").join(contract);
         let mut command = Command::new(env!("CARGO_BIN_EXE_penstock"));
         let output =
             command.args(["check", "--json", "--contract"]).arg(contract).arg(&file).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{}", file.display());
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let refusal = &answer["files"][0]["refusal"];
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let refusal = &report["files"][0]["refusal"];
         assert_eq!((&refusal["code"], &refusal["reason"]), (&"unreadable".into(), &code.as_str().into()));
-        seen.insert(code);
+        reported.insert(code);
     }
-    assert_eq!(seen, documented());
+    assert_eq!(reported, documented());
 }
 
 #[test]
-fn a_refusal_of_one_kind_has_no_reason() {
+fn a_refusal_with_a_specific_code_has_no_reason() {
     let empty = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no-bytes.csv");
     fs::write(&empty, "").unwrap();
     let contract = root().join("tests/golden/unreadable/contract.yaml");
     let mut command = Command::new(env!("CARGO_BIN_EXE_penstock"));
     let output = command.args(["check", "--json", "--contract"]).arg(contract).arg(&empty).output().unwrap();
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let refusal = answer["files"][0]["refusal"].as_object().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let refusal = report["files"][0]["refusal"].as_object().unwrap();
     assert_eq!((refusal["code"].as_str(), refusal.get("reason")), (Some("empty"), None));
 }

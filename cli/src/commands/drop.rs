@@ -15,28 +15,28 @@ use serde_json::json;
 
 use crate::exit::{self, Exit};
 use crate::render;
-use crate::settings::Settings;
+use crate::settings::StackSettings;
 
-/// Files above this have a progress bar.
+/// The upload of a file of at least this size has a progress bar.
 const PROGRESS_MIN_BYTES: u64 = 8 * 1024 * 1024;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(50);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Upload a file as a drop of a source; with --wait tell what became of its rows.
+/// Upload a file as a drop of a source. With --wait, also print the receipt of its batch.
 #[derive(Debug, Args)]
-pub(crate) struct DropFile {
-    /// The file
+pub(crate) struct DropCommand {
+    /// The file to upload
     file: PathBuf,
-    /// The feed that it belongs to
+    /// The source of the file
     #[arg(long, value_parser = source_name)]
     source: String,
-    /// Key below the source [default: yyyy/mm/dd/NAME]
+    /// Key within the source [default: yyyy/mm/dd/NAME]
     #[arg(long)]
     key: Option<String>,
-    /// Wait for the receipt and print it; the exit status tells its state
+    /// Wait for the receipt and print it; its state determines the exit status
     #[arg(long)]
     wait: bool,
-    /// Give up waiting after this many seconds
+    /// Stop waiting after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
     timeout: u64,
     /// Print JSON
@@ -44,10 +44,10 @@ pub(crate) struct DropFile {
     json: bool,
 }
 
-impl DropFile {
+impl DropCommand {
     pub(crate) async fn run(self) -> Result<Exit> {
         ensure!(self.file.is_file(), "{}: no such file", self.file.display());
-        let settings = Settings::find()?;
+        let settings = StackSettings::find()?;
         let store = S3Store::new(&settings.aws()?);
         let bucket = settings.required("PENSTOCK_RAW_BUCKET")?;
         let key = self.key()?;
@@ -63,14 +63,14 @@ impl DropFile {
             return Ok(exit::SUCCESS);
         }
 
-        // A contract that can be parsed may still not be usable: then the batch is named as if there were none.
-        let names = [batch, batch_id(&drop, None)];
-        let patience = Duration::from_secs(self.timeout);
+        // When a contract can be parsed but not compiled, ingest derives the batch id as for a source without contract.
+        let ids = [batch, batch_id(&drop, None)];
+        let timeout = Duration::from_secs(self.timeout);
         let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
-        let receipt = self.wait_for(&store, processed, &names, patience).await?;
+        let receipt = self.wait_for_receipt(&store, processed, &ids, timeout).await?;
         let Some(mut receipt) = receipt else {
             self.show_drop(&drop, &batch, contract_version.as_deref());
-            errln!("penstock: no receipt within {} s: see `penstock status`", self.timeout);
+            errln!("penstock: no receipt within {} s; see `penstock status`", self.timeout);
             return Ok(exit::STILL_RUNNING);
         };
         receipt.seconds.insert("upload".to_owned(), round_ms(upload_s));
@@ -83,52 +83,52 @@ impl DropFile {
         Ok(exit::of_state(receipt.state))
     }
 
-    /// The object's key: the source, then what was asked for or the day and the file's name.
+    /// Returns the object's key: the source, then the given key or the day and the file's name.
     fn key(&self) -> Result<String> {
         if let Some(key) = &self.key {
             ensure!(!key.is_empty() && !key.starts_with('/'), "--key must not be empty or start with /");
             return Ok(format!("{}/{key}", self.source));
         }
         let name = self.file.file_name().and_then(|name| name.to_str());
-        let name = name.with_context(|| format!("{}: the name is not UTF-8", self.file.display()))?;
+        let name = name.with_context(|| format!("{}: the file's name is not UTF-8", self.file.display()))?;
         let day = Timestamp::now().strftime("%Y/%m/%d");
         Ok(format!("{}/{day}/{name}", self.source))
     }
 
-    /// The version that ingest will take the drop through. Looked up after the upload: one that is published
-    /// meanwhile is then the likelier one.
-    async fn contract_version(&self, store: &S3Store, settings: &Settings) -> Result<Option<String>> {
+    /// Returns the contract version with which ingest will process the drop. Called after the upload: if a version is
+    /// published at the same time, ingest probably uses the new one.
+    async fn contract_version(&self, store: &S3Store, settings: &StackSettings) -> Result<Option<String>> {
         let bucket = settings.required("PENSTOCK_ARTIFACTS_BUCKET")?;
         let key = layout::current_contract(&self.source);
         let Some(text) = store.get(bucket, &key).await? else {
-            errln!("penstock: {} has no contract yet: publish one, and drop the file again", self.source);
+            errln!("penstock: {} has no contract; publish one and drop the file again", self.source);
             return Ok(None);
         };
         let text = String::from_utf8_lossy(&text);
         match penstock_contract::parse_source(&key, &text, &self.source) {
             Ok(contract) => Ok(Some(contract.version)),
             Err(errors) => {
-                errln!("penstock: the published contract is faulty: {errors}");
+                errln!("penstock: the published contract is invalid: {errors}");
                 Ok(None)
             }
         }
     }
 
-    /// Asks for the receipt until it is a final one. At the end of the patience: the last one seen, if any.
-    async fn wait_for(
+    /// Polls the receipt until its state is final. Returns the last receipt, if any, at the end of the time limit.
+    async fn wait_for_receipt(
         &self,
         store: &S3Store,
         processed: &str,
-        names: &[BatchId],
-        patience: Duration,
+        ids: &[BatchId],
+        timeout: Duration,
     ) -> Result<Option<Receipt>> {
-        let deadline = Instant::now() + patience;
-        let mut pause = FIRST_PAUSE;
+        let deadline = Instant::now() + timeout;
+        let mut interval = MIN_POLL_INTERVAL;
         let spinner = render::spinner("waiting for the receipt");
         loop {
-            let receipt = find_receipt(store, processed, &self.source, names).await?;
-            let ended = receipt.as_ref().is_some_and(|receipt| receipt.state.is_final());
-            if ended || Instant::now() + pause > deadline {
+            let receipt = find_receipt(store, processed, &self.source, ids).await?;
+            let is_final = receipt.as_ref().is_some_and(|receipt| receipt.state.is_final());
+            if is_final || Instant::now() + interval > deadline {
                 spinner.finish_and_clear();
                 return Ok(receipt);
             }
@@ -139,20 +139,20 @@ impl DropFile {
                     render::state(receipt.state)
                 ));
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 5 / 4).min(LONGEST_PAUSE);
+            tokio::time::sleep(interval).await;
+            interval = (interval * 5 / 4).min(MAX_POLL_INTERVAL);
         }
     }
 
     fn show_drop(&self, drop: &Drop, batch: &BatchId, contract_version: Option<&str>) {
         if self.json {
-            let answer = json!({
+            let report = json!({
                 "batch_id": batch,
                 "source": self.source,
                 "contract_version": contract_version,
                 "drop": drop,
             });
-            outln!("{answer:#}");
+            outln!("{report:#}");
         } else {
             outln!("dropped s3://{}/{}", drop.bucket, drop.key);
             outln!("batch   {batch}");
@@ -164,19 +164,19 @@ async fn find_receipt(
     store: &S3Store,
     processed: &str,
     source: &str,
-    names: &[BatchId],
+    ids: &[BatchId],
 ) -> Result<Option<Receipt>> {
-    for name in names {
-        let key = layout::receipt(source, name);
-        let found = match store.get(processed, &key).await {
-            Ok(found) => found,
-            // The wait outlasts a fault that passes; its end is the patience's.
+    for id in ids {
+        let key = layout::receipt(source, id);
+        let object = match store.get(processed, &key).await {
+            Ok(object) => object,
+            // The next poll retries it.
             Err(StoreError::Transient { .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        if let Some(json) = found {
+        if let Some(json) = object {
             let receipt = serde_json::from_slice(&json);
-            return Ok(Some(receipt.with_context(|| format!("s3://{processed}/{key} is no receipt"))?));
+            return Ok(Some(receipt.with_context(|| format!("s3://{processed}/{key} is not a receipt"))?));
         }
     }
     Ok(None)
@@ -210,7 +210,7 @@ fn dropped(bucket: &str, key: String, uploaded: Uploaded) -> Drop {
 
 fn source_name(name: &str) -> Result<String> {
     if name.is_empty() || name.contains('/') {
-        bail!("a source is one segment of a key: no `/`");
+        bail!("a source is not empty and has no `/`");
     }
     Ok(name.to_owned())
 }

@@ -1,25 +1,32 @@
-//! The commands, a file each.
+//! The commands, one file each.
 
 mod check;
 mod contract;
 mod down;
 mod drop;
 mod rejects;
+mod runtime;
 mod sentinel;
 mod status;
 mod up;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
+use runtime::block_on;
 
-/// Drop a file in S3, get clean rows in PostgreSQL, and know what became of each.
+/// Drop a file in S3, get clean rows in PostgreSQL, and account for every row.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit status: 0 done · 1 some rows or contracts have faults, or a change is breaking · 2 refused by a rule · 3 unreadable or \
-                  failed · 4 not ended in time · 64 the command could not do its work"
+    after_help = "Exit status:\n   \
+                  0  success\n   \
+                  1  some rows or contracts have errors, or a change is breaking\n   \
+                  2  refused by a rule, or an incomplete contract\n   \
+                  3  unreadable or failed\n   \
+                  4  not finished within the time limit\n  \
+                  64  the command could not run"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -29,25 +36,25 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the local stack
-    Up(up::Up),
+    Up(up::UpCommand),
     /// Stop the local stack
-    Down(down::Down),
+    Down(down::DownCommand),
     /// Upload a file as a drop of a source
-    Drop(drop::DropFile),
-    /// Show recent receipts, and what waits in the queues
-    Status(status::Status),
-    /// Take files through a contract here, without a stack
-    Check(check::Check),
-    /// Show a batch's rejected rows and why
-    Rejects(rejects::Rejects),
-    /// Look for late sources, missed drops and stuck batches now (local stack)
-    Sentinel(sentinel::Sentinel),
-    /// Infer contracts, check, compare, explain and publish them
+    Drop(drop::DropCommand),
+    /// Show recent receipts and queue depths
+    Status(status::StatusCommand),
+    /// Check files against a contract on this machine, without a stack
+    Check(check::CheckCommand),
+    /// Show the rejected rows of a batch with their reasons
+    Rejects(rejects::RejectsCommand),
+    /// Run the local stack's sentinel now: late sources, missed drops, stuck batches
+    Sentinel(sentinel::SentinelCommand),
+    /// Infer, check, compare, explain and publish contracts
     #[command(subcommand)]
-    Contract(contract::Contract),
+    Contract(contract::ContractCommand),
 }
 
-/// Does what was asked.
+/// Runs the command of the command line.
 pub(crate) fn run(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Up(up) => up.run(),
@@ -59,15 +66,4 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Sentinel(sentinel) => block_on(sentinel.run()),
         Command::Contract(contract) => contract.run(),
     }
-}
-
-/// Runs a command that talks to AWS.
-fn block_on<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
-    runtime()?.block_on(command)
-}
-
-/// What waits for AWS.
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("starting the runtime")
 }

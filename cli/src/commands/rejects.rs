@@ -12,30 +12,30 @@ use penstock_pipeline::{BatchId, Receipt, layout};
 
 use crate::exit::{Exit, SUCCESS};
 use crate::out;
-use crate::settings::Settings;
+use crate::settings::StackSettings;
 
-/// Characters of a raw row that are shown.
+/// The maximum number of characters of a raw row that are printed.
 const RAW_CHARS: usize = 100;
 
-/// Show the rows of a batch that its contract refused, each with its place and its reasons.
+/// Show the rejected rows of a batch with their positions and reasons.
 #[derive(Debug, Args)]
-pub(crate) struct Rejects {
-    /// The batch, as its receipt names it
+pub(crate) struct RejectsCommand {
+    /// The batch id, which is in the receipt
     batch: BatchId,
-    /// The feed that it belongs to
+    /// The source of the batch
     #[arg(long)]
     source: String,
     /// Show at most this many rows
     #[arg(long, default_value_t = usize::MAX, hide_default_value = true)]
     limit: usize,
-    /// Print JSON, one object a line
+    /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
 }
 
-impl Rejects {
+impl RejectsCommand {
     pub(crate) async fn run(self) -> Result<Exit> {
-        let settings = Settings::find()?;
+        let settings = StackSettings::find()?;
         let store = S3Store::new(&settings.aws()?);
         let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
         let key = layout::receipt(&self.source, &self.batch);
@@ -43,18 +43,18 @@ impl Rejects {
         let receipt =
             receipt.with_context(|| format!("{} has no receipt of batch {}", self.source, self.batch))?;
         let receipt: Receipt = serde_json::from_slice(&receipt).context("reading the receipt")?;
-        let mut left = self.limit;
+        let mut remaining = self.limit;
         for uri in receipt.rejects {
-            if left == 0 || out::is_closed() {
+            if remaining == 0 || out::is_closed() {
                 break;
             }
             let content = fetch(&store, &uri).await?;
-            left -= self.show(&uri, &content, left)?;
+            remaining -= self.show(&uri, &content, remaining)?;
         }
         Ok(SUCCESS)
     }
 
-    /// Prints at most `limit` rows of one file; answers how many it were.
+    /// Prints at most `limit` rows of one file and returns their number.
     fn show(&self, uri: &str, content: &Bytes, limit: usize) -> Result<usize> {
         let decoder = zstd::Decoder::new(content.as_ref()).with_context(|| uri.to_owned())?;
         let mut shown = 0;
@@ -75,9 +75,9 @@ impl Rejects {
 }
 
 async fn fetch(store: &S3Store, uri: &str) -> Result<Bytes> {
-    let place = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
-    let (bucket, key) = place.with_context(|| format!("{uri} is no S3 URI"))?;
-    store.get(bucket, key).await?.with_context(|| format!("{uri} is not there any more"))
+    let location = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+    let (bucket, key) = location.with_context(|| format!("{uri} is not an S3 URI"))?;
+    store.get(bucket, key).await?.with_context(|| format!("{uri} no longer exists"))
 }
 
 fn describe(reject: &Reject) -> String {
@@ -96,7 +96,7 @@ fn describe(reject: &Reject) -> String {
     text
 }
 
-/// A rejected row may hold anything; a terminal should not act on it.
+/// Replaces control characters: the raw row is untrusted and a terminal would execute its control sequences.
 fn printable(character: char) -> char {
     if character.is_control() { '␣' } else { character }
 }

@@ -6,26 +6,27 @@ use serde::Deserialize;
 
 use crate::exit::{Exit, SUCCESS};
 use crate::render;
-use crate::settings::Settings;
+use crate::settings::StackSettings;
 
 const CONTROL_URL: &str = "PENSTOCK_CONTROL_URL";
 
-/// Look for late sources, missed drops and stuck batches at once, rather than when the local stack's schedule says.
+/// Run the local stack's sentinel now instead of at its next scheduled time: print each source with its late, missed
+/// and stuck drops.
 #[derive(Debug, Args)]
-pub(crate) struct Sentinel {
+pub(crate) struct SentinelCommand {
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// The function's answer.
+/// The function's response.
 #[derive(Debug, Deserialize)]
-struct Run {
-    sources: Vec<Source>,
+struct SentinelReport {
+    sources: Vec<SourceReport>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Source {
+struct SourceReport {
     source: String,
     late: Option<bool>,
     seconds_since_drop: Option<f64>,
@@ -33,32 +34,33 @@ struct Source {
     stuck_batches: u32,
 }
 
-impl Sentinel {
+impl SentinelCommand {
     pub(crate) async fn run(self) -> Result<Exit> {
-        let settings = Settings::find()?;
+        let settings = StackSettings::find()?;
         let Some(control_url) = settings.optional(CONTROL_URL) else {
             bail!(
-                "{CONTROL_URL} is not set, so this is no local stack: in AWS the sentinel runs by its schedule; see the \
-                 log group /aws/lambda/penstock-<environment>-sentinel"
+                "{CONTROL_URL} is not set: this command needs a local stack. In AWS the sentinel runs on its schedule; \
+                 see the log group /aws/lambda/penstock-<environment>-sentinel"
             );
         };
-        let answer = penstock_local::run_schedule(control_url, "sentinel").await?;
+        let response = penstock_local::run_schedule(control_url, "sentinel").await?;
         if self.json {
-            outln!("{answer}");
+            outln!("{response}");
             return Ok(SUCCESS);
         }
-        let run: Run = serde_json::from_str(&answer).context("reading the sentinel's answer")?;
-        show(&run.sources);
+        let report: SentinelReport =
+            serde_json::from_str(&response).context("parsing the sentinel's response")?;
+        show(&report.sources);
         Ok(SUCCESS)
     }
 }
 
-fn show(sources: &[Source]) {
+fn show(sources: &[SourceReport]) {
     if sources.is_empty() {
         outln!("no sources yet");
         return;
     }
-    let row = |source: &Source| {
+    let row = |source: &SourceReport| {
         let late = match source.late {
             Some(true) => "yes",
             Some(false) => "no",

@@ -14,17 +14,17 @@ use serde_json::json;
 
 use crate::exit::{Exit, SUCCESS};
 use crate::render;
-use crate::settings::Settings;
+use crate::settings::StackSettings;
 
 const RECEIPTS: &str = "receipts/";
 
-/// Show recent receipts, and what waits in the queues.
+/// Show recent receipts and queue depths.
 #[derive(Debug, Args)]
-pub(crate) struct Status {
-    /// Only this source's receipts
+pub(crate) struct StatusCommand {
+    /// Show the receipts of this source only
     #[arg(long)]
     source: Option<String>,
-    /// Most receipts of each source
+    /// Show at most this many receipts of each source
     #[arg(long, default_value_t = 5)]
     last: usize,
     /// Print JSON
@@ -32,9 +32,9 @@ pub(crate) struct Status {
     json: bool,
 }
 
-impl Status {
+impl StatusCommand {
     pub(crate) async fn run(self) -> Result<Exit> {
-        let settings = Settings::find()?;
+        let settings = StackSettings::find()?;
         let aws = settings.aws()?;
         let queues = depths(&SqsQueue::new(&aws), &settings).await?;
         let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
@@ -47,7 +47,7 @@ impl Status {
         Ok(SUCCESS)
     }
 
-    /// The newest receipts of each source, newest first.
+    /// Returns the newest receipts of each source, newest first.
     async fn receipts(&self, store: &S3Store, bucket: &str) -> Result<BTreeMap<String, Vec<Receipt>>> {
         let prefix =
             self.source.as_ref().map_or(RECEIPTS.to_owned(), |source| format!("{RECEIPTS}{source}/"));
@@ -64,10 +64,10 @@ impl Status {
             listed.truncate(self.last);
             let mut of_source: Vec<Receipt> = Vec::new();
             for Listed { key, .. } in listed {
-                // A receipt that was taken away since the listing is no longer recent.
+                // A receipt may have been deleted since the listing.
                 if let Some(json) = store.get(bucket, &key).await? {
                     let receipt = serde_json::from_slice(&json);
-                    of_source.push(receipt.with_context(|| format!("s3://{bucket}/{key} is no receipt"))?);
+                    of_source.push(receipt.with_context(|| format!("s3://{bucket}/{key} is not a receipt"))?);
                 }
             }
             of_source.sort_by_key(|receipt| std::cmp::Reverse(receipt.updated_at));
@@ -77,7 +77,7 @@ impl Status {
     }
 }
 
-async fn depths(queues: &SqsQueue, settings: &Settings) -> Result<BTreeMap<String, Depth>> {
+async fn depths(queues: &SqsQueue, settings: &StackSettings) -> Result<BTreeMap<String, Depth>> {
     let mut depths = BTreeMap::new();
     for (name, url) in settings.queue_urls() {
         depths.insert(name, queues.depth(url).await?);

@@ -13,11 +13,11 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::exit::{Exit, SUCCESS};
 use crate::settings;
 
-/// Start the local stack: S3, SQS, EventBridge, PostgreSQL, and the functions as template.yaml has them. Each start
-/// begins empty.
+/// Start the local stack: S3, SQS, EventBridge, PostgreSQL, and the functions of template.yaml. Each start begins with an
+/// empty state.
 #[derive(Debug, Args)]
-pub(crate) struct Up {
-    /// Start it in the background, and return when it is ready
+pub(crate) struct UpCommand {
+    /// Start the stack in the background and return when it is ready
     #[arg(long)]
     detach: bool,
     /// Print the endpoints as JSON
@@ -27,30 +27,30 @@ pub(crate) struct Up {
     stack: StackArgs,
 }
 
-/// What the stack is made of; handed on as they are to the one in the background.
+/// The arguments of the stack, which a detached start passes on.
 #[derive(Debug, Args)]
 struct StackArgs {
     /// The stack's folder [default: the nearest .penstock]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// Folder with the functions' binaries [default: where penstock itself is]
+    /// Folder of the functions' binaries [default: the folder of penstock itself]
     #[arg(long, value_name = "DIR")]
     functions: Option<PathBuf>,
-    /// A parameter of template.yaml; may be repeated
+    /// A parameter of template.yaml; can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     parameter: Vec<(String, String)>,
-    /// Do not wait for the disk at each commit of the database
+    /// Do not flush each database commit to disk
     #[arg(long)]
     fast_database: bool,
-    /// Give messages of a killed function back after this many seconds, not after the template's time
+    /// Redeliver the messages of a killed function after this many seconds instead of the template's time
     #[arg(long, value_name = "SECONDS")]
     visibility_timeout: Option<u64>,
-    /// An environment variable for all functions, such as AWS_ENDPOINT_URL; may be repeated
+    /// An environment variable for all functions, such as AWS_ENDPOINT_URL; can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     function_variable: Vec<(String, String)>,
 }
 
-impl Up {
+impl UpCommand {
     pub(crate) fn run(self) -> Result<Exit> {
         let options = self.stack.options()?;
         if self.detach {
@@ -66,7 +66,7 @@ impl Up {
             let shutdown = penstock_local::shutdown_signal()?;
             let ready = |endpoints: &Endpoints| {
                 if let Err(error) = self.show(endpoints) {
-                    tracing::warn!(%error, "the endpoints cannot be shown");
+                    tracing::warn!(%error, "cannot print the endpoints");
                 }
             };
             penstock_local::run(options, ready, shutdown).await
@@ -81,15 +81,15 @@ impl Up {
             return Ok(());
         }
         let env = endpoints.state_dir.join("env");
-        outln!("the stack is up");
+        outln!("the stack is running");
         outln!("  S3, SQS, EventBridge  {}", endpoints.aws_url);
         outln!("  database              {}", endpoints.database_url);
         outln!("  control               {}", endpoints.control_url);
         outln!("  logs                  {}", endpoints.state_dir.join("logs").display());
         outln!("  variables             . {}", env.display());
-        // As it was called: it need not be on the PATH.
+        // The command as it was called, because it may not be in PATH.
         let penstock = std::env::args().next().unwrap_or_else(|| "penstock".to_owned());
-        outln!("what to try");
+        outln!("things to try");
         outln!("  {penstock} contract publish infra/contracts/*.yaml");
         outln!("  {penstock} drop FILE --source nordwind --wait");
         outln!("  {penstock} status");
@@ -105,15 +105,16 @@ impl Up {
 
 impl StackArgs {
     fn options(&self) -> Result<UpOptions> {
-        let here = std::env::current_dir().context("finding the current folder")?;
-        let root =
-            settings::checkout(&here).context("no template.yaml here or above: run it in a checkout")?;
+        let current = std::env::current_dir().context("finding the current folder")?;
+        let root = settings::checkout(&current).context(
+            "there is no template.yaml in this folder or above: run the command in a checkout of Penstock",
+        )?;
         let program = std::env::current_exe().context("finding this program")?;
-        let beside = program.parent().context("this program has no folder")?;
+        let own_folder = program.parent().context("this program has no folder")?;
         let default_state_dir = || settings::state_dir();
         Ok(UpOptions {
             state_dir: self.state_dir.clone().map_or_else(default_state_dir, Ok)?,
-            functions_dir: self.functions.clone().unwrap_or_else(|| beside.to_owned()),
+            functions_dir: self.functions.clone().unwrap_or_else(|| own_folder.to_owned()),
             parameters: self.parameter.iter().cloned().collect(),
             durable_database: !self.fast_database,
             visibility_timeout: self.visibility_timeout.map(Duration::from_secs),
@@ -122,7 +123,7 @@ impl StackArgs {
         })
     }
 
-    /// The same stack again, as arguments of `penstock`.
+    /// Returns the arguments with which `penstock` starts the same stack.
     fn arguments(&self, options: &UpOptions) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec!["up".into()];
         let mut add = |name: &str, value: OsString| arguments.extend([OsString::from(name), value]);
@@ -147,6 +148,6 @@ impl StackArgs {
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE".to_owned()),
+        Some(_) | None => Err("expected NAME=VALUE".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! The accepted rows of a check, in a file that other tools read.
+//! The file of accepted rows, in a format that other tools can read.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,37 +10,37 @@ use super::copy_text::JsonColumn;
 use super::output::OutputFile;
 use super::text_rows::{TextFormat, TextRows};
 
-/// What `--accepted` names: its extension says the format.
+/// The argument of `--accepted`. The file's extension determines its format.
 #[derive(Debug, Clone)]
 pub(super) struct AcceptedFile {
     path: PathBuf,
-    format: Format,
+    format: AcceptedFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+enum AcceptedFormat {
     Parquet,
     Csv,
     Ndjson,
 }
 
 impl AcceptedFile {
-    /// For the command line.
+    /// Parses the argument of the command line.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let path = PathBuf::from(text);
         let format = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("parquet") => Format::Parquet,
-            Some("csv") => Format::Csv,
-            Some("ndjson") => Format::Ndjson,
-            Some(_) | None => return Err("its name ends with .parquet, .csv or .ndjson".to_owned()),
+            Some("parquet") => AcceptedFormat::Parquet,
+            Some("csv") => AcceptedFormat::Csv,
+            Some("ndjson") => AcceptedFormat::Ndjson,
+            Some(_) | None => return Err("the name must end with .parquet, .csv or .ndjson".to_owned()),
         };
         Ok(Self { path, format })
     }
 }
 
-/// The file under construction: the columns of the contract, and none of Penstock's own but `_rescued`.
+/// The file while it is being written. It has the contract's columns and `_rescued`, no other columns of Penstock.
 pub(super) enum AcceptedRowsFile {
-    /// A row group cannot be removed again: rows are added by a second reading, when the input's verdict is known.
+    /// Rows are added in a second pass, when the input's verdict is known: a row group cannot be removed later.
     Parquet { output: OutputFile, part: Box<ParquetPart> },
     /// Rows are added while the input is being read.
     Text(TextRows),
@@ -48,12 +48,12 @@ pub(super) enum AcceptedRowsFile {
 
 impl AcceptedRowsFile {
     pub(super) fn create(file: &AcceptedFile, plan: &Plan) -> Result<Self> {
-        // Before the check, which may take long: a folder that does not exist is reported at once.
+        // Before the check, which can take long, so that a missing folder is reported immediately.
         let output = OutputFile::create(&file.path)?;
         let columns = plan.columns();
         Ok(match file.format {
-            Format::Parquet => Self::Parquet { output, part: Box::new(ParquetPart::new(plan)?) },
-            Format::Csv => {
+            AcceptedFormat::Parquet => Self::Parquet { output, part: Box::new(ParquetPart::new(plan)?) },
+            AcceptedFormat::Csv => {
                 let mut header = csv::Writer::from_writer(Vec::new());
                 header
                     .write_record(columns.iter().map(|column| column.name()))
@@ -62,7 +62,7 @@ impl AcceptedRowsFile {
                 let format = TextFormat::Csv { columns: columns.len() };
                 Self::Text(TextRows::create(output, format, &header, plan)?)
             }
-            Format::Ndjson => {
+            AcceptedFormat::Ndjson => {
                 let columns = columns.iter().map(|column| (column.name(), column.sql_type()));
                 let format = TextFormat::Ndjson(JsonColumn::all(columns)?);
                 Self::Text(TextRows::create(output, format, b"", plan)?)
@@ -70,15 +70,15 @@ impl AcceptedRowsFile {
         })
     }
 
-    /// True when [`AcceptedRowsFile::keep`] reads the input again.
-    pub(super) fn needs_second_reading(&self) -> bool {
+    /// Returns whether [`AcceptedRowsFile::commit`] reads the input again.
+    pub(super) fn needs_second_pass(&self) -> bool {
         match self {
             Self::Parquet { .. } => true,
             Self::Text(_) => false,
         }
     }
 
-    /// Adds a block of the current input, which is not kept yet.
+    /// Adds a block of the current input, whose rows can still be discarded.
     pub(super) fn add(&mut self, rows: &AcceptedRows) -> Result<()> {
         match self {
             Self::Parquet { .. } => Ok(()),
@@ -86,16 +86,16 @@ impl AcceptedRowsFile {
         }
     }
 
-    /// Keeps the rows of the current input, without those that a newer one of the same key replaces. `again` opens the
-    /// input from its beginning, with Arrow columns.
-    pub(super) fn keep(
+    /// Commits the rows of the current input, except those that a newer row with the same key replaces. `reopen` opens
+    /// the input from its beginning, with Arrow columns.
+    pub(super) fn commit(
         &mut self,
         duplicates: &Duplicates,
-        again: impl FnOnce() -> Result<Reader<'static>>,
+        reopen: impl FnOnce() -> Result<Reader<'static>>,
     ) -> Result<()> {
         match self {
-            Self::Parquet { part, .. } => push_all(part, again()?, duplicates),
-            Self::Text(text) => text.keep(duplicates),
+            Self::Parquet { part, .. } => push_all(part, reopen()?, duplicates),
+            Self::Text(text) => text.commit(duplicates),
         }
     }
 
@@ -107,7 +107,7 @@ impl AcceptedRowsFile {
         }
     }
 
-    /// Puts the file in its place.
+    /// Moves the complete file to its path.
     pub(super) fn finish(self) -> Result<()> {
         match self {
             Self::Parquet { mut output, part } => {
@@ -135,10 +135,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_extension_says_the_format() {
-        for (name, format) in
-            [("a/b.csv", Format::Csv), ("rows.parquet", Format::Parquet), ("r.ndjson", Format::Ndjson)]
-        {
+    fn the_extension_determines_the_format() {
+        for (name, format) in [
+            ("a/b.csv", AcceptedFormat::Csv),
+            ("rows.parquet", AcceptedFormat::Parquet),
+            ("r.ndjson", AcceptedFormat::Ndjson),
+        ] {
             assert_eq!(AcceptedFile::parse(name).unwrap().format, format);
         }
         assert!(AcceptedFile::parse("rows.txt").unwrap_err().contains(".ndjson"));

@@ -1,7 +1,7 @@
-//! Rows of COPY text as CSV and as NDJSON.
+//! Conversion of rows of COPY text to CSV and NDJSON.
 //!
-//! A row is a line without its line feed: the contract's columns and the row number, tab separated, `\N` for a missing
-//! value. Both functions append to `out` and return the row number's digits.
+//! A row is a line without its line feed: the contract's columns and the row number, separated by tabs. `\N` is a missing
+//! value. Both functions append to `out` and return the digits of the row number.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,8 @@ use penstock_contract::SqlType;
 const DELIMITER: u8 = b'\t';
 const NULL: &[u8] = b"\\N";
 
-/// Appends the first `columns` fields as a CSV record, quoted where RFC 4180 requires it. CSV has no missing values:
-/// they become empty.
+/// Appends the first `columns` fields as a CSV record, with the quotes that RFC 4180 requires. Missing values become
+/// empty fields, because CSV cannot represent them.
 pub(super) fn push_csv<'a>(columns: usize, line: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     let start = out.len();
     let mut rest = line;
@@ -21,7 +21,7 @@ pub(super) fn push_csv<'a>(columns: usize, line: &'a [u8], out: &mut Vec<u8>) ->
         if index > 0 {
             out.push(b',');
         }
-        // In one pass, as most fields end before any character that needs attention.
+        // One search for both the end of the field and characters to convert: most fields have none of the latter.
         let stop = rest.iter().position(|byte| STOPS[usize::from(*byte)]).unwrap_or(rest.len());
         let (plain, behind) = rest.split_at(stop);
         if let Some((&DELIMITER, behind)) = behind.split_first() {
@@ -34,14 +34,14 @@ pub(super) fn push_csv<'a>(columns: usize, line: &'a [u8], out: &mut Vec<u8>) ->
         }
     }
     if out.len() == start {
-        // A single empty field would be an empty line, which readers skip.
+        // Readers skip empty lines, so a record of one empty field needs quotes.
         out.extend_from_slice(b"\"\"");
     }
     out.push(b'\n');
     rest
 }
 
-/// What ends the scan of [`push_csv`]: the end of a field, and what is not stored as it is.
+/// The bytes at which [`push_csv`] stops: the end of a field, and characters to convert.
 const STOPS: [bool; 256] = {
     let mut stops = [false; 256];
     stops[DELIMITER as usize] = true;
@@ -51,7 +51,7 @@ const STOPS: [bool; 256] = {
     stops
 };
 
-/// `plain`: bytes at the beginning that are none of [`STOPS`].
+/// Appends a field. Its first `plain` bytes are not in [`STOPS`].
 fn push_csv_field(field: &[u8], plain: usize, out: &mut Vec<u8>) {
     if field == NULL {
         return;
@@ -97,12 +97,13 @@ fn push_csv_field(field: &[u8], plain: usize, out: &mut Vec<u8>) {
 
 /// A column of an NDJSON file.
 pub(super) struct JsonColumn {
-    /// Its name as a JSON string, and a colon; before all but the first, a comma.
+    /// The name as a JSON string with a colon, and a comma before all columns except the first.
     key: String,
     sql_type: SqlType,
 }
 
 impl JsonColumn {
+    /// Returns the columns of a file.
     pub(super) fn all<'a>(columns: impl Iterator<Item = (&'a str, &'a SqlType)>) -> Result<Vec<Self>> {
         let columns = columns.enumerate().map(|(index, (name, sql_type))| {
             let comma = if index > 0 { "," } else { "" };
@@ -113,7 +114,7 @@ impl JsonColumn {
     }
 }
 
-/// Appends a line with an object. Numbers and documents are copied, so that no digit is lost.
+/// Appends a line with a JSON object. Numbers and JSON documents are copied, so that no digit is lost.
 pub(super) fn push_ndjson<'a>(columns: &[JsonColumn], line: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8]> {
     out.push(b'{');
     let mut rest = line;
@@ -138,14 +139,14 @@ fn push_json_value(sql_type: &SqlType, field: &[u8], out: &mut Vec<u8>) -> Resul
         }
         SqlType::DoublePrecision if is_finite(field) => out.extend_from_slice(field),
         SqlType::Jsonb => {
-            // JSON allows line ends between its tokens and has none within its strings.
+            // Line ends are allowed between JSON tokens only, where a space has the same meaning.
             let is_line_end = |byte: u8| matches!(byte, b'\n' | b'\r');
             out.extend(plain(field).iter().map(|byte| if is_line_end(*byte) { b' ' } else { *byte }));
         }
         SqlType::Boolean => out.extend_from_slice(match field {
             b"t" => b"true",
             b"f" => b"false",
-            other => bail!("`{}` is not a boolean of COPY", other.escape_ascii()),
+            other => bail!("`{}` is not a boolean in COPY text", other.escape_ascii()),
         }),
         SqlType::DoublePrecision
         | SqlType::Text
@@ -162,13 +163,13 @@ fn push_json_value(sql_type: &SqlType, field: &[u8], out: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-/// `NaN` and the infinities are not numbers of JSON.
+/// Returns whether a number can be represented in JSON, which has no `NaN` and no infinities.
 fn is_finite(field: &[u8]) -> bool {
     let number = std::str::from_utf8(field).ok().and_then(|text| text.parse::<f64>().ok());
     number.is_some_and(f64::is_finite)
 }
 
-/// The first field, and what follows its delimiter.
+/// Returns the first field, and the rest after its delimiter.
 fn split_field(line: &[u8]) -> (&[u8], &[u8]) {
     match memchr(DELIMITER, line) {
         Some(end) => (&line[..end], &line[end + 1..]),
@@ -176,7 +177,7 @@ fn split_field(line: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// A field without escapes.
+/// Returns a field with its escapes resolved.
 fn plain(field: &[u8]) -> Cow<'_, [u8]> {
     if memchr(b'\\', field).is_none() {
         return Cow::Borrowed(field);
@@ -193,7 +194,7 @@ fn plain(field: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(text)
 }
 
-/// What a letter behind a backslash represents.
+/// Returns the character of an escape sequence, given the letter after the backslash.
 fn unescape(letter: u8) -> u8 {
     match letter {
         b't' => b'\t',
@@ -212,7 +213,7 @@ mod tests {
 
     use super::*;
 
-    /// As the engine escapes them.
+    /// Returns a row with the escapes of the engine.
     fn line(fields: &[Option<String>]) -> Vec<u8> {
         let mut line = String::new();
         for field in fields {
@@ -246,7 +247,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_record_is_that_of_the_csv_crate(fields in prop::collection::vec(text(), 1..5)) {
+        fn a_record_equals_that_of_the_csv_crate(fields in prop::collection::vec(text(), 1..5)) {
             let line = line(&fields);
             let mut out = b"before".to_vec();
             prop_assert_eq!(push_csv(fields.len(), &line, &mut out), b"42");
@@ -254,7 +255,7 @@ mod tests {
         }
 
         #[test]
-        fn an_object_is_read_back_as_the_texts_that_it_was_written_from(fields in prop::collection::vec(text(), 1..5)) {
+        fn an_object_is_parsed_to_the_same_texts(fields in prop::collection::vec(text(), 1..5)) {
             let names: Vec<String> = (0..fields.len()).map(|index| format!("\"{index}")).collect();
             let columns = JsonColumn::all(names.iter().map(|name| (name.as_str(), &SqlType::Text))).unwrap();
             let line = line(&fields);
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_copy_text_becomes_json_without_losing_a_digit() {
+    fn numbers_are_converted_without_losing_a_digit() {
         let columns = [
             ("id", &SqlType::Bigint),
             ("price", &SqlType::Numeric(None)),

@@ -1,4 +1,4 @@
-//! What is checked: files, standard input, objects in S3.
+//! The inputs of a check: files, standard input, objects in S3.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -12,35 +12,35 @@ use penstock_aws::spill::temp_copy;
 use penstock_aws::store::{ObjectBody as _, ObjectRef, ObjectStore as _};
 use tokio::runtime::Runtime;
 
-use crate::commands::runtime;
-use crate::settings::Settings;
+use crate::commands::runtime::runtime;
+use crate::settings::StackSettings;
 
-/// Inputs above this have a progress bar.
+/// An input of at least this size has a progress bar.
 const PROGRESS_MIN_BYTES: u64 = 32 * 1024 * 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// One thing to check.
+/// An input of a check.
 #[derive(Debug)]
-pub(super) enum Input {
+pub(super) enum CheckInput {
     File(PathBuf),
     Stdin,
     Object { bucket: String, key: String },
 }
 
-impl Input {
-    /// What the arguments name. A pattern that the shell has not resolved gives every file that matches, in the order of
-    /// their names.
-    pub(super) fn all(arguments: &[String]) -> Result<Vec<Self>> {
+impl CheckInput {
+    /// Parses the arguments. A pattern that the shell has not expanded yields the matching files in the order of their
+    /// names.
+    pub(super) fn parse_all(arguments: &[String]) -> Result<Vec<Self>> {
         let mut inputs = Vec::new();
         for argument in arguments {
             if argument == "-" {
                 ensure!(!inputs.iter().any(|one| matches!(one, Self::Stdin)), "`-` can be read only once");
                 inputs.push(Self::Stdin);
-            } else if let Some(place) = argument.strip_prefix("s3://") {
-                let (bucket, key) = place
+            } else if let Some(location) = argument.strip_prefix("s3://") {
+                let (bucket, key) = location
                     .split_once('/')
                     .filter(|(_, key)| !key.is_empty())
-                    .with_context(|| format!("{argument} names no object: s3://<bucket>/<key>"))?;
+                    .with_context(|| format!("{argument} is not of the form s3://<bucket>/<key>"))?;
                 inputs.push(Self::Object { bucket: bucket.to_owned(), key: key.to_owned() });
             } else if PathBuf::from(argument).exists() || !argument.contains(['*', '?', '[']) {
                 inputs.push(Self::File(PathBuf::from(argument)));
@@ -51,7 +51,7 @@ impl Input {
         Ok(inputs)
     }
 
-    /// What people know it by.
+    /// Returns the input's name in reports.
     pub(super) fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -60,7 +60,7 @@ impl Input {
         }
     }
 
-    /// From the beginning, once.
+    /// Opens the input for reading once.
     pub(super) fn stream(&self) -> Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::File(path) => {
@@ -78,7 +78,8 @@ impl Input {
         })
     }
 
-    /// As a file that can be read at any place and more than once: a copy without a name, where it is none.
+    /// Opens the input as a file, which can be read repeatedly and at any position. Copies standard input and objects into
+    /// an unnamed temporary file.
     pub(super) fn file(&self) -> Result<File> {
         match self {
             Self::File(path) => File::open(path).with_context(|| format!("{}", path.display())),
@@ -104,7 +105,7 @@ fn with_progress(input: impl Read + Send + 'static, bytes: u64) -> Box<dyn Read 
     Box::new(bar.wrap_read(input))
 }
 
-/// An object as a reader; each read may wait for the network.
+/// A reader of an object. Each read may wait for the network.
 struct ObjectReader {
     runtime: Runtime,
     body: S3Body,
@@ -114,7 +115,7 @@ struct ObjectReader {
 
 impl ObjectReader {
     fn open(bucket: &str, key: &str) -> Result<Self> {
-        let store = S3Store::new(&Settings::find()?.aws()?);
+        let store = S3Store::new(&StackSettings::find()?.aws()?);
         let runtime = runtime()?;
         let head = runtime.block_on(store.head(bucket, key))?;
         let head = head.with_context(|| format!("s3://{bucket}/{key}: no such object"))?;
@@ -128,8 +129,10 @@ impl ObjectReader {
 impl Read for ObjectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.current.is_empty() {
-            let piece = self.runtime.block_on(self.body.next()).map_err(io::Error::other)?;
-            self.current = piece.unwrap_or_default();
+            match self.runtime.block_on(self.body.next()).map_err(io::Error::other)? {
+                Some(chunk) => self.current = chunk,
+                None => return Ok(0),
+            }
         }
         let length = buffer.len().min(self.current.len());
         self.current.copy_to_slice(&mut buffer[..length]);

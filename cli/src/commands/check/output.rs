@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use tempfile::{Builder, NamedTempFile};
 
-/// New files get these, less the process's umask.
+/// The mode of new files, to which the process's umask is applied.
 const NEW_FILE_MODE: u32 = 0o666;
 
-/// The new content of a file, in a temporary file until [`OutputFile::persist`]. It is deleted when the value is dropped.
+/// The new content of a file, stored in a temporary file until [`OutputFile::persist`]. Dropping it deletes the temporary
+/// file.
 pub(super) struct OutputFile {
     path: PathBuf,
     content: NamedTempFile,
@@ -21,13 +22,15 @@ pub(super) struct OutputFile {
 enum Destination {
     /// The temporary file is in the same folder and is renamed to this path.
     Rename(PathBuf),
-    /// A pipe or a device, which must not be replaced by a file: the content is copied into it.
+    /// The path is a pipe or a device, into which the content is copied.
     Copy(File),
 }
 
 impl OutputFile {
-    /// Creates the temporary file. A missing folder or a file that may not be written is reported now, before the
-    /// caller does the work.
+    /// Creates the temporary file.
+    ///
+    /// # Errors
+    /// When the folder is missing or the file is not writable, so that the caller learns it before the work.
     pub(super) fn create(path: &Path) -> Result<Self> {
         let context = || format!("{}", path.display());
         let existing = match OpenOptions::new().write(true).open(path) {
@@ -48,10 +51,10 @@ impl OutputFile {
             let content = NamedTempFile::new().context("creating a temporary file")?;
             return Ok(Self { path: path.to_owned(), content, destination: Destination::Copy(existing) });
         }
-        // The file that a symbolic link leads to is replaced, not the link.
+        // Replace the target of a symbolic link, not the link.
         let target = fs::canonicalize(path).with_context(context)?;
         let content = beside(&target, metadata.permissions()).with_context(context)?;
-        // The umask does not apply to permissions that the file has already.
+        // The new file gets the exact permissions of the old one, without the umask.
         content.as_file().set_permissions(metadata.permissions()).with_context(context)?;
         Ok(Self { path: path.to_owned(), content, destination: Destination::Rename(target) })
     }
@@ -64,7 +67,7 @@ impl OutputFile {
         self.content.as_file_mut()
     }
 
-    /// Puts the content at the path.
+    /// Moves the content to the path.
     pub(super) fn persist(mut self) -> Result<()> {
         let path = self.path;
         let context = || format!("{}", path.display());
@@ -83,6 +86,7 @@ impl OutputFile {
 
 fn beside(path: &Path, permissions: Permissions) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A path without a file name, such as `..`, cannot be created and is reported by `tempfile_in` or `persist`.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{name}.");
     Builder::new().prefix(&prefix).suffix(".partial").permissions(permissions).tempfile_in(folder)
@@ -105,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_content_stays_until_the_new_one_is_complete() {
+    fn the_old_content_remains_until_the_new_content_is_complete() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.csv");
         fs::write(&path, "old").unwrap();
@@ -127,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symbolic_link_stays_a_link() {
+    fn a_symbolic_link_remains_a_link() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("real.csv"), folder.path().join("link.csv"));
         fs::write(&file, "old").unwrap();
@@ -148,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_cannot_be_written_is_reported_at_once() {
+    fn an_unwritable_path_is_an_error_on_creation() {
         let folder = tempfile::tempdir().unwrap();
         assert!(OutputFile::create(folder.path()).is_err());
         assert!(OutputFile::create(&folder.path().join("none/out.csv")).is_err());

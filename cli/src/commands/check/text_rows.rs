@@ -1,7 +1,8 @@
-//! Accepted rows as text, written while the input is still being read.
+//! Accepted rows as text, written while the input is being read.
 //!
-//! Whether an input's rows are loaded, and which of them a newer row replaces, is known only at its end. Its rows are
-//! then kept, shortened in place, or cut off: reading the output again costs much less than checking the input again.
+//! Only the end of an input determines whether its rows are loaded, and which of them a newer row replaces. Replaced rows
+//! are then removed in place, or all rows of the input are cut off: reading the output again costs much less than checking
+//! the input again.
 
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -13,25 +14,25 @@ use penstock_engine::{AcceptedRows, Duplicates, Plan};
 use super::copy_text::{JsonColumn, push_csv, push_ndjson};
 use super::output::OutputFile;
 
-/// Bytes that are written, and read again, at once.
+/// The size of the buffers for writing and for reading again.
 const BUFFER_BYTES: usize = 1024 * 1024;
 
-/// How a row is written.
+/// The format of the rows.
 pub(super) enum TextFormat {
     Csv { columns: usize },
     Ndjson(Vec<JsonColumn>),
 }
 
-/// The file under construction.
+/// A file of rows while it is being written.
 pub(super) struct TextRows {
     output: OutputFile,
     format: TextFormat,
     buffer: Vec<u8>,
-    /// Bytes of the file, without those of the buffer.
+    /// The size of the file, without the buffer.
     written: u64,
-    /// Where the rows of the current input begin.
+    /// The offset of the current input's first row.
     start: u64,
-    /// The rows of the current input, where some may be replaced.
+    /// The row numbers of the current input; `None` when the contract never replaces rows.
     rows: Option<RowSet>,
 }
 
@@ -64,8 +65,8 @@ impl TextRows {
         Ok(())
     }
 
-    /// Keeps the rows of the current input, without those that a newer one of the same key replaces.
-    pub(super) fn keep(&mut self, duplicates: &Duplicates) -> Result<()> {
+    /// Commits the rows of the current input, except those that a newer row with the same key replaces.
+    pub(super) fn commit(&mut self, duplicates: &Duplicates) -> Result<()> {
         self.flush()?;
         if duplicates.replaced() > 0 {
             self.remove_replaced(duplicates)?;
@@ -92,7 +93,7 @@ impl TextRows {
         Ok(())
     }
 
-    /// The next input's rows begin behind what is written.
+    /// Sets the start of the next input to the end of the written rows.
     fn end_input(&mut self) -> Result<()> {
         let context = || "shortening the file of accepted rows";
         let file = self.output.file();
@@ -105,42 +106,43 @@ impl TextRows {
         Ok(())
     }
 
-    /// Moves the rows that stay over those that do not. What is written never reaches what is still to be read.
+    /// Removes replaced rows by moving the remaining ones forward. The write position never passes the read position.
     fn remove_replaced(&mut self, duplicates: &Duplicates) -> Result<()> {
         let is_quoted = matches!(self.format, TextFormat::Csv { .. });
-        let Some(rows) = &self.rows else { bail!("rows are replaced where the contract does not allow it") };
+        let rows = self.rows.as_ref().expect("only a plan that finds duplicates replaces rows");
         let mut rows = rows.iter();
         let mut row = rows.next();
         let mut in_quotes = false;
-        let (mut buffer, mut kept) = (vec![0; BUFFER_BYTES], Vec::with_capacity(BUFFER_BYTES));
+        let (mut buffer, mut remaining) = (vec![0; BUFFER_BYTES], Vec::with_capacity(BUFFER_BYTES));
         let (mut read, mut write) = (self.start, self.start);
         let file = self.output.file();
         while read < self.written {
-            let length = usize::try_from(self.written - read).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+            let length = usize::try_from((self.written - read).min(BUFFER_BYTES as u64))
+                .expect("at most BUFFER_BYTES");
             let mut rest = &mut buffer[..length];
             file.read_exact_at(rest, read).context("reading the file of accepted rows again")?;
             read += length as u64;
-            kept.clear();
+            remaining.clear();
             while !rest.is_empty() {
                 let end = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
                 let (piece, behind) = rest.split_at_mut(end);
-                // A line feed between quotes is part of a field. Only CSV has them: NDJSON escapes them.
+                // A line feed between quotes is part of a field. Only CSV has such line feeds; NDJSON escapes them.
                 let quotes = piece.iter().filter(|byte| is_quoted && **byte == b'"').count();
                 in_quotes ^= quotes % 2 == 1;
-                let Some(current) = row else { bail!("more rows were written than accepted") };
+                let Some(current) = row else { bail!("the file has more rows than were accepted") };
                 if !duplicates.is_replaced(current) {
-                    kept.extend_from_slice(piece);
+                    remaining.extend_from_slice(piece);
                 }
                 if piece.ends_with(b"\n") && !in_quotes {
                     row = rows.next();
                 }
                 rest = behind;
             }
-            file.write_all_at(&kept, write).context("writing the file of accepted rows again")?;
-            write += kept.len() as u64;
+            file.write_all_at(&remaining, write).context("writing the file of accepted rows again")?;
+            write += remaining.len() as u64;
         }
         if row.is_some() {
-            bail!("fewer rows were written than accepted");
+            bail!("the file has fewer rows than were accepted");
         }
         self.written = write;
         Ok(())
@@ -152,7 +154,7 @@ fn row_number(digits: &[u8]) -> Result<u64> {
     number.with_context(|| format!("`{}` is not a row number", digits.escape_ascii()))
 }
 
-/// Row numbers in ascending order, a bit each.
+/// A set of row numbers, one bit each.
 #[derive(Debug, Default)]
 struct RowSet {
     words: Vec<u64>,
@@ -160,7 +162,7 @@ struct RowSet {
 
 impl RowSet {
     fn insert(&mut self, row: u64) {
-        let word = usize::try_from(row / 64).expect("a bit of each earlier row is in memory");
+        let word = usize::try_from(row / 64).expect("the set of row numbers fits in memory");
         if self.words.len() <= word {
             self.words.resize(word + 1, 0);
         }

@@ -13,43 +13,43 @@ use crate::contracts::{self, OverlayArg};
 use crate::exit::{Exit, REJECTS, SUCCESS};
 
 #[derive(Debug, Args)]
-pub(crate) struct Diff {
-    /// The contract as it was
+pub(crate) struct DiffCommand {
+    /// The old contract
     old: PathBuf,
-    /// The contract as it shall be
+    /// The new contract
     new: PathBuf,
     #[command(flatten)]
     overlay: OverlayArg,
     /// The overlay of the old contract [default: that of the new one]
     #[arg(long, value_name = "FILE")]
     old_overlay: Option<PathBuf>,
-    /// Print JSON; `sources` is a list where a contract describes several
+    /// Print JSON, with a list `sources` when a contract describes several
     #[arg(long)]
     json: bool,
 }
 
-/// What changed of one source.
+/// The changes of one source.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct SourceDiff {
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
-    /// Its version before; `None` for a source that is new.
+    /// The old version; `None` for a new source.
     old: Option<String>,
-    /// Its version from now on; `None` for a source that is gone.
+    /// The new version; `None` for a removed source.
     new: Option<String>,
     breaking: bool,
     changes: Vec<Change>,
     version_fault: Option<String>,
 }
 
-impl Diff {
+impl DiffCommand {
     pub(crate) fn run(self) -> Result<Exit> {
         let old_overlay = OverlayArg { overlay: self.old_overlay.or_else(|| self.overlay.overlay.clone()) };
         let old = contracts::read_valid(&self.old, &old_overlay, None)?;
         let new = contracts::read_valid(&self.new, &self.overlay, None)?;
-        let answers = answers(&old, &new);
-        let breaking = answers.iter().any(|answer| answer.breaking);
-        match answers.as_slice() {
+        let diffs = source_diffs(&old, &new);
+        let breaking = diffs.iter().any(|diff| diff.breaking);
+        match diffs.as_slice() {
             [only] if self.json => outln!("{:#}", json!(only)),
             all if self.json => outln!("{:#}", json!({ "breaking": breaking, "sources": all })),
             all => all.iter().for_each(show),
@@ -58,30 +58,31 @@ impl Diff {
     }
 }
 
-/// One answer where both files describe one source, whatever its name; else one for each source of either.
-fn answers(old: &Document, new: &Document) -> Vec<Answer> {
+/// Returns one diff when both files describe a single source, whatever its name. Otherwise returns a diff for each
+/// source of either file.
+fn source_diffs(old: &Document, new: &Document) -> Vec<SourceDiff> {
     if let ([old], [new]) = (old.contracts.as_slice(), new.contracts.as_slice()) {
-        return vec![Answer { source: None, ..compared(old, new) }];
+        return vec![SourceDiff { source: None, ..compare(old, new) }];
     }
     let find = |document: &Document, source: &str| {
         document.contracts.iter().find(|contract| contract.source == source).cloned()
     };
-    let mut answers: Vec<Answer> = old
+    let mut diffs: Vec<SourceDiff> = old
         .contracts
         .iter()
         .map(|old| match find(new, &old.source) {
-            Some(new) => compared(old, &new),
-            None => alone(old, ChangeKind::Breaking, "the source is gone"),
+            Some(new) => compare(old, &new),
+            None => added_or_removed(old, ChangeKind::Breaking, "the source was removed"),
         })
         .collect();
     let added = new.contracts.iter().filter(|new| find(old, &new.source).is_none());
-    answers.extend(added.map(|new| alone(new, ChangeKind::Compatible, "a new source")));
-    answers
+    diffs.extend(added.map(|new| added_or_removed(new, ChangeKind::Compatible, "the source was added")));
+    diffs
 }
 
-fn compared(old: &Contract, new: &Contract) -> Answer {
+fn compare(old: &Contract, new: &Contract) -> SourceDiff {
     let changes = diff(old, new);
-    Answer {
+    SourceDiff {
         source: Some(new.source.clone()),
         old: Some(old.version.clone()),
         new: Some(new.version.clone()),
@@ -91,8 +92,8 @@ fn compared(old: &Contract, new: &Contract) -> Answer {
     }
 }
 
-/// A source that only one of the contracts describes.
-fn alone(contract: &Contract, kind: ChangeKind, what: &str) -> Answer {
+/// Returns the diff of a source that only one of the contracts describes.
+fn added_or_removed(contract: &Contract, kind: ChangeKind, what: &str) -> SourceDiff {
     let version = Some(contract.version.clone());
     let (old, new) = match kind {
         ChangeKind::Breaking => (version, None),
@@ -100,18 +101,18 @@ fn alone(contract: &Contract, kind: ChangeKind, what: &str) -> Answer {
     };
     let changes = vec![Change { path: "schema".to_owned(), kind, what: what.to_owned() }];
     let breaking = is_breaking(&changes);
-    Answer { source: Some(contract.source.clone()), old, new, breaking, changes, version_fault: None }
+    SourceDiff { source: Some(contract.source.clone()), old, new, breaking, changes, version_fault: None }
 }
 
-fn show(answer: &Answer) {
-    let source = answer.source.as_ref().map(|source| format!("{source}: ")).unwrap_or_default();
-    for change in &answer.changes {
+fn show(diff: &SourceDiff) {
+    let source = diff.source.as_ref().map(|source| format!("{source}: ")).unwrap_or_default();
+    for change in &diff.changes {
         outln!("{source}{change}");
     }
-    if answer.changes.is_empty() {
-        outln!("{source}no change that has an effect");
+    if diff.changes.is_empty() {
+        outln!("{source}no changes that have an effect");
     }
-    if let Some(fault) = &answer.version_fault {
+    if let Some(fault) = &diff.version_fault {
         errln!("{source}{fault}");
     }
 }

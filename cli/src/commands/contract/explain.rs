@@ -11,20 +11,20 @@ use crate::contracts::{self, OverlayArg};
 use crate::exit::{Exit, SUCCESS};
 
 #[derive(Debug, Args)]
-pub(crate) struct Explain {
+pub(crate) struct ExplainCommand {
     /// An ODCS file
     file: PathBuf,
     #[command(flatten)]
     overlay: OverlayArg,
-    /// Of a contract that describes several sources, explain this one only
+    /// Explain this source only, for a contract that describes several
     #[arg(long)]
     source: Option<String>,
-    /// Print JSON; a list where the contract describes several sources
+    /// Print JSON, a list when the contract describes several sources
     #[arg(long)]
     json: bool,
 }
 
-impl Explain {
+impl ExplainCommand {
     pub(crate) fn run(self) -> Result<Exit> {
         let document = contracts::read_valid(&self.file, &self.overlay, self.source.as_deref())?;
         let explanations: Vec<Explanation> = match &self.source {

@@ -15,72 +15,72 @@ use serde_json::json;
 
 use crate::exit::{Exit, SUCCESS};
 
-/// What is read of a stream, such as standard input.
+/// The maximum size of a stream such as standard input, which is kept in memory.
 const MAX_STREAM_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, Args)]
-pub(crate) struct Infer {
-    /// A sample: delimited text, JSON or Avro, compressed or not, or Parquet; `-` reads standard input
+pub(crate) struct InferCommand {
+    /// A sample: delimited text, JSON or Avro, which may be compressed, or Parquet; `-` reads standard input
     file: PathBuf,
-    /// The source's name [default: the file's, or `source` for standard input]
+    /// The source's name [default: the file's name, or `source` for standard input]
     #[arg(long)]
     source: Option<String>,
-    /// Look at this many rows at most; later ones are not known to be accepted
+    /// Read at most this many rows; the contract may reject later ones
     #[arg(long, value_name = "N", default_value_t = InferOptions::default().max_rows,
         value_parser = clap::value_parser!(u64).range(1..))]
     rows: u64,
-    /// Write the contract to this file instead of showing it
+    /// Write the contract to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Print JSON: the contract as `yaml`, `rows` and `notes`
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    dialect: Dialect,
+    format: FormatArgs,
 }
 
-/// What the user knows of the sample's format; the rest is found by looking at it.
+/// The known properties of the sample's format. The others are detected.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Format of the sample, where it is known")]
-struct Dialect {
-    /// Kind of file
+#[command(next_help_heading = "Format of the sample (detected by default)")]
+struct FormatArgs {
+    /// File format
     #[arg(long)]
-    format: Option<Format>,
+    format: Option<SampleFormat>,
     /// Encoding label of the WHATWG standard, such as `windows-1252`
     #[arg(long, value_name = "LABEL")]
     encoding: Option<String>,
-    /// What separates the fields: one or more characters, or `tab`
+    /// Field delimiter: one or more characters, or `tab`
     #[arg(long, value_name = "TEXT", value_parser = delimiter)]
     delimiter: Option<String>,
-    /// What fields may be enclosed in: one ASCII character, or `none`
+    /// Quote character of fields: one ASCII character, or `none`
     #[arg(long, value_name = "CHAR", value_parser = quote)]
     quote: Option<Quote>,
-    /// What makes a quote inside a quoted field an ordinary character
+    /// Escape character of quotes inside quoted fields
     #[arg(long, value_name = "CHAR", value_parser = ascii)]
     escape: Option<u8>,
-    /// Whether the first record names the columns
+    /// Whether the first record contains the column names
     #[arg(long, value_name = "BOOL")]
     header: Option<bool>,
-    /// Lines before the header
+    /// Number of lines before the header
     #[arg(long, value_name = "N")]
     skip_lines: Option<u32>,
-    /// Where the array of objects is in a JSON document, such as `$.data.items`
+    /// Path of the array of objects in a JSON document, such as `$.data.items`
     #[arg(long, value_parser = path)]
     path: Option<PathKeys>,
 }
 
-/// The keys of a path; clap would take a plain `Vec` for an option that is given several times.
+/// The keys of a path. With a plain `Vec`, clap would accept the option several times.
 #[derive(Debug, Clone)]
 struct PathKeys(Vec<String>);
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
+enum SampleFormat {
     /// Delimited text
     #[value(alias = "delimited")]
     Csv,
     /// Text delimited by tabs
     Tsv,
-    /// One JSON object a line
+    /// One JSON object per line
     #[value(alias = "jsonl")]
     Ndjson,
     /// A JSON document with an array of objects
@@ -91,14 +91,14 @@ enum Format {
     Avro,
 }
 
-impl Infer {
+impl InferCommand {
     pub(crate) fn run(self) -> Result<Exit> {
         let source = self.source.clone().unwrap_or_else(|| source_of(&self.file));
         let context = || format!("{}", self.file.display());
-        let sample = Sample::open(&self.file).with_context(context)?;
-        let mut open = || sample.read();
+        let sample = SampleInput::open(&self.file).with_context(context)?;
+        let mut open = || sample.reader();
         let options =
-            InferOptions { max_rows: self.rows, known: self.dialect.known(), ..InferOptions::default() };
+            InferOptions { max_rows: self.rows, known: self.format.known(), ..InferOptions::default() };
         let inferred = infer(&source, &mut open, &options).with_context(context)?;
         if let Some(out) = &self.out {
             write_new(out, &inferred.yaml).with_context(|| format!("{}", out.display()))?;
@@ -112,7 +112,7 @@ impl Infer {
             out!("{}", inferred.yaml);
         }
         let rows = if inferred.rows == 1 { "row" } else { "rows" };
-        errln!("inferred from {} {rows}; read the contract before you publish it", inferred.rows);
+        errln!("inferred from {} {rows}; review the contract before you publish it", inferred.rows);
         for note in &inferred.notes {
             errln!("note: {note}");
         }
@@ -120,15 +120,15 @@ impl Infer {
     }
 }
 
-impl Dialect {
+impl FormatArgs {
     fn known(&self) -> KnownFormat {
-        let is_tabbed = matches!(self.format, Some(Format::Tsv));
+        let is_tabbed = matches!(self.format, Some(SampleFormat::Tsv));
         let kind = self.format.map(|format| match format {
-            Format::Csv | Format::Tsv => FileFormat::Delimited,
-            Format::Ndjson => FileFormat::Ndjson,
-            Format::Json => FileFormat::JsonArray,
-            Format::Parquet => FileFormat::Parquet,
-            Format::Avro => FileFormat::Avro,
+            SampleFormat::Csv | SampleFormat::Tsv => FileFormat::Delimited,
+            SampleFormat::Ndjson => FileFormat::Ndjson,
+            SampleFormat::Json => FileFormat::JsonArray,
+            SampleFormat::Parquet => FileFormat::Parquet,
+            SampleFormat::Avro => FileFormat::Avro,
         });
         KnownFormat {
             kind,
@@ -143,14 +143,14 @@ impl Dialect {
     }
 }
 
-/// The bytes of the sample, which are read several times.
-enum Sample<'p> {
+/// A sample that can be read several times.
+enum SampleInput<'p> {
     File(&'p Path),
-    /// What can be read only once, such as standard input.
+    /// The content of a stream such as standard input.
     Memory(Arc<[u8]>),
 }
 
-impl<'p> Sample<'p> {
+impl<'p> SampleInput<'p> {
     fn open(path: &'p Path) -> Result<Self> {
         if path == Path::new("-") {
             return Self::of_stream(io::stdin().lock());
@@ -165,13 +165,13 @@ impl<'p> Sample<'p> {
         stream.take(MAX_STREAM_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
         ensure!(
             bytes.len() as u64 <= MAX_STREAM_BYTES,
-            "the stream has more than {MAX_STREAM_BYTES} bytes and would be in memory as a whole; give a file"
+            "the stream has more than {MAX_STREAM_BYTES} bytes, the limit for a sample in memory; specify a file"
         );
         Ok(Self::Memory(bytes.into()))
     }
 
-    /// The sample from its beginning.
-    fn read(&self) -> io::Result<Box<dyn Read + Send>> {
+    /// Returns a reader from the beginning of the sample.
+    fn reader(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::File(path) => Box::new(File::open(path)?),
             Self::Memory(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
@@ -181,7 +181,7 @@ impl<'p> Sample<'p> {
 
 fn delimiter(text: &str) -> Result<String, String> {
     Ok(match text {
-        "" => return Err("give one or more characters, or `tab`".to_owned()),
+        "" => return Err("expected one or more characters, or `tab`".to_owned()),
         "tab" | "\\t" => "\t".to_owned(),
         "comma" => ",".to_owned(),
         "semicolon" => ";".to_owned(),
@@ -197,11 +197,11 @@ fn quote(text: &str) -> Result<Quote, String> {
 fn ascii(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [byte] if byte.is_ascii_graphic() => Ok(*byte),
-        _ => Err("give one ASCII character".to_owned()),
+        _ => Err("expected one ASCII character".to_owned()),
     }
 }
 
-/// The keys of `$.data.items`; none for `$`.
+/// Parses `$.data.items` to its keys. `$` has none.
 fn path(text: &str) -> Result<PathKeys, String> {
     let keys = match text.strip_prefix('$') {
         Some("") => Some(Vec::new()),
@@ -211,20 +211,21 @@ fn path(text: &str) -> Result<PathKeys, String> {
     let is_whole = |keys: &Vec<String>| keys.iter().all(|key| !key.is_empty());
     keys.filter(is_whole)
         .map(PathKeys)
-        .ok_or_else(|| "give keys with dots, such as `$.data.items`".to_owned())
+        .ok_or_else(|| "expected keys separated by dots, such as `$.data.items`".to_owned())
 }
 
-/// The file's name up to its first dot.
+/// Returns the file's name up to its first dot. A path without a name, such as `..`, has no source, which `infer`
+/// reports.
 fn source_of(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     name.split('.').next().unwrap_or_default().to_owned()
 }
 
-/// A contract that somebody has worked on is not overwritten.
+/// Creates a file. Does not overwrite an existing one, which may have been edited.
 fn write_new(path: &Path, text: &str) -> Result<()> {
     let mut file = File::create_new(path).map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            anyhow!("the file exists and is not overwritten: give another one")
+            anyhow!("the file already exists and is not overwritten; choose another name")
         } else {
             error.into()
         }

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::{Faults, Files};
+use super::files::{ContractFiles, ContractProblems};
 use crate::exit::{Exit, REFUSED, REJECTS, SUCCESS};
 
-/// How far a contract is from being usable; the worst of several decides the exit status.
+/// Whether a contract can be used. The worst of several contracts determines the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Readiness {
     Ready,
@@ -32,15 +32,15 @@ impl Readiness {
     }
 }
 
-/// Reports what is wrong with contracts, what they lack, and what of them has no effect.
-pub(super) fn run(files: &Files) -> Result<Exit> {
+/// Reports errors in contracts, missing properties, and properties without effect.
+pub(super) fn run(files: &ContractFiles) -> Result<Exit> {
     let mut worst = Readiness::Ready;
-    let mut answers = Vec::new();
+    let mut reports = Vec::new();
     for (file, checked) in files.check()? {
         let name = file.display().to_string();
         let readiness = match &checked {
             Ok(_) => Readiness::Ready,
-            Err(faults) if faults.only_need_more() => Readiness::NeedsMore,
+            Err(problems) if problems.only_need_more() => Readiness::NeedsMore,
             Err(_) => Readiness::Invalid,
         };
         worst = worst.max(readiness);
@@ -51,11 +51,11 @@ pub(super) fn run(files: &Files) -> Result<Exit> {
                 .flat_map(|document| &document.contracts)
                 .map(|contract| json!({ "source": contract.source, "version": contract.version }))
                 .collect();
-            answers.push(json!({
+            reports.push(json!({
                 "file": name,
                 "status": readiness.as_str(),
                 "sources": sources,
-                "errors": checked.as_ref().err().map_or(json!([]), Faults::to_json),
+                "errors": checked.as_ref().err().map_or(json!([]), ContractProblems::to_json),
                 "notes": document.map_or(json!([]), |document| json!(document.notes)),
             }));
             continue;
@@ -69,19 +69,19 @@ pub(super) fn run(files: &Files) -> Result<Exit> {
                     outln!("note: {note}");
                 }
             }
-            Err(faults) => {
-                errln!("{faults}");
+            Err(problems) => {
+                errln!("{problems}");
                 if readiness == Readiness::NeedsMore {
                     errln!(
-                        "{name} is valid ODCS; Penstock needs what is listed above. Add it to the contract, or leave the \
-                         contract as it is and write an overlay (--overlay FILE)"
+                        "{name} is valid ODCS, but Penstock also needs the properties listed above. Add them to the \
+                         contract, or to an overlay (--overlay FILE)"
                     );
                 }
             }
         }
     }
     if files.json {
-        outln!("{:#}", json!(answers));
+        outln!("{:#}", json!(reports));
     }
     Ok(worst.exit())
 }

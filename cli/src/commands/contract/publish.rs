@@ -9,31 +9,35 @@ use penstock_contract::{Contract, parse_source};
 use penstock_pipeline::layout;
 use serde_json::json;
 
-use super::Files;
+use super::files::ContractFiles;
 use crate::exit::{Exit, SUCCESS};
-use crate::settings::Settings;
+use crate::settings::StackSettings;
 
 /// Publishes each source of the files.
-pub(super) async fn run(files: Files) -> Result<Exit> {
-    // All are checked before the first is written.
+pub(super) async fn run(files: ContractFiles) -> Result<Exit> {
+    // Check all files before writing the first.
     let mut contracts = Vec::new();
     for (_, checked) in files.check()? {
         match checked {
             Ok(read) => contracts.push(read),
-            Err(faults) => bail!("nothing was published:\n{faults}"),
+            Err(problems) => bail!("nothing was published:\n{problems}"),
         }
     }
     for read in &contracts {
         for contract in &read.document.contracts {
-            // The functions read the text, so that it must say what was checked.
-            let again = parse_source("the merged contract", &read.text, &contract.source)?;
-            ensure!(again == *contract, "{}: the merged contract is read in another way", contract.source);
+            // The functions parse the published text, so it must yield the contract that was checked.
+            let parsed = parse_source("the merged contract", &read.text, &contract.source)?;
+            ensure!(
+                parsed == *contract,
+                "{}: the text of the merged contract differs from the checked contract",
+                contract.source
+            );
         }
     }
-    let settings = Settings::find()?;
+    let settings = StackSettings::find()?;
     let store = S3Store::new(&settings.aws()?);
     let bucket = settings.required("PENSTOCK_ARTIFACTS_BUCKET")?;
-    let mut answers = Vec::new();
+    let mut published = Vec::new();
     for read in contracts {
         let text = Bytes::from(read.text);
         for contract in &read.document.contracts {
@@ -41,30 +45,30 @@ pub(super) async fn run(files: Files) -> Result<Exit> {
             if !files.json {
                 outln!("published {} {}", contract.source, contract.version);
             }
-            answers.push(json!({ "source": contract.source, "version": contract.version }));
+            published.push(json!({ "source": contract.source, "version": contract.version }));
         }
     }
     if files.json {
-        outln!("{:#}", json!(answers));
+        outln!("{:#}", json!(published));
     }
     Ok(SUCCESS)
 }
 
-/// The version first, then the pointer to it: a reader of the pointer always finds the version.
+/// Writes the version first and then the pointer to it, so that a reader of the pointer always finds the version.
 async fn publish(store: &S3Store, bucket: &str, contract: &Contract, text: Bytes) -> Result<()> {
     let Contract { source, version, .. } = contract;
     let key = layout::contract_version(source, version);
     if store.get(bucket, &key).await?.is_none()
         && let Some(fault) = version_fault_of(store, bucket, contract).await?
     {
-        bail!("{source} {version} is not published: {fault}; `penstock contract diff` prints the changes");
+        bail!("{source} {version} was not published: {fault}; `penstock contract diff` prints the changes");
     }
     if !store.put_if_absent(bucket, &key, text.clone()).await? {
         let published = store.get(bucket, &key).await?;
         if published.as_ref() != Some(&text) {
             bail!(
-                "{source} {version} is published with other content: batches are named after it, so give the change \
-                 a new version, in the contract or in its overlay"
+                "{source} {version} is already published with different content: batch ids depend on the version, so a \
+                 change needs a new version, in the contract or in its overlay"
             );
         }
     }
@@ -72,11 +76,11 @@ async fn publish(store: &S3Store, bucket: &str, contract: &Contract, text: Bytes
     Ok(())
 }
 
-/// Why a new version does not follow from the current one. Going back to a version that was published is always allowed.
+/// Returns the reason why a new version cannot follow the current one.
 async fn version_fault_of(store: &S3Store, bucket: &str, contract: &Contract) -> Result<Option<String>> {
     let key = layout::current_contract(&contract.source);
     let Some(current) = store.get(bucket, &key).await? else { return Ok(None) };
-    // No drop is processed with one that this version of Penstock cannot read: whatever follows is better.
+    // Any version may follow one that this version of Penstock cannot parse, with which no drop can be processed.
     let current =
         std::str::from_utf8(&current).ok().and_then(|text| parse_source(&key, text, &contract.source).ok());
     Ok(current

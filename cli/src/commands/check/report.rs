@@ -1,23 +1,23 @@
-//! What a check has found, for people and for programs.
+//! The report of a check, as text and as JSON.
 
 use penstock_contract::Contract;
 use penstock_engine::{Dialect, QualityOutcome, ReadError, Totals};
 use penstock_pipeline::{NotExecuted, Refusal, failed_quality, too_many_rejects};
 use serde::Serialize;
 
-use super::Found;
+use super::checked_input::CheckedInput;
 use crate::exit::{self, Exit};
 use crate::render;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Debug, Serialize)]
-pub(super) struct Answer {
-    /// That of the worst file.
+pub(super) struct CheckReport {
+    /// The verdict of the worst file.
     pub(super) verdict: Verdict,
-    pub(super) files: Vec<Outcome>,
+    pub(super) files: Vec<FileReport>,
 }
 
-/// What would become of a file, from the best to the worst.
+/// The verdict about a file, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
@@ -25,15 +25,15 @@ pub(super) enum Verdict {
     Accepted,
     /// Some rows would be rejected, the others loaded.
     SomeRejected,
-    /// Nothing would be loaded, by a rule.
+    /// A rule refuses the whole file, and no row would be loaded.
     Refused,
     /// The file cannot be read to its end.
     Unreadable,
 }
 
-/// What became of one file; `docs/check.md` tells each field.
+/// The report of one file. `docs/check.md` describes each field.
 #[derive(Debug, Serialize)]
-pub(super) struct Outcome {
+pub(super) struct FileReport {
     pub(super) file: String,
     source: String,
     contract_version: String,
@@ -41,7 +41,7 @@ pub(super) struct Outcome {
     refusal: Option<Refusal>,
     #[serde(flatten)]
     totals: Totals,
-    /// Accepted rows that a newer row of the same key replaces.
+    /// The number of accepted rows that a newer row with the same key replaces.
     deduplicated: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     quality: Vec<QualityOutcome>,
@@ -54,7 +54,7 @@ pub(super) struct Outcome {
 }
 
 impl Verdict {
-    /// What the shell is told.
+    /// Returns the exit status.
     pub(super) fn exit(self) -> Exit {
         match self {
             Self::Accepted => exit::SUCCESS,
@@ -64,7 +64,7 @@ impl Verdict {
         }
     }
 
-    /// Whether the file's accepted rows would be loaded.
+    /// Returns whether the file's accepted rows would be loaded.
     pub(super) fn loads(self) -> bool {
         match self {
             Self::Accepted | Self::SomeRejected => true,
@@ -73,17 +73,17 @@ impl Verdict {
     }
 }
 
-impl Outcome {
-    /// Judges what was found of a file. `ended`: why it could not be read to its end.
+impl FileReport {
+    /// Creates the report. `error` is the reason why the file was not read to its end.
     pub(super) fn new(
         file: String,
         contract: &Contract,
-        found: &Found,
-        ended: Option<&ReadError>,
+        checked: &CheckedInput,
+        error: Option<&ReadError>,
         seconds: f64,
     ) -> Self {
-        let Found { totals, dialect, duplicates, quality } = found;
-        let (verdict, refusal) = match ended {
+        let CheckedInput { totals, dialect, duplicates, quality } = checked;
+        let (verdict, refusal) = match error {
             Some(error) => {
                 let verdict = match error {
                     ReadError::Empty => Verdict::Refused,
@@ -120,48 +120,50 @@ impl Outcome {
     }
 }
 
-/// A file's outcome, a fact a line.
-pub(super) fn show(outcome: &Outcome) -> String {
-    let totals = &outcome.totals;
-    let verdict = match outcome.verdict {
+/// Returns a file's report as text, one fact per line.
+pub(super) fn describe(report: &FileReport) -> String {
+    let totals = &report.totals;
+    let verdict = match report.verdict {
         Verdict::Accepted => "accepted",
         Verdict::SomeRejected => "accepted, without the rejected rows",
         Verdict::Refused => "refused",
         Verdict::Unreadable => "unreadable",
     };
-    let mut text = format!(
+    let mut out = format!(
         "{}: {verdict}\nrows      {} read = {} accepted + {} rejected{}, {:.2} s, {} rows/s\n",
-        outcome.file,
+        report.file,
         render::number(totals.rows_read),
         render::number(totals.accepted),
         render::number(totals.rejected),
         render::blank(totals.blank),
-        outcome.seconds,
-        render::number(outcome.rows_per_second),
+        report.seconds,
+        render::number(report.rows_per_second),
     );
-    if outcome.deduplicated > 0 {
-        let count = render::number(outcome.deduplicated);
-        text.push_str(&format!("repeated  {count} of the accepted rows have the key of a newer one\n"));
+    if report.deduplicated > 0 {
+        let count = render::number(report.deduplicated);
+        out.push_str(&format!(
+            "repeated  {count} of the accepted rows are replaced by a newer row with the same key\n"
+        ));
     }
     if totals.repeated_headers > 0 {
-        text.push_str(&format!("headers   {}\n", render::repeated_headers(totals.repeated_headers)));
+        out.push_str(&format!("headers   {}\n", render::repeated_headers(totals.repeated_headers)));
     }
-    for check in &outcome.quality {
-        let verdict = if check.holds { "holds" } else { "FAILS" };
+    for check in &report.quality {
+        let verdict = if check.holds { "passes" } else { "FAILS" };
         let QualityOutcome { check, rule, count, rows, .. } = check;
-        text.push_str(&format!("check     {verdict}: {check}: {rule}; it is {count} of {rows}\n"));
+        out.push_str(&format!("check     {verdict}: {check}: {rule}; it is {count} of {rows}\n"));
     }
-    for NotExecuted { check, kind } in &outcome.not_executed {
-        text.push_str(&format!("check     not executed: {check}: of the type {kind}\n"));
+    for NotExecuted { check, kind } in &report.not_executed {
+        out.push_str(&format!("check     not executed: {check}: a check of the type {kind}\n"));
     }
-    if let Some(refusal) = &outcome.refusal {
-        text.push_str(&format!("why       {}\n", render::refusal(refusal)));
+    if let Some(refusal) = &report.refusal {
+        out.push_str(&format!("why       {}\n", render::refusal(refusal)));
     }
-    if let Some(dialect) = &outcome.dialect {
-        text.push_str(&format!("read as   {}\n", render::dialect(dialect)));
+    if let Some(dialect) = &report.dialect {
+        out.push_str(&format!("read as   {}\n", render::dialect(dialect)));
         for suggestion in &dialect.suggestions {
-            text.push_str(&format!("note      {suggestion}\n"));
+            out.push_str(&format!("note      {suggestion}\n"));
         }
     }
-    text + &render::reasons(&totals.by_reason)
+    out + &render::reasons(&totals.by_reason)
 }
