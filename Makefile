@@ -1,5 +1,5 @@
-# Short targets, each a line into a real tool. They need Rust, Python >= 3.9, make and a C compiler; what else is
-# missing is installed into the checkout's own folders (.venv, .tools, target).
+# The targets need Rust, Python >= 3.9, make and a C compiler. They install all other tools into folders of the checkout
+# (.venv, .tools, target).
 
 BIN = $(or $(CARGO_TARGET_DIR),target)/debug
 VENV = .venv/bin
@@ -7,15 +7,15 @@ PYTHON_CODE = infra/costs.py infra/local tests
 NEXTEST = $(shell command -v cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down build test lint security fmt purity unit pytest sam-local sam-build bench bench-robustness fuzz costs clean deploy destroy
+.PHONY: help demo up down build test lint security fmt purity unit pytest sam-local sam-build bench bench-build bench-robustness fuzz costs clean deploy destroy
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Run real feeds through a stack of its own and show what became of each row
+demo: ## Load real feeds through a stack of its own and show what happened to each row
 	@infra/local/demo.sh
 
-up: build ## Start the local stack, publish the example contracts, leave it running
+up: build ## Start the local stack in the background and publish the example contracts
 	@$(BIN)/penstock up --detach
 	@$(BIN)/penstock contract publish infra/contracts/*.yaml
 
@@ -24,11 +24,11 @@ down: ## Stop the local stack
 
 build:
 	@infra/local/setup.sh
-	cargo build --workspace --bins
+	@infra/local/build.sh
 
-test: lint purity unit pytest ## Check and test everything
+test: lint purity unit pytest ## Run all checks and tests
 
-lint: ## Everything that reads code without running it
+lint: ## Check format, lints, documentation, licences, types and templates
 	@infra/local/setup.sh --dev
 	@tests/tools.sh
 	cargo fmt --all --check
@@ -41,9 +41,9 @@ lint: ## Everything that reads code without running it
 	$(VENV)/mypy $(PYTHON_CODE)
 	SAM_CLI_TELEMETRY=0 $(VENV)/sam validate --lint --region eu-central-1
 	@if command -v terraform >/dev/null; then terraform -chdir=infra/terraform fmt -check -recursive; \
-	else echo "lint: terraform is not installed, its files were not checked for their format"; fi
+	else echo "lint: terraform is not installed; the format of its files was not checked"; fi
 
-security: ## Advisories, licences and sources of dependencies; checkov on Terraform and the template
+security: ## Check advisories, licences and sources of dependencies; run checkov on Terraform and the template
 	@infra/local/setup.sh --dev
 	@tests/tools.sh
 	@ADVISORIES=required tests/deny.sh
@@ -55,14 +55,14 @@ fmt: ## Format everything
 	$(VENV)/ruff check --quiet --fix $(PYTHON_CODE)
 	$(VENV)/ruff format --quiet $(PYTHON_CODE)
 
-purity: ## The pure crates reach no AWS, no runtime, no network
+purity: ## Check that the pure crates do not depend on AWS, an async runtime or the network
 	@tests/purity.sh
 
-unit: build ## The Rust tests
+unit: build ## Run the Rust tests
 	$(if $(NEXTEST),cargo nextest run --workspace,cargo test --workspace --all-targets --quiet)
 	cargo test --workspace --doc --quiet
 
-pytest: build ## The whole system: infra, end to end, faults
+pytest: build ## Run the tests of the whole system: infrastructure, end to end, faults
 	@infra/local/setup.sh --dev
 	$(VENV)/pytest
 
@@ -73,17 +73,20 @@ sam-local: build ## Invoke each function with `sam local invoke` (needs a Docker
 sam-build: ## Build the functions for Lambda: make sam-build ARCH=x86_64
 	@infra/sam-build.sh "$(or $(ARCH),arm64)"
 
-bench: ## Print the figures that Penstock promises (release build, several minutes)
+bench: ## Measure the performance figures and compare them with their limits (release build, several minutes)
 	@infra/local/setup.sh --dev
 	@tests/bench/run.sh
+
+bench-build: ## Measure the CPU time of a first build in an empty folder (several minutes)
+	@tests/bench/first-build.sh
 
 bench-robustness: ## Load polluted CSV files with Penstock, DuckDB, pandas and polars, and print scores
 	@tests/bench/robustness.sh
 
-fuzz: ## Feed the engine with random bytes (a nightly compiler; SECONDS_EACH=600 a target)
+fuzz: ## Test the engine with random input (needs a nightly compiler; SECONDS_EACH=600 per target)
 	@tests/fuzz.sh
 
-costs: ## Write the tables of costs in docs/deploy.md anew
+costs: ## Update the tables of costs in docs/deploy.md
 	@infra/local/setup.sh --dev
 	@$(VENV)/python infra/costs.py
 
@@ -93,5 +96,5 @@ deploy: ## Deploy an environment to AWS: make deploy ENV=dev
 destroy: ## Delete an environment from AWS: make destroy ENV=dev
 	@infra/deploy.sh destroy "$(ENV)"
 
-clean: ## Remove what was built and installed
+clean: ## Remove everything that was built and installed
 	rm -rf target .venv .venv-bench .venv-robustness .venv-build .venv-checkov .venv-judge .tools .penstock .aws-sam

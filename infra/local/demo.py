@@ -1,4 +1,4 @@
-"""The demo: a stack of its own, real feeds through it, and what became of every row. Run it with `make demo`."""
+"""`make demo`: loads real feeds through a stack of its own and shows what happened to every row."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CONTRACTS = ROOT / "infra/contracts"
 STATE_DIR = ROOT / ".penstock/demo"
 EXAMPLES = {"nordwind": "nordwind.csv", "lakeside": "lakeside.ndjson.gz", "orient": "orient.tsv"}
 REAL_SHOPS = ("abt", "amazon", "buy", "google")
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 
 @dataclass
 class Steps:
-    """What was done, and how long each took."""
+    """The steps of the demo and their durations."""
 
     seconds: dict[str, float]
 
@@ -42,12 +42,12 @@ class Steps:
 
 def main() -> int:
     options = arguments()
-    # Killed or left by its terminal, the demo stops its stack too.
+    # The stack is also stopped when the demo is terminated or its terminal is closed.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, leave)
+        signal.signal(number, exit_on_signal)
     steps = Steps({name: float(seconds) for name, seconds in options.earlier})
     feeds = STATE_DIR / "feeds"
-    with steps.step("make the example feeds"):
+    with steps.step("generate the example feeds"):
         generator = ROOT / "infra/local/feeds/generate.py"
         subprocess.run([sys.executable, generator, feeds], check=True)
         files = {source: feeds / name for source, name in EXAMPLES.items()} | real_feeds()
@@ -59,16 +59,18 @@ def main() -> int:
             print(f"S3 and SQS at {endpoints['aws_url']}, PostgreSQL at {without_password(endpoints['database_url'])}")
         with steps.step("publish the contracts"):
             penstock.run("contract", "publish", *(str(CONTRACTS / f"{source}.yaml") for source in files))
-        with steps.step("drop the feeds and wait"):
+        with steps.step("drop the feeds and wait for their receipts"):
             receipts = drop_all(penstock, files)
-        with steps.step("look at the tables"), psycopg.connect(endpoints["database_url"]) as connection:
+        with steps.step("show the tables"), psycopg.connect(endpoints["database_url"]) as connection:
             show_tables(connection)
-        with steps.step("look at the rejects"):
+        with steps.step("show some rejected rows"):
             show_rejects(penstock, receipts)
     print("\n── done " + "─" * 72)
     for name, seconds in steps.seconds.items():
         print(f"{seconds:7.2f} s  {name}")
-    print(f"{sum(steps.seconds.values()):7.2f} s  in all; the stack is stopped. `make up` starts one to play with.")
+    print(
+        f"{sum(steps.seconds.values()):7.2f} s  total. The stack is stopped; `make up` starts one that keeps running."
+    )
     return 0 if all(receipt["state"] == "loaded" for receipt in receipts) else 1
 
 
@@ -81,34 +83,34 @@ def arguments() -> argparse.Namespace:
         default=[],
         metavar="STEP=SECONDS",
         type=lambda text: text.split("=", 1),
-        help="what was done before",
+        help="an earlier step and its duration",
     )
     return parser.parse_args()
 
 
-def leave(number: int, _frame: FrameType | None) -> None:
+def exit_on_signal(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
 def real_feeds() -> dict[str, Path]:
-    """The four real shops' catalogues, where their folder is there."""
+    """Returns the catalogues of four real shops, if they are on this machine."""
     folder = Path(os.environ.get("PENSTOCK_PRODUCTS_DIR") or ROOT.parent / "shared/data/products")
     files = {source: folder / f"{source}.csv" for source in REAL_SHOPS}
     return {source: path for source, path in files.items() if path.is_file()}
 
 
 class Penstock:
-    """The `penstock` program, on the demo's own stack."""
+    """The `penstock` program with the demo's stack."""
 
     def __init__(self, program: Path) -> None:
         self._program = program
-        # Settings of another stack must not leak in.
+        # Without the settings of another stack.
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
         self._environment["PENSTOCK_STATE_DIR"] = str(STATE_DIR)
 
     @contextlib.contextmanager
     def stack(self) -> Iterator[dict[str, Any]]:
-        """Runs the stack in the foreground of this process, so that Ctrl-C reaches it too."""
+        """Runs the stack as a child in the foreground, so that Ctrl-C reaches it too. Yields its endpoints."""
         STATE_DIR.mkdir(parents=True, exist_ok=True)
         with (STATE_DIR / "stack.log").open("w") as log:
             stack = self.start("up", "--json", "--fast-database", stderr=log)
@@ -130,7 +132,7 @@ class Penstock:
 
 
 def read_object(process: subprocess.Popen[str]) -> str:
-    """One JSON object, over as many lines as it takes; its last line is `}`."""
+    """Reads one JSON object of several lines, the last of which is `}`."""
     assert process.stdout is not None
     text = ""
     for line in process.stdout:
@@ -141,15 +143,15 @@ def read_object(process: subprocess.Popen[str]) -> str:
 
 
 def drop_all(penstock: Penstock, files: dict[str, Path]) -> list[dict[str, Any]]:
-    """Drops all files at once, shows each receipt, answers them as JSON."""
-    wait = ("--wait", "--timeout", str(PATIENCE_S), "--json")
+    """Drops all files at the same time, shows each receipt and returns the receipts."""
+    wait = ("--wait", "--timeout", str(TIMEOUT_S), "--json")
     drops = [penstock.start("drop", str(path), "--source", source, *wait) for source, path in files.items()]
     receipts = []
     for source, drop in zip(files, drops):
-        answer, _ = drop.communicate()
+        output, _ = drop.communicate()
         if drop.returncode not in (0, 2, 3):
-            raise SystemExit(f"the drop of {source} did not end (exit status {drop.returncode})")
-        receipt = json.loads(answer)
+            raise SystemExit(f"the drop of {source} did not finish (exit status {drop.returncode})")
+        receipt = json.loads(output)
         show_receipt(receipt)
         receipts.append(receipt)
     return receipts
@@ -175,13 +177,13 @@ def show_receipt(receipt: dict[str, Any]) -> None:
 
 
 def show_tables(connection: psycopg.Connection[Any]) -> None:
-    print("public.products by source:")
+    print("rows of public.products by source:")
     counts = connection.execute(
         "SELECT source, count(*), count(price), min(price), max(price) FROM public.products GROUP BY 1 ORDER BY 1"
     )
     for source, rows, priced, low, high in counts:
         print(f"  {source:<9} {rows:>6,} rows, {priced:>6,} with a price, from {low} to {high}")
-    print("a row of each, harmonised:")
+    print("one harmonised row of each source:")
     rows = connection.execute(
         "SELECT DISTINCT ON (source) source, id, left(title, 36), price, currency, _row, _batch_id"
         " FROM public.products WHERE price IS NOT NULL ORDER BY source, id"
@@ -193,7 +195,7 @@ def show_tables(connection: psycopg.Connection[Any]) -> None:
 def show_rejects(penstock: Penstock, receipts: list[dict[str, Any]]) -> None:
     for receipt in receipts:
         if receipt["rows"]["rejected"]:
-            print(f"{receipt['source']}: 2 of {receipt['rows']['rejected']}", flush=True)
+            print(f"{receipt['source']}: 2 of {receipt['rows']['rejected']} rejected rows", flush=True)
             penstock.run("rejects", receipt["batch_id"], "--source", receipt["source"], "--limit", "2")
 
 

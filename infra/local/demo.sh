@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 started=$(date +%s)
 infra/local/setup.sh
 set_up=$(date +%s)
-cargo build --workspace --bins
+infra/local/build.sh
 built=$(date +%s)
 
 exec .venv/bin/python infra/local/demo.py \

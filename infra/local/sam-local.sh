@@ -1,8 +1,8 @@
 #!/bin/sh
-# `make sam-local`: every function through the real `sam local invoke`, against a local stack of its own.
+# `make sam-local`: invokes every function by the real `sam local invoke`, with a local stack of its own.
 #
-# The binaries are those that are built already (PENSTOCK_BINARIES names their folder). A skip says why, and ends with
-# SAM_LOCAL_SKIP_STATUS, 0 unless set: it is no failure of `make`, but a test wants to know.
+# The binaries must have been built; PENSTOCK_BINARIES is their folder. If a requirement is missing, the script prints it and
+# exits with SAM_LOCAL_SKIP_STATUS. The default 0 is a success for `make`; tests set another status to detect it.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -14,23 +14,23 @@ skip() {
 }
 
 if [ "$(uname -s)" != Linux ]; then
-  skip "the functions that are built here are no Linux programs"
+  skip "the functions built on this machine are not Linux programs"
 fi
 if ! command -v docker >/dev/null 2>&1; then
-  skip "there is no docker; on Debian and Ubuntu: apt-get install --no-install-recommends docker.io iptables"
+  skip "docker is not installed; on Debian and Ubuntu: apt-get install --no-install-recommends docker.io iptables"
 fi
 if ! docker info >/dev/null 2>&1; then
-  skip "no Docker engine answers; start one: systemctl start docker, or dockerd in the background as root"
+  skip "no Docker engine is running; start one: systemctl start docker, or dockerd in the background as root"
 fi
 
 case $(uname -m) in
   aarch64 | arm64) architecture=arm64 ;;
   *) architecture=x86_64 ;;
 esac
-# SAM asks for the image by its architecture.
+# SAM looks for an image with the architecture in its tag.
 if ! docker image inspect "$image-$architecture" >/dev/null 2>&1; then
   if ! docker pull "$image-$architecture"; then
-    skip "$image-$architecture cannot be pulled; without the network, from any image with glibc 2.34 or newer:
+    skip "$image-$architecture cannot be pulled; without network access, create it with glibc 2.34 or newer:
   debootstrap --variant=minbase bookworm DIR
   tar -C DIR -c . | docker import - $image-$architecture"
   fi

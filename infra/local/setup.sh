@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what the local stack needs into the checkout's own .venv; does nothing when it is there already.
+# Installs the dependencies of the local stack into .venv in the checkout. Does nothing when they are installed.
 #
-#   infra/local/setup.sh          moto, and PostgreSQL where the machine has none
-#   infra/local/setup.sh --dev    also the SAM command line, and what the tests and checks need; into .venv-judge
-#                                 and .venv-checkov what judges the contracts and Terraform
+#   infra/local/setup.sh          moto, and PostgreSQL if the machine has none
+#   infra/local/setup.sh --dev    also the SAM command line and the dependencies of tests and checks; in .venv-judge
+#                                 and .venv-checkov those of the checks of contracts and Terraform
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -19,7 +19,7 @@ has_postgres() {
   return 1
 }
 
-# Installs a requirements file unless the same one was installed before.
+# Installs a requirements file if it differs from the installed one.
 install() {
   mark=$venv/.installed-$(echo "$1" | tr / -)
   if cmp -s "$1" "$mark"; then return 0; fi
@@ -28,18 +28,18 @@ install() {
   cp "$1" "$mark"
 }
 
-# Makes $venv where it is missing.
-make_venv() {
+# Creates $venv if it is missing.
+create_venv() {
   if [ -x "$venv/bin/python" ]; then return 0; fi
-  echo "making $venv"
+  echo "creating $venv"
   if ! "$python" -m venv "$venv"; then
     rm -rf "$venv"
-    echo "no virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2
+    echo "cannot create a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2
     exit 1
   fi
 }
 
-make_venv
+create_venv
 install infra/local/requirements.txt
 if ! has_postgres; then install infra/local/requirements-postgres.txt; fi
 if [ "${1:-}" = --dev ]; then
@@ -47,9 +47,9 @@ if [ "${1:-}" = --dev ]; then
   install tests/requirements.txt
   tests/infra/typings.sh
   venv=.venv-judge
-  make_venv
+  create_venv
   install tests/infra/requirements-judge.txt
   venv=.venv-checkov
-  make_venv
+  create_venv
   install tests/infra/requirements-checkov.txt
 fi

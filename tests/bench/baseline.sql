@@ -1,5 +1,4 @@
--- What a careful person would type: the whole file into a temporary table, then the writer's own merge. No row is
--- checked. `:feed` is the file.
+-- The baseline: loads the file `:feed` into a temporary table without checks and runs the writer's merge.
 BEGIN;
 CREATE TEMPORARY TABLE feed (
   id text COLLATE "C", source text, title text, brand text, category text, price numeric(12, 2), currency text,

@@ -1,7 +1,7 @@
-"""The figures that Penstock promises, measured on this machine in one run: `make bench`.
+"""`make bench`: measures Penstock's performance figures on this machine and compares them with their limits.
 
-Prints a table and writes the same as JSON. Wall time is noisy on a shared machine; the comparison with `psql`
-is made in pairs, in turns, and its verdict is the median ratio of CPU time.
+Prints a table and writes the figures as JSON. Wall time is noisy on a shared machine. The runs of Penstock and `psql`
+therefore alternate, and the result is the median ratio of CPU time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/Car
 
 @dataclass(frozen=True)
 class Load:
-    """One load of the whole file: wall seconds and CPU seconds, of the client side and of PostgreSQL."""
+    """One load of the whole file: wall seconds, and CPU seconds of the client side and of PostgreSQL."""
 
     wall_s: float
     client_cpu_s: float
@@ -52,12 +52,12 @@ def main() -> int:
     feed = generate(options.work, options.rows)
     with Stack(options.functions / "penstock", ROOT, options.work / "state") as stack:
         stack.publish(ROOT / "tests/bench/bench.odcs.yaml")
-        # The first drop makes the table; the baseline's table is a copy of it.
+        # The first drop creates the table, which is then copied for the baseline.
         warm_up = sources.write_small(options.work / "warm-up.csv", rows=200, seed=1)
-        stack.wait_closed(stack.drop("bench", warm_up, "warm-up.csv").batch_id)
-        make_baseline_table(stack)
-        age(stack)
-        compare(stack, feed, options.rows, turn=-1)  # Makes the log's segments, which later pairs use again.
+        stack.wait_loaded(stack.drop("bench", warm_up, "warm-up.csv").batch_id)
+        create_baseline_table(stack)
+        retain_wal(stack)
+        compare(stack, feed, options.rows, turn=-1)  # Creates the segments of the write-ahead log.
         pairs = [compare(stack, feed, options.rows, turn) for turn in range(options.pairs)]
         peaks = functions_usage(stack.status())
         latencies = [drop_to_queryable(stack, options.work, turn) for turn in range(20)]
@@ -90,10 +90,10 @@ def generate(work: Path, rows: int) -> Path:
     return feed
 
 
-def make_baseline_table(stack: Stack) -> None:
+def create_baseline_table(stack: Stack) -> None:
     with stack.connect() as connection:
         connection.execute("DROP TABLE IF EXISTS public.bench_baseline")
-        # Same columns, key and collation, and the fillfactor, which LIKE leaves out: the merge meets the same table.
+        # The same columns, key, collation and fillfactor. LIKE does not copy the fillfactor.
         connection.execute("CREATE TABLE public.bench_baseline (LIKE public.bench_products INCLUDING ALL)")
         options = connection.execute("SELECT reloptions FROM pg_class WHERE oid = 'public.bench_products'::regclass")
         fillfactor = dict(option.split("=") for option in (options.fetchone() or [[]])[0])["fillfactor"]
@@ -102,15 +102,15 @@ def make_baseline_table(stack: Stack) -> None:
         connection.commit()
 
 
-def age(stack: Stack) -> None:
-    """Lets the server keep its write-ahead log's segments, as one does that has run for a while."""
+def retain_wal(stack: Stack) -> None:
+    """Makes the server retain the segments of its write-ahead log, as a server does that has run for some time."""
     with stack.connect(autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET min_wal_size = '4GB'")
         connection.execute("SELECT pg_reload_conf()")
 
 
 def compare(stack: Stack, feed: Path, rows: int, turn: int) -> tuple[Load, Load]:
-    """One pair; who goes first changes with the turn."""
+    """Runs both loads. Their order alternates with the turn."""
     runs = [lambda: load_by_penstock(stack, feed, rows, turn), lambda: load_by_psql(stack, feed, rows)]
     if turn % 2:
         theirs = runs[1]()
@@ -137,11 +137,11 @@ def load_by_penstock(stack: Stack, feed: Path, rows: int, turn: int) -> Load:
     empty(stack, "bench_products")
     functions = total_cpu(stack)
     postgres = cluster_cpu_seconds(stack.postmaster_pid)
-    # From the moment that the object stands in S3: what is before it is the producer's upload.
+    # Without the producer's upload: the time starts when the object is in S3.
     dropped = stack.drop("bench", feed, f"full-{turn}.csv")
-    closed_at = stack.wait_closed(dropped.batch_id)
+    loaded_at = stack.wait_loaded(dropped.batch_id)
     load = Load(
-        wall_s=closed_at - dropped.stood_at,
+        wall_s=loaded_at - dropped.uploaded_at,
         client_cpu_s=total_cpu(stack) - functions,
         postgres_cpu_s=cluster_cpu_seconds(stack.postmaster_pid) - postgres,
     )
@@ -154,7 +154,7 @@ def total_cpu(stack: Stack) -> float:
 
 
 def load_by_psql(stack: Stack, feed: Path, rows: int) -> Load:
-    """One `psql` session: `\\copy` into a temporary table, then the merge that the writer runs. No check at all."""
+    """Runs one `psql` session: `\\copy` into a temporary table, then the writer's merge, without checks."""
     empty(stack, "bench_baseline")
     script = (ROOT / "tests/bench/baseline.sql").read_text().replace(":feed", str(feed))
     postgres = cluster_cpu_seconds(stack.postmaster_pid)
@@ -171,7 +171,7 @@ def check_count(stack: Stack, table: str, rows: int) -> None:
         query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("public", table))
         row = connection.execute(query).fetchone()
     if row is None or row[0] != rows:
-        raise SystemExit(f"public.{table} holds {row} rows, not {rows}: the figures would be worth nothing")
+        raise SystemExit(f"public.{table} has {row} rows instead of {rows}, so the figures are not valid")
 
 
 def drop_to_queryable(stack: Stack, work: Path, turn: int) -> float:
@@ -179,22 +179,22 @@ def drop_to_queryable(stack: Stack, work: Path, turn: int) -> float:
     probe = sources.last_id(feed)
     dropped = stack.drop("bench", feed, f"small-{turn}.csv")
     with stack.connect(autocommit=True) as connection:
-        while time.time() < dropped.began_at + 60:
+        while time.time() < dropped.started_at + 60:
             found = connection.execute(
                 "SELECT 1 FROM public.bench_products WHERE id = %s AND _batch_id = %s", (probe, dropped.batch_id)
             ).fetchone()
             if found:
-                return time.time() - dropped.began_at
+                return time.time() - dropped.started_at
             time.sleep(0.01)
     raise SystemExit(f"batch {dropped.batch_id} is not queryable after a minute")
 
 
 def cold_starts(functions: Path) -> dict[str, dict[str, float]]:
-    """Process start to first response, under a bare Runtime API; an event that asks for nothing."""
+    """Measures the time from the start of a process to its first response, with an empty event."""
     event = json.dumps({"Records": []})
     figures = {}
     for name in ("ingest", "writer"):
-        # In pairs with hello, in turns, so that what disturbs one disturbs the other.
+        # Alternating with `hello`, so that both are exposed to the same noise.
         done = subprocess.run(
             [functions / "cold-start", "41", event, functions / "hello", functions / name],
             env={**os.environ, **sources.placeholder_environment(name)},
@@ -228,7 +228,7 @@ def report(
         ("CPU ratio (median of pairs)", f"{cpu_ratio:.2f}", f"≤ {LIMIT_CPU_RATIO}", cpu_ratio <= LIMIT_CPU_RATIO),
         ("wall ratio (median of pairs)", f"{wall_ratio:.2f}", "< 1", wall_ratio < 1),
     ]
-    # What had nothing to do has no figure.
+    # A function that did not run has no figure.
     for name, usage in ((name, usage) for name, usage in peaks.items() if usage.peak_mib > 0):
         lines.append(
             (f"peak MiB: {name}", f"{usage.peak_mib:.0f}", f"≤ {LIMIT_PEAK_MIB}", usage.peak_mib <= LIMIT_PEAK_MIB)
@@ -242,10 +242,10 @@ def report(
         lines.append((f"binary MB: {name}", f"{size:.1f}", f"≤ {LIMIT_BINARY_MB}", size <= LIMIT_BINARY_MB))
     latency = statistics.median(latencies)
     lines.append(("200 rows, drop → queryable s (median of 20)", f"{latency:.2f}", f"< {LIMIT_LATENCY_S}", latency < 2))
-    for label, value, limit, holds in lines:
-        verdict = "" if holds is None else "holds" if holds else "MISSED"
+    for label, value, limit, is_met in lines:
+        verdict = "" if is_met is None else "met" if is_met else "MISSED"
         print(f"{label:48} {value:>26}  {limit:8} {verdict}")
-    return 0 if all(holds is not False for *_, holds in lines) else 1
+    return 0 if all(is_met is not False for *_, is_met in lines) else 1
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What DuckDB takes for the job that `file_bench copy` does: typed reading on one thread, bad rows kept, CSV written.
+"""The work of `file_bench copy` in DuckDB: reads typed columns on one thread, stores bad rows and writes CSV.
 
-`duckdb_load.py FILE OUT` prints the rows that it wrote and those that it tells rejects of. It checks the types only:
-patterns, lengths, bounds and allowed values, which Penstock checks as well, would be further work.
+`duckdb_load.py FILE OUT` prints the numbers of written and rejected rows. It checks types only, not the patterns,
+lengths, bounds and allowed values that Penstock also checks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the engine promises on one core, beside what others take for the same file: `tests/bench/engine.sh`.
+"""`tests/bench/engine.sh`: compares the engine on one core with other programs on the same file.
 
-Each step runs in a process of its own. Two steps that are compared run one after the other, who goes first changes,
-and the figure is the median of the pairs' ratios of CPU time (user and system): so it is of use on a busy machine too.
+Each step runs in a separate process. Two compared steps run one after the other in alternating order, and the figure is
+the median ratio of CPU time (user and system), which is reliable on a busy machine too.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 LIMIT_PEAK_MIB = 96
-# What template.yaml sets for ingest: large blocks go back to the system when they are freed.
+# As in template.yaml for ingest: freed blocks of at least this size are returned to the system.
 AS_INGEST = {"MALLOC_MMAP_THRESHOLD_": "8388608"}
-# The large file of the memory's test: the small one's rows, so many times as to make this.
+# The memory test repeats the rows of the small file up to this size.
 LARGE_BYTES = 3_000_000_000
 
 
 @dataclass(frozen=True)
 class Run:
-    """One process: its CPU seconds, and the numbers that it printed."""
+    """One run: its CPU seconds and the numbers that it printed."""
 
     cpu_s: float
     numbers: list[int]
@@ -39,13 +39,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A step, what it is measured by, and the limit of their ratio."""
+    """A step, the step with which it is compared, and the limit of their ratio."""
 
     name: str
     label: str
     step: list[str]
-    measure: list[str]
-    holds: Callable[[float], bool]
+    reference: list[str]
+    is_met: Callable[[float], bool]
     limit: str
 
 
@@ -59,10 +59,10 @@ def main() -> int:
         f"{options.rows:,} rows, {size_mb(csv)} MB of CSV, {size_mb(ndjson)} MB of NDJSON,"
         f" {size_mb(parquet)} MB of Parquet, {platform.machine()}\n"
     )
-    held = [compare(options, comparison) for comparison in comparisons(options, csv, ndjson, parquet)]
-    if wanted(options, "memory"):
-        held += memory(options, csv)
-    return 0 if all(held) else 1
+    met = [compare(options, comparison) for comparison in comparisons(options, csv, ndjson, parquet)]
+    if is_selected(options, "memory"):
+        met += memory(options, csv)
+    return 0 if all(met) else 1
 
 
 def arguments() -> argparse.Namespace:
@@ -77,7 +77,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def wanted(options: argparse.Namespace, name: str) -> bool:
+def is_selected(options: argparse.Namespace, name: str) -> bool:
     return not options.only or name in options.only
 
 
@@ -143,52 +143,52 @@ def comparisons(options: argparse.Namespace, csv: Path, ndjson: Path, parquet: P
             "< 1",
         ),
     ]
-    return [comparison for comparison in everything if wanted(options, comparison.name)]
+    return [comparison for comparison in everything if is_selected(options, comparison.name)]
 
 
 def compare(options: argparse.Namespace, comparison: Comparison) -> bool:
     pairs = []
     for turn in range(options.pairs):
-        order = [comparison.step, comparison.measure]
+        order = [comparison.step, comparison.reference]
         runs = [run(command) for command in (reversed(order) if turn % 2 else order)]
         pairs.append(tuple(reversed(runs)) if turn % 2 else tuple(runs))
     ratio = statistics.median(ours.cpu_s / theirs.cpu_s for ours, theirs in pairs)
     ours, theirs = (statistics.median(pair[side].cpu_s for pair in pairs) for side in (0, 1))
     nanos = 1e9 / options.rows
     detail = f"{ratio:.2f}  ({ours * nanos:.0f} / {theirs * nanos:.0f} ns a row)"
-    step, measure = pairs[0]
+    step, reference = pairs[0]
     rows, accepted, rejected = step.numbers[:3]
     if rows != options.rows or accepted + rejected != rows or not rejected:
-        raise SystemExit(f"{comparison.name}: {step.numbers} does not add up to {options.rows} rows with rejects")
-    holds = comparison.holds(ratio)
-    tell(comparison.label, detail, comparison.limit, holds)
+        raise SystemExit(f"{comparison.name}: {step.numbers} do not add up to {options.rows} rows with rejects")
+    is_met = comparison.is_met(ratio)
+    report(comparison.label, detail, comparison.limit, is_met)
     if comparison.name == "duckdb":
-        print(
-            f"{'':56} wrote and rejected: {accepted:,} + {rejected:,} / {measure.numbers[0]:,} + {measure.numbers[1]:,}"
-        )
-    return holds
+        others = f"{reference.numbers[0]:,} + {reference.numbers[1]:,}"
+        print(f"{'':56} wrote and rejected: {accepted:,} + {rejected:,} / {others}")
+    return is_met
 
 
 def memory(options: argparse.Namespace, csv: Path) -> list[bool]:
-    """The same rows once and many times, with all that is stored of them; then out of archives with wide windows."""
+    """Measures the peak memory with everything stored: for the rows once, repeated, and from archives."""
     times = max(2, round(LARGE_BYTES / csv.stat().st_size))
-    held = []
+    met = []
     for count in (1, times):
         peak = run([str(options.bench), "whole", str(csv), "--times", str(count)], AS_INGEST).peak_mib
-        held.append(peak <= LIMIT_PEAK_MIB)
+        met.append(peak <= LIMIT_PEAK_MIB)
         label = f"peak MiB, everything stored, {size_mb(csv) * count:,} MB of CSV"
-        tell(label, f"{peak:.0f}", f"≤ {LIMIT_PEAK_MIB}", held[-1])
+        report(label, f"{peak:.0f}", f"≤ {LIMIT_PEAK_MIB}", met[-1])
     for window_mib, (name, file) in archives(options.work, csv).items():
         peak = run([str(options.bench), "whole", str(file)], AS_INGEST).peak_mib
-        # How much of the past a sender's compressor refers to is the sender's choice, and has to be kept.
+        # The sender's compressor chooses the window, which the decompressor must keep in memory.
         limit = LIMIT_PEAK_MIB + window_mib
-        held.append(peak <= limit)
-        tell(f"peak MiB, everything stored, {name}, window of {window_mib} MiB", f"{peak:.0f}", f"≤ {limit}", held[-1])
-    return held
+        met.append(peak <= limit)
+        label = f"peak MiB, everything stored, {name}, window of {window_mib} MiB"
+        report(label, f"{peak:.0f}", f"≤ {limit}", met[-1])
+    return met
 
 
 def archives(work: Path, csv: Path) -> dict[int, tuple[str, Path]]:
-    """By their windows in MiB: the file compressed with the widest that is taken, where the machine has the tools."""
+    """Returns the file compressed with the largest accepted windows, by window in MiB, if the tools are installed."""
     commands = {
         64: ["xz", "-k", "-c", "--lzma2=preset=0,dict=64MiB"],
         32: ["zstd", "-q", "-c", "-1", "--long=25"],
@@ -204,7 +204,7 @@ def archives(work: Path, csv: Path) -> dict[int, tuple[str, Path]]:
                 partial.rename(file)
             files[window_mib] = (command[0], file)
         except FileNotFoundError:
-            print(f"{command[0]} is not on this machine: not measured")
+            print(f"{command[0]} is not installed and was not measured")
     return files
 
 
@@ -220,8 +220,8 @@ def run(command: list[str], variables: dict[str, str] | None = None) -> Run:
     return Run(usage.ru_utime + usage.ru_stime, [int(number) for number in output.split()])
 
 
-def tell(label: str, value: str, limit: str, holds: bool) -> None:
-    print(f"{label:56} {value:32} {limit:5} {'holds' if holds else 'MISSED'}", flush=True)
+def report(label: str, value: str, limit: str, is_met: bool) -> None:
+    print(f"{label:56} {value:32} {limit:5} {'met' if is_met else 'MISSED'}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The engine on one core, beside what others take: `tests/bench/engine.sh [--rows N] [--pairs N] [--only NAME…]`.
+# Compares the engine on one core with other programs: `tests/bench/engine.sh [--rows N] [--pairs N] [--only NAME…]`.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/bench/venv.sh

@@ -1,4 +1,4 @@
-"""The systems that `make bench-robustness` compares: each reads a file into a header and rows of text, or fails."""
+"""The systems that `make bench-robustness` compares. Each reads a file into a header and rows of text, or fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_FIELD_CHARS = 10_000_000
 
 
 class NotLoadedError(Exception):
-    """The system does not load the file."""
+    """The system cannot load the file."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def systems(penstock: Path, work: Path) -> list[System]:
 
 
 def contract(case: Case, dialect: Dialect | None) -> dict[str, Any]:
-    """Every column is text but `id`. The dialect is declared, or nothing but the names is."""
+    """Returns a contract in which all columns except `id` are text, with or without the dialect."""
     properties: dict[str, Any] = {}
     if dialect is not None:
         properties = {
@@ -115,10 +115,10 @@ def text_of(value: Any) -> str:
 
 
 def load_duckdb(case: Case, file: Path, dialect: Dialect | None) -> Table:
-    # The best of what was tried: undeclared with and without `strict_mode` and `null_padding`, declared too.
+    # The options with the best score, after trying `strict_mode` and `null_padding` with and without a dialect.
     options: dict[str, Any] = {"ignore_errors": True, "max_line_size": MAX_FIELD_CHARS, "parallel": False}
     if dialect is None:
-        # Among text alone it finds no header.
+        # DuckDB does not detect a header when all columns are text.
         options |= {"all_varchar": True, "header": True}
     else:
         encodings = {"utf-8-sig": "utf-8", "cp1252": "latin-1", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}

@@ -1,4 +1,4 @@
-"""CPU time and memory, read from Linux's /proc and from the local runner."""
+"""CPU time and memory, from Linux's /proc and from the local runner."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Usage:
-    """What one function's execution environments used, all together."""
+    """The usage of all execution environments of a function."""
 
     cpu_s: float
     peak_mib: float
 
 
 def cluster_cpu_seconds(postmaster_pid: int) -> float:
-    """User and system seconds of a PostgreSQL cluster: the live processes and those that have ended."""
+    """Returns the user and system seconds of a PostgreSQL cluster, including processes that have ended."""
     total = 0
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             text = status.read_text()
         except OSError:
             continue
-        # The command's name stands in parentheses and may hold spaces.
+        # The command's name is in parentheses and may contain spaces.
         pid = int(text.split(" ", 1)[0])
         fields = text.rsplit(")", 1)[1].split()
         parent, user, system, ended_user, ended_system = (int(fields[i]) for i in (1, 11, 12, 13, 14))
@@ -41,7 +41,7 @@ def cluster_cpu_seconds(postmaster_pid: int) -> float:
 
 
 def run_timed(command: list[str], stdin: str) -> tuple[float, float]:
-    """Runs a command; wall seconds and CPU seconds of it."""
+    """Runs a command and returns its wall seconds and CPU seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
     subprocess.run(command, input=stdin, text=True, check=True)
@@ -51,7 +51,7 @@ def run_timed(command: list[str], stdin: str) -> tuple[float, float]:
 
 
 def functions_usage(status: dict[str, Any]) -> dict[str, Usage]:
-    """Usage by function, out of the runner's status."""
+    """Returns the usage of each function in the runner's status."""
     return {
         name: Usage(function["cpu_seconds"], function["peak_memory_bytes"] / 2**20)
         for name, function in status["functions"].items()

@@ -1,4 +1,4 @@
-"""Polluted CSV files: from one clean table, one pollution at a time, each with the table that a reader should find.
+"""Polluted CSV files: variants of one clean table with one pollution each, and the table that a reader should return.
 
 After Vitagliano et al., *Pollock: A Data Loading Benchmark* (VLDB 2023). The files are our own.
 """
@@ -16,7 +16,7 @@ SEED = 13
 
 @dataclass(frozen=True)
 class Dialect:
-    """What the author of a contract knows of a file."""
+    """The properties of a file that the author of a contract can declare."""
 
     delimiter: str = ","
     quote: str = '"'
@@ -30,7 +30,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Case:
-    """A file, and the table in it. `header` is `None` where the file has none."""
+    """A file and its table. `header` is `None` if the file has none."""
 
     kind: str
     name: str
@@ -38,12 +38,12 @@ class Case:
     header: list[str] | None
     rows: list[list[str]]
     dialect: Dialect = field(default_factory=Dialect)
-    # The names that the contract reads; those of the header unless they cannot be told apart.
+    # The column names in the contract: those of the header, if they are unique.
     names: list[str] = field(default_factory=lambda: COLUMNS)
 
 
 def source_rows() -> list[list[str]]:
-    """The clean table: numbers, dates, text with delimiters and quotes, empty cells, letters beyond ASCII."""
+    """Returns the clean table: numbers, dates, text with delimiters and quotes, empty cells, non-ASCII letters."""
     rng = random.Random(SEED)
     things = ["Gartenmöbel", "Lampe", "café table", "desk, oak", 'screen 24" wide', "Stuhl – grün", "shelf"]
     rows = []
@@ -206,7 +206,7 @@ def headers(rows: list[list[str]]) -> Iterator[Case]:
     joined = [f"{name} {unit}".strip() for name, unit in zip(COLUMNS, units)]
     two = [clean[0], ",".join(units), *clean[1:]]
     yield Case("header", "two lines", encode(two, Dialect()), joined, rows, Dialect(header_rows=2), joined)
-    # The names are no use: who declares the dialect declares the order of the columns.
+    # The names cannot be matched, so the contract declares the order of the columns instead.
     by_order = Dialect(skip_lines=1, header_rows=0)
     twice = [name if name != "price" else "quantity" for name in COLUMNS]
     yield Case("header", "a name twice", encode([",".join(twice), *clean[1:]], Dialect()), twice, rows, by_order)
@@ -234,7 +234,7 @@ def shapes(rows: list[list[str]]) -> Iterator[Case]:
 
 
 def with_cell(rows: list[list[str]], at: int, column: int, found: str, written: str) -> tuple[bytes, list[list[str]]]:
-    """The file in which one cell is written as it is given, and the table in which it is what it should be."""
+    """Returns the file in which one cell has the text `written`, and the table in which its value is `found`."""
     parts = [cell(text, Dialect()) for text in rows[at]]
     parts[column] = written
     table = [list(row) for row in rows]
@@ -244,7 +244,7 @@ def with_cell(rows: list[list[str]], at: int, column: int, found: str, written: 
 
 
 def bad_quotes(rows: list[list[str]]) -> Iterator[Case]:
-    """A quote too much or too few, in each column of the first row, of one in the middle and of the last one."""
+    """Yields files with a missing or additional quote, in each column of the first, a middle and the last row."""
     for at in [0, 41, ROWS - 1]:
         for column, name in enumerate(COLUMNS):
             place = f"{name} of row {at + 1}"

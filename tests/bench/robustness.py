@@ -1,12 +1,12 @@
-"""How well polluted CSV files are loaded: `make bench-robustness`.
+"""`make bench-robustness`: scores how well polluted CSV files are loaded.
 
-Ten numbers between 0 and 1 a file: whether it is loaded at all, and precision, recall and F1 of the header's names,
-the records and the cells, each compared as a multiset. Their sum is the file's score, at most 10. *Simple* is the mean
-over the files. *Weighted* is the mean over the kinds of pollution of their means: it assumes that all kinds are equally
-frequent, and does not use the weights of the Pollock paper, which are for its own files.
+A file has ten scores between 0 and 1: whether it is loaded, and precision, recall and F1 of the header's names, the
+records and the cells, each compared as a multiset. Their sum is the file's score, at most 10. *Simple* is the mean over
+all files. *Weighted* is the mean of the means of each kind of pollution: it assumes that all kinds are equally
+frequent, and does not use the weights of the Pollock paper, which apply to its own files.
 
-White space at the ends of cells does not count, and a missing value is an empty cell. Of a file without a header, the
-header counts as found.
+White space at the ends of cells is ignored, and a missing value is an empty cell. The header of a file without header
+counts as correct.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ def main() -> int:
         compared = systems(options.penstock, work)
         scores = {system.name: [score(system, case, work, options.verbose) for case in files] for system in compared}
     report(files, scores)
-    held = True
+    is_met = True
     for name, least in [("penstock declared", options.declared), ("penstock undeclared", options.undeclared)]:
         found = statistics.mean(scores[name])
         if found < least:
-            print(f"{name}: {found:.3f} is less than {least}")
-            held = False
-    return 0 if held else 1
+            print(f"{name}: {found:.3f} is less than the limit of {least}")
+            is_met = False
+    return 0 if is_met else 1
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--penstock", type=Path, default=ROOT / "target/debug/penstock")
     parser.add_argument("--only", nargs="*", default=[], metavar="KIND")
-    parser.add_argument("--verbose", action="store_true", help="print each file that penstock does not load wholly")
-    parser.add_argument("--declared", type=float, default=9.972, help="the least mean score with a declared dialect")
-    parser.add_argument("--undeclared", type=float, default=9.90, help="the least mean score without one")
+    parser.add_argument("--verbose", action="store_true", help="print each file that penstock does not load completely")
+    parser.add_argument("--declared", type=float, default=9.972, help="the minimum mean score with a declared dialect")
+    parser.add_argument("--undeclared", type=float, default=9.90, help="the minimum mean score without one")
     return parser.parse_args()
 
 
@@ -80,7 +80,7 @@ def score(system: System, case: Case, work: Path, is_verbose: bool) -> float:
 
 
 def measures(expected: Iterable[Hashable], found: Iterable[Hashable]) -> list[float]:
-    """Precision, recall and F1 of a multiset; nothing found where nothing is expected is right."""
+    """Returns precision, recall and F1 of a multiset. They are 1 if both multisets are empty."""
     wanted, got = Counter(expected), Counter(found)
     common = (wanted & got).total()
     if wanted.total() == got.total() == 0:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Polluted CSV files through Penstock, DuckDB, pandas and polars: `tests/bench/robustness.sh [--only KIND…] [--verbose]`.
+# Loads polluted CSV files with Penstock, DuckDB, pandas and polars:
+# `tests/bench/robustness.sh [--only KIND…] [--verbose]`.
 set -eu
 cd "$(dirname "$0")/../.."
 venv=.venv-robustness

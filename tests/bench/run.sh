@@ -1,11 +1,12 @@
 #!/bin/sh
-# `make bench`: builds for release, prints the figures of the engine alone, then loads the seeded file through the whole.
+# `make bench`: builds for release, measures the engine alone, then the load of the seeded file by the whole system.
 set -eu
 cd "$(dirname "$0")/../.."
-# A limit that is missed is printed, and the rest is measured all the same.
+# After a missed limit, the remaining figures are measured too.
 missed=0
 tests/bench/engine.sh || missed=$?
-# The functions on their own, as they are deployed: beside the local stack cargo would give their libraries more features.
+# The functions alone, as they are deployed: together with the local stack, cargo would enable more features of their
+# dependencies.
 cargo build --release $(for function in functions/*/; do echo "-p penstock-$(basename "$function")"; done)
 cargo build --release -p penstock-cli -p penstock-bench
 tests/bench/check.sh || missed=$?

@@ -1,4 +1,4 @@
-"""The files that the benchmark drops, and the environment that a cold start needs."""
+"""The files that the benchmark drops, and the environment of a cold start."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ SEED = 20_261_121
 
 
 def write_large(path: Path, rows: int) -> None:
-    """The seeded product file."""
+    """Writes the seeded product file."""
     bench_rows.write(path, rows, SEED)
 
 
 def write_small(path: Path, rows: int, seed: int) -> Path:
-    """A small file of the same form, with keys that no other file has."""
+    """Writes a small file of the same form with unique keys."""
     bench_rows.write(path, rows, seed, first=100_000_000 + seed * rows)
     return path
 
 
 def last_id(path: Path) -> str:
-    """The key of a file's last row."""
+    """Returns the key of a file's last row."""
     return path.read_text(encoding="utf-8").rstrip().rsplit("\n", 1)[1].split(",", 1)[0]
 
 
 def placeholder_environment(function: str) -> dict[str, str]:
-    """What template.yaml sets for a function, with values that lead nowhere: nothing is called in a cold start."""
+    """Returns template.yaml's variables of a function with placeholder values: a cold start calls no service."""
     template = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader=_Template)
     names = list(template["Globals"]["Function"]["Environment"]["Variables"])
     for resource in template["Resources"].values():
@@ -46,7 +46,7 @@ def placeholder_environment(function: str) -> dict[str, str]:
 
 
 class _Template(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as their plain values."""
+    """A YAML loader that reads the short forms of CloudFormation as text."""
 
 
 _Template.add_multi_constructor("!", lambda loader, suffix, node: f"!{suffix}")

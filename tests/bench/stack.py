@@ -1,4 +1,4 @@
-"""A local stack with release binaries, driven through the `penstock` command as a user would."""
+"""A local stack with release binaries, used through the `penstock` command as by a user."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import Any
 import psycopg
 
 POLL_S = 0.01
-PATIENCE_S = 300.0
+TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """A file that was dropped: its batch, when its upload began and when it stood in S3 (seconds of the clock)."""
+    """A dropped file: its batch id, and the start and the end of its upload in seconds since 1970."""
 
     batch_id: str
-    began_at: float
-    stood_at: float
+    started_at: float
+    uploaded_at: float
 
 
 class Stack:
-    """A running local stack; leaving the context stops it."""
+    """A running local stack, which is stopped at the end of the context."""
 
     def __init__(self, program: Path, root: Path, state_dir: Path) -> None:
         self._program, self._root, self._state_dir = program, root, state_dir
@@ -67,13 +67,13 @@ class Stack:
 
     def drop(self, source: str, feed: Path, key: str) -> Dropped:
         """Uploads a file."""
-        began_at = time.time()
+        started_at = time.time()
         uploaded = json.loads(self._penstock("drop", str(feed), "--source", source, "--key", key, "--json"))
-        return Dropped(uploaded["batch_id"], began_at, time.time())
+        return Dropped(uploaded["batch_id"], started_at, time.time())
 
-    def wait_closed(self, batch_id: str) -> float:
-        """The time at which the batch's last commit could be seen."""
-        deadline = time.time() + PATIENCE_S
+    def wait_loaded(self, batch_id: str) -> float:
+        """Waits until the batch's last commit is visible and returns the time."""
+        deadline = time.time() + TIMEOUT_S
         with self.connect(autocommit=True) as connection:
             while time.time() < deadline:
                 try:
@@ -81,20 +81,20 @@ class Stack:
                         "SELECT balanced FROM penstock.batch WHERE batch_id = %s", (batch_id,)
                     ).fetchone()
                 except psycopg.errors.UndefinedTable:
-                    found = None  # The first writer makes the ledger.
+                    found = None  # The first writer creates the ledger.
                 if found:
                     if not found[0]:
                         raise SystemExit(f"batch {batch_id} does not balance")
                     return time.time()
                 time.sleep(POLL_S)
-        raise SystemExit(f"batch {batch_id} is not loaded after {PATIENCE_S:.0f} s: see {self._state_dir}/logs")
+        raise SystemExit(f"batch {batch_id} is not loaded after {TIMEOUT_S:.0f} s: see {self._state_dir}/logs")
 
     def status(self) -> dict[str, Any]:
-        """What the runner tells of the functions."""
-        with urllib.request.urlopen(f"{self._control_url}/status", timeout=10) as answer:
-            status: dict[str, Any] = json.load(answer)
+        """Returns the status of the runner."""
+        with urllib.request.urlopen(f"{self._control_url}/status", timeout=10) as response:
+            status: dict[str, Any] = json.load(response)
         return status
 
     def connect(self, autocommit: bool = False) -> psycopg.Connection[Any]:
-        """A connection to the target database."""
+        """Opens a connection to the target database."""
         return psycopg.connect(self.database_url, autocommit=autocommit)

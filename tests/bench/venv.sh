@@ -1,4 +1,4 @@
-# Sourced from the repository's root: makes `.venv-bench` with what Penstock is compared with, and sets `venv`.
+# Sourced from the repository's root: creates `.venv-bench` with the programs to compare with, and sets `venv`.
 venv=.venv-bench
 if [ ! -x $venv/bin/python ]; then "${PYTHON:-python3}" -m venv $venv; fi
 if ! cmp -s tests/bench/requirements.txt $venv/.installed; then

@@ -1,7 +1,7 @@
-"""The product file of the benchmarks: any number of rows, the same bytes for the same seed.
+"""The product file of the benchmarks: any number of rows, reproducible by a seed.
 
-Ten columns, comma separated, about 223 bytes a row, keys in random order. Every text is taken from a pool made
-beforehand, so that a million rows take seconds.
+Ten comma-separated columns, about 223 bytes per row, keys in random order. All texts are from pools that are generated
+first, so that a million rows take seconds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BAD_PRICES = ["on request", "12.345", "-4.00", "1,299.00"]
 
 
 def rows(count: int, seed: int, bad_percent: float = 0.0, first: int = 0) -> Iterator[str]:
-    """The file in blocks of text, the header first. Keys are numbered from `first`."""
+    """Yields the file in blocks of text, starting with the header. Keys are numbered from `first`."""
     rng = random.Random(seed)
     titles = [_title(rng) for _ in range(POOL)]
     attributes = [_attributes(rng) for _ in range(POOL)]

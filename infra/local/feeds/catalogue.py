@@ -1,4 +1,4 @@
-"""Seeded products for the example feeds: what three shops could sell."""
+"""Random products of three shops for the example feeds, reproducible by a seed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIRST_TIME = dt.datetime(2025, 11, 3, 6)
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words that one shop's texts are made of."""
+    """The words of a shop's texts."""
 
     makers: tuple[str, ...]
     things: tuple[str, ...]
@@ -25,7 +25,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Product:
-    """One product as its shop knows it. `changed` is the shop's own clock, without an offset."""
+    """A product. `changed` is the local time of its shop, without an offset."""
 
     number: int
     title: str
@@ -40,7 +40,7 @@ class Product:
 
 
 def product(rng: random.Random, number: int, words: Vocabulary) -> Product:
-    """One product; about one value in eight that may be missing is."""
+    """Returns a random product. About one in eight optional values is missing."""
     return Product(
         number=number,
         title=f"{rng.choice(words.things)} {rng.randrange(10, 9999)}",
@@ -56,7 +56,7 @@ def product(rng: random.Random, number: int, words: Vocabulary) -> Product:
 
 
 def moment(rng: random.Random) -> dt.datetime:
-    """A time of day that every time zone has once a day: no clock is changed between 6 and 22 o'clock."""
+    """Returns a random time between 6 and 22 o'clock, when no time zone changes its clocks."""
     return _FIRST_TIME + dt.timedelta(days=rng.randrange(360), seconds=rng.randrange(16 * 3600))
 
 

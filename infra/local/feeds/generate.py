@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Makes the example feeds of three shops, or the product file of the benchmarks. Same seed, same bytes.
+"""Generates the example feeds of three shops, or the product file of the benchmarks. A seed makes them reproducible.
 
     generate.py OUT                       nordwind.csv, lakeside.ndjson.gz, orient.tsv, each with <feed>.expected.json
     generate.py --bench ROWS OUT [--bad PERCENT]      one CSV of ROWS rows
 
-A few rows in a hundred are bad, in more than a dozen ways. `<feed>.expected.json` says which and why; it is written
-from the knowledge of what was spoiled, so that a test can hold the engine's own answer against it.
+A few percent of the rows are bad, with more than a dozen different errors. `<feed>.expected.json` lists them with their
+reasons. It is derived from the inserted errors, so that a test can compare it with the engine's result.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ def main() -> None:
 
 
 def write_feeds(folder: Path, seed: int = SEED) -> None:
-    """Writes the example feeds and what is expected of each."""
+    """Writes the example feeds and the expected results."""
     for feed in (nordwind(), lakeside(), orient()):
         write_feed(feed, folder, seed)
 
 
 def write_feed(feed: Feed, folder: Path, seed: int) -> None:
-    """Writes the feed's file and what is expected of it."""
+    """Writes the feed's file and the expected result."""
     lines, expected = make(feed, seed)
     content = feed.head + b"".join(lines)
     if feed.file_name.endswith(".gz"):
-        # No time and no name in the header: the same seed gives the same bytes.
+        # Without a time in the header, the file is reproducible.
         content = gzip.compress(content, mtime=0)
     (folder / feed.file_name).write_bytes(content)
     text = json.dumps(expected, indent=1, ensure_ascii=False)
@@ -59,7 +59,7 @@ def write_feed(feed: Feed, folder: Path, seed: int) -> None:
 
 
 def make(feed: Feed, seed: int) -> tuple[list[bytes], dict[str, Any]]:
-    """The feed's records and what is expected of them."""
+    """Returns the feed's records and the expected result."""
     rng = random.Random(f"{seed}/{feed.source}")
     bad_rows = rng.sample(range(1, feed.rows + 1), feed.rows * BAD_PERCENT // 100)
     faults = {row: feed.faults[index % len(feed.faults)] for index, row in enumerate(bad_rows)}
@@ -72,7 +72,7 @@ def make(feed: Feed, seed: int) -> tuple[list[bytes], dict[str, Any]]:
         if row not in faults and seen and rng.random() * 100 < REPEATED_PERCENT:
             number = rng.choice(seen)
         product = feed.product(rng, number)
-        # Two rows of one key never share an event time: who wins is told by the file alone.
+        # Rows with the same key have different event times, so that the file alone determines the newest.
         while str(product.changed) in times.get(number, ()):
             product = feed.product(rng, number)
         record = feed.record(rng, product)
@@ -87,7 +87,7 @@ def make(feed: Feed, seed: int) -> tuple[list[bytes], dict[str, Any]]:
 
 
 def expectation(feed: Feed, accepted: int, keys: int, rejects: list[dict[str, Any]]) -> dict[str, Any]:
-    """The counts of the receipt and each bad row's reasons, in the order of the columns."""
+    """Returns the counts of the receipt and the reasons of each bad row, in the order of the columns."""
     by_reason = Counter(Reason(**reason) for reject in rejects for reason in reject["reasons"])
     return {
         "source": feed.source,

@@ -1,4 +1,4 @@
-"""The three feeds: how each shop writes a product down, and the ways in which its rows can be bad."""
+"""The three feeds: each shop's form of a product, and the errors in its rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Encode = Callable[[Record], bytes]
 
 
 class Reason(NamedTuple):
-    """A reason as the engine gives it: its code, and the harmonised column."""
+    """A reason as reported by the engine: its code and the harmonised column."""
 
     code: str
     column: str | None
@@ -24,7 +24,7 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True)
 class Fault:
-    """One way in which a row is bad."""
+    """An error of a row, with the reasons that the engine reports."""
 
     reasons: tuple[Reason, ...]
     spoil: Callable[[Record, Encode], bytes]
@@ -32,7 +32,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Feed:
-    """One shop's file."""
+    """A shop's file."""
 
     source: str
     file_name: str
@@ -45,7 +45,7 @@ class Feed:
 
 
 def values(*changes: tuple[str, Any, str, str]) -> Fault:
-    """Fields with bad values: (the shop's name, the value, the code, the harmonised column)."""
+    """Returns a fault of field values: (the shop's column, the value, the code, the harmonised column)."""
 
     def spoil(record: Record, encode: Encode) -> bytes:
         return encode({**record, **{name: value for name, value, _, _ in changes}})
@@ -54,7 +54,7 @@ def values(*changes: tuple[str, Any, str, str]) -> Fault:
 
 
 def line(code: str, change: Callable[[bytes], bytes], column: str | None = None) -> Fault:
-    """A record that is bad as it stands in the file. `change` gets it with its line end."""
+    """Returns a fault of the encoded record. `change` receives the record with its line end."""
     return Fault((Reason(code, column),), lambda record, encode: change(encode(record)))
 
 

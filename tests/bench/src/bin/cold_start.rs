@@ -1,8 +1,11 @@
-//! Times a function's cold start: from `exec` to the first response, under a bare Lambda Runtime API.
+#![doc = include_str!("../../README.md")]
 //!
-//! `cold-start RUNS EVENT BINARY…` starts each binary `RUNS` times, in turns so that noise hits all of them
-//! alike, hands it the JSON `EVENT` and prints one JSON object a binary: least and median milliseconds, and
-//! the peak resident memory at that moment in KiB. The binaries get this process's environment.
+//! This program is `cold-start`. It measures a function's cold start, from `exec` to the first response, with a minimal
+//! Lambda Runtime API.
+//!
+//! `cold-start RUNS EVENT BINARY…` starts each binary `RUNS` times with the JSON `EVENT`. The binaries alternate, so that
+//! all are exposed to the same noise, and inherit this process's environment. Prints one JSON object per binary: minimum and
+//! median milliseconds, and the peak resident memory in KiB at the response.
 
 #![allow(clippy::disallowed_macros, reason = "its standard output is its result")]
 
@@ -17,30 +20,30 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use serde_json::json;
 
-/// A function that has not answered by then is broken.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit for the first response.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let runs: usize = arguments.next().context("usage: cold-start RUNS EVENT BINARY…")?.parse()?;
     let event = arguments.next().context("usage: cold-start RUNS EVENT BINARY…")?;
     let binaries: Vec<String> = arguments.collect();
-    let mut samples: Vec<Vec<Sample>> = vec![Vec::with_capacity(runs); binaries.len()];
+    let mut all_starts: Vec<Vec<ColdStart>> = vec![Vec::with_capacity(runs); binaries.len()];
     for _ in 0..runs {
-        for (binary, samples) in binaries.iter().zip(&mut samples) {
-            samples.push(cold_start(binary, &event).with_context(|| format!("{binary} did not start"))?);
+        for (binary, starts) in binaries.iter().zip(&mut all_starts) {
+            starts.push(cold_start(binary, &event).with_context(|| format!("{binary} did not start"))?);
         }
     }
-    for (binary, samples) in binaries.iter().zip(&mut samples) {
-        samples.sort_by_key(|sample| sample.took);
-        let least = samples.first().context("at least one run")?;
-        let median = samples.get(samples.len() / 2).context("at least one run")?;
+    for (binary, starts) in binaries.iter().zip(&mut all_starts) {
+        starts.sort_by_key(|start| start.duration);
+        let minimum = starts.first().context("RUNS must be at least 1")?;
+        let median = starts.get(starts.len() / 2).context("RUNS must be at least 1")?;
         println!(
             "{}",
             json!({
                 "binary": binary,
-                "least_ms": least.took.as_secs_f64() * 1e3,
-                "median_ms": median.took.as_secs_f64() * 1e3,
+                "least_ms": minimum.duration.as_secs_f64() * 1e3,
+                "median_ms": median.duration.as_secs_f64() * 1e3,
                 "peak_rss_kib": median.peak_rss_kib,
             })
         );
@@ -49,20 +52,20 @@ fn main() -> anyhow::Result<()> {
 }
 
 #[derive(Clone, Debug)]
-struct Sample {
-    took: Duration,
+struct ColdStart {
+    duration: Duration,
     peak_rss_kib: Option<u64>,
 }
 
-fn cold_start(binary: &str, event: &str) -> anyhow::Result<Sample> {
+fn cold_start(binary: &str, event: &str) -> anyhow::Result<ColdStart> {
     let api = TcpListener::bind("127.0.0.1:0")?;
     let address = api.local_addr()?.to_string();
-    let (answered, first_answer) = channel();
+    let (sender, first_response) = channel();
     let event = event.to_owned();
-    let over = Arc::new(AtomicBool::new(false));
+    let stopping = Arc::new(AtomicBool::new(false));
     let server = std::thread::spawn({
-        let over = Arc::clone(&over);
-        move || serve(&api, &event, &answered, &over)
+        let stopping = Arc::clone(&stopping);
+        move || serve(&api, &event, &sender, &stopping)
     });
     let started = Instant::now();
     let child = Command::new(binary)
@@ -73,25 +76,25 @@ fn cold_start(binary: &str, event: &str) -> anyhow::Result<Sample> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    let sample = wait_for_answer(&child, started, &first_answer);
+    let start = wait_for_response(&child, started, &first_response);
     stop(child)?;
-    over.store(true, Ordering::Relaxed);
-    // One more connection lets the accepting thread see that it is over.
+    stopping.store(true, Ordering::Relaxed);
+    // The accepting thread checks `stopping` at the next connection.
     TcpStream::connect(&address)?;
     server.join().map_err(|_| anyhow::anyhow!("the runtime API panicked"))?;
-    sample
+    start
 }
 
-fn wait_for_answer(
+fn wait_for_response(
     child: &Child,
     started: Instant,
-    first_answer: &Receiver<Answer>,
-) -> anyhow::Result<Sample> {
-    match first_answer.recv_timeout(PATIENCE)? {
-        Answer::Response(at) => {
-            Ok(Sample { took: at.duration_since(started), peak_rss_kib: peak_rss_kib(child.id()) })
+    first_response: &Receiver<FirstResponse>,
+) -> anyhow::Result<ColdStart> {
+    match first_response.recv_timeout(TIMEOUT)? {
+        FirstResponse::Success(at) => {
+            Ok(ColdStart { duration: at.duration_since(started), peak_rss_kib: peak_rss_kib(child.id()) })
         }
-        Answer::Error(body) => bail!("the function answered with an error: {body}"),
+        FirstResponse::Error(body) => bail!("the function returned an error: {body}"),
     }
 }
 
@@ -107,31 +110,36 @@ fn peak_rss_kib(pid: u32) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-enum Answer {
-    Response(Instant),
+enum FirstResponse {
+    Success(Instant),
     Error(String),
 }
 
-fn serve(api: &TcpListener, event: &str, answered: &Sender<Answer>, over: &AtomicBool) {
+fn serve(api: &TcpListener, event: &str, sender: &Sender<FirstResponse>, stopping: &AtomicBool) {
     for connection in api.incoming() {
         let Ok(connection) = connection else { return };
-        if over.load(Ordering::Relaxed) {
+        if stopping.load(Ordering::Relaxed) {
             return;
         }
-        let (event, answered) = (event.to_owned(), answered.clone());
-        // A connection's thread ends when its client closes it.
-        std::thread::spawn(move || converse(connection, &event, &answered));
+        let (event, sender) = (event.to_owned(), sender.clone());
+        // The thread ends when the client closes the connection.
+        std::thread::spawn(move || {
+            if let Err(error) = converse(connection, &event, &sender) {
+                // The receiver exists only until the first response.
+                sender.send(FirstResponse::Error(format!("{error:#}"))).ok();
+            }
+        });
     }
 }
 
-/// One keep-alive connection of the Runtime API: the first `next` is answered with the event, a second one
-/// is left waiting.
-fn converse(connection: TcpStream, event: &str, answered: &Sender<Answer>) -> anyhow::Result<()> {
+/// Serves one keep-alive connection of the Runtime API. Replies to `next` with the event, and returns after the response of
+/// the function.
+fn converse(connection: TcpStream, event: &str, sender: &Sender<FirstResponse>) -> anyhow::Result<()> {
     connection.set_nodelay(true)?;
     let mut reader = BufReader::new(connection.try_clone()?);
     let mut writer = connection;
     loop {
-        let Some((path, body)) = read_request(&mut reader)? else { bail!("closed") };
+        let Some((path, body)) = read_request(&mut reader)? else { return Ok(()) };
         if path.ends_with("/invocation/next") {
             let head = format!(
                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
@@ -145,13 +153,12 @@ fn converse(connection: TcpStream, event: &str, answered: &Sender<Answer>) -> an
             writer.write_all(event.as_bytes())?;
         } else {
             let now = Instant::now();
-            let answer = if path.ends_with("/response") {
-                Answer::Response(now)
+            let response = if path.ends_with("/response") {
+                FirstResponse::Success(now)
             } else {
-                Answer::Error(String::from_utf8_lossy(&body).into_owned())
+                FirstResponse::Error(String::from_utf8_lossy(&body).into_owned())
             };
-            answered.send(answer)?;
-            bail!("answered");
+            return Ok(sender.send(response)?);
         }
     }
 }
@@ -177,7 +184,7 @@ fn read_request(reader: &mut impl BufRead) -> anyhow::Result<Option<(String, Vec
     }
     let mut body = vec![0; length];
     if chunked {
-        // The first bytes are enough to know that the answer stands; the connection is dropped after it.
+        // The first chunk is enough, because the connection is closed after the response.
         let mut size = String::new();
         reader.read_line(&mut size)?;
         body = vec![0; usize::from_str_radix(size.trim(), 16)?];

@@ -1,4 +1,6 @@
-//! The smallest function that `lambda_runtime` allows: what the others' cold starts are compared with.
+#![doc = include_str!("../../README.md")]
+//!
+//! This program is `hello`, the reference for cold starts.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};
