@@ -1,14 +1,14 @@
-//! Penstock's own custom properties: one table of their names, levels, values, defaults and effects.
+//! Penstock's custom properties: one table of their names, levels, values, defaults and effects.
 
 use std::collections::HashSet;
 
-use crate::at::At;
-use crate::error::{Errors, mend, nearest};
+use crate::error::{Errors, nearest, suggestion};
+use crate::node_ref::NodeRef;
 
-/// What all names begin with; others belong to other tools and are left alone.
+/// The prefix of all names. Properties with another prefix belong to other tools and are ignored.
 pub(crate) const PREFIX: &str = "penstock.";
 
-/// Where a custom property stands.
+/// The part of a contract that a custom property belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// `customProperties` of the contract, or of an object of its `schema`.
@@ -17,12 +17,12 @@ pub enum Level {
     Server,
     /// `customProperties` of a property.
     Property,
-    /// Anywhere else that ODCS allows custom properties; Penstock has none there.
+    /// Any other place where ODCS allows custom properties. Penstock has none there.
     Elsewhere,
 }
 
 impl Level {
-    /// The level in words, as in the table of the docs.
+    /// Returns the name of the level in the table of `docs/contract.md`.
     pub fn name(self) -> &'static str {
         match self {
             Level::Contract => "contract",
@@ -33,18 +33,18 @@ impl Level {
     }
 }
 
-/// One custom property, in words.
+/// The description of a custom property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CustomProperty {
     /// Name, e.g. `penstock.write`.
     pub name: &'static str,
-    /// Where it stands.
+    /// The level at which it is set.
     pub level: Level,
-    /// What it may be.
+    /// The values that it may have.
     pub values: &'static str,
-    /// What holds without it.
+    /// The behaviour without it.
     pub default: &'static str,
-    /// What it does.
+    /// The effect.
     pub effect: &'static str,
 }
 
@@ -58,35 +58,35 @@ const fn row(
     CustomProperty { name, level, values, default, effect }
 }
 
-/// Every custom property that Penstock reads; the table in `docs/contract.md` is this one.
+/// Every custom property of Penstock. A test compares the table in `docs/contract.md` with this one.
 pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
     row(
         "penstock.source",
         Level::Contract,
         "lower-case letters, digits, `_` and `-`",
         "ODCS `name` in these letters; with several objects in `schema`, the `name` of the object",
-        "The source: the first part of the keys that its files are dropped under. With several objects it is set at each of them.",
+        "The source: the first segment of the keys of its files. With several objects, each object has its own.",
     ),
     row(
         "penstock.write",
         Level::Contract,
         "`upsert`, `append`",
         "`upsert` with a primary key, else `append`",
-        "`upsert`: a row replaces the row of the same key unless that is newer. `append`: every row is added; a row that is delivered again is not.",
+        "`upsert`: a row replaces the row with the same key unless the existing row is newer. `append`: every row is inserted; a row of a redelivered file is inserted once.",
     ),
     row(
         "penstock.eventTime",
         Level::Contract,
         "a column",
         "the time of the drop",
-        "Which row is newer. The column is a date or timestamp and `required`.",
+        "The column that decides which row is newer. It must be a date or timestamp and `required`.",
     ),
     row(
         "penstock.priority",
         Level::Contract,
         "−32768 to 32767",
         "`0`",
-        "Between rows of one key and one event time the higher priority wins.",
+        "Of two rows with the same key and event time, the row with the higher priority wins.",
     ),
     row(
         "penstock.maxRejects",
@@ -105,114 +105,114 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
     row(
         "penstock.maxKeyBytes",
         Level::Contract,
-        "1 to 2680, less with more columns in the key",
+        "1 to 2680, fewer with more columns in the key",
         "`2048`",
-        "A row whose primary key has more bytes, as text, is a reject (`too_long`): an entry of PostgreSQL's index has a limit. Without `upsert` it has no effect.",
+        "A row whose primary key has more bytes, as text, is rejected (`too_long`), because PostgreSQL limits the size of an index entry. It has no effect without `upsert`.",
     ),
     row(
         "penstock.route",
         Level::Contract,
         "`auto`, `lambda`, `spark`",
         "`auto`",
-        "Which engine reads the drop; `auto` goes by size.",
+        "The engine that reads the drop. `auto` decides by size.",
     ),
     row(
         "penstock.unexpectedColumns",
         Level::Contract,
         "`rescue`, `ignore`, `reject`",
         "`rescue`",
-        "Columns of the file that no column of the contract reads are kept by name in `_rescued`, left out, or make each row that has one a reject.",
+        "Values of columns that the contract does not describe. `rescue`: they are stored by name in `_rescued`. `ignore`: they are ignored. `reject`: a row that has one is rejected.",
     ),
     row(
         "penstock.missingColumns",
         Level::Contract,
         "`refuse`, `null`",
         "`refuse`",
-        "A file whose header lacks a column that the contract reads is refused as a whole, or the column is missing in every row.",
+        "A file whose header lacks a column of the contract. `refuse`: it is refused as a whole. `null`: the column has no value in any row.",
     ),
     row(
         "penstock.overwrite",
         Level::Contract,
         "`add`, `replace`, `keep`",
         "`add`",
-        "A second version of an object under the same key is one more drop, or stands for the first, whose rows are taken out, or is not read.",
+        "A second version of an object under the same key. `add`: it is loaded independently. `replace`: it is loaded, and the rows of the earlier version are deleted. `keep`: it is ignored.",
     ),
     row(
         "penstock.delimiter",
         Level::Server,
         "one or more characters, or `tab`",
-        "the `sep=` line of Excel, or found by sniffing (`tab` for `format: tsv`)",
-        "What separates the fields.",
+        "the `sep=` line of Excel, or detected (`tab` for `format: tsv`)",
+        "The field delimiter.",
     ),
     row(
         "penstock.quote",
         Level::Server,
         "one ASCII character, or `none`",
-        "found by sniffing",
-        "What fields may be enclosed in. `none`: quotes are ordinary characters.",
+        "detected",
+        "The character that fields may be enclosed in. `none`: quotes are ordinary characters.",
     ),
     row(
         "penstock.escape",
         Level::Server,
         "one ASCII character",
-        "found by sniffing: the quote doubled, or `\\`",
-        "What makes a quote inside a quoted field an ordinary character. Before any other character but itself it is an ordinary character, too.",
+        "detected: a doubled quote, or `\\`",
+        "The character that escapes a quote inside a quoted field. Before any character other than a quote or itself it is an ordinary character.",
     ),
     row(
         "penstock.skipInitialSpace",
         Level::Server,
         "`true`, `false`",
-        "found by sniffing; rows in which it is in doubt are rejects",
-        "Whether spaces and tabs around a quoted field and before an unquoted one are skipped, as in `1, \"a\" ,2`. A character of the delimiter is never skipped.",
+        "detected; ambiguous rows are rejected",
+        "Whether spaces and tabs around a quoted field and before an unquoted one are skipped, as in `1, \"a\" ,2`. Characters of the delimiter are never skipped.",
     ),
     row(
         "penstock.header",
         Level::Server,
         "`true`, `false`",
-        "found by sniffing",
-        "Whether the first record names the columns. Without a header the file has the columns of the contract, in its order, those with a `penstock.constant` left out.",
+        "detected",
+        "Whether the first record names the columns. Without a header the file has the columns of the contract in the same order, except those with a `penstock.constant`.",
     ),
     row(
         "penstock.headerRows",
         Level::Server,
         "a whole number from 1",
-        "found by sniffing, else `1`",
-        "How many records name the columns together: of several, what stands in a column from top to bottom is its name, with spaces between.",
+        "detected, otherwise `1`",
+        "The number of header records. With several, the cells of a column, from top to bottom and joined by spaces, are its name.",
     ),
     row(
         "penstock.skipLines",
         Level::Server,
         "a whole number",
-        "found by sniffing: the lines before the first one that has the contract's names",
-        "The number of lines before the header, which are skipped whatever they contain.",
+        "detected: the lines before the first one with the contract's names",
+        "The number of lines to skip before the header, whatever they contain.",
     ),
     row(
         "penstock.comment",
         Level::Server,
         "a text, such as `#`",
         "none",
-        "Lines that begin with it are left out.",
+        "Lines that begin with it are skipped.",
     ),
     row(
         "penstock.ragged",
         Level::Server,
         "`reject`, `pad`, `truncate`, `rescue`",
         "`reject`",
-        "What happens to a row with fewer or more fields than the header. `reject`: it is rejected. `pad`: fields missing at its end are missing values; a row with more fields is rejected. `truncate`: surplus fields are dropped. `rescue`: surplus fields are kept in `_rescued` as `_column_N`; under both a row with fewer fields is rejected.",
+        "A row with fewer or more fields than the header. `reject`: it is rejected. `pad`: fields missing at its end are missing values; a row with more fields is rejected. `truncate`: surplus fields are dropped. `rescue`: surplus fields are stored in `_rescued` as `_column_N`. With `truncate` and `rescue`, a row with fewer fields is rejected.",
     ),
     row(
         "penstock.blankRows",
         Level::Server,
         "`skip`, `reject`",
         "`skip`",
-        "What happens to a row whose fields are all empty or white space, such as `,,`: it is skipped and counted as `blank`, or rejected as `blank_row`.",
+        "A row whose fields are all empty or white space, such as `,,`. `skip`: it is skipped and counted as `blank`. `reject`: it is rejected as `blank_row`.",
     ),
     row(
         "penstock.repeatedHeaders",
         Level::Server,
         "`skip`, `keep`",
         "`skip`",
-        "What happens to a record that repeats the header: it is skipped and counted as `repeated_headers`, or read as a row.",
+        "A record that repeats the header. `skip`: it is skipped and counted as `repeated_headers`. `keep`: it is read as a row.",
     ),
     row(
         "penstock.headerCase",
@@ -225,21 +225,21 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         "penstock.emptyFile",
         Level::Server,
         "`accept`, `refuse`",
-        "a file of 0 bytes is refused, another one without rows is accepted",
-        "What happens to a file without rows: it is loaded as a batch of 0 rows even if it has 0 bytes, or refused as `empty` even if it has a header.",
+        "a file of 0 bytes is refused, any other file without rows is accepted",
+        "A file without rows. `accept`: it is loaded as a batch of 0 rows, even if it has 0 bytes. `refuse`: it is refused as `empty`, even if it has a header.",
     ),
     row(
         "penstock.path",
         Level::Server,
         "keys with dots, such as `$.data.items`",
         "`$`: the document is the array",
-        "Where in a JSON document the array of objects is.",
+        "The path of the array of objects in a JSON document.",
     ),
     row(
         "penstock.encoding",
         Level::Server,
         "a label of the WHATWG encoding standard, e.g. `windows-1252`, `utf-16le`",
-        "told by a byte-order mark or the first bytes, else `utf-8`",
+        "detected from a byte-order mark or the first bytes, otherwise `utf-8`",
         "The encoding of the file.",
     ),
     row(
@@ -247,156 +247,156 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         Level::Server,
         "a list of strings",
         "none",
-        "Spellings of a missing value in every column. The empty string always is one.",
+        "Spellings of a missing value in every column, in addition to the empty string.",
     ),
     row(
         "penstock.compression",
         Level::Server,
         "`none`, `gzip`, `zstd`, `bzip2`, `xz`, `zip` (with one member)",
-        "told by the content",
-        "The compression of the whole file; another one is refused.",
+        "detected from the content",
+        "The compression of the whole file. A file with another compression is refused.",
     ),
     row(
         "penstock.column",
         Level::Property,
         "a letter, then letters, digits and `_`; at most 63 bytes",
         "ODCS `name` in these characters",
-        "The column of the table. The file is still read by `physicalName`, or else by `name`.",
+        "The column of the table. The column of the file is still `physicalName`, or `name` without one.",
     ),
     row(
         "penstock.constant",
         Level::Property,
         "a value",
         "none",
-        "Every row gets this value; nothing is read from the file.",
+        "The value of every row; nothing is read from the file.",
     ),
     row(
         "penstock.default",
         Level::Property,
         "a value",
         "none",
-        "Takes the place of a missing value, and of one that `penstock.extract` finds nothing in.",
+        "Replaces a missing value, and a value that `penstock.extract` does not match.",
     ),
     row(
         "penstock.trim",
         Level::Property,
         "`true`, `false`",
         "`true`",
-        "Whether white space at both ends is taken off.",
+        "Whether white space at both ends is removed.",
     ),
     row(
         "penstock.nullValues",
         Level::Property,
         "a list of strings",
         "none",
-        "Further spellings of a missing value in this column.",
+        "Additional spellings of a missing value in this column.",
     ),
     row(
         "penstock.extract",
         Level::Property,
         "a regular expression with a group",
         "none",
-        "The value becomes what the first group matches. A value that does not match is a reject, or missing where `penstock.default` is set.",
+        "The value is replaced by the text of the first group. A value that does not match is rejected, or missing if `penstock.default` is set.",
     ),
     row(
         "penstock.pseudonymise",
         Level::Property,
         "`true`, `false`",
         "`false`",
-        "The value of a string leaves the engine only as the 64 hexadecimal digits of its HMAC-SHA-256, and its column is `text`. Rules are checked before.",
+        "A string is stored only as the 64 hexadecimal digits of its HMAC-SHA-256, in a column of type `text`. Its rules are checked first.",
     ),
     row(
         "penstock.case",
         Level::Property,
         "`upper`, `lower`",
-        "as it is",
-        "Letter case that a string is brought to, before its rules are checked.",
+        "unchanged",
+        "The letter case that a string is converted to before its rules are checked.",
     ),
     row(
         "penstock.decimalSeparator",
         Level::Property,
         "one character",
         "`.`",
-        "What stands before the fraction of a number.",
+        "The decimal separator of a number.",
     ),
     row(
         "penstock.groupSeparator",
         Level::Property,
         "one character",
         "none",
-        "Taken out of a number before it is read.",
+        "The group separator, which is removed from a number before it is parsed.",
     ),
     row(
         "penstock.negative",
         Level::Property,
         "`leading`, `trailing`, `parentheses`, `any`",
         "`leading`",
-        "How a text marks a negative number: `-12`, `12-`, `(12)`, or any one of these. A number has at most one mark; a plus sign may be at the same place as a minus sign, and in front in any case.",
+        "How negative numbers are written: `-12`, `12-`, `(12)`, or any of these. A number has at most one sign. A plus sign may be where a minus sign may be, and always in front.",
     ),
     row(
         "penstock.percent",
         Level::Property,
         "`points`, `fraction`",
-        "none; a number with `%` is refused",
-        "Texts are percentages and end with `%`; a text without it is refused. `points`: `7%` becomes 7. `fraction`: `7%` becomes 0.07, exactly.",
+        "none; a number with `%` is rejected",
+        "The values are percentages and end with `%`; a value without it is rejected. `points`: `7%` becomes 7. `fraction`: `7%` becomes 0.07, exactly.",
     ),
     row(
         "penstock.yearPivot",
         Level::Property,
         "a year from 1 to 9900",
         "`2000`",
-        "The first of the hundred years that `yy` in a date's `format` means: with `1950`, `49` is 2049 and `50` is 1950.",
+        "The first of the hundred years that `yy` in a date's `format` covers: with `1950`, `49` is 2049 and `50` is 1950.",
     ),
     row(
         "penstock.numericTime",
         Level::Property,
         "`epoch-seconds`, `epoch-millis`, `epoch-micros`, `epoch-nanos`, `excel-1900`, `excel-1904`",
         "none",
-        "A date or timestamp is written as a number: the time since 1970-01-01T00:00Z, or a serial number of Excel's 1900 or 1904 date system.",
+        "The unit of a date or timestamp that is written as a number: the time since 1970-01-01T00:00Z, or a serial number of Excel's 1900 or 1904 date system.",
     ),
     row(
         "penstock.trueValues",
         Level::Property,
         "a list of strings",
         "`true`",
-        "Further spellings of true, in any letter case.",
+        "Additional spellings of true, in any letter case.",
     ),
     row(
         "penstock.falseValues",
         Level::Property,
         "a list of strings",
         "`false`",
-        "Further spellings of false, in any letter case.",
+        "Additional spellings of false, in any letter case.",
     ),
 ];
 
-/// The value of a custom property of the node that `at` is.
-pub(crate) fn find<'n>(at: &At<'n>, name: &str) -> Option<At<'n>> {
-    // Faults of the list's shape are told by `shape`; what can be read is.
-    let mut unheard = Errors::default();
-    let list = at.get("customProperties")?.items(&mut unheard).ok()?;
+/// Returns the value of a custom property of `at`.
+pub(crate) fn find<'n>(at: &NodeRef<'n>, name: &str) -> Option<NodeRef<'n>> {
+    // Errors in the shape of the list are reported by the validation.
+    let mut ignored = Errors::default();
+    let list = at.get("customProperties")?.items(&mut ignored).ok()?;
     let found = list
         .into_iter()
-        .find(|item| item.get("property").is_some_and(|key| key.str(&mut unheard) == Ok(name)))?;
-    found.get("value").map(At::strict)
+        .find(|item| item.get("property").is_some_and(|key| key.str(&mut ignored) == Ok(name)))?;
+    found.get("value").map(NodeRef::strict)
 }
 
-/// Tells the names in a list of custom properties that are Penstock's, or meant to be, and wrong.
-pub(crate) fn check_names(list: &At<'_>, level: Level, errors: &mut Errors) {
+/// Reports misplaced, repeated and misspelled names of Penstock's properties in a list of custom properties.
+pub(crate) fn check_names(list: &NodeRef<'_>, level: Level, errors: &mut Errors) {
     let mut seen: HashSet<&str> = HashSet::new();
-    for item in list.items(errors).unwrap_or_default() {
+    for item in list.items(errors).into_iter().flatten() {
         if errors.is_full() {
             return;
         }
         let Some(property) = item.get("property") else { continue };
         let Ok(name) = property.str(errors) else { continue };
-        let prefix = name.split('.').next().unwrap_or_default();
-        let meant = prefix != "penstock" && name.contains('.') && nearest(prefix, ["penstock"]).is_some();
-        if prefix != "penstock" && !meant {
+        let (prefix, rest) = name.split_once('.').unwrap_or((name, ""));
+        let is_misspelled = !rest.is_empty() && nearest(prefix, ["penstock"]).is_some();
+        if prefix != "penstock" && !is_misspelled {
             continue;
         }
         if !seen.insert(name) {
-            property.report(errors, format!("`{name}` stands twice"));
+            property.report(errors, format!("`{name}` is set twice"));
         } else if let Some(message) = fault(name, level) {
             property.report(errors, message);
         }
@@ -410,23 +410,23 @@ fn fault(name: &str, level: Level) -> Option<String> {
         return None;
     }
     if !levels.is_empty() {
-        let places: Vec<&str> = levels.iter().map(|level| place(*level)).collect();
+        let owners: Vec<&str> = levels.iter().map(|level| owner(*level)).collect();
         return Some(format!(
             "`{name}` has no effect here; it belongs in the `customProperties` of {}",
-            places.join(" or of ")
+            owners.join(" or of ")
         ));
     }
     let here = |row: &&CustomProperty| level == Level::Elsewhere || row.level == level;
     let names: Vec<&str> = CUSTOM_PROPERTIES.iter().filter(here).map(|row| row.name).collect();
     let anywhere = nearest(name, CUSTOM_PROPERTIES.iter().map(|row| row.name));
-    let mend = match (nearest(name, names.iter().copied()), anywhere) {
+    let suggestion = match (nearest(name, names.iter().copied()), anywhere) {
         (None, Some(other)) => format!("; did you mean `{other}`?"),
-        _ => mend(name, &names),
+        _ => suggestion(name, &names),
     };
-    Some(format!("`{name}` is not a property of Penstock{mend}"))
+    Some(format!("`{name}` is not a custom property of Penstock{suggestion}"))
 }
 
-fn place(level: Level) -> &'static str {
+fn owner(level: Level) -> &'static str {
     match level {
         Level::Contract => "the contract",
         Level::Server => "the server of type `s3`",

@@ -1,8 +1,8 @@
-//! The target table as SQL: what the writer runs, and what `penstock contract explain` shows. Text only.
+//! The target table as SQL: the statements that the writer runs and `penstock contract explain` shows.
 
 use crate::model::{Column, Contract, Overwrite, SqlType, TableName, WriteMode};
 
-/// Columns that each target table has beside the contract's, with their types.
+/// The columns that each target table has besides those of the contract, with their types.
 pub const SYSTEM_COLUMNS: [(&str, &str); 7] = [
     ("_source", "text"),
     ("_batch_id", "uuid"),
@@ -13,13 +13,13 @@ pub const SYSTEM_COLUMNS: [(&str, &str); 7] = [
     ("_loaded_at", "timestamptz"),
 ];
 
-/// Half of each page is left free, so that a later batch can put each row's new version on the same page and touch no
-/// index (HOT). Measured: a batch that changes all rows 9.4 → 6.0 CPU-s per million, at 70 only 8.1; and once all rows
-/// have changed, the heap is no larger than without.
+/// Half of each page is left free, so that a later batch can store the new version of each row on the same page and
+/// change no index (HOT). Measured with a batch that changes all rows: 9.4 → 6.0 CPU-s per million; with 70 only 8.1.
+/// Once all rows have changed, the heap is no larger than without free space.
 const FILLFACTOR: u32 = 50;
 
-/// Makes the target table. Only the key and the system columns are `NOT NULL`: another source's contract for the same
-/// table may lack any other.
+/// Returns the statement that creates the target table. Only the key and the system columns are `NOT NULL`: the
+/// contract of another source for the same table may lack any other column.
 pub fn create_table(contract: &Contract) -> String {
     let columns = contract.entity.columns.iter().enumerate().map(|(index, column)| {
         let not_null = if contract.entity.key.contains(&index) { " NOT NULL" } else { "" };
@@ -36,26 +36,26 @@ pub fn create_table(contract: &Contract) -> String {
     format!("CREATE TABLE IF NOT EXISTS {table} (\n  {}\n){storage}", parts.join(",\n  "))
 }
 
-/// An index by batch, where rows of a batch are taken out and no other index finds them. A batch that changes a row then
-/// changes an index, too: no other table has it.
+/// Returns the statement that creates an index by batch, for tables whose rows are deleted by batch and that have no
+/// other index for it. With this index, a batch that changes a row also changes an index; no other table has it.
 pub fn create_batch_index(contract: &Contract) -> Option<String> {
     let is_needed = contract.overwrite == Overwrite::Replace && contract.load.mode == WriteMode::Upsert;
     is_needed.then(|| format!("CREATE INDEX ON {} (_batch_id)", quoted_table(&contract.entity.table)))
 }
 
-/// Adds one of the contract's columns, by its index. `None` when the contract has no such column.
+/// Returns the statement that adds one of the contract's columns, or `None` if there is no column of this index.
 pub fn add_column(contract: &Contract, index: usize) -> Option<String> {
     let definition = column_definition(contract, index)?;
     let table = quoted_table(&contract.entity.table);
     Some(format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {definition}"))
 }
 
-/// A column's name and type, by its index, as a table's definition has them. `None` when there is no such column.
+/// Returns the name and type of a column for a table definition, or `None` if there is no column of this index.
 pub fn column_definition(contract: &Contract, index: usize) -> Option<String> {
     contract.entity.columns.get(index).map(|column| definition(contract, index, column))
 }
 
-/// Text keys are compared byte by byte: in a language's order a merge costs half as much again.
+/// Text keys are compared byte by byte. With the collation of a language, a merge costs half as much again.
 fn definition(contract: &Contract, index: usize, column: &Column) -> String {
     let is_text_key = column.sql_type == SqlType::Text && contract.entity.key.contains(&index);
     let collation = if is_text_key { " COLLATE \"C\"" } else { "" };
@@ -68,12 +68,12 @@ fn key_columns(contract: &Contract) -> String {
     names.map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
 }
 
-/// A name as an SQL identifier.
+/// Returns a name as an SQL identifier.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A table's name as SQL.
+/// Returns the name of a table as SQL.
 pub fn quoted_table(table: &TableName) -> String {
     format!("{}.{}", quoted(&table.schema), quoted(&table.table))
 }

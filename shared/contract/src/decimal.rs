@@ -1,10 +1,10 @@
-//! Decimal literals, compared and written without a loss: a contract's bounds are exact.
+//! Exact decimal literals, for the bounds of contracts.
 
 use std::cmp::Ordering;
 
 use crate::model::Threshold;
 
-/// Longer literals are a mistake, and their plain form would fill the memory.
+/// Exponents beyond this are mistakes, and their plain form would use too much memory.
 const MAX_EXPONENT: i32 = 400;
 const MAX_DIGITS: usize = 1_000;
 
@@ -12,14 +12,14 @@ const MAX_DIGITS: usize = 1_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decimal {
     negative: bool,
-    /// Before the point, without leading zeros; empty below one.
+    /// Digits before the point, without leading zeros; empty below one.
     whole: String,
-    /// After the point, without trailing zeros.
+    /// Digits after the point, without trailing zeros.
     fraction: String,
 }
 
 impl Decimal {
-    /// Reads `[+-]digits[.digits][e[+-]digits]`, with digits on at least one side of the point.
+    /// Parses `[+-]digits[.digits][e[+-]digits]`, with digits on at least one side of the point.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (negative, rest) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),
@@ -43,7 +43,7 @@ impl Decimal {
         Some(Self { negative, whole, fraction })
     }
 
-    /// True for a number without a fraction.
+    /// Returns true for a number without a fraction.
     pub(crate) fn is_whole(&self) -> bool {
         self.fraction.is_empty()
     }
@@ -52,24 +52,24 @@ impl Decimal {
         !self.negative && self.digits() != (0, 0)
     }
 
-    /// The number as a threshold, where it is not too long for one.
+    /// Returns the number as a threshold, or `None` if it has too many digits.
     pub(crate) fn threshold(&self) -> Option<Threshold> {
         Threshold::new(self.negative, &self.whole, &self.fraction)
     }
 
-    /// True below zero, and the digits before the point and after it.
+    /// Returns true if the number is negative, and its digits before and after the point.
     pub(crate) fn parts(&self) -> (bool, &[u8], &[u8]) {
         (self.negative, self.whole.as_bytes(), self.fraction.as_bytes())
     }
 
-    /// Digits before the point and after it.
+    /// Returns the numbers of digits before and after the point.
     pub(crate) fn digits(&self) -> (usize, usize) {
         (self.whole.len(), self.fraction.len())
     }
 }
 
 impl std::fmt::Display for Decimal {
-    /// The plain form: no exponent, no leading plus, `0.5` rather than `.5`.
+    /// Writes the plain form: no exponent, no plus sign, `0.5` rather than `.5`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.negative {
             f.write_str("-")?;
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn order_is_that_of_the_numbers() {
+    fn decimals_are_ordered_by_value() {
         let sorted = ["-10", "-9.5", "-0.01", "0", "0.009", "0.01", "1", "1.5", "9", "10", "10.01", "1e3"];
         for pair in sorted.windows(2) {
             assert!(decimal(pair[0]) < decimal(pair[1]), "{pair:?}");

@@ -1,64 +1,30 @@
-//! What changed from one version of a contract to the next, and what that means for those who rely on it.
+//! The differences between two versions of a contract, and which of them are breaking.
 //!
-//! A change is breaking when a file that was accepted may now be refused or be read in another way, or when those who
-//! read the table lose what they had: a column, its type, that it is never empty, a promise. Asking for less is
-//! compatible, and so is what only adds: values under the name of a new column were unexpected before, and nothing was promised of them.
+//! A change is breaking if a file that was accepted may now be refused or read differently, or if readers of the table
+//! lose something: a column, its type, the guarantee that it is never empty, a promise. Fewer requirements are
+//! compatible, and so are additions: values under the name of a new column were unexpected before, and nothing was
+//! promised about them.
 
+mod change;
 mod column;
 mod format;
 mod order;
 mod rules;
 
 use std::cmp::Ordering;
-use std::fmt;
-
-use serde::Serialize;
 
 use crate::model::{
     Contract, Entity, Format, Load, MaxRejects, MissingColumns, Overwrite, QualityCheck, Sla, SlaProperty,
     UnexpectedColumns, WriteMode,
 };
-
-/// One difference of two contracts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
-    /// Where, by names: `properties.price.logicalTypeOptions.maximum`.
-    pub path: String,
-    /// What it means.
-    pub kind: ChangeKind,
-    /// In words.
-    pub what: String,
-}
-
-/// What a change means for those who rely on the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChangeKind {
-    /// Files and queries of before work as before.
-    Compatible,
-    /// A file may be refused or read in another way, or a reader of the table loses something.
-    Breaking,
-}
-
-impl fmt::Display for ChangeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Compatible => "compatible",
-            Self::Breaking => "breaking",
-        })
-    }
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.kind, self.path, self.what)
-    }
-}
+use change::Changes;
+pub use change::{Change, ChangeKind, is_breaking};
 
 /// Returns every change that has an effect, in the order of the contract: head, files, settings, columns, checks,
-/// promises. A description has no effect. The order of the columns has one where files may lack a header.
+/// promises. Descriptions have no effect. The order of the columns has one if files may lack a header.
 pub fn diff(old: &Contract, new: &Contract) -> Vec<Change> {
-    // Destructured in full, here and below: a new field does not compile until it is compared or declared to have no effect.
+    // Destructured in full, here and below: a new field does not compile until it is compared or declared to have no
+    // effect.
     let Contract {
         id: _,
         source: _,
@@ -84,18 +50,14 @@ pub fn diff(old: &Contract, new: &Contract) -> Vec<Change> {
     column::all(old, new, &mut changes);
     quality(old, new, &mut changes);
     sla(old, new, &mut changes);
-    changes.0
+    changes.into_vec()
 }
 
-/// True when one of the changes is breaking.
-pub fn is_breaking(changes: &[Change]) -> bool {
-    changes.iter().any(|change| change.kind == ChangeKind::Breaking)
-}
-
-/// Why the new contract's version does not go with the changes; `None` when it does.
+/// Returns why the version of the new contract does not match the changes, or `None` if it does.
 ///
-/// A breaking change needs a new major version (below `1.0.0` a new minor one), any other change a higher version: a batch is named by
-/// the drop and the version, so that a version that meant two things would give two batches one name.
+/// A breaking change needs a new major version (below `1.0.0` a new minor version), any other change a higher version.
+/// The id of a batch is derived from the drop and the version: if a version had two meanings, two different batches
+/// would have the same id.
 pub fn version_fault(old: &Contract, new: &Contract, changes: &[Change]) -> Option<String> {
     if changes.is_empty() {
         return None;
@@ -117,25 +79,25 @@ pub fn version_fault(old: &Contract, new: &Contract, changes: &[Change]) -> Opti
     if compare_versions(&old.version, &new.version).is_ge() {
         let next = format!("{major}.{minor}.{}", patch.saturating_add(1));
         return Some(format!(
-            "the contract changed and its version did not rise: {} → at least {next}, not {}",
+            "the contract changed but its version did not increase: {} → at least {next}, not {}",
             old.version, new.version
         ));
     }
     None
 }
 
-/// The three numbers of a version, and its suffix. A contract that was read has a version of that form.
+/// Splits the version of a parsed contract into its three numbers and its suffix.
 fn parts(version: &str) -> ([u64; 3], Option<&str>) {
     let (numbers, suffix) =
         version.split_once('-').map_or((version, None), |(numbers, suffix)| (numbers, Some(suffix)));
     let mut parts = [0; 3];
     for (part, text) in parts.iter_mut().zip(numbers.split('.')) {
-        *part = text.parse().unwrap_or(0);
+        *part = text.parse().expect("a parsed contract has numbers of at most 9 digits");
     }
     (parts, suffix)
 }
 
-/// The order of semantic versions (<https://semver.org>, item 11).
+/// Compares versions in the order of semantic versions (<https://semver.org>, item 11).
 fn compare_versions(one: &str, other: &str) -> Ordering {
     let ((numbers, suffix), (other_numbers, other_suffix)) = (parts(one), parts(other));
     let of_suffixes = || match (suffix, other_suffix) {
@@ -143,7 +105,7 @@ fn compare_versions(one: &str, other: &str) -> Ordering {
         (None, Some(_)) => Ordering::Greater,
         (Some(_), None) => Ordering::Less,
         (Some(suffix), Some(other)) => {
-            // A number is below every word.
+            // Numbers sort before words.
             let key = |part: &str| match part.parse::<u64>() {
                 Ok(number) => (false, number, String::new()),
                 Err(_) => (true, 0, part.to_owned()),
@@ -154,33 +116,12 @@ fn compare_versions(one: &str, other: &str) -> Ordering {
     numbers.cmp(&other_numbers).then_with(of_suffixes)
 }
 
-/// The changes found so far.
-#[derive(Debug, Default)]
-struct Changes(Vec<Change>);
-
-impl Changes {
-    fn breaking(&mut self, path: &str, what: impl Into<String>) {
-        self.0.push(Change { path: path.to_owned(), kind: ChangeKind::Breaking, what: what.into() });
-    }
-
-    fn compatible(&mut self, path: &str, what: impl Into<String>) {
-        self.0.push(Change { path: path.to_owned(), kind: ChangeKind::Compatible, what: what.into() });
-    }
-
-    /// A change that is breaking whatever the values.
-    fn replaced<T: PartialEq>(&mut self, path: &str, old: &T, new: &T, words: impl Fn(&T) -> String) {
-        if old != new {
-            self.breaking(path, format!("{} → {}", words(old), words(new)));
-        }
-    }
-}
-
 fn head(old: &Contract, new: &Contract, changes: &mut Changes) {
     changes.replaced("id", &old.id, &new.id, |id| format!("`{id}`"));
     changes.replaced("name", &old.source, &new.source, |source| format!("`{source}`"));
-    // `columns` and `key` are compared by `column::all`.
+    // `column::all` compares `columns` and `key`.
     let Entity { name, table: _, columns: _, key: _ } = &old.entity;
-    // The entity names the lake's table.
+    // The lake's table has the name of the entity.
     changes.replaced("schema.name", name, &new.entity.name, |name| format!("`{name}`"));
     let table = |contract: &Contract| crate::ddl::quoted_table(&contract.entity.table);
     changes.replaced("schema.physicalName", &table(old), &table(new), Clone::clone);
@@ -197,11 +138,11 @@ fn files(old: &Contract, new: &Contract, changes: &mut Changes) {
     } = &old.format;
     let Format { kind, encoding, compression, null_values, header_case: _, empty_file: _ } = &new.format;
     if format::dialect(was_kind) != format::dialect(kind) {
-        changes.breaking("servers", "files of another format or dialect are expected");
+        changes.breaking("servers", "the format or dialect of the files changed");
     } else {
         order::compare(old, new, changes);
     }
-    // An encoding that is not declared is detected: it may be another one than any that is declared.
+    // An encoding that is not declared is detected, and may differ from any declared one.
     let label = |label: &Option<String>| label.as_ref().map(|label| label.to_ascii_lowercase());
     let words = |label: &Option<String>| match label {
         Some(label) => format!("`{label}`"),
@@ -211,10 +152,10 @@ fn files(old: &Contract, new: &Contract, changes: &mut Changes) {
     match (was_compression, compression) {
         (was, is) if was == is => {}
         (Some(_), None) => {
-            changes.compatible("servers.penstock.compression", "detected from the content from now on");
+            changes.compatible("servers.penstock.compression", "detected from the content");
         }
         (None | Some(_), Some(_)) | (None, None) => {
-            changes.breaking("servers.penstock.compression", "files in another one are refused");
+            changes.breaking("servers.penstock.compression", "files with another compression are refused");
         }
     }
     format::rows(&old.format, &new.format, changes);
@@ -227,7 +168,7 @@ fn load(old: &Contract, new: &Contract, changes: &mut Changes) {
     let MaxRejects { rows: _, percent: _ } = old.max_rejects;
     changes.replaced("penstock.write", &one.mode, &other.mode, |mode| format!("{mode:?}").to_lowercase());
     let event_time = |contract: &Contract| {
-        let column = contract.load.event_time.and_then(|index| contract.entity.columns.get(index));
+        let column = contract.load.event_time.map(|index| contract.entity.column(index));
         column.map_or_else(|| "the time of the drop".to_owned(), |column| format!("`{}`", column.name))
     };
     changes.replaced("penstock.eventTime", &event_time(old), &event_time(new), Clone::clone);
@@ -240,48 +181,29 @@ fn load(old: &Contract, new: &Contract, changes: &mut Changes) {
     }
     let (was, is) = (old.max_rejects, new.max_rejects);
     let rows = |rows: Option<u64>| rows.map_or("no limit".to_owned(), |rows| rows.to_string());
-    at_most("penstock.maxRejects", was.rows, is.rows, rows, changes);
+    changes.at_most("penstock.maxRejects", was.rows, is.rows, rows);
     let percent = |percent: Option<f64>| percent.map_or("no limit".to_owned(), |percent| percent.to_string());
-    at_most("penstock.maxRejectsPercent", was.percent, is.percent, percent, changes);
-    // Nothing is indexed by the key where rows are appended.
+    changes.at_most("penstock.maxRejectsPercent", was.percent, is.percent, percent);
+    // Without `upsert` there is no index of the key.
     if other.mode == WriteMode::Upsert {
         let bytes = |bytes: Option<u32>| bytes.map_or("no limit".to_owned(), |bytes| bytes.to_string());
         let (was, is) = (Some(old.max_key_bytes), Some(new.max_key_bytes));
-        at_most("penstock.maxKeyBytes", was, is, bytes, changes);
+        changes.at_most("penstock.maxKeyBytes", was, is, bytes);
     }
-    odd_files(old, new, changes);
+    unmatched_columns(old, new, changes);
 }
 
-/// A limit of which less is stricter and none is no limit.
-fn at_most<T: PartialOrd + Copy>(
-    path: &str,
-    old: Option<T>,
-    new: Option<T>,
-    words: impl Fn(Option<T>) -> String,
-    changes: &mut Changes,
-) {
-    if old == new {
-        return;
-    }
-    let what = format!("{} → {}", words(old), words(new));
-    match (old, new) {
-        (_, None) => changes.compatible(path, what),
-        (Some(old), Some(new)) if new > old => changes.compatible(path, what),
-        (None | Some(_), Some(_)) => changes.breaking(path, what),
-    }
-}
-
-fn odd_files(old: &Contract, new: &Contract, changes: &mut Changes) {
+fn unmatched_columns(old: &Contract, new: &Contract, changes: &mut Changes) {
     let path = "penstock.unexpectedColumns";
     match (old.unexpected_columns, new.unexpected_columns) {
         (was, is) if was == is => {}
         (UnexpectedColumns::Rescue, UnexpectedColumns::Ignore) => {
-            changes.breaking(path, "unexpected columns are no longer kept in `_rescued`");
+            changes.breaking(path, "unexpected columns are no longer stored in `_rescued`");
         }
-        (_, UnexpectedColumns::Reject) => changes.breaking(path, "rows with unexpected columns are refused"),
-        (_, UnexpectedColumns::Ignore) => changes.compatible(path, "unexpected columns are left out"),
+        (_, UnexpectedColumns::Reject) => changes.breaking(path, "rows with unexpected columns are rejected"),
+        (_, UnexpectedColumns::Ignore) => changes.compatible(path, "unexpected columns are ignored"),
         (_, UnexpectedColumns::Rescue) => {
-            changes.compatible(path, "unexpected columns are kept in `_rescued`")
+            changes.compatible(path, "unexpected columns are stored in `_rescued`")
         }
     }
     match (old.missing_columns, new.missing_columns) {
@@ -297,25 +219,26 @@ fn odd_files(old: &Contract, new: &Contract, changes: &mut Changes) {
     changes.replaced("penstock.overwrite", &old.overwrite, &new.overwrite, words);
 }
 
-/// A check is the same whatever its name and its place, and one that only became more lenient is a change of it.
+/// Checks are identified by what they count, not by name or position. A check that only became more lenient is one
+/// change.
 fn quality(old: &Contract, new: &Contract, changes: &mut Changes) {
     let words = |contract: &Contract, check: &QualityCheck| {
         let names = contract.columns_of(check).join("`, `");
         let about = if names.is_empty() { String::new() } else { format!("`{names}`: ") };
-        let only_reported = if check.refuses() { "" } else { ", else a warning" };
+        let only_reported = if check.refuses() { "" } else { " (warning only)" };
         format!("{about}{check}{only_reported}")
     };
-    let asks_more = |was: &QualityCheck, is: &QualityCheck| {
-        // `words` has the metric, the column and the unit; the name and the place have no effect.
+    let is_stricter = |was: &QualityCheck, is: &QualityCheck| {
+        // `words` covers the metric, the column and the unit. The name and the path have no effect.
         let QualityCheck { path: _, name: _, severity: _, metric: _, column: _, operator: _, unit: _ } = is;
-        // A check that refused batches and now only warns asks for less.
+        // A check that refused batches and now only warns is more lenient.
         let severity = if was.refuses() && !is.refuses() { &is.severity } else { &was.severity };
         let (severity, operator) = (severity.clone(), is.operator);
         let same = words(old, &QualityCheck { operator, severity, ..was.clone() }) == words(new, is);
         !(same && is.operator.allows_all_of(&was.operator))
     };
     for is in &new.quality {
-        let covered = old.quality.iter().find(|was| !asks_more(was, is));
+        let covered = old.quality.iter().find(|was| !is_stricter(was, is));
         match covered {
             None if is.refuses() => changes.breaking("quality", format!("a new check: {}", words(new, is))),
             None => changes.compatible("quality", format!("a new check: {}", words(new, is))),
@@ -326,7 +249,7 @@ fn quality(old: &Contract, new: &Contract, changes: &mut Changes) {
         }
     }
     for was in &old.quality {
-        if new.quality.iter().all(|is| asks_more(was, is)) {
+        if new.quality.iter().all(|is| is_stricter(was, is)) {
             changes.compatible("quality", format!("no longer checked: {}", words(old, was)));
         }
     }
@@ -339,11 +262,11 @@ fn sla(old: &Contract, new: &Contract, changes: &mut Changes) {
     };
     let same = |one: &Sla, other: &Sla| one.property == other.property && one.element == other.element;
     match (old.is_retired, new.is_retired) {
-        (false, true) => changes.compatible("status", "retired, no drop is expected any more".to_owned()),
-        (true, false) => changes.compatible("status", "no longer retired".to_owned()),
+        (false, true) => changes.compatible("status", "retired: no drop is expected any more"),
+        (true, false) => changes.compatible("status", "no longer retired"),
         (false, false) | (true, true) => {}
     }
-    // Several promises of one kind are distinguished by their order.
+    // Promises of the same kind are matched by their order.
     let nth = |all: &[Sla], index: usize| {
         all.iter().zip(0..index).filter(|(sla, _)| all.get(index).is_some_and(|this| same(sla, this))).count()
     };

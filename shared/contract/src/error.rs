@@ -1,4 +1,4 @@
-//! Errors with their place, and the collector that lets all of them be told at once.
+//! Errors with their positions, and the collector with which all errors are reported together.
 
 use std::fmt;
 
@@ -6,23 +6,24 @@ use serde::Serialize;
 
 use crate::model::SkippedCheck;
 
-/// Errors kept; what comes after them is hardly read, and a broken file may have one a line.
+/// The number of errors that are retained. A broken file may have an error on each line, and few readers go beyond
+/// this.
 const MAX_ERRORS: usize = 500;
 
-/// What kind of fault a contract has.
+/// Whether a contract is invalid or incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// Not valid by the standard, or a custom property of Penstock that is wrong.
+    /// Not valid under the standard, or a wrong custom property of Penstock.
     Invalid,
-    /// Valid by the standard, but Penstock needs to know more; the message says what to add.
+    /// Valid under the standard, but Penstock needs more. The message names what to add.
     NeedsMore,
 }
 
-/// One fault of a contract: its position, what is wrong, and how to fix it.
+/// An error in a contract: its position, its cause, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ContractError {
-    /// The file, as the caller named it.
+    /// The name that the caller gave the file.
     pub file: String,
     /// Line, from 1.
     pub line: usize,
@@ -30,13 +31,13 @@ pub struct ContractError {
     pub column: usize,
     /// Whether the contract is invalid or incomplete.
     pub kind: FaultKind,
-    /// The position in the other file, where an overlay and its contract both have a part in the value.
+    /// The position in the other file, if both an overlay and its contract contribute to the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub related: Option<FileLine>,
-    /// Path of the value, e.g. `schema[0].properties[3].logicalTypeOptions.maxLength`; empty where the
-    /// file as a whole is at fault.
+    /// Path of the value, e.g. `schema[0].properties[3].logicalTypeOptions.maxLength`; empty if the error concerns the
+    /// whole file.
     pub path: String,
-    /// What is wrong, and what to write instead.
+    /// The cause, and what to write instead.
     pub message: String,
 }
 
@@ -57,26 +58,26 @@ impl fmt::Display for ContractError {
     }
 }
 
-/// A line of a file.
+/// A line in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileLine {
-    /// The file, as the caller named it.
+    /// The name that the caller gave the file.
     pub file: String,
     /// Line, from 1.
     pub line: usize,
 }
 
-/// A part of a valid contract that has no effect here: a check that Penstock does not execute, a property of another
+/// A part of a valid contract that has no effect: a check that Penstock does not execute, or a property of another
 /// system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Note {
-    /// The file, as the caller named it.
+    /// The name that the caller gave the file.
     pub file: String,
     /// Line, from 1.
     pub line: usize,
     /// Path of the value, e.g. `schema[0].quality[1]`.
     pub path: String,
-    /// What it is, and what Penstock does instead.
+    /// The part, and what Penstock does instead.
     pub message: String,
 }
 
@@ -86,19 +87,19 @@ impl fmt::Display for Note {
     }
 }
 
-/// Every fault of a contract, in the order of the file; at least one. Displays one a line.
+/// The errors of a contract, in the order of the file; at least one. Displays one error per line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 #[serde(transparent)]
 pub struct ContractErrors(Vec<ContractError>);
 
 impl ContractErrors {
-    /// The errors, in the order of the file.
+    /// Returns the errors, in the order of the file.
     pub fn as_slice(&self) -> &[ContractError] {
         &self.0
     }
 
-    /// True when the contract is valid and only lacks what Penstock needs beyond the standard.
+    /// Returns true if the contract is valid and lacks only what Penstock needs beyond the standard.
     pub fn only_need_more(&self) -> bool {
         self.0.iter().all(|error| error.kind == FaultKind::NeedsMore)
     }
@@ -122,125 +123,140 @@ impl<'a> IntoIterator for &'a ContractErrors {
     }
 }
 
-/// Proof that an error was reported. Only [`Errors::report`] makes one, so that a value that could not be
-/// read cannot be dropped without a word.
+/// Proof that an error was reported. Only [`Errors`] creates one, so that a value that could not be read is never
+/// dropped silently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reported(());
 
 /// A value, or the proof that the reason for its absence was reported.
-pub(crate) type Read<T> = Result<T, Reported>;
+pub(crate) type ReadResult<T> = Result<T, Reported>;
 
-/// Line and column, from 1, in one of the files that are read together.
+/// A line and a column, both from 1, in one of the files that are read together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    /// 0 is the contract, 1 its overlay.
+pub(crate) struct FilePosition {
+    /// 0 for the contract, 1 for its overlay.
     pub(crate) file: usize,
     pub(crate) line: usize,
     pub(crate) column: usize,
 }
 
-/// A fault before the names of the files are known.
+/// An error before the names of the files are known.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Found {
-    place: Place,
+struct PendingError {
+    position: FilePosition,
     path: String,
     message: String,
     kind: FaultKind,
-    related: Option<Place>,
+    related: Option<FilePosition>,
 }
 
-/// Collects errors while a contract is read, and what is valid but has no effect.
+/// Collects the errors of a contract, and notes about parts without effect.
 #[derive(Debug, Default)]
 pub(crate) struct Errors {
-    found: Vec<Found>,
-    more: usize,
-    notes: Vec<(Place, String, String)>,
+    pending: Vec<PendingError>,
+    dropped: usize,
+    notes: Vec<(FilePosition, String, String)>,
     /// Checks that are not executed, in the order of the file.
     pub(crate) skipped: Vec<SkippedCheck>,
 }
 
 impl Errors {
-    /// Keeps one error.
-    pub(crate) fn report(&mut self, place: Place, path: &str, message: impl Into<String>) -> Reported {
-        self.report_kind(FaultKind::Invalid, place, None, path, message)
+    /// Adds an error that makes the contract invalid.
+    pub(crate) fn report(
+        &mut self,
+        position: FilePosition,
+        path: &str,
+        message: impl Into<String>,
+    ) -> Reported {
+        self.report_kind(FaultKind::Invalid, position, None, path, message)
     }
 
-    /// Keeps one error of this kind. `related` is a place in the other file.
+    /// Adds an error of this kind. `related` is a position in the other file.
     pub(crate) fn report_kind(
         &mut self,
         kind: FaultKind,
-        place: Place,
-        related: Option<Place>,
+        position: FilePosition,
+        related: Option<FilePosition>,
         path: &str,
         message: impl Into<String>,
     ) -> Reported {
         if !self.is_full() {
-            self.found.push(Found { place, path: path.to_owned(), kind, message: message.into(), related });
+            self.pending.push(PendingError {
+                position,
+                path: path.to_owned(),
+                kind,
+                message: message.into(),
+                related,
+            });
         } else {
-            self.more = self.more.saturating_add(1);
+            self.dropped = self.dropped.saturating_add(1);
         }
         Reported(())
     }
 
-    /// Keeps a note.
-    pub(crate) fn note(&mut self, place: Place, path: &str, message: impl Into<String>) {
-        self.notes.push((place, path.to_owned(), message.into()));
+    /// Adds a note.
+    pub(crate) fn note(&mut self, position: FilePosition, path: &str, message: impl Into<String>) {
+        self.notes.push((position, path.to_owned(), message.into()));
     }
 
-    /// True when no more errors are kept; then it is not worth the time to find a mend.
+    /// Returns true if no more errors are retained. Suggestions are then not worth computing.
     pub(crate) fn is_full(&self) -> bool {
-        self.found.len() >= MAX_ERRORS
+        self.pending.len() >= MAX_ERRORS
     }
 
-    /// `value` with the notes when nothing was reported, else all that was. `files` are the names by [`Place::file`].
+    /// Returns `value` with the notes if there are no errors, otherwise the errors. `files` are the names by
+    /// [`FilePosition::file`].
     pub(crate) fn finish<T>(
         mut self,
         files: &[&str],
-        value: Read<T>,
+        value: ReadResult<T>,
     ) -> Result<(T, Vec<Note>), ContractErrors> {
-        let name = |place: Place| files.get(place.file).copied().unwrap_or_default().to_owned();
+        let name = |position: FilePosition| {
+            files.get(position.file).copied().expect("each file that is read has a name").to_owned()
+        };
         if let Ok(value) = value
-            && self.found.is_empty()
+            && self.pending.is_empty()
         {
             self.notes.sort();
             self.notes.dedup();
-            let note = |(place, path, message): (Place, String, String)| Note {
-                file: name(place),
-                line: place.line,
+            let note = |(position, path, message): (FilePosition, String, String)| Note {
+                file: name(position),
+                line: position.line,
                 path: one_line(&path),
                 message: one_line(&message),
             };
             return Ok((value, self.notes.into_iter().map(note).collect()));
         }
-        // The standard and the reader of a value may both report the same fault: then the contract is invalid.
-        self.found.sort();
-        self.found.dedup_by(|second, first| {
-            (second.place, &second.path, &second.message) == (first.place, &first.path, &first.message)
+        // The validation and the reader of a value may both report an error. It sorts first as invalid, which then
+        // counts.
+        self.pending.sort();
+        self.pending.dedup_by(|second, first| {
+            (second.position, &second.path, &second.message) == (first.position, &first.path, &first.message)
         });
         let mut errors: Vec<ContractError> = self
-            .found
+            .pending
             .into_iter()
-            .map(|Found { place, path, kind, message, related }| ContractError {
-                file: name(place),
-                line: place.line,
-                column: place.column,
+            .map(|PendingError { position, path, kind, message, related }| ContractError {
+                file: name(position),
+                line: position.line,
+                column: position.column,
                 kind,
-                related: related.map(|place| FileLine { file: name(place), line: place.line }),
+                related: related.map(|position| FileLine { file: name(position), line: position.line }),
                 path: one_line(&path),
                 message: one_line(&message),
             })
             .collect();
-        if self.more > 0
+        if self.dropped > 0
             && let Some(last) = errors.last().cloned()
         {
-            let message = format!("and {} more errors; fix these first", self.more);
+            let message = format!("and {} more errors; fix these first", self.dropped);
             errors.push(ContractError { path: String::new(), message, related: None, ..last });
         }
         Err(ContractErrors(errors))
     }
 }
 
-/// Keys come from the file: one with a line break must not break the rule of an error a line.
+/// Escapes control characters. A key with a line break must not spread an error over two lines.
 fn one_line(text: &str) -> String {
     const MAX_CHARS: usize = 1_000;
     let escaped = |next: char| -> String {
@@ -249,7 +265,7 @@ fn one_line(text: &str) -> String {
     text.chars().take(MAX_CHARS).map(escaped).collect()
 }
 
-/// The candidate that `given` is probably a misspelling of.
+/// Returns the candidate that `given` is probably a misspelling of.
 pub(crate) fn nearest<'c>(given: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     if given.is_empty() || given.len() > 64 {
         return None;
@@ -266,15 +282,15 @@ pub(crate) fn nearest<'c>(given: &str, candidates: impl IntoIterator<Item = &'c 
         .map(|(_, candidate)| candidate)
 }
 
-/// `; did you mean …?` or, where nothing is near, `; one of …`.
-pub(crate) fn mend(given: &str, candidates: &[&str]) -> String {
+/// Returns `; did you mean …?` or, if no candidate is close, `; one of …`.
+pub(crate) fn suggestion(given: &str, candidates: &[&str]) -> String {
     match nearest(given, candidates.iter().copied()) {
         Some(candidate) => format!("; did you mean `{candidate}`?"),
         None => format!("; {}", one_of(candidates)),
     }
 }
 
-/// `one of `a`, `b``, or `only `a``.
+/// Returns `` one of `a`, `b` ``, or `` only `a` is supported ``.
 pub(crate) fn one_of(candidates: &[&str]) -> String {
     match candidates {
         [only] => format!("only `{only}` is supported"),
@@ -282,7 +298,7 @@ pub(crate) fn one_of(candidates: &[&str]) -> String {
     }
 }
 
-/// A value for a message, short enough to be read.
+/// Returns a value for a message, shortened if it is long.
 pub(crate) fn quoted(text: &str) -> String {
     const MAX_CHARS: usize = 60;
     let mut shown: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();

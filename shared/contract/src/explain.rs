@@ -1,6 +1,7 @@
-//! A contract in words: the table that it makes, and what each column and each batch must satisfy.
+//! Describes a contract in words: its table, and the requirements for each column and each batch.
 
 mod files;
+mod words;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,42 +13,43 @@ use crate::model::{
     Bound, Case, Column, Contract, DelimitedDialect, FormatKind, Harmonise, Load, LogicalType, MaxRejects,
     NegativeStyle, Nested, NumericTime, PercentStyle, Route, Rules, StringFormat, WriteMode,
 };
+use words::{counted, list};
 
-/// What a contract says. Displays as a page of text.
+/// A contract in words. Displays as a page of text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The source.
     pub source: String,
     /// ODCS `version`.
     pub version: String,
-    /// The target table as the writer makes it.
+    /// The statements that create the target table.
     pub ddl: String,
-    /// What the files are, a sentence each.
+    /// The files, one sentence each.
     pub files: Vec<String>,
-    /// How rows reach the table, a sentence each.
+    /// How rows reach the table, one sentence each.
     pub load: Vec<String>,
-    /// Column by column.
-    pub columns: Vec<ColumnWords>,
-    /// What refuses a batch or is reported about it, a sentence each.
+    /// The columns.
+    pub columns: Vec<ColumnExplanation>,
+    /// The conditions under which a batch is refused or a warning is reported, one sentence each.
     pub batch: Vec<String>,
-    /// What the producer promises, a sentence each.
+    /// The promises of the producer, one sentence each.
     pub promises: Vec<String>,
 }
 
 /// A column in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ColumnWords {
-    /// The harmonised column.
+pub struct ColumnExplanation {
+    /// The name of the column in the table.
     pub name: String,
     /// Its PostgreSQL type.
     pub sql_type: String,
-    /// Where its values come from and what is done to them, in that order.
+    /// Where its values come from and how they are changed, in that order.
     pub reads: Vec<String>,
-    /// What a value must satisfy.
+    /// The requirements for a value.
     pub rules: Vec<String>,
 }
 
-/// Puts a contract into words.
+/// Describes a contract in words.
 pub fn explain(contract: &Contract) -> Explanation {
     let fields = field_numbers(contract);
     let field = |column: &Column| fields.get(column.physical_name.as_str()).copied();
@@ -70,7 +72,8 @@ pub fn explain(contract: &Contract) -> Explanation {
     }
 }
 
-/// The number of the field of a file without a header that each of the producer's columns is; empty for other files.
+/// Returns, for a file without a header, the number of the field of each of the producer's columns; empty for other
+/// files.
 fn field_numbers(contract: &Contract) -> HashMap<&str, usize> {
     let mut numbers = HashMap::new();
     let FormatKind::Delimited(DelimitedDialect { header: Some(false), .. }) = &contract.format.kind else {
@@ -84,7 +87,7 @@ fn field_numbers(contract: &Contract) -> HashMap<&str, usize> {
     numbers
 }
 
-/// The table, and what else is made with it.
+/// Returns the statements that create the table and its index.
 fn ddl(contract: &Contract) -> String {
     let statements = [Some(ddl::create_table(contract)), ddl::create_batch_index(contract)];
     statements.into_iter().flatten().collect::<Vec<_>>().join(";\n")
@@ -92,16 +95,18 @@ fn ddl(contract: &Contract) -> String {
 
 fn load(contract: &Contract) -> Vec<String> {
     let Load { mode, event_time, priority, route } = &contract.load;
-    let name = |index: usize| contract.entity.columns.get(index).map(|column| column.name.clone());
-    let key: Vec<String> = contract.entity.key.iter().filter_map(|index| name(*index)).collect();
-    let time = event_time.and_then(name);
-    let time = time.map_or_else(|| "the time of the drop".to_owned(), |column| format!("`{column}`"));
+    let key: Vec<String> = contract.entity.key_columns().map(|column| column.name.clone()).collect();
+    let time = event_time.map(|index| format!("`{}`", contract.entity.column(index).name));
+    let time = time.unwrap_or_else(|| "the time of the drop".to_owned());
     let mut load = match mode {
         WriteMode::Append => vec!["every row is inserted".to_owned(), format!("the event time is {time}")],
         WriteMode::Upsert => {
             let drop_time = if event_time.is_some() { ", then the time of the drop" } else { "" };
             vec![
-                format!("a row replaces the row with the same {} unless that is newer", list(&key)),
+                format!(
+                    "a row replaces the row with the same {} unless the existing row is newer",
+                    list(&key)
+                ),
                 format!("rows are compared by {time}, then the priority ({priority} here){drop_time}"),
                 format!(
                     "a row whose key has more than {} is rejected",
@@ -118,8 +123,8 @@ fn load(contract: &Contract) -> Vec<String> {
     load
 }
 
-/// `field`: the number of the field that it reads, where the file has no header.
-fn words(column: &Column, is_key: bool, field: Option<usize>) -> ColumnWords {
+/// Describes a column. `field` is the number of its field if files have no header.
+fn words(column: &Column, is_key: bool, field: Option<usize>) -> ColumnExplanation {
     let mut rules = Vec::new();
     if column.harmonise.constant.is_none() {
         rules.push(match column.harmonise.numeric_time {
@@ -141,9 +146,9 @@ fn words(column: &Column, is_key: bool, field: Option<usize>) -> ColumnWords {
         rules.push("stored as its HMAC-SHA-256 only".to_owned());
     }
     if let Some(classification) = &column.classification {
-        rules.push(format!("classified as {classification}: its values are shown in no message"));
+        rules.push(format!("classified as {classification}: its values do not appear in messages"));
     }
-    ColumnWords {
+    ColumnExplanation {
         name: column.name.clone(),
         sql_type: column.sql_type.to_string(),
         reads: reads(column, field),
@@ -151,13 +156,13 @@ fn words(column: &Column, is_key: bool, field: Option<usize>) -> ColumnWords {
     }
 }
 
-/// What a value must be: text of a format, or of a type.
+/// Returns the format or the type of a value in words.
 fn kind(logical: &LogicalType, rules: &Rules) -> String {
     let meaning = rules.format.and_then(StringFormat::meaning);
     meaning.map_or_else(|| logical.to_string(), str::to_owned)
 }
 
-/// The zone of a number that is a time without one.
+/// Returns the time zone of a number that is a time without one.
 fn of_zone(numeric: NumericTime, logical: &LogicalType) -> String {
     match logical {
         LogicalType::Timestamp { default_timezone, .. } if !numeric.is_utc() => {
@@ -189,7 +194,7 @@ fn reads(column: &Column, field: Option<usize>) -> Vec<String> {
         percent,
         true_values,
         false_values,
-        // In the place of the type's format.
+        // It replaces the format of the type.
         numeric_time: _,
     } = &column.harmonise;
     if let Some(constant) = constant {
@@ -206,7 +211,7 @@ fn reads(column: &Column, field: Option<usize>) -> Vec<String> {
         reads.push(format!("missing when it is {}", list(null_values)));
     }
     if let Some(extract) = extract {
-        reads.push(format!("the value is what the group of `{extract}` matches"));
+        reads.push(format!("the value is the first group of `{extract}`"));
     }
     match case {
         Some(Case::Upper) => reads.push("in upper case".to_owned()),
@@ -272,14 +277,14 @@ fn rules(rules: &Rules, words: &mut Vec<String>) {
         push(format!("one of {}", list(&rules.allowed)));
     }
     if rules.unique_items {
-        push("each item once".to_owned());
+        push("items are unique".to_owned());
     }
     if !rules.required_properties.is_empty() {
         push(format!("has the keys {}", list(&rules.required_properties)));
     }
 }
 
-/// The members of a document, each with the path to it.
+/// Adds the rules of the members of an object or array, each with its path.
 fn members(logical: &LogicalType, path: &str, words: &mut Vec<String>) {
     let mut member = |nested: &Nested, path: String| {
         let mut rules = vec![kind(&nested.logical_type, &nested.rules)];
@@ -324,7 +329,7 @@ fn batch(contract: &Contract) -> Vec<String> {
         let columns: Vec<String> = contract.columns_of(check).into_iter().map(str::to_owned).collect();
         let about = if columns.is_empty() { String::new() } else { format!("{}: ", list(&columns)) };
         let name = check.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-        let warns = if check.refuses() { "" } else { "; else a warning" };
+        let warns = if check.refuses() { "" } else { " (warning only)" };
         batch.push(format!("checked{name}: {about}{check}{warns}"));
     }
     for check in &contract.not_executed {
@@ -342,16 +347,6 @@ fn promises(contract: &Contract) -> Vec<String> {
     };
     let retired = contract.is_retired.then(|| "retired: no drop is expected any more".to_owned());
     contract.sla.iter().map(promise).chain(retired).collect()
-}
-
-/// `1 row`, `2 rows`.
-fn counted(count: impl Into<u64>, what: &str) -> String {
-    let count = count.into();
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-fn list(values: &[String]) -> String {
-    format!("`{}`", values.join("`, `"))
 }
 
 impl fmt::Display for Explanation {

@@ -1,13 +1,13 @@
-//! Listed values that no value of a file can be, because of what is done to it before it is compared.
+//! Finds listed values that no value of a file can equal, because values are changed before they are compared.
 
-use crate::at::At;
 use crate::error::Errors;
 use crate::model::{Case, Column, Harmonise, LogicalType, Metric, SqlType};
-use crate::quality::Checks;
+use crate::node_ref::NodeRef;
+use crate::quality::PropertyChecks;
 
-/// Notes such values among those that the checks of a column list.
-pub(crate) fn note(column: &Column, checks: &Checks<'_>, errors: &mut Errors) {
-    // UUIDs are equal whatever their letter case, and a constant is compared as it is.
+/// Notes such values among the valid values of a column's checks.
+pub(crate) fn note(column: &Column, checks: &PropertyChecks<'_>, errors: &mut Errors) {
+    // UUIDs are compared regardless of letter case, and constants are not changed.
     let is_compared = column.logical_type == LogicalType::String && column.sql_type != SqlType::Uuid;
     if !is_compared || column.harmonise.constant.is_some() {
         return;
@@ -30,7 +30,7 @@ pub(crate) fn note(column: &Column, checks: &Checks<'_>, errors: &mut Errors) {
     }
 }
 
-fn note_list(harmonise: &Harmonise, values: &[&str], at: &At<'_>, errors: &mut Errors) {
+fn note_list(harmonise: &Harmonise, values: &[&str], at: &NodeRef<'_>, errors: &mut Errors) {
     let is_possible =
         |value: &str| harmonised(value, harmonise) == value || harmonise.default.as_deref() == Some(value);
     let impossible: Vec<&str> = values.iter().copied().filter(|value| !is_possible(value)).collect();
@@ -51,8 +51,8 @@ fn note_list(harmonise: &Harmonise, values: &[&str], at: &At<'_>, errors: &mut E
     }
     let instead: Vec<String> = impossible.iter().map(|value| harmonised(value, harmonise)).collect();
     let message = format!(
-        "{}no value is ever `{}`, because {} before values are compared; write `{}`",
-        if impossible.len() == values.len() { "no value passes: " } else { "" },
+        "{}`{}` can never match, because {} before values are compared; write `{}`",
+        if impossible.len() == values.len() { "every value fails: " } else { "" },
         impossible.join("`, `"),
         why.join(" and "),
         instead.join("`, `")
@@ -60,13 +60,13 @@ fn note_list(harmonise: &Harmonise, values: &[&str], at: &At<'_>, errors: &mut E
     at.note(errors, message);
 }
 
-/// The value after what is done to values of the file. Only these are its own results.
+/// Returns the value as it is after harmonising. A value can match only if it is its own result.
 fn harmonised(value: &str, harmonise: &Harmonise) -> String {
     let value = trimmed(value, harmonise);
     harmonise.case.map_or_else(|| value.to_owned(), |case| in_case(value, case))
 }
 
-/// What `penstock.extract` takes out of a trimmed value may have white space at its ends.
+/// Trims a value. The text that `penstock.extract` returns may have white space at its ends.
 fn trimmed<'a>(value: &'a str, harmonise: &Harmonise) -> &'a str {
     if harmonise.trim && harmonise.extract.is_none() { value.trim() } else { value }
 }

@@ -1,31 +1,31 @@
-//! Dates, times of day and points in time as ISO 8601 and RFC 3339 write them.
+//! Parses dates, times of day and points in time in the formats of ISO 8601 and RFC 3339.
 //!
-//! One reader for the values of a file and for the bounds and literals of a contract.
+//! The values of files and the bounds and literals of contracts are parsed by the same functions.
 
 use crate::civil::{Civil, MICROS_PER_DAY, MICROS_PER_SECOND, days};
 
 /// The largest offset from UTC, in seconds: 18 hours, as in the JDK.
 const MAX_OFFSET_SECONDS: i32 = 18 * 3_600;
 
-/// Why a text is not a date or time that can be stored.
+/// The reason why a text is not a date or time that can be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeError {
-    /// It is written in another way, or there is no such date or time.
+    /// It has another format, or there is no such date or time.
     Malformed,
-    /// It is finer than a microsecond, or outside the years 1 to 9999.
+    /// It is more precise than a microsecond, or outside the years 1 to 9999.
     OutOfRange,
 }
 
-/// A point in time as it was written.
+/// A point in time as it was written: local time and offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Written {
-    /// Microseconds since 1970-01-01T00:00 of the clock that was read.
+pub struct ParsedTimestamp {
+    /// Microseconds since 1970-01-01T00:00 in local time.
     pub local_micros: i64,
-    /// Seconds that the clock is ahead of UTC.
+    /// The offset from UTC in seconds, positive to the east. `None` if the text has none.
     pub offset_seconds: Option<i32>,
 }
 
-/// `YYYY-MM-DD`.
+/// Parses `YYYY-MM-DD`.
 #[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "numbers of two digits")]
 pub fn iso_date(text: &[u8; 10]) -> Option<Civil> {
@@ -34,18 +34,18 @@ pub fn iso_date(text: &[u8; 10]) -> Option<Civil> {
     Civil::new(year, two_digits(m1, m2)?, two_digits(d1, d2)?)
 }
 
-/// `YYYY-MM-DD[(T| )hh:mm[:ss[(.|,)f…]][Z|(+|-)hh[[:]mm]]]`: ISO 8601 and RFC 3339, with the blank that the latter
-/// allows, and one before the offset. A date alone is its midnight.
+/// Parses `YYYY-MM-DD[(T| )hh:mm[:ss[(.|,)f…]][Z|(+|-)hh[[:]mm]]]`: ISO 8601 and RFC 3339, with the space that the
+/// latter allows, and an optional space before the offset. A date alone is its midnight.
 ///
 /// # Errors
-/// If the text is anything else, or finer than a microsecond.
+/// Returns an error if the text has another format, or is more precise than a microsecond.
 #[inline]
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
 )]
-pub fn iso_timestamp(text: &[u8]) -> Result<Written, TimeError> {
-    if let Some(written) = usual_timestamp(text) {
+pub fn iso_timestamp(text: &[u8]) -> Result<ParsedTimestamp, TimeError> {
+    if let Some(written) = common_timestamp(text) {
         return Ok(written);
     }
     let parse = || {
@@ -63,16 +63,17 @@ pub fn iso_timestamp(text: &[u8]) -> Result<Written, TimeError> {
         offset => offset,
     };
     let offset_seconds = offset(rest).ok_or(TimeError::Malformed)?;
-    Ok(Written { local_micros: midnight + micros(seconds, nanos)?, offset_seconds })
+    Ok(ParsedTimestamp { local_micros: midnight + micros(seconds, nanos)?, offset_seconds })
 }
 
-/// `YYYY-MM-DD(T| )hh:mm:ss[.fff]Z`, the form of most feeds, by its fixed places. `None`: something else, or wrong.
+/// Parses `YYYY-MM-DD(T| )hh:mm:ss[.fff]Z`, the most common format, by fixed positions. Returns `None` for any other
+/// text, valid or not.
 #[inline]
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
 )]
-fn usual_timestamp(text: &[u8]) -> Option<Written> {
+fn common_timestamp(text: &[u8]) -> Option<ParsedTimestamp> {
     let (date, rest) = text.split_first_chunk::<10>()?;
     let ([b'T' | b' ', h1, h2, b':', m1, m2, b':', s1, s2], rest) = rest.split_first_chunk::<9>()? else {
         return None;
@@ -91,23 +92,23 @@ fn usual_timestamp(text: &[u8]) -> Option<Written> {
     let seconds = i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second);
     let local_micros =
         i64::from(days(iso_date(date)?)) * MICROS_PER_DAY + seconds * MICROS_PER_SECOND + millis * 1_000;
-    Some(Written { local_micros, offset_seconds: Some(0) })
+    Some(ParsedTimestamp { local_micros, offset_seconds: Some(0) })
 }
 
-/// Microseconds since midnight of `hh:mm[:ss[(.|,)f…]]`.
+/// Parses `hh:mm[:ss[(.|,)f…]]` and returns the microseconds since midnight.
 ///
 /// # Errors
-/// If the text is anything else, or finer than a microsecond.
+/// Returns an error if the text has another format, or is more precise than a microsecond.
 #[inline]
 pub fn iso_time(text: &[u8]) -> Result<i64, TimeError> {
     let (seconds, nanos, rest) = iso_clock(text).ok_or(TimeError::Malformed)?;
     if rest.is_empty() { micros(seconds, nanos) } else { Err(TimeError::Malformed) }
 }
 
-/// `hh:mm[:ss[(.|,)f…]]`: seconds since midnight, nanoseconds, and what comes after them.
+/// Parses `hh:mm[:ss[(.|,)f…]]` and returns the seconds since midnight, the nanoseconds, and the rest of the text.
 ///
-/// `24:00` is refused, because the types of Arrow and Parquet end before it, and the table has the values that the lake has.
-/// Second 60 is refused, because PostgreSQL would store another second.
+/// `24:00` is refused: the types of Arrow and Parquet end before it, and the table has the same values as the lake.
+/// Second 60 is refused: PostgreSQL would store another second.
 #[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "numbers of two digits")]
 fn iso_clock(text: &[u8]) -> Option<(i64, i64, &[u8])> {
@@ -128,7 +129,8 @@ fn iso_clock(text: &[u8]) -> Option<(i64, i64, &[u8])> {
     Some((i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second), nanos, rest))
 }
 
-/// Microseconds of seconds and nanoseconds. PostgreSQL has microseconds; what is finer is not rounded.
+/// Converts seconds and nanoseconds to microseconds, the precision of PostgreSQL. A more precise time is an error,
+/// because values are never rounded.
 #[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "a day has 86.4 billion microseconds")]
 pub(crate) fn micros(seconds: i64, nanos: i64) -> Result<i64, TimeError> {
@@ -139,7 +141,7 @@ pub(crate) fn micros(seconds: i64, nanos: i64) -> Result<i64, TimeError> {
     }
 }
 
-/// Nanoseconds of one to nine digits, and what comes after them.
+/// Reads a fraction of one to nine digits, in nanoseconds, and returns the rest of the text.
 #[inline]
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -154,7 +156,7 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((number.checked_mul(10_i64.pow(missing))?, rest))
 }
 
-/// Nothing, `Z`, or `(+|-)hh[[:]mm]`, in seconds. `None`: something else.
+/// Parses nothing, `Z`, or `(+|-)hh[[:]mm]`, in seconds. Returns `None` for any other text.
 #[inline]
 pub fn offset(text: &[u8]) -> Option<Option<i32>> {
     let (is_west, digits) = match text {
@@ -172,7 +174,7 @@ pub fn offset(text: &[u8]) -> Option<Option<i32>> {
     offset_seconds(is_west, hours, minutes, 0).map(Some)
 }
 
-/// Seconds ahead of UTC, if they are at most 18 hours.
+/// Returns the seconds ahead of UTC, or `None` for more than 18 hours.
 #[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "numbers of two digits")]
 pub(crate) fn offset_seconds(is_west: bool, hours: u8, minutes: u8, seconds: u8) -> Option<i32> {
@@ -181,7 +183,7 @@ pub(crate) fn offset_seconds(is_west: bool, hours: u8, minutes: u8, seconds: u8)
     exists.then_some(if is_west { -total } else { total })
 }
 
-/// The number of two ASCII digits.
+/// Returns the number of two ASCII digits.
 #[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "of two digits")]
 pub(crate) fn two_digits(tens: u8, ones: u8) -> Option<u8> {

@@ -1,51 +1,39 @@
-//! Open Data Contract Standard (ODCS v3.1) files, read into a typed [`Contract`].
-//!
-//! Pure: no file system, no network, no clock. [`parse`] takes the text and returns the contract or
-//! every error at once, each with its path, line and fix. How a contract is written: `docs/contract.md`.
-//!
-//! ```
-//! let errors = penstock_contract::parse(
-//!     "shop.yaml",
-//!     "apiVersion: v3.1.0\nkind: DataContract\nid: shop\nname: My Shop\nversion: 1.0.0\nstatus: active\nserver: []\n",
-//! )
-//! .expect_err("it has faults");
-//! assert!(errors.to_string().contains("shop.yaml:1: needs more: add `schema` with an object"));
-//! assert!(errors.to_string().contains("shop.yaml:7: server: `server` is not a key of ODCS v3.1 here; did you mean `servers`?"));
-//! ```
-//!
-//! The way of a text: `node` reads YAML into a tree whose nodes know their line; `overlay` merges a second tree into it;
-//! `validate` reports what the standard (`odcs`, in the terms of `shape`) does not allow, and custom properties that Penstock
-//! (`custom`) does not have; `read`, with `source`, `server` and `property` under it, makes the types of `model`, and reports what
-//! Penstock needs beyond the standard.
-
+#![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used))]
 
-mod at;
 pub mod civil;
+mod column_checks;
 mod custom;
 mod date_format;
 pub mod ddl;
 mod decimal;
+mod declared_type;
 pub mod diff;
+mod entity;
 mod error;
 pub mod explain;
+mod harmonise;
 mod impossible;
 pub mod iso8601;
 mod literal;
+mod logical_name;
 mod model;
 mod names;
 mod nested;
 mod node;
+mod node_ref;
 mod notes;
 mod numeric_time;
 mod odcs;
 mod options;
 mod overlay;
+mod pattern;
 mod property;
 mod quality;
 mod read;
 pub mod row_size;
 mod server;
+mod settings;
 mod shape;
 mod sla;
 mod source;
@@ -59,32 +47,35 @@ pub use error::{ContractError, ContractErrors, FaultKind, FileLine, Note};
 pub use explain::{Explanation, explain};
 pub use model::*;
 
-/// A YAML file: its name, which is only for messages, and its text.
+use node_ref::NodeRef;
+
+/// A YAML file.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceFile<'t> {
-    /// The file, as messages name it.
+    /// The name of the file, used only in messages.
     pub name: &'t str,
-    /// What is in it.
+    /// The text of the file.
     pub text: &'t str,
 }
 
-/// The contracts of one file.
+/// The contracts of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// One for each object of the schema, or for the one that was asked for, in the order of the file; at least one, and no two of one source.
+    /// One contract for each object of the schema, or only that of the requested source, in the order of the file. There is
+    /// at least one, and each has its own source.
     pub contracts: Vec<Contract>,
-    /// What is valid but has no effect, in the order of the file.
+    /// The parts that are valid but have no effect, in the order of the file.
     pub notes: Vec<Note>,
-    /// The contract with its overlay merged into it, as YAML; `None` without an overlay. The same two files give the same
-    /// text.
+    /// The contract merged with its overlay, as YAML, or `None` without an overlay. The same two files always yield the
+    /// same text.
     pub merged: Option<String>,
 }
 
-/// Reads every contract of a file, or that of one `source` whatever the others lack, completed by an overlay: a partial
-/// contract with what Penstock needs beyond the producer's.
+/// Reads the contracts of a file, completed by an overlay, which is a partial contract with the parts that the producer's
+/// contract lacks. With a `source`, only its contract is read, even if others are incomplete.
 ///
 /// # Errors
-/// Everything that is wrong with the two files, in their order.
+/// Returns every error in the two files, in their order.
 pub fn parse_document(
     contract: SourceFile<'_>,
     overlay: Option<SourceFile<'_>>,
@@ -102,7 +93,7 @@ pub fn parse_document(
         }
     };
     let read = root.and_then(|root| {
-        let at = at::At::root(&root);
+        let at = NodeRef::root(&root);
         notes::add(&at, read::is_v3_0(&at), &mut errors);
         let contracts = read::contracts(&at, source, &mut errors)?;
         Ok((contracts, overlay.map(|_| write::yaml(&root))))
@@ -111,28 +102,28 @@ pub fn parse_document(
     Ok(Document { contracts, notes, merged })
 }
 
-/// Reads the contract of one source from a file that may describe others, too. A file with one object has that one,
-/// whatever its source.
+/// Reads the contract of one source from a file that may describe several. If the file has only one object, its contract
+/// is returned whatever its source is.
 ///
 /// # Errors
-/// Everything that is wrong with the contract, in the order of the file.
+/// Returns every error in the contract, in the order of the file.
 pub fn parse_source(file_name: &str, text: &str, source: &str) -> Result<Contract, ContractErrors> {
-    one(file_name, text, Some(source))
+    parse_single(file_name, text, Some(source))
 }
 
-/// Reads the one contract of a file. `file_name` is only for the errors.
+/// Reads the only contract of a file. `file_name` is used only in errors.
 ///
 /// # Errors
-/// Everything that is wrong with the contract, in the order of the file. That it describes several sources.
+/// Returns every error in the contract, in the order of the file. A contract of several sources is an error.
 pub fn parse(file_name: &str, text: &str) -> Result<Contract, ContractErrors> {
-    one(file_name, text, None)
+    parse_single(file_name, text, None)
 }
 
-fn one(file_name: &str, text: &str, source: Option<&str>) -> Result<Contract, ContractErrors> {
+fn parse_single(file_name: &str, text: &str, source: Option<&str>) -> Result<Contract, ContractErrors> {
     let mut errors = error::Errors::default();
     let root = node::read(text, 0, &mut errors);
     let contract = root.and_then(|root| {
-        let at = at::At::root(&root);
+        let at = NodeRef::root(&root);
         let contracts = read::contracts(&at, source, &mut errors)?;
         match <[Contract; 1]>::try_from(contracts) {
             Ok([contract]) => Ok(contract),

@@ -1,26 +1,26 @@
-//! Values that stand in the contract itself: bounds, constants, defaults, values allowed.
+//! Checks the values that a contract contains: bounds, constants, defaults and allowed values.
 
 use crate::civil::{self, MICROS_PER_DAY, MICROS_PER_SECOND};
 use crate::decimal::Decimal;
 use crate::error::quoted;
-use crate::iso8601::{self, TimeError, Written};
+use crate::iso8601::{self, ParsedTimestamp, TimeError};
 use crate::model::{Bound, Column, DateFormat, LogicalType, NumericTime, SqlType};
 
-/// What is wrong with a time of too many digits.
-const FINER: &str = "finer than a microsecond, which PostgreSQL cannot store";
+/// The message for a time with too many digits.
+const FINER: &str = "more precise than a microsecond, which PostgreSQL cannot store";
 
-/// Days since 1970-01-01 of a date as ISO 8601 writes it, and nothing beside it.
+/// Parses an ISO 8601 date without a time, and returns its days since 1970-01-01.
 pub(crate) fn iso_date(text: &str) -> Result<i64, String> {
     let date = text.as_bytes().first_chunk::<10>().filter(|date| date.len() == text.len());
     let date = date.and_then(iso8601::iso_date).map(|date| i64::from(civil::days(date)));
     date.ok_or_else(|| "not a date; write it as in `2024-01-31`".to_owned())
 }
 
-/// Microseconds since 1970-01-01T00:00 of a point in time as ISO 8601 writes it, in UTC where it has an offset; a date is
-/// its midnight.
+/// Parses an ISO 8601 point in time, and returns its microseconds since 1970-01-01T00:00: in UTC if it has an offset. A
+/// date alone is its midnight.
 pub(crate) fn iso_timestamp(text: &str) -> Result<i64, String> {
     let written = iso8601::iso_timestamp(text.as_bytes());
-    let micros = written.map(|Written { local_micros, offset_seconds }| {
+    let micros = written.map(|ParsedTimestamp { local_micros, offset_seconds }| {
         let offset = i64::from(offset_seconds.unwrap_or(0)).saturating_mul(MICROS_PER_SECOND);
         local_micros.saturating_sub(offset)
     });
@@ -30,7 +30,7 @@ pub(crate) fn iso_timestamp(text: &str) -> Result<i64, String> {
     })
 }
 
-/// Microseconds since midnight of a time of day as ISO 8601 writes it, with seconds or without.
+/// Parses an ISO 8601 time of day, and returns its microseconds since midnight.
 pub(crate) fn iso_time(text: &str) -> Result<i64, String> {
     iso8601::iso_time(text.as_bytes()).map_err(|error| match error {
         TimeError::Malformed => "not a time of day; write it as in `23:59:59`".to_owned(),
@@ -38,10 +38,10 @@ pub(crate) fn iso_time(text: &str) -> Result<i64, String> {
     })
 }
 
-/// True for an offset, `UTC`, or what looks like a name of the time zone database. Whether there is such a
-/// zone is seen when the plan is compiled, which has the database.
+/// Returns true for an offset, `UTC`, or a text in the form of a time zone name. Whether the zone exists is checked
+/// when the plan is compiled, because only the engine has the database.
 pub(crate) fn is_time_zone(text: &str) -> bool {
-    // Of the offsets that values may have, those without a colon could be taken for a number.
+    // Values may also have offsets without a colon, but in a contract those could be mistaken for numbers.
     let offset = |text: &str| {
         text.starts_with(['+', '-']) && text.len() != 5 && iso8601::offset(text.as_bytes()).is_some()
     };
@@ -52,13 +52,13 @@ pub(crate) fn is_time_zone(text: &str) -> bool {
     offset(text) || (text.len() <= 64 && text.split('/').count() <= 3 && text.split('/').all(word))
 }
 
-/// Tells why a value cannot stand in a column: its type, then its rules but `allowed`.
+/// Returns an error if a value does not fit the type of a column, or violates its rules other than `allowed`.
 ///
-/// The value is in the form that the cast reads: after trimming, case and separators were seen to, so that
-/// numbers have `.`; dates and times are in the column's `format`.
+/// The value has the form that the cast reads: trimmed, in its final letter case, without separators (numbers have
+/// `.`). Dates and times are in the column's `format`.
 pub(crate) fn fits(text: &str, column: &Column) -> Result<(), String> {
     if text.contains('\0') {
-        return Err("has a NUL character, which PostgreSQL cannot hold".to_owned());
+        return Err("has a NUL character, which PostgreSQL cannot store".to_owned());
     }
     match &column.logical_type {
         LogicalType::String => fits_string(text, column),
@@ -106,7 +106,7 @@ fn fits_timestamp(text: &str, format: Option<&DateFormat>, column: &Column) -> R
     }
 }
 
-/// Microseconds since 1970-01-01T00:00 of a number.
+/// Parses a number that is a time, and returns its microseconds since 1970-01-01T00:00.
 fn number(text: &str, numeric: NumericTime) -> Result<i64, String> {
     let number = Decimal::parse(text).ok_or_else(|| format!("is not {numeric}"))?;
     let (is_negative, whole, fraction) = number.parts();
@@ -116,16 +116,16 @@ fn number(text: &str, numeric: NumericTime) -> Result<i64, String> {
 
 fn fits_string(text: &str, column: &Column) -> Result<(), String> {
     let rules = &column.rules;
-    let length = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
+    let length = u64::try_from(text.chars().count()).expect("usize has at most 64 bits");
     if let Some(min) = rules.min_length.filter(|min| length < *min) {
         return Err(format!("has fewer characters than minLength {min}"));
     }
     if let Some(max) = rules.max_length.filter(|max| length > *max) {
         return Err(format!("has more characters than maxLength {max}"));
     }
+    let compile = |pattern: &str| regex::Regex::new(pattern).expect("the pattern compiled when it was read");
     if let Some(pattern) = &rules.pattern
-        && let Ok(regex) = regex::Regex::new(pattern)
-        && !regex.is_match(text)
+        && !compile(pattern).is_match(text)
     {
         return Err(format!("does not match the pattern {}", quoted(pattern)));
     }
@@ -146,8 +146,9 @@ fn fits_number(text: &str, column: &Column) -> Result<(), String> {
     let number =
         Decimal::parse(text).filter(|number| !whole || number.is_whole()).ok_or_else(|| kind.to_owned())?;
     let outside = |bound: &Bound, beyond: std::cmp::Ordering| {
-        let order = Decimal::parse(&bound.value).map(|limit| number.cmp(&limit));
-        order.is_some_and(|order| order == beyond || bound.exclusive && order.is_eq())
+        let limit = Decimal::parse(&bound.value).expect("the bound of a number is a decimal");
+        let order = number.cmp(&limit);
+        order == beyond || bound.exclusive && order.is_eq()
     };
     if let Some(bound) =
         column.rules.minimum.as_ref().filter(|bound| outside(bound, std::cmp::Ordering::Less))
@@ -168,8 +169,8 @@ fn fits_number(text: &str, column: &Column) -> Result<(), String> {
 
 fn fits_sql_type(number: &Decimal, sql_type: &SqlType) -> bool {
     let within = |low, high| {
-        Decimal::parse(low).is_none_or(|low| *number >= low)
-            && Decimal::parse(high).is_none_or(|high| *number <= high)
+        let limit = |text| Decimal::parse(text).expect("a constant decimal");
+        *number >= limit(low) && *number <= limit(high)
     };
     match sql_type {
         SqlType::Smallint => within("-32768", "32767"),
@@ -192,7 +193,7 @@ fn fits_sql_type(number: &Decimal, sql_type: &SqlType) -> bool {
     }
 }
 
-/// The engine parses it; here only what is surely something else is told.
+/// Checks only the first and the last character: the engine parses the text.
 fn json_like(text: &str, open: char, close: char, what: &str) -> Result<(), String> {
     let text = text.trim();
     if text.starts_with(open) && text.ends_with(close) && text.len() >= 2 {
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_and_times_are_iso() {
+    fn dates_and_times_have_iso_formats() {
         assert!(iso_date("2024-02-29").is_ok());
         for text in ["2023-02-29", "2024-2-9", "20240229", "2024-02-29T00:00:00", ""] {
             assert!(iso_date(text).is_err(), "{text}");

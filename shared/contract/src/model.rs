@@ -1,4 +1,4 @@
-//! The typed contract: what every other part of Penstock knows of a source.
+//! The typed contract, which the rest of Penstock works with.
 
 mod format;
 mod harmonise;
@@ -23,44 +23,44 @@ pub use rules::{Bound, Rules};
 pub use sla::{Sla, SlaProperty};
 pub use string_format::StringFormat;
 
-/// One source's contract, read and validated. A file of several schema objects has one for each of them.
+/// The validated contract of one source. A file with several schema objects has one contract for each of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Contract {
     /// ODCS `id`.
     pub id: String,
-    /// The source: `penstock.source`, or made of `name`. The first segment of a raw object's key names it.
+    /// The source: `penstock.source`, or derived from `name`. The first segment of a raw object's key names it.
     pub source: String,
     /// ODCS `version`, e.g. `1.2.0`.
     pub version: String,
-    /// ODCS `status` is `retired`: no drop is expected any more, and one that comes is taken all the same.
+    /// True if the ODCS `status` is `retired`: no more drops are expected, but a drop that arrives is still processed.
     pub is_retired: bool,
-    /// The schema object that describes the source's rows.
+    /// The schema object that describes the rows of the source.
     pub entity: Entity,
-    /// The format and dialect that the first server of type `s3` promises.
+    /// The format and dialect that the first server of type `s3` declares.
     pub format: Format,
-    /// How rows reach the target table.
+    /// How rows are written to the target table.
     pub load: Load,
-    /// How many rejects a batch may have before the whole of it is refused.
+    /// The number of rejects above which a whole batch is refused.
     pub max_rejects: MaxRejects,
-    /// Bytes that the values of a row's primary key may have together, as text.
+    /// The maximum length of a row's primary key in bytes: the sum over its columns, as text.
     pub max_key_bytes: u32,
-    /// What the batch as a whole must satisfy, in the order of the contract. The checks that refuse single rows are
-    /// in the [`Rules`] of their columns.
+    /// The checks of a whole batch, in the order of the contract. Checks that reject single rows are in the [`Rules`]
+    /// of their columns.
     pub quality: Vec<QualityCheck>,
-    /// Checks of the contract that are not executed, in the order of the contract.
+    /// The checks that are not executed, in the order of the contract.
     pub not_executed: Vec<SkippedCheck>,
-    /// What the producer promises of the feed, in the order of the contract.
+    /// The promises of the producer, in the order of the contract.
     pub sla: Vec<Sla>,
-    /// What becomes of columns of the file that no column of the contract reads.
+    /// The treatment of columns of the file that the contract does not describe.
     pub unexpected_columns: UnexpectedColumns,
-    /// What a file means that lacks a column which the contract reads.
+    /// The treatment of a file that lacks a column of the contract.
     pub missing_columns: MissingColumns,
-    /// What a second version of an object under the same key means.
+    /// The treatment of a second version of an object under the same key.
     pub overwrite: Overwrite,
 }
 
 impl Contract {
-    /// The names of the columns that a check is about, in its order; none for one that counts rows.
+    /// Returns the names of the columns that a check is about, in its order; empty for a check that counts rows.
     pub fn columns_of(&self, check: &QualityCheck) -> Vec<&str> {
         let own = check.column.as_slice();
         let indexes = match &check.metric {
@@ -70,12 +70,11 @@ impl Contract {
             | Metric::InvalidValues { .. }
             | Metric::RowCount => own,
         };
-        let columns = indexes.iter().filter_map(|index| self.entity.columns.get(*index));
-        columns.map(|column| column.name.as_str()).collect()
+        indexes.iter().map(|index| self.entity.column(*index).name.as_str()).collect()
     }
 
-    /// Within how many seconds of its last drop a source owes the next: its most frequent `frequency` and its longest
-    /// `latency` together. `None` where no frequency is promised, and for a source that is retired.
+    /// Returns the number of seconds within which the next drop is due after the last one: the most frequent
+    /// `frequency` plus the longest `latency`. `None` if no frequency is promised, and for a retired source.
     pub fn due_seconds(&self) -> Option<u64> {
         if self.is_retired {
             return None;
@@ -84,67 +83,81 @@ impl Contract {
             self.sla.iter().filter(move |sla| sla.property == property).filter_map(|sla| sla.seconds)
         };
         let frequency = promised(SlaProperty::Frequency).min()?;
-        let latency = promised(SlaProperty::Latency).max().unwrap_or_default();
+        let latency = promised(SlaProperty::Latency).max().unwrap_or(0);
         Some(frequency.saturating_add(latency))
     }
 }
 
-/// What a row describes, and the table that holds it.
+/// The kind of thing that a row describes, and the table that stores it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entity {
     /// `schema[].name`, e.g. `products`.
     pub name: String,
     /// `schema[].physicalName`, e.g. `public.products`.
     pub table: TableName,
-    /// In the order of the contract, which is the order of the COPY text.
+    /// The columns in the order of the contract, which is the order of the COPY text.
     pub columns: Vec<Column>,
-    /// Indexes into `columns`, by `primaryKeyPosition`. Empty when the contract has no key.
+    /// The primary key as indexes into `columns`, by `primaryKeyPosition`. Empty if the contract has no key.
     pub key: Vec<usize>,
 }
 
-/// A table's qualified name, unquoted.
+impl Entity {
+    /// Returns the column at an index of the contract: of the key, the event time or a check.
+    ///
+    /// # Panics
+    /// If there is no such column. Reading a contract yields only indexes of its own columns.
+    pub fn column(&self, index: usize) -> &Column {
+        self.columns.get(index).expect("a contract has only indexes of its own columns")
+    }
+
+    /// Returns the columns of the primary key, in the order of the key.
+    pub fn key_columns(&self) -> impl Iterator<Item = &Column> {
+        self.key.iter().map(|index| self.column(*index))
+    }
+}
+
+/// The qualified name of a table, unquoted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TableName {
-    /// The schema, `public` unless the contract says otherwise.
+    /// The schema, `public` by default.
     pub schema: String,
     /// The table.
     pub table: String,
 }
 
-/// One harmonised column: where it comes from, what it becomes, what a value must satisfy.
+/// A column of the table: the source of its values, their conversion, and their rules.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Column {
-    /// The harmonised column: `properties[].name`.
+    /// The name in the table: `penstock.column`, or derived from `properties[].name`.
     pub name: String,
-    /// The producer's header or JSON key: `properties[].physicalName`, else `name`.
-    /// Several columns may read the same one. Not looked at when `constant` is set.
+    /// The producer's header or JSON key: `properties[].physicalName`, else `name`. Several columns may read the same
+    /// field. Ignored if `constant` is set.
     pub physical_name: String,
-    /// What the value means.
+    /// The meaning of the values.
     pub logical_type: LogicalType,
     /// The PostgreSQL type: `physicalType`, else derived from `logical_type` and its options.
     pub sql_type: SqlType,
-    /// A missing value rejects the row. Key columns are always required.
+    /// Whether a missing value rejects the row. Key columns are always required.
     pub required: bool,
-    /// Declared unique. Checked by the database for keys; across a batch by a later version.
+    /// Whether values are declared unique. Only the primary key enforces it.
     pub unique: bool,
-    /// What a present value must satisfy.
+    /// The rules for values that are present.
     pub rules: Rules,
-    /// What is done to the raw text before it is cast.
+    /// The changes to the raw text before it is cast.
     pub harmonise: Harmonise,
-    /// ODCS `classification`; values of a classified column stand in no message or reject reason.
-    /// A classified member of an object or array makes the whole column classified.
+    /// ODCS `classification`. Values of a classified column never appear in messages or reject reasons. A classified
+    /// member of an object or array makes the whole column classified.
     pub classification: Option<String>,
-    /// The value leaves the engine only as the 64 hexadecimal digits of its HMAC-SHA-256. `sql_type` then is
-    /// [`SqlType::Text`], and `rules` are those of the plain value: they are checked before. Only strings are
-    /// pseudonymised.
+    /// Whether the value is stored only as the 64 hexadecimal digits of its HMAC-SHA-256. `sql_type` is then
+    /// [`SqlType::Text`], and `rules` apply to the plain value, before it is replaced. Only strings are pseudonymised.
     pub pseudonymise: bool,
 }
 
-/// The column in which the values stand that no column of the contract reads, by their names in the file.
+/// The name of the column for values that no other column reads, by their names in the file.
 pub const RESCUED_COLUMN: &str = "_rescued";
 
 impl Column {
-    /// The column for what no other column reads. It is one of the entity's columns where the contract rescues it.
+    /// Returns the column for values that no other column reads. The entity has it if unexpected columns are rescued.
     pub fn rescued() -> Self {
         Self {
             name: RESCUED_COLUMN.to_owned(),
@@ -160,18 +173,18 @@ impl Column {
         }
     }
 
-    /// True when its values come from a field of the file.
+    /// Returns true if the values come from a field of the file.
     pub fn reads_field(&self) -> bool {
         self.harmonise.constant.is_none() && !self.is_rescued()
     }
 
-    /// True for [`Self::rescued`]: no contract names a column so.
+    /// Returns true for [`Self::rescued`]. No column of a contract has its name.
     pub fn is_rescued(&self) -> bool {
         self.name == RESCUED_COLUMN
     }
 }
 
-/// ODCS `logicalType` with the options that change how a value is read.
+/// An ODCS `logicalType` with the options that change how a value is read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum LogicalType {
     /// Text.
@@ -180,33 +193,33 @@ pub enum LogicalType {
     Integer,
     /// A decimal number.
     Number,
-    /// `true` or `false`, and the spellings that the contract names.
+    /// `true` or `false`, and the spellings of the contract.
     Boolean,
     /// A calendar date.
     Date {
-        /// How it is written; as in ISO 8601 when `None`.
+        /// The format; ISO 8601 if `None`.
         format: Option<DateFormat>,
     },
     /// A point in time.
     Timestamp {
-        /// How it is written; as in ISO 8601 or RFC 3339 when `None`. Without a time of day it means midnight.
+        /// The format; ISO 8601 or RFC 3339 if `None`. Without a time of day a value is midnight.
         format: Option<DateFormat>,
-        /// Taken for values that carry no offset: an IANA name or a fixed offset; `UTC` by default.
+        /// The time zone of values without an offset: an IANA name or a fixed offset; `UTC` by default.
         default_timezone: String,
     },
     /// A time of day.
     Time {
-        /// How it is written; as in ISO 8601 when `None`.
+        /// The format; ISO 8601 if `None`.
         format: Option<DateFormat>,
     },
-    /// A JSON object, kept as `jsonb`.
+    /// A JSON object, stored as `jsonb`.
     Object {
-        /// What is known of its members; any other member is allowed. Empty when the contract says nothing.
+        /// The described members. Other members are allowed. Empty if the contract describes none.
         properties: Vec<Nested>,
     },
-    /// A JSON array, kept as `jsonb`.
+    /// A JSON array, stored as `jsonb`.
     Array {
-        /// What each item is; anything when the contract does not say.
+        /// The description of the items. `None` allows any items.
         items: Option<Box<Nested>>,
     },
 }
@@ -214,20 +227,20 @@ pub enum LogicalType {
 /// A member of an object, or the items of an array.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Nested {
-    /// The key in the document that is stored. Empty for items.
+    /// The key in the stored document. Empty for items.
     pub name: String,
     /// The key in the producer's document: `physicalName`, else `name`. Empty for items.
     pub physical_name: String,
-    /// What the value means; its own members are in here.
+    /// The meaning of the value, with its own members.
     pub logical_type: LogicalType,
-    /// A member that is missing or null rejects the row; for items, one that is null.
+    /// Whether a missing or null member (for items: a null item) rejects the row.
     pub required: bool,
-    /// What a present value must satisfy.
+    /// The rules for values that are present.
     pub rules: Rules,
 }
 
 impl fmt::Display for LogicalType {
-    /// In words, e.g. `a date of the format dd.MM.yyyy`.
+    /// Writes the type in words, e.g. `a date of the format dd.MM.yyyy`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of_format = |f: &mut fmt::Formatter<'_>, what: &str, format: &Option<DateFormat>| match format {
             None => write!(f, "{what} in ISO 8601"),
@@ -264,7 +277,7 @@ pub enum SqlType {
     Integer,
     /// `bigint`
     Bigint,
-    /// `numeric`, with precision and scale when given. Values are never rounded to fit.
+    /// `numeric`, with precision and scale if declared. Values are never rounded to fit.
     Numeric(Option<(u16, u16)>),
     /// `double precision`
     DoublePrecision,
@@ -284,68 +297,70 @@ pub enum SqlType {
     Uuid,
 }
 
-/// What is done to a column's raw text, in this order: trim, null values, extract, case, replace
-/// of separators; then `default` takes the place of a missing value. `constant` replaces all of it.
+/// The changes to the raw text of a column, in this order: trim, null values, extract, case, separators. Then `default`
+/// replaces a missing value. `constant` replaces all of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Harmonise {
-    /// Every row gets this value; nothing is read.
+    /// The value of every row. Nothing is read from the file.
     pub constant: Option<String>,
-    /// A missing value becomes this. Like `constant` it is in the form that the cast reads: numbers with `.`
-    /// and no group separator, dates and times in the column's `format` or as its `numeric_time`. It is checked like any value.
+    /// The replacement of a missing value. Like `constant` it has the form that the cast reads: numbers with `.` and
+    /// without group separators, dates and times in the column's `format` or as its `numeric_time`. It is checked like
+    /// any other value.
     pub default: Option<String>,
-    /// Leading and trailing white space is taken off. True unless the contract says otherwise.
+    /// Whether leading and trailing white space is removed. True by default.
     pub trim: bool,
-    /// Further spellings of a missing value in this column (the format's own come first).
+    /// Additional spellings of a missing value in this column. Those of [`Format::null_values`] are checked first.
     pub null_values: Vec<String>,
-    /// A regular expression; the value becomes its first capture group. A value that does not match
-    /// is a reject, or missing where `default` is set.
+    /// A regular expression. Its first capture group replaces the value. A value that does not match is rejected, or
+    /// missing if `default` is set.
     pub extract: Option<String>,
-    /// Letter case that the value is brought to.
+    /// The letter case that the value is converted to.
     pub case: Option<Case>,
     /// The decimal separator of numbers, `.` by default.
     pub decimal_separator: Option<char>,
-    /// The group separator of numbers, taken out before the cast; none by default.
+    /// The group separator of numbers, removed before the cast; none by default.
     pub group_separator: Option<char>,
-    /// How texts mark negative numbers.
+    /// How negative numbers are written.
     pub negative: NegativeStyle,
-    /// Texts are percentages, which end with `%`; `None` when no number has one.
+    /// How percentages, which end with `%`, are converted. `None` if the column has no percentages.
     pub percent: Option<PercentStyle>,
-    /// Spellings of true, beside `true`. Compared without regard to ASCII case.
+    /// Spellings of true, besides `true`. Compared without regard to ASCII case.
     pub true_values: Vec<String>,
-    /// Spellings of false, beside `false`.
+    /// Spellings of false, besides `false`.
     pub false_values: Vec<String>,
-    /// The number that a date or a point in time is written as. `None`: it is written by the `format` of its logical type.
+    /// The unit of a date or point in time that is written as a number. `None` if it has the `format` of its logical
+    /// type.
     pub numeric_time: Option<NumericTime>,
 }
 
-/// How rows reach the target table.
+/// How rows are written to the target table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Load {
-    /// What a row does to the table.
+    /// Whether rows are inserted or merged.
     pub mode: WriteMode,
-    /// Index into the entity's columns of the event time. `None`: the time of the drop.
+    /// The event time, as an index into the entity's columns. `None` is the time of the drop.
     pub event_time: Option<usize>,
-    /// Decides between rows of one key and one event time: the higher wins.
+    /// Decides between rows with the same key and event time: the higher priority wins.
     pub priority: i16,
-    /// Which engine reads the drop.
+    /// The engine that reads the drop.
     pub route: Route,
 }
 
-/// What a row does to the table.
+/// Whether rows are inserted or merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WriteMode {
-    /// Inserted, or replaces the row of the same key when not older. Needs a key.
+    /// Inserts the row, or replaces the row with the same key unless the existing row is newer. Needs a key.
     Upsert,
-    /// Inserted. A row is told from its redelivery by `(_batch_id, _row)`.
+    /// Inserts the row. `(_batch_id, _row)` identifies a row that is delivered again.
     Append,
 }
 
-/// Which engine reads a drop.
+/// The engine that reads a drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Route {
-    /// By size: Lambda, or Spark for what is too large.
+    /// By size: Lambda, or Spark for large drops.
     Auto,
     /// Always Lambda.
     Lambda,
@@ -353,48 +368,48 @@ pub enum Route {
     Spark,
 }
 
-/// The rejects that a batch may have. Over either one the whole batch is refused.
+/// The maximum number of rejects in a batch. If either limit is exceeded, the whole batch is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct MaxRejects {
-    /// Most rejected rows.
+    /// Maximum number of rejected rows.
     pub rows: Option<u64>,
-    /// Most rejected rows, in percent of the rows read.
+    /// Maximum percentage of rejected rows among the rows read.
     pub percent: Option<f64>,
 }
 
-/// What becomes of columns of the file that no column of the contract reads.
+/// The treatment of columns of the file that the contract does not describe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UnexpectedColumns {
-    /// Kept, by name, in the column `_rescued jsonb`.
+    /// Their values are stored, by name, in the column `_rescued jsonb`.
     #[default]
     Rescue,
-    /// Left out.
+    /// They are ignored.
     Ignore,
-    /// Each row that has one is a reject.
+    /// Each row that has a value in one is rejected.
     Reject,
 }
 
-/// What a file means that lacks a column which the contract reads.
+/// The treatment of a file that lacks a column of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MissingColumns {
-    /// The drop is unreadable.
+    /// The drop is refused as unreadable.
     #[default]
     Refuse,
-    /// The column reads as missing in every row.
+    /// The column has no value in any row.
     Null,
 }
 
-/// What a second version of an object under the same key means.
+/// The treatment of a second version of an object under the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Overwrite {
-    /// Another drop like any other: its rows are loaded beside those of the first, or replace them by key.
+    /// It is loaded independently: its rows are added to those of the first version, or replace them by key.
     #[default]
     Add,
-    /// It stands for the first: when it is loaded, the rows that only the first had are taken out.
+    /// It is loaded, and the rows that only the earlier version had are deleted.
     Replace,
-    /// The first stands: the second is not read, and its receipt says so.
+    /// It is ignored, and its receipt reports that.
     Keep,
 }

@@ -1,20 +1,20 @@
-//! The names of columns, and what in a contract may refer to one.
+//! The names of columns, and the references to them within a contract.
 
 use std::collections::HashMap;
 
-use crate::at::At;
 use crate::custom;
-use crate::error::{Errors, Read, nearest, quoted};
+use crate::error::{Errors, ReadResult, nearest, quoted};
+use crate::node_ref::NodeRef;
 
-/// PostgreSQL cuts longer identifiers off.
+/// PostgreSQL truncates longer identifiers.
 pub(crate) const MAX_IDENTIFIER_BYTES: usize = 63;
-/// Columns that PostgreSQL keeps for itself in every table.
+/// The system columns of every PostgreSQL table.
 const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
-/// The custom property that names the column.
+/// The custom property that names a column.
 pub(crate) const COLUMN: &str = "penstock.column";
 
-/// The column of the table that a property becomes.
-pub(crate) fn column_name(property: &At<'_>, errors: &mut Errors) -> Read<String> {
+/// Returns the name of the column that a property becomes.
+pub(crate) fn column_name(property: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<String> {
     let at = property.require("name", errors)?;
     if let Some(declared) = custom::find(property, COLUMN) {
         return declared_name(&declared, &at, errors);
@@ -35,12 +35,12 @@ pub(crate) fn column_name(property: &At<'_>, errors: &mut Errors) -> Read<String
     }
 }
 
-fn declared_name(at: &At<'_>, property_name: &At<'_>, errors: &mut Errors) -> Read<String> {
+fn declared_name(at: &NodeRef<'_>, property_name: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<String> {
     let name = at.text(errors)?;
     let fault = if is_column(name) {
         fault(name)
     } else {
-        Some("is not the name of a column; write a letter, then letters, digits and `_`".to_owned())
+        Some("is not a valid column name; write a letter, then letters, digits and `_`".to_owned())
     };
     if let Some(fault) = fault {
         return Err(at.report(errors, format!("{} {fault}", quoted(name))));
@@ -51,14 +51,14 @@ fn declared_name(at: &At<'_>, property_name: &At<'_>, errors: &mut Errors) -> Re
     Ok(name.to_owned())
 }
 
-/// Reports columns of one name. Letter case does not distinguish two: Glue's catalogue has names in lower case, and Spark compares
-/// them without regard to it.
-pub(crate) fn check_unique(properties: &[At<'_>], errors: &mut Errors) -> Read<()> {
+/// Reports columns with the same name. Names must differ by more than letter case: Glue's catalogue has lower-case
+/// names, and Spark compares them case-insensitively.
+pub(crate) fn check_unique(properties: &[NodeRef<'_>], errors: &mut Errors) -> ReadResult<()> {
     let mut seen: HashMap<String, (String, String)> = HashMap::new();
     let mut outcome = Ok(());
     for property in properties {
-        let mut unheard = Errors::default();
-        let Ok(name) = column_name(property, &mut unheard) else { continue };
+        let mut ignored = Errors::default();
+        let Ok(name) = column_name(property, &mut ignored) else { continue };
         let at = property.get("name").unwrap_or_else(|| property.clone());
         let Some((first, path)) = seen.get(&name.to_lowercase()) else {
             seen.insert(name.to_lowercase(), (name, property.path.clone()));
@@ -66,12 +66,12 @@ pub(crate) fn check_unique(properties: &[At<'_>], errors: &mut Errors) -> Read<(
         };
         let fix = format!("name this one with the custom property `{COLUMN}`");
         outcome = Err(if *first == name {
-            at.report(errors, format!("a second column {}; the first is `{path}`: {fix}", quoted(&name)))
+            at.report(errors, format!("duplicate column {}; the first is `{path}`: {fix}", quoted(&name)))
         } else {
             at.needs(
                 errors,
                 format!(
-                    "{} differs from the column {} of `{path}` in letter case only, which the Glue catalogue and Spark \
+                    "{} differs from the column {} of `{path}` only in letter case, which the Glue catalogue and Spark \
                      do not distinguish: {fix}",
                     quoted(&name),
                     quoted(first)
@@ -82,12 +82,12 @@ pub(crate) fn check_unique(properties: &[At<'_>], errors: &mut Errors) -> Read<(
     outcome
 }
 
-/// The column of a property of this name.
+/// Returns the column for a property with this name.
 fn natural_name(given: &str) -> String {
     if is_column(given) { given.to_owned() } else { slug(given) }
 }
 
-/// Why no column can have this name.
+/// Returns why a name is not a valid column name, or `None` if it is.
 fn fault(name: &str) -> Option<String> {
     if name.is_empty() {
         return Some("has no letter or digit".to_owned());
@@ -99,10 +99,10 @@ fn fault(name: &str) -> Option<String> {
         ));
     }
     let is_system = SYSTEM_COLUMNS.contains(&name);
-    is_system.then(|| "is a column that PostgreSQL has in every table".to_owned())
+    is_system.then(|| "is a system column of PostgreSQL".to_owned())
 }
 
-/// By column, the names of the property and of the column: the other parts of a contract refer to either.
+/// For each column, the name of its property and its own name. Other parts of a contract may refer to either.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ColumnNames(Vec<[String; 2]>);
 
@@ -111,7 +111,7 @@ impl ColumnNames {
         self.0.push([property, column]);
     }
 
-    /// The index of the column that a reference, such as `penstock.eventTime`, means.
+    /// Returns the index of the column that a reference, such as `penstock.eventTime`, names.
     pub(crate) fn find(&self, reference: &str) -> Option<usize> {
         let position = |is_meant: &dyn Fn(&[String; 2]) -> bool| self.0.iter().position(is_meant);
         position(&|[property, _]| property == reference)
@@ -122,19 +122,19 @@ impl ColumnNames {
             })
     }
 
-    /// The name that a reference is probably a misspelling of.
+    /// Returns the name that a reference is probably a misspelling of.
     pub(crate) fn nearest(&self, reference: &str) -> Option<&str> {
         nearest(reference, self.0.iter().flatten().map(String::as_str))
     }
 }
 
-/// Names that begin with `_` are those of Penstock's own columns.
+/// Names that begin with `_` are reserved for Penstock's own columns.
 fn is_column(name: &str) -> bool {
     is_identifier(name) && !name.starts_with('_')
 }
 
-/// The name with one `_` for each run of other characters than letters, digits and `_`, none at its ends, and `c_` before
-/// a digit at its beginning.
+/// Replaces each run of characters other than letters, digits and `_` by one `_`, trims `_`, and adds the prefix `c_`
+/// if the first character is a digit.
 fn slug(name: &str) -> String {
     let mut slug = String::new();
     for next in name.chars() {
@@ -152,7 +152,7 @@ fn slug(name: &str) -> String {
     }
 }
 
-/// A name that reads the same in SQL, in Parquet and in JSON.
+/// Returns true for a name that is the same in SQL, Parquet and JSON.
 pub(crate) fn is_identifier(name: &str) -> bool {
     name.starts_with(|first: char| first.is_alphabetic() || first == '_')
         && name.chars().all(|next| next.is_alphanumeric() || next == '_')

@@ -1,18 +1,25 @@
-//! Members of objects and items of arrays, to any depth.
+//! Reads the members of objects and the items of arrays, to any depth.
 
 use std::collections::HashSet;
 
-use crate::at::At;
-use crate::error::{Errors, Read, quoted};
+use crate::column_checks;
+use crate::declared_type;
+use crate::error::{Errors, ReadResult, quoted};
+use crate::logical_name::LogicalName;
 use crate::model::{Column, Harmonise, LogicalType, Nested, SqlType};
+use crate::node_ref::NodeRef;
 use crate::odcs;
-use crate::options::{self, LogicalName};
-use crate::property;
-use crate::quality::{self, Scope};
+use crate::options;
+use crate::quality::{self, CheckScope};
 use crate::sql_type::{self, PhysicalType};
 
 /// Reads the `properties` and `items` of `at` into its logical type.
-pub(crate) fn fill(at: &At<'_>, logical: &mut LogicalType, is_v3_0: bool, errors: &mut Errors) -> Read<()> {
+pub(crate) fn fill(
+    at: &NodeRef<'_>,
+    logical: &mut LogicalType,
+    is_v3_0: bool,
+    errors: &mut Errors,
+) -> ReadResult<()> {
     let (properties, items) = (at.get("properties"), at.get("items"));
     match logical {
         LogicalType::Object { properties: members } => {
@@ -28,7 +35,7 @@ pub(crate) fn fill(at: &At<'_>, logical: &mut LogicalType, is_v3_0: bool, errors
                 return Err(properties.report(errors, odcs::ARRAY_HAS_ITEMS));
             }
             if let Some(items) = items {
-                *item = Some(Box::new(read(&items, Part::Item, is_v3_0, errors)?));
+                *item = Some(Box::new(read(&items, NestedKind::Item, is_v3_0, errors)?));
             }
         }
         LogicalType::String
@@ -50,13 +57,13 @@ pub(crate) fn fill(at: &At<'_>, logical: &mut LogicalType, is_v3_0: bool, errors
     Ok(())
 }
 
-/// True when the `physicalType` of a member says more of its values than is checked.
-pub(crate) fn has_unapplied_type(member: &At<'_>, is_v3_0: bool) -> bool {
-    let mut unheard = Errors::default();
-    let Some(physical) = member.get("physicalType").and_then(|at| at.str(&mut unheard).ok()) else {
+/// Returns true if the `physicalType` of a member limits its values more than the checks do.
+pub(crate) fn has_unapplied_type(member: &NodeRef<'_>, is_v3_0: bool) -> bool {
+    let mut ignored = Errors::default();
+    let Some(physical) = member.get("physicalType").and_then(|at| at.str(&mut ignored).ok()) else {
         return false;
     };
-    let Ok(name) = logical_name(member, is_v3_0, &mut unheard) else { return false };
+    let Ok(name) = logical_name(member, is_v3_0, &mut ignored) else { return false };
     let Ok(physical) = sql_type::parse(physical, Some(name)) else {
         return !matches!(name, LogicalName::Object | LogicalName::Array);
     };
@@ -69,7 +76,7 @@ pub(crate) fn has_unapplied_type(member: &At<'_>, is_v3_0: bool) -> bool {
         | SqlType::DoublePrecision => true,
         SqlType::Uuid => {
             let format = member.get("logicalTypeOptions").and_then(|options| options.get("format"));
-            format.is_none_or(|format| format.str(&mut unheard) != Ok("uuid"))
+            format.is_none_or(|format| format.str(&mut ignored) != Ok("uuid"))
         }
         SqlType::Numeric(None)
         | SqlType::Text
@@ -83,26 +90,26 @@ pub(crate) fn has_unapplied_type(member: &At<'_>, is_v3_0: bool) -> bool {
     is_limit || max_length.is_some() || flag.is_some() || lists_values
 }
 
-/// The first `classification` among all that is under `at`.
-pub(crate) fn classification(at: &At<'_>) -> Option<String> {
-    let mut unheard = Errors::default();
-    let properties = at.get("properties").and_then(|list| list.items(&mut unheard).ok()).unwrap_or_default();
+/// Returns the first `classification` of the members and items under `at`.
+pub(crate) fn classification(at: &NodeRef<'_>) -> Option<String> {
+    let mut ignored = Errors::default();
+    let properties = at.get("properties").and_then(|list| list.items(&mut ignored).ok()).unwrap_or_default();
     properties.into_iter().chain(at.get("items")).find_map(|member| {
-        let own = member.get("classification").and_then(|at| at.str(&mut unheard).ok().map(str::to_owned));
+        let own = member.get("classification").and_then(|at| at.str(&mut ignored).ok().map(str::to_owned));
         own.or_else(|| classification(&member))
     })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum NestedKind {
     Member,
     Item,
 }
 
-fn members(list: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<Vec<Nested>> {
+fn members(list: &NodeRef<'_>, is_v3_0: bool, errors: &mut Errors) -> ReadResult<Vec<Nested>> {
     let items = list.items(errors)?;
-    let read: Vec<Read<Nested>> =
-        items.iter().map(|item| self::read(item, Part::Member, is_v3_0, errors)).collect();
+    let read: Vec<ReadResult<Nested>> =
+        items.iter().map(|item| self::read(item, NestedKind::Member, is_v3_0, errors)).collect();
     let mut outcome = Ok(());
     let mut names: HashSet<&str> = HashSet::new();
     for (item, member) in items.iter().zip(&read) {
@@ -110,32 +117,32 @@ fn members(list: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<Vec<Nested
             && !names.insert(&member.name)
         {
             let at = item.get("name").unwrap_or_else(|| item.clone());
-            outcome = Err(at.report(errors, format!("a second property {}", quoted(&member.name))));
+            outcome = Err(at.report(errors, format!("duplicate property {}", quoted(&member.name))));
         }
     }
     outcome?;
     read.into_iter().collect()
 }
 
-fn read(at: &At<'_>, part: Part, is_v3_0: bool, errors: &mut Errors) -> Read<Nested> {
+fn read(at: &NodeRef<'_>, part: NestedKind, is_v3_0: bool, errors: &mut Errors) -> ReadResult<Nested> {
     let name = match part {
-        Part::Member => at.require("name", errors).and_then(|at| key(&at, errors)),
-        Part::Item => Ok(String::new()),
+        NestedKind::Member => at.require("name", errors).and_then(|at| key(&at, errors)),
+        NestedKind::Item => Ok(String::new()),
     };
     let physical_name = match part {
-        Part::Member => at.get("physicalName").map(|at| key(&at, errors)).transpose(),
-        Part::Item => Ok(None),
+        NestedKind::Member => at.get("physicalName").map(|at| key(&at, errors)).transpose(),
+        NestedKind::Item => Ok(None),
     };
     let required = at.get("required").map(|at| at.bool(errors)).transpose();
-    let unasked = columns_only(at, errors);
+    let column_options = self::column_options(at, errors);
     let logical = logical_name(at, is_v3_0, errors);
-    let checks = quality::read(at, Scope::Member, is_v3_0, errors);
+    let checks = quality::read(at, CheckScope::Member, is_v3_0, errors);
     let mut options = logical.and_then(|name| options::read(at, name, is_v3_0, errors))?;
     fill(at, &mut options.logical, is_v3_0, errors)?;
-    unasked?;
+    column_options?;
     let name = name?;
     let physical_name = physical_name?.unwrap_or_else(|| name.clone());
-    // What a column's checks are held against, a member's are, too.
+    // The checks of a member are validated like those of a column.
     let mut column = Column {
         name,
         physical_name,
@@ -148,41 +155,40 @@ fn read(at: &At<'_>, part: Part, is_v3_0: bool, errors: &mut Errors) -> Read<Nes
         classification: None,
         pseudonymise: false,
     };
-    property::apply_checks(at, &mut column, &checks?, errors)?;
+    column_checks::apply(at, &mut column, &checks?, errors)?;
     let Column { name, physical_name, logical_type, required, rules, .. } = column;
     Ok(Nested { name, physical_name, logical_type, required, rules })
 }
 
-/// Any key of JSON that `jsonb` can hold.
-fn key(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+/// Reads a key of a JSON object that `jsonb` can store.
+fn key(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<String> {
     let text = at.text(errors)?;
     if text.contains('\0') {
-        return Err(at.report(errors, "has a NUL character, which PostgreSQL cannot hold"));
+        return Err(at.report(errors, "has a NUL character, which PostgreSQL cannot store"));
     }
     Ok(text.to_owned())
 }
 
-fn columns_only(at: &At<'_>, errors: &mut Errors) -> Read<()> {
+fn column_options(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<()> {
     let mut outcome = Ok(());
-    for (name, mend) in [
-        ("primaryKey", "the key of a table is made of columns"),
-        ("unique", "only columns are unique; use `uniqueItems` for the items of one array"),
+    for (name, suggestion) in [
+        ("primaryKey", "only columns can be in a primary key"),
+        ("unique", "only columns can be unique; use `uniqueItems` for the items of one array"),
     ] {
         if let Some(at) = at.get(name)
             && at.bool(errors) == Ok(true)
         {
-            outcome = Err(at.report(errors, mend));
+            outcome = Err(at.report(errors, suggestion));
         }
     }
     outcome
 }
 
-/// The physical type of a member says nothing to PostgreSQL, which keeps the whole document as `jsonb`; where there is no
-/// logical type it tells what the value is.
-fn logical_name(at: &At<'_>, is_v3_0: bool, errors: &mut Errors) -> Read<LogicalName> {
-    if let Some(logical) = at.get("logicalType") {
-        let name = LogicalName::read(&logical, errors)?;
-        return Ok(if is_v3_0 { name.of_v3_0(at) } else { name });
+/// Reads the logical type of a member. Its physical type matters only if there is no logical type: the whole document
+/// is stored as `jsonb`.
+fn logical_name(at: &NodeRef<'_>, is_v3_0: bool, errors: &mut Errors) -> ReadResult<LogicalName> {
+    if let Some(name) = declared_type::read(at, is_v3_0, errors)? {
+        return Ok(name);
     }
     let physical = at.get("physicalType").and_then(|at| {
         let text = at.str(&mut Errors::default()).ok()?;

@@ -1,52 +1,52 @@
-//! YAML 1.2 as a tree in which every node knows its line.
+//! Reads YAML 1.2 into a tree in which every node has its position.
 //!
-//! Reads safely whatever it is given: the size of the text, the depth, and what aliases expand to are
-//! limited; a key that stands twice, a custom tag, a second document are errors.
+//! The reader is safe with any input. It limits the size of the text, the depth, and the expansion of aliases.
+//! Duplicate keys, custom tags and a second document are errors.
 
 use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use crate::error::{Errors, Place, Read, quoted};
+use crate::error::{Errors, FilePosition, ReadResult, quoted};
 
-/// A contract of a thousand columns has some 300 KiB.
+/// A contract of a thousand columns has about 300 KiB.
 const MAX_TEXT_BYTES: usize = 1 << 20;
-/// Nodes and text that the whole tree may have after aliases are expanded, in bytes, roughly.
+/// Approximate limit for the nodes and texts of the tree after aliases are expanded, in bytes.
 const MAX_TREE_BYTES: usize = 16 << 20;
-/// What a node costs beside its text.
+/// The approximate cost of a node in addition to its text.
 const NODE_BYTES: usize = 64;
 const MAX_DEPTH: usize = 64;
-/// ODCS has mappings of some twenty keys. What looks a key up goes through all of them.
+/// ODCS has mappings of about twenty keys. Looking up a key is a linear search.
 const MAX_KEYS: usize = 1_000;
 
-/// A YAML node and its place.
+/// A YAML node and its position.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    pub(crate) place: Place,
-    /// The place in the other file, where an overlay was merged into this node.
-    pub(crate) related: Option<Place>,
-    pub(crate) value: Value,
-    /// Of the whole subtree, for the limit of what aliases expand to.
+    pub(crate) position: FilePosition,
+    /// The position in the other file, if an overlay was merged into this node.
+    pub(crate) related: Option<FilePosition>,
+    pub(crate) value: NodeValue,
+    /// The size of the whole subtree, for the limit of the expansion of aliases.
     bytes: usize,
     depth: usize,
 }
 
-/// What a node is.
+/// The value of a node.
 #[derive(Debug, Clone)]
-pub(crate) enum Value {
-    /// A scalar: its kind by the core schema, and its text as it was written (escapes resolved).
+pub(crate) enum NodeValue {
+    /// A scalar: its kind under the core schema, and its text as written (with escapes resolved).
     Scalar(ScalarKind, String),
     /// A sequence.
     List(Vec<Node>),
-    /// A mapping, in the order of the file. No key stands twice.
+    /// A mapping, in the order of the file, without duplicate keys.
     Map(Vec<Entry>),
 }
 
-/// One key of a mapping, with its value.
+/// A key of a mapping, with its value.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) key: String,
-    pub(crate) place: Place,
+    pub(crate) position: FilePosition,
     pub(crate) node: Node,
 }
 
@@ -60,45 +60,51 @@ pub(crate) enum ScalarKind {
     Str,
 }
 
-/// Reads the one document of `text`, which is the file of this number.
-pub(crate) fn read(text: &str, file: usize, errors: &mut Errors) -> Read<Node> {
+/// Reads the only document of `text`. `file` is the number of the file for positions.
+pub(crate) fn read(text: &str, file: usize, errors: &mut Errors) -> ReadResult<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_TEXT_BYTES {
         let message = format!("the file has {} bytes; a contract has at most {MAX_TEXT_BYTES}", text.len());
-        return Err(errors.report(Place { file, line: 1, column: 1 }, "", message));
+        return Err(errors.report(FilePosition { file, line: 1, column: 1 }, "", message));
     }
     if let Some(at) = text.find('\0') {
         let before = &text[..at];
         let line = before.matches('\n').count().saturating_add(1);
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count().saturating_add(1);
+        let column = before
+            .rsplit('\n')
+            .next()
+            .expect("a split has at least one part")
+            .chars()
+            .count()
+            .saturating_add(1);
         return Err(errors.report(
-            Place { file, line, column },
+            FilePosition { file, line, column },
             "",
             "the file has a NUL character; is it a text file?",
         ));
     }
-    Builder { file, ..Builder::default() }.build(text, errors)
+    TreeBuilder { file, ..TreeBuilder::default() }.build(text, errors)
 }
 
-/// A list or mapping whose end was not read yet.
-struct Open {
+/// A list or mapping that is not complete yet.
+struct OpenCollection {
     node: Node,
     anchor: usize,
-    key: Option<(String, Place)>,
+    key: Option<(String, FilePosition)>,
 }
 
 #[derive(Default)]
-struct Builder {
+struct TreeBuilder {
     file: usize,
-    open: Vec<Open>,
+    open: Vec<OpenCollection>,
     anchors: HashMap<usize, Node>,
     root: Option<Node>,
     documents: usize,
     tree_bytes: usize,
 }
 
-impl Builder {
-    fn build(mut self, text: &str, errors: &mut Errors) -> Read<Node> {
+impl TreeBuilder {
+    fn build(mut self, text: &str, errors: &mut Errors) -> ReadResult<Node> {
         let options = granit_parser::options! {
             emit_comments: false,
             flow_nesting_limit: MAX_DEPTH,
@@ -106,12 +112,12 @@ impl Builder {
         };
         for next in Parser::new_from_str_with_options(text, options) {
             match next {
-                Ok((event, span)) => self.event(event, place(self.file, &span), errors)?,
+                Ok((event, span)) => self.event(event, position(self.file, &span), errors)?,
                 Err(error) => {
                     let at = error.marker();
-                    let place =
-                        Place { file: self.file, line: at.line(), column: at.col().saturating_add(1) };
-                    return Err(errors.report(place, "", format!("not valid YAML: {}", error.info())));
+                    let position =
+                        FilePosition { file: self.file, line: at.line(), column: at.col().saturating_add(1) };
+                    return Err(errors.report(position, "", format!("not valid YAML: {}", error.info())));
                 }
             }
         }
@@ -121,73 +127,72 @@ impl Builder {
             } else {
                 "the overlay is empty; write the keys that it adds or replaces, or `{}` for none"
             };
-            errors.report(Place { file: self.file, line: 1, column: 1 }, "", message)
+            errors.report(FilePosition { file: self.file, line: 1, column: 1 }, "", message)
         })
     }
 
-    fn event(&mut self, event: Event<'_>, place: Place, errors: &mut Errors) -> Read<()> {
+    fn event(&mut self, event: Event<'_>, position: FilePosition, errors: &mut Errors) -> ReadResult<()> {
         match event {
             Event::DocumentStart(..) => {
                 self.documents = self.documents.saturating_add(1);
                 if self.documents > 1 {
                     return Err(errors.report(
-                        place,
+                        position,
                         "",
-                        "a second document (`---`); a file holds one contract",
+                        "second document (`---`); a file contains one contract",
                     ));
                 }
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let kind = scalar_kind(&text, style, tag.as_deref(), place, errors)?;
-                let node = Node::new(place, Value::Scalar(kind, text.into_owned()));
+                let kind = scalar_kind(&text, style, tag.as_deref(), position, errors)?;
+                let node = Node::new(position, NodeValue::Scalar(kind, text.into_owned()));
                 self.count(node.bytes);
-                self.place_node(node, anchor, errors)
+                self.attach(node, anchor, errors)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.start(place, Value::List(Vec::new()), anchor, tag.as_deref(), errors)
+                self.start(position, NodeValue::List(Vec::new()), anchor, tag.as_deref(), errors)
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.start(place, Value::Map(Vec::new()), anchor, tag.as_deref(), errors)
+                self.start(position, NodeValue::Map(Vec::new()), anchor, tag.as_deref(), errors)
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open { node, anchor, .. }) => self.place_node(node, anchor, errors),
-                None => Err(errors.report(place, "", "not valid YAML: an end without a start")),
+                Some(OpenCollection { node, anchor, .. }) => self.attach(node, anchor, errors),
+                None => Err(errors.report(position, "", "not valid YAML: an end without a start")),
             },
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some(node) => {
-                    // The alias' own place: a value that is wrong here need not be wrong at the anchor.
-                    let node = Node { place, ..node.clone() };
+                    // The position of the alias: a value that is wrong here need not be wrong at the anchor.
+                    let node = Node { position, ..node.clone() };
                     self.count(node.bytes);
-                    self.place_node(node, 0, errors)
+                    self.attach(node, 0, errors)
                 }
-                None => Err(errors.report(place, "", "an alias to a node that it stands in")),
+                None => Err(errors.report(position, "", "an alias to a node that contains it")),
             },
-            // Comments, anchors and unresolved aliases are not asked for.
-            Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentEnd
-            | Event::Anchor(..)
-            | Event::UnresolvedAlias(_)
-            | _ => Ok(()),
+            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+            // The parser's options exclude comments, anchors and unresolved aliases. An event that is not known must
+            // not be skipped.
+            Event::Anchor(..) | Event::UnresolvedAlias(_) | _ => {
+                Err(errors.report(position, "", "unsupported YAML"))
+            }
         }
     }
 
     fn start(
         &mut self,
-        place: Place,
-        value: Value,
+        position: FilePosition,
+        value: NodeValue,
         anchor: usize,
         tag: Option<&Tag>,
         errors: &mut Errors,
-    ) -> Read<()> {
+    ) -> ReadResult<()> {
         if let Some(tag) = tag
             && !tag.is_yaml_core_schema()
         {
-            return Err(unknown_tag(tag, place, errors));
+            return Err(unknown_tag(tag, position, errors));
         }
         self.count(NODE_BYTES);
-        self.open.push(Open { node: Node::new(place, value), anchor, key: None });
+        self.open.push(OpenCollection { node: Node::new(position, value), anchor, key: None });
         Ok(())
     }
 
@@ -195,8 +200,8 @@ impl Builder {
         self.tree_bytes = self.tree_bytes.saturating_add(bytes);
     }
 
-    /// Puts a complete node where it belongs: into the open list or mapping, or at the root.
-    fn place_node(&mut self, node: Node, anchor: usize, errors: &mut Errors) -> Read<()> {
+    /// Adds a complete node to the current list or mapping, or makes it the root.
+    fn attach(&mut self, node: Node, anchor: usize, errors: &mut Errors) -> ReadResult<()> {
         if anchor != 0 {
             self.count(node.bytes);
         }
@@ -204,9 +209,9 @@ impl Builder {
         let too_large = self.tree_bytes > MAX_TREE_BYTES || depth > MAX_DEPTH;
         if too_large {
             return Err(errors.report(
-                node.place,
+                node.position,
                 "",
-                "the aliases of this file expand to too much; write the values out",
+                "the aliases of this file expand to a tree that is too large or too deep; write the values out",
             ));
         }
         if anchor != 0 {
@@ -219,63 +224,76 @@ impl Builder {
         parent.node.bytes = parent.node.bytes.saturating_add(node.bytes);
         parent.node.depth = parent.node.depth.max(node.depth.saturating_add(1));
         match (&mut parent.node.value, parent.key.take()) {
-            (Value::List(items), _) => items.push(node),
-            (Value::Map(_), None) => match node.value {
-                Value::Scalar(_, key) => parent.key = Some((key, node.place)),
-                Value::List(_) | Value::Map(_) => {
-                    return Err(errors.report(node.place, "", "a key that is a list or a mapping"));
+            (NodeValue::List(items), _) => items.push(node),
+            (NodeValue::Map(_), None) => match node.value {
+                NodeValue::Scalar(_, key) => parent.key = Some((key, node.position)),
+                NodeValue::List(_) | NodeValue::Map(_) => {
+                    return Err(errors.report(
+                        node.position,
+                        "",
+                        "a key must be a scalar, not a list or a mapping",
+                    ));
                 }
             },
-            (Value::Map(entries), Some((key, place))) => {
+            (NodeValue::Map(entries), Some((key, position))) => {
                 if let Some(first) = entries.iter().find(|entry| entry.key == key) {
                     let message =
-                        format!("the key {} stands twice, first in line {}", quoted(&key), first.place.line);
-                    errors.report(place, "", message);
+                        format!("duplicate key {}, first on line {}", quoted(&key), first.position.line);
+                    errors.report(position, "", message);
                 } else if entries.len() == MAX_KEYS {
-                    return Err(errors.report(place, "", format!("a mapping of more than {MAX_KEYS} keys")));
+                    return Err(errors.report(
+                        position,
+                        "",
+                        format!("a mapping has more than {MAX_KEYS} keys"),
+                    ));
                 } else {
-                    entries.push(Entry { key, place, node });
+                    entries.push(Entry { key, position, node });
                 }
             }
-            (Value::Scalar(..), _) => unreachable!("only lists and mappings are opened"),
+            (NodeValue::Scalar(..), _) => unreachable!("only lists and mappings are opened"),
         }
         Ok(())
     }
 }
 
 impl Node {
-    pub(crate) fn new(place: Place, value: Value) -> Self {
+    pub(crate) fn new(position: FilePosition, value: NodeValue) -> Self {
         let text_bytes = match &value {
-            Value::Scalar(_, text) => text.len(),
-            Value::List(_) | Value::Map(_) => 0,
+            NodeValue::Scalar(_, text) => text.len(),
+            NodeValue::List(_) | NodeValue::Map(_) => 0,
         };
-        Self { place, related: None, value, bytes: NODE_BYTES.saturating_add(text_bytes), depth: 0 }
+        Self { position, related: None, value, bytes: NODE_BYTES.saturating_add(text_bytes), depth: 0 }
+    }
+
+    /// Returns true for an omitted value, as in `key:`.
+    pub(crate) fn is_empty_scalar(&self) -> bool {
+        matches!(&self.value, NodeValue::Scalar(ScalarKind::Null, text) if text.is_empty())
     }
 }
 
-fn place(file: usize, span: &Span) -> Place {
-    Place { file, line: span.start.line(), column: span.start.col().saturating_add(1) }
+fn position(file: usize, span: &Span) -> FilePosition {
+    FilePosition { file, line: span.start.line(), column: span.start.col().saturating_add(1) }
 }
 
-fn unknown_tag(tag: &Tag, place: Place, errors: &mut Errors) -> crate::error::Reported {
-    errors.report(place, "", format!("the tag {} has no meaning in a contract", quoted(&tag.original())))
+fn unknown_tag(tag: &Tag, position: FilePosition, errors: &mut Errors) -> crate::error::Reported {
+    errors.report(position, "", format!("unsupported tag {}", quoted(&tag.original())))
 }
 
-/// The kind of a scalar: quoted and block scalars are strings, plain ones what the core schema says.
+/// Returns the kind of a scalar. Quoted and block scalars are strings; the core schema decides about plain ones.
 fn scalar_kind(
     text: &str,
     style: ScalarStyle,
     tag: Option<&Tag>,
-    place: Place,
+    position: FilePosition,
     errors: &mut Errors,
-) -> Read<ScalarKind> {
+) -> ReadResult<ScalarKind> {
     if let Some(tag) = tag {
-        // The non-specific tag `!` makes a string too.
+        // The non-specific tag `!` also makes a string.
         return match tag.core_suffix() {
             Some("str") => Ok(ScalarKind::Str),
             Some(_) => Ok(plain_kind(text)),
             None if tag.handle().is_empty() && tag.suffix() == "!" => Ok(ScalarKind::Str),
-            None => Err(unknown_tag(tag, place, errors)),
+            None => Err(unknown_tag(tag, position, errors)),
         };
     }
     Ok(if style == ScalarStyle::Plain { plain_kind(text) } else { ScalarKind::Str })

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::civil::MICROS_PER_DAY;
 use crate::iso8601::TimeError;
 
-/// The number that a date or a point in time is written as.
+/// The unit and epoch of a date or point in time that is written as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NumericTime {
@@ -19,13 +19,13 @@ pub enum NumericTime {
     EpochMicros,
     /// Nanoseconds since 1970-01-01T00:00Z.
     EpochNanos,
-    /// A serial number of Excel's 1900 date system: days, of which 1 is 1900-01-01, without a time zone.
+    /// Serial numbers of Excel's 1900 date system: days, with 1 for 1900-01-01, without a time zone.
     Excel1900,
-    /// A serial number of Excel's 1904 date system: days, of which 0 is 1904-01-01, without a time zone.
+    /// Serial numbers of Excel's 1904 date system: days, with 0 for 1904-01-01, without a time zone.
     Excel1904,
 }
 
-/// The names of the contract.
+/// The names in a contract.
 pub(crate) const NAMES: [(&str, NumericTime); 6] = [
     ("epoch-seconds", NumericTime::EpochSeconds),
     ("epoch-millis", NumericTime::EpochMillis),
@@ -35,18 +35,18 @@ pub(crate) const NAMES: [(&str, NumericTime); 6] = [
     ("excel-1904", NumericTime::Excel1904),
 ];
 
-/// Digits before the point beyond which no number is a time.
+/// The number of digits before the point above which a number cannot be a time.
 const MAX_WHOLE_DIGITS: usize = 25;
-/// Digits of a serial number's fraction that count; the rest is less than a billionth of a microsecond.
+/// The significant digits of a serial number's fraction. The rest is less than a billionth of a microsecond.
 const FRACTION_DIGITS: usize = 20;
-/// The day that Excel has and the calendar has not: 1900-02-29.
+/// The serial number of 1900-02-29, which Excel has but the calendar does not.
 const EXCEL_LEAP_DAY: i64 = 60;
-/// Serial numbers of 1970-01-01, after that day.
+/// The serial numbers of 1970-01-01.
 const EXCEL_1900_EPOCH: i64 = 25_569;
 const EXCEL_1904_EPOCH: i64 = 24_107;
 
 impl NumericTime {
-    /// True for numbers that are points in time of UTC; others are of a clock whose zone is not known.
+    /// Returns true for points in time in UTC. The others are local times without a known time zone.
     pub fn is_utc(self) -> bool {
         match self {
             Self::EpochSeconds | Self::EpochMillis | Self::EpochMicros | Self::EpochNanos => true,
@@ -54,12 +54,12 @@ impl NumericTime {
         }
     }
 
-    /// Microseconds since 1970-01-01T00:00 of a decimal number, given as the ASCII digits on both sides of its point. They
-    /// may lie outside the years 1 to 9999.
+    /// Converts a decimal number to microseconds since 1970-01-01T00:00. It is given as the ASCII digits before and
+    /// after its point. The result may be outside the years 1 to 9999.
     ///
     /// # Errors
-    /// If the number is not a time, or not a whole number of microseconds. Serial numbers are binary fractions of days: one
-    /// is the whole millisecond that is at most 10 microseconds away.
+    /// Returns an error if the number is not a time, or not a whole number of microseconds. Serial numbers are binary
+    /// fractions of days, so they are rounded to the whole millisecond if it is at most 10 microseconds away.
     pub fn micros(self, is_negative: bool, whole: &[u8], fraction: &[u8]) -> Result<i64, TimeError> {
         let fraction = significant(fraction);
         if whole.len() > MAX_WHOLE_DIGITS {
@@ -105,7 +105,7 @@ impl fmt::Display for NumericTime {
     }
 }
 
-/// Microseconds of a number of a unit that is 10^`places` microseconds.
+/// Converts a number whose unit is 10^`places` microseconds.
 fn exact(is_negative: bool, whole: &[u8], fraction: &[u8], places: u32) -> Result<i64, TimeError> {
     let digits = u32::try_from(fraction.len()).map_err(|_| TimeError::OutOfRange)?;
     let zeros = places.checked_sub(digits).ok_or(TimeError::OutOfRange)?;
@@ -115,16 +115,16 @@ fn exact(is_negative: bool, whole: &[u8], fraction: &[u8], places: u32) -> Resul
     signed(is_negative, micros.ok_or(TimeError::OutOfRange)?)
 }
 
-/// The day of a serial number, and the microseconds of its time of day.
+/// Splits a serial number into its day and the microseconds of its time of day.
 fn serial_number(whole: &[u8], fraction: &[u8]) -> Result<(i64, i64), TimeError> {
     const MILLIS_PER_DAY: i128 = 86_400_000;
-    /// Of `FRACTION_DIGITS` digits.
+    /// One day, with `FRACTION_DIGITS` digits.
     const SCALE: i128 = 100_000_000_000_000_000_000;
     /// A hundredth of a millisecond.
     const TOLERANCE: i128 = SCALE / 100;
-    let kept = fraction.get(..FRACTION_DIGITS).unwrap_or(fraction);
-    let zeros = FRACTION_DIGITS.saturating_sub(kept.len());
-    let padded = number(kept)?.checked_mul(10_i128.pow(u32::try_from(zeros).expect("at most 20")));
+    let digits = fraction.get(..FRACTION_DIGITS).unwrap_or(fraction);
+    let zeros = FRACTION_DIGITS.saturating_sub(digits.len());
+    let padded = number(digits)?.checked_mul(10_i128.pow(u32::try_from(zeros).expect("at most 20")));
     let scaled = padded.and_then(|days| days.checked_mul(MILLIS_PER_DAY)).ok_or(TimeError::OutOfRange)?;
     let (floor, rest) = (scaled.div_euclid(SCALE), scaled.rem_euclid(SCALE));
     let millis = match rest {
@@ -132,7 +132,7 @@ fn serial_number(whole: &[u8], fraction: &[u8]) -> Result<(i64, i64), TimeError>
         _ if rest >= SCALE.saturating_sub(TOLERANCE) => floor.saturating_add(1),
         _ => return Err(TimeError::OutOfRange),
     };
-    // The last millisecond of a day may be the first of the next one.
+    // Rounding may carry into the next day.
     let days = number(whole)?.saturating_add(millis.div_euclid(MILLIS_PER_DAY));
     let micros = millis.rem_euclid(MILLIS_PER_DAY).saturating_mul(1_000);
     let narrow = |number: i128| i64::try_from(number).map_err(|_| TimeError::OutOfRange);
@@ -150,13 +150,13 @@ fn signed(is_negative: bool, micros: i128) -> Result<i64, TimeError> {
     Ok(if is_negative { micros.saturating_neg() } else { micros })
 }
 
-/// The number of ASCII digits.
+/// Parses ASCII digits.
 fn number(digits: &[u8]) -> Result<i128, TimeError> {
     let add = |number: i128, digit: &u8| number.checked_mul(10)?.checked_add(i128::from(digit & 0x0f));
     digits.iter().try_fold(0, add).ok_or(TimeError::OutOfRange)
 }
 
-/// The fraction without trailing zeros.
+/// Returns the fraction without trailing zeros.
 fn significant(fraction: &[u8]) -> &[u8] {
     let mut fraction = fraction;
     while let [rest @ .., b'0'] = fraction {
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use crate::civil::{MICROS_PER_SECOND, civil_of_days, is_in_range};
 
-    /// The point in time as text, or the error.
+    /// Returns the point in time as text, or the error.
     fn read(numeric: NumericTime, text: &str) -> String {
         let (is_negative, digits) = match text.strip_prefix('-') {
             Some(digits) => (true, digits),

@@ -1,30 +1,30 @@
-//! Merges an overlay into a contract: a document of the same form that has only what is to be added or replaced.
+//! Merges an overlay into a contract. An overlay is a document of the same form with only the parts to add or replace.
 //!
-//! Mappings are merged key by key, lists of named things by their names. Any other value of the overlay replaces that of the
-//! contract. So the producer's contract stays as it is, and its next version takes the same overlay.
+//! Mappings are merged key by key, and lists of named entries by their names. Any other value of the overlay replaces
+//! that of the contract. The producer's contract stays unchanged, and the overlay applies to its next version, too.
 
 use std::collections::HashMap;
 
 use crate::custom;
-use crate::error::{Errors, FaultKind, Place, Read, nearest, quoted};
-use crate::node::{Entry, Node, ScalarKind, Value};
+use crate::error::{Errors, FaultKind, FilePosition, ReadResult, nearest, quoted};
+use crate::node::{Entry, Node, NodeValue, ScalarKind};
 
-/// Lists whose members have names.
+/// A list whose entries have names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum List {
-    /// `schema`, and `properties` of it and of a property.
+enum NamedList {
+    /// `schema`, and the `properties` of an object or property.
     Named,
     /// `servers`, by `server`.
     Servers,
     /// `customProperties`, by `property`.
     Custom,
-    /// `quality`, by `name`; one without a name is another check.
+    /// `quality`, by `name`. A check without a name is added.
     Quality,
     /// `slaProperties`, by `property` and `element`.
     Sla,
 }
 
-impl List {
+impl NamedList {
     fn of(key: &str) -> Option<Self> {
         match key {
             "schema" | "properties" => Some(Self::Named),
@@ -36,7 +36,7 @@ impl List {
         }
     }
 
-    /// The keys that name a member.
+    /// Returns the keys that name an entry.
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Named | Self::Quality => &["name"],
@@ -46,7 +46,7 @@ impl List {
         }
     }
 
-    /// The name of a member; `None` where it has none.
+    /// Returns the name of an entry, or `None` if it has none.
     fn name(self, member: &Node) -> Option<Vec<&str>> {
         let mut keys = self.keys().iter();
         let first = text(member, keys.next()?)?;
@@ -54,8 +54,8 @@ impl List {
     }
 }
 
-/// Returns the contract completed by the overlay. Each node that has a part of both knows the place in either.
-pub(crate) fn merge(contract: Node, overlay: &Node, errors: &mut Errors) -> Read<Node> {
+/// Returns the contract completed by the overlay. Each merged node has its positions in both files.
+pub(crate) fn merge(contract: Node, overlay: &Node, errors: &mut Errors) -> ReadResult<Node> {
     for key in ["id", "kind"] {
         let (ours, theirs) = (entry(overlay, key), entry(&contract, key));
         if let (Some(ours), Some(theirs)) = (ours, theirs)
@@ -63,47 +63,47 @@ pub(crate) fn merge(contract: Node, overlay: &Node, errors: &mut Errors) -> Read
         {
             let message =
                 format!("the overlay is for another contract: its `{key}` is not that of the contract");
-            let related = Some(theirs.node.place);
-            return Err(errors.report_kind(FaultKind::Invalid, ours.node.place, related, key, message));
+            let related = Some(theirs.node.position);
+            return Err(errors.report_kind(FaultKind::Invalid, ours.node.position, related, key, message));
         }
     }
     let mut merged = contract;
-    let mut merge = Merge { errors, outcome: Ok(()) };
+    let mut merge = Merger { errors, outcome: Ok(()) };
     merge.check_repeats(overlay, "");
     merge.node(&mut merged, overlay, "");
     merge.outcome.map(|()| merged)
 }
 
-struct Merge<'e> {
+struct Merger<'e> {
     errors: &'e mut Errors,
-    outcome: Read<()>,
+    outcome: ReadResult<()>,
 }
 
-impl Merge<'_> {
-    /// Reports members that the overlay lists twice: the second one would silently win.
+impl Merger<'_> {
+    /// Reports entries that the overlay lists twice: the second one would override the first silently.
     fn check_repeats(&mut self, overlay: &Node, path: &str) {
-        let Value::Map(entries) = &overlay.value else { return };
+        let NodeValue::Map(entries) = &overlay.value else { return };
         for Entry { key, node, .. } in entries {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            let Value::List(members) = &node.value else {
+            let NodeValue::List(members) = &node.value else {
                 self.check_repeats(node, &path);
                 continue;
             };
-            let mut seen: HashMap<Vec<&str>, Place> = HashMap::new();
+            let mut seen: HashMap<Vec<&str>, FilePosition> = HashMap::new();
             for (index, member) in members.iter().enumerate() {
                 let path = format!("{path}[{index}]");
                 self.check_repeats(member, &path);
-                let Some(name) = List::of(key).and_then(|list| list.name(member)) else { continue };
+                let Some(name) = NamedList::of(key).and_then(|list| list.name(member)) else { continue };
                 if let Some(first) = seen.get(&name) {
                     let message = format!(
-                        "{} is listed twice in the overlay, first in line {}; write one entry with both parts",
+                        "{} is listed twice in the overlay, first on line {}; merge the two entries",
                         quoted(&name.join(", ")),
                         first.line
                     );
                     let kind = FaultKind::Invalid;
-                    self.outcome = Err(self.errors.report_kind(kind, member.place, None, &path, message));
+                    self.outcome = Err(self.errors.report_kind(kind, member.position, None, &path, message));
                 } else {
-                    seen.insert(name, member.place);
+                    seen.insert(name, member.position);
                 }
             }
         }
@@ -111,16 +111,16 @@ impl Merge<'_> {
 
     fn node(&mut self, base: &mut Node, overlay: &Node, path: &str) {
         match (&mut base.value, &overlay.value) {
-            (Value::Map(entries), Value::Map(added)) => {
-                base.related = Some(overlay.place);
+            (NodeValue::Map(entries), NodeValue::Map(added)) => {
+                base.related = Some(overlay.position);
                 for entry in added {
                     self.entry(entries, entry, path);
                 }
             }
-            (Value::Map(_), Value::Scalar(..) | Value::List(_)) => {
-                self.report(overlay, base.place, path, "must be a mapping, as it is in the contract");
+            (NodeValue::Map(_), NodeValue::Scalar(..) | NodeValue::List(_)) => {
+                self.report(overlay, base.position, path, "must be a mapping, as it is in the contract");
             }
-            (Value::List(_) | Value::Scalar(..), _) => replace(base, overlay),
+            (NodeValue::List(_) | NodeValue::Scalar(..), _) => replace(base, overlay),
         }
     }
 
@@ -130,16 +130,17 @@ impl Merge<'_> {
             entries.push(added.clone());
             return;
         };
-        match List::of(&added.key) {
+        match NamedList::of(&added.key) {
             Some(list) => self.list(list, &mut base.node, &added.node, &path),
             None => self.node(&mut base.node, &added.node, &path),
         }
     }
 
-    fn list(&mut self, list: List, base: &mut Node, overlay: &Node, path: &str) {
-        let (place, Value::List(members), Value::List(added)) = (base.place, &mut base.value, &overlay.value)
+    fn list(&mut self, list: NamedList, base: &mut Node, overlay: &Node, path: &str) {
+        let (position, NodeValue::List(members), NodeValue::List(added)) =
+            (base.position, &mut base.value, &overlay.value)
         else {
-            self.report(overlay, base.place, path, "must be a list, as it is in the contract");
+            self.report(overlay, base.position, path, "must be a list, as it is in the contract");
             return;
         };
         for (index, member) in added.iter().enumerate() {
@@ -148,21 +149,22 @@ impl Merge<'_> {
             let found = name
                 .as_ref()
                 .and_then(|name| members.iter().position(|base| list.name(base).as_ref() == Some(name)));
-            if list == List::Servers && self.has_no_effect(member, members, found, &path) {
+            if list == NamedList::Servers && self.has_no_effect(member, members, found, &path) {
                 continue;
             }
             match (found.and_then(|index| members.get_mut(index)), name) {
                 (Some(base), _) => self.node(base, member, &path),
-                (None, Some(name)) if list == List::Named && !has_constant(member) => {
-                    self.unknown(member, members, place, &path, name.first().copied().unwrap_or_default());
+                (None, Some(name)) if list == NamedList::Named && !has_constant(member) => {
+                    let name = name.first().copied().expect("a name has at least one part");
+                    self.unknown(member, members, position, &path, name);
                 }
-                (None, None) if list != List::Quality => {
-                    let keys = list.keys().first().copied().unwrap_or_default();
+                (None, None) if list != NamedList::Quality => {
+                    let key = list.keys().first().copied().expect("each list has a key for names");
                     self.report(
                         member,
-                        place,
+                        position,
                         &path,
-                        &format!("`{keys}` is missing; it says what is completed"),
+                        &format!("`{key}` is missing; it identifies the entry to complete"),
                     );
                 }
                 (None, Some(_) | None) => members.push(member.clone()),
@@ -170,7 +172,7 @@ impl Merge<'_> {
         }
     }
 
-    /// The first server of type `s3` describes the files: another one after it would have no effect.
+    /// Reports a server of type `s3` after the first one, which describes the files: it would have no effect.
     fn has_no_effect(&mut self, member: &Node, members: &[Node], found: Option<usize>, path: &str) -> bool {
         let mut of_s3 = members.iter().enumerate().filter(|(_, base)| is_s3(base));
         let Some((index, first)) = of_s3.next() else { return false };
@@ -179,49 +181,52 @@ impl Merge<'_> {
         if !is_later || !is_ours {
             return false;
         }
-        let name = quoted(text(first, "server").unwrap_or_default());
+        let fix = match text(first, "server") {
+            Some(name) => format!("write `server: {name}` to complete that one"),
+            None => "give that one a `server` to complete it".to_owned(),
+        };
         let message = format!(
-            "would have no effect: the contract's server {name}, the first of type `s3`, describes the files; write \
-             `server: {}` to complete that one",
-            name.trim_matches('`')
+            "would have no effect: the contract's first server of type `s3` describes the files; {fix}"
         );
-        self.report(member, first.place, path, &message);
+        self.report(member, first.position, path, &message);
         true
     }
 
-    /// The contract has no such object or property. Only one with a constant can be added: nothing is read for it.
-    fn unknown(&mut self, member: &Node, members: &[Node], place: Place, path: &str, name: &str) {
+    /// Reports an object or property that the contract does not have. Only a column with a constant can be added,
+    /// because it reads nothing.
+    fn unknown(&mut self, member: &Node, members: &[Node], position: FilePosition, path: &str, name: &str) {
         let names = members.iter().filter_map(|member| text(member, "name"));
         let fix = match nearest(name, names) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "only a column with a `penstock.constant` can be added".to_owned(),
         };
         let message = format!("the contract has no {} here; {fix}", quoted(name));
-        self.report(member, place, path, &message);
+        self.report(member, position, path, &message);
     }
 
-    fn report(&mut self, overlay: &Node, base: Place, path: &str, message: &str) {
-        let reported = self.errors.report_kind(FaultKind::Invalid, overlay.place, Some(base), path, message);
+    fn report(&mut self, overlay: &Node, base: FilePosition, path: &str, message: &str) {
+        let reported =
+            self.errors.report_kind(FaultKind::Invalid, overlay.position, Some(base), path, message);
         self.outcome = Err(reported);
     }
 }
 
-/// Puts the overlay's value in the place of the contract's.
+/// Replaces a value of the contract by that of the overlay.
 fn replace(base: &mut Node, overlay: &Node) {
-    let place = base.place;
+    let position = base.position;
     *base = overlay.clone();
-    base.related = Some(place);
+    base.related = Some(position);
 }
 
 fn entry<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
-    let Value::Map(entries) = &node.value else { return None };
+    let NodeValue::Map(entries) = &node.value else { return None };
     entries.iter().find(|entry| entry.key == key)
 }
 
 fn text<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
     match &entry(node, key)?.node.value {
-        Value::Scalar(ScalarKind::Str, text) => Some(text),
-        Value::Scalar(..) | Value::List(_) | Value::Map(_) => None,
+        NodeValue::Scalar(ScalarKind::Str, text) => Some(text),
+        NodeValue::Scalar(..) | NodeValue::List(_) | NodeValue::Map(_) => None,
     }
 }
 
@@ -230,6 +235,6 @@ fn is_s3(server: &Node) -> bool {
 }
 
 fn has_constant(member: &Node) -> bool {
-    let at = crate::at::At::root(member);
+    let at = crate::node_ref::NodeRef::root(member);
     custom::find(&at, "penstock.constant").is_some()
 }

@@ -1,33 +1,33 @@
-//! Quality checks: the library metrics of ODCS, on columns and on the schema.
+//! Reads quality checks: the library metrics of ODCS, on columns and on the schema.
 //!
-//! `invalidValues` with `mustBe: 0` rejects each row that has another value, so it is a row rule, unless its severity is
+//! `invalidValues` with `mustBe: 0` is a row rule, which rejects each row with another value, unless its severity is
 //! `warning` or `info`. Every other check counts over the batch.
 
 use std::collections::HashSet;
 
-use crate::at::At;
 use crate::decimal::Decimal;
-use crate::error::{Errors, Read, mend, nearest, quoted};
+use crate::error::{Errors, ReadResult, nearest, quoted, suggestion};
 use crate::model::{Column, LogicalType, Metric, Operator, QualityCheck, SkippedCheck, Threshold, Unit};
 use crate::names::ColumnNames;
-use crate::node::{ScalarKind, Value};
+use crate::node::{NodeValue, ScalarKind};
+use crate::node_ref::NodeRef;
 use crate::odcs;
-use crate::options;
+use crate::pattern;
 
-/// What the quality checks of a property ask.
+/// The quality checks of a property or of the schema.
 #[derive(Debug, Default)]
-pub(crate) struct Checks<'n> {
-    /// The only values that a row may have, each with its place.
-    pub(crate) allowed: Vec<(String, At<'n>)>,
+pub(crate) struct PropertyChecks<'n> {
+    /// The only allowed values, each with its node.
+    pub(crate) allowed: Vec<(String, NodeRef<'n>)>,
     /// The pattern that each value must match.
-    pub(crate) pattern: Option<At<'n>>,
-    /// What the batch must satisfy; the column of each is not set yet.
-    pub(crate) batch: Vec<(QualityCheck, At<'n>)>,
+    pub(crate) pattern: Option<NodeRef<'n>>,
+    /// The checks of the batch. Their columns are not set yet.
+    pub(crate) batch: Vec<(QualityCheck, NodeRef<'n>)>,
 }
 
-/// What a check stands at.
+/// The element that a check belongs to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Scope<'c> {
+pub(crate) enum CheckScope<'c> {
     /// A column.
     Column,
     /// A member of an object or the items of an array.
@@ -37,7 +37,7 @@ pub(crate) enum Scope<'c> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Name {
+enum MetricName {
     Null,
     Missing,
     Invalid,
@@ -45,12 +45,12 @@ enum Name {
     RowCount,
 }
 
-const METRICS: [(&str, Name); 5] = [
-    ("nullValues", Name::Null),
-    ("missingValues", Name::Missing),
-    ("invalidValues", Name::Invalid),
-    ("duplicateValues", Name::Duplicate),
-    ("rowCount", Name::RowCount),
+const METRICS: [(&str, MetricName); 5] = [
+    ("nullValues", MetricName::Null),
+    ("missingValues", MetricName::Missing),
+    ("invalidValues", MetricName::Invalid),
+    ("duplicateValues", MetricName::Duplicate),
+    ("rowCount", MetricName::RowCount),
 ];
 
 type Compare = fn(Threshold) -> Operator;
@@ -68,31 +68,31 @@ const OPERATORS: [(&str, Compare); 6] = [
 const RANGES: [(&str, CompareRange); 2] =
     [("mustBeBetween", Operator::MustBeBetween), ("mustNotBeBetween", Operator::MustNotBeBetween)];
 
-/// Reads the checks at a property or at the schema. `is_v3_0` allows what v3.0 had.
+/// Reads the quality checks of a property or of the schema. `is_v3_0` allows the rules of v3.0.
 pub(crate) fn read<'n>(
-    at: &At<'n>,
-    scope: Scope<'_>,
+    at: &NodeRef<'n>,
+    scope: CheckScope<'_>,
     is_v3_0: bool,
     errors: &mut Errors,
-) -> Read<Checks<'n>> {
-    let mut checks = Checks::default();
+) -> ReadResult<PropertyChecks<'n>> {
+    let mut checks = PropertyChecks::default();
     let Some(list) = at.get("quality") else { return Ok(checks) };
     let mut outcome = Ok(());
     for check in list.items(errors)? {
-        let read = Reader { check, scope, is_v3_0 }.read(&mut checks, errors);
+        let read = CheckReader { check, scope, is_v3_0 }.read(&mut checks, errors);
         outcome = outcome.and(read);
     }
     outcome.map(|()| checks)
 }
 
-struct Reader<'n, 'c> {
-    check: At<'n>,
-    scope: Scope<'c>,
+struct CheckReader<'n, 'c> {
+    check: NodeRef<'n>,
+    scope: CheckScope<'c>,
     is_v3_0: bool,
 }
 
-impl<'n> Reader<'n, '_> {
-    fn read(&self, checks: &mut Checks<'n>, errors: &mut Errors) -> Read<()> {
+impl<'n> CheckReader<'n, '_> {
+    fn read(&self, checks: &mut PropertyChecks<'n>, errors: &mut Errors) -> ReadResult<()> {
         let Some(name) = self.name(errors)? else { return Ok(()) };
         let scope = self.check_scope(name, errors);
         let metric = self.metric(name, errors);
@@ -114,12 +114,12 @@ impl<'n> Reader<'n, '_> {
                 operator,
                 unit,
             };
-            // A row rule rejects rows, which a check that only warns must not do.
-            if name == Name::Invalid && is_zero(&operator) && check.refuses() {
+            // A row rule rejects rows. A check that only warns must not reject any.
+            if name == MetricName::Invalid && is_zero(&operator) && check.refuses() {
                 self.row_rule(checks, errors)?;
                 continue;
             }
-            if let Scope::Member = self.scope {
+            if let CheckScope::Member = self.scope {
                 return Err(self.check.report(errors, member_fault(&check)));
             }
             self.check_possible(&operator, unit, errors)?;
@@ -128,8 +128,8 @@ impl<'n> Reader<'n, '_> {
         Ok(())
     }
 
-    /// What is counted; `None` for a check that is not of the library, which is not executed.
-    fn name(&self, errors: &mut Errors) -> Read<Option<Name>> {
+    /// Returns the metric, or `None` for a check that is not of the library and is not executed.
+    fn name(&self, errors: &mut Errors) -> ReadResult<Option<MetricName>> {
         let kind = self.check.get("type");
         match kind.as_ref().map(|at| at.str(errors)).transpose()? {
             None | Some("library") => {}
@@ -163,16 +163,16 @@ impl<'n> Reader<'n, '_> {
         }
     }
 
-    /// Records that the check is not executed. `kind` is its type, in words.
-    fn skip(&self, kind: &str, errors: &mut Errors) -> Read<Option<Name>> {
+    /// Records that the check is not executed. `kind` is its type in words.
+    fn skip(&self, kind: &str, errors: &mut Errors) -> ReadResult<Option<MetricName>> {
         let name = self.check.get("name").map(|at| at.str(errors).map(str::to_owned)).transpose()?;
         self.check.note(errors, format!("a check of the type {kind} is not executed"));
         errors.skipped.push(SkippedCheck { path: self.check.path.clone(), name, kind: kind.to_owned() });
         Ok(None)
     }
 
-    /// v3.0 leaves the names of rules open: one that is not known is another tool's.
-    fn rule(&self, at: &At<'n>, errors: &mut Errors) -> Read<Option<Name>> {
+    /// Returns the metric of a rule. v3.0 does not restrict the names of rules: unknown ones belong to other tools.
+    fn rule(&self, at: &NodeRef<'n>, errors: &mut Errors) -> ReadResult<Option<MetricName>> {
         let text = at.str(errors)?;
         let metric = odcs::metric_of_rule(text);
         if !self.is_v3_0 {
@@ -187,79 +187,93 @@ impl<'n> Reader<'n, '_> {
         }
     }
 
-    fn check_scope(&self, name: Name, errors: &mut Errors) -> Read<()> {
+    fn check_scope(&self, name: MetricName, errors: &mut Errors) -> ReadResult<()> {
         let at = self.check.get("metric").unwrap_or_else(|| self.check.clone());
         match (name, self.scope) {
-            (Name::RowCount, Scope::Column | Scope::Member) => {
+            (MetricName::RowCount, CheckScope::Column | CheckScope::Member) => {
                 Err(at.needs(errors, "counts the rows of the schema; move the check to `schema[0].quality`"))
             }
-            (Name::Null | Name::Missing | Name::Invalid, Scope::Schema(..)) => {
-                Err(at.needs(errors, "is about one column; move the check to the `quality` of that property"))
+            (MetricName::Null | MetricName::Missing | MetricName::Invalid, CheckScope::Schema(..)) => {
+                Err(at
+                    .needs(errors, "applies to one column; move the check to the `quality` of that property"))
             }
-            _ => Ok(()),
+            (MetricName::Duplicate, _)
+            | (MetricName::RowCount, CheckScope::Schema(..))
+            | (
+                MetricName::Null | MetricName::Missing | MetricName::Invalid,
+                CheckScope::Column | CheckScope::Member,
+            ) => Ok(()),
         }
     }
 
-    fn metric(&self, name: Name, errors: &mut Errors) -> Read<Metric> {
+    fn metric(&self, name: MetricName, errors: &mut Errors) -> ReadResult<Metric> {
         self.check_arguments(name, errors)?;
         Ok(match name {
-            Name::Null => Metric::NullValues,
-            Name::RowCount => Metric::RowCount,
-            Name::Missing => Metric::MissingValues {
+            MetricName::Null => Metric::NullValues,
+            MetricName::RowCount => Metric::RowCount,
+            MetricName::Missing => Metric::MissingValues {
                 values: match self.argument("missingValues") {
                     Some(at) => values(&at, errors)?.into_iter().map(|(value, _)| value).collect(),
                     None => Vec::new(),
                 },
             },
-            Name::Invalid => {
+            MetricName::Invalid => {
                 let (valid, pattern) = (self.argument("validValues"), self.argument("pattern"));
                 if valid.is_none() && pattern.is_none() {
                     let message = "`invalidValues` needs `arguments` with `validValues` or `pattern`";
                     return Err(self.check.needs(errors, message));
                 }
                 let valid = valid.map_or(Ok(Vec::new()), |at| valid_values(&at, errors));
-                let pattern = pattern.map(|at| options::regex(&at, errors)).transpose()?;
+                let pattern = pattern.map(|at| pattern::read(&at, errors)).transpose()?;
                 Metric::InvalidValues { valid: valid?.into_iter().map(|(value, _)| value).collect(), pattern }
             }
-            Name::Duplicate => match self.scope {
-                Scope::Schema(columns, names) => {
+            MetricName::Duplicate => match self.scope {
+                CheckScope::Schema(columns, names) => {
                     Metric::DuplicateValues { columns: self.compared(columns, names, errors)? }
                 }
-                Scope::Column | Scope::Member => Metric::DuplicateValues { columns: Vec::new() },
+                CheckScope::Column | CheckScope::Member => Metric::DuplicateValues { columns: Vec::new() },
             },
         })
     }
 
-    /// An argument, which v3.0 has beside the rule.
-    fn argument(&self, key: &str) -> Option<At<'n>> {
+    /// Returns an argument. v3.0 also has arguments beside the rule.
+    fn argument(&self, key: &str) -> Option<NodeRef<'n>> {
         let beside = || self.check.get(key).filter(|_| self.is_v3_0);
         self.check.get("arguments").and_then(|arguments| arguments.get(key)).or_else(beside)
     }
 
-    fn check_arguments(&self, name: Name, errors: &mut Errors) -> Read<()> {
+    fn check_arguments(&self, name: MetricName, errors: &mut Errors) -> ReadResult<()> {
         let known: &[&str] = match (name, self.scope) {
-            (Name::Missing, _) => &["missingValues"],
-            (Name::Invalid, _) => &["validValues", "pattern"],
-            (Name::Duplicate, Scope::Schema(..)) => &["properties"],
-            _ => &[],
+            (MetricName::Missing, _) => &["missingValues"],
+            (MetricName::Invalid, _) => &["validValues", "pattern"],
+            (MetricName::Duplicate, CheckScope::Schema(..)) => &["properties"],
+            (MetricName::Null | MetricName::RowCount, _)
+            | (MetricName::Duplicate, CheckScope::Column | CheckScope::Member) => &[],
         };
         if let Some(at) = self.check.get("validValues").filter(|_| !self.is_v3_0) {
             return Err(at.report(errors, odcs::VALUES_BESIDE_METRIC));
         }
         let Some(arguments) = self.check.get("arguments") else { return Ok(()) };
-        if !matches!(arguments.node.value, Value::Map(_)) {
+        if !matches!(arguments.node.value, NodeValue::Map(_)) {
             return Err(arguments.wrong_kind("a mapping", errors));
         }
         let mut outcome = Ok(());
         for (key, _, value) in arguments.entries().filter(|(key, ..)| !known.contains(key)) {
-            let mend = if known.is_empty() { "; it has none".to_owned() } else { mend(key, known) };
-            outcome = Err(value.needs(errors, format!("`{key}` is not an argument of this metric{mend}")));
+            let suggestion =
+                if known.is_empty() { "; it has none".to_owned() } else { suggestion(key, known) };
+            outcome =
+                Err(value.needs(errors, format!("`{key}` is not an argument of this metric{suggestion}")));
         }
         outcome
     }
 
-    /// The columns that a check of the schema compares, as indexes.
-    fn compared(&self, columns: &[Column], names: &ColumnNames, errors: &mut Errors) -> Read<Vec<usize>> {
+    /// Returns the indexes of the columns that a check of the schema compares.
+    fn compared(
+        &self,
+        columns: &[Column],
+        names: &ColumnNames,
+        errors: &mut Errors,
+    ) -> ReadResult<Vec<usize>> {
         let Some(list) = self.argument("properties") else {
             let message =
                 "`duplicateValues` of the schema needs `arguments` with `properties`, the columns to compare";
@@ -267,7 +281,7 @@ impl<'n> Reader<'n, '_> {
         };
         let items = list.items(errors)?;
         if items.is_empty() {
-            return Err(list.needs(errors, "is empty; name the columns to compare"));
+            return Err(list.needs(errors, "is empty; list the columns to compare"));
         }
         let mut indexes: Vec<usize> = Vec::new();
         let mut outcome = Ok(());
@@ -275,39 +289,42 @@ impl<'n> Reader<'n, '_> {
             let Ok(name) = item.text(errors).map_err(|reported| outcome = Err(reported)) else { continue };
             match names.find(name) {
                 Some(index) if indexes.contains(&index) => {
-                    outcome = Err(item.needs(errors, format!("{} stands twice", quoted(name))));
+                    outcome = Err(item.needs(errors, format!("{} is listed twice", quoted(name))));
                 }
                 Some(index) if columns.get(index).is_some_and(is_document) => {
-                    outcome = Err(item.needs(errors, "an object or array is not compared"));
+                    outcome = Err(item.needs(errors, "an object or array cannot be compared"));
                 }
                 Some(index) => indexes.push(index),
                 None => {
                     let near = names.nearest(name);
-                    let mend = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                    outcome = Err(item.needs(errors, format!("there is no column {}{mend}", quoted(name))));
+                    let suggestion = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                    outcome =
+                        Err(item.needs(errors, format!("there is no column {}{suggestion}", quoted(name))));
                 }
             }
         }
         outcome.map(|()| indexes)
     }
 
-    fn unit(&self, name: Name, errors: &mut Errors) -> Read<Unit> {
+    fn unit(&self, name: MetricName, errors: &mut Errors) -> ReadResult<Unit> {
         let Some(at) = self.check.get("unit") else { return Ok(Unit::Rows) };
         match at.str(errors)? {
             "rows" => Ok(Unit::Rows),
-            "percent" if name == Name::RowCount => {
-                Err(at.needs(errors, "the number of rows is always 100 percent of them; write `rows`"))
+            "percent" if name == MetricName::RowCount => {
+                Err(at.needs(errors, "the percentage of `rowCount` is always 100; write `rows`"))
             }
             "percent" => Ok(Unit::Percent),
             other => {
-                let message = format!("{} is not a unit{}", quoted(other), mend(other, &["rows", "percent"]));
+                let message =
+                    format!("{} is not a unit{}", quoted(other), suggestion(other, &["rows", "percent"]));
                 Err(at.needs(errors, message))
             }
         }
     }
 
-    /// One operator; v3.0 allows several, and none, which asks for no such row.
-    fn operators(&self, name: Name, errors: &mut Errors) -> Read<Vec<Operator>> {
+    /// Returns the condition, of which there is exactly one. v3.0 also allows several, and none, which means `mustBe:
+    /// 0`.
+    fn operators(&self, name: MetricName, errors: &mut Errors) -> ReadResult<Vec<Operator>> {
         let mut found = Vec::new();
         for (key, operator) in OPERATORS {
             let Some(at) = self.check.get(key) else { continue };
@@ -319,12 +336,8 @@ impl<'n> Reader<'n, '_> {
         }
         if found.is_empty() {
             return match (self.is_v3_0, name) {
-                (true, Name::RowCount) => Ok(Vec::new()),
-                (true, _) => Ok(Decimal::parse("0")
-                    .and_then(|zero| zero.threshold())
-                    .map(Operator::MustBe)
-                    .into_iter()
-                    .collect()),
+                (true, MetricName::RowCount) => Ok(Vec::new()),
+                (true, _) => Ok(vec![Operator::MustBe(Threshold::ZERO)]),
                 (false, _) => Err(self.check.report(errors, odcs::NO_OPERATOR)),
             };
         }
@@ -336,32 +349,32 @@ impl<'n> Reader<'n, '_> {
         found.into_iter().map(|(operator, _)| operator).collect()
     }
 
-    fn check_possible(&self, operator: &Operator, unit: Unit, errors: &mut Errors) -> Read<()> {
+    fn check_possible(&self, operator: &Operator, unit: Unit, errors: &mut Errors) -> ReadResult<()> {
         if is_possible(operator, unit) {
             return Ok(());
         }
         let name = operator_names().find(|name| self.check.get(name).is_some());
         let at = name.and_then(|name| self.check.get(name)).unwrap_or_else(|| self.check.clone());
         let unit = if unit == Unit::Percent { "percentage" } else { "number of rows" };
-        Err(at.needs(errors, format!("no {unit} is {operator}, so that the check would refuse every batch")))
+        Err(at.needs(errors, format!("no {unit} is {operator}: the check would refuse every batch")))
     }
 
-    fn row_rule(&self, checks: &mut Checks<'n>, errors: &mut Errors) -> Read<()> {
+    fn row_rule(&self, checks: &mut PropertyChecks<'n>, errors: &mut Errors) -> ReadResult<()> {
         if let Some(pattern) = self.argument("pattern")
             && checks.pattern.replace(pattern.clone()).is_some()
         {
-            return Err(pattern.needs(errors, "a second pattern; a column has one"));
+            return Err(pattern.needs(errors, "second pattern; a column has one"));
         }
         let Some(values) = self.argument("validValues") else { return Ok(()) };
         if !checks.allowed.is_empty() {
-            return Err(values.needs(errors, "a second list of values allowed; a column has one"));
+            return Err(values.needs(errors, "second list of allowed values; a column has one"));
         }
         checks.allowed = valid_values(&values, errors)?;
         Ok(())
     }
 }
 
-/// Why a member cannot have a check that counts over the batch.
+/// Returns why a member cannot have a check that counts over the batch.
 fn member_fault(check: &QualityCheck) -> &'static str {
     if check.refuses() {
         "a member is checked row by row: write `required`, its `logicalTypeOptions`, or `invalidValues` with `mustBe: 0`"
@@ -371,7 +384,7 @@ fn member_fault(check: &QualityCheck) -> &'static str {
     }
 }
 
-fn find(text: &str) -> Option<Name> {
+fn find(text: &str) -> Option<MetricName> {
     METRICS.iter().find(|(name, _)| *name == text).map(|(_, name)| *name)
 }
 
@@ -387,32 +400,31 @@ fn is_zero(operator: &Operator) -> bool {
     matches!(operator, Operator::MustBe(threshold) if threshold.compare_whole(0).is_eq())
 }
 
-fn threshold(at: &At<'_>, errors: &mut Errors) -> Read<Threshold> {
+fn threshold(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<Threshold> {
     let text = at.number(errors)?;
     Decimal::parse(text).and_then(|number| number.threshold()).ok_or_else(|| {
         let message = format!(
-            "{} is not a number that counts are compared with; at most 18 digits, 9 of them after the point",
+            "{} is not a valid threshold; write at most 18 digits, 9 of them after the point",
             quoted(text)
         );
         at.needs(errors, message)
     })
 }
 
-fn ends(at: &At<'_>, errors: &mut Errors) -> Read<(Threshold, Threshold)> {
+fn ends(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<(Threshold, Threshold)> {
     let items = at.items(errors)?;
     let [low_at, high_at] = items.as_slice() else {
         return Err(at.report(errors, odcs::range_fault(items.len())));
     };
     let (low, high) = (threshold(low_at, errors), threshold(high_at, errors));
-    let order = |at: &At<'_>| at.number(&mut Errors::default()).ok().and_then(Decimal::parse);
     let (low, high) = (low?, high?);
-    if order(low_at) >= order(high_at) {
+    if low.compare_with(&high).is_ge() {
         return Err(at.report(errors, odcs::RANGE_ORDER));
     }
     Ok((low, high))
 }
 
-/// False where no count can be what the operator asks for.
+/// Returns false if no count satisfies the condition.
 fn is_possible(operator: &Operator, unit: Unit) -> bool {
     let percent = unit == Unit::Percent;
     let below = |threshold: &Threshold, whole| threshold.compare_whole(whole).is_lt();
@@ -431,19 +443,19 @@ fn is_possible(operator: &Operator, unit: Unit) -> bool {
     }
 }
 
-/// The members of a list of values but null and the empty string, which both are missing values anyway.
-fn values<'n>(list: &At<'n>, errors: &mut Errors) -> Read<Vec<(String, At<'n>)>> {
+/// Reads a list of values, without null and the empty string: both are missing values anyway.
+fn values<'n>(list: &NodeRef<'n>, errors: &mut Errors) -> ReadResult<Vec<(String, NodeRef<'n>)>> {
     let mut values = Vec::new();
     let mut outcome = Ok(());
     let mut seen: HashSet<&str> = HashSet::new();
     for item in list.items(errors)? {
-        if matches!(item.node.value, Value::Scalar(ScalarKind::Null, _)) {
+        if matches!(item.node.value, NodeValue::Scalar(ScalarKind::Null, _)) {
             continue;
         }
         match item.literal(errors) {
             Ok("") => {}
             Ok(value) if !seen.insert(value) => {
-                outcome = Err(item.needs(errors, format!("{} stands twice", quoted(value))));
+                outcome = Err(item.needs(errors, format!("{} is listed twice", quoted(value))));
             }
             Ok(value) => values.push((value.to_owned(), item)),
             Err(reported) => outcome = Err(reported),
@@ -452,10 +464,10 @@ fn values<'n>(list: &At<'n>, errors: &mut Errors) -> Read<Vec<(String, At<'n>)>>
     outcome.map(|()| values)
 }
 
-fn valid_values<'n>(list: &At<'n>, errors: &mut Errors) -> Read<Vec<(String, At<'n>)>> {
+fn valid_values<'n>(list: &NodeRef<'n>, errors: &mut Errors) -> ReadResult<Vec<(String, NodeRef<'n>)>> {
     let values = values(list, errors)?;
     if values.is_empty() {
-        return Err(list.needs(errors, "allows no value at all; name at least one"));
+        return Err(list.needs(errors, "allows no value; list at least one"));
     }
     Ok(values)
 }

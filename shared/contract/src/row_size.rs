@@ -1,8 +1,8 @@
-//! What fits PostgreSQL's pages: a row, and the index entry of its key.
+//! The sizes of rows and index entries, and the limits that PostgreSQL's pages impose on them.
 //!
-//! A row is stored in one page. Where it is too long, PostgreSQL compresses texts, documents and numbers, or moves them out of the
-//! row, but only those larger than `MAXALIGN(TOAST_POINTER_SIZE)`, which is 24 bytes (`heap_toast_insert_or_update` in
-//! `heaptoast.c`). The sizes here are upper bounds of what a row has then.
+//! A row is stored in one page. If it is too long, PostgreSQL compresses texts, documents and numbers, or moves them
+//! out of the row, but only those larger than `MAXALIGN(TOAST_POINTER_SIZE)`, which is 24 bytes
+//! (`heap_toast_insert_or_update` in `heaptoast.c`). The sizes here are upper bounds of the result.
 
 use crate::ddl;
 use crate::model::{Column, SqlType};
@@ -11,26 +11,27 @@ use crate::model::{Column, SqlType};
 pub const MAX_ROW_BYTES: usize = 8_160;
 /// The largest entry of a B-tree index, a third of a page: `BTMaxItemSize`.
 const MAX_INDEX_ENTRY_BYTES: usize = 2_704;
-/// What a row has of a value that was moved out: `TOAST_POINTER_SIZE`.
+/// The bytes in the row of a value that was moved out: `TOAST_POINTER_SIZE`.
 const TOAST_POINTER_BYTES: usize = 18;
-/// A value of at most this many bytes, with its header of one byte, stays in the row as it is: with a header of four, it has 24.
+/// The maximum size, with its header of one byte, of a value that stays in the row unchanged. With a header of four
+/// bytes it has 24.
 const INLINE_BYTES: usize = 21;
-/// A value of at most this many bytes, with its header of one byte, stays in the row if it is copied from another table.
+/// The maximum size, with its header of one byte, of a value that stays in the row if it is copied from another table.
 const COPIED_BYTES: usize = 24;
-/// What a row has of a value that was compressed so far that it is not moved out, with what it takes to align it.
+/// The bytes in the row, with alignment, of a value that is too small to be moved out after compression.
 const COMPRESSED_BYTES: usize = COPIED_BYTES + 3;
 /// The header of a value of at most 126 bytes.
 const SHORT_HEADER_BYTES: usize = 1;
 const ROW_HEADER_BYTES: usize = 23;
 const ALIGNMENT: usize = 8;
-/// A text with as many different bytes is not compressed to [`COPIED_BYTES`]: a compressed value has a header of 8 bytes, each different byte
-/// at least once, and for each repetition two bytes.
+/// A text with this number of different bytes cannot be compressed to [`COPIED_BYTES`]: a compressed value has a header
+/// of 8 bytes, each different byte at least once, and two bytes for each repetition.
 const INCOMPRESSIBLE_LETTERS: usize = 13;
 
-/// What a row of a contract has of bytes in PostgreSQL.
+/// The sizes of the rows of a contract in PostgreSQL, in bytes.
 #[derive(Debug, Clone)]
 pub struct RowSize {
-    columns: Vec<Stored>,
+    columns: Vec<StorageKind>,
     source_bytes: usize,
     least: usize,
     most: usize,
@@ -38,7 +39,7 @@ pub struct RowSize {
 
 /// How the values of a column are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stored {
+enum StorageKind {
     Fixed { bytes: usize, alignment: usize },
     Text,
     Numeric,
@@ -46,9 +47,10 @@ enum Stored {
 }
 
 impl RowSize {
-    /// The sizes of rows with these columns, of a source of this name.
+    /// Returns the sizes of rows with these columns, from a source with this name.
     pub fn of(columns: &[Column], source: &str) -> Self {
-        let stored: Vec<Stored> = columns.iter().map(|column| Stored::of(&column.sql_type)).collect();
+        let stored: Vec<StorageKind> =
+            columns.iter().map(|column| StorageKind::of(&column.sql_type)).collect();
         let mut size = Self { columns: stored, source_bytes: source.len(), least: 0, most: 0 };
         let bounds: Vec<(usize, usize)> = columns.iter().map(bounds).collect();
         size.least = size.total(bounds.iter().map(|(least, _)| Some(*least)));
@@ -56,22 +58,23 @@ impl RowSize {
         size
     }
 
-    /// The bytes of the shortest row with a value in every column.
+    /// Returns the size of the shortest row with a value in each column.
     pub fn least(&self) -> usize {
         self.least
     }
 
-    /// The bytes that no row exceeds.
+    /// Returns an upper bound for the size of any row.
     pub fn most(&self) -> usize {
         self.most
     }
 
-    /// True when a row may be longer than a page holds.
+    /// Returns true if a row may not fit in a page.
     pub fn may_exceed_page(&self) -> bool {
         self.most > MAX_ROW_BYTES
     }
 
-    /// An upper bound of the bytes of a row. `value` gives the text of a column's value, by its index; `None` where it is missing.
+    /// Returns an upper bound for the size of a row. `value` returns the text of a column by its index, `None` for a
+    /// missing value.
     pub fn bytes<T: AsRef<[u8]>>(&self, value: impl Fn(usize) -> Option<T>) -> usize {
         let columns = || self.columns.iter().enumerate();
         let coarse =
@@ -83,17 +86,17 @@ impl RowSize {
         self.total(columns().map(|(index, stored)| value(index).map(|text| stored.fine(text.as_ref()))))
     }
 
-    /// The bytes of a row of values of these sizes, each of which begins at a multiple of its alignment.
+    /// Adds up the sizes of values. Each value begins at a multiple of its alignment.
     fn total(&self, values: impl Iterator<Item = Option<usize>>) -> usize {
         let system = ddl::SYSTEM_COLUMNS.iter().map(|(_, sql_type)| match *sql_type {
             "uuid" => (16, 1),
             "smallint" => (2, 2),
             "text" => (text_bytes(self.source_bytes), 1),
-            // `bigint`, `timestamptz`
-            _ => (8, 8),
+            "bigint" | "timestamptz" => (8, 8),
+            other => unreachable!("no system column has the type {other}"),
         });
         let count = self.columns.len().saturating_add(ddl::SYSTEM_COLUMNS.len());
-        // A bit for each column says whether it is null.
+        // The null bitmap has one bit for each column.
         let header = ROW_HEADER_BYTES.saturating_add(count.div_ceil(8)).next_multiple_of(ALIGNMENT);
         let values =
             self.columns.iter().zip(values).filter_map(|(stored, bytes)| Some((bytes?, stored.alignment())));
@@ -104,7 +107,7 @@ impl RowSize {
     }
 }
 
-impl Stored {
+impl StorageKind {
     fn of(sql_type: &SqlType) -> Self {
         let fixed = |bytes, alignment| Self::Fixed { bytes, alignment };
         match sql_type {
@@ -130,7 +133,7 @@ impl Stored {
         }
     }
 
-    /// An upper bound, by the length of the value's text.
+    /// Returns an upper bound for a value from the length of its text.
     fn coarse(self, length: usize) -> usize {
         match self {
             Self::Fixed { bytes, .. } => bytes,
@@ -140,7 +143,7 @@ impl Stored {
         }
     }
 
-    /// An upper bound, by the value's text.
+    /// Returns an upper bound for a value from its text.
     fn fine(self, text: &[u8]) -> usize {
         match self {
             Self::Text if text.len() >= INLINE_BYTES && has_many_letters(text) => {
@@ -152,13 +155,13 @@ impl Stored {
     }
 }
 
-/// The bytes of a text: whole, or what is left of it when it was moved out or compressed.
+/// Returns an upper bound for a text: its size, or what remains in the row after it was moved out or compressed.
 fn text_bytes(length: usize) -> usize {
     let whole = length.saturating_add(SHORT_HEADER_BYTES);
     if whole <= INLINE_BYTES { whole } else { COMPRESSED_BYTES }
 }
 
-/// The same of a number: two bytes for four digits, where the point may divide a group of them.
+/// Returns an upper bound for a number: two bytes for four digits, and the point may split a group.
 fn numeric_bytes(length: usize) -> usize {
     const SIGN_BYTES: usize = 2;
     let groups = length.saturating_add(6) / 4;
@@ -166,7 +169,7 @@ fn numeric_bytes(length: usize) -> usize {
     if whole <= INLINE_BYTES { whole } else { COMPRESSED_BYTES }
 }
 
-/// The same of a document, whose form as `jsonb` may be longer than its text.
+/// Returns an upper bound for a document. As `jsonb` it may be longer than its text.
 fn document_bytes(length: usize) -> usize {
     if length <= EMPTY_DOCUMENT_LENGTH {
         EMPTY_DOCUMENT_BYTES
@@ -177,10 +180,11 @@ fn document_bytes(length: usize) -> usize {
     }
 }
 
-/// `{}`: a header of one byte, and that of the container.
+/// `{}`: a header of one byte, and the header of the container.
 const EMPTY_DOCUMENT_LENGTH: usize = 2;
 const EMPTY_DOCUMENT_BYTES: usize = 5;
-/// `[12]`: also 4 bytes for the item and 8 for a number of up to four digits. A text of this length has no room for two items or a member.
+/// `[12]`: also 4 bytes for the item and 8 for a number of up to four digits. A text of this length is too short for
+/// two items or a member.
 const ONE_ITEM_LENGTH: usize = 4;
 const ONE_ITEM_BYTES: usize = 17;
 
@@ -200,30 +204,30 @@ fn has_many_letters(text: &[u8]) -> bool {
     false
 }
 
-/// The least and the most bytes that a value of a column has.
+/// Returns the minimum and the maximum size of the values of a column.
 fn bounds(column: &Column) -> (usize, usize) {
-    /// Digits of a pseudonym, which cannot be compressed to less than half of them.
+    /// Hexadecimal digits cannot be compressed to less than half of their length.
     const PSEUDONYM: (usize, usize) = (TOAST_POINTER_BYTES, TOAST_POINTER_BYTES);
     const UTF_8_BYTES: usize = 4;
-    let stored = Stored::of(&column.sql_type);
+    let stored = StorageKind::of(&column.sql_type);
     if let Some(constant) = column.harmonise.constant.as_deref().filter(|_| !column.pseudonymise) {
         let bytes = stored.coarse(constant.len());
         return (bytes.min(TOAST_POINTER_BYTES), bytes);
     }
     match stored {
-        Stored::Fixed { bytes, .. } => (bytes, bytes),
-        Stored::Text if column.pseudonymise => PSEUDONYM,
-        Stored::Text => {
+        StorageKind::Fixed { bytes, .. } => (bytes, bytes),
+        StorageKind::Text if column.pseudonymise => PSEUDONYM,
+        StorageKind::Text => {
             let rules = &column.rules;
-            let length = |length: u64| usize::try_from(length).unwrap_or(usize::MAX);
+            let length = |length: u64| usize::try_from(length).expect("usize has 64 bits");
             let allowed = || rules.allowed.iter().map(String::len);
             let least = allowed().min().unwrap_or(rules.min_length.map_or(1, length).max(1));
             let longest = rules.max_length.map(|most| length(most).saturating_mul(UTF_8_BYTES));
-            let most = allowed().max().or(longest).unwrap_or(usize::MAX);
-            (text_bytes(least).min(TOAST_POINTER_BYTES), text_bytes(most))
+            let most = allowed().max().or(longest).map_or(COMPRESSED_BYTES, text_bytes);
+            (text_bytes(least).min(TOAST_POINTER_BYTES), most)
         }
-        Stored::Numeric => {
-            // A sign and a point.
+        StorageKind::Numeric => {
+            // Digits, a sign and a point.
             let length = |precision: u16| usize::from(precision).saturating_add(2);
             let most = if let SqlType::Numeric(Some((precision, _))) = &column.sql_type {
                 numeric_bytes(length(*precision))
@@ -232,14 +236,15 @@ fn bounds(column: &Column) -> (usize, usize) {
             };
             (numeric_bytes(0), most)
         }
-        Stored::Document => (EMPTY_DOCUMENT_BYTES, COMPRESSED_BYTES),
+        StorageKind::Document => (EMPTY_DOCUMENT_BYTES, COMPRESSED_BYTES),
     }
 }
 
-/// The most that `penstock.maxKeyBytes` may be: what an index entry holds beside what each column of the key costs.
+/// Returns the maximum of `penstock.maxKeyBytes`: the size of an index entry without the overhead of each column of the
+/// key.
 pub(crate) fn max_key_bytes(columns: usize) -> usize {
     const ENTRY_HEADER_BYTES: usize = 8;
-    // The header of a text, and a number that is shorter as text than as it is stored.
+    // The header of a text, and the difference for numbers that are longer in storage than as text.
     const COLUMN_BYTES: usize = 16;
     let overhead = columns.saturating_mul(COLUMN_BYTES).saturating_add(ENTRY_HEADER_BYTES);
     MAX_INDEX_ENTRY_BYTES.saturating_sub(overhead)

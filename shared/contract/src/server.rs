@@ -1,16 +1,15 @@
-//! The first of the `servers` of type `s3` → the file's [`Format`].
+//! Reads the first of the `servers` of type `s3` into the [`Format`] of the files.
 
-use crate::at::At;
 use crate::custom;
-use crate::error::{Errors, Read, mend, quoted};
+use crate::error::{Errors, ReadResult, quoted, suggestion};
 use crate::model::{
     BlankRows, Compression, DelimitedDialect, EmptyFile, Format, FormatKind, HeaderCase, Quote, Ragged,
     RepeatedHeaders,
 };
-use crate::property::strings;
+use crate::node_ref::NodeRef;
 
 const FORMATS: [&str; 7] = ["csv", "tsv", "delimited", "json", "ndjson", "parquet", "avro"];
-/// Custom properties that only delimited files have a use for.
+/// Custom properties that apply to delimited files only.
 const DELIMITED_ONLY: [&str; 11] = [
     "penstock.delimiter",
     "penstock.quote",
@@ -28,14 +27,16 @@ const HEADER_CASE: &str = "penstock.headerCase";
 const PATH: &str = "penstock.path";
 const MAX_DELIMITER_BYTES: usize = 16;
 
-/// Reads the format that the first server of type `s3` declares. Without one, the format of each file is detected.
-pub(crate) fn read(contract: &At<'_>, errors: &mut Errors) -> Read<Format> {
+/// Reads the format that the first server of type `s3` declares. Without such a server, the format of each file is
+/// detected.
+pub(crate) fn read(contract: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<Format> {
     let servers = match contract.get("servers") {
         Some(servers) => servers.items(errors)?,
         None => Vec::new(),
     };
-    let is_s3 =
-        |server: &At<'_>| server.get("type").is_some_and(|kind| kind.str(&mut Errors::default()) == Ok("s3"));
+    let is_s3 = |server: &NodeRef<'_>| {
+        server.get("type").is_some_and(|kind| kind.str(&mut Errors::default()) == Ok("s3"))
+    };
     let ours = servers.iter().position(is_s3);
     for (index, server) in servers.iter().enumerate() {
         if Some(index) != ours {
@@ -55,9 +56,10 @@ pub(crate) fn read(contract: &At<'_>, errors: &mut Errors) -> Read<Format> {
     }
 }
 
-/// Files are described by one server: what Penstock would read at another has no effect.
-fn unused(server: &At<'_>, errors: &mut Errors) {
-    server.note(errors, "is not read: the first server of type `s3` describes the files");
+/// Notes a server that is ignored, and reports properties that Penstock would read only from the first server of type
+/// `s3`.
+fn unused(server: &NodeRef<'_>, errors: &mut Errors) {
+    server.note(errors, "is ignored: the first server of type `s3` describes the files");
     for row in custom::CUSTOM_PROPERTIES.iter().filter(|row| row.level == custom::Level::Server) {
         if let Some(at) = custom::find(server, row.name) {
             let message =
@@ -67,17 +69,17 @@ fn unused(server: &At<'_>, errors: &mut Errors) {
     }
 }
 
-fn format(server: &At<'_>, errors: &mut Errors) -> Read<Format> {
+fn format(server: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<Format> {
     let location = location(server, errors);
     let kind = format_kind(server, errors);
     let encoding = custom::find(server, "penstock.encoding").map(|at| encoding(&at, errors)).transpose();
     let compression =
         custom::find(server, "penstock.compression").map(|at| compression(&at, errors)).transpose();
     let null_values =
-        custom::find(server, "penstock.nullValues").map_or(Ok(Vec::new()), |at| strings(&at, errors));
+        custom::find(server, "penstock.nullValues").map_or(Ok(Vec::new()), |at| at.strings(errors));
     let empty_files = [("accept", EmptyFile::Accept), ("refuse", EmptyFile::Refuse)];
     let empty_file = custom::find(server, "penstock.emptyFile")
-        .map(|at| at.choice("what happens to a file without rows", &empty_files, errors))
+        .map(|at| at.choice("a value of `penstock.emptyFile`", &empty_files, errors))
         .transpose();
     let kind = kind.and_then(|kind| Ok((header_case(server, &kind, errors)?, kind)));
     location?;
@@ -92,7 +94,7 @@ fn format(server: &At<'_>, errors: &mut Errors) -> Read<Format> {
     })
 }
 
-fn encoding(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+fn encoding(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<String> {
     let label = at.text(errors)?.trim();
     if encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).is_none() {
         let message = format!(
@@ -103,28 +105,28 @@ fn encoding(at: &At<'_>, errors: &mut Errors) -> Read<String> {
     Ok(label.to_owned())
 }
 
-/// How the names of the file are compared, which only files with named columns have a use for.
-fn header_case(server: &At<'_>, kind: &FormatKind, errors: &mut Errors) -> Read<HeaderCase> {
+/// Reads how column names are compared. It applies only to files with named columns.
+fn header_case(server: &NodeRef<'_>, kind: &FormatKind, errors: &mut Errors) -> ReadResult<HeaderCase> {
     let Some(at) = custom::find(server, HEADER_CASE) else { return Ok(HeaderCase::default()) };
     let message = match kind {
         FormatKind::Delimited(DelimitedDialect { header: Some(false), .. }) => {
             "has no effect with `penstock.header: false`"
         }
         FormatKind::Ndjson | FormatKind::JsonArray { .. } | FormatKind::Detected { json_only: true } => {
-            "has no effect on JSON, whose keys are always compared letter for letter"
+            "has no effect on JSON, whose keys are always case-sensitive"
         }
         FormatKind::Delimited(_)
         | FormatKind::Parquet
         | FormatKind::Avro
         | FormatKind::Detected { json_only: false } => {
             let cases = [("sensitive", HeaderCase::Sensitive), ("insensitive", HeaderCase::Insensitive)];
-            return at.choice("a way to compare names", &cases, errors);
+            return at.choice("a value of `penstock.headerCase`", &cases, errors);
         }
     };
     Err(at.report(errors, message))
 }
 
-fn location(server: &At<'_>, errors: &mut Errors) -> Read<()> {
+fn location(server: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<()> {
     let at = server.require("location", errors)?;
     let text = at.text(errors)?;
     if text.starts_with("s3://") {
@@ -134,7 +136,7 @@ fn location(server: &At<'_>, errors: &mut Errors) -> Read<()> {
     }
 }
 
-fn format_kind(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
+fn format_kind(server: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<FormatKind> {
     let Some(format) = server.get("format") else { return undeclared(server, errors) };
     let text = format.str(errors)?;
     match text.to_ascii_lowercase().as_str() {
@@ -145,14 +147,15 @@ fn format_kind(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
         "avro" => typed(server, FormatKind::Avro, errors),
         "json" => json(server, errors),
         _ => {
-            let message = format!("files of format {} are not read{}", quoted(text), mend(text, &FORMATS));
+            let message =
+                format!("{} is not a supported file format{}", quoted(text), suggestion(text, &FORMATS));
             Err(format.needs(errors, message))
         }
     }
 }
 
-/// What the other properties say of the format, which else is detected from each file.
-fn undeclared(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
+/// Derives the format from the other properties. Without any, the format of each file is detected.
+fn undeclared(server: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<FormatKind> {
     if DELIMITED_ONLY.iter().any(|name| custom::find(server, name).is_some()) {
         delimited(server, None, errors)
     } else if custom::find(server, PATH).is_some() || server.get("delimiter").is_some() {
@@ -162,7 +165,7 @@ fn undeclared(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
     }
 }
 
-fn json(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
+fn json(server: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<FormatKind> {
     let Some(delimiter) = server.get("delimiter") else {
         if custom::find(server, PATH).is_some() {
             return json_array(server, errors);
@@ -179,8 +182,8 @@ fn json(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
     }
 }
 
-/// `$` is the document, `$.data.items` a key of a key of it.
-fn json_array(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
+/// Reads the path of the array: `$` is the document, `$.data.items` a key of a key of it.
+fn json_array(server: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<FormatKind> {
     let other = not_delimited(server, errors);
     let path = match custom::find(server, PATH) {
         None => Vec::new(),
@@ -201,47 +204,53 @@ fn json_array(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
     other.map(|()| FormatKind::JsonArray { path })
 }
 
-fn ndjson(server: &At<'_>, errors: &mut Errors) -> Read<FormatKind> {
+fn ndjson(server: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<FormatKind> {
     let other = not_delimited(server, errors);
     not_an_array(server, errors)?;
     other.map(|()| FormatKind::Ndjson)
 }
 
-/// A file that says itself what its columns are and how they are written.
-fn typed(server: &At<'_>, kind: FormatKind, errors: &mut Errors) -> Read<FormatKind> {
+/// Checks a format that defines its columns and its encoding itself.
+fn typed(server: &NodeRef<'_>, kind: FormatKind, errors: &mut Errors) -> ReadResult<FormatKind> {
     let mut outcome = not_delimited(server, errors).and(not_an_array(server, errors));
     if let Some(at) = custom::find(server, "penstock.encoding") {
-        outcome =
-            Err(at.report(errors, "`penstock.encoding` is for text: this format has an encoding of its own"));
+        outcome = Err(at.report(
+            errors,
+            "`penstock.encoding` applies to text only: this format defines its own encoding",
+        ));
     }
     let compression = custom::find(server, "penstock.compression");
     if let Some(at) = compression.filter(|_| kind == FormatKind::Parquet) {
-        let message = "`penstock.compression` is not for Parquet, which is compressed inside: leave it out";
+        let message =
+            "`penstock.compression` does not apply to Parquet, which is compressed internally: remove it";
         outcome = Err(at.report(errors, message));
     }
     outcome.map(|()| kind)
 }
 
-fn not_an_array(server: &At<'_>, errors: &mut Errors) -> Read<()> {
+fn not_an_array(server: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<()> {
     match custom::find(server, PATH) {
         None => Ok(()),
-        Some(at) => Err(at.report(errors, "`penstock.path` is for `format: json` with `delimiter: array`")),
+        Some(at) => {
+            Err(at.report(errors, "`penstock.path` applies only to `format: json` with `delimiter: array`"))
+        }
     }
 }
 
-fn not_delimited(server: &At<'_>, errors: &mut Errors) -> Read<()> {
+fn not_delimited(server: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<()> {
     let mut outcome = Ok(());
     for name in DELIMITED_ONLY {
         if let Some(at) = custom::find(server, name) {
-            outcome = Err(at.report(errors, format!("`{name}` is for delimited files (`format: csv`)")));
+            outcome =
+                Err(at.report(errors, format!("`{name}` applies to delimited files only (`format: csv`)")));
         }
     }
     outcome
 }
 
-fn delimited(server: &At<'_>, delimiter: Option<&str>, errors: &mut Errors) -> Read<FormatKind> {
+fn delimited(server: &NodeRef<'_>, delimiter: Option<&str>, errors: &mut Errors) -> ReadResult<FormatKind> {
     if let Some(at) = server.get("delimiter") {
-        let message = "ODCS has this key for JSON only; write the field delimiter as the custom property `penstock.delimiter`";
+        let message = "in ODCS this key applies to JSON only; write the field delimiter as the custom property `penstock.delimiter`";
         return Err(at.needs(errors, message));
     }
     not_an_array(server, errors)?;
@@ -256,11 +265,12 @@ fn delimited(server: &At<'_>, delimiter: Option<&str>, errors: &mut Errors) -> R
     let comment = find("penstock.comment").map(|at| line_start(&at, errors)).transpose();
     let ragged = find("penstock.ragged").map_or(Ok(Ragged::default()), |at| ragged(&at, errors));
     let blank_rows = [("skip", BlankRows::Skip), ("reject", BlankRows::Reject)];
-    let blank_rows = find("penstock.blankRows")
-        .map_or(Ok(BlankRows::default()), |at| at.choice("what happens to blank rows", &blank_rows, errors));
+    let blank_rows = find("penstock.blankRows").map_or(Ok(BlankRows::default()), |at| {
+        at.choice("a value of `penstock.blankRows`", &blank_rows, errors)
+    });
     let repeated = [("skip", RepeatedHeaders::Skip), ("keep", RepeatedHeaders::Keep)];
     let repeated_headers = find("penstock.repeatedHeaders").map_or(Ok(RepeatedHeaders::default()), |at| {
-        at.choice("what happens to repeated headers", &repeated, errors)
+        at.choice("a value of `penstock.repeatedHeaders`", &repeated, errors)
     });
     let dialect = DelimitedDialect {
         delimiter: declared?.or(delimiter.map(str::to_owned)),
@@ -278,8 +288,12 @@ fn delimited(server: &At<'_>, delimiter: Option<&str>, errors: &mut Errors) -> R
     check_dialect(server, dialect, errors)
 }
 
-fn check_dialect(server: &At<'_>, dialect: DelimitedDialect, errors: &mut Errors) -> Read<FormatKind> {
-    let tell = |name: &str, message: &str, errors: &mut Errors| {
+fn check_dialect(
+    server: &NodeRef<'_>,
+    dialect: DelimitedDialect,
+    errors: &mut Errors,
+) -> ReadResult<FormatKind> {
+    let report = |name: &str, message: &str, errors: &mut Errors| {
         let at = custom::find(server, name).unwrap_or_else(|| server.clone());
         Err(at.report(errors, message))
     };
@@ -290,48 +304,48 @@ fn check_dialect(server: &At<'_>, dialect: DelimitedDialect, errors: &mut Errors
     let is_in_delimiter =
         |byte: u8| dialect.delimiter.as_ref().is_some_and(|text| text.as_bytes().contains(&byte));
     if quote.is_some_and(is_in_delimiter) {
-        return tell("penstock.quote", "quote and delimiter are the same", errors);
+        return report("penstock.quote", "quote and delimiter are the same", errors);
     }
     if dialect.header == Some(false) && dialect.header_rows.is_some() {
-        return tell("penstock.headerRows", "has no effect with `penstock.header: false`", errors);
+        return report("penstock.headerRows", "has no effect with `penstock.header: false`", errors);
     }
     if dialect.skip_initial_space.is_some() && dialect.quote == Some(Quote::None) {
-        return tell("penstock.skipInitialSpace", "has no effect with `penstock.quote: none`", errors);
+        return report("penstock.skipInitialSpace", "has no effect with `penstock.quote: none`", errors);
     }
     if dialect.header == Some(false) && custom::find(server, "penstock.repeatedHeaders").is_some() {
-        return tell("penstock.repeatedHeaders", "has no effect with `penstock.header: false`", errors);
+        return report("penstock.repeatedHeaders", "has no effect with `penstock.header: false`", errors);
     }
     match dialect.escape {
         Some(_) if dialect.quote == Some(Quote::None) => {
-            return tell("penstock.escape", "has no effect with `penstock.quote: none`", errors);
+            return report("penstock.escape", "has no effect with `penstock.quote: none`", errors);
         }
         Some(escape) if is_in_delimiter(escape) => {
-            return tell("penstock.escape", "escape and delimiter are the same", errors);
+            return report("penstock.escape", "escape and delimiter are the same", errors);
         }
         Some(_) | None => {}
     }
     Ok(FormatKind::Delimited(dialect))
 }
 
-fn field_delimiter(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+fn field_delimiter(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<String> {
     let text = at.str(errors)?;
     let message = match text {
         "tab" | "\\t" => return Ok("\t".to_owned()),
         "comma" => return Ok(",".to_owned()),
         "semicolon" => return Ok(";".to_owned()),
         "pipe" => return Ok("|".to_owned()),
-        "" => "nothing does not separate fields",
-        _ if text.len() > MAX_DELIMITER_BYTES => "has more than 16 bytes",
-        _ if text.contains(['\n', '\r']) => "a line end does not separate fields",
+        "" => "the delimiter must not be empty",
+        _ if text.len() > MAX_DELIMITER_BYTES => "the delimiter must not have more than 16 bytes",
+        _ if text.contains(['\n', '\r']) => "the delimiter must not contain a line end",
         _ if text.contains(|letter: char| letter.is_ascii_alphanumeric() || letter == '"') => {
-            "a letter, a digit or a quote does not separate fields"
+            "the delimiter must not contain a letter, a digit or a quote"
         }
         _ => return Ok(text.to_owned()),
     };
     Err(at.report(errors, message))
 }
 
-fn count(at: &At<'_>, least: u32, errors: &mut Errors) -> Read<u32> {
+fn count(at: &NodeRef<'_>, least: u32, errors: &mut Errors) -> ReadResult<u32> {
     const MOST: u32 = 1_000;
     let range = format!("from {least} to {MOST}");
     let count = at.integer::<u32>(&range, errors)?;
@@ -341,29 +355,29 @@ fn count(at: &At<'_>, least: u32, errors: &mut Errors) -> Read<u32> {
     Err(at.report(errors, format!("{count} is not a whole number {range}")))
 }
 
-fn line_start(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+fn line_start(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<String> {
     let text = at.str(errors)?;
     if text.is_empty() || text.contains(['\n', '\r']) {
-        return Err(at.report(errors, "is what a comment line begins with, such as `#`"));
+        return Err(at.report(errors, "must be the beginning of a comment line, such as `#`"));
     }
     Ok(text.to_owned())
 }
 
-fn ragged(at: &At<'_>, errors: &mut Errors) -> Read<Ragged> {
+fn ragged(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<Ragged> {
     let words = [
         ("reject", Ragged::Reject),
         ("pad", Ragged::Pad),
         ("truncate", Ragged::Truncate),
         ("rescue", Ragged::Rescue),
     ];
-    at.choice("what happens to ragged rows", &words, errors)
+    at.choice("a value of `penstock.ragged`", &words, errors)
 }
 
-fn quote(at: &At<'_>, errors: &mut Errors) -> Read<Quote> {
+fn quote(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<Quote> {
     if at.str(errors)? == "none" { Ok(Quote::None) } else { ascii(at, errors).map(Quote::Byte) }
 }
 
-fn ascii(at: &At<'_>, errors: &mut Errors) -> Read<u8> {
+fn ascii(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<u8> {
     let text = at.str(errors)?;
     match text.as_bytes() {
         [byte] if byte.is_ascii_graphic() || *byte == b' ' => Ok(*byte),
@@ -371,7 +385,7 @@ fn ascii(at: &At<'_>, errors: &mut Errors) -> Read<u8> {
     }
 }
 
-fn compression(at: &At<'_>, errors: &mut Errors) -> Read<Compression> {
+fn compression(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<Compression> {
     match at.str(errors)? {
         "none" | "plain" => Ok(Compression::Plain),
         "gzip" | "gz" => Ok(Compression::Gzip),
@@ -381,9 +395,9 @@ fn compression(at: &At<'_>, errors: &mut Errors) -> Read<Compression> {
         "zip" => Ok(Compression::Zip),
         other => {
             let message = format!(
-                "{} is not a compression that is read{}",
+                "{} is not a supported compression{}",
                 quoted(other),
-                mend(other, &["none", "gzip", "zstd", "bzip2", "xz", "zip"])
+                suggestion(other, &["none", "gzip", "zstd", "bzip2", "xz", "zip"])
             );
             Err(at.report(errors, message))
         }

@@ -1,15 +1,16 @@
-//! `slaProperties` → what the producer promises.
+//! Reads `slaProperties`, the promises of the producer.
 
-use crate::at::At;
 use crate::decimal::Decimal;
-use crate::error::{Errors, Read, mend, quoted};
+use crate::error::{Errors, ReadResult, quoted, suggestion};
 use crate::model::{Sla, SlaProperty};
-use crate::node::{ScalarKind, Value};
-use crate::source::{self, Object};
+use crate::node::{NodeValue, ScalarKind};
+use crate::node_ref::NodeRef;
+use crate::source::{self, SchemaObject};
 
 const DAY_SECONDS: u64 = 86_400;
 
-/// Units of time with their spellings and their seconds; the standard names days and years, and leaves the rest to ISO.
+/// Units of time with their spellings and their seconds. The standard names days and years, and refers to ISO for
+/// others.
 const UNITS: [(&[&str], u64); 7] = [
     (&["s", "sec", "second", "seconds"], 1),
     (&["m", "min", "minute", "minutes"], 60),
@@ -20,11 +21,15 @@ const UNITS: [(&[&str], u64); 7] = [
     (&["y", "yr", "year", "years"], 365 * DAY_SECONDS),
 ];
 
-/// Reads those of the contract that are about an object of its schema. One whose `element` is of another object is not.
-pub(crate) fn read(contract: &At<'_>, object: &Object<'_>, errors: &mut Errors) -> Read<Vec<Sla>> {
+/// Reads the promises for an object of the schema. Promises whose `element` belongs to another object are omitted.
+pub(crate) fn read(
+    contract: &NodeRef<'_>,
+    object: &SchemaObject<'_>,
+    errors: &mut Errors,
+) -> ReadResult<Vec<Sla>> {
     let Some(list) = contract.get("slaProperties") else { return Ok(Vec::new()) };
-    let read: Vec<Read<Sla>> = list.items(errors)?.iter().map(|at| sla(at, errors)).collect();
-    let mut slas: Vec<Sla> = read.into_iter().collect::<Read<_>>()?;
+    let read: Vec<ReadResult<Sla>> = list.items(errors)?.iter().map(|at| sla(at, errors)).collect();
+    let mut slas: Vec<Sla> = read.into_iter().collect::<ReadResult<_>>()?;
     let own = source::names(&object.at);
     slas.retain(|sla| {
         let element = sla.element.as_deref().and_then(|element| element.split('.').next());
@@ -35,7 +40,7 @@ pub(crate) fn read(contract: &At<'_>, object: &Object<'_>, errors: &mut Errors) 
     Ok(slas)
 }
 
-fn sla(at: &At<'_>, errors: &mut Errors) -> Read<Sla> {
+fn sla(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<Sla> {
     let property = at.require("property", errors).and_then(|at| at.text(errors)).map(property);
     let value_at = at.require("value", errors);
     let value = value_at.clone().and_then(|at| scalar(&at, errors));
@@ -61,7 +66,7 @@ fn sla(at: &At<'_>, errors: &mut Errors) -> Read<Sla> {
     })
 }
 
-/// The standard's names, in any letter case, and its synonyms.
+/// Returns the property for a name of the standard, in any letter case, or for one of its synonyms.
 fn property(text: &str) -> SlaProperty {
     match text.to_ascii_lowercase().as_str() {
         "frequency" | "fy" => SlaProperty::Frequency,
@@ -71,19 +76,21 @@ fn property(text: &str) -> SlaProperty {
     }
 }
 
-/// A scalar as it is written; nothing for null.
-fn scalar(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+/// Reads a scalar as text; empty for null.
+fn scalar(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<String> {
     match &at.node.value {
-        Value::Scalar(ScalarKind::Null, _) => Ok(String::new()),
-        Value::Scalar(_, text) => Ok(text.clone()),
-        Value::List(_) | Value::Map(_) => Err(at.wrong_kind("a string, number or boolean", errors)),
+        NodeValue::Scalar(ScalarKind::Null, _) => Ok(String::new()),
+        NodeValue::Scalar(_, text) => Ok(text.clone()),
+        NodeValue::List(_) | NodeValue::Map(_) => Err(at.wrong_kind("a string, number or boolean", errors)),
     }
 }
 
-fn seconds(sla: &At<'_>, value: &At<'_>, errors: &mut Errors) -> Read<u64> {
+fn seconds(sla: &NodeRef<'_>, value: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<u64> {
     let amount = amount(value, errors).and_then(|text| {
         let amount = Decimal::parse(text).filter(Decimal::is_positive).and_then(|number| number.threshold());
-        amount.ok_or_else(|| value.needs(errors, format!("{} is not a time above 0", quoted(text))))
+        amount.ok_or_else(|| {
+            value.needs(errors, format!("{} is not a duration; write a number greater than 0", quoted(text)))
+        })
     });
     let unit = match sla.get("unit") {
         Some(at) => {
@@ -91,17 +98,18 @@ fn seconds(sla: &At<'_>, value: &At<'_>, errors: &mut Errors) -> Read<u64> {
         }
         None => Err(sla.needs(errors, "`unit` is missing; e.g. `d` for days, `h` for hours")),
     };
-    amount?.times(unit?).ok_or_else(|| value.needs(errors, "is too long a time"))
+    amount?.times(unit?).ok_or_else(|| value.needs(errors, "the duration is too long"))
 }
 
-/// The number, which the standard allows as a string, too.
-fn amount<'n>(value: &At<'n>, errors: &mut Errors) -> Read<&'n str> {
+/// Reads the number, which the standard also allows as a string.
+fn amount<'n>(value: &NodeRef<'n>, errors: &mut Errors) -> ReadResult<&'n str> {
     match &value.node.value {
-        Value::Scalar(ScalarKind::Int | ScalarKind::Float | ScalarKind::Str, text) => Ok(text),
-        Value::Scalar(ScalarKind::Null | ScalarKind::Bool, text) => {
-            Err(value.needs(errors, format!("{} is not a time; write a number above 0", quoted(text))))
+        NodeValue::Scalar(ScalarKind::Int | ScalarKind::Float | ScalarKind::Str, text) => Ok(text),
+        NodeValue::Scalar(ScalarKind::Null | ScalarKind::Bool, text) => {
+            Err(value
+                .needs(errors, format!("{} is not a duration; write a number greater than 0", quoted(text))))
         }
-        Value::List(_) | Value::Map(_) => Err(value.wrong_kind("a number", errors)),
+        NodeValue::List(_) | NodeValue::Map(_) => Err(value.wrong_kind("a number", errors)),
     }
 }
 
@@ -110,7 +118,7 @@ fn unit_seconds(text: &str) -> Option<u64> {
     UNITS.iter().find(|(names, _)| names.contains(&text.as_str())).map(|(_, seconds)| *seconds)
 }
 
-fn unknown(at: &At<'_>, text: &str, errors: &mut Errors) -> crate::error::Reported {
+fn unknown(at: &NodeRef<'_>, text: &str, errors: &mut Errors) -> crate::error::Reported {
     const LONG_NAMES: [&str; 7] = ["seconds", "minutes", "hours", "days", "weeks", "months", "years"];
-    at.needs(errors, format!("{} is not a unit of time{}", quoted(text), mend(text, &LONG_NAMES)))
+    at.needs(errors, format!("{} is not a unit of time{}", quoted(text), suggestion(text, &LONG_NAMES)))
 }

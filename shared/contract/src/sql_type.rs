@@ -1,188 +1,25 @@
-//! `physicalType` → [`SqlType`].
+//! Reads a `physicalType` into a [`SqlType`].
 //!
-//! Types of PostgreSQL are read with their synonyms, and so are types of other systems for which one PostgreSQL type holds
-//! every value. Which type that is may depend on the `logicalType`: `tinyint(1)` is a `boolean` or a `smallint`.
+//! PostgreSQL's types are read with their synonyms. Types of other systems are read if there is one PostgreSQL type
+//! that can store all their values. It may depend on the `logicalType`: `tinyint(1)` is a `boolean` or a `smallint`.
 
-mod spelled;
+mod names;
+mod physical;
+mod spelling;
 
 use std::fmt;
 
 use crate::error::quoted;
-use crate::model::{Harmonise, SqlType};
-use crate::options::LogicalName;
-use spelled::{Spelled, unwrapped};
+use crate::logical_name::LogicalName;
+use crate::model::SqlType;
+use names::{ANY_JSON, BINARIES, CHARS, ENUMS, NAMES, NUMERICS, PLAIN, TEXTS, TEXTUAL};
+pub(crate) use physical::{BooleanEncoding, PhysicalType};
+use spelling::{TypeSpelling, unwrapped};
 
-/// A physical type, with the length that `varchar(n)` carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PhysicalType {
-    pub(crate) sql: SqlType,
-    pub(crate) max_length: Option<u64>,
-    /// The type says that the document is an array.
-    pub(crate) is_array: bool,
-    /// The type holds booleans in a system that has no type of its own for them.
-    pub(crate) flag: Option<Flag>,
-    /// The type lists its values, as in `enum('a','b')`.
-    pub(crate) lists_values: bool,
-}
-
-/// How a system without booleans writes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flag {
-    /// As `1` and `0`.
-    Digit,
-    /// As one character: `1` and `0`, or `Y` and `N`.
-    Character,
-}
-
-impl Flag {
-    /// Adds the spellings that the contract does not give another meaning.
-    pub(crate) fn add_spellings(self, harmonise: &mut Harmonise) {
-        let (trues, falses): (&[&str], &[&str]) = match self {
-            Self::Digit => (&["1"], &["0"]),
-            Self::Character => (&["1", "Y"], &["0", "N"]),
-        };
-        let Harmonise { true_values, false_values, null_values, .. } = harmonise;
-        let is_free = |spelling: &str, lists: [&Vec<String>; 3]| {
-            !lists.iter().any(|list| list.iter().any(|known| known.eq_ignore_ascii_case(spelling)))
-        };
-        for (spellings, is_true) in [(trues, true), (falses, false)] {
-            for spelling in spellings {
-                if is_free(spelling, [true_values, false_values, null_values]) {
-                    let list = if is_true { &mut *true_values } else { &mut *false_values };
-                    list.push((*spelling).to_owned());
-                }
-            }
-        }
-    }
-}
-
-/// Names that are listed in errors.
-const NAMES: [&str; 14] = [
-    "text",
-    "varchar(n)",
-    "smallint",
-    "integer",
-    "bigint",
-    "numeric(p,s)",
-    "double precision",
-    "boolean",
-    "date",
-    "time",
-    "timestamp",
-    "timestamptz",
-    "jsonb",
-    "uuid",
-];
-
-/// Types that take no size, or one that has no effect on what a value may be: the display width of an integer, the
-/// digits of a fraction of a second, which are stored as they are.
-const PLAIN: [(&[&str], SqlType); 12] = [
-    (
-        &["tinyint", "byteint", "smallint", "int2", "int16", "short", "smallserial", "serial2"],
-        SqlType::Smallint,
-    ),
-    (&["integer", "int", "int4", "int32", "mediumint", "serial", "serial4"], SqlType::Integer),
-    (&["bigint", "int8", "int64", "bigserial", "serial8"], SqlType::Bigint),
-    (&["hugeint", "int128", "int256"], SqlType::Numeric(None)),
-    (
-        &[
-            "double precision",
-            "double",
-            "float8",
-            "float64",
-            "float",
-            "real",
-            "float4",
-            "float32",
-            "binary_float",
-            "binary_double",
-        ],
-        SqlType::DoublePrecision,
-    ),
-    (&["boolean", "bool"], SqlType::Boolean),
-    (&["date", "date32"], SqlType::Date),
-    (&["time", "time without time zone"], SqlType::Time),
-    (
-        &[
-            "timestamp",
-            "timestamp without time zone",
-            "timestamp_ntz",
-            "timestampntz",
-            "datetime",
-            "datetime2",
-            "smalldatetime",
-        ],
-        SqlType::Timestamp,
-    ),
-    (
-        &[
-            "timestamptz",
-            "timestamp with time zone",
-            "timestamp with local time zone",
-            "timestamp_tz",
-            "timestamptz",
-            "timestamp_ltz",
-            "timestampltz",
-            "datetimeoffset",
-        ],
-        SqlType::Timestamptz,
-    ),
-    (&["json", "jsonb", "variant", "super", "object", "struct", "record", "map", "row"], SqlType::Jsonb),
-    (&["uuid", "uniqueidentifier", "guid"], SqlType::Uuid),
-];
-
-/// Texts without a size, and those whose size is a length.
-const TEXTS: [&str; 20] = [
-    "text",
-    "string",
-    "varchar",
-    "character varying",
-    "char varying",
-    "nvarchar",
-    "varchar2",
-    "nvarchar2",
-    "national character varying",
-    "national varchar",
-    "bpchar",
-    "clob",
-    "nclob",
-    "ntext",
-    "tinytext",
-    "mediumtext",
-    "longtext",
-    "citext",
-    "character large object",
-    "long varchar",
-];
-/// Texts of one character where they have no size.
-const CHARS: [&str; 4] = ["char", "character", "nchar", "national character"];
-const NUMERICS: [&str; 7] = ["numeric", "decimal", "dec", "number", "fixed", "bignumeric", "bigdecimal"];
-/// Types whose values are text when the contract says that they are strings.
-const TEXTUAL: [&str; 9] =
-    ["xml", "xmltype", "inet", "cidr", "macaddr", "interval", "rowid", "name", "sysname"];
-/// Texts that are one of a list of values.
-const ENUMS: [&str; 4] = ["enum", "enum8", "enum16", "set"];
-/// Types whose values may be any JSON.
-const ANY_JSON: [&str; 4] = ["json", "jsonb", "variant", "super"];
-const BINARIES: [&str; 12] = [
-    "bytea",
-    "binary",
-    "varbinary",
-    "blob",
-    "tinyblob",
-    "mediumblob",
-    "longblob",
-    "bytes",
-    "raw",
-    "long raw",
-    "image",
-    "byte",
-];
-
-/// Reads a type name, in any letter case. `logical` is the `logicalType` beside it.
+/// Parses the name of a type, in any letter case. `logical` is the `logicalType` beside it.
 pub(crate) fn parse(text: &str, logical: Option<LogicalName>) -> Result<PhysicalType, String> {
     let text = unwrapped(text);
-    let spelled = Spelled::read(text).ok_or_else(|| unknown(text))?;
+    let spelled = TypeSpelling::read(text).ok_or_else(|| unknown(text))?;
     let is_document = matches!(logical, Some(LogicalName::Object | LogicalName::Array));
     if spelled.has_elements || (is_document && spelled.in_brackets) {
         let is_array = spelled.in_brackets || matches!(spelled.name.as_str(), "array" | "list");
@@ -191,24 +28,24 @@ pub(crate) fn parse(text: &str, logical: Option<LogicalName>) -> Result<Physical
     if logical == Some(LogicalName::Boolean)
         && let Some(flag) = spelled.flag()
     {
-        return Ok(PhysicalType { flag: Some(flag), ..of(SqlType::Boolean) });
+        return Ok(PhysicalType { flag: Some(flag), ..PhysicalType::of(SqlType::Boolean) });
     }
     if matches!(logical, Some(LogicalName::String) | None) && ENUMS.contains(&spelled.name.as_str()) {
-        return Ok(PhysicalType { lists_values: spelled.has_values, ..of(SqlType::Text) });
+        return Ok(PhysicalType { lists_values: spelled.has_values, ..PhysicalType::of(SqlType::Text) });
     }
     if logical == Some(LogicalName::String) && TEXTUAL.contains(&spelled.name.as_str()) {
-        return Ok(of(SqlType::Text));
+        return Ok(PhysicalType::of(SqlType::Text));
     }
     match spelled.name.as_str() {
         "array" | "list" => document(text, true, logical),
         name if TEXTS.contains(&name) => spelled.text(None),
         name if CHARS.contains(&name) => spelled.text(Some(1)),
         name if NUMERICS.contains(&name) => spelled.numeric(),
-        "long" if logical == Some(LogicalName::Integer) => Ok(of(SqlType::Bigint)),
-        "long" if logical == Some(LogicalName::String) => Ok(of(SqlType::Text)),
-        "year" if logical == Some(LogicalName::Integer) => Ok(of(SqlType::Smallint)),
+        "long" if logical == Some(LogicalName::Integer) => Ok(PhysicalType::of(SqlType::Bigint)),
+        "long" if logical == Some(LogicalName::String) => Ok(PhysicalType::of(SqlType::Text)),
+        "year" if logical == Some(LogicalName::Integer) => Ok(PhysicalType::of(SqlType::Smallint)),
         "bit" if logical == Some(LogicalName::Integer) && spelled.sizes.is_empty() => {
-            Ok(of(SqlType::Smallint))
+            Ok(PhysicalType::of(SqlType::Smallint))
         }
         name => match PLAIN.iter().find(|(names, _)| names.contains(&name)) {
             Some((_, SqlType::Jsonb)) if logical.is_none() && ANY_JSON.contains(&name) => Err(format!(
@@ -217,28 +54,24 @@ pub(crate) fn parse(text: &str, logical: Option<LogicalName>) -> Result<Physical
             )),
             Some((_, SqlType::Jsonb)) => document(text, false, logical),
             Some((_, sql)) => spelled.plain(sql),
-            None => unsigned(name).map(of).ok_or_else(|| unknown(text)),
+            None => unsigned(name).map(PhysicalType::of).ok_or_else(|| unknown(text)),
         },
     }
 }
 
-fn of(sql: SqlType) -> PhysicalType {
-    PhysicalType { sql, max_length: None, is_array: false, flag: None, lists_values: false }
-}
-
-/// A document, which is not text: a contract that says both means one of them.
+/// Returns the type of an object or array. It contradicts `logicalType: string`.
 fn document(text: &str, is_array: bool, logical: Option<LogicalName>) -> Result<PhysicalType, String> {
     if logical == Some(LogicalName::String) {
         return Err(format!(
-            "{} is a document and `logicalType: string` is text: set `physicalType: text`, or `logicalType: {}`",
+            "{} is an object or array, but `logicalType: string` is text: set `physicalType: text`, or `logicalType: {}`",
             quoted(text),
             if is_array { "array" } else { "object" }
         ));
     }
-    Ok(PhysicalType { is_array, ..of(SqlType::Jsonb) })
+    Ok(PhysicalType { is_array, ..PhysicalType::of(SqlType::Jsonb) })
 }
 
-/// ClickHouse's `UInt32`: the type that holds all of its values.
+/// Returns the type that can store all values of ClickHouse's `UInt32` and similar types.
 fn unsigned(name: &str) -> Option<SqlType> {
     match name {
         "uint8" => Some(SqlType::Smallint),
@@ -251,9 +84,10 @@ fn unsigned(name: &str) -> Option<SqlType> {
 
 fn unknown(text: &str) -> String {
     let found = quoted(text);
-    let before_size = |name: &'static str| name.split('(').next().unwrap_or_default();
-    let lower = text.split(['(', '[', '<']).next().unwrap_or_default().trim().to_ascii_lowercase();
-    let add = |what: &str| format!("{found} is no PostgreSQL type that Penstock writes: set {what}");
+    let before_size = |name: &'static str| name.split_once('(').map_or(name, |(name, _)| name);
+    let name = text.split_once(['(', '[', '<']).map_or(text, |(name, _)| name);
+    let lower = name.trim().to_ascii_lowercase();
+    let add = |what: &str| format!("{found} is not a supported PostgreSQL type: set {what}");
     match lower.as_str() {
         name if BINARIES.contains(&name) => add(
             "`logicalType: string` and `physicalType: text`, with `logicalTypeOptions: {format: byte}` for Base64",
@@ -272,7 +106,7 @@ fn unknown(text: &str) -> String {
         }
         name => match crate::error::nearest(name, NAMES.into_iter().map(before_size)) {
             Some(near) => {
-                format!("{found} is no PostgreSQL type that Penstock writes; did you mean `{near}`?")
+                format!("{found} is not a supported PostgreSQL type; did you mean `{near}`?")
             }
             None => add(&format!("`physicalType` to {}", crate::error::one_of(&NAMES))),
         },
@@ -280,7 +114,7 @@ fn unknown(text: &str) -> String {
 }
 
 impl fmt::Display for SqlType {
-    /// The type as PostgreSQL spells it.
+    /// Writes the type in PostgreSQL's syntax.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             SqlType::Text => "text",
@@ -341,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn types_of_other_systems_become_the_one_type_that_holds_their_values() {
+    fn types_of_other_systems_become_the_type_that_can_store_their_values() {
         use LogicalName::{Array, Boolean, Integer, Number, Object, String, Timestamp};
         for (text, logical, sql, max_length) in [
             ("STRING", Some(String), "text", None),
@@ -401,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_could_be_several_is_reported_with_what_to_set() {
+    fn an_ambiguous_or_unsupported_type_is_reported_with_a_suggestion() {
         use LogicalName::{Number, String};
         for (text, logical, message) in [
             ("inteher", None, "did you mean `integer`"),
@@ -410,8 +244,8 @@ mod tests {
             ("number(70000,3)", None, "the scale 0 to the precision"),
             ("varchar(0)", None, "at least 1"),
             ("date(3)", None, "takes no size"),
-            ("varchar(9", None, "is no PostgreSQL type"),
-            ("varchar(9 inches)", None, "is no PostgreSQL type"),
+            ("varchar(9", None, "is not a supported PostgreSQL type"),
+            ("varchar(9 inches)", None, "is not a supported PostgreSQL type"),
             ("timetz", None, "set `physicalType: time`"),
             ("money", Some(Number), "set `physicalType: numeric(19,4)`"),
             ("AccountNumber", Some(String), "one of `text`"),

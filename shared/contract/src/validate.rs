@@ -1,21 +1,22 @@
-//! Checks a document against the standard: every key and value that its JSON schema refuses is reported as invalid, and
-//! nothing else is. What Penstock needs beyond that is found by the readers.
+//! Validates a document against the standard: it reports every key and value that the JSON schema rejects, and nothing
+//! else. The readers report what Penstock needs beyond the standard.
 
 mod checks;
 mod relations;
 
 use std::collections::HashSet;
 
-use crate::at::At;
 use crate::custom;
 use crate::decimal::Decimal;
 use crate::error::{Errors, nearest, one_of, quoted};
-use crate::node::{ScalarKind, Value};
+use crate::node::{NodeValue, ScalarKind};
+use crate::node_ref::NodeRef;
 use crate::odcs;
-use crate::shape::{Kind, Open, Shape};
+use crate::shape::{AdditionalKeys, MappingShape, ValueKind};
+use checks::CheckTypes;
 
 /// Reports everything in the document that its version of the standard does not allow.
-pub(crate) fn document(root: &At<'_>, is_v3_0: bool, errors: &mut Errors) {
+pub(crate) fn document(root: &NodeRef<'_>, is_v3_0: bool, errors: &mut Errors) {
     Validator { is_v3_0, errors }.map(&root.clone().strict(), &odcs::CONTRACT);
 }
 
@@ -25,14 +26,14 @@ struct Validator<'e> {
 }
 
 impl Validator<'_> {
-    fn value(&mut self, at: &At<'_>, kind: Kind) {
+    fn value(&mut self, at: &NodeRef<'_>, kind: ValueKind) {
         match kind {
-            Kind::Any => {}
-            Kind::Str => _ = at.str(self.errors),
-            Kind::Bool => _ = at.bool(self.errors),
-            Kind::Number => _ = at.number(self.errors),
-            Kind::Int => _ = at.whole(self.errors),
-            Kind::Count => {
+            ValueKind::Any => {}
+            ValueKind::Str => _ = at.str(self.errors),
+            ValueKind::Bool => _ = at.bool(self.errors),
+            ValueKind::Number => _ = at.number(self.errors),
+            ValueKind::Int => _ = at.whole(self.errors),
+            ValueKind::Count => {
                 if let Ok(number) = at.whole(self.errors)
                     && number.parts().0
                 {
@@ -42,68 +43,68 @@ impl Validator<'_> {
                     );
                 }
             }
-            Kind::Positive => {
+            ValueKind::Positive => {
                 if let Ok(text) = at.number(self.errors)
                     && !Decimal::parse(text).is_some_and(|number| number.is_positive())
                 {
-                    at.report(self.errors, format!("{} must be above 0", quoted(text)));
+                    at.report(self.errors, format!("{} must be greater than 0", quoted(text)));
                 }
             }
-            Kind::Range => self.range(at),
-            Kind::Scalar => {
-                if !matches!(at.node.value, Value::Scalar(..)) {
+            ValueKind::Range => self.range(at),
+            ValueKind::Scalar => {
+                if !matches!(at.node.value, NodeValue::Scalar(..)) {
                     at.wrong_kind("a string, number or boolean", self.errors);
                 }
             }
-            Kind::Word(words) => {
+            ValueKind::Word(words) => {
                 if let Ok(text) = at.str(self.errors)
                     && !words.words.contains(&text)
                 {
                     at.report(self.errors, words.fault(text));
                 }
             }
-            Kind::Id => self.id(at),
-            Kind::Names => self.names(at),
-            Kind::Object => {
-                if !matches!(at.node.value, Value::Map(_)) {
+            ValueKind::Id => self.id(at),
+            ValueKind::Names => self.names(at),
+            ValueKind::Object => {
+                if !matches!(at.node.value, NodeValue::Map(_)) {
                     at.wrong_kind("a mapping", self.errors);
                 }
             }
-            Kind::StrOrObject => {
-                if !matches!(at.node.value, Value::Map(_)) {
+            ValueKind::StrOrObject => {
+                if !matches!(at.node.value, NodeValue::Map(_)) {
                     _ = at.str(self.errors);
                 }
             }
-            Kind::Bound(kind) => self.bound(at, *kind),
-            Kind::List(kind) => self.list(at, *kind),
-            Kind::Map(shape) => self.map(at, shape),
-            Kind::Property(shape) => self.property(at, shape),
-            Kind::MapOrList(map, item) => match &at.node.value {
-                Value::List(_) => self.list(at, Kind::Map(item)),
-                Value::Map(_) | Value::Scalar(..) => self.map(at, map),
+            ValueKind::Bound(kind) => self.bound(at, *kind),
+            ValueKind::List(kind) => self.list(at, *kind),
+            ValueKind::Map(shape) => self.map(at, shape),
+            ValueKind::Property(shape) => self.property(at, shape),
+            ValueKind::MapOrList(map, item) => match &at.node.value {
+                NodeValue::List(_) => self.list(at, ValueKind::Map(item)),
+                NodeValue::Map(_) | NodeValue::Scalar(..) => self.map(at, map),
             },
-            Kind::Custom(level) => {
-                self.list(at, Kind::Map(&odcs::CUSTOM_PROPERTY));
+            ValueKind::Custom(level) => {
+                self.list(at, ValueKind::Map(&odcs::CUSTOM_PROPERTY));
                 custom::check_names(at, level, self.errors);
             }
-            Kind::Servers => {
-                at.items(self.errors).unwrap_or_default().iter().for_each(|server| self.server(server));
+            ValueKind::Servers => {
+                at.items(self.errors).into_iter().flatten().for_each(|server| self.server(&server));
             }
-            Kind::Check => self.check(at),
-            Kind::Reference => self.reference(at),
-            Kind::ObjectRelationship => self.object_relationship(at),
-            Kind::PropertyRelationship => self.property_relationship(at),
+            ValueKind::Check => self.check(at),
+            ValueKind::Reference => relations::reference(at, self.errors),
+            ValueKind::ObjectRelationship => self.object_relationship(at),
+            ValueKind::PropertyRelationship => self.property_relationship(at),
         }
     }
 
-    fn list(&mut self, at: &At<'_>, kind: Kind) {
-        for item in at.items(self.errors).unwrap_or_default() {
+    fn list(&mut self, at: &NodeRef<'_>, kind: ValueKind) {
+        for item in at.items(self.errors).into_iter().flatten() {
             self.value(&item, kind);
         }
     }
 
-    /// Checks the keys of a mapping, and the values that they have.
-    fn map(&mut self, at: &At<'_>, shape: &'static Shape) {
+    /// Validates the keys and values of a mapping.
+    fn map(&mut self, at: &NodeRef<'_>, shape: &'static MappingShape) {
         self.required(at, shape.required);
         if !self.is_v3_0 {
             self.required(at, shape.required_since_v3_1);
@@ -112,8 +113,8 @@ impl Validator<'_> {
         self.keys(at, |key| shape.kind(key), names, shape.open);
     }
 
-    fn required(&mut self, at: &At<'_>, keys: &[&str]) {
-        if !matches!(at.node.value, Value::Map(_)) {
+    fn required(&mut self, at: &NodeRef<'_>, keys: &[&str]) {
+        if !matches!(at.node.value, NodeValue::Map(_)) {
             return;
         }
         for key in keys {
@@ -123,39 +124,39 @@ impl Validator<'_> {
         }
     }
 
-    /// Checks the keys of a mapping of which `kind` knows what their values may be, and `names` the names.
+    /// Validates the keys of a mapping. `kind` returns the kind of a key's value, and `names` returns all keys.
     fn keys(
         &mut self,
-        at: &At<'_>,
-        kind: impl Fn(&str) -> Option<Kind>,
+        at: &NodeRef<'_>,
+        kind: impl Fn(&str) -> Option<ValueKind>,
         names: impl Fn() -> Vec<&'static str>,
-        open: Open,
+        open: AdditionalKeys,
     ) {
-        let Value::Map(_) = at.node.value else {
+        let NodeValue::Map(_) = at.node.value else {
             at.wrong_kind("a mapping", self.errors);
             return;
         };
-        for (key, place, value) in at.entries() {
+        for (key, position, value) in at.entries() {
             match (kind(key), open) {
                 (Some(kind), _) => self.value(&value, kind),
-                (None, Open::Always) => {}
-                (None, Open::InV3_0) if self.is_v3_0 => {
-                    // A misspelled key would have no effect, although the standard allows it.
+                (None, AdditionalKeys::Always) => {}
+                (None, AdditionalKeys::InV3_0) if self.is_v3_0 => {
+                    // The standard allows it, but a misspelled key would have no effect.
                     if let Some(near) = nearest(key, names()) {
                         value.needs(self.errors, format!("`{key}` has no effect; did you mean `{near}`?"));
                     }
                 }
-                (None, Open::InV3_0 | Open::Never) => {
+                (None, AdditionalKeys::InV3_0 | AdditionalKeys::Never) => {
                     let message =
                         if self.errors.is_full() { String::new() } else { unknown_key(key, &names()) };
-                    self.errors.report(place, &value.path, message);
+                    self.errors.report(position, &value.path, message);
                 }
             }
         }
     }
 
-    /// A property: what its options and members are depends on its `logicalType`.
-    fn property(&mut self, at: &At<'_>, shape: &'static Shape) {
+    /// Validates a property. Its options and members depend on its `logicalType`.
+    fn property(&mut self, at: &NodeRef<'_>, shape: &'static MappingShape) {
         self.map(at, shape);
         let logical = at.get("logicalType");
         let name = match &logical {
@@ -172,7 +173,7 @@ impl Validator<'_> {
             }
         };
         if let Some(options) = at.get("logicalTypeOptions")
-            && matches!(options.node.value, Value::Map(_))
+            && matches!(options.node.value, NodeValue::Map(_))
         {
             match name {
                 Some(name) => {
@@ -180,11 +181,11 @@ impl Validator<'_> {
                         self.map(&options, shape);
                     }
                 }
-                // By the schema, such options are those of every type at once, so that there are none.
+                // Under the schema, such options would have to be valid for every type at once, which none are.
                 None if options.entries().next().is_some() => {
                     options.report(
                         self.errors,
-                        "the standard allows options beside a `logicalType` only; add that",
+                        "the standard allows options only beside a `logicalType`; add it",
                     );
                 }
                 None => {}
@@ -202,7 +203,7 @@ impl Validator<'_> {
         }
     }
 
-    fn server(&mut self, at: &At<'_>) {
+    fn server(&mut self, at: &NodeRef<'_>) {
         let name = at.get("type").and_then(|kind| kind.str(&mut Errors::default()).ok());
         let own = odcs::server(name);
         self.required(at, odcs::SERVER.required);
@@ -211,9 +212,9 @@ impl Validator<'_> {
         let kind = |key: &str| {
             odcs::SERVER.kind(key).or_else(|| {
                 own_names().any(|name| name == key).then_some(if key == "port" {
-                    Kind::Int
+                    ValueKind::Int
                 } else {
-                    Kind::Str
+                    ValueKind::Str
                 })
             })
         };
@@ -227,10 +228,71 @@ impl Validator<'_> {
         }
     }
 
-    fn id(&mut self, at: &At<'_>) {
-        let is_kept = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    /// Validates a quality check. v3.0 allows any key, and names the metric by a `rule`, which the reader checks.
+    fn check(&mut self, at: &NodeRef<'_>) {
+        if self.is_v3_0 || !matches!(at.node.value, NodeValue::Map(_)) {
+            return self.map(at, &odcs::QUALITY);
+        }
+        let types = CheckTypes::of(at);
+        let misplaced = || at.entries().filter(|(key, ..)| !types.has(key));
+        let is_untyped = at.get("type").is_none() && !types.is_library;
+        let needs_metric = |key: &str| odcs::OPERATORS.contains(&key) || key == "arguments";
+        if is_untyped && at.get("rule").is_none() && misplaced().any(|(key, ..)| needs_metric(key)) {
+            // All of these keys are valid beside a metric.
+            at.missing("metric", self.errors);
+            return self.keys(at, |key| odcs::QUALITY.kind(key), checks::names, AdditionalKeys::Never);
+        }
+        let required: Vec<&str> = types.required().collect();
+        self.required(at, &required);
+        for (key, _, value) in misplaced() {
+            let message = match key {
+                "rule" if is_untyped => {
+                    let rule = value.str(self.errors).ok();
+                    odcs::rule_fault(rule.and_then(odcs::metric_of_rule))
+                }
+                _ if is_untyped && at.get("rule").is_some() => continue,
+                "validValues" => odcs::VALUES_BESIDE_METRIC.to_owned(),
+                key if odcs::QUALITY.kind(key).is_some() => {
+                    format!("`{key}` is not a key of a check of this type")
+                }
+                // `keys` reports unknown keys.
+                _ => continue,
+            };
+            value.report(self.errors, message);
+        }
+        self.keys(
+            at,
+            |key| odcs::QUALITY.kind(key).map(|kind| if types.has(key) { kind } else { ValueKind::Any }),
+            checks::names,
+            AdditionalKeys::Never,
+        );
+        if types.has_operator() {
+            checks::operator(at, self.errors);
+        }
+    }
+
+    fn object_relationship(&mut self, at: &NodeRef<'_>) {
+        self.map(at, &odcs::RELATIONSHIP);
+        self.required(at, &["from", "to"]);
+        if let (Some(from), Some(to)) = (at.get("from"), at.get("to"))
+            && matches!(from.node.value, NodeValue::List(_)) != matches!(to.node.value, NodeValue::List(_))
+        {
+            to.report(self.errors, "`from` and `to` must both be one property, or both be lists");
+        }
+    }
+
+    fn property_relationship(&mut self, at: &NodeRef<'_>) {
+        self.map(at, &odcs::RELATIONSHIP);
+        self.required(at, &["to"]);
+        if let Some(from) = at.get("from") {
+            from.report(self.errors, "is the property itself here; remove it");
+        }
+    }
+
+    fn id(&mut self, at: &NodeRef<'_>) {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if let Ok(text) = at.str(self.errors)
-            && (text.is_empty() || !text.bytes().all(is_kept))
+            && (text.is_empty() || !text.bytes().all(is_allowed))
         {
             let message =
                 format!("{} is not an identifier; write letters, digits, `_` and `-`", quoted(text));
@@ -238,10 +300,10 @@ impl Validator<'_> {
         }
     }
 
-    fn names(&mut self, at: &At<'_>) {
+    fn names(&mut self, at: &NodeRef<'_>) {
         let Ok(items) = at.items(self.errors) else { return };
         if items.is_empty() {
-            at.report(self.errors, "is empty; name a key, or leave it out");
+            at.report(self.errors, "is empty; list a key, or remove it");
         }
         let mut seen: HashSet<&str> = HashSet::new();
         for item in items {
@@ -253,8 +315,8 @@ impl Validator<'_> {
         }
     }
 
-    fn bound(&mut self, at: &At<'_>, kind: Kind) {
-        let is_boolean = matches!(at.node.value, Value::Scalar(ScalarKind::Bool, _));
+    fn bound(&mut self, at: &NodeRef<'_>, kind: ValueKind) {
+        let is_boolean = matches!(at.node.value, NodeValue::Scalar(ScalarKind::Bool, _));
         if is_boolean && !self.is_v3_0 {
             at.report(self.errors, odcs::BOUND_OF_V3_1);
         } else if !is_boolean {
@@ -262,7 +324,7 @@ impl Validator<'_> {
         }
     }
 
-    fn range(&mut self, at: &At<'_>) {
+    fn range(&mut self, at: &NodeRef<'_>) {
         let Ok(items) = at.items(self.errors) else { return };
         let numbers: Vec<Option<Decimal>> =
             items.iter().map(|item| item.number(self.errors).ok().and_then(Decimal::parse)).collect();
@@ -280,13 +342,13 @@ fn unknown_key(key: &str, names: &[&str]) -> String {
     const FEW: usize = 10;
     let what = format!("`{key}` is not a key of ODCS v3.1 here");
     match (key, nearest(key, names.iter().copied())) {
-        ("enum", _) => format!("{what}; {}", odcs::ENUM_MEND),
+        ("enum", _) => format!("{what}; {}", odcs::ENUM_FIX),
         ("<<", _) => format!("{what}; YAML 1.2 has no merge keys: write the values out"),
         (_, Some(name)) => format!("{what}; did you mean `{name}`?"),
         _ if key.starts_with(custom::PREFIX) => {
             format!("{what}; write it under `customProperties`, as `- property: {key}` with its `value`")
         }
         _ if names.len() <= FEW => format!("{what}; {}", one_of(names)),
-        _ => format!("{what}; what is not in the standard goes into `customProperties`"),
+        _ => format!("{what}; keys outside the standard belong in `customProperties`"),
     }
 }

@@ -1,14 +1,14 @@
-//! A tree of YAML as text.
+//! Writes a tree as YAML.
 
-use crate::node::{Entry, Node, ScalarKind, Value};
+use crate::node::{Entry, Node, NodeValue, ScalarKind};
 
-/// Writes the tree as YAML that is read as the same tree. Aliases are written out, and comments are not kept.
+/// Writes the tree as YAML that is read as the same tree. Aliases are expanded, and comments are lost.
 pub(crate) fn yaml(root: &Node) -> String {
     let mut text = String::new();
     match &root.value {
-        Value::Map(entries) if !entries.is_empty() => map(entries, 0, &mut text),
-        Value::List(items) if !items.is_empty() => list(items, 0, &mut text),
-        Value::Scalar(..) | Value::Map(_) | Value::List(_) => value(root, 0, &mut text),
+        NodeValue::Map(entries) if !entries.is_empty() => map(entries, 0, &mut text),
+        NodeValue::List(items) if !items.is_empty() => list(items, 0, &mut text),
+        NodeValue::Scalar(..) | NodeValue::Map(_) | NodeValue::List(_) => value(root, 0, &mut text),
     }
     text
 }
@@ -34,27 +34,27 @@ fn list(items: &[Node], indent: usize, text: &mut String) {
     }
 }
 
-/// What follows `key:` or `-`, to the end of its last line.
+/// Writes the rest after `key:` or `-`, to the end of its last line.
 fn value(node: &Node, indent: usize, text: &mut String) {
     let inner = indent.saturating_add(2);
     match &node.value {
-        Value::Map(entries) if entries.is_empty() => text.push_str(" {}\n"),
-        Value::List(items) if items.is_empty() => text.push_str(" []\n"),
-        Value::Map(entries) => {
+        NodeValue::Map(entries) if entries.is_empty() => text.push_str(" {}\n"),
+        NodeValue::List(items) if items.is_empty() => text.push_str(" []\n"),
+        NodeValue::Map(entries) => {
             text.push('\n');
             map(entries, inner, text);
         }
-        Value::List(items) => {
+        NodeValue::List(items) => {
             text.push('\n');
             list(items, inner, text);
         }
-        Value::Scalar(ScalarKind::Str, scalar) => {
+        NodeValue::Scalar(ScalarKind::Str, scalar) => {
             text.push(' ');
             quote(scalar, text);
             text.push('\n');
         }
-        Value::Scalar(ScalarKind::Null, scalar) if scalar.is_empty() => text.push_str(" ~\n"),
-        Value::Scalar(_, scalar) => {
+        NodeValue::Scalar(ScalarKind::Null, scalar) if scalar.is_empty() => text.push_str(" ~\n"),
+        NodeValue::Scalar(_, scalar) => {
             text.push(' ');
             text.push_str(scalar);
             text.push('\n');
@@ -66,13 +66,13 @@ fn spaces(count: usize, text: &mut String) {
     text.extend(std::iter::repeat_n(' ', count));
 }
 
-/// True for keys that need no quotes: all of the standard's.
+/// Returns true for keys that need no quotes: all keys of the standard.
 fn is_plain(key: &str) -> bool {
     key.starts_with(|first: char| first.is_ascii_alphabetic())
         && key.chars().all(|next| next.is_ascii_alphanumeric() || next == '_')
 }
 
-/// A double-quoted scalar: every character that YAML may not have, or may fold, is escaped.
+/// Writes a double-quoted scalar. Characters that YAML forbids or may fold are escaped.
 fn quote(scalar: &str, text: &mut String) {
     text.push('"');
     for next in scalar.chars() {
@@ -97,7 +97,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::error::{Errors, Place};
+    use crate::error::{Errors, FilePosition};
 
     fn strategy() -> impl Strategy<Value = Node> {
         let scalar = prop_oneof![
@@ -111,27 +111,27 @@ mod tests {
             prop::sample::select(vec!["1.5", "-.5", "1e9", ".inf", ".nan"])
                 .prop_map(|text| (ScalarKind::Float, text.to_owned())),
         ];
-        let node = |value| Node::new(Place::default(), value);
-        let leaf = scalar.prop_map(move |(kind, text)| node(Value::Scalar(kind, text)));
+        let node = |value| Node::new(FilePosition::default(), value);
+        let leaf = scalar.prop_map(move |(kind, text)| node(NodeValue::Scalar(kind, text)));
         leaf.prop_recursive(4, 40, 6, move |inner| {
             let map = prop::collection::btree_map("[^\0]{0,8}", inner.clone(), 0..6);
             prop_oneof![
-                prop::collection::vec(inner, 0..6).prop_map(move |items| node(Value::List(items))),
+                prop::collection::vec(inner, 0..6).prop_map(move |items| node(NodeValue::List(items))),
                 map.prop_map(move |map| {
-                    let entry = |(key, node)| Entry { key, place: Place::default(), node };
-                    node(Value::Map(map.into_iter().map(entry).collect()))
+                    let entry = |(key, node)| Entry { key, position: FilePosition::default(), node };
+                    node(NodeValue::Map(map.into_iter().map(entry).collect()))
                 }),
             ]
         })
     }
 
-    /// The tree without its places; what is nothing is one thing, however it is written.
+    /// Returns the tree without its positions. All spellings of null are equal.
     fn plain(node: &Node) -> String {
         match &node.value {
-            Value::Scalar(ScalarKind::Null, _) => "null".to_owned(),
-            Value::Scalar(kind, text) => format!("{kind:?} {text:?}"),
-            Value::List(items) => format!("{:?}", items.iter().map(plain).collect::<Vec<_>>()),
-            Value::Map(entries) => {
+            NodeValue::Scalar(ScalarKind::Null, _) => "null".to_owned(),
+            NodeValue::Scalar(kind, text) => format!("{kind:?} {text:?}"),
+            NodeValue::List(items) => format!("{:?}", items.iter().map(plain).collect::<Vec<_>>()),
+            NodeValue::Map(entries) => {
                 format!(
                     "{:?}",
                     entries.iter().map(|entry| (&entry.key, plain(&entry.node))).collect::<Vec<_>>()
@@ -142,7 +142,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_as_the_same_tree(node in strategy()) {
+        fn a_written_tree_is_read_as_the_same_tree(node in strategy()) {
             let text = yaml(&node);
             let mut errors = Errors::default();
             let again = crate::node::read(&text, 0, &mut errors);

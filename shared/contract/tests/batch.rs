@@ -1,11 +1,11 @@
-//! What a contract asks of a batch as a whole, and promises of the feed, becomes what the types carry.
+//! Quality checks of a whole batch and promises are read from a contract.
 
 use penstock_contract::*;
 use proptest::prelude::*;
 
 const COLUMNS: &str = "{name: id, logicalType: string}, {name: price, logicalType: number}";
 
-/// A contract of this version with these checks at its second column and at its schema.
+/// Returns a contract of this version with these checks on its second column and on its schema.
 fn contract(api_version: &str, of_column: &str, of_schema: &str, head: &str) -> Contract {
     let columns = COLUMNS.replace("number}", &format!("number, quality: [{of_column}]}}"));
     let text = format!(
@@ -29,7 +29,7 @@ fn of_schema(check: &str) -> QualityCheck {
 }
 
 #[test]
-fn a_check_says_in_words_what_it_asks() {
+fn a_check_is_displayed_in_words() {
     for (check, words) in [
         ("{metric: nullValues, mustBe: 0}", "the number of rows without a value is exactly 0"),
         (
@@ -46,7 +46,7 @@ fn a_check_says_in_words_what_it_asks() {
         ),
         (
             "{metric: invalidValues, arguments: {validValues: [1, 2]}, mustBeLessThan: 5}",
-            "the number of rows with another value than `1`, `2` is less than 5",
+            "the number of rows with a value other than `1`, `2` is less than 5",
         ),
         (
             "{metric: duplicateValues, mustBeGreaterOrEqualTo: 2}",
@@ -70,7 +70,7 @@ fn a_check_says_in_words_what_it_asks() {
 }
 
 #[test]
-fn a_check_knows_its_place_its_name_and_its_columns() {
+fn a_check_has_its_path_its_name_and_its_columns() {
     let check = of_column("{metric: nullValues, mustBe: 0, name: prices, severity: warning}");
     assert_eq!(check.path, "schema[0].properties[1].quality[0]");
     assert_eq!((check.name.as_deref(), check.severity.as_deref()), (Some("prices"), Some("warning")));
@@ -83,7 +83,7 @@ fn a_check_knows_its_place_its_name_and_its_columns() {
 }
 
 #[test]
-fn invalid_values_of_which_there_must_be_none_are_a_rule_of_the_row_whatever_the_spelling_of_zero() {
+fn invalid_values_that_must_be_zero_are_a_row_rule_whatever_the_spelling_of_zero() {
     for zero in ["0", "0.0", "0, unit: percent"] {
         let check = format!("{{metric: invalidValues, arguments: {{validValues: [1]}}, mustBe: {zero}}}");
         let contract = contract("v3.1.0", &check, "", "");
@@ -93,7 +93,7 @@ fn invalid_values_of_which_there_must_be_none_are_a_rule_of_the_row_whatever_the
 }
 
 #[test]
-fn invalid_values_that_only_warn_are_counted_and_are_no_rule_of_the_row() {
+fn invalid_values_that_only_warn_are_counted_and_are_not_a_row_rule() {
     for severity in ["warning", "info", "Warning"] {
         let check = format!(
             "{{metric: invalidValues, arguments: {{validValues: [1]}}, mustBe: 0, severity: {severity}}}"
@@ -108,7 +108,7 @@ fn invalid_values_that_only_warn_are_counted_and_are_no_rule_of_the_row() {
     assert!(rule.entity.columns[1].rules.allowed.is_empty());
     assert_eq!(
         rule.quality[0].to_string(),
-        "the number of rows with another value than `1`, `2` is exactly 0"
+        "the number of rows with a value other than `1`, `2` is exactly 0"
     );
     let strict = contract(
         "v3.1.0",
@@ -120,7 +120,7 @@ fn invalid_values_that_only_warn_are_counted_and_are_no_rule_of_the_row() {
 }
 
 #[test]
-fn a_listed_value_that_no_value_can_be_is_noted() {
+fn a_listed_value_that_can_never_match_is_noted() {
     let notes = |list: &str, custom: &str, severity: &str| {
         let custom: Vec<String> = custom
             .split_terminator(' ')
@@ -150,27 +150,27 @@ fn a_listed_value_that_no_value_can_be_is_noted() {
                 "[new, used]",
                 "case=upper",
                 Some(format!(
-                    "no value passes: no value is ever `new`, `used`, because `penstock.case: upper` is applied {compared} `NEW`, `USED`"
+                    "every value fails: `new`, `used` can never match, because `penstock.case: upper` is applied {compared} `NEW`, `USED`"
                 )),
             ),
             (
                 "[new, Used]",
                 "case=lower",
                 Some(format!(
-                    "no value is ever `Used`, because `penstock.case: lower` is applied {compared} `used`"
+                    "`Used` can never match, because `penstock.case: lower` is applied {compared} `used`"
                 )),
             ),
             (
                 "[' new']",
                 "case=upper",
                 Some(format!(
-                    "no value passes: no value is ever ` new`, because white space is trimmed and `penstock.case: upper` is applied {compared} `NEW`"
+                    "every value fails: ` new` can never match, because white space is trimmed and `penstock.case: upper` is applied {compared} `NEW`"
                 )),
             ),
             (
                 "['new ', used]",
                 "",
-                Some(format!("no value is ever `new `, because white space is trimmed {compared} `new`")),
+                Some(format!("`new ` can never match, because white space is trimmed {compared} `new`")),
             ),
         ] {
             assert_eq!(notes(list, custom, severity), Vec::from_iter(note), "{list} {custom}");
@@ -179,7 +179,7 @@ fn a_listed_value_that_no_value_can_be_is_noted() {
 }
 
 #[test]
-fn checks_of_other_tools_are_left_to_them() {
+fn checks_of_other_tools_are_not_executed() {
     let checks = "{type: text, description: d}, {type: sql, query: select 1, mustBe: 0}, \
                   {type: custom, engine: soda, implementation: {a: b}}, {description: only words}";
     assert!(contract("v3.1.0", checks, checks, "").quality.is_empty());
@@ -209,7 +209,7 @@ fn version_3_0_names_rules_in_other_ways_and_has_any_number_of_operators() {
 }
 
 #[test]
-fn promises_are_kept_and_those_of_time_are_in_seconds() {
+fn promises_are_read_and_durations_are_converted_to_seconds() {
     let sla = |list: &str| contract("v3.1.0", "", "", &format!("slaProperties: [{list}]\n")).sla;
     for (written, property, seconds) in [
         ("property: frequency, value: 1, unit: d", SlaProperty::Frequency, Some(86_400)),
@@ -249,7 +249,7 @@ fn promises_are_kept_and_those_of_time_are_in_seconds() {
 }
 
 #[test]
-fn a_source_owes_its_next_drop_within_its_frequency_and_its_latency() {
+fn the_next_drop_is_due_within_frequency_plus_latency() {
     let due = |list: &str| contract("v3.1.0", "", "", &format!("slaProperties: [{list}]\n")).due_seconds();
     let daily = "{property: frequency, value: 1, unit: d}";
     for (promised, seconds) in [
@@ -286,23 +286,23 @@ fn a_contract_is_retired_by_its_status() {
 }
 
 #[test]
-fn an_empty_batch_has_no_percent_of_anything() {
-    let holds = |check: &str| of_column(check).holds(0, 0);
-    assert!(holds("{metric: nullValues, mustBe: 0, unit: percent}"));
-    assert!(holds("{metric: nullValues, mustBeLessThan: 1, unit: percent}"));
-    assert!(!holds("{metric: nullValues, mustBeGreaterThan: 0, unit: percent}"));
+fn every_percentage_of_an_empty_batch_is_zero() {
+    let passes = |check: &str| of_column(check).passes(0, 0);
+    assert!(passes("{metric: nullValues, mustBe: 0, unit: percent}"));
+    assert!(passes("{metric: nullValues, mustBeLessThan: 1, unit: percent}"));
+    assert!(!passes("{metric: nullValues, mustBeGreaterThan: 0, unit: percent}"));
 }
 
 #[test]
 fn percentages_are_exact_where_floats_are_not() {
-    // 0.07 · 100 is 7.000000000000001 in floats.
+    // In floats, 0.07 · 100 is 7.000000000000001.
     let check = of_column("{metric: nullValues, mustBe: 7, unit: percent}");
-    assert!(check.holds(7, 100) && !check.holds(7, 101));
+    assert!(check.passes(7, 100) && !check.passes(7, 101));
     let most = of_column("{metric: nullValues, mustBeLessThan: 99.999999999, unit: percent}");
-    assert!(!most.holds(u64::MAX, u64::MAX) && most.holds(u64::MAX / 2, u64::MAX));
+    assert!(!most.passes(u64::MAX, u64::MAX) && most.passes(u64::MAX / 2, u64::MAX));
 }
 
-/// What an operator says of a count and its two numbers.
+/// Returns whether an operator with two numbers allows a count.
 type Oracle = fn(f64, f64, f64) -> bool;
 
 const OPERATORS: [(&str, Oracle); 8] = [
@@ -317,9 +317,9 @@ const OPERATORS: [(&str, Oracle); 8] = [
 ];
 
 proptest! {
-    /// The oracle counts in floats, which are exact here: counts and percentages are multiples of 1/4 below 2^20.
+    /// The oracle uses floats, which are exact here: counts and percentages are multiples of 1/4 below 2^20.
     #[test]
-    fn a_check_holds_when_its_operator_says_so(
+    fn a_check_passes_exactly_if_its_operator_allows_the_count(
         operator in 0..OPERATORS.len(),
         low in 0_u32..200,
         more in 1_u32..200,
@@ -329,13 +329,13 @@ proptest! {
         let (words, expected) = OPERATORS[operator];
         let (low, high) = (f64::from(low) / 4.0, f64::from(low + more) / 4.0);
         let unit = if percent { "percent" } else { "rows" };
-        // Of 400 rows each is a quarter of a percent.
+        // Each of 400 rows is a quarter of a percent.
         let counted = if percent { f64::from(count) / 4.0 } else { f64::from(count) };
         let words = words.replace("LOW", &low.to_string()).replace("HIGH", &high.to_string());
         let text = format!("{{metric: nullValues, {words}, unit: {unit}}}");
         let fraction_of_a_row = !percent && text.contains("mustBe: ") && low.fract() != 0.0;
         prop_assume!(!fraction_of_a_row);
         let check = of_column(&text);
-        prop_assert_eq!(check.holds(count.into(), 400), expected(counted, low, high), "{} of {}", text, count);
+        prop_assert_eq!(check.passes(count.into(), 400), expected(counted, low, high), "{} of {}", text, count);
     }
 }

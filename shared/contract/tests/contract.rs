@@ -1,8 +1,8 @@
-//! What a contract says becomes what the types carry.
+//! The types of the model carry what a contract declares.
 
 use penstock_contract::*;
 
-/// A contract with these properties of its one entity, and this text before `schema`.
+/// Returns a contract with these properties of its entity, and this text before `schema`.
 fn contract(api_version: &str, head: &str, properties: &str) -> Contract {
     let text = format!(
         "apiVersion: {api_version}\nkind: DataContract\nid: shop\nname: shop\nversion: 1.2.3-rc.1\nstatus: active\n\
@@ -26,7 +26,7 @@ fn bound(value: &str, exclusive: bool) -> Option<Bound> {
 }
 
 #[test]
-fn what_is_not_said_has_its_default() {
+fn omitted_settings_have_defaults() {
     let contract = contract("v3.1.0", "", "      - {name: id, logicalType: string}\n");
     assert_eq!(contract.source, "shop");
     assert_eq!(contract.version, "1.2.3-rc.1");
@@ -71,7 +71,7 @@ fn a_key_is_in_the_order_of_its_positions_and_makes_upsert_the_default() {
 }
 
 #[test]
-fn settings_are_read_at_the_contract_and_at_its_entity() {
+fn settings_are_read_from_the_contract_and_from_its_entity() {
     let head = "customProperties:\n  - {property: penstock.maxRejects, value: 5}\n  - {property: penstock.route, value: spark}\n\
                 \x20 - {property: someone.else, value: {any: thing}}\n";
     let contract = contract(
@@ -84,7 +84,7 @@ fn settings_are_read_at_the_contract_and_at_its_entity() {
 }
 
 #[test]
-fn types_are_derived_from_the_logical_type_and_the_other_way_round() {
+fn physical_types_are_derived_from_logical_types_and_conversely() {
     for (property, logical, sql) in [
         ("{name: a, logicalType: string}", LogicalType::String, SqlType::Text),
         (
@@ -196,7 +196,7 @@ fn version_3_0_of_the_standard_has_boolean_exclusive_bounds() {
 }
 
 #[test]
-fn values_allowed_are_those_of_the_quality_check_that_no_row_may_fail() {
+fn allowed_values_are_those_of_the_quality_check_that_no_row_may_fail() {
     let allowed =
         |check: &str| column(&format!("{{name: a, logicalType: string, quality: [{check}]}}")).rules.allowed;
     assert_eq!(
@@ -215,7 +215,7 @@ fn values_allowed_are_those_of_the_quality_check_that_no_row_may_fail() {
 }
 
 #[test]
-fn a_value_is_harmonised_as_its_custom_properties_say() {
+fn harmonising_is_read_from_custom_properties() {
     let custom = |list: &str, logical: &str| {
         column(&format!("{{name: a, logicalType: {logical}, customProperties: [{list}]}}")).harmonise
     };
@@ -257,7 +257,7 @@ fn a_value_is_harmonised_as_its_custom_properties_say() {
 }
 
 #[test]
-fn the_dialect_is_what_the_server_says() {
+fn the_dialect_is_read_from_the_server() {
     let text = |format: &str, custom: &str| {
         format!(
             "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
@@ -371,14 +371,14 @@ fn parts_of_the_standard_that_are_not_used_are_accepted() {
 }
 
 #[test]
-fn anchors_and_aliases_are_the_values_that_they_stand_for() {
+fn anchors_and_aliases_are_expanded() {
     let properties = "      - {name: a, logicalType: string, customProperties: &c [{property: penstock.case, value: upper}]}\n\
                       \x20     - {name: b, logicalType: string, customProperties: *c}\n";
     assert_eq!(contract("v3.1.0", "", properties).entity.columns[1].harmonise.case, Some(Case::Upper));
 }
 
 #[test]
-fn a_boolean_of_a_system_without_booleans_has_the_spellings_of_its_type() {
+fn booleans_of_systems_without_a_boolean_type_have_the_spellings_of_their_type() {
     let spellings = |physical: &str, custom: &str| {
         let column = column(&format!(
             "{{name: a, logicalType: boolean, physicalType: '{physical}', customProperties: [{custom}]}}"
@@ -406,7 +406,7 @@ fn a_boolean_of_a_system_without_booleans_has_the_spellings_of_its_type() {
     for (custom, [trues, falses]) in [
         ("{property: penstock.trueValues, value: [J]}", ["J 1 Y", "0 N"]),
         ("{property: penstock.trueValues, value: [y]}", ["y 1", "0 N"]),
-        // What the contract says comes first.
+        // Spellings of the contract have precedence.
         (
             "{property: penstock.trueValues, value: ['0']}, {property: penstock.falseValues, value: ['1']}",
             ["0 Y", "1 N"],
@@ -418,7 +418,7 @@ fn a_boolean_of_a_system_without_booleans_has_the_spellings_of_its_type() {
 }
 
 #[test]
-fn columns_of_the_key_without_positions_or_of_one_are_in_the_order_of_the_contract() {
+fn key_columns_without_positions_or_with_equal_ones_keep_the_order_of_the_contract() {
     let key = |positions: [&str; 3]| {
         let column = |(name, position): (&str, &str)| {
             format!("      - {{name: {name}, logicalType: string, primaryKey: true{position}}}\n")

@@ -1,9 +1,9 @@
-//! Formats of dates and times read what the JDK reads.
+//! Formats of dates and times read texts with the same result as the JDK.
 
 use std::collections::BTreeSet;
 
 use penstock_contract::civil::{Civil, MICROS_PER_DAY, civil_of_days, days};
-use penstock_contract::iso8601::{TimeError, Written};
+use penstock_contract::iso8601::{ParsedTimestamp, TimeError};
 use penstock_contract::{DateFormat, NumericTime};
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ fn date(day: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// The value of a text as the oracle writes it; `-` where it is refused.
+/// Returns the value of a text in the notation of the oracle; `-` if it is refused.
 fn read(format: &DateFormat, text: &str) -> String {
     let text = text.as_bytes();
     if DateFormat::of_dates(&format.pattern).is_err() {
@@ -32,7 +32,7 @@ fn read(format: &DateFormat, text: &str) -> String {
         };
     }
     match format.read_timestamp(text) {
-        Ok(Written { local_micros, offset_seconds }) => {
+        Ok(ParsedTimestamp { local_micros, offset_seconds }) => {
             let offset = offset_seconds.map(|seconds| format!(" {seconds}")).unwrap_or_default();
             let day = local_micros.div_euclid(MICROS_PER_DAY);
             let clock = clock(local_micros.rem_euclid(MICROS_PER_DAY));
@@ -47,7 +47,7 @@ fn read(format: &DateFormat, text: &str) -> String {
     }
 }
 
-/// True for a value with nanoseconds that are no microsecond.
+/// Returns true for a value that is more precise than a microsecond.
 fn is_finer(value: &str) -> bool {
     let fraction = value.split_once('.').map_or("", |(_, fraction)| fraction);
     fraction.get(6..9).is_some_and(|nanos| nanos != "000")
@@ -83,7 +83,7 @@ fn every_text_has_the_value_that_the_jdk_reads() {
 }
 
 #[test]
-fn texts_that_were_read_loosely_are_refused() {
+fn texts_that_match_a_pattern_only_loosely_are_refused() {
     for (pattern, text) in [
         ("dd.MM.yyyy", "01.02.24"),
         ("MM/dd/yyyy", "12/31/24"),
@@ -106,7 +106,7 @@ fn texts_that_were_read_loosely_are_refused() {
 }
 
 #[test]
-fn two_digits_of_a_year_are_of_the_hundred_years_from_the_pivot_on() {
+fn a_year_of_two_digits_is_one_of_the_hundred_years_from_the_pivot() {
     for (pivot, text, expected) in [
         (2000, "01.02.00", "2000-02-01"),
         (2000, "01.02.99", "2099-02-01"),
@@ -164,7 +164,7 @@ fn write(pattern: &str, date: Civil, seconds: u32, micros: u32, offset_minutes: 
 
 proptest! {
     #[test]
-    fn what_is_written_by_a_pattern_is_read_back(
+    fn a_text_that_a_pattern_writes_is_read_back(
         day in -719_162_i32..=2_932_896,
         seconds in 0_u32..86_400,
         micros in 0_u32..1_000_000,
@@ -181,13 +181,13 @@ proptest! {
     ) {
         let date = civil_of_days(day);
         let text = write(pattern, date, seconds, micros, offset_minutes);
-        let expected = Written {
+        let expected = ParsedTimestamp {
             local_micros: i64::from(day) * MICROS_PER_DAY + i64::from(seconds) * 1_000_000 + i64::from(micros),
             offset_seconds: Some(offset_minutes * 60),
         };
         let format = DateFormat::of_dates(pattern).unwrap();
         prop_assert_eq!(format.read_timestamp(text.as_bytes()), Ok(expected), "{}", text);
-        // No part of it is another text of the format.
+        // No prefix of the text matches the format.
         for length in 0..text.len() {
             if text.is_char_boundary(length) {
                 prop_assert_eq!(format.read_date(&text.as_bytes()[..length]), None, "{}", &text[..length]);
@@ -206,7 +206,7 @@ proptest! {
             let (whole, fraction) = digits.split_at(digits.len() - places);
             let read = numeric.micros(micros < 0, whole.as_bytes(), fraction.as_bytes());
             prop_assert_eq!(read, Ok(micros), "{:?}", numeric);
-            // One digit more is finer, and refused rather than rounded.
+            // One more digit exceeds a microsecond, and is refused rather than rounded.
             let read = numeric.micros(micros < 0, whole.as_bytes(), format!("{fraction}1").as_bytes());
             prop_assert_eq!(read, Err(TimeError::OutOfRange), "{:?}", numeric);
         }
@@ -221,7 +221,7 @@ proptest! {
     ) {
         let serial = day as f64 + millis as f64 / 86_400_000.0;
         let expected = (day - 25_569) * MICROS_PER_DAY + millis * 1_000;
-        // As a spreadsheet's file has it, and as it is shown with 15 digits.
+        // As it is stored in a spreadsheet's file, and as it is shown with 15 digits.
         for text in [serial.to_string(), format!("{serial:.10}")] {
             let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
             let read = NumericTime::Excel1900.micros(false, whole.as_bytes(), fraction.as_bytes());
@@ -230,7 +230,7 @@ proptest! {
     }
 
     #[test]
-    fn no_pattern_and_no_bytes_make_it_panic(
+    fn no_pattern_and_no_bytes_cause_a_panic(
         pattern in "[yuMLdDEHhmsaSXxZT'.: ]{0,24}",
         text in prop::collection::vec(any::<u8>(), 0..30),
         digits in "[0-9.: +Z-]{0,30}",

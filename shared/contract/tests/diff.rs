@@ -1,4 +1,4 @@
-//! Each change of a contract is told, with what it means for those who rely on it.
+//! Each change of a contract is reported as compatible or breaking.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -16,47 +16,47 @@ fn everything() -> Contract {
     parse("everything.yaml", EVERYTHING).expect("valid")
 }
 
-/// The contract in which `from` is replaced by `to`.
+/// Returns the contract with `from` replaced by `to`.
 fn changed(from: &str, to: &str) -> Contract {
     let (from, to) = (from.replace("\\n", "\n"), to.replace("\\n", "\n"));
-    assert_eq!(EVERYTHING.matches(&from).count(), 1, "`{from}` stands once in the contract");
+    assert_eq!(EVERYTHING.matches(&from).count(), 1, "`{from}` occurs once in the contract");
     parse("everything.yaml", &EVERYTHING.replace(&from, &to))
         .unwrap_or_else(|errors| panic!("{to}:\n{errors}"))
 }
 
-fn told(changes: &[Change]) -> String {
+fn report(changes: &[Change]) -> String {
     changes.iter().map(|change| format!("    {change}\n")).collect()
 }
 
 #[test]
-fn each_change_is_told_with_what_it_means_and_so_is_its_reverse() {
+fn each_change_and_its_reverse_are_reported_as_compatible_or_breaking() {
     let mut text = String::new();
     for line in CASES.lines().filter(|line| !line.starts_with(' ')) {
         writeln!(text, "{line}").expect("a string grows");
         let Some((from, to)) = line.split_once(" ⇒").filter(|_| !line.starts_with('#')) else { continue };
         let new = changed(from, to.strip_prefix(' ').unwrap_or(to));
-        text.push_str(&told(&diff(&everything(), &new)));
+        text.push_str(&report(&diff(&everything(), &new)));
         text.push_str("  back\n");
-        text.push_str(&told(&diff(&new, &everything())));
+        text.push_str(&report(&diff(&new, &everything())));
     }
     if std::env::var_os("PENSTOCK_BLESS").is_some() {
         let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/changes.txt");
         std::fs::write(golden, &text).expect("the golden file can be written");
         return;
     }
-    for (line, (told, golden)) in text.lines().zip(CASES.lines()).enumerate() {
-        assert_eq!(told, golden, "line {} of golden/changes.txt", line + 1);
+    for (line, (line_now, golden)) in text.lines().zip(CASES.lines()).enumerate() {
+        assert_eq!(line_now, golden, "line {} of golden/changes.txt", line + 1);
     }
     assert_eq!(text.lines().count(), CASES.lines().count());
 }
 
 #[test]
-fn a_contract_has_no_change_to_itself_nor_by_words_alone() {
+fn a_contract_has_no_changes_to_itself_or_to_one_with_another_description() {
     assert_eq!(diff(&everything(), &everything()), []);
     assert_eq!(diff(&everything(), &changed("Shows what is read.", "Shows all that is read.")), []);
 }
 
-/// Orders, and versions, that a change asks for.
+/// Tests the version that a change requires, and the order of versions.
 #[test]
 fn a_breaking_change_needs_a_new_major_version_and_any_other_a_higher_one() {
     let breaking = ("maximum: 1.0e+6", "maximum: 10");
@@ -82,7 +82,7 @@ fn a_breaking_change_needs_a_new_major_version_and_any_other_a_higher_one() {
         ("2.10.0", "2.9.0", compatible, Some("2.10.0 → at least 2.10.1, not 2.9.0")),
         ("2.1.0-rc.2", "2.1.0-rc.10", compatible, None),
         ("2.1.0-rc.2", "2.1.0", compatible, None),
-        ("2.1.0", "2.1.0-rc.2", compatible, Some("did not rise")),
+        ("2.1.0", "2.1.0-rc.2", compatible, Some("did not increase")),
     ] {
         let fault = of(old, new, change);
         match expected {
@@ -95,7 +95,7 @@ fn a_breaking_change_needs_a_new_major_version_and_any_other_a_higher_one() {
     assert_eq!(version_fault(&everything(), &everything(), &[]), None);
 }
 
-/// A contract with these columns, for files of this format, with these custom properties of its own.
+/// Returns a contract with these columns, for files of this format, with these custom properties.
 fn of_columns(format: &str, properties: &str, columns: &[&str]) -> Contract {
     let text = format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
@@ -128,7 +128,7 @@ const CONSTANT: &str =
 const REQUIRED: &str = "{name: b, logicalType: string, required: true}";
 
 #[test]
-fn a_new_column_is_breaking_exactly_where_files_of_before_may_be_refused_or_shifted() {
+fn a_new_column_is_breaking_exactly_if_existing_files_may_be_refused_or_shifted() {
     for (format, properties, new, breaks) in [
         (HEADER, "", &[A, B][..], true),
         (HEADER, MAY_LACK, &[A, B], false),
@@ -166,7 +166,7 @@ fn a_new_column_is_breaking_exactly_where_files_of_before_may_be_refused_or_shif
 }
 
 #[test]
-fn columns_that_are_moved_are_breaking_exactly_where_rows_may_be_bound_by_order() {
+fn moved_columns_are_breaking_exactly_if_fields_may_be_assigned_by_order() {
     for (format, is_bound) in [
         (UNDECLARED, true),
         (", format: tsv", true),
@@ -214,7 +214,7 @@ fn a_column_that_is_removed_or_renamed_is_breaking_in_every_format() {
     }
 }
 
-/// Without what has no effect on files, rows and readers.
+/// Returns the contract without the parts that have no effect on files, rows and readers.
 fn effects(mut contract: Contract) -> Contract {
     contract.version.clear();
     for check in &mut contract.quality {
@@ -263,10 +263,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
-    fn a_change_is_told_exactly_when_there_is_an_effect(line in any::<Index>(), value in select(&VALUES[..]), key in any::<Index>()) {
+    fn a_change_is_reported_exactly_if_it_has_an_effect(line in any::<Index>(), value in select(&VALUES[..]), key in any::<Index>()) {
         let mut lines: Vec<String> = EVERYTHING.lines().map(str::to_owned).collect();
         let line = line.index(lines.len());
-        // Of a line such as `- {property: a, value: b}` any of the values.
+        // Replaces any of the values of a line such as `- {property: a, value: b}`.
         let colons: Vec<usize> = lines[line].match_indices(": ").map(|(at, _)| at).collect();
         prop_assume!(!colons.is_empty());
         let start = colons[key.index(colons.len())] + 2;
@@ -274,12 +274,12 @@ proptest! {
         lines[line].replace_range(start..end, value);
         let Ok(new) = parse("everything.yaml", &lines.join("\n")) else { return Ok(()) };
         let old = everything();
-        let is_told = !diff(&old, &new).is_empty();
-        prop_assert_eq!(is_told, effects(old) != effects(new), "{}", lines[line]);
+        let is_reported = !diff(&old, &new).is_empty();
+        prop_assert_eq!(is_reported, effects(old) != effects(new), "{}", lines[line]);
     }
 }
 
-/// A CSV contract with these custom properties of its server.
+/// Returns a CSV contract with these custom properties of its server.
 fn csv(server: &str) -> Contract {
     let text = format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
@@ -290,7 +290,7 @@ fn csv(server: &str) -> Contract {
 }
 
 #[test]
-fn what_happens_to_irregular_rows_and_names_is_compared_property_by_property() {
+fn the_treatment_of_irregular_rows_and_names_is_compared_by_property() {
     let property = |value: Option<(&str, &str)>| {
         value.map_or(String::new(), |(name, value)| format!("{{property: penstock.{name}, value: {value}}}"))
     };
@@ -325,12 +325,12 @@ fn what_happens_to_irregular_rows_and_names_is_compared_property_by_property() {
         ),
     ] {
         let changes = diff(&csv(&property(old)), &csv(&property(new)));
-        assert_eq!(told(&changes), format!("    {expected}\n"), "{old:?} → {new:?}");
+        assert_eq!(report(&changes), format!("    {expected}\n"), "{old:?} → {new:?}");
     }
     assert_eq!(diff(&csv(""), &csv("{property: penstock.blankRows, value: skip}")), []);
 }
 
-/// A contract whose batches must satisfy this.
+/// Returns a contract with this condition for the number of rows of a batch.
 fn of_row_count(operator: &str) -> Contract {
     let server = "servers: [{server: raw, type: s3, location: 's3://raw/a/', format: csv}]";
     let text = format!(
@@ -341,7 +341,7 @@ fn of_row_count(operator: &str) -> Contract {
 }
 
 #[test]
-fn a_check_is_compatible_with_another_exactly_where_it_allows_every_count_that_the_other_allows() {
+fn a_check_is_compatible_with_another_exactly_if_it_allows_every_count_that_the_other_allows() {
     let mut operators =
         vec!["mustBe: 0".to_owned(), "mustNotBe: 0".to_owned(), "mustBeGreaterThan: 0".to_owned()];
     for one in [1, 2, 5] {
@@ -362,8 +362,8 @@ fn a_check_is_compatible_with_another_exactly_where_it_allows_every_count_that_t
     let contracts: Vec<Contract> = operators.iter().map(|operator| of_row_count(operator)).collect();
     for (old, was) in contracts.iter().zip(&operators) {
         for (new, is) in contracts.iter().zip(&operators) {
-            let holds = |contract: &Contract, count: u64| contract.quality[0].holds(count, 10);
-            let allows_all = (0..10).all(|count| holds(new, count) || !holds(old, count));
+            let passes = |contract: &Contract, count: u64| contract.quality[0].passes(count, 10);
+            let allows_all = (0..10).all(|count| passes(new, count) || !passes(old, count));
             let changes = diff(old, new);
             assert!(allows_all || is_breaking(&changes), "{was} → {is}: {changes:?}");
         }
@@ -387,7 +387,7 @@ fn a_check_is_compatible_with_another_exactly_where_it_allows_every_count_that_t
 }
 
 #[test]
-fn a_default_is_breaking_exactly_where_a_missing_value_was_stored() {
+fn a_default_is_breaking_exactly_if_missing_values_were_stored() {
     const REQUIRED_DEFAULT: &str = "{name: b, logicalType: string, required: true, \
                                     customProperties: [{property: penstock.default, value: x}]}";
     for (old, new, breaks) in [(B, DEFAULT, true), (DEFAULT, B, true), (REQUIRED, REQUIRED_DEFAULT, false)] {
@@ -398,7 +398,7 @@ fn a_default_is_breaking_exactly_where_a_missing_value_was_stored() {
 }
 
 #[test]
-fn promises_of_one_kind_are_compared_in_their_order() {
+fn promises_of_the_same_kind_are_compared_in_order() {
     let with = |values: &[u32]| {
         let sla: String = values
             .iter()

@@ -1,19 +1,19 @@
-//! `docs/contract.md` says what the code does.
+//! `docs/contract.md` matches the code.
 
 use penstock_contract::{CUSTOM_PROPERTIES, Contract, parse};
 
 const PAGE: &str = include_str!("../../../docs/contract.md");
 
-/// The text between two marks of the page.
+/// Returns the text of the page between two marks.
 fn between(start: &str, end: &str) -> &'static str {
-    let from = PAGE.find(start).expect("the start stands in the page") + start.len();
-    let to = from + PAGE[from..].find(end).expect("the end stands in the page");
+    let from = PAGE.find(start).expect("the page has the start") + start.len();
+    let to = from + PAGE[from..].find(end).expect("the page has the end");
     &PAGE[from..to]
 }
 
 #[test]
-fn the_table_of_custom_properties_is_that_of_the_code() {
-    let mut table = "| name | level | values | default | what it does |\n|---|---|---|---|---|\n".to_owned();
+fn the_table_of_custom_properties_matches_the_code() {
+    let mut table = String::new();
     for row in CUSTOM_PROPERTIES {
         let level = row.level.name();
         table.push_str(&format!(
@@ -21,12 +21,12 @@ fn the_table_of_custom_properties_is_that_of_the_code() {
             row.name, row.values, row.default, row.effect
         ));
     }
-    let mark = "a test holds them together. -->\n";
-    assert_eq!(between(mark, "\n## "), table, "paste this into docs/contract.md:\n{table}");
+    let head = "| name | level | values | default | what it does |\n|---|---|---|---|---|\n";
+    assert_eq!(between(head, "\n## "), table, "paste these rows into docs/contract.md:\n{table}");
 }
 
 #[test]
-fn the_example_is_a_contract_and_its_errors_are_those_that_are_shown() {
+fn the_example_is_valid_and_its_errors_match_those_that_are_shown() {
     let example = between("```yaml\n", "```");
     let contract = parse("shop.yaml", example).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(contract.entity.columns.len(), 6);
@@ -38,7 +38,7 @@ fn the_example_is_a_contract_and_its_errors_are_those_that_are_shown() {
     assert_eq!(format!("{errors}\n"), between("```text\n", "```"));
 }
 
-/// A contract with this column and these checks at the schema.
+/// Returns a contract with this column and these checks of the schema.
 fn with(column: &str, checks: &str) -> Contract {
     let text = format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
@@ -48,7 +48,7 @@ fn with(column: &str, checks: &str) -> Contract {
     parse("a.yaml", &text).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
 }
 
-/// The cells of a table of the page, below its head.
+/// Returns the cells of a table of the page, without its head.
 fn cells(head: &str) -> Vec<Vec<&'static str>> {
     let rows = between(head, "\n\n").lines().filter(|line| line.starts_with("| "));
     let rows: Vec<Vec<&str>> =
@@ -57,13 +57,13 @@ fn cells(head: &str) -> Vec<Vec<&'static str>> {
     rows
 }
 
-/// What stands in back quotes.
+/// Returns the texts in back quotes.
 fn quoted(cell: &'static str) -> impl Iterator<Item = &'static str> {
     cell.split('`').skip(1).step_by(2)
 }
 
 #[test]
-fn every_type_of_the_page_holds_what_the_page_says() {
+fn every_type_of_the_page_has_the_defaults_that_the_page_lists() {
     let sized = |physical: &str| physical.replace("(p,s)", "(5,2)").replace("(n)", "(5)");
     for row in cells("| `logicalType` | `physicalType` (default first) | `logicalTypeOptions` |") {
         let [logical, physical] = [row[0], row[1]].map(|cell| quoted(cell).collect::<Vec<_>>());
@@ -83,7 +83,7 @@ fn every_type_of_the_page_holds_what_the_page_says() {
 }
 
 #[test]
-fn every_operator_of_the_page_means_what_the_page_says() {
+fn every_operator_of_the_page_has_the_meaning_that_the_page_lists() {
     let rows = cells("| operator | the count is |");
     assert_eq!(rows.len(), 8);
     for row in rows {
@@ -95,7 +95,7 @@ fn every_operator_of_the_page_means_what_the_page_says() {
 }
 
 #[test]
-fn every_metric_of_the_page_is_read_where_the_page_says() {
+fn every_metric_of_the_page_is_read_at_the_level_that_the_page_lists() {
     for row in cells("| `metric` | at | what is counted | `arguments` |") {
         let arguments: Vec<String> = row[3]
             .trim_end_matches('|')

@@ -1,4 +1,4 @@
-//! Each fault of a contract is told with its line, its path and its mend.
+//! Each error of a contract is reported with its line, its path and a suggestion.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -17,39 +17,39 @@ fn the_contract_of_these_tests_is_valid() {
 }
 
 #[test]
-fn each_fault_is_told_with_its_line_its_path_and_its_mend() {
-    let mut told = String::new();
+fn each_error_is_reported_with_its_line_its_path_and_a_suggestion() {
+    let mut report = String::new();
     for line in CASES.lines().filter(|line| !line.starts_with(' ')) {
-        writeln!(told, "{line}").expect("a string grows");
+        writeln!(report, "{line}").expect("a string grows");
         let Some((from, to)) = line.split_once(" ⇒").filter(|_| !line.starts_with('#')) else { continue };
         match spoiled(from, to) {
-            Ok(_) => writeln!(told, "    valid").expect("a string grows"),
+            Ok(_) => writeln!(report, "    valid").expect("a string grows"),
             Err(errors) => errors.as_slice().iter().for_each(|error| {
-                writeln!(told, "    {error}").expect("a string grows");
+                writeln!(report, "    {error}").expect("a string grows");
             }),
         }
     }
     if std::env::var_os("PENSTOCK_BLESS").is_some() {
         let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/errors.txt");
-        std::fs::write(golden, &told).expect("the golden file can be written");
+        std::fs::write(golden, &report).expect("the golden file can be written");
         return;
     }
-    for (line, (told, golden)) in told.lines().zip(CASES.lines()).enumerate() {
-        assert_eq!(told, golden, "line {} of golden/errors.txt", line + 1);
+    for (line, (line_now, golden)) in report.lines().zip(CASES.lines()).enumerate() {
+        assert_eq!(line_now, golden, "line {} of golden/errors.txt", line + 1);
     }
-    assert_eq!(told.lines().count(), CASES.lines().count());
+    assert_eq!(report.lines().count(), CASES.lines().count());
 }
 
-/// The contract in which `from` is replaced by `to`.
+/// Reads the contract with `from` replaced by `to`.
 fn spoiled(from: &str, to: &str) -> Result<penstock_contract::Contract, penstock_contract::ContractErrors> {
     let from = from.replace("\\n", "\n");
     let to = to.strip_prefix(' ').unwrap_or(to).replace("\\n", "\n");
-    assert_eq!(VALID.matches(&from).count(), 1, "`{from}` stands once in the contract");
+    assert_eq!(VALID.matches(&from).count(), 1, "`{from}` occurs once in the contract");
     parse("shop.yaml", &VALID.replace(&from, &to))
 }
 
 #[test]
-fn all_errors_are_told_at_once_in_the_order_of_the_file() {
+fn all_errors_are_reported_together_in_the_order_of_the_file() {
     let spoiled = [
         ("kind: DataContract", "kind: Contract"),
         ("format: csv", "format: cvs"),
@@ -62,27 +62,27 @@ fn all_errors_are_told_at_once_in_the_order_of_the_file() {
     let errors = parse("shop.yaml", &text).expect_err("spoiled in six places");
     let lines: Vec<usize> = errors.as_slice().iter().map(|error| error.line).collect();
     assert_eq!(lines, [2, 11, 18, 28, 36, 46], "{errors}");
-    let told = errors.to_string();
-    assert_eq!(told.lines().count(), 6);
-    assert!(told.starts_with("shop.yaml:2: kind: `Contract` is not a kind of document"), "{told}");
+    let report = errors.to_string();
+    assert_eq!(report.lines().count(), 6);
+    assert!(report.starts_with("shop.yaml:2: kind: `Contract` is not a kind of document"), "{report}");
     let columns: Vec<usize> = errors.as_slice().iter().map(|error| error.column).collect();
     assert_eq!(columns, [7, 13, 42, 22, 38, 49], "{errors}");
 }
 
 #[test]
-fn yaml_that_cannot_be_read_is_told_with_its_line() {
+fn yaml_errors_are_reported_with_their_lines() {
     for (text, start) in [
         ("", "c.yaml:1: the file is empty"),
         ("# only a comment\n", "c.yaml:1: the file is empty"),
-        ("just text", "c.yaml:1: must be a mapping"),
-        ("a: 1\na: 2\n", "c.yaml:2: the key `a` stands twice, first in line 1"),
+        ("just text", "c.yaml:1: expected a mapping"),
+        ("a: 1\na: 2\n", "c.yaml:2: duplicate key `a`, first on line 1"),
         ("a: [1, 2\n", "c.yaml:1: not valid YAML"),
         ("a: b: c\n", "c.yaml:1: not valid YAML"),
         ("a: *unknown\n", "c.yaml:1: not valid YAML"),
-        ("a: &a [*a]\n", "c.yaml:1: an alias to a node that it stands in"),
-        ("a: !ruby/object x\n", "c.yaml:1: the tag"),
-        ("a: 1\n---\nb: 2\n", "c.yaml:2: a second document"),
-        ("? [a]\n: b\n", "c.yaml:1: a key that is a list"),
+        ("a: &a [*a]\n", "c.yaml:1: an alias to a node that contains it"),
+        ("a: !ruby/object x\n", "c.yaml:1: unsupported tag"),
+        ("a: 1\n---\nb: 2\n", "c.yaml:2: second document"),
+        ("? [a]\n: b\n", "c.yaml:1: a key must be a scalar"),
         ("a: 1\nb: x\0y\n", "c.yaml:2: the file has a NUL character"),
     ] {
         let errors = parse("c.yaml", text).expect_err(text).to_string();
@@ -94,7 +94,7 @@ fn yaml_that_cannot_be_read_is_told_with_its_line() {
 }
 
 #[test]
-fn files_that_are_meant_to_do_harm_are_refused_in_little_time() {
+fn malicious_files_are_refused_quickly() {
     let head = "apiVersion: v3.1.0\n";
     let laughs = (1..20).fold("a0: &a0 [lol, lol]\n".to_owned(), |text, level| {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
@@ -143,13 +143,19 @@ fn a_property_of_the_server_that_has_no_effect_is_an_error() {
         ("format: csv", server("ragged", "rescue"), unexpected("reject"), ["a", "b"], "write `reject`"),
         ("format: csv", server("ragged", "rescue"), unexpected("rescue"), ["a", "b"], "valid"),
         ("format: csv", server("ragged", "truncate"), unexpected("ignore"), ["a", "b"], "valid"),
-        ("format: ndjson", server("blankRows", "skip"), String::new(), ["a", "b"], "is for delimited files"),
+        (
+            "format: ndjson",
+            server("blankRows", "skip"),
+            String::new(),
+            ["a", "b"],
+            "applies to delimited files only",
+        ),
         (
             "format: avro",
             server("repeatedHeaders", "skip"),
             String::new(),
             ["a", "b"],
-            "is for delimited files",
+            "applies to delimited files only",
         ),
         (
             "format: csv",
@@ -172,19 +178,19 @@ fn a_property_of_the_server_that_has_no_effect_is_an_error() {
             insensitive.clone(),
             String::new(),
             ["Id", "ID"],
-            "cannot tell the columns `Id` and `ID` apart",
+            "does not distinguish the columns `Id` and `ID`",
         ),
         (
             "format: parquet",
             insensitive.clone(),
             String::new(),
             ["straße", "STRASSE"],
-            "cannot tell the columns",
+            "does not distinguish the columns",
         ),
         ("format: csv", insensitive.clone(), String::new(), ["id", "id"], "valid"),
         ("format: csv", String::new(), String::new(), ["Id", "ID"], "valid"),
     ] {
-        let told = errors(format, &server, &contract, names);
-        assert!(told.contains(expected), "{format} {server} {contract} {names:?}: {told}");
+        let report = errors(format, &server, &contract, names);
+        assert!(report.contains(expected), "{format} {server} {contract} {names:?}: {report}");
     }
 }

@@ -1,4 +1,4 @@
-//! The contracts that the repository ships.
+//! The contracts in `infra/contracts` are valid and consistent.
 
 use std::fs;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ fn every_example_is_a_valid_contract_named_after_its_source() {
 }
 
 #[test]
-fn columns_of_one_name_have_one_type_and_one_order_in_all_examples() {
+fn columns_with_the_same_name_have_the_same_type_and_order_in_all_examples() {
     let order = [
         "source",
         "id",
@@ -56,13 +56,13 @@ fn columns_of_one_name_have_one_type_and_one_order_in_all_examples() {
     ];
     let contracts = contracts();
     for (name, contract) in &contracts {
-        let places: Vec<usize> = contract
+        let positions: Vec<usize> = contract
             .entity
             .columns
             .iter()
             .map(|column| order.iter().position(|known| *known == column.name).unwrap())
             .collect();
-        assert!(places.is_sorted(), "{name}: {places:?}");
+        assert!(positions.is_sorted(), "{name}: {positions:?}");
         assert_eq!(contract.entity.key, [0, 1], "{name}");
         for column in &contract.entity.columns {
             for (_, other) in &contracts {

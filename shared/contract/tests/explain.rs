@@ -1,4 +1,4 @@
-//! A contract in words, and the table that it makes.
+//! Descriptions of contracts in words, and their tables.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use penstock_contract::{CUSTOM_PROPERTIES, Level, ddl, diff, explain, parse};
 const EVERYTHING: &str = include_str!("golden/everything.yaml");
 const SHOP: &str = include_str!("golden/shop.yaml");
 
-/// Contracts that have every custom property between them, each with a value that is not its default.
+/// Contracts that together set every custom property to a value other than its default.
 const CONTRACTS: [(&str, &str); 4] = [
     ("everything.txt", EVERYTHING),
     ("explain/delimited.txt", include_str!("golden/explain/delimited.yaml")),
@@ -16,7 +16,7 @@ const CONTRACTS: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn contracts_that_have_every_option_are_put_into_words() {
+fn contracts_with_every_option_are_described_in_words() {
     for (name, contract) in CONTRACTS {
         let explained = explain(&parse(name, contract).expect("valid")).to_string();
         let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -29,11 +29,11 @@ fn contracts_that_have_every_option_are_put_into_words() {
     }
 }
 
-/// Without a custom property, the contract says something else in words, and the change is reported.
+/// Without a custom property, the description of the contract differs, and the change is reported.
 #[test]
 fn every_custom_property_is_explained_and_compared() {
     for row in CUSTOM_PROPERTIES {
-        // By the indentation of the list.
+        // The indentation of the list distinguishes the levels.
         let indent = match row.level {
             Level::Contract => 2,
             Level::Server => 6,
@@ -42,7 +42,7 @@ fn every_custom_property_is_explained_and_compared() {
         };
         let line = format!("{}- {{property: {}, ", " ".repeat(indent), row.name);
         let has_effect = CONTRACTS.iter().any(|(name, text)| {
-            // As a property of another tool it has no effect.
+            // A property of another tool has no effect.
             let other = |text: &str| {
                 if text.starts_with(&line) { text.replace("penstock.", "other.") } else { text.to_owned() }
             };
@@ -62,7 +62,7 @@ fn every_custom_property_is_explained_and_compared() {
 }
 
 #[test]
-fn nothing_is_explained_by_the_names_of_the_code() {
+fn descriptions_do_not_contain_names_of_the_code() {
     for (name, contract) in CONTRACTS {
         let explained = explain(&parse(name, contract).expect("valid")).to_string();
         for word in ["Some(", "None", "jsonarray", "ndjson", "{ ", "::"] {
@@ -72,7 +72,7 @@ fn nothing_is_explained_by_the_names_of_the_code() {
 }
 
 #[test]
-fn the_table_has_the_contracts_columns_then_penstocks_and_is_unique_by_the_key() {
+fn the_table_has_the_contracts_columns_then_penstocks_and_the_primary_key() {
     let contract = parse("shop.yaml", SHOP).expect("valid");
     let table = ddl::create_table(&contract);
     let lines: Vec<&str> = table.lines().collect();
@@ -90,7 +90,7 @@ fn the_table_has_the_contracts_columns_then_penstocks_and_is_unique_by_the_key()
 }
 
 #[test]
-fn rows_that_will_be_taken_out_by_batch_have_an_index_by_batch() {
+fn tables_whose_rows_are_deleted_by_batch_have_an_index_by_batch() {
     for (mode, overwrite, is_needed) in [
         ("upsert", "replace", true),
         ("append", "replace", false),
@@ -103,17 +103,17 @@ fn rows_that_will_be_taken_out_by_batch_have_an_index_by_batch() {
         let contract = parse("shop.yaml", &contract).expect("valid");
         let index = ddl::create_batch_index(&contract);
         assert_eq!(index.is_some(), is_needed, "{mode} {overwrite}");
-        let told = explain(&contract).ddl;
+        let statements = explain(&contract).ddl;
         assert_eq!(
-            told.ends_with(";\nCREATE INDEX ON \"public\".\"products\" (_batch_id)"),
+            statements.ends_with(";\nCREATE INDEX ON \"public\".\"products\" (_batch_id)"),
             is_needed,
-            "{told}"
+            "{statements}"
         );
     }
 }
 
 #[test]
-fn a_column_is_added_as_it_would_have_been_made() {
+fn an_added_column_has_the_same_definition_as_in_a_new_table() {
     let contract = parse("shop.yaml", SHOP).expect("valid");
     assert_eq!(
         ddl::add_column(&contract, 1).as_deref(),
@@ -128,11 +128,11 @@ fn names_are_quoted() {
 }
 
 #[test]
-fn that_a_source_is_retired_is_told_with_its_promises() {
+fn a_retired_source_is_described_with_its_promises() {
     let retired = EVERYTHING.replace("status: active", "status: retired");
     assert_ne!(retired, EVERYTHING);
-    let told = explain(&parse("everything.yaml", &retired).expect("valid")).to_string();
-    assert!(told.contains("retired: no drop is expected any more"), "{told}");
+    let explained = explain(&parse("everything.yaml", &retired).expect("valid")).to_string();
+    assert!(explained.contains("retired: no drop is expected any more"), "{explained}");
 }
 
 #[test]
@@ -174,15 +174,23 @@ fn a_file_without_a_header_has_no_other_columns_and_no_lines_before_it() {
 }
 
 #[test]
-fn what_happens_to_irregular_files_and_rows_is_explained_where_the_contract_says_so() {
+fn the_declared_treatment_of_irregular_files_and_rows_is_described() {
     let plain = explain(&parse("shop.yaml", SHOP).expect("valid")).to_string();
     for (name, value, sentence) in [
-        ("ragged", "pad", "in a row with fewer fields than the header, the others have no value"),
-        ("ragged", "truncate", "of a row with more fields than the header, the last ones are dropped"),
+        (
+            "ragged",
+            "pad",
+            "the fields that a row lacks have no value; a row with more fields than the header is rejected",
+        ),
+        (
+            "ragged",
+            "truncate",
+            "surplus fields of a row are dropped; a row with fewer fields than the header is rejected",
+        ),
         (
             "ragged",
             "rescue",
-            "of a row with more fields than the header, the last ones are stored in `_rescued`",
+            "surplus fields of a row are stored in `_rescued`; a row with fewer fields than the header is rejected",
         ),
         ("blankRows", "reject", "a row whose fields are all empty is rejected"),
         ("repeatedHeaders", "keep", "a record that repeats the header is a row"),

@@ -1,4 +1,5 @@
-//! Contracts that others wrote: what of them is usable as it is, what is missing, and how an overlay completes them.
+//! Contracts of other organisations: the parts that work unchanged, the parts that are missing, and overlays that add
+//! them.
 
 use std::path::PathBuf;
 
@@ -30,7 +31,7 @@ fn assert_golden(name: &str, text: &str) {
 }
 
 #[test]
-fn a_contract_of_a_warehouse_serves_one_source_for_each_object_without_a_change() {
+fn an_unchanged_contract_of_a_warehouse_describes_one_source_per_object() {
     let contracts = document(WAREHOUSE).contracts;
     let sources: Vec<_> = contracts.iter().map(|one| (one.source.as_str(), one.version.as_str())).collect();
     assert_eq!(sources, [("ticket-sale", "2.3.0"), ("stage", "2.3.0")]);
@@ -47,7 +48,7 @@ fn a_contract_of_a_warehouse_serves_one_source_for_each_object_without_a_change(
 }
 
 #[test]
-fn what_has_no_effect_is_noted_and_checks_that_are_not_executed_are_listed() {
+fn parts_without_effect_are_noted_and_checks_that_are_not_executed_are_listed() {
     let document = document(WAREHOUSE);
     let notes: String = document.notes.iter().map(|note| format!("{note}\n")).collect();
     assert_golden("warehouse.notes.txt", &notes);
@@ -60,7 +61,7 @@ fn what_has_no_effect_is_noted_and_checks_that_are_not_executed_are_listed() {
 }
 
 #[test]
-fn what_penstock_needs_is_reported_apart_from_what_is_not_valid() {
+fn an_incomplete_contract_is_distinguished_from_an_invalid_one() {
     let errors = completed("{}\n").expect_err("incomplete");
     assert!(errors.only_need_more(), "{errors}");
     assert_golden("partner.needs.txt", &format!("{errors}\n"));
@@ -78,7 +79,7 @@ fn an_overlay_completes_a_contract_and_the_merged_text_means_the_same() {
     assert_eq!(contract.source, "partner_invoices");
     assert_eq!(parse("merged.yaml", &merged).as_ref(), Ok(contract));
     assert_eq!(completed(OVERLAY).expect("valid").merged, Some(merged), "the same files give the same text");
-    // A new version of the producer's contract takes the same overlay.
+    // The same overlay completes a new version of the producer's contract.
     let next = PARTNER
         .replace("version: 1.4.0", "version: 1.5.0")
         .replace("description: Whatever", "description: What");
@@ -91,7 +92,7 @@ fn an_overlay_completes_a_contract_and_the_merged_text_means_the_same() {
 }
 
 #[test]
-fn a_fault_of_an_overlay_names_its_line_and_that_of_the_contract() {
+fn an_error_in_an_overlay_has_its_line_and_that_of_the_contract() {
     for (from, to, message) in [
         (
             "- name: total",
@@ -106,14 +107,18 @@ fn a_fault_of_an_overlay_names_its_line_and_that_of_the_contract() {
         (
             "physicalType: numeric(19,4)",
             "physicalType: date",
-            "overlay.yaml:22: schema[0].properties[1].physicalType: needs more: `date` does not hold the logical type `number`; write `numeric`, or leave `physicalType` out (see also partner.yaml:24)",
+            "overlay.yaml:22: schema[0].properties[1].physicalType: needs more: `date` cannot store the logical type `number`; write `numeric`, or remove `physicalType` (see also partner.yaml:24)",
         ),
         ("id: 90a1c7e4-partner", "id: another", "overlay.yaml:2: id: the overlay is for another contract"),
-        ("  - name: invoices\n", "  - title: invoices\n", "`name` is missing; it says what is completed"),
+        (
+            "  - name: invoices\n",
+            "  - title: invoices\n",
+            "`name` is missing; it identifies the entry to complete",
+        ),
         (
             "customProperties:\n  - {property: penstock.source",
             "customProperties:\n  - {property: penstock.sourc",
-            "overlay.yaml:11: customProperties[0].property: `penstock.sourc` is not a property of Penstock; did you mean `penstock.source`?",
+            "overlay.yaml:11: customProperties[0].property: `penstock.sourc` is not a custom property of Penstock; did you mean `penstock.source`?",
         ),
         (
             "schema:\n",
@@ -127,7 +132,7 @@ fn a_fault_of_an_overlay_names_its_line_and_that_of_the_contract() {
     }
 }
 
-/// A contract with this head and these objects.
+/// Returns a contract with this head and these objects.
 fn with(head: &str, objects: &str) -> String {
     format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: draft\n{head}\nschema:\n{objects}"
@@ -138,7 +143,7 @@ const ONE: &str =
     "  - {name: Orders of Today, physicalName: orders, properties: [{name: a, logicalType: string}]}\n";
 
 #[test]
-fn the_source_is_declared_or_made_of_a_name() {
+fn the_source_is_declared_or_derived_from_a_name() {
     let source =
         |name: &str| parse("a.yaml", &with(&format!("name: {name}"), ONE)).map(|contract| contract.source);
     for (name, expected) in [
@@ -164,7 +169,7 @@ fn the_source_is_declared_or_made_of_a_name() {
 }
 
 #[test]
-fn objects_of_one_contract_are_sources_of_their_own_with_settings_of_their_own() {
+fn each_object_of_a_contract_is_a_source_with_its_own_settings() {
     let objects = "  - {name: a, properties: [{name: x, logicalType: string}]}\n  - {name: b, properties: [{name: x, logicalType: string}], customProperties: [CUSTOM]}\n";
     let head = "customProperties: [{property: penstock.maxRejects, value: 5}]";
     let two = with(
@@ -179,7 +184,7 @@ fn objects_of_one_contract_are_sources_of_their_own_with_settings_of_their_own()
     assert_eq!(settings, [("a", Some(5)), ("bees", Some(7))]);
     let same = with("", &objects.replace("CUSTOM", "{property: penstock.source, value: a}"));
     let errors = parse_source("a.yaml", &same, "a").expect_err("two of one source").to_string();
-    assert!(errors.contains("a second object of the source `a`"), "{errors}");
+    assert!(errors.contains("second object of the source `a`"), "{errors}");
     let both =
         with("customProperties: [{property: penstock.source, value: a}]", &objects.replace("CUSTOM", ""));
     let errors = parse_source("a.yaml", &both, "a").expect_err("one source for two objects").to_string();
@@ -187,7 +192,7 @@ fn objects_of_one_contract_are_sources_of_their_own_with_settings_of_their_own()
 }
 
 #[test]
-fn the_server_of_type_s3_says_the_format_and_without_one_it_is_detected() {
+fn the_server_of_type_s3_declares_the_format_and_without_one_it_is_detected() {
     let format = |servers: &str| {
         let head = format!("name: a\n{servers}");
         parse("a.yaml", &with(&head, ONE)).map(|contract| contract.format.kind)
@@ -249,7 +254,7 @@ fn a_server_of_an_overlay_that_would_have_no_effect_is_an_error() {
 }
 
 #[test]
-fn names_that_no_column_has_are_written_as_one_and_read_as_they_are() {
+fn names_that_are_not_valid_for_columns_are_converted_and_still_read() {
     let columns = |names: &[&str]| {
         let list: Vec<String> =
             names.iter().map(|name| format!("{{name: '{name}', logicalType: string}}")).collect();
@@ -271,8 +276,8 @@ fn names_that_no_column_has_are_written_as_one_and_read_as_they_are() {
         ]
     );
     for (names, message) in [
-        (vec!["a b", "a_b"], "a second column `a_b`"),
-        (vec!["ctid"], "is a column that PostgreSQL has in every table"),
+        (vec!["a b", "a_b"], "duplicate column `a_b`"),
+        (vec!["ctid"], "is a system column of PostgreSQL"),
         (vec!["!!!"], "has no letter"),
     ] {
         let errors = columns(&names).expect_err(message).to_string();
@@ -281,7 +286,7 @@ fn names_that_no_column_has_are_written_as_one_and_read_as_they_are() {
 }
 
 #[test]
-fn one_source_can_be_read_while_another_lacks_something() {
+fn one_source_can_be_read_while_another_is_incomplete() {
     let text = "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: active\nschema:\n\
                 - {name: good, properties: [{name: id, logicalType: integer}]}\n\
                 - {name: other, properties: [{name: flag, physicalType: Flag}]}\n";
@@ -292,7 +297,7 @@ fn one_source_can_be_read_while_another_lacks_something() {
     assert_eq!(good.contracts.iter().map(|contract| contract.source.as_str()).collect::<Vec<_>>(), ["good"]);
 }
 
-/// The contract of these properties completed by an overlay of these.
+/// Returns the columns of a contract with these properties, completed by an overlay with these.
 fn with_overlay(properties: &str, overlay: &str) -> Result<Vec<Column>, ContractErrors> {
     let object = format!("  - {{name: a, properties: [{properties}]}}\n");
     let contract = with("name: a", &object);
@@ -303,7 +308,7 @@ fn with_overlay(properties: &str, overlay: &str) -> Result<Vec<Column>, Contract
 }
 
 #[test]
-fn an_overlay_names_the_column_of_a_property_whose_name_no_column_can_have() {
+fn an_overlay_names_the_column_of_a_property_whose_name_is_not_valid_for_columns() {
     let long = "x".repeat(70);
     for name in ["ctid", "%", "", "_", "!!!", long.as_str()] {
         let physical = if name.is_empty() { ", physicalName: '%'" } else { "" };
@@ -323,11 +328,11 @@ fn an_overlay_names_the_column_of_a_property_whose_name_no_column_can_have() {
     assert_eq!(names, [("a_b", "a b"), ("other", "a-b"), ("_rescued", "_rescued")]);
     let other = "{name: a-b, customProperties: [{property: penstock.column, value: a_b}]}";
     let errors = with_overlay(two, other).expect_err("two columns of one name").to_string();
-    assert!(errors.contains("a second column `a_b`"), "{errors}");
+    assert!(errors.contains("duplicate column `a_b`"), "{errors}");
 }
 
 #[test]
-fn other_parts_of_a_contract_refer_to_a_column_by_the_name_of_its_property_or_by_its_own() {
+fn references_to_a_column_use_the_name_of_its_property_or_its_own() {
     for reference in ["ctid", "changed"] {
         let object = format!(
             "  - name: a\n    customProperties: [{{property: penstock.eventTime, value: {reference}}}]\n    \
@@ -342,15 +347,15 @@ fn other_parts_of_a_contract_refer_to_a_column_by_the_name_of_its_property_or_by
 }
 
 #[test]
-fn an_entry_that_an_overlay_lists_twice_is_an_error_wherever_it_is() {
+fn an_entry_that_an_overlay_lists_twice_is_an_error() {
     for (overlay, message) in [
         (
             "schema: [{name: invoices, properties: [{name: total, required: true}, {name: scan}, {name: total, required: false}]}]\n",
-            "overlay.yaml:1: schema[0].properties[2]: `total` is listed twice in the overlay, first in line 1",
+            "overlay.yaml:1: schema[0].properties[2]: `total` is listed twice in the overlay, first on line 1",
         ),
         (
             "schema:\n  - {name: invoices, description: a}\n  - {name: invoices, description: b}\n",
-            "overlay.yaml:3: schema[1]: `invoices` is listed twice in the overlay, first in line 2",
+            "overlay.yaml:3: schema[1]: `invoices` is listed twice in the overlay, first on line 2",
         ),
         (
             "servers: [{server: raw, type: s3, location: s3://a/}, {server: raw, type: s3, location: s3://b/}]\n",
@@ -382,7 +387,7 @@ fn an_entry_that_an_overlay_lists_twice_is_an_error_wherever_it_is() {
 }
 
 #[test]
-fn an_overlay_without_content_is_reported_as_one() {
+fn an_empty_overlay_is_reported_as_an_empty_overlay() {
     for text in ["", "\n", "# nothing yet\n", "---\n"] {
         let errors = completed(text).expect_err("empty").to_string();
         assert_eq!(errors.lines().count(), 1, "{text:?}: {errors}");
@@ -394,7 +399,7 @@ fn an_overlay_without_content_is_reported_as_one() {
 }
 
 #[test]
-fn an_overlay_can_take_a_column_out_of_the_primary_key() {
+fn an_overlay_can_remove_a_column_from_the_primary_key() {
     let property = "{name: x, logicalType: string, primaryKey: true, primaryKeyPosition: 1}";
     let read = |overlay: &str| with_overlay(property, overlay).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(read("").first().is_some_and(|column| column.required));

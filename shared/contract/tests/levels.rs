@@ -1,4 +1,4 @@
-//! Which parts of a contract are not valid by the standard, and which are valid but not enough for Penstock.
+//! The distinction between contracts that are invalid under the standard and those that are incomplete for Penstock.
 
 use penstock_contract::{Document, SourceFile, parse_document};
 
@@ -43,7 +43,7 @@ fn every_part_of_a_contract_has_the_level_of_the_table() {
 }
 
 #[test]
-fn a_fault_that_the_standard_and_penstock_find_is_reported_once() {
+fn an_error_that_the_validation_and_a_reader_find_is_reported_once() {
     for value in [
         "{name: p, logicalType: text}",
         "{name: p, logicalType: string, quality: [{metric: freshness, mustBe: 0}]}",
@@ -65,7 +65,7 @@ fn a_fault_that_the_standard_and_penstock_find_is_reported_once() {
 }
 
 #[test]
-fn a_physical_type_of_a_member_is_noted_where_it_says_more_than_is_checked() {
+fn a_physical_type_of_a_member_is_noted_if_it_limits_values_more_than_the_checks_do() {
     let noted = |property: &str| -> Vec<String> {
         let notes = read(&contract("property", property)).unwrap_or_else(|errors| panic!("{errors}")).notes;
         notes.iter().map(ToString::to_string).collect()
@@ -138,13 +138,10 @@ fn parts_that_are_not_checked_or_have_no_effect_are_noted() {
             "{name: p, logicalType: string, primaryKey: false, primaryKeyPosition: 1}",
             "primaryKeyPosition: has no effect without `primaryKey: true`",
         ),
-        (
-            "{name: p, physicalType: \"enum('a','b')\"}",
-            "physicalType: the values that it lists are not checked",
-        ),
+        ("{name: p, physicalType: \"enum('a','b')\"}", "physicalType: the listed values are not checked"),
         (
             "{name: p, logicalType: string, physicalType: \"enum('a','b')\"}",
-            "physicalType: the values that it lists are not checked",
+            "physicalType: the listed values are not checked",
         ),
         (
             "{name: p, logicalType: boolean, logicalTypeOptions: {a: b}}",

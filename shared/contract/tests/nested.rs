@@ -1,4 +1,4 @@
-//! Objects and arrays are read with all their members; other new types with their options.
+//! Objects and arrays are read with all their members, and other types with their options.
 
 use penstock_contract::*;
 
@@ -57,7 +57,7 @@ fn an_object_has_its_members_to_any_depth() {
 }
 
 #[test]
-fn the_values_allowed_in_a_member_are_those_of_its_check() {
+fn the_allowed_values_of_a_member_are_those_of_its_check() {
     let sizes = column(
         "{name: sizes, logicalType: array, items: {logicalType: string, quality: [{metric: invalidValues, arguments: {validValues: [S, M]}, mustBe: 0}]}}",
     );
@@ -75,7 +75,7 @@ fn a_classified_member_makes_the_whole_column_classified() {
 }
 
 #[test]
-fn a_member_without_a_logical_type_has_that_of_its_physical_one() {
+fn a_member_without_a_logical_type_has_the_one_of_its_physical_type() {
     let item = |text: &str| {
         let column = column(&format!("{{name: a, logicalType: array, items: {{{text}}}}}"));
         let LogicalType::Array { items: Some(items) } = column.logical_type else { panic!("{column:?}") };
@@ -149,7 +149,7 @@ fn a_pseudonymised_column_is_text_and_keeps_the_rules_of_the_plain_value() {
 }
 
 #[test]
-fn odd_files_are_taken_as_the_contract_says() {
+fn the_treatment_of_irregular_files_is_read() {
     let with = |list: &str| {
         let text = format!("{{name: a, logicalType: string}}\n    customProperties: [{list}]");
         let contract = parsed("v3.1.0", &text);

@@ -1,14 +1,14 @@
-//! Whatever the text, reading it ends, and ends with a contract or with errors that have a place.
+//! Reading terminates for any text, with a contract or with errors that have positions.
 
 use penstock_contract::parse;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// One that is in use, and one that has all that a contract can have.
+/// A contract in use, and one with everything that a contract can declare.
 const CONTRACTS: [&str; 2] =
     [include_str!("../../../infra/contracts/nordwind.yaml"), include_str!("golden/everything.yaml")];
 
-/// Pieces that matter to YAML or to a contract.
+/// Texts with a meaning in YAML or in a contract.
 const PIECES: [&str; 40] = [
     "",
     "\0",
@@ -52,7 +52,7 @@ const PIECES: [&str; 40] = [
     "penstock.",
 ];
 
-/// A change of the text: at a place, so many characters are replaced by a piece.
+/// Generates edits: each replaces a number of characters at a position by a piece.
 fn changes() -> impl Strategy<Value = Vec<(Index, usize, &'static str)>> {
     prop::collection::vec((any::<Index>(), 0_usize..40, select(&PIECES[..])), 1..8)
 }
@@ -66,9 +66,9 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         prop_assert!(error.line >= 1 && error.line <= lines, "{}", error);
         prop_assert!(error.column >= 1 && !error.message.is_empty(), "{}", error);
     }
-    let places: Vec<(usize, usize)> =
+    let positions: Vec<(usize, usize)> =
         errors.as_slice().iter().map(|error| (error.line, error.column)).collect();
-    prop_assert!(places.is_sorted());
+    prop_assert!(positions.is_sorted());
     Ok(())
 }
 

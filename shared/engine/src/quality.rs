@@ -164,7 +164,7 @@ impl Quality {
                     totals.quality_counts.get(index).copied().unwrap_or_default()
                 }
             };
-            let holds = check.holds(count, totals.accepted);
+            let holds = check.passes(count, totals.accepted);
             QualityOutcome {
                 check: check.name.clone().unwrap_or_else(|| check.path.clone()),
                 rule: check.to_string(),

@@ -3,15 +3,15 @@
 /// One element of a pattern, in the order of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Element {
-    /// Exactly two digits.
-    TwoDigits(Field),
+    /// A number of exactly two digits.
+    TwoDigits(DateField),
     /// A year of exactly four digits.
     Year,
-    /// A number of another width, or of several.
+    /// A number of another width, or of a variable width.
     Digits(Digits),
     /// The last two digits of a year.
     ShortYear,
-    /// The fraction of a second, with exactly this many digits, 1 to 9.
+    /// The fraction of a second, of exactly this number of digits, 1 to 9.
     Fraction(u8),
     /// The English name of a month.
     Month(NameStyle),
@@ -21,24 +21,24 @@ pub(super) enum Element {
     HalfDay,
     /// An offset from UTC.
     Offset(OffsetStyle),
-    /// One byte.
+    /// A literal of one byte.
     Byte(u8),
-    /// A text of several bytes.
+    /// A literal of several bytes.
     Text(Box<[u8]>),
 }
 
 /// A number of `min` to `max` digits that leaves `reserved` digits to the numbers that follow it without a separator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digits {
-    pub(super) field: Field,
+    pub(super) field: DateField,
     pub(super) min: u8,
     pub(super) max: u8,
     pub(super) reserved: u8,
 }
 
-/// The kinds of elements that a pattern has.
+/// The kinds of fields that a pattern contains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Parts {
+pub(super) struct PatternFields {
     pub(super) has_month: bool,
     pub(super) has_day: bool,
     pub(super) has_year_day: bool,
@@ -49,9 +49,9 @@ pub(super) struct Parts {
     pub(super) has_offset: bool,
 }
 
-/// What a number is.
+/// The field that a number sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+pub(super) enum DateField {
     Year,
     Month,
     Day,
@@ -72,10 +72,10 @@ pub(super) enum NameStyle {
 /// How an offset from UTC is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OffsetStyle {
-    /// What UTC is written as, beside an offset of zeros.
+    /// The spelling of UTC, besides an offset of zeros.
     pub(super) zero: &'static [u8],
     pub(super) has_colons: bool,
-    /// `+01` is read beside `+0130`.
+    /// `+01` is accepted besides `+0130`.
     pub(super) may_lack_minutes: bool,
     /// Seconds may follow.
     pub(super) may_have_seconds: bool,

@@ -1,13 +1,13 @@
-//! The fields of a text, read by the elements of a pattern.
+//! The fields of a text, read with the elements of a pattern.
 
-use super::element::{Digits, Element, Field, OffsetStyle, Parts};
+use super::element::{DateField, Digits, Element, OffsetStyle, PatternFields};
 use super::names;
 use crate::civil::Civil;
 use crate::iso8601::{offset_seconds, two_digits};
 
-/// The fields that were read; 0 where the pattern does not have one.
+/// The fields of a text; 0 where the pattern does not have the field.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Fields {
+pub(super) struct DateFields {
     year: u16,
     month: u8,
     day: u8,
@@ -21,8 +21,8 @@ pub(super) struct Fields {
     pub(super) offset_seconds: i32,
 }
 
-impl Fields {
-    /// Reads the whole text. `None`: it is not written by the pattern.
+impl DateFields {
+    /// Reads the whole text. Returns `None` if it does not match the pattern.
     #[inline]
     pub(super) fn read(elements: &[Element], year_pivot: u16, text: &[u8]) -> Option<Self> {
         let mut fields = Self::default();
@@ -33,7 +33,7 @@ impl Fields {
         rest.is_empty().then_some(fields)
     }
 
-    /// Reads one element; returns what follows it.
+    /// Reads one element and returns the rest of the text.
     #[inline]
     fn element<'t>(&mut self, element: &Element, year_pivot: u16, text: &'t [u8]) -> Option<&'t [u8]> {
         match element {
@@ -54,9 +54,13 @@ impl Fields {
             Element::Digits(digits) => {
                 let (number, rest) = number(*digits, text)?;
                 match digits.field {
-                    Field::Year => self.year = number,
-                    Field::YearDay => self.year_day = number,
-                    field @ (Field::Month | Field::Day | Field::Hour | Field::Minute | Field::Second) => {
+                    DateField::Year => self.year = number,
+                    DateField::YearDay => self.year_day = number,
+                    field @ (DateField::Month
+                    | DateField::Day
+                    | DateField::Hour
+                    | DateField::Minute
+                    | DateField::Second) => {
                         self.set(field, u8::try_from(number).ok()?);
                     }
                 }
@@ -111,19 +115,19 @@ impl Fields {
     }
 
     #[inline]
-    fn set(&mut self, field: Field, number: u8) {
+    fn set(&mut self, field: DateField, number: u8) {
         match field {
-            Field::Year => self.year = u16::from(number),
-            Field::YearDay => self.year_day = u16::from(number),
-            Field::Month => self.month = number,
-            Field::Day => self.day = number,
-            Field::Hour => self.hour = number,
-            Field::Minute => self.minute = number,
-            Field::Second => self.second = number,
+            DateField::Year => self.year = u16::from(number),
+            DateField::YearDay => self.year_day = u16::from(number),
+            DateField::Month => self.month = number,
+            DateField::Day => self.day = number,
+            DateField::Hour => self.hour = number,
+            DateField::Minute => self.minute = number,
+            DateField::Second => self.second = number,
         }
     }
 
-    /// Seconds since midnight. `None`: there is no such time of day.
+    /// Returns the seconds since midnight, or `None` if there is no such time of day.
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "less than a day")]
     pub(super) fn seconds(&self, is_half_day: bool) -> Option<i64> {
@@ -137,10 +141,10 @@ impl Fields {
         exists.then_some(seconds)
     }
 
-    /// The date. `None`: it does not exist, or two of the fields contradict each other.
+    /// Returns the date, or `None` if it does not exist or two of the fields contradict each other.
     #[inline]
-    pub(super) fn date(&self, parts: Parts) -> Option<Civil> {
-        let Parts { has_month, has_day, has_year_day, has_weekday, .. } = parts;
+    pub(super) fn date(&self, parts: PatternFields) -> Option<Civil> {
+        let PatternFields { has_month, has_day, has_year_day, has_weekday, .. } = parts;
         if !has_month || !has_day {
             let date = Civil::of_year_day(self.year, self.year_day)?;
             return self.agrees(parts, date).then_some(date);
@@ -150,7 +154,7 @@ impl Fields {
         agrees.then_some(date)
     }
 
-    fn agrees(&self, parts: Parts, date: Civil) -> bool {
+    fn agrees(&self, parts: PatternFields, date: Civil) -> bool {
         (!parts.has_month || self.month == date.month)
             && (!parts.has_day || self.day == date.day)
             && (!parts.has_year_day || self.year_day == date.year_day())
@@ -164,7 +168,7 @@ fn year(century: u8, year: u8) -> u16 {
     u16::from(century) * 100 + u16::from(year)
 }
 
-/// The digits of a number, as many as it may have and the numbers behind it do not need.
+/// Reads the digits of a number: as many as it may have, less those that are reserved for the numbers after it.
 #[inline]
 fn number(digits: Digits, text: &[u8]) -> Option<(u16, &[u8])> {
     let Digits { min, max, reserved, .. } = digits;
@@ -180,7 +184,7 @@ fn number(digits: Digits, text: &[u8]) -> Option<(u16, &[u8])> {
     Some((digits.iter().fold(0, add), rest))
 }
 
-/// The year that ends in these two digits, of the hundred years that begin with `first`.
+/// Returns the year that ends in these two digits, of the hundred years that begin with `first`.
 #[inline]
 fn full_year(two_digits: u8, first: u16) -> u16 {
     let century = first.saturating_sub(first % 100);
@@ -188,7 +192,7 @@ fn full_year(two_digits: u8, first: u16) -> u16 {
     if year < first { year.saturating_add(100) } else { year }
 }
 
-/// Nanoseconds of exactly this many digits.
+/// Reads a fraction of exactly `count` digits, in nanoseconds.
 #[inline]
 fn fraction(count: u8, text: &[u8]) -> Option<(u32, &[u8])> {
     let (digits, rest) = text.split_at_checked(usize::from(count))?;
@@ -200,7 +204,7 @@ fn fraction(count: u8, text: &[u8]) -> Option<(u32, &[u8])> {
     Some((digits.iter().fold(0, add).checked_mul(10_u32.checked_pow(zeros)?)?, rest))
 }
 
-/// Seconds ahead of UTC.
+/// Reads an offset, in seconds ahead of UTC.
 #[inline]
 fn offset<'t>(style: &OffsetStyle, text: &'t [u8]) -> Option<(i32, &'t [u8])> {
     if let Some(rest) = text.strip_prefix(style.zero) {
@@ -225,7 +229,7 @@ fn offset<'t>(style: &OffsetStyle, text: &'t [u8]) -> Option<(i32, &'t [u8])> {
     Some((offset_seconds(is_west, hours, minutes, seconds)?, rest))
 }
 
-/// Minutes or seconds of an offset, behind their colon where there is one.
+/// Reads the minutes or seconds of an offset, with their colon if the style has one.
 #[inline]
 fn sexagesimal<'t>(style: &OffsetStyle, text: &'t [u8]) -> Option<(u8, &'t [u8])> {
     let text = if style.has_colons { text.strip_prefix(b":")? } else { text };

@@ -1,4 +1,4 @@
-//! English names of months, days of the week and halves of a day, in any letter case.
+//! English names of months, days of the week and halves of the day, in any letter case.
 
 use super::element::NameStyle;
 
@@ -17,22 +17,22 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-/// Letters of a short name. No two names of a kind begin alike.
+/// Letters of a short name. No two names of a kind have the same first letters.
 const SHORT: usize = 3;
 
-/// The number of the month, from 1, that the text begins with, and what follows it.
+/// Reads the name of a month: its number, from 1, and the rest of the text.
 #[inline]
 pub(super) fn month(style: NameStyle, text: &[u8]) -> Option<(u8, &[u8])> {
     find(&MONTHS, style, text)
 }
 
-/// The number of the day of the week, 1 for Monday, that the text begins with, and what follows it.
+/// Reads the name of a day of the week: its number, 1 for Monday, and the rest of the text.
 #[inline]
 pub(super) fn weekday(style: NameStyle, text: &[u8]) -> Option<(u8, &[u8])> {
     find(&WEEKDAYS, style, text)
 }
 
-/// True for `PM`, false for `AM`, and what follows it.
+/// Reads `PM` (true) or `AM` (false), and returns the rest of the text.
 #[inline]
 pub(super) fn half_day(text: &[u8]) -> Option<(bool, &[u8])> {
     let ([half, m], rest) = text.split_first_chunk::<2>()?;

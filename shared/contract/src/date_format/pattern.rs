@@ -1,26 +1,29 @@
 //! Compiles patterns of the JDK's `DateTimeFormatter`.
 
-use super::element::{Digits, Element, Field, NameStyle, OffsetStyle, Parts};
+use super::element::{DateField, Digits, Element, NameStyle, OffsetStyle, PatternFields};
 use crate::error::quoted;
 
-/// A letter that occurs once or several times in a row, or a literal.
+/// A run of one letter, or a literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
     Letters(char, usize),
     Literal(String),
 }
 
-/// Compiles a pattern that has a date.
-pub(super) fn dates(pattern: &str) -> Result<(Vec<Element>, Parts), String> {
+/// Compiles a pattern of dates or points in time.
+pub(super) fn dates(pattern: &str) -> Result<(Vec<Element>, PatternFields), String> {
     compile(pattern, date_fault)
 }
 
-/// Compiles a pattern of a time of day.
-pub(super) fn times(pattern: &str) -> Result<(Vec<Element>, Parts), String> {
+/// Compiles a pattern of times of day.
+pub(super) fn times(pattern: &str) -> Result<(Vec<Element>, PatternFields), String> {
     compile(pattern, time_fault)
 }
 
-fn compile(pattern: &str, fault: fn(&[char]) -> Option<String>) -> Result<(Vec<Element>, Parts), String> {
+fn compile(
+    pattern: &str,
+    fault: fn(&[char]) -> Option<String>,
+) -> Result<(Vec<Element>, PatternFields), String> {
     let shown = |why: String| format!("{}: {why}", quoted(pattern));
     let tokens = tokens(pattern).map_err(shown)?;
     let mut elements = tokens.iter().map(element).collect::<Result<Vec<_>, _>>().map_err(shown)?;
@@ -36,19 +39,19 @@ fn tokens(pattern: &str) -> Result<Vec<Token>, String> {
     let mut tokens = Vec::new();
     let mut rest = pattern;
     while let Some(first) = rest.chars().next() {
-        let after = rest.get(first.len_utf8()..).unwrap_or_default();
+        let after = rest.strip_prefix(first).expect("the text begins with its first character");
         if first == '\'' {
             let (text, after) = quoted_literal(after).ok_or("a quote `'` is not closed")?;
             literal(&mut tokens, &text);
             rest = after;
         } else if first == 'T' && !after.starts_with('T') {
-            // The standard's own examples have it without the quotes that the JDK asks for.
+            // The standard's own examples omit the quotes that the JDK requires.
             literal(&mut tokens, "T");
             rest = after;
         } else if first.is_ascii_alphabetic() {
             let count = rest.chars().take_while(|next| *next == first).count();
             tokens.push(Token::Letters(first, count));
-            rest = rest.get(count..).unwrap_or_default();
+            rest = rest.trim_start_matches(first);
         } else if matches!(first, '[' | ']' | '{' | '}' | '#') {
             return Err(format!("`{first}` (optional or reserved parts) is not supported"));
         } else {
@@ -59,7 +62,7 @@ fn tokens(pattern: &str) -> Result<Vec<Token>, String> {
     Ok(tokens)
 }
 
-/// Adds a literal, to the one before it where there is one.
+/// Appends a literal, merging it with a literal before it.
 fn literal(tokens: &mut Vec<Token>, text: &str) {
     match tokens.last_mut() {
         Some(Token::Literal(before)) => before.push_str(text),
@@ -67,7 +70,7 @@ fn literal(tokens: &mut Vec<Token>, text: &str) {
     }
 }
 
-/// The text before the closing quote, and what follows the quote. `''` is one quote.
+/// Returns the text before the closing quote, and the rest after the quote. `''` is one quote.
 fn quoted_literal(text: &str) -> Option<(String, &str)> {
     let mut literal = String::new();
     let mut rest = text;
@@ -82,7 +85,7 @@ fn quoted_literal(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// The element of a token. A number that may vary in width reserves no digits yet.
+/// Returns the element of a token. Numbers of variable width reserve no digits yet.
 fn element(token: &Token) -> Result<Element, String> {
     let (letter, count) = match token {
         Token::Literal(text) => {
@@ -95,16 +98,16 @@ fn element(token: &Token) -> Result<Element, String> {
     };
     let digits = |field, min, max| Element::Digits(Digits { field, min, max, reserved: 0 });
     Ok(match (letter, count) {
-        ('y' | 'u', 1) => digits(Field::Year, 1, 4),
+        ('y' | 'u', 1) => digits(DateField::Year, 1, 4),
         ('y' | 'u', 2) => Element::ShortYear,
         ('y' | 'u', 4) => Element::Year,
         ('M' | 'L', 3) => Element::Month(NameStyle::Short),
         ('M' | 'L', 4) => Element::Month(NameStyle::Full),
         ('E', 1..=3) => Element::Weekday(NameStyle::Short),
         ('E', 4) => Element::Weekday(NameStyle::Full),
-        ('D', 1) => digits(Field::YearDay, 1, 3),
-        ('D', 2) => digits(Field::YearDay, 2, 3),
-        ('D', 3) => digits(Field::YearDay, 3, 3),
+        ('D', 1) => digits(DateField::YearDay, 1, 3),
+        ('D', 2) => digits(DateField::YearDay, 2, 3),
+        ('D', 3) => digits(DateField::YearDay, 3, 3),
         ('a', 1) => Element::HalfDay,
         ('S', 1..=9) => Element::Fraction(u8::try_from(count).expect("at most 9")),
         ('X' | 'x', 1..=5) | ('Z', 1..=3 | 5) => Element::Offset(offset_style(letter, count)),
@@ -117,19 +120,19 @@ fn element(token: &Token) -> Result<Element, String> {
     })
 }
 
-fn field_of_two_digits(letter: char) -> Option<Field> {
+fn field_of_two_digits(letter: char) -> Option<DateField> {
     match letter {
-        'M' | 'L' => Some(Field::Month),
-        'd' => Some(Field::Day),
-        'H' | 'h' => Some(Field::Hour),
-        'm' => Some(Field::Minute),
-        's' => Some(Field::Second),
+        'M' | 'L' => Some(DateField::Month),
+        'd' => Some(DateField::Day),
+        'H' | 'h' => Some(DateField::Hour),
+        'm' => Some(DateField::Minute),
+        's' => Some(DateField::Second),
         _ => None,
     }
 }
 
 fn offset_style(letter: char, count: usize) -> OffsetStyle {
-    // `ZZZZZ` is `XXXXX`, and fewer are `xx`.
+    // `ZZZZZ` is the same as `XXXXX`, and fewer letters are the same as `xx`.
     let (letter, count) = match (letter, count) {
         ('Z', 5) => ('X', 5),
         ('Z', _) => ('x', 2),
@@ -170,9 +173,9 @@ fn letter(token: &Token) -> Option<char> {
     }
 }
 
-/// Leaves the numbers that no literal separates their digits: at most one of them may vary in width, and reads what the
-/// others do not need. Of several the JDK lets the first ones read all the digits that they may have, so that they match
-/// no text (or as `DDD` does, for `DD`). `yyyy` varies for the JDK, too.
+/// Computes the digits that a number of variable width leaves to the numbers after it, where no literal separates them.
+/// At most one of them may vary in width. Of several, the JDK lets the first ones read all the digits that they may
+/// have, so that no text matches (or `DD` behaves like `DDD`). `yyyy` varies for the JDK, too.
 fn reserve(elements: &mut [Element], tokens: &[Token]) -> Result<(), String> {
     let mut reserved = 0_u8;
     let mut varies = false;
@@ -207,17 +210,17 @@ fn reserve(elements: &mut [Element], tokens: &[Token]) -> Result<(), String> {
 }
 
 fn two_vary(token: &Token) -> String {
-    let Token::Letters(letter, count) = token else { return String::new() };
+    let Token::Letters(letter, count) = token else { unreachable!("only numbers vary in width") };
     let shown: String = std::iter::repeat_n(*letter, *count).collect();
     let fix = match letter {
         'D' => "write `DDD`".to_owned(),
         'y' | 'u' => "write that with two letters (`MM`, `dd`)".to_owned(),
         letter => format!("write `{letter}{letter}`"),
     };
-    format!("`{shown}` and a number behind it are not separated; {fix}")
+    format!("`{shown}` and the number after it are not separated; {fix}")
 }
 
-/// The letters that mean the same field.
+/// Returns the representative of the letters that mean the same field.
 fn kind(letter: char) -> char {
     match letter {
         'u' => 'y',
@@ -228,7 +231,7 @@ fn kind(letter: char) -> char {
     }
 }
 
-/// What to say of a field that occurs twice.
+/// Returns the fault of a pattern in which a field occurs twice.
 fn twice(letters: &[char]) -> Option<String> {
     let mut seen: Vec<char> = Vec::new();
     for letter in letters {
@@ -272,7 +275,7 @@ fn time_fault(letters: &[char]) -> Option<String> {
     (!has_hour).then(|| "it needs an hour (`HH:mm:ss`)".to_owned())
 }
 
-/// What to say of a clock that lacks a field between others.
+/// Returns the fault of a time of day that lacks a field between others.
 fn clock_fault(letters: &[char]) -> Option<String> {
     if letters.contains(&'h') != letters.contains(&'a') {
         return Some("`h` (1 to 12) goes with `a` (AM or PM); did you mean `HH`?".to_owned());
@@ -287,9 +290,9 @@ fn clock_fault(letters: &[char]) -> Option<String> {
     missing.map(|(part, _, why)| format!("`{part}`: {why}"))
 }
 
-fn parts(letters: &[char]) -> Parts {
+fn parts(letters: &[char]) -> PatternFields {
     let has = |wanted: char| letters.iter().any(|letter| kind(*letter) == wanted);
-    Parts {
+    PatternFields {
         has_month: has('M'),
         has_day: has('d'),
         has_year_day: has('D'),
@@ -310,7 +313,7 @@ mod tests {
         let two = Element::TwoDigits;
         let slash = || Element::Byte(b'/');
         let text = |text: &str| Element::Text(text.as_bytes().into());
-        let (year, month, day) = (Field::Year, Field::Month, Field::Day);
+        let (year, month, day) = (DateField::Year, DateField::Month, DateField::Day);
         for (pattern, expected) in [
             ("ddMMyyyy", vec![two(day), two(month), Element::Year]),
             ("yyMMdd", vec![Element::ShortYear, two(month), two(day)]),
@@ -319,13 +322,17 @@ mod tests {
                 "d/M/y",
                 vec![digits(day, 1, 2, 0), slash(), digits(month, 1, 2, 0), slash(), digits(year, 1, 4, 0)],
             ),
-            ("yyyy'T'T''' 'DDD", vec![Element::Year, text("TT' "), digits(Field::YearDay, 3, 3, 0)]),
+            ("yyyy'T'T''' 'DDD", vec![Element::Year, text("TT' "), digits(DateField::YearDay, 3, 3, 0)]),
         ] {
             assert_eq!(dates(pattern).map(|(elements, _)| elements), Ok(expected), "{pattern}");
         }
         let (clock, _) = times("HmmssSSS").unwrap();
-        let expected =
-            [digits(Field::Hour, 1, 2, 7), two(Field::Minute), two(Field::Second), Element::Fraction(3)];
+        let expected = [
+            digits(DateField::Hour, 1, 2, 7),
+            two(DateField::Minute),
+            two(DateField::Second),
+            Element::Fraction(3),
+        ];
         assert_eq!(clock, expected);
     }
 
@@ -353,9 +360,9 @@ mod tests {
             ("yyyy-MM-dd HH ss", "`s`: seconds need minutes"),
             ("yyyy-MM-dd mm", "`m`: minutes need an hour"),
             ("yyyy-MM-dd HH:mm.SSS", "`S`: a fraction needs seconds"),
-            ("dMyyyy", "`M` and a number behind it are not separated; write `MM`"),
-            ("dMMyyyy", "`d` and a number behind it are not separated; write `dd`"),
-            ("yyyyMdd", "`yyyy` and a number behind it are not separated"),
+            ("dMyyyy", "`M` and the number after it are not separated; write `MM`"),
+            ("dMMyyyy", "`d` and the number after it are not separated; write `dd`"),
+            ("yyyyMdd", "`yyyy` and the number after it are not separated"),
             ("DDyyyy", "write `DDD`"),
             ("", "needs a year"),
         ] {

@@ -1,12 +1,13 @@
-//! Changes of columns, and of the members of documents.
+//! Compares columns, and the members of objects and arrays.
 
-use super::{Changes, rules};
+use super::change::Changes;
+use super::rules;
 use crate::model::{
     Column, Contract, DateFormat, DelimitedDialect, FormatKind, Harmonise, LogicalType, MissingColumns,
     NegativeStyle, Nested, NumericTime,
 };
 
-/// Compares columns by their names. Their order is compared with the files.
+/// Compares columns by name. Their order is compared with the files.
 pub(super) fn all(old: &Contract, new: &Contract, changes: &mut Changes) {
     let find = |contract: &Contract, name: &str| {
         contract.entity.columns.iter().find(|column| column.name == name).cloned()
@@ -15,7 +16,7 @@ pub(super) fn all(old: &Contract, new: &Contract, changes: &mut Changes) {
         let path = format!("properties.{}", was.name);
         match find(new, &was.name) {
             Some(is) => column(&path, was, &is, changes),
-            None => changes.breaking(&path, "the column is gone"),
+            None => changes.breaking(&path, "the column is removed"),
         }
     }
     for is in new.entity.columns.iter().filter(|column| !column.is_rescued()) {
@@ -25,29 +26,27 @@ pub(super) fn all(old: &Contract, new: &Contract, changes: &mut Changes) {
     }
     let key = |contract: &Contract| {
         let entity = &contract.entity;
-        let names = entity.key.iter().filter_map(|index| entity.columns.get(*index));
-        names.map(|column| format!("`{}`", column.name)).collect::<Vec<_>>().join(", ")
+        entity.key_columns().map(|column| format!("`{}`", column.name)).collect::<Vec<_>>().join(", ")
     };
     changes.replaced("primaryKey", &key(old), &key(new), |key| {
         if key.is_empty() { "no key".to_owned() } else { key.clone() }
     });
 }
 
-/// A new column is compatible when files that do not have it can still be read. Values that a file already had under its name were
-/// unexpected: the old contract promised nothing of them.
+/// Adds a new column. It is compatible if files that lack it can still be read. Values that a file already had under
+/// its name were unexpected: the old contract promised nothing about them.
 fn added(old: &Contract, new: &Contract, column: &Column, changes: &mut Changes) {
     let path = format!("properties.{}", column.name);
     let physical = &column.physical_name;
     if column.harmonise.constant.is_some() {
-        return changes.compatible(&path, "a new column that needs nothing of the file");
+        return changes.compatible(&path, "a new column that is not read from the file");
     }
-    let optional = "a new column that may be missing; where a file has it, its values are checked";
+    let optional = "a new optional column; its values are checked if a file has it";
     if column.harmonise.default.is_some() {
         return changes.compatible(&path, optional);
     }
     if column.required {
-        let what =
-            "a new column that is required; files of before do not have it: give it a `penstock.default`";
+        let what = "a new required column, which existing files lack: add a `penstock.default`";
         return changes.breaking(&path, what);
     }
     let is_read = |was: &Column| was.harmonise.constant.is_none() && was.physical_name == *physical;
@@ -55,15 +54,15 @@ fn added(old: &Contract, new: &Contract, column: &Column, changes: &mut Changes)
         return changes.compatible(&path, optional);
     }
     let what = format!(
-        "a new column; files of before lack the header `{physical}` and would be refused: give it a \
+        "a new column; existing files lack the header `{physical}` and would be refused: add a \
          `penstock.default`, or set `penstock.missingColumns: null`"
     );
     changes.breaking(&path, what);
 }
 
-/// True when a file that lacks a column is refused.
+/// Returns true if a file that lacks a column is refused.
 fn needs_header(contract: &Contract) -> bool {
-    // Without a header the order of the columns decides, which is compared as a whole.
+    // Without a header the order of the columns decides; it is compared as a whole.
     let by_header = matches!(
         contract.format.kind,
         FormatKind::Delimited(DelimitedDialect { header: None | Some(true), .. })
@@ -97,8 +96,8 @@ fn column(path: &str, old: &Column, new: &Column, changes: &mut Changes) {
     logical_type(path, &old.logical_type, &new.logical_type, changes);
     required(&at("required"), old.required, new.required, changes);
     match (old.unique, new.unique) {
-        (false, true) => changes.breaking(&at("unique"), "a value may stand once only"),
-        (true, false) => changes.compatible(&at("unique"), "a value may stand several times"),
+        (false, true) => changes.breaking(&at("unique"), "values must be unique"),
+        (true, false) => changes.compatible(&at("unique"), "values may repeat"),
         (false, false) | (true, true) => {}
     }
     rules::all(path, &old.rules, &new.rules, &old.logical_type, changes);
@@ -106,34 +105,34 @@ fn column(path: &str, old: &Column, new: &Column, changes: &mut Changes) {
     harmonise(path, &old.harmonise, &new.harmonise, changes);
     match (&old.classification, &new.classification) {
         (None, Some(_)) => {
-            changes.compatible(&at("classification"), "its values stand in no message from now on");
+            changes.compatible(&at("classification"), "its values no longer appear in messages");
         }
-        (Some(_), None) => changes.breaking(&at("classification"), "its values may stand in messages"),
+        (Some(_), None) => changes.breaking(&at("classification"), "its values may appear in messages"),
         (None, None) | (Some(_), Some(_)) => {}
     }
     match (old.pseudonymise, new.pseudonymise) {
-        (false, true) => changes.breaking(&at("penstock.pseudonymise"), "readers get pseudonyms for values"),
-        (true, false) => changes.breaking(&at("penstock.pseudonymise"), "values are loaded as they are"),
+        (false, true) => changes.breaking(&at("penstock.pseudonymise"), "values are stored as pseudonyms"),
+        (true, false) => changes.breaking(&at("penstock.pseudonymise"), "values are stored in plain text"),
         (false, false) | (true, true) => {}
     }
 }
 
 fn required(path: &str, old: bool, new: bool, changes: &mut Changes) {
     match (old, new) {
-        (false, true) => changes.breaking(path, "rows without a value are refused"),
-        (true, false) => changes.breaking(path, "readers may meet rows without a value"),
+        (false, true) => changes.breaking(path, "rows without a value are rejected"),
+        (true, false) => changes.breaking(path, "queries may return rows without a value"),
         (false, false) | (true, true) => {}
     }
 }
 
-/// A missing value of a required column was refused; that of any other column was stored as NULL.
+/// Before, a missing value of a required column was rejected, and that of any other column was stored as NULL.
 fn default(path: &str, old: &Column, new: &Column, changes: &mut Changes) {
     match (&old.harmonise.default, &new.harmonise.default) {
         (None, Some(default)) if old.required => {
             changes.compatible(path, format!("a missing value becomes `{default}`"));
         }
         (None, Some(default)) => {
-            changes.breaking(path, format!("a missing value becomes `{default}`, and was NULL"));
+            changes.breaking(path, format!("a missing value becomes `{default}` instead of NULL"));
         }
         (was, is) => {
             let words = |value: &Option<String>| {
@@ -144,7 +143,7 @@ fn default(path: &str, old: &Column, new: &Column, changes: &mut Changes) {
     }
 }
 
-/// What a value means, and what is in it.
+/// Compares logical types with their members and formats.
 fn logical_type(path: &str, old: &LogicalType, new: &LogicalType, changes: &mut Changes) {
     match (old, new) {
         (old, new) if old == new => {}
@@ -176,7 +175,8 @@ fn other_type(path: &str, [old, new]: [&LogicalType; 2], changes: &mut Changes) 
     changes.breaking(&format!("{path}.logicalType"), format!("{old} → {new}"));
 }
 
-/// A pattern may be spelled in another way, as `yyyy-MM-ddTHH:mm` and `yyyy-MM-dd'T'HH:mm` are, or read more texts.
+/// Compares patterns by the texts that they match. A pattern may be written differently, like `yyyy-MM-ddTHH:mm` and
+/// `yyyy-MM-dd'T'HH:mm`, or match more texts.
 fn date_format(
     path: &str,
     types: [&LogicalType; 2],
@@ -192,7 +192,7 @@ fn date_format(
             changes.replaced(&path, &years(was), &years(is), |first| format!("`{first}`"));
         }
         (true, false) if was.short_years() == is.short_years() => {
-            let what = format!("`{is}` reads all that `{was}` does, and more");
+            let what = format!("`{is}` accepts all texts that `{was}` accepts, and more");
             changes.compatible(&format!("{path}.logicalTypeOptions.format"), what);
         }
         (true | false, _) => other_type(path, types, changes),
@@ -205,13 +205,13 @@ fn members(path: &str, old: &[Nested], new: &[Nested], changes: &mut Changes) {
         match new.iter().find(|is| is.name == was.name) {
             Some(is) => nested(&path, was, is, changes),
             None if was.name == was.physical_name => {
-                changes.compatible(&path, "no longer checked; it is kept as it is");
+                changes.compatible(&path, "no longer checked; it is stored unchanged");
             }
-            None => changes.breaking(&path, format!("kept as `{}` from now on", was.physical_name)),
+            None => changes.breaking(&path, format!("stored as `{}`", was.physical_name)),
         }
     }
     for is in new.iter().filter(|is| !old.iter().any(|was| was.name == is.name)) {
-        changes.breaking(&format!("{path}.properties.{}", is.name), "checked from now on, when it is there");
+        changes.breaking(&format!("{path}.properties.{}", is.name), "checked if it is present");
     }
 }
 
@@ -248,7 +248,7 @@ fn harmonise(path: &str, old: &Harmonise, new: &Harmonise, changes: &mut Changes
     changes.replaced(&at("trim"), &old.trim, &new.trim, ToString::to_string);
     changes.replaced(&at("extract"), &old.extract, &new.extract, value);
     changes.replaced(&at("case"), &old.case, &new.case, |case| {
-        case.map_or("as it is".to_owned(), |case| format!("{case:?}").to_lowercase())
+        case.map_or("unchanged".to_owned(), |case| format!("{case:?}").to_lowercase())
     });
     let separator = |none: &'static str| {
         move |separator: &Option<char>| {
@@ -276,15 +276,15 @@ fn harmonise(path: &str, old: &Harmonise, new: &Harmonise, changes: &mut Changes
         ("falseValues", &old.false_values, &new.false_values),
     ] {
         for value in missing_from(is, was) {
-            changes.breaking(&at(key), format!("`{value}` is refused"));
+            changes.breaking(&at(key), format!("`{value}` is rejected"));
         }
         for value in missing_from(was, is) {
-            changes.compatible(&at(key), format!("`{value}` is read"));
+            changes.compatible(&at(key), format!("`{value}` is accepted"));
         }
     }
 }
 
-/// Every style reads `any`'s numbers in the same way, so that only the change to it refuses nothing.
+/// Compares styles. `any` accepts the numbers of every style with the same value, so a change to it rejects nothing.
 fn negative(path: &str, old: NegativeStyle, new: NegativeStyle, changes: &mut Changes) {
     match (old, new) {
         (old, new) if old == new => {}
@@ -295,17 +295,17 @@ fn negative(path: &str, old: NegativeStyle, new: NegativeStyle, changes: &mut Ch
     }
 }
 
-/// A spelling of a missing value is a value like any other without it.
+/// Compares null values. Without its entry, a spelling is an ordinary value.
 pub(super) fn null_values(path: &str, old: &[String], new: &[String], changes: &mut Changes) {
     for value in missing_from(new, old) {
-        changes.breaking(path, format!("`{value}` is a value"));
+        changes.breaking(path, format!("`{value}` is no longer a missing value"));
     }
     for value in missing_from(old, new) {
         changes.breaking(path, format!("`{value}` is a missing value"));
     }
 }
 
-/// Those of `values` that `list` does not have.
+/// Returns the `values` that are not in `list`.
 fn missing_from<'v>(list: &[String], values: &'v [String]) -> impl Iterator<Item = &'v String> {
     values.iter().filter(|value| !list.contains(value))
 }

@@ -1,11 +1,11 @@
-//! Changes of what happens to files and rows that are not as the contract describes them.
+//! Compares the treatment of irregular files and rows.
 
-use super::Changes;
+use super::change::Changes;
 use crate::model::{
     BlankRows, DelimitedDialect, EmptyFile, Format, FormatKind, HeaderCase, Ragged, RepeatedHeaders,
 };
 
-/// The kind of file without the properties that [`rows`] compares one by one.
+/// Returns the format without the properties that [`rows`] compares one by one.
 pub(super) fn dialect(kind: &FormatKind) -> FormatKind {
     match kind {
         FormatKind::Delimited(dialect) => FormatKind::Delimited(DelimitedDialect {
@@ -44,7 +44,8 @@ pub(super) fn rows(old: &Format, new: &Format, changes: &mut Changes) {
     empty_file(old.empty_file, new.empty_file, changes);
 }
 
-/// Rows that are no longer rejected are compatible; rows that are read in another way are not.
+/// Compares the treatment of ragged rows. Rows that are no longer rejected are compatible; rows that are read
+/// differently are not.
 fn ragged(old: Ragged, new: Ragged, changes: &mut Changes) {
     let words = |ragged: Ragged| match ragged {
         Ragged::Reject => "reject",

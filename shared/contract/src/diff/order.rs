@@ -1,16 +1,16 @@
-//! Changes of the columns that a file without a header is bound to.
+//! Compares the columns that the fields of a file without a header are assigned to.
 
-use super::Changes;
+use super::change::Changes;
 use crate::model::{Contract, DelimitedDialect, FormatKind, Ragged};
 
-/// How the fields of a file may be bound to the columns.
+/// How the fields of a file are assigned to columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Binding {
-    /// By the names that the file has.
+    /// By name.
     Names,
-    /// By their order.
+    /// By position.
     Order { pads: bool },
-    /// By their names if the file has a header, else by their order.
+    /// By name if the file has a header, otherwise by position.
     Either,
 }
 
@@ -20,7 +20,7 @@ impl Binding {
             FormatKind::Delimited(DelimitedDialect { header: Some(false), ragged, .. }) => {
                 Self::Order { pads: *ragged == Ragged::Pad }
             }
-            // A declared number of header records declares the header, too.
+            // A declared number of header records also declares a header.
             FormatKind::Delimited(DelimitedDialect { header: None, header_rows: None, .. })
             | FormatKind::Detected { json_only: false } => Self::Either,
             FormatKind::Delimited(_)
@@ -33,7 +33,7 @@ impl Binding {
     }
 }
 
-/// Compares the columns that a file without a header has. Call it only if both contracts describe the same kind of file.
+/// Compares the columns of files without a header. Both contracts must describe the same kind of file.
 pub(super) fn compare(old: &Contract, new: &Contract, changes: &mut Changes) {
     let (was, is) = (read_order(old), read_order(new));
     if was == is {
@@ -47,7 +47,7 @@ pub(super) fn compare(old: &Contract, new: &Contract, changes: &mut Changes) {
         Binding::Either => changes.breaking(
             "properties",
             format!(
-                "{}; this affects files without a header only: declare `penstock.header: true` if every file has one",
+                "{}; this affects only files without a header: declare `penstock.header: true` if every file has one",
                 what_changed(&was, &is)
             ),
         ),
@@ -56,12 +56,12 @@ pub(super) fn compare(old: &Contract, new: &Contract, changes: &mut Changes) {
 
 fn what_changed(was: &[&str], is: &[&str]) -> String {
     if was.len() == is.len() {
-        return "a file without a header is bound by the order of the columns, which changed".to_owned();
+        return "the fields of a file without a header are assigned by the order of the columns, which changed".to_owned();
     }
     format!("a file without a header must have {} fields a row instead of {}", is.len(), was.len())
 }
 
-/// The producer's columns in the order in which a file without a header has them.
+/// Returns the producer's columns in the order of the fields of a file without a header.
 fn read_order(contract: &Contract) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for column in contract.entity.columns.iter().filter(|column| column.reads_field()) {

@@ -1,11 +1,11 @@
-//! Changes of row rules: which of two asks for more.
+//! Compares row rules.
 
-use super::Changes;
+use super::change::Changes;
 use crate::decimal::Decimal;
 use crate::literal;
 use crate::model::{Bound, LogicalType, Rules, StringFormat};
 
-/// Compares the rules of a column or member that has this type.
+/// Compares the rules of a column or member of this type.
 pub(super) fn all(path: &str, old: &Rules, new: &Rules, logical: &LogicalType, changes: &mut Changes) {
     let Rules {
         min_length: _,
@@ -29,7 +29,7 @@ pub(super) fn all(path: &str, old: &Rules, new: &Rules, logical: &LogicalType, c
         ("minItems", old.min_items, new.min_items),
         ("minProperties", old.min_properties, new.min_properties),
     ] {
-        // None asks for nothing, and so does 0.
+        // No limit is the same as 0.
         let (was, is) = (was.unwrap_or(0), is.unwrap_or(0));
         limit(&option(key), was.cmp(&is).is_lt(), was != is, format!("{was} → {is}"), changes);
     }
@@ -39,12 +39,11 @@ pub(super) fn all(path: &str, old: &Rules, new: &Rules, logical: &LogicalType, c
         ("maxProperties", old.max_properties, new.max_properties),
     ] {
         let words = |limit: Option<u64>| limit.map_or("no limit".to_owned(), |limit| limit.to_string());
-        let (low, high) = (was.unwrap_or(u64::MAX), is.unwrap_or(u64::MAX));
-        limit(&option(key), low > high, was != is, format!("{} → {}", words(was), words(is)), changes);
+        changes.at_most(&option(key), was, is, words);
     }
-    bound(&option("minimum"), &old.minimum, &new.minimum, logical, Side::Low, changes);
-    bound(&option("maximum"), &old.maximum, &new.maximum, logical, Side::High, changes);
-    asked(
+    bound(&option("minimum"), &old.minimum, &new.minimum, logical, BoundSide::Low, changes);
+    bound(&option("maximum"), &old.maximum, &new.maximum, logical, BoundSide::High, changes);
+    requirement(
         &option("pattern"),
         old.pattern.as_ref(),
         new.pattern.as_ref(),
@@ -52,14 +51,14 @@ pub(super) fn all(path: &str, old: &Rules, new: &Rules, logical: &LogicalType, c
         changes,
     );
     let multiple = |text: &String| format!("a multiple of {text}");
-    asked(&option("multipleOf"), old.multiple_of.as_ref(), new.multiple_of.as_ref(), multiple, changes);
+    requirement(&option("multipleOf"), old.multiple_of.as_ref(), new.multiple_of.as_ref(), multiple, changes);
     let format = |format: &StringFormat| format.name().to_owned();
-    asked(&option("format"), old.format.as_ref(), new.format.as_ref(), format, changes);
+    requirement(&option("format"), old.format.as_ref(), new.format.as_ref(), format, changes);
     let unique = (old.unique_items, new.unique_items);
-    let what = if unique.1 { "an item may stand once only" } else { "an item may stand several times" };
+    let what = if unique.1 { "items must be unique" } else { "items may repeat" };
     limit(&option("uniqueItems"), unique.1, unique.0 != unique.1, what.to_owned(), changes);
     for key in new.required_properties.iter().filter(|key| !old.required_properties.contains(key)) {
-        changes.breaking(&option("required"), format!("objects without `{key}` are refused"));
+        changes.breaking(&option("required"), format!("objects without `{key}` are rejected"));
     }
     for key in old.required_properties.iter().filter(|key| !new.required_properties.contains(key)) {
         changes.compatible(&option("required"), format!("objects without `{key}` are accepted"));
@@ -75,8 +74,8 @@ fn limit(path: &str, is_stricter: bool, is_changed: bool, what: String, changes:
     }
 }
 
-/// A rule of which nothing can be said but whether it is there.
-fn asked<T: PartialEq>(
+/// Compares a rule of which only its presence can be judged.
+fn requirement<T: PartialEq>(
     path: &str,
     old: Option<&T>,
     new: Option<&T>,
@@ -85,15 +84,15 @@ fn asked<T: PartialEq>(
 ) {
     match (old, new) {
         (old, new) if old == new => {}
-        (Some(old), None) => changes.compatible(path, format!("{} is no longer asked for", words(old))),
-        (None, Some(new)) => changes.breaking(path, format!("{} is asked for", words(new))),
+        (Some(old), None) => changes.compatible(path, format!("{} is no longer required", words(old))),
+        (None, Some(new)) => changes.breaking(path, format!("{} is required", words(new))),
         (Some(old), Some(new)) => changes.breaking(path, format!("{} → {}", words(old), words(new))),
         (None, None) => {}
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+enum BoundSide {
     Low,
     High,
 }
@@ -103,7 +102,7 @@ fn bound(
     old: &Option<Bound>,
     new: &Option<Bound>,
     logical: &LogicalType,
-    side: Side,
+    side: BoundSide,
     changes: &mut Changes,
 ) {
     let words = |bound: &Option<Bound>| match bound {
@@ -116,15 +115,15 @@ fn bound(
         (None, Some(_)) => true,
         (Some(old), Some(new)) => match order(logical, &old.value, &new.value) {
             Some(order) if order.is_eq() => new.exclusive && !old.exclusive,
-            Some(order) => order.is_lt() == (side == Side::Low),
-            // Which one asks for more cannot be told.
+            Some(order) => order.is_lt() == (side == BoundSide::Low),
+            // Unordered values cannot be judged.
             None => true,
         },
     };
     limit(path, is_stricter, old != new, format!("{} → {}", words(old), words(new)), changes);
 }
 
-/// How two bounds of a column of this type stand to each other.
+/// Compares two bounds of a column of this type. Returns `None` if they have no order.
 fn order(logical: &LogicalType, old: &str, new: &str) -> Option<std::cmp::Ordering> {
     match logical {
         LogicalType::Integer | LogicalType::Number => Some(Decimal::parse(old)?.cmp(&Decimal::parse(new)?)),
@@ -139,7 +138,7 @@ fn order(logical: &LogicalType, old: &str, new: &str) -> Option<std::cmp::Orderi
     }
 }
 
-/// An empty list allows everything.
+/// Compares lists of allowed values. An empty list allows every value.
 fn allowed(path: &str, old: &[String], new: &[String], changes: &mut Changes) {
     match (old.is_empty(), new.is_empty()) {
         (true, true) => {}

@@ -1,12 +1,12 @@
-//! What the files of a contract are, in words.
+//! Describes the files of a contract in words.
 
-use super::list;
+use super::words::list;
 use crate::model::{
     BlankRows, Compression, Contract, DelimitedDialect, EmptyFile, Format, FormatKind, HeaderCase,
     MissingColumns, Overwrite, Quote, Ragged, RepeatedHeaders, UnexpectedColumns,
 };
 
-/// A sentence for each part of the format, and for what becomes of files that differ from it.
+/// Returns a sentence for each part of the format, and for the treatment of irregular files.
 pub(super) fn files(contract: &Contract) -> Vec<String> {
     let Format { kind, encoding, compression, null_values, header_case, empty_file } = &contract.format;
     let mut files = vec![self::kind(kind)];
@@ -39,7 +39,7 @@ pub(super) fn files(contract: &Contract) -> Vec<String> {
         EmptyFile::Accept => "a file without rows is loaded, even if it has 0 bytes".to_owned(),
         EmptyFile::Refuse => "a file without rows is refused, even if it has a header".to_owned(),
     }));
-    // Without a header, a file has as many columns as fields.
+    // Without a header, a file has exactly the columns of the contract.
     let has_names = !matches!(kind, FormatKind::Delimited(DelimitedDialect { header: Some(false), .. }));
     let missing = match contract.missing_columns {
         MissingColumns::Refuse => "a file that lacks a column of the contract is refused".to_owned(),
@@ -62,7 +62,7 @@ pub(super) fn files(contract: &Contract) -> Vec<String> {
 fn kind(kind: &FormatKind) -> String {
     match kind {
         FormatKind::Delimited(_) => "delimited text".to_owned(),
-        FormatKind::Ndjson => "JSON, one object a line".to_owned(),
+        FormatKind::Ndjson => "JSON, one object per line".to_owned(),
         FormatKind::JsonArray { path } if path.is_empty() => {
             "one JSON document, an array of objects".to_owned()
         }
@@ -72,7 +72,7 @@ fn kind(kind: &FormatKind) -> String {
         FormatKind::Parquet => "Apache Parquet".to_owned(),
         FormatKind::Avro => "Avro object container files".to_owned(),
         FormatKind::Detected { json_only: true } => {
-            "JSON, an array of objects or one object a line: detected from the file".to_owned()
+            "JSON, an array of objects or one object per line: detected from the file".to_owned()
         }
         FormatKind::Detected { json_only: false } => {
             "the format is detected from the file: Parquet, Avro, JSON or delimited text".to_owned()
@@ -115,9 +115,9 @@ fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
             }
         });
         files.push(match skip_initial_space {
-            None => "whether white space beside delimiters is skipped is detected from the file".to_owned(),
+            None => "whether white space next to delimiters is skipped is detected from the file".to_owned(),
             Some(true) => "white space after delimiters and around quoted fields is skipped".to_owned(),
-            Some(false) => "white space beside delimiters is a part of the fields".to_owned(),
+            Some(false) => "white space next to delimiters belongs to the fields".to_owned(),
         });
     }
     let rows = header_rows.filter(|rows| *rows > 1);
@@ -129,9 +129,8 @@ fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
     });
     match (skip_lines, header) {
         (Some(0), _) | (None, Some(false)) => {}
-        (None, _) => {
-            files.push("lines before the header are skipped: how many is detected from the file".to_owned())
-        }
+        (None, _) => files
+            .push("lines before the header are skipped: their number is detected from the file".to_owned()),
         (Some(1), _) => files.push("the first line is skipped".to_owned()),
         (Some(lines), _) => files.push(format!("the first {lines} lines are skipped")),
     }
@@ -139,10 +138,10 @@ fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
     let width = if *header == Some(false) { "there are columns" } else { "the header" };
     files.push(match ragged {
         Ragged::Reject => format!("a row with fewer or more fields than {width} is rejected"),
-        Ragged::Pad => format!("in a row with fewer fields than {width}, the others have no value"),
-        Ragged::Truncate => format!("of a row with more fields than {width}, the last ones are dropped"),
+        Ragged::Pad => format!("the fields that a row lacks have no value; a row with more fields than {width} is rejected"),
+        Ragged::Truncate => format!("surplus fields of a row are dropped; a row with fewer fields than {width} is rejected"),
         Ragged::Rescue => {
-            format!("of a row with more fields than {width}, the last ones are stored in `_rescued`")
+            format!("surplus fields of a row are stored in `_rescued`; a row with fewer fields than {width} is rejected")
         }
     });
     files.push(match blank_rows {

@@ -4,20 +4,21 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// What the first server of type `s3` says of the file. What it does not say is `None`, and sniffed.
+/// The declarations of the first server of type `s3`. `None` means that nothing is declared and the value is detected
+/// from each file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Format {
     /// The kind of file.
     pub kind: FormatKind,
-    /// Encoding label of the WHATWG standard, e.g. `windows-1252`. UTF-8 is assumed when `None`.
+    /// Label of the WHATWG encoding standard, e.g. `windows-1252`.
     pub encoding: Option<String>,
-    /// Declared compression. Told by content when `None`; a declared one must be what is found.
+    /// The declared compression. A file with another compression is refused.
     pub compression: Option<Compression>,
-    /// Spellings of a missing value in every column. The empty string always is one.
+    /// Spellings of a missing value in every column, in addition to the empty string.
     pub null_values: Vec<String>,
     /// How the names of a header, or of a Parquet or Avro schema, are compared with those of the contract.
     pub header_case: HeaderCase,
-    /// What happens to a file without rows. `None`: one of 0 bytes is refused, any other is accepted.
+    /// The treatment of a file without rows. `None`: a file of 0 bytes is refused, any other file is accepted.
     pub empty_file: Option<EmptyFile>,
 }
 
@@ -25,7 +26,7 @@ pub struct Format {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HeaderCase {
-    /// Letter for letter.
+    /// Case-sensitively.
     #[default]
     Sensitive,
     /// Without regard to letter case.
@@ -33,8 +34,8 @@ pub enum HeaderCase {
 }
 
 impl HeaderCase {
-    /// What two names have in common when they are one: the name itself, or the name folded. Folding goes through upper
-    /// case, so that `ß` and `SS`, or the two small sigmas, are the same.
+    /// Returns the key by which names are compared: the name itself, or the case-folded name. Folding goes through
+    /// upper case, so that `ß` and `SS`, or the two small sigmas, are equal.
     pub fn key(self, name: &str) -> Cow<'_, str> {
         match self {
             Self::Sensitive => Cow::Borrowed(name),
@@ -45,13 +46,13 @@ impl HeaderCase {
     }
 }
 
-/// What happens to a file without rows.
+/// The treatment of a file without rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EmptyFile {
-    /// It is loaded as a batch of 0 rows, also when it has 0 bytes.
+    /// It is loaded as a batch of 0 rows, even if it has 0 bytes.
     Accept,
-    /// It is refused, also when it has a header.
+    /// It is refused, even if it has a header.
     Refuse,
 }
 
@@ -60,73 +61,74 @@ pub enum EmptyFile {
 pub enum FormatKind {
     /// Records of delimited fields.
     Delimited(DelimitedDialect),
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
     /// One JSON document with an array of objects.
     JsonArray {
-        /// The keys that lead to the array; none when the document is the array.
+        /// The keys that lead to the array; empty if the document is the array.
         path: Vec<String>,
     },
-    /// Apache Parquet, whose columns have types.
+    /// Apache Parquet, whose columns are typed.
     Parquet,
-    /// Avro object container files, whose records have types.
+    /// Avro object container files, whose records are typed.
     Avro,
-    /// None is declared: each file is read by its first bytes, with `json_only` (`format: json` without `delimiter`) as JSON.
+    /// No format is declared. Each file is read by its first bytes; `json_only` is `format: json` without a
+    /// `delimiter`.
     Detected {
-        /// Other formats are refused.
+        /// Whether formats other than JSON are refused.
         json_only: bool,
     },
 }
 
 impl FormatKind {
-    /// True when the contract declares a format that says of each value what it is, so that no text is read.
+    /// Returns true for a declared format whose values are typed rather than text.
     pub fn has_types(&self) -> bool {
         matches!(self, Self::Parquet | Self::Avro)
     }
 }
 
-/// The parts of a delimited file's dialect. `None` means: sniff it.
+/// The dialect of a delimited file. `None` means that the value is detected.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct DelimitedDialect {
     /// Field delimiter, one or more characters.
     pub delimiter: Option<String>,
-    /// Quote.
+    /// The character that encloses fields.
     pub quote: Option<Quote>,
-    /// Escape inside quotes; the quote itself where only a doubled quote is one.
+    /// The character that escapes a quote inside a quoted field; the quote itself if only a doubled quote does.
     pub escape: Option<u8>,
-    /// True when white space around quoted fields and before unquoted ones is skipped.
+    /// Whether white space around quoted fields and before unquoted ones is skipped.
     pub skip_initial_space: Option<bool>,
-    /// True when the first record names the columns; false takes the contract's order.
+    /// Whether the first record names the columns. If not, the fields have the order of the contract.
     pub header: Option<bool>,
-    /// Records that name the columns together, where it is not one; at least 1.
+    /// The number of records that name the columns together, if it is declared; at least 1.
     pub header_rows: Option<u32>,
-    /// Lines before the header that are skipped.
+    /// The number of lines to skip before the header.
     pub skip_lines: Option<u32>,
-    /// Lines that begin with it are left out.
+    /// The beginning of lines to skip.
     pub comment: Option<String>,
-    /// What happens to a record with fewer or more fields than the header.
+    /// The treatment of a record with fewer or more fields than the header.
     pub ragged: Ragged,
-    /// What happens to a record whose fields are all empty.
+    /// The treatment of a record whose fields are all empty.
     pub blank_rows: BlankRows,
-    /// What happens to a record that repeats the header.
+    /// The treatment of a record that repeats the header.
     pub repeated_headers: RepeatedHeaders,
 }
 
-/// What happens to a record with fewer or more fields than the header.
+/// The treatment of a record with fewer or more fields than the header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub enum Ragged {
     /// It is rejected.
     #[default]
     Reject,
-    /// Fields that it lacks at its end are missing values. A record with more fields is rejected.
+    /// Fields missing at its end are missing values. A record with more fields is rejected.
     Pad,
-    /// Fields beyond the header are dropped. A record with fewer fields is rejected.
+    /// Surplus fields are dropped. A record with fewer fields is rejected.
     Truncate,
-    /// Fields beyond the header are kept in `_rescued`. A record with fewer fields is rejected.
+    /// Surplus fields are stored in `_rescued`. A record with fewer fields is rejected.
     Rescue,
 }
 
-/// What happens to a record whose fields are all empty or white space.
+/// The treatment of a record whose fields are all empty or white space.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub enum BlankRows {
     /// It is skipped and counted.
@@ -136,13 +138,13 @@ pub enum BlankRows {
     Reject,
 }
 
-/// What happens to a record that repeats the header.
+/// The treatment of a record that repeats the header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub enum RepeatedHeaders {
     /// It is skipped and counted.
     #[default]
     Skip,
-    /// It is a row like any other.
+    /// It is read as a row.
     Keep,
 }
 
@@ -151,23 +153,23 @@ pub enum RepeatedHeaders {
 pub enum Quote {
     /// Quotes are ordinary characters.
     None,
-    /// Fields may be enclosed in this ASCII byte.
+    /// Fields may be enclosed in this ASCII character.
     Byte(u8),
 }
 
-/// Compression of the whole object.
+/// The compression of the whole object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
-    /// None.
+    /// Not compressed.
     Plain,
-    /// gzip, several members included.
+    /// gzip, also with several members.
     Gzip,
-    /// Zstandard, several frames included.
+    /// Zstandard, also with several frames.
     Zstd,
-    /// bzip2, several streams included.
+    /// bzip2, also with several streams.
     Bzip2,
-    /// xz, several streams included.
+    /// xz, also with several streams.
     Xz,
     /// A zip archive with one member.
     Zip,

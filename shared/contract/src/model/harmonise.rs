@@ -1,4 +1,4 @@
-//! How a column's texts are written: letter case, signs, percentages.
+//! Spellings of the texts of a column: letter case, signs, percentages.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ pub enum Case {
     Lower,
 }
 
-/// How a text marks a number as negative.
+/// How negative numbers are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NegativeStyle {
@@ -22,7 +22,7 @@ pub enum NegativeStyle {
     Trailing,
     /// `(12)`
     Parentheses,
-    /// Any one of the three.
+    /// Any of the three.
     Any,
 }
 
@@ -30,7 +30,7 @@ impl NegativeStyle {
     /// Every style, in the order of the documentation.
     pub const ALL: [Self; 4] = [Self::Leading, Self::Trailing, Self::Parentheses, Self::Any];
 
-    /// The value of `penstock.negative`.
+    /// Returns the value of `penstock.negative`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Leading => "leading",
@@ -41,13 +41,13 @@ impl NegativeStyle {
     }
 }
 
-/// The number that `7%` becomes.
+/// The conversion of a percentage such as `7%`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PercentStyle {
-    /// 7
+    /// To 7.
     Points,
-    /// 0.07
+    /// To 0.07.
     Fraction,
 }
 
@@ -55,7 +55,7 @@ impl PercentStyle {
     /// Every style, in the order of the documentation.
     pub const ALL: [Self; 2] = [Self::Points, Self::Fraction];
 
-    /// The value of `penstock.percent`.
+    /// Returns the value of `penstock.percent`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Points => "points",

@@ -1,70 +1,70 @@
-//! What a batch as a whole must satisfy, and when it does.
+//! Quality checks of a whole batch.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use serde::Serialize;
 
-/// One quality check of the contract that counts over the whole batch.
+/// A quality check that counts over a whole batch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct QualityCheck {
-    /// Where it stands in the contract, e.g. `schema[0].properties[2].quality[0]`. Names it where it has no `name`.
+    /// The path in the contract, e.g. `schema[0].properties[2].quality[0]`. It identifies a check without a `name`.
     pub path: String,
     /// ODCS `name`.
     pub name: Option<String>,
     /// ODCS `severity`, e.g. `warning`.
     pub severity: Option<String>,
-    /// What is counted.
+    /// The count that is compared.
     pub metric: Metric,
-    /// Index into the entity's columns; `None` for a check of the schema.
+    /// The column, as an index into the entity's columns; `None` for a check of the schema.
     pub column: Option<usize>,
-    /// What the count must be.
+    /// The condition for the count.
     pub operator: Operator,
-    /// Whether the count is compared as it is, or in percent of the batch's rows.
+    /// Whether the count is compared as a number of rows or as a percentage of the batch's rows.
     pub unit: Unit,
 }
 
-/// A quality check of the contract that Penstock does not execute: one of type `sql`, `text` or `custom`, or by a rule of
-/// another tool.
+/// A quality check that Penstock does not execute: one of type `sql`, `text` or `custom`, or with a rule of another
+/// tool.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct SkippedCheck {
-    /// Its position in the contract, e.g. `schema[0].properties[2].quality[0]`. Names it where it has no `name`.
+    /// The path in the contract, e.g. `schema[0].properties[2].quality[0]`. It identifies a check without a `name`.
     pub path: String,
     /// ODCS `name`.
     pub name: Option<String>,
-    /// Why it is not executed: `sql`, `text`, `custom` with its engine, or `rule` with the rule's name.
+    /// The reason: `sql`, `text`, `custom` with its engine, or `rule` with the name of the rule.
     pub kind: String,
 }
 
-/// What a check counts, over the values after harmonising.
+/// The count of a check, over the values after harmonising.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "metric")]
 pub enum Metric {
     /// Rows without a value.
     NullValues,
-    /// Rows without a value, or with one of these.
+    /// Rows without a value, or with one of these values.
     MissingValues {
-        /// Further spellings of a missing value.
+        /// Additional spellings of a missing value.
         values: Vec<String>,
     },
-    /// Rows with a value that is not one of these, or that the pattern does not match. Missing values are none.
+    /// Rows with a value that is not one of these, or that does not match the pattern. Missing values do not count.
     InvalidValues {
-        /// The values that are valid; any when empty.
+        /// The valid values; empty if any value is valid.
         valid: Vec<String>,
         /// A regular expression that must match somewhere in the value.
         pattern: Option<String>,
     },
-    /// Rows whose values in these columns an earlier row has: the rows beyond the first of each combination.
-    /// Rows in which one of the values is missing are not counted.
+    /// Rows that repeat the values of an earlier row in these columns, i.e. all but the first row of each combination.
+    /// Rows with a missing value in one of the columns do not count.
     DuplicateValues {
-        /// Indexes into the entity's columns, in the order of the contract's list.
+        /// The columns, as indexes into the entity's columns, in the order of the contract.
         columns: Vec<usize>,
     },
     /// All rows.
     RowCount,
 }
 
-/// What a count must be; each operator as ODCS v3.1 defines it.
+/// The condition for a count, as defined by ODCS v3.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Operator {
@@ -80,20 +80,21 @@ pub enum Operator {
     MustBeLessThan(Threshold),
     /// `≤`
     MustBeLessOrEqualTo(Threshold),
-    /// Above the first and below the second: the standard defines it by `mustBeGreaterThan` and `mustBeLessThan`.
+    /// Greater than the first and less than the second. The standard defines it by `mustBeGreaterThan` and
+    /// `mustBeLessThan`.
     MustBeBetween(Threshold, Threshold),
-    /// Whatever `MustBeBetween` is not.
+    /// The opposite of `MustBeBetween`.
     MustNotBeBetween(Threshold, Threshold),
 }
 
-/// What a count is compared as.
+/// The unit in which a count is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// A number of rows.
     #[default]
     Rows,
-    /// Percent of the batch's rows. An empty batch has 0 percent of anything.
+    /// Percent of the batch's rows. The percentage of an empty batch is 0.
     Percent,
 }
 
@@ -101,22 +102,23 @@ pub enum Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
 pub struct Threshold {
-    /// The number times ten to the power of `scale`; of at most 18 digits.
+    /// The number times ten to the power of `scale`, with at most 18 digits.
     digits: i64,
     /// 0 to 9.
     scale: u32,
 }
 
 impl QualityCheck {
-    /// Whether a batch that fails the check is refused. With the severity `warning` or `info` it is only reported.
+    /// Returns true if a batch that fails the check is refused. With the severity `warning` or `info`, a failure is
+    /// only reported.
     pub fn refuses(&self) -> bool {
         let severity = self.severity.as_deref().map(str::to_ascii_lowercase);
         !matches!(severity.as_deref(), Some("warning" | "info"))
     }
 
-    /// True when the check holds for a batch of `rows` rows of which it counts `count`. Exact: percentages are
-    /// compared without being rounded.
-    pub fn holds(&self, count: u64, rows: u64) -> bool {
+    /// Returns true if a batch of `rows` rows with this `count` passes the check. The comparison is exact: percentages
+    /// are not rounded.
+    pub fn passes(&self, count: u64, rows: u64) -> bool {
         let is = |threshold: &Threshold| threshold.compare(count, rows, self.unit);
         match &self.operator {
             Operator::MustBe(threshold) => is(threshold).is_eq(),
@@ -132,16 +134,16 @@ impl QualityCheck {
 }
 
 impl Operator {
-    /// True when whatever `stricter` allows is allowed by this.
+    /// Returns true if this operator allows every count that `stricter` allows.
     pub(crate) fn allows_all_of(&self, stricter: &Self) -> bool {
         let allowed = self.intervals();
         stricter.intervals().iter().all(|inner| allowed.iter().any(|outer| outer.contains(inner)))
     }
 
-    /// The counts that it allows.
-    fn intervals(&self) -> Vec<Counts> {
-        let from_zero = (Threshold { digits: 0, scale: 0 }, true);
-        let counts = |low, high| Counts { low, high };
+    /// Returns the counts that the operator allows.
+    fn intervals(&self) -> Vec<CountInterval> {
+        let from_zero = (Threshold::ZERO, true);
+        let counts = |low, high| CountInterval { low, high };
         match *self {
             Self::MustBe(one) => vec![counts((one, true), Some((one, true)))],
             Self::MustNotBe(one) => {
@@ -159,13 +161,13 @@ impl Operator {
     }
 }
 
-/// The counts from `low` to `high`, each with whether it is one of them; all from `low` on without a `high`.
-struct Counts {
+/// The counts from `low` to `high`, each with whether it is included. Without a `high`, all counts from `low`.
+struct CountInterval {
     low: (Threshold, bool),
     high: Option<(Threshold, bool)>,
 }
 
-impl Counts {
+impl CountInterval {
     fn contains(&self, other: &Self) -> bool {
         let starts_before = match self.low.0.compare_with(&other.low.0) {
             Ordering::Less => true,
@@ -186,10 +188,11 @@ impl Counts {
 }
 
 impl Threshold {
+    pub(crate) const ZERO: Self = Self { digits: 0, scale: 0 };
     const MAX_DIGITS: usize = 18;
     const MAX_SCALE: usize = 9;
 
-    /// Reads the digits before and after the point. `None` when there are too many of them.
+    /// Parses the digits before and after the point. Returns `None` if there are too many.
     pub(crate) fn new(negative: bool, whole: &str, fraction: &str) -> Option<Self> {
         if whole.len().checked_add(fraction.len())? > Self::MAX_DIGITS || fraction.len() > Self::MAX_SCALE {
             return None;
@@ -199,32 +202,32 @@ impl Threshold {
         Some(Self { digits: if negative { digits.checked_neg()? } else { digits }, scale })
     }
 
-    fn compare_with(&self, other: &Self) -> Ordering {
+    pub(crate) fn compare_with(&self, other: &Self) -> Ordering {
         let one = i128::from(self.digits).saturating_mul(10_i128.pow(other.scale));
         one.cmp(&i128::from(other.digits).saturating_mul(10_i128.pow(self.scale)))
     }
 
-    /// How this stands to a whole number.
+    /// Compares the threshold with a whole number.
     pub(crate) fn compare_whole(&self, whole: i64) -> Ordering {
         i128::from(self.digits).cmp(&i128::from(whole).saturating_mul(10_i128.pow(self.scale)))
     }
 
-    /// True for a number without a fraction.
+    /// Returns true for a number without a fraction.
     pub(crate) fn is_whole(&self) -> bool {
         i128::from(self.digits).checked_rem(10_i128.pow(self.scale)) == Some(0)
     }
 
-    /// The product with `factor`, rounded up. `None` below zero and above what 64 bits hold.
+    /// Returns the product with `factor`, rounded up. `None` if it is negative or exceeds 64 bits.
     pub(crate) fn times(&self, factor: u64) -> Option<u64> {
         let product = u128::try_from(self.digits).ok()?.saturating_mul(u128::from(factor));
         u64::try_from(product.div_ceil(10_u128.pow(self.scale))).ok()
     }
 
-    /// How the count, in its unit, stands to this.
+    /// Compares a count, in its unit, with the threshold.
     fn compare(&self, count: u64, rows: u64, unit: Unit) -> Ordering {
         let ten_to_scale = 10_i128.pow(self.scale);
         let digits = i128::from(self.digits);
-        // No product exceeds 2^64 · 10^18 in magnitude, which is below 2^124.
+        // No product exceeds 2^64 · 10^18 in magnitude, which is less than 2^124.
         match unit {
             Unit::Rows => i128::from(count).saturating_mul(ten_to_scale).cmp(&digits),
             Unit::Percent if rows == 0 => 0.cmp(&digits),
@@ -258,7 +261,7 @@ impl From<Threshold> for String {
 }
 
 impl fmt::Display for Metric {
-    /// The metric as ODCS names it.
+    /// Writes the name of the metric in ODCS.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NullValues => "nullValues",
@@ -271,7 +274,7 @@ impl fmt::Display for Metric {
 }
 
 impl fmt::Display for Operator {
-    /// In words, e.g. `at most 5`.
+    /// Writes the condition in words, e.g. `at most 5`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MustBe(threshold) => write!(f, "exactly {threshold}"),
@@ -287,7 +290,7 @@ impl fmt::Display for Operator {
 }
 
 impl fmt::Display for QualityCheck {
-    /// In words, e.g. `the percentage of rows without a value is less than 1`.
+    /// Writes the check in words, e.g. `the percentage of rows without a value is less than 1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.unit {
             Unit::Rows => "the number of rows",
@@ -300,7 +303,7 @@ impl fmt::Display for QualityCheck {
                 write!(f, " without a value or with one of `{}`", values.join("`, `"))
             }
             Metric::InvalidValues { valid, pattern: None } => {
-                write!(f, " with another value than `{}`", valid.join("`, `"))
+                write!(f, " with a value other than `{}`", valid.join("`, `"))
             }
             Metric::InvalidValues { valid, pattern: Some(pattern) } if valid.is_empty() => {
                 write!(f, " with a value that does not match `{pattern}`")
@@ -308,7 +311,7 @@ impl fmt::Display for QualityCheck {
             Metric::InvalidValues { valid, pattern: Some(pattern) } => {
                 write!(
                     f,
-                    " with another value than `{}`, or one that does not match `{pattern}`",
+                    " with a value other than `{}`, or one that does not match `{pattern}`",
                     valid.join("`, `")
                 )
             }

@@ -1,4 +1,4 @@
-//! What the producer promises of the feed.
+//! The promises of the producer.
 
 use std::fmt;
 
@@ -7,33 +7,33 @@ use serde::Serialize;
 /// One of the contract's `slaProperties`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Sla {
-    /// What is promised.
+    /// The promised property.
     pub property: SlaProperty,
-    /// The value as it is written.
+    /// The value, as written.
     pub value: String,
-    /// `valueExt` as it is written.
+    /// `valueExt`, as written.
     pub value_ext: Option<String>,
-    /// The unit as it is written, e.g. `d`.
+    /// The unit, as written, e.g. `d`.
     pub unit: Option<String>,
-    /// The element that is spoken of, e.g. `products.changed_at`.
+    /// The element that the promise is about, e.g. `products.changed_at`.
     pub element: Option<String>,
     /// `driver`, e.g. `regulatory`.
     pub driver: Option<String>,
-    /// For a frequency, latency or retention: value and unit in seconds, a month being 30 days and a year 365.
+    /// For a frequency, latency or retention: the value in seconds, with a month of 30 days and a year of 365.
     pub seconds: Option<u64>,
 }
 
-/// The SLA properties that Penstock acts on, and all others by their name.
+/// The property of a promise. Penstock acts on the first two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SlaProperty {
-    /// How often a drop comes.
+    /// How often drops arrive.
     Frequency,
-    /// How old the data may be when it comes.
+    /// How old the data may be when it arrives.
     Latency,
-    /// How long the data is kept.
+    /// How long the data is retained.
     Retention,
-    /// Any other, as it is written.
+    /// Any other property, by its name.
     Other(String),
 }
 

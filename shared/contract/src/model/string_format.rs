@@ -1,16 +1,16 @@
-//! What a string is the text of.
+//! The formats of strings.
 
 use serde::Serialize;
 
-/// A `logicalTypeOptions.format` of strings that values are checked against. Other words are for the reader only.
+/// A `logicalTypeOptions.format` of strings that values are checked against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StringFormat {
-    /// A secret; any text.
+    /// A secret; any text is valid.
     Password,
     /// Base64 (RFC 4648 section 4, padded).
     Byte,
-    /// Any text: a file of text cannot say more of octets.
+    /// Any text: in a text file, octets are not distinguished from characters.
     Binary,
     /// An e-mail address: one `@`, something before it, and a host name after it.
     Email,
@@ -26,15 +26,15 @@ pub enum StringFormat {
     Ipv6,
     /// A GTIN of 8, 12, 13 or 14 digits (GS1 General Specifications).
     Gtin,
-    /// A GTIN of 8 or 13 digits, once called EAN.
+    /// A GTIN of 8 or 13 digits, formerly called EAN.
     Ean,
-    /// An ISBN of 10 or 13 digits, with hyphens or without (ISO 2108).
+    /// An ISBN of 10 or 13 digits, with or without hyphens (ISO 2108).
     Isbn,
-    /// An ISSN, with its hyphen or without (ISO 3297).
+    /// An ISSN, with or without its hyphen (ISO 3297).
     Issn,
     /// An IBAN in its electronic or printed form (ISO 13616).
     Iban,
-    /// Digits of which the last one is the check digit of the Luhn algorithm (ISO/IEC 7812-1), such as card numbers.
+    /// Digits with a check digit of the Luhn algorithm at the end (ISO/IEC 7812-1), such as card numbers.
     Luhn,
     /// A legal entity identifier (ISO 17442).
     Lei,
@@ -73,7 +73,7 @@ impl StringFormat {
         Self::LanguageTag,
     ];
 
-    /// The word that the contract has for it.
+    /// Returns the name of the format in a contract.
     pub fn name(self) -> &'static str {
         match self {
             Self::Password => "password",
@@ -99,7 +99,7 @@ impl StringFormat {
         }
     }
 
-    /// What a value must be, in words; `None` when any text will do.
+    /// Returns what a value must be, in words, or `None` if any text is valid.
     pub fn meaning(self) -> Option<&'static str> {
         match self {
             Self::Password | Self::Binary => None,

@@ -1,23 +1,24 @@
-//! The types of servers, and the keys that each of them has.
+//! The types of servers, and their keys.
 
+use super::common::ROLE;
 use crate::custom::Level;
-use crate::shape::Kind::{Custom, Id, List, Map, Str};
-use crate::shape::{Open, Shape, Words};
+use crate::shape::ValueKind::{Custom, Id, List, Map, Str};
+use crate::shape::{AdditionalKeys, MappingShape, WordList};
 
-/// The keys of a server beside those of its type.
-pub(crate) static SERVER: Shape = Shape::of(&[
+/// The keys of a server, besides those of its type.
+pub(crate) static SERVER: MappingShape = MappingShape::of(&[
     ("id", Id),
     ("server", Str),
-    ("type", crate::shape::Kind::Word(&TYPES)),
+    ("type", crate::shape::ValueKind::Word(&TYPES)),
     ("description", Str),
     ("environment", Str),
-    ("roles", List(&Map(&super::ROLE))),
+    ("roles", List(&Map(&ROLE))),
     ("customProperties", Custom(Level::Server)),
 ])
 .requires(&["server", "type"])
-.open(Open::InV3_0);
+.open(AdditionalKeys::InV3_0);
 
-static TYPES: Words = Words {
+static TYPES: WordList = WordList {
     what: "a type of server",
     words: &[
         "api",
@@ -57,7 +58,7 @@ static TYPES: Words = Words {
     ],
 };
 
-/// The keys of servers of a type. `port` is a whole number, any other one is a string.
+/// The keys of a type of server. `port` is a whole number, all others are strings.
 #[derive(Debug)]
 pub(crate) struct ServerType {
     names: &'static [&'static str],
@@ -65,7 +66,7 @@ pub(crate) struct ServerType {
     pub(crate) optional: &'static [&'static str],
 }
 
-/// The keys of a server of this type; those of a custom server, which are the keys of all types, where the type is not known.
+/// Returns the keys of a type of server. An unknown type has those of a custom server, which are the keys of all types.
 pub(crate) fn server(name: Option<&str>) -> &'static ServerType {
     let found = name.and_then(|name| SERVER_TYPES.iter().find(|server| server.names.contains(&name)));
     found.unwrap_or(&CUSTOM)

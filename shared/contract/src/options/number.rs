@@ -1,22 +1,24 @@
-//! The options of integers and numbers.
+//! Reads the options of integers and numbers.
 
-use super::{LogicalName, Options, bounds, plain};
-use crate::at::At;
+use super::bounds;
+use super::type_options::TypeOptions;
 use crate::decimal::Decimal;
-use crate::error::{Errors, Read, quoted};
+use crate::error::{Errors, ReadResult, quoted};
+use crate::logical_name::LogicalName;
 use crate::model::{Bound, Rules, SqlType};
+use crate::node_ref::NodeRef;
 use crate::odcs;
 
-/// Reads them.
+/// Reads the options of an integer or a number.
 pub(super) fn read(
-    at: &At<'_>,
+    at: &NodeRef<'_>,
     name: LogicalName,
     boolean_exclusive: bool,
     errors: &mut Errors,
-) -> Read<Options> {
-    let mut options = plain(name);
+) -> ReadResult<TypeOptions> {
+    let mut options = TypeOptions::plain(name);
     let implied = at.get("format").map(|format| number_format(&format, name, errors)).transpose();
-    let bounds = bounds(at, boolean_exclusive, errors, |at, errors| {
+    let bounds = bounds::read(at, boolean_exclusive, errors, |at, errors| {
         let text = at.number(errors)?;
         let number = Decimal::parse(text)
             .ok_or_else(|| at.report(errors, format!("{} is not a decimal number", quoted(text))))?;
@@ -36,18 +38,22 @@ pub(super) fn read(
     Ok(options)
 }
 
-fn multiple_of(at: &At<'_>, errors: &mut Errors) -> Read<String> {
+fn multiple_of(at: &NodeRef<'_>, errors: &mut Errors) -> ReadResult<String> {
     let text = at.number(errors)?;
     match Decimal::parse(text).filter(Decimal::is_positive) {
         Some(number) => Ok(number.to_string()),
-        None => Err(at.report(errors, format!("{} must be above 0", quoted(text)))),
+        None => Err(at.report(errors, format!("{} must be greater than 0", quoted(text)))),
     }
 }
 
 type Range = (&'static str, &'static str);
 
-/// The PostgreSQL type of a Rust number type, and the range where PostgreSQL's is wider.
-fn number_format(at: &At<'_>, name: LogicalName, errors: &mut Errors) -> Read<(SqlType, Option<Range>)> {
+/// Returns the PostgreSQL type of a Rust number type, and its range if that of the PostgreSQL type is wider.
+fn number_format(
+    at: &NodeRef<'_>,
+    name: LogicalName,
+    errors: &mut Errors,
+) -> ReadResult<(SqlType, Option<Range>)> {
     let wide = |digits| SqlType::Numeric(Some((digits, 0)));
     let text = at.str(errors)?;
     let found = match (name, text) {
@@ -75,14 +81,14 @@ fn number_format(at: &At<'_>, name: LogicalName, errors: &mut Errors) -> Read<(S
     })
 }
 
-/// The narrower of the bounds that stand in the contract and those of the format.
+/// Narrows the bounds of the contract to those of the format.
 fn tighten(rules: &mut Rules, low: &str, high: &str) {
-    let value = |bound: &Option<Bound>| bound.as_ref().and_then(|bound| Decimal::parse(&bound.value));
-    let whole = |text: &str| Some(Bound { value: text.to_owned(), exclusive: false });
-    if value(&rules.minimum).is_none_or(|minimum| Decimal::parse(low).is_some_and(|low| minimum < low)) {
-        rules.minimum = whole(low);
+    let value = |text: &str| Decimal::parse(text).expect("bounds are decimals");
+    let inclusive = |text: &str| Some(Bound { value: text.to_owned(), exclusive: false });
+    if rules.minimum.as_ref().is_none_or(|minimum| value(&minimum.value) < value(low)) {
+        rules.minimum = inclusive(low);
     }
-    if value(&rules.maximum).is_none_or(|maximum| Decimal::parse(high).is_some_and(|high| maximum > high)) {
-        rules.maximum = whole(high);
+    if rules.maximum.as_ref().is_none_or(|maximum| value(&maximum.value) > value(high)) {
+        rules.maximum = inclusive(high);
     }
 }

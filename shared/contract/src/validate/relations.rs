@@ -1,17 +1,15 @@
-//! Relationships, and the references that they consist of.
+//! Validates references to properties.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Validator;
-use crate::at::At;
-use crate::error::quoted;
-use crate::node::Value;
-use crate::odcs;
+use crate::error::{Errors, quoted};
+use crate::node::NodeValue;
+use crate::node_ref::NodeRef;
 
-/// `table.column`, or a path of keys and identifiers such as `schema/orders/properties/id`, also in another file. The patterns are
-/// those of the standard's JSON schema.
+/// `table.column`, or a path of keys and identifiers such as `schema/orders/properties/id`, also in another file. The
+/// patterns are those of the standard's JSON schema.
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"^([A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*|((https?://)?[A-Za-z0-9._\-/]+\.yaml#)?/?[A-Za-z_][A-Za-z0-9_]*/[A-Za-z0-9_-]+(/[A-Za-z_][A-Za-z0-9_]*/[A-Za-z0-9_-]+)*)$",
@@ -19,48 +17,29 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     .expect("a constant pattern that the tests compile")
 });
 
-impl Validator<'_> {
-    pub(super) fn reference(&mut self, at: &At<'_>) {
-        match &at.node.value {
-            Value::List(items) if items.is_empty() => {
-                at.report(self.errors, "is empty; name at least one property");
+/// Reports a value that is neither a reference nor a list of references.
+pub(super) fn reference(at: &NodeRef<'_>, errors: &mut Errors) {
+    match &at.node.value {
+        NodeValue::List(items) if items.is_empty() => {
+            at.report(errors, "is empty; list at least one property");
+        }
+        NodeValue::List(_) => {
+            for item in at.items(errors).into_iter().flatten() {
+                one_reference(&item, errors);
             }
-            Value::List(_) => {
-                for item in at.items(self.errors).unwrap_or_default() {
-                    self.one_reference(&item);
-                }
-            }
-            Value::Scalar(..) | Value::Map(_) => self.one_reference(at),
         }
+        NodeValue::Scalar(..) | NodeValue::Map(_) => one_reference(at, errors),
     }
+}
 
-    fn one_reference(&mut self, at: &At<'_>) {
-        if let Ok(text) = at.str(self.errors)
-            && !REFERENCE.is_match(text)
-        {
-            let message = format!(
-                "{} is not a reference; write `object.property`, or a path such as `schema/orders/properties/id`",
-                quoted(text)
-            );
-            at.report(self.errors, message);
-        }
-    }
-
-    pub(super) fn object_relationship(&mut self, at: &At<'_>) {
-        self.map(at, &odcs::RELATIONSHIP);
-        self.required(at, &["from", "to"]);
-        if let (Some(from), Some(to)) = (at.get("from"), at.get("to"))
-            && matches!(from.node.value, Value::List(_)) != matches!(to.node.value, Value::List(_))
-        {
-            to.report(self.errors, "`from` and `to` must both be one property, or both be lists");
-        }
-    }
-
-    pub(super) fn property_relationship(&mut self, at: &At<'_>) {
-        self.map(at, &odcs::RELATIONSHIP);
-        self.required(at, &["to"]);
-        if let Some(from) = at.get("from") {
-            from.report(self.errors, "is the property itself here; leave it out");
-        }
+fn one_reference(at: &NodeRef<'_>, errors: &mut Errors) {
+    if let Ok(text) = at.str(errors)
+        && !REFERENCE.is_match(text)
+    {
+        let message = format!(
+            "{} is not a reference; write `object.property`, or a path such as `schema/orders/properties/id`",
+            quoted(text)
+        );
+        at.report(errors, message);
     }
 }

@@ -8,7 +8,7 @@ use penstock_contract::iso8601::{TimeError, iso_date, iso_time, iso_timestamp};
 use penstock_contract::{DateFormat, NumericTime};
 
 pub(crate) use penstock_contract::civil::{Civil, MICROS_PER_DAY, MICROS_PER_SECOND, civil_of_days, is_day};
-pub(crate) use penstock_contract::iso8601::Written;
+pub(crate) use penstock_contract::iso8601::ParsedTimestamp;
 
 use super::Interval;
 use super::number::{Notation, digits};
@@ -103,14 +103,14 @@ impl TimestampCast {
             TimeNotation::Number(numeric, notation) => {
                 let micros = number(text, *numeric, *notation, is_canonical);
                 let offset_seconds = numeric.is_utc().then_some(0);
-                micros.map(|local_micros| Written { local_micros, offset_seconds })
+                micros.map(|local_micros| ParsedTimestamp { local_micros, offset_seconds })
             }
         };
         self.fit(written.map_err(|error| code(error, Code::NotATimestamp))?)
     }
 
     /// The value that is stored for a point in time, which may lie beyond the years that are.
-    pub(crate) fn fit(&self, written: Written) -> Result<i64, Code> {
+    pub(crate) fn fit(&self, written: ParsedTimestamp) -> Result<i64, Code> {
         if !is_in_range(written.local_micros) {
             return Err(Code::OutOfRange);
         }
@@ -123,8 +123,8 @@ impl TimestampCast {
         clippy::arithmetic_side_effects,
         reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
     )]
-    pub(crate) fn place(&self, written: Written) -> Result<i64, Code> {
-        let Written { local_micros, offset_seconds } = written;
+    pub(crate) fn place(&self, written: ParsedTimestamp) -> Result<i64, Code> {
+        let ParsedTimestamp { local_micros, offset_seconds } = written;
         let utc = offset_seconds.map(|offset| local_micros - i64::from(offset) * MICROS_PER_SECOND);
         match (utc, self.is_instant) {
             (Some(utc), true) => Ok(utc),

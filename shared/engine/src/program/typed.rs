@@ -4,7 +4,7 @@ use super::{Harmonised, Origin, PlanColumn};
 use crate::cast::number::{NumberCast, NumberType};
 use crate::cast::rule::Broken;
 use crate::cast::text::Traits;
-use crate::cast::time::{MICROS_PER_DAY, Written, is_day};
+use crate::cast::time::{MICROS_PER_DAY, ParsedTimestamp, is_day};
 use crate::cast::typed::Typed;
 use crate::cast::{Cast, CastValue};
 use crate::outcome::Code;
@@ -50,7 +50,7 @@ impl PlanColumn {
     #[inline]
     pub(crate) fn timestamp(&self, micros: i64, is_utc: bool) -> Option<CastValue<'static>> {
         let Cast::Timestamp(cast) = &self.cast else { return None };
-        let written = Written { local_micros: micros, offset_seconds: is_utc.then_some(0) };
+        let written = ParsedTimestamp { local_micros: micros, offset_seconds: is_utc.then_some(0) };
         let micros = cast.fit(written).ok()?;
         let mut is_broken = false;
         cast.check(micros, &mut |_| is_broken = true);
@@ -135,7 +135,7 @@ impl PlanColumn {
                 Err(Code::OutOfRange)
             }),
             (Cast::Timestamp(cast), Typed::Timestamp { micros, is_utc }) => {
-                let written = Written { local_micros: micros, offset_seconds: is_utc.then_some(0) };
+                let written = ParsedTimestamp { local_micros: micros, offset_seconds: is_utc.then_some(0) };
                 let micros = cast.fit(written);
                 if let Ok(micros) = micros {
                     cast.check(micros, tell);

@@ -197,7 +197,7 @@ fn quality_checks_count_accepted_rows_after_harmonising() {
     assert_eq!(check_results, expected);
     let outcome = &batch.plan.judge(&batch.totals, &batch.duplicates)[3];
     assert_eq!((outcome.column.as_deref(), outcome.rows), (Some("colour"), 4));
-    assert_eq!(outcome.rule, "the percentage of rows with another value than `red`, `blue` is less than 25");
+    assert_eq!(outcome.rule, "the percentage of rows with a value other than `red`, `blue` is less than 25");
 }
 
 #[test]

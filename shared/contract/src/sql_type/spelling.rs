@@ -1,12 +1,13 @@
-//! A type name, taken apart.
+//! Parses the name of a type, with its size.
 
-use super::{ENUMS, Flag, PhysicalType, of};
+use super::names::ENUMS;
+use super::physical::{BooleanEncoding, PhysicalType};
 use crate::model::SqlType;
 
-/// PostgreSQL's limit of `numeric`.
+/// PostgreSQL's limit for `numeric`.
 const MAX_PRECISION: u16 = 1_000;
 
-/// The type inside of ClickHouse's `Nullable(…)` and `LowCardinality(…)`, which say nothing about its values.
+/// Removes ClickHouse's `Nullable(…)` and `LowCardinality(…)`, which do not affect the values.
 pub(super) fn unwrapped(text: &str) -> &str {
     let mut text = text.trim();
     loop {
@@ -21,11 +22,11 @@ pub(super) fn unwrapped(text: &str) -> &str {
     }
 }
 
-/// A type as it is spelled: `Character Varying (20)` has the name `character varying` and the size 20.
+/// A type name and its size: `Character Varying (20)` has the name `character varying` and the size 20.
 #[derive(Debug)]
-pub(super) struct Spelled {
+pub(super) struct TypeSpelling {
     pub(super) name: String,
-    pub(super) sizes: Vec<Size>,
+    pub(super) sizes: Vec<TypeSize>,
     /// `unsigned`, as in MySQL.
     is_unsigned: bool,
     /// `array<int>`, `struct<…>`.
@@ -37,13 +38,13 @@ pub(super) struct Spelled {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Size {
+pub(super) enum TypeSize {
     Number(u64),
-    /// `varchar(max)`, `number(*)`: no limit.
-    Open,
+    /// No limit: `varchar(max)`, `number(*)`.
+    Unlimited,
 }
 
-impl Spelled {
+impl TypeSpelling {
     pub(super) fn read(text: &str) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
         if let Some((name, _)) = lower.split_once('<') {
@@ -65,7 +66,7 @@ impl Spelled {
         let words: Vec<&str> =
             words.into_iter().filter(|word| !matches!(*word, "unsigned" | "signed" | "zerofill")).collect();
         let name = words.join(" ");
-        // The values of an `enum` and the fields of a struct are no sizes.
+        // The values of an `enum` and the fields of a struct are not sizes.
         let is_enum = ENUMS.contains(&name.as_str());
         let is_document = matches!(name.as_str(), "struct" | "object" | "map" | "array" | "list" | "row");
         let sizes = match inside.filter(|_| !is_enum && !is_document) {
@@ -87,18 +88,18 @@ impl Spelled {
         }
     }
 
-    /// How booleans are written in the types in which systems without booleans keep them.
-    pub(super) fn flag(&self) -> Option<Flag> {
-        let one = [Size::Number(1)];
+    /// Returns how booleans are written, for types that store them in systems without a boolean type.
+    pub(super) fn flag(&self) -> Option<BooleanEncoding> {
+        let one = [TypeSize::Number(1)];
         match self.name.as_str() {
             "bit" | "tinyint" | "byteint" => {
-                (self.sizes.is_empty() || self.sizes == one).then_some(Flag::Digit)
+                (self.sizes.is_empty() || self.sizes == one).then_some(BooleanEncoding::Digit)
             }
-            "number" | "numeric" | "decimal" => {
-                (self.sizes == one || self.sizes == [Size::Number(1), Size::Number(0)]).then_some(Flag::Digit)
-            }
+            "number" | "numeric" | "decimal" => (self.sizes == one
+                || self.sizes == [TypeSize::Number(1), TypeSize::Number(0)])
+            .then_some(BooleanEncoding::Digit),
             "char" | "character" | "nchar" | "national character" => {
-                (self.sizes.is_empty() || self.sizes == one).then_some(Flag::Character)
+                (self.sizes.is_empty() || self.sizes == one).then_some(BooleanEncoding::Character)
             }
             _ => None,
         }
@@ -119,46 +120,57 @@ impl Spelled {
         if !takes_size {
             return Err(format!("`{}` takes no size; write `{sql}`", self.name));
         }
-        let is_integer = matches!(sql, SqlType::Smallint | SqlType::Integer | SqlType::Bigint);
-        if !self.is_unsigned || !is_integer {
-            return Ok(of(sql.clone()));
+        if !self.is_unsigned {
+            return Ok(PhysicalType::of(sql.clone()));
         }
-        // The next larger type, which holds what the sign bit held.
-        Ok(of(match (self.name.as_str(), sql) {
-            ("tinyint", _) => SqlType::Smallint,
-            ("mediumint", _) | (_, SqlType::Smallint) => SqlType::Integer,
-            (_, SqlType::Integer) => SqlType::Bigint,
-            (_, _) => SqlType::Numeric(Some((20, 0))),
+        let name = self.name.as_str();
+        // The next larger type has room for the values that use the sign bit.
+        Ok(PhysicalType::of(match sql {
+            SqlType::Smallint if name == "tinyint" => SqlType::Smallint,
+            SqlType::Smallint => SqlType::Integer,
+            SqlType::Integer if name == "mediumint" => SqlType::Integer,
+            SqlType::Integer => SqlType::Bigint,
+            SqlType::Bigint => SqlType::Numeric(Some((20, 0))),
+            SqlType::Text
+            | SqlType::Numeric(_)
+            | SqlType::DoublePrecision
+            | SqlType::Boolean
+            | SqlType::Date
+            | SqlType::Time
+            | SqlType::Timestamp
+            | SqlType::Timestamptz
+            | SqlType::Jsonb
+            | SqlType::Uuid => sql.clone(),
         }))
     }
 
     pub(super) fn text(&self, default_length: Option<u64>) -> Result<PhysicalType, String> {
         let max_length = match self.sizes.as_slice() {
             [] => default_length,
-            [Size::Open] => None,
-            [Size::Number(length)] if *length > 0 => Some(*length),
+            [TypeSize::Unlimited] => None,
+            [TypeSize::Number(length)] if *length > 0 => Some(*length),
             _ => {
                 let name = &self.name;
                 return Err(format!("`{name}` takes one length of at least 1, as in `{name}(50)`"));
             }
         };
-        Ok(PhysicalType { max_length, ..of(SqlType::Text) })
+        Ok(PhysicalType { max_length, ..PhysicalType::of(SqlType::Text) })
     }
 
     pub(super) fn numeric(&self) -> Result<PhysicalType, String> {
         let name = &self.name;
         let (precision, scale) = match self.sizes.as_slice() {
-            [] | [Size::Open] => return Ok(of(SqlType::Numeric(None))),
-            [Size::Number(precision)] => (*precision, 0),
-            [Size::Number(precision), Size::Number(scale)] => (*precision, *scale),
-            // Oracle's most digits.
-            [Size::Open, Size::Number(scale)] => (38, *scale),
+            [] | [TypeSize::Unlimited] => return Ok(PhysicalType::of(SqlType::Numeric(None))),
+            [TypeSize::Number(precision)] => (*precision, 0),
+            [TypeSize::Number(precision), TypeSize::Number(scale)] => (*precision, *scale),
+            // Oracle's maximum precision.
+            [TypeSize::Unlimited, TypeSize::Number(scale)] => (38, *scale),
             _ => return Err(format!("`{name}` takes a precision and a scale, as in `{name}(12,2)`")),
         };
         let fitting = |digits: u64| u16::try_from(digits).ok().filter(|digits| *digits <= MAX_PRECISION);
         match (fitting(precision), fitting(scale)) {
             (Some(precision), Some(scale)) if precision > 0 && scale <= precision => {
-                Ok(of(SqlType::Numeric(Some((precision, scale)))))
+                Ok(PhysicalType::of(SqlType::Numeric(Some((precision, scale)))))
             }
             _ => Err(format!(
                 "`{name}({precision},{scale})`: the precision is 1 to {MAX_PRECISION}, the scale 0 to the precision"
@@ -167,12 +179,12 @@ impl Spelled {
     }
 }
 
-/// `100`, Oracle's `100 char`, SQL Server's `max`, Oracle's `*`.
-fn size(text: &str) -> Option<Size> {
+/// Parses a size: `100`, Oracle's `100 char`, SQL Server's `max`, Oracle's `*`.
+fn size(text: &str) -> Option<TypeSize> {
     let mut words = text.split_whitespace();
     let size = match words.next()? {
-        "max" | "*" => Size::Open,
-        number => Size::Number(number.parse().ok()?),
+        "max" | "*" => TypeSize::Unlimited,
+        number => TypeSize::Number(number.parse().ok()?),
     };
     match (words.next(), words.next()) {
         (None | Some("char" | "byte"), None) => Some(size),
