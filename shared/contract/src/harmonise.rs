@@ -109,7 +109,7 @@ fn check_applicable(at: &NodeRef<'_>, logical: &LogicalType, errors: &mut Errors
     ];
     for (name, applies, what) in rules {
         if let Some(at) = custom::find(at, name).filter(|_| !applies) {
-            at.report(errors, format!("`{name}` applies to {what} only"));
+            at.report(errors, format!("`{name}` applies only to {what}"));
         }
     }
     let format = at.get("logicalTypeOptions").and_then(|at| at.get("format")).filter(|_| is_numeric_time);
