@@ -1,88 +1,88 @@
-//! What keeps a plan from being compiled, a drop from being read, or rows from being encoded.
+//! Errors of compiling a plan, reading a drop and encoding rows.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
-/// A contract that cannot be carried out.
+/// The reason for which a contract cannot be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// The encoding is none of the WHATWG standard.
+    /// The WHATWG standard has no such encoding.
     #[error("unknown encoding `{0}`")]
     UnknownEncoding(String),
-    /// Values are to be pseudonymised, and there is no key to do it with.
-    #[error("columns are pseudonymised ({0}), and there is no key: give one")]
+    /// Columns are pseudonymised, but there is no key.
+    #[error("columns are pseudonymised ({0}), but there is no pseudonym key: provide one")]
     NoPseudonymKey(String),
-    /// A key that could be guessed.
-    #[error("the pseudonym key is shorter than {min_bytes} bytes; make one with `openssl rand -hex 32`")]
+    /// The key is short enough to be guessed.
+    #[error("the pseudonym key is shorter than {min_bytes} bytes; create one with `openssl rand -hex 32`")]
     ShortPseudonymKey {
-        /// Fewest bytes.
+        /// The minimum length.
         min_bytes: usize,
     },
-    /// A part of a column that cannot be carried out.
+    /// An option of a column contradicts its type or another option.
     #[error("column `{column}`: {message}")]
     Column {
         /// The harmonised column.
         column: String,
-        /// What is wrong.
+        /// The contradiction.
         message: String,
     },
 }
 
-/// What ends the reading of a drop. Rows that were read before stay read; the batch is not whole.
+/// The reason for which reading a drop ended early. Blocks that were returned before remain valid, but the batch is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The input itself failed, not its content. Whether a new try may succeed is for the caller to say.
+    /// The input failed, not its content. The caller decides whether to retry.
     #[error("the input failed: {0}")]
     Io(#[source] io::Error),
-    /// There are no bytes, or none after decompression; or no rows, where the contract refuses such files.
+    /// There are no bytes, or none after decompression; or there are no rows and the contract refuses such files.
     #[error("the file is empty")]
     Empty,
-    /// The content cannot be read, or not beyond this place. A new try ends the same way.
+    /// The content cannot be read, or not beyond this position. A retry ends the same way.
     #[error("{message} (at byte {byte_offset})")]
     Unreadable {
         /// The kind of fault.
         code: UnreadableCode,
         /// Offset into the decompressed stream.
         byte_offset: u64,
-        /// What is wrong, for the producer.
+        /// A message for the producer.
         message: String,
     },
-    /// More bytes after decompression than the limit.
-    #[error("the file has more than {max_bytes} bytes after decompression")]
+    /// The file decompresses to more bytes than the limit.
+    #[error("the file decompresses to more than {max_bytes} bytes")]
     TooLarge {
         /// The limit.
         max_bytes: u64,
     },
 }
 
-/// Why a drop cannot be read. The names are stable; receipts carry them.
+/// The reason for which a drop cannot be read. The names are stable and appear in receipts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnreadableCode {
-    /// The content is compressed in another way than the contract declares, twice, or in a way that is not read.
+    /// The content is not compressed as the contract declares, is compressed twice, or in an unsupported format.
     WrongCompression,
-    /// The compressed stream breaks off.
+    /// The compressed stream ends early.
     TruncatedCompression,
     /// The compressed stream is damaged.
     CorruptCompression,
-    /// Decompressed, the stream becomes too many times as large.
+    /// The stream decompresses to too many times its size.
     CompressionRatio,
-    /// The compressed stream asks for more memory than it gets.
+    /// The compressed stream requires more memory than the limit.
     CompressionMemory,
-    /// An archive of a kind that is not read, with no file or several, with a password, or of a method that is not read.
+    /// An archive that is unsupported: its type, its method, a password, or no file or several files in it.
     UnsupportedArchive,
     /// A byte-order mark of UTF-32.
     UnsupportedEncoding,
     /// The contract declares no encoding, and the bytes do not show which one it is.
     UnknownEncoding,
-    /// A JSON document without an array where the contract says.
+    /// A JSON document without an array at the path that the contract declares.
     NoArray,
     /// The file ends within its JSON array.
     OpenArray,
-    /// The JSON around the array is not well-formed, or something else than another JSON document follows it.
+    /// The JSON around the array is malformed, or is followed by something other than another JSON document.
     MalformedDocument,
-    /// An object around the array has a key twice.
+    /// An object around the array contains a key twice.
     DuplicateMember,
     /// The header cannot be read.
     MalformedHeader,
@@ -90,18 +90,18 @@ pub enum UnreadableCode {
     MissingColumns,
     /// The header names a column twice.
     DuplicateColumns,
-    /// The file is not of the contract's format: a workbook, a web page, Parquet instead of CSV.
+    /// The file does not have the contract's format: a workbook, a web page, Parquet instead of CSV.
     WrongFormat,
-    /// The file breaks off.
+    /// The file ends early.
     TruncatedFile,
     /// The file contradicts itself, or is damaged.
     CorruptFile,
-    /// A part of the format that is not read, such as encryption.
+    /// The file uses an unsupported part of its format, such as encryption.
     UnsupportedFeature,
 }
 
 impl UnreadableCode {
-    /// The name that receipts carry.
+    /// Returns the name that receipts contain.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WrongCompression => "wrong_compression",
@@ -134,7 +134,7 @@ impl std::fmt::Display for UnreadableCode {
 }
 
 impl ReadError {
-    /// A stable name for receipts: `io`, `empty`, `too_large`, or that of the [`UnreadableCode`].
+    /// Returns a stable name for receipts: `io`, `empty`, `too_large`, or that of the [`UnreadableCode`].
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io(_) => "io",
@@ -145,25 +145,25 @@ impl ReadError {
     }
 }
 
-/// Rows that cannot be encoded, or encoded rows that cannot be decoded.
+/// The reason for which rows cannot be encoded, or an encoded chunk cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
-    /// zstd refused.
+    /// zstd returned an error.
     #[error("zstd: {0}")]
     Zstd(#[source] io::Error),
-    /// Decoded, the bytes are more than the limit.
-    #[error("the chunk has more than {max_bytes} bytes after decompression")]
+    /// The chunk decompresses to more bytes than the limit.
+    #[error("the chunk decompresses to more than {max_bytes} bytes")]
     TooLarge {
         /// The limit.
         max_bytes: usize,
     },
-    /// The Parquet writer refused.
+    /// The Parquet writer returned an error.
     #[error("parquet: {0}")]
     Parquet(#[from] parquet::errors::ParquetError),
-    /// Columns that do not fit together.
+    /// Columns of different lengths or types.
     #[error("arrow: {0}")]
     Arrow(#[from] arrow_schema::ArrowError),
-    /// A reject that is no JSON.
+    /// A reject cannot be written as JSON.
     #[error("json: {0}")]
     Json(#[from] serde_json::Error),
 }

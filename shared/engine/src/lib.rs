@@ -1,11 +1,4 @@
-//! The engine: bytes in, checked rows out.
-//!
-//! A [`Plan`] is a contract compiled. A [`Reader`] takes a drop through it, as a stream: decompress → decode → check
-//! and harmonise → COPY text (and Arrow columns), in [`Block`]s. What the contract refuses becomes a [`Reject`] with
-//! its place and its reasons; only what makes the rest unreadable is a [`ReadError`].
-//!
-//! Pure: no file system, no network, no clock. The same bytes and the same contract give byte-identical blocks.
-
+#![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used))]
 
 mod avro;
@@ -57,5 +50,5 @@ pub use quality::QualityOutcome;
 pub use reader::Reader;
 pub use rows::{AcceptedRows, Block};
 
-/// The version of the engine. Receipts and manifests carry it: another version may read the same bytes otherwise.
+/// The version of the engine. Receipts and manifests contain it, because another version may read the same bytes differently.
 pub const ENGINE_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,4 +1,4 @@
-//! One JSON object a line.
+//! JSON objects: the members that columns read.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,16 +8,16 @@ use crate::cast::json::{MAX_DEPTH, Scanner, key_text, plain, repeated, unquote};
 use crate::cast::text::Traits;
 use crate::program::{PlanColumn, Raw};
 
-/// The keys that the columns read, and what a line says of them.
+/// The keys that the columns read, and the members of the last object.
 pub(crate) struct ObjectKeys {
-    /// The slot of each column; `None` for constants.
+    /// The slot of each column; `None` for columns that read no field.
     columns: Vec<Option<usize>>,
     members: Members,
-    /// Keys that no column reads.
+    /// Hashes of the keys that no column reads.
     unexpected_words: Vec<u64>,
-    /// Of the objects and arrays in the line.
+    /// The traits of the objects and arrays in the line.
     document_traits: Traits,
-    /// The texts of strings that hold escapes, by column.
+    /// Buffers for strings with escapes, by column.
     texts: Vec<String>,
 }
 
@@ -25,18 +25,18 @@ pub(crate) struct ObjectKeys {
 struct Members {
     slots: HashMap<String, usize>,
     names: Vec<String>,
-    /// Where each slot's value is.
+    /// The range of each slot's value.
     values: Vec<Option<(usize, usize)>>,
-    /// Those that no column reads: key without its quotes and value, each by its place in the line.
+    /// The members that no column reads: the ranges of the key without its quotes and of the value.
     unexpected: Vec<(Range<usize>, Range<usize>)>,
-    /// A key that an object has twice, by its path: in the line's own object, or within a value that no column reads. The
-    /// columns check the other values.
+    /// The path of a key that occurs twice: in the line's object, or within a value that no column reads. The columns check the
+    /// other values.
     repeated: Option<String>,
-    /// The slot of the key that comes next, if the keys are in the order of the contract.
+    /// The slot of the next key, if the keys are in the order of the contract.
     likely: usize,
-    /// Of the line.
+    /// The traits of the line.
     traits: Traits,
-    /// The text of a key that holds escapes.
+    /// A buffer for a key with escapes.
     key_text: String,
 }
 
@@ -75,22 +75,20 @@ impl ObjectKeys {
         }
     }
 
-    /// The members of the line that was read last that no column reads: key without its quotes and value, each by its
-    /// place in the line.
+    /// Returns the members of the last line that no column reads: the ranges of the key without its quotes and of the value.
     pub(crate) fn unexpected(&self) -> &[(Range<usize>, Range<usize>)] {
         &self.members.unexpected
     }
 
-    /// A key that the line that was read last has twice, by its path: in its own object, or within a value that no column
-    /// reads.
+    /// Returns the path of a key that occurs twice in the last line: in its object, or within a value that no column reads.
     pub(crate) fn repeated(&self) -> Option<&str> {
         self.members.repeated.as_deref()
     }
 
-    /// Reads a line. A key that it has twice is [`repeated`](Self::repeated), and has the last of its values.
+    /// Reads a line. A key that occurs twice is [`repeated`](Self::repeated) and has its last value.
     ///
     /// # Errors
-    /// How far into the line it is JSON.
+    /// If the line is not a JSON object, with the position of the fault.
     pub(crate) fn read(&mut self, line: &str, traits: Traits) -> Result<(), NoObject> {
         let Self { members, document_traits, .. } = self;
         members.start(traits);
@@ -112,13 +110,13 @@ impl ObjectKeys {
         Ok(())
     }
 
-    /// True when the line that was read last has one of the keys, or there are none to have.
+    /// Returns whether the last line has one of the keys, or no column reads a key.
     pub(crate) fn has_any(&self) -> bool {
         let values = &self.members.values;
         values.is_empty() || values.iter().any(Option::is_some)
     }
 
-    /// The raw values of the line that was read last, by column; `None` for columns that read nothing.
+    /// Returns the raw values of the last line, by column; `None` for columns that read no field.
     pub(crate) fn raws<'a>(&'a mut self, line: &'a str) -> impl Iterator<Item = Option<Raw<'a>>> {
         let Self { columns, members: Members { values, traits, .. }, document_traits, texts, .. } = self;
         columns.iter().zip(texts).map(|(slot, text)| {
@@ -163,17 +161,17 @@ impl Members {
         Ok(())
     }
 
-    /// Stores where a member is.
+    /// Stores the range of a member.
     #[inline]
     fn enter(&mut self, line: &str, key: Range<usize>, value: Range<usize>) {
         let Self { slots, names, values, unexpected, repeated, likely, traits, key_text, .. } = self;
-        let raw = line.get(key.clone()).unwrap_or_default();
+        let raw = line.get(key.clone()).expect("the key is within the line");
         let slot = if names.get(*likely).is_some_and(|name| name == raw) {
             Some(*likely)
         } else if traits.is_plain || !raw.contains('\\') {
             slots.get(raw).copied()
         } else {
-            // With its quotes.
+            // Including its quotes.
             let literal = line.get(key.start.saturating_sub(1)..key.end.saturating_add(1));
             let name = literal.and_then(|literal| unquote(literal, key_text));
             name.and_then(|name| slots.get(name).copied())
@@ -189,12 +187,12 @@ impl Members {
         }
     }
 
-    /// `words`: room for those of the keys.
+    /// Compares the keys that no column reads with each other. `words` is a buffer for their hashes.
     fn compare_unexpected(&mut self, line: &str, words: &mut Vec<u64>) {
         let Self { unexpected, repeated, traits, .. } = self;
         words.clear();
         words.extend(unexpected.iter().map(|(key, _)| {
-            let text = line.get(key.start..).unwrap_or_default();
+            let text = line.get(key.start..).expect("the key is within the line");
             if traits.is_plain {
                 return word(text.as_bytes(), key.len());
             }
@@ -207,7 +205,7 @@ impl Members {
     }
 }
 
-/// A text that is not one JSON object, and the place in it up to which it may be one, in bytes.
+/// The reason for which a text is not a JSON object, with the position of the fault in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoObject {
     Malformed(usize),
@@ -216,21 +214,21 @@ pub(crate) enum NoObject {
 }
 
 impl NoObject {
-    /// The rule that is broken, and what was found. `unit`: what has the object.
+    /// Returns the violated rule and what was found. `unit` is the name of the text: a line or an element.
     pub(crate) fn in_words(self, line: &str, unit: &str) -> (String, String) {
         match self {
             Self::Malformed(at) => {
-                let rule = format!("one JSON object {} {unit}", if unit == "line" { "a" } else { "an" });
+                let rule = format!("one JSON object per {unit}");
                 let found = if at == line.len() {
-                    format!("the {unit} ends before the object does")
+                    format!("the {unit} ends within the object")
                 } else {
-                    format!("unexpected at byte {at} of the {unit}")
+                    format!("unexpected character at byte {at} of the {unit}")
                 };
                 (rule, found)
             }
             Self::TooDeep(at) => (
                 format!("objects and arrays nested at most {MAX_DEPTH} levels deep"),
-                format!("one more level at byte {at} of the {unit}"),
+                format!("a deeper level at byte {at} of the {unit}"),
             ),
         }
     }
@@ -241,7 +239,7 @@ fn raw<'a>(literal: &'a str, traits: Traits, document_traits: Traits, scratch: &
         [b'n', ..] | [] => Raw::Missing,
         [b'"', ..] if traits.is_plain => {
             let inside = literal.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-            Raw::JsonText(inside.unwrap_or_default(), traits)
+            Raw::JsonText(inside.expect("a string has quotes on both sides"), traits)
         }
         [b'"', ..] => {
             unquote(literal, scratch).map_or(Raw::Malformed(literal), |text| Raw::JsonText(text, traits))

@@ -1,11 +1,11 @@
-//! What becomes of a row: counts, rejects, reasons.
+//! The results of reading: counts, rejects and their reasons.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a row was refused. The names are stable; receipts, reject files and metrics carry them.
+/// The reason for which a row is rejected. The names are stable and appear in receipts and reject files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
@@ -15,19 +15,19 @@ pub enum Code {
     TooManyFields,
     /// A quote is opened and not closed, closed in the middle of a field, or preceded by white space that may not belong to the field.
     MalformedQuote,
-    /// The bytes are not of the file's encoding.
+    /// The bytes are not valid in the file's encoding.
     InvalidEncoding,
-    /// The line, or the element of the array, is not a JSON object, or a text in JSON has half of a surrogate pair.
+    /// The line or the array element is not a JSON object, or a JSON string contains half of a surrogate pair.
     InvalidJson,
-    /// A value in a column that the contract does not have, and does not allow.
+    /// A value in a column that the contract neither has nor allows.
     UnexpectedColumn,
     /// The record has only empty fields, and the contract rejects such rows.
     BlankRow,
     /// The record is longer than the limit.
     RecordTooLong,
-    /// A block of an Avro file that cannot be read to its end: the rows behind that place are lost.
+    /// A block of an Avro file is damaged: the rows after that position are lost.
     MalformedBlock,
-    /// A NUL character, which PostgreSQL text cannot hold.
+    /// A NUL character, which PostgreSQL text cannot contain.
     NulCharacter,
     /// A required value is missing.
     MissingRequired,
@@ -39,22 +39,22 @@ pub enum Code {
     NotANumber,
     /// Not a boolean.
     NotABoolean,
-    /// Not a date of the contract's format.
+    /// Not a date in the contract's format.
     NotADate,
-    /// Not a timestamp of the contract's format.
+    /// Not a timestamp in the contract's format.
     NotATimestamp,
-    /// Not a time of day of the contract's format.
+    /// Not a time of day in the contract's format.
     NotATime,
     /// Not a UUID.
     NotAUuid,
-    /// A JSON value of another type than the column's.
+    /// A JSON value whose type is not that of the column.
     WrongType,
-    /// Does not fit the column's type, by size or by digits after the separator; nothing is rounded.
+    /// Out of the range of the column's type, or with more decimal places; values are never rounded.
     OutOfRange,
     /// Fewer characters than `minLength`.
     TooShort,
-    /// More characters than `maxLength`; without a column, a primary key of more bytes than `penstock.maxKeyBytes`, or a row of more
-    /// bytes than a page of PostgreSQL holds.
+    /// More characters than `maxLength`; without a column, a primary key with more bytes than `penstock.maxKeyBytes`, or a row that
+    /// does not fit a PostgreSQL page.
     TooLong,
     /// Does not match `pattern`.
     PatternMismatch,
@@ -66,21 +66,21 @@ pub enum Code {
     NotAMultiple,
     /// Not one of `enum`.
     NotAllowed,
-    /// Not what the contract's `format` of strings says.
+    /// Does not match the contract's `format` of strings.
     WrongFormat,
     /// An array with fewer items than `minItems`.
     TooFewItems,
     /// An array with more items than `maxItems`.
     TooManyItems,
-    /// An array that has an item twice, against `uniqueItems`.
+    /// An array that contains an item twice, in violation of `uniqueItems`.
     DuplicateItem,
     /// An object with fewer members than `minProperties`.
     TooFewMembers,
     /// An object with more members than `maxProperties`.
     TooManyMembers,
-    /// An object lacks a member of its `required`.
+    /// An object without a member that `required` lists.
     MissingMember,
-    /// An object has a key twice, or two of its members would be stored under one key, so that one of them would be lost.
+    /// An object contains a key twice, or two of its members would be stored under one key: one of them would be lost.
     DuplicateMember,
 }
 
@@ -95,47 +95,46 @@ impl fmt::Display for Code {
 pub struct Reason {
     /// The kind of fault.
     pub code: Code,
-    /// The harmonised column; `None` when the record as a whole is at fault. The rejects of a file share these texts.
+    /// The harmonised column; `None` for a fault of the whole record. The rejects of a file share this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<Arc<str>>,
-    /// The rule that was broken, in words, e.g. `maxLength 200`.
+    /// The violated rule as text, such as `maxLength 200`.
     pub rule: Arc<str>,
-    /// What was found, cut at 200 characters. `None` for classified columns and missing values.
+    /// The value, truncated to 200 characters. `None` for classified columns and missing values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
 }
 
-/// What a reason shows of a text: its first characters.
+/// Returns the first characters of `text`, as a reason shows them.
 pub(crate) fn found(text: &str) -> String {
     const MAX_CHARS: usize = 200;
     let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(end, _)| end);
     text.get(..end).unwrap_or(text).to_owned()
 }
 
-/// A row that the contract refused.
+/// A rejected row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
-    /// Row number in the drop, from 1; the header is no row.
+    /// Row number in the drop, from 1; the header is not counted.
     pub row: u64,
-    /// Rows that are refused with it, the first of which is `row`: 1, or as many as are lost with a block of an Avro file.
+    /// Number of rows that this reject represents, of which `row` is the first: 1, or the rows lost with a block of an Avro file.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub rows: u64,
-    /// Line that the record starts on, from 1; the header's line counts. Where there are no lines, the row number.
+    /// Line on which the record starts, from 1, including the header; the row number in formats without lines.
     pub line: u64,
-    /// Offset of the record's first byte in the decompressed stream, from 0; that of the row group or block that the
-    /// record is of where records have no bytes of their own.
+    /// Offset of the record's first byte in the decompressed stream, from 0; in formats whose records have no bytes of their
+    /// own, the offset of the row group or block.
     pub byte_offset: u64,
-    /// The record as it stood, without its line end, or as a JSON object where its values have types; bytes that are not of the encoding are replaced. Fields of
-    /// classified columns are replaced too: by their pseudonym, or by `[classified]`.
+    /// The original record without its line end, or as a JSON object in formats with types. Bytes that are invalid in the
+    /// encoding are replaced. Fields of classified columns are replaced by their pseudonym or by `[classified]`.
     pub raw: String,
-    /// True when `raw` is left empty: the record is malformed, so that it cannot be told where its classified columns
-    /// are.
+    /// True if `raw` is empty because the record is malformed and its classified fields cannot be located.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub raw_withheld: bool,
-    /// True when `raw` was cut.
+    /// True if `raw` was truncated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub raw_truncated: bool,
-    /// Every reason, up to the limit, in the order of the columns.
+    /// The reasons, up to the limit, in the order of the columns.
     pub reasons: Vec<Reason>,
 }
 
@@ -147,31 +146,30 @@ fn is_one(rows: &u64) -> bool {
     *rows == 1
 }
 
-/// Rows and bytes of a drop or a split.
+/// The counts of a drop or a split.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// Records read, malformed and blank ones included: `accepted` + `rejected` + `blank`.
+    /// Records read, including malformed and blank ones: `accepted` + `rejected` + `blank`.
     pub rows_read: u64,
-    /// Accepted by the contract.
+    /// Accepted rows.
     pub accepted: u64,
-    /// Refused by the contract.
+    /// Rejected rows.
     pub rejected: u64,
-    /// Skipped because all of their fields are empty.
+    /// Rows that were skipped because all of their fields are empty.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub blank: u64,
-    /// Records that repeat the header of a delimited file. They are skipped, and no rows.
+    /// Records that repeat the header of a delimited file. They are skipped and not counted as rows.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repeated_headers: u64,
-    /// Bytes of the object that were read.
+    /// Bytes read from the object.
     pub bytes_read: u64,
     /// Bytes after decompression.
     pub bytes_decompressed: u64,
-    /// Lines, the header's included.
+    /// Lines, including the header's.
     pub lines: u64,
-    /// Rejected rows by code and column, most first. A row with two reasons counts in both.
+    /// Rejected rows by code and column, the largest count first. A row with two reasons is counted in both.
     pub by_reason: Vec<ReasonCount>,
-    /// Accepted rows that each quality check of the contract counts, in its order; 0 for those that are not counted
-    /// row by row.
+    /// Accepted rows that each quality check counts, in the order of the contract; 0 for checks that do not count rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quality_counts: Vec<u64>,
 }
@@ -181,12 +179,12 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Totals {
-    /// Rows that are not blank, which are accepted or rejected.
+    /// Returns the number of rows that are not blank: the accepted and the rejected ones.
     pub fn rows_with_values(&self) -> u64 {
         self.rows_read.saturating_sub(self.blank)
     }
 
-    /// Adds the totals of another part of the same drop; a count that would be too large stays at the largest.
+    /// Adds the totals of another part of the same drop. Counts of rows and bytes that exist cannot overflow 64 bits.
     pub fn merge(&mut self, other: &Self) {
         let add = |to: &mut u64, count: u64| *to = to.saturating_add(count);
         add(&mut self.rows_read, other.rows_read);
@@ -208,59 +206,59 @@ impl Totals {
     }
 }
 
-/// How many rows were refused for one reason.
+/// The number of rows that were rejected for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonCount {
     /// The kind of fault.
     pub code: Code,
-    /// The harmonised column; `None` when the record as a whole is at fault.
+    /// The harmonised column; `None` for a fault of the whole record.
     pub column: Option<String>,
     /// Rows.
     pub rows: u64,
 }
 
-/// The dialect that a drop was read with.
+/// The format and dialect with which a drop was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialect {
-    /// `delimited`, `ndjson`, `json_array`, `parquet` or `avro`; `unknown` for a file without content whose format is not declared.
+    /// The name of the [`FileFormat`](crate::FileFormat); `unknown` for a file without content whose format is not declared.
     pub format: String,
-    /// `plain`, `gzip`, `zstd`, `bzip2`, `xz` or `zip`, as found in the content.
+    /// `plain`, `gzip`, `zstd`, `bzip2`, `xz` or `zip`, as detected in the content.
     pub compression: penstock_contract::Compression,
-    /// WHATWG name of the encoding; `UTF-8` where values have types.
+    /// WHATWG name of the encoding; `UTF-8` in formats with types.
     pub encoding: String,
     /// Field delimiter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
-    /// Quote; `None` when quotes are ordinary characters.
+    /// Quote; `None` if quotes are ordinary characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<char>,
-    /// Escape inside quoted fields; `None` when that is the quote itself.
+    /// Escape inside quoted fields; `None` if it is the quote itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escape: Option<char>,
-    /// True when white space around quoted fields and before unquoted ones is skipped.
+    /// True if white space around quoted fields and before unquoted ones is skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_initial_space: Option<bool>,
     /// Whether the first record names the columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
-    /// Records that name the columns together; `None` when that is one.
+    /// Number of records that make up the header; `None` for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header_rows: Option<u32>,
-    /// Lines before the header that were skipped; `None` when there were none.
+    /// Number of skipped lines before the header; `None` for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_lines: Option<u32>,
-    /// True when the file begins with the line `sep=;`, with which Excel declares the delimiter.
+    /// True if the file begins with the line `sep=;`, by which Excel declares the delimiter.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sep_line: bool,
-    /// Names of the fields above that the contract does not say: sniffed or taken by default.
+    /// Names of the fields above that the contract does not declare: detected, or set to a default.
     pub assumed: Vec<String>,
-    /// What may be wrong although the file is read: columns that the header lacks, each with a name of the header that may
-    /// be meant; headers that are narrower or wider than the rows.
+    /// Possible mistakes in a file that can be read: columns that the header lacks, each with a similar name of the header;
+    /// headers with fewer or more columns than the rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suggestions: Vec<String>,
 }
 
-/// Adds rows to a count of reasons; the order is restored by [`sort_reasons`].
+/// Adds rows to the count of a reason. [`sort_reasons`] restores the order.
 pub(crate) fn count_reason(counts: &mut Vec<ReasonCount>, code: Code, column: Option<&str>, rows: u64) {
     let known = counts.iter_mut().find(|count| count.code == code && count.column.as_deref() == column);
     match known {
@@ -269,7 +267,7 @@ pub(crate) fn count_reason(counts: &mut Vec<ReasonCount>, code: Code, column: Op
     }
 }
 
-/// Most rows first; of equals, by code and column.
+/// Sorts by the number of rows, the largest first, then by code and column.
 pub(crate) fn sort_reasons(counts: &mut [ReasonCount]) {
     counts.sort_by(|one, other| {
         let rows = other.rows.cmp(&one.rows);

@@ -1,4 +1,4 @@
-//! Rows under way: accepted ones into COPY text and columns, refused ones into rejects.
+//! The rows of the current block: accepted ones as COPY text and Arrow columns, rejected ones as rejects.
 
 pub(crate) mod checked;
 pub(crate) mod irregular;
@@ -27,41 +27,41 @@ use crate::row_limit::SizeLimits;
 use crate::sets::Sets;
 use reasons::{ColumnReasons, report};
 
-/// Rejects are handed over when there are so many of them, or so many bytes: memory is bounded by the chunk.
+/// Rejects are returned at this number of them, or of their bytes, so that the chunk bounds the memory.
 const MAX_REJECTS: usize = 10_000;
 const MAX_REJECT_BYTES: usize = 8 * 1024 * 1024;
 
-/// Up to a chunk of accepted rows with the rejects met on the way. Never both empty.
+/// Up to a chunk of accepted rows, and the rejects among them. Never both empty.
 ///
-/// A block with rejects and no rows is handed over when there are many rejects; the rows met meanwhile come with
-/// a later block, so that rejects do not make chunks smaller.
+/// If there are many rejects, a block with rejects and no rows is returned. The rows accepted so far follow with a later
+/// block, so that rejects do not make chunks smaller.
 #[derive(Debug)]
 pub struct Block {
     /// The accepted rows.
     pub rows: AcceptedRows,
-    /// The refused ones, in the order of the file.
+    /// The rejects, in the order of the file.
     pub rejects: Vec<Reject>,
 }
 
 /// Accepted rows.
 #[derive(Debug)]
 pub struct AcceptedRows {
-    /// COPY text: for each row the contract's columns in order, then the row number; tab separated, `\N` for a missing
-    /// value, each row ended by a line feed.
+    /// COPY text: for each row the contract's columns in order, then the row number; separated by tabs, with `\N` for a
+    /// missing value and a line feed after each row.
     pub copy_text: Vec<u8>,
-    /// Rows.
+    /// Number of rows.
     pub count: u32,
-    /// Number of the first row in the drop, from 1; 0 when there is none.
+    /// Number of the first row in the drop, from 1; 0 for none.
     pub first_row: u64,
-    /// Number of the last row in the drop; 0 when there is none.
+    /// Number of the last row in the drop; 0 for none.
     pub last_row: u64,
-    /// The same rows as Arrow columns, when asked for and there are any.
+    /// The same rows as Arrow columns, if [`Limits::arrow`] is set and there are any.
     pub record_batch: Option<RecordBatch>,
-    /// What a [`DuplicateFinder`](crate::DuplicateFinder) needs to know of them.
+    /// The keys of these rows, for a [`DuplicateFinder`](crate::DuplicateFinder).
     pub keys: Vec<KeyEntry>,
 }
 
-/// A record as the rejects show it.
+/// A record as a reject shows it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shown<'a> {
     pub(crate) place: RecordPosition,
@@ -70,11 +70,11 @@ pub(crate) struct Shown<'a> {
 }
 
 pub(crate) struct Rows {
-    /// Clones: a `Regex` that threads share is slower.
+    /// Clones, because a `Regex` that threads share is slower.
     columns: Vec<PlanColumn>,
     pub(crate) limits: Limits,
     copy_text: Vec<u8>,
-    /// For the next block's text.
+    /// A recycled buffer for the COPY text of the next block.
     spare: Vec<u8>,
     gathered: Gathered,
     arrow: Option<Columns>,
@@ -83,9 +83,9 @@ pub(crate) struct Rows {
     last_row: u64,
     rejects: Vec<Reject>,
     reject_bytes: usize,
-    /// Of the row under construction.
+    /// The reasons to reject the current row.
     reasons: Vec<Reason>,
-    /// By column.
+    /// The shared texts of reasons, by column.
     column_reasons: Vec<ColumnReasons>,
     scratch: Scratch,
     sets: Sets,
@@ -94,9 +94,9 @@ pub(crate) struct Rows {
     quality: Quality,
     hides: bool,
     keys: Vec<KeyEntry>,
-    /// Of the row under construction: where its fields are in the COPY text.
+    /// The ranges of the current row's fields in the COPY text.
     fields: Vec<Range<usize>>,
-    /// Of the row under construction: the quality checks that count it.
+    /// The quality checks that count the current row.
     noted: Vec<usize>,
     pub(crate) totals: Totals,
 }
@@ -134,8 +134,8 @@ impl Rows {
         &self.columns
     }
 
-    /// Takes a well-formed record. `raw` gives each column's raw value, `redacted` the record without the values of
-    /// hidden columns.
+    /// Adds a well-formed record. `raw` returns each column's raw value, `redacted` the record without the values of hidden
+    /// columns.
     #[inline]
     pub(crate) fn push<'r>(
         &mut self,
@@ -152,8 +152,7 @@ impl Rows {
         );
     }
 
-    /// Takes a record of a file whose values have types. `json` gives the record as a JSON object, by the names of the
-    /// file.
+    /// Adds a record of a format with types. `json` returns the record as a JSON object with the names of the file.
     #[inline]
     pub(crate) fn push_typed<'r>(
         &mut self,
@@ -198,7 +197,7 @@ impl Rows {
             {
                 copy_text.extend_from_slice(text.as_bytes());
                 if is_noted {
-                    quality.note(index, Some(&value), copy_text.get(from..).unwrap_or_default(), noted);
+                    quality.note(index, Some(&value), written_since(copy_text, from), noted);
                 }
                 if let Some(arrow) = arrow {
                     arrow.push(index, Some(&value));
@@ -207,26 +206,26 @@ impl Rows {
                 copy_text.push(copy::DELIMITER);
                 continue;
             }
-            let mut tell = |broken: Broken<'_>| {
+            let mut report_broken = |broken: Broken<'_>| {
                 report(reasons, limits.max_reasons, column_reasons, (index, column), &broken, &raw);
             };
-            let value: Option<CastValue<'_>> = column.run(&raw, scratch, &mut tell);
+            let value: Option<CastValue<'_>> = column.run(&raw, scratch, &mut report_broken);
             match &value {
                 Some(value) => column.write(value, copy_text),
                 None => copy_text.extend_from_slice(copy::NULL),
             }
-            let written = copy_text.get(from..).unwrap_or_default();
+            let written = written_since(copy_text, from);
             if is_noted {
                 quality.note(index, value.as_ref(), written, noted);
             }
             if let Some(arrow) = arrow {
                 match (&column.pseudonym, &value) {
-                    (Some(_), Some(_)) => arrow.push(index, text(written).as_ref()),
+                    (Some(_), Some(_)) => arrow.push(index, Some(&pseudonym(written))),
                     _ => arrow.push(index, value.as_ref()),
                 }
             }
             if self.event_time == Some(index) {
-                time = micros(value.as_ref());
+                time = event_micros(value.as_ref());
             }
             fields.push(from..copy_text.len());
             copy_text.push(copy::DELIMITER);
@@ -244,7 +243,7 @@ impl Rows {
         if self.reasons.is_empty() {
             self.accept(time);
         } else {
-            // Nothing of a refused row may stand in the chunk.
+            // No part of a rejected row may remain in the chunk.
             self.copy_text.truncate(start);
             if let Some(arrow) = &mut self.arrow {
                 arrow.roll_back();
@@ -256,35 +255,40 @@ impl Rows {
 
     /// Rejects a row for the reasons that were recorded for it.
     fn refuse_reported(&mut self, place: RecordPosition, raw: RawText) {
-        // As many as there are, and no room for more: rejects are kept until the block is full.
+        // Collected without spare capacity, because rejects are held until the block is full.
         let reasons = self.reasons.drain(..).collect();
         self.refuse(place, raw, reasons, 1);
     }
 
-    /// Counts a record that is skipped because it has no value.
+    /// Counts a skipped record without values.
     pub(crate) fn skip_blank(&mut self) {
         self.totals.rows_read = self.totals.rows_read.saturating_add(1);
         self.totals.blank = self.totals.blank.saturating_add(1);
     }
 
-    /// Counts a record that repeats the header and is no row.
+    /// Counts a skipped record that repeats the header.
     pub(crate) fn skip_header(&mut self) {
         self.totals.repeated_headers = self.totals.repeated_headers.saturating_add(1);
     }
 
-    /// Tells a reason against the record that comes next.
-    pub(crate) fn tell(&mut self, reason: Reason) {
+    /// Records a reason to reject the next record.
+    pub(crate) fn report(&mut self, reason: Reason) {
         self.reasons.push(reason);
     }
 
-    /// Reports a key that the next record has twice. It is not shown where values are hidden, since it may be one.
+    /// Records that the next record contains a key twice. The key is not shown if the contract hides values, as it may contain one.
     #[cold]
     pub(crate) fn report_repeated_key(&mut self, key: &str) {
         let found = (!self.hides).then(|| found(key));
-        self.tell(Reason { code: Code::DuplicateMember, column: None, rule: "each key once".into(), found });
+        self.report(Reason {
+            code: Code::DuplicateMember,
+            column: None,
+            rule: "each key once".into(),
+            found,
+        });
     }
 
-    /// Takes a record that is malformed as a whole.
+    /// Adds a record that is malformed as a whole.
     pub(crate) fn push_malformed(
         &mut self,
         shown: Shown<'_>,
@@ -295,7 +299,7 @@ impl Rows {
         self.push_lost(shown, 1, code, rule, found);
     }
 
-    /// Takes records that are malformed together, so that none of them can be told from the others.
+    /// Adds `rows` records that are lost together and cannot be distinguished from each other.
     pub(crate) fn push_lost(
         &mut self,
         shown: Shown<'_>,
@@ -316,19 +320,18 @@ impl Rows {
         let value = |column: usize| fields.get(column).and_then(|field| copy_text.get(field.clone()));
         sets.enter(value, time, row, keys);
         for check in &self.noted {
-            if let Some(count) = self.totals.quality_counts.get_mut(*check) {
-                *count = count.saturating_add(1);
-            }
+            let count = self.totals.quality_counts.get_mut(*check).expect("there is a count for each check");
+            *count = count.saturating_add(1);
         }
         if let Some(arrow) = &mut self.arrow {
             arrow.accept(row);
         }
-        copy::integer(i64::try_from(row).unwrap_or(i64::MAX), &mut self.copy_text);
+        copy::integer(i64::try_from(row).expect("a file has fewer than 2^63 rows"), &mut self.copy_text);
         self.copy_text.push(b'\n');
         self.count_accepted(1);
     }
 
-    /// Counts accepted rows, the last ones that were read.
+    /// Counts accepted rows, which are the last ones that were read.
     #[inline]
     fn count_accepted(&mut self, rows: usize) {
         let last = self.totals.rows_read;
@@ -339,7 +342,8 @@ impl Rows {
             self.first_row = last.saturating_sub(rows as u64).saturating_add(1);
         }
         self.last_row = last;
-        self.count = self.count.saturating_add(u32::try_from(rows).unwrap_or(u32::MAX));
+        let rows_of_block = u32::try_from(rows).ok().and_then(|rows| self.count.checked_add(rows));
+        self.count = rows_of_block.expect("a block has at most `chunk_rows` rows, a 32-bit number");
         self.totals.accepted = self.totals.accepted.saturating_add(rows as u64);
     }
 
@@ -374,7 +378,7 @@ impl Rows {
         });
     }
 
-    /// True when [`ready`](Self::ready) has a block.
+    /// Returns whether [`ready`](Self::ready) has a block.
     #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         self.is_full() || self.has_many_rejects()
@@ -388,7 +392,7 @@ impl Rows {
         self.rejects.len() >= MAX_REJECTS || self.reject_bytes >= MAX_REJECT_BYTES
     }
 
-    /// What is to be handed over before the next record is taken.
+    /// Returns the block that has to be returned before the next record is added.
     pub(crate) fn ready(&mut self) -> Option<Block> {
         if self.is_full() {
             return self.take();
@@ -407,7 +411,7 @@ impl Rows {
         None
     }
 
-    /// All that there is.
+    /// Returns all rows and rejects as a block; `None` if there are none.
     pub(crate) fn take(&mut self) -> Option<Block> {
         if self.count == 0 && self.rejects.is_empty() {
             return None;
@@ -441,14 +445,14 @@ impl Rows {
     }
 }
 
-/// What a reject shows of its record.
+/// The original record in a reject.
 enum RawText {
     Whole(String),
     Cut(String),
     Withheld,
 }
 
-/// The record as text.
+/// Returns the record as text.
 fn decode_raw(shown: Shown<'_>) -> RawText {
     let raw = shown.raw.get(..MAX_RAW_BYTES).unwrap_or(shown.raw);
     let (text, _) = shown.encoding.decode_without_bom_handling(raw);
@@ -456,7 +460,7 @@ fn decode_raw(shown: Shown<'_>) -> RawText {
     if raw.len() < shown.raw.len() { RawText::Cut(text) } else { RawText::Whole(text) }
 }
 
-/// The record of a file whose values have types.
+/// Returns the record of a format with types, without the values of hidden columns.
 fn shown_json(json: String, columns: &[PlanColumn], hides: bool) -> RawText {
     cut(if hides { redact::json(&json, columns) } else { json })
 }
@@ -469,17 +473,33 @@ fn cut(mut text: String) -> RawText {
     RawText::Cut(text)
 }
 
-/// What was written of a pseudonym.
-fn text(written: &[u8]) -> Option<CastValue<'_>> {
+/// Returns a written pseudonym as a value.
+fn pseudonym(written: &[u8]) -> CastValue<'_> {
     let traits = Traits { is_ascii: true, is_plain: true };
-    std::str::from_utf8(written).ok().map(|text| CastValue::Text(Text { text, traits }))
+    let text = std::str::from_utf8(written).expect("a pseudonym is hexadecimal digits");
+    CastValue::Text(Text { text, traits })
 }
 
-/// An event time in microseconds.
-fn micros(value: Option<&CastValue<'_>>) -> i64 {
+/// Returns the bytes of `copy_text` from `from` on, which is an earlier length of it.
+#[inline]
+fn written_since(copy_text: &[u8], from: usize) -> &[u8] {
+    copy_text.get(from..).expect("text is only appended while a row is checked")
+}
+
+/// Returns an event time in microseconds; 0 for a missing one, whose row is rejected because event times are required.
+fn event_micros(value: Option<&CastValue<'_>>) -> i64 {
     match value {
         Some(CastValue::Timestamp(micros)) => *micros,
         Some(CastValue::Date(days)) => i64::from(*days).saturating_mul(MICROS_PER_DAY),
-        _ => 0,
+        None => 0,
+        Some(
+            CastValue::Text(_)
+            | CastValue::Integer(_)
+            | CastValue::Decimal(_)
+            | CastValue::Scaled(..)
+            | CastValue::Double(_)
+            | CastValue::Boolean(_)
+            | CastValue::Time(_),
+        ) => unreachable!("a contract's event time is a date or a timestamp"),
     }
 }

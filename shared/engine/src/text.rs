@@ -1,4 +1,4 @@
-//! Delimited files and JSON: records out of a stream of text.
+//! Delimited text and JSON: formats whose values are text.
 
 use std::io::Read;
 use std::ops::Range;
@@ -29,26 +29,26 @@ use crate::unexpected::Unexpected;
 
 const SPACE_BEFORE_QUOTE: &str =
     "no white space before a quoted field, unless `penstock.skipInitialSpace` is declared";
-/// The part of a file that its line ends are sniffed from, unless the first line is longer.
+/// The part of a file from which its JSON layout is detected.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// A drop that is text.
+/// A source of rows of a text format.
 pub(crate) struct TextSource<R: Read> {
     records: Records<R>,
-    /// Of the dialect, for messages.
+    /// The name of the file's encoding, for messages.
     encoding_name: String,
-    /// That of the records' bytes.
+    /// The encoding of the records' bytes.
     encoding: &'static Encoding,
-    /// It is windows-1252, and neither declared nor marked.
+    /// The encoding is windows-1252, neither declared nor indicated by a byte-order mark.
     is_assumed: bool,
     decoder: TextDecoder,
     max_record_bytes: usize,
-    /// Buffers of a record, kept between records.
+    /// Buffers that are reused for each record.
     spans: Vec<Span>,
     decoded: String,
     unescaped: Vec<Vec<u8>>,
     unexpected: Unexpected,
-    /// An object had one of the keys that the columns read.
+    /// An object had one of the keys that columns read.
     has_keys: bool,
 }
 
@@ -60,7 +60,7 @@ enum TextDecoder {
 }
 
 impl<R: Read> TextSource<R> {
-    /// Tells the dialect, reads the header and binds the columns to it.
+    /// Detects what the contract does not declare, reads the header and binds the columns to it.
     pub(crate) fn open(
         format: TextFormat<'_>,
         plan: &Plan,
@@ -135,7 +135,7 @@ impl<R: Read> TextSource<R> {
 
 impl<R: Read> RowSource for TextSource<R> {
     fn next_block(&mut self, rows: &mut Rows) -> Result<Option<Block>, ReadError> {
-        // Its own, since records are pushed while it is in use.
+        // A clone, because `framing` refers to it while `self` is borrowed to push records.
         let delimiter;
         let framing = match &self.decoder {
             TextDecoder::Delimited(file) => {
@@ -166,7 +166,7 @@ impl<R: Read> RowSource for TextSource<R> {
 }
 
 impl<R: Read> TextSource<R> {
-    /// Refuses a JSON file whose objects have none of the contract's keys: it is another file, like one with none of the
+    /// Refuses a JSON file none of whose objects has a key of the contract. It corresponds to a delimited file without any of the
     /// contract's columns in its header.
     fn check_keys(&self, rows: &Rows) -> Result<(), ReadError> {
         match &self.decoder {
@@ -191,7 +191,7 @@ impl<R: Read> TextSource<R> {
         }
         let traits = Traits::of(raw);
         let decoded = decode(raw, traits, self.encoding, &mut self.decoded);
-        // Bytes of windows-1252 that are valid UTF-8 are a file in UTF-8 that was appended.
+        // A record of a windows-1252 file that is valid UTF-8 was appended from a UTF-8 file.
         let is_appended = self.is_assumed && !traits.is_ascii && is_utf_8(raw);
         let decoded = decoded.filter(|_| !is_appended);
         let Some(text) = decoded else {
@@ -212,7 +212,7 @@ impl<R: Read> TextSource<R> {
                 let OpenedDelimited { delimiter, quoting, other_quote, layout, blank_rows, repeated_header } =
                     &mut **file;
                 if text.len() != raw.len() {
-                    // The places of the fields are those of the bytes: decoded text has others.
+                    // The ranges of the fields refer to the bytes, which differ from the decoded text.
                     if !split_again(text, delimiter, *quoting, &mut self.spans) {
                         let rule = SPACE_BEFORE_QUOTE.to_owned();
                         rows.push_malformed(shown, Code::MalformedQuote, rule, None);
@@ -228,9 +228,9 @@ impl<R: Read> TextSource<R> {
                     rows.push_malformed(shown, Code::MalformedQuote, rule.to_owned(), None);
                     return;
                 }
-                // Nearly every row shows by its first byte that it is neither blank nor the header once more.
+                // For nearly every row, its first byte rules out a blank row and a repeated header.
                 if (fields.may_be_blank() || repeated_header.may_be_repeated(text, &self.spans))
-                    && skip_unusual(rows, shown, &fields, *blank_rows, repeated_header)
+                    && skip_blank_or_header(rows, shown, &fields, *blank_rows, repeated_header)
                 {
                     return;
                 }
@@ -240,7 +240,7 @@ impl<R: Read> TextSource<R> {
     }
 }
 
-/// Rejects a record whose bytes are not those of a whole one.
+/// Rejects a record that is not well-formed.
 #[cold]
 fn push_malformed(rows: &mut Rows, shown: Shown<'_>, state: RecordState, max_record_bytes: usize) {
     let at = shown.place.byte_offset;
@@ -269,10 +269,10 @@ fn push_malformed(rows: &mut Rows, shown: Shown<'_>, state: RecordState, max_rec
     rows.push_malformed(shown, code, rule, found);
 }
 
-/// Skips or rejects a blank row, and skips a repeated header. `false`: it is neither.
+/// Skips or rejects a blank row, and skips a repeated header. Returns false if the record is neither.
 #[cold]
 #[inline(never)]
-fn skip_unusual(
+fn skip_blank_or_header(
     rows: &mut Rows,
     shown: Shown<'_>,
     fields: &RecordFields<'_>,
@@ -296,7 +296,7 @@ fn skip_unusual(
     is_repeated
 }
 
-/// True when delimiter or comment have letters that single-byte encodings write in their own ways.
+/// Returns whether the delimiter or the comment prefix contains characters whose bytes depend on the encoding.
 fn needs_utf_8(format: TextFormat<'_>) -> bool {
     match format {
         TextFormat::Delimited(dialect) => {
@@ -306,7 +306,7 @@ fn needs_utf_8(format: TextFormat<'_>) -> bool {
     }
 }
 
-/// True when there is nothing but white space in a file that is short enough to be looked at as a whole.
+/// Returns whether a file contains only white space and is short enough to be read at once.
 fn is_white_space<R: Read>(records: &mut Records<R>) -> Result<bool, ReadError> {
     let head = records.head(HEAD_BYTES)?;
     Ok(head.len() < HEAD_BYTES && head.trim_ascii().is_empty())
@@ -321,7 +321,7 @@ struct RecordFields<'a> {
 }
 
 impl RecordFields<'_> {
-    /// False when the first field has a value.
+    /// Returns false if the first field certainly has a value.
     #[inline]
     fn may_be_blank(&self) -> bool {
         let Some(first) = self.spans.first() else { return true };
@@ -330,25 +330,25 @@ impl RecordFields<'_> {
         !has_value
     }
 
-    /// True when a field is in the quotes of the file.
+    /// Returns whether a field is in the quotes of the file.
     fn is_quoted(&self, span: &Span) -> bool {
         let before = span.start.checked_sub(1).and_then(|before| self.text.as_bytes().get(before));
         before.is_some() && before == self.quoting.map(|quoting| quoting.quote).as_ref()
     }
 
-    /// True when a field without quotes of the file is in quotes of this kind.
+    /// Returns whether a field that is not in the quotes of the file is enclosed in `quote`.
     #[cold]
     fn are_quoted_by(&self, quote: u8) -> bool {
         let text = self.text.as_bytes();
         let is_quoted = |span: &Span| {
-            let field = text.get(span.start..span.end).unwrap_or_default().trim_ascii();
+            let field = text.get(span.start..span.end).expect("fields are within the record").trim_ascii();
             matches!(field, [first, .., last] if *first == quote && *last == quote) && !self.is_quoted(span)
         };
         memchr::memchr(quote, text).is_some() && self.spans.iter().any(is_quoted)
     }
 
-    /// True when every field is empty or white space. An empty quoted field that is a record by itself is not blank:
-    /// it is quoted so that it is not taken for a blank line.
+    /// Returns whether every field is empty or white space. A record that consists of one empty quoted field is not blank: it
+    /// is quoted to distinguish it from a blank line.
     fn are_all_blank(&self) -> bool {
         match self.spans {
             [only] if self.layout.width == 1 && self.is_quoted(only) => false,
@@ -377,7 +377,7 @@ fn push_delimited(
     }
     let mut scratch = unescaped.iter_mut();
     let raw = |column: usize| {
-        let scratch = scratch.next().expect("there is one for each column");
+        let scratch = scratch.next().expect("there is a buffer for each column");
         match layout.fields.get(column).copied().flatten().and_then(|index| spans.get(index)) {
             None => unexpected.raw(column),
             Some(span) => Raw::Text(field(text, *span, *quoting, scratch), *traits),
@@ -386,12 +386,13 @@ fn push_delimited(
     rows.push(shown, raw, |columns| redact::delimited(text, spans, *quoting, layout, columns));
 }
 
-/// The fields that no column reads.
+/// Adds the fields that no column reads.
 #[inline(never)]
 fn push_unexpected(unexpected: &mut Unexpected, fields: &RecordFields<'_>) {
     let RecordFields { text, spans, quoting, layout, .. } = fields;
     let mut scratch = Vec::new();
     for (name, index) in &layout.unexpected {
+        // A short record is padded.
         let Some(span) = spans.get(*index) else { continue };
         unexpected.push_text(name, field(text, *span, *quoting, &mut scratch));
     }
@@ -422,12 +423,12 @@ fn push_object(
     }
     let has_once = keys.repeated().is_none();
     unexpected.start(rows, |unexpected| {
-        if !has_once && unexpected.are_kept() {
-            // The object that keeps them would have the key twice, too: it was reported.
+        if !has_once && unexpected.are_rescued() {
+            // The rescued object would contain the key twice as well, and the fault was reported.
             return;
         }
         for (key, value) in keys.unexpected() {
-            let text = |range: &Range<usize>| line.get(range.clone()).unwrap_or_default();
+            let text = |range: &Range<usize>| line.get(range.clone()).expect("members are within the line");
             unexpected.push_literal(text(key), text(value));
         }
     });

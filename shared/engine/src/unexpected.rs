@@ -1,4 +1,4 @@
-//! Values that no column of the contract reads: kept, refused or left out.
+//! Values that no column of the contract reads: rescued, rejected or ignored.
 
 use penstock_contract::UnexpectedColumns;
 
@@ -9,15 +9,15 @@ use crate::program::{Raw, key_of};
 use crate::pseudonym::PseudonymKey;
 use crate::rows::Rows;
 
-/// What becomes of such values, and those of the record at hand.
+/// The policy for unexpected values, and those of the current record.
 #[derive(Debug)]
 pub(crate) struct Unexpected {
     policy: UnexpectedColumns,
-    /// The column that keeps them; only where they are rescued.
+    /// The column `_rescued`, if the policy is to rescue.
     column: Option<usize>,
-    /// Where the contract pseudonymises, a value that has got another name than it should have is no less secret.
+    /// If the contract pseudonymises columns, rescued values are pseudonymised too: one may be a secret under a wrong name.
     key: Option<PseudonymKey>,
-    /// A JSON object of the record's, or its names.
+    /// The record's unexpected values as a JSON object, or their names.
     text: String,
 }
 
@@ -29,7 +29,7 @@ impl Unexpected {
         Self { policy, column, key: key_of(&plan.columns).cloned(), text: String::new() }
     }
 
-    /// True when such values have to be read.
+    /// Returns whether unexpected values have to be read.
     pub(crate) fn is_wanted(&self) -> bool {
         match self.policy {
             UnexpectedColumns::Rescue => self.column.is_some(),
@@ -38,12 +38,12 @@ impl Unexpected {
         }
     }
 
-    /// True when such values are stored.
-    pub(crate) fn are_kept(&self) -> bool {
+    /// Returns whether unexpected values are stored.
+    pub(crate) fn are_rescued(&self) -> bool {
         self.column.is_some()
     }
 
-    /// Starts with a record: `push` gives its values, if they matter, and `rows` is told when it is refused for them.
+    /// Starts a record. `push` adds its unexpected values, if they have to be read; a reason to reject it is reported to `rows`.
     #[inline(always)]
     pub(crate) fn start(&mut self, rows: &mut Rows, push: impl FnOnce(&mut Self)) {
         self.text.clear();
@@ -52,11 +52,11 @@ impl Unexpected {
         }
         push(self);
         if let Some(reason) = self.reason() {
-            rows.tell(reason);
+            rows.report(reason);
         }
     }
 
-    /// What a column that reads no field gets of the record: the object, when it is the one that keeps them.
+    /// Returns the raw value of a column that reads no field: the object for the column `_rescued`.
     #[inline]
     pub(crate) fn raw(&self, column: usize) -> Raw<'_> {
         if self.column == Some(column) && !self.text.is_empty() {
@@ -66,13 +66,12 @@ impl Unexpected {
         }
     }
 
-    /// A value of a delimited file. Empty ones are none.
+    /// Adds a value of a delimited file, unless it is empty.
     pub(crate) fn push_text(&mut self, name: &str, value: &str) {
         if value.trim().is_empty() {
             return;
         }
-        // Text is always JSON's to write.
-        let json = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        let json = |text: &str| serde_json::to_string(text).expect("text can always be written as JSON");
         match self.policy {
             UnexpectedColumns::Rescue => match &self.key {
                 None => self.push_member(&json(name), &json(value)),
@@ -83,7 +82,7 @@ impl Unexpected {
         }
     }
 
-    /// A member of a JSON object: its key without the quotes, and its value, both as they stand. Nulls are none.
+    /// Adds a member of a JSON object, unless it is null: its key without the quotes, and its value, both as literals.
     pub(crate) fn push_literal(&mut self, key: &str, value: &str) {
         if value == "null" {
             return;
@@ -101,7 +100,7 @@ impl Unexpected {
         }
     }
 
-    /// Why the record is refused, if it is for them.
+    /// Returns the reason to reject the record, if there is one.
     fn reason(&self) -> Option<Reason> {
         if self.policy != UnexpectedColumns::Reject || self.text.is_empty() {
             return None;
@@ -111,7 +110,7 @@ impl Unexpected {
     }
 
     fn push_member(&mut self, key: &str, value: &str) {
-        // The object is closed at all times: its brace moves on with each member.
+        // The object is always complete: each member is inserted before its closing brace.
         let start = if self.text.pop().is_some() { "," } else { "{" };
         for part in [start, key, ":", value, "}"] {
             self.text.push_str(part);

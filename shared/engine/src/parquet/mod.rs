@@ -362,7 +362,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         });
         let written_columns = checked.columns(texts);
         while batch.at < batch.rows && !rows.is_ready() {
-            let odd = checked.odd(batch.at);
+            let odd = checked.irregular(batch.at);
             if is_plain && !odd.is_any() {
                 let next = rows.push_checked(checked, &written_columns, batch.at);
                 if next > batch.at {

@@ -1,5 +1,5 @@
-//! Rows of a typed file whose columns were checked one after another: nearly all of them. A row that one of its columns
-//! finds odd is taken by itself, as if there were no other way, and tells its reasons then.
+//! Rows of formats with types, checked column by column. Rows that a column marks as irregular are checked again one by
+//! one, which yields their reasons; nearly all rows are regular.
 
 mod text_place;
 
@@ -9,7 +9,7 @@ use arrow_buffer::NullBuffer;
 
 use self::text_place::TextPlace;
 use super::irregular::IrregularColumns;
-use super::{Rows, micros, text};
+use super::{Rows, event_micros, pseudonym, written_since};
 use crate::cast::text::{Text, Traits};
 use crate::cast::{CastValue, Scratch};
 use crate::columns::ColumnBuffer;
@@ -23,39 +23,39 @@ use crate::row_limit::SizeLimits;
 #[derive(Debug, Default)]
 pub(crate) struct CheckedRows {
     columns: Vec<CheckedColumn>,
-    /// By row, the columns for which it has to be taken by itself.
-    odd: Vec<IrregularColumns>,
-    /// By row, where there is an event time.
+    /// By row, the columns for which it is irregular.
+    irregular: Vec<IrregularColumns>,
+    /// Event times by row; 0 if the contract has none.
     times: Vec<i64>,
-    /// By quality check, then by row: counted by it. Empty for checks that count no row.
+    /// Whether a quality check counts a row, by check and row. Empty for checks that count none.
     is_noted: Vec<Vec<bool>>,
-    /// The size of each row has to be compared with its limits: the longest values of the batch may exceed them together.
+    /// The size of each row has to be compared with the limits, because the longest values of the batch exceed them together.
     has_long_rows: bool,
 }
 
-/// A column: each row's COPY text.
+/// The COPY texts of a column.
 #[derive(Debug, Default)]
 struct CheckedColumn {
     places: Vec<TextPlace>,
-    /// What the places are in. Empty when that is the file's own texts.
+    /// The text that `places` refer to; empty if they refer to the texts of the file.
     written: Vec<u8>,
-    /// The same values for Arrow, where they are asked for and are no texts of the file.
+    /// The same values for Arrow, if they are requested and are not texts of the file.
     values: Option<ColumnBuffer>,
-    /// The values of the dictionary that was checked last, and its number.
+    /// The places of the values of the last checked dictionary, and its number.
     dictionary: Vec<TextPlace>,
     number: u64,
-    /// One of the values of the dictionary is odd.
-    has_odd: bool,
-    /// The places are those of the dictionary.
+    /// A value of the dictionary is irregular.
+    has_irregular: bool,
+    /// The places of rows are those of `dictionary`.
     is_coded: bool,
 }
 
-/// The COPY text of a column, and where in it the values are.
+/// The COPY text of a column and the places of its values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WrittenColumn<'a> {
     text: &'a [u8],
     places: &'a [TextPlace],
-    /// By row, the place of its value among those of a dictionary; `None`: each row has its own.
+    /// The index of each row's value in a dictionary; `None` if each row has its own place.
     codes: Option<&'a [i32]>,
 }
 
@@ -69,44 +69,44 @@ impl<'a> WrittenColumn<'a> {
         self.places.get(index).copied()
     }
 
-    /// The COPY text of a row's value.
+    /// Returns the COPY text of a row's value.
     #[inline]
     fn value(&self, row: usize) -> Option<&'a [u8]> {
         self.text.get(self.place(row)?.range())
     }
 }
 
-/// Values of a column as the file has them, all of which are texts, side by side.
+/// The texts of a column of the file, one after another.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TextColumn<'a> {
-    /// The texts, then [`copy::NULL`] and [`BLOCK_BYTES`] of anything.
+    /// The texts, followed by [`copy::NULL`] and [`BLOCK_BYTES`] arbitrary bytes.
     pub(crate) text: &'a str,
-    /// One more than there are values: where each begins, and where the last one ends. Missing ones are empty.
+    /// The start of each value and the end of the last one, so one more than there are values. Missing values are empty.
     pub(crate) places: &'a [usize],
-    /// Of all of them.
+    /// The traits that all of the texts have.
     pub(crate) traits: Traits,
 }
 
-/// Texts of the file, and by row their places among them if they are those of a dictionary.
+/// The texts of a column, and each row's index if they are those of a dictionary.
 pub(crate) type FileTexts<'a> = (TextColumn<'a>, Option<&'a [i32]>);
 
-/// Values of a column as places in a dictionary.
+/// A column with a dictionary.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Codes<'a> {
-    /// By row; of missing values, anything.
+    /// The index of each row's value in the dictionary; arbitrary for missing values.
     pub(crate) codes: &'a [i32],
     pub(crate) nulls: Option<&'a NullBuffer>,
-    /// The dictionary.
+    /// The values of the dictionary.
     pub(crate) texts: TextColumn<'a>,
-    /// Its number: no two dictionaries of a column have the same, and none has 0.
+    /// A number that is unique among the dictionaries of the column and not 0.
     pub(crate) number: u64,
 }
 
 impl CheckedRows {
-    /// Forgets the batch before this one.
+    /// Clears the previous batch and starts one of `rows` rows.
     pub(crate) fn start(&mut self, rows: usize, columns: usize) {
-        self.odd.clear();
-        self.odd.resize(rows, IrregularColumns::default());
+        self.irregular.clear();
+        self.irregular.resize(rows, IrregularColumns::default());
         self.times.clear();
         self.times.resize(rows, 0);
         self.is_noted.iter_mut().for_each(Vec::clear);
@@ -119,12 +119,12 @@ impl CheckedRows {
         }
     }
 
-    /// Rows of the batch.
+    /// Returns the number of rows of the batch.
     pub(crate) fn len(&self) -> usize {
-        self.odd.len()
+        self.irregular.len()
     }
 
-    /// The checked columns. `texts`: by column, those of the file, and the places in its dictionary.
+    /// Returns the checked columns. `texts` are the texts of the file, by column.
     pub(crate) fn columns<'a>(
         &'a self,
         texts: impl Iterator<Item = Option<FileTexts<'a>>>,
@@ -144,23 +144,21 @@ impl CheckedRows {
         self.columns.iter().zip(texts).map(column).collect()
     }
 
-    /// The bytes of the longest value of a column; 0 for columns that were not checked.
+    /// Returns the length of the longest value of a column in bytes; 0 for columns that were not checked.
     fn longest(&self, column: usize) -> usize {
         let Some(column) = self.columns.get(column) else { return 0 };
         let places = if column.is_coded { &column.dictionary } else { &column.places };
         places.iter().map(|place| place.len()).max().unwrap_or(0)
     }
 
-    /// The columns for which a row has to be taken by itself.
-    pub(crate) fn odd(&self, row: usize) -> IrregularColumns {
-        self.odd.get(row).copied().unwrap_or(IrregularColumns::ALL)
+    /// Returns the columns for which a row is irregular.
+    pub(crate) fn irregular(&self, row: usize) -> IrregularColumns {
+        self.irregular.get(row).copied().unwrap_or(IrregularColumns::ALL)
     }
 
     #[inline]
-    fn mark_odd(&mut self, row: usize, column: usize) {
-        if let Some(odd) = self.odd.get_mut(row) {
-            odd.add(column);
-        }
+    fn mark_irregular(&mut self, row: usize, column: usize) {
+        self.irregular.get_mut(row).expect("there is an entry for each row").add(column);
     }
 
     #[cold]
@@ -170,15 +168,14 @@ impl CheckedRows {
             if self.is_noted.len() <= check {
                 self.is_noted.resize_with(check.saturating_add(1), Vec::new);
             }
-            if let Some(is_noted) = self.is_noted.get_mut(check) {
-                is_noted.resize(rows, false);
-                mark(is_noted, row);
-            }
+            let is_noted = self.is_noted.get_mut(check).expect("it was made above");
+            is_noted.resize(rows, false);
+            *is_noted.get_mut(row).expect("there is an entry for each row") = true;
         }
     }
 }
 
-/// Writes the values of a column row by row.
+/// A writer of the values of a column, row by row.
 struct ColumnWriter<'a> {
     column: &'a PlanColumn,
     index: usize,
@@ -193,7 +190,7 @@ struct ColumnWriter<'a> {
 
 impl ColumnWriter<'_> {
     #[inline(always)]
-    fn push(&mut self, row: usize, value: Option<&CastValue<'_>>, is_odd: bool) {
+    fn push(&mut self, row: usize, value: Option<&CastValue<'_>>, is_irregular: bool) {
         let written = &mut self.out.written;
         let start = written.len();
         match value {
@@ -202,22 +199,20 @@ impl ColumnWriter<'_> {
         }
         let place = TextPlace::new(start..written.len());
         self.out.places.push(if value.is_none() { place.marked(TextPlace::MISSING) } else { place });
-        if is_odd {
-            self.checked.mark_odd(row, self.index);
+        if is_irregular {
+            self.checked.mark_irregular(row, self.index);
         }
-        if self.is_time
-            && let Some(time) = self.checked.times.get_mut(row)
-        {
-            *time = micros(value);
+        if self.is_time {
+            *self.checked.times.get_mut(row).expect("there is a time for each row") = event_micros(value);
         }
         if self.is_noted || self.values.is_some() {
-            let written = self.out.written.get(start..).unwrap_or_default();
+            let written = written_since(&self.out.written, start);
             if self.is_noted {
                 self.quality.note(self.index, value, written, self.noted);
             }
             if let Some(values) = &mut self.values {
                 match (&self.column.pseudonym, value) {
-                    (Some(_), Some(_)) => values.push(text(written).as_ref()),
+                    (Some(_), Some(_)) => values.push(Some(&pseudonym(written))),
                     _ => values.push(value),
                 }
             }
@@ -230,9 +225,8 @@ impl ColumnWriter<'_> {
     fn finish(self) {
         let Self { mut out, values, index, checked, .. } = self;
         out.written.extend_from_slice(&[0; BLOCK_BYTES]);
-        if let Some(column) = checked.columns.get_mut(index) {
-            *column = CheckedColumn { values, ..out };
-        }
+        let column = checked.columns.get_mut(index).expect("the column was taken from here");
+        *column = CheckedColumn { values, ..out };
     }
 }
 
@@ -247,16 +241,16 @@ impl Rows {
         let (mut writer, scratch) = self.writer(checked, index);
         let column = writer.column;
         for row in 0..writer.checked.len() {
-            let mut is_odd = false;
+            let mut is_irregular = false;
             let raw = raw(row);
-            let value = column.run(&raw, scratch, &mut |_| is_odd = true);
-            writer.push(row, value.as_ref(), is_odd);
+            let value = column.run(&raw, scratch, &mut |_| is_irregular = true);
+            writer.push(row, value.as_ref(), is_irregular);
         }
         writer.finish();
     }
 
-    /// Checks a column of a batch whose values have types and are [taken so](Column::is_direct). `value` gives that of a
-    /// row: `None` where it has to be looked at by itself, `Some(None)` where it is missing.
+    /// Checks a column whose values have types that are [stored directly](PlanColumn::is_direct). `value` returns that of a row:
+    /// `None` for an irregular value, `Some(None)` for a missing one.
     #[inline]
     pub(crate) fn check_direct(
         &mut self,
@@ -273,7 +267,7 @@ impl Rows {
         writer.finish();
     }
 
-    /// Writes a column that is checked, with the room that its check needs.
+    /// Returns a writer for a column, and the buffers that its checks need.
     fn writer<'a>(
         &'a mut self,
         checked: &'a mut CheckedRows,
@@ -284,7 +278,7 @@ impl Rows {
         let writer = ColumnWriter {
             column: columns.get(index).expect("the plan has this column"),
             index,
-            out: checked.columns.get_mut(index).map(std::mem::take).unwrap_or_default(),
+            out: std::mem::take(checked.columns.get_mut(index).expect("there is an entry for each column")),
             values: arrow.as_ref().map(|arrow| arrow.like(index)),
             is_time: *event_time == Some(index),
             is_noted: quality.looks_at(index),
@@ -295,60 +289,60 @@ impl Rows {
         (writer, scratch)
     }
 
-    /// True when a column can be [checked by its dictionary](Self::check_codes).
+    /// Returns whether a column can be [checked by its dictionary](Self::check_codes).
     pub(crate) fn takes_codes(&self, index: usize) -> bool {
         self.columns.get(index).is_some_and(PlanColumn::is_verbatim) && !self.quality.looks_at(index)
     }
 
-    /// Checks a column of a batch by the texts of its dictionary, each of which is looked at once. Only for columns whose
-    /// texts are [taken so](Self::takes_codes) and are stored as they stand.
+    /// Checks a column by its dictionary, each value of which is checked once. Only for [such columns](Self::takes_codes).
     pub(crate) fn check_codes(&mut self, checked: &mut CheckedRows, index: usize, codes: Codes<'_>) {
         let Codes { codes, nulls, texts, number } = codes;
-        let (Some(column), Some(out)) = (self.columns.get(index), checked.columns.get_mut(index)) else {
-            return;
-        };
+        let column = self.columns.get(index).expect("the plan has this column");
+        let out = checked.columns.get_mut(index).expect("there is an entry for each column");
         let null = texts.null();
         if out.number != number {
             out.number = number;
             out.dictionary.clear();
             let places = texts.places.array_windows();
             out.dictionary.extend(places.map(|[start, end]| column.place(&texts, *start..*end, null).0));
-            out.has_odd = out.dictionary.iter().any(|place| place.is(TextPlace::ODD));
+            out.has_irregular = out.dictionary.iter().any(|place| place.is(TextPlace::IRREGULAR));
         }
         let missing = column.place(&texts, null.start()..null.start(), null).0;
-        let odd = null.marked(TextPlace::ODD);
+        let irregular = null.marked(TextPlace::IRREGULAR);
         let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
-        let largest = codes.iter().map(|code| code.cast_unsigned()).max().unwrap_or_default();
-        if nulls.is_none() && !out.has_odd && (largest as usize) < out.dictionary.len() {
+        let largest = codes.iter().map(|code| code.cast_unsigned()).max();
+        let are_codes_valid = largest.is_none_or(|code| (code as usize) < out.dictionary.len());
+        if nulls.is_none() && !out.has_irregular && are_codes_valid {
             out.is_coded = true;
             return;
         }
-        let rows = codes.iter().zip(&mut checked.odd).enumerate();
-        out.places.extend(rows.map(|(row, (code, odd_columns))| {
+        let rows = codes.iter().zip(&mut checked.irregular).enumerate();
+        out.places.extend(rows.map(|(row, (code, irregular_columns))| {
             let place = if nulls.is_some_and(|nulls| nulls.is_null(row)) {
                 missing
             } else {
-                out.dictionary.get(code.cast_unsigned() as usize).copied().unwrap_or(odd)
+                out.dictionary.get(code.cast_unsigned() as usize).copied().unwrap_or(irregular)
             };
-            if place.is(TextPlace::ODD) {
-                odd_columns.add(index);
+            if place.is(TextPlace::IRREGULAR) {
+                irregular_columns.add(index);
             }
             place
         }));
     }
 
-    /// Checks a column of a batch whose values are texts that are stored as they stand.
+    /// Checks a column whose texts are stored unchanged.
     pub(crate) fn check_texts(&mut self, checked: &mut CheckedRows, index: usize, texts: TextColumn<'_>) {
         let Self { columns, quality, noted, .. } = self;
-        let (Some(column), Some(out)) = (columns.get(index), checked.columns.get_mut(index)) else { return };
+        let column = columns.get(index).expect("the plan has this column");
+        let out = checked.columns.get_mut(index).expect("there is an entry for each column");
         let mut places = std::mem::take(&mut out.places);
         let null = texts.null();
         let is_noted = quality.looks_at(index);
         noted.clear();
         for (row, [start, end]) in texts.places.array_windows().enumerate() {
             let (place, passed) = column.place(&texts, *start..*end, null);
-            if place.is(TextPlace::ODD) {
-                checked.mark_odd(row, index);
+            if place.is(TextPlace::IRREGULAR) {
+                checked.mark_irregular(row, index);
             }
             places.push(place);
             if is_noted {
@@ -359,19 +353,19 @@ impl Rows {
                 }
             }
         }
-        if let Some(out) = checked.columns.get_mut(index) {
-            out.places = places;
-        }
+        let out = checked.columns.get_mut(index).expect("there is an entry for each column");
+        out.places = places;
     }
 
-    /// Finds out whether the sizes of the rows of a batch, whose columns are checked, have to be compared with their limits.
+    /// Determines whether the size of each row has to be compared with the limits, after all columns were checked.
     pub(crate) fn check_sizes(&self, checked: &mut CheckedRows) {
         let exceeds = |limits: &SizeLimits| limits.may_be_exceeded(|column| checked.longest(column));
         checked.has_long_rows = self.size_limits.as_ref().is_some_and(exceeds);
     }
 
-    /// Takes the rows of a batch from `from` on, up to the next odd one, one that is too long or whose key is, or until there is a block.
-    /// Returns the row that comes next; that is `from` only where it is too long itself. `columns`: [those of the batch](CheckedRows::columns).
+    /// Adds the rows of a batch from `from` on, up to the next irregular one, the next that exceeds a size limit, or the end of the
+    /// block. Returns the next row, which is `from` only if that one exceeds a limit. `columns` are [those of the
+    /// batch](CheckedRows::columns).
     pub(crate) fn push_checked(
         &mut self,
         checked: &CheckedRows,
@@ -382,7 +376,7 @@ impl Rows {
         let most = limits.chunk_rows.saturating_sub(*count) as usize;
         let mut lines = CopyLines::new(copy_text, gathered);
         let mut row = from;
-        while !checked.odd(row).is_any()
+        while !checked.irregular(row).is_any()
             && row.saturating_sub(from) < most
             && lines.bytes() < limits.chunk_bytes
         {
@@ -392,12 +386,12 @@ impl Rows {
                 break;
             }
             for column in columns {
-                let place = column.place(row).unwrap_or(TextPlace::EMPTY);
-                lines.put(column.text.get(place.start()..).unwrap_or_default(), place.len());
+                let place = column.place(row).expect("each column has a place for each row");
+                lines.put(column.text.get(place.start()..).expect("places are within the text"), place.len());
             }
             totals.rows_read = totals.rows_read.saturating_add(1);
             lines.end(totals.rows_read);
-            let time = checked.times.get(row).copied().unwrap_or_default();
+            let time = *checked.times.get(row).expect("there is a time for each row");
             sets.enter(value, time, totals.rows_read, keys);
             row = row.saturating_add(1);
         }
@@ -407,11 +401,14 @@ impl Rows {
         row
     }
 
-    /// What is done for accepted rows of a batch at once: the counts of checks, and Arrow.
+    /// Adds accepted rows to the counts of quality checks and to the Arrow columns.
     fn take_over(&mut self, checked: &CheckedRows, columns: &[WrittenColumn<'_>], rows: Range<usize>) {
         for (count, is_noted) in self.totals.quality_counts.iter_mut().zip(&checked.is_noted) {
-            let noted = is_noted.get(rows.clone()).unwrap_or_default().iter().filter(|is_noted| **is_noted);
-            *count = count.saturating_add(noted.count() as u64);
+            if is_noted.is_empty() {
+                continue;
+            }
+            let noted = is_noted.get(rows.clone()).expect("there is an entry for each row");
+            *count = count.saturating_add(noted.iter().filter(|is_noted| **is_noted).count() as u64);
         }
         let Some(arrow) = &mut self.arrow else { return };
         let before = self.totals.rows_read.saturating_sub(rows.len() as u64);
@@ -432,15 +429,15 @@ impl Rows {
 }
 
 impl TextColumn<'_> {
-    /// The place of a missing value.
+    /// Returns the place of missing values.
     fn null(&self) -> TextPlace {
-        let at = self.places.last().copied().unwrap_or_default();
+        let at = *self.places.last().expect("there is one more place than there are values");
         TextPlace::new(at..at.saturating_add(copy::NULL.len())).marked(TextPlace::MISSING)
     }
 }
 
 impl PlanColumn {
-    /// Where the COPY text of a text is, and the text if it is one that is stored as it stands.
+    /// Returns the place of a text's COPY text, and the text if it is stored unchanged.
     #[inline(always)]
     fn place<'a>(
         &self,
@@ -450,7 +447,7 @@ impl PlanColumn {
     ) -> (TextPlace, Option<Text<'a>>) {
         let Range { start, end } = range;
         let text = texts.text.get(start..end);
-        // A closure would not always be compiled into the loop around it.
+        // A closure would not always be inlined into the loop around it.
         let passed = match text {
             Some(text) => self.pass(text, texts.traits),
             None => None,
@@ -460,22 +457,15 @@ impl PlanColumn {
                 let before = if passed.text.len() == text.len() {
                     0
                 } else {
-                    // White space was taken off.
+                    // The text was trimmed.
                     text.len().saturating_sub(text.trim_start().len())
                 };
                 let start = start.saturating_add(before);
                 TextPlace::new(start..start.saturating_add(passed.text.len()))
             }
             (Some(""), None) if !self.is_required && self.default.is_none() => null,
-            _ => null.marked(TextPlace::ODD),
+            _ => null.marked(TextPlace::IRREGULAR),
         };
         (place, passed)
-    }
-}
-
-#[inline]
-fn mark(marks: &mut [bool], row: usize) {
-    if let Some(mark) = marks.get_mut(row) {
-        *mark = true;
     }
 }

@@ -1,4 +1,4 @@
-//! Rows that the checks of whole columns found irregular, checked again one by one.
+//! Rows that a check of whole columns marked as irregular and that are checked again one by one.
 
 use super::reasons::report;
 use super::{Rows, shown_json};

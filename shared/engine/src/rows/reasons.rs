@@ -10,7 +10,7 @@ use crate::program::{PlanColumn, Raw};
 #[derive(Debug)]
 pub(super) struct ColumnReasons {
     column: Arc<str>,
-    /// Rules in words.
+    /// The texts of violated rules, by code.
     rules: Vec<(Code, Arc<str>)>,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn report(
     let code = broken.code;
     let is_shown = !column.is_hidden && code != Code::MissingRequired;
     let found = broken.shown(raw.shown().as_deref()).filter(|_| is_shown).map(found);
-    let reasons_of_column = columns.get_mut(index).expect("there is one for each column");
+    let reasons_of_column = columns.get_mut(index).expect("there is an entry for each column");
     let (name, rule) = (Arc::clone(&reasons_of_column.column), reasons_of_column.rule(column, broken));
     reasons.push(Reason { code, column: Some(name), rule, found });
 }

@@ -71,7 +71,7 @@ fn a_malformed_element_is_rejected_alone() {
         ]
     );
     assert_eq!(outcome.rejects[3].raw, "{\"a\":}");
-    assert_eq!(&*outcome.rejects[3].reasons[0].rule, "one JSON object an element");
+    assert_eq!(&*outcome.rejects[3].reasons[0].rule, "one JSON object per element");
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn elements_must_be_separated_by_exactly_one_comma() {
         (
             "[{\"a\":1},\u{c}{\"b\":9},{\"a\":2}]",
             "2@1 invalid_json 3@1 invalid_json",
-            "unexpected at byte 0 of the element",
+            "unexpected character at byte 0 of the element",
         ),
         ("[,{\"a\":1}]{\"x\":1}", "", "no_array"),
         ("[,][{\"a\":1},{\"a\":2}]", "1@1 invalid_json 2@1 invalid_json", "no element at byte 1 of the file"),

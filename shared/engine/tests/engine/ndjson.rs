@@ -101,15 +101,15 @@ fn json_numbers_have_a_decimal_point_whatever_the_declared_separator() {
 #[test]
 fn a_line_must_be_exactly_one_object() {
     for (line, found) in [
-        ("{\"a\":1}{\"a\":2}", "unexpected at byte 7 of the line"),
-        ("{\"a\":1} {\"a\":2}", "unexpected at byte 8 of the line"),
-        ("{\"a\":1},", "unexpected at byte 7 of the line"),
-        ("{\"a\":1} trailing", "unexpected at byte 8 of the line"),
-        ("[{\"a\":1},{\"a\":2}]", "unexpected at byte 0 of the line"),
-        ("{\"a\":1,}", "unexpected at byte 7 of the line"),
-        ("{,\"a\":1}", "unexpected at byte 1 of the line"),
-        ("{\"a\":1}}", "unexpected at byte 7 of the line"),
-        ("\u{c}{\"a\":1}", "unexpected at byte 0 of the line"),
+        ("{\"a\":1}{\"a\":2}", "unexpected character at byte 7 of the line"),
+        ("{\"a\":1} {\"a\":2}", "unexpected character at byte 8 of the line"),
+        ("{\"a\":1},", "unexpected character at byte 7 of the line"),
+        ("{\"a\":1} trailing", "unexpected character at byte 8 of the line"),
+        ("[{\"a\":1},{\"a\":2}]", "unexpected character at byte 0 of the line"),
+        ("{\"a\":1,}", "unexpected character at byte 7 of the line"),
+        ("{,\"a\":1}", "unexpected character at byte 1 of the line"),
+        ("{\"a\":1}}", "unexpected character at byte 7 of the line"),
+        ("\u{c}{\"a\":1}", "unexpected character at byte 0 of the line"),
     ] {
         // As written, and with an escaped letter in the keys.
         for line in [line.to_owned(), line.replace("\"a\"", "\"\\u0061\"")] {
@@ -137,7 +137,7 @@ fn deeply_nested_documents_are_rejected_without_a_stack_overflow() {
             let reason = &reject.reasons[0];
             assert_eq!(reason.code.to_string(), "invalid_json");
             assert_eq!(&*reason.rule, "objects and arrays nested at most 128 levels deep");
-            assert_eq!(reason.found.as_deref(), Some("one more level at byte 138 of the line"));
+            assert_eq!(reason.found.as_deref(), Some("a deeper level at byte 138 of the line"));
         }
     }
     let deep = format!("{{\"doc\":{{\"k\":{}1{}}}}}\n", "[".repeat(100_000), "]".repeat(100_000));

@@ -1,28 +1,29 @@
-//! Where the COPY text of a value is.
+//! The place of a value's COPY text.
 
 use std::ops::Range;
 
-/// Where a value's COPY text is: so small because all those of a batch stay in the processor's cache.
+/// The place of a value's COPY text. It is small so that those of a batch stay in the processor's cache.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TextPlace {
     start: u32,
-    /// With the marks.
+    /// The length and the marks.
     length: u32,
 }
 
 impl TextPlace {
-    pub(super) const EMPTY: Self = Self { start: 0, length: 0 };
     /// The value is missing.
     pub(super) const MISSING: u32 = 1 << 31;
-    /// The row has to be checked by itself.
-    pub(super) const ODD: u32 = 1 << 30;
-    const LENGTH: u32 = Self::ODD - 1;
+    /// The row is irregular for this column.
+    pub(super) const IRREGULAR: u32 = 1 << 30;
+    const LENGTH: u32 = Self::IRREGULAR - 1;
 
     #[inline]
     pub(super) fn new(range: Range<usize>) -> Self {
-        // Texts of a batch are bounded far below 1 GiB.
-        let at = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Self { start: at(range.start), length: at(range.len()).min(Self::LENGTH) }
+        const BOUNDED: &str = "the texts of a batch are bounded far below 1 GiB";
+        let start = u32::try_from(range.start).expect(BOUNDED);
+        let length = u32::try_from(range.len()).expect(BOUNDED);
+        debug_assert!(length <= Self::LENGTH, "{BOUNDED}");
+        Self { start, length }
     }
 
     #[inline]
