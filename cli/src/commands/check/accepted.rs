@@ -8,7 +8,7 @@ use penstock_engine::{AcceptedRows, Duplicates, ParquetPart, Plan, Reader};
 
 use super::copy_text::JsonColumn;
 use super::output::OutputFile;
-use super::text_rows::{TextFormat, TextRows};
+use super::text_rows::{TextRowFormat, TextRows};
 
 /// The argument of `--accepted`. The file's extension determines its format.
 #[derive(Debug, Clone)]
@@ -59,12 +59,12 @@ impl AcceptedRowsFile {
                     .write_record(columns.iter().map(|column| column.name()))
                     .context("writing the header")?;
                 let header = header.into_inner().context("writing the header")?;
-                let format = TextFormat::Csv { columns: columns.len() };
+                let format = TextRowFormat::Csv { columns: columns.len() };
                 Self::Text(TextRows::create(output, format, &header, plan)?)
             }
             AcceptedFormat::Ndjson => {
                 let columns = columns.iter().map(|column| (column.name(), column.sql_type()));
-                let format = TextFormat::Ndjson(JsonColumn::all(columns)?);
+                let format = TextRowFormat::Ndjson(JsonColumn::all(columns)?);
                 Self::Text(TextRows::create(output, format, b"", plan)?)
             }
         })

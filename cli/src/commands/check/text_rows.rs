@@ -18,7 +18,7 @@ use super::output::OutputFile;
 const BUFFER_BYTES: usize = 1024 * 1024;
 
 /// The format of the rows.
-pub(super) enum TextFormat {
+pub(super) enum TextRowFormat {
     Csv { columns: usize },
     Ndjson(Vec<JsonColumn>),
 }
@@ -26,7 +26,7 @@ pub(super) enum TextFormat {
 /// A file of rows while it is being written.
 pub(super) struct TextRows {
     output: OutputFile,
-    format: TextFormat,
+    format: TextRowFormat,
     buffer: Vec<u8>,
     /// The size of the file, without the buffer.
     written: u64,
@@ -37,7 +37,12 @@ pub(super) struct TextRows {
 }
 
 impl TextRows {
-    pub(super) fn create(output: OutputFile, format: TextFormat, header: &[u8], plan: &Plan) -> Result<Self> {
+    pub(super) fn create(
+        output: OutputFile,
+        format: TextRowFormat,
+        header: &[u8],
+        plan: &Plan,
+    ) -> Result<Self> {
         let rows = plan.finds_duplicates().then(RowSet::default);
         let mut text = Self { output, format, buffer: header.to_vec(), written: 0, start: 0, rows };
         text.flush()?;
@@ -52,8 +57,8 @@ impl TextRows {
             let line = &rows.copy_text[from..end];
             from = end + 1;
             let row = match &self.format {
-                TextFormat::Csv { columns } => push_csv(*columns, line, &mut self.buffer),
-                TextFormat::Ndjson(columns) => push_ndjson(columns, line, &mut self.buffer)?,
+                TextRowFormat::Csv { columns } => push_csv(*columns, line, &mut self.buffer),
+                TextRowFormat::Ndjson(columns) => push_ndjson(columns, line, &mut self.buffer)?,
             };
             if let Some(rows) = &mut self.rows {
                 rows.insert(row_number(row)?);
@@ -108,7 +113,7 @@ impl TextRows {
 
     /// Removes replaced rows by moving the remaining ones forward. The write position never passes the read position.
     fn remove_replaced(&mut self, duplicates: &Duplicates) -> Result<()> {
-        let is_quoted = matches!(self.format, TextFormat::Csv { .. });
+        let is_quoted = matches!(self.format, TextRowFormat::Csv { .. });
         let rows = self.rows.as_ref().expect("only a plan that finds duplicates replaces rows");
         let mut rows = rows.iter();
         let mut row = rows.next();
