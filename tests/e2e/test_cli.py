@@ -103,7 +103,7 @@ def test_a_published_version_cannot_be_changed(stack: Stack, tmp_path: Path) -> 
     path.write_text(path.read_text().replace("logicalType: string", "logicalType: string\n        unique: true"))
     refused = stack.penstock("contract", "publish", path)
     assert refused.status == 64
-    assert "give the change a new version" in refused.err
+    assert "a change needs a new version" in refused.err
     # A unique column is a breaking change: files that were accepted may be refused.
     path.write_text(path.read_text().replace("version: 1.0.0", "version: 1.1.0"))
     refused = stack.penstock("contract", "publish", path)
