@@ -66,21 +66,22 @@ impl<R: Read> Decoded<R> {
     ) -> Result<Self, ReadError> {
         let mut head = Vec::new();
         let mut is_whole = read_head(&mut input, &mut head)?;
+        let mut is_ascii = head.is_ascii();
         let mut failure = None;
         while declared.is_none()
             && may_be_windows_1252
             && !is_whole
+            && failure.is_none()
             && head.len() < MAX_HEAD_BYTES
-            && head.is_ascii()
+            && is_ascii
         {
-            // What was read before an error can still be used: the error is reported after it.
+            let checked = head.len();
+            // The bytes before an error are still used: the error is reported after them.
             match read_head(&mut input, &mut head) {
                 Ok(is_end) => is_whole = is_end,
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
+                Err(error) => failure = Some(error),
             }
+            is_ascii = head[checked..].is_ascii();
         }
         if head.is_empty() {
             return Err(ReadError::Empty);
@@ -96,7 +97,7 @@ impl<R: Read> Decoded<R> {
         let (encoding, mark) = match Encoding::for_bom(&head) {
             Some(marked) => marked,
             None => {
-                let sniffed = || sniff_encoding(&head, is_whole, may_be_windows_1252);
+                let sniffed = || sniff_encoding(&head, is_ascii, is_whole, may_be_windows_1252);
                 let encoding = declared.map_or_else(sniffed, Ok);
                 (encoding.map_err(|error| find_damage(&mut input, failure.take()).unwrap_or(error))?, 0)
             }

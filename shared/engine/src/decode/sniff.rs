@@ -15,17 +15,17 @@ const MIN_RATIO: usize = 4;
 /// A text has at most this share of NUL characters.
 const MIN_BYTES_PER_NUL: usize = 100;
 
-/// The encoding that the head of a file is probably in.
+/// Returns the probable encoding of a file, given its first bytes. `is_ascii`: all of them are ASCII.
 ///
 /// # Errors
-/// When it is neither UTF-8, UTF-16 nor windows-1252.
+/// If it is neither UTF-8, UTF-16 nor windows-1252.
 pub(super) fn sniff_encoding(
     head: &[u8],
+    is_ascii: bool,
     is_whole: bool,
     may_be_windows_1252: bool,
 ) -> Result<&'static Encoding, ReadError> {
-    // Nearly every file is ASCII, which is decided several times faster than what follows.
-    if head.is_ascii() && memchr::memchr(0, head).is_none() {
+    if is_ascii && memchr::memchr(0, head).is_none() {
         return Ok(UTF_8);
     }
     let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
