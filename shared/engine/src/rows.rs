@@ -326,7 +326,7 @@ impl Rows {
         if let Some(arrow) = &mut self.arrow {
             arrow.accept(row);
         }
-        copy::integer(i64::try_from(row).expect("a file has fewer than 2^63 rows"), &mut self.copy_text);
+        copy::integer(row, &mut self.copy_text);
         self.copy_text.push(b'\n');
         self.count_accepted(1);
     }

@@ -8,7 +8,6 @@ pub(crate) use self::calendar::duration;
 use self::calendar::{clock, date, timestamp, timestamp_of_millis};
 use super::time::{self, MICROS_PER_DAY};
 use crate::cast::text::Traits;
-use crate::copy;
 use crate::hex::hex_digits;
 use crate::outcome::Code;
 
@@ -296,64 +295,26 @@ fn double(number: f64, out: &mut String) -> std::fmt::Result {
     if is_plain { write!(out, "{number}") } else { write!(out, "{number:e}") }
 }
 
-/// The digits of a decimal, with as many after the point as its scale says.
+/// Writes a decimal with `scale` digits after the point.
 pub(crate) fn decimal(unscaled: i128, scale: i8, out: &mut String) {
-    const LONGEST: usize = 40;
     if unscaled < 0 {
         out.push('-');
     }
-    if let (Ok(unscaled), Ok(scale @ 0..=30)) =
-        (u64::try_from(unscaled.unsigned_abs()), usize::try_from(scale))
-    {
-        small_decimal(unscaled, scale, out);
-        return;
-    }
-    let mut digits = [b'0'; LONGEST];
-    let mut rest = unscaled.unsigned_abs();
-    let mut count = 0_usize;
-    // Sixty-four bits at a time: divisions of 128 bits are slow.
-    for place in digits.iter_mut().rev() {
-        if rest == 0 {
-            break;
-        }
-        let (quotient, digit) = match u64::try_from(rest) {
-            Ok(small) => (u128::from(small / 10), u128::from(small % 10)),
-            Err(_) => (rest / 10, rest % 10),
-        };
-        *place = b'0' | u8::try_from(digit).unwrap_or_default();
-        rest = quotient;
-        count = count.saturating_add(1);
-    }
-    let digits = digits.get(LONGEST.saturating_sub(count)..).unwrap_or_default();
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(unscaled.unsigned_abs());
     let places = usize::from(scale.unsigned_abs());
     if scale <= 0 {
-        out.extend(digits.iter().map(|digit| char::from(*digit)));
-        if digits.is_empty() {
-            out.push('0');
-        } else if scale < 0 {
+        out.push_str(digits);
+        if unscaled != 0 {
             out.extend(std::iter::repeat_n('0', places));
         }
         return;
     }
-    let (whole, fraction) = digits.split_at(count.saturating_sub(places));
-    if whole.is_empty() {
-        out.push('0');
-    }
-    out.extend(whole.iter().map(|digit| char::from(*digit)));
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(places));
+    out.push_str(if whole.is_empty() { "0" } else { whole });
     out.push('.');
     out.extend(std::iter::repeat_n('0', places.saturating_sub(fraction.len())));
-    out.extend(fraction.iter().map(|digit| char::from(*digit)));
-}
-
-/// The same for most that there are.
-fn small_decimal(unscaled: u64, scale: usize, out: &mut String) {
-    let mut digits = copy::NO_DIGITS;
-    let (whole, fraction) = copy::decimal_digits(unscaled, scale, &mut digits);
-    out.push_str(str::from_utf8(whole).unwrap_or_default());
-    if !fraction.is_empty() {
-        out.push('.');
-        out.push_str(str::from_utf8(fraction).unwrap_or_default());
-    }
+    out.push_str(fraction);
 }
 
 fn uuid(bytes: [u8; 16], out: &mut String) -> std::fmt::Result {

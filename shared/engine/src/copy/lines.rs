@@ -1,6 +1,6 @@
 //! Lines of COPY text that are put together from fields which have been written before.
 
-use super::{DELIMITER, EIGHT, count_digits, last_digits};
+use super::DELIMITER;
 
 /// So many bytes have to stand behind a text that is put into a line.
 pub(crate) const BLOCK_BYTES: usize = 32;
@@ -56,20 +56,9 @@ impl<'a> CopyLines<'a> {
     /// Ends a line with the number of its row.
     #[inline(always)]
     pub(crate) fn end(&mut self, row: u64) {
-        let digits = count_digits(row);
-        let room = self.gathered.get_mut(self.length..).and_then(<[u8]>::first_chunk_mut::<9>);
-        self.length = match room {
-            Some(room) if row < EIGHT => {
-                if let Some(start) = room.first_chunk_mut() {
-                    *start = last_digits(row, digits);
-                }
-                if let Some(end) = room.get_mut(digits) {
-                    *end = b'\n';
-                }
-                self.length.saturating_add(digits).saturating_add(1)
-            }
-            _ => end_long(self.out, self.gathered, self.length, row),
-        };
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(row).as_bytes();
+        self.length = put_long(self.out, self.gathered, self.length, digits, b'\n');
     }
 
     #[inline(always)]
@@ -135,11 +124,6 @@ fn put_long(
             start
         }
     }
-}
-
-#[cold]
-fn end_long(out: &mut Vec<u8>, gathered: &mut [u8; GATHERED_BYTES], at: usize, row: u64) -> usize {
-    put_long(out, gathered, at, row.to_string().as_bytes(), b'\n')
 }
 
 #[cfg(test)]
