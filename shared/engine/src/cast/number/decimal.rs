@@ -69,10 +69,6 @@ impl<'a> DecimalDigits<'a> {
         if !self.significant_fraction().is_empty() || self.whole.len() > 19 {
             return None;
         }
-        if self.whole.len() <= 18 {
-            let number = small_number(self.whole);
-            return Some(if self.is_negative { number.wrapping_neg() } else { number });
-        }
         // Below zero, because there is one more of them.
         let mut number = 0_i64;
         for digit in self.whole {
@@ -94,29 +90,6 @@ impl<'a> DecimalDigits<'a> {
         }
         if self.is_negative { number.checked_neg() } else { Some(number) }
     }
-}
-
-/// The number of up to 18 digits, eight at a time as far as there are so many: the sums of neighbours, of pairs and of
-/// fours are made within one word.
-#[inline]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "18 digits fit into 63 bits, and each part into its part of a word"
-)]
-fn small_number(digits: &[u8]) -> i64 {
-    let (eights, rest) = digits.as_chunks::<8>();
-    let number = eights.iter().fold(0, |number, eight| number * 100_000_000 + eight_digits(*eight));
-    rest.iter().fold(number, |number, digit| number * 10 + i64::from(digit_value(*digit)))
-}
-
-#[inline]
-#[expect(clippy::arithmetic_side_effects, reason = "each part fits into its part of a word")]
-pub(super) fn eight_digits(digits: [u8; 8]) -> i64 {
-    let mut word = u64::from_le_bytes(digits) & 0x0f0f_0f0f_0f0f_0f0f;
-    word = (word.wrapping_mul(10) + (word >> 8)) & 0x00ff_00ff_00ff_00ff;
-    word = (word.wrapping_mul(100) + (word >> 16)) & 0x0000_ffff_0000_ffff;
-    word = (word.wrapping_mul(10_000) + (word >> 32)) & 0xffff_ffff;
-    word.cast_signed()
 }
 
 /// The value of an ASCII digit: its low four bits.

@@ -1,6 +1,6 @@
 //! Numbers that are stored as they stand, or as they were counted: nearly all of them.
 
-use super::decimal::{digit_value, eight_digits};
+use super::decimal::digit_value;
 use super::scaled::Scaled;
 use super::{Limit, NumberCast, NumberType};
 use crate::cast::value::CastValue;
@@ -77,12 +77,6 @@ fn unscaled(text: &[u8]) -> Option<(i64, usize)> {
 #[expect(clippy::arithmetic_side_effects, reason = "18 digits fit into 63 bits")]
 fn leading_digits(mut number: i64, text: &[u8]) -> (i64, &[u8]) {
     let mut rest = text;
-    while let Some((eight, behind)) = rest.split_first_chunk::<8>()
-        && eight.iter().all(u8::is_ascii_digit)
-    {
-        number = number * 100_000_000 + eight_digits(*eight);
-        rest = behind;
-    }
     while let [digit @ b'0'..=b'9', behind @ ..] = rest {
         number = number * 10 + i64::from(digit_value(*digit));
         rest = behind;
