@@ -21,16 +21,6 @@ use scaled::Scaled;
 pub(crate) const MAX_EXPONENT: i64 = 400;
 pub(crate) const MAX_DIGITS: usize = 1_000;
 
-/// How many digits a text of eight bytes begins with.
-#[inline]
-#[expect(clippy::arithmetic_side_effects, reason = "no byte leaves its bits")]
-pub(super) fn count_digits(text: [u8; 8]) -> u32 {
-    let values = u64::from_le_bytes(text) ^ 0x3030_3030_3030_3030;
-    // The upper bit of each byte that is above 9.
-    let others = ((values & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676) | values;
-    (others & 0x8080_8080_8080_8080).trailing_zeros() / 8
-}
-
 /// A decimal of the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Literal {

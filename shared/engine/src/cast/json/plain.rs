@@ -7,7 +7,6 @@ use std::ops::Range;
 
 use super::keys::{Filter, KeySet, KeyWords, word};
 use super::scanner::{MAX_DEPTH, quote};
-use crate::cast::number::count_digits;
 
 /// A number with more digits on one side of the point is left to the scanner, which knows what `numeric` holds. With an exponent of
 /// two digits, this is below its limits.
@@ -127,13 +126,6 @@ fn exponent(text: &[u8]) -> Option<&[u8]> {
 fn digits(text: &[u8]) -> Option<&[u8]> {
     let has_few = |rest: &[u8]| (1..=MAX_DIGITS).contains(&text.len().saturating_sub(rest.len()));
     let mut rest = text;
-    while let Some(head) = rest.first_chunk() {
-        let count = count_digits(*head) as usize;
-        rest = rest.get(count..)?;
-        if count < head.len() {
-            return has_few(rest).then_some(rest);
-        }
-    }
     while let [b'0'..=b'9', behind @ ..] = rest {
         rest = behind;
     }
