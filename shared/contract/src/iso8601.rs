@@ -45,9 +45,6 @@ pub fn iso_date(text: &[u8; 10]) -> Option<Civil> {
     reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
 )]
 pub fn iso_timestamp(text: &[u8]) -> Result<ParsedTimestamp, TimeError> {
-    if let Some(written) = common_timestamp(text) {
-        return Ok(written);
-    }
     let parse = || {
         let (date, rest) = text.split_first_chunk::<10>()?;
         let midnight = i64::from(days(iso_date(date)?)) * MICROS_PER_DAY;
@@ -64,35 +61,6 @@ pub fn iso_timestamp(text: &[u8]) -> Result<ParsedTimestamp, TimeError> {
     };
     let offset_seconds = offset(rest).ok_or(TimeError::Malformed)?;
     Ok(ParsedTimestamp { local_micros: midnight + micros(seconds, nanos)?, offset_seconds })
-}
-
-/// Parses `YYYY-MM-DD(T| )hh:mm:ss[.fff]Z`, the most common format, by fixed positions. Returns `None` for any other
-/// text, valid or not.
-#[inline]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
-)]
-fn common_timestamp(text: &[u8]) -> Option<ParsedTimestamp> {
-    let (date, rest) = text.split_first_chunk::<10>()?;
-    let ([b'T' | b' ', h1, h2, b':', m1, m2, b':', s1, s2], rest) = rest.split_first_chunk::<9>()? else {
-        return None;
-    };
-    let millis = match rest {
-        [b'Z'] => 0,
-        [b'.', f1, f2, f3, b'Z'] if f1.is_ascii_digit() => {
-            i64::from(*f1 & 0x0f) * 100 + i64::from(two_digits(*f2, *f3)?)
-        }
-        _ => return None,
-    };
-    let (hour, minute, second) = (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?, two_digits(*s1, *s2)?);
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let seconds = i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second);
-    let local_micros =
-        i64::from(days(iso_date(date)?)) * MICROS_PER_DAY + seconds * MICROS_PER_SECOND + millis * 1_000;
-    Some(ParsedTimestamp { local_micros, offset_seconds: Some(0) })
 }
 
 /// Parses `hh:mm[:ss[(.|,)f…]]` and returns the microseconds since midnight.
