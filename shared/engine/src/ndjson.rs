@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::cast::json::keys::{Filter, KeyWords, has_equal, word};
+use crate::cast::json::keys::{has_equal, word};
 use crate::cast::json::{MAX_DEPTH, Scanner, key_text, plain, repeated, unquote};
 use crate::cast::text::Traits;
 use crate::program::{PlanColumn, Raw};
@@ -92,12 +92,8 @@ impl ObjectKeys {
     pub(crate) fn read(&mut self, line: &str, traits: Traits) -> Result<(), NoObject> {
         let Self { members, document_traits, .. } = self;
         members.start(traits);
-        let mut filter = Filter::default();
         let is_plain = traits.is_plain
-            && plain::object(line.as_bytes(), &mut filter, |key, value| members.enter(line, key, value))
-                .is_some()
-            && !(filter.may_repeat
-                && plain::object(line.as_bytes(), &mut KeyWords::default(), |_, _| ()).is_none());
+            && plain::object(line.as_bytes(), |key, value| members.enter(line, key, value)).is_some();
         if is_plain {
             *document_traits = traits;
         } else {

@@ -1,61 +1,11 @@
 //! Keys of objects, compared by one word each.
 //!
-//! Objects have few keys, and nearly all have none twice. A [`Filter`] shows that for most objects with a few operations on
-//! registers. Where it cannot, [`KeyWords`] compare the words in pairs, or sort many of them. Only where two words are equal
-//! are the keys themselves compared.
-
-/// Finds keys that an object has twice, by their [words](word).
-pub(crate) trait KeySet {
-    /// The keys of the objects around another one.
-    type Outer;
-
-    /// Begins an object.
-    fn open(&mut self) -> Self::Outer;
-
-    fn enter(&mut self, word: u64);
-
-    /// Ends the object that was begun last. True when two of its words are equal.
-    fn close(&mut self, outer: Self::Outer) -> bool;
-}
-
-/// Two bits for each key of the object that is open: a key whose bits were both set before may be there twice.
-#[derive(Debug, Default)]
-pub(crate) struct Filter {
-    first: u64,
-    second: u64,
-    /// An object may have a key twice.
-    pub(crate) may_repeat: bool,
-}
-
-impl KeySet for Filter {
-    type Outer = (u64, u64);
-
-    #[inline]
-    fn open(&mut self) -> Self::Outer {
-        (std::mem::take(&mut self.first), std::mem::take(&mut self.second))
-    }
-
-    #[inline]
-    fn enter(&mut self, word: u64) {
-        let hash = word.wrapping_mul(FACTOR);
-        let (first, second) =
-            (1_u64.rotate_left((hash >> 58) as u32), 1_u64.rotate_left((hash >> 52) as u32));
-        self.may_repeat |= (self.first & first != 0) & (self.second & second != 0);
-        self.first |= first;
-        self.second |= second;
-    }
-
-    #[inline]
-    fn close(&mut self, outer: Self::Outer) -> bool {
-        (self.first, self.second) = outer;
-        false
-    }
-}
+//! Only where two words are equal are the keys themselves compared.
 
 /// 2^64 divided by the golden ratio: the upper bits of a product depend on all bits of a word.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Words that need no memory of their own.
+/// KeyWords that need no memory of their own.
 const MAX_FEW: usize = 16;
 /// More words are compared by sorting them.
 const MAX_PAIRED: usize = 32;
@@ -70,24 +20,14 @@ pub(crate) struct KeyWords {
 }
 
 impl KeyWords {
-    #[cold]
-    fn push_many(&mut self, word: u64) {
-        if self.many.is_empty() {
-            self.many.extend_from_slice(&self.few);
-        }
-        self.many.push(word);
-    }
-}
-
-impl KeySet for KeyWords {
-    /// The number of their words.
-    type Outer = usize;
-
-    fn open(&mut self) -> usize {
+    /// Begins an object, and returns the number of words of the objects around it.
+    pub(crate) fn open(&mut self) -> usize {
         self.count
     }
 
-    fn enter(&mut self, word: u64) {
+    /// Adds the word of a key to the object that was begun last.
+    #[inline]
+    pub(crate) fn enter(&mut self, word: u64) {
         match self.few.get_mut(self.count) {
             Some(place) if self.many.is_empty() => *place = word,
             _ => self.push_many(word),
@@ -95,13 +35,23 @@ impl KeySet for KeyWords {
         self.count = self.count.saturating_add(1);
     }
 
-    fn close(&mut self, outer: usize) -> bool {
+    /// Ends the object that was begun last. Returns true if two of its words are equal.
+    #[inline]
+    pub(crate) fn close(&mut self, outer: usize) -> bool {
         let is_few = self.many.is_empty();
         let words = if is_few { self.few.get_mut(outer..self.count) } else { self.many.get_mut(outer..) };
         let has_equal = has_equal(words.unwrap_or_default());
         self.many.truncate(outer);
         self.count = outer;
         has_equal
+    }
+
+    #[cold]
+    fn push_many(&mut self, word: u64) {
+        if self.many.is_empty() {
+            self.many.extend_from_slice(&self.few);
+        }
+        self.many.push(word);
     }
 }
 
@@ -199,41 +149,6 @@ mod tests {
             words.enter(0);
             assert!(!words.close(0), "{count}");
         }
-    }
-
-    #[test]
-    fn a_filter_notices_each_key_that_an_object_has_twice_and_clears_most_objects() {
-        let may_repeat = |words: &mut dyn Iterator<Item = u64>| {
-            let mut filter = Filter::default();
-            let outer = filter.open();
-            words.for_each(|word| filter.enter(word));
-            filter.close(outer);
-            filter.may_repeat
-        };
-        let mut unclear = 0;
-        for seed in 0..1_000 {
-            let names: Vec<u64> = (0..8_u64)
-                .map(|at| {
-                    let key = format!("{:x}{at}", seed * 7_919);
-                    word(key.as_bytes(), key.len())
-                })
-                .collect();
-            unclear += usize::from(may_repeat(&mut names.iter().copied()));
-            assert!(may_repeat(&mut names.iter().chain(names.get(3)).copied()), "{seed}");
-        }
-        assert!(unclear < 100, "{unclear} of 1,000");
-    }
-
-    #[test]
-    fn a_filter_compares_only_the_keys_of_one_object() {
-        let mut filter = Filter::default();
-        filter.enter(1);
-        let outer = filter.open();
-        filter.enter(1);
-        filter.close(outer);
-        assert!(!filter.may_repeat);
-        filter.enter(1);
-        assert!(filter.may_repeat);
     }
 
     #[test]

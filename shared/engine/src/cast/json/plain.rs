@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::keys::{Filter, KeySet, KeyWords, word};
+use super::keys::{KeyWords, word};
 use super::scanner::{MAX_DEPTH, quote};
 
 /// A number with more digits on one side of the point is left to the scanner, which knows what `numeric` holds. With an exponent of
@@ -13,20 +13,17 @@ use super::scanner::{MAX_DEPTH, quote};
 const MAX_DIGITS: usize = 16_000;
 
 /// Passes the places of each key's text and of its value to `entry`. The text has no control character and no backslash,
-/// and nothing but the object. `keys`: for those of the objects within.
+/// and nothing but the object.
 #[inline]
-pub(crate) fn object(
-    text: &[u8],
-    keys: &mut impl KeySet,
-    mut entry: impl FnMut(Range<usize>, Range<usize>),
-) -> Option<()> {
+pub(crate) fn object(text: &[u8], mut entry: impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
+    let mut keys = KeyWords::default();
     let place = |rest: &[u8]| text.len().saturating_sub(rest.len());
     let members = skip_spaces(text).strip_prefix(b"{")?;
     let rest = list(members, b'}', |member| {
         let key = member.strip_prefix(b"\"")?;
         let behind = string(key)?;
         let found = skip_spaces(behind.strip_prefix(b":")?);
-        let rest = value(found, MAX_DEPTH.saturating_sub(1), keys)?;
+        let rest = value(found, MAX_DEPTH.saturating_sub(1), &mut keys)?;
         entry(place(key)..place(behind).saturating_sub(1), place(found)..place(rest));
         Some(rest)
     })?;
@@ -36,14 +33,11 @@ pub(crate) fn object(
 /// True for an object or array that is surely well-formed. The text has no control character and no backslash.
 pub(super) fn is_document(text: &str, open: u8) -> bool {
     let text = text.as_bytes();
-    let mut filter = Filter::default();
-    text.first() == Some(&open)
-        && value(text, MAX_DEPTH, &mut filter).is_some_and(<[u8]>::is_empty)
-        && !(filter.may_repeat && value(text, MAX_DEPTH, &mut KeyWords::default()).is_none())
+    text.first() == Some(&open) && value(text, MAX_DEPTH, &mut KeyWords::default()).is_some_and(<[u8]>::is_empty)
 }
 
 /// `depth`: how many lists within each other are left.
-fn value<'a>(text: &'a [u8], depth: usize, keys: &mut impl KeySet) -> Option<&'a [u8]> {
+fn value<'a>(text: &'a [u8], depth: usize, keys: &mut KeyWords) -> Option<&'a [u8]> {
     match text {
         [b'"', rest @ ..] => string(rest),
         [b'{', rest @ ..] => {

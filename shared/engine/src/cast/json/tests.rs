@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 
-use super::keys::KeyWords;
 use super::*;
 use crate::cast::text::Traits;
 
@@ -157,8 +156,7 @@ proptest! {
     ) {
         let text = format!("{{\"k\":{}}}", pieces.concat());
         let (mut quick, mut thorough) = (Vec::new(), Vec::new());
-        let mut words = KeyWords::default();
-        if plain::object(text.as_bytes(), &mut words, |key, value| quick.push((key, value))).is_some() {
+        if plain::object(text.as_bytes(), |key, value| quick.push((key, value))).is_some() {
             let mut scanner = Scanner::new(&text, true);
             prop_assert!(scanner.object(|key, value| thorough.push((key, value))).is_some(), "{}", text);
             let is_passed = scanner.is_at_end() && !scanner.is_out_of_range && !scanner.may_repeat;
