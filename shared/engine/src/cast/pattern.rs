@@ -1,125 +1,81 @@
-//! Patterns, and a quick way through those of fixed length, which identifiers mostly have.
+//! Patterns, with a faster check of those that fix the length of a text, as those of identifiers mostly do.
 
 use regex::Regex;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
-use wide::u8x16;
 
-/// A longer pattern is left to the general way.
+/// Longer texts are left to the regex engine.
 const MAX_LENGTH: usize = 64;
 
-/// What a text has to match.
+/// A pattern that a text has to match.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
-    general: Regex,
-    /// For `^…$` of ASCII letters and classes, each a certain number of times.
-    places: Option<PatternCharacters>,
-}
-
-/// The characters of each place.
-#[derive(Debug, Clone)]
-enum PatternCharacters {
-    /// From one character to another, as of a digit, in a text of 8 to 16 characters: so many, and the smallest and the
-    /// largest ones of its [block].
-    Ranges(usize, u8x16, u8x16),
-    /// By bits.
-    Sets(Vec<u128>),
+    regex: Regex,
+    /// The first and the last ASCII character that is allowed at each position, for `^…$` of characters and ranges of
+    /// them that are each repeated a fixed number of times.
+    positions: Option<Vec<(u8, u8)>>,
 }
 
 impl Pattern {
     pub(crate) fn new(pattern: &str) -> Result<Self, String> {
-        let general = Regex::new(pattern).map_err(|error| error.to_string())?;
-        let places = regex_syntax::parse(pattern).ok().and_then(|hir| whole(&hir)).map(PatternCharacters::of);
-        Ok(Self { general, places })
+        let regex = Regex::new(pattern).map_err(|error| error.to_string())?;
+        let positions = regex_syntax::parse(pattern).ok().and_then(|hir| positions(&hir));
+        Ok(Self { regex, positions })
     }
 
     #[inline]
     pub(crate) fn is_match(&self, text: &str) -> bool {
-        let Some(places) = &self.places else { return self.general.is_match(text) };
-        match places {
-            PatternCharacters::Ranges(length, first, last) => {
-                let is_in = |block: u8x16| block.max(*first).min(*last) == block;
-                text.len() == *length && block(text.as_bytes()).is_some_and(is_in)
-            }
-            PatternCharacters::Sets(sets) => {
-                let is_in = |(byte, set): (u8, &u128)| byte.is_ascii() && set >> byte & 1 == 1;
-                text.len() == sets.len() && text.bytes().zip(sets).all(is_in)
-            }
-        }
+        let Some(positions) = &self.positions else { return self.regex.is_match(text) };
+        let mut pairs = text.bytes().zip(positions);
+        text.len() == positions.len() && pairs.all(|(byte, (first, last))| (*first..=*last).contains(&byte))
     }
 }
 
-impl PatternCharacters {
-    fn of(sets: Vec<u128>) -> Self {
-        let range = |set: &u128| {
-            let first = u8::try_from(set.trailing_zeros()).ok()?;
-            let last = u8::try_from(set.checked_ilog2()?).ok()?;
-            (bits(first, last) == Some(*set)).then_some((first, last))
-        };
-        let ranges = sets.iter().map(range).collect::<Option<(Vec<u8>, Vec<u8>)>>();
-        let blocks = ranges.and_then(|(first, last)| block(&first).zip(block(&last)));
-        match blocks {
-            Some((first, last)) => Self::Ranges(sets.len(), first, last),
-            None => Self::Sets(sets),
-        }
-    }
-}
-
-/// The first and the last eight of 8 to 16 characters, some of them perhaps twice.
-#[inline]
-fn block(text: &[u8]) -> Option<u8x16> {
-    let [first, last] =
-        [text.first_chunk::<8>()?, text.last_chunk::<8>()?].map(|part| u64::from_le_bytes(*part));
-    let block = u128::from(first) | u128::from(last) << 64;
-    (text.len() <= 16).then(|| u8x16::new(block.to_le_bytes()))
-}
-
-/// The places of a pattern that is about the text from its beginning to its end.
-fn whole(pattern: &Hir) -> Option<Vec<u128>> {
+/// Returns the first and last character at each position of a text that the pattern matches from its beginning to its end. `None` for
+/// other patterns.
+fn positions(pattern: &Hir) -> Option<Vec<(u8, u8)>> {
     let HirKind::Concat(parts) = pattern.kind() else { return None };
     let is_look = |part: &Hir, look: Look| matches!(part.kind(), HirKind::Look(found) if *found == look);
     let [first, parts @ .., last] = parts.as_slice() else { return None };
     if !is_look(first, Look::Start) || !is_look(last, Look::End) {
         return None;
     }
-    let mut places = Vec::new();
+    let mut positions = Vec::new();
     for part in parts {
-        add(part, &mut places)?;
+        add(part, &mut positions)?;
     }
-    Some(places)
+    Some(positions)
 }
 
-fn add(part: &Hir, places: &mut Vec<u128>) -> Option<()> {
+fn add(part: &Hir, positions: &mut Vec<(u8, u8)>) -> Option<()> {
     match part.kind() {
-        HirKind::Literal(literal) => {
-            places.extend(literal.0.iter().map(|byte| bits(*byte, *byte)).collect::<Option<Vec<_>>>()?);
+        HirKind::Literal(literal) if literal.0.is_ascii() => {
+            positions.extend(literal.0.iter().map(|byte| (*byte, *byte)));
         }
-        HirKind::Class(class) => places.push(set(class)?),
+        HirKind::Class(class) => {
+            let class = match class {
+                Class::Unicode(class) => class.to_byte_class()?,
+                Class::Bytes(class) => class.clone(),
+            };
+            let [range] = class.ranges() else { return None };
+            if !range.end().is_ascii() {
+                return None;
+            }
+            positions.push((range.start(), range.end()));
+        }
         HirKind::Repetition(repetition) if Some(repetition.min) == repetition.max => {
             for _ in 0..repetition.min {
-                add(&repetition.sub, places)?;
+                add(&repetition.sub, positions)?;
             }
         }
-        HirKind::Capture(capture) => add(&capture.sub, places)?,
-        HirKind::Concat(parts) => parts.iter().try_for_each(|part| add(part, places))?,
-        HirKind::Empty | HirKind::Look(_) | HirKind::Repetition(_) | HirKind::Alternation(_) => return None,
+        HirKind::Capture(capture) => add(&capture.sub, positions)?,
+        HirKind::Concat(parts) => parts.iter().try_for_each(|part| add(part, positions))?,
+        HirKind::Empty
+        | HirKind::Literal(_)
+        | HirKind::Look(_)
+        | HirKind::Repetition(_)
+        | HirKind::Alternation(_) => return None,
     }
-    (places.len() <= MAX_LENGTH).then_some(())
-}
-
-fn set(class: &Class) -> Option<u128> {
-    let ascii = |letter: char| u8::try_from(letter).ok();
-    match class {
-        Class::Unicode(class) => (class.iter())
-            .try_fold(0, |set, range| Some(set | bits(ascii(range.start())?, ascii(range.end())?)?)),
-        Class::Bytes(class) => {
-            class.iter().try_fold(0, |set, range| Some(set | bits(range.start(), range.end())?))
-        }
-    }
-}
-
-/// A bit for each character from `first` to `last`.
-fn bits(first: u8, last: u8) -> Option<u128> {
-    last.is_ascii().then(|| (first..=last).fold(0, |set, byte| set | 1_u128 << byte))
+    (positions.len() <= MAX_LENGTH).then_some(())
 }
 
 #[cfg(test)]
@@ -129,11 +85,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fixed_patterns_go_the_quick_way_and_no_others() {
+    fn only_patterns_of_fixed_length_are_checked_by_position() {
         for (pattern, length) in [
             ("^SKU-[0-9]{9}$", Some(13)),
-            ("^([A-Z]{2})([0-9a-f]){3}$", Some(5)),
+            ("^([A-Z]{2})([0-9]){3}$", Some(5)),
+            ("^[0-9a-f]$", None),
             (r"^\x41[^\x00-\x2f\x3a-\x{10ffff}]$", Some(2)),
+            ("^[A-CX]{2}$", None),
             ("^é$", None),
             (r"^\d{9}$", None),
             ("^(?i)k$", None),
@@ -145,23 +103,19 @@ mod tests {
             ("^ab", None),
             ("^[a]{65}$", None),
         ] {
-            let places = Pattern::new(pattern).unwrap().places;
-            let found = places.map(|places| match places {
-                PatternCharacters::Ranges(length, ..) => length,
-                PatternCharacters::Sets(sets) => sets.len(),
-            });
-            assert_eq!(found, length, "{pattern}");
+            let positions = Pattern::new(pattern).unwrap().positions;
+            assert_eq!(positions.map(|positions| positions.len()), length, "{pattern}");
         }
     }
 
     proptest! {
         #[test]
-        fn both_ways_agree(
+        fn positions_and_the_regex_engine_agree(
             pattern in prop::sample::select(vec!["^SK-[0-9]{2}$", "^[A-C][0-9]{7}$", "^K-[0-9]{7}[S-T]{2}$", "^[0-9]{16}$", "^[A-CX][^a-z]?$", "^([S-T]K)-[0-9é]{2}$", "^[ -~]{3}$", "^$"]),
             text in "[SKé0-9-]{0,6}|SK-[0-9]{2}|[A-Z\n]{3}|[A-D][0-9:]{7}|K-[0-9]{7}[S-U]{2}|[/0-9]{16}",
         ) {
             let pattern = Pattern::new(pattern).unwrap();
-            prop_assert_eq!(pattern.is_match(&text), pattern.general.is_match(&text));
+            prop_assert_eq!(pattern.is_match(&text), pattern.regex.is_match(&text));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use wide::u8x16;
 
-use super::keys::{KeySet, KeyWords, word};
+use super::keys::{KeyWords, word};
 use crate::cast::number::MAX_EXPONENT;
 
 /// Objects and arrays within each other. Deeper documents are refused: PostgreSQL's parser and those of readers recurse.
