@@ -1,24 +1,18 @@
 //! A row group as the column readers of the `parquet` crate take it.
 //!
-//! The crate verifies the checksum of each page that has one (its feature `crc`): over the bytes as they are stored, so that
-//! it covers the pages that are unpacked here as well. Its errors do not say which page failed; that is added here.
-//!
-//! Pages that are packed with Snappy, as most are, are unpacked here: the crate clears their room byte by byte first where
-//! it is built for size, which takes longer than unpacking them.
+//! The crate verifies the checksum of each page that has one (its feature `crc`). Its errors do not say which page failed;
+//! that is added here.
 
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Fields};
-use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
-use parquet::basic::Compression;
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
-use snap::raw::Decoder;
 
 use super::pages::{PageStarts, in_use};
 use super::shared::{PagePlace, SharedFile};
@@ -69,17 +63,10 @@ impl<T: ChunkReader + 'static> RowGroups for RowGroup<T> {
         let column = column.ok_or_else(|| ParquetError::General("a row group lacks a column".to_owned()))?;
         let column = in_use(column)?;
         let name = column.column_path().string();
-        let (packed, snappy) = if column.compression() == Compression::SNAPPY {
-            let packed = column.into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
-            (packed, Some(Decoder::new()))
-        } else {
-            (column, None)
-        };
         let file = self.file.clone();
-        let pages = SerializedPageReader::new(Arc::new(file.clone()), &packed, self.num_rows(), None)?;
+        let pages = SerializedPageReader::new(Arc::new(file.clone()), &column, self.num_rows(), None)?;
         let starts = self.starts.get(&leaf).cloned().unwrap_or_default();
-        let pages =
-            Box::new(ColumnPages { file, pages, snappy, name, row_group: self.index, starts, read: 0 });
+        let pages = Box::new(ColumnPages { file, pages, name, row_group: self.index, starts, read: 0 });
         Ok(Box::new(ColumnPageIterator(Some(pages))))
     }
 
@@ -109,8 +96,6 @@ impl PageIterator for ColumnPageIterator {}
 struct ColumnPages<T: ChunkReader> {
     file: SharedFile<T>,
     pages: SerializedPageReader<SharedFile<T>>,
-    /// Unpacks what the reader takes for unpacked.
-    snappy: Option<Decoder>,
     name: String,
     row_group: usize,
     /// The first byte of each page.
@@ -126,27 +111,11 @@ impl<T: ChunkReader> ColumnPages<T> {
         let page = PagePlace { column: &self.name, row_group: self.row_group, byte_offset: *byte_offset };
         result.inspect_err(|error| self.file.blame(&page, error))
     }
-
-    fn unpacked(&mut self, mut page: Page) -> Result<Page> {
-        let Some(decoder) = &mut self.snappy else { return Ok(page) };
-        match &mut page {
-            Page::DataPage { buf, .. } | Page::DictionaryPage { buf, .. } => *buf = unpack(decoder, buf, 0)?,
-            Page::DataPageV2 {
-                buf, def_levels_byte_len, rep_levels_byte_len, is_compressed: true, ..
-            } => {
-                let levels = u64::from(*def_levels_byte_len).saturating_add(u64::from(*rep_levels_byte_len));
-                *buf = unpack(decoder, buf, usize::try_from(levels).unwrap_or(usize::MAX))?;
-            }
-            Page::DataPageV2 { .. } => {}
-        }
-        Ok(page)
-    }
 }
 
 impl<T: ChunkReader> PageReader for ColumnPages<T> {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
         let page = self.pages.get_next_page();
-        let page = page.and_then(|page| page.map(|page| self.unpacked(page)).transpose());
         let page = self.locate(page)?;
         self.read = self.read.saturating_add(1);
         Ok(page)
@@ -175,16 +144,4 @@ impl<T: ChunkReader> Iterator for ColumnPages<T> {
     fn next(&mut self) -> Option<Self::Item> {
         self.get_next_page().transpose()
     }
-}
-
-/// The first bytes of a page may be levels, which are not packed. That the others become as many as the page says has
-/// been seen to.
-fn unpack(decoder: &mut Decoder, page: &Bytes, levels: usize) -> Result<Bytes> {
-    let fail = |why: &str| ParquetError::General(format!("a page cannot be unpacked: {why}"));
-    let (levels, packed) = page.split_at_checked(levels).ok_or_else(|| fail("it breaks off"))?;
-    if packed.is_empty() {
-        return Ok(page.clone());
-    }
-    let unpacked = decoder.decompress_vec(packed).map_err(|error| fail(&error.to_string()))?;
-    Ok(if levels.is_empty() { unpacked.into() } else { [levels, &unpacked].concat().into() })
 }

@@ -33,7 +33,8 @@ pub(crate) fn object(text: &[u8], mut entry: impl FnMut(Range<usize>, Range<usiz
 /// True for an object or array that is surely well-formed. The text has no control character and no backslash.
 pub(super) fn is_document(text: &str, open: u8) -> bool {
     let text = text.as_bytes();
-    text.first() == Some(&open) && value(text, MAX_DEPTH, &mut KeyWords::default()).is_some_and(<[u8]>::is_empty)
+    text.first() == Some(&open)
+        && value(text, MAX_DEPTH, &mut KeyWords::default()).is_some_and(<[u8]>::is_empty)
 }
 
 /// `depth`: how many lists within each other are left.
