@@ -1,7 +1,5 @@
 //! The text format of PostgreSQL's COPY, <https://www.postgresql.org/docs/current/sql-copy.html>.
 
-pub(crate) mod lines;
-
 use std::borrow::Cow;
 
 use crate::cast::CastValue;

@@ -14,7 +14,6 @@ use crate::cast::time::MICROS_PER_DAY;
 use crate::cast::{CastValue, Scratch};
 use crate::columns::Columns;
 use crate::copy;
-use crate::copy::lines::Gathered;
 use crate::duplicates::KeyEntry;
 use crate::limits::Limits;
 use crate::outcome::{Code, Reason, Reject, Totals, count_reason, found};
@@ -76,7 +75,6 @@ pub(crate) struct Rows {
     copy_text: Vec<u8>,
     /// A recycled buffer for the COPY text of the next block.
     spare: Vec<u8>,
-    gathered: Gathered,
     arrow: Option<Columns>,
     count: u32,
     first_row: u64,
@@ -109,7 +107,6 @@ impl Rows {
             limits,
             copy_text: Vec::new(),
             spare: Vec::new(),
-            gathered: Gathered::default(),
             count: 0,
             first_row: 0,
             last_row: 0,

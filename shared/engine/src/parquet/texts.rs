@@ -7,8 +7,6 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, BinaryArray};
 
 use crate::cast::text::Traits;
-use crate::copy::NULL;
-use crate::copy::lines::BLOCK_BYTES;
 use crate::rows::checked;
 
 /// Of all columns of a batch. More are looked at one by one: they are long ones, of which it does not cost more.
@@ -32,9 +30,8 @@ pub(super) struct ColumnTexts {
     number: u64,
 }
 
-/// Behind the values, as [`checked::Texts`] have it.
-const TAIL: &str = "\\N                                ";
-const _: () = assert!(TAIL.len() == NULL.len() + BLOCK_BYTES, "a missing value, then a block");
+/// Behind the values, as [`checked::TextColumn`] has it.
+const TAIL: &str = "\\N";
 
 impl ColumnTexts {
     /// Takes the values of a column, in the memory of those before. `room`: bytes that may still be taken. Gives the bytes

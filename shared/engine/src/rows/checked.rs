@@ -14,7 +14,6 @@ use crate::cast::text::{Text, Traits};
 use crate::cast::{CastValue, Scratch};
 use crate::columns::ColumnBuffer;
 use crate::copy;
-use crate::copy::lines::{BLOCK_BYTES, CopyLines};
 use crate::program::{PlanColumn, Raw};
 use crate::quality::Quality;
 use crate::row_limit::SizeLimits;
@@ -79,7 +78,7 @@ impl<'a> WrittenColumn<'a> {
 /// The texts of a column of the file, one after another.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TextColumn<'a> {
-    /// The texts, followed by [`copy::NULL`] and [`BLOCK_BYTES`] arbitrary bytes.
+    /// The texts, followed by [`copy::NULL`].
     pub(crate) text: &'a str,
     /// The start of each value and the end of the last one, so one more than there are values. Missing values are empty.
     pub(crate) places: &'a [usize],
@@ -223,8 +222,7 @@ impl ColumnWriter<'_> {
     }
 
     fn finish(self) {
-        let Self { mut out, values, index, checked, .. } = self;
-        out.written.extend_from_slice(&[0; BLOCK_BYTES]);
+        let Self { out, values, index, checked, .. } = self;
         let column = checked.columns.get_mut(index).expect("the column was taken from here");
         *column = CheckedColumn { values, ..out };
     }
@@ -372,13 +370,12 @@ impl Rows {
         columns: &[WrittenColumn<'_>],
         from: usize,
     ) -> usize {
-        let Self { copy_text, gathered, sets, size_limits, keys, totals, limits, count, .. } = self;
+        let Self { copy_text, sets, size_limits, keys, totals, limits, count, .. } = self;
         let most = limits.chunk_rows.saturating_sub(*count) as usize;
-        let mut lines = CopyLines::new(copy_text, gathered);
         let mut row = from;
         while !checked.irregular(row).is_any()
             && row.saturating_sub(from) < most
-            && lines.bytes() < limits.chunk_bytes
+            && copy_text.len() < limits.chunk_bytes
         {
             let value = |column: usize| columns.get(column)?.value(row);
             let fits = |limits: &SizeLimits| limits.fit(usize::MAX, value);
@@ -386,16 +383,16 @@ impl Rows {
                 break;
             }
             for column in columns {
-                let place = column.place(row).expect("each column has a place for each row");
-                lines.put(column.text.get(place.start()..).expect("places are within the text"), place.len());
+                copy_text.extend_from_slice(column.value(row).expect("each column has a value for each row"));
+                copy_text.push(copy::DELIMITER);
             }
             totals.rows_read = totals.rows_read.saturating_add(1);
-            lines.end(totals.rows_read);
+            copy::integer(totals.rows_read, copy_text);
+            copy_text.push(b'\n');
             let time = *checked.times.get(row).expect("there is a time for each row");
             sets.enter(value, time, totals.rows_read, keys);
             row = row.saturating_add(1);
         }
-        lines.finish();
         self.count_accepted(row.saturating_sub(from));
         self.take_over(checked, columns, from..row);
         row
