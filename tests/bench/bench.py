@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT_CPU_RATIO = 1.25
 LIMIT_PEAK_MIB = 128
 LIMIT_COLD_START_RATIO = 2.0
-LIMIT_BINARY_MB = 15
+# Cold start does not depend on it (docs/performance.md), so it only makes a large new dependency visible.
+LIMIT_BINARY_MB = 18
 LIMIT_LATENCY_S = 2.0
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/Cargo.toml"))
 
