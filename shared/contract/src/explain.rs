@@ -188,12 +188,13 @@ fn reads(column: &Column, field: Option<usize>) -> Vec<String> {
         null_values,
         extract,
         case,
-        decimal_separator,
-        group_separator,
-        negative,
-        percent,
         true_values,
         false_values,
+        // `number_style` describes these.
+        decimal_separator: _,
+        group_separator: _,
+        negative: _,
+        percent: _,
         // It replaces the format of the type.
         numeric_time: _,
     } = &column.harmonise;
@@ -218,6 +219,22 @@ fn reads(column: &Column, field: Option<usize>) -> Vec<String> {
         Some(Case::Lower) => reads.push("in lower case".to_owned()),
         None => {}
     }
+    number_style(&column.harmonise, &mut reads);
+    if !true_values.is_empty() {
+        reads.push(format!("true when it is {}", list(true_values)));
+    }
+    if !false_values.is_empty() {
+        reads.push(format!("false when it is {}", list(false_values)));
+    }
+    if let Some(default) = default {
+        reads.push(format!("`{default}` when it is missing"));
+    }
+    reads
+}
+
+/// Adds how numbers are written.
+fn number_style(harmonise: &Harmonise, reads: &mut Vec<String>) {
+    let Harmonise { decimal_separator, group_separator, negative, percent, .. } = harmonise;
     if let Some(separator) = decimal_separator {
         reads.push(format!("the decimal separator is `{separator}`"));
     }
@@ -238,16 +255,6 @@ fn reads(column: &Column, field: Option<usize>) -> Vec<String> {
         Some(PercentStyle::Points) => reads.push("a percentage: `7%` becomes 7".to_owned()),
         Some(PercentStyle::Fraction) => reads.push("a percentage: `7%` becomes 0.07".to_owned()),
     }
-    if !true_values.is_empty() {
-        reads.push(format!("true when it is {}", list(true_values)));
-    }
-    if !false_values.is_empty() {
-        reads.push(format!("false when it is {}", list(false_values)));
-    }
-    if let Some(default) = default {
-        reads.push(format!("`{default}` when it is missing"));
-    }
-    reads
 }
 
 fn rules(rules: &Rules, words: &mut Vec<String>) {

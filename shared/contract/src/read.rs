@@ -88,9 +88,9 @@ fn contract(
     let load = settings::load(&scope, entity.as_ref().map_err(|reported| *reported), errors);
     let ContractHead { id, version, is_retired, format } = head?;
     let files = files?;
-    let rescue = surplus_fields(at, format, files.unexpected_columns, errors);
+    let rescue = check_rescue(at, format, files.unexpected_columns, errors);
     let EntityParts { mut entity, names: _, quality } = entity?;
-    one_name_in_any_case(at, format, &entity, errors)?;
+    check_header_case(at, format, &entity, errors)?;
     rescue?;
     if files.unexpected_columns == UnexpectedColumns::Rescue {
         entity.columns.push(Column::rescued());
@@ -119,7 +119,7 @@ fn contract(
 }
 
 /// Reports rescued fields without the column that stores them.
-fn surplus_fields(
+fn check_rescue(
     at: &NodeRef<'_>,
     format: &Format,
     unexpected: UnexpectedColumns,
@@ -141,7 +141,7 @@ fn surplus_fields(
 }
 
 /// Reports columns whose names differ only in letter case if names are compared without regard to it.
-fn one_name_in_any_case(
+fn check_header_case(
     at: &NodeRef<'_>,
     format: &Format,
     entity: &Entity,

@@ -33,23 +33,8 @@ impl Validator<'_> {
             ValueKind::Bool => _ = at.bool(self.errors),
             ValueKind::Number => _ = at.number(self.errors),
             ValueKind::Int => _ = at.whole(self.errors),
-            ValueKind::Count => {
-                if let Ok(number) = at.whole(self.errors)
-                    && number.parts().0
-                {
-                    at.report(
-                        self.errors,
-                        format!("{} is not a whole number of at least 0", quoted(&number.to_string())),
-                    );
-                }
-            }
-            ValueKind::Positive => {
-                if let Ok(text) = at.number(self.errors)
-                    && !Decimal::parse(text).is_some_and(|number| number.is_positive())
-                {
-                    at.report(self.errors, format!("{} must be greater than 0", quoted(text)));
-                }
-            }
+            ValueKind::Count => self.count(at),
+            ValueKind::Positive => self.positive(at),
             ValueKind::Range => self.range(at),
             ValueKind::Scalar => {
                 if !matches!(at.node.value, NodeValue::Scalar(..)) {
@@ -94,6 +79,25 @@ impl Validator<'_> {
             ValueKind::Reference => relations::reference(at, self.errors),
             ValueKind::ObjectRelationship => self.object_relationship(at),
             ValueKind::PropertyRelationship => self.property_relationship(at),
+        }
+    }
+
+    fn count(&mut self, at: &NodeRef<'_>) {
+        if let Ok(number) = at.whole(self.errors)
+            && number.parts().0
+        {
+            at.report(
+                self.errors,
+                format!("{} is not a whole number of at least 0", quoted(&number.to_string())),
+            );
+        }
+    }
+
+    fn positive(&mut self, at: &NodeRef<'_>) {
+        if let Ok(text) = at.number(self.errors)
+            && !Decimal::parse(text).is_some_and(|number| number.is_positive())
+        {
+            at.report(self.errors, format!("{} must be greater than 0", quoted(text)));
         }
     }
 

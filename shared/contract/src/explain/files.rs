@@ -83,12 +83,14 @@ fn kind(kind: &FormatKind) -> String {
 fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
     let DelimitedDialect {
         delimiter,
-        quote,
-        escape,
-        skip_initial_space,
+        // `quoting` describes these.
+        quote: _,
+        escape: _,
+        skip_initial_space: _,
         header,
-        header_rows,
-        skip_lines,
+        // `header_lines` describes these.
+        header_rows: _,
+        skip_lines: _,
         comment,
         ragged,
         blank_rows,
@@ -99,6 +101,32 @@ fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
         Some("\t") => "fields are separated by tabs".to_owned(),
         Some(delimiter) => format!("fields are separated by `{delimiter}`"),
     });
+    quoting(dialect, files);
+    header_lines(dialect, files);
+    files.extend(comment.as_ref().map(|comment| format!("lines that begin with `{comment}` are skipped")));
+    let width = if *header == Some(false) { "there are columns" } else { "the header" };
+    files.push(match ragged {
+        Ragged::Reject => format!("a row with fewer or more fields than {width} is rejected"),
+        Ragged::Pad => format!("the fields that a row lacks have no value; a row with more fields than {width} is rejected"),
+        Ragged::Truncate => format!("surplus fields of a row are dropped; a row with fewer fields than {width} is rejected"),
+        Ragged::Rescue => {
+            format!("surplus fields of a row are stored in `_rescued`; a row with fewer fields than {width} is rejected")
+        }
+    });
+    files.push(match blank_rows {
+        BlankRows::Skip => "a row whose fields are all empty is skipped".to_owned(),
+        BlankRows::Reject => "a row whose fields are all empty is rejected".to_owned(),
+    });
+    if *header != Some(false) {
+        files.push(match repeated_headers {
+            RepeatedHeaders::Skip => "a record that repeats the header is skipped".to_owned(),
+            RepeatedHeaders::Keep => "a record that repeats the header is a row".to_owned(),
+        });
+    }
+}
+
+fn quoting(dialect: &DelimitedDialect, files: &mut Vec<String>) {
+    let DelimitedDialect { quote, escape, skip_initial_space, .. } = dialect;
     files.push(match quote {
         None => "the quote is detected from the file".to_owned(),
         Some(Quote::None) => "quotes are ordinary characters".to_owned(),
@@ -120,6 +148,10 @@ fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
             Some(false) => "white space next to delimiters belongs to the fields".to_owned(),
         });
     }
+}
+
+fn header_lines(dialect: &DelimitedDialect, files: &mut Vec<String>) {
+    let DelimitedDialect { header, header_rows, skip_lines, .. } = dialect;
     let rows = header_rows.filter(|rows| *rows > 1);
     files.push(match (header, rows) {
         (None, None) => "whether the first record names the columns is detected from the file".to_owned(),
@@ -133,25 +165,5 @@ fn delimited(dialect: &DelimitedDialect, files: &mut Vec<String>) {
             .push("lines before the header are skipped: their number is detected from the file".to_owned()),
         (Some(1), _) => files.push("the first line is skipped".to_owned()),
         (Some(lines), _) => files.push(format!("the first {lines} lines are skipped")),
-    }
-    files.extend(comment.as_ref().map(|comment| format!("lines that begin with `{comment}` are skipped")));
-    let width = if *header == Some(false) { "there are columns" } else { "the header" };
-    files.push(match ragged {
-        Ragged::Reject => format!("a row with fewer or more fields than {width} is rejected"),
-        Ragged::Pad => format!("the fields that a row lacks have no value; a row with more fields than {width} is rejected"),
-        Ragged::Truncate => format!("surplus fields of a row are dropped; a row with fewer fields than {width} is rejected"),
-        Ragged::Rescue => {
-            format!("surplus fields of a row are stored in `_rescued`; a row with fewer fields than {width} is rejected")
-        }
-    });
-    files.push(match blank_rows {
-        BlankRows::Skip => "a row whose fields are all empty is skipped".to_owned(),
-        BlankRows::Reject => "a row whose fields are all empty is rejected".to_owned(),
-    });
-    if *header != Some(false) {
-        files.push(match repeated_headers {
-            RepeatedHeaders::Skip => "a record that repeats the header is skipped".to_owned(),
-            RepeatedHeaders::Keep => "a record that repeats the header is a row".to_owned(),
-        });
     }
 }
