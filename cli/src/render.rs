@@ -68,7 +68,7 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
 
 /// Returns the code of a refusal, with its reason if it has one.
 pub(crate) fn refusal_code(Refusal { code, reason, .. }: &Refusal) -> String {
-    reason.as_ref().map_or_else(|| code.clone(), |reason| format!("{code} ({reason})"))
+    reason.as_ref().map_or_else(|| code.to_string(), |reason| format!("{code} ({reason})"))
 }
 
 /// Returns the blank rows as a term of a sum, an empty text if there are none.

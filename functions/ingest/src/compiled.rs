@@ -8,7 +8,7 @@ use bytes::Bytes;
 use penstock_aws::store::ObjectStore;
 use penstock_contract::Contract;
 use penstock_engine::{Plan, PseudonymKey};
-use penstock_pipeline::{Refusal, layout};
+use penstock_pipeline::{Refusal, RefusalCode, layout};
 
 use crate::error::IngestError;
 use crate::pseudonyms::Pseudonyms;
@@ -105,13 +105,10 @@ fn at_key(key: &str, error: &dyn Display) -> Refusal {
 }
 
 fn no_contract(bucket: &str, key: &str) -> Refusal {
-    Refusal {
-        code: "no_contract".to_owned(),
-        reason: None,
-        message: format!(
-            "there is no s3://{bucket}/{key}: publish the source's contract and drop the file again"
-        ),
-    }
+    Refusal::new(
+        RefusalCode::NoContract,
+        format!("s3://{bucket}/{key} does not exist: publish the source's contract and drop the file again"),
+    )
 }
 
 /// Each error with its place.
@@ -120,9 +117,8 @@ fn invalid_contract(errors: &[String]) -> Refusal {
     if errors.len() > MAX_ERRORS {
         message.push_str(&format!("; and {} more", errors.len() - MAX_ERRORS));
     }
-    Refusal {
-        code: "invalid_contract".to_owned(),
-        reason: None,
-        message: format!("{message}: publish a corrected contract and drop the file again"),
-    }
+    Refusal::new(
+        RefusalCode::InvalidContract,
+        format!("{message}: publish a corrected contract and drop the file again"),
+    )
 }

@@ -1,6 +1,6 @@
 //! Configuration: the table of variables stands in the README.
 
-use penstock_aws::commit::Places;
+use penstock_aws::commit::CommitTarget;
 use penstock_aws::config::{ConfigError, Variables};
 use penstock_aws::sqs_event::InboundQueue;
 use penstock_aws::telemetry::Metrics;
@@ -14,7 +14,7 @@ pub(crate) struct Config {
     pub(crate) metrics: Metrics,
     pub(crate) artifacts_bucket: String,
     pub(crate) quarantine_bucket: String,
-    pub(crate) places: Places,
+    pub(crate) commit_target: CommitTarget,
     pub(crate) drops: InboundQueue,
     pub(crate) spark: SparkConfig,
     pub(crate) chunk_rows: u32,
@@ -42,7 +42,7 @@ impl Config {
             metrics: Metrics::take(&mut variables),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
             quarantine_bucket: variables.required("PENSTOCK_QUARANTINE_BUCKET"),
-            places: Places {
+            commit_target: CommitTarget {
                 processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),
                 load_queue_url: variables.required("PENSTOCK_LOAD_QUEUE_URL"),
             },

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use penstock_aws::commit::{self, Progress, progress, to_json};
+use penstock_aws::commit::{self, progress, to_json};
 use penstock_aws::jobs::Jobs;
 use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
 use penstock_contract::{Overwrite, Route};
 use penstock_engine::ENGINE_VERSION;
-use penstock_pipeline::{Batch, Drop, Manifest, Refusal, Terms, layout};
+use penstock_pipeline::commit::Progress;
+use penstock_pipeline::{Batch, Drop, Manifest, Refusal, RefusalCode, Terms, layout};
 
+use crate::claims::claim;
 use crate::compiled::Compiled;
 use crate::error::IngestError;
-use crate::first;
 use crate::handler::{Ingest, StopAt};
 use crate::read::{Reading, read};
 use crate::spark;
@@ -42,23 +43,29 @@ pub(crate) async fn take<S: ObjectStore, Q: Queue, J: Jobs>(
     let version = contract.as_ref().ok().map(|compiled| compiled.contract.version.as_str());
     let batch = Batch::new(drop, version);
 
-    match progress(&ingest.store, &ingest.config.places, &batch.id).await? {
+    match progress(&ingest.store, &ingest.config.commit_target, &batch.id).await? {
         Progress::Published => {
             tracing::info!(source = batch.source, batch_id = %batch.id, "batch is published already");
             return Ok(());
         }
         Progress::Committed(manifest) => {
             tracing::info!(source = batch.source, batch_id = %batch.id, "batch is committed, publishing again");
-            commit::publish(&ingest.store, &ingest.queue, &ingest.config.places, &manifest, Timestamp::now())
-                .await?;
+            commit::publish(
+                &ingest.store,
+                &ingest.queue,
+                &ingest.config.commit_target,
+                &manifest,
+                Timestamp::now(),
+            )
+            .await?;
             return Ok(());
         }
         Progress::Unread => {}
     }
     let contract = match contract {
         Ok(compiled) if compiled.contract.overwrite == Overwrite::Keep => {
-            let bucket = &ingest.config.places.processed_bucket;
-            first::refusal(&ingest.store, bucket, &batch).await?.map_or(Ok(compiled), Err)
+            let bucket = &ingest.config.commit_target.processed_bucket;
+            claim(&ingest.store, bucket, &batch).await?.map_or(Ok(compiled), Err)
         }
         contract => contract,
     };
@@ -69,9 +76,9 @@ pub(crate) async fn take<S: ObjectStore, Q: Queue, J: Jobs>(
         }
         Ok(compiled) => read_to_manifest(ingest, batch, &compiled, stop).await?,
     };
-    let (store, queue, places) = (&ingest.store, &ingest.queue, &ingest.config.places);
-    let standing = commit::commit(store, queue, places, manifest, Timestamp::now()).await?;
-    commit::report(&standing, &ingest.config.metrics);
+    let (store, queue, target) = (&ingest.store, &ingest.queue, &ingest.config.commit_target);
+    let committed = commit::commit(store, queue, target, manifest, Timestamp::now()).await?;
+    commit::report(&committed, &ingest.config.metrics);
     Ok(())
 }
 
@@ -99,7 +106,7 @@ async fn read_to_manifest<S: ObjectStore, Q: Queue, J: Jobs>(
         Reading::Whole(mut report) => {
             report.seconds = seconds;
             let key = layout::report(&batch.id, report.split.index);
-            ingest.store.put(&ingest.config.places.processed_bucket, &key, to_json(&report)).await?;
+            ingest.store.put(&ingest.config.commit_target.processed_bucket, &key, to_json(&report)).await?;
             Ok(Manifest::commit(batch, Terms::of(&compiled.contract), vec![*report])?)
         }
         Reading::Refused { refusal, partial } => {
@@ -120,13 +127,12 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
 }
 
 fn no_source(drop: &Drop) -> Refusal {
-    Refusal {
-        code: "no_source".to_owned(),
-        reason: None,
-        message: format!(
-            "the key {:?} names no source: drop the file as <source>/<file>, where <source> is the name of a \
+    Refusal::new(
+        RefusalCode::NoSource,
+        format!(
+            "the key {:?} does not name a source: drop the file as <source>/<file>, where <source> is the name of a \
              published contract",
             drop.key
         ),
-    }
+    )
 }

@@ -22,9 +22,11 @@ pub(crate) enum IngestError {
     /// The invocation's time is nearly over; another one begins anew.
     #[error("stopped: the invocation's time is nearly over")]
     OutOfTime,
-    /// The contract keeps an object's first version, and another version of this one is being taken.
-    #[error("s3://{bucket}/{key}: another version is being taken, and it is not known yet whether it stands")]
-    Unsettled { bucket: String, key: String },
+    /// The contract keeps an object's first version, and it is not decided yet whether an earlier version is loaded.
+    #[error(
+        "s3://{bucket}/{key}: an earlier version is being processed, and this one must wait for its result"
+    )]
+    Undecided { bucket: String, key: String },
     /// A bug, most likely; but the message must outlive it.
     #[error("the {stage} stage panicked")]
     Panicked { stage: &'static str },
@@ -43,7 +45,7 @@ impl IngestError {
             Self::Commit(error) => error.is_transient(),
             Self::Job(error) => error.is_transient(),
             Self::Secret(error) => error.is_transient(),
-            Self::OutOfTime | Self::Unsettled { .. } | Self::Panicked { .. } | Self::Spill(_) => true,
+            Self::OutOfTime | Self::Undecided { .. } | Self::Panicked { .. } | Self::Spill(_) => true,
             Self::Manifest(_) | Self::Encode(_) => false,
         }
     }
@@ -61,7 +63,7 @@ impl IngestError {
             Self::Secret(_) => "secret_refused",
             Self::Manifest(_) => "inconsistent_reports",
             Self::Encode(_) => "not_encodable",
-            Self::OutOfTime | Self::Unsettled { .. } | Self::Panicked { .. } | Self::Spill(_) => {
+            Self::OutOfTime | Self::Undecided { .. } | Self::Panicked { .. } | Self::Spill(_) => {
                 "interrupted"
             }
         };

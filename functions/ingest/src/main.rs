@@ -1,12 +1,12 @@
 //! The ingest function: reads a drop, checks it against its contract, publishes its chunks.
 
+mod claims;
 mod compiled;
 mod config;
 mod deduplicate;
 mod drops;
 mod encode;
 mod error;
-mod first;
 mod handler;
 mod input;
 mod pseudonyms;

@@ -15,7 +15,7 @@ use penstock_aws::spill::temp_copy;
 use penstock_aws::store::{ObjectStore, StoreError};
 use penstock_contract::EmptyFile;
 use penstock_engine::{Block, Dialect, ENGINE_VERSION, Limits, Plan, ReadError, Reader, Totals};
-use penstock_pipeline::{Batch, Refusal, Report, Seconds, Split};
+use penstock_pipeline::{Batch, DropSplit, Refusal, RefusalCode, Report, Seconds};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
@@ -65,7 +65,7 @@ pub(crate) async fn read<S: ObjectStore, Q, J>(
     let accepts_empty = compiled.contract.format.empty_file == Some(EmptyFile::Accept);
     if batch.drop.size_bytes == 0 && !accepts_empty {
         let message = "the object has no bytes: drop a file with rows".to_owned();
-        return Ok(refused("empty", message, Partial::default()));
+        return Ok(refused(RefusalCode::Empty, message, Partial::default()));
     }
     let (plan, limits) = (Arc::clone(&compiled.plan), limits(ingest.config.chunk_rows));
     let (parts, input) = pipe();
@@ -123,7 +123,7 @@ fn reading(checked: Result<Checked, Stopped>, encoded: Encoded, plan: &Plan) -> 
             Ok(Reading::Refused { refusal, partial })
         }
         (None, Some(dialect)) => Ok(Reading::Whole(Box::new(Report {
-            split: Split::whole(),
+            split: DropSplit::whole(),
             engine_version: ENGINE_VERSION.to_owned(),
             quality: plan.judge(&totals, &duplicates),
             totals,
@@ -146,7 +146,7 @@ fn target<S, Q, J>(ingest: &Ingest<S, Q, J>, batch: &Batch, compiled: &Compiled)
         batch_id: batch.id,
         source: batch.source.clone(),
         entity: compiled.contract.entity.name.clone(),
-        processed_bucket: ingest.config.places.processed_bucket.clone(),
+        processed_bucket: ingest.config.commit_target.processed_bucket.clone(),
         quarantine_bucket: ingest.config.quarantine_bucket.clone(),
         max_reject_rows: compiled.contract.max_rejects.rows,
     }
@@ -211,7 +211,7 @@ fn open(
                 let message = "the file has no room on the function's temporary disk: give its contract \
                                penstock.route: spark, or drop smaller files"
                     .to_owned();
-                let (code, reason) = ("unreadable".to_owned(), Some("too_large".to_owned()));
+                let (code, reason) = (RefusalCode::Unreadable, Some("too_large".to_owned()));
                 return Ok(Err(Refusal { code, reason, message }));
             }
             Err(error) => Err(ReadError::Io(error)),
@@ -265,9 +265,8 @@ fn panicked(stage: &'static str, error: &JoinError) -> IngestError {
     IngestError::Panicked { stage }
 }
 
-fn refused(code: &str, message: String, partial: Partial) -> Reading {
-    let refusal = Refusal { code: code.to_owned(), reason: None, message };
-    Reading::Refused { refusal, partial: Box::new(partial) }
+fn refused(code: RefusalCode, message: String, partial: Partial) -> Reading {
+    Reading::Refused { refusal: Refusal::new(code, message), partial: Box::new(partial) }
 }
 
 /// What the store says of the drop itself is told to its producer; the rest is not the producer's matter.
@@ -276,11 +275,13 @@ fn refused_by_store(error: StoreError, written: Encoded) -> Result<Reading, Inge
     let partial = Partial { parquet, rejects, ..Partial::default() };
     match error {
         StoreError::NotFound { .. } => {
-            Ok(refused("missing_object", format!("{error}: drop the file again"), partial))
+            Ok(refused(RefusalCode::MissingObject, format!("{error}: drop the file again"), partial))
         }
-        StoreError::Changed { .. } => {
-            Ok(refused("overwritten", format!("{error}: the newer version has a batch of its own"), partial))
-        }
+        StoreError::Changed { .. } => Ok(refused(
+            RefusalCode::Overwritten,
+            format!("{error}: the newer version has a batch of its own"),
+            partial,
+        )),
         StoreError::Refused { .. } | StoreError::Transient { .. } => Err(error.into()),
     }
 }

@@ -22,7 +22,7 @@ use penstock_aws::commit::write_receipt;
 use penstock_aws::jobs::{JobRequest, Jobs};
 use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
-use penstock_pipeline::{Batch, Receipt, job_name, layout};
+use penstock_pipeline::{Batch, Receipt, ReceiptChange, job_name, layout};
 
 use crate::compiled::Compiled;
 use crate::config::Config;
@@ -41,20 +41,21 @@ pub(crate) async fn submit<S: ObjectStore, Q: Queue, J: Jobs>(
     // The job, and whoever commits it, must find the contract that this batch was named with, even when
     // another version is published in the meantime.
     let contract_key = layout::batch_contract(&batch.id);
-    let processed = &ingest.config.places.processed_bucket;
+    let processed = &ingest.config.commit_target.processed_bucket;
     ingest.store.put_if_absent(processed, &contract_key, compiled.text.clone()).await?;
 
     let request = job_request(&ingest.config, &batch, &compiled.contract.version);
     let job_run_id = ingest.jobs.start(&request).await?;
     tracing::info!(source = batch.source, batch_id = %batch.id, job_run_id, "batch is submitted to spark");
     // After the submit: a receipt must not speak of a job that was never taken.
-    write_receipt(&ingest.store, &ingest.config.places, Receipt::submitted(batch, Timestamp::now())).await?;
+    let receipt = Receipt::submitted(batch, Timestamp::now());
+    write_receipt(&ingest.store, processed, &receipt, ReceiptChange::Submit).await?;
     Ok(())
 }
 
 pub(crate) fn job_request(config: &Config, batch: &Batch, contract_version: &str) -> JobRequest {
     let Batch { id, source, drop, .. } = batch;
-    let processed = &config.places.processed_bucket;
+    let processed = &config.commit_target.processed_bucket;
     let mut arguments = Vec::new();
     let mut argument = |flag: &str, value: &str| arguments.extend([flag.to_owned(), value.to_owned()]);
     argument("--bucket", &drop.bucket);

@@ -1,6 +1,6 @@
 //! Configuration: the table of variables stands in the README.
 
-use penstock_aws::commit::Places;
+use penstock_aws::commit::CommitTarget;
 use penstock_aws::config::{ConfigError, Variables};
 use penstock_aws::sqs_event::InboundQueue;
 use penstock_aws::telemetry::Metrics;
@@ -10,7 +10,7 @@ use penstock_aws::telemetry::Metrics;
 pub(crate) struct Config {
     pub(crate) metrics: Metrics,
     pub(crate) artifacts_bucket: String,
-    pub(crate) places: Places,
+    pub(crate) commit_target: CommitTarget,
     pub(crate) job_events: InboundQueue,
 }
 
@@ -23,7 +23,7 @@ impl Config {
         let config = Self {
             metrics: Metrics::take(&mut variables),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
-            places: Places {
+            commit_target: CommitTarget {
                 processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),
                 load_queue_url: variables.required("PENSTOCK_LOAD_QUEUE_URL"),
             },

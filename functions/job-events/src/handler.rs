@@ -1,14 +1,15 @@
 //! Decides what becomes of each message of the job-events queue.
 
 use jiff::Timestamp;
-use penstock_aws::commit::{self, CommitError, Progress, get_json, progress, write_receipt};
+use penstock_aws::commit::{self, CommitError, get_json, progress, write_receipt};
 use penstock_aws::queue::Queue;
 use penstock_aws::sqs_event::{SqsBatchResponse, SqsEvent, SqsRecord, settle};
 use penstock_aws::store::{ObjectStore, StoreError};
 use penstock_contract::Contract;
+use penstock_pipeline::commit::Progress;
 use penstock_pipeline::{
-    BatchId, DeadReason, EventError, JobEvent, JobState, Manifest, ManifestError, Outcome, Receipt, Refusal,
-    Report, Terms, layout, log_events, parse_job_name,
+    BatchId, DeadReason, EventError, JobEvent, JobState, Manifest, ManifestError, Outcome, Receipt,
+    ReceiptChange, Refusal, RefusalCode, Report, Terms, layout, log_events, parse_job_name,
 };
 
 use crate::config::Config;
@@ -112,12 +113,7 @@ async fn take<S: ObjectStore, Q: Queue>(
         JobState::Failed | JobState::Cancelled => {
             let receipt = receipt(job_events, source, &batch).await?;
             let refusal = job_failed(&event);
-            Ok(write_receipt(
-                &job_events.store,
-                &job_events.config.places,
-                receipt.failed(refusal, Timestamp::now()),
-            )
-            .await?)
+            write_failed(job_events, receipt, refusal).await
         }
     }
 }
@@ -129,10 +125,10 @@ async fn publish<S: ObjectStore, Q: Queue>(
     batch: &BatchId,
 ) -> Result<(), JobEventError> {
     let JobEvents { store, queue, config } = job_events;
-    match progress(store, &config.places, batch).await? {
+    match progress(store, &config.commit_target, batch).await? {
         Progress::Published => Ok(()),
         Progress::Committed(manifest) => {
-            Ok(commit::publish(store, queue, &config.places, &manifest, Timestamp::now()).await?)
+            Ok(commit::publish(store, queue, &config.commit_target, &manifest, Timestamp::now()).await?)
         }
         Progress::Unread => {
             let receipt = receipt(job_events, source, batch).await?;
@@ -142,7 +138,8 @@ async fn publish<S: ObjectStore, Q: Queue>(
                 Ok(manifest) => manifest,
                 Err(error) => return Err(fail(job_events, receipt, error).await?),
             };
-            let standing = commit::commit(store, queue, &config.places, manifest, Timestamp::now()).await?;
+            let standing =
+                commit::commit(store, queue, &config.commit_target, manifest, Timestamp::now()).await?;
             commit::report(&standing, &config.metrics);
             Ok(())
         }
@@ -156,7 +153,8 @@ async fn receipt<S: ObjectStore, Q>(
     batch: &BatchId,
 ) -> Result<Receipt, JobEventError> {
     let key = layout::receipt(source, batch);
-    let receipt = get_json(&job_events.store, &job_events.config.places.processed_bucket, &key).await?;
+    let receipt =
+        get_json(&job_events.store, &job_events.config.commit_target.processed_bucket, &key).await?;
     receipt.ok_or_else(|| JobEventError::NoReceipt { source_name: source.to_owned(), batch: *batch })
 }
 
@@ -170,7 +168,7 @@ async fn contract<S: ObjectStore, Q>(
     let no_contract =
         |message: String| JobEventError::NoContract { source_name: source.clone(), batch, message };
     let own_key = layout::batch_contract(&batch);
-    let mut found = (store.get(&job_events.config.places.processed_bucket, &own_key).await?, own_key);
+    let mut found = (store.get(&job_events.config.commit_target.processed_bucket, &own_key).await?, own_key);
     if let (None, Some(version)) = (&found.0, &receipt.contract_version) {
         let published_key = layout::contract_version(source, version);
         found = (store.get(&job_events.config.artifacts_bucket, &published_key).await?, published_key);
@@ -187,7 +185,7 @@ async fn reports<S: ObjectStore, Q>(
     job_events: &JobEvents<S, Q>,
     batch: &BatchId,
 ) -> Result<Vec<Report>, JobEventError> {
-    let bucket = &job_events.config.places.processed_bucket;
+    let bucket = &job_events.config.commit_target.processed_bucket;
     let (mut reports, mut count) = (Vec::new(), 1);
     for index in 0.. {
         if index >= count {
@@ -210,10 +208,18 @@ async fn fail<S: ObjectStore, Q>(
     error: ManifestError,
 ) -> Result<JobEventError, JobEventError> {
     let error = JobEventError::Reports { batch: receipt.batch_id, error };
-    let refusal = Refusal { code: "job_failed".to_owned(), reason: None, message: error.to_string() };
-    let receipt = receipt.failed(refusal, Timestamp::now());
-    write_receipt(&job_events.store, &job_events.config.places, receipt).await?;
+    write_failed(job_events, receipt, Refusal::new(RefusalCode::JobFailed, error.to_string())).await?;
     Ok(error)
+}
+
+async fn write_failed<S: ObjectStore, Q>(
+    job_events: &JobEvents<S, Q>,
+    receipt: Receipt,
+    refusal: Refusal,
+) -> Result<(), JobEventError> {
+    let bucket = &job_events.config.commit_target.processed_bucket;
+    let receipt = receipt.failed(refusal, Timestamp::now());
+    Ok(write_receipt(&job_events.store, bucket, &receipt, ReceiptChange::JobFailed).await?)
 }
 
 fn job_failed(event: &JobEvent) -> Refusal {
@@ -222,12 +228,11 @@ fn job_failed(event: &JobEvent) -> Refusal {
         JobState::Failed | JobState::Success | JobState::Underway(_) => "has failed",
     };
     let details = event.state_details.as_deref().unwrap_or("no details were given");
-    Refusal {
-        code: "job_failed".to_owned(),
-        reason: None,
-        message: format!(
+    Refusal::new(
+        RefusalCode::JobFailed,
+        format!(
             "job run {} of application {} {how}: {details}: see its logs, and drop the file again",
             event.job_run_id, event.application_id
         ),
-    }
+    )
 }

@@ -8,8 +8,8 @@ use penstock_aws::sqs_event::{SqsAttributes, SqsBatchResponse, SqsEvent, SqsReco
 use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore};
 use penstock_engine::{Dialect, Totals};
 use penstock_pipeline::{
-    Batch, Chunk, ChunkBody, Drop, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState, Report,
-    Seconds, Split, SplitRange, job_name, layout,
+    Batch, Chunk, ChunkBody, Drop, DropSplit, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState,
+    RefusalCode, Report, Seconds, SplitRange, job_name, layout,
 };
 
 use crate::config::Config;
@@ -67,7 +67,7 @@ fn report(index: u32, count: u32) -> Report {
         body: ChunkBody::Object { bucket: "processed".to_owned(), key: format!("chunk-{index}") },
     };
     Report {
-        split: Split { index, count, range: SplitRange::Whole },
+        split: DropSplit { index, count, range: SplitRange::Whole },
         engine_version: "0.1.0".to_owned(),
         totals: Totals { rows_read: 11, accepted: 10, rejected: 1, ..Totals::default() },
         dialect: Dialect {
@@ -205,7 +205,7 @@ async fn too_many_rejects_refuse_the_batch() {
     world.job("SUCCESS").await;
     assert!(world.messages().is_empty());
     assert!(matches!(world.manifest().state, ManifestState::Refused(_)));
-    assert_eq!(world.receipt().refusal.unwrap().code, "too_many_rejects");
+    assert_eq!(world.receipt().refusal.unwrap().code, RefusalCode::TooManyRejects);
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn a_failed_or_cancelled_job_is_told_to_the_producer() {
         let receipt = world.receipt();
         assert_eq!(receipt.state, ReceiptState::Failed);
         let refusal = receipt.refusal.unwrap();
-        assert_eq!(refusal.code, "job_failed");
+        assert_eq!(refusal.code, RefusalCode::JobFailed);
         assert!(refusal.message.contains("ExitCode: 1"), "{}", refusal.message);
         assert!(world.messages().is_empty());
     }
@@ -235,7 +235,7 @@ async fn a_success_without_all_reports_is_a_failure() {
     let world = World::submitted(1);
     assert_eq!(world.job("SUCCESS").await, SqsBatchResponse::default());
     assert_eq!(world.job_events.queue.dead()[0].code, "inconsistent_reports");
-    assert_eq!(world.receipt().refusal.unwrap().code, "job_failed");
+    assert_eq!(world.receipt().refusal.unwrap().code, RefusalCode::JobFailed);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore, PAGE_ENTRIES}
 use penstock_engine::ENGINE_VERSION;
 use penstock_pipeline::metrics::{LATE, MISSED_DROPS, SECONDS_SINCE_DROP, STUCK_BATCHES};
 use penstock_pipeline::{
-    Batch, Drop, Event, Manifest, Receipt, ReceiptState, Refusal, UNKNOWN_SOURCE, events, layout,
+    Batch, Drop, Event, Manifest, Receipt, ReceiptState, Refusal, RefusalCode, UNKNOWN_SOURCE, events, layout,
 };
 
 use crate::config::Config;
@@ -188,7 +188,7 @@ async fn a_drop_of_which_there_is_a_receipt_or_a_manifest_was_not_missed() {
     for version in [Some("1.0.0"), None] {
         let batch = Batch::new(world.drop("abt/committed.csv", OLD), version);
         let key = layout::manifest(&batch.id);
-        let refusal = Refusal { code: "empty".to_owned(), reason: None, message: "no byte".to_owned() };
+        let refusal = Refusal::new(RefusalCode::Empty, "no bytes");
         let manifest = Manifest::refused(batch, ENGINE_VERSION, refusal);
         world.sentinel.store.insert("processed", &key, to_json(&manifest));
     }

@@ -9,7 +9,8 @@ use penstock_aws::store::ObjectStore;
 use penstock_aws::telemetry::Metrics;
 use penstock_pipeline::metrics::{ACCOUNTING_BROKEN, BATCHES_LOADED, BySource, DROP_TO_LOADED_SECONDS};
 use penstock_pipeline::{
-    BatchId, Counts, DeadReason, LoadMessage, Manifest, Receipt, ReceiptState, Refusal, layout, log_events,
+    BatchId, DeadReason, LoadMessage, Manifest, Receipt, ReceiptChange, ReceiptState, Refusal, RefusalCode,
+    RowCounts, layout, log_events,
 };
 
 use crate::database::Database;
@@ -67,7 +68,7 @@ pub async fn fail<S: ObjectStore>(
     let key = layout::receipt(&message.source, &message.batch_id);
     let standing: Option<Receipt> = get_json(store, bucket, &key).await?;
     let receipt = match standing {
-        Some(receipt) if receipt.state == ReceiptState::Loaded => return Ok(()),
+        Some(receipt) if !ReceiptChange::LoadFailed.applies_to(Some(receipt.state)) => return Ok(()),
         Some(receipt) => receipt,
         None => match get_json::<Manifest>(store, bucket, &layout::manifest(&message.batch_id)).await? {
             Some(manifest) => Receipt::of_manifest(&manifest, now),
@@ -76,7 +77,7 @@ pub async fn fail<S: ObjectStore>(
         },
     };
     let refusal = Refusal {
-        code: "load_failed".to_owned(),
+        code: RefusalCode::LoadFailed,
         reason: Some(reason.code.to_string()),
         message: format!(
             "chunk {} of {} was not loaded: {} ({})",
@@ -124,15 +125,15 @@ async fn enter<D: Database>(
     if closed.is_new {
         report(metrics, &receipt, balanced, now);
     }
-    let is_written = standing.is_some_and(|standing| standing.state == ReceiptState::Loaded);
-    Ok((!is_written).then_some(receipt))
+    let applies = ReceiptChange::Load.applies_to(standing.map(|standing| standing.state));
+    Ok(applies.then_some(receipt))
 }
 
 fn loaded(manifest: &Manifest, sums: &BatchSums, now: Timestamp) -> Receipt {
     let mut receipt = Receipt::of_manifest(manifest, now);
     receipt.state = ReceiptState::Loaded;
     receipt.refusal = None;
-    receipt.rows = Counts {
+    receipt.rows = RowCounts {
         loaded: sums.counts.loaded,
         deduplicated: sums.counts.deduplicated,
         superseded: sums.counts.superseded,

@@ -13,7 +13,8 @@ use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore};
 use penstock_contract::Contract;
 use penstock_engine::Totals;
 use penstock_pipeline::{
-    ChunkBody, Counts, Drop, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState, Seconds, layout,
+    ChunkBody, Drop, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState, RefusalCode, RowCounts,
+    Seconds, layout,
 };
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::config::Config;
@@ -153,7 +154,7 @@ async fn a_batch_is_loaded_closed_and_told_of() {
     assert_eq!(stage.count().await, "5");
     let receipt = stage.receipt(1);
     assert_eq!(receipt.state, ReceiptState::Loaded);
-    let expected = Counts { read: 9, accepted: 5, rejected: 4, loaded: 5, ..Counts::default() };
+    let expected = RowCounts { read: 9, accepted: 5, rejected: 4, loaded: 5, ..RowCounts::default() };
     assert_eq!(receipt.rows, expected);
     assert_eq!(receipt.rejects, ["s3://quarantine/r"]);
     assert!(receipt.seconds["load"] < 60.0 && receipt.seconds["drop_to_loaded"] > 0.0);
@@ -214,7 +215,7 @@ async fn a_chunk_at_fault_is_given_up_alone_and_its_producer_told() {
     assert_eq!(serde_json::from_str::<LoadMessage>(&dead[0].body).unwrap(), messages[1]);
     let receipt = stage.receipt(2);
     let refusal = receipt.refusal.unwrap();
-    assert_eq!((receipt.state, refusal.code.as_str()), (ReceiptState::Failed, "load_failed"));
+    assert_eq!((receipt.state, refusal.code), (ReceiptState::Failed, RefusalCode::LoadFailed));
     assert_eq!(refusal.reason.as_deref(), Some("invalid_data"), "the code of the dead letter");
     for batch in [1, 3] {
         assert_eq!(stage.receipt(batch).state, ReceiptState::Loaded);

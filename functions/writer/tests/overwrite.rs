@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use penstock_contract::Contract;
 use penstock_engine::Totals;
-use penstock_pipeline::{Batch, Drop, Manifest, ManifestState, Refusal, Replaced};
+use penstock_pipeline::{Batch, Drop, Manifest, ManifestState, Refusal, RefusalCode, Replaced};
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::database::{Database as _, Postgres};
 use penstock_writer::error::LoadError;
@@ -57,7 +57,7 @@ async fn try_close(writer: &mut Postgres, chunk: &VerifiedChunk) -> Result<Close
         dropped_at: message.dropped_at,
     };
     let batch = Batch { id: message.batch_id, ..Batch::new(drop, Some("1.0.0")) };
-    let none = Refusal { code: String::new(), reason: None, message: String::new() };
+    let none = Refusal::new(RefusalCode::Kept, "");
     let mut manifest = Manifest::refused(batch, "0", none);
     manifest.state = ManifestState::Committed { table: message.table.clone() };
     manifest.replaces = true;

@@ -1,59 +1,51 @@
-//! The commit of a batch, shared by all who commit one.
-//!
-//! 1. The manifest is written with `If-None-Match: *`. Whoever finds one there goes on with that one: it is
-//!    the batch's only truth, whoever wrote it.
-//! 2. The receipt says `loading` or `refused`. It is written before any message is sent, so that it never takes
-//!    the place of the writer's final one.
-//! 3. The chunks' messages are sent.
-//! 4. `published.json` says that all of them were. Without it, all are sent again: the writer skips what it has.
-//!
-//! A crash between any two steps is mended by doing all of them again.
+//! Performs the commit protocol of [`penstock_pipeline::commit`], where its steps and decisions are defined.
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use penstock_pipeline::commit::{Progress, PublishStep, publish_steps};
 use penstock_pipeline::metrics::{
     BATCHES, BYTES_READ, BatchDecision, BySourceAndState, READ_SECONDS, ROWS_READ, ROWS_REJECTED,
 };
-use penstock_pipeline::{BatchId, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState, layout};
+use penstock_pipeline::{BatchId, Manifest, ManifestState, Receipt, ReceiptChange, layout};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::queue::{Queue, QueueError};
 use crate::store::{ObjectStore, StoreError};
 use crate::telemetry::Metrics;
 
-/// Where a batch is committed to.
+/// The bucket and the queue to which a batch is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub struct CommitTarget {
     /// The processed bucket.
     pub processed_bucket: String,
     /// URL of the load queue.
     pub load_queue_url: String,
 }
 
-/// Why a batch was not committed, or not published.
+/// The reason for which a batch was not committed or not published.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// The object store.
+    /// A request to the object store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The load queue.
+    /// A request to the load queue failed.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// An object of ours that cannot be read.
-    #[error("s3://{bucket}/{key}: not what this version writes: {message}")]
+    /// One of Penstock's own JSON objects is malformed.
+    #[error("s3://{bucket}/{key}: not an object of the format that this release reads: {message}")]
     Corrupt {
         /// Bucket name.
         bucket: String,
         /// Object key.
         key: String,
-        /// What was wrong.
+        /// The parser's message.
         message: String,
     },
 }
 
 impl CommitError {
-    /// True when the same commit may succeed later.
+    /// Returns whether the same commit may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_transient(),
@@ -63,106 +55,83 @@ impl CommitError {
     }
 }
 
-/// How far a batch has come before.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Progress {
-    /// No manifest: it is still to be read.
-    Unread,
-    /// A manifest, and perhaps some of its messages: they are to be sent again.
-    Committed(Box<Manifest>),
-    /// Nothing is left to do.
-    Published,
-}
-
-/// The mark that every message of a manifest has been sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Published {
-    /// How many messages.
-    pub messages: usize,
-    /// When the last one was sent.
-    pub published_at: Timestamp,
-}
-
-/// How far `batch` has come.
+/// Returns the progress of `batch`.
 ///
 /// # Errors
-/// When the store does not answer, or its manifest cannot be read.
+/// If a request fails, or the manifest is malformed.
 pub async fn progress(
     store: &impl ObjectStore,
-    places: &Places,
+    target: &CommitTarget,
     batch: &BatchId,
 ) -> Result<Progress, CommitError> {
-    let bucket = &places.processed_bucket;
-    let Some(manifest) = get_json(store, bucket, &layout::manifest(batch)).await? else {
-        return Ok(Progress::Unread);
-    };
-    match store.get(bucket, &layout::published(batch)).await? {
-        Some(_) => Ok(Progress::Published),
-        None => Ok(Progress::Committed(Box::new(manifest))),
-    }
+    let bucket = &target.processed_bucket;
+    let manifest = get_json(store, bucket, &layout::manifest(batch)).await?;
+    let is_published = manifest.is_some() && store.get(bucket, &layout::published(batch)).await?.is_some();
+    Ok(Progress::of(manifest, is_published))
 }
 
-/// Writes `manifest`, or takes the one that is there, and publishes it. Gives the one that holds.
+/// Writes `manifest`, unless the batch has one already, and publishes the one that exists then. Returns that one.
 ///
 /// # Errors
-/// When a step fails; all of them may be done again.
+/// If a request fails. The commit may be repeated.
 pub async fn commit(
     store: &impl ObjectStore,
     queue: &impl Queue,
-    places: &Places,
+    target: &CommitTarget,
     manifest: Manifest,
     now: Timestamp,
 ) -> Result<Manifest, CommitError> {
-    let (bucket, key) = (&places.processed_bucket, layout::manifest(&manifest.batch_id));
-    let written = store.put_if_absent(bucket, &key, to_json(&manifest)).await?;
-    let standing = if written {
+    let (bucket, key) = (&target.processed_bucket, layout::manifest(&manifest.batch_id));
+    let committed = if store.put_if_absent(bucket, &key, to_json(&manifest)).await? {
         manifest
     } else {
-        // Objects are never taken away before their lifecycle ends, so the one that was there is there.
         get_json(store, bucket, &key)
             .await?
             .ok_or_else(|| StoreError::NotFound { bucket: bucket.clone(), key: key.clone() })?
     };
-    publish(store, queue, places, &standing, now).await?;
-    Ok(standing)
+    publish(store, queue, target, &committed, now).await?;
+    Ok(committed)
 }
 
-/// Steps 2 to 4 for a manifest that stands.
+/// Performs the steps that publish `manifest`.
 ///
 /// # Errors
-/// When a step fails; all of them may be done again.
+/// If a request fails. All steps may be repeated.
 pub async fn publish(
     store: &impl ObjectStore,
     queue: &impl Queue,
-    places: &Places,
+    target: &CommitTarget,
     manifest: &Manifest,
     now: Timestamp,
 ) -> Result<(), CommitError> {
-    write_receipt(store, places, Receipt::of_manifest(manifest, now)).await?;
-    let messages = LoadMessage::of(manifest);
-    if let ManifestState::Refused(_) = manifest.state {
-        // Its rows are not to be found in the lake either.
-        for key in &manifest.parquet {
-            store.delete(&places.processed_bucket, key).await?;
+    let bucket = &target.processed_bucket;
+    for step in publish_steps(manifest, now) {
+        match step {
+            PublishStep::WriteReceipt(receipt, change) => {
+                write_receipt(store, bucket, &receipt, change).await?;
+            }
+            PublishStep::DeleteParquet(key) => store.delete(bucket, &key).await?,
+            PublishStep::SendMessages(messages) => {
+                let bodies = messages.iter().map(|message| {
+                    serde_json::to_string(message).expect("a message has string keys and finite numbers only")
+                });
+                queue.send_all(&target.load_queue_url, bodies.collect()).await?;
+            }
+            PublishStep::WriteMark(mark) => {
+                store.put(bucket, &layout::published(&manifest.batch_id), to_json(&mark)).await?;
+            }
         }
     }
-    let published = Published { messages: messages.len(), published_at: now };
-    let bodies = messages.iter().map(|message| {
-        serde_json::to_string(message).expect("a message has string keys and finite numbers only")
-    });
-    queue.send_all(&places.load_queue_url, bodies.collect()).await?;
-    let key = layout::published(&manifest.batch_id);
-    store.put(&places.processed_bucket, &key, to_json(&published)).await?;
     Ok(())
 }
 
-/// Tells of a batch that has been committed, in the log and as metrics. Who commits one says it once.
+/// Reports a batch that has been committed, in the log and as metrics. Only the function that commits a batch reports it.
 pub fn report(manifest: &Manifest, metrics: &Metrics) {
     let totals = &manifest.totals;
     let (state, code) = match &manifest.state {
         ManifestState::Committed { .. } => (BatchDecision::Committed, None),
-        // As its contract has it: nothing for the alarm of refused batches.
-        ManifestState::Refused(refusal) if refusal.code == "kept" => {
+        // Not counted by the alarm for refused batches.
+        ManifestState::Refused(refusal) if refusal.code.is_expected() => {
             (BatchDecision::Kept, Some(refusal.code.as_str()))
         }
         ManifestState::Refused(refusal) => (BatchDecision::Refused, Some(refusal.code.as_str())),
@@ -191,35 +160,35 @@ pub fn report(manifest: &Manifest, metrics: &Metrics) {
     );
 }
 
-/// Writes a receipt where there is none, or only that of the submit to Spark.
+/// Writes a receipt, if `change` applies to the existing one.
 ///
-/// Two of these at once may both find `submitted`, and the slower one take the place of what has come since. It
-/// then sends the chunks' messages once more, and the writer, which finds the batch closed, writes the final
-/// receipt again.
+/// The existing receipt is read and replaced in two requests, so of two functions that do this at the same time, the slower
+/// one may replace a later receipt with `loading`. It then sends the chunks' messages again, and the writer, which finds the
+/// batch closed, writes the final receipt again.
 ///
 /// # Errors
-/// When the store does not answer.
+/// If a request fails, or the existing receipt is malformed.
 pub async fn write_receipt(
     store: &impl ObjectStore,
-    places: &Places,
-    receipt: Receipt,
+    processed_bucket: &str,
+    receipt: &Receipt,
+    change: ReceiptChange,
 ) -> Result<(), CommitError> {
-    let (bucket, key) = (&places.processed_bucket, layout::receipt(&receipt.source, &receipt.batch_id));
-    if store.put_if_absent(bucket, &key, to_json(&receipt)).await? {
+    let key = layout::receipt(&receipt.source, &receipt.batch_id);
+    if store.put_if_absent(processed_bucket, &key, to_json(receipt)).await? {
         return Ok(());
     }
-    let standing: Option<Receipt> = get_json(store, bucket, &key).await?;
-    let only_submitted = standing.is_none_or(|standing| standing.state == ReceiptState::Submitted);
-    if only_submitted && receipt.state != ReceiptState::Submitted {
-        store.put(bucket, &key, to_json(&receipt)).await?;
+    let existing: Option<Receipt> = get_json(store, processed_bucket, &key).await?;
+    if change.applies_to(existing.map(|receipt| receipt.state)) {
+        store.put(processed_bucket, &key, to_json(receipt)).await?;
     }
     Ok(())
 }
 
-/// A JSON object of ours; `None` when it is not there.
+/// Reads one of Penstock's own JSON objects; `None` if it does not exist.
 ///
 /// # Errors
-/// When the store does not answer, or the object is not of this type.
+/// If the request fails, or the object is not JSON of this type.
 pub async fn get_json<T: DeserializeOwned>(
     store: &impl ObjectStore,
     bucket: &str,
@@ -233,7 +202,7 @@ pub async fn get_json<T: DeserializeOwned>(
     })
 }
 
-/// The bytes of a JSON object of ours.
+/// Returns a value as the bytes of a JSON object.
 pub fn to_json(value: &impl Serialize) -> Bytes {
     let json = serde_json::to_vec(value).expect("our types have string keys and finite numbers only");
     Bytes::from(json)

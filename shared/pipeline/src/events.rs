@@ -1,15 +1,15 @@
-//! Drops out of every event shape.
+//! Parsing of the events in the drops queue.
 //!
-//! What arrives in the drops queue is one of:
+//! A message body is one of:
 //! - an EventBridge event, `Object Created` from `aws.s3` (its key is plain text);
 //! - an S3 notification with any number of `Records` (its keys are URL-encoded, with `+` for a space);
 //! - `s3:TestEvent`, which S3 sends when a notification is configured;
 //! - either of the first two in an SNS envelope.
 //!
-//! The structs here ask only for what a drop needs: local stand-ins and test generators leave out much of
-//! what AWS sends (`userIdentity`, `requestParameters`, `sequencer`).
+//! Only the fields that a [`Drop`] needs are required, because AWS emulators and generators of test events leave out many
+//! others (`userIdentity`, `requestParameters`, `sequencer`).
 //!
-//! [`created`] is the way back: the event of a drop whose own was lost.
+//! [`created`] is the inverse of [`parse`]: it makes the event of a drop whose own event was lost.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -19,61 +19,61 @@ use serde_json::json;
 
 use crate::Drop;
 
-/// Source and kind of the EventBridge event that tells of a drop.
+/// `source` and `detail-type` of the EventBridge event of a drop.
 const S3_SOURCE: &str = "aws.s3";
 const CREATED: &str = "Object Created";
 
-/// What one event says.
+/// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// An object arrived.
+    /// An object was created.
     Dropped(Drop),
-    /// Nothing to read, and why.
+    /// An event that is not a drop.
     Ignored(Ignored),
 }
 
-/// Why an event is no drop.
+/// The reason for which an event is not a drop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ignored {
     /// `s3:TestEvent`.
     TestEvent,
-    /// Something else happened to an object: it was deleted, tagged, restored. Carries the event's name.
+    /// Another operation on an object: it was deleted, tagged, restored. Has the event's name.
     NotCreated(String),
-    /// The zero-byte object that consoles make for a folder. Carries the key.
+    /// The zero-byte object that consoles create for a folder. Has the key.
     Folder(String),
 }
 
-/// Why a body is no event. None of them passes with time.
+/// The reason for which a body is not an event. All of them are permanent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// Not JSON, or a field is missing or of the wrong type.
     #[error("not an event: {0}")]
     Malformed(String),
-    /// JSON, but none of the shapes that are known.
+    /// JSON, but none of the known shapes.
     #[error("neither an S3 notification nor an EventBridge event of S3")]
     UnknownShape,
-    /// A key that no URL decoding makes text of.
+    /// A key that cannot be URL-decoded to UTF-8.
     #[error("the object key {0:?} is not URL-encoded UTF-8")]
     BadKey(String),
-    /// A time that is none.
+    /// A malformed time.
     #[error("the event time {0:?} is not an ISO 8601 date and time")]
     BadTime(String),
 }
 
-/// SNS in SNS does not happen; anything deeper is somebody's game.
+/// Bounds the recursion: SNS does not nest envelopes.
 const MAX_ENVELOPES: u32 = 2;
 
-/// Every event in a queue message's body, in its order.
+/// Returns the events in a queue message's body, in their order.
 ///
 /// # Errors
-/// When the body is none of the shapes above. One bad record fails the whole body, so that none is lost
-/// unseen.
+/// If the body has none of the shapes above. One malformed record fails the whole body, so that no record is dropped
+/// silently.
 pub fn parse(body: &str) -> Result<Vec<Event>, EventError> {
     parse_envelope(body, MAX_ENVELOPES)
 }
 
-/// The EventBridge event that S3 sends when `drop` arrives, as far as [`parse`] reads it: what it gives back is
-/// `drop`, unless that [is a folder](is_folder).
+/// Returns the EventBridge event that S3 sends when `drop` is created, with the fields that [`parse`] reads. Parsing it returns
+/// `drop` again, unless that [is a folder](is_folder).
 pub fn created(drop: &Drop) -> String {
     let mut object = json!({ "key": drop.key, "size": drop.size_bytes, "etag": drop.etag });
     let optional = [("version-id", &drop.version_id), ("sequencer", &drop.sequencer)];
@@ -90,16 +90,16 @@ pub fn created(drop: &Drop) -> String {
     .to_string()
 }
 
-/// True of the zero-byte object that consoles make for a folder: it is no drop.
+/// Returns whether an object is one of the zero-byte objects that consoles create for folders, which are not drops.
 pub fn is_folder(key: &str, size_bytes: u64) -> bool {
     key.ends_with('/') && size_bytes == 0
 }
 
-/// All that is looked at in any of the shapes; which fields are there tells the shape.
+/// The fields of all shapes; the ones that are present determine the shape.
 #[derive(Deserialize)]
-struct Envelope {
+struct EventBody {
     #[serde(rename = "Records")]
-    records: Option<Vec<Record>>,
+    records: Option<Vec<S3Record>>,
     #[serde(rename = "detail-type")]
     detail_type: Option<String>,
     source: Option<String>,
@@ -114,7 +114,7 @@ struct Envelope {
 }
 
 #[derive(Deserialize)]
-struct Record {
+struct S3Record {
     #[serde(rename = "eventSource")]
     source: String,
     #[serde(rename = "eventName")]
@@ -124,24 +124,23 @@ struct Record {
     s3: Option<serde_json::Value>,
 }
 
-/// `Records[].s3` and EventBridge's `detail` have this in common.
+/// The fields that `Records[].s3` and EventBridge's `detail` have in common.
 #[derive(Deserialize)]
-struct S3 {
-    bucket: Bucket,
-    object: Object,
+struct S3Detail {
+    bucket: S3Bucket,
+    object: S3Object,
 }
 
 #[derive(Deserialize)]
-struct Bucket {
+struct S3Bucket {
     name: String,
 }
 
 #[derive(Deserialize)]
-struct Object {
+struct S3Object {
     key: String,
-    #[serde(default)]
     size: u64,
-    // `etag` by EventBridge on AWS, `eTag` by S3 notifications and by some stand-ins everywhere.
+    // `etag` in events of EventBridge, `eTag` in S3 notifications and in all events of some emulators.
     #[serde(alias = "eTag")]
     etag: String,
     #[serde(rename = "version-id", alias = "versionId")]
@@ -150,9 +149,9 @@ struct Object {
 }
 
 fn parse_envelope(body: &str, envelopes_left: u32) -> Result<Vec<Event>, EventError> {
-    let envelope: Envelope = serde_json::from_str(body).map_err(malformed)?;
+    let envelope: EventBody = serde_json::from_str(body).map_err(malformed)?;
     if let Some(records) = envelope.records {
-        return records.into_iter().map(of_record).collect();
+        return records.into_iter().map(record_event).collect();
     }
     if envelope.event.as_deref() == Some("s3:TestEvent") {
         return Ok(vec![Event::Ignored(Ignored::TestEvent)]);
@@ -163,13 +162,13 @@ fn parse_envelope(body: &str, envelopes_left: u32) -> Result<Vec<Event>, EventEr
     }
     match (envelope.source.as_deref(), envelope.detail_type, envelope.time, envelope.detail) {
         (Some(S3_SOURCE), Some(detail_type), Some(time), Some(detail)) => {
-            of_event_bridge(detail_type, &time, detail).map(|event| vec![event])
+            event_bridge_event(detail_type, &time, detail).map(|event| vec![event])
         }
         _ => Err(EventError::UnknownShape),
     }
 }
 
-fn of_record(record: Record) -> Result<Event, EventError> {
+fn record_event(record: S3Record) -> Result<Event, EventError> {
     if record.source != "aws:s3" {
         return Err(EventError::UnknownShape);
     }
@@ -178,23 +177,27 @@ fn of_record(record: Record) -> Result<Event, EventError> {
         return Ok(Event::Ignored(Ignored::NotCreated(record.name)));
     }
     let s3 = record.s3.ok_or_else(|| EventError::Malformed("a record without s3".to_owned()))?;
-    let mut s3: S3 = serde_json::from_value(s3).map_err(malformed)?;
+    let mut s3: S3Detail = serde_json::from_value(s3).map_err(malformed)?;
     s3.object.key = decode_key(&s3.object.key)?;
     event(s3, &record.time)
 }
 
-fn of_event_bridge(detail_type: String, time: &str, detail: serde_json::Value) -> Result<Event, EventError> {
+fn event_bridge_event(
+    detail_type: String,
+    time: &str,
+    detail: serde_json::Value,
+) -> Result<Event, EventError> {
     if detail_type != CREATED {
         return Ok(Event::Ignored(Ignored::NotCreated(detail_type)));
     }
     event(serde_json::from_value(detail).map_err(malformed)?, time)
 }
 
-fn event(S3 { bucket, object }: S3, time: &str) -> Result<Event, EventError> {
+fn event(S3Detail { bucket, object }: S3Detail, time: &str) -> Result<Event, EventError> {
     if is_folder(&object.key, object.size) {
         return Ok(Event::Ignored(Ignored::Folder(object.key)));
     }
-    // A bucket without versions says "null", the same for every object: no identity.
+    // Objects of an unversioned bucket have the version id "null", which identifies nothing.
     let version_id = object.version_id.filter(|id| !id.is_empty() && id != "null");
     Ok(Event::Dropped(Drop {
         bucket: bucket.name,
@@ -207,7 +210,7 @@ fn event(S3 { bucket, object }: S3, time: &str) -> Result<Event, EventError> {
     }))
 }
 
-/// With an offset as AWS writes it, or without one as stand-ins do: then it is UTC.
+/// Parses a time with an offset, as AWS writes it, or without one, as some emulators do: then it is UTC.
 fn timestamp(text: &str) -> Result<Timestamp, EventError> {
     let without_offset = || text.parse::<DateTime>().and_then(|time| time.to_zoned(TimeZone::UTC));
     text.parse()
@@ -215,26 +218,26 @@ fn timestamp(text: &str) -> Result<Timestamp, EventError> {
         .map_err(|_| EventError::BadTime(text.to_owned()))
 }
 
-/// Undoes the `application/x-www-form-urlencoded` encoding of keys in S3 notifications.
+/// Decodes an `application/x-www-form-urlencoded` key of an S3 notification.
 ///
 /// # Errors
-/// When a `%` is not followed by two hexadecimal digits, or the bytes are not UTF-8.
+/// If a `%` is not followed by two hexadecimal digits, or the bytes are not UTF-8.
 pub fn decode_key(encoded: &str) -> Result<String, EventError> {
-    let bad = || EventError::BadKey(encoded.to_owned());
+    let bad_key = || EventError::BadKey(encoded.to_owned());
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut bytes = encoded.bytes();
     while let Some(byte) = bytes.next() {
-        let plain = match byte {
+        let decoded_byte = match byte {
             b'+' => b' ',
             b'%' => {
-                let (high, low) = (bytes.next().ok_or_else(bad)?, bytes.next().ok_or_else(bad)?);
-                hex_digit(high).zip(hex_digit(low)).map(|(high, low)| high << 4 | low).ok_or_else(bad)?
+                let (high, low) = (bytes.next().ok_or_else(bad_key)?, bytes.next().ok_or_else(bad_key)?);
+                hex_digit(high).zip(hex_digit(low)).map(|(high, low)| high << 4 | low).ok_or_else(bad_key)?
             }
             other => other,
         };
-        decoded.push(plain);
+        decoded.push(decoded_byte);
     }
-    String::from_utf8(decoded).map_err(|_| bad())
+    String::from_utf8(decoded).map_err(|_| bad_key())
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {

@@ -1,60 +1,60 @@
-//! Spark jobs: the name that ties one to its batch, and the events that tell of its state.
+//! Spark jobs: the name that links a job run to its batch, and the events about its state.
 
 use serde::Deserialize;
 
 use crate::{BatchId, EventError};
 
-/// `detail-type` of the events that are read here.
+/// `detail-type` of a job run's state change.
 const STATE_CHANGE: &str = "EMR Serverless Job Run State Change";
 
-/// The name of a batch's job run: `penstock/<source>/<batch>`. EMR Serverless repeats it in every event.
+/// Returns the name of a batch's job run: `penstock/<source>/<batch>`. EMR Serverless includes it in every event.
 pub fn job_name(source: &str, batch: &BatchId) -> String {
     format!("penstock/{source}/{batch}")
 }
 
-/// The source and batch of a job run's name; `None` when the job is not one of ours.
+/// Returns the source and the batch of a job run's name; `None` if the job is not one of Penstock's.
 pub fn parse_job_name(name: &str) -> Option<(&str, BatchId)> {
     let (source, batch) = name.strip_prefix("penstock/")?.rsplit_once('/')?;
     Some((source, batch.parse().ok()?)).filter(|_| !source.is_empty())
 }
 
-/// A job run came into another state.
+/// A state change of a job run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobEvent {
-    /// The application that the job runs in.
+    /// The application of the job run.
     pub application_id: String,
-    /// The job run.
+    /// The job run's id.
     pub job_run_id: String,
-    /// The name that it was submitted under.
+    /// The name with which it was submitted.
     pub job_run_name: Option<String>,
-    /// Where it stands.
+    /// The new state.
     pub state: JobState,
-    /// What EMR Serverless says of it, where it says anything.
+    /// Details of the state from EMR Serverless.
     pub state_details: Option<String>,
 }
 
-/// Where a job run stands.
+/// The state of a job run.
 /// <https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/job-states.html>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobState {
-    /// It has done all of its work.
+    /// The job succeeded.
     Success,
-    /// It has not, and will not.
+    /// The job failed.
     Failed,
-    /// Somebody stopped it, or it took too long.
+    /// The job was cancelled, by a user or because it exceeded its timeout.
     Cancelled,
-    /// It is on its way: submitted, pending, scheduled, running, cancelling. Carries the state's name.
+    /// The job is not finished: submitted, pending, scheduled, running, cancelling. Has the state's name.
     Underway(String),
 }
 
 impl JobEvent {
-    /// Reads a queue message's body. `None`: another event of EMR Serverless.
+    /// Parses a queue message's body. Returns `None` for another event of EMR Serverless.
     ///
     /// # Errors
-    /// When the body is not an event of EMR Serverless.
+    /// If the body is not an event of EMR Serverless.
     pub fn parse(body: &str) -> Result<Option<Self>, EventError> {
         #[derive(Deserialize)]
-        struct Envelope {
+        struct JobEventBody {
             source: Option<String>,
             #[serde(rename = "detail-type")]
             detail_type: Option<String>,
@@ -62,7 +62,7 @@ impl JobEvent {
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct Detail {
+        struct JobEventDetail {
             application_id: String,
             job_run_id: String,
             job_run_name: Option<String>,
@@ -70,7 +70,7 @@ impl JobEvent {
             state_details: Option<String>,
         }
         let malformed = |error: serde_json::Error| EventError::Malformed(error.to_string());
-        let envelope: Envelope = serde_json::from_str(body).map_err(malformed)?;
+        let envelope: JobEventBody = serde_json::from_str(body).map_err(malformed)?;
         let (Some("aws.emr-serverless"), Some(detail_type), Some(detail)) =
             (envelope.source.as_deref(), envelope.detail_type, envelope.detail)
         else {
@@ -79,7 +79,7 @@ impl JobEvent {
         if detail_type != STATE_CHANGE {
             return Ok(None);
         }
-        let detail: Detail = serde_json::from_value(detail).map_err(malformed)?;
+        let detail: JobEventDetail = serde_json::from_value(detail).map_err(malformed)?;
         let state = match detail.state.as_str() {
             "SUCCESS" => JobState::Success,
             "FAILED" => JobState::Failed,

@@ -1,9 +1,9 @@
-//! The words of the pipeline as types: drop, batch, split, chunk, manifest, message, receipt, outcome.
-//!
-//! Pure: no aws-sdk, no tokio, no clock. Everything that crosses a process boundary is defined here once,
-//! and versioned.
+#![doc = include_str!("../README.md")]
 
 mod batch;
+mod chunk;
+pub mod claim;
+pub mod commit;
 mod drop;
 pub mod events;
 mod job;
@@ -14,18 +14,20 @@ mod message;
 pub mod metrics;
 mod outcome;
 mod receipt;
+mod refusal;
+mod report;
 
-pub use batch::{Batch, BatchId, Taken, batch_id, object_id};
+pub use batch::{Batch, BatchId, batch_id, object_id};
+pub use chunk::{Chunk, ChunkBody, DropSplit, SplitRange};
 pub use drop::{Drop, UNKNOWN_SOURCE};
 pub use events::{Event, EventError, Ignored};
 pub use job::{JobEvent, JobState, job_name, parse_job_name};
-pub use manifest::{
-    Chunk, ChunkBody, Manifest, ManifestError, ManifestState, NotExecuted, Report, Split, SplitRange, Terms,
-    failed_quality, too_many_rejects,
-};
+pub use manifest::{Manifest, ManifestError, ManifestState, NotExecuted, Terms};
 pub use message::{
     LoadMessage, MAX_INLINE_BYTES, MessageError, Overwritten, SQS_BATCH_MAX_BYTES, SQS_BATCH_MAX_ENTRIES,
     sqs_batches,
 };
 pub use outcome::{DeadReason, Outcome};
-pub use receipt::{Counts, Receipt, ReceiptState, Refusal, Replaced, Seconds};
+pub use receipt::{Receipt, ReceiptChange, ReceiptState, Replaced, RowCounts};
+pub use refusal::{Refusal, RefusalCode, failed_quality, too_many_rejects};
+pub use report::{Report, Seconds};

@@ -1,4 +1,4 @@
-//! The load queue's messages.
+//! The messages of the load queue.
 
 use std::ops::RangeInclusive;
 
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BatchId, Chunk, Manifest, ManifestState};
 
-/// Largest encoded chunk, in bytes before base64, that travels in its message.
+/// Size of the largest encoded chunk that is sent in its message, in bytes before base64.
 pub const MAX_INLINE_BYTES: usize = 96 * 1024;
-/// Most entries in one `SendMessageBatch`.
+/// Maximum number of entries in one `SendMessageBatch`.
 pub const SQS_BATCH_MAX_ENTRIES: usize = 10;
-/// Most bytes in one `SendMessageBatch`, all bodies together (SQS quota: 1 MiB).
+/// Maximum size of all bodies in one `SendMessageBatch`, in bytes (SQS quota: 1 MiB).
 pub const SQS_BATCH_MAX_BYTES: usize = 1024 * 1024;
 
 /// One chunk to load.
 ///
-/// | version | a row of the chunk has |
+/// | version | format |
 /// |---|---|
-/// | 1 | the contract's columns, without the one for what no other column reads, and the row number |
-/// | 2 | the contract's columns, that one included where the contract keeps such values, and the row number |
-/// | 3 | as 2; its batch stands for earlier versions of its object (`penstock.overwrite: replace`) |
-/// | 4 | as 2, or as 3 where `overwrites` is set; its batch has blank rows, which an older writer would not account for |
+/// | 1 | each row has the contract's columns, except the one for unexpected values, and the row number |
+/// | 2 | each row has the contract's columns, including the one for unexpected values if the contract has one, and the row number |
+/// | 3 | as 2; the batch replaces earlier versions of its object (`penstock.overwrite: replace`) |
+/// | 4 | as 2, or as 3 if `overwrites` is set; the batch has blank rows, which an older writer would not account for |
 ///
-/// While a deploy is under way, functions of two releases share the queue. So a release reads the version that the one
-/// before it writes, and what every message needs is written only by the release after the first that reads it; what is
-/// newer than a writer knows goes back to the queue, for one that does.
+/// During a deploy, functions of two releases share the queue. Therefore a release reads the version that the release
+/// before it writes, and a version that every message needs is written only by the release after the first one that
+/// reads it. A writer returns a message with a newer version to the queue, where a writer of that release receives it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoadMessage {
-    /// Format of this message.
+    /// Format version of the message.
     pub message_version: u32,
     /// The batch.
     pub batch_id: BatchId,
@@ -40,48 +40,48 @@ pub struct LoadMessage {
     pub table: TableName,
     /// The contract's version.
     pub contract_version: String,
-    /// When the drop arrived: the event time of rows that carry none, and the last tie-break.
+    /// When the drop was created: the event time of rows without one, and the last tie-breaker.
     pub dropped_at: Timestamp,
-    /// How many chunks the batch has.
+    /// Number of chunks of the batch.
     pub chunk_count: u32,
-    /// The object whose earlier versions the batch stands for; only from version 3 on.
+    /// The object whose earlier versions the batch replaces; only from version 3 on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overwrites: Option<Overwritten>,
     /// The chunk.
     pub chunk: Chunk,
 }
 
-/// An object that has been overwritten, or may have been, and what orders the version that a batch is of among its others.
+/// An object whose earlier versions a batch replaces, and the position of the batch among the versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overwritten {
     /// Bucket name.
     pub bucket: String,
     /// Object key.
     pub key: String,
-    /// Of versions that arrived at one time the one with the greater sequencer (hexadecimal, compared from its first digit
-    /// on) is the later one.
+    /// Orders versions that were created at the same time: the greater sequencer is later (hexadecimal, compared from the
+    /// first digit).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
 }
 
-/// Why a body is no load message.
+/// The reason for which a body is not a load message.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
-    /// Not the JSON of a load message.
+    /// Not JSON of a load message, or a chunk with more duplicates than rows.
     #[error("not a load message: {0}")]
     Malformed(String),
-    /// A version that this writer does not read.
-    #[error("load message version {found}, but this writer reads {} to {}", reads.start(), reads.end())]
+    /// A format version that this writer does not read.
+    #[error("load message has version {found}, but this writer reads versions {} to {}", reads.start(), reads.end())]
     Version {
-        /// The version found.
+        /// The version of the message.
         found: u64,
-        /// The versions that are read.
+        /// The versions that this writer reads.
         reads: RangeInclusive<u32>,
     },
 }
 
 impl MessageError {
-    /// True for a message of a later release: its own writer will read it.
+    /// Returns whether the message is of a later release, whose writer will read it.
     pub fn is_newer(&self) -> bool {
         match self {
             Self::Malformed(_) => false,
@@ -91,19 +91,22 @@ impl MessageError {
 }
 
 impl LoadMessage {
-    /// The format that this release writes.
+    /// The format version that this release writes.
     pub const VERSION: u32 = 2;
-    /// The format of messages whose batch stands for earlier versions of its object.
+    /// The format version of messages whose batch replaces earlier versions of its object.
     pub const OVERWRITING: u32 = 3;
-    /// The format of messages whose batch has blank rows.
+    /// The format version of messages whose batch has blank rows.
     pub const WITH_BLANK_ROWS: u32 = 4;
-    /// The formats that this release reads.
+    /// The format versions that this release reads.
     pub const READS: RangeInclusive<u32> = 1..=4;
 
-    /// The messages of a manifest, in the order of its chunks. A refused batch has none.
+    /// Returns the messages of a manifest, in the order of its chunks. A refused batch has none.
+    ///
+    /// # Panics
+    /// If a committed manifest has no contract version, which [`Manifest::commit`] never writes.
     pub fn of(manifest: &Manifest) -> Vec<Self> {
         let ManifestState::Committed { table } = &manifest.state else { return Vec::new() };
-        let chunk_count = u32::try_from(manifest.chunks.len()).unwrap_or(u32::MAX);
+        let chunk_count = u32::try_from(manifest.chunks.len()).expect("chunks have u32 indexes");
         let drop = &manifest.drop;
         let overwrites = manifest.replaces.then(|| Overwritten {
             bucket: drop.bucket.clone(),
@@ -120,8 +123,10 @@ impl LoadMessage {
             batch_id: manifest.batch_id,
             source: manifest.source.clone(),
             table: table.clone(),
-            // A committed batch always has one: without a contract nothing is accepted.
-            contract_version: manifest.contract_version.clone().unwrap_or_default(),
+            contract_version: manifest
+                .contract_version
+                .clone()
+                .expect("a batch without a contract is refused, so a committed one has a version"),
             dropped_at: drop.dropped_at,
             chunk_count,
             overwrites: overwrites.clone(),
@@ -130,15 +135,16 @@ impl LoadMessage {
         manifest.chunks.iter().map(message).collect()
     }
 
-    /// Whether the chunk has a column for what no other column reads, where the contract keeps such values.
+    /// Returns whether the chunk has the column for unexpected values, if the contract has one.
     pub fn has_rescued(&self) -> bool {
         self.message_version >= 2
     }
 
-    /// Reads the body of a message whose version is one of `reads`.
+    /// Parses the body of a message whose version is one of `reads`.
     ///
     /// # Errors
-    /// When the body is not JSON, lacks a field or has one too many, or is of another version.
+    /// If the body is not JSON, has a missing or an unknown field, has a chunk with more duplicates than rows, or has
+    /// another version.
     pub fn parse(body: &str, reads: &RangeInclusive<u32>) -> Result<Self, MessageError> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -149,12 +155,16 @@ impl LoadMessage {
         if !u32::try_from(message_version).is_ok_and(|version| reads.contains(&version)) {
             return Err(MessageError::Version { found: message_version, reads: reads.clone() });
         }
-        serde_json::from_str(body).map_err(malformed)
+        let message: Self = serde_json::from_str(body).map_err(malformed)?;
+        match message.chunk.checked_text_rows() {
+            Some(_) => Ok(message),
+            None => Err(MessageError::Malformed("the chunk has more duplicates than rows".to_owned())),
+        }
     }
 }
 
-/// Groups bodies, in order, into batches that one `SendMessageBatch` takes: at most
-/// [`SQS_BATCH_MAX_ENTRIES`] and [`SQS_BATCH_MAX_BYTES`] each. A body that is too large by itself stands alone.
+/// Groups bodies, in order, into batches for `SendMessageBatch` of at most [`SQS_BATCH_MAX_ENTRIES`] entries and
+/// [`SQS_BATCH_MAX_BYTES`] bytes. A body that is larger than that gets a batch of its own.
 pub fn sqs_batches(bodies: Vec<String>) -> Vec<Vec<String>> {
     let mut batches: Vec<Vec<String>> = Vec::new();
     let mut bytes = 0usize;

@@ -1,29 +1,29 @@
-//! What a handler says of one message.
+//! The outcome of a queue message.
 
 use std::time::Duration;
 
-/// What becomes of one queue message.
+/// The outcome of a queue message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Finished: the message is deleted.
+    /// Processed: the message is deleted.
     Done,
-    /// A passing fault: the message comes back after this long.
+    /// A transient fault: the message is retried after this delay.
     Retry(Duration),
-    /// It will never succeed: the message goes to the dead-letter queue, with the reason.
+    /// A permanent fault: the message is moved to the dead-letter queue, with the reason.
     Dead(DeadReason),
 }
 
-/// Why a message will never succeed.
+/// The reason for which a message can never be processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadReason {
     /// Stable code, e.g. `invalid_message`, `checksum_mismatch`, `constraint_violated`.
     pub code: &'static str,
-    /// What was wrong, where, and what to do. No row values.
+    /// What happened, where, and what to do. No values of rows.
     pub message: String,
 }
 
 impl Outcome {
-    /// The delay before attempt `receive_count + 1`: doubles from 2 s up to 15 minutes.
+    /// Returns a retry with the delay before attempt `receive_count + 1`: it doubles from 2 s up to 15 minutes.
     pub fn retry_after(receive_count: u32) -> Self {
         let doublings = receive_count.saturating_sub(1).min(10);
         let seconds = 2u64.saturating_mul(1 << doublings).min(900);

@@ -1,52 +1,47 @@
-//! The receipt: what the producer of a drop is told. No personal data, no row values.
-
-use std::collections::BTreeMap;
+//! The receipt: the outcome of a drop, for its producer. It has no personal data and no values of rows.
 
 use jiff::Timestamp;
-use penstock_engine::{Dialect, QualityOutcome, ReadError, ReasonCount};
+use penstock_engine::{Dialect, QualityOutcome, ReasonCount};
 use serde::{Deserialize, Serialize};
 
-use crate::{Batch, BatchId, Drop, Manifest, ManifestState, NotExecuted};
+use crate::{Batch, BatchId, Drop, Manifest, ManifestState, NotExecuted, Refusal, Seconds};
 
-/// Seconds by step, e.g. `read`, `publish`, `load`.
-pub type Seconds = BTreeMap<String, f64>;
-
-/// What became of a drop. Stable JSON: fields are added, never renamed.
+/// The outcome of a drop. The JSON is stable: fields are added, never renamed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Format of this file.
+    /// Format version of the receipt.
     pub receipt_version: u32,
     /// The batch.
     pub batch_id: BatchId,
-    /// The source, the key's first segment; `_unknown` when the key has none.
+    /// The source, which is the key's first segment; `_unknown` if the key has none.
     pub source: String,
-    /// The contract's version; `None` when there is no contract.
+    /// The contract's version; `None` if there is no contract.
     pub contract_version: Option<String>,
     /// The drop.
     pub drop: Drop,
-    /// How far the batch has come.
+    /// The state of the batch.
     pub state: ReceiptState,
-    /// Why no row was loaded, when `state` is `refused` or `failed`.
+    /// The reason for which no row was loaded, if `state` is `refused` or `failed`.
     pub refusal: Option<Refusal>,
-    /// What became of the rows.
-    pub rows: Counts,
+    /// Row counts.
+    pub rows: RowCounts,
     /// Rejects by code and column.
     pub rejects_by_reason: Vec<ReasonCount>,
-    /// Where the rejects are: `s3://` URIs.
+    /// The reject files, as `s3://` URIs.
     pub rejects: Vec<String>,
-    /// The dialect as read, and what of it was assumed.
+    /// The dialect with which the file was read, and which properties of it were assumed.
     pub dialect: Option<Dialect>,
-    /// What came of the contract's quality checks.
+    /// Results of the contract's quality checks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quality: Vec<QualityOutcome>,
-    /// Checks of the contract that are not executed.
+    /// Checks of the contract that Penstock does not execute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_executed: Vec<NotExecuted>,
-    /// Earlier versions of the object that this batch stands for (`penstock.overwrite: replace`), from its end on.
+    /// Earlier versions of the object that this batch replaced (`penstock.overwrite: replace`), set when the batch is loaded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<Replaced>,
-    /// The later version of the object that stood for this one before its end. What is replaced after its end is told of
-    /// by the receipt of the later version alone.
+    /// The later version of the object that replaced this batch before it was loaded. A replacement after that is only in
+    /// the receipt of the later version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced_by: Option<BatchId>,
     /// Seconds by step.
@@ -56,11 +51,11 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The format that this version writes.
+    /// The format version that this release writes.
     pub const VERSION: u32 = 1;
 
-    /// The receipt of a batch that has just been committed: `loading`, at once `loaded` when no row was
-    /// accepted, or `refused`.
+    /// Returns the receipt of a batch that has just been committed: `refused`, `loading`, or `loaded` if it has no chunks to
+    /// load.
     pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Self {
         let (state, refusal) = match &manifest.state {
             ManifestState::Refused(refusal) => (ReceiptState::Refused, Some(refusal.clone())),
@@ -76,13 +71,13 @@ impl Receipt {
             drop: manifest.drop.clone(),
             state,
             refusal,
-            rows: Counts {
+            rows: RowCounts {
                 read: totals.rows_read,
                 accepted: totals.accepted,
                 rejected: totals.rejected,
                 blank: totals.blank,
                 repeated_headers: totals.repeated_headers,
-                ..Counts::default()
+                ..RowCounts::default()
             },
             rejects_by_reason: totals.by_reason.clone(),
             rejects: manifest.rejects.clone(),
@@ -96,7 +91,7 @@ impl Receipt {
         }
     }
 
-    /// The receipt of a batch that a Spark job was submitted for.
+    /// Returns the receipt of a batch whose Spark job has been submitted.
     pub fn submitted(batch: Batch, now: Timestamp) -> Self {
         Self {
             receipt_version: Self::VERSION,
@@ -106,7 +101,7 @@ impl Receipt {
             drop: batch.drop,
             state: ReceiptState::Submitted,
             refusal: None,
-            rows: Counts::default(),
+            rows: RowCounts::default(),
             rejects_by_reason: Vec::new(),
             rejects: Vec::new(),
             dialect: None,
@@ -119,12 +114,12 @@ impl Receipt {
         }
     }
 
-    /// This receipt, with the batch failed for good.
+    /// Returns this receipt in the state `failed`.
     pub fn failed(self, refusal: Refusal, now: Timestamp) -> Self {
         Self { state: ReceiptState::Failed, refusal: Some(refusal), updated_at: now, ..self }
     }
 
-    /// The batch that the receipt is of.
+    /// Returns the batch of the receipt.
     pub fn batch(&self) -> Batch {
         Batch {
             id: self.batch_id,
@@ -135,24 +130,27 @@ impl Receipt {
     }
 }
 
-/// How far a batch has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The state of a batch. [`ReceiptChange`] has the transitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiptState {
-    /// An EMR Serverless job was submitted for it.
+    /// An EMR Serverless job was submitted.
     Submitted,
-    /// Read and committed; its chunks are being loaded.
+    /// The batch was read and committed; its chunks are being loaded.
     Loading,
     /// Every accepted row has been applied.
     Loaded,
-    /// Nothing of it is loaded, by a rule. Drop a mended file.
+    /// No row is loaded, by a rule of the contract. The producer must correct the file.
     Refused,
-    /// It could not be processed or loaded wholly; an operator must look.
+    /// The batch could not be processed, or not loaded completely. An operator must look at it.
     Failed,
 }
 
 impl ReceiptState {
-    /// True when nothing more will happen to the batch by itself.
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Submitted, Self::Loading, Self::Loaded, Self::Refused, Self::Failed];
+
+    /// Returns whether the batch is finished, unless an operator intervenes.
     pub fn is_final(self) -> bool {
         match self {
             Self::Submitted | Self::Loading => false,
@@ -161,72 +159,92 @@ impl ReceiptState {
     }
 }
 
-/// A batch of an earlier version of the object, whose rows were taken out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replaced {
-    /// The batch.
-    pub batch_id: BatchId,
-    /// Its rows that still stood when it was replaced, and that the later version does not have.
-    pub rows: u64,
+/// An event that changes a receipt: the transitions of its state machine.
+///
+/// | change | function | new state | replaces a receipt in state |
+/// |---|---|---|---|
+/// | `Submit` | ingest | `submitted` | none |
+/// | `Commit` | ingest, job-events | `loading`, `loaded` (no chunks) or `refused` | `submitted` |
+/// | `JobFailed` | job-events | `failed` | `submitted` |
+/// | `LoadFailed` | writer | `failed` | all but `loaded` |
+/// | `Load` | writer | `loaded` | all but `loaded` |
+///
+/// Every change applies if there is no receipt. `Commit` precedes the chunks' messages and never replaces the writer's
+/// receipt when it is repeated. `Load` replaces `failed`, because an operator may move a dead letter back to the load queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReceiptChange {
+    /// A Spark job was submitted.
+    Submit,
+    /// The manifest was written.
+    Commit,
+    /// The Spark job failed, was cancelled, or did not write all of its reports.
+    JobFailed,
+    /// A chunk was moved to the dead-letter queue.
+    LoadFailed,
+    /// All chunks were applied.
+    Load,
 }
 
-/// Why no row was loaded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// Stable code: `no_contract`, `invalid_contract`, `no_source`, `empty`, `unreadable`, `too_many_rejects`,
-    /// `quality`, `overwritten`, `kept`, `missing_object`, `job_failed`, `load_failed`.
-    pub code: String,
-    /// The kind of fault, where the code has several: for `unreadable` an [`UnreadableCode`](penstock_engine::UnreadableCode),
-    /// `too_large` or `io`; for `load_failed` the code of the dead letter. Receipts of releases that did not report it have
-    /// none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// What was wrong, where, and what to do.
-    pub message: String,
-}
+impl ReceiptChange {
+    /// All changes.
+    pub const ALL: [Self; 5] = [Self::Submit, Self::Commit, Self::JobFailed, Self::LoadFailed, Self::Load];
 
-impl Refusal {
-    /// The refusal of a file that cannot be read to its end. Whether a failure of the input is one is for the caller to
-    /// decide.
-    pub fn of_file(error: &ReadError) -> Self {
-        let code = match error {
-            ReadError::Empty => "empty",
-            ReadError::Io(_) | ReadError::Unreadable { .. } | ReadError::TooLarge { .. } => "unreadable",
-        };
-        let reason = error.code();
-        Self {
-            code: code.to_owned(),
-            reason: (reason != code).then(|| reason.to_owned()),
-            message: error.to_string(),
+    /// Returns whether the change is made if the receipt is in state `current`; `None` means that there is no receipt.
+    pub fn applies_to(self, current: Option<ReceiptState>) -> bool {
+        let Some(current) = current else { return true };
+        match (self, current) {
+            (Self::Submit, _) => false,
+            (Self::Commit | Self::JobFailed, ReceiptState::Submitted) => true,
+            (
+                Self::Commit | Self::JobFailed,
+                ReceiptState::Loading | ReceiptState::Loaded | ReceiptState::Refused | ReceiptState::Failed,
+            ) => false,
+            (Self::LoadFailed | Self::Load, ReceiptState::Loaded) => false,
+            (
+                Self::LoadFailed | Self::Load,
+                ReceiptState::Submitted
+                | ReceiptState::Loading
+                | ReceiptState::Refused
+                | ReceiptState::Failed,
+            ) => true,
         }
     }
 }
 
-/// What became of the rows. Once loaded: read = loaded + rejected + deduplicated + superseded + blank.
+/// A batch of an earlier version of the object, whose rows were deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// The batch.
+    pub batch_id: BatchId,
+    /// The number of its rows that were in the table when it was replaced and that the later version does not have.
+    pub rows: u64,
+}
+
+/// Row counts of a batch. When it is loaded: read = loaded + rejected + deduplicated + superseded + blank.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Records read, malformed and blank ones included.
+pub struct RowCounts {
+    /// Records read, including malformed and blank ones.
     pub read: u64,
-    /// Accepted by the contract.
+    /// Rows accepted by the contract.
     pub accepted: u64,
-    /// Refused by the contract.
+    /// Rows rejected by the contract.
     pub rejected: u64,
-    /// Inserted, or replaced an older row.
+    /// Rows that were inserted or replaced an older row.
     pub loaded: u64,
-    /// Another row of the same batch has the same key and won.
+    /// Rows of which another row of the same batch has the same key and wins.
     pub deduplicated: u64,
-    /// The table held a newer row of the same key.
+    /// Rows of which the table had a newer row with the same key.
     pub superseded: u64,
-    /// Skipped because all of their fields are empty. Receipts of releases that did not skip such rows have none.
+    /// Rows skipped because all of their fields are empty. Missing in receipts of releases that did not skip such rows.
     #[serde(default)]
     pub blank: u64,
-    /// Records that repeat the header of a delimited file; they are not among those read.
+    /// Records that repeat the header of a delimited file; they are not included in `read`.
     #[serde(default)]
     pub repeated_headers: u64,
 }
 
-impl Counts {
-    /// The accounting invariant: every row read is accounted for, once.
+impl RowCounts {
+    /// Returns whether the accounting invariant is satisfied: every row read is accounted for exactly once.
     pub fn balance(&self) -> bool {
         let accounted = [self.rejected, self.deduplicated, self.superseded, self.blank]
             .iter()

@@ -1,5 +1,4 @@
-//! Every shape of event that is known to arrive, as recorded from AWS's documentation, from the local stack
-//! and from SAM's generator.
+//! All known shapes of events, recorded from AWS's documentation, from the local stack and from SAM's generator.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -14,7 +13,7 @@ macro_rules! fixture {
     };
 }
 
-const ODD_KEY: &str = "abt/a b+c%2B é/ü&=.csv";
+const SPECIAL_KEY: &str = "abt/a b+c%2B é/ü&=.csv";
 
 fn dropped(key: &str, etag: &str, version_id: Option<&str>, sequencer: Option<&str>, at: &str) -> Event {
     Event::Dropped(Drop {
@@ -32,16 +31,16 @@ fn dropped(key: &str, etag: &str, version_id: Option<&str>, sequencer: Option<&s
 fn event_bridge_keys_are_plain_text() {
     let (etag, sequencer) = ("043212bb9834e334677e9c9659294bd4", Some("617f08299329d189"));
     let at = "2026-11-21T02:29:23Z";
-    let aws = dropped(ODD_KEY, etag, Some("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"), sequencer, at);
+    let aws = dropped(SPECIAL_KEY, etag, Some("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"), sequencer, at);
     assert_eq!(parse(fixture!("eventbridge-created-aws")), Ok(vec![aws]));
-    let moto = dropped(ODD_KEY, etag, Some("8ca23935-5104-48fa-b184-05ff31a95172"), sequencer, at);
+    let moto = dropped(SPECIAL_KEY, etag, Some("8ca23935-5104-48fa-b184-05ff31a95172"), sequencer, at);
     assert_eq!(parse(fixture!("eventbridge-created-moto")), Ok(vec![moto]));
 }
 
 #[test]
 fn s3_notification_keys_are_url_decoded() {
     let expected =
-        dropped(ODD_KEY, "043212bb9834e334677e9c9659294bd4", None, None, "2026-11-21T02:29:23.326835Z");
+        dropped(SPECIAL_KEY, "043212bb9834e334677e9c9659294bd4", None, None, "2026-11-21T02:29:23.326835Z");
     assert_eq!(parse(fixture!("s3-notification-moto")), Ok(vec![expected]));
 
     let events = parse(fixture!("s3-notification-sam")).unwrap();
@@ -50,11 +49,11 @@ fn s3_notification_keys_are_url_decoded() {
 }
 
 #[test]
-fn every_record_of_a_notification_counts() {
+fn every_record_of_a_notification_is_an_event() {
     let events = parse(fixture!("s3-notification-aws")).unwrap();
     let [first, second, Event::Dropped(third)] = events.as_slice() else { panic!("three events") };
     let expected = dropped(
-        ODD_KEY,
+        SPECIAL_KEY,
         "043212bb9834e334677e9c9659294bd4-3",
         Some("096fKKXTRTtl3on89fVO.nfljtsv6qko"),
         Some("0055AED6DCD90281E5"),
@@ -63,7 +62,10 @@ fn every_record_of_a_notification_counts() {
     assert_eq!(*first, expected);
     assert_eq!(*second, Event::Ignored(Ignored::NotCreated("ObjectRemoved:DeleteMarkerCreated".to_owned())));
     assert_eq!(third.key, "buy/2026/buy.csv");
-    assert_eq!(third.version_id, None, "the version \"null\" is shared by all objects without one");
+    assert_eq!(
+        third.version_id, None,
+        "the version id \"null\" is shared by all objects of an unversioned bucket"
+    );
 }
 
 #[test]
@@ -72,7 +74,7 @@ fn an_sns_envelope_is_opened() {
 }
 
 #[test]
-fn what_is_no_drop_is_ignored_by_name() {
+fn events_that_are_not_drops_are_ignored_with_their_name() {
     for (body, ignored) in [
         (fixture!("s3-test-event"), Ignored::TestEvent),
         (fixture!("s3-folder-moto"), Ignored::Folder("abt/folder/".to_owned())),
@@ -85,24 +87,24 @@ fn what_is_no_drop_is_ignored_by_name() {
 }
 
 #[test]
-fn the_event_made_of_a_drop_is_a_part_of_the_one_that_aws_sends() {
+fn the_event_of_a_drop_is_a_subset_of_the_one_that_aws_sends() {
     let sent: serde_json::Value = serde_json::from_str(fixture!("eventbridge-created-aws")).unwrap();
     let events = parse(fixture!("eventbridge-created-aws")).unwrap();
     let [Event::Dropped(drop)] = events.as_slice() else { panic!("one drop") };
     let made: serde_json::Value = serde_json::from_str(&created(drop)).unwrap();
-    assert!(is_part(&made, &sent), "{made:#} of {sent:#}");
-    assert!(!is_part(&sent, &made));
+    assert!(is_subset(&made, &sent), "{made:#} of {sent:#}");
+    assert!(!is_subset(&sent, &made));
 }
 
-fn is_part(part: &serde_json::Value, whole: &serde_json::Value) -> bool {
+fn is_subset(part: &serde_json::Value, whole: &serde_json::Value) -> bool {
     match part.as_object() {
-        Some(part) => part.iter().all(|(name, part)| is_part(part, &whole[name])),
+        Some(part) => part.iter().all(|(name, part)| is_subset(part, &whole[name])),
         None => part == whole,
     }
 }
 
 #[test]
-fn what_is_no_event_is_an_error() {
+fn other_bodies_are_errors() {
     assert!(matches!(parse("hello"), Err(EventError::Malformed(_))));
     assert!(matches!(parse(r#"{"Records": [{}]}"#), Err(EventError::Malformed(_))));
     for body in [
@@ -125,7 +127,7 @@ fn what_is_no_event_is_an_error() {
 }
 
 #[test]
-fn sns_envelopes_are_not_opened_for_ever() {
+fn nesting_of_sns_envelopes_is_limited() {
     let mut body = r#"{"Records": []}"#.to_owned();
     for _ in 0..3 {
         body = serde_json::json!({ "Type": "Notification", "Message": body }).to_string();
@@ -134,7 +136,7 @@ fn sns_envelopes_are_not_opened_for_ever() {
 }
 
 #[test]
-fn job_events_carry_the_batch_in_the_jobs_name() {
+fn a_job_event_has_the_batch_in_the_jobs_name() {
     let event = JobEvent::parse(fixture!("emr-job-success-aws")).unwrap().unwrap();
     assert_eq!(event.state, JobState::Success);
     assert_eq!(event.state_details, None);
@@ -153,7 +155,7 @@ fn job_events_carry_the_batch_in_the_jobs_name() {
 }
 
 #[test]
-fn job_names_of_others_are_not_ours() {
+fn other_job_names_are_not_penstocks() {
     for name in [
         "",
         "penstock",
@@ -165,7 +167,7 @@ fn job_names_of_others_are_not_ours() {
     }
 }
 
-/// As S3 encodes keys, except that `/` is escaped or not by `slash`.
+/// Encodes a key as S3 does; `slash` is whether `/` is left as it is.
 fn encode_key(key: &str, slash: bool) -> String {
     key.bytes()
         .map(|byte| match byte {
@@ -181,12 +183,12 @@ fn encode_key(key: &str, slash: bool) -> String {
 
 proptest! {
     #[test]
-    fn a_key_survives_its_encoding(key in "\\PC{0,40}", slash: bool) {
+    fn decoding_inverts_encoding(key in "\\PC{0,40}", slash: bool) {
         prop_assert_eq!(decode_key(&encode_key(&key, slash)), Ok(key));
     }
 
     #[test]
-    fn the_event_made_of_a_drop_tells_of_that_drop(
+    fn parsing_the_event_of_a_drop_returns_the_drop(
         key in "\\PC{0,20}/?\\PC{0,20}",
         version_id in proptest::option::of("[!-~]{1,32}"),
         etag in "[0-9a-f]{32}(-[0-9]{1,3})?",
@@ -199,7 +201,7 @@ proptest! {
         let drop = Drop {
             bucket: "raw".to_owned(),
             key,
-            // The one text that says that there is no version.
+            // "null" means that the bucket is not versioned.
             version_id: version_id.filter(|id| id != "null"),
             etag,
             size_bytes: if is_empty { 0 } else { size_bytes },
@@ -215,14 +217,14 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_parser_panic(body in "\\PC{0,200}") {
+    fn the_parser_does_not_panic_on_any_text(body in "\\PC{0,200}") {
         let _ = parse(&body);
         let _ = JobEvent::parse(&body);
         let _ = decode_key(&body);
     }
 
     #[test]
-    fn no_cut_or_changed_event_makes_the_parser_panic(
+    fn the_parser_does_not_panic_on_truncated_or_changed_events(
         which in 0usize..6, cut in 0usize..3000, at in 0usize..3000, with in "[\\[\\]{}\",:%+0-9a-z]{0,3}",
     ) {
         let mut body = [

@@ -1,4 +1,4 @@
-//! The decision on a batch, from its reports.
+//! `Manifest::commit`, and the receipt of a manifest.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use penstock_contract::{Compression, MaxRejects, TableName};
 use penstock_engine::{Code, Dialect, ReasonCount, Totals};
 use penstock_pipeline::{
-    Batch, Chunk, ChunkBody, Counts, Drop, Manifest, ManifestError, ManifestState, Receipt, ReceiptState,
-    Refusal, Report, Split, SplitRange, Terms,
+    Batch, Chunk, ChunkBody, Drop, DropSplit, Manifest, ManifestError, ManifestState, Receipt, ReceiptState,
+    Refusal, RefusalCode, Report, RowCounts, SplitRange, Terms,
 };
 use proptest::prelude::*;
 
@@ -44,7 +44,7 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
     };
     let reason = ReasonCount { code: Code::NotANumber, column: Some("price".to_owned()), rows: rejected };
     Report {
-        split: Split { index, count, range: SplitRange::Whole },
+        split: DropSplit { index, count, range: SplitRange::Whole },
         engine_version: "0.1.0".to_owned(),
         totals: Totals {
             rows_read: accepted + rejected,
@@ -90,7 +90,7 @@ fn commit(reports: Vec<Report>, max_rejects: MaxRejects) -> Result<Manifest, Man
 }
 
 #[test]
-fn chunks_are_numbered_through_the_batch_whatever_the_order_of_the_reports() {
+fn chunks_are_numbered_through_the_batch_in_any_order_of_the_reports() {
     let reports = vec![report(1, 2, &[5], 1), report(0, 2, &[50, 7], 3)];
     let manifest = commit(reports, NO_LIMIT).unwrap();
     let chunks: Vec<_> =
@@ -105,7 +105,7 @@ fn chunks_are_numbered_through_the_batch_whatever_the_order_of_the_reports() {
 }
 
 #[test]
-fn every_split_must_have_its_report_once() {
+fn every_split_must_have_exactly_one_report() {
     assert_eq!(commit(vec![], NO_LIMIT), Err(ManifestError::MissingSplit { index: 0, count: 1 }));
     assert_eq!(
         commit(vec![report(0, 3, &[1], 0), report(2, 3, &[1], 0)], NO_LIMIT),
@@ -126,7 +126,7 @@ fn every_split_must_have_its_report_once() {
 }
 
 #[test]
-fn a_report_that_lost_a_chunk_is_not_committed() {
+fn a_report_without_one_of_its_chunks_is_an_error() {
     let mut short = report(0, 1, &[5, 6], 0);
     short.chunks.pop();
     assert_eq!(
@@ -136,7 +136,17 @@ fn a_report_that_lost_a_chunk_is_not_committed() {
 }
 
 #[test]
-fn a_batch_that_is_refused_needs_no_chunks() {
+fn a_batch_whose_rows_cannot_be_numbered_is_an_error() {
+    let mut reports = vec![report(0, 2, &[5], 1), report(1, 2, &[5], 1)];
+    reports[1].chunks[0].row_base = u64::MAX;
+    assert_eq!(commit(reports, NO_LIMIT), Err(ManifestError::TooLarge { index: 1 }));
+    let mut reports = vec![report(0, 2, &[5], 1), report(1, 2, &[5], 1)];
+    reports[1].chunks[0].index = u32::MAX;
+    assert_eq!(commit(reports, NO_LIMIT), Err(ManifestError::TooLarge { index: 1 }));
+}
+
+#[test]
+fn a_refused_batch_does_not_need_chunks() {
     let mut counted_only = report(0, 1, &[5, 6], 3);
     counted_only.chunks.clear();
     let manifest = commit(vec![counted_only], MaxRejects { rows: Some(2), percent: None }).unwrap();
@@ -162,34 +172,33 @@ fn too_many_rejects_refuse_the_whole_batch() {
     ] {
         let chunks: &[u32] = if accepted == 0 { &[] } else { &[accepted] };
         let manifest = commit(vec![report(0, 1, chunks, rejected)], max).unwrap();
-        let is_refused =
-            matches!(&manifest.state, ManifestState::Refused(refusal) if refusal.code == "too_many_rejects");
+        let is_refused = matches!(&manifest.state, ManifestState::Refused(refusal) if refusal.code == RefusalCode::TooManyRejects);
         assert_eq!(is_refused, refused, "{max:?} {rejected}");
         if refused {
-            assert!(manifest.chunks.is_empty(), "nothing of a refused batch can be published");
-            assert_eq!(manifest.totals.rejected, rejected, "and its counts are kept");
+            assert!(manifest.chunks.is_empty(), "a refused batch has no chunks to publish");
+            assert_eq!(manifest.totals.rejected, rejected, "its counts are reported");
         }
     }
 }
 
 #[test]
-fn a_receipt_says_what_the_manifest_decided() {
+fn a_receipt_has_the_state_and_counts_of_its_manifest() {
     let now = "2026-01-02T03:04:06Z".parse().unwrap();
     let loading = Receipt::of_manifest(&commit(vec![report(0, 1, &[5], 1)], NO_LIMIT).unwrap(), now);
     assert_eq!(loading.state, ReceiptState::Loading);
-    assert_eq!(loading.rows, Counts { read: 6, accepted: 5, rejected: 1, ..Counts::default() });
+    assert_eq!(loading.rows, RowCounts { read: 6, accepted: 5, rejected: 1, ..RowCounts::default() });
 
     let nothing_accepted = Receipt::of_manifest(&commit(vec![report(0, 1, &[], 4)], NO_LIMIT).unwrap(), now);
     assert_eq!(nothing_accepted.state, ReceiptState::Loaded);
     assert!(nothing_accepted.rows.balance());
 
-    let refusal = Refusal { code: "no_contract".to_owned(), reason: None, message: "publish one".to_owned() };
+    let refusal = Refusal::new(RefusalCode::NoContract, "publish one");
     let refused = Receipt::of_manifest(&Manifest::refused(batch(), "0.1.0", refusal.clone()), now);
     assert_eq!((refused.state, refused.refusal), (ReceiptState::Refused, Some(refusal)));
 }
 
 #[test]
-fn a_receipt_leads_back_to_its_batch() {
+fn a_receipt_returns_its_batch() {
     let now = "2026-01-02T03:04:06Z".parse().unwrap();
     assert_eq!(Receipt::submitted(batch(), now).batch(), batch());
 }
@@ -216,15 +225,21 @@ proptest! {
 }
 
 #[test]
-fn blank_rows_are_accounted_for_and_do_not_thin_out_the_rejects() {
+fn blank_rows_are_accounted_for_and_do_not_lower_the_percentage_of_rejects() {
     let mut with_blank = report(0, 1, &[8], 2);
     with_blank.totals.rows_read = 110;
     with_blank.totals.blank = 100;
     with_blank.totals.repeated_headers = 3;
     let manifest = commit(vec![with_blank.clone()], NO_LIMIT).unwrap();
     let receipt = Receipt::of_manifest(&manifest, "2026-01-02T03:04:05Z".parse().unwrap());
-    let counts =
-        Counts { read: 110, accepted: 8, rejected: 2, blank: 100, repeated_headers: 3, ..Counts::default() };
+    let counts = RowCounts {
+        read: 110,
+        accepted: 8,
+        rejected: 2,
+        blank: 100,
+        repeated_headers: 3,
+        ..RowCounts::default()
+    };
     assert_eq!(receipt.rows, counts);
     // 2 of the 10 rows that have values.
     let max = |percent: f64| MaxRejects { rows: None, percent: Some(percent) };

@@ -1,4 +1,4 @@
-//! What crosses a process boundary keeps its form: ids, keys, messages, receipts.
+//! The formats that other processes read: ids, keys, messages, receipts.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,9 +8,9 @@ use base64::Engine as _;
 use penstock_contract::TableName;
 use penstock_engine::{ReadError, UnreadableCode};
 use penstock_pipeline::{
-    Batch, BatchId, Chunk, ChunkBody, Counts, Drop, LoadMessage, MAX_INLINE_BYTES, Manifest, ManifestState,
-    MessageError, Outcome, Receipt, ReceiptState, Refusal, SQS_BATCH_MAX_BYTES, SQS_BATCH_MAX_ENTRIES,
-    UNKNOWN_SOURCE, batch_id, layout, sqs_batches,
+    Batch, BatchId, Chunk, ChunkBody, Drop, LoadMessage, MAX_INLINE_BYTES, Manifest, ManifestState,
+    MessageError, Outcome, Receipt, ReceiptState, Refusal, RefusalCode, RowCounts, SQS_BATCH_MAX_BYTES,
+    SQS_BATCH_MAX_ENTRIES, UNKNOWN_SOURCE, batch_id, layout, sqs_batches,
 };
 use proptest::prelude::*;
 
@@ -26,7 +26,7 @@ fn drop() -> Drop {
     }
 }
 
-/// Ids stand in object keys, in the ledger and in every loaded row: a change here is a change of the world.
+/// Ids are in object keys, in the ledger and in every loaded row, so they must never change.
 #[test]
 fn batch_ids_never_change() {
     assert_eq!(batch_id(&drop(), Some("1.0.0")).to_string(), "b682f0ba-8dde-5aea-8d47-e7c3a87d9f0c");
@@ -37,11 +37,11 @@ fn batch_ids_never_change() {
 }
 
 #[test]
-fn a_batch_is_named_by_object_version_and_contract_version_only() {
+fn a_batch_id_depends_on_the_object_version_and_the_contract_version_only() {
     let id = batch_id(&drop(), Some("1.0.0"));
     let other_time = "2027-01-01T00:00:00Z".parse().unwrap();
-    let told_again = Drop { sequencer: None, dropped_at: other_time, size_bytes: 0, ..drop() };
-    assert_eq!(batch_id(&told_again, Some("1.0.0")), id);
+    let repeated = Drop { sequencer: None, dropped_at: other_time, size_bytes: 0, ..drop() };
+    assert_eq!(batch_id(&repeated, Some("1.0.0")), id);
 
     let others = [
         batch_id(&Drop { bucket: "raw2".to_owned(), ..drop() }, Some("1.0.0")),
@@ -55,7 +55,7 @@ fn a_batch_is_named_by_object_version_and_contract_version_only() {
 }
 
 #[test]
-fn a_key_names_its_source() {
+fn the_source_is_the_first_segment_of_the_key() {
     let source = |key: &str| Drop { key: key.to_owned(), ..drop() }.source().map(str::to_owned);
     assert_eq!(source("abt/abt.csv").as_deref(), Some("abt"));
     assert_eq!(source("abt/2026/01/abt.csv").as_deref(), Some("abt"));
@@ -66,7 +66,7 @@ fn a_key_names_its_source() {
 }
 
 #[test]
-fn objects_stand_where_the_table_says() {
+fn keys_are_those_of_the_table_in_the_documentation() {
     let batch = BatchId::from_u128(7);
     let id = "00000000-0000-0000-0000-000000000007";
     for (key, expected) in [
@@ -82,7 +82,7 @@ fn objects_stand_where_the_table_says() {
             format!("data/products/source=abt/batch={id}/00000-00002.parquet"),
         ),
         (layout::receipt("abt", &batch), format!("receipts/abt/{id}.json")),
-        (layout::taken("abt", &batch, 1), format!("objects/abt/{id}/00001.json")),
+        (layout::claim("abt", &batch, 1), format!("objects/abt/{id}/00001.json")),
         (layout::rejects("abt", &batch, 0, 0), format!("abt/{id}/rejects-00000-00000.ndjson.zst")),
     ] {
         assert_eq!(key, expected);
@@ -94,7 +94,7 @@ fn chunk(index: u32, body: ChunkBody) -> Chunk {
 }
 
 fn manifest(chunks: Vec<Chunk>) -> Manifest {
-    let refusal = Refusal { code: String::new(), reason: None, message: String::new() };
+    let refusal = Refusal::new(RefusalCode::Kept, "");
     let mut manifest = Manifest::refused(Batch::new(drop(), Some("1.0.0")), "0.1.0", refusal);
     manifest.state = ManifestState::Committed { table: table() };
     manifest.chunks = chunks;
@@ -106,7 +106,7 @@ fn table() -> TableName {
 }
 
 #[test]
-fn a_refusal_has_the_kind_of_fault_and_older_ones_are_read_without() {
+fn a_refusal_has_the_kind_of_fault_and_older_receipts_are_read_without_it() {
     let unreadable = |code| ReadError::Unreadable { code, byte_offset: 7, message: "it broke".to_owned() };
     let refusal = Refusal::of_file(&unreadable(UnreadableCode::CorruptFile));
     let json = r#"{"code":"unreadable","reason":"corrupt_file","message":"it broke (at byte 7)"}"#;
@@ -114,12 +114,49 @@ fn a_refusal_has_the_kind_of_fault_and_older_ones_are_read_without() {
     assert_eq!(serde_json::from_str::<Refusal>(json).unwrap(), refusal);
 
     let too_large = Refusal::of_file(&ReadError::TooLarge { max_bytes: 9 });
-    assert_eq!((too_large.code.as_str(), too_large.reason.as_deref()), ("unreadable", Some("too_large")));
+    assert_eq!((too_large.code, too_large.reason.as_deref()), (RefusalCode::Unreadable, Some("too_large")));
     let empty = Refusal::of_file(&ReadError::Empty);
     assert_eq!(serde_json::to_string(&empty).unwrap(), r#"{"code":"empty","message":"the file is empty"}"#);
 
     let old: Refusal = serde_json::from_str(r#"{"code":"unreadable","message":"it broke"}"#).unwrap();
-    assert_eq!((old.code.as_str(), old.reason), ("unreadable", None));
+    assert_eq!((old.code, old.reason), (RefusalCode::Unreadable, None));
+}
+
+#[test]
+fn refusal_codes_are_stable_strings_and_unknown_ones_are_kept() {
+    let codes = RefusalCode::ALL.map(|code| code.to_string());
+    let expected = [
+        "no_source",
+        "no_contract",
+        "invalid_contract",
+        "missing_object",
+        "overwritten",
+        "kept",
+        "empty",
+        "unreadable",
+        "too_many_rejects",
+        "quality",
+        "job_failed",
+        "load_failed",
+    ];
+    assert_eq!(codes, expected);
+    for code in RefusalCode::ALL {
+        let json = serde_json::to_string(&code).unwrap();
+        assert_eq!(json, format!("\"{code}\""));
+        assert_eq!(serde_json::from_str::<RefusalCode>(&json).unwrap(), code);
+    }
+    let later: RefusalCode = serde_json::from_str("\"of_a_later_release\"").unwrap();
+    assert_eq!(later, RefusalCode::Unknown("of_a_later_release".to_owned()));
+    assert_eq!(serde_json::to_string(&later).unwrap(), "\"of_a_later_release\"");
+}
+
+#[test]
+fn a_chunk_with_more_duplicates_than_rows_is_not_a_load_message() {
+    let chunk = Chunk { deduplicated: Some(4), ..chunk(0, ChunkBody::Inline("KLUv/Q==".to_owned())) };
+    let [message] = LoadMessage::of(&manifest(vec![chunk])).try_into().unwrap();
+    let body = serde_json::to_string(&message).unwrap();
+    let error = LoadMessage::parse(&body, &LoadMessage::READS).unwrap_err();
+    assert_eq!(error.to_string(), "not a load message: the chunk has more duplicates than rows");
 }
 
 #[test]
@@ -136,9 +173,9 @@ fn each_chunk_has_its_message() {
     }
 }
 
-/// A writer that does not know of blank rows would find that such a batch does not balance.
+/// For a writer that does not count blank rows, such a batch would not balance.
 #[test]
-fn only_a_writer_that_accounts_for_blank_rows_gets_a_batch_with_some() {
+fn a_batch_with_blank_rows_is_only_read_by_a_writer_that_counts_them() {
     let mut manifest = manifest(vec![chunk(0, ChunkBody::Inline("KLUv/Q==".to_owned()))]);
     for (blank, replaces, version) in [(0, false, 2), (0, true, 3), (1, false, 4), (7, true, 4)] {
         manifest.totals.blank = blank;
@@ -154,7 +191,7 @@ fn only_a_writer_that_accounts_for_blank_rows_gets_a_batch_with_some() {
 }
 
 #[test]
-fn a_message_of_another_version_or_shape_is_told_from_a_broken_one() {
+fn a_newer_message_is_distinguished_from_a_malformed_one() {
     for (version, is_newer) in [(0, false), (5, true), (u64::MAX, true)] {
         let body = format!(r#"{{"message_version": {version}, "anything": 1}}"#);
         let error = LoadMessage::parse(&body, &LoadMessage::READS).unwrap_err();
@@ -165,36 +202,36 @@ fn a_message_of_another_version_or_shape_is_told_from_a_broken_one() {
         let error = LoadMessage::parse(body, &LoadMessage::READS).unwrap_err();
         assert!(matches!(error, MessageError::Malformed(_)) && !error.is_newer(), "{body}");
     }
-    // What this release writes, it reads, and what the one before it wrote.
+    // This release reads what it writes, and what the release before it wrote.
     assert_eq!(LoadMessage::READS, LoadMessage::VERSION - 1..=LoadMessage::WITH_BLANK_ROWS);
 }
 
-/// Receipts of earlier releases have neither count.
+/// Receipts of older releases have neither count.
 #[test]
 fn a_receipt_without_blank_rows_is_read() {
     let counts = r#"{"read":3,"accepted":2,"rejected":1,"loaded":2,"deduplicated":0,"superseded":0}"#;
-    let counts: Counts = serde_json::from_str(counts).unwrap();
+    let counts: RowCounts = serde_json::from_str(counts).unwrap();
     assert!(counts.balance() && counts.blank == 0 && counts.repeated_headers == 0);
 }
 
-/// While a deploy is under way, functions of both releases read each other's manifests.
+/// During a deploy, functions of both releases read each other's manifests.
 #[test]
-fn a_manifest_of_a_later_release_is_read_without_what_is_new_in_it() {
+fn a_manifest_of_a_later_release_is_read_without_its_new_fields() {
     let manifest = manifest(vec![chunk(0, ChunkBody::Inline("KLUv/Q==".to_owned()))]);
     let mut json = serde_json::to_value(&manifest).unwrap();
-    for place in ["", "/drop", "/chunks/0"] {
-        let object = json.pointer_mut(place).unwrap().as_object_mut().unwrap();
+    for pointer in ["", "/drop", "/chunks/0"] {
+        let object = json.pointer_mut(pointer).unwrap().as_object_mut().unwrap();
         object.insert("of_a_later_release".to_owned(), true.into());
     }
     assert_eq!(serde_json::from_value::<Manifest>(json).unwrap(), manifest);
 }
 
 #[test]
-fn four_full_inline_chunks_fit_one_message_each() {
+fn the_largest_inline_chunk_fits_into_a_message() {
     let bytes = vec![0u8; MAX_INLINE_BYTES];
     let body = ChunkBody::Inline(base64::engine::general_purpose::STANDARD.encode(bytes));
     let message = LoadMessage::of(&manifest(vec![chunk(0, body)])).remove(0);
-    // SQS_BATCH_MAX_BYTES holds for one message too; attributes want some room.
+    // SQS_BATCH_MAX_BYTES also limits one message, and four of them must fit into one call, with room for attributes.
     assert!(serde_json::to_string(&message).unwrap().len() < SQS_BATCH_MAX_BYTES / 4);
 }
 
@@ -226,7 +263,7 @@ fn retries_wait_longer_each_time_up_to_a_quarter_of_an_hour() {
 
 #[test]
 fn the_accounting_invariant_is_exact() {
-    let balanced = Counts {
+    let balanced = RowCounts {
         read: 14,
         accepted: 8,
         rejected: 2,
@@ -237,15 +274,15 @@ fn the_accounting_invariant_is_exact() {
         repeated_headers: 3,
     };
     assert!(balanced.balance());
-    assert!(!Counts { loaded: 6, ..balanced }.balance());
-    assert!(!Counts { read: 15, ..balanced }.balance());
-    assert!(!Counts { blank: 0, ..balanced }.balance());
-    assert!(!Counts { loaded: u64::MAX, ..balanced }.balance(), "an overflow is no balance");
+    assert!(!RowCounts { loaded: 6, ..balanced }.balance());
+    assert!(!RowCounts { read: 15, ..balanced }.balance());
+    assert!(!RowCounts { blank: 0, ..balanced }.balance());
+    assert!(!RowCounts { loaded: u64::MAX, ..balanced }.balance(), "an overflow does not balance");
 }
 
-/// Producers parse receipts: fields are added, never renamed or taken away.
+/// Producers parse receipts: fields are added, never renamed or removed.
 #[test]
-fn a_receipt_keeps_its_form() {
+fn the_json_of_a_receipt_is_stable() {
     let golden = include_str!("../../../tests/golden/receipt.json");
     let receipt: Receipt = serde_json::from_str(golden).unwrap();
     assert_eq!(receipt.state, ReceiptState::Loaded);

@@ -5,7 +5,8 @@
 use penstock_aws::sqs_event::SqsBatchResponse;
 use penstock_aws::testing::{Call, Fault};
 use penstock_pipeline::{
-    BatchId, Drop, LoadMessage, ManifestState, Overwritten, Receipt, ReceiptState, batch_id, layout,
+    BatchId, Drop, LoadMessage, ManifestState, Overwritten, Receipt, ReceiptState, RefusalCode, batch_id,
+    layout,
 };
 
 use super::{CONTRACT, FILE, World, copy_text};
@@ -32,8 +33,8 @@ fn publish(world: &World, contract: &str) {
 }
 
 /// A receipt's state and the code of its refusal.
-fn answer(receipt: &Receipt) -> (ReceiptState, Option<&str>) {
-    (receipt.state, receipt.refusal.as_ref().map(|refusal| refusal.code.as_str()))
+fn answer(receipt: &Receipt) -> (ReceiptState, Option<RefusalCode>) {
+    (receipt.state, receipt.refusal.as_ref().map(|refusal| refusal.code.clone()))
 }
 
 async fn taken(world: &World, drop: &Drop) -> BatchId {
@@ -42,7 +43,7 @@ async fn taken(world: &World, drop: &Drop) -> BatchId {
     batch_id(drop, Some("1.0.0"))
 }
 
-const KEPT: (ReceiptState, Option<&str>) = (ReceiptState::Refused, Some("kept"));
+const KEPT: (ReceiptState, Option<RefusalCode>) = (ReceiptState::Refused, Some(RefusalCode::Kept));
 
 #[tokio::test]
 async fn where_the_first_version_stands_a_second_one_is_not_read() {
@@ -82,7 +83,10 @@ async fn a_mended_file_may_have_the_name_of_the_one_that_was_refused() {
     let world = world("keep");
     let (bad, mended, third) = (world.put(KEY, BAD), world.put(KEY, FILE), world.put(KEY, FILE));
     let bad_batch = taken(&world, &bad).await;
-    assert_eq!(answer(&world.receipt("shop", &bad_batch)), (ReceiptState::Refused, Some("too_many_rejects")));
+    assert_eq!(
+        answer(&world.receipt("shop", &bad_batch)),
+        (ReceiptState::Refused, Some(RefusalCode::TooManyRejects))
+    );
     let mended = taken(&world, &mended).await;
     assert_eq!(world.receipt("shop", &mended).state, ReceiptState::Loading);
     assert_eq!(answer(&world.receipt("shop", &taken(&world, &third).await)), KEPT);
@@ -191,7 +195,7 @@ async fn an_empty_file_is_refused_unless_the_contract_accepts_it() {
         let batch = taken(&world, &world.put(KEY, "")).await;
         assert_eq!(
             answer(&world.receipt("shop", &batch)),
-            (ReceiptState::Refused, Some("empty")),
+            (ReceiptState::Refused, Some(RefusalCode::Empty)),
             "{format}"
         );
         let batch = taken(&world, &world.put(KEY, "id,price\n")).await;

@@ -5,7 +5,7 @@
 use penstock_aws::config::Variables;
 use penstock_aws::sqs_event::SqsBatchResponse;
 use penstock_aws::testing::{MemoryJobs, MemoryQueue, MemorySecrets, MemoryStore};
-use penstock_pipeline::{ReceiptState, batch_id, layout};
+use penstock_pipeline::{ReceiptState, RefusalCode, batch_id, layout};
 
 use super::{CONTRACT, VARIABLES, World, copy_text};
 use crate::config::Config;
@@ -53,7 +53,7 @@ async fn without_a_key_the_drop_is_refused_and_says_what_is_missing() {
     assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default());
     let batch = batch_id(&drop, None);
     let refusal = world.receipt("shop", &batch).refusal.unwrap();
-    assert_eq!(refusal.code, "invalid_contract");
+    assert_eq!(refusal.code, RefusalCode::InvalidContract);
     assert!(refusal.message.contains("mail") && refusal.message.contains("no key"), "{}", refusal.message);
     assert_eq!(world.receipt("shop", &batch).state, ReceiptState::Refused);
 }

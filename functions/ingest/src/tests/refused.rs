@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use penstock_aws::sqs_event::SqsBatchResponse;
-use penstock_pipeline::{Drop, ManifestState, Receipt, ReceiptState, batch_id, layout};
+use penstock_pipeline::{Drop, ManifestState, Receipt, ReceiptState, RefusalCode, batch_id, layout};
 
 use super::{CONTRACT, FILE, World, rows};
 
@@ -16,7 +16,7 @@ async fn assert_refused(
     drop: &Drop,
     source: &str,
     version: Option<&str>,
-    code: &str,
+    code: RefusalCode,
 ) -> Receipt {
     assert_eq!(world.deliver(&[drop]).await, SqsBatchResponse::default(), "{code}");
     assert_eq!(world.queue().dead(), [], "{code}");
@@ -33,18 +33,28 @@ async fn assert_refused(
 #[tokio::test]
 async fn a_drop_that_is_at_fault_itself_has_a_receipt_that_says_so() {
     let world = World::new();
-    assert_refused(&world, &world.put("file.csv", FILE), "_unknown", None, "no_source").await;
-    assert_refused(&world, &world.put("nobody/file.csv", FILE), "nobody", None, "no_contract").await;
-    assert_refused(&world, &world.put("shop/none.csv", ""), "shop", Some("1.0.0"), "empty").await;
+    assert_refused(&world, &world.put("file.csv", FILE), "_unknown", None, RefusalCode::NoSource).await;
+    assert_refused(&world, &world.put("nobody/file.csv", FILE), "nobody", None, RefusalCode::NoContract)
+        .await;
+    assert_refused(&world, &world.put("shop/none.csv", ""), "shop", Some("1.0.0"), RefusalCode::Empty).await;
     let broken = Bytes::from_static(&[0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    assert_refused(&world, &world.put("shop/a.csv.gz", broken), "shop", Some("1.0.0"), "unreadable").await;
+    assert_refused(
+        &world,
+        &world.put("shop/a.csv.gz", broken),
+        "shop",
+        Some("1.0.0"),
+        RefusalCode::Unreadable,
+    )
+    .await;
 
     world.store().insert("artifacts", &layout::current_contract("bad"), "name: bad");
     let receipt =
-        assert_refused(&world, &world.put("bad/a.csv", FILE), "bad", None, "invalid_contract").await;
+        assert_refused(&world, &world.put("bad/a.csv", FILE), "bad", None, RefusalCode::InvalidContract)
+            .await;
     assert!(receipt.refusal.unwrap().message.contains("current.yaml"));
     world.store().insert("artifacts", &layout::current_contract("other"), CONTRACT);
-    assert_refused(&world, &world.put("other/a.csv", FILE), "other", None, "invalid_contract").await;
+    assert_refused(&world, &world.put("other/a.csv", FILE), "other", None, RefusalCode::InvalidContract)
+        .await;
 }
 
 /// The files are those whose codes are in docs/codes.md.
@@ -66,12 +76,13 @@ async fn the_receipt_of_an_unreadable_drop_has_the_kind_of_fault() {
         let text = String::from_utf8(read(contract)).unwrap().replace("unreadable", &source);
         world.store().insert("artifacts", &layout::current_contract(&source), text);
         let drop = world.put(&format!("{source}/{file}"), read(file));
-        let receipt = assert_refused(&world, &drop, &source, Some("1.0.0"), "unreadable").await;
+        let receipt = assert_refused(&world, &drop, &source, Some("1.0.0"), RefusalCode::Unreadable).await;
         assert_eq!(receipt.refusal.unwrap().reason.as_deref(), Some(reason));
     }
     // A code that has no kinds.
     let receipt =
-        assert_refused(&world, &world.put("shop/none.csv", ""), "shop", Some("1.0.0"), "empty").await;
+        assert_refused(&world, &world.put("shop/none.csv", ""), "shop", Some("1.0.0"), RefusalCode::Empty)
+            .await;
     assert_eq!(receipt.refusal.unwrap().reason, None);
 }
 
@@ -80,12 +91,12 @@ async fn an_object_that_is_gone_or_overwritten_is_refused() {
     let world = World::new();
     let gone = world.put("shop/gone.csv", FILE);
     world.store().remove("raw", "shop/gone.csv");
-    assert_refused(&world, &gone, "shop", Some("1.0.0"), "missing_object").await;
+    assert_refused(&world, &gone, "shop", Some("1.0.0"), RefusalCode::MissingObject).await;
 
     // A bucket without versions: the etag tells.
     let overwritten = Drop { version_id: None, ..world.put("shop/a.csv", FILE) };
     world.put("shop/a.csv", rows(1));
-    assert_refused(&world, &overwritten, "shop", Some("1.0.0"), "overwritten").await;
+    assert_refused(&world, &overwritten, "shop", Some("1.0.0"), RefusalCode::Overwritten).await;
 }
 
 #[tokio::test]
@@ -96,9 +107,14 @@ async fn a_batch_with_too_many_rejects_is_read_to_its_end_and_refused() {
     let mut file = rows(9);
     (0..5).for_each(|_| file.push_str("x,dear\n"));
     file.push_str(&rows(9)[9..]);
-    let receipt =
-        assert_refused(&world, &world.put("shop/a.csv", file), "shop", Some("1.0.0"), "too_many_rejects")
-            .await;
+    let receipt = assert_refused(
+        &world,
+        &world.put("shop/a.csv", file),
+        "shop",
+        Some("1.0.0"),
+        RefusalCode::TooManyRejects,
+    )
+    .await;
     assert_eq!((receipt.rows.read, receipt.rows.accepted, receipt.rows.rejected), (23, 18, 5));
     assert_eq!(receipt.rejects.len(), 1);
 }
@@ -107,7 +123,7 @@ async fn a_batch_with_too_many_rejects_is_read_to_its_end_and_refused() {
 async fn a_percentage_of_rejects_refuses_at_the_end() {
     let world = World::new();
     let drop = world.put("shop/a.csv", "id,price\na,1\nb,x\nc,x\n");
-    assert_refused(&world, &drop, "shop", Some("1.0.0"), "too_many_rejects").await;
+    assert_refused(&world, &drop, "shop", Some("1.0.0"), RefusalCode::TooManyRejects).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What is known of a batch only when all of it has been read.
 
-use penstock_pipeline::{ChunkBody, LoadMessage, ManifestState, ReceiptState, layout};
+use penstock_pipeline::{ChunkBody, LoadMessage, ManifestState, ReceiptState, RefusalCode, layout};
 
 use super::{CONTRACT, World, copy_text};
 
@@ -64,11 +64,11 @@ async fn a_batch_that_fails_a_check_is_refused_with_the_check_in_words() {
     let receipt = world.receipt("shop", &batch);
     assert_eq!(receipt.state, ReceiptState::Refused);
     let refusal = receipt.refusal.unwrap();
-    assert_eq!(refusal.code, "quality");
+    assert_eq!(refusal.code, RefusalCode::Quality);
     assert!(
         refusal
             .message
-            .starts_with("the check `enough` asks that the number of rows is more than 2, and counts 2 of 2")
+            .starts_with("quality check `enough` failed: it requires that the number of rows is more than 2, but counted 2 of 2 rows")
     );
     let told: Vec<_> =
         receipt.quality.iter().map(|check| (check.count, check.holds, check.refuses)).collect();
