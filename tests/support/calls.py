@@ -9,7 +9,7 @@ from support.stack import ROOT
 
 # The adapters of shared/aws, by the feature that enables each, with the files in which they call AWS.
 ADAPTERS = {
-    "store": ["s3.rs", "s3_body.rs", "s3_listing.rs"],
+    "store": ["s3.rs", "s3_body.rs", "s3_client.rs", "s3_listing.rs"],
     "queue": ["sqs.rs"],
     "jobs": ["emr.rs"],
     "secrets": ["secrets.rs"],

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use penstock_aws::listing::Listed;
-use penstock_aws::queue::{Depth, Queue as _};
+use penstock_aws::listing::ListedObject;
+use penstock_aws::queue::{Queue as _, QueueDepth};
 use penstock_aws::s3::S3Store;
 use penstock_aws::sqs::SqsQueue;
 use penstock_aws::store::ObjectStore as _;
@@ -51,7 +51,7 @@ impl StatusCommand {
     async fn receipts(&self, store: &S3Store, bucket: &str) -> Result<BTreeMap<String, Vec<Receipt>>> {
         let prefix =
             self.source.as_ref().map_or(RECEIPTS.to_owned(), |source| format!("{RECEIPTS}{source}/"));
-        let mut by_source: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+        let mut by_source: BTreeMap<String, Vec<ListedObject>> = BTreeMap::new();
         for listed in store.list(bucket, &prefix).await? {
             let source = listed.key.strip_prefix(RECEIPTS).and_then(|rest| rest.split_once('/'));
             if let Some((source, _)) = source {
@@ -63,7 +63,7 @@ impl StatusCommand {
             listed.sort_by_key(|listed| std::cmp::Reverse(listed.modified_at));
             listed.truncate(self.last);
             let mut of_source: Vec<Receipt> = Vec::new();
-            for Listed { key, .. } in listed {
+            for ListedObject { key, .. } in listed {
                 // A receipt may have been deleted since the listing.
                 if let Some(json) = store.get(bucket, &key).await? {
                     let receipt = serde_json::from_slice(&json);
@@ -77,7 +77,7 @@ impl StatusCommand {
     }
 }
 
-async fn depths(queues: &SqsQueue, settings: &StackSettings) -> Result<BTreeMap<String, Depth>> {
+async fn depths(queues: &SqsQueue, settings: &StackSettings) -> Result<BTreeMap<String, QueueDepth>> {
     let mut depths = BTreeMap::new();
     for (name, url) in settings.queue_urls() {
         depths.insert(name, queues.depth(url).await?);
@@ -85,7 +85,7 @@ async fn depths(queues: &SqsQueue, settings: &StackSettings) -> Result<BTreeMap<
     Ok(depths)
 }
 
-fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<String, Depth>) {
+fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<String, QueueDepth>) {
     let row = |receipt: &Receipt| {
         let rows = &receipt.rows;
         vec![
@@ -107,7 +107,7 @@ fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<String, Dep
         out!("{}", render::table(&headings, &rows));
     }
     outln!();
-    let row = |(name, depth): (&String, &Depth)| {
+    let row = |(name, depth): (&String, &QueueDepth)| {
         let counts = [depth.waiting, depth.in_flight, depth.delayed];
         [name.clone()].into_iter().chain(counts.map(render::number)).collect()
     };

@@ -1,10 +1,9 @@
 //! The writer function: applies chunks to PostgreSQL, each exactly once.
 
-use std::time::{Instant, SystemTime};
-
 use lambda_runtime::{LambdaEvent, service_fn};
 use penstock_aws::clients::Aws;
 use penstock_aws::database::Connector;
+use penstock_aws::deadline::Deadline;
 use penstock_aws::s3::S3Store;
 use penstock_aws::sqs::SqsQueue;
 use penstock_aws::sqs_event::SqsEvent;
@@ -24,9 +23,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     // Lambda sends one event at a time, so that nobody ever waits for this lock.
     let writer = Mutex::new(writer);
     let function = async |event: LambdaEvent<SqsEvent>| {
-        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        let deadline = Deadline::of_invocation(event.context.deadline()).instant();
         let mut writer = writer.lock().await;
-        Ok::<_, lambda_runtime::Error>(handle(&mut *writer, &event.payload, Instant::now() + left).await)
+        Ok::<_, lambda_runtime::Error>(handle(&mut *writer, &event.payload, deadline).await)
     };
     lambda_runtime::run(service_fn(function)).await
 }

@@ -1,5 +1,7 @@
-//! What every SDK client is built from, without the default chain: a Lambda has its credentials, region and
-//! endpoints in environment variables, so that no profile file is read and no metadata service is asked.
+//! The configuration of all SDK clients, from environment variables only.
+//!
+//! Lambda sets credentials and region as environment variables, so the SDK's default chain, which reads profile files and
+//! requests instance metadata, is not needed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,14 +17,13 @@ use aws_types::region::Region;
 use crate::config::ConfigError;
 use crate::http::SchemeClient;
 
-/// Tries of one call within the SDK, the first included.
+/// Maximum number of attempts of one call in the SDK.
 const SDK_ATTEMPTS: u32 = 4;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// From the request to the first byte of its answer, the upload of a whole Parquet part between them.
+/// Timeout from the request to the first byte of the response, including the upload of a Parquet file.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The part of the configuration that all clients share. Cheap to make: nothing is read from disk and no
-/// connection is opened before the first call.
+/// The configuration that all clients share. It reads no files and opens no connections.
 #[derive(Debug, Clone)]
 pub struct Aws {
     base: SdkConfig,
@@ -31,10 +32,10 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Reads `AWS_REGION`, the credentials and `AWS_ENDPOINT_URL[_<SERVICE>]` out of `variables`.
+    /// Reads `AWS_REGION`, the credentials and `AWS_ENDPOINT_URL[_<SERVICE>]` from `variables`.
     ///
     /// # Errors
-    /// When the region or the credentials are missing: all of what is missing at once.
+    /// If the region or the credentials are missing. All missing variables are reported together.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let variables: BTreeMap<String, String> = variables
             .into_iter()
@@ -66,7 +67,7 @@ impl Aws {
             .http_client(SchemeClient::new())
             .retry_config(RetryConfig::standard().with_max_attempts(SDK_ATTEMPTS))
             .timeout_config(timeouts)
-            // Chunks carry their own SHA-256; a checksum a request would be computed for nothing.
+            // Chunks have their own SHA-256, so a checksum for each request is not needed.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
@@ -77,7 +78,7 @@ impl Aws {
         Ok(Self { base, endpoint: variables.get("AWS_ENDPOINT_URL").cloned(), endpoints })
     }
 
-    /// [`Aws::new`] over the process's own environment.
+    /// Reads the environment of the process.
     ///
     /// # Errors
     /// As [`Aws::new`].
@@ -85,13 +86,13 @@ impl Aws {
         Self::new(std::env::vars())
     }
 
-    /// The shared configuration.
+    /// Returns the shared configuration.
     pub fn config(&self) -> &SdkConfig {
         &self.base
     }
 
-    /// The endpoint that `AWS_ENDPOINT_URL_<service>`, else `AWS_ENDPOINT_URL`, asks for; `None` on AWS.
-    /// `service` is the SDK's name in upper case with underscores: `S3`, `SQS`, `SECRETS_MANAGER`.
+    /// Returns the endpoint from `AWS_ENDPOINT_URL_<service>` or `AWS_ENDPOINT_URL`; `None` for the endpoints of AWS. `service`
+    /// is the SDK's name of the service in upper case with underscores: `S3`, `SQS`, `SECRETS_MANAGER`.
     pub fn endpoint(&self, service: &str) -> Option<&str> {
         self.endpoints.get(service).or(self.endpoint.as_ref()).map(String::as_str)
     }
@@ -106,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_missing_is_said_at_once() {
+    fn all_missing_variables_are_reported_together() {
         let error =
             Aws::new(variables(&[("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "")])).unwrap_err();
         assert_eq!(error.problems, ["AWS_ACCESS_KEY_ID is not set", "AWS_SECRET_ACCESS_KEY is not set"]);
     }
 
     #[test]
-    fn a_service_endpoint_goes_before_the_common_one() {
+    fn the_endpoint_of_a_service_takes_precedence() {
         let aws = Aws::new(variables(&[
             ("AWS_REGION", "eu-west-1"),
             ("AWS_ACCESS_KEY_ID", "id"),

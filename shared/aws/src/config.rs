@@ -1,17 +1,17 @@
-//! Configuration: environment variables, read once at cold start into a typed struct.
+//! Configuration by environment variables, which are parsed once at the cold start.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-/// Everything that is wrong with the environment, at once.
+/// All faults of the environment variables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("configuration: {}", problems.join("; "))]
 pub struct ConfigError {
-    /// One sentence each, with the variable's name. No values: some are secrets.
+    /// One sentence for each fault, with the variable's name. Values are omitted, because some are secrets.
     pub problems: Vec<String>,
 }
 
-/// The `PENSTOCK_*` variables, taken out one by one; what is left over at [`Variables::finish`] is an error.
+/// The `PENSTOCK_*` variables. Each is taken by name; [`Variables::finish`] reports the remaining ones as unknown.
 ///
 /// ```
 /// # use penstock_aws::config::{ConfigError, Variables};
@@ -28,27 +28,27 @@ pub struct ConfigError {
 ///
 /// let error = config([("PENSTOCK_CHUNKS".to_owned(), "7".to_owned())]).err();
 /// let problems = error.map(|error| error.problems);
-/// assert_eq!(problems, Some(vec!["PENSTOCK_BUCKET is not set".into(), "PENSTOCK_CHUNKS is not known".into()]));
+/// assert_eq!(problems, Some(vec!["PENSTOCK_BUCKET is not set".into(), "PENSTOCK_CHUNKS is unknown".into()]));
 /// ```
 #[derive(Debug)]
 pub struct Variables {
-    left: BTreeMap<String, String>,
+    remaining: BTreeMap<String, String>,
     problems: Vec<String>,
 }
 
 impl Variables {
-    /// Keeps the variables whose name begins with `PENSTOCK_`. An empty value counts as not set.
+    /// Selects the variables whose name begins with `PENSTOCK_`. A variable with an empty value is not set.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let left = variables.into_iter().filter(|(name, _)| name.starts_with("PENSTOCK_")).collect();
-        Self { left, problems: Vec::new() }
+        let remaining = variables.into_iter().filter(|(name, _)| name.starts_with("PENSTOCK_")).collect();
+        Self { remaining, problems: Vec::new() }
     }
 
-    /// [`Variables::new`] over the process's own environment.
+    /// Selects the variables of the process.
     pub fn from_env() -> Self {
         Self::new(std::env::vars())
     }
 
-    /// A text that must be there.
+    /// Returns a required text.
     pub fn required(&mut self, name: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
             self.problems.push(format!("{name} is not set"));
@@ -56,29 +56,29 @@ impl Variables {
         })
     }
 
-    /// A text that may be missing.
+    /// Returns an optional text.
     pub fn optional(&mut self, name: &str) -> Option<String> {
-        self.left.remove(name).filter(|value| !value.is_empty())
+        self.remaining.remove(name).filter(|value| !value.is_empty())
     }
 
-    /// A number that must be there.
+    /// Returns a required number.
     pub fn number<T: FromStr + Default>(&mut self, name: &str) -> T {
         let text = self.required(name);
-        if text.is_empty() { T::default() } else { self.parsed(name, &text, "a number") }
+        if text.is_empty() { T::default() } else { self.parse(name, &text) }
     }
 
-    /// A number, or `default` where it is not set.
+    /// Returns an optional number, or `default` if it is not set.
     pub fn number_or<T: FromStr + Default>(&mut self, name: &str, default: T) -> T {
         match self.optional(name) {
-            Some(text) => self.parsed(name, &text, "a number"),
+            Some(text) => self.parse(name, &text),
             None => default,
         }
     }
 
-    /// One of a few words that must be there, e.g. `[("iam", Auth::Iam), ("secret", Auth::Secret)]`.
+    /// Returns the value of a required word, given all words with their values, e.g. `[("iam", false), ("secret", true)]`.
     ///
     /// # Panics
-    /// When `words` is empty.
+    /// If `words` is empty.
     pub fn one_of<T: Clone>(&mut self, name: &str, words: &[(&str, T)]) -> T {
         let text = self.required(name);
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
@@ -91,23 +91,23 @@ impl Variables {
         words[0].1.clone()
     }
 
-    /// Notes a problem that only the caller can see, such as a variable needed because of another.
+    /// Adds a fault that only the caller can detect, such as a variable that is required because of another.
     pub fn problem(&mut self, problem: impl Into<String>) {
         self.problems.push(problem.into());
     }
 
-    /// The configuration, if all was well.
+    /// Returns `config`, if there are no faults.
     ///
     /// # Errors
     /// With every missing, malformed and unknown variable.
     pub fn finish<T>(mut self, config: T) -> Result<T, ConfigError> {
-        self.problems.extend(self.left.keys().map(|name| format!("{name} is not known")));
+        self.problems.extend(self.remaining.keys().map(|name| format!("{name} is unknown")));
         if self.problems.is_empty() { Ok(config) } else { Err(ConfigError { problems: self.problems }) }
     }
 
-    fn parsed<T: FromStr + Default>(&mut self, name: &str, text: &str, what: &str) -> T {
+    fn parse<T: FromStr + Default>(&mut self, name: &str, text: &str) -> T {
         text.parse().unwrap_or_else(|_| {
-            self.problems.push(format!("{name} is not {what} that fits"));
+            self.problems.push(format!("{name} is not a number in the valid range"));
             T::default()
         })
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_typed_and_foreign_variables_are_left_alone() {
+    fn values_are_typed_and_other_variables_are_ignored() {
         let mut variables = variables(&[
             ("PENSTOCK_A", "text"),
             ("PENSTOCK_B", "12"),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_listed_and_no_value_is_shown() {
+    fn all_faults_are_reported_without_values() {
         let mut variables = variables(&[
             ("PENSTOCK_A", ""),
             ("PENSTOCK_B", "70000"),
@@ -153,8 +153,8 @@ mod tests {
         let error = variables.finish(()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "configuration: PENSTOCK_A is not set; PENSTOCK_B is not a number that fits; \
-             PENSTOCK_C must be one of iam, secret; PENSTOCK_X is not known"
+            "configuration: PENSTOCK_A is not set; PENSTOCK_B is not a number in the valid range; \
+             PENSTOCK_C must be one of iam, secret; PENSTOCK_X is unknown"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Jobs over EMR Serverless.
+//! Spark jobs over EMR Serverless.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,10 +6,10 @@ use aws_sdk_emrserverless::Client;
 use aws_sdk_emrserverless::types::{JobDriver, SparkSubmit};
 
 use crate::clients::Aws;
-use crate::fault::Fault;
+use crate::fault::SdkFault;
 use crate::jobs::{JobError, JobRequest, Jobs};
 
-/// EMR Serverless, or what speaks like it at `AWS_ENDPOINT_URL_EMR_SERVERLESS`. The client is made on first use.
+/// EMR Serverless, or a compatible service at `AWS_ENDPOINT_URL_EMR_SERVERLESS`. The client is created on first use.
 #[derive(Debug, Clone)]
 pub struct EmrJobs {
     aws: Aws,
@@ -17,7 +17,7 @@ pub struct EmrJobs {
 }
 
 impl EmrJobs {
-    /// Jobs; nothing is connected yet.
+    /// Returns a job service that is not connected yet.
     pub fn new(aws: &Aws) -> Self {
         Self { aws: aws.clone(), client: Arc::default() }
     }
@@ -51,14 +51,14 @@ impl Jobs for EmrJobs {
             .execution_timeout_minutes(request.timeout_minutes);
         match Box::pin(call.send()).await {
             Ok(output) => Ok(output.job_run_id),
-            Err(error) => Err(job_error(&request.application_id, Fault::of(&error))),
+            Err(error) => Err(job_error(&request.application_id, SdkFault::of(&error))),
         }
     }
 }
 
-fn job_error(application_id: &str, fault: Fault) -> JobError {
+fn job_error(application_id: &str, fault: SdkFault) -> JobError {
     let (application_id, message) = (application_id.to_owned(), fault.message);
-    // A quota frees itself when other jobs end.
+    // The quota is available again when other jobs end.
     let no_capacity = fault.code.as_deref() == Some("ServiceQuotaExceededException");
     if fault.transient || no_capacity {
         JobError::Transient { application_id, message }

@@ -1,11 +1,11 @@
-//! Whether an SDK error is worth another try, in one place for all services.
+//! Classifies errors of the SDK as transient or permanent, for all services.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// Codes of a passing fault that do not come with a 429 or a 5xx status.
+/// Codes of transient faults whose status is neither 429 nor 5xx.
 const TRANSIENT_CODES: [&str; 11] = [
     "SlowDown",
     "Throttling",
@@ -16,24 +16,24 @@ const TRANSIENT_CODES: [&str; 11] = [
     "RequestLimitExceeded",
     "RequestTimeout",
     "RequestTimeoutException",
-    // Lambda renews the credentials of its environment: the next one has fresh ones.
+    // Lambda gives new credentials to the next execution environment.
     "ExpiredToken",
     "ExpiredTokenException",
 ];
 
-/// What the SDK said, taken apart.
-pub(crate) struct Fault {
-    /// HTTP status, where an answer came.
+/// The parts of an SDK error.
+pub(crate) struct SdkFault {
+    /// HTTP status, if there was a response.
     pub(crate) status: Option<u16>,
-    /// The service's error code, where it gave one.
+    /// The service's error code, if there was one.
     pub(crate) code: Option<String>,
-    /// All of it in words.
+    /// Code and message of the service, or the chain of errors.
     pub(crate) message: String,
-    /// True when the same call may succeed later.
+    /// Whether the same call may succeed later.
     pub(crate) transient: bool,
 }
 
-impl Fault {
+impl SdkFault {
     pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -41,14 +41,14 @@ impl Fault {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let code = error.code().map(str::to_owned);
         let transient = match error {
-            // The request could not be made at all: the caller's or the SDK's mistake.
+            // The request could not be built: a bug of the caller or the SDK.
             SdkError::ConstructionFailure(_) => false,
             SdkError::TimeoutError(_) => true,
             SdkError::DispatchFailure(failure) => !failure.is_user(),
-            // An answer came and could not be understood, most often because it broke off.
+            // The response could not be parsed, most often because it was incomplete.
             SdkError::ResponseError(_) => true,
-            SdkError::ServiceError(_) => is_transient_answer(status, code.as_deref()),
-            // The SDK may grow new kinds; none of them is the service refusing.
+            SdkError::ServiceError(_) => is_transient_response(status, code.as_deref()),
+            // The enum is non-exhaustive. Only a service error is a permanent failure.
             _ => true,
         };
         let message = match (&code, error.message()) {
@@ -59,7 +59,7 @@ impl Fault {
     }
 }
 
-pub(crate) fn is_transient_answer(status: Option<u16>, code: Option<&str>) -> bool {
+pub(crate) fn is_transient_response(status: Option<u16>, code: Option<&str>) -> bool {
     let by_status = status.is_some_and(|status| status == 408 || status == 429 || status >= 500);
     by_status || code.is_some_and(|code| TRANSIENT_CODES.contains(&code))
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn throttling_and_the_services_own_faults_are_transient() {
+    fn throttling_and_internal_errors_are_transient() {
         for (status, code, transient) in [
             (503, Some("SlowDown"), true),
             (500, None, true),
@@ -80,7 +80,7 @@ mod tests {
             (404, Some("NoSuchKey"), false),
             (400, Some("ValidationException"), false),
         ] {
-            assert_eq!(is_transient_answer(Some(status), code), transient, "{status} {code:?}");
+            assert_eq!(is_transient_response(Some(status), code), transient, "{status} {code:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP client under the SDK: TLS roots are parsed when the first `https` request is made, not before.
+//! The HTTP client of the SDK. It reads the TLS roots when the first `https` request is sent.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -11,10 +11,10 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-/// A client for both schemes with one connection pool each, built on first use. The SDK's own client loads
-/// the system's certificates when a service client is made, which is most of a cold start.
+/// A client for `http` and `https`, with a connection pool for each that is created on first use. The SDK's own client reads
+/// the system's certificates when a service client is created, which would be most of a cold start.
 ///
-/// The settings of the first call hold for all: every client comes out of one [`crate::clients::Aws`].
+/// The settings of the first call apply to all calls: all service clients are created from one [`crate::clients::Aws`].
 #[derive(Clone, Default)]
 pub(crate) struct SchemeClient {
     connector: Arc<OnceLock<SharedHttpConnector>>,

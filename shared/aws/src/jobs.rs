@@ -1,47 +1,47 @@
-//! Spark jobs: EMR Serverless, and what of it the pipeline needs.
+//! The interface of the Spark jobs.
 
-/// What is asked of EMR Serverless for one batch.
+/// A request to start the job of one batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobRequest {
     /// Application id.
     pub application_id: String,
-    /// Role that the job runs as.
+    /// ARN of the role that the job runs as.
     pub execution_role_arn: String,
-    /// Shown in the console, e.g. `standardise abt`.
+    /// Name of the job run, from which its batch is identified.
     pub name: String,
-    /// The batch id: the same submit twice starts one job.
+    /// The batch id. Two requests with the same token start one job.
     pub client_token: String,
     /// `s3://` URI of the PySpark entry point.
     pub entry_point: String,
     /// Arguments of the entry point.
     pub arguments: Vec<String>,
-    /// The job is cancelled after so many minutes.
+    /// The job is cancelled after this time, in minutes.
     pub timeout_minutes: i64,
 }
 
-/// Why a job was not submitted.
+/// The reason for which a job was not submitted.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// Refused for good: validation, access denied, no such application.
+    /// A permanent failure: validation, access denied, no such application.
     #[error("emr-serverless application {application_id}: {message}")]
     Refused {
         /// Application id.
         application_id: String,
-        /// What the service said.
+        /// The service's message.
         message: String,
     },
-    /// Throttled, no capacity, or the service's own fault: worth another try.
+    /// A transient failure: throttling, no capacity, or an internal error of the service.
     #[error("emr-serverless application {application_id}: {message}")]
     Transient {
         /// Application id.
         application_id: String,
-        /// What the service or the connection said.
+        /// The message of the service or of the connection.
         message: String,
     },
 }
 
 impl JobError {
-    /// True when the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Transient { .. } => true,
@@ -50,8 +50,8 @@ impl JobError {
     }
 }
 
-/// What the pipeline asks of the job service. Implemented over EMR Serverless, and in memory by tests.
+/// The job service of the pipeline. Implemented over EMR Serverless, and in memory for tests.
 pub trait Jobs: Clone + Send + Sync + 'static {
-    /// Submits a job and gives its run id; the same `client_token` gives the same run.
+    /// Submits a job and returns its run id. The same `client_token` returns the same run.
     fn start(&self, request: &JobRequest) -> impl Future<Output = Result<String, JobError>> + Send;
 }

@@ -1,11 +1,8 @@
-//! The adapters: object store, queues, jobs, database, secrets, telemetry. No business rules.
-//!
-//! Each client is behind a feature, so that a function carries only the ones it calls. The traits
-//! ([`store::ObjectStore`], [`listing::ObjectListing`], [`queue::Queue`], [`jobs::Jobs`], [`secrets::ReadSecret`]) are what the functions are written
-//! against; `s3`, `sqs`, `emr` and `secrets` implement them over AWS, `testing` in memory.
+#![doc = include_str!("../README.md")]
 
 pub mod clients;
 pub mod config;
+pub mod deadline;
 #[cfg(any(feature = "store", feature = "queue", feature = "jobs", feature = "secrets"))]
 mod fault;
 mod http;
@@ -27,6 +24,8 @@ pub mod queue;
 pub mod s3;
 #[cfg(feature = "store")]
 mod s3_body;
+#[cfg(feature = "store")]
+mod s3_client;
 #[cfg(feature = "store")]
 mod s3_listing;
 #[cfg(feature = "secrets")]

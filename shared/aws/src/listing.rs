@@ -1,27 +1,27 @@
-//! What stands in a bucket, a page at a time, so that a listing of any length takes the memory of one page.
+//! Listings of buckets, one page at a time, so that a listing of any length only needs the memory of one page.
 
 use jiff::Timestamp;
 
 use crate::store::StoreError;
 
-/// What of a bucket is listed.
+/// The part of a bucket that is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scope<'a> {
+pub struct ListScope<'a> {
     /// Bucket name.
     pub bucket: &'a str,
-    /// What the keys begin with.
+    /// The prefix of the keys.
     pub prefix: &'a str,
-    /// Keys with a `/` after the prefix are not listed, but the folder that they make up to it, once.
+    /// Whether keys with a `/` after the prefix are grouped: each folder is listed once instead of its keys.
     pub one_level: bool,
 }
 
-impl<'a> Scope<'a> {
-    /// Everything under `prefix`.
+impl<'a> ListScope<'a> {
+    /// Returns the scope of everything under `prefix`.
     pub fn all(bucket: &'a str, prefix: &'a str) -> Self {
         Self { bucket, prefix, one_level: false }
     }
 
-    /// What stands directly under `prefix`.
+    /// Returns the scope of the objects and folders directly under `prefix`.
     pub fn one_level(bucket: &'a str, prefix: &'a str) -> Self {
         Self { bucket, prefix, one_level: true }
     }
@@ -29,21 +29,21 @@ impl<'a> Scope<'a> {
 
 /// The newest version of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedObject {
     /// Object key.
     pub key: String,
     /// When it was written.
     pub modified_at: Option<Timestamp>,
 }
 
-/// Objects, in the order of their keys.
+/// A page of objects, in the order of their keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectPage {
     /// The objects.
-    pub objects: Vec<Listed>,
-    /// Folders, each with its `/`, where the scope is one level.
+    pub objects: Vec<ListedObject>,
+    /// Folders, each with its `/`, if the scope is one level.
     pub folders: Vec<String>,
-    /// Where the next page begins; `None` after the last.
+    /// The start of the next page; `None` if this is the last one.
     pub next: Option<String>,
 }
 
@@ -52,17 +52,17 @@ pub struct ObjectPage {
 pub struct ObjectVersion {
     /// Object key.
     pub key: String,
-    /// Version id, where the bucket keeps versions.
+    /// Version id, if the bucket is versioned.
     pub version_id: Option<String>,
-    /// ETag without its quotes.
+    /// ETag without quotes.
     pub etag: String,
     /// Size in bytes.
     pub size_bytes: u64,
-    /// When it was written; of an upload in parts, when the upload began.
+    /// When it was written; for a multipart upload, when the upload began.
     pub modified_at: Timestamp,
 }
 
-/// The version that a page ends with.
+/// The last version of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionMarker {
     /// Object key.
@@ -71,47 +71,47 @@ pub struct VersionMarker {
     pub version_id: Option<String>,
 }
 
-/// Versions, in the order of their keys, those of a key from the newest to the oldest. Marks of deletion are no
-/// versions; a page of nothing else is empty, and may not be the last.
+/// A page of versions, in the order of their keys; those of a key from the newest to the oldest. Delete markers are not
+/// included, so a page may be empty without being the last one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VersionPage {
     /// The versions.
     pub versions: Vec<ObjectVersion>,
-    /// Where the next page begins; `None` after the last.
+    /// The start of the next page; `None` if this is the last one.
     pub next: Option<VersionMarker>,
 }
 
-/// What lists buckets. Implemented over S3, and in memory by tests.
+/// Lists buckets. Implemented over S3, and in memory for tests.
 pub trait ObjectListing: Clone + Send + Sync + 'static {
-    /// A page of objects: the first one, or what comes after the page that gave `after`.
+    /// Returns a page of objects: the first one, or the one that starts at `after`, the `next` of the page before.
     fn objects(
         &self,
-        scope: Scope<'_>,
+        scope: ListScope<'_>,
         after: Option<&str>,
     ) -> impl Future<Output = Result<ObjectPage, StoreError>> + Send;
 
-    /// A page of versions: the first one, or what comes after the page that gave `after`.
+    /// Returns a page of versions: the first one, or the one that starts at `after`, the `next` of the page before.
     fn versions(
         &self,
-        scope: Scope<'_>,
+        scope: ListScope<'_>,
         after: Option<&VersionMarker>,
     ) -> impl Future<Output = Result<VersionPage, StoreError>> + Send;
 }
 
-/// Hands over the objects of `scope`, page by page.
+/// Calls `visit` with each page of objects in `scope`.
 ///
 /// # Errors
-/// When a page cannot be had; those before it have been handed over.
+/// If a request fails. The pages before it have been visited.
 pub async fn each_page(
     store: &impl ObjectListing,
-    scope: Scope<'_>,
-    mut take: impl FnMut(ObjectPage),
+    scope: ListScope<'_>,
+    mut visit: impl FnMut(ObjectPage),
 ) -> Result<(), StoreError> {
     let mut next = None;
     loop {
         let mut page = store.objects(scope, next.as_deref()).await?;
         next = page.next.take();
-        take(page);
+        visit(page);
         if next.is_none() {
             return Ok(());
         }

@@ -1,32 +1,32 @@
-//! Queues: SQS, and what of it the pipeline needs.
+//! The interface of the queues.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// Why a queue did not answer as hoped.
+/// An error of a queue, with its URL.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
-    /// Refused for good: access denied, no such queue, an entry that is too large.
+    /// A permanent failure: access denied, no such queue, an entry that is too large.
     #[error("queue {url}: {message}")]
     Refused {
         /// Queue URL.
         url: String,
-        /// What the service said.
+        /// The service's message.
         message: String,
     },
-    /// Throttled, timed out or the service's own fault: worth another try.
+    /// A transient failure: throttling, a timeout, or an internal error of the service.
     #[error("queue {url}: {message}")]
     Transient {
         /// Queue URL.
         url: String,
-        /// What the service or the connection said.
+        /// The message of the service or of the connection.
         message: String,
     },
 }
 
 impl QueueError {
-    /// True when the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Transient { .. } => true,
@@ -35,28 +35,28 @@ impl QueueError {
     }
 }
 
-/// How many messages a queue holds; approximate, as SQS counts them.
+/// The number of messages in a queue. SQS counts them approximately.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Depth {
-    /// To be received now.
+pub struct QueueDepth {
+    /// Messages that can be received.
     pub waiting: u64,
-    /// Received and neither deleted nor back yet.
+    /// Messages that were received, and are neither deleted nor visible again.
     pub in_flight: u64,
-    /// To be received later.
+    /// Messages that are delayed.
     pub delayed: u64,
 }
 
-impl Depth {
-    /// All of them.
+impl QueueDepth {
+    /// Returns the number of all messages.
     pub fn total(self) -> u64 {
         self.waiting.saturating_add(self.in_flight).saturating_add(self.delayed)
     }
 }
 
-/// What the pipeline asks of a queue. Implemented over SQS, and in memory by tests.
+/// The queues of the pipeline. Implemented over SQS, and in memory for tests.
 pub trait Queue: Clone + Send + Sync + 'static {
-    /// Sends all bodies, in batches of what one call takes. Entries that the service lists as failed are
-    /// sent again; `Ok` means that every one was taken.
+    /// Sends all bodies, in batches. Entries that the service reports as failed are sent again; `Ok` means that all entries
+    /// were accepted.
     fn send_all(&self, url: &str, bodies: Vec<String>)
     -> impl Future<Output = Result<(), QueueError>> + Send;
 
@@ -70,10 +70,10 @@ pub trait Queue: Clone + Send + Sync + 'static {
         message: &str,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
-    /// How many messages a queue holds.
-    fn depth(&self, url: &str) -> impl Future<Output = Result<Depth, QueueError>> + Send;
+    /// Returns the number of messages in a queue.
+    fn depth(&self, url: &str) -> impl Future<Output = Result<QueueDepth, QueueError>> + Send;
 
-    /// Lets a received message come back after `delay`.
+    /// Makes a received message visible again after `delay`.
     fn delay(
         &self,
         url: &str,

@@ -1,4 +1,4 @@
-//! A range of an S3 object as a stream that mends itself.
+//! A range of an S3 object as a stream that resumes after a broken transfer.
 
 use std::ops::Range;
 
@@ -6,100 +6,106 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Bytes, BytesMut};
 
-use crate::s3::{BODY_TRIES, S3Store, broken_off, pause};
+use crate::s3_client::{BODY_ATTEMPTS, S3Store, body_failed, pause};
 use crate::store::{ObjectBody, ObjectRef, PIECE_BYTES, StoreError};
 
-/// What [`S3Store`] gives of an object: one GET, and another one wherever it breaks off.
+/// The body of a range of an object. It sends one GET, and another one for the rest if the transfer breaks.
 #[derive(Debug)]
 pub struct S3Body {
     store: S3Store,
     object: ObjectRef,
-    /// What has not been handed out yet.
-    left: Range<u64>,
-    /// The answer that is being read.
+    /// The bytes that have not been returned yet.
+    remaining: Range<u64>,
+    /// The body of the current response.
     stream: Option<ByteStream>,
-    /// Tries since the last byte came.
-    tries: u32,
-    failure: Option<String>,
+    /// Number of requests since the last byte was received.
+    attempts: u32,
+    last_failure: String,
 }
 
 impl S3Body {
     pub(crate) fn new(store: S3Store, object: ObjectRef, range: Range<u64>) -> Self {
-        Self { store, object, left: range, stream: None, tries: 0, failure: None }
+        Self { store, object, remaining: range, stream: None, attempts: 0, last_failure: String::new() }
     }
 
-    /// The answer that is being read, asked for where there is none.
+    /// Returns the body of the current response; sends a request if there is none.
     async fn stream(&mut self, start: u64) -> Result<&mut ByteStream, StoreError> {
         let stream = match self.stream.take() {
             Some(stream) => stream,
-            None => {
-                if self.tries >= BODY_TRIES {
-                    return Err(broken_off(&self.object.bucket, &self.object.key, self.failure.take()));
-                }
-                pause(self.tries).await;
-                self.tries += 1;
-                let etag = self.object.etag.as_deref();
-                let output = self.store.open(&self.object, etag, Some(start..self.left.end)).await?;
-                check_start(&self.object, &output, start)?;
-                // Without an ETag from the caller the first answer's holds: the tries must read one object.
-                if self.object.etag.is_none() {
-                    self.object.etag = output.e_tag().map(|tag| tag.trim_matches('"').to_owned());
-                }
-                output.body
-            }
+            None => self.request(start).await?,
         };
         Ok(self.stream.insert(stream))
+    }
+
+    async fn request(&mut self, start: u64) -> Result<ByteStream, StoreError> {
+        if self.attempts >= BODY_ATTEMPTS {
+            return Err(body_failed(&self.object.bucket, &self.object.key, &self.last_failure));
+        }
+        pause(self.attempts).await;
+        self.attempts += 1;
+        let etag = self.object.etag.as_deref();
+        let output = self.store.open(&self.object, etag, Some(start..self.remaining.end)).await?;
+        check_start(&self.object, &output, start)?;
+        // If the caller gave no ETag, that of the first response is required of the others: all must be of one object.
+        if self.object.etag.is_none() {
+            self.object.etag = output.e_tag().map(|tag| tag.trim_matches('"').to_owned());
+        }
+        Ok(output.body)
+    }
+
+    fn transfer_failed(&mut self, failure: String) {
+        self.stream = None;
+        self.last_failure = failure;
     }
 }
 
 impl ObjectBody for S3Body {
     async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
-        let wanted = self.left.end.saturating_sub(self.left.start).min(PIECE_BYTES as u64);
-        let wanted = usize::try_from(wanted).unwrap_or(PIECE_BYTES);
-        if wanted == 0 {
+        let Range { start, end } = self.remaining;
+        let length = bytes_of(end.saturating_sub(start).min(PIECE_BYTES as u64));
+        if length == 0 {
             return Ok(None);
         }
-        let mut piece = BytesMut::with_capacity(wanted);
-        while piece.len() < wanted {
-            let start = self.left.start.saturating_add(piece.len() as u64);
-            let read = self.stream(start).await?.next().await;
-            match read {
-                Some(Ok(part)) => {
-                    self.tries = 0;
-                    // A piece may come out longer than was wanted, but never longer than the range.
-                    let room = self.left.end.saturating_sub(start);
-                    let length = usize::try_from(room).map_or(part.len(), |room| room.min(part.len()));
-                    piece.extend_from_slice(part.get(..length).unwrap_or_default());
+        let mut piece = BytesMut::with_capacity(length);
+        while piece.len() < length {
+            let position = start + piece.len() as u64;
+            match self.stream(position).await?.next().await {
+                Some(Ok(bytes)) => {
+                    self.attempts = 0;
+                    // The piece may become longer than `length`, but does not exceed the range.
+                    let bytes_left = bytes_of((end - position).min(bytes.len() as u64));
+                    piece.extend_from_slice(&bytes[..bytes_left]);
                 }
-                Some(Err(error)) => self.broke(error.to_string()),
-                None => self.broke("the body ended early".to_owned()),
+                Some(Err(error)) => self.transfer_failed(error.to_string()),
+                None => self.transfer_failed("the body ended early".to_owned()),
             }
         }
-        self.left.start = self.left.start.saturating_add(piece.len() as u64);
+        self.remaining.start = start + piece.len() as u64;
         Ok(Some(piece.freeze()))
     }
 }
 
-impl S3Body {
-    fn broke(&mut self, failure: String) {
-        self.stream = None;
-        self.failure = Some(failure);
-    }
+/// Converts a length that is at most the length of a buffer.
+fn bytes_of(length: u64) -> usize {
+    usize::try_from(length).expect("the length of a buffer fits into usize")
 }
 
-/// A server that does not know ranges answers with the whole object: joining that on would corrupt the drop.
+/// Checks that the response begins at `start`: a server without support for ranges sends the whole object, which would
+/// corrupt the drop.
 fn check_start(object: &ObjectRef, output: &GetObjectOutput, start: u64) -> Result<(), StoreError> {
-    let given = output
+    let received = output
         .content_range()
         .and_then(|range| range.strip_prefix("bytes "))
         .and_then(|range| range.split_once('-'))
-        .and_then(|(start, _)| start.parse::<u64>().ok());
-    if given.unwrap_or(0) == start {
+        .and_then(|(start, _)| start.parse::<u64>().ok())
+        // A response without the header has the whole object.
+        .unwrap_or(0);
+    if received == start {
         return Ok(());
     }
     Err(StoreError::Refused {
         bucket: object.bucket.clone(),
         key: object.key.clone(),
-        message: format!("asked for the bytes from {start}, answered with those from {}", given.unwrap_or(0)),
+        message: format!("requested the bytes from {start}, but received the bytes from {received}"),
     })
 }

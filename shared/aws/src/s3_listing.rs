@@ -4,15 +4,17 @@ use aws_sdk_s3::types::{self, EncodingType};
 use jiff::Timestamp;
 use penstock_pipeline::events::decode_key;
 
-use crate::fault::Fault;
-use crate::listing::{Listed, ObjectListing, ObjectPage, ObjectVersion, Scope, VersionMarker, VersionPage};
-use crate::s3::{S3Store, store_error};
+use crate::fault::SdkFault;
+use crate::listing::{
+    ListScope, ListedObject, ObjectListing, ObjectPage, ObjectVersion, VersionMarker, VersionPage,
+};
+use crate::s3_client::{S3Store, store_error};
 use crate::store::StoreError;
 
 const DELIMITER: &str = "/";
 
 impl ObjectListing for S3Store {
-    async fn objects(&self, scope: Scope<'_>, after: Option<&str>) -> Result<ObjectPage, StoreError> {
+    async fn objects(&self, scope: ListScope<'_>, after: Option<&str>) -> Result<ObjectPage, StoreError> {
         let call = self
             .client()
             .list_objects_v2()
@@ -20,16 +22,16 @@ impl ObjectListing for S3Store {
             .prefix(scope.prefix)
             .set_delimiter(delimiter(scope))
             .set_continuation_token(after.map(str::to_owned))
-            // A key may hold characters that XML has no way to write.
+            // A key may have characters that XML cannot represent.
             .encoding_type(EncodingType::Url)
             .send();
-        let page = Box::pin(call).await.map_err(|error| refused(scope, Fault::of(&error)))?;
-        let keys = Keys { scope, are_encoded: page.encoding_type() == Some(&EncodingType::Url) };
+        let page = Box::pin(call).await.map_err(|error| list_error(scope, SdkFault::of(&error)))?;
+        let entries = EntryReader { scope, is_encoded: page.encoding_type() == Some(&EncodingType::Url) };
         let object = |object: &types::Object| {
             let modified_at = object.last_modified().and_then(timestamp);
-            Ok(Listed { key: keys.decode(object.key())?, modified_at })
+            Ok(ListedObject { key: entries.key(object.key())?, modified_at })
         };
-        let folders = page.common_prefixes().iter().map(|folder| keys.decode(folder.prefix()));
+        let folders = page.common_prefixes().iter().map(|folder| entries.key(folder.prefix()));
         Ok(ObjectPage {
             objects: page.contents().iter().map(object).collect::<Result<_, _>>()?,
             folders: folders.collect::<Result<_, _>>()?,
@@ -42,7 +44,7 @@ impl ObjectListing for S3Store {
 
     async fn versions(
         &self,
-        scope: Scope<'_>,
+        scope: ListScope<'_>,
         after: Option<&VersionMarker>,
     ) -> Result<VersionPage, StoreError> {
         let call = self
@@ -55,67 +57,66 @@ impl ObjectListing for S3Store {
             .set_version_id_marker(after.and_then(|after| after.version_id.clone()))
             .encoding_type(EncodingType::Url)
             .send();
-        let page = Box::pin(call).await.map_err(|error| refused(scope, Fault::of(&error)))?;
-        let keys = Keys { scope, are_encoded: page.encoding_type() == Some(&EncodingType::Url) };
-        let version = |version: &types::ObjectVersion| keys.version(version);
+        let page = Box::pin(call).await.map_err(|error| list_error(scope, SdkFault::of(&error)))?;
+        let entries = EntryReader { scope, is_encoded: page.encoding_type() == Some(&EncodingType::Url) };
         let next = match page.next_key_marker().filter(|_| page.is_truncated() == Some(true)) {
             Some(key) => Some(VersionMarker {
-                key: keys.decode(Some(key))?,
+                key: entries.key(Some(key))?,
                 version_id: page.next_version_id_marker().filter(|id| !id.is_empty()).map(str::to_owned),
             }),
             None => None,
         };
-        Ok(VersionPage { versions: page.versions().iter().map(version).collect::<Result<_, _>>()?, next })
+        let versions = page.versions().iter().map(|version| entries.version(version));
+        Ok(VersionPage { versions: versions.collect::<Result<_, _>>()?, next })
     }
 }
 
-/// The keys of an answer.
+/// Reads the entries of one response.
 #[derive(Clone, Copy)]
-struct Keys<'a> {
-    scope: Scope<'a>,
-    /// What the answer says of itself: not every stand-in does as it was asked.
-    are_encoded: bool,
+struct EntryReader<'a> {
+    scope: ListScope<'a>,
+    /// Whether keys are URL-encoded, by the response: some emulators ignore the requested encoding.
+    is_encoded: bool,
 }
 
-impl Keys<'_> {
-    fn decode(self, key: Option<&str>) -> Result<String, StoreError> {
+impl EntryReader<'_> {
+    fn key(self, key: Option<&str>) -> Result<String, StoreError> {
         let key = key.ok_or_else(|| self.malformed("an entry without a key"))?;
-        if !self.are_encoded {
+        if !self.is_encoded {
             return Ok(key.to_owned());
         }
-        decode_key(key).map_err(|error| self.malformed(&error.to_string()))
+        decode_key(key).map_err(|error| self.malformed(&format!("a malformed key: {error}")))
     }
 
     fn version(self, version: &types::ObjectVersion) -> Result<ObjectVersion, StoreError> {
-        let key = self.decode(version.key())?;
+        let key = self.key(version.key())?;
+        let missing = |field: &str| self.malformed(&format!("no valid {field} for {key:?}"));
         let modified_at = version.last_modified().and_then(timestamp);
-        let Some(modified_at) = modified_at else {
-            return Err(self.malformed(&format!("no time of {key:?}")));
-        };
+        let size_bytes = version.size().and_then(|size| u64::try_from(size).ok());
         Ok(ObjectVersion {
-            key,
-            // What was written while the bucket kept no versions says `null`.
+            // Objects that were written before the bucket was versioned have the version id `null`.
             version_id: version.version_id().filter(|id| *id != "null").map(str::to_owned),
-            etag: version.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
-            size_bytes: version.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
-            modified_at,
+            etag: version.e_tag().ok_or_else(|| missing("ETag"))?.trim_matches('"').to_owned(),
+            size_bytes: size_bytes.ok_or_else(|| missing("size"))?,
+            modified_at: modified_at.ok_or_else(|| missing("time"))?,
+            key,
         })
     }
 
-    fn malformed(self, what: &str) -> StoreError {
+    fn malformed(self, fault: &str) -> StoreError {
         StoreError::Refused {
             bucket: self.scope.bucket.to_owned(),
             key: self.scope.prefix.to_owned(),
-            message: format!("the listing has {what}"),
+            message: format!("the listing has {fault}"),
         }
     }
 }
 
-fn delimiter(scope: Scope<'_>) -> Option<String> {
+fn delimiter(scope: ListScope<'_>) -> Option<String> {
     scope.one_level.then(|| DELIMITER.to_owned())
 }
 
-fn refused(scope: Scope<'_>, fault: Fault) -> StoreError {
+fn list_error(scope: ListScope<'_>, fault: SdkFault) -> StoreError {
     store_error(scope.bucket, scope.prefix, fault)
 }
 

@@ -1,4 +1,4 @@
-//! Secrets: Secrets Manager, and what of it the pipeline needs.
+//! Secrets, from Secrets Manager.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -6,39 +6,39 @@ use std::sync::{Arc, OnceLock};
 use aws_sdk_secretsmanager::Client;
 
 use crate::clients::Aws;
-use crate::fault::Fault;
+use crate::fault::SdkFault;
 
-/// Why a secret could not be had. No part of its value is ever in here.
+/// The reason for which a secret could not be read. It never has a part of the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// Refused for good: access denied, no such secret.
+    /// A permanent failure: access denied, no such secret.
     #[error("secret {id}: {message}")]
     Refused {
         /// Name or ARN.
         id: String,
-        /// What the service said.
+        /// The service's message.
         message: String,
     },
-    /// Throttled, timed out or the service's own fault: worth another try.
+    /// A transient failure: throttling, a timeout, or an internal error of the service.
     #[error("secret {id}: {message}")]
     Transient {
         /// Name or ARN.
         id: String,
-        /// What the service or the connection said.
+        /// The message of the service or of the connection.
         message: String,
     },
-    /// Not the JSON that was expected of it.
+    /// The secret does not have the expected format.
     #[error("secret {id}: {problem}")]
     Malformed {
         /// Name or ARN.
         id: String,
-        /// What is wrong with it, without its value.
+        /// The fault, without the value.
         problem: &'static str,
     },
 }
 
 impl SecretError {
-    /// True when the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Transient { .. } => true,
@@ -47,16 +47,16 @@ impl SecretError {
     }
 }
 
-/// An answer that is on its way.
-pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<String, SecretError>> + Send + 'a>>;
+/// The future of a secret's text.
+pub type SecretFuture<'a> = Pin<Box<dyn Future<Output = Result<String, SecretError>> + Send + 'a>>;
 
-/// What the pipeline asks of secrets. Implemented over Secrets Manager, and in memory by tests.
+/// Reads secrets. Implemented over Secrets Manager, and in memory for tests.
 pub trait ReadSecret: Send + Sync {
-    /// The current text of a secret, never empty.
-    fn text<'a>(&'a self, id: &'a str) -> Answer<'a>;
+    /// Returns the current text of a secret, which is never empty.
+    fn text<'a>(&'a self, id: &'a str) -> SecretFuture<'a>;
 }
 
-/// Secrets Manager, or what speaks like it at `AWS_ENDPOINT_URL_SECRETS_MANAGER`. The client is made on first use.
+/// Secrets Manager, or a compatible service at `AWS_ENDPOINT_URL_SECRETS_MANAGER`. The client is created on first use.
 #[derive(Debug, Clone)]
 pub struct Secrets {
     aws: Aws,
@@ -64,16 +64,16 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Secrets; nothing is connected yet.
+    /// Returns secrets that are not connected yet.
     pub fn new(aws: &Aws) -> Self {
         Self { aws: aws.clone(), client: Arc::default() }
     }
 
     async fn read(&self, id: &str) -> Result<String, SecretError> {
-        let answer = self.client().get_secret_value().secret_id(id).send().await;
-        let secret = answer.map_err(|error| secret_error(id, Fault::of(&error)))?;
+        let response = self.client().get_secret_value().secret_id(id).send().await;
+        let secret = response.map_err(|error| secret_error(id, SdkFault::of(&error)))?;
         let text = secret.secret_string.filter(|text| !text.is_empty());
-        text.ok_or(SecretError::Malformed { id: id.to_owned(), problem: "holds no text" })
+        text.ok_or(SecretError::Malformed { id: id.to_owned(), problem: "has no text" })
     }
 
     fn client(&self) -> &Client {
@@ -88,12 +88,12 @@ impl Secrets {
 }
 
 impl ReadSecret for Secrets {
-    fn text<'a>(&'a self, id: &'a str) -> Answer<'a> {
+    fn text<'a>(&'a self, id: &'a str) -> SecretFuture<'a> {
         Box::pin(self.read(id))
     }
 }
 
-fn secret_error(id: &str, fault: Fault) -> SecretError {
+fn secret_error(id: &str, fault: SdkFault) -> SecretError {
     let (id, message) = (id.to_owned(), fault.message);
     if fault.transient {
         SecretError::Transient { id, message }

@@ -1,11 +1,11 @@
-//! Temporary files for what memory has no room for.
+//! Temporary files for data that does not fit into memory.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
 use penstock_engine::{PARTS, Spill};
 
-/// Files without a name in the system's folder for temporary ones: gone when this is dropped, or its process ends.
+/// Unnamed files in the system's temporary directory, which are deleted when this is dropped or the process ends.
 #[derive(Debug, Default)]
 pub struct TempFiles {
     files: Vec<Option<File>>,
@@ -34,10 +34,10 @@ impl Spill for TempFiles {
     }
 }
 
-/// All of a stream as a file without a name, to be read at any place.
+/// Copies a stream to an unnamed file, which can be read at any position.
 ///
 /// # Errors
-/// When the stream fails, or there is no room for it.
+/// If the stream fails, or the disk is full.
 pub fn temp_copy(stream: &mut impl io::Read) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     io::copy(stream, &mut file)?;
@@ -46,7 +46,7 @@ pub fn temp_copy(stream: &mut impl io::Read) -> io::Result<File> {
 }
 
 fn no_such_part(part: usize) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, format!("there is no part {part}"))
+    io::Error::new(io::ErrorKind::InvalidInput, format!("part {part} does not exist"))
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_appended_to_a_part_is_taken_from_it_once() {
+    fn a_part_is_returned_once() {
         let mut files = TempFiles::default();
         assert_eq!(files.take(3).unwrap(), b"");
         for (part, bytes) in [(3, b"ab"), (5, b"x!"), (3, b"cd")] {

@@ -10,19 +10,19 @@ use aws_sdk_sqs::types::{
 use penstock_pipeline::sqs_batches;
 
 use crate::clients::Aws;
-use crate::fault::Fault;
-use crate::queue::{Depth, Queue, QueueError};
+use crate::fault::SdkFault;
+use crate::queue::{Queue, QueueDepth, QueueError};
 
-/// Tries of the entries that the service did not take, the first included.
-const ENTRY_TRIES: u32 = 6;
-/// Before the second try; doubles.
+/// Maximum number of attempts to send the entries of a batch.
+const ENTRY_ATTEMPTS: u32 = 6;
+/// Pause before the second attempt; it doubles with each attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// Longest visibility timeout that SQS knows.
+/// Maximum visibility timeout of SQS.
 const MAX_DELAY_SECONDS: u64 = 12 * 60 * 60;
-/// Longest reason that travels as an attribute, in bytes: it counts towards the message's size.
+/// Maximum size of a reason in an attribute, in bytes. Attributes count towards the size of a message.
 const MAX_REASON_BYTES: usize = 2048;
 
-/// SQS, or what speaks like it at `AWS_ENDPOINT_URL_SQS`. The client is made on first use.
+/// SQS, or a compatible service at `AWS_ENDPOINT_URL_SQS`. The client is created on first use.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     aws: Aws,
@@ -30,7 +30,7 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// Queues; nothing is connected yet.
+    /// Returns queues that are not connected yet.
     pub fn new(aws: &Aws) -> Self {
         Self { aws: aws.clone(), client: Arc::default() }
     }
@@ -45,10 +45,10 @@ impl SqsQueue {
         })
     }
 
-    /// Sends what one call takes, until every entry is taken.
+    /// Sends the entries of one batch, and repeats those that fail.
     async fn send_batch(&self, url: &str, mut bodies: Vec<String>) -> Result<(), QueueError> {
         let mut failure = String::new();
-        for attempt in 0..ENTRY_TRIES {
+        for attempt in 0..ENTRY_ATTEMPTS {
             pause(attempt).await;
             let failed = self.send_once(url, &bodies).await?;
             if failed.is_empty() {
@@ -56,7 +56,7 @@ impl SqsQueue {
             }
             (bodies, failure) = entries_to_repeat(url, bodies, &failed)?;
         }
-        let message = format!("{} entries not taken in {ENTRY_TRIES} tries: {failure}", bodies.len());
+        let message = format!("{} entries failed {ENTRY_ATTEMPTS} times: {failure}", bodies.len());
         Err(QueueError::Transient { url: url.to_owned(), message })
     }
 
@@ -70,10 +70,10 @@ impl SqsQueue {
                 .id(index.to_string())
                 .message_body(body)
                 .build()
-                .expect("id and body are set")
+                .expect("the required fields id and body are set")
         });
         let call = self.client().send_message_batch().queue_url(url).set_entries(Some(entries.collect()));
-        let output = Box::pin(call.send()).await.map_err(|error| queue_error(url, Fault::of(&error)))?;
+        let output = Box::pin(call.send()).await.map_err(|error| queue_error(url, SdkFault::of(&error)))?;
         Ok(output.failed)
     }
 }
@@ -94,10 +94,10 @@ impl Queue for SqsQueue {
             .message_body(body)
             .message_attributes("penstock.reason.code", text_attribute(code))
             .message_attributes("penstock.reason.message", text_attribute(message));
-        Box::pin(call.send()).await.map(|_| ()).map_err(|error| queue_error(url, Fault::of(&error)))
+        Box::pin(call.send()).await.map(|_| ()).map_err(|error| queue_error(url, SdkFault::of(&error)))
     }
 
-    async fn depth(&self, url: &str) -> Result<Depth, QueueError> {
+    async fn depth(&self, url: &str) -> Result<QueueDepth, QueueError> {
         let names = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
@@ -105,30 +105,33 @@ impl Queue for SqsQueue {
         ];
         let call = self.client().get_queue_attributes().queue_url(url);
         let call = call.set_attribute_names(Some(names.to_vec()));
-        let output = call.send().await.map_err(|error| queue_error(url, Fault::of(&error)))?;
-        let [waiting, in_flight, delayed] = names.map(|name| {
-            output
-                .attributes()
-                .and_then(|all| all.get(&name))
-                .and_then(|count| count.parse().ok())
-                .unwrap_or(0)
-        });
-        Ok(Depth { waiting, in_flight, delayed })
+        let output = call.send().await.map_err(|error| queue_error(url, SdkFault::of(&error)))?;
+        let count = |name: &QueueAttributeName| {
+            let text = output.attributes().and_then(|attributes| attributes.get(name));
+            text.and_then(|count| count.parse().ok()).ok_or_else(|| QueueError::Refused {
+                url: url.to_owned(),
+                message: format!("the response has no valid {}", name.as_str()),
+            })
+        };
+        let [waiting, in_flight, delayed] = names.each_ref().map(count);
+        let (waiting, in_flight, delayed) = (waiting?, in_flight?, delayed?);
+        Ok(QueueDepth { waiting, in_flight, delayed })
     }
 
     async fn delay(&self, url: &str, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
-        let seconds = i32::try_from(delay.as_secs().min(MAX_DELAY_SECONDS)).expect("twelve hours fit");
+        let seconds = i32::try_from(delay.as_secs().min(MAX_DELAY_SECONDS))
+            .expect("twelve hours in seconds fit into i32");
         let call = self
             .client()
             .change_message_visibility()
             .queue_url(url)
             .receipt_handle(receipt_handle)
             .visibility_timeout(seconds);
-        Box::pin(call.send()).await.map(|_| ()).map_err(|error| queue_error(url, Fault::of(&error)))
+        Box::pin(call.send()).await.map(|_| ()).map_err(|error| queue_error(url, SdkFault::of(&error)))
     }
 }
 
-/// The bodies that the service's own fault kept out, with the last of their reasons.
+/// Returns the bodies that failed by a fault of the service, with the reason of the last one.
 fn entries_to_repeat(
     url: &str,
     bodies: Vec<String>,
@@ -140,14 +143,14 @@ fn entries_to_repeat(
     if let Some(entry) = failed.iter().find(|entry| entry.sender_fault()) {
         return Err(QueueError::Refused { url: url.to_owned(), message: reason(entry) });
     }
-    let failure = failed.last().map(reason).unwrap_or_default();
+    let failure = failed.last().map(reason).expect("the caller checks that an entry failed");
     let is_failed = |index: usize| failed.iter().any(|entry| entry.id() == index.to_string());
     let repeat =
         bodies.into_iter().enumerate().filter(|(index, _)| is_failed(*index)).map(|(_, body)| body).collect();
     Ok((repeat, failure))
 }
 
-/// A string attribute: never empty, of bounded size, and without the control characters that SQS refuses.
+/// Returns a string attribute. SQS accepts neither empty ones nor control characters.
 fn text_attribute(text: &str) -> MessageAttributeValue {
     let mut value = String::new();
     for character in text.chars() {
@@ -163,7 +166,7 @@ fn text_attribute(text: &str) -> MessageAttributeValue {
         .data_type("String")
         .string_value(value)
         .build()
-        .expect("the data type is set")
+        .expect("the required field data type is set")
 }
 
 async fn pause(attempt: u32) {
@@ -172,7 +175,7 @@ async fn pause(attempt: u32) {
     }
 }
 
-fn queue_error(url: &str, fault: Fault) -> QueueError {
+fn queue_error(url: &str, fault: SdkFault) -> QueueError {
     let (url, message) = (url.to_owned(), fault.message);
     if fault.transient {
         QueueError::Transient { url, message }
@@ -204,13 +207,13 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_the_senders_fault_is_refused() {
+    fn a_fault_of_the_sender_is_permanent() {
         let error = entries_to_repeat("q", bodies(&["a"]), &[failed("0", true)]).unwrap_err();
         assert!(!error.is_transient());
     }
 
     #[test]
-    fn a_reason_fits_an_attribute() {
+    fn a_reason_is_made_to_fit_an_attribute() {
         assert_eq!(text_attribute("line\nbreak").string_value(), Some("line break"));
         assert_eq!(text_attribute("").string_value(), Some("-"));
         let long = "ä".repeat(5000);

@@ -1,18 +1,17 @@
-//! What Lambda hands a function from a queue, and what it wants back.
+//! The events that Lambda sends to a function with a queue, and the response.
 //!
-//! Own structs rather than those of `aws_lambda_events`: four fields of a record are needed, and a record that
-//! lacks the others must not fail the whole batch.
-
-use serde::{Deserialize, Serialize};
+//! The structs of `aws_lambda_events` are not used, because only four fields of a record are needed, and a record without
+//! the others must not fail the whole batch.
 
 use penstock_pipeline::{Outcome, log_events};
+use serde::{Deserialize, Serialize};
 
 use crate::queue::Queue;
 
-/// An invocation's messages.
+/// The messages of an invocation.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SqsEvent {
-    /// In the order that the queue gave them.
+    /// The messages, in the order of the queue.
     #[serde(rename = "Records", default)]
     pub records: Vec<SqsRecord>,
 }
@@ -21,13 +20,13 @@ pub struct SqsEvent {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SqsRecord {
-    /// Names the message in the answer.
+    /// Identifies the message in the response.
     pub message_id: String,
-    /// Names this delivery of it to the queue.
+    /// Identifies this delivery of the message to the queue.
     pub receipt_handle: String,
-    /// The message.
+    /// The body.
     pub body: String,
-    /// Of the message's system attributes, the ones that are needed.
+    /// The system attributes that are needed.
     #[serde(default)]
     pub attributes: SqsAttributes,
 }
@@ -36,43 +35,43 @@ pub struct SqsRecord {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SqsAttributes {
-    /// How often it has been delivered, this time included; a number in a string.
+    /// Number of deliveries including this one, as a string.
     #[serde(default)]
     pub approximate_receive_count: Option<String>,
 }
 
 impl SqsRecord {
-    /// How often the message has been delivered, this time included; 1 where the queue does not say.
+    /// Returns the number of deliveries including this one; 1 if the attribute is missing.
     pub fn receive_count(&self) -> u32 {
         let count = self.attributes.approximate_receive_count.as_deref();
         count.and_then(|count| count.parse().ok()).unwrap_or(1)
     }
 }
 
-/// The answer: the messages that are to come back. `ReportBatchItemFailures` must be on in the mapping.
+/// The response: the messages that must be retried. The event source mapping must have `ReportBatchItemFailures`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SqsBatchResponse {
-    /// The messages that are not finished.
+    /// The messages that must be retried.
     pub batch_item_failures: Vec<BatchItemFailure>,
 }
 
-/// One message that is not finished.
+/// One message that must be retried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchItemFailure {
-    /// The message's id.
+    /// Id of the message.
     pub item_identifier: String,
 }
 
 impl SqsBatchResponse {
-    /// Lets a message come back.
+    /// Adds a message that must be retried.
     pub fn fail(&mut self, record: &SqsRecord) {
         self.batch_item_failures.push(BatchItemFailure { item_identifier: record.message_id.clone() });
     }
 }
 
-/// The queue that a function reads, and the one for what will never succeed.
+/// The queue of a function, and its dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboundQueue {
     /// URL of the queue.
@@ -81,10 +80,10 @@ pub struct InboundQueue {
     pub dead_letter_url: String,
 }
 
-/// Does with a message what its outcome asks for.
+/// Applies the outcome of a message.
 ///
-/// A message that cannot be moved to the dead-letter queue comes back, so that it is never lost. One whose delay
-/// cannot be set comes back when the queue's visibility timeout is over.
+/// A message that cannot be moved to the dead-letter queue is retried, so that it is never lost. A message whose delay cannot
+/// be set is retried after the queue's visibility timeout.
 pub async fn settle(
     queue: &impl Queue,
     inbound: &InboundQueue,
@@ -132,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_read_from_what_lambda_sends() {
+    fn an_event_of_lambda_is_parsed() {
         let event: SqsEvent = serde_json::from_str(
             r#"{"Records": [{
                 "messageId": "19dd0b57", "receiptHandle": "MessageReceiptHandle", "body": "{}",
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_has_the_form_that_lambda_reads() {
+    fn the_response_has_the_format_of_lambda() {
         let record = SqsRecord {
             message_id: "a".into(),
             receipt_handle: String::new(),

@@ -1,4 +1,4 @@
-//! The object store: S3, and what of it the pipeline needs.
+//! The interface of the object store.
 
 use std::ops::Range;
 
@@ -11,16 +11,16 @@ pub struct ObjectRef {
     pub bucket: String,
     /// Object key.
     pub key: String,
-    /// Version id, where the bucket keeps versions.
+    /// Version id, if the bucket is versioned.
     pub version_id: Option<String>,
-    /// The ETag that the object must still have (`If-Match`), without quotes.
+    /// The ETag that the object must have (`If-Match`), without quotes.
     pub etag: Option<String>,
 }
 
-/// Why the store did not answer as hoped. Each names the bucket and the key.
+/// An error of the object store, with bucket and key.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no such object or version.
+    /// The object or the version does not exist.
     #[error("s3://{bucket}/{key}: no such object")]
     NotFound {
         /// Bucket name.
@@ -28,38 +28,38 @@ pub enum StoreError {
         /// Object key.
         key: String,
     },
-    /// The object no longer has the ETag asked for: it was overwritten.
-    #[error("s3://{bucket}/{key}: overwritten since the event")]
+    /// The object does not have the requested ETag: it was overwritten.
+    #[error("s3://{bucket}/{key}: the object was overwritten after the event")]
     Changed {
         /// Bucket name.
         bucket: String,
         /// Object key.
         key: String,
     },
-    /// Refused for good: access denied, invalid request, no such bucket.
+    /// A permanent failure: access denied, invalid request, no such bucket.
     #[error("s3://{bucket}/{key}: {message}")]
     Refused {
         /// Bucket name.
         bucket: String,
         /// Object key.
         key: String,
-        /// What the service said.
+        /// The service's message.
         message: String,
     },
-    /// Throttled, timed out, broken off, or the service's own fault: worth another try.
+    /// A transient failure: throttling, a timeout, a lost connection, or an internal error of the service.
     #[error("s3://{bucket}/{key}: {message}")]
     Transient {
         /// Bucket name.
         bucket: String,
         /// Object key.
         key: String,
-        /// What the service or the connection said.
+        /// The message of the service or of the connection.
         message: String,
     },
 }
 
 impl StoreError {
-    /// True when the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Transient { .. } => true,
@@ -68,30 +68,32 @@ impl StoreError {
     }
 }
 
-/// Bytes of one version of an object, piece by piece.
+/// The bytes of one version of an object, piece by piece.
 pub trait ObjectBody: Send + 'static {
-    /// The next piece, about [`PIECE_BYTES`]; `None` after the last byte of the range.
+    /// Returns the next piece, of about [`PIECE_BYTES`]; `None` after the last byte of the range.
     ///
-    /// Asks with `If-Match` where an ETag was given. A body that breaks off is asked for again from the byte where it
-    /// broke; `Transient` when several tries in a row brought nothing.
+    /// Requests have `If-Match` if there is an ETag. If the transfer breaks, the rest is requested again.
+    ///
+    /// # Errors
+    /// If a request fails, or several requests in a row return no byte.
     fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
 }
 
-/// Bytes of a piece, but the last: what is in memory of an object at a time.
+/// Size of a piece, except the last one, in bytes.
 pub const PIECE_BYTES: usize = 1024 * 1024;
 
-/// What the pipeline asks of an object store. Implemented over S3, and in memory by tests.
+/// The object store of the pipeline. Implemented over S3, and in memory for tests.
 pub trait ObjectStore: Clone + Send + Sync + 'static {
-    /// The whole of a small object; `None` when it does not exist.
+    /// Returns a small object; `None` if it does not exist.
     fn get(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
 
-    /// What [`ObjectStore::get_range`] gives.
+    /// The body that [`ObjectStore::get_range`] returns.
     type Body: ObjectBody;
 
-    /// The bytes `range` of one version as a stream. Nothing is asked for until the first piece is.
+    /// Returns the bytes `range` of one version as a stream. The first request is sent when the first piece is read.
     fn get_range(&self, object: &ObjectRef, range: Range<u64>) -> Self::Body;
 
-    /// Writes an object, replacing what was there.
+    /// Writes an object, or replaces it.
     fn put(
         &self,
         bucket: &str,
@@ -99,7 +101,7 @@ pub trait ObjectStore: Clone + Send + Sync + 'static {
         body: Bytes,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Writes an object with `If-None-Match: *`. False when one is there already.
+    /// Writes an object with `If-None-Match: *`. Returns false if the object exists already.
     fn put_if_absent(
         &self,
         bucket: &str,
@@ -107,6 +109,6 @@ pub trait ObjectStore: Clone + Send + Sync + 'static {
         body: Bytes,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Takes an object away; no error when there is none.
+    /// Deletes an object. It is not an error if the object does not exist.
     fn delete(&self, bucket: &str, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -1,6 +1,5 @@
-//! Files of any size into S3, and what stands there: what the operator's tool needs beside [`ObjectStore`].
-//!
-//! [`ObjectStore`]: crate::store::ObjectStore
+//! Uploads of files of any size to S3, and listings: the requests of the command-line tool that
+//! [`ObjectStore`](crate::store::ObjectStore) does not have.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,31 +9,31 @@ use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use crate::fault::Fault;
-use crate::listing::{Listed, Scope, each_page};
-use crate::s3::{S3Store, store_error};
+use crate::fault::SdkFault;
+use crate::listing::{ListScope, ListedObject, each_page};
+use crate::s3_client::{S3Store, store_error};
 use crate::store::StoreError;
 
-/// Files above this go up in parts, so that a broken connection costs one part.
+/// Larger files are uploaded in parts, so that a broken connection only repeats one part.
 pub const MULTIPART_MIN_BYTES: u64 = 64 * 1024 * 1024;
 const MIN_PART_BYTES: u64 = 16 * 1024 * 1024;
-/// S3 takes at most 10,000 parts.
+/// Maximum number of parts of an upload to S3.
 const MAX_PARTS: u64 = 10_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SEND_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// What S3 says of an object that was written.
+/// An object that was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uploaded {
-    /// Version id, where the bucket keeps versions.
+    /// Version id, if the bucket is versioned.
     pub version_id: Option<String>,
-    /// ETag without its quotes.
+    /// ETag without quotes.
     pub etag: String,
     /// Size in bytes.
     pub size_bytes: u64,
 }
 
-/// Why a file did not get to S3.
+/// The reason for which a file was not uploaded.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// The file cannot be read.
@@ -42,20 +41,20 @@ pub enum UploadError {
     File {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The error of the operating system.
         message: String,
     },
-    /// S3 did not take it.
+    /// A request to S3 failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl S3Store {
-    /// Writes the file at `path`, read as a stream: in one request, or in parts above [`MULTIPART_MIN_BYTES`].
-    /// `on_sent` is told the bytes of each part that has arrived.
+    /// Uploads the file at `path` as a stream: in one request, or in parts if it is larger than [`MULTIPART_MIN_BYTES`].
+    /// Calls `on_sent` with the number of bytes after each part.
     ///
     /// # Errors
-    /// When the file cannot be read, or S3 refuses it. Parts that were sent are taken away again.
+    /// If the file cannot be read, or a request fails. The parts of a failed upload are deleted.
     pub async fn upload(
         &self,
         bucket: &str,
@@ -67,7 +66,7 @@ impl S3Store {
         let uploaded = if size_bytes > MULTIPART_MIN_BYTES {
             self.upload_parts(bucket, key, path, size_bytes, &on_sent).await?
         } else {
-            self.upload_at_once(bucket, key, path, size_bytes).await?
+            self.upload_whole(bucket, key, path, size_bytes).await?
         };
         if size_bytes <= MULTIPART_MIN_BYTES {
             on_sent(size_bytes);
@@ -75,7 +74,7 @@ impl S3Store {
         Ok(uploaded)
     }
 
-    async fn upload_at_once(
+    async fn upload_whole(
         &self,
         bucket: &str,
         key: &str,
@@ -90,11 +89,11 @@ impl S3Store {
             .key(key)
             .body(body)
             .customize()
-            .config_override(patient())
+            .config_override(with_upload_timeout())
             .send()
             .await
-            .map_err(|error| store_error(bucket, key, Fault::of(&error)))?;
-        Ok(uploaded(output.version_id(), output.e_tag(), size_bytes))
+            .map_err(|error| store_error(bucket, key, SdkFault::of(&error)))?;
+        Ok(uploaded(bucket, key, output.version_id(), output.e_tag(), size_bytes)?)
     }
 
     async fn upload_parts(
@@ -112,15 +111,15 @@ impl S3Store {
             .key(key)
             .send()
             .await
-            .map_err(|error| store_error(bucket, key, Fault::of(&error)))?;
-        let upload_id = started.upload_id().unwrap_or_default();
+            .map_err(|error| store_error(bucket, key, SdkFault::of(&error)))?;
+        let upload_id = started.upload_id().ok_or_else(|| incomplete(bucket, key, "upload id"))?;
         let finished = self.send_parts(bucket, key, path, size_bytes, upload_id, on_sent).await;
         if finished.is_err() {
-            // Parts without an object would be paid for until the bucket's lifecycle finds them. The upload's own
-            // error is the one to tell; this call failing too changes nothing of it.
+            // Otherwise the parts would be paid for until the bucket's lifecycle deletes them. The error of the upload is
+            // returned in any case.
             let abort = self.client().abort_multipart_upload().bucket(bucket).key(key).upload_id(upload_id);
             if let Err(error) = abort.send().await {
-                tracing::warn!(bucket, key, error = %Fault::of(&error).message, "parts of a failed upload were left behind");
+                tracing::warn!(bucket, key, error = %SdkFault::of(&error).message, "parts of a failed upload were not deleted");
             }
         }
         finished
@@ -135,7 +134,7 @@ impl S3Store {
         upload_id: &str,
         on_sent: &impl Fn(u64),
     ) -> Result<Uploaded, UploadError> {
-        let refused = |fault| store_error(bucket, key, fault);
+        let failed = |fault| store_error(bucket, key, fault);
         let mut parts = Vec::new();
         for (number, (offset, length)) in (1..).zip(part_ranges(size_bytes)) {
             let body = ByteStream::read_from()
@@ -146,9 +145,14 @@ impl S3Store {
                 .await
                 .map_err(|error| file_error(path, error))?;
             let request = self.client().upload_part().bucket(bucket).key(key).upload_id(upload_id);
-            let sent =
-                request.part_number(number).body(body).customize().config_override(patient()).send().await;
-            let sent = sent.map_err(|error| refused(Fault::of(&error)))?;
+            let sent = request
+                .part_number(number)
+                .body(body)
+                .customize()
+                .config_override(with_upload_timeout())
+                .send()
+                .await;
+            let sent = sent.map_err(|error| failed(SdkFault::of(&error)))?;
             parts.push(
                 CompletedPart::builder()
                     .part_number(number)
@@ -160,56 +164,68 @@ impl S3Store {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let request = self.client().complete_multipart_upload().bucket(bucket).key(key).upload_id(upload_id);
         let output =
-            request.multipart_upload(parts).send().await.map_err(|error| refused(Fault::of(&error)))?;
-        Ok(uploaded(output.version_id(), output.e_tag(), size_bytes))
+            request.multipart_upload(parts).send().await.map_err(|error| failed(SdkFault::of(&error)))?;
+        Ok(uploaded(bucket, key, output.version_id(), output.e_tag(), size_bytes)?)
     }
 
-    /// What S3 says of the newest version of an object; `None` when there is none.
+    /// Returns the newest version of an object; `None` if it does not exist.
     ///
     /// # Errors
-    /// When S3 refuses.
+    /// If the request fails.
     pub async fn head(&self, bucket: &str, key: &str) -> Result<Option<Uploaded>, StoreError> {
-        let answer = self.client().head_object().bucket(bucket).key(key).send().await;
-        match answer {
+        let response = self.client().head_object().bucket(bucket).key(key).send().await;
+        match response {
             Ok(output) => {
                 let size_bytes = output.content_length().and_then(|size| u64::try_from(size).ok());
-                Ok(Some(uploaded(output.version_id(), output.e_tag(), size_bytes.unwrap_or_default())))
+                let size_bytes = size_bytes.ok_or_else(|| incomplete(bucket, key, "size"))?;
+                uploaded(bucket, key, output.version_id(), output.e_tag(), size_bytes).map(Some)
             }
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
-            Err(error) => Err(store_error(bucket, key, Fault::of(&error))),
+            Err(error) => Err(store_error(bucket, key, SdkFault::of(&error))),
         }
     }
 
-    /// Every object under `prefix`, in the order of the keys.
+    /// Returns all objects under `prefix`, in the order of their keys.
     ///
     /// # Errors
-    /// When S3 refuses.
-    pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+    /// If a request fails.
+    pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedObject>, StoreError> {
         let mut listed = Vec::new();
-        each_page(self, Scope::all(bucket, prefix), |page| listed.extend(page.objects)).await?;
+        each_page(self, ListScope::all(bucket, prefix), |page| listed.extend(page.objects)).await?;
         Ok(listed)
     }
 }
 
-/// The time to an answer counts from the request's first byte: on a slow line most of it is the sending.
-fn patient() -> aws_sdk_s3::config::Builder {
+/// The read timeout begins with the request's first byte, so it must include the upload on a slow connection.
+fn with_upload_timeout() -> aws_sdk_s3::config::Builder {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(SEND_TIMEOUT);
     aws_sdk_s3::config::Builder::new().timeout_config(timeouts.build())
 }
 
-/// Offset and length of each part: equal ones, the last may be shorter.
+/// Returns offset and length of each part. All parts have the same length, but the last may be shorter.
 fn part_ranges(size_bytes: u64) -> impl Iterator<Item = (u64, u64)> {
     let part = size_bytes.div_ceil(MAX_PARTS).max(MIN_PART_BYTES);
     (0..size_bytes.div_ceil(part)).map(move |index| (index * part, part.min(size_bytes - index * part)))
 }
 
-fn uploaded(version_id: Option<&str>, etag: Option<&str>, size_bytes: u64) -> Uploaded {
-    Uploaded {
-        // A bucket whose versioning was suspended says `null`.
+fn uploaded(
+    bucket: &str,
+    key: &str,
+    version_id: Option<&str>,
+    etag: Option<&str>,
+    size_bytes: u64,
+) -> Result<Uploaded, StoreError> {
+    Ok(Uploaded {
+        // The version id is `null` if versioning of the bucket is suspended.
         version_id: version_id.filter(|id| *id != "null").map(str::to_owned),
-        etag: etag.unwrap_or_default().trim_matches('"').to_owned(),
+        etag: etag.ok_or_else(|| incomplete(bucket, key, "ETag"))?.trim_matches('"').to_owned(),
         size_bytes,
-    }
+    })
+}
+
+fn incomplete(bucket: &str, key: &str, field: &str) -> StoreError {
+    let (bucket, key) = (bucket.to_owned(), key.to_owned());
+    StoreError::Refused { bucket, key, message: format!("the response has no {field}") }
 }
 
 fn file_error(path: &Path, error: impl std::fmt::Display) -> UploadError {
@@ -221,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_cover_the_file_once_and_are_not_too_many() {
+    fn at_most_ten_thousand_parts_cover_the_file_once() {
         for size in [MULTIPART_MIN_BYTES + 1, 200 << 20, 1 << 40, (1 << 40) + 12_345] {
             let mut expected = 0;
             let mut count = 0;

@@ -1,4 +1,4 @@
-//! The store against a server that breaks off, refuses and forgets, as S3 does on a bad day.
+//! The store against a server that closes connections, refuses requests and returns incomplete responses.
 
 #![cfg(feature = "store")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -9,24 +9,24 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use penstock_aws::clients::Aws;
-use penstock_aws::listing::{ObjectListing, Scope, VersionMarker};
+use penstock_aws::listing::{ListScope, ObjectListing, VersionMarker};
 use penstock_aws::s3::S3Store;
 use penstock_aws::store::{ObjectBody, ObjectRef, ObjectStore, StoreError};
 
-/// Answers each request with the next of the scripted ones, and keeps what was asked.
+/// A server that sends a list of responses, and records the requests.
 struct Server {
     endpoint: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    fn with(answers: Vec<String>) -> Self {
+    fn with(responses: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&requests);
+        let recorded = Arc::clone(&requests);
         std::thread::spawn(move || {
-            for answer in answers {
+            for response in responses {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut reader = BufReader::new(stream.try_clone().unwrap());
                 let mut head = String::new();
@@ -37,8 +37,8 @@ impl Server {
                 let length =
                     head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
                 reader.read_exact(&mut vec![0; length.unwrap_or(0)]).unwrap();
-                kept.lock().unwrap().push(head);
-                stream.write_all(answer.as_bytes()).unwrap();
+                recorded.lock().unwrap().push(head);
+                stream.write_all(response.as_bytes()).unwrap();
             }
         });
         Self { endpoint, requests }
@@ -55,7 +55,7 @@ impl Server {
         S3Store::new(&Aws::new(variables).unwrap())
     }
 
-    /// What each request asked for, in lower case, without the SDK's own parameters.
+    /// Returns the query parameters of each request, in lower case, without the SDK's own.
     fn queries(&self) -> Vec<Vec<String>> {
         let requests = self.requests.lock().unwrap();
         let query = |head: &String| {
@@ -68,7 +68,7 @@ impl Server {
         requests.iter().map(query).collect()
     }
 
-    /// The value of a header in each request.
+    /// Returns the value of a header in each request.
     fn header(&self, name: &str) -> Vec<Option<String>> {
         let prefix = format!("{name}: ");
         let requests = self.requests.lock().unwrap();
@@ -79,23 +79,23 @@ impl Server {
     }
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> String {
+fn response(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
 }
 
-/// `body` of `whole`, from `start` on; cut where `sent` says.
+/// Returns the response with `whole` from `start` on, of which only `sent` bytes are sent.
 fn range(whole: &str, start: usize, sent: usize) -> String {
-    let (left, last) = (whole.len() - start, whole.len() - 1);
+    let (length, last) = (whole.len() - start, whole.len() - 1);
     format!(
         "HTTP/1.1 206 Partial Content\r\nConnection: close\r\nETag: \"e1\"\r\n\
-         Content-Range: bytes {start}-{last}/{}\r\nContent-Length: {left}\r\n\r\n{}",
+         Content-Range: bytes {start}-{last}/{}\r\nContent-Length: {length}\r\n\r\n{}",
         whole.len(),
         &whole[start..start + sent]
     )
 }
 
 fn error(status: &str, code: &str) -> String {
-    answer(status, "", &format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>"))
+    response(status, "", &format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>"))
 }
 
 fn object(etag: Option<&str>) -> ObjectRef {
@@ -107,7 +107,7 @@ fn object(etag: Option<&str>) -> ObjectRef {
     }
 }
 
-/// The whole of a range.
+/// Reads a whole range.
 async fn read(
     server: &Server,
     object: &ObjectRef,
@@ -122,7 +122,7 @@ async fn read(
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_asked_for_from_that_byte() {
+async fn a_broken_transfer_resumes_at_its_last_byte() {
     let server =
         Server::with(vec![range("0123456789", 0, 4), range("0123456789", 4, 0), range("0123456789", 4, 6)]);
     let body = read(&server, &object(Some("e1")), 0..10).await.unwrap();
@@ -133,30 +133,30 @@ async fn a_body_that_breaks_off_is_asked_for_from_that_byte() {
 }
 
 #[tokio::test]
-async fn the_parts_of_a_broken_body_are_of_one_object() {
+async fn a_broken_transfer_does_not_resume_with_another_object() {
     let server =
         Server::with(vec![range("0123456789", 0, 4), error("412 Precondition Failed", "PreconditionFailed")]);
-    let answer = read(&server, &object(None), 0..10).await;
-    assert!(matches!(answer, Err(StoreError::Changed { .. })), "{answer:?}");
+    let result = read(&server, &object(None), 0..10).await;
+    assert!(matches!(result, Err(StoreError::Changed { .. })), "{result:?}");
     assert_eq!(server.header("if-match"), [None, Some("\"e1\"".to_owned())]);
 }
 
 #[tokio::test]
-async fn a_body_that_always_breaks_off_is_a_passing_fault() {
+async fn a_transfer_that_always_breaks_is_a_transient_fault() {
     let server = Server::with(vec![range("0123456789", 0, 0); 6]);
-    let answer = read(&server, &object(Some("e1")), 0..10).await;
-    assert!(answer.unwrap_err().is_transient());
+    let result = read(&server, &object(Some("e1")), 0..10).await;
+    assert!(result.unwrap_err().is_transient());
 }
 
 #[tokio::test]
-async fn a_server_without_ranges_is_not_believed() {
-    let server = Server::with(vec![answer("200 OK", "", "0123456789")]);
-    let answer = read(&server, &object(Some("e1")), 4..10).await;
-    assert!(matches!(answer, Err(StoreError::Refused { .. })), "{answer:?}");
+async fn a_response_with_another_range_is_refused() {
+    let server = Server::with(vec![response("200 OK", "", "0123456789")]);
+    let result = read(&server, &object(Some("e1")), 4..10).await;
+    assert!(matches!(result, Err(StoreError::Refused { .. })), "{result:?}");
 }
 
 #[tokio::test]
-async fn each_refusal_has_its_error() {
+async fn responses_map_to_errors() {
     type Check = fn(&StoreError) -> bool;
     let cases: [(&str, &str, Check); 6] = [
         ("404 Not Found", "NoSuchKey", |error| matches!(error, StoreError::NotFound { .. })),
@@ -170,15 +170,15 @@ async fn each_refusal_has_its_error() {
     ];
     for (status, code, check) in cases {
         let server = Server::with(vec![error(status, code)]);
-        let answer = read(&server, &object(Some("e1")), 0..10).await.unwrap_err();
-        assert!(check(&answer), "{code}: {answer:?}");
-        assert!(!answer.is_transient(), "{code}");
-        assert!(answer.to_string().starts_with("s3://raw/abt/a.csv: "), "{answer}");
+        let result = read(&server, &object(Some("e1")), 0..10).await.unwrap_err();
+        assert!(check(&result), "{code}: {result:?}");
+        assert!(!result.is_transient(), "{code}");
+        assert!(result.to_string().starts_with("s3://raw/abt/a.csv: "), "{result}");
     }
 }
 
 #[tokio::test]
-async fn an_object_that_is_not_there_is_none() {
+async fn a_missing_object_is_none() {
     let server =
         Server::with(vec![error("404 Not Found", "NoSuchKey"), error("404 Not Found", "NoSuchBucket")]);
     let store = server.store();
@@ -187,25 +187,25 @@ async fn an_object_that_is_not_there_is_none() {
 }
 
 #[tokio::test]
-async fn of_two_conditional_writes_one_is_told_that_it_lost() {
+async fn of_two_conditional_writes_one_succeeds() {
     let server = Server::with(vec![
-        answer("200 OK", "ETag: \"e1\"\r\n", ""),
+        response("200 OK", "ETag: \"e1\"\r\n", ""),
         error("412 Precondition Failed", "PreconditionFailed"),
         error("409 Conflict", "ConditionalRequestConflict"),
-        answer("200 OK", "ETag: \"e1\"\r\n", ""),
+        response("200 OK", "ETag: \"e1\"\r\n", ""),
     ]);
     let store = server.store();
     let body = Bytes::from_static(b"{}");
     assert!(store.put_if_absent("processed", "m", body.clone()).await.unwrap());
     assert!(!store.put_if_absent("processed", "m", body.clone()).await.unwrap());
-    assert!(store.put_if_absent("processed", "m", body).await.unwrap(), "a conflict is tried again");
+    assert!(store.put_if_absent("processed", "m", body).await.unwrap(), "a conflict is retried");
     assert!(server.header("if-none-match").iter().all(|value| value.as_deref() == Some("*")));
 }
 
 const LISTED: &str = "<LastModified>2026-11-21T02:29:23.326Z</LastModified>";
 
 #[tokio::test]
-async fn versions_are_listed_page_by_page_without_marks_of_deletion() {
+async fn versions_are_listed_page_by_page_without_delete_markers() {
     let first = format!(
         "<ListVersionsResult><Name>raw</Name><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
          <NextKeyMarker>abt/a+b%2Bc.csv</NextKeyMarker><NextVersionIdMarker>V2</NextVersionIdMarker>\
@@ -214,16 +214,16 @@ async fn versions_are_listed_page_by_page_without_marks_of_deletion() {
          <DeleteMarker><Key>abt/a+b%2Bc.csv</Key><VersionId>V3</VersionId><IsLatest>true</IsLatest>{LISTED}\
          </DeleteMarker></ListVersionsResult>"
     );
-    // What does not say that it is encoded is not, whatever was asked for.
+    // A response without an encoding type is not encoded, whatever was requested.
     let second = format!(
         "<ListVersionsResult><Name>raw</Name><IsTruncated>false</IsTruncated>\
          <Version><Key>abt/100%.csv</Key><VersionId>null</VersionId>{LISTED}<ETag>&quot;e1&quot;</ETag>\
          <Size>0</Size></Version></ListVersionsResult>"
     );
-    let server = Server::with(vec![answer("200 OK", "", &first), answer("200 OK", "", &second)]);
+    let server = Server::with(vec![response("200 OK", "", &first), response("200 OK", "", &second)]);
     let store = server.store();
 
-    let page = store.versions(Scope::all("raw", "abt/"), None).await.unwrap();
+    let page = store.versions(ListScope::all("raw", "abt/"), None).await.unwrap();
     let [version] = page.versions.as_slice() else { panic!("{page:?}") };
     assert_eq!((version.key.as_str(), version.version_id.as_deref()), ("abt/a b+c.csv", Some("V2")));
     assert_eq!((version.etag.as_str(), version.size_bytes), ("e2", 7));
@@ -231,7 +231,7 @@ async fn versions_are_listed_page_by_page_without_marks_of_deletion() {
     let next = VersionMarker { key: "abt/a b+c.csv".to_owned(), version_id: Some("V2".to_owned()) };
     assert_eq!(page.next, Some(next));
 
-    let page = store.versions(Scope::all("raw", "abt/"), page.next.as_ref()).await.unwrap();
+    let page = store.versions(ListScope::all("raw", "abt/"), page.next.as_ref()).await.unwrap();
     assert_eq!((page.versions[0].key.as_str(), &page.versions[0].version_id), ("abt/100%.csv", &None));
     assert_eq!(page.next, None);
     let queries = server.queries();
@@ -249,7 +249,7 @@ async fn objects_and_folders_of_one_level_are_listed_page_by_page() {
         let body = format!(
             "<ListBucketResult><Name>raw</Name><EncodingType>url</EncodingType>{next}{entries}</ListBucketResult>"
         );
-        answer("200 OK", "", &body)
+        response("200 OK", "", &body)
     };
     let more = "<IsTruncated>true</IsTruncated><NextContinuationToken>T1</NextContinuationToken>";
     let object = format!("<Contents><Key>%01.csv</Key>{LISTED}</Contents>");
@@ -259,10 +259,10 @@ async fn objects_and_folders_of_one_level_are_listed_page_by_page() {
     ]);
     let store = server.store();
 
-    let first = store.objects(Scope::one_level("raw", ""), None).await.unwrap();
+    let first = store.objects(ListScope::one_level("raw", ""), None).await.unwrap();
     assert_eq!((first.objects[0].key.as_str(), first.next.as_deref()), ("\u{1}.csv", Some("T1")));
     assert!(first.objects[0].modified_at.is_some());
-    let second = store.objects(Scope::one_level("raw", ""), first.next.as_deref()).await.unwrap();
+    let second = store.objects(ListScope::one_level("raw", ""), first.next.as_deref()).await.unwrap();
     assert_eq!((second.folders, second.next), (vec!["abt/".to_owned()], None));
     let asked = ["delimiter=%2f", "encoding-type=url", "list-type=2", "prefix="];
     assert_eq!(server.queries()[0], asked);
@@ -270,16 +270,16 @@ async fn objects_and_folders_of_one_level_are_listed_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_listing_that_is_refused_or_cannot_be_read_says_of_what() {
+async fn a_listing_that_fails_is_an_error_with_its_prefix() {
     let nameless = format!(
         "<ListVersionsResult><IsTruncated>false</IsTruncated><Version>{LISTED}</Version></ListVersionsResult>"
     );
     for (reply, expected) in [
         (error("403 Forbidden", "AccessDenied"), "s3://raw/abt/: AccessDenied: AccessDenied"),
-        (answer("200 OK", "", &nameless), "s3://raw/abt/: the listing has an entry without a key"),
+        (response("200 OK", "", &nameless), "s3://raw/abt/: the listing has an entry without a key"),
     ] {
         let server = Server::with(vec![reply]);
-        let refused = server.store().versions(Scope::all("raw", "abt/"), None).await.unwrap_err();
+        let refused = server.store().versions(ListScope::all("raw", "abt/"), None).await.unwrap_err();
         assert_eq!(refused.to_string(), expected);
         assert!(!refused.is_transient());
     }

@@ -1,6 +1,5 @@
-//! Who logs in, and with what.
+//! The login of a database session.
 
-use std::fmt;
 use std::time::SystemTime;
 
 use aws_credential_types::provider::ProvideCredentials as _;
@@ -8,47 +7,13 @@ use aws_types::SdkConfig;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
+use super::config::{Auth, DatabaseConfig, Password};
+use super::error::DatabaseError;
 use super::iam_token::iam_token;
-use super::{DatabaseConfig, DatabaseError};
 use crate::clients::Aws;
 use crate::secrets::{ReadSecret as _, SecretError, Secrets};
 
-/// How the user proves who it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Auth {
-    /// An RDS IAM token, signed here for each login and good for 15 minutes.
-    Iam,
-    /// A secret with `password`, and `username` where it goes before the configured one.
-    Secret {
-        /// Name or ARN.
-        arn: String,
-    },
-    /// This password: for a database on this machine. The functions' environment does not offer it.
-    Fixed(Password),
-}
-
-/// A password; it is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
-
-impl Password {
-    /// Takes it.
-    pub fn new(password: impl Into<String>) -> Self {
-        Self(password.into())
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-/// What a session is opened with.
+/// The user and the password with which a session is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
     /// User.
@@ -57,20 +22,20 @@ pub struct Login {
     pub password: Password,
 }
 
-/// The part of an RDS secret that is read; RDS itself writes `engine`, `host`, `port` and `dbname` beside it.
+/// The fields of an RDS secret that are needed. RDS also writes `engine`, `host`, `port` and `dbname`.
 #[derive(Deserialize)]
 struct SecretJson {
     username: Option<String>,
     password: String,
 }
 
-/// Gives logins, and remembers the secret's until it is refused.
+/// Returns logins, and caches the login of a secret until the server refuses it.
 #[derive(Debug)]
 pub(super) struct CredentialSource {
     config: DatabaseConfig,
     sdk: Option<SdkConfig>,
     secrets: Option<Secrets>,
-    read: Mutex<Option<Login>>,
+    cached: Mutex<Option<Login>>,
 }
 
 impl CredentialSource {
@@ -79,7 +44,7 @@ impl CredentialSource {
             config: config.clone(),
             sdk: aws.map(|aws| aws.config().clone()),
             secrets: aws.map(Secrets::new),
-            read: Mutex::default(),
+            cached: Mutex::default(),
         }
     }
 
@@ -87,31 +52,31 @@ impl CredentialSource {
         match &self.config.auth {
             Auth::Iam => self.token().await,
             Auth::Secret { arn } => {
-                let mut read = self.read.lock().await;
-                if let Some(login) = &*read {
+                let mut cached = self.cached.lock().await;
+                if let Some(login) = &*cached {
                     return Ok(login.clone());
                 }
                 let login = self.read_secret(arn).await?;
-                *read = Some(login.clone());
+                *cached = Some(login.clone());
                 Ok(login)
             }
             Auth::Fixed(password) => Ok(Login { user: self.config.user.clone(), password: password.clone() }),
         }
     }
 
-    /// Forgets a login that was refused. True when a fresh one may differ.
+    /// Removes a login that was refused from the cache. Returns whether the next login may differ.
     pub(super) async fn forget(&self, refused: &Login) -> bool {
-        let mut read = self.read.lock().await;
-        let was_remembered = read.as_ref() == Some(refused);
-        *read = None;
-        was_remembered
+        let mut cached = self.cached.lock().await;
+        let was_cached = cached.as_ref() == Some(refused);
+        *cached = None;
+        was_cached
     }
 
-    /// Signing takes no request, so that a token is not worth remembering.
+    /// Returns a new token. Tokens are not cached, because they are signed without a request.
     async fn token(&self) -> Result<Login, DatabaseError> {
         let failed = |message: String| DatabaseError::Unreachable {
             host: self.config.host.clone(),
-            message: format!("no IAM token: {message}"),
+            message: format!("cannot create an IAM token: {message}"),
         };
         let sdk = self.sdk.as_ref().ok_or_else(|| failed("no AWS credentials".to_owned()))?;
         let provider = sdk.credentials_provider().expect("`Aws` sets credentials");
@@ -125,23 +90,23 @@ impl CredentialSource {
 
     async fn read_secret(&self, arn: &str) -> Result<Login, DatabaseError> {
         let malformed = |problem| SecretError::Malformed { id: arn.to_owned(), problem };
-        let secrets = self.secrets.as_ref().ok_or(malformed("no AWS credentials to read it with"))?;
+        let secrets = self.secrets.as_ref().ok_or(malformed("cannot be read without AWS credentials"))?;
         let text = secrets.text(arn).await?;
         login_of(&text, &self.config.user).map_err(|problem| malformed(problem).into())
     }
 }
 
 fn login_of(secret: &str, default_user: &str) -> Result<Login, &'static str> {
-    // serde_json's error would quote the secret.
+    // The error of serde_json would quote the secret.
     let secret: SecretJson =
-        serde_json::from_str(secret).map_err(|_| "not a JSON object with `password` as text")?;
+        serde_json::from_str(secret).map_err(|_| "is not a JSON object with the string `password`")?;
     let user = secret.username.unwrap_or_else(|| default_user.to_owned());
-    Ok(Login { user, password: Password(secret.password) })
+    Ok(Login { user, password: Password::new(secret.password) })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Tls;
+    use super::super::config::Tls;
     use super::*;
 
     fn config(auth: Auth) -> DatabaseConfig {
@@ -156,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_of_rds_is_read() {
+    fn a_secret_of_rds_is_parsed() {
         let login =
             login_of(r#"{"engine":"postgres","username":"u","password":"p","port":5432}"#, "d").unwrap();
         assert_eq!((login.user.as_str(), login.password.reveal()), ("u", "p"));

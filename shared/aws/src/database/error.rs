@@ -1,4 +1,4 @@
-//! What PostgreSQL's errors mean, and how much of them may be told.
+//! The meaning of PostgreSQL's errors, and which parts of them may be reported.
 
 use std::fmt;
 use std::io;
@@ -7,15 +7,15 @@ use tokio_postgres::error::DbError;
 
 use crate::secrets::SecretError;
 
-/// Why the database did not do as asked. No row value is ever in here.
+/// A database error. It never has values of rows.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// No session: the server does not answer, is not who it should be, or is not ready.
+    /// No session: the server does not respond, cannot be authenticated, or is not ready.
     #[error("database {host}: {message}")]
     Unreachable {
         /// Host name.
         host: String,
-        /// What was tried and what came of it.
+        /// What failed, and why.
         message: String,
     },
     /// The server refused the login.
@@ -23,23 +23,23 @@ pub enum DatabaseError {
     Login {
         /// Host name.
         host: String,
-        /// What the server said.
+        /// The server's message.
         message: String,
     },
     /// The credentials could not be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The session ended under way. Whether an open transaction was committed is not known.
+    /// The connection was lost. It is not known whether an open transaction was committed.
     #[error("database connection lost: {message}")]
     Lost {
-        /// What the connection said.
+        /// The connection's error.
         message: String,
     },
-    /// The server refused a statement.
+    /// A statement failed.
     #[error("{0}")]
     Sql(Box<SqlFailure>),
-    /// An answer of another shape than the statement gives: a fault of this program.
-    #[error("unexpected answer of the database: {message}")]
+    /// A response that does not fit the statement: a bug in Penstock.
+    #[error("unexpected response from the database: {message}")]
     Unexpected {
         /// What was unexpected.
         message: String,
@@ -47,10 +47,10 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    /// True when the same work may succeed later.
+    /// Returns whether the same work may succeed later.
     ///
-    /// No session is always worth another try: wrong credentials or certificates are a fault of the
-    /// configuration, and no message is to be given up for that.
+    /// It may whenever there is no session: wrong credentials or certificates are a fault of the configuration, for which
+    /// no message may be moved to the dead-letter queue.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Login { .. } | Self::Secret(_) | Self::Lost { .. } => true,
@@ -59,7 +59,7 @@ impl DatabaseError {
         }
     }
 
-    /// True when the session must not be used again.
+    /// Returns whether the session must not be used again.
     pub fn breaks_session(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Login { .. } | Self::Secret(_) | Self::Lost { .. } => true,
@@ -68,7 +68,7 @@ impl DatabaseError {
         }
     }
 
-    /// The statement's failure, where it is one.
+    /// Returns the failure of the statement, if the error is one.
     pub fn sql(&self) -> Option<&SqlFailure> {
         match self {
             Self::Sql(failure) => Some(failure),
@@ -83,7 +83,7 @@ impl DatabaseError {
     pub(super) fn of_login(host: &str, error: &tokio_postgres::Error) -> Self {
         let host = host.to_owned();
         match error.as_db_error() {
-            // Class 28: invalid authorization.
+            // Class 28: invalid authorization specification.
             Some(error) if error.code().code().starts_with("28") => {
                 Self::Login { host, message: error.message().to_owned() }
             }
@@ -110,28 +110,28 @@ fn chain(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// A statement's failure, without anything that may hold a row's values: PostgreSQL puts them into `DETAIL`, into
-/// `CONTEXT`, and into the message itself where a text could not be read as a type.
+/// The failure of a statement, without the fields that may have values of rows: PostgreSQL quotes values in `DETAIL`, in
+/// `CONTEXT`, and in the message if a text cannot be converted to a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlFailure {
-    /// Five characters, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    /// The five-character code, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
     pub sqlstate: String,
-    /// What the server said, or the name of the condition where that may hold values.
+    /// The server's message, or a general one if the server's may have values.
     pub message: String,
-    /// The table at fault.
+    /// The table.
     pub table: Option<String>,
-    /// The column at fault.
+    /// The column.
     pub column: Option<String>,
     /// The constraint that was violated.
     pub constraint: Option<String>,
-    /// The line of the COPY text at fault, from 1.
+    /// The line of the COPY text, from 1.
     pub copy_line: Option<u64>,
 }
 
 impl SqlFailure {
     fn of(error: &DbError) -> Self {
         let sqlstate = error.code().code();
-        let copy = error.where_().and_then(copy_place);
+        let copy = error.where_().and_then(copy_position);
         Self {
             sqlstate: sqlstate.to_owned(),
             message: safe_message(sqlstate, error.message()),
@@ -142,25 +142,25 @@ impl SqlFailure {
         }
     }
 
-    /// True when the same statement may succeed later.
+    /// Returns whether the same statement may succeed later.
     pub fn is_transient(&self) -> bool {
         let (class, condition) = self.sqlstate.split_at_checked(2).unwrap_or(("", ""));
         match (class, condition) {
-            // Connection, insufficient resources, system error.
+            // Connection exception, insufficient resources, system error.
             ("08" | "53" | "58", _) => true,
-            // Serialisation and deadlock; not the integrity of the data.
+            // Serialization failure and deadlock, but not 40002, an integrity constraint violation.
             ("40", condition) => condition != "002",
-            // A lock or an object that somebody else holds for now.
+            // A lock is not available, or an object is in use.
             ("55", "P03" | "006") => true,
-            // Time ran out, or an operator or a failover ended the session.
+            // The statement was cancelled, or an operator or a failover ended the session.
             ("57", _) => true,
-            // The session's own time limits, and a standby that was the primary a moment ago.
+            // The time limits of the session, and a standby that was the primary before a failover.
             ("25", "P03" | "P04" | "006") => true,
             _ => false,
         }
     }
 
-    /// True when the server ends the session with it, or another server must be found.
+    /// Returns whether the server ends the session with this error, or the session must be opened on another server.
     fn ends_session(&self) -> bool {
         self.sqlstate.starts_with("08")
             || ["57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04", "25006"]
@@ -172,16 +172,18 @@ impl fmt::Display for SqlFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SQLSTATE {}: {}", self.sqlstate, self.message)?;
         let named = [("table", &self.table), ("column", &self.column), ("constraint", &self.constraint)];
-        let places = named.iter().filter_map(|(what, name)| Some(format!("{what} {}", name.as_ref()?)));
+        let objects = named.iter().filter_map(|(kind, name)| Some(format!("{kind} {}", name.as_ref()?)));
         let line = self.copy_line.map(|line| format!("row {line} of the chunk"));
-        let places: Vec<String> = places.chain(line).collect();
-        if places.is_empty() { Ok(()) } else { write!(f, " ({})", places.join(", ")) }
+        let position: Vec<String> = objects.chain(line).collect();
+        if position.is_empty() { Ok(()) } else { write!(f, " ({})", position.join(", ")) }
     }
 }
 
-/// Only classes whose messages name objects and never values are told in the server's words.
+/// Returns the server's message for classes whose messages name objects and never have values, and a general message
+/// otherwise.
 fn safe_message(sqlstate: &str, message: &str) -> String {
-    let class = sqlstate.get(..2).unwrap_or_default();
+    // A malformed SQLSTATE has no class and gets the most general message.
+    let class = sqlstate.get(..2).unwrap_or("");
     match (class, sqlstate) {
         // `missing data for column "x"`, `extra data after last expected column`.
         (_, "22P04" | "22001") => message.to_owned(),
@@ -189,20 +191,18 @@ fn safe_message(sqlstate: &str, message: &str) -> String {
             message.to_owned()
         }
         (_, "22003") => "numeric value out of range".to_owned(),
-        (_, "22007" | "22008") => "not a date or time that PostgreSQL reads".to_owned(),
-        (_, "22021") => "text that is not UTF-8".to_owned(),
-        (_, "22P02") => "text that is not of the column's type".to_owned(),
+        (_, "22007" | "22008") => "invalid date or time".to_owned(),
+        (_, "22021") => "text is not valid UTF-8".to_owned(),
+        (_, "22P02") => "text is not valid for the type of the column".to_owned(),
         ("22", _) => "data exception".to_owned(),
-        // A trigger's or a function's own words may hold anything.
-        _ => "the server's message is left out, since it may hold values; it stands in the server's log"
-            .to_owned(),
+        // The messages of triggers and functions may have values.
+        _ => "message omitted because it may have values; see the log of the server".to_owned(),
     }
 }
 
-/// `COPY stage, line 3, column price: "abc"` → line 3, column `price`. What follows the colon is the value.
-fn copy_place(context: &str) -> Option<(u64, Option<String>)> {
-    let place = context.strip_prefix("COPY ")?;
-    let (_, rest) = place.split_once(", line ")?;
+/// Returns line and column of a context such as `COPY stage, line 3, column price: "abc"`, without the value after the colon.
+fn copy_position(context: &str) -> Option<(u64, Option<String>)> {
+    let (_, rest) = context.strip_prefix("COPY ")?.split_once(", line ")?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (line, rest) = rest.split_at(digits);
     let column = rest.strip_prefix(", column ").and_then(|rest| rest.split([':', ',', '\n']).next());
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_with_time_is_told_from_what_does_not() {
+    fn transient_conditions_are_distinguished_from_permanent_ones() {
         for sqlstate in [
             "08006", "08P01", "25006", "25P03", "40001", "40P01", "53100", "53300", "55006", "55P03",
             "57014", "57P01", "57P02", "57P03", "58030",
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_quotes_a_value_is_not_told() {
+    fn a_message_that_quotes_a_value_is_not_reported() {
         for (sqlstate, message) in [
             ("22P02", "invalid input syntax for type integer: \"hunter2\""),
             ("22003", "value \"hunter2\" is out of range for type integer"),
@@ -253,12 +253,12 @@ mod tests {
         ] {
             assert!(!safe_message(sqlstate, message).contains("hunter2"), "{sqlstate}");
         }
-        let told = "duplicate key value violates unique constraint \"t_pkey\"";
-        assert_eq!(safe_message("23505", told), told);
+        let safe = "duplicate key value violates unique constraint \"t_pkey\"";
+        assert_eq!(safe_message("23505", safe), safe);
     }
 
     #[test]
-    fn the_place_of_a_copy_is_told_without_the_value() {
+    fn the_position_in_a_copy_is_parsed_without_the_value() {
         for (context, expected) in [
             ("COPY s, line 3, column price: \"1, column x: 2\"", Some((3, Some("price")))),
             ("COPY s, line 12: \"a\tb\"", Some((12, None))),
@@ -268,12 +268,12 @@ mod tests {
         ] {
             let expected =
                 expected.map(|(line, column): (u64, Option<&str>)| (line, column.map(str::to_owned)));
-            assert_eq!(copy_place(context), expected, "{context}");
+            assert_eq!(copy_position(context), expected, "{context}");
         }
     }
 
     #[test]
-    fn a_failure_says_where() {
+    fn a_failure_is_displayed_with_its_position() {
         let failure = SqlFailure { column: Some("price".into()), copy_line: Some(3), ..failure("22P02") };
         assert_eq!(failure.to_string(), "SQLSTATE 22P02: message (column price, row 3 of the chunk)");
     }

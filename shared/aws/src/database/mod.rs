@@ -1,11 +1,11 @@
-//! PostgreSQL: how a connection comes about, and what its errors mean.
+//! PostgreSQL: opening connections, and the meaning of errors.
 
+mod config;
 mod credentials;
 mod error;
 mod iam_token;
 mod tls;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use penstock_pipeline::log_events;
@@ -13,81 +13,25 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, NoTls, Socket};
 
+pub use self::config::{Auth, DatabaseConfig, Password, Tls};
+use self::credentials::CredentialSource;
+pub use self::credentials::Login;
+pub use self::error::{DatabaseError, SqlFailure};
+use self::tls::Trust;
 use crate::clients::Aws;
-use crate::config::Variables;
-use credentials::CredentialSource;
-pub use credentials::{Auth, Login, Password};
-pub use error::{DatabaseError, SqlFailure};
-use tls::Trust;
 
-/// To an open TCP connection.
+/// Timeout of the TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// To a session that is logged in, TLS included.
+/// Timeout of opening the session: connection, TLS and login.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
-/// A server that takes no byte for so long is taken for dead: after a failover nobody answers at the old address.
+/// A connection is closed if the server acknowledges no data for this time: after a failover, nothing responds at the old
+/// address.
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(20);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
 
-/// Which database, as whom, and how well guarded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DatabaseConfig {
-    /// Host name; the one that the server's certificate must be for.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Database.
-    pub name: String,
-    /// User; a secret that names one goes before it.
-    pub user: String,
-    /// How the user proves who it is.
-    pub auth: Auth,
-    /// Whether the connection is encrypted and the server proves who it is.
-    pub tls: Tls,
-}
-
-/// Whether the connection is encrypted and the server proves who it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tls {
-    /// TLS with a certificate for the host's name, by an authority that is trusted.
-    VerifyFull {
-        /// PEM file of the only authorities to trust; those of the machine when `None`.
-        ca_file: Option<PathBuf>,
-    },
-    /// Plain TCP: for a database on this machine.
-    Disable,
-}
-
-impl DatabaseConfig {
-    /// Takes the `PENSTOCK_DATABASE_*` variables.
-    pub fn take(variables: &mut Variables) -> Self {
-        let secret_arn = variables.optional("PENSTOCK_DATABASE_SECRET_ARN");
-        let ca_file = variables.optional("PENSTOCK_DATABASE_CA_FILE").map(PathBuf::from);
-        let auth = match variables.one_of("PENSTOCK_DATABASE_AUTH", &[("iam", false), ("secret", true)]) {
-            false => Auth::Iam,
-            true => Auth::Secret {
-                arn: secret_arn.unwrap_or_else(|| {
-                    variables.problem(
-                        "PENSTOCK_DATABASE_SECRET_ARN is not set, but PENSTOCK_DATABASE_AUTH is secret",
-                    );
-                    String::new()
-                }),
-            },
-        };
-        let tls = variables.one_of("PENSTOCK_DATABASE_TLS", &[("verify-full", true), ("disable", false)]);
-        Self {
-            host: variables.required("PENSTOCK_DATABASE_HOST"),
-            port: variables.number("PENSTOCK_DATABASE_PORT"),
-            name: variables.required("PENSTOCK_DATABASE_NAME"),
-            user: variables.required("PENSTOCK_DATABASE_USER"),
-            auth,
-            tls: if tls { Tls::VerifyFull { ca_file } } else { Tls::Disable },
-        }
-    }
-}
-
-/// Makes connections. Nothing is connected, read or parsed before the first one is asked for.
+/// Opens connections. Credentials and certificates are only read when the first connection is opened.
 #[derive(Debug)]
 pub struct Connector {
     config: DatabaseConfig,
@@ -97,17 +41,17 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// A connector whose sessions call themselves `application_name`.
+    /// Returns a connector whose sessions have this `application_name`.
     pub fn new(config: DatabaseConfig, aws: Option<&Aws>, application_name: &'static str) -> Self {
         let credentials = CredentialSource::new(&config, aws);
         Self { config, credentials, trust: Trust::default(), application_name }
     }
 
-    /// Opens a session. A login that is refused is tried once more with credentials read afresh: the secret may
-    /// have been rotated since.
+    /// Opens a session. If the login is refused, the credentials are read again and the login is retried once, because the
+    /// secret may have been rotated.
     ///
     /// # Errors
-    /// When the server cannot be reached, is not who it should be, or refuses the login.
+    /// If the server cannot be reached, cannot be authenticated, or refuses the login.
     pub async fn connect(&self) -> Result<Client, DatabaseError> {
         let login = self.credentials.login().await?;
         match self.connect_as(&login).await {
@@ -116,7 +60,7 @@ impl Connector {
                 let login = self.credentials.login().await?;
                 self.connect_as(&login).await
             }
-            answer => answer,
+            result => result,
         }
     }
 
@@ -151,12 +95,13 @@ impl Connector {
         T::TlsConnect: Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        let answer = tokio::time::timeout(LOGIN_TIMEOUT, config.connect(tls)).await;
-        let answer = answer.map_err(|_| self.unreachable("no answer in time".to_owned()))?;
+        let result = tokio::time::timeout(LOGIN_TIMEOUT, config.connect(tls)).await;
+        let timeout = || self.unreachable(format!("no session within {} s", LOGIN_TIMEOUT.as_secs()));
+        let result = result.map_err(|_| timeout())?;
         let (client, connection) =
-            answer.map_err(|error| DatabaseError::of_login(&self.config.host, &error))?;
+            result.map_err(|error| DatabaseError::of_login(&self.config.host, &error))?;
         tokio::spawn(async move {
-            // Whoever uses the client meets the same error and handles it.
+            // The user of the client gets the same error and handles it.
             if let Err(error) = connection.await {
                 tracing::debug!(error = %DatabaseError::from(error), "database connection ended");
             }
@@ -166,44 +111,5 @@ impl Connector {
 
     fn unreachable(&self, message: String) -> DatabaseError {
         DatabaseError::Unreachable { host: self.config.host.clone(), message }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(changes: &[(&str, &str)]) -> Result<DatabaseConfig, crate::config::ConfigError> {
-        let mut pairs = vec![
-            ("PENSTOCK_DATABASE_HOST", "db.example.com"),
-            ("PENSTOCK_DATABASE_PORT", "5432"),
-            ("PENSTOCK_DATABASE_NAME", "penstock"),
-            ("PENSTOCK_DATABASE_USER", "writer"),
-            ("PENSTOCK_DATABASE_AUTH", "iam"),
-            ("PENSTOCK_DATABASE_TLS", "verify-full"),
-        ];
-        pairs.extend(changes);
-        let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let mut variables = Variables::new(pairs);
-        let config = DatabaseConfig::take(&mut variables);
-        variables.finish(config)
-    }
-
-    #[test]
-    fn the_environment_says_all_of_it() {
-        let config = config(&[
-            ("PENSTOCK_DATABASE_AUTH", "secret"),
-            ("PENSTOCK_DATABASE_SECRET_ARN", "arn:secret"),
-            ("PENSTOCK_DATABASE_CA_FILE", "/opt/rds-ca.pem"),
-        ])
-        .unwrap();
-        assert_eq!(config.auth, Auth::Secret { arn: "arn:secret".into() });
-        assert_eq!(config.tls, Tls::VerifyFull { ca_file: Some("/opt/rds-ca.pem".into()) });
-    }
-
-    #[test]
-    fn a_secret_needs_its_arn() {
-        let error = config(&[("PENSTOCK_DATABASE_AUTH", "secret")]).unwrap_err();
-        assert!(error.to_string().contains("PENSTOCK_DATABASE_SECRET_ARN is not set"), "{error}");
     }
 }

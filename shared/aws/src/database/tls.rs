@@ -1,4 +1,4 @@
-//! Whom to trust.
+//! The trusted certificate authorities.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The authorities, read at the first connection and kept.
+/// The TLS configuration with the trusted authorities, which are read when the first connection is opened.
 #[derive(Default)]
 pub(super) struct Trust(OnceLock<Arc<ClientConfig>>);
 
@@ -19,7 +19,8 @@ impl std::fmt::Debug for Trust {
 }
 
 impl Trust {
-    /// Checks the server's certificate and its name against the authorities of `ca_file`, else the machine's.
+    /// Returns a connector that verifies the server's certificate and its name with the authorities of `ca_file`, or those of
+    /// the system.
     pub(super) fn connector(&self, ca_file: Option<&Path>) -> Result<MakeRustlsConnect, String> {
         let config = match self.0.get() {
             Some(config) => config.clone(),
@@ -42,7 +43,7 @@ fn client_config(roots: RootCertStore) -> Result<ClientConfig, String> {
 
 fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    let place = match ca_file {
+    let source = match ca_file {
         Some(path) => {
             for certificate in
                 CertificateDer::pem_file_iter(path).map_err(|error| unreadable(path, &error))?
@@ -54,10 +55,10 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
         }
         None => {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            "this machine".to_owned()
+            "the system's trust store".to_owned()
         }
     };
-    if roots.is_empty() { Err(format!("no certificate authorities in {place}")) } else { Ok(roots) }
+    if roots.is_empty() { Err(format!("no certificate authorities in {source}")) } else { Ok(roots) }
 }
 
 fn unreadable(path: &Path, error: &impl std::fmt::Display) -> String {
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_certificates_is_an_error_that_names_it() {
+    fn a_file_without_certificates_is_an_error_with_its_path() {
         for (content, message) in
             [("", "no certificate authorities in"), ("-----BEGIN CERTIFICATE-----\n!", "")]
         {

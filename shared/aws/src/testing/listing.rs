@@ -1,16 +1,19 @@
-//! Listings of the in-memory store. Its pages are short, so that every test of more than a few objects turns them.
+//! Listings of the store in memory. Pages are short, so that tests with more than a few objects have several.
 
 use std::collections::BTreeSet;
 
-use super::{Call, MemoryStore, StoreState};
-use crate::listing::{Listed, ObjectListing, ObjectPage, ObjectVersion, Scope, VersionMarker, VersionPage};
+use super::faults::Call;
+use super::store::{MemoryStore, StoreState, StoredVersion};
+use crate::listing::{
+    ListScope, ListedObject, ObjectListing, ObjectPage, ObjectVersion, VersionMarker, VersionPage,
+};
 use crate::store::StoreError;
 
-/// Entries of a page.
+/// Maximum number of entries of a page.
 pub const PAGE_ENTRIES: usize = 3;
 
 impl ObjectListing for MemoryStore {
-    async fn objects(&self, scope: Scope<'_>, after: Option<&str>) -> Result<ObjectPage, StoreError> {
+    async fn objects(&self, scope: ListScope<'_>, after: Option<&str>) -> Result<ObjectPage, StoreError> {
         tokio::task::yield_now().await;
         self.call(Call::ListObjects, scope.bucket, scope.prefix, |state| {
             let entries: BTreeSet<&str> = state
@@ -21,9 +24,10 @@ impl ObjectListing for MemoryStore {
             let mut page = ObjectPage::default();
             for entry in entries.iter().take(PAGE_ENTRIES) {
                 match state.newest(scope.bucket, entry).filter(|_| folder(scope, entry).is_none()) {
-                    Some(version) => page
-                        .objects
-                        .push(Listed { key: (*entry).to_owned(), modified_at: Some(version.written_at) }),
+                    Some(version) => page.objects.push(ListedObject {
+                        key: (*entry).to_owned(),
+                        modified_at: Some(version.written_at),
+                    }),
                     None => page.folders.push((*entry).to_owned()),
                 }
             }
@@ -35,7 +39,7 @@ impl ObjectListing for MemoryStore {
 
     async fn versions(
         &self,
-        scope: Scope<'_>,
+        scope: ListScope<'_>,
         after: Option<&VersionMarker>,
     ) -> Result<VersionPage, StoreError> {
         tokio::task::yield_now().await;
@@ -64,8 +68,8 @@ impl ObjectListing for MemoryStore {
 }
 
 impl StoreState {
-    /// In S3's order: by key, and the newest first.
-    fn versions<'a>(&'a self, scope: Scope<'a>) -> impl Iterator<Item = (&'a str, &'a super::Version)> {
+    /// Returns versions in the order of S3: by key, and the newest first.
+    fn versions<'a>(&'a self, scope: ListScope<'a>) -> impl Iterator<Item = (&'a str, &'a StoredVersion)> {
         let objects = self.objects.iter();
         let listed =
             objects.filter(move |((bucket, key), _)| bucket == scope.bucket && key.starts_with(scope.prefix));
@@ -75,10 +79,10 @@ impl StoreState {
     }
 }
 
-/// The folder that a key stands in, where the scope is one level and the key stands deeper.
-fn folder<'a>(scope: Scope<'_>, key: &'a str) -> Option<&'a str> {
-    let deeper = key.get(scope.prefix.len()..).filter(|_| scope.one_level)?.find('/')?;
-    key.get(..=scope.prefix.len() + deeper)
+/// Returns the folder of a key, if the scope is one level and the key is below it.
+fn folder<'a>(scope: ListScope<'_>, key: &'a str) -> Option<&'a str> {
+    let separator = key.get(scope.prefix.len()..).filter(|_| scope.one_level)?.find('/')?;
+    key.get(..=scope.prefix.len() + separator)
 }
 
 fn marker(version: &ObjectVersion) -> VersionMarker {
@@ -90,7 +94,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn all_pages_together_are_the_bucket_in_its_order() {
+    async fn the_pages_together_are_the_bucket_in_order() {
         let store = MemoryStore::new();
         for key in ["b/2", "a/1", "root", "b/1", "c/d/e", "b/1", "z"] {
             store.insert("raw", key, "x");
@@ -100,7 +104,7 @@ mod tests {
         let (mut objects, mut folders, mut pages) = (Vec::new(), Vec::new(), 0);
         let mut next = None;
         loop {
-            let page = store.objects(Scope::one_level("raw", ""), next.as_deref()).await.unwrap();
+            let page = store.objects(ListScope::one_level("raw", ""), next.as_deref()).await.unwrap();
             objects.extend(page.objects.into_iter().map(|object| object.key));
             folders.extend(page.folders);
             pages += 1;
@@ -113,7 +117,7 @@ mod tests {
 
         let (mut versions, mut next) = (Vec::new(), None);
         loop {
-            let page = store.versions(Scope::all("raw", ""), next.as_ref()).await.unwrap();
+            let page = store.versions(ListScope::all("raw", ""), next.as_ref()).await.unwrap();
             versions.extend(page.versions.into_iter().map(|version| version.key));
             next = page.next;
             if next.is_none() {
@@ -121,7 +125,7 @@ mod tests {
             }
         }
         assert_eq!(versions, owned(&["a/1", "b/1", "b/1", "b/2", "c/d/e", "root", "z"]));
-        let top = store.versions(Scope::one_level("raw", ""), None).await.unwrap();
+        let top = store.versions(ListScope::one_level("raw", ""), None).await.unwrap();
         assert_eq!(top.versions.into_iter().map(|version| version.key).collect::<Vec<_>>(), ["root", "z"]);
     }
 

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Call, Fault, Plan, Planned, lock};
-use crate::queue::{Depth, Queue, QueueError};
+use super::faults::{Call, Fault, FaultPlan, lock};
+use crate::queue::{Queue, QueueDepth, QueueError};
 
 /// A message that was sent to a dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Queue URL.
     pub url: String,
-    /// The message's body.
+    /// Body of the message.
     pub body: String,
     /// Stable code.
     pub code: String,
-    /// What was wrong.
+    /// The reason.
     pub message: String,
 }
 
@@ -25,50 +25,49 @@ struct QueueState {
     sent: Vec<(String, String)>,
     dead: Vec<DeadLetter>,
     delays: Vec<(String, Duration)>,
-    held: BTreeMap<String, u64>,
-    plan: Plan,
+    depths: BTreeMap<String, u64>,
+    faults: FaultPlan,
 }
 
-/// Queues that keep what they are given.
+/// Queues that record the messages sent to them.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryQueue(Arc<Mutex<QueueState>>);
 
 impl MemoryQueue {
-    /// Empty queues.
+    /// Returns empty queues.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Bodies sent to `url`, in order.
+    /// Returns the bodies sent to `url`, in order.
     pub fn sent(&self, url: &str) -> Vec<String> {
         let state = lock(&self.0);
         state.sent.iter().filter(|(to, _)| to == url).map(|(_, body)| body.clone()).collect()
     }
 
-    /// Dead letters, in order.
+    /// Returns the dead letters, in order.
     pub fn dead(&self) -> Vec<DeadLetter> {
         lock(&self.0).dead.clone()
     }
 
-    /// Receipt handles with the delay that each was given, in order.
+    /// Returns the receipt handles with their delays, in order.
     pub fn delays(&self) -> Vec<(String, Duration)> {
         lock(&self.0).delays.clone()
     }
 
-    /// Says of the queue at `url` that it holds so many messages.
-    pub fn hold(&self, url: &str, messages: u64) {
-        lock(&self.0).held.insert(url.to_owned(), messages);
+    /// Sets the depth of the queue at `url`.
+    pub fn set_depth(&self, url: &str, messages: u64) {
+        lock(&self.0).depths.insert(url.to_owned(), messages);
     }
 
-    /// Lets the next call on a queue whose URL contains `matching` fail.
+    /// Makes the next call on a queue whose URL contains `matching` fail.
     pub fn fail(&self, call: Call, matching: &str, fault: Fault) {
-        let planned = Planned { call, matching: matching.to_owned(), skip: 0, times: 1, fault };
-        lock(&self.0).plan.0.push(planned);
+        lock(&self.0).faults.add_once(call, matching, fault);
     }
 
     fn call(&self, call: Call, url: &str, effect: impl FnOnce(&mut QueueState)) -> Result<(), QueueError> {
         let mut state = lock(&self.0);
-        let fault = state.plan.next(call, url);
+        let fault = state.faults.next(call, url);
         let (url, message) = (url.to_owned(), "injected fault".to_owned());
         match fault {
             None => {
@@ -105,10 +104,10 @@ impl Queue for MemoryQueue {
         })
     }
 
-    async fn depth(&self, url: &str) -> Result<Depth, QueueError> {
-        let mut depth = Depth::default();
+    async fn depth(&self, url: &str) -> Result<QueueDepth, QueueError> {
+        let mut depth = QueueDepth::default();
         self.call(Call::Depth, url, |state| {
-            depth.waiting = state.held.get(url).copied().unwrap_or_default();
+            depth.waiting = state.depths.get(url).copied().unwrap_or(0);
         })?;
         Ok(depth)
     }
