@@ -1,4 +1,4 @@
-//! The contract that a source's drops are taken through, compiled, and kept while it does not change.
+//! Compiled contracts, cached as long as they do not change.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -13,14 +13,14 @@ use penstock_pipeline::{Refusal, RefusalCode, layout};
 use crate::error::IngestError;
 use crate::pseudonyms::Pseudonyms;
 
-/// A warm function may see many sources; more than this are not kept.
-const MAX_KEPT: usize = 32;
-/// Errors of a contract that stand in the receipt.
+/// Maximum number of cached contracts.
+const MAX_CACHED: usize = 32;
+/// Maximum number of a contract's errors in a receipt.
 const MAX_ERRORS: usize = 5;
 
 /// A contract with its plan.
 #[derive(Debug)]
-pub(crate) struct Compiled {
+pub(crate) struct CompiledContract {
     pub(crate) text: Bytes,
     pub(crate) contract: Contract,
     pub(crate) plan: Arc<Plan>,
@@ -28,27 +28,27 @@ pub(crate) struct Compiled {
 
 /// Compiled contracts by source.
 #[derive(Debug, Default)]
-pub(crate) struct Contracts {
-    kept: Mutex<HashMap<String, Arc<Compiled>>>,
+pub(crate) struct CompiledContracts {
+    cache: Mutex<HashMap<String, Arc<CompiledContract>>>,
 }
 
-impl Contracts {
-    /// The current contract of `source`, or why its drops are refused.
+impl CompiledContracts {
+    /// Returns the current contract of `source`, or the refusal of its drops.
     ///
-    /// It is fetched every time, so that a new version holds from the next drop on; it is compiled only when
-    /// its text has changed.
+    /// The contract is fetched every time, so that a new version applies to the next drop. It is only compiled if its text
+    /// has changed.
     pub(crate) async fn current(
         &self,
         store: &impl ObjectStore,
         artifacts_bucket: &str,
         source: &str,
         pseudonyms: &Pseudonyms,
-    ) -> Result<Result<Arc<Compiled>, Refusal>, IngestError> {
+    ) -> Result<Result<Arc<CompiledContract>, Refusal>, IngestError> {
         let key = layout::current_contract(source);
         let Some(text) = store.get(artifacts_bucket, &key).await? else {
             return Ok(Err(no_contract(artifacts_bucket, &key)));
         };
-        if let Some(compiled) = self.kept(source).filter(|compiled| compiled.text == text) {
+        if let Some(compiled) = self.cached(source).filter(|compiled| compiled.text == text) {
             return Ok(Ok(compiled));
         }
         let contract = match parse(source, &key, &text) {
@@ -58,21 +58,21 @@ impl Contracts {
         let is_key_needed = contract.entity.columns.iter().any(|column| column.pseudonymise);
         let pseudonym_key = if is_key_needed { pseudonyms.key().await? } else { None };
         let compiled = compile(&key, text, contract, pseudonym_key);
-        Ok(compiled.map(|compiled| self.keep(source, compiled)))
+        Ok(compiled.map(|compiled| self.insert(source, compiled)))
     }
 
-    fn kept(&self, source: &str) -> Option<Arc<Compiled>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(source).cloned()
+    fn cached(&self, source: &str) -> Option<Arc<CompiledContract>> {
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.get(source).cloned()
     }
 
-    fn keep(&self, source: &str, compiled: Compiled) -> Arc<Compiled> {
+    fn insert(&self, source: &str, compiled: CompiledContract) -> Arc<CompiledContract> {
         let compiled = Arc::new(compiled);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= MAX_KEPT {
-            kept.clear();
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= MAX_CACHED {
+            cache.clear();
         }
-        kept.insert(source.to_owned(), Arc::clone(&compiled));
+        cache.insert(source.to_owned(), Arc::clone(&compiled));
         compiled
     }
 }
@@ -84,7 +84,7 @@ fn parse(source: &str, key: &str, text: &[u8]) -> Result<Contract, Refusal> {
     })?;
     if contract.source != source {
         let error =
-            format!("it is the contract of `{}`, but it is published for `{source}`", contract.source);
+            format!("this is the contract of `{}`, but it is published for `{source}`", contract.source);
         return Err(at_key(key, &error));
     }
     Ok(contract)
@@ -95,9 +95,9 @@ fn compile(
     text: Bytes,
     contract: Contract,
     pseudonym_key: Option<&PseudonymKey>,
-) -> Result<Compiled, Refusal> {
+) -> Result<CompiledContract, Refusal> {
     let plan = Plan::compile_with(&contract, pseudonym_key).map_err(|error| at_key(key, &error))?;
-    Ok(Compiled { text, contract, plan: Arc::new(plan) })
+    Ok(CompiledContract { text, contract, plan: Arc::new(plan) })
 }
 
 fn at_key(key: &str, error: &dyn Display) -> Refusal {
@@ -111,7 +111,7 @@ fn no_contract(bucket: &str, key: &str) -> Refusal {
     )
 }
 
-/// Each error with its place.
+/// Returns the refusal with the first errors, each with its position.
 fn invalid_contract(errors: &[String]) -> Refusal {
     let mut message = errors.iter().take(MAX_ERRORS).cloned().collect::<Vec<_>>().join("; ");
     if errors.len() > MAX_ERRORS {

@@ -1,16 +1,16 @@
-//! Configuration: the table of variables stands in the README.
+//! The configuration. The README of the repository has a table of the variables.
 
 use penstock_aws::commit::CommitTarget;
 use penstock_aws::config::{ConfigError, Variables};
 use penstock_aws::sqs_event::InboundQueue;
 use penstock_aws::telemetry::Metrics;
 
-/// Accepted rows in a chunk, where the environment does not say.
+/// Default of the maximum number of accepted rows in a chunk.
 const DEFAULT_CHUNK_ROWS: u32 = 40_000;
 
-/// All that the function is told.
+/// The configuration of the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Config {
+pub struct IngestConfig {
     pub(crate) metrics: Metrics,
     pub(crate) artifacts_bucket: String,
     pub(crate) quarantine_bucket: String,
@@ -18,26 +18,34 @@ pub(crate) struct Config {
     pub(crate) drops: InboundQueue,
     pub(crate) spark: SparkConfig,
     pub(crate) chunk_rows: u32,
-    /// Without it contracts that pseudonymise are refused.
+    /// Secret with the key of pseudonyms. Without it, contracts that pseudonymise are refused.
     pub(crate) pseudonym_secret_arn: Option<String>,
 }
 
-/// Where large drops go.
+/// The Spark jobs for large drops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SparkConfig {
     pub(crate) application_id: String,
     pub(crate) job_role_arn: String,
     pub(crate) entry_point: String,
-    /// A drop of at least this size goes to Spark, unless its contract says otherwise.
+    /// Drops of at least this size are processed by Spark, unless the contract sets the route.
     pub(crate) min_bytes: u64,
 }
 
-impl Config {
-    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+impl IngestConfig {
+    /// Reads the environment of the process.
+    ///
+    /// # Errors
+    /// With every missing, malformed and unknown variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
         Self::new(Variables::from_env())
     }
 
-    pub(crate) fn new(mut variables: Variables) -> Result<Self, ConfigError> {
+    /// Reads `variables`.
+    ///
+    /// # Errors
+    /// With every missing, malformed and unknown variable.
+    pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
             metrics: Metrics::take(&mut variables),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),

@@ -1,10 +1,11 @@
-//! Takes one drop through its contract, up to its published chunks.
+//! Processes one drop under its contract, up to its published chunks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use penstock_aws::commit::{self, progress, to_json};
+use penstock_aws::deadline::Deadline;
 use penstock_aws::jobs::Jobs;
 use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
@@ -14,23 +15,23 @@ use penstock_pipeline::commit::Progress;
 use penstock_pipeline::{Batch, Drop, Manifest, Refusal, RefusalCode, Terms, layout};
 
 use crate::claims::claim;
-use crate::compiled::Compiled;
+use crate::compiled::CompiledContract;
 use crate::error::IngestError;
-use crate::handler::{Ingest, StopAt};
-use crate::read::{Reading, read};
+use crate::ingest::Ingest;
+use crate::read::{ReadOutcome, read};
 use crate::spark;
 
-/// Takes a drop. Whatever of it has been done before is not done again.
+/// Processes a drop. Steps that were done before are not repeated.
 ///
 /// # Errors
-/// When it must be taken again, or an operator must look. A drop that is at fault itself is no error: it is
-/// refused, and its receipt says why.
-pub(crate) async fn take<S: ObjectStore, Q: Queue, J: Jobs>(
+/// If the drop must be retried, or an operator must look at it. A fault of the drop itself is not an error: the drop is
+/// refused, and its receipt has the reason.
+pub(crate) async fn process<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     drop: Drop,
-    stop: StopAt,
+    deadline: Deadline,
 ) -> Result<(), IngestError> {
-    if stop.is_past() {
+    if deadline.is_past() {
         return Err(IngestError::OutOfTime);
     }
     let contract = match drop.source() {
@@ -43,46 +44,38 @@ pub(crate) async fn take<S: ObjectStore, Q: Queue, J: Jobs>(
     let version = contract.as_ref().ok().map(|compiled| compiled.contract.version.as_str());
     let batch = Batch::new(drop, version);
 
-    match progress(&ingest.store, &ingest.config.commit_target, &batch.id).await? {
+    let (store, queue, target) = (&ingest.store, &ingest.queue, &ingest.config.commit_target);
+    match progress(store, target, &batch.id).await? {
         Progress::Published => {
-            tracing::info!(source = batch.source, batch_id = %batch.id, "batch is published already");
+            tracing::info!(source = batch.source, batch_id = %batch.id, "batch is already published");
             return Ok(());
         }
         Progress::Committed(manifest) => {
-            tracing::info!(source = batch.source, batch_id = %batch.id, "batch is committed, publishing again");
-            commit::publish(
-                &ingest.store,
-                &ingest.queue,
-                &ingest.config.commit_target,
-                &manifest,
-                Timestamp::now(),
-            )
-            .await?;
+            tracing::info!(source = batch.source, batch_id = %batch.id, "batch is already committed, publishing it");
+            commit::publish(store, queue, target, &manifest, Timestamp::now()).await?;
             return Ok(());
         }
         Progress::Unread => {}
     }
     let contract = match contract {
         Ok(compiled) if compiled.contract.overwrite == Overwrite::Keep => {
-            let bucket = &ingest.config.commit_target.processed_bucket;
-            claim(&ingest.store, bucket, &batch).await?.map_or(Ok(compiled), Err)
+            claim(store, &target.processed_bucket, &batch).await?.map_or(Ok(compiled), Err)
         }
         contract => contract,
     };
     let manifest = match contract {
         Err(refusal) => Manifest::refused(batch, ENGINE_VERSION, refusal),
-        Ok(compiled) if goes_to_spark(ingest, &batch.drop, compiled.contract.load.route) => {
+        Ok(compiled) if is_for_spark(ingest, &batch.drop, compiled.contract.load.route) => {
             return spark::submit(ingest, batch, &compiled).await;
         }
-        Ok(compiled) => read_to_manifest(ingest, batch, &compiled, stop).await?,
+        Ok(compiled) => read_to_manifest(ingest, batch, &compiled, deadline).await?,
     };
-    let (store, queue, target) = (&ingest.store, &ingest.queue, &ingest.config.commit_target);
     let committed = commit::commit(store, queue, target, manifest, Timestamp::now()).await?;
     commit::report(&committed, &ingest.config.metrics);
     Ok(())
 }
 
-fn goes_to_spark<S, Q, J>(ingest: &Ingest<S, Q, J>, drop: &Drop, route: Route) -> bool {
+fn is_for_spark<S, Q, J>(ingest: &Ingest<S, Q, J>, drop: &Drop, route: Route) -> bool {
     match route {
         Route::Auto => drop.size_bytes >= ingest.config.spark.min_bytes,
         Route::Lambda => false,
@@ -93,23 +86,23 @@ fn goes_to_spark<S, Q, J>(ingest: &Ingest<S, Q, J>, drop: &Drop, route: Route) -
 async fn read_to_manifest<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     batch: Batch,
-    compiled: &Arc<Compiled>,
-    stop: StopAt,
+    compiled: &Arc<CompiledContract>,
+    deadline: Deadline,
 ) -> Result<Manifest, IngestError> {
     let started_at = Timestamp::now();
-    let waited = seconds_between(batch.drop.dropped_at, started_at);
-    let reading = read(ingest, &batch, compiled, stop).await?;
-    let read = seconds_between(started_at, Timestamp::now());
-    let seconds = BTreeMap::from([("wait".to_owned(), waited), ("read".to_owned(), read)]);
+    let wait_seconds = seconds_between(batch.drop.dropped_at, started_at);
+    let outcome = read(ingest, &batch, compiled, deadline).await?;
+    let read_seconds = seconds_between(started_at, Timestamp::now());
+    let seconds = BTreeMap::from([("wait".to_owned(), wait_seconds), ("read".to_owned(), read_seconds)]);
 
-    match reading {
-        Reading::Whole(mut report) => {
+    match outcome {
+        ReadOutcome::Complete(mut report) => {
             report.seconds = seconds;
             let key = layout::report(&batch.id, report.split.index);
             ingest.store.put(&ingest.config.commit_target.processed_bucket, &key, to_json(&report)).await?;
             Ok(Manifest::commit(batch, Terms::of(&compiled.contract), vec![*report])?)
         }
-        Reading::Refused { refusal, partial } => {
+        ReadOutcome::Refused { refusal, partial } => {
             let mut manifest = Manifest::refused(batch, ENGINE_VERSION, refusal);
             manifest.seconds = seconds;
             manifest.totals = partial.totals;
@@ -121,7 +114,7 @@ async fn read_to_manifest<S: ObjectStore, Q: Queue, J: Jobs>(
     }
 }
 
-/// To the millisecond; never negative, whatever the clocks of two services say.
+/// Returns seconds with millisecond precision. They are not negative even if the clocks of two services differ.
 fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     (to.duration_since(from).as_secs_f64().max(0.0) * 1000.0).round() / 1000.0
 }

@@ -1,6 +1,6 @@
-//! The encoding stage: blocks of rows become chunks, Parquet parts and reject files.
+//! The encoding stage: encodes blocks of rows as chunks, Parquet files and reject files.
 //!
-//! Blocks, on a thread of its own: while it compresses one block, the next one is checked.
+//! It blocks and has its own thread: while it compresses one block, the next one is checked.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use penstock_engine::{
 use penstock_pipeline::{BatchId, Chunk, ChunkBody, MAX_INLINE_BYTES, layout};
 use tokio::sync::mpsc;
 
-/// A Parquet or reject file is closed when it has come to this size.
+/// Size at which a Parquet or reject file is closed, in bytes.
 const PART_BYTES: usize = 8 * 1024 * 1024;
-/// A batch of more chunks than this has none of them inline: its manifest would grow too large.
+/// Maximum number of inline chunks. If a batch has more chunks, none is inline, because its manifest would be too large.
 const MAX_INLINE_CHUNKS: usize = 4;
-/// A batch has one split as yet.
+/// Index of the only split: this function reads a drop whole.
 const SPLIT: u32 = 0;
 
 /// An object to write.
@@ -31,47 +31,48 @@ pub(crate) struct Upload {
     pub(crate) body: Bytes,
 }
 
-/// What the names of a batch's objects are made of.
+/// The buckets and the parts of the keys of a batch's objects.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub(crate) struct BatchTarget {
     pub(crate) batch_id: BatchId,
     pub(crate) source: String,
     pub(crate) entity: String,
     pub(crate) processed_bucket: String,
     pub(crate) quarantine_bucket: String,
-    /// With more rejects than this the batch is refused: from then on only they are kept.
+    /// If the batch has more rejects, it is refused, and only rejects are encoded from then on.
     pub(crate) max_reject_rows: Option<u64>,
 }
 
-/// What was written of a batch.
+/// The encoded objects of a batch.
 #[derive(Debug, Default)]
-pub(crate) struct Encoded {
+pub(crate) struct EncodedBatch {
     pub(crate) chunks: Vec<Chunk>,
-    /// First and last row of each.
+    /// First and last row of each chunk.
     pub(crate) chunk_rows: Vec<RangeInclusive<u64>>,
-    /// Rows that repeat the key of another.
+    /// Rows with the same key as another row.
     pub(crate) duplicates: Duplicates,
     pub(crate) parquet: Vec<String>,
     pub(crate) rejects: Vec<String>,
 }
 
-/// Why a batch was not encoded.
+/// The reason for which a batch was not encoded.
 #[derive(Debug)]
-pub(crate) enum EncodeError {
-    /// The rows do not fit the format: a mistake of ours.
+pub(crate) enum BatchEncodeError {
+    /// The rows do not fit the format: a bug in Penstock.
     Rows(String),
-    /// There was no room for the keys in the temporary files.
+    /// The keys could not be written to temporary files.
     Spill(std::io::Error),
-    /// Nobody takes the uploads any more; why, is known to the uploading side.
+    /// The upload stage stopped; its result has the reason.
     Stopped,
 }
 
-pub(crate) struct Encoder {
+/// Encodes the blocks of one batch and sends the objects to the upload stage.
+pub(crate) struct BatchEncoder {
     plan: Arc<Plan>,
-    target: Target,
+    target: BatchTarget,
     uploads: mpsc::Sender<Upload>,
     rejected: u64,
-    /// Made with the first chunk.
+    /// Created with the first chunk.
     chunk_encoder: Option<ChunkEncoder>,
     chunks: Vec<(Chunk, Option<Bytes>)>,
     /// First and last row of each chunk.
@@ -83,8 +84,8 @@ pub(crate) struct Encoder {
     reject_keys: Vec<String>,
 }
 
-impl Encoder {
-    pub(crate) fn new(plan: Arc<Plan>, target: Target, uploads: mpsc::Sender<Upload>) -> Self {
+impl BatchEncoder {
+    pub(crate) fn new(plan: Arc<Plan>, target: BatchTarget, uploads: mpsc::Sender<Upload>) -> Self {
         Self {
             target,
             uploads,
@@ -101,11 +102,12 @@ impl Encoder {
         }
     }
 
-    /// Takes one block; gives its text back, which another block may be written into.
-    pub(crate) fn push(&mut self, block: Block) -> Result<Vec<u8>, EncodeError> {
+    /// Encodes one block. Returns its text buffer, which can be used for another block.
+    pub(crate) fn push(&mut self, block: Block) -> Result<Vec<u8>, BatchEncodeError> {
         let Block { mut rows, rejects } = block;
         for reject in &rejects {
-            self.rejected = self.rejected.saturating_add(reject.rows);
+            self.rejected =
+                self.rejected.checked_add(reject.rows).expect("the rejected rows were counted as u64");
             self.push_reject(reject)?;
         }
         if rows.count == 0 || self.is_refused() {
@@ -115,13 +117,13 @@ impl Encoder {
             finder.add(&rows.keys).map_err(spill_error)?;
         }
         self.chunk_rows.push(rows.first_row..=rows.last_row);
-        // The columns go before the text is compressed: the two are the largest things in memory.
+        // The columns are freed before the text is compressed: both are large.
         self.push_parquet(rows.record_batch.take())?;
         self.push_chunk(rows)
     }
 
-    /// Closes what is open.
-    pub(crate) fn finish(mut self) -> Result<Encoded, EncodeError> {
+    /// Closes all open files and returns the encoded objects.
+    pub(crate) fn finish(mut self) -> Result<EncodedBatch, BatchEncodeError> {
         self.close_rejects()?;
         if self.is_refused() {
             return Ok(self.abandon());
@@ -136,39 +138,41 @@ impl Encoder {
             chunk
         };
         let chunks = self.chunks.into_iter().map(inline).collect();
-        Ok(Encoded {
+        Ok(EncodedBatch {
             chunks,
             chunk_rows: self.chunk_rows,
+            // A plan without a key finds no duplicates.
             duplicates: duplicates.unwrap_or_default(),
             parquet: self.parquet_keys,
             rejects: self.reject_keys,
         })
     }
 
-    /// Leaves what is open, and says what has been written: the input broke off.
-    pub(crate) fn abandon(self) -> Encoded {
-        Encoded { parquet: self.parquet_keys, rejects: self.reject_keys, ..Encoded::default() }
+    /// Returns the objects that have been written. Open files and chunks are discarded, because the input failed or the batch
+    /// is refused.
+    pub(crate) fn abandon(self) -> EncodedBatch {
+        EncodedBatch { parquet: self.parquet_keys, rejects: self.reject_keys, ..EncodedBatch::default() }
     }
 
     fn is_refused(&self) -> bool {
         self.target.max_reject_rows.is_some_and(|max| self.rejected > max)
     }
 
-    fn push_chunk(&mut self, rows: AcceptedRows) -> Result<Vec<u8>, EncodeError> {
+    fn push_chunk(&mut self, rows: AcceptedRows) -> Result<Vec<u8>, BatchEncodeError> {
         let chunk_encoder = match &mut self.chunk_encoder {
             Some(encoder) => encoder,
             None => self.chunk_encoder.insert(ChunkEncoder::new().map_err(rows_error)?),
         };
         let index = u32::try_from(self.chunks.len()).map_err(|_| rows_error("more than 2^32 chunks"))?;
         let count = rows.count;
-        // Not kept between chunks: while the columns are written, there is no room for it.
-        let mut in_order = Vec::new();
-        let ordered = self.plan.order_by_key(&rows.copy_text, &mut in_order);
-        let text = if ordered.is_some() { &in_order } else { &rows.copy_text };
+        // Not reused between chunks, to save its memory while the columns are written.
+        let mut sorted = Vec::new();
+        let ordered = self.plan.order_by_key(&rows.copy_text, &mut sorted);
+        let text = if ordered.is_some() { &sorted } else { &rows.copy_text };
         let deduplicated = ordered.map(|ordered| ordered.deduplicated);
         let text_bytes = text.len() as u64;
         let encoded = chunk_encoder.encode(text).map_err(rows_error)?;
-        drop(in_order);
+        drop(sorted);
         let chunk = Chunk {
             index,
             rows: count,
@@ -189,13 +193,13 @@ impl Encoder {
         self.upload_chunk(&chunk, body)?;
         self.chunks.push((chunk, None));
         if self.chunks.len() > MAX_INLINE_CHUNKS {
-            self.upload_kept_chunks()?;
+            self.upload_inline_chunks()?;
         }
         Ok(rows.copy_text)
     }
 
-    /// The batch has turned out too large for inline chunks: those that were kept become objects too.
-    fn upload_kept_chunks(&mut self) -> Result<(), EncodeError> {
+    /// Uploads the chunks that were to be inline, because the batch has too many chunks.
+    fn upload_inline_chunks(&mut self) -> Result<(), BatchEncodeError> {
         let mut chunks = std::mem::take(&mut self.chunks);
         for (chunk, bytes) in &mut chunks {
             if let Some(body) = bytes.take() {
@@ -206,13 +210,13 @@ impl Encoder {
         Ok(())
     }
 
-    fn upload_chunk(&self, chunk: &Chunk, body: Bytes) -> Result<(), EncodeError> {
+    fn upload_chunk(&self, chunk: &Chunk, body: Bytes) -> Result<(), BatchEncodeError> {
         let key = layout::chunk(&self.target.batch_id, SPLIT, chunk.index);
         self.upload(self.target.processed_bucket.clone(), key, body)
     }
 
-    fn push_parquet(&mut self, columns: Option<RecordBatch>) -> Result<(), EncodeError> {
-        let batch = columns.ok_or_else(|| rows_error("rows without their columns"))?;
+    fn push_parquet(&mut self, columns: Option<RecordBatch>) -> Result<(), BatchEncodeError> {
+        let batch = columns.ok_or_else(|| rows_error("a block of rows has no columns"))?;
         let part = match &mut self.parquet {
             Some(part) => part,
             None => self.parquet.insert(ParquetPart::new(&self.plan).map_err(rows_error)?),
@@ -221,17 +225,17 @@ impl Encoder {
         if part.encoded_len() >= PART_BYTES { self.close_parquet() } else { Ok(()) }
     }
 
-    fn close_parquet(&mut self) -> Result<(), EncodeError> {
+    fn close_parquet(&mut self) -> Result<(), BatchEncodeError> {
         let Some(part) = self.parquet.take() else { return Ok(()) };
         let body = part.finish().map_err(rows_error)?;
-        let Target { batch_id, source, entity, processed_bucket, .. } = &self.target;
+        let BatchTarget { batch_id, source, entity, processed_bucket, .. } = &self.target;
         let key = layout::parquet(entity, source, batch_id, SPLIT, next_part(&self.parquet_keys)?);
         self.upload(processed_bucket.clone(), key.clone(), body.into())?;
         self.parquet_keys.push(key);
         Ok(())
     }
 
-    fn push_reject(&mut self, reject: &Reject) -> Result<(), EncodeError> {
+    fn push_reject(&mut self, reject: &Reject) -> Result<(), BatchEncodeError> {
         let encoder = match &mut self.rejects {
             Some(encoder) => encoder,
             None => self.rejects.insert(RejectEncoder::new().map_err(rows_error)?),
@@ -240,10 +244,10 @@ impl Encoder {
         if encoder.encoded_len() >= PART_BYTES { self.close_rejects() } else { Ok(()) }
     }
 
-    fn close_rejects(&mut self) -> Result<(), EncodeError> {
+    fn close_rejects(&mut self) -> Result<(), BatchEncodeError> {
         let Some(encoder) = self.rejects.take() else { return Ok(()) };
         let body = encoder.finish().map_err(rows_error)?;
-        let Target { batch_id, source, quarantine_bucket, .. } = &self.target;
+        let BatchTarget { batch_id, source, quarantine_bucket, .. } = &self.target;
         let key = layout::rejects(source, batch_id, SPLIT, next_part(&self.reject_keys)?);
         let uri = format!("s3://{quarantine_bucket}/{key}");
         self.upload(quarantine_bucket.clone(), key, body.into())?;
@@ -251,19 +255,19 @@ impl Encoder {
         Ok(())
     }
 
-    fn upload(&self, bucket: String, key: String, body: Bytes) -> Result<(), EncodeError> {
-        self.uploads.blocking_send(Upload { bucket, key, body }).map_err(|_| EncodeError::Stopped)
+    fn upload(&self, bucket: String, key: String, body: Bytes) -> Result<(), BatchEncodeError> {
+        self.uploads.blocking_send(Upload { bucket, key, body }).map_err(|_| BatchEncodeError::Stopped)
     }
 }
 
-fn next_part(keys: &[String]) -> Result<u32, EncodeError> {
+fn next_part(keys: &[String]) -> Result<u32, BatchEncodeError> {
     u32::try_from(keys.len()).map_err(|_| rows_error("more than 2^32 parts"))
 }
 
-fn spill_error(error: std::io::Error) -> EncodeError {
-    EncodeError::Spill(error)
+fn spill_error(error: std::io::Error) -> BatchEncodeError {
+    BatchEncodeError::Spill(error)
 }
 
-fn rows_error(error: impl std::fmt::Display) -> EncodeError {
-    EncodeError::Rows(error.to_string())
+fn rows_error(error: impl std::fmt::Display) -> BatchEncodeError {
+    BatchEncodeError::Rows(error.to_string())
 }

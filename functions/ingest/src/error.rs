@@ -1,4 +1,4 @@
-//! Why a drop was not taken.
+//! The reasons for which a drop was not processed.
 
 use penstock_aws::commit::CommitError;
 use penstock_aws::jobs::JobError;
@@ -6,7 +6,7 @@ use penstock_aws::secrets::SecretError;
 use penstock_aws::store::StoreError;
 use penstock_pipeline::{DeadReason, ManifestError, Outcome};
 
-/// Why a drop was not taken. What is wrong with the drop itself is no error but a refused batch.
+/// The reason for which a drop was not processed. A fault of the drop itself is not an error but refuses the batch.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IngestError {
     #[error(transparent)]
@@ -17,28 +17,28 @@ pub(crate) enum IngestError {
     Job(#[from] JobError),
     #[error(transparent)]
     Secret(#[from] SecretError),
-    #[error("reports do not make a manifest: {0}")]
+    #[error("the reports are inconsistent: {0}")]
     Manifest(#[from] ManifestError),
-    /// The invocation's time is nearly over; another one begins anew.
-    #[error("stopped: the invocation's time is nearly over")]
+    /// The deadline of the invocation is near. The next invocation begins again.
+    #[error("stopped before the deadline of the invocation")]
     OutOfTime,
     /// The contract keeps an object's first version, and it is not decided yet whether an earlier version is loaded.
     #[error(
         "s3://{bucket}/{key}: an earlier version is being processed, and this one must wait for its result"
     )]
     Undecided { bucket: String, key: String },
-    /// A bug, most likely; but the message must outlive it.
+    /// Most likely a bug, but the message is retried.
     #[error("the {stage} stage panicked")]
     Panicked { stage: &'static str },
-    /// Another environment may have room in its temporary files.
-    #[error("the batch's keys could not be kept in temporary files: {0}")]
+    /// Another execution environment may have more disk space.
+    #[error("the keys of the batch could not be written to temporary files: {0}")]
     Spill(std::io::Error),
     #[error("rows could not be encoded: {0}")]
     Encode(String),
 }
 
 impl IngestError {
-    /// True when the same drop may be taken later.
+    /// Returns whether the same drop may be processed later.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_transient(),
@@ -50,7 +50,7 @@ impl IngestError {
         }
     }
 
-    /// What becomes of the message.
+    /// Returns the outcome of the message.
     pub(crate) fn outcome(&self, receive_count: u32) -> Outcome {
         if self.is_transient() {
             return Outcome::retry_after(receive_count);

@@ -1,80 +1,42 @@
-//! Decides what becomes of each message of the drops queue.
+//! Processes the messages of the drops queue.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use penstock_aws::deadline::Deadline;
 use penstock_aws::jobs::Jobs;
 use penstock_aws::queue::Queue;
-use penstock_aws::secrets::ReadSecret;
 use penstock_aws::sqs_event::{SqsBatchResponse, SqsEvent, SqsRecord, settle};
 use penstock_aws::store::ObjectStore;
 use penstock_pipeline::{DeadReason, Drop, Event, Outcome, events, log_events};
 
-use crate::compiled::Contracts;
-use crate::config::Config;
-use crate::drops::take;
-use crate::pseudonyms::Pseudonyms;
+use crate::drops::process;
+use crate::ingest::Ingest;
 
-/// Left for the answer when an invocation's time is nearly over.
+/// Time to stop before the deadline, for the response.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// What the function works with; made once a cold start.
-pub(crate) struct Ingest<S, Q, J> {
-    pub(crate) store: S,
-    pub(crate) queue: Q,
-    pub(crate) jobs: J,
-    pub(crate) config: Config,
-    pub(crate) contracts: Contracts,
-    pub(crate) pseudonyms: Pseudonyms,
-}
-
-impl<S: ObjectStore, Q: Queue, J: Jobs> Ingest<S, Q, J> {
-    pub(crate) fn new(
-        store: S,
-        queue: Q,
-        jobs: J,
-        secrets: impl ReadSecret + 'static,
-        config: Config,
-    ) -> Self {
-        let pseudonyms = Pseudonyms::new(secrets, config.pseudonym_secret_arn.clone());
-        Self { store, queue, jobs, config, contracts: Contracts::default(), pseudonyms }
-    }
-}
-
-/// When to stop reading, so that the function answers rather than being killed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StopAt(SystemTime);
-
-impl StopAt {
-    /// A little before Lambda's deadline.
-    pub(crate) fn before(deadline: SystemTime) -> Self {
-        Self(deadline.checked_sub(MARGIN).unwrap_or(deadline))
-    }
-
-    pub(crate) fn is_past(self) -> bool {
-        SystemTime::now() >= self.0
-    }
-}
-
-/// Takes the drops of every message, one after the other. Messages that are not finished are in the answer.
-pub(crate) async fn handle<S: ObjectStore, Q: Queue, J: Jobs>(
+/// Processes the drops of every message, one after the other. `deadline` is when Lambda ends the invocation. The response
+/// has the messages that must be retried.
+pub async fn handle<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     event: SqsEvent,
-    stop: StopAt,
+    deadline: Deadline,
 ) -> SqsBatchResponse {
+    let deadline = deadline.earlier_by(MARGIN);
     let mut response = SqsBatchResponse::default();
     for record in &event.records {
-        let outcome = outcome_of(ingest, record, stop).await;
+        let outcome = outcome_of(ingest, record, deadline).await;
         settle(&ingest.queue, &ingest.config.drops, record, outcome, &mut response).await;
     }
     response
 }
 
-/// A message may tell of several drops. It comes back when one of them must, and is dead when one of them is
-/// and none must come back: taking the others again changes nothing.
+/// Returns the outcome of a message, which may have several drops. It is retried if any of them must be retried, else moved
+/// to the dead-letter queue if any of them failed. Processing the others again has no effect.
 async fn outcome_of<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     record: &SqsRecord,
-    stop: StopAt,
+    deadline: Deadline,
 ) -> Outcome {
     let events = match events::parse(&record.body) {
         Ok(events) => events,
@@ -85,9 +47,9 @@ async fn outcome_of<S: ObjectStore, Q: Queue, J: Jobs>(
     let mut outcome = Outcome::Done;
     for event in events {
         let next = match event {
-            Event::Dropped(drop) => take_logged(ingest, drop, record.receive_count(), stop).await,
+            Event::Dropped(drop) => process_logged(ingest, drop, record.receive_count(), deadline).await,
             Event::Ignored(ignored) => {
-                tracing::info!(?ignored, "event is no drop");
+                tracing::info!(?ignored, "event is not a drop");
                 Outcome::Done
             }
         };
@@ -100,15 +62,15 @@ async fn outcome_of<S: ObjectStore, Q: Queue, J: Jobs>(
     outcome
 }
 
-async fn take_logged<S: ObjectStore, Q: Queue, J: Jobs>(
+async fn process_logged<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     drop: Drop,
     receive_count: u32,
-    stop: StopAt,
+    deadline: Deadline,
 ) -> Outcome {
     let (bucket, key) = (drop.bucket.clone(), drop.key.clone());
-    // The state of a whole read is kept on the heap, not in every future that waits for it.
-    match Box::pin(take(ingest, drop, stop)).await {
+    // The future of a whole read is large. On the heap, it does not enlarge the futures that wait for it.
+    match Box::pin(process(ingest, drop, deadline)).await {
         Ok(()) => Outcome::Done,
         Err(error) => {
             tracing::warn!(bucket, key, receive_count, %error, transient = error.is_transient(), "{}", log_events::DROP_NOT_PROCESSED);

@@ -1,11 +1,11 @@
-//! The key that pseudonyms are made with, read when the first contract asks for it.
+//! The key of pseudonyms, which is read when the first contract needs it.
 
 use penstock_aws::secrets::{ReadSecret, SecretError};
 use penstock_engine::PseudonymKey;
 use tokio::sync::OnceCell;
 
-/// Where the key is, and the key once it was read. It stays for the life of the execution environment: another key would give
-/// equal values other pseudonyms, so that it is changed with all that was made with it, or not at all.
+/// The secret with the key, and the key after it was read. The key is cached for the life of the execution environment: it
+/// cannot be rotated by itself, because with another key, equal values would get other pseudonyms.
 pub(crate) struct Pseudonyms {
     secrets: Box<dyn ReadSecret>,
     secret_arn: Option<String>,
@@ -17,10 +17,10 @@ impl Pseudonyms {
         Self { secrets: Box::new(secrets), secret_arn, key: OnceCell::new() }
     }
 
-    /// The key; `None` where the environment names no secret.
+    /// Returns the key; `None` if no secret is configured.
     ///
     /// # Errors
-    /// When the secret cannot be read, or is too short for a key.
+    /// If the secret cannot be read, or is too short for a key.
     pub(crate) async fn key(&self) -> Result<Option<&PseudonymKey>, SecretError> {
         let Some(arn) = &self.secret_arn else { return Ok(None) };
         self.key.get_or_try_init(|| self.read(arn)).await.map(Some)
@@ -30,7 +30,7 @@ impl Pseudonyms {
         let text = self.secrets.text(arn).await?;
         PseudonymKey::new(text.trim().as_bytes()).map_err(|_| SecretError::Malformed {
             id: arn.to_owned(),
-            problem: "is too short for a key: make one with `openssl rand -hex 32`",
+            problem: "is too short for a key: generate one with `openssl rand -hex 32`",
         })
     }
 }

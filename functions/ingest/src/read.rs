@@ -1,16 +1,17 @@
-//! Reads a drop: fetch, check, encode and upload, all at the same time, each with little in hand.
+//! Reads a drop in four concurrent stages with small buffers between them: fetch, check, encode and upload.
 //!
 //! ```text
 //! ranged GET  ──pipe──► check ──blocks──► encode ──uploads──► PUTs
 //!  (network)           (thread)          (thread)            (network)
 //! ```
 //!
-//! Whichever stage ends early drops its ends of the channels, and the others follow.
+//! A stage that ends early drops its ends of the channels, which ends the others.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use penstock_aws::deadline::Deadline;
 use penstock_aws::spill::temp_copy;
 use penstock_aws::store::{ObjectStore, StoreError};
 use penstock_contract::EmptyFile;
@@ -19,62 +20,61 @@ use penstock_pipeline::{Batch, DropSplit, Refusal, RefusalCode, Report, Seconds}
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
-use crate::compiled::Compiled;
+use crate::compiled::CompiledContract;
 use crate::deduplicate::deduplicate;
-use crate::encode::{EncodeError, Encoded, Encoder, Target, Upload};
+use crate::encode::{BatchEncodeError, BatchEncoder, BatchTarget, EncodedBatch, Upload};
 use crate::error::IngestError;
-use crate::handler::{Ingest, StopAt};
+use crate::ingest::Ingest;
 use crate::input::{PipeReader, fetch, pipe};
 
-/// PUTs under way at once; each body is held until its PUT has ended.
+/// Maximum number of concurrent PUTs. The body of each is in memory until it ends.
 const MAX_UPLOADS: usize = 2;
 
-/// What came of reading a drop.
+/// The outcome of reading a drop.
 #[derive(Debug)]
-pub(crate) enum Reading {
-    /// All of it was read.
-    Whole(Box<Report>),
-    /// It cannot be read, or not to its end.
+pub(crate) enum ReadOutcome {
+    /// The drop was read completely.
+    Complete(Box<Report>),
+    /// The drop cannot be read to its end.
     Refused {
         refusal: Refusal,
-        /// What there was up to there.
-        partial: Box<Partial>,
+        /// What was read before.
+        partial: Box<PartialRead>,
     },
 }
 
-/// What was read and written before a drop turned out unreadable.
+/// What was read and written before a drop was found to be unreadable.
 #[derive(Debug, Default)]
-pub(crate) struct Partial {
+pub(crate) struct PartialRead {
     pub(crate) totals: Totals,
     pub(crate) dialect: Option<Dialect>,
     pub(crate) parquet: Vec<String>,
     pub(crate) rejects: Vec<String>,
 }
 
-/// Reads all of a batch's drop and writes what comes of it, except the report.
+/// Reads the drop of a batch and writes its objects, except the report.
 ///
 /// # Errors
-/// When the store fails, or the time is nearly over. All of it may be done again: the same objects are
-/// written with the same bytes.
+/// If a request fails, or the deadline is past. The read may be repeated: it writes the same objects with the same bytes.
 pub(crate) async fn read<S: ObjectStore, Q, J>(
     ingest: &Ingest<S, Q, J>,
     batch: &Batch,
-    compiled: &Compiled,
-    stop: StopAt,
-) -> Result<Reading, IngestError> {
+    compiled: &CompiledContract,
+    deadline: Deadline,
+) -> Result<ReadOutcome, IngestError> {
     let accepts_empty = compiled.contract.format.empty_file == Some(EmptyFile::Accept);
     if batch.drop.size_bytes == 0 && !accepts_empty {
-        let message = "the object has no bytes: drop a file with rows".to_owned();
-        return Ok(refused(RefusalCode::Empty, message, Partial::default()));
+        let message = "the object is empty: drop a file with rows".to_owned();
+        return Ok(refused(RefusalCode::Empty, message, PartialRead::default()));
     }
     let (plan, limits) = (Arc::clone(&compiled.plan), limits(ingest.config.chunk_rows));
-    let (parts, input) = pipe();
-    // No room: one block is checked while another is encoded, and no third one waits in memory.
+    let (pieces, input) = pipe();
+    // Without a buffer, one block is checked while another is encoded, and there is no third one in memory.
     let (blocks_out, blocks_in) = sync_channel(0);
     let (uploads_out, uploads_in) = mpsc::channel(1);
-    let encoder = Encoder::new(Arc::clone(&plan), target(ingest, batch, compiled), uploads_out);
+    let encoder = BatchEncoder::new(Arc::clone(&plan), target(ingest, batch, compiled), uploads_out);
 
-    let fetching = fetch(ingest.store.clone(), batch.drop.clone(), parts, stop);
+    let fetching = fetch(ingest.store.clone(), batch.drop.clone(), pieces, deadline);
     let (texts_back, texts_done) = sync_channel(1);
     let checking = spawn_blocking(move || check(plan, limits, input, &blocks_out, &texts_done));
     let encoding = spawn_blocking(move || encode(encoder, &blocks_in, &texts_back));
@@ -83,12 +83,12 @@ pub(crate) async fn read<S: ObjectStore, Q, J>(
 
     let checked = checked.map_err(|error| panicked("check", &error))?;
     let encoded = encoded.map_err(|error| panicked("encode", &error))?;
-    // The ends of the line know why they stopped; the stages between them only that somebody did.
+    // The first and the last stage return the reason if they stop. The stages between them only notice that another one did.
     uploaded?;
     let encoded = encoded.map_err(|error| match error {
-        EncodeError::Rows(message) => IngestError::Encode(message),
-        EncodeError::Spill(error) => IngestError::Spill(error),
-        EncodeError::Stopped => IngestError::Panicked { stage: "upload" },
+        BatchEncodeError::Rows(message) => IngestError::Encode(message),
+        BatchEncodeError::Spill(error) => IngestError::Spill(error),
+        BatchEncodeError::Stopped => IngestError::Panicked { stage: "upload" },
     })?;
     match fetched {
         Err(IngestError::Store(error)) => refused_by_store(error, encoded),
@@ -96,33 +96,37 @@ pub(crate) async fn read<S: ObjectStore, Q, J>(
         Ok(()) => {
             let mut encoded = encoded;
             deduplicate(&ingest.store, &mut encoded).await?;
-            reading(checked, encoded, &compiled.plan)
+            outcome(checked, encoded, &compiled.plan)
         }
     }
 }
 
-/// What the check stage says when the input has ended, well or not.
+/// The result of the check stage when the input has ended or failed.
 #[derive(Debug)]
-struct Checked {
+struct CheckedDrop {
     totals: Totals,
     dialect: Option<Dialect>,
     refusal: Option<Refusal>,
 }
 
-/// A stage ended because its neighbour did.
+/// A stage ended because the next or the previous one did.
 #[derive(Debug)]
-struct Stopped;
+struct StageStopped;
 
-fn reading(checked: Result<Checked, Stopped>, encoded: Encoded, plan: &Plan) -> Result<Reading, IngestError> {
-    let Checked { totals, dialect, refusal } =
-        checked.map_err(|Stopped| IngestError::Panicked { stage: "encode" })?;
-    let Encoded { chunks, duplicates, parquet, rejects, .. } = encoded;
+fn outcome(
+    checked: Result<CheckedDrop, StageStopped>,
+    encoded: EncodedBatch,
+    plan: &Plan,
+) -> Result<ReadOutcome, IngestError> {
+    let CheckedDrop { totals, dialect, refusal } =
+        checked.map_err(|StageStopped| IngestError::Panicked { stage: "encode" })?;
+    let EncodedBatch { chunks, duplicates, parquet, rejects, .. } = encoded;
     match (refusal, dialect) {
         (Some(refusal), dialect) => {
-            let partial = Box::new(Partial { totals, dialect, parquet, rejects });
-            Ok(Reading::Refused { refusal, partial })
+            let partial = Box::new(PartialRead { totals, dialect, parquet, rejects });
+            Ok(ReadOutcome::Refused { refusal, partial })
         }
-        (None, Some(dialect)) => Ok(Reading::Whole(Box::new(Report {
+        (None, Some(dialect)) => Ok(ReadOutcome::Complete(Box::new(Report {
             split: DropSplit::whole(),
             engine_version: ENGINE_VERSION.to_owned(),
             quality: plan.judge(&totals, &duplicates),
@@ -141,8 +145,8 @@ fn limits(chunk_rows: u32) -> Limits {
     Limits { chunk_rows, arrow: true, ..Limits::default() }
 }
 
-fn target<S, Q, J>(ingest: &Ingest<S, Q, J>, batch: &Batch, compiled: &Compiled) -> Target {
-    Target {
+fn target<S, Q, J>(ingest: &Ingest<S, Q, J>, batch: &Batch, compiled: &CompiledContract) -> BatchTarget {
+    BatchTarget {
         batch_id: batch.id,
         source: batch.source.clone(),
         entity: compiled.contract.entity.name.clone(),
@@ -152,10 +156,10 @@ fn target<S, Q, J>(ingest: &Ingest<S, Q, J>, batch: &Batch, compiled: &Compiled)
     }
 }
 
-/// From the check stage to the encoding one.
-enum Step {
+/// A message from the check stage to the encoding stage.
+enum EncodeStep {
     Block(Block),
-    /// The input has ended: close what is open. Without it the encoder knows that nobody wants the rest.
+    /// The input has ended: the open files must be closed. If the channel closes without it, they are discarded.
     End,
 }
 
@@ -163,11 +167,11 @@ fn check(
     plan: Arc<Plan>,
     limits: Limits,
     input: PipeReader,
-    blocks: &SyncSender<Step>,
+    blocks: &SyncSender<EncodeStep>,
     texts_done: &Receiver<Vec<u8>>,
-) -> Result<Checked, Stopped> {
+) -> Result<CheckedDrop, StageStopped> {
     let checked = check_blocks(plan, limits, input, blocks, texts_done)?;
-    blocks.send(Step::End).map_err(|_| Stopped)?;
+    blocks.send(EncodeStep::End).map_err(|_| StageStopped)?;
     Ok(checked)
 }
 
@@ -175,13 +179,13 @@ fn check_blocks(
     plan: Arc<Plan>,
     limits: Limits,
     input: PipeReader,
-    blocks: &SyncSender<Step>,
+    blocks: &SyncSender<EncodeStep>,
     texts_done: &Receiver<Vec<u8>>,
-) -> Result<Checked, Stopped> {
+) -> Result<CheckedDrop, StageStopped> {
     let mut reader = match open(plan, limits, input)? {
         Ok(reader) => reader,
         Err(refusal) => {
-            return Ok(Checked { totals: Totals::default(), dialect: None, refusal: Some(refusal) });
+            return Ok(CheckedDrop { totals: Totals::default(), dialect: None, refusal: Some(refusal) });
         }
     };
     let refusal = loop {
@@ -189,27 +193,27 @@ fn check_blocks(
             reader.recycle(text);
         }
         match reader.next_block() {
-            Ok(Some(block)) => blocks.send(Step::Block(block)).map_err(|_| Stopped)?,
+            Ok(Some(block)) => blocks.send(EncodeStep::Block(block)).map_err(|_| StageStopped)?,
             Ok(None) => break None,
-            Err(error) => break Some(unreadable(&error).ok_or(Stopped)?),
+            Err(error) => break Some(unreadable(&error).ok_or(StageStopped)?),
         }
     };
-    Ok(Checked { totals: reader.totals().clone(), dialect: Some(reader.dialect().clone()), refusal })
+    Ok(CheckedDrop { totals: reader.totals().clone(), dialect: Some(reader.dialect().clone()), refusal })
 }
 
-/// A file that is described by its end is copied first: its parts are then read wherever they are.
+/// Opens a reader. A file whose metadata is at its end is copied to a temporary file first, because it needs random access.
 fn open(
     plan: Arc<Plan>,
     limits: Limits,
     mut input: PipeReader,
-) -> Result<Result<Reader<'static>, Refusal>, Stopped> {
+) -> Result<Result<Reader<'static>, Refusal>, StageStopped> {
     let needs_seek = input.head(plan.seek_head_bytes()).map(|head| plan.needs_seek_by(head));
-    let opened = if needs_seek.map_err(|_| Stopped)? {
+    let opened = if needs_seek.map_err(|_| StageStopped)? {
         match temp_copy(&mut input) {
             Ok(file) => Reader::open_seekable(&plan, limits, file),
             Err(error) if error.kind() == ErrorKind::StorageFull => {
-                let message = "the file has no room on the function's temporary disk: give its contract \
-                               penstock.route: spark, or drop smaller files"
+                let message = "the file does not fit on the function's temporary disk: set penstock.route: spark in its \
+                               contract, or drop smaller files"
                     .to_owned();
                 let (code, reason) = (RefusalCode::Unreadable, Some("too_large".to_owned()));
                 return Ok(Err(Refusal { code, reason, message }));
@@ -219,19 +223,19 @@ fn open(
     } else {
         Reader::open(&plan, limits, input)
     };
-    opened.map(Ok).or_else(|error| unreadable(&error).map(Err).ok_or(Stopped))
+    opened.map(Ok).or_else(|error| unreadable(&error).map(Err).ok_or(StageStopped))
 }
 
 fn encode(
-    mut encoder: Encoder,
-    blocks: &Receiver<Step>,
+    mut encoder: BatchEncoder,
+    blocks: &Receiver<EncodeStep>,
     texts_back: &SyncSender<Vec<u8>>,
-) -> Result<Encoded, EncodeError> {
+) -> Result<EncodedBatch, BatchEncodeError> {
     while let Ok(step) = blocks.recv() {
         match step {
-            // Nobody may want it any more, or there is one waiting already: then it is freed.
-            Step::Block(block) => drop(texts_back.try_send(encoder.push(block)?)),
-            Step::End => return encoder.finish(),
+            // The text buffer is freed if the check stage has ended or has an unused one already.
+            EncodeStep::Block(block) => drop(texts_back.try_send(encoder.push(block)?)),
+            EncodeStep::End => return encoder.finish(),
         }
     }
     Ok(encoder.abandon())
@@ -265,28 +269,28 @@ fn panicked(stage: &'static str, error: &JoinError) -> IngestError {
     IngestError::Panicked { stage }
 }
 
-fn refused(code: RefusalCode, message: String, partial: Partial) -> Reading {
-    Reading::Refused { refusal: Refusal::new(code, message), partial: Box::new(partial) }
+fn refused(code: RefusalCode, message: String, partial: PartialRead) -> ReadOutcome {
+    ReadOutcome::Refused { refusal: Refusal::new(code, message), partial: Box::new(partial) }
 }
 
-/// What the store says of the drop itself is told to its producer; the rest is not the producer's matter.
-fn refused_by_store(error: StoreError, written: Encoded) -> Result<Reading, IngestError> {
-    let Encoded { parquet, rejects, .. } = written;
-    let partial = Partial { parquet, rejects, ..Partial::default() };
+/// Refuses the drop if the object is missing or was overwritten. Other errors of the store are not faults of the drop.
+fn refused_by_store(error: StoreError, written: EncodedBatch) -> Result<ReadOutcome, IngestError> {
+    let EncodedBatch { parquet, rejects, .. } = written;
+    let partial = PartialRead { parquet, rejects, ..PartialRead::default() };
     match error {
         StoreError::NotFound { .. } => {
             Ok(refused(RefusalCode::MissingObject, format!("{error}: drop the file again"), partial))
         }
         StoreError::Changed { .. } => Ok(refused(
             RefusalCode::Overwritten,
-            format!("{error}: the newer version has a batch of its own"),
+            format!("{error}: the later version has its own batch"),
             partial,
         )),
         StoreError::Refused { .. } | StoreError::Transient { .. } => Err(error.into()),
     }
 }
 
-/// Why the drop is refused; `None` when the input broke off, which is no fault of the drop's.
+/// Returns the refusal of the drop; `None` if the fetch failed, which is not a fault of the drop.
 fn unreadable(error: &ReadError) -> Option<Refusal> {
     match error {
         ReadError::Io(_) => None,

@@ -1,21 +1,21 @@
-//! Hands a drop that is too large for Lambda to EMR Serverless.
+//! Submits a Spark job to EMR Serverless for a drop that is too large for Lambda.
 //!
-//! The job's arguments, each a flag with its value:
+//! The arguments of the job are pairs of a flag and a value:
 //!
 //! | flag | value |
 //! |---|---|
 //! | `--bucket`, `--key` | the object |
-//! | `--version-id` | its version; left out where the bucket keeps none |
-//! | `--etag` | the ETag that it must still have |
-//! | `--dropped-at` | when it arrived, RFC 3339 |
+//! | `--version-id` | its version id; omitted if the bucket is not versioned |
+//! | `--etag` | the ETag that the object must have |
+//! | `--dropped-at` | when the object was created, RFC 3339 |
 //! | `--batch-id` | the batch |
 //! | `--source`, `--contract-version` | the contract |
-//! | `--contract` | `s3://` URI of exactly that contract's text |
-//! | `--processed-bucket`, `--quarantine-bucket`, `--artifacts-bucket` | where to write, and where artifacts are |
-//! | `--chunk-rows` | accepted rows in a chunk, at most |
+//! | `--contract` | `s3://` URI of the text of that contract |
+//! | `--processed-bucket`, `--quarantine-bucket`, `--artifacts-bucket` | the buckets |
+//! | `--chunk-rows` | maximum number of accepted rows in a chunk |
 //!
-//! The job writes chunks, Parquet and rejects where `penstock_pipeline::layout` says, and one report a split. The
-//! `job-events` function commits them when the job has succeeded.
+//! The job writes chunks, Parquet files and rejects under the keys of `penstock_pipeline::layout`, and one report for each
+//! split. The `job-events` function commits them when the job has succeeded.
 
 use jiff::Timestamp;
 use penstock_aws::commit::write_receipt;
@@ -24,22 +24,22 @@ use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
 use penstock_pipeline::{Batch, Receipt, ReceiptChange, job_name, layout};
 
-use crate::compiled::Compiled;
-use crate::config::Config;
+use crate::compiled::CompiledContract;
+use crate::config::IngestConfig;
 use crate::error::IngestError;
-use crate::handler::Ingest;
+use crate::ingest::Ingest;
 
-/// A job that runs longer than this hangs.
+/// The job is cancelled after this time: it does not terminate.
 const TIMEOUT_MINUTES: i64 = 12 * 60;
 
-/// Submits the batch's job. Doing it again starts nothing new: the client token is the batch id.
+/// Submits the job of a batch. Repeating this does not start another job, because the client token is the batch id.
 pub(crate) async fn submit<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     batch: Batch,
-    compiled: &Compiled,
+    compiled: &CompiledContract,
 ) -> Result<(), IngestError> {
-    // The job, and whoever commits it, must find the contract that this batch was named with, even when
-    // another version is published in the meantime.
+    // The job and the function that commits its result must use the contract of this batch, even if another version is
+    // published in the meantime.
     let contract_key = layout::batch_contract(&batch.id);
     let processed = &ingest.config.commit_target.processed_bucket;
     ingest.store.put_if_absent(processed, &contract_key, compiled.text.clone()).await?;
@@ -47,13 +47,13 @@ pub(crate) async fn submit<S: ObjectStore, Q: Queue, J: Jobs>(
     let request = job_request(&ingest.config, &batch, &compiled.contract.version);
     let job_run_id = ingest.jobs.start(&request).await?;
     tracing::info!(source = batch.source, batch_id = %batch.id, job_run_id, "batch is submitted to spark");
-    // After the submit: a receipt must not speak of a job that was never taken.
+    // After the submission, so that there is no receipt of a job that was not accepted.
     let receipt = Receipt::submitted(batch, Timestamp::now());
     write_receipt(&ingest.store, processed, &receipt, ReceiptChange::Submit).await?;
     Ok(())
 }
 
-pub(crate) fn job_request(config: &Config, batch: &Batch, contract_version: &str) -> JobRequest {
+fn job_request(config: &IngestConfig, batch: &Batch, contract_version: &str) -> JobRequest {
     let Batch { id, source, drop, .. } = batch;
     let processed = &config.commit_target.processed_bucket;
     let mut arguments = Vec::new();

@@ -1,15 +1,10 @@
-//! Contracts that pseudonymise: with the key, without one, and with one that cannot be had now.
+//! Contracts that pseudonymise: with a key, without one, and with a key that cannot be read.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-use penstock_aws::config::Variables;
 use penstock_aws::sqs_event::SqsBatchResponse;
-use penstock_aws::testing::{MemoryJobs, MemoryQueue, MemorySecrets, MemoryStore};
+use penstock_aws::testing::MemorySecrets;
 use penstock_pipeline::{ReceiptState, RefusalCode, batch_id, layout};
 
-use super::{CONTRACT, VARIABLES, World, copy_text};
-use crate::config::Config;
-use crate::handler::Ingest;
+use crate::support::{CONTRACT, World, copy_text};
 
 const FILE: &str = "id,price,mail\na,1.25,ann@example.com\nb,2.75,\nc,dear,carl@example.com\n";
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -17,22 +12,17 @@ const KEY: &str = "0123456789abcdef0123456789abcdef";
 const ANN: &str = "093e3dd9df951c5008225d533a0175475075f7551ed269c5e61fa29bc2819ae4";
 
 fn world(secrets: MemorySecrets, arn: Option<&str>) -> World {
-    let mut variables = VARIABLES.to_vec();
-    variables.extend(arn.map(|arn| ("PENSTOCK_PSEUDONYM_SECRET_ARN", arn)));
-    let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let config = Config::new(Variables::new(variables)).unwrap();
-    let store = MemoryStore::new();
+    let variables: Vec<_> = arn.map(|arn| ("PENSTOCK_PSEUDONYM_SECRET_ARN", arn)).into_iter().collect();
     let column = "      - {name: mail, logicalType: string, customProperties: \
                   [{property: penstock.pseudonymise, value: true}]}\n";
-    store.insert("artifacts", &layout::current_contract("shop"), format!("{CONTRACT}{column}"));
-    World { ingest: Ingest::new(store, MemoryQueue::new(), MemoryJobs::new(), secrets, config) }
+    World::with(&format!("{CONTRACT}{column}"), secrets, &variables)
 }
 
 #[tokio::test]
-async fn a_pseudonymised_value_stands_nowhere_and_its_pseudonym_in_chunk_and_reject() {
-    // A secret is often stored with the line feed that the shell put behind it.
+async fn a_pseudonymised_value_is_never_written_but_its_pseudonym_is() {
+    // Secrets are often stored with a line feed at the end.
     let world = world(MemorySecrets::new([("key", &format!("{KEY}\n"))]), Some("key"));
-    let batch = world.take("shop/a.csv", FILE).await;
+    let batch = world.process("shop/a.csv", FILE).await;
     let [message] = &world.messages()[..] else { panic!("one message") };
     assert!(copy_text(message, world.store()).starts_with(&format!("a\t1.25\t{ANN}\t")));
     let receipt = world.receipt("shop", &batch);
@@ -47,7 +37,7 @@ async fn a_pseudonymised_value_stands_nowhere_and_its_pseudonym_in_chunk_and_rej
 }
 
 #[tokio::test]
-async fn without_a_key_the_drop_is_refused_and_says_what_is_missing() {
+async fn without_a_key_the_drop_is_refused() {
     let world = world(MemorySecrets::default(), None);
     let drop = world.put("shop/a.csv", FILE);
     assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default());
@@ -59,7 +49,7 @@ async fn without_a_key_the_drop_is_refused_and_says_what_is_missing() {
 }
 
 #[tokio::test]
-async fn a_drop_waits_for_a_secret_that_cannot_be_read_now_and_is_dead_with_one_that_never_can() {
+async fn a_transient_fault_of_the_secret_is_retried_and_a_permanent_one_is_a_dead_letter() {
     let later = world(MemorySecrets::new([("key", "")]), Some("key"));
     let drop = later.put("shop/a.csv", FILE);
     assert_eq!(later.deliver(&[&drop]).await.batch_item_failures.len(), 1);

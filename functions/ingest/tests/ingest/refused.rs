@@ -1,6 +1,4 @@
-//! Drops that are refused, and what their producers are told.
-
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+//! Drops that are refused, and their receipts.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +7,7 @@ use bytes::Bytes;
 use penstock_aws::sqs_event::SqsBatchResponse;
 use penstock_pipeline::{Drop, ManifestState, Receipt, ReceiptState, RefusalCode, batch_id, layout};
 
-use super::{CONTRACT, FILE, World, rows};
+use crate::support::{CONTRACT, FILE, World, rows};
 
 async fn assert_refused(
     world: &World,
@@ -26,12 +24,12 @@ async fn assert_refused(
     assert_eq!(receipt.refusal.as_ref().unwrap().code, code);
     assert!(matches!(world.manifest(&batch).state, ManifestState::Refused(_)), "{code}");
     assert!(world.messages().is_empty(), "{code}");
-    assert!(world.store().keys("processed", "data/").is_empty(), "nothing of it stays in the lake: {code}");
+    assert!(world.store().keys("processed", "data/").is_empty(), "no rows of it are in the lake: {code}");
     receipt
 }
 
 #[tokio::test]
-async fn a_drop_that_is_at_fault_itself_has_a_receipt_that_says_so() {
+async fn the_receipt_of_a_refused_drop_has_the_code() {
     let world = World::new();
     assert_refused(&world, &world.put("file.csv", FILE), "_unknown", None, RefusalCode::NoSource).await;
     assert_refused(&world, &world.put("nobody/file.csv", FILE), "nobody", None, RefusalCode::NoContract)
@@ -57,7 +55,7 @@ async fn a_drop_that_is_at_fault_itself_has_a_receipt_that_says_so() {
         .await;
 }
 
-/// The files are those whose codes are in docs/codes.md.
+/// The files are those of docs/codes.md.
 #[tokio::test]
 async fn the_receipt_of_an_unreadable_drop_has_the_kind_of_fault() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/unreadable");
@@ -71,7 +69,7 @@ async fn the_receipt_of_an_unreadable_drop_has_the_kind_of_fault() {
         ("parquet.yaml", "corrupt_file.parquet", "corrupt_file"),
         ("parquet.yaml", "unsupported_feature.parquet", "unsupported_feature"),
     ] {
-        // The contract of a source is kept while its version is the same.
+        // A contract per file: the published version of a source does not change.
         let source = reason.replace('_', "-");
         let text = String::from_utf8(read(contract)).unwrap().replace("unreadable", &source);
         world.store().insert("artifacts", &layout::current_contract(&source), text);
@@ -79,7 +77,7 @@ async fn the_receipt_of_an_unreadable_drop_has_the_kind_of_fault() {
         let receipt = assert_refused(&world, &drop, &source, Some("1.0.0"), RefusalCode::Unreadable).await;
         assert_eq!(receipt.refusal.unwrap().reason.as_deref(), Some(reason));
     }
-    // A code that has no kinds.
+    // A code without kinds.
     let receipt =
         assert_refused(&world, &world.put("shop/none.csv", ""), "shop", Some("1.0.0"), RefusalCode::Empty)
             .await;
@@ -87,20 +85,20 @@ async fn the_receipt_of_an_unreadable_drop_has_the_kind_of_fault() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_gone_or_overwritten_is_refused() {
+async fn a_missing_or_overwritten_object_is_refused() {
     let world = World::new();
     let gone = world.put("shop/gone.csv", FILE);
     world.store().remove("raw", "shop/gone.csv");
     assert_refused(&world, &gone, "shop", Some("1.0.0"), RefusalCode::MissingObject).await;
 
-    // A bucket without versions: the etag tells.
+    // In an unversioned bucket, the ETag identifies the version.
     let overwritten = Drop { version_id: None, ..world.put("shop/a.csv", FILE) };
     world.put("shop/a.csv", rows(1));
     assert_refused(&world, &overwritten, "shop", Some("1.0.0"), RefusalCode::Overwritten).await;
 }
 
 #[tokio::test]
-async fn a_batch_with_too_many_rejects_is_read_to_its_end_and_refused() {
+async fn a_batch_with_too_many_rejects_is_counted_to_its_end_and_refused() {
     let world = World::new();
     let contract = CONTRACT.replace("penstock.maxRejectsPercent, value: 50", "penstock.maxRejects, value: 2");
     world.store().insert("artifacts", &layout::current_contract("shop"), contract);
@@ -120,29 +118,29 @@ async fn a_batch_with_too_many_rejects_is_read_to_its_end_and_refused() {
 }
 
 #[tokio::test]
-async fn a_percentage_of_rejects_refuses_at_the_end() {
+async fn a_batch_with_a_too_high_percentage_of_rejects_is_refused() {
     let world = World::new();
     let drop = world.put("shop/a.csv", "id,price\na,1\nb,x\nc,x\n");
     assert_refused(&world, &drop, "shop", Some("1.0.0"), RefusalCode::TooManyRejects).await;
 }
 
 #[tokio::test]
-async fn a_batch_without_an_accepted_row_is_loaded_at_once() {
+async fn a_batch_without_accepted_rows_is_loaded_without_messages() {
     let world = World::new();
     let contract = CONTRACT.replace("penstock.maxRejectsPercent, value: 50", "penstock.maxRejects, value: 9");
     world.store().insert("artifacts", &layout::current_contract("shop"), contract);
-    let batch = world.take("shop/a.csv", "id,price\na,x\n").await;
+    let batch = world.process("shop/a.csv", "id,price\na,x\n").await;
     let receipt = world.receipt("shop", &batch);
     assert_eq!(receipt.state, ReceiptState::Loaded);
     assert!(receipt.rows.balance());
     assert!(world.messages().is_empty());
 }
 
-/// A feed without news is a delivery like any other.
+/// A file without rows is a valid delivery.
 #[tokio::test]
-async fn a_file_of_nothing_but_its_header_is_loaded_with_no_rows() {
+async fn a_file_with_only_a_header_is_loaded_with_no_rows() {
     let world = World::new();
-    let batch = world.take("shop/a.csv", "id,price\n").await;
+    let batch = world.process("shop/a.csv", "id,price\n").await;
     let receipt = world.receipt("shop", &batch);
     assert_eq!((receipt.state, receipt.rows.read), (ReceiptState::Loaded, 0));
     assert!(world.messages().is_empty());

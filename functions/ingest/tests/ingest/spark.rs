@@ -1,22 +1,20 @@
-//! Drops that are too large for this function.
-
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+//! Drops that are processed by Spark.
 
 use penstock_aws::sqs_event::SqsBatchResponse;
 use penstock_aws::testing::Fault;
 use penstock_pipeline::{Drop, ReceiptState, batch_id, layout};
 
-use super::{CONTRACT, FILE, World, rows};
+use crate::support::{CONTRACT, FILE, World, rows};
 
 #[tokio::test]
-async fn a_large_drop_goes_to_spark_once() {
+async fn a_large_drop_is_submitted_to_spark_once() {
     let world = World::new();
     let drop = Drop { size_bytes: 1_000_000, ..world.put("shop/a.csv", FILE) };
     world.deliver(&[&drop]).await;
     world.deliver(&[&drop]).await;
     let batch = batch_id(&drop, Some("1.0.0"));
 
-    let [job] = &world.ingest.jobs.started()[..] else { panic!("one job") };
+    let [job] = &world.jobs().started()[..] else { panic!("one job") };
     assert_eq!(job.client_token, batch.to_string());
     assert_eq!(job.name, format!("penstock/shop/{batch}"));
     let value =
@@ -33,7 +31,7 @@ async fn a_large_drop_goes_to_spark_once() {
 }
 
 #[tokio::test]
-async fn the_contract_has_the_last_word_on_the_route() {
+async fn the_route_of_the_contract_takes_precedence() {
     let world = World::new();
     let routed = |route: &str| {
         CONTRACT.replace(
@@ -43,24 +41,24 @@ async fn the_contract_has_the_last_word_on_the_route() {
     };
     world.store().insert("artifacts", &layout::current_contract("shop"), routed("spark"));
     world.deliver(&[&world.put("shop/small.csv", FILE)]).await;
-    assert_eq!(world.ingest.jobs.started().len(), 1);
+    assert_eq!(world.jobs().started().len(), 1);
 
     world.store().insert("artifacts", &layout::current_contract("shop"), routed("lambda"));
-    world.take("shop/large.csv", rows(100_000)).await;
-    assert_eq!(world.ingest.jobs.started().len(), 1);
+    world.process("shop/large.csv", rows(100_000)).await;
+    assert_eq!(world.jobs().started().len(), 1);
 }
 
 #[tokio::test]
-async fn a_job_service_without_capacity_is_tried_later_and_one_that_refuses_is_for_an_operator() {
+async fn a_transient_fault_of_the_submission_is_retried_and_a_permanent_one_is_a_dead_letter() {
     let world = World::new();
     let drop = Drop { size_bytes: 1_000_000, ..world.put("shop/a.csv", FILE) };
-    world.ingest.jobs.fail(Fault::Transient);
+    world.jobs().fail(Fault::Transient);
     assert_eq!(world.deliver(&[&drop]).await.batch_item_failures.len(), 1);
     assert!(
         world.store().keys("processed", "receipts/").is_empty(),
-        "no receipt speaks of a job that is not there"
+        "there is no receipt of a job that was not accepted"
     );
-    world.ingest.jobs.fail(Fault::Refused);
+    world.jobs().fail(Fault::Refused);
     assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default());
     assert_eq!(world.queue().dead()[0].code, "job_refused");
 }

@@ -1,0 +1,215 @@
+//! Messages, commits, retries and dead letters.
+
+use std::time::{Duration, SystemTime};
+
+use penstock_aws::config::Variables;
+use penstock_aws::deadline::Deadline;
+use penstock_aws::sqs_event::SqsBatchResponse;
+use penstock_aws::testing::{Call, Fault};
+use penstock_ingest::config::IngestConfig;
+use penstock_pipeline::{ChunkBody, Receipt, ReceiptState, batch_id, layout};
+
+use crate::support::{CONTRACT, FILE, World, copy_text, notification, rows};
+
+#[tokio::test]
+async fn a_small_file_is_in_its_message() {
+    let world = World::new();
+    let batch = world.process("shop/a file.csv", FILE).await;
+
+    let [message] = &world.messages()[..] else { panic!("one message") };
+    assert!(matches!(message.chunk.body, ChunkBody::Inline(_)));
+    assert_eq!((message.batch_id, message.chunk_count, message.chunk.rows), (batch, 1, 2));
+    assert_eq!(copy_text(message, world.store()), "a\t1.25\t\\N\t1\nb\t2.75\t\\N\t2\n");
+    assert_eq!(message.chunk.text_bytes, 24);
+
+    let receipt = world.receipt("shop", &batch);
+    assert_eq!(receipt.state, ReceiptState::Loading);
+    assert_eq!((receipt.rows.read, receipt.rows.accepted, receipt.rows.rejected), (3, 2, 1));
+    assert!(world.is_published(&batch));
+    assert_eq!(world.store().keys("processed", "data/").len(), 1);
+    assert!(world.store().keys("processed", "batches/").iter().all(|key| !key.contains("/chunks/")));
+    let [rejects] = &receipt.rejects[..] else { panic!("one reject file") };
+    let key = rejects.strip_prefix("s3://quarantine/").unwrap();
+    let lines = zstd::decode_all(&*world.store().object("quarantine", key).unwrap()).unwrap();
+    assert!(String::from_utf8(lines).unwrap().contains("c,dear"));
+}
+
+#[tokio::test]
+async fn all_chunks_of_a_batch_with_many_are_objects() {
+    let world = World::new();
+    let batch = world.process("shop/a.csv", rows(22)).await;
+    let messages = world.messages();
+    assert_eq!(messages.len(), 6);
+    assert!(messages.iter().all(|message| matches!(message.chunk.body, ChunkBody::Object { .. })));
+    assert_eq!(world.store().keys("processed", &format!("batches/{batch}/chunks/")).len(), 6);
+    let text: String = messages.iter().map(|message| copy_text(message, world.store())).collect();
+    assert_eq!(text.lines().count(), 22);
+    assert_eq!(text.lines().last(), Some("p21\t21.25\t\\N\t22"));
+
+    let four = World::new();
+    four.process("shop/a.csv", rows(16)).await;
+    assert!(four.messages().iter().all(|message| matches!(message.chunk.body, ChunkBody::Inline(_))));
+}
+
+#[tokio::test]
+async fn a_repeated_drop_is_processed_once() {
+    let world = World::new();
+    let drop = world.put("shop/a.csv", FILE);
+    world.deliver(&[&drop]).await;
+    let first = world.store().calls().len();
+    assert_eq!(world.deliver(&[&drop, &drop]).await, SqsBatchResponse::default());
+    assert_eq!(world.messages().len(), 1);
+    let again = world.store().calls().split_off(first);
+    assert!(again.iter().all(|(call, _)| *call == Call::Get), "{again:?}");
+}
+
+#[tokio::test]
+async fn every_drop_of_a_message_is_processed() {
+    let world = World::new();
+    let drops = [world.put("shop/a.csv", FILE), world.put("shop/b.csv", FILE)];
+    world.deliver(&drops.each_ref()).await;
+    assert_eq!(world.messages().len(), 2);
+}
+
+/// Each step of the commit fails once, before or after it has its effect. The next delivery repeats it.
+#[tokio::test]
+async fn a_crash_at_any_step_of_the_commit_is_repaired_by_the_next_delivery() {
+    let steps = [
+        (Call::Put, "reports/"),
+        (Call::PutIfAbsent, "manifest.json"),
+        (Call::PutIfAbsent, "receipts/"),
+        (Call::SendAll, "load"),
+        (Call::Put, "published.json"),
+    ];
+    for (call, matching) in steps {
+        for fault in [Fault::Transient, Fault::AfterEffect] {
+            let world = World::new();
+            world.store().fail(call, matching, fault);
+            world.queue().fail(call, matching, fault);
+            let drop = world.put("shop/a.csv", FILE);
+            let batch = batch_id(&drop, Some("1.0.0"));
+            assert_eq!(world.deliver(&[&drop]).await.batch_item_failures.len(), 1, "{matching} {fault:?}");
+            // The delay of the retry depends on the receive count.
+            assert_eq!(world.queue().delays(), [("h1".to_owned(), Duration::from_secs(8))]);
+
+            assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default(), "{matching} {fault:?}");
+            assert!(world.is_published(&batch));
+            let mut messages = world.queue().sent("load");
+            messages.dedup();
+            assert_eq!(messages.len(), 1, "a repeated message is the same: {matching} {fault:?}");
+            assert_eq!(world.receipt("shop", &batch).state, ReceiptState::Loading);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_existing_manifest_is_published() {
+    let world = World::new();
+    let drop = world.put("shop/a.csv", FILE);
+    let batch = batch_id(&drop, Some("1.0.0"));
+    world.deliver(&[&drop]).await;
+    let mut other = world.manifest(&batch);
+    other.seconds.insert("mark".to_owned(), 1.0);
+    world.store().remove("processed", &layout::published(&batch));
+    world.store().insert("processed", &layout::manifest(&batch), serde_json::to_vec(&other).unwrap());
+    // The manifest does not exist when this delivery begins, but when it commits.
+    world.store().fail(Call::Get, "manifest.json", Fault::NotFound);
+    world.deliver(&[&drop]).await;
+    assert_eq!(world.manifest(&batch), other);
+    assert_eq!(world.messages().len(), 2);
+    assert_eq!(world.messages()[0], world.messages()[1]);
+}
+
+#[tokio::test]
+async fn a_final_receipt_is_not_replaced() {
+    let world = World::new();
+    let drop = world.put("shop/a.csv", FILE);
+    let batch = batch_id(&drop, Some("1.0.0"));
+    world.deliver(&[&drop]).await;
+    let loaded = Receipt { state: ReceiptState::Loaded, ..world.receipt("shop", &batch) };
+    let key = layout::receipt("shop", &batch);
+    world.store().insert("processed", &key, serde_json::to_vec(&loaded).unwrap());
+    world.store().remove("processed", &layout::published(&batch));
+    world.deliver(&[&drop]).await;
+    assert_eq!(world.receipt("shop", &batch), loaded);
+}
+
+#[tokio::test]
+async fn a_drop_under_a_new_contract_version_is_a_new_batch() {
+    let world = World::new();
+    let drop = world.put("shop/a.csv", FILE);
+    world.deliver(&[&drop]).await;
+    let contract = CONTRACT.replace("version: 1.0.0", "version: 1.1.0");
+    world.store().insert("artifacts", &layout::current_contract("shop"), contract);
+    world.deliver(&[&drop]).await;
+    let versions: Vec<_> = world.messages().into_iter().map(|message| message.contract_version).collect();
+    assert_eq!(versions, ["1.0.0", "1.1.0"]);
+}
+
+#[tokio::test]
+async fn a_transient_fault_of_the_store_is_retried() {
+    for (call, matching) in [
+        (Call::Get, "current.yaml"),
+        (Call::GetRange, "shop/"),
+        (Call::Put, ".parquet"),
+        (Call::Put, "rejects-"),
+    ] {
+        let world = World::new();
+        let drop = world.put("shop/a.csv", FILE);
+        world.store().fail(call, matching, Fault::Transient);
+        assert_eq!(world.deliver(&[&drop]).await.batch_item_failures.len(), 1, "{matching}");
+        assert_eq!(world.queue().delays().len(), 1, "{matching}");
+        assert!(world.store().keys("processed", "receipts/").is_empty(), "{matching}");
+        assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default(), "{matching}");
+        assert_eq!(world.messages().len(), 1, "{matching}");
+    }
+}
+
+#[tokio::test]
+async fn a_permanent_fault_of_the_store_is_a_dead_letter() {
+    let world = World::new();
+    world.store().fail(Call::GetRange, "shop/", Fault::Refused);
+    let drop = world.put("shop/a.csv", FILE);
+    assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default());
+    let [dead] = &world.queue().dead()[..] else { panic!("one dead letter") };
+    assert_eq!((dead.url.as_str(), dead.code.as_str()), ("drops-dead-letters", "store_refused"));
+    assert_eq!(dead.body, notification(&[&drop]));
+}
+
+#[tokio::test]
+async fn a_malformed_message_is_a_dead_letter_and_a_test_event_is_ignored() {
+    let world = World::new();
+    assert_eq!(world.deliver_body("{not json").await, SqsBatchResponse::default());
+    assert_eq!(world.queue().dead()[0].code, "invalid_event");
+    let test_event = include_str!("../../../tests/events/s3-test-event.json");
+    assert_eq!(world.deliver_body(test_event).await, SqsBatchResponse::default());
+    assert_eq!(world.queue().dead().len(), 1);
+}
+
+#[tokio::test]
+async fn a_drop_that_fails_does_not_delay_the_others_of_its_message() {
+    let world = World::new();
+    let drops = [world.put("shop/a.csv", FILE), world.put("shop/b.csv", FILE)];
+    world.store().fail(Call::GetRange, "shop/a.csv", Fault::Transient);
+    assert_eq!(world.deliver(&drops.each_ref()).await.batch_item_failures.len(), 1);
+    assert_eq!(world.messages().len(), 1);
+    assert_eq!(world.deliver(&drops.each_ref()).await, SqsBatchResponse::default());
+    assert_eq!(world.messages().len(), 2);
+}
+
+#[tokio::test]
+async fn no_drop_is_begun_near_the_deadline() {
+    let world = World::new();
+    let drop = world.put("shop/a.csv", FILE);
+    let soon = Deadline::of_invocation(SystemTime::now() + Duration::from_secs(1));
+    let response = world.deliver_until(&notification(&[&drop]), soon).await;
+    assert_eq!(response.batch_item_failures.len(), 1);
+    assert!(world.store().keys("processed", "").is_empty());
+}
+
+#[test]
+fn missing_and_unknown_variables_are_reported() {
+    let error =
+        IngestConfig::new(Variables::new([("PENSTOCK_ROWS".to_owned(), "1".to_owned())])).unwrap_err();
+    assert_eq!(error.problems.len(), 12, "eleven are missing and one is unknown: {error}");
+}
