@@ -1,25 +1,33 @@
-//! Configuration: the table of variables stands in the README.
+//! The configuration. The README of the repository has a table of the variables.
 
 use penstock_aws::commit::CommitTarget;
 use penstock_aws::config::{ConfigError, Variables};
 use penstock_aws::sqs_event::InboundQueue;
 use penstock_aws::telemetry::Metrics;
 
-/// All that the function is told.
+/// The configuration of the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Config {
+pub struct JobEventsConfig {
     pub(crate) metrics: Metrics,
     pub(crate) artifacts_bucket: String,
     pub(crate) commit_target: CommitTarget,
     pub(crate) job_events: InboundQueue,
 }
 
-impl Config {
-    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+impl JobEventsConfig {
+    /// Reads the environment of the process.
+    ///
+    /// # Errors
+    /// With every missing, malformed and unknown variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
         Self::new(Variables::from_env())
     }
 
-    pub(crate) fn new(mut variables: Variables) -> Result<Self, ConfigError> {
+    /// Reads `variables`.
+    ///
+    /// # Errors
+    /// With every missing, malformed and unknown variable.
+    pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
             metrics: Metrics::take(&mut variables),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),

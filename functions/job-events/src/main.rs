@@ -1,10 +1,4 @@
-//! The job-events function: takes EMR Serverless state changes, publishes what a job has read or reports its
-//! failure.
-
-mod config;
-mod handler;
-#[cfg(test)]
-mod tests;
+//! The job-events function: connects [`penstock_job_events::handle`] with AWS and the Lambda runtime.
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use penstock_aws::clients::Aws;
@@ -12,16 +6,14 @@ use penstock_aws::s3::S3Store;
 use penstock_aws::sqs::SqsQueue;
 use penstock_aws::sqs_event::SqsEvent;
 use penstock_aws::telemetry;
-
-use crate::config::Config;
-use crate::handler::{JobEvents, handle};
+use penstock_job_events::config::JobEventsConfig;
+use penstock_job_events::{JobEvents, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let aws = Aws::from_env()?;
-    let job_events =
-        JobEvents { store: S3Store::new(&aws), queue: SqsQueue::new(&aws), config: Config::from_env()? };
+    let job_events = JobEvents::new(S3Store::new(&aws), SqsQueue::new(&aws), JobEventsConfig::from_env()?);
     let function = async |event: LambdaEvent<SqsEvent>| {
         Ok::<_, lambda_runtime::Error>(handle(&job_events, event.payload).await)
     };

@@ -1,4 +1,4 @@
-//! The handler against the in-memory store and queues.
+//! The function against a store and queues in memory.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,13 +7,12 @@ use penstock_aws::config::Variables;
 use penstock_aws::sqs_event::{SqsAttributes, SqsBatchResponse, SqsEvent, SqsRecord};
 use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore};
 use penstock_engine::{Dialect, Totals};
+use penstock_job_events::config::JobEventsConfig;
+use penstock_job_events::{JobEvents, handle};
 use penstock_pipeline::{
     Batch, Chunk, ChunkBody, Drop, DropSplit, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState,
     RefusalCode, Report, Seconds, SplitRange, job_name, layout,
 };
-
-use crate::config::Config;
-use crate::handler::{JobEvents, handle};
 
 const CONTRACT: &str = r#"
 apiVersion: v3.1.0
@@ -30,7 +29,7 @@ schema:
       - {name: id, logicalType: string, primaryKey: true, primaryKeyPosition: 1}
 "#;
 
-fn config() -> Config {
+fn config() -> JobEventsConfig {
     let pairs = [
         ("PENSTOCK_ENVIRONMENT", "test"),
         ("PENSTOCK_ARTIFACTS_BUCKET", "artifacts"),
@@ -39,7 +38,8 @@ fn config() -> Config {
         ("PENSTOCK_JOB_EVENTS_QUEUE_URL", "job-events"),
         ("PENSTOCK_JOB_EVENTS_DEAD_LETTER_QUEUE_URL", "job-events-dead-letters"),
     ];
-    Config::new(Variables::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))).unwrap()
+    JobEventsConfig::new(Variables::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))))
+        .unwrap()
 }
 
 fn batch() -> Batch {
@@ -55,7 +55,7 @@ fn batch() -> Batch {
     Batch::new(drop, Some("1.0.0"))
 }
 
-/// What a job writes for one of its splits.
+/// Returns the report that a job writes for one of its splits.
 fn report(index: u32, count: u32) -> Report {
     let chunk = Chunk {
         index: 0,
@@ -95,10 +95,12 @@ fn report(index: u32, count: u32) -> Report {
 
 struct World {
     job_events: JobEvents<MemoryStore, MemoryQueue>,
+    store: MemoryStore,
+    queue: MemoryQueue,
 }
 
 impl World {
-    /// A batch that was submitted, with `reports` of two splits there.
+    /// Returns a world with a submitted batch of two splits, of which the first `reports` have reports.
     fn submitted(reports: u32) -> Self {
         let store = MemoryStore::new();
         let batch = batch();
@@ -108,7 +110,8 @@ impl World {
         }
         let submitted = Receipt::submitted(batch.clone(), "2026-01-02T03:04:06Z".parse().unwrap());
         store.insert("processed", &layout::receipt("abt", &batch.id), to_json(&submitted));
-        Self { job_events: JobEvents { store, queue: MemoryQueue::new(), config: config() } }
+        let queue = MemoryQueue::new();
+        Self { job_events: JobEvents::new(store.clone(), queue.clone(), config()), store, queue }
     }
 
     async fn handle(&self, body: &str) -> SqsBatchResponse {
@@ -126,16 +129,15 @@ impl World {
     }
 
     fn receipt(&self) -> Receipt {
-        self.job_events.store.json("processed", &layout::receipt("abt", &batch().id))
+        self.store.json("processed", &layout::receipt("abt", &batch().id))
     }
 
     fn manifest(&self) -> Manifest {
-        self.job_events.store.json("processed", &layout::manifest(&batch().id))
+        self.store.json("processed", &layout::manifest(&batch().id))
     }
 
     fn messages(&self) -> Vec<LoadMessage> {
-        self.job_events
-            .queue
+        self.queue
             .sent("load")
             .iter()
             .map(|body| LoadMessage::parse(body, &LoadMessage::READS).unwrap())
@@ -143,7 +145,7 @@ impl World {
     }
 
     fn is_published(&self) -> bool {
-        self.job_events.store.object("processed", &layout::published(&batch().id)).is_some()
+        self.store.object("processed", &layout::published(&batch().id)).is_some()
     }
 }
 
@@ -160,7 +162,7 @@ fn event(name: &str, state: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_jobs_success_publishes_what_its_reports_say() {
+async fn a_successful_job_is_published() {
     let world = World::submitted(2);
     assert_eq!(world.job("SUCCESS").await, SqsBatchResponse::default());
 
@@ -175,7 +177,7 @@ async fn a_jobs_success_publishes_what_its_reports_say() {
 }
 
 #[tokio::test]
-async fn the_same_event_twice_publishes_once() {
+async fn a_repeated_event_is_published_once() {
     let world = World::submitted(2);
     world.job("SUCCESS").await;
     world.job("SUCCESS").await;
@@ -183,12 +185,12 @@ async fn the_same_event_twice_publishes_once() {
 }
 
 #[tokio::test]
-async fn a_crash_before_the_messages_is_mended_by_the_next_delivery() {
+async fn a_crash_before_the_messages_is_repaired_by_the_next_delivery() {
     let world = World::submitted(2);
-    world.job_events.queue.fail(Call::SendAll, "load", Fault::Transient);
+    world.queue.fail(Call::SendAll, "load", Fault::Transient);
     let response = world.job("SUCCESS").await;
     assert_eq!(response.batch_item_failures.len(), 1);
-    assert_eq!(world.job_events.queue.delays().len(), 1);
+    assert_eq!(world.queue.delays().len(), 1);
     assert!(!world.is_published());
 
     assert_eq!(world.job("SUCCESS").await, SqsBatchResponse::default());
@@ -201,7 +203,7 @@ async fn too_many_rejects_refuse_the_batch() {
     let world = World::submitted(2);
     let strict =
         CONTRACT.replace("schema:", "customProperties: [{property: penstock.maxRejects, value: 1}]\nschema:");
-    world.job_events.store.insert("processed", &layout::batch_contract(&batch().id), strict);
+    world.store.insert("processed", &layout::batch_contract(&batch().id), strict);
     world.job("SUCCESS").await;
     assert!(world.messages().is_empty());
     assert!(matches!(world.manifest().state, ManifestState::Refused(_)));
@@ -209,7 +211,7 @@ async fn too_many_rejects_refuse_the_batch() {
 }
 
 #[tokio::test]
-async fn a_failed_or_cancelled_job_is_told_to_the_producer() {
+async fn the_receipt_of_a_failed_or_cancelled_job_is_failed() {
     for state in ["FAILED", "CANCELLED"] {
         let world = World::submitted(0);
         assert_eq!(world.job(state).await, SqsBatchResponse::default());
@@ -223,7 +225,7 @@ async fn a_failed_or_cancelled_job_is_told_to_the_producer() {
 }
 
 #[tokio::test]
-async fn a_late_failure_does_not_take_back_what_was_loaded() {
+async fn a_late_failure_does_not_replace_the_receipt_of_a_committed_batch() {
     let world = World::submitted(2);
     world.job("SUCCESS").await;
     world.job("FAILED").await;
@@ -231,47 +233,47 @@ async fn a_late_failure_does_not_take_back_what_was_loaded() {
 }
 
 #[tokio::test]
-async fn a_success_without_all_reports_is_a_failure() {
+async fn a_successful_job_without_all_reports_is_a_failure() {
     let world = World::submitted(1);
     assert_eq!(world.job("SUCCESS").await, SqsBatchResponse::default());
-    assert_eq!(world.job_events.queue.dead()[0].code, "inconsistent_reports");
+    assert_eq!(world.queue.dead()[0].code, "inconsistent_reports");
     assert_eq!(world.receipt().refusal.unwrap().code, RefusalCode::JobFailed);
 }
 
 #[tokio::test]
-async fn a_job_that_outruns_its_receipt_is_waited_for() {
+async fn a_job_that_ends_before_its_receipt_exists_is_retried() {
     let world = World::submitted(2);
-    world.job_events.store.remove("processed", &layout::receipt("abt", &batch().id));
+    world.store.remove("processed", &layout::receipt("abt", &batch().id));
     let response = world.job("SUCCESS").await;
     assert_eq!(response.batch_item_failures.len(), 1);
-    assert!(world.job_events.queue.dead().is_empty());
+    assert!(world.queue.dead().is_empty());
 }
 
 #[tokio::test]
-async fn a_job_without_a_contract_of_its_own_takes_the_published_one() {
+async fn a_job_without_its_own_contract_uses_the_published_one() {
     let world = World::submitted(2);
-    world.job_events.store.remove("processed", &layout::batch_contract(&batch().id));
+    world.store.remove("processed", &layout::batch_contract(&batch().id));
     world.job("SUCCESS").await;
-    assert_eq!(world.job_events.queue.dead()[0].code, "no_contract");
-    world.job_events.store.insert("artifacts", &layout::contract_version("abt", "1.0.0"), CONTRACT);
+    assert_eq!(world.queue.dead()[0].code, "no_contract");
+    world.store.insert("artifacts", &layout::contract_version("abt", "1.0.0"), CONTRACT);
     world.job("SUCCESS").await;
     assert_eq!(world.messages().len(), 2);
 }
 
 #[tokio::test]
-async fn states_on_the_way_and_jobs_of_others_are_done() {
+async fn unfinished_and_unrelated_jobs_are_ignored() {
     let world = World::submitted(2);
     assert_eq!(world.job("RUNNING").await, SqsBatchResponse::default());
     assert_eq!(world.handle(&event("nightly report", "SUCCESS")).await, SqsBatchResponse::default());
     assert_eq!(world.receipt().state, ReceiptState::Submitted);
-    assert!(world.job_events.queue.dead().is_empty());
+    assert!(world.queue.dead().is_empty());
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_dead_at_once() {
+async fn a_malformed_event_is_a_dead_letter() {
     let world = World::submitted(0);
     assert_eq!(world.handle("{}").await, SqsBatchResponse::default());
-    let dead = &world.job_events.queue.dead()[0];
+    let dead = &world.queue.dead()[0];
     assert_eq!(
         (dead.url.as_str(), dead.code.as_str(), dead.body.as_str()),
         ("job-events-dead-letters", "invalid_event", "{}")
@@ -279,8 +281,8 @@ async fn what_is_no_event_is_dead_at_once() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_that_cannot_be_sent_is_not_lost() {
+async fn a_dead_letter_that_cannot_be_sent_is_retried() {
     let world = World::submitted(0);
-    world.job_events.queue.fail(Call::SendDead, "dead", Fault::Transient);
+    world.queue.fail(Call::SendDead, "dead", Fault::Transient);
     assert_eq!(world.handle("{}").await.batch_item_failures.len(), 1);
 }
