@@ -1,39 +1,47 @@
-//! Configuration: the table of variables stands in the README.
+//! The configuration. The README of the repository has a table of the variables.
 
 use jiff::SignedDuration;
 use penstock_aws::config::{ConfigError, Variables};
 use penstock_aws::telemetry::Metrics;
 
-/// A drop's message that was received and not finished comes back after the queue's visibility timeout, 5400 s.
+/// Two hours: more than the visibility timeout of the drops queue, 5400 s, after which a message is redelivered.
 const DEFAULT_MISSED_AFTER_SECONDS: u32 = 7_200;
 /// Three days.
 const DEFAULT_LOOKBACK_SECONDS: u32 = 259_200;
 /// Six hours.
 const DEFAULT_STUCK_AFTER_SECONDS: u32 = 21_600;
 
-/// All that the function is told.
+/// The configuration of the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Config {
+pub struct SentinelConfig {
     pub(crate) metrics: Metrics,
     pub(crate) raw_bucket: String,
     pub(crate) artifacts_bucket: String,
     pub(crate) processed_bucket: String,
     pub(crate) drops_queue_url: String,
     pub(crate) drops_dead_letter_queue_url: String,
-    /// A drop of at least this age that nothing is known of has been missed.
-    pub(crate) missed_after: SignedDuration,
-    /// Drops of at least this age are not looked at.
-    pub(crate) lookback: SignedDuration,
-    /// A receipt that says `submitted` or `loading` for longer than this is of a stuck batch.
-    pub(crate) stuck_after: SignedDuration,
+    /// A drop of at least this age without any object of its batch was missed.
+    pub missed_after: SignedDuration,
+    /// Drops of at least this age are not checked.
+    pub lookback: SignedDuration,
+    /// A batch is stuck if its receipt is `submitted` or `loading` for longer than this.
+    pub stuck_after: SignedDuration,
 }
 
-impl Config {
-    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+impl SentinelConfig {
+    /// Reads the environment of the process.
+    ///
+    /// # Errors
+    /// With every missing, malformed and unknown variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
         Self::new(Variables::from_env())
     }
 
-    pub(crate) fn new(mut variables: Variables) -> Result<Self, ConfigError> {
+    /// Reads `variables`.
+    ///
+    /// # Errors
+    /// With every missing, malformed and unknown variable, and with durations that contradict each other.
+    pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
             metrics: Metrics::take(&mut variables),
             raw_bucket: variables.required("PENSTOCK_RAW_BUCKET"),

@@ -1,40 +1,63 @@
-//! Why a run, or what it did of one source, is not whole.
+//! The errors of a run and of the check of one source.
 
 use penstock_aws::commit::CommitError;
 use penstock_aws::queue::QueueError;
 use penstock_aws::store::StoreError;
 
-/// Problems of one source that are told one by one.
+/// Maximum number of problems of one source in an error message.
 const MAX_PROBLEMS: usize = 3;
 
-/// Why a run has failed. The next one looks at everything anew.
+/// The reason for which a run failed. The next run checks everything again.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SentinelError {
-    #[error("neither source nor detail-type are those of a schedule's event: {event_source}, {detail_type}")]
-    NotScheduled { event_source: String, detail_type: String },
-    /// Nobody must believe that the rest is well.
-    #[error("{looked_at} of {sources} sources were looked at: {}", problems.join("; "))]
-    Incomplete { looked_at: usize, sources: usize, problems: Vec<String> },
+pub enum SentinelError {
+    /// Another event than that of a schedule.
+    #[error("not the event of a schedule: source {event_source}, detail-type {detail_type}")]
+    NotScheduled {
+        /// `source` of the event.
+        event_source: String,
+        /// `detail-type` of the event.
+        detail_type: String,
+    },
+    /// Some checks failed. The run fails, so that a source that was not checked does not appear to be healthy.
+    #[error("{checked} of {sources} sources were checked: {}", problems.join("; "))]
+    Incomplete {
+        /// Number of sources that were checked completely.
+        checked: usize,
+        /// Number of sources.
+        sources: usize,
+        /// The problems, each with its source.
+        problems: Vec<String>,
+    },
 }
 
-/// Why something of a source was not looked at.
+/// A failed check of a source.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SourceError {
+pub enum SourceError {
+    /// A request to the object store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A receipt could not be read.
     #[error(transparent)]
     Receipt(#[from] CommitError),
-    #[error("missed drops were not given to ingest again: {0}")]
+    /// A request to the drops queue or its dead-letter queue failed.
+    #[error("missed drops were not queued again: {0}")]
     Queue(#[from] QueueError),
-    #[error("{key}: {message}: publish a mended contract")]
-    Contract { key: String, message: String },
-    #[error("the time is over: raise the function's timeout, or take old drops out of the raw bucket")]
+    /// The current contract is invalid.
+    #[error("{key}: {message}: publish a corrected contract")]
+    Contract {
+        /// Key of the contract.
+        key: String,
+        /// The first error.
+        message: String,
+    },
+    /// The deadline of the invocation is near.
+    #[error("out of time: raise the timeout of the function, or delete old objects from the raw bucket")]
     OutOfTime,
 }
 
-/// What went wrong with one source; the first few of it in words.
+/// The problems of one source. Only the first ones are kept as text.
 #[derive(Debug, Default)]
-pub(crate) struct Problems {
+pub struct Problems {
     first: Vec<String>,
     more: usize,
 }
@@ -48,8 +71,8 @@ impl Problems {
         }
     }
 
-    /// One sentence; `None` when there were none.
-    pub(crate) fn told(&self, source: &str) -> Option<String> {
+    /// Returns one sentence about all problems; `None` if there are none.
+    pub fn describe(&self, source: &str) -> Option<String> {
         let more = if self.more == 0 { String::new() } else { format!(", and {} more", self.more) };
         (!self.first.is_empty()).then(|| format!("{source}: {}{more}", self.first.join(", ")))
     }

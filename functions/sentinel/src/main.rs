@@ -1,34 +1,23 @@
-//! The sentinel function: looks for late sources, missed drops and stuck batches, on a schedule.
-
-mod config;
-mod contract;
-mod drops;
-mod error;
-mod feeds;
-mod handler;
-mod source;
-#[cfg(test)]
-mod tests;
+//! The sentinel function: connects [`penstock_sentinel::handle`] with AWS and the Lambda runtime.
 
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use penstock_aws::clients::Aws;
+use penstock_aws::deadline::Deadline;
 use penstock_aws::s3::S3Store;
 use penstock_aws::sqs::SqsQueue;
 use penstock_aws::telemetry;
-
-use crate::config::Config;
-use crate::handler::{ScheduledEvent, Sentinel, StopAt, handle};
+use penstock_sentinel::config::SentinelConfig;
+use penstock_sentinel::{ScheduledEvent, Sentinel, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let aws = Aws::from_env()?;
-    let sentinel =
-        Sentinel { store: S3Store::new(&aws), queue: SqsQueue::new(&aws), config: Config::from_env()? };
+    let sentinel = Sentinel::new(S3Store::new(&aws), SqsQueue::new(&aws), SentinelConfig::from_env()?);
     let function = async |event: LambdaEvent<ScheduledEvent>| {
-        let stop = StopAt::before(event.context.deadline());
-        Ok::<_, lambda_runtime::Error>(handle(&sentinel, &event.payload, Timestamp::now(), stop).await?)
+        let deadline = Deadline::of_invocation(event.context.deadline());
+        Ok::<_, lambda_runtime::Error>(handle(&sentinel, &event.payload, Timestamp::now(), deadline).await?)
     };
     lambda_runtime::run(service_fn(function)).await
 }

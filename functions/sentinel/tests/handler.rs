@@ -1,4 +1,4 @@
-//! The handler against the in-memory store and queues.
+//! The function against a store and queues in memory.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use jiff::{SignedDuration, Timestamp};
 use penstock_aws::commit::to_json;
 use penstock_aws::config::Variables;
+use penstock_aws::deadline::Deadline;
 use penstock_aws::store::ObjectRef;
 use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore, PAGE_ENTRIES};
 use penstock_engine::ENGINE_VERSION;
@@ -15,11 +16,11 @@ use penstock_pipeline::{
     Batch, Drop, Event, Manifest, Receipt, ReceiptState, Refusal, RefusalCode, UNKNOWN_SOURCE, events, layout,
 };
 
-use crate::config::Config;
-use crate::error::SentinelError;
-use crate::feeds::Feed;
-use crate::handler::{Run, ScheduledEvent, Sentinel, StopAt, handle};
-use crate::source::{Seen, Told, look};
+use penstock_sentinel::check::check;
+use penstock_sentinel::config::SentinelConfig;
+use penstock_sentinel::feeds::Feed;
+use penstock_sentinel::status::{SourceStatus, SourceSummary};
+use penstock_sentinel::{Problems, ScheduledEvent, Sentinel, SentinelError, SentinelRun, handle};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -60,17 +61,20 @@ fn variables(more: &[(&str, &str)]) -> Variables {
 
 struct World {
     sentinel: Sentinel<MemoryStore, MemoryQueue>,
+    store: MemoryStore,
+    queue: MemoryQueue,
     now: Timestamp,
 }
 
 impl World {
     fn new() -> Self {
-        let config = Config::new(variables(&[])).unwrap();
-        let sentinel = Sentinel { store: MemoryStore::new(), queue: MemoryQueue::new(), config };
-        Self { sentinel, now: "2026-01-10T00:00:00Z".parse().unwrap() }
+        let (store, queue) = (MemoryStore::new(), MemoryQueue::new());
+        let config = SentinelConfig::new(variables(&[])).unwrap();
+        let sentinel = Sentinel::new(store.clone(), queue.clone(), config);
+        Self { sentinel, store, queue, now: "2026-01-10T00:00:00Z".parse().unwrap() }
     }
 
-    /// With a contract of `source` that was published ten days ago.
+    /// Returns a world with a contract of `source` that was published ten days ago.
     fn with_contract(source: &str, sla: &str) -> Self {
         let world = Self::new();
         world.publish(source, "1.0.0", sla);
@@ -83,15 +87,14 @@ impl World {
 
     fn publish(&self, source: &str, version: &str, sla: &str) {
         let (text, at) = (contract(source, version, sla), self.ago(10 * DAY));
-        let store = &self.sentinel.store;
-        store.insert_at("artifacts", &layout::contract_version(source, version), text.clone(), at);
-        store.insert_at("artifacts", &layout::current_contract(source), text, at);
+        self.store.insert_at("artifacts", &layout::contract_version(source, version), text.clone(), at);
+        self.store.insert_at("artifacts", &layout::current_contract(source), text, at);
     }
 
     fn drop(&self, key: &str, seconds_ago: i64) -> Drop {
         let dropped_at = self.ago(seconds_ago);
         let ObjectRef { bucket, key, version_id, etag } =
-            self.sentinel.store.insert_at("raw", key, "id\n1\n", dropped_at);
+            self.store.insert_at("raw", key, "id\n1\n", dropped_at);
         let etag = etag.unwrap();
         Drop { bucket, key, version_id, etag, size_bytes: 5, sequencer: None, dropped_at }
     }
@@ -100,30 +103,34 @@ impl World {
         let batch = Batch::new(drop.clone(), version);
         let key = layout::receipt(&batch.source, &batch.id);
         let receipt = Receipt { state, ..Receipt::submitted(batch, self.ago(seconds_ago)) };
-        self.sentinel.store.insert("processed", &key, to_json(&receipt));
+        self.store.insert("processed", &key, to_json(&receipt));
     }
 
-    async fn run(&self) -> Result<Run, SentinelError> {
+    async fn run(&self) -> Result<SentinelRun, SentinelError> {
         self.run_until(SystemTime::now() + Duration::from_mins(5)).await
     }
 
-    async fn run_until(&self, deadline: SystemTime) -> Result<Run, SentinelError> {
+    async fn run_until(&self, deadline: SystemTime) -> Result<SentinelRun, SentinelError> {
         let event: ScheduledEvent =
             serde_json::from_str(include_str!("../../../tests/events/schedule-aws.json")).unwrap();
-        handle(&self.sentinel, &event, self.now, StopAt::before(deadline)).await
+        handle(&self.sentinel, &event, self.now, Deadline::of_invocation(deadline)).await
     }
 
-    /// What a run sees of one source.
-    async fn seen(&self, folder: &str) -> Seen {
-        let stop = StopAt::before(SystemTime::now() + Duration::from_mins(5));
-        let (seen, problems) = look(&self.sentinel, &Feed::of(folder), self.now, stop).await;
-        assert_eq!(problems.told(folder), None);
-        seen.unwrap()
+    /// Checks one source.
+    async fn check_until(&self, folder: &str, end: SystemTime) -> (Option<SourceStatus>, Problems) {
+        check(&self.sentinel, &Feed::of(folder), self.now, Deadline::of_invocation(end)).await
     }
 
-    /// The drops that were given to ingest again.
-    fn given(&self) -> Vec<Drop> {
-        let sent = self.sentinel.queue.sent("drops");
+    /// Returns the status of one source.
+    async fn status(&self, folder: &str) -> SourceStatus {
+        let (status, problems) = self.check_until(folder, SystemTime::now() + Duration::from_mins(5)).await;
+        assert_eq!(problems.describe(folder), None);
+        status.unwrap()
+    }
+
+    /// Returns the drops that were queued again.
+    fn queued(&self) -> Vec<Drop> {
+        let sent = self.queue.sent("drops");
         let events = sent.iter().flat_map(|body| events::parse(body).unwrap());
         events
             .map(|event| match event {
@@ -135,51 +142,51 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_drop_that_nothing_is_known_of_is_given_to_ingest_again() {
+async fn a_missed_drop_is_queued_again() {
     let world = World::with_contract("abt", "");
     let missed = world.drop("abt/a b+c%2B é.csv", OLD);
-    assert_eq!(world.seen("abt/").await.missed, 1);
-    assert_eq!(world.given(), [missed]);
+    assert_eq!(world.status("abt/").await.missed, 1);
+    assert_eq!(world.queued(), [missed]);
 }
 
 #[tokio::test]
-async fn drops_that_may_wait_in_the_queue_are_told_and_not_given_again() {
-    for (waiting, dead, given) in [(0, 0, 3), (2, 0, 3), (3, 0, 0), (1, 2, 0), (0, 9, 0)] {
+async fn drops_that_may_still_be_queued_are_reported_and_not_queued_again() {
+    for (waiting, dead, queued) in [(0, 0, 3), (2, 0, 3), (3, 0, 0), (1, 2, 0), (0, 9, 0)] {
         let world = World::with_contract("abt", "");
         for number in 0..3 {
             world.drop(&format!("abt/{number}.csv"), OLD);
         }
-        world.sentinel.queue.hold("drops", waiting);
-        world.sentinel.queue.hold("dead", dead);
-        assert_eq!(world.seen("abt/").await.missed, 3, "{waiting} {dead}");
-        assert_eq!(world.given().len(), given, "{waiting} {dead}");
+        world.queue.set_depth("drops", waiting);
+        world.queue.set_depth("dead", dead);
+        assert_eq!(world.status("abt/").await.missed, 3, "{waiting} {dead}");
+        assert_eq!(world.queued().len(), queued, "{waiting} {dead}");
     }
 }
 
 #[tokio::test]
-async fn the_receipt_of_the_current_version_tells_before_those_of_older_ones() {
+async fn the_receipt_of_the_current_version_takes_precedence() {
     let world = World::with_contract("abt", "");
     world.publish("abt", "1.1.0", "");
     let drop = world.drop("abt/a.csv", 2 * DAY);
     world.receipt(&drop, Some("1.0.0"), ReceiptState::Loading, DAY);
-    assert_eq!(world.seen("abt/").await.stuck, 1);
+    assert_eq!(world.status("abt/").await.stuck, 1);
     world.receipt(&drop, Some("1.1.0"), ReceiptState::Loaded, DAY);
-    assert_eq!(world.seen("abt/").await.stuck, 0);
+    assert_eq!(world.status("abt/").await.stuck, 0);
 }
 
 #[tokio::test]
-async fn each_version_of_a_key_is_a_drop_of_its_own() {
+async fn each_version_of_a_key_is_a_drop() {
     let world = World::with_contract("abt", "");
     let first = world.drop("abt/a.csv", OLD + 2);
     let second = world.drop("abt/a.csv", OLD + 1);
     let third = world.drop("abt/a.csv", OLD);
     world.receipt(&second, Some("1.0.0"), ReceiptState::Loaded, OLD);
-    assert_eq!(world.seen("abt/").await.missed, 2);
-    assert_eq!(world.given(), [third, first]);
+    assert_eq!(world.status("abt/").await.missed, 2);
+    assert_eq!(world.queued(), [third, first]);
 }
 
 #[tokio::test]
-async fn a_drop_of_which_there_is_a_receipt_or_a_manifest_was_not_missed() {
+async fn a_drop_with_a_receipt_or_a_manifest_was_not_missed() {
     let world = World::with_contract("abt", "");
     world.publish("abt", "1.1.0", "");
     world.receipt(&world.drop("abt/now.csv", OLD), Some("1.1.0"), ReceiptState::Loaded, OLD);
@@ -190,14 +197,14 @@ async fn a_drop_of_which_there_is_a_receipt_or_a_manifest_was_not_missed() {
         let key = layout::manifest(&batch.id);
         let refusal = Refusal::new(RefusalCode::Empty, "no bytes");
         let manifest = Manifest::refused(batch, ENGINE_VERSION, refusal);
-        world.sentinel.store.insert("processed", &key, to_json(&manifest));
+        world.store.insert("processed", &key, to_json(&manifest));
     }
-    assert_eq!(world.seen("abt/").await.missed, 0);
-    assert!(world.given().is_empty());
+    assert_eq!(world.status("abt/").await.missed, 0);
+    assert!(world.queued().is_empty());
 }
 
 #[tokio::test]
-async fn every_published_version_counts_however_many_there_are() {
+async fn receipts_of_all_published_versions_are_found() {
     let world = World::new();
     let versions: Vec<String> = (0..2 * PAGE_ENTRIES).map(|minor| format!("1.{minor}.0")).collect();
     for version in &versions {
@@ -205,51 +212,51 @@ async fn every_published_version_counts_however_many_there_are() {
         let drop = world.drop(&format!("abt/{version}.csv"), OLD);
         world.receipt(&drop, Some(version), ReceiptState::Loaded, OLD);
     }
-    assert_eq!(world.seen("abt/").await.missed, 0);
+    assert_eq!(world.status("abt/").await.missed, 0);
 
-    // The current one stands behind all of them in the listing; when it was published is known all the same.
+    // The current contract is the last one in the listing.
     for version in &versions {
-        world.sentinel.store.remove("raw", &format!("abt/{version}.csv"));
+        world.store.remove("raw", &format!("abt/{version}.csv"));
     }
-    assert_eq!(world.seen("abt/").await.is_late, Some(true));
+    assert_eq!(world.status("abt/").await.is_late, Some(true));
 }
 
 #[tokio::test]
-async fn a_version_that_only_the_current_contract_tells_of_counts_too() {
+async fn the_receipt_of_a_version_that_only_the_current_contract_has_is_found() {
     let world = World::with_contract("abt", "");
-    world.sentinel.store.remove("artifacts", &layout::contract_version("abt", "1.0.0"));
+    world.store.remove("artifacts", &layout::contract_version("abt", "1.0.0"));
     world.receipt(&world.drop("abt/a.csv", OLD), Some("1.0.0"), ReceiptState::Loaded, OLD);
-    assert_eq!(world.seen("abt/").await.missed, 0);
+    assert_eq!(world.status("abt/").await.missed, 0);
 }
 
 #[tokio::test]
-async fn drops_that_are_too_young_or_too_old_and_folders_are_not_asked_for() {
+async fn drops_that_are_too_new_or_too_old_and_folders_are_not_checked() {
     let world = World::with_contract("abt", "");
     let (missed_after, lookback) = (7_200, 3 * DAY);
     for seconds_ago in [-5, 0, missed_after - 1, lookback] {
         world.drop(&format!("abt/{seconds_ago}.csv"), seconds_ago);
     }
-    world.sentinel.store.insert_at("raw", "abt/folder/", "", world.ago(OLD));
-    assert_eq!(world.seen("abt/").await.missed, 0);
+    world.store.insert_at("raw", "abt/folder/", "", world.ago(OLD));
+    assert_eq!(world.status("abt/").await.missed, 0);
 
     let edges = [world.drop("abt/a.csv", missed_after), world.drop("abt/b.csv", lookback - 1)];
-    assert_eq!(world.seen("abt/").await.missed, 2);
-    assert_eq!(world.given(), edges);
+    assert_eq!(world.status("abt/").await.missed, 2);
+    assert_eq!(world.queued(), edges);
 }
 
 #[tokio::test]
-async fn every_page_of_the_listing_is_looked_at() {
+async fn every_page_of_the_listing_is_checked() {
     let world = World::with_contract("abt", "");
     let drops = 4 * PAGE_ENTRIES + 1;
     for number in 0..drops {
         world.drop(&format!("abt/{number:02}.csv"), OLD);
     }
-    assert_eq!(world.seen("abt/").await.missed, u32::try_from(drops).unwrap());
-    assert_eq!(world.given().len(), drops);
+    assert_eq!(world.status("abt/").await.missed, u32::try_from(drops).unwrap());
+    assert_eq!(world.queued().len(), drops);
 }
 
 #[tokio::test]
-async fn every_source_that_has_delivered_or_promised_is_looked_at() {
+async fn every_source_with_drops_or_a_contract_is_checked() {
     let world = World::new();
     for source in ["a", "b", "c", "d"] {
         world.publish(source, "1.0.0", "{property: frequency, value: 1, unit: d}");
@@ -259,16 +266,16 @@ async fn every_source_that_has_delivered_or_promised_is_looked_at() {
         expected.push(world.drop(key, OLD));
     }
     let run = world.run().await.unwrap();
-    let looked_at: Vec<&str> = run.sources.iter().map(|told| told.source.as_str()).collect();
+    let checked: Vec<&str> = run.sources.iter().map(|summary| summary.source.as_str()).collect();
     let sources = ["_unknown", "_unknown", "a", "b", "c", "d", "stranger", "stranger2"];
-    assert_eq!(looked_at, sources);
-    let mut given = world.given();
-    given.sort_by_key(|drop| expected.iter().position(|one| one == drop));
-    assert_eq!(given, expected);
+    assert_eq!(checked, sources);
+    let mut queued = world.queued();
+    queued.sort_by_key(|drop| expected.iter().position(|one| one == drop));
+    assert_eq!(queued, expected);
 }
 
 #[tokio::test]
-async fn a_drop_of_no_source_that_was_refused_was_not_missed() {
+async fn a_refused_drop_without_a_source_was_not_missed() {
     let world = World::new();
     for key in ["top.csv", "/empty.csv"] {
         let drop = world.drop(key, OLD);
@@ -276,11 +283,11 @@ async fn a_drop_of_no_source_that_was_refused_was_not_missed() {
         world.receipt(&drop, None, ReceiptState::Refused, OLD);
     }
     world.run().await.unwrap();
-    assert!(world.given().is_empty());
+    assert!(world.queued().is_empty());
 }
 
 #[tokio::test]
-async fn a_batch_that_does_not_go_on_is_stuck_and_is_not_given_again() {
+async fn a_batch_without_progress_is_stuck_and_not_queued_again() {
     let world = World::with_contract("abt", "");
     let six_hours = 6 * HOUR;
     let cases = [
@@ -296,9 +303,9 @@ async fn a_batch_that_does_not_go_on_is_stuck_and_is_not_given_again() {
         let drop = world.drop(&format!("abt/{number}.csv"), 2 * DAY);
         world.receipt(&drop, Some("1.0.0"), state, seconds_ago);
         expected += stuck;
-        assert_eq!(world.seen("abt/").await.stuck, expected, "{state:?} {seconds_ago}");
+        assert_eq!(world.status("abt/").await.stuck, expected, "{state:?} {seconds_ago}");
     }
-    assert!(world.given().is_empty());
+    assert!(world.queued().is_empty());
 }
 
 #[tokio::test]
@@ -312,89 +319,89 @@ async fn a_source_is_late_when_its_newest_drop_is_older_than_its_contract_allows
         ("", 9 * DAY, false),
     ] {
         let world = World::with_contract("abt", sla);
-        // On the second page of three, so that neither the first nor the last page alone tells.
+        // The newest drop is on the second of three pages, so no page alone decides.
         for number in 0..3 * PAGE_ENTRIES {
             let is_newest = number == PAGE_ENTRIES + 1;
             world.drop(&format!("abt/{number}.csv"), if is_newest { seconds_ago } else { seconds_ago + 1 });
         }
-        let seen = world.seen("abt/").await;
-        assert_eq!((seen.is_late, seen.newest), (Some(is_late), Some(world.ago(seconds_ago))), "{sla}");
+        let status = world.status("abt/").await;
+        assert_eq!((status.is_late, status.newest), (Some(is_late), Some(world.ago(seconds_ago))), "{sla}");
     }
 }
 
 #[tokio::test]
-async fn a_source_that_never_delivered_is_late_by_the_publication_of_its_contract() {
+async fn a_source_without_drops_is_late_relative_to_the_publication_of_its_contract() {
     for (days, is_late) in [(9, true), (11, false)] {
         let sla = format!("{{property: frequency, value: {days}, unit: d}}");
         let world = World::with_contract("abt", &sla);
-        // A folder of the console is no drop.
-        world.sentinel.store.insert_at("raw", "abt/", "", world.now);
-        let seen = world.seen("abt/").await;
-        assert_eq!((seen.is_late, seen.newest), (Some(is_late), None));
-        let values = Told::of("abt", &seen, world.now).values();
+        // A folder of the console is not a drop.
+        world.store.insert_at("raw", "abt/", "", world.now);
+        let status = world.status("abt/").await;
+        assert_eq!((status.is_late, status.newest), (Some(is_late), None));
+        let values = SourceSummary::new("abt", &status, world.now).metrics();
         assert!(!values.iter().any(|value| value.name() == "seconds_since_drop"));
     }
     let without_a_contract = World::new();
-    assert_eq!(without_a_contract.seen("abt/").await.is_late, Some(false));
+    assert_eq!(without_a_contract.status("abt/").await.is_late, Some(false));
 }
 
 #[test]
-fn what_was_seen_is_told_as_metrics() {
+fn the_status_is_emitted_as_metrics() {
     let now: Timestamp = "2026-01-10T00:00:00Z".parse().unwrap();
     let newest = Some(now - SignedDuration::from_millis(1_500));
-    let seen = Seen { newest, is_late: Some(true), missed: 2, stuck: 3 };
-    let values = Told::of("abt", &seen, now).values();
+    let status = SourceStatus { newest, is_late: Some(true), missed: 2, stuck: 3 };
+    let values = SourceSummary::new("abt", &status, now).metrics();
     let expected =
         [LATE.count(1), SECONDS_SINCE_DROP.value(1.5), MISSED_DROPS.count(2), STUCK_BATCHES.count(3)];
     assert_eq!(values, expected);
 }
 
 #[tokio::test]
-async fn one_sources_failure_is_told_and_does_not_hide_the_others() {
+async fn a_problem_of_one_source_is_reported_and_the_others_are_checked() {
     let world = World::new();
     for source in ["a", "b", "c", "d"] {
         world.publish(source, "1.0.0", "");
         world.drop(&format!("{source}/1.csv"), OLD);
     }
-    world.sentinel.store.insert("artifacts", &layout::current_contract("a"), "kind: DataContract");
-    world.sentinel.store.fail(Call::ListVersions, "b/", Fault::Refused);
-    world.sentinel.store.fail(Call::ListObjects, "contracts/c/", Fault::Transient);
+    world.store.insert("artifacts", &layout::current_contract("a"), "kind: DataContract");
+    world.store.fail(Call::ListVersions, "b/", Fault::Refused);
+    world.store.fail(Call::ListObjects, "contracts/c/", Fault::Transient);
     let message = world.run().await.unwrap_err().to_string();
-    assert!(message.starts_with("1 of 4 sources were looked at: a: contracts/a/current.yaml:"), "{message}");
+    assert!(message.starts_with("1 of 4 sources were checked: a: contracts/a/current.yaml:"), "{message}");
     for problem in ["; b: s3://raw/b/: injected", "; c: s3://artifacts/contracts/c/: injected"] {
         assert!(message.contains(problem), "{message}");
     }
-    let given: Vec<String> = world.given().into_iter().map(|drop| drop.key).collect();
-    assert_eq!(given, ["a/1.csv", "d/1.csv"]);
+    let queued: Vec<String> = world.queued().into_iter().map(|drop| drop.key).collect();
+    assert_eq!(queued, ["a/1.csv", "d/1.csv"]);
 }
 
 #[tokio::test]
-async fn a_contract_that_cannot_be_read_leaves_open_whether_the_source_is_late() {
+async fn without_a_valid_contract_it_is_unknown_whether_the_source_is_late() {
     let world = World::with_contract("abt", "");
-    world.sentinel.store.insert("artifacts", &layout::current_contract("abt"), "kind: DataContract");
-    let stop = StopAt::before(SystemTime::now() + Duration::from_mins(5));
-    let (seen, problems) = look(&world.sentinel, &Feed::of("abt/"), world.now, stop).await;
-    assert_eq!(seen.unwrap().is_late, None);
-    assert!(problems.told("abt").unwrap().contains("publish a mended contract"));
+    world.store.insert("artifacts", &layout::current_contract("abt"), "kind: DataContract");
+    let end = SystemTime::now() + Duration::from_mins(5);
+    let (status, problems) = world.check_until("abt/", end).await;
+    assert_eq!(status.unwrap().is_late, None);
+    assert!(problems.describe("abt").unwrap().contains("publish a corrected contract"));
 }
 
 #[tokio::test]
-async fn sources_that_cannot_be_listed_are_told_and_the_known_ones_looked_at() {
+async fn a_failed_listing_is_reported_and_the_known_sources_are_checked() {
     let world = World::with_contract("abt", "");
     let missed = world.drop("abt/1.csv", OLD);
-    world.sentinel.store.fail(Call::ListObjects, "", Fault::Refused);
+    world.store.fail(Call::ListObjects, "", Fault::Refused);
     let message = world.run().await.unwrap_err().to_string();
     assert!(message.contains("s3://raw/: injected fault"), "{message}");
-    assert_eq!(world.given(), [missed]);
+    assert_eq!(world.queued(), [missed]);
 }
 
 #[tokio::test]
-async fn a_receipt_that_cannot_be_read_does_not_hide_the_other_drops() {
+async fn a_malformed_receipt_is_reported_and_the_other_drops_are_checked() {
     let world = World::with_contract("abt", "");
     for number in 0..5 {
         let drop = world.drop(&format!("abt/{number}.csv"), OLD);
         let batch = Batch::new(drop, Some("1.0.0"));
-        world.sentinel.store.insert("processed", &layout::receipt("abt", &batch.id), "{}");
+        world.store.insert("processed", &layout::receipt("abt", &batch.id), "{}");
     }
     let missed = world.drop("abt/missed.csv", OLD);
     let message = world.run().await.unwrap_err().to_string();
@@ -402,70 +409,69 @@ async fn a_receipt_that_cannot_be_read_does_not_hide_the_other_drops() {
         message.contains("s3://processed/receipts/abt/") && message.ends_with(", and 2 more"),
         "{message}"
     );
-    assert_eq!(world.given(), [missed]);
+    assert_eq!(world.queued(), [missed]);
 }
 
 #[tokio::test]
-async fn drops_that_the_queue_did_not_take_are_told_and_given_by_the_next_run() {
+async fn drops_that_cannot_be_queued_are_reported_and_queued_by_the_next_run() {
     let world = World::with_contract("abt", "");
     let missed = world.drop("abt/a.csv", OLD);
-    world.sentinel.queue.fail(Call::SendAll, "drops", Fault::Transient);
+    world.queue.fail(Call::SendAll, "drops", Fault::Transient);
     let message = world.run().await.unwrap_err().to_string();
-    assert!(message.contains("abt: missed drops were not given to ingest again: queue drops"), "{message}");
-    assert!(world.given().is_empty());
+    assert!(message.contains("abt: missed drops were not queued again: queue drops"), "{message}");
+    assert!(world.queued().is_empty());
     world.run().await.unwrap();
-    assert_eq!(world.given(), [missed]);
+    assert_eq!(world.queued(), [missed]);
 }
 
 #[tokio::test]
-async fn a_second_run_gives_nothing_again_that_has_been_taken() {
+async fn a_second_run_does_not_queue_a_processed_drop_again() {
     let world = World::with_contract("abt", "");
     world.drop("abt/a.csv", OLD);
     world.run().await.unwrap();
-    let [given] = world.given().try_into().unwrap();
-    world.receipt(&given, Some("1.0.0"), ReceiptState::Loaded, 0);
+    let [queued] = world.queued().try_into().unwrap();
+    world.receipt(&queued, Some("1.0.0"), ReceiptState::Loaded, 0);
     world.run().await.unwrap();
-    assert_eq!(world.given().len(), 1);
+    assert_eq!(world.queued().len(), 1);
 }
 
 #[tokio::test]
-async fn a_run_that_runs_out_of_time_says_how_far_it_came() {
+async fn a_run_that_runs_out_of_time_reports_its_progress() {
     let world = World::new();
     for source in ["a", "b", "c"] {
         world.drop(&format!("{source}/1.csv"), OLD);
     }
     let message = world.run_until(SystemTime::now() + Duration::from_secs(29)).await.unwrap_err().to_string();
-    assert!(message.starts_with("0 of 3 sources were looked at: a: the time is over"), "{message}");
-    assert!(world.given().is_empty());
+    assert!(message.starts_with("0 of 3 sources were checked: a: out of time"), "{message}");
+    assert!(world.queued().is_empty());
 
-    let past = StopAt::before(SystemTime::now());
-    let (seen, problems) = look(&world.sentinel, &Feed::of("a/"), world.now, past).await;
-    assert_eq!(seen, None, "what was not looked at wholly is not told as if it were");
-    assert!(problems.told("a").unwrap().starts_with("a: the time is over"));
+    let (status, problems) = world.check_until("a/", SystemTime::now()).await;
+    assert_eq!(status, None, "there is no status of a source that was not checked completely");
+    assert!(problems.describe("a").unwrap().starts_with("a: out of time"));
 }
 
 #[tokio::test]
-async fn what_is_no_schedules_event_starts_no_run() {
+async fn another_event_is_an_error() {
     let world = World::with_contract("abt", "");
     world.drop("abt/a.csv", OLD);
     let created = include_str!("../../../tests/events/eventbridge-created-aws.json");
     let event: ScheduledEvent = serde_json::from_str(created).unwrap();
-    let stop = StopAt::before(SystemTime::now() + Duration::from_mins(5));
-    let refused = handle(&world.sentinel, &event, world.now, stop).await;
+    let deadline = Deadline::of_invocation(SystemTime::now() + Duration::from_mins(5));
+    let refused = handle(&world.sentinel, &event, world.now, deadline).await;
     assert!(matches!(refused, Err(SentinelError::NotScheduled { .. })), "{refused:?}");
-    assert!(world.sentinel.store.calls().is_empty());
+    assert!(world.store.calls().is_empty());
 }
 
 #[test]
-fn the_times_must_fit_each_other() {
-    let with = |name: &str, value: &str| Config::new(variables(&[(name, value)]));
+fn durations_that_contradict_each_other_are_reported() {
+    let with = |name: &str, value: &str| SentinelConfig::new(variables(&[(name, value)]));
     assert_eq!(with("PENSTOCK_LOOKBACK_SECONDS", "86400").unwrap().lookback, SignedDuration::from_hours(24));
-    for (name, value, told) in [
+    for (name, value, message) in [
         ("PENSTOCK_LOOKBACK_SECONDS", "7200", "more than PENSTOCK_MISSED_AFTER_SECONDS"),
         ("PENSTOCK_STUCK_AFTER_SECONDS", "259200", "more than PENSTOCK_STUCK_AFTER_SECONDS"),
         ("PENSTOCK_MISSED_AFTER_SECONDS", "soon", "PENSTOCK_MISSED_AFTER_SECONDS is not a number"),
     ] {
         let error = with(name, value).unwrap_err().to_string();
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(message), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! What became of one drop.
+//! The status of one drop, by the objects that ingest writes.
 
 use jiff::{SignedDuration, Timestamp};
 use penstock_aws::commit::{CommitError, get_json};
@@ -7,18 +7,18 @@ use penstock_aws::store::ObjectStore;
 use penstock_pipeline::events::is_folder;
 use penstock_pipeline::{Drop, Receipt, UNKNOWN_SOURCE, batch_id, layout};
 
-/// What became of a drop.
+/// The status of a drop.
 #[derive(Debug)]
-pub(crate) enum Fate {
-    /// It is known, and if it is not finished, it is not for long.
-    Taken,
-    /// Its batch has not gone on.
+pub(crate) enum DropStatus {
+    /// It has been processed, or its batch is in progress.
+    Processed,
+    /// Its batch is not final and has not changed for too long.
     Stuck(Box<Receipt>),
-    /// Nothing is known of it.
+    /// There is no object of its batch.
     Missed,
 }
 
-/// The drop that an object version is; `None` when it is none by ingest's own rule.
+/// Returns the drop of an object version; `None` if it is not a drop by the rule of ingest.
 pub(crate) fn drop_of(raw_bucket: &str, version: ObjectVersion) -> Option<Drop> {
     (!is_folder(&version.key, version.size_bytes)).then(|| Drop {
         bucket: raw_bucket.to_owned(),
@@ -31,29 +31,29 @@ pub(crate) fn drop_of(raw_bucket: &str, version: ObjectVersion) -> Option<Drop> 
     })
 }
 
-/// Asks for what ingest leaves of a drop, under any of the contract `versions`. The receipt of the first of them that has
-/// one tells.
-pub(crate) async fn fate_of(
+/// Returns the status of a drop, which may have been processed under any of the contract `versions`. The receipt of the first
+/// version that has one decides.
+pub(crate) async fn drop_status(
     store: &impl ObjectStore,
     processed_bucket: &str,
     drop: &Drop,
     versions: &[String],
     stuck_since: Timestamp,
-) -> Result<Fate, CommitError> {
+) -> Result<DropStatus, CommitError> {
     let source = drop.source().unwrap_or(UNKNOWN_SOURCE);
     for version in versions {
         let key = layout::receipt(source, &batch_id(drop, Some(version)));
         if let Some(receipt) = get_json::<Receipt>(store, processed_bucket, &key).await? {
             let is_stuck = !receipt.state.is_final() && receipt.updated_at < stuck_since;
-            return Ok(if is_stuck { Fate::Stuck(Box::new(receipt)) } else { Fate::Taken });
+            return Ok(if is_stuck { DropStatus::Stuck(Box::new(receipt)) } else { DropStatus::Processed });
         }
     }
-    // Refused for want of a contract, or committed by an ingest that died before it wrote the receipt and whose message
-    // comes back.
+    // The drop was refused because there was no contract, or ingest crashed between manifest and receipt and its message
+    // will be redelivered.
     if is_begun(store, processed_bucket, source, drop, versions).await? {
-        return Ok(Fate::Taken);
+        return Ok(DropStatus::Processed);
     }
-    Ok(Fate::Missed)
+    Ok(DropStatus::Missed)
 }
 
 async fn is_begun(
@@ -74,7 +74,7 @@ async fn is_begun(
     Ok(false)
 }
 
-/// How long ago, never negative, whatever the clocks of two services say.
+/// Returns the time since `since`. It is not negative even if the clocks of two services differ.
 pub(crate) fn age(since: Timestamp, now: Timestamp) -> SignedDuration {
     now.duration_since(since).max(SignedDuration::ZERO)
 }
