@@ -4,7 +4,7 @@ use std::fmt;
 
 use penstock_contract::MaxRejects;
 use penstock_engine::{QualityOutcome, ReadError, Totals};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The reason for which no row of a batch was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +44,8 @@ impl Refusal {
 /// [`RefusalCode::Unknown`] keeps the text of a code that this release does not have. During a deploy, functions of two
 /// releases read each other's manifests and receipts, so a new code must neither fail an older function nor get lost when
 /// that function rewrites the receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(from = "String")]
 pub enum RefusalCode {
     /// `no_source`: the key does not name a source.
     NoSource,
@@ -143,12 +143,9 @@ impl From<String> for RefusalCode {
     }
 }
 
-impl From<RefusalCode> for String {
-    fn from(code: RefusalCode) -> Self {
-        match code {
-            RefusalCode::Unknown(text) => text,
-            code => code.as_str().to_owned(),
-        }
+impl Serialize for RefusalCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

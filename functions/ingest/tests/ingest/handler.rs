@@ -181,7 +181,7 @@ async fn a_malformed_message_is_a_dead_letter_and_a_test_event_is_ignored() {
     let world = World::new();
     assert_eq!(world.deliver_body("{not json").await, SqsBatchResponse::default());
     assert_eq!(world.queue().dead()[0].code, "invalid_event");
-    let test_event = include_str!("../../../tests/events/s3-test-event.json");
+    let test_event = include_str!("../../../../tests/events/s3-test-event.json");
     assert_eq!(world.deliver_body(test_event).await, SqsBatchResponse::default());
     assert_eq!(world.queue().dead().len(), 1);
 }
