@@ -35,8 +35,8 @@ pub(crate) struct CompiledContracts {
 impl CompiledContracts {
     /// Returns the current contract of `source`, or the refusal of its drops.
     ///
-    /// The contract is fetched every time, so that a new version applies to the next drop. It is only compiled if its text
-    /// has changed.
+    /// The contract is fetched every time, so that a new version applies to the next drop. It is only compiled if its
+    /// text has changed.
     pub(crate) async fn current(
         &self,
         store: &impl ObjectStore,

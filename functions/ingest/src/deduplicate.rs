@@ -10,8 +10,8 @@ use penstock_pipeline::{Chunk, ChunkBody, layout};
 use crate::encode::EncodedBatch;
 use crate::error::IngestError;
 
-/// Rewrites each chunk with such rows under another key. Two invocations that process the same drop at the same time write the
-/// same bytes under the same keys, so a published chunk never changes.
+/// Rewrites each chunk with such rows under another key. Two invocations that process the same drop at the same time
+/// write the same bytes under the same keys, so a published chunk never changes.
 ///
 /// # Errors
 /// If a request fails, or a stored chunk is malformed.

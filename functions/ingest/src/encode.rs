@@ -18,7 +18,8 @@ use tokio::sync::mpsc;
 
 /// Size at which a Parquet or reject file is closed, in bytes.
 const PART_BYTES: usize = 8 * 1024 * 1024;
-/// Maximum number of inline chunks. If a batch has more chunks, none is inline, because its manifest would be too large.
+/// Maximum number of inline chunks. If a batch has more chunks, none is inline, because its manifest would be too
+/// large.
 const MAX_INLINE_CHUNKS: usize = 4;
 /// Index of the only split: this function reads a drop whole.
 const SPLIT: u32 = 0;
@@ -148,8 +149,8 @@ impl BatchEncoder {
         })
     }
 
-    /// Returns the objects that have been written. Open files and chunks are discarded, because the input failed or the batch
-    /// is refused.
+    /// Returns the objects that have been written. Open files and chunks are discarded, because the input failed or the
+    /// batch is refused.
     pub(crate) fn abandon(self) -> EncodedBatch {
         EncodedBatch { parquet: self.parquet_keys, rejects: self.reject_keys, ..EncodedBatch::default() }
     }

@@ -15,8 +15,8 @@ use crate::ingest::Ingest;
 /// Time to stop before the deadline, for the response.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Processes the drops of every message, one after the other. `deadline` is when Lambda ends the invocation. The response
-/// has the messages that must be retried.
+/// Processes the drops of every message, one after the other. `deadline` is when Lambda ends the invocation. The
+/// response has the messages that must be retried.
 pub async fn handle<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     event: SqsEvent,
@@ -31,8 +31,8 @@ pub async fn handle<S: ObjectStore, Q: Queue, J: Jobs>(
     response
 }
 
-/// Returns the outcome of a message, which may have several drops. It is retried if any of them must be retried, else moved
-/// to the dead-letter queue if any of them failed. Processing the others again has no effect.
+/// Returns the outcome of a message, which may have several drops. It is retried if any of them must be retried, else
+/// moved to the dead-letter queue if any of them failed. Processing the others again has no effect.
 async fn outcome_of<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     record: &SqsRecord,

@@ -6,8 +6,8 @@ use crate::compiled::CompiledContracts;
 use crate::config::IngestConfig;
 use crate::pseudonyms::Pseudonyms;
 
-/// The state of the function, created at the cold start: an object store, a queue and a job service, the configuration, and
-/// caches.
+/// The state of the function, created at the cold start: an object store, a queue and a job service, the configuration,
+/// and caches.
 pub struct Ingest<S, Q, J> {
     pub(crate) store: S,
     pub(crate) queue: Q,

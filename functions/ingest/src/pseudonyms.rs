@@ -4,8 +4,8 @@ use penstock_aws::secrets::{ReadSecret, SecretError};
 use penstock_engine::PseudonymKey;
 use tokio::sync::OnceCell;
 
-/// The secret with the key, and the key after it was read. The key is cached for the life of the execution environment: it
-/// cannot be rotated by itself, because with another key, equal values would get other pseudonyms.
+/// The secret with the key, and the key after it was read. The key is cached for the life of the execution environment:
+/// it cannot be rotated by itself, because with another key, equal values would get other pseudonyms.
 pub(crate) struct Pseudonyms {
     secrets: Box<dyn ReadSecret>,
     secret_arn: Option<String>,

@@ -55,7 +55,8 @@ pub(crate) struct PartialRead {
 /// Reads the drop of a batch and writes its objects, except the report.
 ///
 /// # Errors
-/// If a request fails, or the deadline is past. The read may be repeated: it writes the same objects with the same bytes.
+/// If a request fails, or the deadline is past. The read may be repeated: it writes the same objects with the same
+/// bytes.
 pub(crate) async fn read<S: ObjectStore, Q, J>(
     ingest: &Ingest<S, Q, J>,
     batch: &Batch,
@@ -83,7 +84,8 @@ pub(crate) async fn read<S: ObjectStore, Q, J>(
 
     let checked = checked.map_err(|error| panicked("check", &error))?;
     let encoded = encoded.map_err(|error| panicked("encode", &error))?;
-    // The first and the last stage return the reason if they stop. The stages between them only notice that another one did.
+    // The first and the last stage return the reason if they stop. The stages between them only notice that another one
+    // did.
     uploaded?;
     let encoded = encoded.map_err(|error| match error {
         BatchEncodeError::Rows(message) => IngestError::Encode(message),
@@ -201,7 +203,8 @@ fn check_blocks(
     Ok(CheckedDrop { totals: reader.totals().clone(), dialect: Some(reader.dialect().clone()), refusal })
 }
 
-/// Opens a reader. A file whose metadata is at its end is copied to a temporary file first, because it needs random access.
+/// Opens a reader. A file whose metadata is at its end is copied to a temporary file first, because it needs random
+/// access.
 fn open(
     plan: Arc<Plan>,
     limits: Limits,

@@ -14,8 +14,8 @@
 //! | `--processed-bucket`, `--quarantine-bucket`, `--artifacts-bucket` | the buckets |
 //! | `--chunk-rows` | maximum number of accepted rows in a chunk |
 //!
-//! The job writes chunks, Parquet files and rejects under the keys of `penstock_pipeline::layout`, and one report for each
-//! split. The `job-events` function commits them when the job has succeeded.
+//! The job writes chunks, Parquet files and rejects under the keys of `penstock_pipeline::layout`, and one report for
+//! each split. The `job-events` function commits them when the job has succeeded.
 
 use jiff::Timestamp;
 use penstock_aws::commit::write_receipt;

@@ -95,8 +95,8 @@ async fn read_reports<S: ObjectStore, Q>(
     Ok(reports)
 }
 
-/// Fails a batch whose job succeeded without consistent reports. Returns the error with which the message is moved to the
-/// dead-letter queue, for an operator.
+/// Fails a batch whose job succeeded without consistent reports. Returns the error with which the message is moved to
+/// the dead-letter queue, for an operator.
 async fn fail<S: ObjectStore, Q>(
     job_events: &JobEvents<S, Q>,
     receipt: Receipt,

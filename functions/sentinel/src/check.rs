@@ -26,7 +26,8 @@ struct SourceCheck<'a, S, Q> {
     deadline: Deadline,
 }
 
-/// Checks the source of `feed`, and queues missed drops again. Returns the status if all drops were checked, and the problems.
+/// Checks the source of `feed`, and queues missed drops again. Returns the status if all drops were checked, and the
+/// problems.
 pub async fn check<S: ObjectStore + ObjectListing, Q: Queue>(
     sentinel: &Sentinel<S, Q>,
     feed: &Feed,
@@ -85,8 +86,8 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> SourceCheck<'_, S, Q> {
         }
     }
 
-    /// Checks the drops of one page. An error of one drop does not stop the others. Drops that were found to be missed are
-    /// queued again even if there is no time for the rest, or runs that never have enough time would never do that.
+    /// Checks the drops of one page. An error of one drop does not stop the others. Drops that were found to be missed
+    /// are queued again even if there is no time for the rest, or runs that never have enough time would never do that.
     async fn check_page(
         &self,
         drops: Vec<Drop>,
@@ -139,9 +140,9 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> SourceCheck<'_, S, Q> {
         (drop, status.map_err(SourceError::from))
     }
 
-    /// Sends the event of each drop as S3 does, unless all of them may still be queued: nothing is written for a drop before
-    /// it is processed, so a drop in a long queue looks like a missed one. If the event of a drop is still queued, the drop is
-    /// processed twice, which has no effect.
+    /// Sends the event of each drop as S3 does, unless all of them may still be queued: nothing is written for a drop
+    /// before it is processed, so a drop in a long queue looks like a missed one. If the event of a drop is still
+    /// queued, the drop is processed twice, which has no effect.
     async fn queue_again(&self, missed: &[Drop]) -> Result<(), SourceError> {
         if missed.is_empty() {
             return Ok(());

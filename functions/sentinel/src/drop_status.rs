@@ -31,8 +31,8 @@ pub(crate) fn drop_of(raw_bucket: &str, version: ObjectVersion) -> Option<Drop> 
     })
 }
 
-/// Returns the status of a drop, which may have been processed under any of the contract `versions`. The receipt of the first
-/// version that has one decides.
+/// Returns the status of a drop, which may have been processed under any of the contract `versions`. The receipt of the
+/// first version that has one decides.
 pub(crate) async fn drop_status(
     store: &impl ObjectStore,
     processed_bucket: &str,
@@ -48,8 +48,8 @@ pub(crate) async fn drop_status(
             return Ok(if is_stuck { DropStatus::Stuck(Box::new(receipt)) } else { DropStatus::Processed });
         }
     }
-    // The drop was refused because there was no contract, or ingest crashed between manifest and receipt and its message
-    // will be redelivered.
+    // The drop was refused because there was no contract, or ingest crashed between manifest and receipt and its
+    // message will be redelivered.
     if is_begun(store, processed_bucket, source, drop, versions).await? {
         return Ok(DropStatus::Processed);
     }

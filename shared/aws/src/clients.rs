@@ -1,7 +1,7 @@
 //! The configuration of all SDK clients, from environment variables only.
 //!
-//! Lambda sets credentials and region as environment variables, so the SDK's default chain, which reads profile files and
-//! requests instance metadata, is not needed.
+//! Lambda sets credentials and region as environment variables, so the SDK's default chain, which reads profile files
+//! and requests instance metadata, is not needed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -91,8 +91,8 @@ impl Aws {
         &self.base
     }
 
-    /// Returns the endpoint from `AWS_ENDPOINT_URL_<service>` or `AWS_ENDPOINT_URL`; `None` for the endpoints of AWS. `service`
-    /// is the SDK's name of the service in upper case with underscores: `S3`, `SQS`, `SECRETS_MANAGER`.
+    /// Returns the endpoint from `AWS_ENDPOINT_URL_<service>` or `AWS_ENDPOINT_URL`; `None` for the endpoints of AWS.
+    /// `service` is the SDK's name of the service in upper case with underscores: `S3`, `SQS`, `SECRETS_MANAGER`.
     pub fn endpoint(&self, service: &str) -> Option<&str> {
         self.endpoints.get(service).or(self.endpoint.as_ref()).map(String::as_str)
     }

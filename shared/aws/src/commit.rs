@@ -125,7 +125,8 @@ pub async fn publish(
     Ok(())
 }
 
-/// Reports a batch that has been committed, in the log and as metrics. Only the function that commits a batch reports it.
+/// Reports a batch that has been committed, in the log and as metrics. Only the function that commits a batch reports
+/// it.
 pub fn report(manifest: &Manifest, metrics: &Metrics) {
     let totals = &manifest.totals;
     let (state, code) = match &manifest.state {
@@ -162,9 +163,9 @@ pub fn report(manifest: &Manifest, metrics: &Metrics) {
 
 /// Writes a receipt, if `change` applies to the existing one.
 ///
-/// The existing receipt is read and replaced in two requests, so of two functions that do this at the same time, the slower
-/// one may replace a later receipt with `loading`. It then sends the chunks' messages again, and the writer, which finds the
-/// batch closed, writes the final receipt again.
+/// The existing receipt is read and replaced in two requests, so of two functions that do this at the same time, the
+/// slower one may replace a later receipt with `loading`. It then sends the chunks' messages again, and the writer,
+/// which finds the batch closed, writes the final receipt again.
 ///
 /// # Errors
 /// If a request fails, or the existing receipt is malformed.

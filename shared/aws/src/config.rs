@@ -75,7 +75,8 @@ impl Variables {
         }
     }
 
-    /// Returns the value of a required word, given all words with their values, e.g. `[("iam", false), ("secret", true)]`.
+    /// Returns the value of a required word, given all words with their values, e.g. `[("iam", false), ("secret",
+    /// true)]`.
     ///
     /// # Panics
     /// If `words` is empty.

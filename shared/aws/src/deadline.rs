@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// Returns the deadline at which Lambda ends the invocation, `lambda_runtime::Context::deadline`. If that is in the past,
-    /// the deadline is now.
+    /// Returns the deadline at which Lambda ends the invocation, `lambda_runtime::Context::deadline`. If that is in the
+    /// past, the deadline is now.
     pub fn of_invocation(end: SystemTime) -> Self {
         let remaining = end.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         Self(Instant::now() + remaining)

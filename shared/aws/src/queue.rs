@@ -55,8 +55,8 @@ impl QueueDepth {
 
 /// The queues of the pipeline. Implemented over SQS, and in memory for tests.
 pub trait Queue: Clone + Send + Sync + 'static {
-    /// Sends all bodies, in batches. Entries that the service reports as failed are sent again; `Ok` means that all entries
-    /// were accepted.
+    /// Sends all bodies, in batches. Entries that the service reports as failed are sent again; `Ok` means that all
+    /// entries were accepted.
     fn send_all(&self, url: &str, bodies: Vec<String>)
     -> impl Future<Output = Result<(), QueueError>> + Send;
 

@@ -1,7 +1,7 @@
 //! The events that Lambda sends to a function with a queue, and the response.
 //!
-//! The structs of `aws_lambda_events` are not used, because only four fields of a record are needed, and a record without
-//! the others must not fail the whole batch.
+//! The structs of `aws_lambda_events` are not used, because only four fields of a record are needed, and a record
+//! without the others must not fail the whole batch.
 
 use penstock_pipeline::{Outcome, log_events};
 use serde::{Deserialize, Serialize};
@@ -82,8 +82,8 @@ pub struct InboundQueue {
 
 /// Applies the outcome of a message.
 ///
-/// A message that cannot be moved to the dead-letter queue is retried, so that it is never lost. A message whose delay cannot
-/// be set is retried after the queue's visibility timeout.
+/// A message that cannot be moved to the dead-letter queue is retried, so that it is never lost. A message whose delay
+/// cannot be set is retried after the queue's visibility timeout.
 pub async fn settle(
     queue: &impl Queue,
     inbound: &InboundQueue,

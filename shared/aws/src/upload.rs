@@ -50,8 +50,8 @@ pub enum UploadError {
 }
 
 impl S3Store {
-    /// Uploads the file at `path` as a stream: in one request, or in parts if it is larger than [`MULTIPART_MIN_BYTES`].
-    /// Calls `on_sent` with the number of bytes after each part.
+    /// Uploads the file at `path` as a stream: in one request, or in parts if it is larger than
+    /// [`MULTIPART_MIN_BYTES`]. Calls `on_sent` with the number of bytes after each part.
     ///
     /// # Errors
     /// If the file cannot be read, or a request fails. The parts of a failed upload are deleted.
@@ -115,8 +115,8 @@ impl S3Store {
         let upload_id = started.upload_id().ok_or_else(|| incomplete(bucket, key, "upload id"))?;
         let finished = self.send_parts(bucket, key, path, size_bytes, upload_id, on_sent).await;
         if finished.is_err() {
-            // Otherwise the parts would be paid for until the bucket's lifecycle deletes them. The error of the upload is
-            // returned in any case.
+            // Otherwise the parts would be paid for until the bucket's lifecycle deletes them. The error of the upload
+            // is returned in any case.
             let abort = self.client().abort_multipart_upload().bucket(bucket).key(key).upload_id(upload_id);
             if let Err(error) = abort.send().await {
                 tracing::warn!(bucket, key, error = %SdkFault::of(&error).message, "parts of a failed upload were not deleted");

@@ -54,8 +54,8 @@ pub fn object_id(drop: &Drop) -> Uuid {
     uuid_of(&[&drop.bucket, &drop.key])
 }
 
-/// Returns the UUID of a list of fields. Each field is prefixed by its length, so two different lists never have the same
-/// name.
+/// Returns the UUID of a list of fields. Each field is prefixed by its length, so two different lists never have the
+/// same name.
 fn uuid_of(fields: &[&str]) -> Uuid {
     let mut name = String::new();
     for field in fields {

@@ -49,8 +49,8 @@ pub struct Chunk {
     pub rows: u32,
     /// The number of `rows` that are not in the text because another row of the batch has the same key and wins.
     ///
-    /// `Some`: the text is sorted by the target's key and has each key once. `None`: the text has all rows, in the order of
-    /// the drop.
+    /// `Some`: the text is sorted by the target's key and has each key once. `None`: the text has all rows, in the
+    /// order of the drop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deduplicated: Option<u32>,
     /// The number of rows in the splits before this one, added to each row number of the COPY text.

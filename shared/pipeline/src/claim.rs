@@ -1,8 +1,8 @@
 //! Claims: which version of an object is loaded if its contract keeps the first one (`penstock.overwrite: keep`).
 //!
-//! The claims of an object are numbered from 0 and written with `If-None-Match: *`. A version owns the claim that it wrote
-//! first. If the batch of a claim is refused or fails, the next number may be claimed, so that a corrected file can be
-//! dropped under the key of the file that it corrects.
+//! The claims of an object are numbered from 0 and written with `If-None-Match: *`. A version owns the claim that it
+//! wrote first. If the batch of a claim is refused or fails, the next number may be claimed, so that a corrected file
+//! can be dropped under the key of the file that it corrects.
 
 use serde::{Deserialize, Serialize};
 
@@ -57,8 +57,8 @@ impl ClaimedBatch {
 pub enum ClaimDecision {
     /// The claim is of the batch's own version. Later claims must be read too: another version may have been committed.
     Own {
-        /// Whether the claim must be rewritten, because it names the version's batch under an older contract version. Other
-        /// versions must wait for the new batch.
+        /// Whether the claim must be rewritten, because it names the version's batch under an older contract version.
+        /// Other versions must wait for the new batch.
         rewrite: bool,
     },
     /// The batch of the claim was given up: read the next claim.

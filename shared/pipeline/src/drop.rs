@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The source of a drop whose key does not name one. A contract cannot have this name: names of sources begin with a letter.
+/// The source of a drop whose key does not name one. A contract cannot have this name: names of sources begin with a
+/// letter.
 pub const UNKNOWN_SOURCE: &str = "_unknown";
 
 /// One version of one object in the raw bucket.
@@ -34,7 +35,8 @@ impl Drop {
         (!source.is_empty() && !rest.is_empty()).then_some(source)
     }
 
-    /// Returns what distinguishes the versions of one object: the version id, or the ETag if the bucket is not versioned.
+    /// Returns what distinguishes the versions of one object: the version id, or the ETag if the bucket is not
+    /// versioned.
     pub fn version(&self) -> &str {
         self.version_id.as_ref().unwrap_or(&self.etag)
     }

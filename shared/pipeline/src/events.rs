@@ -6,8 +6,8 @@
 //! - `s3:TestEvent`, which S3 sends when a notification is configured;
 //! - either of the first two in an SNS envelope.
 //!
-//! Only the fields that a [`Drop`] needs are required, because AWS emulators and generators of test events leave out many
-//! others (`userIdentity`, `requestParameters`, `sequencer`).
+//! Only the fields that a [`Drop`] needs are required, because AWS emulators and generators of test events leave out
+//! many others (`userIdentity`, `requestParameters`, `sequencer`).
 //!
 //! [`created`] is the inverse of [`parse`]: it makes the event of a drop whose own event was lost.
 
@@ -72,8 +72,8 @@ pub fn parse(body: &str) -> Result<Vec<Event>, EventError> {
     parse_envelope(body, MAX_ENVELOPES)
 }
 
-/// Returns the EventBridge event that S3 sends when `drop` is created, with the fields that [`parse`] reads. Parsing it returns
-/// `drop` again, unless that [is a folder](is_folder).
+/// Returns the EventBridge event that S3 sends when `drop` is created, with the fields that [`parse`] reads. Parsing it
+/// returns `drop` again, unless that [is a folder](is_folder).
 pub fn created(drop: &Drop) -> String {
     let mut object = json!({ "key": drop.key, "size": drop.size_bytes, "etag": drop.etag });
     let optional = [("version-id", &drop.version_id), ("sequencer", &drop.sequencer)];

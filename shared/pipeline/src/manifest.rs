@@ -37,7 +37,8 @@ pub struct Manifest {
     pub drop: Drop,
     /// Whether the chunks are loaded.
     pub state: ManifestState,
-    /// Whether the batch replaces earlier versions of its object: the writer deletes their rows when it loads the batch.
+    /// Whether the batch replaces earlier versions of its object: the writer deletes their rows when it loads the
+    /// batch.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
     /// Row counts and reject reasons of the whole batch.
@@ -149,9 +150,9 @@ impl Manifest {
 
     /// Decides on a batch whose splits have all been read.
     ///
-    /// A committed batch has the chunks of all splits, in the order of the splits and numbered through the batch. A batch
-    /// is refused if it has more rejects than the contract allows, or fails a quality check. A batch that replaces earlier
-    /// versions and has no rows gets one chunk without rows, because the writer only acts on chunks.
+    /// A committed batch has the chunks of all splits, in the order of the splits and numbered through the batch. A
+    /// batch is refused if it has more rejects than the contract allows, or fails a quality check. A batch that
+    /// replaces earlier versions and has no rows gets one chunk without rows, because the writer only acts on chunks.
     ///
     /// # Errors
     /// If a split has no report or two, a report contradicts itself, or the chunks or rows cannot be numbered.

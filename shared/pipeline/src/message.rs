@@ -58,8 +58,8 @@ pub struct Overwritten {
     pub bucket: String,
     /// Object key.
     pub key: String,
-    /// Orders versions that were created at the same time: the greater sequencer is later (hexadecimal, compared from the
-    /// first digit).
+    /// Orders versions that were created at the same time: the greater sequencer is later (hexadecimal, compared from
+    /// the first digit).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
 }

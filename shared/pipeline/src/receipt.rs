@@ -37,11 +37,12 @@ pub struct Receipt {
     /// Checks of the contract that Penstock does not execute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_executed: Vec<NotExecuted>,
-    /// Earlier versions of the object that this batch replaced (`penstock.overwrite: replace`), set when the batch is loaded.
+    /// Earlier versions of the object that this batch replaced (`penstock.overwrite: replace`), set when the batch is
+    /// loaded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<Replaced>,
-    /// The later version of the object that replaced this batch before it was loaded. A replacement after that is only in
-    /// the receipt of the later version.
+    /// The later version of the object that replaced this batch before it was loaded. A replacement after that is only
+    /// in the receipt of the later version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced_by: Option<BatchId>,
     /// Seconds by step.
@@ -54,8 +55,8 @@ impl Receipt {
     /// The format version that this release writes.
     pub const VERSION: u32 = 1;
 
-    /// Returns the receipt of a batch that has just been committed: `refused`, `loading`, or `loaded` if it has no chunks to
-    /// load.
+    /// Returns the receipt of a batch that has just been committed: `refused`, `loading`, or `loaded` if it has no
+    /// chunks to load.
     pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Self {
         let (state, refusal) = match &manifest.state {
             ManifestState::Refused(refusal) => (ReceiptState::Refused, Some(refusal.clone())),
@@ -170,7 +171,8 @@ impl ReceiptState {
 /// | `Load` | writer | `loaded` | all but `loaded` |
 ///
 /// Every change applies if there is no receipt. `Commit` precedes the chunks' messages and never replaces the writer's
-/// receipt when it is repeated. `Load` replaces `failed`, because an operator may move a dead letter back to the load queue.
+/// receipt when it is repeated. `Load` replaces `failed`, because an operator may move a dead letter back to the load
+/// queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReceiptChange {
     /// A Spark job was submitted.

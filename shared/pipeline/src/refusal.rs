@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct Refusal {
     /// Stable code.
     pub code: RefusalCode,
-    /// The kind of fault, for codes with several: for `unreadable` an [`UnreadableCode`](penstock_engine::UnreadableCode),
-    /// `too_large` or `io`; for `load_failed` the code of the dead letter. Missing in receipts of older releases.
+    /// The kind of fault, for codes with several: for `unreadable` an
+    /// [`UnreadableCode`](penstock_engine::UnreadableCode), `too_large` or `io`; for `load_failed` the code of the dead
+    /// letter. Missing in receipts of older releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What happened, where, and what to do.
@@ -42,8 +43,8 @@ impl Refusal {
 /// The code of a refusal, a stable snake-case string in JSON.
 ///
 /// [`RefusalCode::Unknown`] keeps the text of a code that this release does not have. During a deploy, functions of two
-/// releases read each other's manifests and receipts, so a new code must neither fail an older function nor get lost when
-/// that function rewrites the receipt.
+/// releases read each other's manifests and receipts, so a new code must neither fail an older function nor get lost
+/// when that function rewrites the receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(from = "String")]
 pub enum RefusalCode {
@@ -149,8 +150,8 @@ impl Serialize for RefusalCode {
     }
 }
 
-/// Returns the refusal of a batch with more rejects than `max` allows. Blank rows are not counted: with them, any number of
-/// rejects would be a small percentage.
+/// Returns the refusal of a batch with more rejects than `max` allows. Blank rows are not counted: with them, any
+/// number of rejects would be a small percentage.
 pub fn too_many_rejects(totals: &Totals, max: MaxRejects) -> Option<Refusal> {
     let (rows, rejected) = (totals.rows_with_values(), totals.rejected);
     let over_rows = max.rows.filter(|rows| rejected > *rows).map(|rows| format!("{rows} rows"));

@@ -1,4 +1,5 @@
-//! The commit protocol against a model of the store, with a crash at any step, and the transitions of receipts and claims.
+//! The commit protocol against a model of the store, with a crash at any step, and the transitions of receipts and
+//! claims.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -49,8 +49,8 @@ pub enum DatabaseError {
 impl DatabaseError {
     /// Returns whether the same work may succeed later.
     ///
-    /// It may whenever there is no session: wrong credentials or certificates are a fault of the configuration, for which
-    /// no message may be moved to the dead-letter queue.
+    /// It may whenever there is no session: wrong credentials or certificates are a fault of the configuration, for
+    /// which no message may be moved to the dead-letter queue.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Login { .. } | Self::Secret(_) | Self::Lost { .. } => true,
@@ -110,8 +110,8 @@ fn chain(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// The failure of a statement, without the fields that may have values of rows: PostgreSQL quotes values in `DETAIL`, in
-/// `CONTEXT`, and in the message if a text cannot be converted to a type.
+/// The failure of a statement, without the fields that may have values of rows: PostgreSQL quotes values in `DETAIL`,
+/// in `CONTEXT`, and in the message if a text cannot be converted to a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlFailure {
     /// The five-character code, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
@@ -200,7 +200,8 @@ fn safe_message(sqlstate: &str, message: &str) -> String {
     }
 }
 
-/// Returns line and column of a context such as `COPY stage, line 3, column price: "abc"`, without the value after the colon.
+/// Returns line and column of a context such as `COPY stage, line 3, column price: "abc"`, without the value after the
+/// colon.
 fn copy_position(context: &str) -> Option<(u64, Option<String>)> {
     let (_, rest) = context.strip_prefix("COPY ")?.split_once(", line ")?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();

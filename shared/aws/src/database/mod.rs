@@ -24,8 +24,8 @@ use crate::clients::Aws;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout of opening the session: connection, TLS and login.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
-/// A connection is closed if the server acknowledges no data for this time: after a failover, nothing responds at the old
-/// address.
+/// A connection is closed if the server acknowledges no data for this time: after a failover, nothing responds at the
+/// old address.
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(20);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
@@ -47,8 +47,8 @@ impl Connector {
         Self { config, credentials, trust: Trust::default(), application_name }
     }
 
-    /// Opens a session. If the login is refused, the credentials are read again and the login is retried once, because the
-    /// secret may have been rotated.
+    /// Opens a session. If the login is refused, the credentials are read again and the login is retried once, because
+    /// the secret may have been rotated.
     ///
     /// # Errors
     /// If the server cannot be reached, cannot be authenticated, or refuses the login.

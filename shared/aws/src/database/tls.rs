@@ -19,8 +19,8 @@ impl std::fmt::Debug for Trust {
 }
 
 impl Trust {
-    /// Returns a connector that verifies the server's certificate and its name with the authorities of `ca_file`, or those of
-    /// the system.
+    /// Returns a connector that verifies the server's certificate and its name with the authorities of `ca_file`, or
+    /// those of the system.
     pub(super) fn connector(&self, ca_file: Option<&Path>) -> Result<MakeRustlsConnect, String> {
         let config = match self.0.get() {
             Some(config) => config.clone(),
