@@ -1,17 +1,17 @@
--- The ledger: what was applied, in the same transaction as the rows themselves.
+-- The ledger records what was applied, in the same transaction as the rows.
 --
--- Migrations only expand: a writer of the version before goes on working while this one rolls out, and after it
--- is rolled back. They run in one transaction under an advisory lock, by the first writer that finds them missing.
+-- Migrations only expand the schema, so that a writer of the previous version works while the new one is rolled out, and after it
+-- is rolled back. The first writer that finds them missing runs them in one transaction under an advisory lock.
 
 CREATE SCHEMA IF NOT EXISTS penstock;
-COMMENT ON SCHEMA penstock IS 'What Penstock loaded, and what became of every row';
+COMMENT ON SCHEMA penstock IS 'The batches and chunks that Penstock has loaded, with the counts of their rows';
 
 CREATE TABLE penstock.migration (
     version    integer     PRIMARY KEY,
     name       text        NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE penstock.migration IS 'Migrations of this schema that have been applied';
+COMMENT ON TABLE penstock.migration IS 'The migrations of this schema that have been applied';
 
 CREATE TABLE penstock.chunk (
     batch_id         uuid        NOT NULL,
@@ -25,13 +25,13 @@ CREATE TABLE penstock.chunk (
     deduplicated     bigint      NOT NULL CHECK (deduplicated >= 0),
     superseded       bigint      NOT NULL CHECK (superseded >= 0),
     sha256           text        NOT NULL,
-    -- When its transaction began to apply it.
+    -- The time at which the chunk was claimed.
     applied_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (batch_id, chunk),
     CONSTRAINT chunk_accounted CHECK (rows = loaded + deduplicated + superseded)
 );
-COMMENT ON TABLE penstock.chunk IS 'Each chunk that was applied, once; a chunk that stands here is never applied again';
-COMMENT ON COLUMN penstock.chunk.loaded IS 'Rows inserted, or put in the place of an older row';
+COMMENT ON TABLE penstock.chunk IS 'The chunks that have been applied; a chunk that is listed here is never applied again';
+COMMENT ON COLUMN penstock.chunk.loaded IS 'Rows that were inserted or replaced an older row';
 COMMENT ON COLUMN penstock.chunk.deduplicated IS 'Rows that lost to another row of the same batch';
 COMMENT ON COLUMN penstock.chunk.superseded IS 'Rows that lost to a newer row of another batch';
 
@@ -40,7 +40,7 @@ CREATE TABLE penstock.batch (
     source           text        NOT NULL,
     bucket           text        NOT NULL,
     key              text        NOT NULL,
-    -- Version id, or the ETag where the bucket keeps no versions.
+    -- The version id, or the ETag if the bucket is not versioned.
     object_version   text        NOT NULL,
     contract_version text        NOT NULL,
     rows_read        bigint      NOT NULL CHECK (rows_read >= 0),
@@ -52,7 +52,7 @@ CREATE TABLE penstock.batch (
     balanced         boolean     NOT NULL,
     closed_at        timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE penstock.batch IS 'Each batch whose chunks have all been applied';
+COMMENT ON TABLE penstock.batch IS 'The batches whose chunks have all been applied';
 
 CREATE TABLE penstock.target_column (
     table_schema     text        NOT NULL,
@@ -65,4 +65,4 @@ CREATE TABLE penstock.target_column (
     PRIMARY KEY (table_schema, table_name, column_name)
 );
 COMMENT ON TABLE penstock.target_column IS
-    'Columns of the target tables that come from contracts, with the first one that brought each. A row that replaces another empties those that its own contract lacks; columns that others added to the table are left alone';
+    'The columns of the target tables that contracts added, each with the first contract. A row that replaces another sets those that its own contract lacks to null; columns that were added otherwise are not changed';

@@ -1,4 +1,4 @@
--- Rows that were skipped because all of their fields are empty. A writer of the version before leaves the default.
+-- Rows that were skipped because all of their fields are empty. A writer of the previous version inserts the default.
 
 ALTER TABLE penstock.batch
     ADD COLUMN blank bigint NOT NULL DEFAULT 0 CHECK (blank >= 0);

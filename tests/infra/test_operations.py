@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.code import code_of
-from support.registries import metric_schemas
+from support.registries import dump, metric_schemas
 from support.stack import CONTRACTS, ROOT, penstock
 from support.template import Properties, mappings, resources_of_type, template
 
@@ -26,14 +25,6 @@ SEARCHED = re.compile(r'\$\{local\.(of_\w+)\} MetricName=\\"(\w+)\\"')
 SCHEMA = re.compile(r'(of_\w+) += "\{(\w+(?:,\w+)*)\} environment=\\"\$\{local\.environment\}\\""')
 # `functions  = flatten(regexall("FunctionName: …", local.template))`: the pattern in HCL's quoting.
 DERIVED = re.compile(r'(functions|all_queues) += flatten\(regexall\("(.*)", local\.template\)\)')
-
-# `Self::Store(_) => "store_refused"`, and `DeadReason { code: "invalid_event", …`.
-DEAD_CODE = re.compile(r'=> "([a-z_]+)",|DeadReason \{ code: "([a-z_]+)"')
-REFUSAL_CODE = re.compile(
-    r'(?<!DeadReason \{ )code: "([a-z_]+)"\.to_owned\(\)|refused\("([a-z_]+)"|=> "(empty|unreadable)"'
-)
-# Codes of transient errors, which no dead letter has.
-NEVER_DEAD = {"interrupted", "no_receipt", "out_of_time"}
 
 
 def dashboard_findings(dashboard: str, template: str) -> list[str]:
@@ -68,13 +59,9 @@ def short_name(name: Properties) -> str:
     return str(name["Fn::Sub"]).removeprefix("penstock-${Environment}-")
 
 
-def dead_codes(code: str) -> set[str]:
-    return {one or other for one, other in DEAD_CODE.findall(code)} - NEVER_DEAD
-
-
-def refusal_codes() -> set[str]:
-    code = code_of("functions") + code_of("shared/pipeline/src")
-    return {one or other or third for one, other, third in REFUSAL_CODE.findall(code)}
+def dead_codes(function: str) -> set[str]:
+    """Returns the codes of the dead letters of a function."""
+    return {one["code"] for one in dump("pipeline")["dead_codes"] if function in one["functions"]}
 
 
 def codes_in(section: str) -> set[str]:
@@ -91,10 +78,10 @@ def sections(runbook: str) -> dict[str, str]:
 def runbook_findings(runbook: str) -> list[str]:
     """Returns codes that are only in the code or only in the runbook, and broken links."""
     found = sections(runbook)
-    sides = {"Failed batch or job": (codes_in(found["Failed batch or job"]), refusal_codes())}
+    sides = {"Failed batch or job": (codes_in(found["Failed batch or job"]), set(dump("pipeline")["refusal_codes"]))}
     for function, _, queue in mappings(template()):
         section = f"Dead letters: {short_name(queue['QueueName']).replace('-', ' ')}"
-        sides[section] = (codes_in(found.get(section, "")), dead_codes(code_of(f"functions/{function}/src")))
+        sides[section] = (codes_in(found.get(section, "")), dead_codes(function))
     findings = [
         f"{section}: {code} is only in the {'runbook' if code in explained else 'code'}"
         for section, (explained, used) in sides.items()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support.code import code_of, constant, without_tests
+from support.registries import dump
 from support.stack import ROOT
 from support.template import (
     Mutation,
@@ -28,8 +28,6 @@ from support.template import (
     variables,
 )
 
-VARIABLE_IN_CODE = re.compile(r'"(PENSTOCK_[A-Z_]+)"')
-DEFAULT_IN_CODE = re.compile(r'number_or\("(PENSTOCK_[A-Z_]+)", (\w+)\)')
 ROW_OF_VARIABLE = re.compile(r"^\| `([A-Z_]+)` \| ([^|]*) \|", re.MULTILINE)
 # Read by the logging library and the allocator, not by the code.
 COMMON = {"RUST_LOG", "MALLOC_MMAP_THRESHOLD_"}
@@ -40,41 +38,18 @@ LAMBDA_EVENT_BYTES = 6 * 1024 * 1024
 LAMBDA_BATCH = 10
 MIB = 1024 * 1024
 
-CLIENTS = "shared/aws/src/clients.rs"
-DATABASE = "shared/aws/src/database/mod.rs"
-TELEMETRY = "shared/aws/src/telemetry.rs"
-WRITER = "functions/writer/src/handler.rs"
-
 Findings = Iterator[str]
 
 
-def code_of_config(function: str) -> str:
-    """Returns the code of a function's configuration, and of the adapters that it uses."""
-    text = without_tests((ROOT / "functions" / function / "src/config.rs").read_text())
-    adapters = {"DatabaseConfig::take(": DATABASE, "Metrics::take(": TELEMETRY}
-    return "".join(
-        [text, *(without_tests((ROOT / file).read_text()) for call, file in adapters.items() if call in text)]
-    )
+def defaults(function: str) -> dict[str, str | None]:
+    """Returns the variables that a function reads, with their defaults."""
+    return {one["name"]: one["default"] for one in dump(f"functions/{function}")["variables"]}
 
 
 def documented(function: str) -> set[str]:
     """Returns the variables whose row in the README names the function."""
     rows = ROW_OF_VARIABLE.findall((ROOT / "README.md").read_text())
     return {name for name, users in rows if function in re.split(r"[ ,]+", users) or users.strip() == "all"}
-
-
-def longest_delay() -> int:
-    """Returns the maximum delay of a retry in seconds."""
-    found = re.search(r"let seconds = .*\.min\((\d+)\);", (ROOT / "shared/pipeline/src/outcome.rs").read_text())
-    assert found
-    return int(found[1])
-
-
-def longest_statement() -> int:
-    """Returns the statement timeout of the writer in seconds."""
-    found = re.search(r"statement_timeout = '(\d+)s'", (ROOT / "functions/writer/src/session.rs").read_text())
-    assert found
-    return int(found[1])
 
 
 def check_crates(stack: Template) -> Findings:
@@ -88,7 +63,7 @@ def check_variables(stack: Template) -> Findings:
     """Yields variables that are set but not read, read but not set, or missing from the README."""
     for name, function in functions(stack).items():
         given = variables(stack, function).keys() - COMMON
-        read = set(VARIABLE_IN_CODE.findall(code_of_config(name)))
+        read = defaults(name).keys()
         for variable in sorted(given - read):
             yield f"{name}: does not read {variable}"
         for variable in sorted(read - given):
@@ -101,11 +76,10 @@ def check_defaults(stack: Template) -> Findings:
     """Yields parameters whose default differs from that in the code."""
     for name, function in functions(stack).items():
         given = variables(stack, function)
-        for variable, value in DEFAULT_IN_CODE.findall(code_of_config(name)):
-            default = int(value) if value.isdigit() else constant(f"functions/{name}/src/config.rs", value)
-            if variable in given:
+        for variable, default in defaults(name).items():
+            if default is not None and variable in given:
                 parameter = target(given[variable])
-                if stack["Parameters"][parameter]["Default"] != default:
+                if str(stack["Parameters"][parameter]["Default"]) != default:
                     yield f"{name}: the default of {parameter} is not {default} as in the code"
 
 
@@ -130,29 +104,24 @@ def check_mappings(stack: Template) -> Findings:
 
 def check_limits(stack: Template) -> Findings:
     """Yields timeouts and sizes that do not match the constants of the code."""
+    limits = dump("functions/writer")
+    answer = limits["connect_timeout_seconds"] + limits["read_timeout_seconds"]
     for name, function in functions(stack).items():
-        seconds, margin = function["Timeout"], margin_of(name)
-        answer = constant(CLIENTS, "CONNECT_TIMEOUT") + constant(CLIENTS, "READ_TIMEOUT")
+        seconds, margin = function["Timeout"], dump(f"functions/{name}")["margin_seconds"]
         if not margin + answer < seconds <= LAMBDA_SECONDS:
             yield f"{name}: {seconds} s end during a request, or exceed the limit of Lambda"
     writer = functions(stack)["writer"]
-    begun = constant(DATABASE, "LOGIN_TIMEOUT") + constant(WRITER, "MIN_TRANSACTION_TIME") + margin_of("writer")
-    if writer["Timeout"] < begun + longest_statement():
+    begun = limits["login_timeout_seconds"] + limits["min_transaction_seconds"] + limits["margin_seconds"]
+    if writer["Timeout"] < begun + limits["statement_timeout_seconds"]:
         yield f"writer: {writer['Timeout']} s end before the statement timeout"
     for name, mapping, _ in mappings(stack):
         # Base64 encodes three bytes as four.
-        largest = constant("shared/pipeline/src/message.rs", "MAX_INLINE_BYTES") * 4 // 3
+        largest = dump("pipeline")["max_inline_bytes"] * 4 // 3
         if mapping["BatchSize"] * largest > LAMBDA_EVENT_BYTES:
             yield f"{name}: a batch of inline chunks exceeds the size of an event"
     storage = functions(stack)["ingest"].get("EphemeralStorage", {}).get("Size", 512) * MIB
     if storage < stack["Parameters"]["SparkMinBytes"]["Default"]:
         yield "ingest: a drop that does not go to Spark exceeds the temporary storage"
-
-
-def margin_of(function: str) -> int:
-    """Returns the seconds that a function reserves for its response."""
-    file = f"functions/{function}/src/handler.rs"
-    return constant(file, "MARGIN") if "const MARGIN" in (ROOT / file).read_text() else 0
 
 
 def check_queues(stack: Template) -> Findings:
@@ -184,7 +153,7 @@ def check_queues(stack: Template) -> Findings:
         if letters.get("MessageRetentionPeriod", 0) < queue["MessageRetentionPeriod"]:
             yield f"{name}: its dead letters have a shorter retention"
         # A message that is retried must reach the dead-letter queue before its retention ends.
-        if redrive["maxReceiveCount"] * longest_delay() >= queue["MessageRetentionPeriod"]:
+        if redrive["maxReceiveCount"] * dump("pipeline")["max_retry_seconds"] >= queue["MessageRetentionPeriod"]:
             yield f"{name}: a message expires before it reaches the dead-letter queue"
         if redrive["maxReceiveCount"] * queue["VisibilityTimeout"] >= queue["MessageRetentionPeriod"]:
             yield f"{name}: a message whose invocations crash expires before it reaches the dead-letter queue"
@@ -226,7 +195,7 @@ def check_rules(stack: Template) -> Findings:
                 if arn and (name, target(arn)) not in allowed:
                     yield f"{name}: has no permission to send to {target(arn)}"
         for text in literals(rule["EventPattern"]):
-            if f'"{text}"' not in code_of("shared/pipeline/src"):
+            if text not in [*dump("pipeline")["drop_events"], *dump("pipeline")["job_events"]]:
                 yield f"{name}: the code does not handle events of {text!r}"
         if not names_in(rule["EventPattern"]) & {"RawBucket", "SparkApplicationId"}:
             yield f"{name}: matches events of other resources"
@@ -268,8 +237,7 @@ def test_the_template_agrees_with_the_code(check: Callable[[Template], Findings]
 def test_functions_mappings_and_defaults_are_read() -> None:
     # If nothing were read, the checks above would pass.
     assert {name for name, _, _ in mappings(template())} >= {"ingest", "writer", "job-events"}
-    assert DEFAULT_IN_CODE.findall(code_of_config("ingest")) == [("PENSTOCK_CHUNK_ROWS", "DEFAULT_CHUNK_ROWS")]
-    assert (longest_delay(), longest_statement()) == (15 * 60, 2 * 60)
+    assert defaults("ingest")["PENSTOCK_CHUNK_ROWS"] == "40000"
 
 
 def set_variable(name: str, value: Any) -> Mutation:

@@ -1,92 +1,78 @@
-"""The AWS operations that a function calls through the adapters of shared/aws, and the IAM actions that they need."""
+"""The operations of AWS in a function's program, and the actions that they need.
+
+A debug build has the symbols of everything that the program can reach: the linker removes the rest. So an operation of
+an SDK, or a method of an adapter, is in the symbols exactly when the function's code calls it.
+"""
 
 from __future__ import annotations
 
 import re
+import subprocess
+from functools import cache
 
-from support.code import bodies, code_of, reached
-from support.stack import ROOT
+from support.stack import ROOT, TARGET
 
-# The adapters of shared/aws, by the feature that enables each, with the files in which they call AWS.
-ADAPTERS = {
-    "store": ["s3.rs", "s3_body.rs", "s3_client.rs", "s3_listing.rs"],
-    "queue": ["sqs.rs"],
-    "jobs": ["emr.rs"],
-    "secrets": ["secrets.rs"],
-}
-# The methods of the adapters, and the AWS operations that each calls.
-METHODS = {
-    "store.get": {"get_object"},
-    "store.get_range": {"get_object", "get_object by version"},
-    "store.put": {"put_object"},
-    "store.put_if_absent": {"put_object"},
-    "store.delete": {"delete_object"},
-    "store.objects": {"list_objects_v2"},
-    "store.versions": {"list_object_versions"},
-    "queue.send_all": {"send_message_batch"},
-    "queue.send_dead": {"send_message"},
-    "queue.delay": {"change_message_visibility"},
-    "queue.depth": {"get_queue_attributes"},
-    "jobs.start": {"start_job_run"},
-    "secrets.text": {"get_secret_value"},
-}
-# Operations without a client call of their own: a version is an argument, and a token is signed without a request.
-INDIRECT = {"get_object by version", "connect"}
 # The actions that an operation needs, including those of KMS for data that is encrypted with the data key.
 ACTIONS = {
-    # Without s3:ListBucket, S3 responds with 403 instead of 404 for a missing object.
-    "get_object": {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"},
-    "get_object by version": {"s3:GetObjectVersion"},
-    "put_object": {"s3:PutObject", "kms:GenerateDataKey"},
-    "delete_object": {"s3:DeleteObject"},
-    "send_message": {"sqs:SendMessage"},
-    "send_message_batch": {"sqs:SendMessage"},
-    "change_message_visibility": {"sqs:ChangeMessageVisibility"},
-    "get_queue_attributes": {"sqs:GetQueueAttributes"},
-    "list_objects_v2": {"s3:ListBucket"},
-    "list_object_versions": {"s3:ListBucketVersions"},
-    # The role of the job is passed to EMR Serverless.
-    "start_job_run": {"emr-serverless:StartJobRun", "iam:PassRole"},
-    "get_secret_value": {"secretsmanager:GetSecretValue", "kms:Decrypt"},
-    "connect": {"rds-db:connect"},
+    # Without s3:ListBucket S3 answers 403 instead of 404 for an object that does not exist.
+    "s3.get_object": {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"},
+    "s3.get_object by version": {"s3:GetObjectVersion"},
+    "s3.put_object": {"s3:PutObject", "kms:GenerateDataKey"},
+    "s3.delete_object": {"s3:DeleteObject"},
+    "s3.list_objects_v2": {"s3:ListBucket"},
+    "s3.list_object_versions": {"s3:ListBucketVersions"},
+    "sqs.send_message": {"sqs:SendMessage"},
+    "sqs.send_message_batch": {"sqs:SendMessage"},
+    "sqs.change_message_visibility": {"sqs:ChangeMessageVisibility"},
+    "sqs.get_queue_attributes": {"sqs:GetQueueAttributes"},
+    # The job runs with a role that is passed to the service.
+    "emrserverless.start_job_run": {"emr-serverless:StartJobRun", "iam:PassRole"},
+    "secretsmanager.get_secret_value": {"secretsmanager:GetSecretValue", "kms:Decrypt"},
+    "rds.connect": {"rds-db:connect"},
 }
-# Shared code that calls adapters.
-HELPERS = ["shared/aws/src/commit.rs", "shared/aws/src/listing.rs", "shared/aws/src/sqs_event.rs"]
-
-CLIENT_CALL = re.compile(r"client\(\)\s*\.(\w+)\(")
-METHOD_CALL = re.compile(r"\b(store|queue|jobs|secrets)\s*\.(\w+)\(")
+# In the client of S3 for directory buckets, which are not used.
+UNUSED = {"s3.create_session"}
+# Symbols of operations with other permissions: a drop's version is an argument of the request, and a token for
+# PostgreSQL is signed without a request.
+ALSO = {
+    r"S3Store as .*ObjectStore>::get_range": "s3.get_object by version",
+    r"\baws_sdk_rds::auth_token::": "rds.connect",
+}
+OPERATION = re.compile(r"\baws_sdk_(\w+)::operation::(\w+)::\w+::orchestrate\b")
+LAYOUT = re.compile(r"\bpenstock_pipeline::layout::(\w+)")
 FEATURES = re.compile(r"^penstock-aws = .*features = \[(.*)\]", re.MULTILINE)
 
 
-def features(function: str) -> set[str]:
-    """Returns the adapters that a function depends on."""
-    manifest = (ROOT / "functions" / function / "Cargo.toml").read_text().split("[dev-dependencies]")[0]
-    found = FEATURES.search(manifest)
-    assert found, f"{function} has no adapters"
-    return set(re.findall(r'"(\w+)"', found[1]))
+@cache
+def symbols(function: str) -> str:
+    """Returns the symbols of a function's program, one per line."""
+    program = TARGET / "debug" / function
+    assert program.exists(), f"{program} does not exist: run `cargo build`"
+    listed = subprocess.run(["nm", "-C", str(program)], capture_output=True, text=True, timeout=60, check=True)
+    return listed.stdout
 
 
-def methods(function: str) -> set[str]:
-    """Returns the methods of adapters that a function calls, directly and through shared code."""
-    return methods_in(code_of(f"functions/{function}/src"))
-
-
-def methods_in(code: str) -> set[str]:
-    helpers = {name: body for file in HELPERS for name, body in bodies(file).items()}
-    text = reached(code, helpers)
-    return {f"{adapter}.{method}" for adapter, method in METHOD_CALL.findall(text)} & METHODS.keys()
-
-
-def operations(function: str) -> set[str]:
-    found = {operation for method in methods(function) for operation in METHODS[method]}
-    # The writer logs in with a token or with the secret, depending on a parameter of the stack.
-    return found | ({"connect", "get_secret_value"} if "database" in features(function) else set())
+@cache
+def operations(function: str) -> frozenset[str]:
+    """Returns the operations of AWS that a function's program can reach."""
+    found = {f"{service}.{operation}" for service, operation in OPERATION.findall(symbols(function))}
+    found |= {operation for symbol, operation in ALSO.items() if re.search(symbol, symbols(function))}
+    return frozenset(found - UNUSED)
 
 
 def called(function: str) -> set[str]:
-    """Returns the actions that the code of a function needs."""
+    """Returns the actions that a function's program needs."""
     return {action for operation in operations(function) for action in ACTIONS[operation]}
 
 
-def code_of_file(file: str) -> str:
-    return "\n".join(bodies(file).values())
+def layout_keys(function: str) -> set[str]:
+    """Returns the names of the keys of shared/pipeline/src/layout.rs that a function's program can make."""
+    return set(LAYOUT.findall(symbols(function)))
+
+
+def features(function: str) -> set[str]:
+    """Returns the adapters of penstock-aws that a function enables."""
+    manifest = (ROOT / "functions" / function / "Cargo.toml").read_text().split("[dev-dependencies]")[0]
+    found = FEATURES.search(manifest)
+    assert found, f"{function} enables no adapter"
+    return set(re.findall(r'"(\w+)"', found[1]))

@@ -73,3 +73,21 @@ impl IngestConfig {
         variables.finish(config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use penstock_aws::testing::assert_dumped;
+    use serde_json::json;
+
+    use super::*;
+
+    /// `tests/infra` compares the template and the README with the dump.
+    #[test]
+    fn the_dump_of_the_variables_is_current() {
+        let dump = json!({
+            "variables": IngestConfig::new(Variables::new([])).unwrap_err().variables,
+            "margin_seconds": crate::handler::MARGIN.as_secs(),
+        });
+        assert_dumped("functions/ingest", &dump);
+    }
+}

@@ -4,7 +4,7 @@ use penstock_aws::commit::CommitError;
 use penstock_aws::jobs::JobError;
 use penstock_aws::secrets::SecretError;
 use penstock_aws::store::StoreError;
-use penstock_pipeline::{DeadReason, ManifestError, Outcome};
+use penstock_pipeline::{DeadCode, DeadReason, ManifestError, Outcome};
 
 /// The reason for which a drop was not processed. A fault of the drop itself is not an error but refuses the batch.
 #[derive(Debug, thiserror::Error)]
@@ -52,21 +52,23 @@ impl IngestError {
 
     /// Returns the outcome of the message.
     pub(crate) fn outcome(&self, receive_count: u32) -> Outcome {
-        if self.is_transient() {
-            return Outcome::retry_after(receive_count);
+        match self.code().filter(|_| !self.is_transient()) {
+            Some(code) => Outcome::Dead(DeadReason { code, message: self.to_string() }),
+            None => Outcome::retry_after(receive_count),
         }
-        let code = match self {
-            Self::Store(_) => "store_refused",
-            Self::Commit(CommitError::Corrupt { .. }) => "corrupt_object",
-            Self::Commit(_) => "commit_refused",
-            Self::Job(_) => "job_refused",
-            Self::Secret(_) => "secret_refused",
-            Self::Manifest(_) => "inconsistent_reports",
-            Self::Encode(_) => "not_encodable",
-            Self::OutOfTime | Self::Undecided { .. } | Self::Panicked { .. } | Self::Spill(_) => {
-                "interrupted"
-            }
-        };
-        Outcome::Dead(DeadReason { code, message: self.to_string() })
+    }
+
+    /// Returns the code of a dead letter, or `None` for an error that is always transient.
+    fn code(&self) -> Option<DeadCode> {
+        match self {
+            Self::Store(_) => Some(DeadCode::StoreRefused),
+            Self::Commit(CommitError::Corrupt { .. }) => Some(DeadCode::CorruptObject),
+            Self::Commit(CommitError::Store(_) | CommitError::Queue(_)) => Some(DeadCode::CommitRefused),
+            Self::Job(_) => Some(DeadCode::JobRefused),
+            Self::Secret(_) => Some(DeadCode::SecretRefused),
+            Self::Manifest(_) => Some(DeadCode::InconsistentReports),
+            Self::Encode(_) => Some(DeadCode::NotEncodable),
+            Self::OutOfTime | Self::Undecided { .. } | Self::Panicked { .. } | Self::Spill(_) => None,
+        }
     }
 }

@@ -7,13 +7,13 @@ use penstock_aws::jobs::Jobs;
 use penstock_aws::queue::Queue;
 use penstock_aws::sqs_event::{SqsBatchResponse, SqsEvent, SqsRecord, settle};
 use penstock_aws::store::ObjectStore;
-use penstock_pipeline::{DeadReason, Drop, Event, Outcome, events, log_events};
+use penstock_pipeline::{DeadCode, DeadReason, Drop, Event, Outcome, events, log_events};
 
 use crate::drops::process;
 use crate::ingest::Ingest;
 
 /// Time to stop before the deadline, for the response.
-const MARGIN: Duration = Duration::from_secs(5);
+pub(crate) const MARGIN: Duration = Duration::from_secs(5);
 
 /// Processes the drops of every message, one after the other. `deadline` is when Lambda ends the invocation. The
 /// response has the messages that must be retried.
@@ -41,7 +41,7 @@ async fn outcome_of<S: ObjectStore, Q: Queue, J: Jobs>(
     let events = match events::parse(&record.body) {
         Ok(events) => events,
         Err(error) => {
-            return Outcome::Dead(DeadReason { code: "invalid_event", message: error.to_string() });
+            return Outcome::Dead(DeadReason { code: DeadCode::InvalidEvent, message: error.to_string() });
         }
     };
     let mut outcome = Outcome::Done;

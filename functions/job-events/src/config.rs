@@ -43,3 +43,21 @@ impl JobEventsConfig {
         variables.finish(config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use penstock_aws::testing::assert_dumped;
+    use serde_json::json;
+
+    use super::*;
+
+    /// `tests/infra` compares the template and the README with the dump.
+    #[test]
+    fn the_dump_of_the_variables_is_current() {
+        let dump = json!({
+            "variables": JobEventsConfig::new(Variables::new([])).unwrap_err().variables,
+            "margin_seconds": 0,
+        });
+        assert_dumped("functions/job-events", &dump);
+    }
+}

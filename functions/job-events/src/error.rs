@@ -2,7 +2,7 @@
 
 use penstock_aws::commit::CommitError;
 use penstock_aws::store::StoreError;
-use penstock_pipeline::{BatchId, DeadReason, EventError, ManifestError, Outcome};
+use penstock_pipeline::{BatchId, DeadCode, DeadReason, EventError, ManifestError, Outcome};
 
 /// The reason for which an event was not processed.
 #[derive(Debug, thiserror::Error)]
@@ -32,18 +32,22 @@ impl JobEventError {
 
     /// Returns the outcome of the message.
     pub(crate) fn outcome(&self, receive_count: u32) -> Outcome {
-        if self.is_transient() {
-            return Outcome::retry_after(receive_count);
+        match self.code().filter(|_| !self.is_transient()) {
+            Some(code) => Outcome::Dead(DeadReason { code, message: self.to_string() }),
+            None => Outcome::retry_after(receive_count),
         }
-        let code = match self {
-            Self::Event(_) => "invalid_event",
-            Self::Commit(CommitError::Corrupt { .. }) => "corrupt_object",
-            Self::Commit(CommitError::Store(_) | CommitError::Queue(_)) => "commit_refused",
-            Self::NoReceipt { .. } => "no_receipt",
-            Self::NoContract { .. } => "no_contract",
-            Self::Reports { .. } => "inconsistent_reports",
-        };
-        Outcome::Dead(DeadReason { code, message: self.to_string() })
+    }
+
+    /// Returns the code of a dead letter, or `None` for an error that is always transient.
+    fn code(&self) -> Option<DeadCode> {
+        match self {
+            Self::Event(_) => Some(DeadCode::InvalidEvent),
+            Self::Commit(CommitError::Corrupt { .. }) => Some(DeadCode::CorruptObject),
+            Self::Commit(CommitError::Store(_) | CommitError::Queue(_)) => Some(DeadCode::CommitRefused),
+            Self::NoReceipt { .. } => None,
+            Self::NoContract { .. } => Some(DeadCode::NoContract),
+            Self::Reports { .. } => Some(DeadCode::InconsistentReports),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::sentinel::Sentinel;
 use crate::status::SourceSummary;
 
 /// Time to stop before the deadline, to finish the current page and to report the progress.
-const MARGIN: Duration = Duration::from_secs(30);
+pub(crate) const MARGIN: Duration = Duration::from_secs(30);
 
 /// The event that EventBridge sends for a schedule.
 #[derive(Debug, Clone, Deserialize)]

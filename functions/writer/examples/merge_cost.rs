@@ -1,5 +1,5 @@
-//! What PostgreSQL's CPU costs to load a million rows: the writer's transactions against one session that copies the
-//! whole file into a temporary table and merges it with the same statement. Linux only: reads `/proc`.
+//! Measures PostgreSQL's CPU time per million rows: the writer's transactions are compared with one session that copies the
+//! whole file into a temporary table and merges it with the same statement. Linux only, because it reads `/proc`.
 //!
 //! `cargo run --workspace --example merge_cost -- [ROWS]`
 
@@ -15,9 +15,9 @@ use penstock_contract::Contract;
 use penstock_local::postgres::{Cluster, ClusterOptions};
 use penstock_pipeline::{Chunk, ChunkBody, LoadMessage};
 use penstock_writer::chunk::VerifiedChunk;
-use penstock_writer::database::{Database as _, Postgres};
+use penstock_writer::database::{Postgres, TargetDatabase as _};
 use penstock_writer::group::MAX_SHARED_ROWS;
-use penstock_writer::sql::{create_table, load_sql};
+use penstock_writer::sql::{MergeParameters, OneChunk, create_table, load_sql};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
@@ -60,7 +60,7 @@ async fn main() -> Result<(), Failure> {
     let contract = penstock_contract::parse("bench.yaml", CONTRACT)?;
     let passes = [("new", 1), ("changed", 2), ("superseded", 1)];
 
-    println!("{rows} rows; CPU seconds of PostgreSQL a million rows");
+    println!("{rows} rows; CPU seconds of PostgreSQL per million rows");
     println!("{:<28} {:>8} {:>8} {:>10}", "", passes[0].0, passes[1].0, passes[2].0);
     for chunk_rows in [50_000, 10_000, 2_000] {
         let mut writer = Writer::new(&cluster, &contract);
@@ -112,14 +112,14 @@ impl<'a> Writer<'a> {
                 self.chunk(batch, index, chunk_rows.min(rows - first), &text)
             })
             .collect::<Result<_, _>>()?;
-        // Connects, and makes the table.
+        // Connects and creates the table.
         self.database.apply(self.contract, &[&self.chunk(batch + 100, 0, 0, "")?]).await?;
         let pid = "SELECT pid FROM pg_stat_activity WHERE application_name = 'penstock-writer'";
         let pid = client(self.cluster).await?.query_one(pid, &[]).await?.try_get(0)?;
         let before = cpu_seconds(pid)?;
-        let together = usize::try_from((MAX_SHARED_ROWS / chunk_rows).max(1))?;
-        // At most ten messages come in one event.
-        for group in chunks.chunks(together.min(10)) {
+        let group_size = usize::try_from((MAX_SHARED_ROWS / chunk_rows).max(1))?;
+        // An event has at most ten messages.
+        for group in chunks.chunks(group_size.min(10)) {
             self.database.apply(self.contract, &group.iter().collect::<Vec<_>>()).await?;
         }
         Ok(cpu_seconds(pid)? - before)
@@ -170,7 +170,10 @@ async fn baseline(
     }
     sink.finish().await?;
     let (batch, dropped_at) = (Uuid::from_u128(batch), Timestamp::from_second(1_700_000_000)?);
-    client.execute(&sql.merge_single, &[&contract.source, &batch, &0i64, &0i16, &dropped_at]).await?;
+    let chunks =
+        OneChunk { source: &contract.source, batch_id: &batch, row_base: 0, priority: 0, dropped_at };
+    let merge = sql.merge_single.prepare(client).await?;
+    merge.execute(client, &MergeParameters { chunks, versions: None }).await?;
     client.batch_execute("COMMIT").await?;
     Ok(cpu_seconds(pid)? - before)
 }
@@ -181,7 +184,9 @@ async fn client(cluster: &Cluster) -> Result<Client, Failure> {
     Ok(client)
 }
 
-/// User and system time, <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>, in ticks of 10 ms.
+/// Returns the user and system time of a process, which [`/proc/PID/stat`] has in ticks of 10 ms.
+///
+/// [`/proc/PID/stat`]: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 fn cpu_seconds(pid: i32) -> Result<f64, Failure> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let (_, after_name) = stat.rsplit_once(')').ok_or("no process name in stat")?;
@@ -189,11 +194,11 @@ fn cpu_seconds(pid: i32) -> Result<f64, Failure> {
     Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / 100.0)
 }
 
-/// Rows of about 220 bytes whose keys are in no order; `version` is their event time.
+/// Returns rows of about 220 bytes in no order of keys; `version` is their event time.
 fn copy_text(first: u64, count: u64, of: u64, version: u32) -> String {
-    let mut text = String::with_capacity(usize::try_from(count).unwrap_or(0) * 240);
+    let mut text = String::with_capacity(usize::try_from(count).expect("the rows fit into memory") * 240);
     for n in first..first + count {
-        // 7,919 is prime: each key once, as long as the number of rows is not a multiple of it.
+        // 7,919 is prime, so each key occurs once unless the number of rows is a multiple of it.
         let (key, noise) = (n * 7_919 % of, n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         writeln!(
             text,
@@ -206,7 +211,7 @@ fn copy_text(first: u64, count: u64, of: u64, version: u32) -> String {
             noise % 28 + 1,
             n + 1,
         )
-        .expect("a string takes whatever is written to it");
+        .expect("writing to a string does not fail");
     }
     text
 }

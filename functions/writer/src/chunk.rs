@@ -1,4 +1,4 @@
-//! A chunk's bytes: fetched, verified, and decompressed piece by piece into COPY text.
+//! Fetching, verifying and decompressing chunks.
 
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -14,24 +14,24 @@ use zstd::stream::read::Decoder;
 
 use crate::error::LoadError;
 
-/// COPY text that is handed over at once. Larger pieces save nothing and cost memory.
+/// The size of a piece of COPY text. Larger pieces gain nothing and cost memory.
 const PIECE_BYTES: usize = 128 * 1024;
-/// Largest zstd window, as a power of two: 8 MiB, the most that a decoder has to support. Level 1 uses 512 KiB.
+/// The largest zstd window, as a power of two: 8 MiB, which every decoder has to support. Level 1 uses 512 KiB.
 const MAX_WINDOW_LOG: u32 = 23;
 
-/// A message with its chunk's encoded bytes, which have the SHA-256 that it says.
+/// A message with its chunk's encoded bytes, whose SHA-256 is the message's.
 #[derive(Debug, Clone)]
 pub struct VerifiedChunk {
     /// The message.
     pub message: LoadMessage,
-    /// zstd.
+    /// The COPY text, compressed with zstd.
     pub encoded: Bytes,
 }
 
 /// Fetches a message's chunk and verifies it.
 ///
 /// # Errors
-/// When it cannot be had, or is not what the message says.
+/// When the chunk cannot be fetched, or its bytes do not have the message's SHA-256.
 pub async fn fetch(store: &impl ObjectStore, message: LoadMessage) -> Result<VerifiedChunk, LoadError> {
     let encoded = match &message.chunk.body {
         ChunkBody::Inline(text) => STANDARD.decode(text).map(Bytes::from).map_err(|error| {
@@ -60,13 +60,15 @@ fn place(chunk: &Chunk) -> String {
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        write!(text, "{byte:02x}").expect("a string takes whatever is written to it");
+        write!(text, "{byte:02x}").expect("writing to a string does not fail");
     }
     text
 }
 
-/// A chunk's COPY text, in pieces. It ends with an error where the text is not as long, or has not as many rows, as
-/// the message says: more is never decompressed.
+/// A chunk's COPY text, in pieces.
+///
+/// Reading fails when the text has another length or number of rows than its message says. Nothing beyond that length is
+/// decompressed.
 pub struct CopyText {
     decoder: Decoder<'static, Reader<Bytes>>,
     place: String,
@@ -78,18 +80,18 @@ pub struct CopyText {
 }
 
 impl CopyText {
-    /// The text as it is.
+    /// Returns the text unchanged.
     ///
     /// # Errors
-    /// When no decoder can be made.
+    /// When no decoder can be created.
     pub fn plain(chunk: &VerifiedChunk) -> Result<Self, LoadError> {
         Self::new(chunk, Vec::new())
     }
 
-    /// The text with `ordinal` as a field in front of each row, so that the rows of several chunks can be told apart.
+    /// Returns the text with `ordinal` as the first field of each row, which identifies the row's chunk.
     ///
     /// # Errors
-    /// When no decoder can be made.
+    /// When no decoder can be created.
     pub fn numbered(chunk: &VerifiedChunk, ordinal: usize) -> Result<Self, LoadError> {
         Self::new(chunk, format!("{ordinal}\t").into_bytes())
     }
@@ -103,7 +105,7 @@ impl CopyText {
             Ok(decoder)
         };
         let decoder =
-            open().map_err(|error: std::io::Error| refused(&place, format!("no zstd decoder: {error}")))?;
+            open().map_err(|error: std::io::Error| invalid(&place, format!("no zstd decoder: {error}")))?;
         Ok(Self {
             decoder,
             place,
@@ -115,30 +117,30 @@ impl CopyText {
         })
     }
 
-    /// The next piece; `None` at the end.
+    /// Returns the next piece, or `None` at the end.
     ///
     /// # Errors
-    /// When the bytes are not zstd, or not as many bytes or rows as the message says.
+    /// When the bytes are not zstd, or the text has another number of bytes or rows than the message says.
     pub fn next_piece(&mut self) -> Result<Option<Bytes>, LoadError> {
         if self.finished {
             return Ok(None);
         }
         let mut piece = vec![0; PIECE_BYTES];
         let read = self.decoder.read(&mut piece);
-        let length = read.map_err(|error| refused(&self.place, format!("not zstd: {error}")))?;
+        let length = read.map_err(|error| invalid(&self.place, format!("not zstd: {error}")))?;
         if length == 0 {
             self.finished = true;
             return self.check_end().map(|()| None);
         }
         piece.truncate(length);
-        let too_much = || refused(&self.place, "more bytes or rows than its message says".to_owned());
+        let too_much = || invalid(&self.place, "more bytes or rows than the message says".to_owned());
         self.bytes_left = self.bytes_left.checked_sub(length as u64).ok_or_else(too_much)?;
         let rows = memchr::memchr_iter(b'\n', &piece).count();
         self.rows_left = self.rows_left.checked_sub(rows as u64).ok_or_else(too_much)?;
         Ok(Some(if self.prefix.is_empty() { piece.into() } else { self.number(&piece, rows).into() }))
     }
 
-    /// A line end inside a value is escaped, so that each `\n` ends a row.
+    /// Inserts the ordinal in front of each row. A line end inside a value is escaped, so each `\n` ends a row.
     fn number(&mut self, piece: &[u8], rows: usize) -> Vec<u8> {
         let mut numbered = Vec::with_capacity(piece.len() + (rows + 1) * self.prefix.len());
         for line in LinesWithEnds(piece) {
@@ -156,15 +158,16 @@ impl CopyText {
             return Ok(());
         }
         let problem =
-            format!("{} bytes and {} rows fewer than its message says", self.bytes_left, self.rows_left);
-        Err(refused(&self.place, problem))
+            format!("{} bytes and {} rows fewer than the message says", self.bytes_left, self.rows_left);
+        Err(invalid(&self.place, problem))
     }
 }
 
-fn refused(place: &str, problem: String) -> LoadError {
+fn invalid(place: &str, problem: String) -> LoadError {
     LoadError::Chunk { place: place.to_owned(), problem }
 }
 
+/// The lines of a text, each with its line end.
 struct LinesWithEnds<'a>(&'a [u8]);
 
 impl<'a> Iterator for LinesWithEnds<'a> {
@@ -185,6 +188,7 @@ impl<'a> Iterator for LinesWithEnds<'a> {
 mod tests {
     use penstock_aws::testing::MemoryStore;
     use penstock_contract::TableName;
+    use penstock_pipeline::DeadCode;
     use uuid::Uuid;
 
     use super::*;
@@ -225,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_text_comes_back_and_rows_are_numbered_across_pieces() {
+    async fn the_text_is_returned_and_rows_are_numbered_across_pieces() {
         let row = format!("{}\\n\t\\N\t7\n", "x".repeat(1000));
         let text = row.repeat(1000);
         let chunk = fetched(message(text.as_bytes(), 1000)).await.unwrap();
@@ -235,28 +239,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_rows_are_no_text() {
+    async fn a_chunk_without_rows_has_no_text() {
         let chunk = fetched(message(b"", 0)).await.unwrap();
         assert!(read(CopyText::numbered(&chunk, 0).unwrap()).unwrap().is_empty());
     }
 
     #[tokio::test]
-    async fn other_bytes_than_the_message_says_are_refused() {
+    async fn bytes_that_do_not_match_the_message_are_an_error() {
         let mut other = message(b"a\t1\n", 1);
         other.chunk.sha256 = "00".repeat(32);
-        assert_eq!(fetched(other).await.unwrap_err().code(), "checksum_mismatch");
+        assert_eq!(fetched(other).await.unwrap_err().code(), Some(DeadCode::ChecksumMismatch));
 
         let mut garbled = message(b"a\t1\n", 1);
         garbled.chunk.body = ChunkBody::Inline("not base64!".into());
-        assert_eq!(fetched(garbled).await.unwrap_err().code(), "invalid_chunk");
+        assert_eq!(fetched(garbled).await.unwrap_err().code(), Some(DeadCode::InvalidChunk));
 
         let mut missing = message(b"a\t1\n", 1);
         missing.chunk.body = ChunkBody::Object { bucket: "b".into(), key: "k".into() };
-        assert_eq!(fetched(missing).await.unwrap_err().code(), "chunk_missing");
+        assert_eq!(fetched(missing).await.unwrap_err().code(), Some(DeadCode::ChunkMissing));
     }
 
     #[tokio::test]
-    async fn a_text_of_another_size_is_refused() {
+    async fn a_text_of_another_size_is_an_error() {
         for (rows, text_bytes) in [(2, 8), (1, 8), (3, 8), (2, 7), (2, 9)] {
             let mut message = message(b"a\t1\nb\t2\n", rows);
             message.chunk.text_bytes = text_bytes;
@@ -267,11 +271,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_zstd_is_refused() {
+    async fn bytes_that_are_not_zstd_are_an_error() {
         let mut plain = message(b"a\t1\n", 1);
         plain.chunk.body = ChunkBody::Inline(STANDARD.encode(b"a\t1\n"));
         plain.chunk.sha256 = hex(&Sha256::digest(b"a\t1\n"));
         let chunk = fetched(plain).await.unwrap();
-        assert_eq!(read(CopyText::plain(&chunk).unwrap()).unwrap_err().code(), "invalid_chunk");
+        let error = read(CopyText::plain(&chunk).unwrap()).unwrap_err();
+        assert_eq!(error.code(), Some(DeadCode::InvalidChunk));
     }
 }

@@ -1,4 +1,4 @@
-//! The end of a batch: when all of its chunks have been applied, or one of them never will be.
+//! The end of a batch: all of its chunks have been applied, or one of them cannot be.
 
 use std::collections::BTreeSet;
 
@@ -13,15 +13,14 @@ use penstock_pipeline::{
     RowCounts, layout, log_events,
 };
 
-use crate::database::Database;
+use crate::database::TargetDatabase;
 use crate::error::LoadError;
 use crate::ledger::BatchSums;
 
-/// Closes those of the messages' batches whose chunks are all in the ledger; gives the batches where that failed.
+/// Closes the batches of the messages whose chunks are all in the ledger, and returns the batches for which that failed.
 ///
-/// May be done again at any time: after a crash between the last commit and the receipt, a chunk's redelivery finds
-/// it in the ledger and comes here.
-pub async fn close_finished<S: ObjectStore, D: Database>(
+/// Closing is idempotent. After a crash between the last commit and the receipt, the redelivery of a chunk closes the batch.
+pub async fn close_finished<S: ObjectStore, D: TargetDatabase>(
     store: &S,
     bucket: &str,
     database: &mut D,
@@ -38,11 +37,11 @@ pub async fn close_finished<S: ObjectStore, D: Database>(
             Err(error) => failures.push((message.batch_id, error)),
         }
     }
-    // S3 is asked for all of them at once: with many small files that is most of the time.
+    // Concurrent, because with many small files these requests take most of the time.
     let records = join_all(finished.iter().map(|(message, _)| records(store, bucket, message))).await;
     let mut receipts = Vec::new();
     for ((message, sums), records) in finished.into_iter().zip(records) {
-        match enter(database, metrics, records, &sums).await {
+        match close_batch(database, metrics, records, &sums).await {
             Ok(receipt) => receipts.extend(receipt),
             Err(error) => failures.push((message.batch_id, error)),
         }
@@ -54,10 +53,10 @@ pub async fn close_finished<S: ObjectStore, D: Database>(
     failures
 }
 
-/// Tells the producer that a chunk will not be loaded. A batch that is loaded wholly stays so.
+/// Writes a receipt with state `failed`, because a chunk cannot be loaded. The receipt of a loaded batch is not changed.
 ///
 /// # Errors
-/// When the store does not answer.
+/// When a request to the store fails.
 pub async fn fail<S: ObjectStore>(
     store: &S,
     bucket: &str,
@@ -66,13 +65,12 @@ pub async fn fail<S: ObjectStore>(
 ) -> Result<(), LoadError> {
     let now = Timestamp::now();
     let key = layout::receipt(&message.source, &message.batch_id);
-    let standing: Option<Receipt> = get_json(store, bucket, &key).await?;
-    let receipt = match standing {
+    let receipt = match get_json::<Receipt>(store, bucket, &key).await? {
         Some(receipt) if !ReceiptChange::LoadFailed.applies_to(Some(receipt.state)) => return Ok(()),
         Some(receipt) => receipt,
         None => match get_json::<Manifest>(store, bucket, &layout::manifest(&message.batch_id)).await? {
             Some(manifest) => Receipt::of_manifest(&manifest, now),
-            // A message of a batch that nobody committed: there is no producer to tell.
+            // The batch was never committed, so no producer waits for a receipt.
             None => return Ok(()),
         },
     };
@@ -87,7 +85,7 @@ pub async fn fail<S: ObjectStore>(
     write(store, bucket, &receipt.failed(refusal, now)).await
 }
 
-/// What stands in S3 of a finished batch.
+/// Returns the manifest and the current receipt of a finished batch.
 async fn records<S: ObjectStore>(
     store: &S,
     bucket: &str,
@@ -97,18 +95,18 @@ async fn records<S: ObjectStore>(
         (layout::manifest(&message.batch_id), layout::receipt(&message.source, &message.batch_id));
     let (manifest, receipt) =
         tokio::try_join!(get_json(store, bucket, &manifest_key), get_json(store, bucket, &receipt_key))?;
-    let gone = || LoadError::NoManifest { bucket: bucket.to_owned(), key: manifest_key };
-    Ok((manifest.ok_or_else(gone)?, receipt))
+    let missing = || LoadError::NoManifest { bucket: bucket.to_owned(), key: manifest_key };
+    Ok((manifest.ok_or_else(missing)?, receipt))
 }
 
-/// Enters the batch; gives the receipt that is to be written, `None` when it has been.
-async fn enter<D: Database>(
+/// Closes the batch in the database, and returns the receipt to write, or `None` when it was written before.
+async fn close_batch<D: TargetDatabase>(
     database: &mut D,
     metrics: &Metrics,
     records: Result<(Manifest, Option<Receipt>), LoadError>,
     sums: &BatchSums,
 ) -> Result<Option<Receipt>, LoadError> {
-    let (manifest, standing) = records?;
+    let (manifest, current) = records?;
     let now = Timestamp::now();
     let receipt = loaded(&manifest, sums, now);
     let balanced = receipt.rows.balance() && sums.rows == receipt.rows.accepted;
@@ -125,7 +123,7 @@ async fn enter<D: Database>(
     if closed.is_new {
         report(metrics, &receipt, balanced, now);
     }
-    let applies = ReceiptChange::Load.applies_to(standing.map(|standing| standing.state));
+    let applies = ReceiptChange::Load.applies_to(current.map(|current| current.state));
     Ok(applies.then_some(receipt))
 }
 
@@ -146,7 +144,7 @@ fn loaded(manifest: &Manifest, sums: &BatchSums, now: Timestamp) -> Receipt {
     receipt
 }
 
-/// Not below 0: the clocks are those of several machines.
+/// Returns a duration of at least 0: the times are from different machines' clocks.
 fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64().max(0.0)
 }

@@ -1,32 +1,32 @@
-//! Configuration: the table of variables stands in the README.
+//! Configuration, read from the environment variables that the repository's README lists.
 
 use penstock_aws::config::{ConfigError, Variables};
 use penstock_aws::database::DatabaseConfig;
 use penstock_aws::sqs_event::InboundQueue;
 use penstock_aws::telemetry::Metrics;
 
-/// All that the function is told.
+/// The configuration of the writer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// Where the metrics go.
+pub struct WriterConfig {
+    /// The metrics of the environment.
     pub metrics: Metrics,
-    /// Where the contracts are.
+    /// The bucket with the contracts.
     pub artifacts_bucket: String,
-    /// Where the manifests and receipts are.
+    /// The bucket with chunks, manifests and receipts.
     pub processed_bucket: String,
     /// The load queue.
     pub load: InboundQueue,
     /// The target database.
     pub database: DatabaseConfig,
-    /// What this writer may load a second; 0 is no limit.
+    /// The maximum number of rows per second of this writer; 0 is no limit.
     pub rows_per_second: u64,
 }
 
-impl Config {
+impl WriterConfig {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// With every missing, malformed and unknown variable.
+    /// Lists every missing, malformed and unknown variable.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::new(Variables::from_env())
     }
@@ -34,7 +34,7 @@ impl Config {
     /// Reads `variables`.
     ///
     /// # Errors
-    /// With every missing, malformed and unknown variable.
+    /// Lists every missing, malformed and unknown variable.
     pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
             metrics: Metrics::take(&mut variables),
@@ -56,8 +56,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_that_is_missing_is_said_at_once() {
-        let error = Config::new(Variables::new([])).unwrap_err();
+    fn all_missing_variables_are_reported_together() {
+        let error = WriterConfig::new(Variables::new([])).unwrap_err();
         let missing = error.problems.iter().filter(|problem| problem.ends_with("is not set")).count();
         assert_eq!(missing, 11, "{error}");
     }

@@ -1,4 +1,4 @@
-//! The contract versions that chunks were made by.
+//! The contract versions of the chunks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,46 +9,46 @@ use penstock_pipeline::{LoadMessage, layout};
 
 use crate::error::LoadError;
 
-/// Kept at most; a version that is needed again is read again.
-const MAX_KEPT: usize = 256;
+/// The maximum number of contracts in the cache, which is emptied when it is full.
+const MAX_CACHED: usize = 256;
 
-/// Contract versions that have been read, by source, version and whether chunks have the column for what no other column reads. A
-/// published version is never overwritten, so that it is read once.
+/// A cache of contract versions, by source, version, and whether chunks have the column of rescued values. A published version is never
+/// overwritten, so that it is read once.
 #[derive(Debug, Default)]
-pub struct Contracts(HashMap<(String, String, bool), Arc<Contract>>);
+pub struct ContractCache(HashMap<(String, String, bool), Arc<Contract>>);
 
-impl Contracts {
-    /// The contract version that a message names, with the columns that its chunk has.
+impl ContractCache {
+    /// Returns the contract version that a message names, with the columns that its chunk has.
     ///
     /// # Errors
-    /// When it cannot be had or read, or is of another table than the message.
-    pub async fn of(
+    /// When it cannot be fetched or parsed, or has another table than the message.
+    pub async fn get(
         &mut self,
         store: &impl ObjectStore,
         bucket: &str,
         message: &LoadMessage,
     ) -> Result<Arc<Contract>, LoadError> {
-        let name = (message.source.clone(), message.contract_version.clone(), message.has_rescued());
-        let contract = match self.0.get(&name) {
+        let key = (message.source.clone(), message.contract_version.clone(), message.has_rescued());
+        let contract = match self.0.get(&key) {
             Some(contract) => contract.clone(),
             None => {
                 let contract = Arc::new(read(store, bucket, message).await?);
-                if self.0.len() >= MAX_KEPT {
+                if self.0.len() >= MAX_CACHED {
                     self.0.clear();
                 }
-                self.0.insert(name, contract.clone());
+                self.0.insert(key, contract.clone());
                 contract
             }
         };
-        let (wanted, found) = (&message.table, &contract.entity.table);
-        if wanted == found {
+        let (expected, found) = (&message.table, &contract.entity.table);
+        if expected == found {
             return Ok(contract);
         }
         Err(unusable(
             message,
             format!(
-                "it loads into {}.{}, the message says {}.{}",
-                found.schema, found.table, wanted.schema, wanted.table
+                "its table is {}.{}, but the message says {}.{}",
+                found.schema, found.table, expected.schema, expected.table
             ),
         ))
     }
@@ -59,19 +59,19 @@ async fn read(store: &impl ObjectStore, bucket: &str, message: &LoadMessage) -> 
     let place = format!("s3://{bucket}/{key}");
     let body = store.get(bucket, &key).await?;
     let body =
-        body.ok_or_else(|| unusable(message, format!("{place} is not there; publish that version again")))?;
+        body.ok_or_else(|| unusable(message, format!("{place} does not exist; publish that version again")))?;
     let text = std::str::from_utf8(&body).map_err(|_| unusable(message, format!("{place} is not UTF-8")))?;
     let mut contract = penstock_contract::parse_source(&place, text, &message.source)
         .map_err(|errors| unusable(message, errors.to_string()))?;
     if (contract.source.as_str(), contract.version.as_str()) == (&*message.source, &*message.contract_version)
     {
         if !message.has_rescued() {
-            // It is the last one: no index of another changes.
+            // It is the last column, so no index of another one changes.
             contract.entity.columns.retain(|column| !column.is_rescued());
         }
         return Ok(contract);
     }
-    let problem = format!("{place} holds the contract {} {}", contract.source, contract.version);
+    let problem = format!("{place} has the contract {} {}", contract.source, contract.version);
     Err(unusable(message, problem))
 }
 

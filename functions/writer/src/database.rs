@@ -1,4 +1,4 @@
-//! The target database, as the handler sees it.
+//! The target database.
 
 use std::time::{Duration, Instant};
 
@@ -9,54 +9,54 @@ use penstock_pipeline::{BatchId, Manifest};
 use crate::chunk::VerifiedChunk;
 use crate::error::LoadError;
 use crate::ledger::{self, BatchSums};
-use crate::session::{Applied, Session};
-use crate::versions::Closed;
+use crate::session::{ChunkOutcome, LoadSession};
+use crate::versions::ClosedBatch;
 
-/// A session that was not used for so long is asked whether it still lives: Lambda freezes a function between two
-/// invocations, and a server or a firewall may have ended it meanwhile.
+/// A session that has been idle for longer is checked before it is used: Lambda freezes a function between two
+/// invocations, in which time a server or a firewall may have ended the session.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
-/// For the answer to that question.
+/// The timeout of that check.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What the handler asks of the target database. Implemented over PostgreSQL.
-pub trait Database: Send {
-    /// Applies chunks of one contract version in one transaction: all of them, or none. A chunk that the ledger has
-    /// is left out.
+/// The operations on the target database that the handler needs. [`Postgres`] implements them.
+pub trait TargetDatabase: Send {
+    /// Applies chunks of one contract version in one transaction: all of them, or none. A chunk that the ledger has is
+    /// skipped.
     fn apply(
         &mut self,
         contract: &Contract,
         chunks: &[&VerifiedChunk],
-    ) -> impl Future<Output = Result<Vec<Applied>, LoadError>> + Send;
+    ) -> impl Future<Output = Result<Vec<ChunkOutcome>, LoadError>> + Send;
 
-    /// What the ledger has of a batch.
+    /// Returns the ledger's totals of a batch.
     fn sums(&mut self, batch: &BatchId) -> impl Future<Output = Result<BatchSums, LoadError>> + Send;
 
-    /// Enters a batch whose chunks have all been applied, and takes out the rows of what it stands for; no error when
-    /// that was done before.
+    /// Closes a batch whose chunks have all been applied, and deletes the rows of the versions that it replaces. Closing a
+    /// closed batch changes nothing.
     fn close(
         &mut self,
         manifest: &Manifest,
         sums: &BatchSums,
         balanced: bool,
-    ) -> impl Future<Output = Result<Closed, LoadError>> + Send;
+    ) -> impl Future<Output = Result<ClosedBatch, LoadError>> + Send;
 }
 
-/// PostgreSQL over one session, opened when it is first needed and kept from one invocation to the next.
+/// A PostgreSQL database, with one session that is opened when it is first needed and reused in later invocations.
 pub struct Postgres {
     connector: Connector,
-    session: Option<Session>,
+    session: Option<LoadSession>,
     last_used: Instant,
 }
 
 impl Postgres {
-    /// Nothing is connected yet.
+    /// Returns a database to which nothing is connected yet.
     pub fn new(connector: Connector) -> Self {
         Self { connector, session: None, last_used: Instant::now() }
     }
 
-    /// Takes the session out for one piece of work. It is put back by [`Self::keep`] only: work that is dropped half
-    /// way, or fails with the session, takes it along, and the server rolls back.
-    async fn take(&mut self) -> Result<Session, LoadError> {
+    /// Returns the session for one operation. Only [`Self::put_back`] stores it again: when an operation is cancelled, or
+    /// breaks the session, the session is dropped and the server rolls back.
+    async fn take(&mut self) -> Result<LoadSession, LoadError> {
         if let Some(session) = self.session.take() {
             if self.last_used.elapsed() < TRUSTED_IDLE && !session.client().is_closed() {
                 return Ok(session);
@@ -65,42 +65,38 @@ impl Postgres {
             if let Ok(Ok(())) = check {
                 return Ok(session);
             }
-            tracing::info!("the database connection did not outlast the pause, connecting again");
+            tracing::info!("the idle database connection was lost, connecting again");
         }
         let started = Instant::now();
-        let session = Session::open(&self.connector).await?;
+        let session = LoadSession::open(&self.connector).await?;
         tracing::info!(duration_ms = started.elapsed().as_millis(), "connected to the database");
         Ok(session)
     }
 
-    fn keep<T>(&mut self, session: Session, answer: Result<T, LoadError>) -> Result<T, LoadError> {
-        let broken = match &answer {
-            Err(LoadError::Database(error)) => error.breaks_session(),
-            Ok(_) | Err(_) => false,
-        };
-        if !broken {
+    fn put_back<T>(&mut self, session: LoadSession, result: Result<T, LoadError>) -> Result<T, LoadError> {
+        if !result.as_ref().is_err_and(LoadError::breaks_session) {
             self.session = Some(session);
             self.last_used = Instant::now();
         }
-        answer
+        result
     }
 }
 
-impl Database for Postgres {
+impl TargetDatabase for Postgres {
     async fn apply(
         &mut self,
         contract: &Contract,
         chunks: &[&VerifiedChunk],
-    ) -> Result<Vec<Applied>, LoadError> {
+    ) -> Result<Vec<ChunkOutcome>, LoadError> {
         let mut session = self.take().await?;
-        let answer = session.apply(contract, chunks).await;
-        self.keep(session, answer)
+        let result = session.apply(contract, chunks).await;
+        self.put_back(session, result)
     }
 
     async fn sums(&mut self, batch: &BatchId) -> Result<BatchSums, LoadError> {
         let session = self.take().await?;
-        let answer = ledger::sums(session.client(), batch).await;
-        self.keep(session, answer)
+        let result = ledger::sums(session.client(), batch).await;
+        self.put_back(session, result)
     }
 
     async fn close(
@@ -108,9 +104,9 @@ impl Database for Postgres {
         manifest: &Manifest,
         sums: &BatchSums,
         balanced: bool,
-    ) -> Result<Closed, LoadError> {
+    ) -> Result<ClosedBatch, LoadError> {
         let mut session = self.take().await?;
-        let answer = session.close(manifest, sums, balanced).await;
-        self.keep(session, answer)
+        let result = session.close(manifest, sums, balanced).await;
+        self.put_back(session, result)
     }
 }

@@ -1,14 +1,14 @@
-//! Why a chunk was not applied.
+//! The reasons why a chunk is not applied.
 
 use penstock_aws::commit::CommitError;
 use penstock_aws::database::DatabaseError;
 use penstock_aws::store::StoreError;
-use penstock_pipeline::{DeadReason, MessageError, Outcome};
+use penstock_pipeline::{DeadCode, DeadReason, MessageError, Outcome};
 
-/// Why a chunk was not applied, or its batch not closed. No row values.
+/// The reason why a chunk was not applied, or its batch not closed. Messages have no row values.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The body is no load message.
+    /// The body is not a load message.
     #[error(transparent)]
     Message(#[from] MessageError),
     /// The object store.
@@ -27,52 +27,54 @@ pub enum LoadError {
         source_name: String,
         /// The contract's version.
         version: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
-    /// The target table is not what the contract needs.
+    /// The target table does not suit the contract.
     #[error("table {table}: {problem}")]
     TableMismatch {
         /// The table, quoted.
         table: String,
-        /// What does not fit, and what to do.
+        /// The difference, and what to do.
         problem: String,
     },
-    /// The chunk's bytes are not those that its message tells of.
+    /// The chunk's bytes do not have the SHA-256 of its message.
     #[error("{place}: SHA-256 {found}, but the message says {expected}")]
     Checksum {
-        /// URI, or that it came inline.
+        /// The URI, or that the chunk was inline.
         place: String,
-        /// As the message says.
+        /// The message's SHA-256.
         expected: String,
-        /// Of the bytes.
+        /// The SHA-256 of the bytes.
         found: String,
     },
-    /// The chunk's bytes cannot be read as what its message says.
+    /// The chunk, or what its message says of it, is invalid.
     #[error("{place}: {problem}")]
     Chunk {
-        /// URI, or that it came inline.
+        /// The URI, or which chunk it is.
         place: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The batch has no manifest, though its chunks are there.
-    #[error("s3://{bucket}/{key}: the manifest is gone; the rows are loaded, the batch cannot be closed")]
+    /// The batch has chunks but no manifest.
+    #[error(
+        "s3://{bucket}/{key}: the manifest does not exist; the rows are loaded, but the batch cannot be closed"
+    )]
     NoManifest {
         /// Bucket name.
         bucket: String,
         /// Object key.
         key: String,
     },
-    /// The counts of a transaction contradict each other; it was rolled back.
+    /// The counts of a transaction contradict each other. It was rolled back.
     #[error("table {table}: {problem}")]
     Miscounted {
         /// The table, quoted.
         table: String,
-        /// Which counts.
+        /// The contradiction.
         problem: String,
     },
-    /// The invocation's time is over.
+    /// The invocation's time has run out.
     #[error("no time left in this invocation")]
     OutOfTime,
 }
@@ -84,7 +86,7 @@ impl From<tokio_postgres::Error> for LoadError {
 }
 
 impl LoadError {
-    /// True when the same message may succeed later.
+    /// Returns true when the same message may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_transient(),
@@ -101,34 +103,54 @@ impl LoadError {
         }
     }
 
-    /// The stable code that a dead letter carries.
-    pub fn code(&self) -> &'static str {
+    /// Returns true when the session must not be used again.
+    pub fn breaks_session(&self) -> bool {
         match self {
-            Self::Message(_) => "invalid_message",
-            Self::Store(StoreError::NotFound { .. }) => "chunk_missing",
-            Self::Store(_) => "store_refused",
-            Self::Commit(_) => "batch_not_closed",
-            Self::Contract { .. } => "contract_unusable",
-            Self::TableMismatch { .. } => "table_mismatch",
-            Self::Checksum { .. } => "checksum_mismatch",
-            Self::Chunk { .. } => "invalid_chunk",
-            Self::NoManifest { .. } => "manifest_missing",
-            Self::Miscounted { .. } => "miscounted",
-            Self::OutOfTime => "out_of_time",
+            Self::Database(error) => error.breaks_session(),
+            Self::Store(_)
+            | Self::Commit(_)
+            | Self::OutOfTime
+            | Self::Message(_)
+            | Self::Contract { .. }
+            | Self::TableMismatch { .. }
+            | Self::Checksum { .. }
+            | Self::Chunk { .. }
+            | Self::NoManifest { .. }
+            | Self::Miscounted { .. } => false,
+        }
+    }
+
+    /// Returns the code of a dead letter, or `None` for an error that is always transient.
+    pub fn code(&self) -> Option<DeadCode> {
+        match self {
+            Self::Message(_) => Some(DeadCode::InvalidMessage),
+            Self::Store(StoreError::NotFound { .. }) => Some(DeadCode::ChunkMissing),
+            Self::Store(
+                StoreError::Changed { .. } | StoreError::Refused { .. } | StoreError::Transient { .. },
+            ) => Some(DeadCode::StoreRefused),
+            Self::Commit(_) => Some(DeadCode::BatchNotClosed),
+            Self::Contract { .. } => Some(DeadCode::ContractUnusable),
+            Self::TableMismatch { .. } => Some(DeadCode::TableMismatch),
+            Self::Checksum { .. } => Some(DeadCode::ChecksumMismatch),
+            Self::Chunk { .. } => Some(DeadCode::InvalidChunk),
+            Self::NoManifest { .. } => Some(DeadCode::ManifestMissing),
+            Self::Miscounted { .. } => Some(DeadCode::Miscounted),
+            Self::OutOfTime => None,
+            // <https://www.postgresql.org/docs/current/errcodes-appendix.html>
             Self::Database(error) => match error.sql().map(|failure| &failure.sqlstate[..]) {
-                Some(sqlstate) if sqlstate.starts_with("23") => "constraint_violated",
-                Some(sqlstate) if sqlstate.starts_with("22") => "invalid_data",
-                Some("42501") => "permission_denied",
-                Some(_) | None => "database_refused",
+                Some(sqlstate) if sqlstate.starts_with("23") => Some(DeadCode::ConstraintViolated),
+                Some(sqlstate) if sqlstate.starts_with("22") => Some(DeadCode::InvalidData),
+                Some("42501") => Some(DeadCode::PermissionDenied),
+                Some(_) | None => Some(DeadCode::DatabaseRefused),
             },
         }
     }
 
-    /// What becomes of a message that was delivered `receive_count` times.
+    /// Returns the outcome of a message that was received `receive_count` times.
     pub fn outcome(&self, receive_count: u32) -> Outcome {
-        if self.is_transient() {
-            return Outcome::retry_after(receive_count);
+        match self.code().filter(|_| !self.is_transient()) {
+            Some(code) => Outcome::Dead(DeadReason { code, message: self.to_string() }),
+            None => Outcome::retry_after(receive_count),
         }
-        Outcome::Dead(DeadReason { code: self.code(), message: self.to_string() })
     }
 }

@@ -1,42 +1,43 @@
-//! Which chunks go into one transaction.
+//! Grouping of chunks into transactions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use penstock_pipeline::{BatchId, LoadMessage};
 
-/// Rows that several chunks of one transaction have at most. A chunk of more is a transaction by itself: from
-/// 10,000 rows on a transaction costs nothing beside its rows, and a large one only holds its locks longer.
+/// The maximum number of rows when several chunks share a transaction. A larger chunk has its own: from 10,000 rows on,
+/// the cost of a transaction is negligible beside that of its rows, and a longer one holds its locks longer.
 pub const MAX_SHARED_ROWS: u64 = 20_000;
 
-/// Groups messages, as indexes, by what they can share a transaction with: the same contract and message version, and so
-/// the same table and columns. A chunk that stands twice is in two groups: the ledger has it by the second. A batch that
-/// stands for others has transactions of its own: which rows give way to its rows is not the same for any other.
+/// Returns groups of messages, as indexes, that can share a transaction.
+///
+/// Messages of a group have the same contract version and message version, and so the same table and columns. When a chunk
+/// occurs twice, its messages are in different groups, so that the ledger has the chunk by the second. A batch that replaces
+/// earlier versions of its object shares no transaction with another batch, because the versions to compare with differ.
 pub fn groups(messages: &[&LoadMessage]) -> Vec<Vec<usize>> {
     let mut by_contract: BTreeMap<(&str, &str, bool, Option<BatchId>), Vec<usize>> = BTreeMap::new();
     for (index, message) in messages.iter().enumerate() {
-        let own = message.overwrites.is_some().then_some(message.batch_id);
+        let replacing = message.overwrites.is_some().then_some(message.batch_id);
         let contract =
-            (message.source.as_str(), message.contract_version.as_str(), message.has_rescued(), own);
+            (message.source.as_str(), message.contract_version.as_str(), message.has_rescued(), replacing);
         by_contract.entry(contract).or_default().push(index);
     }
     by_contract.into_values().flat_map(|indexes| pack(messages, indexes)).collect()
 }
 
 fn pack(messages: &[&LoadMessage], mut indexes: Vec<usize>) -> Vec<Vec<usize>> {
-    let name = |index: usize| (messages[index].batch_id, messages[index].chunk.index);
-    // In the order of the batch, whatever the queue's.
-    indexes.sort_by_key(|index| name(*index));
+    let chunk = |index: usize| (messages[index].batch_id, messages[index].chunk.index);
+    indexes.sort_by_key(|index| chunk(*index));
     let (mut packed, mut group, mut rows) = (Vec::new(), Vec::new(), 0u64);
-    let mut names = BTreeSet::new();
+    let mut chunks = BTreeSet::new();
     for index in indexes {
-        let more = u64::from(messages[index].chunk.rows);
-        if rows.saturating_add(more) > MAX_SHARED_ROWS || names.contains(&name(index)) {
+        let chunk_rows = u64::from(messages[index].chunk.rows);
+        if rows + chunk_rows > MAX_SHARED_ROWS || chunks.contains(&chunk(index)) {
             packed.push(std::mem::take(&mut group));
-            names.clear();
+            chunks.clear();
             rows = 0;
         }
-        rows = rows.saturating_add(more);
-        names.insert(name(index));
+        rows += chunk_rows;
+        chunks.insert(chunk(index));
         group.push(index);
     }
     packed.push(group);
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn small_chunks_share_and_large_ones_stand_alone() {
+    fn small_chunks_share_a_transaction_and_large_ones_do_not() {
         let messages = [
             message("a", 2, 0, 200),
             message("a", 1, 1, 50_000),
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn only_chunks_of_one_contract_share() {
+    fn only_chunks_of_one_contract_share_a_transaction() {
         let mut messages = vec![message("a", 1, 0, 1), message("b", 2, 0, 1), message("a", 3, 0, 1)];
         messages[2].contract_version = "1.1.0".into();
         messages.push(message("a", 4, 0, 1));
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_stands_for_others_shares_with_none() {
+    fn a_batch_that_replaces_versions_shares_no_transaction() {
         let overwrites = Some(Overwritten { bucket: "raw".into(), key: "a/b".into(), sequencer: None });
         let of =
             |batch, index| LoadMessage { overwrites: overwrites.clone(), ..message("a", batch, index, 1) };
@@ -108,13 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_that_stands_twice_is_in_two_groups() {
+    fn a_chunk_that_occurs_twice_is_in_two_groups() {
         let messages = [message("a", 1, 0, 5), message("a", 1, 0, 5), message("a", 1, 1, 5)];
         assert_eq!(groups_of(&messages), [vec![0], vec![1, 2]]);
     }
 
     #[test]
-    fn nothing_makes_no_group() {
+    fn no_messages_have_no_groups() {
         assert!(groups_of(&[]).is_empty());
     }
 }

@@ -1,10 +1,11 @@
-//! Decides what becomes of each message of the load queue.
+//! Handling of the messages of the load queue.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use penstock_aws::deadline::Deadline;
 use penstock_aws::queue::Queue;
 use penstock_aws::sqs_event::{InboundQueue, SqsBatchResponse, SqsEvent, SqsRecord, settle};
 use penstock_aws::store::ObjectStore;
@@ -15,20 +16,20 @@ use penstock_pipeline::{LoadMessage, Outcome, log_events};
 
 use crate::chunk::{VerifiedChunk, fetch};
 use crate::close::{close_finished, fail};
-use crate::config::Config;
-use crate::contracts::Contracts;
-use crate::database::Database;
+use crate::config::WriterConfig;
+use crate::contracts::ContractCache;
+use crate::database::TargetDatabase;
 use crate::error::LoadError;
 use crate::group::groups;
-use crate::session::Applied;
+use crate::session::ChunkOutcome;
 use crate::throttle::Throttle;
 
-/// Left for the answer when an invocation's time is nearly over.
-const MARGIN: Duration = Duration::from_secs(5);
-/// A transaction is not begun with less time than this.
-const MIN_TRANSACTION_TIME: Duration = Duration::from_secs(10);
+/// The time before the invocation's deadline that is reserved for the response.
+pub const MARGIN: Duration = Duration::from_secs(5);
+/// The least time in which a transaction is started.
+pub const MIN_TRANSACTION_TIME: Duration = Duration::from_secs(10);
 
-/// What the function works with; made once a cold start.
+/// The state of the function, created at each cold start.
 pub struct Writer<S, Q, D> {
     store: S,
     queue: Q,
@@ -37,26 +38,26 @@ pub struct Writer<S, Q, D> {
     processed_bucket: String,
     load: InboundQueue,
     metrics: Metrics,
-    /// Versions of the messages.
+    /// The message versions that are accepted.
     reads: RangeInclusive<u32>,
-    contracts: Contracts,
+    contracts: ContractCache,
     throttle: Throttle,
-    /// The throttle's clock counts from here.
+    /// The origin of the throttle's clock.
     started: Instant,
 }
 
-/// A message that can be read, and how it stands.
-struct Work<'a> {
+/// A parsed message with its result so far.
+struct PendingMessage<'a> {
     record: &'a SqsRecord,
     message: LoadMessage,
     result: Result<(), Arc<LoadError>>,
-    /// Instead of the error's own delay, where it is known when to come back.
+    /// Replaces the error's delay when it is known when the message can be processed.
     retry_after: Option<Duration>,
 }
 
-impl<S: ObjectStore, Q: Queue, D: Database> Writer<S, Q, D> {
-    /// Nothing is connected yet.
-    pub fn new(store: S, queue: Q, database: D, config: &Config) -> Self {
+impl<S: ObjectStore, Q: Queue, D: TargetDatabase> Writer<S, Q, D> {
+    /// Returns a writer to which nothing is connected yet.
+    pub fn new(store: S, queue: Q, database: D, config: &WriterConfig) -> Self {
         Self {
             store,
             queue,
@@ -66,42 +67,46 @@ impl<S: ObjectStore, Q: Queue, D: Database> Writer<S, Q, D> {
             load: config.load.clone(),
             metrics: config.metrics.clone(),
             reads: LoadMessage::READS,
-            contracts: Contracts::default(),
+            contracts: ContractCache::default(),
             throttle: Throttle::new(config.rows_per_second),
             started: Instant::now(),
         }
     }
 
-    /// The same as it was in a release that reads only these versions of the messages.
+    /// Returns the writer of a release that accepts only these message versions.
     #[must_use]
     pub fn of_release(self, reads: RangeInclusive<u32>) -> Self {
         Self { reads, ..self }
     }
 }
 
-/// Loads the chunks of every message. Messages that are not finished are in the answer; one that never will be goes to
-/// the dead-letter queue with its reason. `deadline` is when Lambda ends the function.
-pub async fn handle<S: ObjectStore, Q: Queue, D: Database>(
+/// Loads the chunks of all messages.
+///
+/// The response lists the messages that will be retried. A message that can never succeed is moved to the dead-letter queue
+/// with the reason. Lambda ends the function at `deadline`.
+pub async fn handle<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     writer: &mut Writer<S, Q, D>,
     event: &SqsEvent,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
-    let mut works = Vec::with_capacity(event.records.len());
+    let mut pending = Vec::with_capacity(event.records.len());
     for record in &event.records {
         match parse(&record.body, &writer.reads) {
-            Ok(message) => works.push(Work { record, message, result: Ok(()), retry_after: None }),
+            Ok(message) => {
+                pending.push(PendingMessage { record, message, result: Ok(()), retry_after: None })
+            }
             Err(error) => {
                 let outcome = error.outcome(record.receive_count());
                 settle(&writer.queue, &writer.load, record, outcome, &mut response).await;
             }
         }
     }
-    let stop = deadline.checked_sub(MARGIN).unwrap_or(deadline);
-    Box::pin(load_all(writer, &mut works, stop)).await;
-    for work in works {
-        let outcome = outcome_of(writer, &work).await;
-        settle(&writer.queue, &writer.load, work.record, outcome, &mut response).await;
+    let stop = deadline.earlier_by(MARGIN).instant();
+    Box::pin(load_all(writer, &mut pending, stop)).await;
+    for message in pending {
+        let outcome = outcome_of(writer, &message).await;
+        settle(&writer.queue, &writer.load, message.record, outcome, &mut response).await;
     }
     response
 }
@@ -115,34 +120,35 @@ fn parse(body: &str, reads: &RangeInclusive<u32>) -> Result<LoadMessage, LoadErr
     Err(LoadError::Chunk { place, problem: format!("the batch has {} chunks", message.chunk_count) })
 }
 
-async fn load_all<S: ObjectStore, Q: Queue, D: Database>(
+async fn load_all<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     writer: &mut Writer<S, Q, D>,
-    works: &mut [Work<'_>],
+    pending: &mut [PendingMessage<'_>],
     stop: Instant,
 ) {
-    let mut contracts: Vec<Option<Arc<Contract>>> = Vec::with_capacity(works.len());
-    for work in works.iter_mut() {
-        let contract = writer.contracts.of(&writer.store, &writer.artifacts_bucket, &work.message).await;
-        contracts.push(contract.map_err(|error| work.result = Err(Arc::new(error))).ok());
+    let mut contracts: Vec<Option<Arc<Contract>>> = Vec::with_capacity(pending.len());
+    for pending in pending.iter_mut() {
+        let message = &pending.message;
+        let contract = writer.contracts.get(&writer.store, &writer.artifacts_bucket, message).await;
+        contracts.push(contract.map_err(|error| pending.result = Err(Arc::new(error))).ok());
     }
-    let usable: Vec<usize> = (0..works.len()).filter(|index| contracts[*index].is_some()).collect();
-    let messages: Vec<&LoadMessage> = usable.iter().map(|index| &works[*index].message).collect();
+    let usable: Vec<usize> = (0..pending.len()).filter(|index| contracts[*index].is_some()).collect();
+    let messages: Vec<&LoadMessage> = usable.iter().map(|index| &pending[*index].message).collect();
     let groups: Vec<Vec<usize>> =
         groups(&messages).into_iter().map(|group| group.into_iter().map(|at| usable[at]).collect()).collect();
 
-    let mut fetched = fetch_all(writer.store.clone(), messages_of(works, groups.first())).await;
+    let mut fetched = fetch_all(writer.store.clone(), messages_of(pending, groups.first())).await;
     for (at, group) in groups.iter().enumerate() {
-        let Some(contract) = contracts[group[0]].clone() else { continue };
-        // The next transaction's chunks come in while this one's are merged.
-        let upcoming = fetch_all(writer.store.clone(), messages_of(works, groups.get(at + 1)));
-        let loading = load_group(writer, works, group.iter().copied().zip(fetched), &contract, stop);
+        let contract = contracts[group[0]].clone().expect("groups have only messages with a contract");
+        // The next transaction's chunks are fetched while this one's are merged.
+        let upcoming = fetch_all(writer.store.clone(), messages_of(pending, groups.get(at + 1)));
+        let loading = load_group(writer, pending, group.iter().copied().zip(fetched), &contract, stop);
         let ((), following) = tokio::join!(loading, upcoming);
         fetched = following;
     }
 }
 
-fn messages_of(works: &[Work<'_>], group: Option<&Vec<usize>>) -> Vec<LoadMessage> {
-    group.into_iter().flatten().map(|index| works[*index].message.clone()).collect()
+fn messages_of(pending: &[PendingMessage<'_>], group: Option<&Vec<usize>>) -> Vec<LoadMessage> {
+    group.into_iter().flatten().map(|index| pending[*index].message.clone()).collect()
 }
 
 async fn fetch_all<S: ObjectStore>(
@@ -152,10 +158,11 @@ async fn fetch_all<S: ObjectStore>(
     join_all(messages.into_iter().map(|message| fetch(&store, message))).await
 }
 
-/// One transaction; when it fails for good, one for each of its chunks, so that only those at fault are given up.
-async fn load_group<S: ObjectStore, Q: Queue, D: Database>(
+/// Applies chunks in one transaction. When it fails permanently, each chunk is tried in its own, so that only those at
+/// fault fail.
+async fn load_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     writer: &mut Writer<S, Q, D>,
-    works: &mut [Work<'_>],
+    pending: &mut [PendingMessage<'_>],
     fetched: impl Iterator<Item = (usize, Result<VerifiedChunk, LoadError>)>,
     contract: &Contract,
     stop: Instant,
@@ -164,40 +171,39 @@ async fn load_group<S: ObjectStore, Q: Queue, D: Database>(
     for (index, chunk) in fetched {
         match chunk {
             Ok(chunk) => ready.push((index, chunk)),
-            Err(error) => works[index].result = Err(Arc::new(error)),
+            Err(error) => pending[index].result = Err(Arc::new(error)),
         }
     }
-    let together: Vec<&(usize, VerifiedChunk)> = ready.iter().collect();
-    let turns: Vec<Vec<&(usize, VerifiedChunk)>> = match apply(writer, works, &together, contract, stop).await
-    {
-        Err(error) if !error.is_transient() && ready.len() > 1 => {
-            tracing::warn!(source = contract.source, chunks = ready.len(), %error, "trying the chunks one by one");
-            ready.iter().map(|chunk| vec![chunk]).collect()
+    let all: Vec<&(usize, VerifiedChunk)> = ready.iter().collect();
+    match apply(writer, pending, &all, contract, stop).await {
+        Err(error) if !error.is_transient() && all.len() > 1 => {
+            tracing::warn!(source = contract.source, chunks = all.len(), %error, "applying the chunks one by one");
+            for chunk in &all {
+                let result = apply(writer, pending, &[chunk], contract, stop).await;
+                set_result(pending, &[chunk], result);
+            }
         }
-        answer => {
-            settle_group(works, &together, answer);
-            Vec::new()
-        }
-    };
-    for alone in turns {
-        let answer = apply(writer, works, &alone, contract, stop).await;
-        settle_group(works, &alone, answer);
+        result => set_result(pending, &all, result),
     }
-    close_group(writer, works, &together, stop).await;
+    close_group(writer, pending, &all, stop).await;
 }
 
-fn settle_group(works: &mut [Work<'_>], chunks: &[&(usize, VerifiedChunk)], answer: Result<(), LoadError>) {
-    let Err(error) = answer else { return };
+fn set_result(
+    pending: &mut [PendingMessage<'_>],
+    chunks: &[&(usize, VerifiedChunk)],
+    result: Result<(), LoadError>,
+) {
+    let Err(error) = result else { return };
     let error = Arc::new(error);
     for (index, _) in chunks {
-        works[*index].result = Err(error.clone());
+        pending[*index].result = Err(error.clone());
     }
 }
 
-/// Waits for the budget, and applies the chunks in one transaction if there is time left.
-async fn apply<S: ObjectStore, Q: Queue, D: Database>(
+/// Waits for the throttle, and applies the chunks in one transaction if there is enough time.
+async fn apply<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     writer: &mut Writer<S, Q, D>,
-    works: &mut [Work<'_>],
+    pending: &mut [PendingMessage<'_>],
     chunks: &[&(usize, VerifiedChunk)],
     contract: &Contract,
     stop: Instant,
@@ -208,7 +214,7 @@ async fn apply<S: ObjectStore, Q: Queue, D: Database>(
     let delay = writer.throttle.delay(writer.started.elapsed());
     if Instant::now() + delay + MIN_TRANSACTION_TIME > stop {
         for (index, _) in chunks {
-            works[*index].retry_after = Some(delay.max(Duration::from_secs(1)));
+            pending[*index].retry_after = Some(delay.max(Duration::from_secs(1)));
         }
         return Err(LoadError::OutOfTime);
     }
@@ -217,30 +223,30 @@ async fn apply<S: ObjectStore, Q: Queue, D: Database>(
     let (began, clock) = (Instant::now(), writer.started.elapsed());
     let contents: Vec<&VerifiedChunk> = chunks.iter().map(|(_, chunk)| chunk).collect();
     let applying = writer.database.apply(contract, &contents);
-    let answer = tokio::time::timeout(stop.saturating_duration_since(began), applying).await;
-    let applied = answer.unwrap_or(Err(LoadError::OutOfTime))?;
+    let result = tokio::time::timeout(stop.saturating_duration_since(began), applying).await;
+    let outcomes = result.unwrap_or(Err(LoadError::OutOfTime))?;
 
-    let rows = report(&writer.metrics, contract, &contents, &applied, began.elapsed());
+    let rows = report(&writer.metrics, contract, &contents, &outcomes, began.elapsed());
     writer.throttle.spend(clock, rows);
     Ok(())
 }
 
-/// Tells of a transaction; gives how many rows it had.
+/// Logs a transaction and emits its metrics. Returns how many rows were applied.
 fn report(
     metrics: &Metrics,
     contract: &Contract,
     chunks: &[&VerifiedChunk],
-    applied: &[Applied],
+    outcomes: &[ChunkOutcome],
     took: Duration,
 ) -> u64 {
     let (mut rows, mut loaded, mut skipped) = (0u64, 0u64, 0u64);
-    for (chunk, applied) in chunks.iter().zip(applied) {
-        match applied {
-            Applied::Now(counts) => {
+    for (chunk, outcome) in chunks.iter().zip(outcomes) {
+        match outcome {
+            ChunkOutcome::Applied(counts) => {
                 rows += u64::from(chunk.message.chunk.rows);
                 loaded += counts.loaded;
             }
-            Applied::Before => skipped += 1,
+            ChunkOutcome::AlreadyApplied => skipped += 1,
         }
     }
     let first = &chunks[0].message;
@@ -260,45 +266,49 @@ fn report(
     rows
 }
 
-async fn close_group<S: ObjectStore, Q: Queue, D: Database>(
+/// Closes the batches that the applied chunks have completed.
+async fn close_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     writer: &mut Writer<S, Q, D>,
-    works: &mut [Work<'_>],
+    pending: &mut [PendingMessage<'_>],
     chunks: &[&(usize, VerifiedChunk)],
     stop: Instant,
 ) {
     let applied: Vec<usize> =
-        chunks.iter().map(|(index, _)| *index).filter(|index| works[*index].result.is_ok()).collect();
-    let messages: Vec<&LoadMessage> = applied.iter().map(|index| &works[*index].message).collect();
+        chunks.iter().map(|(index, _)| *index).filter(|index| pending[*index].result.is_ok()).collect();
+    let messages: Vec<&LoadMessage> = applied.iter().map(|index| &pending[*index].message).collect();
     let (store, bucket, metrics) = (&writer.store, &writer.processed_bucket, &writer.metrics);
     let closing = close_finished(store, bucket, &mut writer.database, metrics, &messages);
     let left = stop.saturating_duration_since(Instant::now());
     let Ok(failures) = tokio::time::timeout(left, closing).await else {
         let error = Arc::new(LoadError::OutOfTime);
-        applied.iter().for_each(|index| works[*index].result = Err(error.clone()));
+        applied.iter().for_each(|index| pending[*index].result = Err(error.clone()));
         return;
     };
     for (batch, error) in failures {
         let error = Arc::new(error);
         for index in &applied {
-            if works[*index].message.batch_id == batch {
-                works[*index].result = Err(error.clone());
+            if pending[*index].message.batch_id == batch {
+                pending[*index].result = Err(error.clone());
             }
         }
     }
 }
 
-async fn outcome_of<S: ObjectStore, Q: Queue, D>(writer: &Writer<S, Q, D>, work: &Work<'_>) -> Outcome {
-    let Err(error) = &work.result else { return Outcome::Done };
-    let (message, receive_count) = (&work.message, work.record.receive_count());
+async fn outcome_of<S: ObjectStore, Q: Queue, D>(
+    writer: &Writer<S, Q, D>,
+    pending: &PendingMessage<'_>,
+) -> Outcome {
+    let Err(error) = &pending.result else { return Outcome::Done };
+    let (message, receive_count) = (&pending.message, pending.record.receive_count());
     tracing::warn!(
         source = message.source, batch_id = %message.batch_id, chunk = message.chunk.index, receive_count,
         %error, transient = error.is_transient(), "{}", log_events::CHUNK_NOT_LOADED
     );
-    match (error.outcome(receive_count), work.retry_after) {
+    match (error.outcome(receive_count), pending.retry_after) {
         (Outcome::Retry(_), Some(delay)) => Outcome::Retry(delay),
         (Outcome::Dead(reason), _) => {
             match fail(&writer.store, &writer.processed_bucket, message, &reason).await {
-                // The producer is told before the message is given up.
+                // The receipt is written before the message is moved to the dead-letter queue.
                 Err(error) if error.is_transient() => error.outcome(receive_count),
                 Err(error) => {
                     tracing::error!(batch_id = %message.batch_id, %error, "receipt not written");

@@ -6,63 +6,64 @@ use penstock_pipeline::{BatchId, LoadMessage, Manifest};
 use tokio_postgres::{Client, Transaction};
 
 use crate::error::LoadError;
+use crate::statement::{InsertRow, Parameters};
 
-/// In order; each is applied once. New ones are added at the end and only expand.
+/// The migrations, in the order in which they are applied, each once. New ones are appended, and only expand the schema.
 const MIGRATIONS: [(i32, &str, &str); 3] = [
     (1, "0001_ledger", include_str!("../../../infra/migrations/0001_ledger.sql")),
     (2, "0002_object_version", include_str!("../../../infra/migrations/0002_object_version.sql")),
     (3, "0003_blank_rows", include_str!("../../../infra/migrations/0003_blank_rows.sql")),
 ];
 
-/// What became of a chunk's rows.
+/// What became of a chunk's rows, in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ChunkCounts {
-    /// Inserted, or put in the place of an older row.
+    /// Rows that were inserted or replaced an older row.
     pub loaded: u64,
-    /// Lost to another row of the same batch.
+    /// Rows that lost to another row of the same batch.
     pub deduplicated: u64,
-    /// Lost to a newer row of another batch.
+    /// Rows that lost to a newer row of another batch.
     pub superseded: u64,
 }
 
-/// What the ledger has of a batch.
+/// The ledger's totals of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchSums {
-    /// Chunks applied.
+    /// Applied chunks.
     pub chunks: u64,
-    /// Their rows.
+    /// Rows of those chunks.
     pub rows: u64,
-    /// What became of them.
+    /// What became of the rows.
     pub counts: ChunkCounts,
-    /// When the first of them was begun.
+    /// The time at which the transaction of the first chunk began.
     pub first_applied_at: Option<Timestamp>,
 }
 
-/// Brings schema `penstock` up to date.
+/// Migrates schema `penstock` to the current version.
 ///
 /// # Errors
-/// When the database does not do as asked.
+/// When the database fails or refuses a statement.
 pub async fn migrate(client: &mut Client) -> Result<(), DatabaseError> {
     if version(client).await? >= MIGRATIONS[MIGRATIONS.len() - 1].0 {
         return Ok(());
     }
     let transaction = client.transaction().await?;
-    // Another writer may be at it: it is waited for here, and what it did is seen below.
+    // Another writer may be migrating: its migrations are visible once the lock is granted.
     transaction
         .execute("SELECT pg_advisory_xact_lock(hashtextextended('penstock migration', 0))", &[])
         .await?;
     let applied = version(transaction.client()).await?;
     for (version, name, sql) in MIGRATIONS.iter().filter(|(version, _, _)| *version > applied) {
         transaction.batch_execute(sql).await?;
-        let note = "INSERT INTO penstock.migration (version, name) VALUES ($1, $2)";
-        transaction.execute(note, &[version, name]).await?;
+        let row = InsertRow::into("migration").column("version", version).column("name", name);
+        transaction.execute(&row.text(), row.values()).await?;
         tracing::info!(version, name, "migration applied");
     }
     Ok(transaction.commit().await?)
 }
 
 async fn version(client: &Client) -> Result<i32, DatabaseError> {
-    // Not `to_regclass`: that asks a cache, which does not yet know what was committed while the lock was waited for.
+    // `to_regclass` would read a cache that may lack what was committed while the lock was waited for.
     let exists = "SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
                   WHERE n.nspname = 'penstock' AND c.relname = 'migration')";
     if !client.query_one(exists, &[]).await?.try_get::<_, bool>(0)? {
@@ -72,128 +73,147 @@ async fn version(client: &Client) -> Result<i32, DatabaseError> {
     Ok(client.query_one(version, &[]).await?.try_get(0)?)
 }
 
-/// Enters chunks that share a transaction, with all of their rows as loaded; gives the indexes of those that were not
-/// there before.
+/// Inserts the chunks of one transaction into the ledger, with all of their rows counted as loaded, and returns the indexes of
+/// those that were not in it.
 ///
-/// First in its transaction: a second writer on the same chunk blocks here until the first commits, then sees its row
-/// and skips. In one order, so that two writers never wait for each other in a circle.
+/// This precedes the load: a second writer with the same chunk waits here until the first one commits, then finds its row
+/// and skips the chunk. All writers insert in the same order, so that they cannot deadlock.
 pub(crate) async fn claim(
     transaction: &Transaction<'_>,
     messages: &[&LoadMessage],
 ) -> Result<Vec<usize>, LoadError> {
     let Some(first) = messages.first() else { return Ok(Vec::new()) };
     let batches: Vec<BatchId> = messages.iter().map(|message| message.batch_id).collect();
-    let chunks: Vec<i32> = messages.iter().map(|message| chunk_number(message)).collect();
+    let chunks: Vec<i32> = messages.iter().map(|message| chunk_number(message)).collect::<Result<_, _>>()?;
     let rows: Vec<i64> = messages.iter().map(|message| i64::from(message.chunk.rows)).collect();
     let hashes: Vec<&str> = messages.iter().map(|message| message.chunk.sha256.as_str()).collect();
-    let statement = "INSERT INTO penstock.chunk (batch_id, chunk, source, target_schema, target_table, \
-                     contract_version, rows, loaded, deduplicated, superseded, sha256) \
-                     SELECT u.batch_id, u.chunk, $1, $2, $3, $4, u.rows, u.rows, 0, 0, u.sha256 \
-                     FROM unnest($5::uuid[], $6::integer[], $7::bigint[], $8::text[]) \
-                     AS u (batch_id, chunk, rows, sha256) ORDER BY u.batch_id, u.chunk \
-                     ON CONFLICT (batch_id, chunk) DO NOTHING RETURNING batch_id, chunk";
-    let table = &first.table;
-    let claimed = transaction
-        .query(
-            statement,
-            &[
-                &first.source,
-                &table.schema,
-                &table.table,
-                &first.contract_version,
-                &batches,
-                &chunks,
-                &rows,
-                &hashes,
-            ],
-        )
-        .await?;
-    let mut indexes = Vec::with_capacity(claimed.len());
-    for row in claimed {
+    let mut parameters = Parameters::default();
+    let statement = format!(
+        "INSERT INTO penstock.chunk (batch_id, chunk, source, target_schema, target_table, \
+         contract_version, rows, loaded, deduplicated, superseded, sha256) \
+         SELECT u.batch_id, u.chunk, {source}, {schema}, {table}, {version}, u.rows, u.rows, 0, 0, u.sha256 \
+         FROM unnest({batches}::uuid[], {chunks}::integer[], {rows}::bigint[], {hashes}::text[]) \
+         AS u (batch_id, chunk, rows, sha256) ORDER BY u.batch_id, u.chunk \
+         ON CONFLICT (batch_id, chunk) DO NOTHING RETURNING batch_id, chunk",
+        source = parameters.bind(&first.source),
+        schema = parameters.bind(&first.table.schema),
+        table = parameters.bind(&first.table.table),
+        version = parameters.bind(&first.contract_version),
+        batches = parameters.bind(&batches),
+        chunks = parameters.bind(&chunks),
+        rows = parameters.bind(&rows),
+        hashes = parameters.bind(&hashes),
+    );
+    let mut indexes = Vec::new();
+    for row in transaction.query(&statement, parameters.values()).await? {
         let (batch, chunk): (BatchId, i32) = (row.try_get(0)?, row.try_get(1)?);
         let index = (0..messages.len()).find(|index| batches[*index] == batch && chunks[*index] == chunk);
-        indexes.extend(index);
+        indexes.push(index.expect("RETURNING yields only inserted rows"));
     }
     indexes.sort_unstable();
     Ok(indexes)
 }
 
-/// Puts right the counts of chunks of which not all rows were loaded.
+/// Corrects the counts of the chunks of which some rows were not loaded.
 pub(crate) async fn correct(
     transaction: &Transaction<'_>,
     counted: &[(&LoadMessage, ChunkCounts)],
 ) -> Result<(), LoadError> {
-    let short: Vec<_> =
+    let incomplete: Vec<_> =
         counted.iter().filter(|(message, counts)| counts.loaded < u64::from(message.chunk.rows)).collect();
-    if short.is_empty() {
+    if incomplete.is_empty() {
         return Ok(());
     }
-    let batches: Vec<BatchId> = short.iter().map(|(message, _)| message.batch_id).collect();
-    let chunks: Vec<i32> = short.iter().map(|(message, _)| chunk_number(message)).collect();
-    let of = |count: fn(&ChunkCounts) -> u64| -> Vec<i64> {
-        short.iter().map(|(_, counts)| i64::try_from(count(counts)).unwrap_or(i64::MAX)).collect()
+    let batches: Vec<BatchId> = incomplete.iter().map(|(message, _)| message.batch_id).collect();
+    let chunks: Vec<i32> =
+        incomplete.iter().map(|(message, _)| chunk_number(message)).collect::<Result<_, _>>()?;
+    let column = |name, count: fn(&ChunkCounts) -> u64| -> Result<Vec<i64>, LoadError> {
+        incomplete.iter().map(|(_, counts)| bigint("chunk", name, count(counts))).collect()
     };
-    let statement = "UPDATE penstock.chunk AS l \
-                     SET loaded = u.loaded, deduplicated = u.deduplicated, superseded = u.superseded \
-                     FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[]) \
-                     AS u (batch_id, chunk, loaded, deduplicated, superseded) \
-                     WHERE l.batch_id = u.batch_id AND l.chunk = u.chunk";
-    let (loaded, deduplicated, superseded) =
-        (of(|counts| counts.loaded), of(|counts| counts.deduplicated), of(|counts| counts.superseded));
-    transaction.execute(statement, &[&batches, &chunks, &loaded, &deduplicated, &superseded]).await?;
+    let loaded = column("loaded", |counts| counts.loaded)?;
+    let deduplicated = column("deduplicated", |counts| counts.deduplicated)?;
+    let superseded = column("superseded", |counts| counts.superseded)?;
+    let mut parameters = Parameters::default();
+    let statement = format!(
+        "UPDATE penstock.chunk AS l \
+         SET loaded = u.loaded, deduplicated = u.deduplicated, superseded = u.superseded \
+         FROM unnest({}::uuid[], {}::integer[], {}::bigint[], {}::bigint[], {}::bigint[]) \
+         AS u (batch_id, chunk, loaded, deduplicated, superseded) \
+         WHERE l.batch_id = u.batch_id AND l.chunk = u.chunk",
+        parameters.bind(&batches),
+        parameters.bind(&chunks),
+        parameters.bind(&loaded),
+        parameters.bind(&deduplicated),
+        parameters.bind(&superseded),
+    );
+    transaction.execute(&statement, parameters.values()).await?;
     Ok(())
 }
 
-/// What the ledger has of a batch.
+/// Returns the ledger's totals of a batch.
 pub(crate) async fn sums(client: &Client, batch: &BatchId) -> Result<BatchSums, LoadError> {
     let statement = "SELECT count(*), coalesce(sum(rows), 0)::bigint, coalesce(sum(loaded), 0)::bigint, \
                      coalesce(sum(deduplicated), 0)::bigint, coalesce(sum(superseded), 0)::bigint, min(applied_at) \
                      FROM penstock.chunk WHERE batch_id = $1";
     let row = client.query_one(statement, &[batch]).await?;
-    let count = |index: usize| -> Result<u64, LoadError> {
-        let count: i64 = row.try_get(index)?;
-        // Each is a count or a sum of columns that are checked to be at least 0.
-        Ok(u64::try_from(count).unwrap_or(0))
-    };
+    let count = |index: usize| -> Result<u64, LoadError> { Ok(unsigned(row.try_get(index)?)) };
     let counts = ChunkCounts { loaded: count(2)?, deduplicated: count(3)?, superseded: count(4)? };
     Ok(BatchSums { chunks: count(0)?, rows: count(1)?, counts, first_applied_at: row.try_get(5)? })
 }
 
-/// Enters a batch whose chunks have all been applied. False when it was there.
+/// Inserts a batch whose chunks have all been applied. Returns false when the ledger had it already.
 pub(crate) async fn close(
     client: &Client,
     manifest: &Manifest,
     sums: &BatchSums,
     balanced: bool,
 ) -> Result<bool, LoadError> {
-    let statement = "INSERT INTO penstock.batch (batch_id, source, bucket, key, object_version, contract_version, \
-                     rows_read, rejected, loaded, deduplicated, superseded, blank, balanced) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (batch_id) DO NOTHING";
-    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let drop = &manifest.drop;
-    let inserted = client
-        .execute(
-            statement,
-            &[
-                &manifest.batch_id,
-                &manifest.source,
-                &drop.bucket,
-                &drop.key,
-                &drop.version(),
-                &manifest.contract_version.as_deref().unwrap_or_default(),
-                &number(manifest.totals.rows_read),
-                &number(manifest.totals.rejected),
-                &number(sums.counts.loaded),
-                &number(sums.counts.deduplicated),
-                &number(sums.counts.superseded),
-                &number(manifest.totals.blank),
-                &balanced,
-            ],
-        )
-        .await?;
-    Ok(inserted == 1)
+    let (drop, totals, counts) = (&manifest.drop, &manifest.totals, &sums.counts);
+    let contract_version = manifest.contract_version.as_ref().ok_or_else(|| LoadError::Miscounted {
+        table: "penstock.batch".to_owned(),
+        problem: format!("the manifest of batch {} has no contract version", manifest.batch_id),
+    })?;
+    let rows_read = bigint("batch", "rows_read", totals.rows_read)?;
+    let rejected = bigint("batch", "rejected", totals.rejected)?;
+    let loaded = bigint("batch", "loaded", counts.loaded)?;
+    let deduplicated = bigint("batch", "deduplicated", counts.deduplicated)?;
+    let superseded = bigint("batch", "superseded", counts.superseded)?;
+    let blank = bigint("batch", "blank", totals.blank)?;
+    let object_version = drop.version();
+    let row = InsertRow::into("batch")
+        .column("batch_id", &manifest.batch_id)
+        .column("source", &manifest.source)
+        .column("bucket", &drop.bucket)
+        .column("key", &drop.key)
+        .column("object_version", &object_version)
+        .column("contract_version", contract_version)
+        .column("rows_read", &rows_read)
+        .column("rejected", &rejected)
+        .column("loaded", &loaded)
+        .column("deduplicated", &deduplicated)
+        .column("superseded", &superseded)
+        .column("blank", &blank)
+        .column("balanced", &balanced);
+    let statement = format!("{} ON CONFLICT (batch_id) DO NOTHING", row.text());
+    Ok(client.execute(&statement, row.values()).await? == 1)
 }
 
-fn chunk_number(message: &LoadMessage) -> i32 {
-    i32::try_from(message.chunk.index).unwrap_or(i32::MAX)
+/// Returns a count from the database as an unsigned number.
+pub(crate) fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).expect("counts, and columns that are checked to be at least 0, are not negative")
+}
+
+/// Returns a count as a value of a column of schema `penstock`.
+pub(crate) fn bigint(table: &str, column: &str, count: u64) -> Result<i64, LoadError> {
+    i64::try_from(count).map_err(|_| LoadError::Miscounted {
+        table: format!("penstock.{table}"),
+        problem: format!("{count} exceeds column {column}"),
+    })
+}
+
+fn chunk_number(message: &LoadMessage) -> Result<i32, LoadError> {
+    i32::try_from(message.chunk.index).map_err(|_| LoadError::Chunk {
+        place: format!("chunk {} of batch {}", message.chunk.index, message.batch_id),
+        problem: "the chunk's number exceeds an integer".to_owned(),
+    })
 }

@@ -1,29 +1,29 @@
-//! Advisory locks, by name.
+//! Named advisory locks.
 
 use tokio_postgres::Transaction;
 
 use crate::error::LoadError;
 
-/// With whom a lock is held.
+/// The mode of a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// Nobody.
-    Alone,
-    /// All others that hold it together.
-    Together,
+pub(crate) enum LockMode {
+    /// Excludes all other holders.
+    Exclusive,
+    /// Admits other shared holders.
+    Shared,
 }
 
-/// Waits for the lock of `what` that is called `name`, and holds it to the end of the transaction.
+/// Waits for the lock on the `kind` of object with this name, and holds it until the transaction ends.
 pub(crate) async fn lock(
     transaction: &Transaction<'_>,
-    hold: Hold,
-    what: &str,
+    mode: LockMode,
+    kind: &str,
     name: &str,
 ) -> Result<(), LoadError> {
-    let statement = match hold {
-        Hold::Alone => "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-        Hold::Together => "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
+    let statement = match mode {
+        LockMode::Exclusive => "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+        LockMode::Shared => "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
     };
-    transaction.execute(statement, &[&format!("penstock {what} {name}")]).await?;
+    transaction.execute(statement, &[&format!("penstock {kind} {name}")]).await?;
     Ok(())
 }

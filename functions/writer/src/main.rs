@@ -1,4 +1,4 @@
-//! The writer function: applies chunks to PostgreSQL, each exactly once.
+//! The Lambda function `writer`, see the library.
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use penstock_aws::clients::Aws;
@@ -8,22 +8,22 @@ use penstock_aws::s3::S3Store;
 use penstock_aws::sqs::SqsQueue;
 use penstock_aws::sqs_event::SqsEvent;
 use penstock_aws::telemetry;
-use penstock_writer::config::Config;
+use penstock_writer::config::WriterConfig;
 use penstock_writer::database::Postgres;
 use penstock_writer::handler::{Writer, handle};
 use tokio::sync::Mutex;
 
-// One thread: what costs is PostgreSQL's, and a writer waits for it.
+// One thread is enough: PostgreSQL does the work, and a writer waits for it.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
-    let (aws, config) = (Aws::from_env()?, Config::from_env()?);
+    let (aws, config) = (Aws::from_env()?, WriterConfig::from_env()?);
     let connector = Connector::new(config.database.clone(), Some(&aws), "penstock-writer");
     let writer = Writer::new(S3Store::new(&aws), SqsQueue::new(&aws), Postgres::new(connector), &config);
-    // Lambda sends one event at a time, so that nobody ever waits for this lock.
+    // Lambda sends one event at a time, so this lock is never contended.
     let writer = Mutex::new(writer);
     let function = async |event: LambdaEvent<SqsEvent>| {
-        let deadline = Deadline::of_invocation(event.context.deadline()).instant();
+        let deadline = Deadline::of_invocation(event.context.deadline());
         let mut writer = writer.lock().await;
         Ok::<_, lambda_runtime::Error>(handle(&mut *writer, &event.payload, deadline).await)
     };

@@ -1,43 +1,126 @@
-//! The statements that load chunks of one contract version. Text only: nothing here talks to a database.
+//! The SQL statements that load chunks of one contract version, each with its parameters.
+//!
+//! This module makes text only and talks to no database.
 
+use jiff::Timestamp;
 use penstock_contract::ddl::column_definition;
 pub use penstock_contract::ddl::{SYSTEM_COLUMNS, create_table, quoted, quoted_table};
 use penstock_contract::{Contract, Overwrite, SqlType, WriteMode};
+use penstock_pipeline::BatchId;
+use tokio_postgres::types::ToSql;
 
-/// Decides between two rows of one key: the greater stays. The last two are there so that it is a total order, the
-/// same whatever the order of arrival.
+use crate::statement::{StatementParameters, StatementText, statement_parameters};
+
+/// The columns that decide between two rows with the same key: the greater row is stored. The last two make the order
+/// total, so that the result does not depend on the order of arrival.
 const RANK: &str = "_event_time, _priority, _dropped_at, _batch_id, _row";
 
+/// The parameters of a merge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MergeParameters<'a, P> {
+    /// The parameters of the staged chunks.
+    pub chunks: P,
+    /// The versions of the chunks' object; present exactly where [`ranks_versions`].
+    pub versions: Option<VersionLists<'a>>,
+}
+
+impl<P: StatementParameters> StatementParameters for MergeParameters<'_, P> {
+    fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let mut values = self.chunks.values();
+        values.extend(self.versions.iter().flat_map(VersionLists::values));
+        values
+    }
+}
+
+/// The parameters of a merge of one chunk.
+pub type MergeOne<'a> = MergeParameters<'a, OneChunk<'a>>;
+/// The parameters of a merge of several chunks.
+pub type MergeSeveral<'a> = MergeParameters<'a, SeveralChunks<'a>>;
+
+statement_parameters! {
+    /// The parameters of a merge of the only staged chunk.
+    OneChunk, OneChunkPlaceholders {
+        /// The source's name.
+        source: &'a str as "text",
+        /// The chunk's batch.
+        batch_id: &'a BatchId as "uuid",
+        /// Added to the row numbers in the chunk.
+        row_base: i64 as "bigint",
+        /// The priority of the source.
+        priority: i16 as "smallint",
+        /// The time of the drop.
+        dropped_at: Timestamp as "timestamptz",
+    }
+}
+
+statement_parameters! {
+    /// The parameters of a merge of several staged chunks. Arrays have one element per chunk.
+    SeveralChunks, SeveralChunksPlaceholders {
+        /// The source's name.
+        source: &'a str as "text",
+        /// The priority of the source.
+        priority: i16 as "smallint",
+        /// The number of the chunk in the stage table.
+        ordinals: &'a [i16] as "smallint[]",
+        /// The chunk's batch.
+        batch_ids: &'a [BatchId] as "uuid[]",
+        /// Added to the row numbers in the chunk.
+        row_bases: &'a [i64] as "bigint[]",
+        /// The time of the drop.
+        dropped_at: &'a [Timestamp] as "timestamptz[]",
+    }
+}
+
+statement_parameters! {
+    /// The additional parameters of a merge where [`ranks_versions`]: the batches of other versions of the same object.
+    VersionLists, VersionListsPlaceholders {
+        /// Versions whose rows are replaced whatever their rank.
+        earlier: &'a [BatchId] as "uuid[]",
+        /// Versions whose rows are retained whatever their rank.
+        later: &'a [BatchId] as "uuid[]",
+    }
+}
+
+statement_parameters! {
+    /// The parameters of the count of rows that were not loaded, with one element per staged chunk.
+    StagedChunks, StagedChunksPlaceholders {
+        /// The number of the chunk in the stage table.
+        ordinals: &'a [i16] as "smallint[]",
+        /// The chunk's batch.
+        batch_ids: &'a [BatchId] as "uuid[]",
+        /// Added to the row numbers in the chunk.
+        row_bases: &'a [i64] as "bigint[]",
+    }
+}
+
 /// The statements that load chunks of one contract version through one stage table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct LoadSql {
-    /// Makes the stage table: temporary, emptied by each commit.
+    /// Creates the stage table, which is temporary and is emptied by each commit.
     pub create_stage: String,
-    /// Takes it away.
+    /// Drops the stage table.
     pub drop_stage: String,
     /// COPY of one chunk.
     pub copy_single: String,
-    /// COPY of numbered rows of several chunks.
+    /// COPY of the rows of several chunks, each with its chunk's ordinal in front.
     pub copy_shared: String,
-    /// Merges the one chunk that is staged: `$1` source, `$2` batch, `$3` row base, `$4` priority, `$5` dropped at. Where
-    /// [`ranks_versions`], `$6` and `$7` are arrays: the batches of earlier and of later versions of the chunk's object.
-    pub merge_single: String,
-    /// The same for a chunk that is in the order of the key and holds each key once.
-    pub merge_ordered: String,
-    /// Merges all chunks that are staged: `$1` source, `$2` priority, then arrays of one element a chunk: `$3` ordinal,
-    /// `$4` batch, `$5` row base, `$6` dropped at; where [`ranks_versions`], `$7` and `$8` as above.
-    pub merge_shared: String,
-    /// How many different keys are staged; only for upserts.
+    /// Merges the only staged chunk.
+    pub merge_single: StatementText<MergeOne<'static>>,
+    /// Merges the only staged chunk when it is sorted by key and has each key once.
+    pub merge_ordered: StatementText<MergeOne<'static>>,
+    /// Merges all staged chunks.
+    pub merge_shared: StatementText<MergeSeveral<'static>>,
+    /// Counts the distinct keys in the stage table. Only for upserts.
     pub count_keys: Option<String>,
-    /// By chunk, how many rows lost to a row of their own batch and to another batch's. Arrays `$1` ordinal, `$2` batch,
-    /// `$3` row base. After the merge, in its transaction.
-    pub count_losers: String,
+    /// Returns, for each chunk with such rows, its ordinal, the number of rows that lost to another row of their own batch, and the
+    /// number that lost to a row of another batch. It runs after the merge, in the same transaction.
+    pub count_losers: StatementText<StagedChunks<'static>>,
 }
 
-/// Why there are no statements for a contract.
+/// The reasons why a contract cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SqlError {
-    /// The event time is of a type that is no point in time.
+    /// The type of the event time is not a point in time.
     #[error("the event time {column} is {found}; it must be date, timestamp or timestamptz")]
     EventTime {
         /// The column.
@@ -46,39 +129,38 @@ pub enum SqlError {
         found: String,
     },
     /// An upsert needs a key.
-    #[error("it upserts, but has no primary key")]
+    #[error("the write mode is upsert, but there is no primary key")]
     NoKey,
-    /// A write mode of a later version.
-    #[error("this writer does not know its write mode")]
-    Mode,
 }
 
-/// True for an upsert, false for an append.
+/// Returns true for an upsert, false for an append.
 pub fn upserts(contract: &Contract) -> bool {
-    contract.load.mode == WriteMode::Upsert
+    match contract.load.mode {
+        WriteMode::Upsert => true,
+        WriteMode::Append => false,
+    }
 }
 
-/// True where a merge asks, before the rows' own rank, which of two rows is of the later version of an object.
+/// Returns true when a merge compares the versions of an object before it compares the ranks of the rows.
 pub fn ranks_versions(contract: &Contract) -> bool {
     upserts(contract) && contract.overwrite == Overwrite::Replace
 }
 
-/// The statements for `contract`. `stage` names the stage table; `foreign` are the target's columns that other
-/// contracts brought.
+/// Returns the statements for `contract`. `stage` is the name of the stage table, `foreign` are the columns of the target
+/// that other contracts added.
 ///
 /// # Errors
 /// When the contract cannot be loaded.
 pub fn load_sql(contract: &Contract, stage: &str, foreign: &[String]) -> Result<LoadSql, SqlError> {
     let entity = &contract.entity;
-    if !matches!(contract.load.mode, WriteMode::Upsert | WriteMode::Append) {
-        return Err(SqlError::Mode);
-    }
     if upserts(contract) && entity.key.is_empty() {
         return Err(SqlError::NoKey);
     }
     let event_time = event_time(contract)?;
     let stage = format!("pg_temp.{}", quoted(stage));
-    let types = list((0..entity.columns.len()).filter_map(|index| column_definition(contract, index)));
+    let types = list((0..entity.columns.len()).map(|index| {
+        column_definition(contract, index).expect("the index is one of the contract's columns")
+    }));
     let names = list(entity.columns.iter().map(|column| quoted(&column.name)));
     Ok(LoadSql {
         create_stage: format!(
@@ -88,8 +170,8 @@ pub fn load_sql(contract: &Contract, stage: &str, foreign: &[String]) -> Result<
         drop_stage: format!("DROP TABLE IF EXISTS {stage}"),
         copy_single: format!("COPY {stage} ({names}, _row) FROM STDIN"),
         copy_shared: format!("COPY {stage} (_chunk, {names}, _row) FROM STDIN"),
-        merge_single: merge_single(contract, &stage, foreign, event_time.as_deref(), Staged::AsRead),
-        merge_ordered: merge_single(contract, &stage, foreign, event_time.as_deref(), Staged::InOrder),
+        merge_single: merge_single(contract, &stage, foreign, event_time.as_deref(), StageOrder::AsRead),
+        merge_ordered: merge_single(contract, &stage, foreign, event_time.as_deref(), StageOrder::ByKey),
         merge_shared: merge_shared(contract, &stage, foreign, event_time.as_deref()),
         count_keys: upserts(contract).then(|| {
             format!("SELECT count(*) FROM (SELECT DISTINCT {} FROM {stage}) AS keys", key_list(contract, ""))
@@ -98,13 +180,13 @@ pub fn load_sql(contract: &Contract, stage: &str, foreign: &[String]) -> Result<
     })
 }
 
-/// How the rows of the stage stand.
+/// The order of the rows in the stage table.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Staged {
-    /// In the order of the drop; a key may stand twice.
+enum StageOrder {
+    /// The order of the drop. A key may occur more than once.
     AsRead,
-    /// In the order of the key, each key once.
-    InOrder,
+    /// The order of the key. Each key occurs once.
+    ByKey,
 }
 
 fn merge_single(
@@ -112,32 +194,44 @@ fn merge_single(
     stage: &str,
     foreign: &[String],
     event_time: Option<&str>,
-    staged: Staged,
-) -> String {
-    let time = event_time.unwrap_or("$5::timestamptz");
+    order: StageOrder,
+) -> StatementText<MergeOne<'static>> {
+    let (chunk, last) = OneChunk::placeholders(0);
+    let OneChunkPlaceholders { source, batch_id, row_base, priority, dropped_at } = chunk;
+    let time = event_time.unwrap_or(&dropped_at);
     let columns = list(contract.entity.columns.iter().map(|column| format!("s.{}", quoted(&column.name))));
     let system =
-        format!("$1::text, $2::uuid, s._row + $3::bigint, {time}, $4::smallint, $5::timestamptz, now()");
-    // All of a chunk's rows have one priority, drop and batch: the rest of the rank decides.
+        format!("{source}, {batch_id}, s._row + {row_base}, {time}, {priority}, {dropped_at}, now()");
+    // All rows of a chunk have the same priority, drop and batch, so the rest of the rank decides.
     let newest_first = match event_time {
         Some(time) => format!("{time} DESC, s._row DESC"),
         None => "s._row DESC".to_owned(),
     };
-    let newest_first = (staged == Staged::AsRead).then_some(newest_first.as_str());
-    merge(contract, foreign, &columns, &system, &format!("{stage} AS s"), newest_first, 5)
+    let newest_first = (order == StageOrder::AsRead).then_some(newest_first.as_str());
+    let (versions, _) = VersionLists::placeholders(last);
+    let from = format!("{stage} AS s");
+    StatementText::new(merge(contract, foreign, &columns, &system, &from, newest_first, &versions))
 }
 
-fn merge_shared(contract: &Contract, stage: &str, foreign: &[String], event_time: Option<&str>) -> String {
+fn merge_shared(
+    contract: &Contract,
+    stage: &str,
+    foreign: &[String],
+    event_time: Option<&str>,
+) -> StatementText<MergeSeveral<'static>> {
+    let (chunks, last) = SeveralChunks::placeholders(0);
+    let SeveralChunksPlaceholders { source, priority, ordinals, batch_ids, row_bases, dropped_at } = chunks;
     let time = event_time.unwrap_or("c.dropped_at");
     let columns = list(contract.entity.columns.iter().map(|column| format!("s.{}", quoted(&column.name))));
     let system =
-        format!("$1::text, c.batch_id, s._row + c.row_base, {time}, $2::smallint, c.dropped_at, now()");
+        format!("{source}, c.batch_id, s._row + c.row_base, {time}, {priority}, c.dropped_at, now()");
     let from = format!(
-        "{stage} AS s JOIN unnest($3::smallint[], $4::uuid[], $5::bigint[], $6::timestamptz[]) \
+        "{stage} AS s JOIN unnest({ordinals}, {batch_ids}, {row_bases}, {dropped_at}) \
          AS c (chunk, batch_id, row_base, dropped_at) ON c.chunk = s._chunk"
     );
     let newest_first = format!("{time} DESC, c.dropped_at DESC, c.batch_id DESC, s._row + c.row_base DESC");
-    merge(contract, foreign, &columns, &system, &from, Some(&newest_first), 6)
+    let (versions, _) = VersionLists::placeholders(last);
+    StatementText::new(merge(contract, foreign, &columns, &system, &from, Some(&newest_first), &versions))
 }
 
 fn merge(
@@ -147,7 +241,7 @@ fn merge(
     system: &str,
     from: &str,
     newest_first: Option<&str>,
-    values: usize,
+    versions: &VersionListsPlaceholders,
 ) -> String {
     let names = list(contract.entity.columns.iter().map(|column| quoted(&column.name)));
     let system_names = list(SYSTEM_COLUMNS.iter().map(|(name, _)| (*name).to_owned()));
@@ -160,8 +254,8 @@ fn merge(
     }
     let (key, target) = (key_list(contract, "s."), key_list(contract, ""));
     let assignments = assignments(contract, foreign);
-    // Sorted by key: two writers that meet on the same keys lock them in the same order, and none waits for
-    // another in a circle. A chunk that comes in that order is read from the stage as it was copied.
+    // Sorted by key: two writers that change the same keys lock them in the same order, so that they cannot deadlock.
+    // The stage table of a chunk in key order has that order already.
     let rows = match newest_first {
         Some(newest_first) => {
             format!(
@@ -170,38 +264,38 @@ fn merge(
         }
         None => format!("SELECT {columns}, {system} FROM {from}"),
     };
-    let wins = wins(contract, values);
-    format!("{insert} {rows} ON CONFLICT ({target}) DO UPDATE SET {assignments} WHERE {wins}")
+    let condition = replace_condition(contract, versions);
+    format!("{insert} {rows} ON CONFLICT ({target}) DO UPDATE SET {assignments} WHERE {condition}")
 }
 
-/// When a row takes the place of the one that stands. `values` are those that the merge has before the versions'.
-fn wins(contract: &Contract, values: usize) -> String {
+/// Returns the condition under which a row replaces the stored row with the same key.
+fn replace_condition(contract: &Contract, versions: &VersionListsPlaceholders) -> String {
     let is_newer = format!("({}) <= ({})", ranked("t"), ranked("excluded"));
     if !ranks_versions(contract) {
         return is_newer;
     }
-    let (earlier, later) = (values + 1, values + 2);
-    format!(
-        "t._batch_id = ANY (${earlier}::uuid[]) OR (t._batch_id <> ALL (${later}::uuid[]) AND {is_newer})"
-    )
+    let VersionListsPlaceholders { earlier, later } = versions;
+    format!("t._batch_id = ANY ({earlier}) OR (t._batch_id <> ALL ({later}) AND {is_newer})")
 }
 
-/// A row takes the place of another as a whole: what its contract does not have becomes null. Otherwise a row would
-/// keep values of the one that it replaced, and which ones would depend on the order of arrival.
+/// Returns the assignments by which one row replaces another. Columns that the contract does not have become null:
+/// otherwise a row would retain values of the row that it replaces, and which ones would depend on the order of arrival.
 fn assignments(contract: &Contract, foreign: &[String]) -> String {
     let entity = &contract.entity;
     let is_key = |index: &usize| entity.key.contains(index);
     let own = entity.columns.iter().enumerate().filter(|(index, _)| !is_key(index));
     let own = own.map(|(_, column)| quoted(&column.name));
     let system = SYSTEM_COLUMNS.iter().map(|(name, _)| (*name).to_owned());
-    let taken = own.chain(system).map(|name| format!("{name} = excluded.{name}"));
-    list(taken.chain(foreign.iter().map(|name| format!("{} = NULL", quoted(name)))))
+    let excluded = own.chain(system).map(|name| format!("{name} = excluded.{name}"));
+    list(excluded.chain(foreign.iter().map(|name| format!("{} = NULL", quoted(name)))))
 }
 
-fn count_losers(contract: &Contract, stage: &str) -> String {
+fn count_losers(contract: &Contract, stage: &str) -> StatementText<StagedChunks<'static>> {
+    let (chunks, _) = StagedChunks::placeholders(0);
+    let StagedChunksPlaceholders { ordinals, batch_ids, row_bases } = chunks;
     let table = quoted_table(&contract.entity.table);
-    // LATERAL … LIMIT: a look-up by the index for each row. As a plain join the planner, which knows nothing of the
-    // stage's size, may read the whole target.
+    // LATERAL … LIMIT is an index lookup for each row. The planner has no statistics of the stage table, and might scan
+    // the whole target for a plain join.
     let (columns, matches, lost) = if upserts(contract) {
         let keys = contract.entity.key.iter().map(|index| quoted(&contract.entity.columns[*index].name));
         let same_key: Vec<String> = keys.map(|name| format!("t.{name} = s.{name}")).collect();
@@ -211,33 +305,33 @@ fn count_losers(contract: &Contract, stage: &str) -> String {
             "(w._batch_id, w._row) <> (c.batch_id, s._row + c.row_base)",
         )
     } else {
-        // A row that this transaction has not inserted was there: the batch was loaded before.
+        // A row that this transaction did not insert existed before: the batch was loaded already.
         let same_row = "t._batch_id = c.batch_id AND t._row = s._row + c.row_base".to_owned();
         ("t._batch_id, t.xmin", same_row, "w.xmin <> pg_current_xact_id()::xid")
     };
-    format!(
+    StatementText::new(format!(
         "SELECT c.chunk, count(*) FILTER (WHERE w._batch_id = c.batch_id), \
          count(*) FILTER (WHERE w._batch_id <> c.batch_id) \
-         FROM {stage} AS s JOIN unnest($1::smallint[], $2::uuid[], $3::bigint[]) \
+         FROM {stage} AS s JOIN unnest({ordinals}, {batch_ids}, {row_bases}) \
          AS c (chunk, batch_id, row_base) ON c.chunk = s._chunk \
          CROSS JOIN LATERAL (SELECT {columns} FROM {table} AS t WHERE {matches} LIMIT 1) AS w \
          WHERE {lost} GROUP BY c.chunk"
-    )
+    ))
 }
 
-/// The event time as `timestamptz`; `None` when the contract names no column.
+/// Returns the event time as `timestamptz`, or `None` when the contract names no column.
 fn event_time(contract: &Contract) -> Result<Option<String>, SqlError> {
     let Some(index) = contract.load.event_time else { return Ok(None) };
     let column = &contract.entity.columns[index];
     let name = format!("s.{}", quoted(&column.name));
-    let given = &column.sql_type;
-    if *given == SqlType::Timestamptz {
+    let found = &column.sql_type;
+    if *found == SqlType::Timestamptz {
         return Ok(Some(name));
     }
-    if [SqlType::Timestamp, SqlType::Date].contains(given) {
+    if [SqlType::Timestamp, SqlType::Date].contains(found) {
         return Ok(Some(format!("({name}::timestamp AT TIME ZONE 'UTC')")));
     }
-    Err(SqlError::EventTime { column: column.name.clone(), found: given.to_string() })
+    Err(SqlError::EventTime { column: column.name.clone(), found: found.to_string() })
 }
 
 fn key_list(contract: &Contract, prefix: &str) -> String {
@@ -245,8 +339,8 @@ fn key_list(contract: &Contract, prefix: &str) -> String {
     list(contract.entity.key.iter().map(|index| format!("{prefix}{}", quoted(&columns[*index].name))))
 }
 
-fn ranked(of: &str) -> String {
-    list(RANK.split(", ").map(|column| format!("{of}.{column}")))
+fn ranked(alias: &str) -> String {
+    list(RANK.split(", ").map(|column| format!("{alias}.{column}")))
 }
 
 fn list(parts: impl IntoIterator<Item = String>) -> String {

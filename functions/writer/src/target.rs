@@ -1,4 +1,4 @@
-//! The target table: made from the contract, widened by it, and otherwise only checked.
+//! The target table, which is created from the contract, extended with its columns, and otherwise only checked.
 
 use std::collections::BTreeMap;
 
@@ -7,43 +7,44 @@ use penstock_contract::{Contract, TableName};
 use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::error::LoadError;
-use crate::lock::{Hold, lock};
-use crate::sql::{SYSTEM_COLUMNS, create_table, quoted_table, upserts};
+use crate::lock::{LockMode, lock};
+use crate::sql::{SYSTEM_COLUMNS, create_table, quoted, quoted_table, upserts};
+use crate::statement::Parameters;
 
-/// What a contract finds in the catalog of a table that is ready for it.
+/// A target table that is ready for a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Target {
-    /// How many columns contracts have brought in all: another number says that the table was widened since.
-    pub(crate) contract_columns: i64,
-    /// Columns that other contracts brought.
+pub(crate) struct LoadTarget {
+    /// The number of columns that contracts have added. It differs later when columns have been added since.
+    pub(crate) registered_columns: i64,
+    /// The columns that other contracts added.
     pub(crate) foreign: Vec<String>,
 }
 
-/// What the catalog says of a table.
-struct Table {
+/// The catalog's description of a table.
+struct CatalogTable {
     /// `relkind`, <https://www.postgresql.org/docs/current/catalog-pg-class.html>.
     kind: i8,
-    columns: BTreeMap<String, ColumnState>,
-    /// The columns of each unique index that `ON CONFLICT` can use, in the order of their names.
+    columns: BTreeMap<String, CatalogColumn>,
+    /// The columns of each unique index that `ON CONFLICT` can use, sorted by name.
     unique: Vec<Vec<String>>,
-    /// Whether an index finds the rows of a batch.
+    /// Whether an index begins with `_batch_id`.
     has_batch_index: bool,
 }
 
-struct ColumnState {
+struct CatalogColumn {
     sql_type: String,
-    /// Filled in by the database itself: generated, or an identity that cannot be given.
+    /// True when values cannot be inserted: a generated column, or an identity that is always generated.
     is_computed: bool,
 }
 
-/// Makes the table where it is missing, adds the columns that it lacks, and checks all others.
+/// Creates the table when it does not exist, adds the columns that it lacks, and checks the others.
 ///
 /// # Errors
-/// When the table is not what the contract needs, or the database does not do as asked.
-pub(crate) async fn ensure(client: &mut Client, contract: &Contract) -> Result<Target, LoadError> {
-    let ready = inspect(client, &contract.entity.table).await?;
+/// When the table does not suit the contract, or the database fails or refuses a statement.
+pub(crate) async fn ensure(client: &mut Client, contract: &Contract) -> Result<LoadTarget, LoadError> {
+    let table = inspect(client, &contract.entity.table).await?;
     let registered = registered(client, &contract.entity.table).await?;
-    if let Some(table) = ready
+    if let Some(table) = table
         && missing_columns(contract, &table)?.is_empty()
         && missing_index(contract, &table).is_none()
         && names(contract).all(|name| registered.present.iter().any(|column| column == name))
@@ -53,22 +54,23 @@ pub(crate) async fn ensure(client: &mut Client, contract: &Contract) -> Result<T
     change(client, contract).await
 }
 
-/// Under a lock by the table's name, so that writers that find the same table missing make it one after the other.
-async fn change(client: &mut Client, contract: &Contract) -> Result<Target, LoadError> {
+/// Creates or alters the table under a lock on its name, so that concurrent writers do it one after the other.
+async fn change(client: &mut Client, contract: &Contract) -> Result<LoadTarget, LoadError> {
     let name = &contract.entity.table;
     let transaction = client.transaction().await?;
-    // In one order everywhere: schema, then table.
-    lock(&transaction, Hold::Alone, "schema", &name.schema).await?;
-    lock(&transaction, Hold::Alone, "table", &quoted_table(name)).await?;
+    // All writers lock in this order, so that they cannot deadlock.
+    lock(&transaction, LockMode::Exclusive, "schema", &name.schema).await?;
+    lock(&transaction, LockMode::Exclusive, "table", &quoted_table(name)).await?;
     if inspect(&transaction, name).await?.is_none() {
         create_schema(&transaction, &name.schema).await?;
         transaction.batch_execute(&create_table(contract)).await?;
     }
-    // Looked at again, also when just made: an object of another kind may have had the name.
-    let table =
-        inspect(&transaction, name).await?.ok_or_else(|| mismatch(name, "cannot be seen".to_owned()))?;
+    // Also inspected when it was just created: an object of another kind may have the name, which `IF NOT EXISTS` accepts.
+    let table = inspect(&transaction, name)
+        .await?
+        .ok_or_else(|| mismatch(name, "does not exist after it was created".to_owned()))?;
     for index in missing_columns(contract, &table)? {
-        let Some(statement) = add_column(contract, index) else { continue };
+        let statement = add_column(contract, index).expect("the index is one of the contract's columns");
         tracing::info!(table = %quoted_table(name), column = contract.entity.columns[index].name, "adding a column");
         transaction.batch_execute(&statement).await?;
     }
@@ -82,16 +84,18 @@ async fn change(client: &mut Client, contract: &Contract) -> Result<Target, Load
     Ok(target(contract, registered))
 }
 
-/// `CREATE SCHEMA IF NOT EXISTS` needs a right on the database even where there is nothing to create.
+/// Creates the schema if it does not exist. `CREATE SCHEMA IF NOT EXISTS` would need a privilege on the database even when
+/// the schema exists.
 async fn create_schema(transaction: &Transaction<'_>, schema: &str) -> Result<(), LoadError> {
     let exists = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)";
     if !transaction.query_one(exists, &[&schema]).await?.try_get::<_, bool>(0)? {
-        transaction.batch_execute(&format!("CREATE SCHEMA {}", crate::sql::quoted(schema))).await?;
+        transaction.batch_execute(&format!("CREATE SCHEMA {}", quoted(schema))).await?;
     }
     Ok(())
 }
 
-async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option<Table>, LoadError> {
+/// Returns the catalog's description of a table, or `None` when it does not exist.
+async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option<CatalogTable>, LoadError> {
     let relation = "SELECT c.oid, c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
                     WHERE n.nspname = $1 AND c.relname = $2";
     let Some(row) = client.query_opt(relation, &[&name.schema, &name.table]).await? else { return Ok(None) };
@@ -100,10 +104,11 @@ async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option
     let columns = "SELECT attname::text, format_type(atttypid, atttypmod), \
                    attgenerated <> '' OR attidentity = 'a' FROM pg_attribute \
                    WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped";
-    let mut table = Table { kind, columns: BTreeMap::new(), unique: Vec::new(), has_batch_index: false };
+    let mut table =
+        CatalogTable { kind, columns: BTreeMap::new(), unique: Vec::new(), has_batch_index: false };
     for row in client.query(columns, &[&oid]).await? {
-        let state = ColumnState { sql_type: row.try_get(1)?, is_computed: row.try_get(2)? };
-        table.columns.insert(row.try_get(0)?, state);
+        let column = CatalogColumn { sql_type: row.try_get(1)?, is_computed: row.try_get(2)? };
+        table.columns.insert(row.try_get(0)?, column);
     }
 
     let unique = "SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_index AS i \
@@ -122,18 +127,18 @@ async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option
     Ok(Some(table))
 }
 
-/// The contract's columns, as indexes, that the table lacks; an error for whatever cannot be mended by adding them.
-fn missing_columns(contract: &Contract, table: &Table) -> Result<Vec<usize>, LoadError> {
+/// Returns the indexes of the contract's columns that the table lacks, or an error for any other difference.
+fn missing_columns(contract: &Contract, table: &CatalogTable) -> Result<Vec<usize>, LoadError> {
     let name = &contract.entity.table;
     // Ordinary and partitioned tables.
     if !b"rp".contains(&table.kind.cast_unsigned()) {
-        return Err(mismatch(name, "is a view or another object that is no table".to_owned()));
+        return Err(mismatch(name, "is a view or another object, not a table".to_owned()));
     }
     for (column, sql_type) in SYSTEM_COLUMNS {
         check_column(name, table, column, sql_type)?;
         if !table.columns.contains_key(column) {
             let problem = format!(
-                "lacks the column {column}: it was not made by Penstock; name another table in the contract, or \
+                "lacks the column {column}: Penstock did not create it; name another table in the contract, or \
                  rename this one"
             );
             return Err(mismatch(name, problem));
@@ -150,28 +155,35 @@ fn missing_columns(contract: &Contract, table: &Table) -> Result<Vec<usize>, Loa
     Ok(missing)
 }
 
-fn missing_index(contract: &Contract, table: &Table) -> Option<String> {
+/// Returns the statement that creates the index by batch, or `None` when it exists or the contract needs none.
+fn missing_index(contract: &Contract, table: &CatalogTable) -> Option<String> {
     create_batch_index(contract).filter(|_| !table.has_batch_index)
 }
 
-fn check_column(name: &TableName, table: &Table, column: &str, wanted: &str) -> Result<(), LoadError> {
-    let Some(state) = table.columns.get(column) else { return Ok(()) };
-    let wanted = catalog_type(wanted);
-    if state.sql_type != wanted {
+/// Checks a column's type. A column that the table lacks passes.
+fn check_column(
+    name: &TableName,
+    table: &CatalogTable,
+    column: &str,
+    sql_type: &str,
+) -> Result<(), LoadError> {
+    let Some(found) = table.columns.get(column) else { return Ok(()) };
+    let expected = catalog_type(sql_type);
+    if found.sql_type != expected {
         let problem = format!(
-            "column {column} is {} in the table and {wanted} in the contract; change one of them",
-            state.sql_type
+            "column {column} is {} in the table and {expected} in the contract; change one of them",
+            found.sql_type
         );
         return Err(mismatch(name, problem));
     }
-    if state.is_computed {
-        let problem = format!("column {column} is filled in by the database, and cannot be loaded");
+    if found.is_computed {
+        let problem = format!("column {column} is generated by the database and cannot be loaded");
         return Err(mismatch(name, problem));
     }
     Ok(())
 }
 
-/// As `format_type` spells it.
+/// Returns the type as `format_type` spells it.
 fn catalog_type(sql_type: &str) -> &str {
     match sql_type {
         "time" => "time without time zone",
@@ -181,22 +193,22 @@ fn catalog_type(sql_type: &str) -> &str {
     }
 }
 
-fn check_key(contract: &Contract, table: &Table) -> Result<(), LoadError> {
-    let mut wanted: Vec<String> = if upserts(contract) {
+fn check_key(contract: &Contract, table: &CatalogTable) -> Result<(), LoadError> {
+    let mut expected: Vec<String> = if upserts(contract) {
         contract.entity.key.iter().map(|index| contract.entity.columns[*index].name.clone()).collect()
     } else {
         vec!["_batch_id".to_owned(), "_row".to_owned()]
     };
-    wanted.sort();
-    if table.unique.contains(&wanted) {
+    expected.sort();
+    if table.unique.contains(&expected) {
         return Ok(());
     }
     let keys: Vec<String> = table.unique.iter().map(|key| format!("({})", key.join(", "))).collect();
     let problem = format!(
-        "the contract needs rows to be unique by ({}), the table keeps them unique by {}; sources that share a \
-         table have the same write mode and key",
-        wanted.join(", "),
-        if keys.is_empty() { "nothing".to_owned() } else { keys.join(" and ") }
+        "the contract needs a unique key ({}), but the table has {}; sources that share a table need the same write \
+         mode and key",
+        expected.join(", "),
+        if keys.is_empty() { "none".to_owned() } else { keys.join(" and ") }
     );
     Err(mismatch(&contract.entity.table, problem))
 }
@@ -214,36 +226,49 @@ async fn register(transaction: &Transaction<'_>, contract: &Contract) -> Result<
     let types: Vec<String> =
         contract.entity.columns.iter().map(|column| column.sql_type.to_string()).collect();
     let table = &contract.entity.table;
-    let statement = "INSERT INTO penstock.target_column \
-                     (table_schema, table_name, column_name, sql_type, source, contract_version) \
-                     SELECT $1, $2, u.name, u.sql_type, $3, $4 FROM unnest($5::text[], $6::text[]) AS u (name, sql_type) \
-                     ON CONFLICT DO NOTHING";
-    transaction
-        .execute(
-            statement,
-            &[&table.schema, &table.table, &contract.source, &contract.version, &columns, &types],
-        )
-        .await?;
+    let mut parameters = Parameters::default();
+    let statement = format!(
+        "INSERT INTO penstock.target_column \
+         (table_schema, table_name, column_name, sql_type, source, contract_version) \
+         SELECT {}, {}, u.name, u.sql_type, {}, {} FROM unnest({}::text[], {}::text[]) AS u (name, sql_type) \
+         ON CONFLICT DO NOTHING",
+        parameters.bind(&table.schema),
+        parameters.bind(&table.table),
+        parameters.bind(&contract.source),
+        parameters.bind(&contract.version),
+        parameters.bind(&columns),
+        parameters.bind(&types),
+    );
+    transaction.execute(&statement, parameters.values()).await?;
     Ok(())
 }
 
-/// The columns that contracts have brought, by the register.
-struct Registered {
-    /// All of them, also those that have been dropped since.
+/// The columns of a table that contracts have added.
+struct RegisteredColumns {
+    /// The number of all, including columns that have been dropped since.
     count: i64,
-    /// Those that the table has.
+    /// The columns that the table has.
     present: Vec<String>,
 }
 
-async fn registered(client: &impl GenericClient, table: &TableName) -> Result<Registered, LoadError> {
+/// Returns the number of columns that contracts have added to a table, including columns that have been dropped since.
+pub(crate) async fn count_registered(
+    client: &impl GenericClient,
+    table: &TableName,
+) -> Result<i64, LoadError> {
+    let statement = "SELECT count(*) FROM penstock.target_column WHERE table_schema = $1 AND table_name = $2";
+    Ok(client.query_one(statement, &[&table.schema, &table.table]).await?.try_get(0)?)
+}
+
+async fn registered(client: &impl GenericClient, table: &TableName) -> Result<RegisteredColumns, LoadError> {
     let statement = "SELECT r.column_name, EXISTS (SELECT FROM pg_attribute AS a \
                      JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace \
                      WHERE n.nspname = r.table_schema AND c.relname = r.table_name AND a.attname = r.column_name \
                      AND a.attnum > 0 AND NOT a.attisdropped) \
                      FROM penstock.target_column AS r WHERE r.table_schema = $1 AND r.table_name = $2";
     let rows = client.query(statement, &[&table.schema, &table.table]).await?;
-    let mut registered =
-        Registered { count: i64::try_from(rows.len()).unwrap_or(i64::MAX), present: Vec::new() };
+    let count = i64::try_from(rows.len()).expect("a query returns fewer than 2^63 rows");
+    let mut registered = RegisteredColumns { count, present: Vec::new() };
     for row in rows {
         if row.try_get(1)? {
             registered.present.push(row.try_get(0)?);
@@ -252,8 +277,8 @@ async fn registered(client: &impl GenericClient, table: &TableName) -> Result<Re
     Ok(registered)
 }
 
-fn target(contract: &Contract, registered: Registered) -> Target {
+fn target(contract: &Contract, registered: RegisteredColumns) -> LoadTarget {
     let is_foreign = |column: &String| !names(contract).any(|name| name == column);
     let foreign = registered.present.into_iter().filter(is_foreign).collect();
-    Target { contract_columns: registered.count, foreign }
+    LoadTarget { registered_columns: registered.count, foreign }
 }

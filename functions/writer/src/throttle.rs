@@ -1,11 +1,11 @@
-//! The budget of rows a second: how long a transaction must wait so that the database is not pressed.
+//! The limit of rows per second.
 
 use std::time::Duration;
 
-/// Spaces transactions so that their rows come to at most `rows_per_second`, however unequal they are.
+/// Spaces transactions so that they load at most `rows_per_second`, whatever their sizes.
 ///
-/// Pure: the clock is passed in, as the time since any fixed moment. A transaction of n rows keeps the next one back
-/// for n / rate seconds; time that was not used is not saved up, so that there is no burst after a pause.
+/// The clock is passed in, as the time since a fixed moment. A transaction of n rows delays the next one by n / rate
+/// seconds. Unused time does not accumulate, so there is no burst after a pause.
 #[derive(Debug, Clone)]
 pub struct Throttle {
     rows_per_second: u64,
@@ -13,23 +13,25 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// A budget; 0 is no limit.
+    /// Returns a throttle with this limit; 0 is no limit.
     pub fn new(rows_per_second: u64) -> Self {
         Self { rows_per_second, free_at: Duration::ZERO }
     }
 
-    /// How long the next transaction must still wait.
+    /// Returns how long the next transaction must wait.
     pub fn delay(&self, now: Duration) -> Duration {
         self.free_at.saturating_sub(now)
     }
 
-    /// Notes a transaction of `rows` that began `now`.
+    /// Records a transaction of `rows` that began at `now`.
     pub fn spend(&mut self, now: Duration, rows: u64) {
         if self.rows_per_second == 0 {
             return;
         }
-        let nanos = u128::from(rows) * 1_000_000_000 / u128::from(self.rows_per_second);
-        let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let (seconds, rest) = (rows / self.rows_per_second, rows % self.rows_per_second);
+        let nanos = u128::from(rest) * 1_000_000_000 / u128::from(self.rows_per_second);
+        let nanos = u32::try_from(nanos).expect("the rest takes less than a second");
+        let cost = Duration::new(seconds, nanos);
         self.free_at = self.free_at.max(now).saturating_add(cost);
     }
 }
@@ -43,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_holds_over_transactions_of_any_size() {
+    fn the_rate_is_respected_over_transactions_of_any_size() {
         let mut throttle = Throttle::new(1_000);
         let mut now = ms(500);
         let start = now;
@@ -58,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_not_saved_up() {
+    fn time_of_a_pause_does_not_accumulate() {
         let mut throttle = Throttle::new(100);
         throttle.spend(ms(0), 100);
         assert_eq!(throttle.delay(ms(400)), ms(600));
@@ -67,14 +69,14 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_never_waits() {
+    fn without_a_limit_there_is_no_delay() {
         let mut throttle = Throttle::new(0);
         throttle.spend(ms(0), u64::MAX);
         assert_eq!(throttle.delay(ms(0)), Duration::ZERO);
     }
 
     #[test]
-    fn absurd_counts_do_not_overflow() {
+    fn extreme_counts_do_not_overflow() {
         let mut throttle = Throttle::new(1);
         throttle.spend(ms(0), u64::MAX);
         throttle.spend(ms(0), u64::MAX);

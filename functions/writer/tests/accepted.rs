@@ -1,5 +1,5 @@
-//! What the engine accepts, PostgreSQL stores: values at the limits of its types, through the engine and COPY. One value that passes
-//! and fails in COPY would fail the whole chunk.
+//! PostgreSQL stores every value that the engine accepts: values at the limits of its types, through the engine and COPY. A value that
+//! the engine accepts and COPY refuses would fail the whole chunk.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod support;
@@ -31,7 +31,7 @@ const PROPERTIES: &str = "
       - {name: wall, logicalType: timestamp, physicalType: timestamp}
       - {name: document, logicalType: object}
       - {name: list, logicalType: array}";
-/// Numbers around the limits of digits that are compared with PostgreSQL's answer, beside those written out.
+/// How many random numbers around the limits of digits are compared with PostgreSQL, besides the listed ones.
 const RANDOM_NUMBERS: usize = 150;
 
 fn contract() -> Contract {
@@ -40,7 +40,7 @@ fn contract() -> Contract {
     contract_of(&yaml.replace("format: csv", "format: ndjson"))
 }
 
-/// The accepted lines as COPY text, and the numbers of the others, from 1.
+/// Returns the accepted lines as COPY text, and the numbers of the rejected lines, beginning with 1.
 fn read(contract: &Contract, lines: &[String]) -> (Vec<u8>, Vec<u64>) {
     let plan = Arc::new(Plan::compile(contract).unwrap());
     let file: String = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -66,12 +66,12 @@ async fn copy(client: &Client, text: Vec<u8>) -> Result<u64, tokio_postgres::Err
     sink.finish().await
 }
 
-/// Digits around a limit, with an exponent that moves the point to it.
+/// Returns numbers with as many digits as a limit, give or take a few, and an exponent that moves the point to it.
 fn number() -> impl Strategy<Value = String> {
     let near = |limit: i64| (limit - 3..=limit + 3).boxed();
     let exponent = prop_oneof![Just(0), -400..=400_i64];
     let whole = (near(131_072), 0..20_000_i64, exponent.clone()).prop_map(|(digits, fraction, exponent)| {
-        // The exponent moves digits behind the point, or from behind it.
+        // The exponent moves digits across the point.
         (digits - exponent, fraction, exponent)
     });
     let fraction = (1..50_i64, near(16_383), exponent)
@@ -116,7 +116,7 @@ async fn numbers_in_documents_are_accepted_exactly_when_jsonb_stores_them() {
     let client = db.client().await;
     let contract = contract();
     create(&client, &contract).await;
-    // In a column, deeper in one, and under a key that no column reads.
+    // As an element, nested in an object, and under a key that no column reads.
     let line = |number: &String| {
         [
             format!("{{\"list\":[{number}]}}"),
@@ -126,20 +126,20 @@ async fn numbers_in_documents_are_accepted_exactly_when_jsonb_stores_them() {
     };
     let lines: Vec<String> = numbers.iter().flat_map(line).collect();
     let (text, rejected) = read(&contract, &lines);
-    let mut taken = 0;
+    let mut stored = 0;
     for (index, number) in numbers.iter().enumerate() {
-        let is_taken = client.query_one("SELECT length(($1::text::jsonb)::text)", &[number]).await.is_ok();
-        taken += usize::from(is_taken);
+        let is_stored = client.query_one("SELECT length(($1::text::jsonb)::text)", &[number]).await.is_ok();
+        stored += usize::from(is_stored);
         for row in (1..=3).map(|place| u64::try_from(index * 3 + place).unwrap()) {
             let head = &number[..number.len().min(20)];
-            assert_eq!(!rejected.contains(&row), is_taken, "{head}… of {} bytes, row {row}", number.len());
+            assert_eq!(!rejected.contains(&row), is_stored, "{head}… of {} bytes, row {row}", number.len());
         }
     }
-    assert!(taken > 20 && numbers.len() - taken > 20, "{taken} of {}", numbers.len());
-    assert_eq!(copy(&client, text).await.unwrap(), taken as u64 * 3);
+    assert!(stored > 20 && numbers.len() - stored > 20, "{stored} of {}", numbers.len());
+    assert_eq!(copy(&client, text).await.unwrap(), stored as u64 * 3);
 }
 
-/// Values of all kinds, for each column.
+/// Returns unusual values of all kinds, for each column.
 fn awkward_values() -> Vec<String> {
     let text = |text: &str| serde_json::to_string(text).unwrap();
     let mut values: Vec<String> = [
@@ -230,7 +230,7 @@ fn awkward_values() -> Vec<String> {
         values.push(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
         values.push(format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth)));
     }
-    // Many keys, many items, and a text as long as a record may be.
+    // Many keys, many elements, and a text of the maximum length of a record.
     let members: Vec<String> = (0..60_000).map(|key| format!("\"{key}\":{key}")).collect();
     values.push(format!("{{{}}}", members.join(",")));
     values.push(format!("[{}1e400]", "1,".repeat(500_000)));
@@ -240,7 +240,7 @@ fn awkward_values() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn whatever_is_accepted_is_stored() {
+async fn every_accepted_value_is_stored() {
     let contract = contract();
     let names = contract.entity.columns.iter().filter(|column| !column.is_rescued());
     let mut lines: Vec<String> = names
@@ -260,7 +260,7 @@ async fn whatever_is_accepted_is_stored() {
     let client = db.client().await;
     create(&client, &contract).await;
     if let Err(error) = copy(&client, text.clone()).await {
-        // One by one, to name the row.
+        // Row by row, to report the row at fault.
         for row in text.split_inclusive(|byte| *byte == b'\n') {
             if let Err(error) = copy(&client, row.to_vec()).await {
                 let row = String::from_utf8_lossy(&row[..row.len().min(300)]).into_owned();

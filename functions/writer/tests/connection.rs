@@ -1,5 +1,5 @@
-//! Whom a connection trusts, and what it logs in with. Needs the `openssl` program and a PostgreSQL built with TLS.
-#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
+//! Certificates and credentials of connections. The tests need the `openssl` program and a PostgreSQL built with TLS.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
@@ -19,7 +19,7 @@ fn openssl(folder: &Path, arguments: &str) {
     assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// An authority, and a certificate by it for `localhost`.
+/// Creates a certificate authority, and a certificate of it for `localhost`. Returns the authority's file.
 fn certificates(folder: &Path, name: &str) -> PathBuf {
     std::fs::write(folder.join("extensions"), "subjectAltName=DNS:localhost\n").unwrap();
     let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
@@ -38,7 +38,7 @@ fn certificates(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}-ca.pem"))
 }
 
-/// A cluster that speaks TLS with a certificate by `name`'s authority.
+/// Starts a cluster with TLS and a certificate of `name`'s authority.
 fn start(folder: &Path, name: &str) -> Db {
     let mut db = Db::start();
     let data = db.cluster.folder().join("data");
@@ -63,7 +63,7 @@ async fn connect(db: &Db, host: &str, ca_file: &Path) -> Result<tokio_postgres::
 }
 
 #[tokio::test]
-async fn only_a_certificate_for_the_host_by_a_trusted_authority_will_do() {
+async fn only_a_certificate_for_the_host_by_a_trusted_authority_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let (trusted, other) = (certificates(folder.path(), "ours"), certificates(folder.path(), "other"));
     let db = start(folder.path(), "ours");
@@ -82,14 +82,14 @@ async fn only_a_certificate_for_the_host_by_a_trusted_authority_will_do() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_refused_when_tls_is_asked_for() {
+async fn a_server_without_tls_is_refused_when_tls_is_required() {
     let folder = tempfile::tempdir().unwrap();
     let trusted = certificates(folder.path(), "ours");
     let error = connect(&Db::start(), "localhost", &trusted).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Unreachable { .. }), "{error}");
 }
 
-/// Answers each `GetSecretValue` with a user and the password that holds at the moment; counts the calls.
+/// Starts a server that answers each `GetSecretValue` with a user and the current password, and counts the calls.
 async fn secrets_manager(user: &str, password: Arc<Mutex<String>>) -> (String, Arc<Mutex<u32>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

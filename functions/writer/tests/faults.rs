@@ -1,17 +1,18 @@
-//! What breaks off under way leaves nothing behind.
-#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
+//! Interrupted transactions leave nothing behind.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
 use std::time::Duration;
 
-use support::{ChunkOf, Db, apply, now, product, products};
+use penstock_pipeline::DeadCode;
+use support::{ChunkOf, Db, applied, apply, product, products};
 
 fn many(count: i32) -> Vec<String> {
     (0..count).map(|n| product(&format!("k{n:07}"), "t", n, 1)).collect()
 }
 
-/// Holds up the merge of `public.products`, so that something can happen meanwhile.
+/// Delays the merge of `public.products`, so that a test can interrupt it.
 const SLOW: &str = "CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS \
                     $$ BEGIN PERFORM pg_sleep(30); RETURN new; END $$; \
                     CREATE TRIGGER slow BEFORE INSERT ON public.products FOR EACH ROW EXECUTE FUNCTION public.slow()";
@@ -33,7 +34,7 @@ const MERGING: &str = "SELECT count(*) > 0 FROM pg_stat_activity \
 const NOBODY: &str = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'penstock-writer'";
 
 #[tokio::test]
-async fn a_writer_that_dies_before_the_commit_leaves_nothing() {
+async fn a_writer_that_ends_before_the_commit_leaves_nothing() {
     let (db, contract) = (Db::start(), products("shop"));
     let mut writer = db.writer();
     let first = ChunkOf::batch(1).rows(&contract, [product("a", "t", 1, 1)]);
@@ -43,9 +44,9 @@ async fn a_writer_that_dies_before_the_commit_leaves_nothing() {
     let second = ChunkOf::batch(2).rows(&contract, many(10));
     {
         let chunks = [&second];
-        let dying = apply(&mut writer, &contract, &chunks);
+        let interrupted = apply(&mut writer, &contract, &chunks);
         tokio::select! {
-            _ = dying => panic!("the merge is held up"),
+            _ = interrupted => panic!("the merge is delayed"),
             () = wait_for(&db, MERGING) => {}
         }
     }
@@ -56,11 +57,11 @@ async fn a_writer_that_dies_before_the_commit_leaves_nothing() {
     assert_eq!(db.rows("SELECT count(*) FROM penstock.chunk").await, ["1"]);
 
     client.batch_execute(FAST).await.unwrap();
-    assert_eq!(apply(&mut writer, &contract, &[&second]).await.unwrap(), [now(10, 0, 0)]);
+    assert_eq!(apply(&mut writer, &contract, &[&second]).await.unwrap(), [applied(10, 0, 0)]);
 }
 
 #[tokio::test]
-async fn an_ended_session_is_worth_another_try_and_the_next_one_goes_through() {
+async fn an_ended_session_is_a_transient_error_and_the_next_attempt_succeeds() {
     let (db, contract) = (Db::start(), products("shop"));
     let mut writer = db.writer();
     let first = ChunkOf::batch(1).rows(&contract, [product("a", "t", 1, 1)]);
@@ -76,11 +77,11 @@ async fn an_ended_session_is_worth_another_try_and_the_next_one_goes_through() {
     let error = answer.unwrap_err();
     assert!(error.is_transient(), "{error}");
     db.client().await.batch_execute(FAST).await.unwrap();
-    assert_eq!(apply(&mut writer, &contract, &[&second]).await.unwrap(), [now(10, 0, 0)]);
+    assert_eq!(apply(&mut writer, &contract, &[&second]).await.unwrap(), [applied(10, 0, 0)]);
 }
 
 #[tokio::test]
-async fn a_server_that_crashes_under_a_merge_is_worth_another_try() {
+async fn a_crash_of_the_server_during_a_merge_is_a_transient_error() {
     let (mut db, contract) = (Db::start(), products("shop"));
     let mut writer = db.writer();
     let first = ChunkOf::batch(1).rows(&contract, [product("a", "t", 1, 1)]);
@@ -92,35 +93,38 @@ async fn a_server_that_crashes_under_a_merge_is_worth_another_try() {
         let applying = apply(&mut writer, &contract, &chunks);
         tokio::pin!(applying);
         tokio::select! {
-            _ = &mut applying => panic!("the merge is held up"),
+            _ = &mut applying => panic!("the merge is delayed"),
             () = wait_for(&db, MERGING) => {}
         }
         db.cluster.kill().unwrap();
         applying.await.unwrap_err()
     };
     assert!(error.is_transient(), "{error}");
-    let away = apply(&mut writer, &contract, &[&second]).await.unwrap_err();
-    assert!(away.is_transient(), "{away}");
+    let unreachable = apply(&mut writer, &contract, &[&second]).await.unwrap_err();
+    assert!(unreachable.is_transient(), "{unreachable}");
     db.cluster.restart().unwrap();
     db.client().await.batch_execute(FAST).await.unwrap();
-    assert_eq!(apply(&mut writer, &contract, &[&second]).await.unwrap(), [now(10, 0, 0)]);
+    assert_eq!(apply(&mut writer, &contract, &[&second]).await.unwrap(), [applied(10, 0, 0)]);
     assert_eq!(db.rows("SELECT count(*) FROM products").await, ["11"]);
 }
 
 #[tokio::test]
-async fn a_chunk_that_turns_out_bad_half_way_leaves_the_session_usable() {
+async fn a_chunk_that_fails_during_copy_leaves_the_session_usable() {
     let (db, contract) = (Db::start(), products("shop"));
     let mut writer = db.writer();
     let mut rows = many(30_000);
     rows.push("too few\tcolumns".to_owned());
     let bad = ChunkOf::batch(1).rows(&contract, &rows);
-    assert_eq!(apply(&mut writer, &contract, &[&bad]).await.unwrap_err().code(), "invalid_data");
-    // Fewer rows than it says: found while the COPY is under way.
+    assert_eq!(apply(&mut writer, &contract, &[&bad]).await.unwrap_err().code(), Some(DeadCode::InvalidData));
+    // Fewer rows than the message says, which is detected during the COPY.
     let mut short = ChunkOf::batch(2).rows(&contract, many(30_000));
     short.message.chunk.rows += 1;
-    assert_eq!(apply(&mut writer, &contract, &[&short]).await.unwrap_err().code(), "invalid_chunk");
+    assert_eq!(
+        apply(&mut writer, &contract, &[&short]).await.unwrap_err().code(),
+        Some(DeadCode::InvalidChunk)
+    );
     let good = ChunkOf::batch(3).rows(&contract, many(3));
-    assert_eq!(apply(&mut writer, &contract, &[&good]).await.unwrap(), [now(3, 0, 0)]);
+    assert_eq!(apply(&mut writer, &contract, &[&good]).await.unwrap(), [applied(3, 0, 0)]);
     assert_eq!(
         db.rows("SELECT count(*), (SELECT count(*) FROM penstock.chunk) FROM products").await,
         ["3|1"]
@@ -128,14 +132,14 @@ async fn a_chunk_that_turns_out_bad_half_way_leaves_the_session_usable() {
 }
 
 #[tokio::test]
-async fn a_statement_that_is_cancelled_while_it_waits_is_worth_another_try() {
+async fn a_statement_that_is_cancelled_while_it_waits_is_a_transient_error() {
     let (db, contract) = (Db::start(), products("shop"));
     let mut writer = db.writer();
     let first = ChunkOf::batch(1).rows(&contract, [product("a", "t", 1, 1)]);
     apply(&mut writer, &contract, &[&first]).await.unwrap();
     let client = db.client().await;
     client.batch_execute("BEGIN; LOCK TABLE products").await.unwrap();
-    // The server answers as it does when a statement runs out of time (57014).
+    // The server reports the same error as for a statement timeout (57014).
     let second = ChunkOf::batch(2).rows(&contract, many(1));
     let chunks = [&second];
     let (answer, ()) = tokio::join!(apply(&mut writer, &contract, &chunks), async {
@@ -148,5 +152,5 @@ async fn a_statement_that_is_cancelled_while_it_waits_is_worth_another_try() {
     });
     assert!(answer.unwrap_err().is_transient());
     client.batch_execute("ROLLBACK").await.unwrap();
-    assert_eq!(apply(&mut writer, &contract, &[&second]).await.unwrap(), [now(1, 0, 0)]);
+    assert_eq!(apply(&mut writer, &contract, &[&second]).await.unwrap(), [applied(1, 0, 0)]);
 }

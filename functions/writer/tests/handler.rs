@@ -1,12 +1,13 @@
-//! An invocation from its messages to the answer, the dead letters and the receipts.
-#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
+//! Invocations: from the messages to the response, the dead letters and the receipts.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use penstock_aws::commit::to_json;
+use penstock_aws::deadline::Deadline;
 use penstock_aws::sqs_event::{InboundQueue, SqsAttributes, SqsEvent, SqsRecord};
 use penstock_aws::telemetry::Metrics;
 use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore};
@@ -17,7 +18,7 @@ use penstock_pipeline::{
     Seconds, layout,
 };
 use penstock_writer::chunk::VerifiedChunk;
-use penstock_writer::config::Config;
+use penstock_writer::config::WriterConfig;
 use penstock_writer::database::Postgres;
 use penstock_writer::handler::{Writer, handle};
 use support::{ChunkOf, Db, PRODUCTS, contract_of, contract_yaml, product};
@@ -25,8 +26,8 @@ use uuid::Uuid;
 
 const LONG: Duration = Duration::from_secs(180);
 
-/// A writer with its surroundings.
-struct Stage {
+/// A writer with its database, store, queue and contract.
+struct Setup {
     db: Db,
     store: MemoryStore,
     queue: MemoryQueue,
@@ -34,7 +35,7 @@ struct Stage {
     rows_per_second: u64,
 }
 
-impl Stage {
+impl Setup {
     fn new() -> Self {
         Self::with(&[("eventTime", "updated_at")])
     }
@@ -48,7 +49,7 @@ impl Stage {
     }
 
     fn writer(&self) -> Writer<MemoryStore, MemoryQueue, Postgres> {
-        let config = Config {
+        let config = WriterConfig {
             metrics: Metrics::of("test"),
             artifacts_bucket: "artifacts".into(),
             processed_bucket: "processed".into(),
@@ -59,7 +60,7 @@ impl Stage {
         Writer::new(self.store.clone(), self.queue.clone(), self.db.writer(), &config)
     }
 
-    /// Chunks of one batch, as ingest commits them: manifest and receipt in S3, `rejected` rows besides.
+    /// Commits a batch with these chunks as ingest does, with manifest and receipt in S3, and `rejected` rows.
     fn commit(&self, batch: u128, chunks: &[Vec<String>], rejected: u64) -> Vec<LoadMessage> {
         let count = u32::try_from(chunks.len()).unwrap();
         let verified: Vec<VerifiedChunk> = (0..count)
@@ -130,7 +131,7 @@ async fn run(
     event: &SqsEvent,
     time: Duration,
 ) -> Vec<String> {
-    let response = handle(writer, event, Instant::now() + time).await;
+    let response = handle(writer, event, Deadline::of_invocation(SystemTime::now() + time)).await;
     response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
 }
 
@@ -139,20 +140,20 @@ fn rows(prefix: &str, count: u32) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_batch_is_loaded_closed_and_told_of() {
-    let stage = Stage::new();
-    let mut messages = stage.commit(1, &[rows("a", 3), rows("b", 2)], 4);
-    // One of its chunks is an object, and they come in the wrong order.
+async fn a_batch_is_loaded_and_closed_and_its_receipt_written() {
+    let setup = Setup::new();
+    let mut messages = setup.commit(1, &[rows("a", 3), rows("b", 2)], 4);
+    // One of the chunks is an object, and they arrive in reverse order.
     let ChunkBody::Inline(text) = messages[0].chunk.body.clone() else { panic!("inline") };
     let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
-    stage.store.insert("processed", "chunk", bytes);
+    setup.store.insert("processed", "chunk", bytes);
     messages[0].chunk.body = ChunkBody::Object { bucket: "processed".into(), key: "chunk".into() };
     messages.reverse();
 
-    let mut writer = stage.writer();
+    let mut writer = setup.writer();
     assert!(run(&mut writer, &event(&messages), LONG).await.is_empty());
-    assert_eq!(stage.count().await, "5");
-    let receipt = stage.receipt(1);
+    assert_eq!(setup.count().await, "5");
+    let receipt = setup.receipt(1);
     assert_eq!(receipt.state, ReceiptState::Loaded);
     let expected = RowCounts { read: 9, accepted: 5, rejected: 4, loaded: 5, ..RowCounts::default() };
     assert_eq!(receipt.rows, expected);
@@ -160,92 +161,92 @@ async fn a_batch_is_loaded_closed_and_told_of() {
     assert!(receipt.seconds["load"] < 60.0 && receipt.seconds["drop_to_loaded"] > 0.0);
     let batch =
         "SELECT source, key, object_version, rows_read, rejected, loaded, balanced FROM penstock.batch";
-    assert_eq!(stage.db.rows(batch).await, ["shop|shop/1.csv|etag|9|4|5|t"]);
+    assert_eq!(setup.db.rows(batch).await, ["shop|shop/1.csv|etag|9|4|5|t"]);
 
-    // Redelivered: nothing is written again.
+    // A redelivery writes nothing.
     let puts = |store: &MemoryStore| store.calls().iter().filter(|(call, _)| *call == Call::Put).count();
-    let before = puts(&stage.store);
+    let before = puts(&setup.store);
     assert!(run(&mut writer, &event(&messages), LONG).await.is_empty());
-    assert_eq!(puts(&stage.store), before);
-    assert_eq!(stage.receipt(1), receipt);
+    assert_eq!(puts(&setup.store), before);
+    assert_eq!(setup.receipt(1), receipt);
 }
 
 #[tokio::test]
-async fn a_batch_is_closed_by_whoever_applies_its_last_chunk() {
-    let stage = Stage::new();
-    let messages = stage.commit(1, &[rows("a", 3), rows("b", 2)], 0);
-    assert!(run(&mut stage.writer(), &event([&messages[1]]), LONG).await.is_empty());
-    assert_eq!(stage.receipt(1).state, ReceiptState::Loading);
-    assert!(stage.db.rows("SELECT * FROM penstock.batch").await.is_empty());
-    assert!(run(&mut stage.writer(), &event([&messages[0]]), LONG).await.is_empty());
-    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+async fn a_batch_is_closed_with_its_last_chunk() {
+    let setup = Setup::new();
+    let messages = setup.commit(1, &[rows("a", 3), rows("b", 2)], 0);
+    assert!(run(&mut setup.writer(), &event([&messages[1]]), LONG).await.is_empty());
+    assert_eq!(setup.receipt(1).state, ReceiptState::Loading);
+    assert!(setup.db.rows("SELECT * FROM penstock.batch").await.is_empty());
+    assert!(run(&mut setup.writer(), &event([&messages[0]]), LONG).await.is_empty());
+    assert_eq!(setup.receipt(1).state, ReceiptState::Loaded);
 }
 
 #[tokio::test]
-async fn what_broke_between_commit_and_receipt_is_mended_by_the_redelivery() {
+async fn a_redelivery_completes_a_batch_that_failed_between_commit_and_receipt() {
     for (call, key) in [(Call::Get, "manifest.json"), (Call::Get, "receipts/"), (Call::Put, "receipts/")] {
-        let stage = Stage::new();
-        let messages = stage.commit(1, &[rows("a", 3)], 0);
-        stage.store.fail(call, key, Fault::Transient);
-        let mut writer = stage.writer();
+        let setup = Setup::new();
+        let messages = setup.commit(1, &[rows("a", 3)], 0);
+        setup.store.fail(call, key, Fault::Transient);
+        let mut writer = setup.writer();
         assert_eq!(run(&mut writer, &event(&messages), LONG).await, ["m0"], "{call:?} {key}");
-        assert_eq!(stage.count().await, "3");
-        assert_eq!(stage.receipt(1).state, ReceiptState::Loading);
-        assert_eq!(stage.queue.delays(), [("h0".to_owned(), Duration::from_secs(8))]);
+        assert_eq!(setup.count().await, "3");
+        assert_eq!(setup.receipt(1).state, ReceiptState::Loading);
+        assert_eq!(setup.queue.delays(), [("h0".to_owned(), Duration::from_secs(8))]);
 
         assert!(run(&mut writer, &event(&messages), LONG).await.is_empty());
-        let receipt = stage.receipt(1);
+        let receipt = setup.receipt(1);
         assert_eq!((receipt.state, receipt.rows.loaded), (ReceiptState::Loaded, 3));
     }
 }
 
 #[tokio::test]
-async fn a_chunk_at_fault_is_given_up_alone_and_its_producer_told() {
-    let stage = Stage::new();
-    let mut messages = stage.commit(1, &[rows("a", 3)], 0);
-    messages.extend(stage.commit(2, &[vec![product("x", "t", 1, 1), "y\tt\tmany\t2026-01-01".into()]], 0));
-    messages.extend(stage.commit(3, &[rows("c", 2)], 0));
-    let mut writer = stage.writer();
+async fn only_the_chunk_at_fault_goes_to_the_dead_letter_queue_and_its_batch_fails() {
+    let setup = Setup::new();
+    let mut messages = setup.commit(1, &[rows("a", 3)], 0);
+    messages.extend(setup.commit(2, &[vec![product("x", "t", 1, 1), "y\tt\tmany\t2026-01-01".into()]], 0));
+    messages.extend(setup.commit(3, &[rows("c", 2)], 0));
+    let mut writer = setup.writer();
     assert!(run(&mut writer, &event(&messages), LONG).await.is_empty());
-    assert_eq!(stage.count().await, "5");
+    assert_eq!(setup.count().await, "5");
 
-    let dead = stage.queue.dead();
+    let dead = setup.queue.dead();
     assert_eq!((dead.len(), dead[0].url.as_str(), dead[0].code.as_str()), (1, "load-dead", "invalid_data"));
     assert!(dead[0].message.contains("column qty, row 2") && !dead[0].message.contains("many"));
     assert_eq!(serde_json::from_str::<LoadMessage>(&dead[0].body).unwrap(), messages[1]);
-    let receipt = stage.receipt(2);
+    let receipt = setup.receipt(2);
     let refusal = receipt.refusal.unwrap();
     assert_eq!((receipt.state, refusal.code), (ReceiptState::Failed, RefusalCode::LoadFailed));
     assert_eq!(refusal.reason.as_deref(), Some("invalid_data"), "the code of the dead letter");
     for batch in [1, 3] {
-        assert_eq!(stage.receipt(batch).state, ReceiptState::Loaded);
+        assert_eq!(setup.receipt(batch).state, ReceiptState::Loaded);
     }
-    assert_eq!(stage.db.rows("SELECT count(*) FROM penstock.batch").await, ["2"]);
+    assert_eq!(setup.db.rows("SELECT count(*) FROM penstock.batch").await, ["2"]);
 }
 
 #[tokio::test]
-async fn a_failed_batch_is_loaded_after_all_once_its_chunk_is_mended() {
-    let stage = Stage::new();
-    let messages = stage.commit(1, &[rows("a", 3), rows("b", 3)], 0);
+async fn a_failed_batch_is_loaded_once_its_chunk_is_intact() {
+    let setup = Setup::new();
+    let messages = setup.commit(1, &[rows("a", 3), rows("b", 3)], 0);
     let mut corrupt = messages[1].clone();
     corrupt.chunk.sha256 = "00".repeat(32);
-    let mut writer = stage.writer();
+    let mut writer = setup.writer();
     assert!(run(&mut writer, &event([&messages[0], &corrupt]), LONG).await.is_empty());
-    assert_eq!(stage.queue.dead()[0].code, "checksum_mismatch");
-    assert_eq!(stage.receipt(1).state, ReceiptState::Failed);
+    assert_eq!(setup.queue.dead()[0].code, "checksum_mismatch");
+    assert_eq!(setup.receipt(1).state, ReceiptState::Failed);
 
     assert!(run(&mut writer, &event([&messages[1]]), LONG).await.is_empty());
-    let receipt = stage.receipt(1);
+    let receipt = setup.receipt(1);
     assert_eq!((receipt.state, receipt.refusal, receipt.rows.loaded), (ReceiptState::Loaded, None, 6));
-    // A corrupt duplicate that comes late does not undo it.
+    // A corrupt duplicate that arrives later does not change it.
     assert!(run(&mut writer, &event([&corrupt]), LONG).await.is_empty());
-    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+    assert_eq!(setup.receipt(1).state, ReceiptState::Loaded);
 }
 
 #[tokio::test]
-async fn poison_blocks_nobody() {
-    let stage = Stage::new();
-    let good = stage.commit(1, &[rows("a", 3)], 0).remove(0);
+async fn invalid_messages_do_not_block_valid_ones() {
+    let setup = Setup::new();
+    let good = setup.commit(1, &[rows("a", 3)], 0).remove(0);
     let changed = |change: fn(&mut LoadMessage)| {
         let mut message = good.clone();
         message.batch_id = Uuid::from_u128(7);
@@ -264,8 +265,8 @@ async fn poison_blocks_nobody() {
         changed(|message| message.chunk.text_bytes = 1),
         serde_json::to_string(&good).unwrap(),
     ]);
-    assert!(run(&mut stage.writer(), &event, LONG).await.is_empty());
-    let codes: Vec<String> = stage.queue.dead().into_iter().map(|letter| letter.code).collect();
+    assert!(run(&mut setup.writer(), &event, LONG).await.is_empty());
+    let codes: Vec<String> = setup.queue.dead().into_iter().map(|letter| letter.code).collect();
     let expected = [
         "invalid_message",
         "invalid_message",
@@ -278,173 +279,173 @@ async fn poison_blocks_nobody() {
         "invalid_chunk",
     ];
     assert_eq!(codes, expected);
-    assert_eq!(stage.count().await, "3");
-    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+    assert_eq!(setup.count().await, "3");
+    assert_eq!(setup.receipt(1).state, ReceiptState::Loaded);
 }
 
-/// A deploy with a canary: `ingest` of both releases has sent, writers of both releases receive, whichever comes first.
+/// During a canary deployment both releases of `ingest` send messages, and both releases of the writer receive them.
 #[tokio::test]
-async fn an_old_and_a_new_writer_drain_one_queue_together() {
-    let stage = Stage::with(&[("eventTime", "updated_at"), ("unexpectedColumns", "rescue")]);
+async fn an_old_and_a_new_writer_process_one_queue_together() {
+    let setup = Setup::with(&[("eventTime", "updated_at"), ("unexpectedColumns", "rescue")]);
     let rescued =
         |prefix| rows(prefix, 2).iter().map(|row| format!("{row}\t{{\"x\":1}}")).collect::<Vec<_>>();
-    let mut old_messages = stage.commit(1, &[rows("a", 2), rows("b", 2)], 0);
+    let mut old_messages = setup.commit(1, &[rows("a", 2), rows("b", 2)], 0);
     old_messages.iter_mut().for_each(|message| message.message_version = 1);
-    let new_messages = stage.commit(2, &[rescued("c"), rescued("d")], 0);
+    let new_messages = setup.commit(2, &[rescued("c"), rescued("d")], 0);
     let messages = [&old_messages[0], &new_messages[0], &old_messages[1], &new_messages[1]];
 
-    let (mut old, mut new) = (stage.writer().of_release(1..=1), stage.writer());
-    // The old one gets everything, and leaves what it does not know.
+    let (mut old, mut new) = (setup.writer().of_release(1..=1), setup.writer());
+    // The old writer receives all messages, and returns those of a newer version to the queue.
     assert_eq!(run(&mut old, &event(messages), LONG).await, ["m1", "m3"]);
-    assert_eq!(stage.queue.delays().len(), 2);
-    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
-    // Both at once get what is left and what was delivered twice.
+    assert_eq!(setup.queue.delays().len(), 2);
+    assert_eq!(setup.receipt(1).state, ReceiptState::Loaded);
+    // Both writers receive the remaining messages, and the others a second time.
     let all = event(messages);
-    let (again, left) = tokio::join!(run(&mut old, &all, LONG), run(&mut new, &all, LONG));
-    assert_eq!((again, left), (vec!["m1".to_owned(), "m3".to_owned()], Vec::new()));
-    assert_eq!(stage.queue.dead(), []);
-    assert_eq!([1, 2].map(|batch| stage.receipt(batch).rows.loaded), [4, 4]);
-    assert_eq!(stage.receipt(2).state, ReceiptState::Loaded);
-    let found = stage.db.rows("SELECT sku, _rescued ->> 'x' FROM products ORDER BY sku").await;
+    let (by_old, by_new) = tokio::join!(run(&mut old, &all, LONG), run(&mut new, &all, LONG));
+    assert_eq!((by_old, by_new), (vec!["m1".to_owned(), "m3".to_owned()], Vec::new()));
+    assert_eq!(setup.queue.dead(), []);
+    assert_eq!([1, 2].map(|batch| setup.receipt(batch).rows.loaded), [4, 4]);
+    assert_eq!(setup.receipt(2).state, ReceiptState::Loaded);
+    let found = setup.db.rows("SELECT sku, _rescued ->> 'x' FROM products ORDER BY sku").await;
     assert_eq!(found, ["a0|~", "a1|~", "b0|~", "b1|~", "c0|1", "c1|1", "d0|1", "d1|1"]);
-    assert_eq!(stage.db.rows("SELECT bool_and(balanced), count(*) FROM penstock.batch").await, ["t|2"]);
-    // Both releases in one invocation, in one table.
-    let mut mixed = stage.commit(3, &[rows("e", 1)], 0);
+    assert_eq!(setup.db.rows("SELECT bool_and(balanced), count(*) FROM penstock.batch").await, ["t|2"]);
+    // Messages of both releases in one invocation, for one table.
+    let mut mixed = setup.commit(3, &[rows("e", 1)], 0);
     mixed[0].message_version = 1;
-    mixed.extend(stage.commit(4, &[rescued("f")], 0));
+    mixed.extend(setup.commit(4, &[rescued("f")], 0));
     assert!(run(&mut new, &event(&mixed), LONG).await.is_empty());
-    assert_eq!([3, 4].map(|batch| stage.receipt(batch).state), [ReceiptState::Loaded; 2]);
+    assert_eq!([3, 4].map(|batch| setup.receipt(batch).state), [ReceiptState::Loaded; 2]);
 }
 
 #[tokio::test]
-async fn a_message_is_never_lost_when_the_dead_letter_queue_does_not_take_it() {
-    let stage = Stage::new();
+async fn a_message_is_retried_when_the_dead_letter_queue_refuses_it() {
+    let setup = Setup::new();
     for fault in [Fault::Transient, Fault::Refused] {
-        stage.queue.fail(Call::SendDead, "load-dead", fault);
-        assert_eq!(run(&mut stage.writer(), &bodies(["poison".to_owned()]), LONG).await, ["m0"]);
+        setup.queue.fail(Call::SendDead, "load-dead", fault);
+        assert_eq!(run(&mut setup.writer(), &bodies(["poison".to_owned()]), LONG).await, ["m0"]);
     }
 }
 
 #[tokio::test]
 async fn the_same_message_twice_in_one_event_is_applied_once() {
-    let stage = Stage::new();
-    let message = stage.commit(1, &[rows("a", 3)], 0).remove(0);
-    assert!(run(&mut stage.writer(), &event([&message, &message, &message]), LONG).await.is_empty());
-    assert_eq!(stage.count().await, "3");
-    assert_eq!(stage.receipt(1).rows.loaded, 3);
+    let setup = Setup::new();
+    let message = setup.commit(1, &[rows("a", 3)], 0).remove(0);
+    assert!(run(&mut setup.writer(), &event([&message, &message, &message]), LONG).await.is_empty());
+    assert_eq!(setup.count().await, "3");
+    assert_eq!(setup.receipt(1).rows.loaded, 3);
 }
 
 #[tokio::test]
-async fn a_fault_of_the_store_brings_only_its_chunk_back() {
-    let stage = Stage::new();
-    let mut messages = stage.commit(1, &[rows("a", 3)], 0);
-    messages.extend(stage.commit(2, &[rows("b", 3)], 0));
+async fn an_error_of_the_store_retries_only_its_chunk() {
+    let setup = Setup::new();
+    let mut messages = setup.commit(1, &[rows("a", 3)], 0);
+    messages.extend(setup.commit(2, &[rows("b", 3)], 0));
     messages[0].chunk.body = ChunkBody::Object { bucket: "processed".into(), key: "slow".into() };
-    stage.store.fail(Call::Get, "slow", Fault::Transient);
-    assert_eq!(run(&mut stage.writer(), &event(&messages), LONG).await, ["m0"]);
-    assert_eq!(stage.receipt(2).state, ReceiptState::Loaded);
-    assert!(stage.queue.dead().is_empty());
+    setup.store.fail(Call::Get, "slow", Fault::Transient);
+    assert_eq!(run(&mut setup.writer(), &event(&messages), LONG).await, ["m0"]);
+    assert_eq!(setup.receipt(2).state, ReceiptState::Loaded);
+    assert!(setup.queue.dead().is_empty());
 }
 
 #[tokio::test]
-async fn while_the_database_is_away_everything_comes_back_and_then_goes_through() {
-    let mut stage = Stage::new();
-    let messages = stage.commit(1, &[rows("a", 3), rows("b", 3)], 0);
-    let mut writer = stage.writer();
+async fn messages_are_retried_while_the_database_is_unreachable_and_then_loaded() {
+    let mut setup = Setup::new();
+    let messages = setup.commit(1, &[rows("a", 3), rows("b", 3)], 0);
+    let mut writer = setup.writer();
     assert!(run(&mut writer, &event([&messages[0]]), LONG).await.is_empty());
 
-    stage.db.cluster.stop().unwrap();
+    setup.db.cluster.stop().unwrap();
     assert_eq!(run(&mut writer, &event([&messages[1]]), LONG).await, ["m0"]);
     assert_eq!(run(&mut writer, &event([&messages[1]]), LONG).await, ["m0"]);
-    stage.db.cluster.restart().unwrap();
+    setup.db.cluster.restart().unwrap();
     assert!(run(&mut writer, &event([&messages[1]]), LONG).await.is_empty());
 
-    stage.db.cluster.kill().unwrap();
-    stage.db.cluster.restart().unwrap();
-    let more = stage.commit(2, &[rows("c", 3)], 0);
-    // The session is dead, and the writer does not know it yet: at worst the message comes back once.
+    setup.db.cluster.kill().unwrap();
+    setup.db.cluster.restart().unwrap();
+    let more = setup.commit(2, &[rows("c", 3)], 0);
+    // The session has ended, and the writer has not detected it yet: the message is retried at most once.
     let first = run(&mut writer, &event(&more), LONG).await;
     assert!(first.is_empty() || run(&mut writer, &event(&more), LONG).await.is_empty());
-    assert_eq!(stage.count().await, "9");
-    assert!(stage.queue.dead().is_empty());
-    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+    assert_eq!(setup.count().await, "9");
+    assert!(setup.queue.dead().is_empty());
+    assert_eq!(setup.receipt(1).state, ReceiptState::Loaded);
 }
 
 #[tokio::test]
-async fn the_budget_of_rows_is_kept_and_what_does_not_fit_comes_back() {
-    let mut stage = Stage::new();
-    stage.rows_per_second = 20_000;
-    // Two transactions of one second's budget each, and a third that has to wait for both.
+async fn the_rate_limit_is_respected_and_a_message_that_must_wait_too_long_is_retried() {
+    let mut setup = Setup::new();
+    setup.rows_per_second = 20_000;
+    // Two transactions of one second each, and a third that has to wait for both.
     let messages: Vec<LoadMessage> =
-        (1..=3).flat_map(|batch| stage.commit(batch, &[rows(&format!("{batch}-"), 20_000)], 0)).collect();
-    let mut writer = stage.writer();
+        (1..=3).flat_map(|batch| setup.commit(batch, &[rows(&format!("{batch}-"), 20_000)], 0)).collect();
+    let mut writer = setup.writer();
     let started = Instant::now();
     assert!(run(&mut writer, &event(&messages[..2]), LONG).await.is_empty());
     assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
-    // Not enough time left to wait and load.
+    // There is not enough time to wait and load.
     assert_eq!(run(&mut writer, &event(&messages[2..]), Duration::from_secs(12)).await, ["m0"]);
-    assert!(stage.queue.delays()[0].1 >= Duration::from_secs(1));
+    assert!(setup.queue.delays()[0].1 >= Duration::from_secs(1));
     assert!(run(&mut writer, &event(&messages[2..]), LONG).await.is_empty());
-    assert_eq!(stage.count().await, "60000");
+    assert_eq!(setup.count().await, "60000");
 }
 
 #[tokio::test]
-async fn no_time_left_brings_everything_back_untouched() {
-    let stage = Stage::new();
-    let messages = stage.commit(1, &[rows("a", 3), rows("b", 3)], 0);
-    let failed = run(&mut stage.writer(), &event(&messages), Duration::from_secs(1)).await;
+async fn without_enough_time_all_messages_are_retried_and_nothing_is_done() {
+    let setup = Setup::new();
+    let messages = setup.commit(1, &[rows("a", 3), rows("b", 3)], 0);
+    let failed = run(&mut setup.writer(), &event(&messages), Duration::from_secs(1)).await;
     assert_eq!(failed, ["m0", "m1"]);
-    assert!(stage.db.rows("SELECT FROM pg_namespace WHERE nspname = 'penstock'").await.is_empty());
+    assert!(setup.db.rows("SELECT FROM pg_namespace WHERE nspname = 'penstock'").await.is_empty());
 }
 
 #[tokio::test]
-async fn a_batch_that_does_not_balance_is_closed_and_marked() {
-    let stage = Stage::new();
-    let messages = stage.commit(1, &[rows("a", 3)], 0);
+async fn a_batch_that_violates_the_accounting_invariant_is_closed_and_marked() {
+    let setup = Setup::new();
+    let messages = setup.commit(1, &[rows("a", 3)], 0);
     let key = layout::manifest(&Uuid::from_u128(1));
-    let mut manifest: Manifest = stage.store.json("processed", &key);
+    let mut manifest: Manifest = setup.store.json("processed", &key);
     manifest.totals.rows_read += 1;
-    stage.store.insert("processed", &key, to_json(&manifest));
-    assert!(run(&mut stage.writer(), &event(&messages), LONG).await.is_empty());
-    assert_eq!(stage.db.rows("SELECT balanced, rows_read, loaded FROM penstock.batch").await, ["f|4|3"]);
-    assert_eq!(stage.receipt(1).state, ReceiptState::Loaded);
+    setup.store.insert("processed", &key, to_json(&manifest));
+    assert!(run(&mut setup.writer(), &event(&messages), LONG).await.is_empty());
+    assert_eq!(setup.db.rows("SELECT balanced, rows_read, loaded FROM penstock.batch").await, ["f|4|3"]);
+    assert_eq!(setup.receipt(1).state, ReceiptState::Loaded);
 }
 
 #[tokio::test]
 async fn a_batch_without_its_manifest_is_loaded_but_not_closed() {
-    let stage = Stage::new();
-    let messages = stage.commit(1, &[rows("a", 3)], 0);
-    stage.store.remove("processed", &layout::manifest(&Uuid::from_u128(1)));
-    assert!(run(&mut stage.writer(), &event(&messages), LONG).await.is_empty());
-    assert_eq!(stage.queue.dead()[0].code, "manifest_missing");
-    assert_eq!(stage.count().await, "3");
-    assert_eq!(stage.receipt(1).state, ReceiptState::Failed);
+    let setup = Setup::new();
+    let messages = setup.commit(1, &[rows("a", 3)], 0);
+    setup.store.remove("processed", &layout::manifest(&Uuid::from_u128(1)));
+    assert!(run(&mut setup.writer(), &event(&messages), LONG).await.is_empty());
+    assert_eq!(setup.queue.dead()[0].code, "manifest_missing");
+    assert_eq!(setup.count().await, "3");
+    assert_eq!(setup.receipt(1).state, ReceiptState::Failed);
 }
 
 #[tokio::test]
-async fn blank_rows_are_in_the_ledger_and_the_batch_balances_with_them() {
-    let stage = Stage::new();
-    let mut messages = stage.commit(1, &[rows("a", 3)], 1);
+async fn blank_rows_are_in_the_ledger_and_included_in_the_balance() {
+    let setup = Setup::new();
+    let mut messages = setup.commit(1, &[rows("a", 3)], 1);
     let key = layout::manifest(&Uuid::from_u128(1));
-    let mut manifest: Manifest = stage.store.json("processed", &key);
+    let mut manifest: Manifest = setup.store.json("processed", &key);
     manifest.totals.rows_read += 7;
     manifest.totals.blank = 7;
-    stage.store.insert("processed", &key, to_json(&manifest));
+    setup.store.insert("processed", &key, to_json(&manifest));
     messages[0].message_version = LoadMessage::WITH_BLANK_ROWS;
-    assert!(run(&mut stage.writer(), &event(&messages), LONG).await.is_empty());
+    assert!(run(&mut setup.writer(), &event(&messages), LONG).await.is_empty());
     let batch = "SELECT rows_read, rejected, loaded, blank, balanced FROM penstock.batch";
-    assert_eq!(stage.db.rows(batch).await, ["11|1|3|7|t"]);
-    assert_eq!(stage.receipt(1).rows.blank, 7);
+    assert_eq!(setup.db.rows(batch).await, ["11|1|3|7|t"]);
+    assert_eq!(setup.receipt(1).rows.blank, 7);
 }
 
-/// During a rollout the writer of the release before works with the new tables.
+/// During a rollout the writer of the previous release uses the migrated tables.
 #[tokio::test]
-async fn a_writer_that_knows_no_blank_rows_can_close_a_batch() {
-    let stage = Stage::new();
-    let messages = stage.commit(1, &[rows("a", 1)], 0);
-    assert!(run(&mut stage.writer(), &event(&messages), LONG).await.is_empty());
+async fn a_writer_of_a_release_without_blank_rows_can_close_a_batch() {
+    let setup = Setup::new();
+    let messages = setup.commit(1, &[rows("a", 1)], 0);
+    assert!(run(&mut setup.writer(), &event(&messages), LONG).await.is_empty());
     let before = "INSERT INTO penstock.batch (batch_id, source, bucket, key, object_version, contract_version, \
                   rows_read, rejected, loaded, deduplicated, superseded, balanced) \
                   VALUES (gen_random_uuid(), 's', 'b', 'k', 'v', '1.0.0', 1, 0, 1, 0, 0, true) RETURNING blank";
-    assert_eq!(stage.db.rows(before).await, ["0"]);
+    assert_eq!(setup.db.rows(before).await, ["0"]);
 }

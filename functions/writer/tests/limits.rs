@@ -1,13 +1,13 @@
-//! What a contract may ask of PostgreSQL's pages, PostgreSQL can store.
-#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
+//! Rows and keys within the limits of a contract fit PostgreSQL's pages.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
 use penstock_contract::row_size::{MAX_ROW_BYTES, RowSize};
 use penstock_contract::{Contract, ContractErrors, parse};
-use support::{ChunkOf, Db, apply, contract_yaml, now};
+use support::{ChunkOf, Db, applied, apply, contract_yaml};
 
-/// Text that does not become shorter by compression.
+/// Returns text that cannot be compressed.
 fn noise(length: usize, seed: u64) -> String {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -24,7 +24,7 @@ fn wide(columns: usize, property: &str) -> Result<Contract, ContractErrors> {
     parse("wide.yaml", &contract_yaml("wide", "1.0.0", &[], &format!("{key}{columns}")))
 }
 
-/// The most columns of this property, at most 1,500, for which `fits` holds of the contract.
+/// Returns the largest number of columns of this property, at most 1,500, for whose contract `fits` returns true.
 fn widest(property: &str, fits: impl Fn(Result<Contract, ContractErrors>) -> bool) -> usize {
     let (mut fitting, mut failing) = (1, 1_501);
     while failing - fitting > 1 {
@@ -48,15 +48,15 @@ async fn the_widest_row_of_fixed_sizes_that_a_contract_may_have_fits_a_page() {
         let contract = wide(columns, property).unwrap();
         assert!(columns >= least, "{property}: {columns}");
         let full = format!("full{}", format!("\t{value}").repeat(columns));
-        // One value is missing: the row has a bitmap of the values that are there.
+        // A row with a null has a bitmap of the values that are not null.
         let nearly = format!("nearly{}\t\\N", format!("\t{value}").repeat(columns - 1));
         let chunk = ChunkOf::batch(1).rows(&contract, [full, nearly]);
-        let applied = apply(&mut db.writer(), &contract, &[&chunk]).await;
-        assert_eq!(applied.unwrap(), [now(2, 0, 0)], "{property}: {columns} columns");
+        let outcomes = apply(&mut db.writer(), &contract, &[&chunk]).await;
+        assert_eq!(outcomes.unwrap(), [applied(2, 0, 0)], "{property}: {columns} columns");
     }
 }
 
-/// The values of a row whose columns repeat these ones, and the size that the engine reckons with.
+/// Returns a row whose columns repeat these values, and its size by the engine's estimate.
 fn row_of(columns: usize, values: &[String], contract: &Contract) -> (Vec<String>, usize) {
     let mut row: Vec<String> = (0..columns).map(|index| values[index % values.len()].clone()).collect();
     row.insert(0, "key".to_owned());
@@ -66,7 +66,7 @@ fn row_of(columns: usize, values: &[String], contract: &Contract) -> (Vec<String
 }
 
 #[tokio::test]
-async fn a_row_that_the_engine_accepts_fits_a_page_whatever_its_values() {
+async fn a_row_that_the_engine_accepts_fits_a_page_for_any_values() {
     const TEXT: &str = "logicalType: string";
     const NUMERIC: &str = "physicalType: numeric";
     const JSON: &str = "logicalType: object";
@@ -114,10 +114,10 @@ async fn a_row_that_the_engine_accepts_fits_a_page_whatever_its_values() {
         least = least.min(columns);
         let row = row.join("\t").replace("\\", "\\\\").replace("\\\\N", "\\N");
         let chunk = ChunkOf::batch(1).rows(&contract, [row]);
-        let applied = apply(&mut db.writer(), &contract, &[&chunk]).await;
+        let outcomes = apply(&mut db.writer(), &contract, &[&chunk]).await;
         assert_eq!(
-            applied.unwrap(),
-            [now(1, 0, 0)],
+            outcomes.unwrap(),
+            [applied(1, 0, 0)],
             "{property} {values:?}: {columns} columns, {bytes} bytes"
         );
     }
@@ -134,7 +134,7 @@ async fn the_limit_of_a_row_is_that_of_the_database() {
             row_of(*columns, &values, &wide(*columns, "logicalType: string").unwrap()).1 <= MAX_ROW_BYTES
         })
         .unwrap();
-    // The limit counts a bitmap of missing values, which this row does not have: three columns' worth.
+    // The limit includes a bitmap of nulls, which this row does not have; it is as large as three columns.
     let contract = wide(columns + 4, "logicalType: string").unwrap();
     let (row, bytes) = row_of(columns + 4, &values, &contract);
     assert!(bytes > MAX_ROW_BYTES);
@@ -142,7 +142,7 @@ async fn the_limit_of_a_row_is_that_of_the_database() {
     let chunk = ChunkOf::batch(1).rows(&contract, [row]);
     let refused = apply(&mut db.writer(), &contract, &[&chunk]).await;
     assert!(
-        refused.is_err() || refused.as_ref().is_ok_and(|applied| *applied != [now(1, 0, 0)]),
+        refused.is_err() || refused.as_ref().is_ok_and(|outcomes| *outcomes != [applied(1, 0, 0)]),
         "{refused:?}"
     );
 }
@@ -166,7 +166,7 @@ async fn the_longest_key_that_a_contract_may_have_fits_an_index_entry() {
         keys[0].push_str(&noise(most - each * columns, 99));
         assert_eq!(keys.iter().map(String::len).sum::<usize>(), most);
         let chunk = ChunkOf::batch(1).rows(&contract, [keys.join("\t")]);
-        let applied = apply(&mut db.writer(), &contract, &[&chunk]).await;
-        assert_eq!(applied.unwrap(), [now(1, 0, 0)], "{most} bytes in {columns} columns");
+        let outcomes = apply(&mut db.writer(), &contract, &[&chunk]).await;
+        assert_eq!(outcomes.unwrap(), [applied(1, 0, 0)], "{most} bytes in {columns} columns");
     }
 }

@@ -1,5 +1,5 @@
-//! The order of arrival does not matter: every permutation against a model.
-#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
+//! The order of arrival does not matter: permutations are compared with a model.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
@@ -7,14 +7,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use penstock_contract::Contract;
-use penstock_writer::Applied;
+use penstock_writer::ChunkOutcome;
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::ledger::ChunkCounts;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use support::{ChunkOf, Db, apply, product, products};
 
-/// Event time, dropped at, batch, row: as the table orders rows of one key.
+/// Event time, dropped at, batch, row: the order of rows with the same key.
 type Rank = (u32, i64, u128, u64);
 
 #[derive(Debug, Clone)]
@@ -23,9 +23,9 @@ struct Case {
     chunks: Vec<Vec<(u8, u32)>>,
     /// Batch and time of the drop of each chunk.
     drops: Vec<(u128, i64)>,
-    /// In which order they arrive.
+    /// The order of arrival.
     order: Vec<usize>,
-    /// Which arrivals share a transaction with the one before.
+    /// Which chunks share a transaction with the previous one.
     shared: Vec<bool>,
 }
 
@@ -44,10 +44,10 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 impl Case {
-    /// Chunks of one batch have one drop, so that it goes by the batch's first.
+    /// Chunks of one batch have the same drop, that of the batch's first chunk.
     fn dropped_at(&self, chunk: usize) -> i64 {
         let batch = self.drops[chunk].0;
-        self.drops.iter().find(|(other, _)| *other == batch).expect("the chunk's own is one").1
+        self.drops.iter().find(|(other, _)| *other == batch).expect("the list has the chunk's own batch").1
     }
 
     fn ranks(&self, chunk: usize) -> Vec<(u8, Rank)> {
@@ -76,15 +76,15 @@ impl Case {
     }
 }
 
-/// What a transaction does, said as simply as can be.
-fn model(case: &Case, table: &mut BTreeMap<u8, Rank>, transaction: &[usize]) -> Vec<Applied> {
+/// A simple model of a transaction.
+fn model(case: &Case, table: &mut BTreeMap<u8, Rank>, transaction: &[usize]) -> Vec<ChunkOutcome> {
     let staged: Vec<(usize, u8, Rank)> = transaction
         .iter()
         .flat_map(|chunk| case.ranks(*chunk).into_iter().map(|(key, rank)| (*chunk, key, rank)))
         .collect();
     for (_, key, rank) in &staged {
-        let standing = table.entry(*key).or_insert(*rank);
-        *standing = (*standing).max(*rank);
+        let stored = table.entry(*key).or_insert(*rank);
+        *stored = (*stored).max(*rank);
     }
     let counts_of = |chunk: usize| {
         let mut counts = ChunkCounts::default();
@@ -96,13 +96,13 @@ fn model(case: &Case, table: &mut BTreeMap<u8, Rank>, transaction: &[usize]) -> 
                 (false, false) => counts.superseded += 1,
             }
         }
-        Applied::Now(counts)
+        ChunkOutcome::Applied(counts)
     };
     transaction.iter().map(|chunk| counts_of(*chunk)).collect()
 }
 
 #[test]
-fn the_newest_row_of_each_key_stands_whatever_the_order_of_arrival() {
+fn the_newest_row_of_each_key_is_stored_whatever_the_order_of_arrival() {
     let (db, contract) = (Db::start(), products("shop"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let writer = RefCell::new(db.writer());
@@ -117,8 +117,13 @@ fn the_newest_row_of_each_key_stands_whatever_the_order_of_arrival() {
         for transaction in case.transactions() {
             let chunks: Vec<_> = transaction.iter().map(|chunk| case.verified(&contract, *chunk)).collect();
             let chunks: Vec<_> = chunks.iter().collect();
-            let applied = runtime.block_on(apply(&mut writer.borrow_mut(), &contract, &chunks)).unwrap();
-            prop_assert_eq!(applied, model(&case, &mut table, &transaction), "transaction {:?}", transaction);
+            let outcomes = runtime.block_on(apply(&mut writer.borrow_mut(), &contract, &chunks)).unwrap();
+            prop_assert_eq!(
+                outcomes,
+                model(&case, &mut table, &transaction),
+                "transaction {:?}",
+                transaction
+            );
         }
         let rows = "SELECT sku, extract(epoch FROM _event_time - '2026-01-01')::int, _row FROM products ORDER BY sku";
         let expected: Vec<String> =
@@ -132,7 +137,7 @@ fn the_newest_row_of_each_key_stands_whatever_the_order_of_arrival() {
 }
 
 #[tokio::test]
-async fn three_versions_of_a_row_end_the_same_in_all_six_orders() {
+async fn three_versions_of_a_row_have_the_same_result_in_all_six_orders() {
     let (db, contract) = (Db::start(), products("shop"));
     let mut writer = db.writer();
     let mut batch = 0;

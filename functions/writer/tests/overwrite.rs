@@ -1,5 +1,5 @@
-//! Versions of one object, where the newest that is loaded stands for the others.
-#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
+//! Versions of one object, of which the newest loaded one replaces the others.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 
 use penstock_contract::Contract;
 use penstock_engine::Totals;
-use penstock_pipeline::{Batch, Drop, Manifest, ManifestState, Refusal, RefusalCode, Replaced};
+use penstock_pipeline::{Batch, DeadCode, Drop, Manifest, ManifestState, Refusal, RefusalCode, Replaced};
 use penstock_writer::chunk::VerifiedChunk;
-use penstock_writer::database::{Database as _, Postgres};
+use penstock_writer::database::{Postgres, TargetDatabase as _};
 use penstock_writer::error::LoadError;
-use penstock_writer::{Applied, Closed};
+use penstock_writer::{ChunkOutcome, ClosedBatch};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use support::{ChunkOf, Db, PRODUCTS, apply, contract_of, contract_yaml, now, product};
+use support::{ChunkOf, Db, PRODUCTS, applied, apply, contract_of, contract_yaml, product};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -34,17 +34,17 @@ fn replacing_with(custom: &[(&str, &str)]) -> Contract {
     contract_of(&contract_yaml("shop", "1.0.0", &custom, PRODUCTS))
 }
 
-/// The only chunk of a version that arrived at `second`; batch 1 is the version of second 1.
+/// Returns the only chunk of a version that arrived at `second`, whose batch has the same number.
 fn version(contract: &Contract, second: u8, rows: &[String]) -> VerifiedChunk {
     ChunkOf::batch(second.into()).dropped_at(second.into()).version_of(KEY, None).rows(contract, rows)
 }
 
-/// Closes a chunk's batch, whatever of it has been applied.
-async fn close(writer: &mut Postgres, chunk: &VerifiedChunk) -> Closed {
+/// Closes a chunk's batch, whether or not its chunks have been applied.
+async fn close(writer: &mut Postgres, chunk: &VerifiedChunk) -> ClosedBatch {
     try_close(writer, chunk).await.unwrap()
 }
 
-async fn try_close(writer: &mut Postgres, chunk: &VerifiedChunk) -> Result<Closed, LoadError> {
+async fn try_close(writer: &mut Postgres, chunk: &VerifiedChunk) -> Result<ClosedBatch, LoadError> {
     let message = &chunk.message;
     let overwritten = message.overwrites.as_ref().unwrap();
     let drop = Drop {
@@ -66,9 +66,13 @@ async fn try_close(writer: &mut Postgres, chunk: &VerifiedChunk) -> Result<Close
     writer.close(&manifest, &sums, true).await
 }
 
-async fn load(writer: &mut Postgres, contract: &Contract, chunk: &VerifiedChunk) -> (Applied, Closed) {
-    let applied = apply(writer, contract, &[chunk]).await.unwrap()[0];
-    (applied, close(writer, chunk).await)
+async fn load(
+    writer: &mut Postgres,
+    contract: &Contract,
+    chunk: &VerifiedChunk,
+) -> (ChunkOutcome, ClosedBatch) {
+    let outcome = apply(writer, contract, &[chunk]).await.unwrap()[0];
+    (outcome, close(writer, chunk).await)
 }
 
 fn replaced(batch: u128, rows: u64) -> Replaced {
@@ -76,58 +80,62 @@ fn replaced(batch: u128, rows: u64) -> Replaced {
 }
 
 #[tokio::test]
-async fn a_later_version_takes_the_place_of_the_rows_of_the_one_before() {
+async fn a_later_version_replaces_the_rows_of_the_previous_one() {
     let (db, contract) = (Db::start(), replacing());
     let mut writer = db.writer();
     let first = version(&contract, 1, &[product("a", "1", 1, 9), product("b", "1", 1, 9)]);
     let other = ChunkOf::batch(9).dropped_at(9).version_of("shop/other.csv", None);
     let other = other.rows(&contract, [product("o", "9", 1, 9)]);
-    // Its rows are older than the first version's by their own time.
+    // Its rows have earlier event times than those of the first version.
     let second = version(&contract, 2, &[product("b", "2", 1, 1), product("c", "2", 1, 1)]);
 
-    let closed = |replaced| Closed { is_new: true, replaced, replaced_by: None };
-    assert_eq!(load(&mut writer, &contract, &first).await, (now(2, 0, 0), closed(vec![])));
-    assert_eq!(load(&mut writer, &contract, &other).await, (now(1, 0, 0), closed(vec![])));
-    assert_eq!(apply(&mut writer, &contract, &[&second]).await.unwrap(), [now(2, 0, 0)]);
-    assert_eq!(db.rows(TITLES).await, ["a|1", "b|2", "c|2", "o|9"], "not yet: it may have more chunks");
+    let closed = |replaced| ClosedBatch { is_new: true, replaced, replaced_by: None };
+    assert_eq!(load(&mut writer, &contract, &first).await, (applied(2, 0, 0), closed(vec![])));
+    assert_eq!(load(&mut writer, &contract, &other).await, (applied(1, 0, 0), closed(vec![])));
+    assert_eq!(apply(&mut writer, &contract, &[&second]).await.unwrap(), [applied(2, 0, 0)]);
+    assert_eq!(
+        db.rows(TITLES).await,
+        ["a|1", "b|2", "c|2", "o|9"],
+        "the version is not closed yet: it may have more chunks"
+    );
     assert_eq!(close(&mut writer, &second).await, closed(vec![replaced(1, 1)]));
     assert_eq!(db.rows(TITLES).await, ["b|2", "c|2", "o|9"]);
     assert_eq!(db.rows(VERSIONS).await, ["01|02|1", "02|~|~", "09|~|~"]);
 
-    // Again, as after a crash before the receipt.
-    let again = Closed { is_new: false, ..closed(vec![replaced(1, 1)]) };
-    assert_eq!(load(&mut writer, &contract, &second).await, (Applied::Before, again));
+    // Loaded again, as after a crash before the receipt.
+    let again = ClosedBatch { is_new: false, ..closed(vec![replaced(1, 1)]) };
+    assert_eq!(load(&mut writer, &contract, &second).await, (ChunkOutcome::AlreadyApplied, again));
     assert_eq!(db.rows(TITLES).await, ["b|2", "c|2", "o|9"]);
 }
 
 #[tokio::test]
-async fn a_version_that_comes_after_a_later_one_was_loaded_is_superseded_as_a_whole() {
+async fn a_version_that_arrives_after_a_later_one_was_loaded_is_superseded_as_a_whole() {
     let (db, contract) = (Db::start(), replacing());
     let mut writer = db.writer();
     let second = version(&contract, 2, &[product("a", "2", 1, 1)]);
     let first = version(&contract, 1, &[product("a", "1", 1, 9), product("b", "1", 1, 9)]);
     load(&mut writer, &contract, &second).await;
-    let (applied, closed) = load(&mut writer, &contract, &first).await;
-    assert_eq!(applied, now(0, 0, 2));
-    let expected = Closed { is_new: true, replaced: vec![], replaced_by: Some(Uuid::from_u128(2)) };
+    let (outcome, closed) = load(&mut writer, &contract, &first).await;
+    assert_eq!(outcome, applied(0, 0, 2));
+    let expected = ClosedBatch { is_new: true, replaced: vec![], replaced_by: Some(Uuid::from_u128(2)) };
     assert_eq!(closed, expected);
     assert_eq!(db.rows(TITLES).await, ["a|2"]);
     assert_eq!(db.rows("SELECT loaded, superseded FROM penstock.chunk ORDER BY 1").await, ["0|2", "1|0"]);
 }
 
 #[tokio::test]
-async fn a_version_without_rows_takes_all_of_them_out() {
+async fn a_version_without_rows_deletes_all_rows_of_the_previous_one() {
     let (db, contract) = (Db::start(), replacing());
     let mut writer = db.writer();
     load(&mut writer, &contract, &version(&contract, 1, &[product("a", "1", 1, 1)])).await;
     let empty = version(&contract, 2, &[]);
-    let (applied, closed) = load(&mut writer, &contract, &empty).await;
-    assert_eq!((applied, closed.replaced), (now(0, 0, 0), vec![replaced(1, 1)]));
+    let (outcome, closed) = load(&mut writer, &contract, &empty).await;
+    assert_eq!((outcome, closed.replaced), (applied(0, 0, 0), vec![replaced(1, 1)]));
     assert!(db.rows(TITLES).await.is_empty());
 }
 
 #[tokio::test]
-async fn of_versions_of_one_time_the_sequencer_tells_the_later_one() {
+async fn the_sequencer_orders_versions_with_the_same_time() {
     let (db, contract) = (Db::start(), replacing());
     let mut writer = db.writer();
     let cases = [("0055AE", "0055AF"), ("0055AE", "0055AE01"), ("00FF00", "01"), ("09", "0A")];
@@ -144,18 +152,18 @@ async fn of_versions_of_one_time_the_sequencer_tells_the_later_one() {
 }
 
 #[tokio::test]
-async fn rows_that_are_only_added_are_taken_out_too() {
+async fn appended_rows_of_an_earlier_version_are_deleted_too() {
     let (db, contract) = (Db::start(), replacing_with(&[("write", "append")]));
     let mut writer = db.writer();
     let rows = |title: &str| [product("a", title, 1, 1), product("a", title, 1, 1)];
     load(&mut writer, &contract, &version(&contract, 1, &rows("1"))).await;
-    let (applied, closed) = load(&mut writer, &contract, &version(&contract, 2, &rows("2"))).await;
-    assert_eq!((applied, closed.replaced), (now(2, 0, 0), vec![replaced(1, 2)]));
+    let (outcome, closed) = load(&mut writer, &contract, &version(&contract, 2, &rows("2"))).await;
+    assert_eq!((outcome, closed.replaced), (applied(2, 0, 0), vec![replaced(1, 2)]));
     assert_eq!(db.rows(TITLES).await, ["a|2", "a|2"]);
 }
 
 #[tokio::test]
-async fn rows_of_a_version_in_a_table_of_another_contract_are_taken_out_there() {
+async fn rows_of_an_earlier_version_are_deleted_from_the_table_of_its_contract() {
     let (db, contract) = (Db::start(), replacing());
     let mut writer = db.writer();
     let moved = contract_yaml("shop", "2.0.0", &[("overwrite", "replace")], PRODUCTS);
@@ -166,35 +174,35 @@ async fn rows_of_a_version_in_a_table_of_another_contract_are_taken_out_there() 
     assert!(db.rows(TITLES).await.is_empty());
     assert_eq!(db.rows("SELECT sku, title FROM goods").await, ["a|2"]);
 
-    // The old table has been dropped meanwhile: there is nothing to take out.
+    // The old table has been dropped in the meantime: there is nothing to delete.
     db.client().await.batch_execute("DROP TABLE goods").await.unwrap();
     let (_, closed) = load(&mut writer, &contract, &version(&contract, 3, &[product("a", "3", 1, 1)])).await;
     assert_eq!(closed.replaced, [replaced(2, 0)]);
 }
 
 #[tokio::test]
-async fn a_message_that_names_no_object_is_refused() {
+async fn a_message_without_an_object_is_refused() {
     let (db, contract) = (Db::start(), replacing());
     let chunk = ChunkOf::batch(1).rows(&contract, [product("a", "1", 1, 1)]);
     let error = apply(&mut db.writer(), &contract, &[&chunk]).await.unwrap_err();
-    assert_eq!((error.code(), error.is_transient()), ("invalid_chunk", false));
-    assert!(error.to_string().contains("the message names none"), "{error}");
+    assert_eq!((error.code(), error.is_transient()), (Some(DeadCode::InvalidChunk), false));
+    assert!(error.to_string().contains("the message names no object"), "{error}");
 }
 
 #[tokio::test]
-async fn a_batch_that_never_came_takes_nothing_out() {
+async fn closing_a_batch_without_chunks_deletes_nothing() {
     let (db, contract) = (Db::start(), replacing());
     let mut writer = db.writer();
     load(&mut writer, &contract, &version(&contract, 1, &[product("a", "1", 1, 1)])).await;
-    let never = version(&contract, 2, &[]);
-    let error = try_close(&mut writer, &never).await.unwrap_err();
-    assert_eq!((error.code(), error.is_transient()), ("miscounted", false));
+    let unregistered = version(&contract, 2, &[]);
+    let error = try_close(&mut writer, &unregistered).await.unwrap_err();
+    assert_eq!((error.code(), error.is_transient()), (Some(DeadCode::Miscounted), false));
     assert_eq!(db.rows(TITLES).await, ["a|1"]);
     assert_eq!(db.rows("SELECT count(*) FROM penstock.batch").await, ["1"]);
 }
 
 #[tokio::test]
-async fn the_table_has_an_index_by_batch_also_when_it_was_made_without() {
+async fn the_index_by_batch_is_added_to_a_table_that_lacks_it() {
     let (db, contract) = (Db::start(), support::products("shop"));
     let mut writer = db.writer();
     let indexes =
@@ -213,16 +221,16 @@ async fn the_table_has_an_index_by_batch_also_when_it_was_made_without() {
 struct Case {
     /// Keys and event times of the rows of each version's chunks.
     versions: Vec<Vec<Vec<(u8, u32)>>>,
-    /// Version and chunk, as they arrive.
+    /// Version and chunk, in the order of arrival.
     order: Vec<(usize, usize)>,
-    /// Which of two writers has each transaction.
+    /// Which of two writers executes each transaction.
     turns: Vec<usize>,
 }
 
-/// Three versions of an object in chunks, in any order of arrival, and whoever finds all of a version's chunks applied
-/// closes it: at the end there are the rows of the last version and no others.
+/// The chunks of three versions of an object arrive in any order, and a version is closed once all of its chunks are applied.
+/// In the end there are the rows of the last version only.
 #[test]
-fn whatever_the_order_the_last_version_stands() {
+fn the_last_version_remains_whatever_the_order_of_arrival() {
     let (db, contract) = (Db::start(), replacing());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = runtime.block_on(db.client());
@@ -253,15 +261,15 @@ fn whatever_the_order_the_last_version_stands() {
                 .version_of(KEY, None)
                 .rows(&contract, rows)
         };
-        let mut left: Vec<usize> = versions.iter().map(Vec::len).collect();
-        // Chunks of one version that follow each other share a transaction.
+        let mut remaining: Vec<usize> = versions.iter().map(Vec::len).collect();
+        // Consecutive chunks of one version share a transaction.
         for (arrivals, turn) in order.chunk_by(|(one, _), (other, _)| one == other).zip(turns) {
             let chunks: Vec<_> = arrivals.iter().map(|(version, chunk)| chunk_of(*version, *chunk)).collect();
             let chunks: Vec<_> = chunks.iter().collect();
             runtime.block_on(apply(&mut writers[turn], &contract, &chunks)).unwrap();
             let version = arrivals[0].0;
-            left[version] -= chunks.len();
-            if left[version] == 0 {
+            remaining[version] -= chunks.len();
+            if remaining[version] == 0 {
                 runtime.block_on(close(&mut writers[1 - turn], chunks[0]));
             }
         }
@@ -277,7 +285,7 @@ fn whatever_the_order_the_last_version_stands() {
     TestRunner::new(config).run(&cases, check).unwrap();
 }
 
-/// True when what is started comes to a lock that another session holds, and goes on once it is let go.
+/// Returns true when the started work waits for a lock that another session holds, and continues once it is released.
 async fn waits(db: &Db, holder: &Client, start: impl FnOnce() -> JoinHandle<()>) -> bool {
     let lock = format!("SELECT pg_advisory_lock_shared(hashtextextended('penstock object raw/{KEY}', 0))");
     holder.batch_execute(&lock).await.unwrap();
@@ -293,7 +301,7 @@ async fn waits(db: &Db, holder: &Client, start: impl FnOnce() -> JoinHandle<()>)
 }
 
 #[tokio::test]
-async fn a_version_is_registered_and_closed_while_no_other_is_being_applied() {
+async fn registering_and_closing_a_version_excludes_applying_another() {
     let (db, contract) = (Db::start(), replacing());
     let holder = db.client().await;
     let of = |index| {
@@ -318,13 +326,13 @@ async fn a_version_is_registered_and_closed_while_no_other_is_being_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn versions_that_are_loaded_at_the_same_time_leave_only_the_last() {
+async fn of_versions_that_are_loaded_concurrently_only_the_last_remains() {
     let (db, contract) = (Db::start(), replacing());
     let last = 6u8;
     let work = |parity: u8| {
         let (contract, mut writer) = (contract.clone(), db.writer());
         async move {
-            // One writer has the even versions in their order, the other one the odd ones backwards.
+            // One writer loads every second version in order, the other one the remaining versions in reverse.
             let mut seconds: Vec<u8> = (1..=last).filter(|second| second % 2 == parity).collect();
             if parity == 1 {
                 seconds.reverse();
@@ -343,6 +351,6 @@ async fn versions_that_are_loaded_at_the_same_time_leave_only_the_last() {
     two.await.unwrap();
     let expected = [format!("{last}|{}", 2_000u32.div_ceil(u32::from(last)))];
     assert_eq!(db.rows("SELECT title, count(*) FROM products GROUP BY title").await, expected);
-    let standing = "SELECT right(batch_id::text, 1) FROM penstock.object_version WHERE replaced_by IS NULL";
-    assert_eq!(db.rows(standing).await, ["6"]);
+    let current = "SELECT right(batch_id::text, 1) FROM penstock.object_version WHERE replaced_by IS NULL";
+    assert_eq!(db.rows(current).await, ["6"]);
 }

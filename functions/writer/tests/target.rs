@@ -1,13 +1,14 @@
-//! Tables: made, widened, and refused; names and values of every kind.
-#![allow(clippy::unwrap_used, reason = "as in the tests themselves")]
+//! Target tables are created, extended and checked; names and values of every kind.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
 use penstock_aws::database::DatabaseError;
 use penstock_contract::{Contract, SqlType};
+use penstock_pipeline::DeadCode;
 use penstock_writer::error::LoadError;
 use support::{
-    ChunkOf, Db, PRODUCTS, appended, apply, at, contract_of, contract_yaml, now, product, products,
+    ChunkOf, Db, PRODUCTS, appended, applied, apply, at, contract_of, contract_yaml, product, products,
 };
 
 fn with_type(sql_type: SqlType) -> Contract {
@@ -17,7 +18,7 @@ fn with_type(sql_type: SqlType) -> Contract {
 }
 
 #[tokio::test]
-async fn a_table_is_made_with_what_makes_its_merges_cheap() {
+async fn a_table_is_created_for_cheap_merges() {
     let (db, contract) = (Db::start(), products("shop"));
     let chunk = ChunkOf::batch(1).rows(&contract, [product("a", "t", 1, 1)]);
     apply(&mut db.writer(), &contract, &[&chunk]).await.unwrap();
@@ -51,7 +52,7 @@ async fn a_column_of_another_type_is_refused_with_both_types() {
     other.version = "2.0.0".into();
     let chunk = ChunkOf::batch(2).rows(&other, [product("a", "1.00", 1, 1)]);
     let error = apply(&mut writer, &other, &[&chunk]).await.unwrap_err();
-    assert_eq!((error.code(), error.is_transient()), ("table_mismatch", false));
+    assert_eq!((error.code(), error.is_transient()), (Some(DeadCode::TableMismatch), false));
     let message = error.to_string();
     for part in ["\"public\".\"products\"", "title", "text", "numeric(12,2)"] {
         assert!(message.contains(part), "{part} in {message}");
@@ -60,7 +61,7 @@ async fn a_column_of_another_type_is_refused_with_both_types() {
 }
 
 #[tokio::test]
-async fn another_key_another_write_mode_and_a_foreign_table_are_refused() {
+async fn tables_with_another_key_write_mode_or_creator_are_refused() {
     let db = Db::start();
     let mut writer = db.writer();
     let contract = products("shop");
@@ -76,19 +77,19 @@ async fn another_key_another_write_mode_and_a_foreign_table_are_refused() {
     let append = appended("events");
     let chunk = ChunkOf::batch(3).rows(&append, ["a\t1"]);
     let error = apply(&mut writer, &append, &[&chunk]).await.unwrap_err();
-    assert_eq!(error.code(), "table_mismatch");
+    assert_eq!(error.code(), Some(DeadCode::TableMismatch));
 
-    for (made, said) in [
+    for (definition, expected) in [
         ("TABLE public.products (sku text PRIMARY KEY)", "_source"),
-        ("VIEW public.products AS SELECT 1", "no table"),
+        ("VIEW public.products AS SELECT 1", "not a table"),
     ] {
         let client = db.client().await;
         client.batch_execute("DROP TABLE IF EXISTS public.products").await.unwrap();
-        client.batch_execute(&format!("CREATE {made}")).await.unwrap();
+        client.batch_execute(&format!("CREATE {definition}")).await.unwrap();
         let chunk = ChunkOf::batch(4).rows(&contract, [product("a", "t", 1, 1)]);
         let error = apply(&mut db.writer(), &contract, &[&chunk]).await.unwrap_err();
-        assert_eq!(error.code(), "table_mismatch");
-        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(error.code(), Some(DeadCode::TableMismatch));
+        assert!(error.to_string().contains(expected), "{error}");
     }
 }
 
@@ -106,7 +107,7 @@ async fn a_minor_version_adds_its_column() {
 }
 
 #[tokio::test]
-async fn what_no_column_reads_is_kept_beside_the_row_from_when_the_contract_says_so() {
+async fn rescued_values_are_stored_once_the_contract_says_so() {
     let (db, old) = (Db::start(), products("shop"));
     let custom = [("eventTime", "updated_at"), ("unexpectedColumns", "rescue")];
     let new = contract_of(&contract_yaml("shop", "1.1.0", &custom, PRODUCTS));
@@ -121,11 +122,11 @@ async fn what_no_column_reads_is_kept_beside_the_row_from_when_the_contract_says
 }
 
 #[tokio::test]
-async fn a_row_replaces_another_as_a_whole_and_leaves_columns_of_others_alone() {
+async fn a_row_replaces_all_columns_of_contracts_and_no_others() {
     let (db, narrow) = (Db::start(), products("narrow"));
     let properties = format!("{PRODUCTS}\n      - {{name: colour, logicalType: string}}");
     let wide = contract_of(&contract_yaml("wide", "1.0.0", &[("eventTime", "updated_at")], &properties));
-    // The session of this writer knows the table before it is widened.
+    // This writer's session prepares its statements before the column is added.
     let mut writer = db.writer();
     let one = ChunkOf::batch(1).rows(&narrow, [product("x", "t", 1, 1)]);
     apply(&mut writer, &narrow, &[&one]).await.unwrap();
@@ -138,20 +139,23 @@ async fn a_row_replaces_another_as_a_whole_and_leaves_columns_of_others_alone() 
         .unwrap();
 
     let three = ChunkOf::batch(3).rows(&narrow, [product("a", "narrow", 1, 3)]);
-    assert_eq!(apply(&mut writer, &narrow, &[&three]).await.unwrap(), [now(1, 0, 0)]);
+    assert_eq!(apply(&mut writer, &narrow, &[&three]).await.unwrap(), [applied(1, 0, 0)]);
     assert_eq!(db.rows("SELECT title, colour, note FROM products WHERE sku = 'a'").await, ["narrow|~|ours"]);
 }
 
 #[tokio::test]
-async fn a_table_that_is_dropped_under_way_is_made_again_by_the_next_try() {
+async fn a_table_that_is_dropped_is_created_again_by_the_next_attempt() {
     let (db, contract) = (Db::start(), products("shop"));
     let mut writer = db.writer();
     let one = ChunkOf::batch(1).rows(&contract, [product("a", "t", 1, 1)]);
     apply(&mut writer, &contract, &[&one]).await.unwrap();
     db.client().await.batch_execute("DROP TABLE products").await.unwrap();
     let two = ChunkOf::batch(2).rows(&contract, [product("b", "t", 1, 1)]);
-    assert_eq!(apply(&mut writer, &contract, &[&two]).await.unwrap_err().code(), "database_refused");
-    assert_eq!(apply(&mut writer, &contract, &[&two]).await.unwrap(), [now(1, 0, 0)]);
+    assert_eq!(
+        apply(&mut writer, &contract, &[&two]).await.unwrap_err().code(),
+        Some(DeadCode::DatabaseRefused)
+    );
+    assert_eq!(apply(&mut writer, &contract, &[&two]).await.unwrap(), [applied(1, 0, 0)]);
 }
 
 #[tokio::test]
@@ -162,13 +166,13 @@ async fn many_contracts_share_a_session() {
         let contract = products(&format!("shop{source}"));
         let chunk = ChunkOf::batch(u128::from(source) + 1)
             .rows(&contract, [product(&format!("k{source}"), "t", 1, 1)]);
-        assert_eq!(apply(&mut writer, &contract, &[&chunk]).await.unwrap(), [now(1, 0, 0)]);
+        assert_eq!(apply(&mut writer, &contract, &[&chunk]).await.unwrap(), [applied(1, 0, 0)]);
     }
     assert_eq!(db.rows("SELECT count(*), count(DISTINCT _source) FROM products").await, ["40|40"]);
 }
 
 #[tokio::test]
-async fn names_of_any_kind_are_quoted() {
+async fn names_with_special_characters_are_quoted() {
     let (db, mut contract) = (Db::start(), products("shop"));
     contract.source = "it's \"a\" source; DROP TABLE x".into();
     contract.entity.table.schema = "Größe \"x\"".into();
@@ -179,14 +183,14 @@ async fn names_of_any_kind_are_quoted() {
     let mut writer = db.writer();
     let one = ChunkOf::batch(1).rows(&contract, [product("a", "1", 1, 1), product("a", "2", 1, 2)]);
     let two = ChunkOf::batch(2).rows(&contract, [product("a", "3", 1, 3)]);
-    assert_eq!(apply(&mut writer, &contract, &[&one]).await.unwrap(), [now(1, 1, 0)]);
-    assert_eq!(apply(&mut writer, &contract, &[&one, &two]).await.unwrap()[1], now(1, 0, 0));
+    assert_eq!(apply(&mut writer, &contract, &[&one]).await.unwrap(), [applied(1, 1, 0)]);
+    assert_eq!(apply(&mut writer, &contract, &[&one, &two]).await.unwrap()[1], applied(1, 0, 0));
     let rows = "SELECT \"Überschrift, 'so'\", _source FROM \"Größe \"\"x\"\"\".\"select; DROP TABLE y --\"";
     assert_eq!(db.rows(rows).await, ["3|it's \"a\" source; DROP TABLE x"]);
 }
 
 #[tokio::test]
-async fn values_of_every_type_come_through_as_they_are() {
+async fn values_of_every_type_are_stored_unchanged() {
     let largest_numeric = format!("{}.{}", "9".repeat(20), "9".repeat(18));
     let long_text =
         format!("tab\\t newline\\n return\\r backslash\\\\ '\"$1 \\\\N ∀ 🦀 {}", "x".repeat(100_000));
@@ -254,14 +258,14 @@ async fn values_of_every_type_come_through_as_they_are() {
         rows.push(format!("null\t\\N\t\\N\t{}", at(1)));
         let mut expected: Vec<&str> = values.iter().map(|(_, read)| *read).collect();
         expected.push("~");
-        // Once by itself, and once with another chunk in one transaction.
+        // Once alone, and once with another chunk in one transaction.
         let batch = index as u128 * 10;
         let alone = ChunkOf::batch(batch + 1).rows(&contract, &rows);
         let shared = ChunkOf::batch(batch + 2).dropped_at(1_800_000_000).rows(&contract, &rows);
         let none = ChunkOf::batch(batch + 3).rows(&contract, [] as [&str; 0]);
         for chunks in [vec![&alone], vec![&shared, &none]] {
-            let applied = apply(&mut writer, &contract, &chunks).await.unwrap();
-            assert_eq!(applied[0], now(rows.len() as u64, 0, 0), "{sql_type}");
+            let outcomes = apply(&mut writer, &contract, &chunks).await.unwrap();
+            assert_eq!(outcomes[0], applied(rows.len() as u64, 0, 0), "{sql_type}");
             let read = db.rows(&format!("SELECT title FROM t{index} ORDER BY _row")).await;
             assert_eq!(read, expected, "{sql_type}");
         }
@@ -269,7 +273,7 @@ async fn values_of_every_type_come_through_as_they_are() {
 }
 
 #[tokio::test]
-async fn every_type_can_be_a_key_and_every_time_an_event_time() {
+async fn every_type_can_be_a_key_and_every_time_type_an_event_time() {
     let db = Db::start();
     let mut writer = db.writer();
     let keys = [
@@ -291,27 +295,27 @@ async fn every_type_can_be_a_key_and_every_time_an_event_time() {
         contract.entity.columns[0].sql_type = sql_type.clone();
         contract.entity.columns[3].sql_type = times[index % 3].clone();
         let rows = [
-            format!("{one}\told\t1\t2026-01-01"),
+            format!("{one}\tfirst\t1\t2026-01-01"),
             format!("{two}\tx\t1\t2026-01-01"),
             format!("{one}\tnew\t1\t2026-01-03"),
         ];
         let chunk = ChunkOf::batch(index as u128).rows(&contract, &rows);
-        assert_eq!(apply(&mut writer, &contract, &[&chunk]).await.unwrap(), [now(2, 1, 0)], "{sql_type}");
+        assert_eq!(apply(&mut writer, &contract, &[&chunk]).await.unwrap(), [applied(2, 1, 0)], "{sql_type}");
         let older =
             ChunkOf::batch(100 + index as u128).rows(&contract, [format!("{one}\tolder\t1\t2026-01-02")]);
-        assert_eq!(apply(&mut writer, &contract, &[&older]).await.unwrap(), [now(0, 0, 1)], "{sql_type}");
+        assert_eq!(apply(&mut writer, &contract, &[&older]).await.unwrap(), [applied(0, 0, 1)], "{sql_type}");
         let titles = db.rows(&format!("SELECT title, _event_time FROM t{index} ORDER BY 1")).await;
         assert_eq!(titles, ["new|2026-01-03 00:00:00+00", "x|2026-01-01 00:00:00+00"], "{sql_type}");
     }
 }
 
 #[tokio::test]
-async fn a_value_that_does_not_fit_is_told_by_place_and_not_by_value() {
+async fn an_error_for_a_value_names_its_position_and_not_the_value() {
     let (db, contract) = (Db::start(), products("shop"));
     let rows = [product("a", "t", 1, 1), format!("b\tt\thunter2\t{}", at(1))];
     let chunk = ChunkOf::batch(1).rows(&contract, &rows);
     let error = apply(&mut db.writer(), &contract, &[&chunk]).await.unwrap_err();
-    assert_eq!(error.code(), "invalid_data");
+    assert_eq!(error.code(), Some(DeadCode::InvalidData));
     let message = error.to_string();
     assert!(message.contains("column qty, row 2 of the chunk") && !message.contains("hunter2"), "{message}");
 
@@ -319,14 +323,14 @@ async fn a_value_that_does_not_fit_is_told_by_place_and_not_by_value() {
     client.batch_execute("ALTER TABLE products ADD CONSTRAINT few CHECK (qty < 100)").await.unwrap();
     let chunk = ChunkOf::batch(2).rows(&contract, [product("hunter2", "t", 100, 1)]);
     let error = apply(&mut db.writer(), &contract, &[&chunk]).await.unwrap_err();
-    assert_eq!(error.code(), "constraint_violated");
+    assert_eq!(error.code(), Some(DeadCode::ConstraintViolated));
     let message = error.to_string();
     assert!(message.contains("constraint few") && !message.contains("hunter2"), "{message}");
     assert_eq!(db.rows("SELECT count(*) FROM products").await, ["0"]);
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_worth_another_try() {
+async fn a_wrong_password_is_a_transient_error() {
     let db = Db::start();
     let mut config = db.config();
     config.auth = penstock_aws::database::Auth::Fixed(penstock_aws::database::Password::new("wrong"));

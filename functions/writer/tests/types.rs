@@ -1,5 +1,5 @@
-//! What goes in comes out: values of every type, from a producer's line of JSON through the engine and COPY into PostgreSQL, against
-//! the same values sent by another way: bound in the binary protocol, or read from a literal by PostgreSQL itself.
+//! Values of every type, from a line of JSON through the engine and COPY into PostgreSQL, are compared with the same values bound in the
+//! binary protocol or parsed from a literal by PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod support;
@@ -38,7 +38,7 @@ const PROPERTIES: &str = "
       - {name: document, logicalType: object}
       - {name: list, logicalType: array}";
 
-/// A row as it is meant. Numbers without a Rust type of their size are literals.
+/// A row. Numbers without a Rust type of their size are literals.
 #[derive(Debug, Clone)]
 struct Row {
     text: String,
@@ -59,7 +59,7 @@ struct Row {
 }
 
 impl Row {
-    /// As a producer writes it.
+    /// Returns the row as a producer's line of JSON.
     fn line(&self) -> String {
         let text = |value: &dyn ToString| serde_json::to_string(&value.to_string()).unwrap();
         format!(
@@ -89,13 +89,14 @@ fn digits(whole: usize, fraction: usize) -> impl Strategy<Value = String> {
     proptest::string::string_regex(&pattern).unwrap()
 }
 
-/// Every character that PostgreSQL's text can hold, the awkward ones often; never only white space, which is a missing value.
+/// Returns texts of all characters that PostgreSQL can store, many of them special, and never only white space, which is a
+/// missing value.
 fn texts() -> impl Strategy<Value = String> {
-    let awkward = prop::sample::select(vec![
+    let special = prop::sample::select(vec![
         '\\', '\t', '\n', '\r', '\u{8}', '\u{b}', '\u{c}', '\u{1}', '\u{7f}', '"', 'N', ',', '\u{85}', '𝔘',
     ]);
     let any = any::<char>().prop_filter("no NUL", |character| *character != '\0');
-    let characters = prop::collection::vec(prop_oneof![awkward, any], 0..20);
+    let characters = prop::collection::vec(prop_oneof![special, any], 0..20);
     characters.prop_map(|characters| format!("x{}", characters.into_iter().collect::<String>()))
 }
 
@@ -117,7 +118,7 @@ fn documents(depth: u32) -> BoxedStrategy<serde_json::Value> {
     nested.boxed()
 }
 
-/// Microseconds of the years 1 to 9999.
+/// Returns microseconds of the years 1 to 9999.
 fn moments() -> impl Strategy<Value = i64> {
     let (first, last) = (-62_135_596_800_000_000_i64, 253_402_207_199_999_999_i64);
     prop_oneof![first..=last, Just(first), Just(last), Just(0), Just(-1)]
@@ -137,8 +138,9 @@ fn rows() -> impl Strategy<Value = Row> {
             Just("1E-300".to_owned())
         ],
         prop_oneof![
-            // The engine writes both zeros as 0, as they are one key.
-            any::<f64>().prop_filter("JSON has no others", |number| number.is_finite() && *number != 0.0),
+            // The engine writes both zeros as 0, because they are the same key.
+            any::<f64>().prop_filter("JSON has no NaN and no infinities", |number| number.is_finite()
+                && *number != 0.0),
             prop::sample::select(vec![
                 f64::MIN,
                 f64::MAX,
@@ -182,7 +184,7 @@ fn contract() -> Contract {
     contract_of(&yaml.replace("format: csv", "format: ndjson"))
 }
 
-/// The accepted rows as COPY text; every row is one.
+/// Returns the rows as COPY text. All must be accepted.
 fn copy_text(contract: &Contract, rows: &[Row]) -> Vec<u8> {
     let file: String = rows.iter().map(Row::line).collect();
     let plan = Arc::new(Plan::compile(contract).unwrap());
@@ -196,7 +198,7 @@ fn copy_text(contract: &Contract, rows: &[Row]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn values_of_every_type_come_out_of_postgresql_as_they_went_in() {
+async fn postgresql_returns_values_of_every_type_unchanged() {
     let mut runner = TestRunner::deterministic();
     let strategy = rows();
     let rows: Vec<Row> = (0..ROWS).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect();
@@ -208,7 +210,7 @@ async fn values_of_every_type_come_out_of_postgresql_as_they_went_in() {
     let ddl: Vec<String> =
         columns.iter().map(|column| format!("{} {}", column.name, column.sql_type)).collect();
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    for table in ["got", "meant"] {
+    for table in ["got", "expected"] {
         client
             .batch_execute(&format!("CREATE TABLE {table} ({}, _row bigint)", ddl.join(", ")))
             .await
@@ -219,7 +221,7 @@ async fn values_of_every_type_come_out_of_postgresql_as_they_went_in() {
     sink.send(Bytes::from(copy_text(&contract, &rows))).await.unwrap();
     assert_eq!(sink.finish().await.unwrap(), ROWS as u64);
 
-    let insert = "INSERT INTO meant VALUES ($1, $2, $3, $4, $5, $6::text::numeric(38,10), $7::text::numeric, $8, $9, $10, $11, \
+    let insert = "INSERT INTO expected VALUES ($1, $2, $3, $4, $5, $6::text::numeric(38,10), $7::text::numeric, $8, $9, $10, $11, \
                   $12, $13, $14::text::jsonb, $15::text::jsonb, $16)";
     let insert = client.prepare(insert).await.unwrap();
     for (row, index) in rows.iter().zip(1_i64..) {
@@ -245,10 +247,10 @@ async fn values_of_every_type_come_out_of_postgresql_as_they_went_in() {
         client.execute(&insert, &values).await.unwrap();
     }
     for name in names {
-        // As text too: a numeric keeps its digits.
+        // Compared as text, too, because equal numerics may differ in digits.
         let differ = format!(
-            "SELECT count(*), min(_row) FROM got FULL JOIN meant USING (_row) WHERE got.{name} IS DISTINCT FROM meant.{name} \
-             OR got.{name}::text IS DISTINCT FROM meant.{name}::text OR got.{name} IS NULL"
+            "SELECT count(*), min(_row) FROM got FULL JOIN expected USING (_row) WHERE got.{name} IS DISTINCT FROM expected.{name} \
+             OR got.{name}::text IS DISTINCT FROM expected.{name}::text OR got.{name} IS NULL"
         );
         let row = client.query_one(&differ, &[]).await.unwrap();
         let (count, first): (i64, Option<i64>) = (row.get(0), row.get(1));

@@ -19,9 +19,10 @@ use crate::http::SchemeClient;
 
 /// Maximum number of attempts of one call in the SDK.
 const SDK_ATTEMPTS: u32 = 4;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Timeout of a connection.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Timeout from the request to the first byte of the response, including the upload of a Parquet file.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+pub const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The configuration that all clients share. It reads no files and opens no connections.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ impl Aws {
             .map(|name| format!("{name} is not set"))
             .collect();
         if !missing.is_empty() {
-            return Err(ConfigError { problems: missing });
+            return Err(ConfigError { problems: missing, variables: Vec::new() });
         }
 
         let credentials = Credentials::new(

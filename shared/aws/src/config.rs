@@ -1,7 +1,10 @@
 //! Configuration by environment variables, which are parsed once at the cold start.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::str::FromStr;
+
+use serde::Serialize;
 
 /// All faults of the environment variables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -9,6 +12,17 @@ use std::str::FromStr;
 pub struct ConfigError {
     /// One sentence for each fault, with the variable's name. Values are omitted, because some are secrets.
     pub problems: Vec<String>,
+    /// Every `PENSTOCK_*` variable that the configuration reads, in the order of reading.
+    pub variables: Vec<ConfigVariable>,
+}
+
+/// An environment variable that a configuration reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfigVariable {
+    /// The name.
+    pub name: String,
+    /// The value of a variable that is not set, for one that has such a value.
+    pub default: Option<String>,
 }
 
 /// The `PENSTOCK_*` variables. Each is taken by name; [`Variables::finish`] reports the remaining ones as unknown.
@@ -34,13 +48,14 @@ pub struct ConfigError {
 pub struct Variables {
     remaining: BTreeMap<String, String>,
     problems: Vec<String>,
+    read: Vec<ConfigVariable>,
 }
 
 impl Variables {
     /// Selects the variables whose name begins with `PENSTOCK_`. A variable with an empty value is not set.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let remaining = variables.into_iter().filter(|(name, _)| name.starts_with("PENSTOCK_")).collect();
-        Self { remaining, problems: Vec::new() }
+        Self { remaining, problems: Vec::new(), read: Vec::new() }
     }
 
     /// Selects the variables of the process.
@@ -58,7 +73,7 @@ impl Variables {
 
     /// Returns an optional text.
     pub fn optional(&mut self, name: &str) -> Option<String> {
-        self.remaining.remove(name).filter(|value| !value.is_empty())
+        self.read(name, None)
     }
 
     /// Returns a required number.
@@ -68,8 +83,8 @@ impl Variables {
     }
 
     /// Returns an optional number, or `default` if it is not set.
-    pub fn number_or<T: FromStr + Default>(&mut self, name: &str, default: T) -> T {
-        match self.optional(name) {
+    pub fn number_or<T: FromStr + Default + Display>(&mut self, name: &str, default: T) -> T {
+        match self.read(name, Some(default.to_string())) {
             Some(text) => self.parse(name, &text),
             None => default,
         }
@@ -103,7 +118,15 @@ impl Variables {
     /// With every missing, malformed and unknown variable.
     pub fn finish<T>(mut self, config: T) -> Result<T, ConfigError> {
         self.problems.extend(self.remaining.keys().map(|name| format!("{name} is unknown")));
-        if self.problems.is_empty() { Ok(config) } else { Err(ConfigError { problems: self.problems }) }
+        if self.problems.is_empty() {
+            return Ok(config);
+        }
+        Err(ConfigError { problems: self.problems, variables: self.read })
+    }
+
+    fn read(&mut self, name: &str, default: Option<String>) -> Option<String> {
+        self.read.push(ConfigVariable { name: name.to_owned(), default });
+        self.remaining.remove(name).filter(|value| !value.is_empty())
     }
 
     fn parse<T: FromStr + Default>(&mut self, name: &str, text: &str) -> T {
@@ -157,5 +180,7 @@ mod tests {
             "configuration: PENSTOCK_A is not set; PENSTOCK_B is not a number in the valid range; \
              PENSTOCK_C must be one of iam, secret; PENSTOCK_X is unknown"
         );
+        let read: Vec<&str> = error.variables.iter().map(|variable| variable.name.as_str()).collect();
+        assert_eq!(read, ["PENSTOCK_A", "PENSTOCK_B", "PENSTOCK_C"]);
     }
 }

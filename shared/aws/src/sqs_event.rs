@@ -105,13 +105,14 @@ pub async fn settle(
             }
         }
         Outcome::Dead(reason) => {
-            let sent =
-                queue.send_dead(&inbound.dead_letter_url, &record.body, reason.code, &reason.message).await;
+            let sent = queue
+                .send_dead(&inbound.dead_letter_url, &record.body, reason.code.as_str(), &reason.message)
+                .await;
             match sent {
                 Ok(()) => {
                     tracing::error!(
                         message_id = record.message_id,
-                        code = reason.code,
+                        code = reason.code.as_str(),
                         reason = reason.message,
                         "{}",
                         log_events::MESSAGE_DEAD_LETTERED

@@ -4,6 +4,7 @@ mod batch;
 mod chunk;
 pub mod claim;
 pub mod commit;
+mod dead_code;
 mod drop;
 pub mod events;
 mod job;
@@ -19,6 +20,7 @@ mod report;
 
 pub use batch::{Batch, BatchId, batch_id, object_id};
 pub use chunk::{Chunk, ChunkBody, DropSplit, SplitRange};
+pub use dead_code::DeadCode;
 pub use drop::{Drop, UNKNOWN_SOURCE};
 pub use events::{Event, EventError, Ignored};
 pub use job::{JobEvent, JobState, job_name, parse_job_name};

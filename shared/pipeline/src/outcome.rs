@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::DeadCode;
+
 /// The outcome of a queue message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -16,8 +18,8 @@ pub enum Outcome {
 /// The reason for which a message can never be processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadReason {
-    /// Stable code, e.g. `invalid_message`, `checksum_mismatch`, `constraint_violated`.
-    pub code: &'static str,
+    /// The kind of fault.
+    pub code: DeadCode,
     /// What happened, where, and what to do. No values of rows.
     pub message: String,
 }

@@ -1,4 +1,4 @@
-//! The registries of metrics and log events are well-formed, and their dumps under `tests/golden` are current.
+//! The registries of metrics and log events are well-formed, and the dumps under `tests/golden` are current.
 //!
 //! `PENSTOCK_GOLDEN=write cargo nextest run -p penstock-pipeline --test registries` writes the dumps.
 
@@ -9,12 +9,16 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use penstock_pipeline::log_events;
 use penstock_pipeline::metrics::{
     BatchDecision, BySource, BySourceAndState, ENVIRONMENT, MetricDimensions, MetricUnit, NAMESPACE,
     ROWS_READ, definitions,
 };
+use penstock_pipeline::{
+    DeadCode, Drop, Event, JobEvent, JobState, MAX_INLINE_BYTES, Outcome, RefusalCode, events, layout,
+    log_events,
+};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 fn assert_dumped(name: &str, dump: &Value) {
     let text = serde_json::to_string_pretty(dump).unwrap() + "\n";
@@ -41,6 +45,67 @@ fn the_dump_of_the_metrics_is_current() {
 #[test]
 fn the_dump_of_the_log_events_is_current() {
     assert_dumped("log-events.json", &json!(log_events::ALL));
+}
+
+/// The keys with names in place of the values, as the roles of the functions grant them.
+#[test]
+fn the_dump_of_the_layout_is_current() {
+    let (batch, object) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let keys = json!({
+        "contracts": layout::contracts("<source>"),
+        "current_contract": layout::current_contract("<source>"),
+        "contract_version": layout::contract_version("<source>", "<version>"),
+        "chunk": layout::chunk(&batch, 0, 0),
+        "deduplicated": layout::deduplicated(&layout::chunk(&batch, 0, 0)),
+        "report": layout::report(&batch, 0),
+        "batch_contract": layout::batch_contract(&batch),
+        "manifest": layout::manifest(&batch),
+        "published": layout::published(&batch),
+        "parquet": layout::parquet("<entity>", "<source>", &batch, 0, 0),
+        "receipt": layout::receipt("<source>", &batch),
+        "claim": layout::claim("<source>", &object, 0),
+        "rejects": layout::rejects("<source>", &batch, 0, 0),
+    });
+    let keys =
+        keys.to_string().replace(&batch.to_string(), "<batch>").replace(&object.to_string(), "<object>");
+    assert_dumped("layout.json", &serde_json::from_str(&keys).unwrap());
+}
+
+/// The limits and the events that the template has to suit.
+#[test]
+fn the_dump_of_the_pipeline_is_current() {
+    let Outcome::Retry(longest) = Outcome::retry_after(u32::MAX) else { panic!("a retry") };
+    let created = events::created(&Drop {
+        bucket: "raw".into(),
+        key: "abt/1.csv".into(),
+        version_id: None,
+        etag: "e".into(),
+        size_bytes: 1,
+        sequencer: None,
+        dropped_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+    });
+    assert!(matches!(events::parse(&created).unwrap()[..], [Event::Dropped(_)]));
+    let created: Value = serde_json::from_str(&created).unwrap();
+    let (job_source, job_type) = ("aws.emr-serverless", "EMR Serverless Job Run State Change");
+    let states = ["SUCCESS", "FAILED", "CANCELLED"];
+    for state in states {
+        let detail = json!({ "applicationId": "a", "jobRunId": "j", "state": state });
+        let body = json!({ "source": job_source, "detail-type": job_type, "detail": detail }).to_string();
+        let event = JobEvent::parse(&body).unwrap().unwrap();
+        assert!(!matches!(event.state, JobState::Underway(_)), "{state}");
+    }
+    let dump = json!({
+        "dead_codes": DeadCode::ALL
+            .iter()
+            .map(|code| json!({ "code": code.as_str(), "functions": code.functions() }))
+            .collect::<Vec<_>>(),
+        "refusal_codes": RefusalCode::ALL.map(|code| code.as_str().to_owned()),
+        "max_inline_bytes": MAX_INLINE_BYTES,
+        "max_retry_seconds": longest.as_secs(),
+        "drop_events": [created["source"], created["detail-type"]],
+        "job_events": [job_source, job_type, states[0], states[1], states[2]],
+    });
+    assert_dumped("pipeline.json", &dump);
 }
 
 /// `docs/metrics.md` is generated.

@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, contracts, and chunks of literal rows.
+//! A PostgreSQL cluster for each test, contracts, and chunks of literal rows.
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses a part of it")]
 
 use base64::Engine as _;
@@ -8,16 +8,16 @@ use penstock_aws::database::{Auth, Connector, DatabaseConfig, Password, Tls};
 use penstock_contract::Contract;
 use penstock_local::postgres::{Cluster, ClusterOptions};
 use penstock_pipeline::{Chunk, ChunkBody, LoadMessage, Overwritten};
-use penstock_writer::Applied;
+use penstock_writer::ChunkOutcome;
 use penstock_writer::chunk::VerifiedChunk;
-use penstock_writer::database::{Database as _, Postgres};
+use penstock_writer::database::{Postgres, TargetDatabase as _};
 use penstock_writer::error::LoadError;
 use penstock_writer::ledger::ChunkCounts;
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use uuid::Uuid;
 
-/// A cluster that ends with the test.
+/// A cluster that is stopped at the end of the test.
 pub struct Db {
     pub cluster: Cluster,
     _folder: tempfile::TempDir,
@@ -43,19 +43,19 @@ impl Db {
         }
     }
 
-    /// A writer's database, with a session of its own.
+    /// Returns a writer's database, with its own session.
     pub fn writer(&self) -> Postgres {
         Postgres::new(Connector::new(self.config(), None, "penstock-writer"))
     }
 
-    /// A session to look with.
+    /// Opens a session for inspection.
     pub async fn client(&self) -> Client {
         let (client, connection) = tokio_postgres::connect(&self.cluster.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
         client
     }
 
-    /// Every value as PostgreSQL spells it, `~` for null, columns joined by `|`.
+    /// Returns the rows of a query with every value as PostgreSQL prints it, `~` for null, and columns joined by `|`.
     pub async fn rows(&self, query: &str) -> Vec<String> {
         let messages = self.client().await.simple_query(query).await.unwrap();
         let rows = messages.iter().filter_map(|message| {
@@ -66,21 +66,21 @@ impl Db {
     }
 }
 
-/// Properties of the usual test table: a key, a text, a number, an event time.
+/// The properties of the default test table: a key, a text, a number, an event time.
 pub const PRODUCTS: &str = "
       - {name: sku, logicalType: string, primaryKey: true, primaryKeyPosition: 1}
       - {name: title, logicalType: string}
       - {name: qty, logicalType: integer, physicalType: integer}
       - {name: updated_at, logicalType: timestamp, required: true}";
 
-/// The YAML of a contract for `public.products` with the given custom properties and properties. Rows have no column
-/// for what no other column reads, unless the custom properties ask for it.
+/// Returns the YAML of a contract for `public.products` with the given custom properties and properties. Rows have no
+/// column of rescued values unless a custom property says so.
 pub fn contract_yaml(source: &str, version: &str, custom: &[(&str, &str)], properties: &str) -> String {
     let ignore = ("unexpectedColumns", "ignore");
-    let is_said = custom.iter().any(|(name, _)| *name == ignore.0);
+    let is_given = custom.iter().any(|(name, _)| *name == ignore.0);
     let custom: String = custom
         .iter()
-        .chain((!is_said).then_some(&ignore))
+        .chain((!is_given).then_some(&ignore))
         .map(|(name, value)| format!("\n  - {{property: penstock.{name}, value: {value}}}"))
         .collect();
     let custom = format!("customProperties:{custom}\n");
@@ -95,12 +95,12 @@ pub fn contract_of(yaml: &str) -> Contract {
     penstock_contract::parse("test.yaml", yaml).unwrap()
 }
 
-/// The usual contract: newest `updated_at` wins.
+/// Returns the default contract: the row with the newest `updated_at` wins.
 pub fn products(source: &str) -> Contract {
     contract_of(&contract_yaml(source, "1.0.0", &[("eventTime", "updated_at")], PRODUCTS))
 }
 
-/// Every row is kept.
+/// Returns a contract that appends every row.
 pub fn appended(source: &str) -> Contract {
     let properties = "
       - {name: sku, logicalType: string}
@@ -108,7 +108,8 @@ pub fn appended(source: &str) -> Contract {
     contract_of(&contract_yaml(source, "1.0.0", &[("write", "append")], properties))
 }
 
-/// A chunk of literal rows: the contract's columns joined by tabs; the row number is added, counting from 1.
+/// A builder of chunks of literal rows, which are the contract's columns joined by tabs. The row number is appended, beginning
+/// with 1.
 pub struct ChunkOf {
     pub batch: u128,
     pub index: u32,
@@ -119,7 +120,7 @@ pub struct ChunkOf {
 }
 
 impl ChunkOf {
-    /// The only chunk of a batch.
+    /// Returns the builder of the only chunk of a batch.
     pub fn batch(batch: u128) -> Self {
         Self { batch, index: 0, count: 1, row_base: 0, dropped_at: 1_700_000_000, overwrites: None }
     }
@@ -132,7 +133,7 @@ impl ChunkOf {
         Self { dropped_at, ..self }
     }
 
-    /// A version of the object `key`.
+    /// Makes the batch a version of the object `key`.
     pub fn version_of(self, key: &str, sequencer: Option<&str>) -> Self {
         let overwrites =
             Overwritten { bucket: "raw".into(), key: key.into(), sequencer: sequencer.map(str::to_owned) };
@@ -186,21 +187,21 @@ pub async fn apply(
     writer: &mut Postgres,
     contract: &Contract,
     chunks: &[&VerifiedChunk],
-) -> Result<Vec<Applied>, LoadError> {
+) -> Result<Vec<ChunkOutcome>, LoadError> {
     writer.apply(contract, chunks).await
 }
 
-/// Loaded, deduplicated, superseded.
-pub fn now(loaded: u64, deduplicated: u64, superseded: u64) -> Applied {
-    Applied::Now(ChunkCounts { loaded, deduplicated, superseded })
+/// Returns the outcome of a chunk that was applied with these counts.
+pub fn applied(loaded: u64, deduplicated: u64, superseded: u64) -> ChunkOutcome {
+    ChunkOutcome::Applied(ChunkCounts { loaded, deduplicated, superseded })
 }
 
-/// A time of the usual contract's `updated_at`.
+/// Returns a value of `updated_at`.
 pub fn at(second: u32) -> String {
     format!("2026-01-01 00:00:{second:02}+00")
 }
 
-/// A row of the usual contract.
+/// Returns a row of the default contract.
 pub fn product(sku: &str, title: &str, qty: i32, second: u32) -> String {
     format!("{sku}\t{title}\t{qty}\t{}", at(second))
 }

@@ -23,7 +23,7 @@ use crate::clients::Aws;
 /// Timeout of the TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout of opening the session: connection, TLS and login.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
+pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection is closed if the server acknowledges no data for this time: after a failover, nothing responds at the
 /// old address.
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(20);

@@ -1,0 +1,190 @@
+//! COPY, merge and count of the chunks of one transaction.
+
+use bytes::Bytes;
+use futures_util::SinkExt as _;
+use jiff::Timestamp;
+use penstock_contract::Contract;
+use penstock_pipeline::{BatchId, LoadMessage};
+use tokio_postgres::Transaction;
+
+use crate::chunk::{CopyText, VerifiedChunk};
+use crate::error::LoadError;
+use crate::ledger::{self, ChunkCounts, unsigned};
+use crate::sql::{
+    MergeParameters, OneChunk, SeveralChunks, StagedChunks, VersionLists, quoted_table, ranks_versions,
+};
+use crate::stage::PreparedStage;
+use crate::versions::OtherVersions;
+
+/// The load of chunks that the ledger does not have yet.
+pub(crate) struct ChunkLoad<'a> {
+    pub(crate) transaction: &'a Transaction<'a>,
+    pub(crate) contract: &'a Contract,
+    pub(crate) stage: &'a PreparedStage,
+    pub(crate) chunks: &'a [&'a VerifiedChunk],
+    /// The other versions of the chunks' object.
+    pub(crate) versions: OtherVersions,
+}
+
+impl ChunkLoad<'_> {
+    /// Loads the chunks, and returns the counts of each after correcting the ledger.
+    pub(crate) async fn run(&self) -> Result<Vec<ChunkCounts>, LoadError> {
+        let counts = if self.versions.replaced_by.is_some() {
+            let counts = self.counts_if_all_loaded();
+            counts.map(|count| ChunkCounts { loaded: 0, superseded: count.loaded, ..count }).collect()
+        } else {
+            self.load().await?
+        };
+        let counted: Vec<_> =
+            self.chunks.iter().map(|chunk| &chunk.message).zip(counts.iter().copied()).collect();
+        ledger::correct(self.transaction, &counted).await?;
+        Ok(counts)
+    }
+
+    async fn load(&self) -> Result<Vec<ChunkCounts>, LoadError> {
+        let copied = self.copy().await?;
+        let rows: u64 = self.chunks.iter().map(|chunk| u64::from(chunk.message.chunk.text_rows())).sum();
+        if copied != rows {
+            return Err(self.miscounted(format!("{copied} of {rows} rows were copied")));
+        }
+        let loaded = self.merge().await?;
+        self.count(rows, loaded).await
+    }
+
+    async fn copy(&self) -> Result<u64, LoadError> {
+        let is_shared = self.chunks.len() > 1;
+        let statement = if is_shared { &self.stage.copy_shared } else { &self.stage.copy_single };
+        let sink = self.transaction.copy_in::<_, Bytes>(statement).await?;
+        tokio::pin!(sink);
+        for (ordinal, chunk) in self.chunks.iter().enumerate() {
+            let mut text =
+                if is_shared { CopyText::numbered(chunk, ordinal)? } else { CopyText::plain(chunk)? };
+            while let Some(piece) = text.next_piece()? {
+                sink.feed(piece).await?;
+            }
+        }
+        Ok(sink.finish().await?)
+    }
+
+    /// Merges the staged rows, and returns how many were inserted or replaced another.
+    async fn merge(&self) -> Result<u64, LoadError> {
+        let (client, priority) = (self.transaction.client(), self.contract.load.priority);
+        let versions = ranks_versions(self.contract)
+            .then_some(VersionLists { earlier: &self.versions.earlier, later: &self.versions.later });
+        if let [chunk] = self.chunks {
+            let message = &chunk.message;
+            let is_sorted = message.chunk.deduplicated.is_some();
+            let merge = if is_sorted { &self.stage.merge_ordered } else { &self.stage.merge_single };
+            let chunks = OneChunk {
+                source: &message.source,
+                batch_id: &message.batch_id,
+                row_base: row_base(message)?,
+                priority,
+                dropped_at: message.dropped_at,
+            };
+            return Ok(merge.execute(client, &MergeParameters { chunks, versions }).await?);
+        }
+        let ChunkArrays { ordinals, batch_ids, row_bases } = &self.arrays()?;
+        let dropped_at: Vec<Timestamp> = self.chunks.iter().map(|chunk| chunk.message.dropped_at).collect();
+        let chunks = SeveralChunks {
+            source: &self.contract.source,
+            priority,
+            ordinals,
+            batch_ids,
+            row_bases,
+            dropped_at: &dropped_at,
+        };
+        Ok(self.stage.merge_shared.execute(client, &MergeParameters { chunks, versions }).await?)
+    }
+
+    /// Returns each chunk's counts in the case that all of its rows are loaded.
+    fn counts_if_all_loaded(&self) -> impl Iterator<Item = ChunkCounts> {
+        self.chunks.iter().map(|chunk| ChunkCounts {
+            loaded: u64::from(chunk.message.chunk.text_rows()),
+            deduplicated: u64::from(chunk.message.chunk.deduplicated.unwrap_or(0)),
+            superseded: 0,
+        })
+    }
+
+    /// Returns each chunk's counts when `loaded` of all `rows` were loaded. The database is queried only when some were
+    /// not.
+    async fn count(&self, rows: u64, loaded: u64) -> Result<Vec<ChunkCounts>, LoadError> {
+        let mut counts: Vec<ChunkCounts> = self.counts_if_all_loaded().collect();
+        let lost = rows
+            .checked_sub(loaded)
+            .ok_or_else(|| self.miscounted(format!("{loaded} rows were merged of {rows}")))?;
+        if lost == 0 {
+            return Ok(counts);
+        }
+        if let ([count], Some(count_keys)) = (&mut counts[..], &self.stage.sql.count_keys) {
+            let keys = unsigned(self.transaction.query_one(count_keys, &[]).await?.try_get(0)?);
+            // The winner of each key is in the table, so every other row lost to a row of this chunk.
+            if keys == loaded {
+                count.loaded = loaded;
+                count.deduplicated += lost;
+                return Ok(counts);
+            }
+        }
+        self.count_losers(&mut counts).await?;
+        let sum: u64 = counts.iter().map(|count| count.loaded).sum();
+        if sum != loaded {
+            return Err(self.miscounted(format!("{loaded} rows were merged, but {sum} are in the table")));
+        }
+        Ok(counts)
+    }
+
+    async fn count_losers(&self, counts: &mut [ChunkCounts]) -> Result<(), LoadError> {
+        let ChunkArrays { ordinals, batch_ids, row_bases } = &self.arrays()?;
+        let parameters = StagedChunks { ordinals, batch_ids, row_bases };
+        for row in self.stage.sql.count_losers.query(self.transaction, &parameters).await? {
+            let ordinal: i16 = row.try_get(0)?;
+            let (deduplicated, superseded) = (unsigned(row.try_get(1)?), unsigned(row.try_get(2)?));
+            let count = usize::try_from(ordinal).ok().and_then(|ordinal| counts.get_mut(ordinal));
+            let count = count
+                .ok_or_else(|| self.miscounted(format!("the stage table has rows of a chunk {ordinal}")))?;
+            let lost = deduplicated + superseded;
+            count.loaded = count
+                .loaded
+                .checked_sub(lost)
+                .ok_or_else(|| self.miscounted(format!("{lost} of {} rows were not loaded", count.loaded)))?;
+            count.deduplicated += deduplicated;
+            count.superseded = superseded;
+        }
+        Ok(())
+    }
+
+    fn arrays(&self) -> Result<ChunkArrays, LoadError> {
+        let messages = || self.chunks.iter().map(|chunk| &chunk.message);
+        let ordinal = |ordinal: usize| {
+            i16::try_from(ordinal)
+                .map_err(|_| self.miscounted(format!("chunk {ordinal} of a transaction exceeds a smallint")))
+        };
+        Ok(ChunkArrays {
+            ordinals: (0..self.chunks.len()).map(ordinal).collect::<Result<_, _>>()?,
+            batch_ids: messages().map(|message| message.batch_id).collect(),
+            row_bases: messages().map(row_base).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn miscounted(&self, problem: String) -> LoadError {
+        miscounted(self.contract, problem)
+    }
+}
+
+/// Arrays with one element per staged chunk.
+struct ChunkArrays {
+    ordinals: Vec<i16>,
+    batch_ids: Vec<BatchId>,
+    row_bases: Vec<i64>,
+}
+
+fn row_base(message: &LoadMessage) -> Result<i64, LoadError> {
+    i64::try_from(message.chunk.row_base).map_err(|_| LoadError::Chunk {
+        place: format!("chunk {} of batch {}", message.chunk.index, message.batch_id),
+        problem: "the row base exceeds a bigint".to_owned(),
+    })
+}
+
+pub(crate) fn miscounted(contract: &Contract, problem: String) -> LoadError {
+    LoadError::Miscounted { table: quoted_table(&contract.entity.table), problem }
+}
