@@ -35,8 +35,8 @@ UNUSED = {"s3.create_session"}
 # Symbols of operations with other permissions: a drop's version is an argument of the request, and a token for
 # PostgreSQL is signed without a request.
 ALSO = {
-    r"S3Store as .*ObjectStore>::get_range": "s3.get_object by version",
-    r"\baws_sdk_rds::auth_token::": "rds.connect",
+    r"ObjectStore for .*S3Store>::get_range": "s3.get_object by version",
+    r"\bpenstock_aws::database::iam_token::": "rds.connect",
 }
 OPERATION = re.compile(r"\baws_sdk_(\w+)::operation::(\w+)::\w+::orchestrate\b")
 LAYOUT = re.compile(r"\bpenstock_pipeline::layout::(\w+)")
