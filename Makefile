@@ -36,6 +36,8 @@ lint: ## Check format, lints, documentation, licences, types and templates
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	.tools/bin/cargo-machete
 	@tests/deny.sh
+	@$(VENV)/python tests/words.py
+	@$(VENV)/python tests/structure.py
 	$(VENV)/ruff format --check --quiet $(PYTHON_CODE)
 	$(VENV)/ruff check --quiet $(PYTHON_CODE)
 	$(VENV)/mypy $(PYTHON_CODE)

@@ -1,12 +1,11 @@
 //! The rows of the current block: accepted ones as COPY text and Arrow columns, rejected ones as rejects.
 
+mod block;
 pub(crate) mod checked;
 pub(crate) mod irregular;
 mod reasons;
 
 use std::ops::Range;
-
-use arrow_array::RecordBatch;
 
 use crate::cast::rule::Broken;
 use crate::cast::text::{Text, Traits};
@@ -24,49 +23,13 @@ use crate::records::{MAX_RAW_BYTES, RecordPosition};
 use crate::redact;
 use crate::row_limit::SizeLimits;
 use crate::sets::Sets;
+pub(crate) use block::Shown;
+pub use block::{AcceptedRows, Block};
 use reasons::{ColumnReasons, report};
 
 /// Rejects are returned at this number of them, or of their bytes, so that the chunk bounds the memory.
 const MAX_REJECTS: usize = 10_000;
 const MAX_REJECT_BYTES: usize = 8 * 1024 * 1024;
-
-/// Up to a chunk of accepted rows, and the rejects among them. Never both empty.
-///
-/// If there are many rejects, a block with rejects and no rows is returned. The rows accepted so far follow with a later
-/// block, so that rejects do not make chunks smaller.
-#[derive(Debug)]
-pub struct Block {
-    /// The accepted rows.
-    pub rows: AcceptedRows,
-    /// The rejects, in the order of the file.
-    pub rejects: Vec<Reject>,
-}
-
-/// Accepted rows.
-#[derive(Debug)]
-pub struct AcceptedRows {
-    /// COPY text: for each row the contract's columns in order, then the row number; separated by tabs, with `\N` for a
-    /// missing value and a line feed after each row.
-    pub copy_text: Vec<u8>,
-    /// Number of rows.
-    pub count: u32,
-    /// Number of the first row in the drop, from 1; 0 for none.
-    pub first_row: u64,
-    /// Number of the last row in the drop; 0 for none.
-    pub last_row: u64,
-    /// The same rows as Arrow columns, if [`Limits::arrow`] is set and there are any.
-    pub record_batch: Option<RecordBatch>,
-    /// The keys of these rows, for a [`DuplicateFinder`](crate::DuplicateFinder).
-    pub keys: Vec<KeyEntry>,
-}
-
-/// A record as a reject shows it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shown<'a> {
-    pub(crate) place: RecordPosition,
-    pub(crate) raw: &'a [u8],
-    pub(crate) encoding: &'static encoding_rs::Encoding,
-}
 
 pub(crate) struct Rows {
     /// Clones, because a `Regex` that threads share is slower.
