@@ -23,19 +23,19 @@ pub(crate) struct CatalogCommand {
 /// The JSON document that Terraform reads.
 #[derive(Debug, Serialize)]
 struct CatalogTables {
-    tables: Vec<CatalogTable>,
+    tables: Vec<GlueTable>,
 }
 
 /// A table of the lake: an entity with the columns of all its sources.
 #[derive(Debug, Serialize)]
-struct CatalogTable {
+struct GlueTable {
     entity: String,
-    columns: Vec<CatalogColumn>,
+    columns: Vec<GlueColumn>,
     sources: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct CatalogColumn {
+struct GlueColumn {
     name: String,
     #[serde(rename = "type")]
     glue_type: String,
@@ -45,7 +45,7 @@ struct CatalogColumn {
 impl CatalogCommand {
     /// Prints the tables that `infra/terraform/modules/catalog` creates.
     pub(crate) fn run(self) -> Result<Exit> {
-        let mut tables: Vec<CatalogTable> = Vec::new();
+        let mut tables: Vec<GlueTable> = Vec::new();
         for file in &self.files {
             for contract in contracts::read_valid(file, &OverlayArg::default(), None)?.contracts {
                 add_contract(&mut tables, contract)?;
@@ -55,7 +55,7 @@ impl CatalogCommand {
             // `_rescued` comes after the columns of all contracts.
             table.columns.sort_by_key(|column| column.name == penstock_contract::RESCUED_COLUMN);
             let comment = "Number of the row in its drop";
-            table.columns.push(CatalogColumn {
+            table.columns.push(GlueColumn {
                 name: ROW_COLUMN.to_owned(),
                 glue_type: "bigint".to_owned(),
                 comment,
@@ -67,10 +67,10 @@ impl CatalogCommand {
     }
 }
 
-fn add_contract(tables: &mut Vec<CatalogTable>, contract: Contract) -> Result<()> {
+fn add_contract(tables: &mut Vec<GlueTable>, contract: Contract) -> Result<()> {
     let entity = contract.entity;
     let at = tables.iter().position(|table| table.entity == entity.name).unwrap_or_else(|| {
-        tables.push(CatalogTable { entity: entity.name.clone(), columns: Vec::new(), sources: Vec::new() });
+        tables.push(GlueTable { entity: entity.name.clone(), columns: Vec::new(), sources: Vec::new() });
         tables.len() - 1
     });
     let table = &mut tables[at];
@@ -81,7 +81,7 @@ fn add_contract(tables: &mut Vec<CatalogTable>, contract: Contract) -> Result<()
     Ok(())
 }
 
-fn add_column(table: &mut CatalogTable, column: &Column) -> Result<()> {
+fn add_column(table: &mut GlueTable, column: &Column) -> Result<()> {
     let Some(glue_type) = glue_type(&column.sql_type) else { return Ok(()) };
     match table.columns.iter().find(|existing| existing.name == column.name) {
         Some(existing) if existing.glue_type == glue_type => {}
@@ -91,7 +91,7 @@ fn add_column(table: &mut CatalogTable, column: &Column) -> Result<()> {
             column.name,
             existing.glue_type
         ),
-        None => table.columns.push(CatalogColumn { name: column.name.clone(), glue_type, comment: "" }),
+        None => table.columns.push(GlueColumn { name: column.name.clone(), glue_type, comment: "" }),
     }
     Ok(())
 }

@@ -121,7 +121,7 @@ fn a_json_file_without_a_matching_key_is_refused() {
             if is_array { format!("[{}]", objects.join(",\n")) } else { objects.join("\n") }
         };
         let wrapped = [r#"{"items":[{"id":1}]}"#, r#"{"items":[]}"#, "{}"];
-        let (code, message) = unreadable(&contract, &file(&wrapped));
+        let (code, message) = unreadable(&contract, file(&wrapped));
         assert_eq!(code, UnreadableCode::MissingColumns);
         assert_eq!(message, "no object of the file has any of the keys that the contract reads");
         for one in [r#"{"name":null}"#, r#"{"id":"1"}"#] {

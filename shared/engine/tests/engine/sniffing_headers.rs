@@ -199,7 +199,7 @@ fn a_header_with_a_stray_quote_is_read_if_it_has_all_names() {
         (with(skipping(false), &["id", "name"]), "\"id\"x,name"),
         (undeclared(&["id", "a,b"]), "id,\"a,b"),
     ] {
-        let (code, _) = unreadable(&contract, &format!("{header}\n1,a\n"));
+        let (code, _) = unreadable(&contract, format!("{header}\n1,a\n"));
         assert_eq!(code, UnreadableCode::MalformedHeader, "{header:?}");
     }
     let lenient = undeclared(&["id", "name", "more"]);
