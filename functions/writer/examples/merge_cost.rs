@@ -1,5 +1,5 @@
-//! Measures PostgreSQL's CPU time per million rows: the writer's transactions are compared with one session that copies the
-//! whole file into a temporary table and merges it with the same statement. Linux only, because it reads `/proc`.
+//! Measures PostgreSQL's CPU time per million rows: the writer's transactions are compared with one session that copies
+//! the whole file into a temporary table and merges it with the same statement. Linux only, because it reads `/proc`.
 //!
 //! `cargo run --workspace --example merge_cost -- [ROWS]`
 

@@ -67,8 +67,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A chunk's COPY text, in pieces.
 ///
-/// Reading fails when the text has another length or number of rows than its message says. Nothing beyond that length is
-/// decompressed.
+/// Reading fails when the text has another length or number of rows than its message says. Nothing beyond that length
+/// is decompressed.
 pub struct CopyText {
     decoder: Decoder<'static, Reader<Bytes>>,
     place: String,

@@ -17,9 +17,11 @@ use crate::database::TargetDatabase;
 use crate::error::LoadError;
 use crate::ledger::BatchSums;
 
-/// Closes the batches of the messages whose chunks are all in the ledger, and returns the batches for which that failed.
+/// Closes the batches of the messages whose chunks are all in the ledger, and returns the batches for which that
+/// failed.
 ///
-/// Closing is idempotent. After a crash between the last commit and the receipt, the redelivery of a chunk closes the batch.
+/// Closing is idempotent. After a crash between the last commit and the receipt, the redelivery of a chunk closes the
+/// batch.
 pub async fn close_finished<S: ObjectStore, D: TargetDatabase>(
     store: &S,
     bucket: &str,
@@ -53,7 +55,8 @@ pub async fn close_finished<S: ObjectStore, D: TargetDatabase>(
     failures
 }
 
-/// Writes a receipt with state `failed`, because a chunk cannot be loaded. The receipt of a loaded batch is not changed.
+/// Writes a receipt with state `failed`, because a chunk cannot be loaded. The receipt of a loaded batch is not
+/// changed.
 ///
 /// # Errors
 /// When a request to the store fails.

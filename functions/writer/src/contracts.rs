@@ -12,8 +12,8 @@ use crate::error::LoadError;
 /// The maximum number of contracts in the cache, which is emptied when it is full.
 const MAX_CACHED: usize = 256;
 
-/// A cache of contract versions, by source, version, and whether chunks have the column of rescued values. A published version is never
-/// overwritten, so that it is read once.
+/// A cache of contract versions, by source, version, and whether chunks have the column of rescued values. A published
+/// version is never overwritten, so that it is read once.
 #[derive(Debug, Default)]
 pub struct ContractCache(HashMap<(String, String, bool), Arc<Contract>>);
 

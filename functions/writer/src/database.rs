@@ -31,8 +31,8 @@ pub trait TargetDatabase: Send {
     /// Returns the ledger's totals of a batch.
     fn sums(&mut self, batch: &BatchId) -> impl Future<Output = Result<BatchSums, LoadError>> + Send;
 
-    /// Closes a batch whose chunks have all been applied, and deletes the rows of the versions that it replaces. Closing a
-    /// closed batch changes nothing.
+    /// Closes a batch whose chunks have all been applied, and deletes the rows of the versions that it replaces.
+    /// Closing a closed batch changes nothing.
     fn close(
         &mut self,
         manifest: &Manifest,
@@ -54,8 +54,8 @@ impl Postgres {
         Self { connector, session: None, last_used: Instant::now() }
     }
 
-    /// Returns the session for one operation. Only [`Self::put_back`] stores it again: when an operation is cancelled, or
-    /// breaks the session, the session is dropped and the server rolls back.
+    /// Returns the session for one operation. Only [`Self::put_back`] stores it again: when an operation is cancelled,
+    /// or breaks the session, the session is dropped and the server rolls back.
     async fn take(&mut self) -> Result<LoadSession, LoadError> {
         if let Some(session) = self.session.take() {
             if self.last_used.elapsed() < TRUSTED_IDLE && !session.client().is_closed() {

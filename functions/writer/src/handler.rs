@@ -82,8 +82,8 @@ impl<S: ObjectStore, Q: Queue, D: TargetDatabase> Writer<S, Q, D> {
 
 /// Loads the chunks of all messages.
 ///
-/// The response lists the messages that will be retried. A message that can never succeed is moved to the dead-letter queue
-/// with the reason. Lambda ends the function at `deadline`.
+/// The response lists the messages that will be retried. A message that can never succeed is moved to the dead-letter
+/// queue with the reason. Lambda ends the function at `deadline`.
 pub async fn handle<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     writer: &mut Writer<S, Q, D>,
     event: &SqsEvent,

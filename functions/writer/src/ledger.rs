@@ -8,7 +8,8 @@ use tokio_postgres::{Client, Transaction};
 use crate::error::LoadError;
 use crate::statement::{InsertRow, Parameters};
 
-/// The migrations, in the order in which they are applied, each once. New ones are appended, and only expand the schema.
+/// The migrations, in the order in which they are applied, each once. New ones are appended, and only expand the
+/// schema.
 const MIGRATIONS: [(i32, &str, &str); 3] = [
     (1, "0001_ledger", include_str!("../../../infra/migrations/0001_ledger.sql")),
     (2, "0002_object_version", include_str!("../../../infra/migrations/0002_object_version.sql")),
@@ -73,11 +74,11 @@ async fn version(client: &Client) -> Result<i32, DatabaseError> {
     Ok(client.query_one(version, &[]).await?.try_get(0)?)
 }
 
-/// Inserts the chunks of one transaction into the ledger, with all of their rows counted as loaded, and returns the indexes of
-/// those that were not in it.
+/// Inserts the chunks of one transaction into the ledger, with all of their rows counted as loaded, and returns the
+/// indexes of those that were not in it.
 ///
-/// This precedes the load: a second writer with the same chunk waits here until the first one commits, then finds its row
-/// and skips the chunk. All writers insert in the same order, so that they cannot deadlock.
+/// This precedes the load: a second writer with the same chunk waits here until the first one commits, then finds its
+/// row and skips the chunk. All writers insert in the same order, so that they cannot deadlock.
 pub(crate) async fn claim(
     transaction: &Transaction<'_>,
     messages: &[&LoadMessage],

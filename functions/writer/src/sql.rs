@@ -112,8 +112,8 @@ pub struct LoadSql {
     pub merge_shared: StatementText<MergeSeveral<'static>>,
     /// Counts the distinct keys in the stage table. Only for upserts.
     pub count_keys: Option<String>,
-    /// Returns, for each chunk with such rows, its ordinal, the number of rows that lost to another row of their own batch, and the
-    /// number that lost to a row of another batch. It runs after the merge, in the same transaction.
+    /// Returns, for each chunk with such rows, its ordinal, the number of rows that lost to another row of their own
+    /// batch, and the number that lost to a row of another batch. It runs after the merge, in the same transaction.
     pub count_losers: StatementText<StagedChunks<'static>>,
 }
 
@@ -146,8 +146,8 @@ pub fn ranks_versions(contract: &Contract) -> bool {
     upserts(contract) && contract.overwrite == Overwrite::Replace
 }
 
-/// Returns the statements for `contract`. `stage` is the name of the stage table, `foreign` are the columns of the target
-/// that other contracts added.
+/// Returns the statements for `contract`. `stage` is the name of the stage table, `foreign` are the columns of the
+/// target that other contracts added.
 ///
 /// # Errors
 /// When the contract cannot be loaded.
@@ -279,7 +279,8 @@ fn replace_condition(contract: &Contract, versions: &VersionListsPlaceholders) -
 }
 
 /// Returns the assignments by which one row replaces another. Columns that the contract does not have become null:
-/// otherwise a row would retain values of the row that it replaces, and which ones would depend on the order of arrival.
+/// otherwise a row would retain values of the row that it replaces, and which ones would depend on the order of
+/// arrival.
 fn assignments(contract: &Contract, foreign: &[String]) -> String {
     let entity = &contract.entity;
     let is_key = |index: &usize| entity.key.contains(index);

@@ -114,10 +114,11 @@ impl<'a> InsertRow<'a> {
     }
 }
 
-/// Defines the parameters of a prepared statement: a struct of the values, and one of the placeholders by the same names.
+/// Defines the parameters of a prepared statement: a struct of the values, and one of the placeholders by the same
+/// names.
 ///
-/// The text of a prepared statement is made once, its values follow with each execution. Both refer to the fields, whose
-/// order is defined here only.
+/// The text of a prepared statement is made once, its values follow with each execution. Both refer to the fields,
+/// whose order is defined here only.
 macro_rules! statement_parameters {
     (
         $(#[$doc:meta])*

@@ -21,17 +21,17 @@ pub(crate) struct LoadTarget {
 }
 
 /// The catalog's description of a table.
-struct CatalogTable {
+struct TargetTable {
     /// `relkind`, <https://www.postgresql.org/docs/current/catalog-pg-class.html>.
     kind: i8,
-    columns: BTreeMap<String, CatalogColumn>,
+    columns: BTreeMap<String, TargetColumn>,
     /// The columns of each unique index that `ON CONFLICT` can use, sorted by name.
     unique: Vec<Vec<String>>,
     /// Whether an index begins with `_batch_id`.
     has_batch_index: bool,
 }
 
-struct CatalogColumn {
+struct TargetColumn {
     sql_type: String,
     /// True when values cannot be inserted: a generated column, or an identity that is always generated.
     is_computed: bool,
@@ -65,7 +65,8 @@ async fn change(client: &mut Client, contract: &Contract) -> Result<LoadTarget, 
         create_schema(&transaction, &name.schema).await?;
         transaction.batch_execute(&create_table(contract)).await?;
     }
-    // Also inspected when it was just created: an object of another kind may have the name, which `IF NOT EXISTS` accepts.
+    // Also inspected when it was just created: an object of another kind may have the name, which `IF NOT EXISTS`
+    // accepts.
     let table = inspect(&transaction, name)
         .await?
         .ok_or_else(|| mismatch(name, "does not exist after it was created".to_owned()))?;
@@ -84,8 +85,8 @@ async fn change(client: &mut Client, contract: &Contract) -> Result<LoadTarget, 
     Ok(target(contract, registered))
 }
 
-/// Creates the schema if it does not exist. `CREATE SCHEMA IF NOT EXISTS` would need a privilege on the database even when
-/// the schema exists.
+/// Creates the schema if it does not exist. `CREATE SCHEMA IF NOT EXISTS` would need a privilege on the database even
+/// when the schema exists.
 async fn create_schema(transaction: &Transaction<'_>, schema: &str) -> Result<(), LoadError> {
     let exists = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)";
     if !transaction.query_one(exists, &[&schema]).await?.try_get::<_, bool>(0)? {
@@ -95,7 +96,7 @@ async fn create_schema(transaction: &Transaction<'_>, schema: &str) -> Result<()
 }
 
 /// Returns the catalog's description of a table, or `None` when it does not exist.
-async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option<CatalogTable>, LoadError> {
+async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option<TargetTable>, LoadError> {
     let relation = "SELECT c.oid, c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
                     WHERE n.nspname = $1 AND c.relname = $2";
     let Some(row) = client.query_opt(relation, &[&name.schema, &name.table]).await? else { return Ok(None) };
@@ -105,9 +106,9 @@ async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option
                    attgenerated <> '' OR attidentity = 'a' FROM pg_attribute \
                    WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped";
     let mut table =
-        CatalogTable { kind, columns: BTreeMap::new(), unique: Vec::new(), has_batch_index: false };
+        TargetTable { kind, columns: BTreeMap::new(), unique: Vec::new(), has_batch_index: false };
     for row in client.query(columns, &[&oid]).await? {
-        let column = CatalogColumn { sql_type: row.try_get(1)?, is_computed: row.try_get(2)? };
+        let column = TargetColumn { sql_type: row.try_get(1)?, is_computed: row.try_get(2)? };
         table.columns.insert(row.try_get(0)?, column);
     }
 
@@ -128,7 +129,7 @@ async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option
 }
 
 /// Returns the indexes of the contract's columns that the table lacks, or an error for any other difference.
-fn missing_columns(contract: &Contract, table: &CatalogTable) -> Result<Vec<usize>, LoadError> {
+fn missing_columns(contract: &Contract, table: &TargetTable) -> Result<Vec<usize>, LoadError> {
     let name = &contract.entity.table;
     // Ordinary and partitioned tables.
     if !b"rp".contains(&table.kind.cast_unsigned()) {
@@ -156,14 +157,14 @@ fn missing_columns(contract: &Contract, table: &CatalogTable) -> Result<Vec<usiz
 }
 
 /// Returns the statement that creates the index by batch, or `None` when it exists or the contract needs none.
-fn missing_index(contract: &Contract, table: &CatalogTable) -> Option<String> {
+fn missing_index(contract: &Contract, table: &TargetTable) -> Option<String> {
     create_batch_index(contract).filter(|_| !table.has_batch_index)
 }
 
 /// Checks a column's type. A column that the table lacks passes.
 fn check_column(
     name: &TableName,
-    table: &CatalogTable,
+    table: &TargetTable,
     column: &str,
     sql_type: &str,
 ) -> Result<(), LoadError> {
@@ -193,7 +194,7 @@ fn catalog_type(sql_type: &str) -> &str {
     }
 }
 
-fn check_key(contract: &Contract, table: &CatalogTable) -> Result<(), LoadError> {
+fn check_key(contract: &Contract, table: &TargetTable) -> Result<(), LoadError> {
     let mut expected: Vec<String> = if upserts(contract) {
         contract.entity.key.iter().map(|index| contract.entity.columns[*index].name.clone()).collect()
     } else {

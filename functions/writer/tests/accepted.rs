@@ -1,5 +1,5 @@
-//! PostgreSQL stores every value that the engine accepts: values at the limits of its types, through the engine and COPY. A value that
-//! the engine accepts and COPY refuses would fail the whole chunk.
+//! PostgreSQL stores every value that the engine accepts: values at the limits of its types, through the engine and
+//! COPY. A value that the engine accepts and COPY refuses would fail the whole chunk.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod support;

@@ -227,8 +227,8 @@ struct Case {
     turns: Vec<usize>,
 }
 
-/// The chunks of three versions of an object arrive in any order, and a version is closed once all of its chunks are applied.
-/// In the end there are the rows of the last version only.
+/// The chunks of three versions of an object arrive in any order, and a version is closed once all of its chunks are
+/// applied. In the end there are the rows of the last version only.
 #[test]
 fn the_last_version_remains_whatever_the_order_of_arrival() {
     let (db, contract) = (Db::start(), replacing());

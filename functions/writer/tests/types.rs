@@ -1,5 +1,5 @@
-//! Values of every type, from a line of JSON through the engine and COPY into PostgreSQL, are compared with the same values bound in the
-//! binary protocol or parsed from a literal by PostgreSQL.
+//! Values of every type, from a line of JSON through the engine and COPY into PostgreSQL, are compared with the same
+//! values bound in the binary protocol or parsed from a literal by PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod support;
@@ -89,8 +89,8 @@ fn digits(whole: usize, fraction: usize) -> impl Strategy<Value = String> {
     proptest::string::string_regex(&pattern).unwrap()
 }
 
-/// Returns texts of all characters that PostgreSQL can store, many of them special, and never only white space, which is a
-/// missing value.
+/// Returns texts of all characters that PostgreSQL can store, many of them special, and never only white space, which
+/// is a missing value.
 fn texts() -> impl Strategy<Value = String> {
     let special = prop::sample::select(vec![
         '\\', '\t', '\n', '\r', '\u{8}', '\u{b}', '\u{c}', '\u{1}', '\u{7f}', '"', 'N', ',', '\u{85}', '𝔘',

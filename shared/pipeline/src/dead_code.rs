@@ -5,7 +5,8 @@ use std::fmt;
 /// Makes the enum of the codes, with their texts and the functions that use them.
 macro_rules! registry {
     ($(#[doc = $meaning:literal] $code:ident = $text:literal by $functions:tt;)+) => {
-        /// The stable code of a [`DeadReason`](crate::DeadReason), in the attribute `penstock.reason.code` of a dead letter.
+        /// The stable code of a [`DeadReason`](crate::DeadReason), in the attribute `penstock.reason.code` of a dead
+        /// letter.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum DeadCode {
             $(#[doc = $meaning] $code,)+

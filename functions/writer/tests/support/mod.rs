@@ -108,8 +108,8 @@ pub fn appended(source: &str) -> Contract {
     contract_of(&contract_yaml(source, "1.0.0", &[("write", "append")], properties))
 }
 
-/// A builder of chunks of literal rows, which are the contract's columns joined by tabs. The row number is appended, beginning
-/// with 1.
+/// A builder of chunks of literal rows, which are the contract's columns joined by tabs. The row number is appended,
+/// beginning with 1.
 pub struct ChunkOf {
     pub batch: u128,
     pub index: u32,
