@@ -49,7 +49,7 @@ pub(crate) fn is_closed() -> bool {
 /// Flushes standard output.
 ///
 /// # Errors
-/// When output was lost, except to a reader that closed the pipe.
+/// Returns an error if output was lost, except to a reader that closed the pipe.
 pub(crate) fn finish() -> Result<(), String> {
     if ERROR.get().is_none()
         && let Err(error) = io::stdout().flush()

@@ -42,7 +42,7 @@ impl StackSettings {
         self.optional(name).with_context(|| format!("{name} is not set"))
     }
 
-    /// Returns a variable, `None` if it is not set or empty.
+    /// Returns a variable, or `None` if it is not set or empty.
     pub(crate) fn optional(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }

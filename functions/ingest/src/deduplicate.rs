@@ -14,7 +14,7 @@ use crate::error::IngestError;
 /// write the same bytes under the same keys, so a published chunk never changes.
 ///
 /// # Errors
-/// If a request fails, or a stored chunk is malformed.
+/// Returns an error if a request fails, or a stored chunk is malformed.
 pub(crate) async fn deduplicate(
     store: &impl ObjectStore,
     encoded: &mut EncodedBatch,

@@ -24,8 +24,8 @@ use crate::spark;
 /// Processes a drop. Steps that were done before are not repeated.
 ///
 /// # Errors
-/// If the drop must be retried, or an operator must look at it. A fault of the drop itself is not an error: the drop is
-/// refused, and its receipt has the reason.
+/// Returns an error if the drop must be retried, or an operator must look at it. A fault of the drop itself is not an
+/// error: the drop is refused, and its receipt has the reason.
 pub(crate) async fn process<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     drop: Drop,

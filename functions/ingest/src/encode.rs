@@ -56,7 +56,7 @@ pub(crate) struct EncodedBatch {
     pub(crate) rejects: Vec<String>,
 }
 
-/// The reason for which a batch was not encoded.
+/// The reason why a batch was not encoded.
 #[derive(Debug)]
 pub(crate) enum BatchEncodeError {
     /// The rows do not fit the format: a bug in Penstock.

@@ -1,4 +1,4 @@
-//! The reasons for which a drop was not processed.
+//! The reasons why a drop was not processed.
 
 use penstock_aws::commit::CommitError;
 use penstock_aws::jobs::JobError;
@@ -6,7 +6,7 @@ use penstock_aws::secrets::SecretError;
 use penstock_aws::store::StoreError;
 use penstock_pipeline::{DeadCode, DeadReason, ManifestError, Outcome};
 
-/// The reason for which a drop was not processed. A fault of the drop itself is not an error but refuses the batch.
+/// The reason why a drop was not processed. A fault of the drop itself is not an error but refuses the batch.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IngestError {
     #[error(transparent)]

@@ -28,7 +28,7 @@ pub(crate) enum InputPiece {
 /// Fetches the whole drop, some pieces ahead of the reader. Stops early if the reader was dropped.
 ///
 /// # Errors
-/// If a request fails, or the deadline is past.
+/// Returns an error if a request fails, or the deadline is past.
 pub(crate) async fn fetch(
     store: impl ObjectStore,
     drop: Drop,

@@ -17,10 +17,10 @@ impl Pseudonyms {
         Self { secrets: Box::new(secrets), secret_arn, key: OnceCell::new() }
     }
 
-    /// Returns the key; `None` if no secret is configured.
+    /// Returns the key, or `None` if no secret is configured.
     ///
     /// # Errors
-    /// If the secret cannot be read, or is too short for a key.
+    /// Returns an error if the secret cannot be read, or is too short for a key.
     pub(crate) async fn key(&self) -> Result<Option<&PseudonymKey>, SecretError> {
         let Some(arn) = &self.secret_arn else { return Ok(None) };
         self.key.get_or_try_init(|| self.read(arn)).await.map(Some)

@@ -55,8 +55,8 @@ pub(crate) struct PartialRead {
 /// Reads the drop of a batch and writes its objects, except the report.
 ///
 /// # Errors
-/// If a request fails, or the deadline is past. The read may be repeated: it writes the same objects with the same
-/// bytes.
+/// Returns an error if a request fails, or the deadline is past. The read may be repeated: it writes the same objects
+/// with the same bytes.
 pub(crate) async fn read<S: ObjectStore, Q, J>(
     ingest: &Ingest<S, Q, J>,
     batch: &Batch,
@@ -293,7 +293,7 @@ fn refused_by_store(error: StoreError, written: EncodedBatch) -> Result<ReadOutc
     }
 }
 
-/// Returns the refusal of the drop; `None` if the fetch failed, which is not a fault of the drop.
+/// Returns the refusal of the drop, or `None` if the fetch failed, which is not a fault of the drop.
 fn unreadable(error: &ReadError) -> Option<Refusal> {
     match error {
         ReadError::Io(_) => None,

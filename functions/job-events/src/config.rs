@@ -18,7 +18,7 @@ impl JobEventsConfig {
     /// Reads the environment of the process.
     ///
     /// # Errors
-    /// With every missing, malformed and unknown variable.
+    /// Returns an error that lists every missing, malformed and unknown variable.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::new(Variables::from_env())
     }
@@ -26,7 +26,7 @@ impl JobEventsConfig {
     /// Reads `variables`.
     ///
     /// # Errors
-    /// With every missing, malformed and unknown variable.
+    /// Returns an error that lists every missing, malformed and unknown variable.
     pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
             metrics: Metrics::take(&mut variables),

@@ -1,10 +1,10 @@
-//! The reasons for which an event was not processed.
+//! The reasons why an event was not processed.
 
 use penstock_aws::commit::CommitError;
 use penstock_aws::store::StoreError;
 use penstock_pipeline::{BatchId, DeadCode, DeadReason, EventError, ManifestError, Outcome};
 
-/// The reason for which an event was not processed.
+/// The reason why an event was not processed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JobEventError {
     #[error(transparent)]

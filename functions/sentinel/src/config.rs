@@ -32,7 +32,7 @@ impl SentinelConfig {
     /// Reads the environment of the process.
     ///
     /// # Errors
-    /// With every missing, malformed and unknown variable.
+    /// Returns an error that lists every missing, malformed and unknown variable.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::new(Variables::from_env())
     }
@@ -40,7 +40,8 @@ impl SentinelConfig {
     /// Reads `variables`.
     ///
     /// # Errors
-    /// With every missing, malformed and unknown variable, and with durations that contradict each other.
+    /// Returns an error that lists every missing, malformed and unknown variable, and durations that contradict each
+    /// other.
     pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
             metrics: Metrics::take(&mut variables),

@@ -40,8 +40,8 @@ pub(crate) async fn list_contracts(
     Ok(contracts)
 }
 
-/// Returns the maximum time between two drops of `source` by its current contract; `None` if there is no contract or it
-/// does not specify one. Moves the version of the current contract to the front of `contracts`.
+/// Returns the maximum time between two drops of `source` by its current contract, or `None` if there is no contract or
+/// it does not specify one. Moves the version of the current contract to the front of `contracts`.
 pub(crate) async fn due(
     store: &impl ObjectStore,
     artifacts_bucket: &str,

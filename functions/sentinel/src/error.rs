@@ -7,7 +7,7 @@ use penstock_aws::store::StoreError;
 /// Maximum number of problems of one source in an error message.
 const MAX_PROBLEMS: usize = 3;
 
-/// The reason for which a run failed. The next run checks everything again.
+/// The reason why a run failed. The next run checks everything again.
 #[derive(Debug, thiserror::Error)]
 pub enum SentinelError {
     /// Another event than that of a schedule.
@@ -71,7 +71,7 @@ impl Problems {
         }
     }
 
-    /// Returns one sentence about all problems; `None` if there are none.
+    /// Returns one sentence about all problems, or `None` if there are none.
     pub fn describe(&self, source: &str) -> Option<String> {
         let more = if self.more == 0 { String::new() } else { format!(", and {} more", self.more) };
         (!self.first.is_empty()).then(|| format!("{source}: {}{more}", self.first.join(", ")))

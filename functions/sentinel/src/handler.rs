@@ -47,7 +47,7 @@ pub struct SentinelRun {
 /// Checks every source at the time `now`. `deadline` is when Lambda ends the invocation.
 ///
 /// # Errors
-/// If any check or any re-queued drop failed. The other checks have been done.
+/// Returns an error if any check or any re-queued drop failed. The other checks have been done.
 pub async fn handle<S: ObjectStore + ObjectListing, Q: Queue>(
     sentinel: &Sentinel<S, Q>,
     event: &ScheduledEvent,

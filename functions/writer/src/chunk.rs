@@ -31,7 +31,7 @@ pub struct VerifiedChunk {
 /// Fetches a message's chunk and verifies it.
 ///
 /// # Errors
-/// When the chunk cannot be fetched, or its bytes do not have the message's SHA-256.
+/// Returns an error if the chunk cannot be fetched, or its bytes do not have the message's SHA-256.
 pub async fn fetch(store: &impl ObjectStore, message: LoadMessage) -> Result<VerifiedChunk, LoadError> {
     let encoded = match &message.chunk.body {
         ChunkBody::Inline(text) => STANDARD.decode(text).map(Bytes::from).map_err(|error| {
@@ -83,7 +83,7 @@ impl CopyText {
     /// Returns the text unchanged.
     ///
     /// # Errors
-    /// When no decoder can be created.
+    /// Returns an error if no decoder can be created.
     pub fn plain(chunk: &VerifiedChunk) -> Result<Self, LoadError> {
         Self::new(chunk, Vec::new())
     }
@@ -91,7 +91,7 @@ impl CopyText {
     /// Returns the text with `ordinal` as the first field of each row, which identifies the row's chunk.
     ///
     /// # Errors
-    /// When no decoder can be created.
+    /// Returns an error if no decoder can be created.
     pub fn numbered(chunk: &VerifiedChunk, ordinal: usize) -> Result<Self, LoadError> {
         Self::new(chunk, format!("{ordinal}\t").into_bytes())
     }
@@ -120,7 +120,8 @@ impl CopyText {
     /// Returns the next piece, or `None` at the end.
     ///
     /// # Errors
-    /// When the bytes are not zstd, or the text has another number of bytes or rows than the message says.
+    /// Returns an error if the bytes are not zstd, or the text has another number of bytes or rows than the message
+    /// says.
     pub fn next_piece(&mut self) -> Result<Option<Bytes>, LoadError> {
         if self.finished {
             return Ok(None);

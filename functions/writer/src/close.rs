@@ -59,7 +59,7 @@ pub async fn close_finished<S: ObjectStore, D: TargetDatabase>(
 /// changed.
 ///
 /// # Errors
-/// When a request to the store fails.
+/// Returns an error if a request to the store fails.
 pub async fn fail<S: ObjectStore>(
     store: &S,
     bucket: &str,

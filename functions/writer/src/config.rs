@@ -26,7 +26,7 @@ impl WriterConfig {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// Lists every missing, malformed and unknown variable.
+    /// Returns an error that lists every missing, malformed and unknown variable.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::new(Variables::from_env())
     }
@@ -34,7 +34,7 @@ impl WriterConfig {
     /// Reads `variables`.
     ///
     /// # Errors
-    /// Lists every missing, malformed and unknown variable.
+    /// Returns an error that lists every missing, malformed and unknown variable.
     pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
             metrics: Metrics::take(&mut variables),

@@ -21,7 +21,7 @@ impl ContractCache {
     /// Returns the contract version that a message names, with the columns that its chunk has.
     ///
     /// # Errors
-    /// When it cannot be fetched or parsed, or has another table than the message.
+    /// Returns an error if it cannot be fetched or parsed, or has another table than the message.
     pub async fn get(
         &mut self,
         store: &impl ObjectStore,

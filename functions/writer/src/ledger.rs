@@ -43,7 +43,7 @@ pub struct BatchSums {
 /// Migrates schema `penstock` to the current version.
 ///
 /// # Errors
-/// When the database fails or refuses a statement.
+/// Returns an error if the database fails or refuses a statement.
 pub async fn migrate(client: &mut Client) -> Result<(), DatabaseError> {
     if version(client).await? >= MIGRATIONS[MIGRATIONS.len() - 1].0 {
         return Ok(());

@@ -150,7 +150,7 @@ pub fn ranks_versions(contract: &Contract) -> bool {
 /// target that other contracts added.
 ///
 /// # Errors
-/// When the contract cannot be loaded.
+/// Returns an error if the contract cannot be loaded.
 pub fn load_sql(contract: &Contract, stage: &str, foreign: &[String]) -> Result<LoadSql, SqlError> {
     let entity = &contract.entity;
     if upserts(contract) && entity.key.is_empty() {

@@ -26,7 +26,7 @@ impl<P: StatementParameters> StatementText<P> {
     /// Prepares the statement.
     ///
     /// # Errors
-    /// When PostgreSQL refuses it.
+    /// Returns an error if PostgreSQL refuses it.
     pub async fn prepare(&self, client: &Client) -> Result<PreparedStatement<P>, tokio_postgres::Error> {
         Ok(PreparedStatement { statement: client.prepare(&self.text).await?, parameters: PhantomData })
     }
@@ -52,7 +52,7 @@ impl<P: StatementParameters> PreparedStatement<P> {
     /// Executes the statement in a client's current transaction, and returns the number of affected rows.
     ///
     /// # Errors
-    /// When PostgreSQL refuses it.
+    /// Returns an error if PostgreSQL refuses it.
     pub async fn execute(&self, client: &Client, parameters: &P) -> Result<u64, tokio_postgres::Error> {
         client.execute(&self.statement, &parameters.values()).await
     }

@@ -105,7 +105,7 @@ fn ok_or_not_found(exists: bool) -> Reply {
 /// Runs a function's schedule now, on the stack at `control_url`. Returns the function's response.
 ///
 /// # Errors
-/// When the stack does not respond, the function has no schedule, or the run fails.
+/// Returns an error if the stack does not respond, the function has no schedule, or the run fails.
 pub async fn run_schedule(control_url: &str, function: &str) -> Result<String, LocalError> {
     let reach = || format!("calling the local stack at {control_url}");
     let authority = control_url.strip_prefix("http://").unwrap_or(control_url);

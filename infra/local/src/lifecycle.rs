@@ -19,8 +19,8 @@ const CHILDREN_STOP_TIMEOUT: Duration = Duration::from_secs(6);
 /// [`run`](crate::run) with `state_dir`. Its output goes to `logs/stack.log`.
 ///
 /// # Errors
-/// When a stack is already running there, or the program ends before its stack is ready. The message then has the last
-/// lines of the log.
+/// Returns an error if a stack is already running there, or the program ends before its stack is ready. The message
+/// then has the last lines of the log.
 pub fn spawn_detached<S: AsRef<OsStr>>(
     program: &Path,
     arguments: &[S],
@@ -64,7 +64,8 @@ pub fn spawn_detached<S: AsRef<OsStr>>(
 /// the same id is not stopped.
 ///
 /// # Errors
-/// [`LocalError::NotRunning`] when nothing is running; [`LocalError::StillRunning`] when the stack does not stop.
+/// Returns [`LocalError::NotRunning`] if nothing is running, and [`LocalError::StillRunning`] if the stack does not
+/// stop.
 pub fn down(state_dir: &Path) -> Result<(), LocalError> {
     let state = StackState::read(state_dir)
         .filter(|state| state.owner.is_alive() || state.children.iter().any(|child| child.is_alive()))
@@ -93,7 +94,7 @@ fn wait_until(timeout: Duration, condition: impl Fn() -> bool) {
 /// Returns a future that resolves when this process is asked to stop: by Ctrl-C, SIGTERM or the end of its terminal.
 ///
 /// # Errors
-/// When the signal handlers cannot be installed.
+/// Returns an error if the signal handlers cannot be installed.
 pub fn shutdown_signal() -> Result<impl Future<Output = ()> + Send, LocalError> {
     use tokio::signal::unix::{SignalKind, signal};
 

@@ -86,7 +86,7 @@ impl Guard {
     /// Starts the watcher.
     ///
     /// # Errors
-    /// When `sh` cannot be started.
+    /// Returns an error if `sh` cannot be started.
     pub fn start() -> std::io::Result<Self> {
         let mut child = Command::new("sh")
             .args(["-c", WATCH])
@@ -103,7 +103,7 @@ impl Guard {
     /// Registers the process group that `pid` leads.
     ///
     /// # Errors
-    /// When the watcher has ended.
+    /// Returns an error if the watcher has ended.
     pub fn add(&self, pid: u32, signal: StopSignal) -> std::io::Result<()> {
         self.send(&format!("add {pid} {}\n", signal.name()))
     }
@@ -111,7 +111,7 @@ impl Guard {
     /// Unregisters a process group. Must be called when the group has ended, because the system reuses its id.
     ///
     /// # Errors
-    /// When the watcher has ended.
+    /// Returns an error if the watcher has ended.
     pub fn remove(&self, pid: u32) -> std::io::Result<()> {
         self.send(&format!("remove {pid}\n"))
     }
@@ -147,7 +147,7 @@ impl Supervised {
     /// Starts `command` and registers it with `guard`.
     ///
     /// # Errors
-    /// When the program cannot be started, or the guard's watcher has ended.
+    /// Returns an error if the program cannot be started, or the guard's watcher has ended.
     pub fn spawn(command: &mut Command, guard: &Guard, signal: StopSignal) -> std::io::Result<Self> {
         let child = command.process_group(0).spawn()?;
         let supervised = Self { child, guard: guard.clone(), signal, has_ended: false };
@@ -163,7 +163,7 @@ impl Supervised {
     /// Returns the exit status if the process has ended.
     ///
     /// # Errors
-    /// When the process cannot be waited for.
+    /// Returns an error if the process cannot be waited for.
     pub fn try_wait(&mut self) -> std::io::Result<Option<ExitStatus>> {
         let status = self.child.try_wait()?;
         if status.is_some() && !self.has_ended {
@@ -177,7 +177,7 @@ impl Supervised {
     /// the process either.
     ///
     /// # Errors
-    /// When the process cannot be waited for.
+    /// Returns an error if the process cannot be waited for.
     pub fn stop(&mut self, timeout: Duration) -> std::io::Result<Option<ExitStatus>> {
         if let Some(status) = self.try_wait()? {
             return Ok(Some(status));
@@ -192,7 +192,7 @@ impl Supervised {
     /// Sends SIGKILL to the whole group.
     ///
     /// # Errors
-    /// When the process cannot be waited for.
+    /// Returns an error if the process cannot be waited for.
     pub fn kill(&mut self) -> std::io::Result<Option<ExitStatus>> {
         if let Some(status) = self.try_wait()? {
             return Ok(Some(status));
@@ -242,7 +242,7 @@ pub fn signal_process(pid: u32, signal: Signal) {
     }
 }
 
-/// Returns the start time of a process in the system's notation, `None` when there is no such process. The system
+/// Returns the start time of a process in the system's notation, or `None` when there is no such process. The system
 /// reuses process ids; id and start time together identify a process.
 pub fn identity(pid: u32) -> Option<String> {
     if let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) {
@@ -286,7 +286,7 @@ fn to_pid(pid: u32) -> Option<Pid> {
 /// Returns a port of 127.0.0.1 that was free at the time of the call.
 ///
 /// # Errors
-/// When no port can be bound.
+/// Returns an error if no port can be bound.
 pub fn free_port() -> std::io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

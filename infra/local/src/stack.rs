@@ -43,7 +43,7 @@ impl Stack {
     /// so the database must start empty too.
     ///
     /// # Errors
-    /// When something is missing or does not start. All parts that have started by then are stopped.
+    /// Returns an error if something is missing or does not start. All parts that have started by then are stopped.
     pub async fn up(options: UpOptions) -> Result<Self, LocalError> {
         let state_dir = std::path::absolute(&options.state_dir).map_err(io("resolving the state folder"))?;
         let lock = prepare(&state_dir)?;
@@ -127,7 +127,7 @@ impl Stack {
     /// Restarts the database server, as a failover does. Returns when it accepts connections again.
     ///
     /// # Errors
-    /// When the server does not start again.
+    /// Returns an error if the server does not start again.
     pub async fn restart_database(&self) -> Result<(), LocalError> {
         let cluster = self.cluster();
         let restarted = tokio::task::spawn_blocking(move || {
@@ -141,7 +141,7 @@ impl Stack {
     /// Stops all parts and writes the last status to `functions.json`.
     ///
     /// # Errors
-    /// When the state files cannot be written or removed.
+    /// Returns an error if the state files cannot be written or removed.
     pub async fn down(self) -> Result<(), LocalError> {
         let state_dir = self.endpoints.state_dir.clone();
         let status = serde_json::to_vec_pretty(&self.status()).expect("strings and numbers are valid JSON");
@@ -158,7 +158,8 @@ impl Stack {
 /// Runs a stack until `shutdown` resolves. Calls `ready` once, when all parts are running.
 ///
 /// # Errors
-/// When the stack does not start or its state files cannot be removed. A shutdown while it starts is not an error.
+/// Returns an error if the stack does not start or its state files cannot be removed. A shutdown while it starts is not
+/// an error.
 pub async fn run(
     options: UpOptions,
     ready: impl FnOnce(&Endpoints),

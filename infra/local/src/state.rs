@@ -31,7 +31,7 @@ impl Endpoints {
     /// Returns the endpoints of the stack that runs with `state_dir`.
     ///
     /// # Errors
-    /// [`LocalError::NotRunning`] when no stack is running.
+    /// Returns [`LocalError::NotRunning`] if no stack is running.
     pub fn load(state_dir: &Path) -> Result<Self, LocalError> {
         Ok(StackState::running(state_dir)?.endpoints)
     }

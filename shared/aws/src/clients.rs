@@ -36,7 +36,7 @@ impl Aws {
     /// Reads `AWS_REGION`, the credentials and `AWS_ENDPOINT_URL[_<SERVICE>]` from `variables`.
     ///
     /// # Errors
-    /// If the region or the credentials are missing. All missing variables are reported together.
+    /// Returns an error if the region or the credentials are missing. All missing variables are reported together.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let variables: BTreeMap<String, String> = variables
             .into_iter()
@@ -82,7 +82,7 @@ impl Aws {
     /// Reads the environment of the process.
     ///
     /// # Errors
-    /// As [`Aws::new`].
+    /// Returns the same errors as [`Aws::new`].
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::new(std::env::vars())
     }
@@ -92,8 +92,8 @@ impl Aws {
         &self.base
     }
 
-    /// Returns the endpoint from `AWS_ENDPOINT_URL_<service>` or `AWS_ENDPOINT_URL`; `None` for the endpoints of AWS.
-    /// `service` is the SDK's name of the service in upper case with underscores: `S3`, `SQS`, `SECRETS_MANAGER`.
+    /// Returns the endpoint from `AWS_ENDPOINT_URL_<service>` or `AWS_ENDPOINT_URL`, or `None` for the endpoints of
+    /// AWS. `service` is the SDK's name of the service in upper case with underscores: `S3`, `SQS`, `SECRETS_MANAGER`.
     pub fn endpoint(&self, service: &str) -> Option<&str> {
         self.endpoints.get(service).or(self.endpoint.as_ref()).map(String::as_str)
     }

@@ -23,7 +23,7 @@ pub struct CommitTarget {
     pub load_queue_url: String,
 }
 
-/// The reason for which a batch was not committed or not published.
+/// The reason why a batch was not committed or not published.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// A request to the object store failed.
@@ -58,7 +58,7 @@ impl CommitError {
 /// Returns the progress of `batch`.
 ///
 /// # Errors
-/// If a request fails, or the manifest is malformed.
+/// Returns an error if a request fails, or the manifest is malformed.
 pub async fn progress(
     store: &impl ObjectStore,
     target: &CommitTarget,
@@ -73,7 +73,7 @@ pub async fn progress(
 /// Writes `manifest`, unless the batch has one already, and publishes the one that exists then. Returns that one.
 ///
 /// # Errors
-/// If a request fails. The commit may be repeated.
+/// Returns an error if a request fails. The commit may be repeated.
 pub async fn commit(
     store: &impl ObjectStore,
     queue: &impl Queue,
@@ -96,7 +96,7 @@ pub async fn commit(
 /// Performs the steps that publish `manifest`.
 ///
 /// # Errors
-/// If a request fails. All steps may be repeated.
+/// Returns an error if a request fails. All steps may be repeated.
 pub async fn publish(
     store: &impl ObjectStore,
     queue: &impl Queue,
@@ -168,7 +168,7 @@ pub fn report(manifest: &Manifest, metrics: &Metrics) {
 /// which finds the batch closed, writes the final receipt again.
 ///
 /// # Errors
-/// If a request fails, or the existing receipt is malformed.
+/// Returns an error if a request fails, or the existing receipt is malformed.
 pub async fn write_receipt(
     store: &impl ObjectStore,
     processed_bucket: &str,
@@ -189,7 +189,7 @@ pub async fn write_receipt(
 /// Reads one of Penstock's own JSON objects; `None` if it does not exist.
 ///
 /// # Errors
-/// If the request fails, or the object is not JSON of this type.
+/// Returns an error if the request fails, or the object is not JSON of this type.
 pub async fn get_json<T: DeserializeOwned>(
     store: &impl ObjectStore,
     bucket: &str,

@@ -94,7 +94,7 @@ impl Variables {
     /// true)]`.
     ///
     /// # Panics
-    /// If `words` is empty.
+    /// Panics if `words` is empty.
     pub fn one_of<T: Clone>(&mut self, name: &str, words: &[(&str, T)]) -> T {
         let text = self.required(name);
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
@@ -115,7 +115,7 @@ impl Variables {
     /// Returns `config`, if there are no faults.
     ///
     /// # Errors
-    /// With every missing, malformed and unknown variable.
+    /// Returns an error that lists every missing, malformed and unknown variable.
     pub fn finish<T>(mut self, config: T) -> Result<T, ConfigError> {
         self.problems.extend(self.remaining.keys().map(|name| format!("{name} is unknown")));
         if self.problems.is_empty() {

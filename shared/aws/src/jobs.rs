@@ -19,7 +19,7 @@ pub struct JobRequest {
     pub timeout_minutes: i64,
 }
 
-/// The reason for which a job was not submitted.
+/// The reason why a job was not submitted.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     /// A permanent failure: validation, access denied, no such application.

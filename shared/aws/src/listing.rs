@@ -101,7 +101,7 @@ pub trait ObjectListing: Clone + Send + Sync + 'static {
 /// Calls `visit` with each page of objects in `scope`.
 ///
 /// # Errors
-/// If a request fails. The pages before it have been visited.
+/// Returns an error if a request fails. The pages before it have been visited.
 pub async fn each_page(
     store: &impl ObjectListing,
     scope: ListScope<'_>,

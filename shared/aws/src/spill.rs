@@ -37,7 +37,7 @@ impl Spill for TempFiles {
 /// Copies a stream to an unnamed file, which can be read at any position.
 ///
 /// # Errors
-/// If the stream fails, or the disk is full.
+/// Returns an error if the stream fails, or the disk is full.
 pub fn temp_copy(stream: &mut impl io::Read) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     io::copy(stream, &mut file)?;

@@ -70,12 +70,12 @@ impl StoreError {
 
 /// The bytes of one version of an object, piece by piece.
 pub trait ObjectBody: Send + 'static {
-    /// Returns the next piece, of about [`PIECE_BYTES`]; `None` after the last byte of the range.
+    /// Returns the next piece, of about [`PIECE_BYTES`], or `None` after the last byte of the range.
     ///
     /// Requests have `If-Match` if there is an ETag. If the transfer breaks, the rest is requested again.
     ///
     /// # Errors
-    /// If a request fails, or several requests in a row return no byte.
+    /// Returns an error if a request fails, or several requests in a row return no byte.
     fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
 }
 
@@ -84,7 +84,7 @@ pub const PIECE_BYTES: usize = 1024 * 1024;
 
 /// The object store of the pipeline. Implemented over S3, and in memory for tests.
 pub trait ObjectStore: Clone + Send + Sync + 'static {
-    /// Returns a small object; `None` if it does not exist.
+    /// Returns a small object, or `None` if it does not exist.
     fn get(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
 
     /// The body that [`ObjectStore::get_range`] returns.

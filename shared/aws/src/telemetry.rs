@@ -16,7 +16,7 @@ use crate::config::Variables;
 /// `RUST_LOG` is a list of `target=level`. The level is `info` when it is not set or not valid.
 ///
 /// # Panics
-/// When logging was started before.
+/// Panics if logging was started before.
 pub fn init() {
     let directives = std::env::var("RUST_LOG").ok().filter(|directives| !directives.is_empty());
     let targets = directives.as_deref().map(str::parse::<Targets>);
@@ -58,7 +58,7 @@ impl Metrics {
     /// [embedded metric format]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     ///
     /// # Panics
-    /// When the system's clock is set to a time before 1970.
+    /// Panics if the system's clock is set to a time before 1970.
     #[expect(clippy::disallowed_macros, reason = "this is the one place that writes metrics")]
     pub fn emit<D: MetricDimensions>(&self, dimensions: &D, values: &[MetricValue<D>]) {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970");

@@ -33,7 +33,7 @@ pub struct Uploaded {
     pub size_bytes: u64,
 }
 
-/// The reason for which a file was not uploaded.
+/// The reason why a file was not uploaded.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// The file cannot be read.
@@ -54,7 +54,7 @@ impl S3Store {
     /// [`MULTIPART_MIN_BYTES`]. Calls `on_sent` with the number of bytes after each part.
     ///
     /// # Errors
-    /// If the file cannot be read, or a request fails. The parts of a failed upload are deleted.
+    /// Returns an error if the file cannot be read, or a request fails. The parts of a failed upload are deleted.
     pub async fn upload(
         &self,
         bucket: &str,
@@ -168,10 +168,10 @@ impl S3Store {
         Ok(uploaded(bucket, key, output.version_id(), output.e_tag(), size_bytes)?)
     }
 
-    /// Returns the newest version of an object; `None` if it does not exist.
+    /// Returns the newest version of an object, or `None` if it does not exist.
     ///
     /// # Errors
-    /// If the request fails.
+    /// Returns an error if the request fails.
     pub async fn head(&self, bucket: &str, key: &str) -> Result<Option<Uploaded>, StoreError> {
         let response = self.client().head_object().bucket(bucket).key(key).send().await;
         match response {
@@ -188,7 +188,7 @@ impl S3Store {
     /// Returns all objects under `prefix`, in the order of their keys.
     ///
     /// # Errors
-    /// If a request fails.
+    /// Returns an error if a request fails.
     pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedObject>, StoreError> {
         let mut listed = Vec::new();
         each_page(self, ListScope::all(bucket, prefix), |page| listed.extend(page.objects)).await?;

@@ -105,7 +105,7 @@ impl Entity {
     /// Returns the column at an index of the contract: of the key, the event time or a check.
     ///
     /// # Panics
-    /// If there is no such column. Reading a contract yields only indexes of its own columns.
+    /// Panics if there is no such column. Reading a contract yields only indexes of its own columns.
     pub fn column(&self, index: usize) -> &Column {
         self.columns.get(index).expect("a contract has only indexes of its own columns")
     }

@@ -92,7 +92,7 @@ impl Chunk {
         }
     }
 
-    /// Returns the number of rows in the text; `None` if `deduplicated` is greater than `rows`, which
+    /// Returns the number of rows in the text, or `None` if `deduplicated` is greater than `rows`, which
     /// [`LoadMessage::parse`](crate::LoadMessage::parse) rejects.
     pub(crate) fn checked_text_rows(&self) -> Option<u32> {
         self.rows.checked_sub(self.deduplicated.unwrap_or(0))
@@ -101,7 +101,8 @@ impl Chunk {
     /// Returns the number of rows in the text.
     ///
     /// # Panics
-    /// If `deduplicated` is greater than `rows`. Chunks of a parsed [`LoadMessage`](crate::LoadMessage) are checked.
+    /// Panics if `deduplicated` is greater than `rows`. Chunks of a parsed [`LoadMessage`](crate::LoadMessage) are
+    /// checked.
     pub fn text_rows(&self) -> u32 {
         self.checked_text_rows().expect("a chunk has no more duplicates than rows")
     }

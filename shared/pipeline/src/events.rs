@@ -32,7 +32,7 @@ pub enum Event {
     Ignored(Ignored),
 }
 
-/// The reason for which an event is not a drop.
+/// The reason why an event is not a drop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ignored {
     /// `s3:TestEvent`.
@@ -43,7 +43,7 @@ pub enum Ignored {
     Folder(String),
 }
 
-/// The reason for which a body is not an event. All of them are permanent.
+/// The reason why a body is not an event. All of them are permanent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// Not JSON, or a field is missing or of the wrong type.
@@ -66,8 +66,8 @@ const MAX_ENVELOPES: u32 = 2;
 /// Returns the events in a queue message's body, in their order.
 ///
 /// # Errors
-/// If the body has none of the shapes above. One malformed record fails the whole body, so that no record is dropped
-/// silently.
+/// Returns an error if the body has none of the shapes above. One malformed record fails the whole body, so that no
+/// record is dropped silently.
 pub fn parse(body: &str) -> Result<Vec<Event>, EventError> {
     parse_envelope(body, MAX_ENVELOPES)
 }
@@ -221,7 +221,7 @@ fn timestamp(text: &str) -> Result<Timestamp, EventError> {
 /// Decodes an `application/x-www-form-urlencoded` key of an S3 notification.
 ///
 /// # Errors
-/// If a `%` is not followed by two hexadecimal digits, or the bytes are not UTF-8.
+/// Returns an error if a `%` is not followed by two hexadecimal digits, or the bytes are not UTF-8.
 pub fn decode_key(encoded: &str) -> Result<String, EventError> {
     let bad_key = || EventError::BadKey(encoded.to_owned());
     let mut decoded = Vec::with_capacity(encoded.len());

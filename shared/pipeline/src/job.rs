@@ -12,7 +12,7 @@ pub fn job_name(source: &str, batch: &BatchId) -> String {
     format!("penstock/{source}/{batch}")
 }
 
-/// Returns the source and the batch of a job run's name; `None` if the job is not one of Penstock's.
+/// Returns the source and the batch of a job run's name, or `None` if the job is not one of Penstock's.
 pub fn parse_job_name(name: &str) -> Option<(&str, BatchId)> {
     let (source, batch) = name.strip_prefix("penstock/")?.rsplit_once('/')?;
     Some((source, batch.parse().ok()?)).filter(|_| !source.is_empty())
@@ -51,7 +51,7 @@ impl JobEvent {
     /// Parses a queue message's body. Returns `None` for another event of EMR Serverless.
     ///
     /// # Errors
-    /// If the body is not an event of EMR Serverless.
+    /// Returns an error if the body is not an event of EMR Serverless.
     pub fn parse(body: &str) -> Result<Option<Self>, EventError> {
         #[derive(Deserialize)]
         struct JobEventBody {

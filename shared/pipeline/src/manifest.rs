@@ -155,7 +155,8 @@ impl Manifest {
     /// replaces earlier versions and has no rows gets one chunk without rows, because the writer only acts on chunks.
     ///
     /// # Errors
-    /// If a split has no report or two, a report contradicts itself, or the chunks or rows cannot be numbered.
+    /// Returns an error if a split has no report or two, a report contradicts itself, or the chunks or rows cannot be
+    /// numbered.
     pub fn commit(batch: Batch, terms: Terms, mut reports: Vec<Report>) -> Result<Self, ManifestError> {
         let Terms { table, max_rejects, replaces, not_executed } = terms;
         reports.sort_by_key(|report| report.split.index);

@@ -64,7 +64,7 @@ pub struct Overwritten {
     pub sequencer: Option<String>,
 }
 
-/// The reason for which a body is not a load message.
+/// The reason why a body is not a load message.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// Not JSON of a load message, or a chunk with more duplicates than rows.
@@ -103,7 +103,7 @@ impl LoadMessage {
     /// Returns the messages of a manifest, in the order of its chunks. A refused batch has none.
     ///
     /// # Panics
-    /// If a committed manifest has no contract version, which [`Manifest::commit`] never writes.
+    /// Panics if a committed manifest has no contract version, which [`Manifest::commit`] never writes.
     pub fn of(manifest: &Manifest) -> Vec<Self> {
         let ManifestState::Committed { table } = &manifest.state else { return Vec::new() };
         let chunk_count = u32::try_from(manifest.chunks.len()).expect("chunks have u32 indexes");
@@ -143,8 +143,8 @@ impl LoadMessage {
     /// Parses the body of a message whose version is one of `reads`.
     ///
     /// # Errors
-    /// If the body is not JSON, has a missing or an unknown field, has a chunk with more duplicates than rows, or has
-    /// another version.
+    /// Returns an error if the body is not JSON, has a missing or an unknown field, has a chunk with more duplicates
+    /// than rows, or has another version.
     pub fn parse(body: &str, reads: &RangeInclusive<u32>) -> Result<Self, MessageError> {
         #[derive(Deserialize)]
         struct Versioned {

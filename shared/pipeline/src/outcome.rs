@@ -15,7 +15,7 @@ pub enum Outcome {
     Dead(DeadReason),
 }
 
-/// The reason for which a message can never be processed.
+/// The reason why a message can never be processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadReason {
     /// The kind of fault.

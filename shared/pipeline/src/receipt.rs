@@ -21,7 +21,7 @@ pub struct Receipt {
     pub drop: Drop,
     /// The state of the batch.
     pub state: ReceiptState,
-    /// The reason for which no row was loaded, if `state` is `refused` or `failed`.
+    /// The reason why no row was loaded, if `state` is `refused` or `failed`.
     pub refusal: Option<Refusal>,
     /// Row counts.
     pub rows: RowCounts,

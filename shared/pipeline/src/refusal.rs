@@ -1,4 +1,4 @@
-//! The reasons for which no row of a batch is loaded.
+//! The reasons why no row of a batch is loaded.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use penstock_contract::MaxRejects;
 use penstock_engine::{QualityOutcome, ReadError, Totals};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// The reason for which no row of a batch was loaded.
+/// The reason why no row of a batch was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Stable code.

@@ -96,7 +96,7 @@ fn add_column(table: &mut GlueTable, column: &Column) -> Result<()> {
     Ok(())
 }
 
-/// Returns the Athena type of a column's Parquet type, `None` for a time of day, for which Athena has no type.
+/// Returns the Athena type of a column's Parquet type, or `None` for a time of day, for which Athena has no type.
 ///
 /// <https://docs.aws.amazon.com/athena/latest/ug/data-types.html>
 fn glue_type(sql_type: &SqlType) -> Option<String> {

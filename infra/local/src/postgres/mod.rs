@@ -112,7 +112,8 @@ impl Cluster {
     /// Starts the cluster. Creates it first if the folder has none.
     ///
     /// # Errors
-    /// When PostgreSQL is not installed or does not start. The message then has the last lines of the server's log.
+    /// Returns an error if PostgreSQL is not installed or does not start. The message then has the last lines of the
+    /// server's log.
     pub fn start(options: ClusterOptions) -> Result<Self, PostgresError> {
         let installed = find(options.venv.as_deref()).ok_or(PostgresError::NotInstalled)?;
         let account = Account::current();
@@ -135,7 +136,7 @@ impl Cluster {
     /// Removes the data of the cluster in `folder`, which must not be running. Does nothing when there is none.
     ///
     /// # Errors
-    /// When the data cannot be removed.
+    /// Returns an error if the data cannot be removed.
     pub fn remove(folder: &Path) -> Result<(), PostgresError> {
         let absolute = std::path::absolute(folder).map_err(io("resolving the cluster's folder"))?;
         match std::fs::remove_dir_all(Account::current().reachable(&absolute)) {
@@ -170,7 +171,7 @@ impl Cluster {
         NAME
     }
 
-    /// Returns the server's process id, `None` while it is stopped.
+    /// Returns the server's process id, or `None` while it is stopped.
     pub fn pid(&self) -> Option<u32> {
         self.server.as_ref().map(Supervised::pid)
     }
@@ -188,7 +189,7 @@ impl Cluster {
     /// Stops the server by a fast shutdown: open transactions are rolled back.
     ///
     /// # Errors
-    /// When the server cannot be waited for.
+    /// Returns an error if the server cannot be waited for.
     pub fn stop(&mut self) -> Result<(), PostgresError> {
         match self.server.take() {
             Some(mut server) => server.stop(STOP_TIMEOUT).map(drop).map_err(io("stopping postgres")),
@@ -199,7 +200,7 @@ impl Cluster {
     /// Kills the server by SIGKILL, like a crash. Its sessions end, and the next start recovers from the log.
     ///
     /// # Errors
-    /// When the server cannot be waited for.
+    /// Returns an error if the server cannot be waited for.
     pub fn kill(&mut self) -> Result<(), PostgresError> {
         match self.server.take() {
             Some(mut server) => server.kill().map(drop).map_err(io("killing postgres")),
@@ -210,7 +211,7 @@ impl Cluster {
     /// Stops the server if it is running, and starts it on the same port.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Returns an error if it does not start.
     pub fn restart(&mut self) -> Result<(), PostgresError> {
         self.stop()?;
         self.launch()

@@ -63,7 +63,7 @@ impl Function {
     /// Prepares a function. Its first environment starts with the first invocation.
     ///
     /// # Errors
-    /// When its binary is missing, or its log cannot be written.
+    /// Returns an error if its binary is missing, or its log cannot be written.
     pub(crate) fn new(spec: &FunctionSpec, host: &HostConfig) -> Result<Arc<Self>, LocalError> {
         let program =
             std::path::absolute(host.functions_dir.join(&spec.binary)).map_err(io("resolving a binary"))?;

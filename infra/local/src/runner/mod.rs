@@ -35,7 +35,7 @@ impl Runner {
     /// Prepares the functions and starts to poll their queues. A queue's URL is `<queue_base>/<name>`.
     ///
     /// # Errors
-    /// When a function's binary is missing.
+    /// Returns an error if a function's binary is missing.
     pub(crate) fn start(
         application: &Application,
         host: &HostConfig,

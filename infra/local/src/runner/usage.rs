@@ -11,7 +11,7 @@ pub struct Usage {
     pub cpu_seconds: f64,
 }
 
-/// Returns the usage of a process, `None` when it has ended.
+/// Returns the usage of a process, or `None` when it has ended.
 pub(super) fn of(pid: u32) -> Option<Usage> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -54,7 +54,7 @@ impl Template {
     /// Parses a template.
     ///
     /// # Errors
-    /// When the text is not YAML or has no resources, or a parameter or a resource has no type.
+    /// Returns an error if the text is not YAML or has no resources, or a parameter or a resource has no type.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let document = yaml::parse(text).map_err(TemplateError::Malformed)?;
         if !document["Resources"].is_object() {
@@ -87,7 +87,7 @@ impl Template {
     /// Resolves the template with the parameters' real values as text.
     ///
     /// # Errors
-    /// When the template has an unsupported or undefined part.
+    /// Returns an error if the template has an unsupported or undefined part.
     pub fn resolve(
         &self,
         values: &BTreeMap<String, String>,

@@ -29,7 +29,7 @@ pub(super) struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// Returns the value with all intrinsic functions resolved, `None` for `AWS::NoValue`.
+    /// Returns the value with all intrinsic functions resolved, or `None` for `AWS::NoValue`.
     pub(super) fn resolve(&self, value: &Value) -> Result<Option<Value>, TemplateError> {
         self.at_depth(value, 0)
     }

@@ -51,7 +51,7 @@ impl Connector {
     /// the secret may have been rotated.
     ///
     /// # Errors
-    /// If the server cannot be reached, cannot be authenticated, or refuses the login.
+    /// Returns an error if the server cannot be reached, cannot be authenticated, or refuses the login.
     pub async fn connect(&self) -> Result<Client, DatabaseError> {
         let login = self.credentials.login().await?;
         match self.connect_as(&login).await {

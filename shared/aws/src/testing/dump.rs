@@ -9,7 +9,7 @@ use serde_json::Value;
 /// written.
 ///
 /// # Panics
-/// When the file differs or does not exist.
+/// Panics if the file differs or does not exist.
 pub fn assert_dumped(name: &str, dump: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(format!("{name}.json"));
     let text = format!("{dump:#}\n");

@@ -71,7 +71,7 @@ impl MemoryStore {
     /// Returns the newest version of a JSON object.
     ///
     /// # Panics
-    /// If it does not exist or is not of this type.
+    /// Panics if it does not exist or is not of this type.
     pub fn json<T: serde::de::DeserializeOwned>(&self, bucket: &str, key: &str) -> T {
         let body = self.object(bucket, key).unwrap_or_else(|| panic!("{bucket}/{key} does not exist"));
         serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{bucket}/{key}: {error}"))
