@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
-use penstock_engine::{PARTS, Spill};
+use penstock_engine::{PARTITIONS, Spill};
 
 /// Unnamed files in the system's temporary directory, which are deleted when this is dropped or the process ends.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub struct TempFiles {
 impl Spill for TempFiles {
     fn append(&mut self, part: usize, bytes: &[u8]) -> io::Result<()> {
         if self.files.is_empty() {
-            self.files.resize_with(PARTS, || None);
+            self.files.resize_with(PARTITIONS, || None);
         }
         let Some(slot) = self.files.get_mut(part) else { return Err(no_such_part(part)) };
         let file = match slot {
@@ -62,6 +62,6 @@ mod tests {
         }
         assert_eq!((files.take(3).unwrap(), files.take(5).unwrap()), (b"abcd".to_vec(), b"x!".to_vec()));
         assert_eq!(files.take(3).unwrap(), b"");
-        assert!(files.append(PARTS, b"").is_err());
+        assert!(files.append(PARTITIONS, b"").is_err());
     }
 }

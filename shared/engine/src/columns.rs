@@ -13,22 +13,21 @@ use penstock_contract::SqlType;
 use crate::cast::CastValue;
 use crate::cast::text::Text;
 
-/// The column of the row numbers.
+/// The name of the column of row numbers.
 pub(crate) const ROW_COLUMN: &str = "_row";
-/// `Decimal128` has no more digits.
+/// The most digits of `Decimal128`.
 const MAX_DECIMAL_PRECISION: u16 = 38;
 
-/// The Arrow type of a PostgreSQL one. What Arrow and Parquet hold no type for is text.
+/// Returns the Arrow type of a PostgreSQL type. Types that Arrow and Parquet do not have are text.
 pub(crate) fn data_type(sql_type: &SqlType) -> DataType {
     match sql_type {
         SqlType::Smallint => DataType::Int16,
         SqlType::Integer => DataType::Int32,
         SqlType::Bigint => DataType::Int64,
         SqlType::Numeric(Some((precision, scale))) if *precision <= MAX_DECIMAL_PRECISION => {
-            match (u8::try_from(*precision), i8::try_from(*scale)) {
-                (Ok(precision), Ok(scale)) => DataType::Decimal128(precision, scale),
-                _ => DataType::Utf8,
-            }
+            let precision = u8::try_from(*precision).expect("the precision is at most 38");
+            let scale = i8::try_from(*scale).expect("a scale is at most its precision");
+            DataType::Decimal128(precision, scale)
         }
         SqlType::DoublePrecision => DataType::Float64,
         SqlType::Boolean => DataType::Boolean,
@@ -46,14 +45,14 @@ pub(crate) struct ColumnBuffer {
     data: ColumnValues,
     is_valid: Vec<bool>,
     data_type: DataType,
-    /// To be made with the first value.
-    room: Room,
+    /// The capacity to reserve with the first value.
+    capacity: BufferCapacity,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Room {
+struct BufferCapacity {
     values: usize,
-    /// Of text.
+    /// The bytes of texts.
     bytes: usize,
 }
 
@@ -72,7 +71,7 @@ enum ColumnValues {
 }
 
 impl ColumnBuffer {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; `data_type` gives these")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; `data_type` returns these")]
     fn new(data_type: &DataType) -> Self {
         let data = match data_type {
             DataType::Int16 => ColumnValues::Int16(Vec::new()),
@@ -86,43 +85,48 @@ impl ColumnBuffer {
             DataType::Date32 => ColumnValues::Date32(Vec::new()),
             DataType::Time64(_) => ColumnValues::Time(Vec::new()),
             DataType::Timestamp(..) => ColumnValues::Timestamp(Vec::new()),
-            _ => ColumnValues::Text { bytes: Vec::new(), offsets: vec![0] },
+            DataType::Utf8 => ColumnValues::Text { bytes: Vec::new(), offsets: vec![0] },
+            other => unreachable!("`data_type` does not return {other}"),
         };
-        Self { data, is_valid: Vec::new(), data_type: data_type.clone(), room: Room::default() }
+        Self { data, is_valid: Vec::new(), data_type: data_type.clone(), capacity: BufferCapacity::default() }
     }
 
-    /// An empty one that will make room for as much as there is here: the next chunk will be about as long.
+    /// Returns an empty buffer that will reserve as much as this one contains, because the next chunk will have about
+    /// the same size.
     fn next(&self) -> Self {
         let bytes = if let ColumnValues::Text { bytes, .. } = &self.data { bytes.len() } else { 0 };
-        let room = Room { values: self.is_valid.len(), bytes: bytes.saturating_add(bytes / 16) };
-        Self { room, ..Self::new(&self.data_type) }
+        let capacity =
+            BufferCapacity { values: self.is_valid.len(), bytes: bytes.saturating_add(bytes / 16) };
+        Self { capacity, ..Self::new(&self.data_type) }
     }
 
-    /// Not before the first value comes: until then the last chunk's memory may be given back, to be used again here.
+    /// Reserves the capacity. This is done with the first value, because the last chunk's memory may be freed until
+    /// then and can be reused.
     #[cold]
-    fn make_room(&mut self) {
-        let Room { values, bytes: text_bytes } = std::mem::take(&mut self.room);
+    fn reserve(&mut self) {
+        let BufferCapacity { values, bytes: text_bytes } = std::mem::take(&mut self.capacity);
         self.is_valid.reserve(values);
         match &mut self.data {
             ColumnValues::Text { bytes, offsets } => {
                 bytes.reserve(text_bytes);
                 offsets.reserve(values);
             }
-            ColumnValues::Int16(room) => room.reserve(values),
-            ColumnValues::Int32(room) | ColumnValues::Date32(room) => room.reserve(values),
-            ColumnValues::Int64(room) | ColumnValues::Time(room) | ColumnValues::Timestamp(room) => {
-                room.reserve(values)
+            ColumnValues::Int16(buffer) => buffer.reserve(values),
+            ColumnValues::Int32(buffer) | ColumnValues::Date32(buffer) => buffer.reserve(values),
+            ColumnValues::Int64(buffer) | ColumnValues::Time(buffer) | ColumnValues::Timestamp(buffer) => {
+                buffer.reserve(values)
             }
-            ColumnValues::Decimal { values: room, .. } => room.reserve(values),
-            ColumnValues::Float64(room) => room.reserve(values),
-            ColumnValues::Boolean(room) => room.reserve(values),
+            ColumnValues::Decimal { values: buffer, .. } => buffer.reserve(values),
+            ColumnValues::Float64(buffer) => buffer.reserve(values),
+            ColumnValues::Boolean(buffer) => buffer.reserve(values),
         }
     }
 
+    /// Appends a value of the column's type, or a missing one.
     #[inline]
     pub(crate) fn push(&mut self, value: Option<&CastValue<'_>>) {
-        if self.room.values > 0 {
-            self.make_room();
+        if self.capacity.values > 0 {
+            self.reserve();
         }
         self.is_valid.push(value.is_some());
         match &mut self.data {
@@ -132,95 +136,113 @@ impl ColumnBuffer {
                     Some(other) => crate::copy::write(other, false, bytes),
                     None => {}
                 }
-                // `Limits` keeps a block's text below 2 GiB.
-                offsets.push(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
+                offsets.push(offset(bytes));
             }
-            ColumnValues::Int16(values) => values.push(i16::try_from(integer(value)).unwrap_or_default()),
-            ColumnValues::Int32(values) => values.push(i32::try_from(integer(value)).unwrap_or_default()),
+            ColumnValues::Int16(values) => values.push(i16::try_from(integer(value)).expect(IN_RANGE)),
+            ColumnValues::Int32(values) => values.push(i32::try_from(integer(value)).expect(IN_RANGE)),
             ColumnValues::Int64(values) => values.push(integer(value)),
             ColumnValues::Decimal { values, scale } => {
-                let number = match value {
-                    Some(CastValue::Decimal(number)) => number.to_i128(*scale).unwrap_or_default(),
-                    // Its scale is the column's.
-                    Some(CastValue::Scaled(unscaled, _)) => i128::from(*unscaled),
-                    _ => 0,
-                };
-                values.push(number);
+                values.push(match value {
+                    None => 0,
+                    Some(CastValue::Decimal(number)) => number.to_i128(*scale).expect(IN_RANGE),
+                    Some(CastValue::Scaled(unscaled, of)) => {
+                        debug_assert_eq!(u16::from(*of), *scale, "a cast returns the scale of its column");
+                        i128::from(*unscaled)
+                    }
+                    Some(_) => wrong_type(),
+                });
             }
-            ColumnValues::Float64(values) => {
-                values.push(if let Some(CastValue::Double(number)) = value { *number } else { 0.0 });
-            }
-            ColumnValues::Boolean(values) => values.push(matches!(value, Some(CastValue::Boolean(true)))),
-            ColumnValues::Date32(values) => {
-                values.push(if let Some(CastValue::Date(days)) = value { *days } else { 0 });
-            }
-            ColumnValues::Time(values) => {
-                values.push(if let Some(CastValue::Time(micros)) = value { *micros } else { 0 });
-            }
-            ColumnValues::Timestamp(values) => {
-                values.push(if let Some(CastValue::Timestamp(micros)) = value { *micros } else { 0 });
-            }
+            ColumnValues::Float64(values) => values.push(match value {
+                None => 0.0,
+                Some(CastValue::Double(number)) => *number,
+                Some(_) => wrong_type(),
+            }),
+            ColumnValues::Boolean(values) => values.push(match value {
+                None => false,
+                Some(CastValue::Boolean(value)) => *value,
+                Some(_) => wrong_type(),
+            }),
+            ColumnValues::Date32(values) => values.push(match value {
+                None => 0,
+                Some(CastValue::Date(days)) => *days,
+                Some(_) => wrong_type(),
+            }),
+            ColumnValues::Time(values) => values.push(match value {
+                None => 0,
+                Some(CastValue::Time(micros)) => *micros,
+                Some(_) => wrong_type(),
+            }),
+            ColumnValues::Timestamp(values) => values.push(match value {
+                None => 0,
+                Some(CastValue::Timestamp(micros)) => *micros,
+                Some(_) => wrong_type(),
+            }),
         }
     }
 
-    /// Takes values of a column of the same type.
+    /// Appends rows of a buffer of the same type.
     fn extend(&mut self, other: &Self, rows: Range<usize>) {
-        fn take<T: Copy>(values: &mut Vec<T>, other: &[T], rows: Range<usize>) {
-            values.extend_from_slice(other.get(rows).unwrap_or_default());
+        fn copy<T: Copy>(values: &mut Vec<T>, other: &[T], rows: Range<usize>) {
+            values.extend_from_slice(other.get(rows).expect(IN_COLUMN));
         }
-        if self.room.values > 0 {
-            self.make_room();
+        if self.capacity.values > 0 {
+            self.reserve();
         }
-        take(&mut self.is_valid, &other.is_valid, rows.clone());
+        copy(&mut self.is_valid, &other.is_valid, rows.clone());
         match (&mut self.data, &other.data) {
-            (ColumnValues::Text { bytes, offsets }, ColumnValues::Text { bytes: other, offsets: places }) => {
+            (
+                ColumnValues::Text { bytes, offsets },
+                ColumnValues::Text { bytes: other, offsets: other_offsets },
+            ) => {
                 let at = |row: usize| {
-                    places.get(row).and_then(|place| usize::try_from(*place).ok()).unwrap_or_default()
+                    let offset = *other_offsets.get(row).expect(IN_COLUMN);
+                    usize::try_from(offset).expect("an offset is not negative")
                 };
                 for row in rows {
-                    bytes
-                        .extend_from_slice(other.get(at(row)..at(row.saturating_add(1))).unwrap_or_default());
-                    offsets.push(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
+                    bytes.extend_from_slice(other.get(at(row)..at(row.saturating_add(1))).expect(IN_COLUMN));
+                    offsets.push(offset(bytes));
                 }
             }
-            (ColumnValues::Int16(values), ColumnValues::Int16(other)) => take(values, other, rows),
+            (ColumnValues::Int16(values), ColumnValues::Int16(other)) => copy(values, other, rows),
             (ColumnValues::Int32(values), ColumnValues::Int32(other))
             | (ColumnValues::Date32(values), ColumnValues::Date32(other)) => {
-                take(values, other, rows);
+                copy(values, other, rows);
             }
             (ColumnValues::Int64(values), ColumnValues::Int64(other))
             | (ColumnValues::Time(values), ColumnValues::Time(other))
-            | (ColumnValues::Timestamp(values), ColumnValues::Timestamp(other)) => take(values, other, rows),
+            | (ColumnValues::Timestamp(values), ColumnValues::Timestamp(other)) => copy(values, other, rows),
             (ColumnValues::Decimal { values, .. }, ColumnValues::Decimal { values: other, .. }) => {
-                take(values, other, rows)
+                copy(values, other, rows)
             }
-            (ColumnValues::Float64(values), ColumnValues::Float64(other)) => take(values, other, rows),
-            (ColumnValues::Boolean(values), ColumnValues::Boolean(other)) => take(values, other, rows),
-            _ => unreachable!("both are of one column"),
+            (ColumnValues::Float64(values), ColumnValues::Float64(other)) => copy(values, other, rows),
+            (ColumnValues::Boolean(values), ColumnValues::Boolean(other)) => copy(values, other, rows),
+            _ => unreachable!("both buffers are of one column"),
         }
     }
 
-    /// Takes texts.
+    /// Appends texts and missing values to a column of texts.
     fn extend_texts<'a>(&mut self, texts: impl Iterator<Item = Option<&'a [u8]>>) {
-        if self.room.values > 0 {
-            self.make_room();
+        if self.capacity.values > 0 {
+            self.reserve();
         }
         let ColumnValues::Text { bytes, offsets } = &mut self.data else { unreachable!("a column of texts") };
         for text in texts {
             self.is_valid.push(text.is_some());
-            bytes.extend_from_slice(text.unwrap_or_default());
-            offsets.push(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
+            if let Some(text) = text {
+                bytes.extend_from_slice(text);
+            }
+            offsets.push(offset(bytes));
         }
     }
 
-    /// Takes back what was pushed beyond `rows`.
+    /// Removes the rows from `rows` on.
     fn truncate(&mut self, rows: usize) {
         self.is_valid.truncate(rows);
         match &mut self.data {
             ColumnValues::Text { bytes, offsets } => {
                 offsets.truncate(rows.saturating_add(1));
-                let end = offsets.last().copied().unwrap_or_default();
-                bytes.truncate(usize::try_from(end).expect("an offset is not negative"));
+                let end = offsets.last().expect("the first offset is never removed");
+                bytes.truncate(usize::try_from(*end).expect("an offset is not negative"));
             }
             ColumnValues::Int16(values) => values.truncate(rows),
             ColumnValues::Int32(values) | ColumnValues::Date32(values) => values.truncate(rows),
@@ -233,30 +255,55 @@ impl ColumnBuffer {
         }
     }
 
+    /// Returns the Arrow array.
     fn finish(self) -> ArrayRef {
         let nulls = (!self.is_valid.iter().all(|is_valid| *is_valid))
             .then(|| NullBuffer::from(BooleanBuffer::from(self.is_valid)));
-        let kind = &self.data_type;
+        let data_type = &self.data_type;
         match self.data {
             ColumnValues::Text { bytes, offsets } => {
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
                 Arc::new(StringArray::new(offsets, Buffer::from(bytes), nulls))
             }
-            ColumnValues::Int16(values) => primitive::<Int16Type>(values, nulls, kind),
-            ColumnValues::Int32(values) => primitive::<Int32Type>(values, nulls, kind),
-            ColumnValues::Int64(values) => primitive::<Int64Type>(values, nulls, kind),
-            ColumnValues::Decimal { values, .. } => primitive::<Decimal128Type>(values, nulls, kind),
-            ColumnValues::Float64(values) => primitive::<Float64Type>(values, nulls, kind),
+            ColumnValues::Int16(values) => primitive::<Int16Type>(values, nulls, data_type),
+            ColumnValues::Int32(values) => primitive::<Int32Type>(values, nulls, data_type),
+            ColumnValues::Int64(values) => primitive::<Int64Type>(values, nulls, data_type),
+            ColumnValues::Decimal { values, .. } => primitive::<Decimal128Type>(values, nulls, data_type),
+            ColumnValues::Float64(values) => primitive::<Float64Type>(values, nulls, data_type),
             ColumnValues::Boolean(values) => Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls)),
-            ColumnValues::Date32(values) => primitive::<Date32Type>(values, nulls, kind),
-            ColumnValues::Time(values) => primitive::<Time64MicrosecondType>(values, nulls, kind),
-            ColumnValues::Timestamp(values) => primitive::<TimestampMicrosecondType>(values, nulls, kind),
+            ColumnValues::Date32(values) => primitive::<Date32Type>(values, nulls, data_type),
+            ColumnValues::Time(values) => primitive::<Time64MicrosecondType>(values, nulls, data_type),
+            ColumnValues::Timestamp(values) => {
+                primitive::<TimestampMicrosecondType>(values, nulls, data_type)
+            }
         }
     }
 }
 
+/// Why a number fits its column.
+const IN_RANGE: &str = "a cast checks the range of its column's type";
+/// Why rows can be copied.
+const IN_COLUMN: &str = "the rows are in the column";
+
+/// Returns the end of the texts as an offset.
+fn offset(bytes: &[u8]) -> i32 {
+    i32::try_from(bytes.len()).expect("`Limits` keeps the text of a block below 2 GiB")
+}
+
+/// Returns a whole number, or 0 for a missing value.
 fn integer(value: Option<&CastValue<'_>>) -> i64 {
-    if let Some(CastValue::Integer(number)) = value { *number } else { 0 }
+    match value {
+        None => 0,
+        Some(CastValue::Integer(number)) => *number,
+        Some(_) => wrong_type(),
+    }
+}
+
+/// Panics without the value, which must not be logged. Out of the loops over rows.
+#[cold]
+#[inline(never)]
+fn wrong_type() -> ! {
+    unreachable!("a cast returns values of its column's type")
 }
 
 fn primitive<T: ArrowPrimitiveType>(
@@ -276,51 +323,51 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// `schema`: the contract's columns, then the row number.
+    /// Returns empty columns. `schema` has the contract's columns and then the row number.
     pub(crate) fn new(schema: Arc<Schema>) -> Self {
-        let columns = schema.fields().split_last().map_or(&[][..], |(_, columns)| columns);
+        let (_, columns) = schema.fields().split_last().expect("the last column is the row number");
         let buffers = columns.iter().map(|field| ColumnBuffer::new(field.data_type())).collect();
         Self { schema, buffers, rows: Vec::new() }
     }
 
-    /// The next value of a row under construction.
+    /// Appends a value to the current row.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "the columns are those of the schema")]
     pub(crate) fn push(&mut self, column: usize, value: Option<&CastValue<'_>>) {
         self.buffers[column].push(value);
     }
 
-    /// An empty column of the same type as one of these.
+    /// Returns an empty buffer of the type of a column.
     #[expect(clippy::indexing_slicing, reason = "the columns are those of the schema")]
     pub(crate) fn like(&self, column: usize) -> ColumnBuffer {
         ColumnBuffer::new(&self.buffers[column].data_type)
     }
 
-    /// Takes values of whole rows, which were pushed to another column.
+    /// Appends values of complete rows from another buffer.
     #[expect(clippy::indexing_slicing, reason = "the columns are those of the schema")]
     pub(crate) fn extend(&mut self, column: usize, values: &ColumnBuffer, rows: Range<usize>) {
         self.buffers[column].extend(values, rows);
     }
 
-    /// Takes texts of whole rows.
+    /// Appends texts of complete rows.
     #[expect(clippy::indexing_slicing, reason = "the columns are those of the schema")]
     pub(crate) fn extend_texts<'a>(&mut self, column: usize, texts: impl Iterator<Item = Option<&'a [u8]>>) {
         self.buffers[column].extend_texts(texts);
     }
 
-    /// The row under construction is whole.
+    /// Accepts the current row.
     pub(crate) fn accept(&mut self, row: u64) {
-        self.rows.push(i64::try_from(row).unwrap_or(i64::MAX));
+        self.rows.push(i64::try_from(row).expect("a file has fewer than 2^63 rows"));
     }
 
-    /// The row under construction is refused.
+    /// Removes the current row, which was rejected.
     pub(crate) fn roll_back(&mut self) {
         for buffer in &mut self.buffers {
             buffer.truncate(self.rows.len());
         }
     }
 
-    /// The accepted rows; starts anew.
+    /// Returns the accepted rows and leaves empty columns.
     pub(crate) fn take(&mut self) -> RecordBatch {
         let next = Self {
             schema: Arc::clone(&self.schema),

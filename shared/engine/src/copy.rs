@@ -1,4 +1,4 @@
-//! The text format of PostgreSQL's COPY, <https://www.postgresql.org/docs/current/sql-copy.html>.
+//! The [text format of PostgreSQL's COPY](https://www.postgresql.org/docs/current/sql-copy.html).
 
 use std::borrow::Cow;
 
@@ -7,12 +7,12 @@ use crate::cast::number::DecimalDigits;
 use crate::cast::text::Text;
 use crate::cast::time::{Civil, MICROS_PER_DAY, civil_of_days};
 
-/// Ends a field.
+/// The delimiter of fields.
 pub(crate) const DELIMITER: u8 = b'\t';
-/// A missing value.
+/// The text of a missing value.
 pub(crate) const NULL: &[u8] = b"\\N";
 
-/// Writes a value. `has_zone`: a timestamp gets the offset of UTC, so that the session's time zone does not matter.
+/// Writes a value. If `has_zone`, a timestamp has the offset of UTC, so that the session's time zone does not matter.
 #[inline(always)]
 pub(crate) fn write(value: &CastValue<'_>, has_zone: bool, out: &mut Vec<u8>) {
     match *value {
@@ -34,7 +34,7 @@ pub(crate) fn write(value: &CastValue<'_>, has_zone: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// What COPY would take for its own is written with a backslash.
+/// Writes a text with escapes for the characters that are special in COPY text.
 pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     let mut from = 0;
     for (index, byte) in text.iter().enumerate() {
@@ -48,14 +48,17 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
             0x0c => b'f',
             _ => continue,
         };
-        out.extend_from_slice(text.get(from..index).unwrap_or_default());
+        out.extend_from_slice(text.get(from..index).expect(IN_TEXT));
         out.extend_from_slice(&[b'\\', letter]);
         from = index.saturating_add(1);
     }
-    out.extend_from_slice(text.get(from..).unwrap_or_default());
+    out.extend_from_slice(text.get(from..).expect(IN_TEXT));
 }
 
-/// The value of a field's text. An escaped character is its letter: only bytes are counted.
+const IN_TEXT: &str = "the positions are those of bytes of the text";
+
+/// Returns a field without its backslashes. An escaped character is represented by its letter, because callers only
+/// count bytes.
 pub(crate) fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'\\', field).is_none() {
         return Cow::Borrowed(field);
@@ -63,7 +66,11 @@ pub(crate) fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
     let mut plain = Vec::with_capacity(field.len());
     let mut bytes = field.iter();
     while let Some(byte) = bytes.next() {
-        plain.push(if *byte == b'\\' { bytes.next().copied().unwrap_or(b'\\') } else { *byte });
+        plain.push(if *byte == b'\\' {
+            *bytes.next().expect("each backslash of COPY text escapes a byte")
+        } else {
+            *byte
+        });
     }
     Cow::Owned(plain)
 }
@@ -85,7 +92,7 @@ fn decimal(number: &DecimalDigits<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a decimal with `scale` digits after the point.
+/// Writes a decimal number with `scale` digits after the point.
 #[inline]
 fn scaled(unscaled: i64, scale: u8, out: &mut Vec<u8>) {
     if unscaled < 0 {
@@ -103,7 +110,7 @@ fn scaled(unscaled: i64, scale: u8, out: &mut Vec<u8>) {
     }
 }
 
-/// The shortest digits that read back as the same number, with an exponent where they would be many.
+/// Writes the shortest digits that are parsed as the same number, with an exponent for very small and large numbers.
 fn double(number: f64, out: &mut Vec<u8>) {
     let size = number.abs();
     let text =
@@ -116,7 +123,7 @@ fn date(days: i32, out: &mut Vec<u8>) {
     out.extend_from_slice(&date_digits(days));
 }
 
-/// `YYYY-MM-DD`.
+/// Returns a date as `YYYY-MM-DD`.
 #[inline(always)]
 pub(crate) fn date_digits(days: i32) -> [u8; 10] {
     let Civil { year, month, day } = civil_of_days(days);
@@ -150,7 +157,7 @@ pub(crate) fn clock(micros: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// `HH:MM:SS`.
+/// Returns microseconds since midnight as `HH:MM:SS`, truncated to seconds.
 #[inline(always)]
 fn clock_digits(micros: u64) -> [u8; 8] {
     let seconds = micros / 1_000_000;
@@ -163,7 +170,7 @@ fn clock_digits(micros: u64) -> [u8; 8] {
 /// Returns the last two digits of a number.
 #[inline]
 fn two_digits(number: u64) -> [u8; 2] {
-    let number = u8::try_from(number % 100).expect("below 100");
+    let number = u8::try_from(number % 100).expect("a remainder is below its divisor");
     [b'0' | (number / 10), b'0' | (number % 10)]
 }
 
@@ -175,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_are_written_as_they_are(number: i64, digits in 0..64_u32, scale in 0..=30_u8) {
+        fn numbers_are_written_like_by_the_standard_library(number: i64, digits in 0..64_u32, scale in 0..=30_u8) {
             let number = number.checked_shr(digits).unwrap_or_default();
             let mut out = b"before".to_vec();
             integer(number, &mut out);

@@ -1,8 +1,10 @@
-//! Which rows of a batch repeat the key of another: exactly, for any number of rows, in bounded memory.
+//! Exact detection of the rows of a batch that repeat the key of another row, for any number of rows and in bounded
+//! memory.
 //!
-//! Each accepted row leaves an entry of [`ENTRY_BYTES`] for each set of columns that should be unique. Entries are
-//! parted by their hash; beyond [`MEMORY_BYTES`] they go to a [`Spill`], and in the end one part at a time is sorted.
-//! So a batch of ten million keys takes 320 MB of disk, and of memory 2 MiB and then a sixty-fourth of that disk.
+//! Each accepted row has an entry of [`ENTRY_BYTES`] for each set of columns that should be unique. Entries are
+//! partitioned by their hash. Beyond [`MEMORY_BYTES`] they are written to a [`Spill`], and at the end one partition at
+//! a time is sorted. A batch of ten million keys needs 320 MB of disk and 2 MiB of memory, and for sorting a
+//! sixty-fourth of the 320 MB.
 
 use std::hash::Hasher as _;
 use std::io;
@@ -17,143 +19,150 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use crate::error::EncodeError;
 
-/// Bytes that a row takes for each set of columns.
+/// Bytes of the entry of a row for a set of columns.
 pub const ENTRY_BYTES: usize = 32;
-/// Entries beyond this are spilled.
+/// Bytes of entries that are held in memory before they are spilled.
 pub const MEMORY_BYTES: usize = 2 * 1024 * 1024;
-/// Into so many parts.
-pub const PARTS: usize = 64;
+/// The number of partitions of the entries.
+pub const PARTITIONS: usize = 64;
 
-/// The row number has the lower bits, the set the upper ones.
+/// The lower bits of [`KeyEntry::set_and_row`], which are the row number. The upper ones are the set.
 const ROW_BITS: u32 = 56;
 
-/// What a row leaves behind of one set of its columns.
+/// The entry of a row for a set of columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyEntry {
-    /// Of the set and the values. Of 128 bits: that two of a billion keys share theirs is less likely than 10⁻²⁰.
+    /// The hash of the set and the values. The probability that two of a billion keys have the same 128 bits is below
+    /// 10⁻²⁰.
     hash: u128,
-    /// Event time, microseconds; 0 where there is none.
+    /// The event time in microseconds, or 0 if there is none.
     time: i64,
-    /// Set and row number.
-    place: u64,
+    /// The set and the row number.
+    set_and_row: u64,
 }
 
 impl KeyEntry {
-    /// `fields` are the values as COPY text has them, made one where PostgreSQL takes different texts for equal.
+    /// Returns the entry of a row. `fields` are its values as COPY text, with one text for values that are equal in
+    /// PostgreSQL.
     pub(crate) fn new<'a>(set: u8, fields: impl Iterator<Item = &'a [u8]>, time: i64, row: u64) -> Self {
         let mut hasher = SipHasher13::new();
         for field in fields {
-            // In one word, so that a field begins with the next one.
+            // The length before each field separates it from the others.
             hasher.write_u64(u64::from(set) << ROW_BITS | field.len() as u64);
             hasher.write(field);
         }
-        let row = row & ((1 << ROW_BITS) - 1);
-        Self { hash: hasher.finish128().as_u128(), time, place: u64::from(set) << ROW_BITS | row }
+        debug_assert!(row >> ROW_BITS == 0, "a file has fewer than 2^56 rows");
+        Self { hash: hasher.finish128().as_u128(), time, set_and_row: u64::from(set) << ROW_BITS | row }
     }
 
     fn set(self) -> usize {
-        usize::try_from(self.place >> ROW_BITS).unwrap_or(usize::MAX)
+        usize::try_from(self.set_and_row >> ROW_BITS).expect("a set has eight bits")
     }
 
     fn row(self) -> u64 {
-        self.place & ((1 << ROW_BITS) - 1)
+        self.set_and_row & ((1 << ROW_BITS) - 1)
     }
 
     #[expect(clippy::arithmetic_side_effects, reason = "the divisor is a constant")]
-    fn part(self) -> usize {
-        usize::try_from(self.hash % PARTS as u128).unwrap_or_default()
+    fn partition(self) -> usize {
+        usize::try_from(self.hash % PARTITIONS as u128).expect("a remainder is below its divisor")
     }
 
     fn to_bytes(self) -> [u8; ENTRY_BYTES] {
         let mut bytes = [0; ENTRY_BYTES];
         let (hash, rest) = bytes.split_at_mut(16);
-        let (time, place) = rest.split_at_mut(8);
+        let (time, set_and_row) = rest.split_at_mut(8);
         hash.copy_from_slice(&self.hash.to_le_bytes());
         time.copy_from_slice(&self.time.to_le_bytes());
-        place.copy_from_slice(&self.place.to_le_bytes());
+        set_and_row.copy_from_slice(&self.set_and_row.to_le_bytes());
         bytes
     }
 
-    fn from_bytes(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
-        let (hash, rest) = bytes.split_first_chunk::<16>()?;
-        let (time, rest) = rest.split_first_chunk::<8>()?;
-        let place = rest.first_chunk::<8>()?;
-        let (hash, time) = (u128::from_le_bytes(*hash), i64::from_le_bytes(*time));
-        Some(Self { hash, time, place: u64::from_le_bytes(*place) })
+    fn from_bytes(bytes: &[u8; ENTRY_BYTES]) -> Self {
+        const WHOLE: &str = "an entry has 32 bytes";
+        let (hash, rest) = bytes.split_first_chunk::<16>().expect(WHOLE);
+        let (time, rest) = rest.split_first_chunk::<8>().expect(WHOLE);
+        let set_and_row = rest.first_chunk::<8>().expect(WHOLE);
+        Self {
+            hash: u128::from_le_bytes(*hash),
+            time: i64::from_le_bytes(*time),
+            set_and_row: u64::from_le_bytes(*set_and_row),
+        }
     }
 }
 
-/// Where entries go that memory has no room for, such as temporary files.
+/// Storage for entries that exceed [`MEMORY_BYTES`], such as temporary files.
 pub trait Spill {
-    /// Appends to a part, 0 to [`PARTS`].
+    /// Appends bytes to a partition, which is less than [`PARTITIONS`].
     ///
     /// # Errors
-    /// When there is no room.
-    fn append(&mut self, part: usize, bytes: &[u8]) -> io::Result<()>;
+    /// If the bytes cannot be stored.
+    fn append(&mut self, partition: usize, bytes: &[u8]) -> io::Result<()>;
 
-    /// All that was appended to a part; nothing where nothing was.
+    /// Removes and returns all bytes of a partition.
     ///
     /// # Errors
-    /// When it cannot be read.
-    fn take(&mut self, part: usize) -> io::Result<Vec<u8>>;
+    /// If they cannot be read.
+    fn take(&mut self, partition: usize) -> io::Result<Vec<u8>>;
 }
 
-/// Gathers the entries of a batch.
+/// Collects the entries of a batch and detects duplicates.
 #[derive(Debug)]
 pub struct DuplicateFinder<S> {
     spill: S,
-    parts: Vec<Vec<u8>>,
+    partitions: Vec<Vec<u8>>,
+    /// The bytes in `partitions`.
     bytes: usize,
 }
 
 impl<S: Spill> DuplicateFinder<S> {
-    /// Nothing yet.
+    /// Returns a finder without entries.
     pub fn new(spill: S) -> Self {
-        Self { spill, parts: vec![Vec::new(); PARTS], bytes: 0 }
+        Self { spill, partitions: vec![Vec::new(); PARTITIONS], bytes: 0 }
     }
 
-    /// Takes a block's entries.
+    /// Adds a block's entries.
     ///
     /// # Errors
-    /// When the spill has no room.
+    /// If entries cannot be spilled.
     pub fn add(&mut self, entries: &[KeyEntry]) -> io::Result<()> {
         for entry in entries {
-            if let Some(part) = self.parts.get_mut(entry.part()) {
-                part.extend_from_slice(&entry.to_bytes());
-            }
+            let partition =
+                self.partitions.get_mut(entry.partition()).expect("a partition is below `PARTITIONS`");
+            partition.extend_from_slice(&entry.to_bytes());
         }
         self.bytes = self.bytes.saturating_add(entries.len().saturating_mul(ENTRY_BYTES));
         if self.bytes < MEMORY_BYTES {
             return Ok(());
         }
         self.bytes = 0;
-        for (index, part) in self.parts.iter_mut().enumerate() {
-            self.spill.append(index, part)?;
-            part.clear();
+        for (index, partition) in self.partitions.iter_mut().enumerate() {
+            self.spill.append(index, partition)?;
+            partition.clear();
         }
         Ok(())
     }
 
-    /// Looks for the rows that repeat a key.
+    /// Returns the rows that repeat a key.
     ///
     /// # Errors
-    /// When the spill cannot be read.
+    /// If spilled entries cannot be read.
     pub fn finish(mut self) -> io::Result<Duplicates> {
         let mut duplicates = Duplicates::default();
-        for (index, part) in self.parts.iter().enumerate() {
+        for (index, partition) in self.partitions.iter().enumerate() {
             let mut bytes = self.spill.take(index)?;
-            bytes.extend_from_slice(part);
+            bytes.extend_from_slice(partition);
             let (entries, rest) = bytes.as_chunks::<ENTRY_BYTES>();
             if !rest.is_empty() {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a spilled part is not whole"));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a spilled partition is truncated"));
             }
-            let mut entries: Vec<KeyEntry> = entries.iter().filter_map(KeyEntry::from_bytes).collect();
+            let mut entries: Vec<KeyEntry> = entries.iter().map(KeyEntry::from_bytes).collect();
             drop(bytes);
-            // Of one key the newest comes last, and of equally new ones the one that stands last.
+            // The newest row of a key comes last, or the one with the last position if they are equally new.
             entries.sort_unstable();
             for (entry, next) in entries.iter().zip(entries.iter().skip(1)) {
                 if entry.hash == next.hash {
-                    duplicates.note(*entry);
+                    duplicates.add(*entry);
                 }
             }
         }
@@ -164,74 +173,82 @@ impl<S: Spill> DuplicateFinder<S> {
 /// The rows of a batch that repeat a key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Duplicates {
-    /// By set: rows beyond the first of each key.
+    /// For each set, the number of rows beyond the first of each key. Sets at the end may be absent if they have no
+    /// duplicates.
     repeats: Vec<u64>,
-    /// Bit `n` of word `m`: row `64 m + n` has the primary key of a newer one.
+    /// Bit `n` of word `m` is set if row `64 m + n` has the primary key of a newer row.
     replaced: Vec<u64>,
 }
 
 impl Duplicates {
-    fn note(&mut self, entry: KeyEntry) {
+    fn add(&mut self, entry: KeyEntry) {
         let set = entry.set();
         if self.repeats.len() <= set {
             self.repeats.resize(set.saturating_add(1), 0);
         }
-        if let Some(count) = self.repeats.get_mut(set) {
-            *count = count.saturating_add(1);
-        }
+        let count = self.repeats.get_mut(set).expect("there is a count for the set");
+        *count = count.saturating_add(1);
         if set == PRIMARY_KEY {
-            let word = usize::try_from(entry.row() / 64).unwrap_or(usize::MAX);
+            let word = usize::try_from(entry.row() / 64).expect("a row number has 56 bits");
             if self.replaced.len() <= word {
                 self.replaced.resize(word.saturating_add(1), 0);
             }
-            if let Some(word) = self.replaced.get_mut(word) {
-                *word |= 1 << (entry.row() % 64);
-            }
+            *self.replaced.get_mut(word).expect("there is a bit for the row") |= 1 << (entry.row() % 64);
         }
     }
 
-    /// Rows of a set beyond the first of each key.
+    /// Returns the number of rows of a set beyond the first of each key.
     pub(crate) fn repeats(&self, set: usize) -> u64 {
-        self.repeats.get(set).copied().unwrap_or_default()
+        self.repeats.get(set).copied().unwrap_or(0)
     }
 
-    /// True when a newer row of the batch has the same primary key: later by event time, or as late and further on.
+    /// Returns true if a newer row of the batch has the same primary key: one with a later event time, or with the same
+    /// one and a later position.
     pub fn is_replaced(&self, row: u64) -> bool {
         let word = usize::try_from(row / 64).ok().and_then(|word| self.replaced.get(word));
         word.is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
-    /// How many of these rows are replaced.
+    /// Returns how many of the given rows are replaced.
     pub fn replaced_in(&self, rows: RangeInclusive<u64>) -> u64 {
         rows.filter(|row| self.is_replaced(*row)).count() as u64
     }
 
-    /// How many rows of the batch are replaced.
+    /// Returns how many rows of the batch are replaced.
     pub fn replaced(&self) -> u64 {
         self.repeats(PRIMARY_KEY)
     }
 
-    /// COPY text without the rows that are replaced. The row number is the last field of each line.
+    /// Returns COPY text without the rows that are replaced. The last field of each line must be the row number, as in
+    /// [`crate::AcceptedRows`].
+    ///
+    /// # Panics
+    /// If a line does not end with a row number.
     pub fn without_replaced(&self, copy_text: &[u8]) -> Vec<u8> {
-        let mut kept = Vec::with_capacity(copy_text.len());
+        let mut remaining = Vec::with_capacity(copy_text.len());
         for line in copy_text.split_inclusive(|byte| *byte == b'\n') {
-            if !row_number(line).is_some_and(|row| self.is_replaced(row)) {
-                kept.extend_from_slice(line);
+            if !self.is_replaced(row_number(line).expect("the last field of a line is the row number")) {
+                remaining.extend_from_slice(line);
             }
         }
-        kept
+        remaining
     }
 
-    /// Arrow columns without the rows that are replaced. The row number is the last column.
+    /// Returns Arrow columns without the rows that are replaced. The last column must be the row number, as in
+    /// [`crate::AcceptedRows`].
     ///
     /// # Errors
-    /// When the batch is none of [`crate::AcceptedRows`].
+    /// If the last column does not contain row numbers.
     pub fn batch_without_replaced(&self, batch: &RecordBatch) -> Result<RecordBatch, EncodeError> {
         let rows = batch.columns().last().and_then(|rows| rows.as_primitive_opt::<Int64Type>());
         let rows = rows.ok_or_else(|| ArrowError::SchemaError("no row numbers".to_owned()))?;
-        let is_kept = |row: &i64| !self.is_replaced(u64::try_from(*row).unwrap_or(u64::MAX));
-        let is_kept: BooleanArray = rows.values().iter().map(|row| Some(is_kept(row))).collect();
-        Ok(filter_record_batch(batch, &is_kept)?)
+        let remains = |row: &i64| {
+            let row = u64::try_from(*row);
+            row.map(|row| !self.is_replaced(row))
+                .map_err(|_| ArrowError::SchemaError("negative row number".to_owned()))
+        };
+        let remain = rows.values().iter().map(remains).collect::<Result<Vec<bool>, _>>()?;
+        Ok(filter_record_batch(batch, &BooleanArray::from(remain))?)
     }
 }
 
@@ -255,13 +272,13 @@ mod tests {
     struct Memory(HashMap<usize, Vec<u8>>);
 
     impl Spill for Memory {
-        fn append(&mut self, part: usize, bytes: &[u8]) -> io::Result<()> {
-            self.0.entry(part).or_default().extend_from_slice(bytes);
+        fn append(&mut self, partition: usize, bytes: &[u8]) -> io::Result<()> {
+            self.0.entry(partition).or_default().extend_from_slice(bytes);
             Ok(())
         }
 
-        fn take(&mut self, part: usize) -> io::Result<Vec<u8>> {
-            Ok(self.0.remove(&part).unwrap_or_default())
+        fn take(&mut self, partition: usize) -> io::Result<Vec<u8>> {
+            Ok(self.0.remove(&partition).unwrap_or_default())
         }
     }
 
@@ -276,17 +293,17 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_row_of_a_key_stays_and_of_equally_new_ones_the_last() {
+    fn the_newest_row_of_a_key_remains_or_the_last_of_equally_new_ones() {
         let found =
             find(&[entry(0, "a", 5, 1), entry(0, "a", 9, 2), entry(0, "a", 9, 3), entry(0, "b", 1, 4)]);
         assert_eq!((1..=4).map(|row| found.is_replaced(row)).collect::<Vec<_>>(), [true, true, false, false]);
         assert_eq!((found.replaced(), found.replaced_in(2..=4)), (2, 1));
-        let left = found.without_replaced(b"a\t1\na\t2\na\t3\nb\t4\n");
-        assert_eq!(left, b"a\t3\nb\t4\n");
+        let remaining = found.without_replaced(b"a\t1\na\t2\na\t3\nb\t4\n");
+        assert_eq!(remaining, b"a\t3\nb\t4\n");
     }
 
     #[test]
-    fn sets_do_not_meet_and_only_the_primary_key_replaces() {
+    fn sets_are_independent_and_only_the_primary_key_replaces_rows() {
         let found =
             find(&[entry(0, "a", 0, 1), entry(1, "a", 0, 1), entry(1, "a", 0, 2), entry(1, "a", 0, 3)]);
         assert_eq!((found.repeats(0), found.repeats(1)), (0, 2));
@@ -294,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_not_joined() {
+    fn fields_are_not_concatenated() {
         let pair = |one: &'static [u8], other: &'static [u8], row| {
             KeyEntry::new(0, [one, other].into_iter(), 0, row)
         };
@@ -302,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_spilled_counts_as_what_was_not() {
+    fn spilled_entries_count_like_those_in_memory() {
         let per_block = MEMORY_BYTES / ENTRY_BYTES / 2 + 1;
         let mut finder = DuplicateFinder::new(Memory::default());
         for block in 0..3_u64 {
@@ -313,12 +330,12 @@ mod tests {
         assert!(!finder.spill.0.is_empty() && finder.bytes > 0, "some are spilled, some are not");
         let found = finder.finish().unwrap();
         assert_eq!(found.replaced(), 2 * per_block as u64);
-        assert_eq!(found.replaced_in(2_000_000..=2_999_999), 0, "the last block stays");
+        assert_eq!(found.replaced_in(2_000_000..=2_999_999), 0, "the rows of the last block remain");
     }
 
     proptest! {
         #[test]
-        fn what_is_replaced_is_what_a_map_says(rows in prop::collection::vec((0u8..6, 0i64..4), 0..80)) {
+        fn the_rows_that_remain_are_the_newest_of_their_keys(rows in prop::collection::vec((0u8..6, 0i64..4), 0..80)) {
             let mut newest: HashMap<u8, (i64, u64)> = HashMap::new();
             let mut entries = Vec::new();
             for ((key, time), row) in rows.iter().zip(1..) {

@@ -1,4 +1,4 @@
-//! Blocks into what is stored: chunks, Parquet files, reject files.
+//! Encoding of blocks as chunks, Parquet files and reject files.
 
 use std::io::Write;
 
@@ -16,29 +16,29 @@ use crate::hex::hex;
 use crate::outcome::Reject;
 use crate::plan::Plan;
 
-/// Higher levels cost half as much again and save a few per cent.
+/// The compression level. Higher levels need half as much time again and save a few per cent of the size.
 const ZSTD_LEVEL: i32 = 1;
 
-/// A chunk as it is stored and sent.
+/// An encoded chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// COPY text, zstd.
+    /// COPY text, compressed with zstd.
     pub bytes: Vec<u8>,
     /// SHA-256 of `bytes`.
     pub sha256: [u8; 32],
 }
 
 impl Encoded {
-    /// The SHA-256 in lower-case hexadecimal.
+    /// Returns the SHA-256 in lower-case hexadecimal.
     pub fn sha256_hex(&self) -> String {
         hex(&self.sha256)
     }
 }
 
-/// Compresses one chunk after the other, with one context.
+/// An encoder of chunks that reuses its zstd context.
 pub struct ChunkEncoder {
     compressor: zstd::bulk::Compressor<'static>,
-    /// Room for the worst case, kept between chunks.
+    /// A buffer for the worst case, which is reused.
     buffer: Vec<u8>,
 }
 
@@ -49,10 +49,10 @@ impl std::fmt::Debug for ChunkEncoder {
 }
 
 impl ChunkEncoder {
-    /// A new context.
+    /// Creates an encoder.
     ///
     /// # Errors
-    /// When zstd refuses.
+    /// If zstd cannot create a context.
     pub fn new() -> Result<Self, EncodeError> {
         let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(EncodeError::Zstd)?;
         Ok(Self { compressor, buffer: Vec::new() })
@@ -61,10 +61,10 @@ impl ChunkEncoder {
     /// Compresses COPY text.
     ///
     /// # Errors
-    /// When zstd refuses.
+    /// If zstd fails.
     pub fn encode(&mut self, copy_text: &[u8]) -> Result<Encoded, EncodeError> {
         self.buffer.clear();
-        // Exactly: chunks are of nearly one size, and room for twice the next one would not be used.
+        // `reserve` would allocate up to twice as much, which is not needed because the sizes of chunks are similar.
         self.buffer.reserve_exact(zstd::zstd_safe::compress_bound(copy_text.len()));
         self.compressor.compress_to_buffer(copy_text, &mut self.buffer).map_err(EncodeError::Zstd)?;
         let bytes = self.buffer.clone();
@@ -76,7 +76,7 @@ impl ChunkEncoder {
 /// Decompresses a chunk.
 ///
 /// # Errors
-/// When the bytes are no whole chunk, or are more than `max_bytes` after decompression.
+/// If the bytes are not a complete chunk, or decompress to more than `max_bytes`.
 pub fn decode_chunk(bytes: &[u8], max_bytes: usize) -> Result<Vec<u8>, EncodeError> {
     use std::io::Read;
     let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(EncodeError::Zstd)?;
@@ -86,12 +86,12 @@ pub fn decode_chunk(bytes: &[u8], max_bytes: usize) -> Result<Vec<u8>, EncodeErr
     if text.len() > max_bytes { Err(EncodeError::TooLarge { max_bytes }) } else { Ok(text) }
 }
 
-/// SHA-256 in lower-case hexadecimal.
+/// Returns the SHA-256 of bytes in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// A Parquet file under construction, zstd, one row group a pushed batch.
+/// A writer of a Parquet file, compressed with zstd. Each pushed batch is a row group.
 pub struct ParquetPart {
     writer: ArrowWriter<Vec<u8>>,
 }
@@ -103,10 +103,10 @@ impl std::fmt::Debug for ParquetPart {
 }
 
 impl ParquetPart {
-    /// An empty file for the plan's columns.
+    /// Creates an empty file with the plan's columns.
     ///
     /// # Errors
-    /// When Parquet has no type for a column.
+    /// If Parquet does not have a column's type.
     pub fn new(plan: &Plan) -> Result<Self, EncodeError> {
         let schema = plan.arrow_schema();
         let mut properties = WriterProperties::builder()
@@ -114,9 +114,9 @@ impl ParquetPart {
             .set_created_by(format!("penstock {}", crate::ENGINE_VERSION))
             .set_statistics_enabled(EnabledStatistics::Chunk);
         for (index, field) in schema.fields().iter().enumerate() {
-            // Nobody skips row groups by the least title, and finding it means comparing all of them.
+            // Statistics of texts are expensive to compute and rarely help to skip row groups, except for the key.
             let path = ColumnPath::from(field.name().as_str());
-            // A dictionary of values that do not repeat is built for nothing.
+            // A dictionary does not pay if values are not repeated.
             if plan.key == [index] || field.name() == ROW_COLUMN {
                 properties = properties.set_column_dictionary_enabled(path.clone(), false);
             }
@@ -130,27 +130,27 @@ impl ParquetPart {
     /// Adds a block's rows as a row group.
     ///
     /// # Errors
-    /// When the batch is not of the plan's columns.
+    /// If the batch does not have the plan's columns.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<(), EncodeError> {
         self.writer.write(batch)?;
         Ok(self.writer.flush()?)
     }
 
-    /// Bytes so far.
+    /// Returns the number of bytes written so far.
     pub fn encoded_len(&self) -> usize {
         self.writer.bytes_written()
     }
 
-    /// The file.
+    /// Completes and returns the file.
     ///
     /// # Errors
-    /// When the footer cannot be written.
+    /// If the footer cannot be written.
     pub fn finish(self) -> Result<Vec<u8>, EncodeError> {
         Ok(self.writer.into_inner()?)
     }
 }
 
-/// A reject file under construction: one JSON object a line, zstd.
+/// A writer of a reject file: one JSON object per line, compressed with zstd.
 pub struct RejectEncoder {
     encoder: zstd::stream::write::Encoder<'static, Vec<u8>>,
 }
@@ -162,33 +162,33 @@ impl std::fmt::Debug for RejectEncoder {
 }
 
 impl RejectEncoder {
-    /// An empty file.
+    /// Creates an empty file.
     ///
     /// # Errors
-    /// When zstd refuses.
+    /// If zstd cannot create a context.
     pub fn new() -> Result<Self, EncodeError> {
         let encoder = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL).map_err(EncodeError::Zstd)?;
         Ok(Self { encoder })
     }
 
-    /// Adds a reject.
+    /// Appends a reject.
     ///
     /// # Errors
-    /// When zstd refuses.
+    /// If zstd fails.
     pub fn push(&mut self, reject: &Reject) -> Result<(), EncodeError> {
         serde_json::to_writer(&mut self.encoder, reject)?;
         self.encoder.write_all(b"\n").map_err(EncodeError::Zstd)
     }
 
-    /// Bytes so far; those that zstd still holds do not count.
+    /// Returns the number of bytes written so far, without those in zstd's buffer.
     pub fn encoded_len(&self) -> usize {
         self.encoder.get_ref().len()
     }
 
-    /// The file.
+    /// Completes and returns the file.
     ///
     /// # Errors
-    /// When zstd refuses.
+    /// If zstd fails.
     pub fn finish(self) -> Result<Vec<u8>, EncodeError> {
         self.encoder.finish().map_err(EncodeError::Zstd)
     }

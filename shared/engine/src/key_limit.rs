@@ -1,10 +1,11 @@
-//! A limit on the bytes of a row's primary key: PostgreSQL keeps each key in an index entry, which fits a third of a page.
+//! The limit of the size of a row's primary key. PostgreSQL stores it in an index entry, which must fit a third of a
+//! page.
 
 use penstock_contract::{Column, Contract, SqlType, WriteMode};
 
 use crate::outcome::{Code, Reason};
 
-/// The columns whose texts count, and how many bytes they may have together.
+/// The columns of the primary key, and the most bytes that their values may have in total.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyLimit {
     columns: Vec<usize>,
@@ -12,43 +13,44 @@ pub(crate) struct KeyLimit {
 }
 
 impl KeyLimit {
-    /// `None` where rows are not replaced by key, or no key can be too long.
+    /// Returns `None` if rows are not replaced by key, or if no key can be too long.
     pub(crate) fn of(contract: &Contract) -> Option<Self> {
         if contract.load.mode != WriteMode::Upsert {
             return None;
         }
         let columns = contract.entity.key.clone();
         let max_bytes = contract.max_key_bytes as usize;
-        let longest = columns.iter().map(|index| contract.entity.columns.get(*index).and_then(longest));
+        let column = |index: &usize| contract.entity.columns.get(*index).expect("a key consists of columns");
+        let longest = columns.iter().map(|index| longest(column(index)));
         let longest = longest.sum::<Option<usize>>();
         (longest.is_none_or(|longest| longest > max_bytes)).then_some(Self { columns, max_bytes })
     }
 
-    /// No key of a shorter row is over the limit.
+    /// Returns the limit. No key of a row with at most as many bytes exceeds it.
     #[inline]
     pub(crate) fn max_bytes(&self) -> usize {
         self.max_bytes
     }
 
-    /// False when no key is over the limit. `longest` returns the bytes of a column's longest COPY text.
+    /// Returns false if no key exceeds the limit. `longest` returns the length of a column's longest COPY text.
     pub(crate) fn may_be_exceeded(&self, longest: impl Fn(usize) -> usize) -> bool {
         let bytes = self.columns.iter().map(|column| longest(*column)).fold(0, usize::saturating_add);
         bytes > self.max_bytes
     }
 
-    /// Whether the key is within the limit. `value` gives a column's COPY text.
+    /// Returns true if the key is within the limit. `value` returns a column's COPY text.
     #[inline]
     pub(crate) fn fits<'a>(&self, value: impl Fn(usize) -> Option<&'a [u8]>) -> bool {
-        let written = |column: &usize| value(*column).map_or(0, <[u8]>::len);
+        let written = |column: &usize| value(*column).expect(HAS_TEXT).len();
         let bytes = self.columns.iter().map(written).fold(0, usize::saturating_add);
         bytes <= self.max_bytes || self.bytes(value) <= self.max_bytes
     }
 
-    /// The bytes of the key's values: COPY text has a backslash more for each character that it escapes.
+    /// Returns the size of the key's values. COPY text has an additional backslash for each escaped character.
     #[cold]
     fn bytes<'a>(&self, value: impl Fn(usize) -> Option<&'a [u8]>) -> usize {
         let plain = |column: &usize| {
-            let mut bytes = value(*column).unwrap_or_default().iter();
+            let mut bytes = value(*column).expect(HAS_TEXT).iter();
             let mut count = 0_usize;
             while let Some(byte) = bytes.next() {
                 if *byte == b'\\' {
@@ -61,7 +63,7 @@ impl KeyLimit {
         self.columns.iter().map(plain).fold(0, usize::saturating_add)
     }
 
-    /// Why a row is refused whose key is over the limit.
+    /// Returns the reason to reject a row whose key exceeds the limit.
     #[cold]
     pub(crate) fn reason<'a>(&self, value: impl Fn(usize) -> Option<&'a [u8]>) -> Reason {
         Reason {
@@ -73,7 +75,10 @@ impl KeyLimit {
     }
 }
 
-/// The most bytes that the text of a column's value has; `None` where there is no limit.
+/// The COPY text of a missing value is `\N`.
+const HAS_TEXT: &str = "each column of a row has a COPY text";
+
+/// Returns the most bytes of the text of a column's values, or `None` if there is no limit.
 fn longest(column: &Column) -> Option<usize> {
     const UTF_8_BYTES: u64 = 4;
     const HMAC_DIGITS: usize = 64;

@@ -36,7 +36,7 @@ mod source;
 mod text;
 mod unexpected;
 
-pub use duplicates::{DuplicateFinder, Duplicates, ENTRY_BYTES, KeyEntry, MEMORY_BYTES, PARTS, Spill};
+pub use duplicates::{DuplicateFinder, Duplicates, ENTRY_BYTES, KeyEntry, MEMORY_BYTES, PARTITIONS, Spill};
 pub use encode::{ChunkEncoder, Encoded, ParquetPart, RejectEncoder, decode_chunk, sha256_hex};
 pub use error::{EncodeError, PlanError, ReadError, UnreadableCode};
 pub use format::FileFormat;

@@ -1,4 +1,4 @@
-//! A contract compiled: what each column's bytes must satisfy and become.
+//! Compilation of a contract to a [`Plan`].
 
 mod cast;
 
@@ -22,22 +22,22 @@ use crate::program::{PlanColumn, Raw};
 use crate::pseudonym::PseudonymKey;
 use crate::quality::{Quality, QualityOutcome};
 use crate::row_limit::SizeLimits;
-use crate::sets::Sets;
+use crate::sets::ColumnSets;
 
-/// A compiled contract. Immutable; share it by `Arc`.
+/// A compiled contract. It is immutable and can be shared by `Arc`.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub(crate) columns: Vec<PlanColumn>,
     pub(crate) format: FormatKind,
     pub(crate) compression: Option<Compression>,
-    /// What the contract says, if it does.
+    /// The encoding, if the contract declares it.
     pub(crate) encoding: Option<&'static Encoding>,
-    /// The key's columns.
+    /// The columns of the primary key.
     pub(crate) key: Vec<usize>,
-    /// How many bytes a row and its key may have.
+    /// The limits of the sizes of a row and its key. `None` if no valid row can exceed them.
     pub(crate) size_limits: Option<SizeLimits>,
-    /// Sets of columns that are looked through for duplicates.
-    pub(crate) sets: Sets,
+    /// The sets of columns whose duplicates are counted.
+    pub(crate) sets: ColumnSets,
     /// The column of the event time.
     pub(crate) event_time: Option<usize>,
     pub(crate) quality: Quality,
@@ -51,7 +51,7 @@ impl Plan {
     /// Compiles a contract.
     ///
     /// # Errors
-    /// When the contract asks for what this version does not do, or contradicts itself.
+    /// If the contract declares something that this version does not support, or contradicts itself.
     pub fn compile(contract: &Contract) -> Result<Self, PlanError> {
         Self::compile_with(contract, None)
     }
@@ -59,7 +59,8 @@ impl Plan {
     /// Compiles a contract that may pseudonymise values.
     ///
     /// # Errors
-    /// When the contract asks for what this version does not do, contradicts itself, or needs a key and there is none.
+    /// If the contract declares something that this version does not support, contradicts itself, or pseudonymises
+    /// columns and `key` is `None`.
     pub fn compile_with(contract: &Contract, key: Option<&PseudonymKey>) -> Result<Self, PlanError> {
         check_pseudonym_key(contract, key)?;
         let format = &contract.format;
@@ -69,8 +70,8 @@ impl Plan {
             .iter()
             .map(|column| compile_column(column, contract, key))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut sets = Sets::new(contract);
-        let quality = Quality::compile(contract, &columns, |columns| sets.add(columns))?;
+        let mut sets = ColumnSets::new(contract)?;
+        let quality = Quality::compile(contract, &columns, |columns, name| sets.add(columns, name))?;
         let mut fields: Vec<Field> = columns
             .iter()
             .map(|column| Field::new(&column.name, data_type(&column.sql_type), !column.is_required))
@@ -93,7 +94,7 @@ impl Plan {
         })
     }
 
-    /// The columns, in the order of the contract and of the COPY text.
+    /// Returns the columns, in the order of the contract and of the COPY text.
     pub fn columns(&self) -> &[PlanColumn] {
         &self.columns
     }
@@ -110,8 +111,8 @@ impl Plan {
         if self.detects_formats_with_seek() { format::MAGIC_BYTES } else { 0 }
     }
 
-    /// Returns what [`Self::needs_seek`] does, for a drop that begins with `head`: [`Self::seek_head_bytes`] bytes, or all of
-    /// a shorter drop.
+    /// Returns whether a drop that begins with `head` must be read at arbitrary positions. `head` is the first
+    /// [`Self::seek_head_bytes`] bytes, or the whole of a shorter drop.
     pub fn needs_seek_by(&self, head: &[u8]) -> bool {
         let detected = FileFormat::by_magic(head).filter(|_| self.detects_formats_with_seek());
         self.needs_seek() || detected.is_some_and(FileFormat::needs_seek)
@@ -121,28 +122,30 @@ impl Plan {
         self.format == FormatKind::Detected { json_only: false }
     }
 
-    /// Puts a chunk's COPY text into `ordered`, in the order of its keys and with the newest row of each. `None` when the contract
-    /// does not replace rows by key, or the text does not show their order: then it is loaded as it is, and the
-    /// database orders it.
+    /// Writes a chunk's COPY text to `ordered`, sorted by key and with the newest row of each key.
+    ///
+    /// Returns `None` if the contract does not replace rows by key, or if the order of the keys cannot be determined
+    /// from their text. Such a chunk is loaded unchanged, and the database sorts it.
     pub fn order_by_key(&self, copy_text: &[u8], ordered: &mut Vec<u8>) -> Option<Ordered> {
         self.order.as_ref()?.order(copy_text, ordered)
     }
 
-    /// Whether rows must be looked through for duplicates: the contract has a key, or says that columns are unique.
+    /// Returns whether duplicates must be detected, because the contract has a key or unique columns.
     pub fn finds_duplicates(&self) -> bool {
-        self.sets.is_any()
+        self.sets.has_any()
     }
 
-    /// Judges the whole of a batch by the contract's quality checks, in its order, then by its unique columns.
+    /// Returns the outcomes of the contract's quality checks for a whole batch, in its order, and then those of its
+    /// unique columns.
     pub fn judge(&self, totals: &Totals, duplicates: &Duplicates) -> Vec<QualityOutcome> {
         let mut outcomes = self.quality.judge(totals, duplicates);
         outcomes.extend(self.sets.unique().map(|(column, set)| {
             let count = duplicates.repeats(set);
-            let column = self.columns.get(column).map(|column| column.name.clone());
+            let column = self.columns.get(column).expect("unique columns are the plan's").name.clone();
             QualityOutcome {
                 check: "unique".to_owned(),
                 rule: "the number of rows that repeat the values of an earlier row is exactly 0".to_owned(),
-                column,
+                column: Some(column),
                 count,
                 rows: totals.accepted,
                 holds: count == 0,
@@ -152,12 +155,12 @@ impl Plan {
         outcomes
     }
 
-    /// Values that a reject must not show.
-    pub(crate) fn hides(&self) -> bool {
+    /// Returns whether there are values that a reject must not contain.
+    pub(crate) fn hides_values(&self) -> bool {
         self.columns.iter().any(|column| column.is_hidden)
     }
 
-    /// The Arrow schema of accepted rows: the columns, then `_row`.
+    /// Returns the Arrow schema of accepted rows: the columns, then `_row`.
     pub fn arrow_schema(&self) -> Arc<Schema> {
         Arc::clone(&self.schema)
     }
@@ -207,19 +210,19 @@ fn compile_column(
         constant: harmonise.constant.clone(),
         default: harmonise.default.clone(),
         cast: cast::compile_cast(column).map_err(wrong)?,
-        keeps_texts: false,
+        may_store_unchanged: false,
         rules: column.rules.clone(),
         type_rule: cast::type_rule(column),
     };
-    compiled.keeps_texts = compiled.can_keep_texts();
+    compiled.may_store_unchanged = compiled.can_store_unchanged();
     check_literal(&compiled).map_err(wrong)?;
     Ok(compiled)
 }
 
-/// A constant or a default must satisfy the column, or every row would be refused.
+/// Checks that the constant or default satisfies the column. Otherwise each row would be rejected.
 fn check_literal(column: &PlanColumn) -> Result<(), String> {
     for literal in [&column.constant, &column.default].into_iter().flatten() {
-        let mut broken = None;
+        let mut violated = None;
         let probe = PlanColumn { constant: None, default: None, extract: None, case: None, ..column.clone() };
         let traits = crate::cast::text::Traits::of(literal.as_bytes());
         let raw = match &column.cast {
@@ -233,15 +236,14 @@ fn check_literal(column: &PlanColumn) -> Result<(), String> {
         };
         let mut scratch = Scratch::default();
         let exact = PlanColumn { trim: false, null_values: Vec::new(), ..probe };
-        let value = exact.run(&raw, &mut scratch, &mut |rule| {
-            broken.get_or_insert_with(|| column.rule(&rule));
+        let value = exact.run(&raw, &mut scratch, &mut |violation| {
+            violated.get_or_insert_with(|| column.rule(&violation));
         });
-        let is_missing = value.is_none() && broken.is_none();
-        if let Some(rule) = broken {
-            return Err(format!("`{literal}` does not satisfy the column: {rule}"));
+        if let Some(rule) = violated {
+            return Err(format!("the constant or default `{literal}` violates a rule of the column: {rule}"));
         }
-        if is_missing && column.is_required {
-            return Err("an empty constant or default cannot stand in a required column".to_owned());
+        if value.is_none() && column.is_required {
+            return Err("a required column cannot have an empty constant or default".to_owned());
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! One column of the plan: from a field's text to a value that stands in the chunk.
+//! Processing of one column: from a raw value of the file to the value in the chunk.
 
 mod typed;
 
@@ -9,7 +9,7 @@ use regex::Regex;
 
 pub(crate) use self::typed::common_null_values;
 use crate::cast::number::Notation;
-use crate::cast::rule::{Broken, in_words, size_in_words};
+use crate::cast::rule::{RuleViolation, in_words, size_in_words};
 use crate::cast::text::{Text, Traits};
 use crate::cast::typed::Typed;
 use crate::cast::unfit::Unfit;
@@ -18,22 +18,22 @@ use crate::copy;
 use crate::outcome::Code;
 use crate::pseudonym::PseudonymKey;
 
-/// One column of a compiled plan.
+/// A column of a compiled plan.
 #[derive(Debug, Clone)]
 pub struct PlanColumn {
     pub(crate) name: String,
     pub(crate) physical_name: String,
-    /// How its name is compared with those of a header or schema.
+    /// How the name is compared with those of a header or schema.
     pub(crate) header_case: HeaderCase,
     pub(crate) sql_type: SqlType,
     pub(crate) is_required: bool,
-    /// It takes what no other column reads.
+    /// Whether the column collects the fields that no other column reads.
     pub(crate) is_rescued: bool,
-    /// Its values stand in no reject.
+    /// Whether rejects must not contain its values.
     pub(crate) is_hidden: bool,
-    /// Its values leave the engine as pseudonyms.
+    /// The key, if the values are pseudonymised.
     pub(crate) pseudonym: Option<PseudonymKey>,
-    /// A file without it is read; every value is missing then.
+    /// Whether files without the column are accepted. All values are then missing.
     pub(crate) may_be_absent: bool,
     pub(crate) trim: bool,
     pub(crate) null_values: Vec<String>,
@@ -42,8 +42,8 @@ pub struct PlanColumn {
     pub(crate) constant: Option<String>,
     pub(crate) default: Option<String>,
     pub(crate) cast: Cast,
-    /// Nearly all values that satisfy its rules are stored as their text is: [`keep`](Self::keep) recognises them.
-    pub(crate) keeps_texts: bool,
+    /// Whether [`unchanged`](Self::unchanged) may be called. It accepts nearly all valid values.
+    pub(crate) may_store_unchanged: bool,
     pub(crate) rules: penstock_contract::Rules,
     pub(crate) type_rule: String,
 }
@@ -51,28 +51,28 @@ pub struct PlanColumn {
 /// A column's raw value in a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Raw<'a> {
-    /// Not there, or JSON `null`.
+    /// A missing value, or JSON `null`.
     Missing,
-    /// Text of a delimited file, or a string of a typed one. Traits of the whole record or column, which hold for each
-    /// part of it.
+    /// A text of a delimited file, or a string of a typed one. If the traits of the whole record or column are plain,
+    /// so are those of each part of it.
     Text(&'a str, Traits),
-    /// A JSON string, or `true` or `false`, with traits as of other texts.
+    /// A JSON string, `true` or `false`, with the traits of the record.
     JsonText(&'a str, Traits),
     /// A JSON number.
     JsonNumber(&'a str),
-    /// A JSON object or array. Plain traits: its text was read to the end, and `jsonb` takes it.
+    /// A JSON object or array. If its traits are plain, it was checked, and `jsonb` accepts it.
     JsonDocument(&'a str, Traits),
-    /// A JSON string that is no text.
+    /// A JSON string with a lone surrogate.
     Malformed(&'a str),
     /// A value of a file whose columns have types.
     Typed(Typed<'a>),
-    /// A document with a part that JSON cannot hold as what it is. By reference: this value is copied for each column of
-    /// each row, and stays as small as texts need it.
+    /// A typed document that contains a value which JSON cannot represent. It is a reference because `Raw` is copied
+    /// for each column of each row and must not be larger than a text needs.
     Unfit(&'a Unfit),
 }
 
 impl<'a> Raw<'a> {
-    /// The text that a reject shows.
+    /// Returns the text that a reject contains. `None` if the value is missing.
     pub(crate) fn shown(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Missing => None,
@@ -92,37 +92,37 @@ impl<'a> Raw<'a> {
 }
 
 impl PlanColumn {
-    /// The harmonised column.
+    /// Returns the column's name in the table.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The producer's header or JSON key.
+    /// Returns the producer's header or JSON key.
     pub fn physical_name(&self) -> &str {
         &self.physical_name
     }
 
-    /// The PostgreSQL type.
+    /// Returns the PostgreSQL type.
     pub fn sql_type(&self) -> &SqlType {
         &self.sql_type
     }
 
-    /// True when no accepted row has it missing.
+    /// Returns true if each accepted row has a value for the column.
     pub fn is_required(&self) -> bool {
         self.is_required
     }
 
-    /// True when no field of the file is read for it.
+    /// Returns true if the column does not read a field of the file.
     pub(crate) fn reads_nothing(&self) -> bool {
         self.constant.is_some() || self.is_rescued
     }
 
-    /// True when a file without this column cannot be read.
+    /// Returns true if files without the column are refused.
     pub(crate) fn needs_field(&self) -> bool {
         !self.reads_nothing() && self.default.is_none() && !self.may_be_absent
     }
 
-    /// True when any text may be a value of it.
+    /// Returns true if the column's type accepts any text.
     pub(crate) fn is_text(&self) -> bool {
         matches!(self.cast, Cast::Text(_)) && self.sql_type != SqlType::Uuid
     }
@@ -131,81 +131,117 @@ impl PlanColumn {
         self.sql_type == SqlType::Timestamptz
     }
 
-    /// True when a value that breaks no rule is stored as its text stands, but for white space around it.
+    /// Returns true if each valid value is stored unchanged, except for white space around it.
     pub(crate) fn is_verbatim(&self) -> bool {
         let is_free = matches!(&self.cast, Cast::Json(document) if document.is_free());
         (self.is_text() || is_free) && !self.changes_texts()
     }
 
-    pub(crate) fn can_keep_texts(&self) -> bool {
+    /// Returns true if [`unchanged`](Self::unchanged) accepts nearly all valid values.
+    pub(crate) fn can_store_unchanged(&self) -> bool {
         let is_interval = matches!(&self.cast, Cast::Number(cast) if cast.scaled.is_some());
         self.is_verbatim() || is_interval && !self.changes_texts()
     }
 
+    /// Returns true if an option of the contract changes the texts of valid values, other than by trimming them.
     fn changes_texts(&self) -> bool {
-        let Self { pseudonym, null_values, extract, case, constant, .. } = self;
+        // Exhaustive, so that a new option does not compile until it is decided here whether it excludes the fast path.
+        let Self {
+            pseudonym,
+            null_values,
+            extract,
+            case,
+            constant,
+            // The fast path trims texts and checks the cast's rules.
+            trim: _,
+            cast: _,
+            rules: _,
+            type_rule: _,
+            sql_type: _,
+            // It does not accept empty texts, for which these two decide what is stored.
+            is_required: _,
+            default: _,
+            // These concern the assignment of fields to columns.
+            name: _,
+            physical_name: _,
+            header_case: _,
+            is_rescued: _,
+            may_be_absent: _,
+            // Only rejects hide values.
+            is_hidden: _,
+            may_store_unchanged: _,
+        } = self;
         let is_changed = pseudonym.is_some() || extract.is_some() || case.is_some() || constant.is_some();
         is_changed || !null_values.is_empty()
     }
 
-    /// A value that is stored as its text stands, and the text. `None`: to be looked at by [`run`](Self::run). Only for
-    /// columns that [keep texts](Self::keeps_texts).
+    /// Returns a value whose text is stored unchanged, and that text. If it returns `None`, [`run`](Self::run) must
+    /// process the value. The column must be one that [may store texts unchanged](Self::may_store_unchanged).
     #[inline(always)]
-    pub(crate) fn keep<'a>(&self, raw: Raw<'a>) -> Option<(CastValue<'a>, &'a str)> {
+    pub(crate) fn unchanged<'a>(&self, raw: Raw<'a>) -> Option<(CastValue<'a>, &'a str)> {
         let text = match (raw, &self.cast) {
-            (Raw::JsonNumber(text), Cast::Number(cast)) => return Some((cast.keep(text)?, text)),
+            (Raw::JsonNumber(text), Cast::Number(cast)) => return Some((cast.unchanged(text)?, text)),
             (Raw::Text(text, _) | Raw::JsonText(text, _), Cast::Number(cast)) => {
                 let text = if self.trim { trim(text) } else { text };
                 let is_plain = cast.notation == Notation::CONTRACT;
-                return Some((cast.keep(text).filter(|_| is_plain)?, text));
+                return Some((cast.unchanged(text).filter(|_| is_plain)?, text));
             }
             (Raw::Text(text, traits), _) | (Raw::JsonText(text, traits), Cast::Text(_)) => {
-                self.pass(text, traits)
+                self.unchanged_text(text, traits)
             }
             (Raw::JsonDocument(text, traits), Cast::Json(document)) => {
-                (traits.is_plain && document.is_begun_by(text)).then_some(Text { text, traits })
+                (traits.is_plain && document.matches_bracket(text)).then_some(Text { text, traits })
             }
-            _ => None,
+            (
+                Raw::Missing
+                | Raw::JsonText(..)
+                | Raw::JsonNumber(_)
+                | Raw::JsonDocument(..)
+                | Raw::Malformed(_)
+                | Raw::Typed(_)
+                | Raw::Unfit(_),
+                _,
+            ) => None,
         }?;
         Some((CastValue::Text(text), text.text))
     }
 
-    /// What most values of most files are: a text that is stored as it stands. `None`: to be looked at by
-    /// [`run`](Self::run). Only for columns that are [verbatim](Self::is_verbatim).
+    /// Returns a text that is stored unchanged, as most values are. If it returns `None`, [`run`](Self::run) must
+    /// process the value. The column must be [verbatim](Self::is_verbatim).
     #[inline(always)]
-    pub(crate) fn pass<'a>(&self, text: &'a str, traits: Traits) -> Option<Text<'a>> {
+    pub(crate) fn unchanged_text<'a>(&self, text: &'a str, traits: Traits) -> Option<Text<'a>> {
         let text = if self.trim { trim(text) } else { text };
         if text.is_empty() || !traits.is_plain {
             return None;
         }
-        let mut is_broken = false;
+        let mut is_valid = true;
         match &self.cast {
-            Cast::Text(cast) => cast.check(Text { text, traits }, &mut |_| is_broken = true),
-            Cast::Json(document) => is_broken = !document.passes(text),
+            Cast::Text(cast) => cast.check(Text { text, traits }, &mut |_| is_valid = false),
+            Cast::Json(document) => is_valid = document.accepts(text),
             Cast::Number(_) | Cast::Boolean(_) | Cast::Date(_) | Cast::Time(_) | Cast::Timestamp(_) => {
-                is_broken = true;
+                is_valid = false;
             }
         }
-        (!is_broken).then_some(Text { text, traits })
+        is_valid.then_some(Text { text, traits })
     }
 
-    /// Runs the column over a raw value. `Ok(None)` is a missing value that may be missing. Each broken rule is
-    /// told; the value counts only when none was.
+    /// Harmonises, casts and checks a raw value. Each violation is reported, and the result is only valid if there was
+    /// none. `None` is then a missing value.
     ///
-    /// It is compiled once, out of the loops over rows: these stay as small as what most values take.
+    /// It is not inlined, so that the loops over rows contain only the fast paths.
     #[inline(never)]
     pub(crate) fn run<'a>(
         &'a self,
         raw: &Raw<'a>,
         scratch: &'a mut Scratch,
-        tell: &mut dyn FnMut(Broken<'_>),
+        report: &mut dyn FnMut(RuleViolation<'_>),
     ) -> Option<CastValue<'a>> {
-        let (work, typed_text) = CastBuffers::of(scratch);
+        let (buffers, typed_text) = CastBuffers::of(scratch);
         if let Some(constant) = &self.constant {
-            // Its rules were checked when the plan was compiled.
-            return self.cast(constant, Origin::Contract, work, &mut |_| {});
+            // The constant was checked when the plan was compiled.
+            return self.cast(constant, Origin::Contract, buffers, &mut |_| {});
         }
-        let found = match *raw {
+        let harmonised = match *raw {
             Raw::Missing => Harmonised::Missing,
             Raw::Text(text, traits) => self.harmonise(text, Origin::Text(traits)),
             Raw::JsonText(text, traits) => self.harmonise(text, Origin::Json(traits)),
@@ -217,33 +253,35 @@ impl PlanColumn {
                 | Cast::Boolean(_)
                 | Cast::Date(_)
                 | Cast::Time(_)
-                | Cast::Timestamp(_) => Harmonised::Wrong(Code::WrongType),
+                | Cast::Timestamp(_) => Harmonised::Invalid(Code::WrongType),
             },
-            Raw::Malformed(_) => Harmonised::Wrong(Code::InvalidJson),
-            Raw::Typed(typed) => self.take(typed, typed_text, tell),
+            Raw::Malformed(_) => Harmonised::Invalid(Code::InvalidJson),
+            Raw::Typed(typed) => self.harmonise_typed(typed, typed_text, report),
             Raw::Unfit(unfit) => {
-                tell(unfit.into());
+                report(unfit.into());
                 return None;
             }
         };
-        match (found, &self.default) {
-            (Harmonised::Text(text, origin), _) => self.cast(text, origin, work, tell),
+        match (harmonised, &self.default) {
+            (Harmonised::Text(text, origin), _) => self.cast(text, origin, buffers, report),
             (Harmonised::Value(value), _) => Some(value),
-            (Harmonised::Missing, Some(default)) => self.cast(default, Origin::Contract, work, &mut |_| {}),
+            (Harmonised::Missing, Some(default)) => {
+                self.cast(default, Origin::Contract, buffers, &mut |_| {})
+            }
             (Harmonised::Missing, None) => {
                 if self.is_required {
-                    tell(Code::MissingRequired.into());
+                    report(Code::MissingRequired.into());
                 }
                 None
             }
-            (Harmonised::Wrong(code), _) => {
-                tell(code.into());
+            (Harmonised::Invalid(code), _) => {
+                report(code.into());
                 None
             }
         }
     }
 
-    /// Trim, null values, extract.
+    /// Trims a text, recognises null values and applies `extract`.
     #[inline]
     fn harmonise<'a>(&self, raw: &'a str, origin: Origin) -> Harmonised<'a> {
         let mut text = if self.trim { trim(raw) } else { raw };
@@ -252,9 +290,10 @@ impl PlanColumn {
         }
         if let Some(extract) = &self.extract {
             match extract.captures(text) {
+                // A group that takes no part in the match is a missing value.
                 Some(captures) => text = captures.get(1).map_or("", |group| group.as_str()),
                 None if self.default.is_some() => return Harmonised::Missing,
-                None => return Harmonised::Wrong(Code::ExtractMismatch),
+                None => return Harmonised::Invalid(Code::ExtractMismatch),
             }
             if text.is_empty() {
                 return Harmonised::Missing;
@@ -263,18 +302,19 @@ impl PlanColumn {
         Harmonised::Text(text, origin)
     }
 
+    /// Casts a text and checks its rules.
     #[inline]
     fn cast<'a>(
         &'a self,
         text: &'a str,
         origin: Origin,
-        work: CastBuffers<'a>,
-        tell: &mut dyn FnMut(Broken<'_>),
+        buffers: CastBuffers<'a>,
+        report: &mut dyn FnMut(RuleViolation<'_>),
     ) -> Option<CastValue<'a>> {
-        let CastBuffers { changed, digits, document } = work;
-        let mut tell_code = |code: Code| tell(code.into());
+        let CastBuffers { changed, digits, document } = buffers;
+        let mut report_code = |code: Code| report(code.into());
         let is_raw = !matches!(origin, Origin::Contract);
-        // The separators of numbers are those of texts.
+        // The contract's separators are those of texts, not of JSON numbers.
         let is_canonical = matches!(origin, Origin::Number | Origin::Contract);
         let text = match self.case {
             Some(case) if is_raw => in_case(text, case, changed),
@@ -286,91 +326,90 @@ impl PlanColumn {
                     Origin::Text(traits) | Origin::Json(traits) => traits,
                     Origin::Number | Origin::Document(_) | Origin::Contract => Traits::UNKNOWN,
                 };
-                let value = cast.cast(text, traits, digits).map_err(&mut tell_code).ok()?;
-                cast.check(value, &mut tell_code);
+                let value = cast.cast(text, traits, digits).map_err(&mut report_code).ok()?;
+                cast.check(value, &mut report_code);
                 Some(CastValue::Text(value))
             }
             Cast::Number(cast) => {
                 let notation = if is_canonical { Notation::CONTRACT } else { cast.notation };
-                let (number, value) = cast.cast(text, notation, digits).map_err(&mut tell_code).ok()?;
-                let value = value.map_err(&mut tell_code).ok();
-                cast.check(&number, &mut tell_code);
+                let (number, value) = cast.cast(text, notation, digits).map_err(&mut report_code).ok()?;
+                let value = value.map_err(&mut report_code).ok();
+                cast.check(&number, &mut report_code);
                 value
             }
             Cast::Boolean(cast) => {
-                let value = cast.cast(text).map_err(&mut tell_code).ok()?;
+                let value = cast.cast(text).map_err(&mut report_code).ok()?;
                 if !cast.allowed.is_empty() && !cast.allowed.contains(&value) {
-                    tell_code(Code::NotAllowed);
+                    report_code(Code::NotAllowed);
                 }
                 Some(CastValue::Boolean(value))
             }
             Cast::Date(cast) => {
-                let days = cast.cast(text, is_canonical).map_err(&mut tell_code).ok()?;
-                cast.check(days, &mut tell_code);
+                let days = cast.cast(text, is_canonical).map_err(&mut report_code).ok()?;
+                cast.check(days, &mut report_code);
                 Some(CastValue::Date(days))
             }
             Cast::Time(cast) => {
-                let micros = cast.cast(text).map_err(&mut tell_code).ok()?;
-                cast.check(micros, &mut tell_code);
+                let micros = cast.cast(text).map_err(&mut report_code).ok()?;
+                cast.check(micros, &mut report_code);
                 Some(CastValue::Time(micros))
             }
             Cast::Timestamp(cast) => {
-                let micros = cast.cast(text, is_canonical).map_err(&mut tell_code).ok()?;
-                cast.check(micros, &mut tell_code);
+                let micros = cast.cast(text, is_canonical).map_err(&mut report_code).ok()?;
+                cast.check(micros, &mut report_code);
                 Some(CastValue::Timestamp(micros))
             }
             Cast::Json(cast) => {
                 let traits = match origin {
                     Origin::Json(_) | Origin::Number => {
-                        tell(Code::WrongType.into());
+                        report(Code::WrongType.into());
                         return None;
                     }
                     Origin::Text(traits) | Origin::Document(traits) if traits.is_plain => traits,
                     Origin::Text(_) | Origin::Document(_) | Origin::Contract => Traits::of(text.as_bytes()),
                 };
                 let is_checked = matches!(origin, Origin::Document(Traits { is_plain: true, .. }));
-                cast.cast(text, traits, is_checked, document, digits, tell).map(CastValue::Text)
+                cast.cast(text, traits, is_checked, document, digits, report).map(CastValue::Text)
             }
         }
     }
 
-    /// A value as COPY text has it, after a contract's literal was read as one of this column. `None` when it is none.
-    pub(crate) fn written(&self, literal: &str) -> Option<Vec<u8>> {
+    /// Returns the COPY text of a literal of the contract, or `None` if the literal is not of the column's type.
+    pub(crate) fn literal_copy_text(&self, literal: &str) -> Option<Vec<u8>> {
         let mut scratch = Scratch::default();
-        let mut is_broken = false;
-        let (work, _) = CastBuffers::of(&mut scratch);
-        let value = self.cast(literal, Origin::Contract, work, &mut |_| is_broken = true)?;
-        let mut written = Vec::new();
-        self.write(&value, &mut written);
-        Some(written)
+        let (buffers, _) = CastBuffers::of(&mut scratch);
+        let value = self.cast(literal, Origin::Contract, buffers, &mut |_| {})?;
+        let mut text = Vec::new();
+        self.write(&value, &mut text);
+        Some(text)
     }
 
-    /// Writes a value as COPY text, or what stands for it.
+    /// Writes a value or its pseudonym as COPY text.
     #[inline(always)]
     pub(crate) fn write(&self, value: &CastValue<'_>, out: &mut Vec<u8>) {
-        match (&self.pseudonym, value) {
-            (Some(key), CastValue::Text(text)) => key.write(text.text.as_bytes(), out),
-            _ => copy::write(value, self.has_zone(), out),
+        match &self.pseudonym {
+            Some(key) => key.write(text_to_pseudonymise(value).as_bytes(), out),
+            None => copy::write(value, self.has_zone(), out),
         }
     }
 
-    /// The rule that is broken, in words.
-    pub(crate) fn rule(&self, broken: &Broken<'_>) -> String {
-        let code = broken.code;
-        if let Some(Unfit { path, rule, .. }) = broken.unfit {
-            // The keys of a map are data.
+    /// Describes the violated rule.
+    pub(crate) fn rule(&self, violation: &RuleViolation<'_>) -> String {
+        let code = violation.code;
+        if let Some(Unfit { path, rule, .. }) = violation.unfit {
+            // The path of a hidden column is omitted, because the keys of a map are data.
             let path = if self.is_hidden { "" } else { path };
             return format!("{}{path}: {rule}", self.name);
         }
-        match (&broken.inside, &self.extract) {
-            (Some(inside), _) => inside.rule(&self.name, code),
+        match (&violation.nested, &self.extract) {
+            (Some(nested), _) => nested.rule(&self.name, code),
             (None, Some(extract)) if code == Code::ExtractMismatch => format!("extract {extract}"),
             (None, _) => in_words(code, &self.rules, &self.type_rule, size_in_words(&self.sql_type)),
         }
     }
 }
 
-/// Where a cast writes the texts that it has to make: the text that it reads may be one of the scratch, too.
+/// The buffers of [`Scratch`] that a cast writes to. The text that it reads may be in the remaining one.
 struct CastBuffers<'a> {
     changed: &'a mut String,
     digits: &'a mut String,
@@ -378,14 +417,14 @@ struct CastBuffers<'a> {
 }
 
 impl<'a> CastBuffers<'a> {
-    /// And the place for the text of a typed value.
+    /// Returns the buffers of a cast, and the one for the text of a typed value.
     fn of(scratch: &'a mut Scratch) -> (Self, &'a mut String) {
         let Scratch { changed, digits, typed, document } = scratch;
         (Self { changed, digits, document }, typed)
     }
 }
 
-/// Where a text comes from.
+/// The origin of a text.
 #[derive(Debug, Clone, Copy)]
 enum Origin {
     Text(Traits),
@@ -398,25 +437,26 @@ enum Origin {
 enum Harmonised<'a> {
     Missing,
     Text(&'a str, Origin),
-    /// A typed one, its rules checked.
+    /// A typed value whose rules were checked.
     Value(CastValue<'a>),
-    Wrong(Code),
+    Invalid(Code),
 }
 
-/// Takes white space off both ends.
+/// Returns the text without white space at both ends.
 #[inline]
 fn trim(text: &str) -> &str {
     let bytes = text.as_bytes();
-    let is_kept = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_graphic());
-    if is_kept(bytes.first()) && is_kept(bytes.last()) { text } else { text.trim() }
+    let is_graphic = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_graphic());
+    if is_graphic(bytes.first()) && is_graphic(bytes.last()) { text } else { text.trim() }
 }
 
+/// Returns the text in upper or lower case.
 fn in_case<'a>(text: &'a str, case: Case, scratch: &'a mut String) -> &'a str {
-    let is_there = |byte: u8| match case {
+    let has_case = |byte: u8| match case {
         Case::Upper => byte.is_ascii() && !byte.is_ascii_lowercase(),
         Case::Lower => byte.is_ascii() && !byte.is_ascii_uppercase(),
     };
-    if text.bytes().all(is_there) {
+    if text.bytes().all(has_case) {
         return text;
     }
     scratch.clear();
@@ -433,6 +473,12 @@ fn in_case<'a>(text: &'a str, case: Case, scratch: &'a mut String) -> &'a str {
         }
     }
     scratch
+}
+
+/// Returns the text of a pseudonymised column's value.
+fn text_to_pseudonymise<'a>(value: &CastValue<'a>) -> &'a str {
+    let CastValue::Text(text) = value else { unreachable!("a contract can only pseudonymise strings") };
+    text.text
 }
 
 /// Returns the pseudonym key, if any column is pseudonymised.

@@ -1,4 +1,4 @@
-//! Pseudonyms: what stands for a value that may stand nowhere.
+//! Pseudonyms of values that must not be stored.
 
 use std::fmt;
 
@@ -8,28 +8,28 @@ use sha2::Sha256;
 use crate::error::PlanError;
 use crate::hex::hex_digits;
 
-/// The secret that pseudonyms are made with. One key for all sources: equal values get equal pseudonyms everywhere, and
-/// can be joined.
+/// The secret key of pseudonyms. With one key for all sources, equal values have equal pseudonyms everywhere and can be
+/// joined.
 #[derive(Clone)]
 pub struct PseudonymKey(Hmac<Sha256>);
 
 impl PseudonymKey {
-    /// Fewest bytes of a key: half of what HMAC-SHA-256 is made for can still not be guessed.
+    /// The fewest bytes of a key. This is half the length recommended for HMAC-SHA-256, which still cannot be guessed.
     pub const MIN_BYTES: usize = 16;
 
-    /// A key of at least [`Self::MIN_BYTES`] bytes; 32 random ones are right.
+    /// Creates a key of at least [`Self::MIN_BYTES`] bytes. 32 random bytes are recommended.
     ///
     /// # Errors
-    /// When it is shorter.
+    /// If the key is shorter.
     pub fn new(secret: &[u8]) -> Result<Self, PlanError> {
         if secret.len() < Self::MIN_BYTES {
             return Err(PlanError::ShortPseudonymKey { min_bytes: Self::MIN_BYTES });
         }
-        let hmac = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length");
+        let hmac = Hmac::new_from_slice(secret).expect("HMAC accepts keys of any length");
         Ok(Self(hmac))
     }
 
-    /// The pseudonym of a value.
+    /// Returns the pseudonym of a value.
     pub(crate) fn pseudonym(&self, value: &str) -> String {
         let mut pseudonym = Vec::new();
         self.write(value.as_bytes(), &mut pseudonym);
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_can_be_guessed_is_refused_and_none_is_shown() {
+    fn a_short_key_is_rejected_and_keys_are_not_printed() {
         assert!(PseudonymKey::new(b"secret").is_err());
         assert_eq!(format!("{:?}", PseudonymKey::new(&[7; 32]).unwrap()), "PseudonymKey");
     }

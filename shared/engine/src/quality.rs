@@ -1,4 +1,5 @@
-//! The contract's checks of the whole batch: counted row by row, judged at the end.
+//! The contract's quality checks of a whole batch. Rows are counted while they are read, and the counts are evaluated
+//! at the end.
 
 use penstock_contract::{Contract, Metric, QualityCheck};
 use regex::Regex;
@@ -11,32 +12,32 @@ use crate::outcome::Totals;
 use crate::program::PlanColumn;
 use crate::sets::{is_number, plain_number};
 
-/// What came of one quality check.
+/// The outcome of a quality check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QualityOutcome {
-    /// Its name in the contract, or else its path there.
+    /// The name of the check in the contract, or its path if it has no name.
     pub check: String,
-    /// The rule in words.
+    /// A description of the rule.
     pub rule: String,
-    /// The column; `None` for a check of the whole row.
+    /// The column, or `None` for a check of whole rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// Accepted rows that it counts.
+    /// The accepted rows that the check counts.
     pub count: u64,
-    /// Accepted rows in all.
+    /// All accepted rows.
     pub rows: u64,
-    /// Whether it holds.
+    /// Whether the check passed.
     pub holds: bool,
-    /// Where it does not: true when the batch is refused for it, false when the contract's `severity` is `warning` or
-    /// `info`.
+    /// Whether the batch is refused because of the check. False if it passed, or if the contract's `severity` is
+    /// `warning` or `info`.
     pub refuses: bool,
 }
 
-/// The checks of a contract, compiled.
+/// The compiled checks of a contract.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Quality {
     checks: Vec<CompiledCheck>,
-    /// Those that look at single values, by column.
+    /// For each column, the indexes of the checks that count its values.
     by_column: Vec<Vec<usize>>,
 }
 
@@ -44,19 +45,22 @@ pub(crate) struct Quality {
 struct CompiledCheck {
     check: QualityCheck,
     column: Option<String>,
-    count: Count,
+    counted: CountedRows,
 }
 
+/// The rows that a check counts.
 #[derive(Debug, Clone)]
-enum Count {
-    Rows,
-    /// By its [`Duplicates`] set.
+enum CountedRows {
+    All,
+    /// Rows that repeat values of a set of columns, by the number of the set.
     Repeats(usize),
+    /// Rows without a value, or with one of these.
     Missing(Spellings),
+    /// Rows whose value is not one of these, or does not match.
     Invalid(Spellings, Option<Regex>),
 }
 
-/// Values as COPY text has them, sorted; numbers without zeros that say nothing.
+/// Values as COPY text, sorted. Numbers are [plain](plain_number).
 #[derive(Debug, Clone, Default)]
 struct Spellings {
     values: Vec<Vec<u8>>,
@@ -66,123 +70,132 @@ struct Spellings {
 impl Spellings {
     fn new(values: &[String], column: Option<&PlanColumn>) -> Self {
         let is_number = column.is_some_and(|column| is_number(&column.sql_type));
-        let written = |value: &String| column.and_then(|column| column.written(value));
-        let values = values.iter().map(|value| written(value).unwrap_or_else(|| value.clone().into_bytes()));
+        let copy_text = |value: &String| column.and_then(|column| column.literal_copy_text(value));
+        // A literal that is not of the column's type, such as `n/a` for a number, is equal to none of its values.
+        let values =
+            values.iter().map(|value| copy_text(value).unwrap_or_else(|| value.clone().into_bytes()));
         let plain = |text: Vec<u8>| if is_number { plain_number(&text).to_vec() } else { text };
         let mut values: Vec<Vec<u8>> = values.map(plain).collect();
         values.sort_unstable();
         Self { values, is_number }
     }
 
-    fn has(&self, text: &[u8]) -> bool {
+    fn contains(&self, text: &[u8]) -> bool {
         let text = if self.is_number { plain_number(text) } else { text };
         self.values.binary_search_by(|value| value.as_slice().cmp(text)).is_ok()
     }
 }
 
 impl Quality {
-    /// `set` gives the number of a set of columns that is to be looked through for duplicates.
+    /// Compiles the checks. `add_set` adds a set of columns whose duplicates are counted, with a name for errors, and
+    /// returns its number.
     pub(crate) fn compile(
         contract: &Contract,
         columns: &[PlanColumn],
-        mut set: impl FnMut(&[usize]) -> usize,
+        mut add_set: impl FnMut(&[usize], &str) -> Result<usize, PlanError>,
     ) -> Result<Self, PlanError> {
         let mut quality = Self { checks: Vec::new(), by_column: vec![Vec::new(); columns.len()] };
         for check in &contract.quality {
-            let column = check.column.and_then(|index| columns.get(index));
-            let count = match &check.metric {
-                Metric::RowCount => Count::Rows,
-                Metric::DuplicateValues { columns } => Count::Repeats(set(columns)),
-                Metric::NullValues => Count::Missing(Spellings::default()),
-                Metric::MissingValues { values } => Count::Missing(Spellings::new(values, column)),
+            let column = check.column.map(|index| columns.get(index).expect(CHECKED_COLUMN));
+            let counted = match &check.metric {
+                Metric::RowCount => CountedRows::All,
+                Metric::DuplicateValues { columns } => CountedRows::Repeats(add_set(columns, &check.path)?),
+                Metric::NullValues => CountedRows::Missing(Spellings::default()),
+                Metric::MissingValues { values } => CountedRows::Missing(Spellings::new(values, column)),
                 Metric::InvalidValues { valid, pattern } => {
                     let pattern = pattern.as_deref().map(Regex::new).transpose();
                     let pattern = pattern.map_err(|error| PlanError::Column {
                         column: column.map_or_else(|| check.path.clone(), |column| column.name.clone()),
                         message: error.to_string(),
                     })?;
-                    Count::Invalid(Spellings::new(valid, column), pattern)
+                    CountedRows::Invalid(Spellings::new(valid, column), pattern)
                 }
             };
-            let looks_at_values = matches!(count, Count::Missing(_) | Count::Invalid(..));
-            if let Some(of_column) = check.column.and_then(|index| quality.by_column.get_mut(index))
-                && looks_at_values
+            if let Some(index) = check.column
+                && matches!(counted, CountedRows::Missing(_) | CountedRows::Invalid(..))
             {
-                of_column.push(quality.checks.len());
+                quality.by_column.get_mut(index).expect(CHECKED_COLUMN).push(quality.checks.len());
             }
             let column = column.map(|column| column.name.clone());
-            quality.checks.push(CompiledCheck { check: check.clone(), column, count });
+            quality.checks.push(CompiledCheck { check: check.clone(), column, counted });
         }
         Ok(quality)
     }
 
-    /// True when [`Self::note`] may count values of a column.
-    pub(crate) fn looks_at(&self, column: usize) -> bool {
+    /// Returns true if [`Self::count_value`] may count values of the column.
+    pub(crate) fn counts_values_of(&self, column: usize) -> bool {
         self.by_column.get(column).is_some_and(|checks| !checks.is_empty())
     }
 
-    /// How many counts [`Self::note`] and [`Self::judge`] work with.
+    /// Returns the number of checks, which is that of the counts.
     pub(crate) fn len(&self) -> usize {
         self.checks.len()
     }
 
-    /// Adds the checks to `noted` that count a row for this value. `written`: the value as COPY text has it.
+    /// Adds the indexes of the checks that count a row with this value to `counting`. `written` is the value as COPY
+    /// text.
     #[inline]
-    pub(crate) fn note(
+    pub(crate) fn count_value(
         &self,
         column: usize,
         value: Option<&CastValue<'_>>,
         written: &[u8],
-        noted: &mut Vec<usize>,
+        counting: &mut Vec<usize>,
     ) {
         let Some(of_column) = self.by_column.get(column).filter(|checks| !checks.is_empty()) else { return };
         for index in of_column {
-            let Some(check) = self.checks.get(*index) else { continue };
-            let is_counted = match &check.count {
-                Count::Missing(spellings) => value.is_none() || spellings.has(written),
-                Count::Invalid(valid, pattern) => match value {
+            let check = self.checks.get(*index).expect("`by_column` contains indexes of the checks");
+            let is_counted = match &check.counted {
+                CountedRows::Missing(spellings) => value.is_none() || spellings.contains(written),
+                CountedRows::Invalid(valid, pattern) => match value {
                     None => false,
                     Some(value) => {
-                        !valid.values.is_empty() && !valid.has(written)
+                        !valid.values.is_empty() && !valid.contains(written)
                             || pattern.as_ref().is_some_and(|pattern| !matches(pattern, value, written))
                     }
                 },
-                Count::Rows | Count::Repeats(_) => false,
+                CountedRows::All | CountedRows::Repeats(_) => false,
             };
             if is_counted {
-                noted.push(*index);
+                counting.push(*index);
             }
         }
     }
 
+    /// Returns the outcomes of the checks for a whole batch.
     pub(crate) fn judge(&self, totals: &Totals, duplicates: &Duplicates) -> Vec<QualityOutcome> {
-        let judged = self.checks.iter().enumerate().map(|(index, CompiledCheck { check, column, count })| {
-            let count = match count {
-                Count::Rows => totals.accepted,
-                Count::Repeats(set) => duplicates.repeats(*set),
-                Count::Missing(_) | Count::Invalid(..) => {
-                    totals.quality_counts.get(index).copied().unwrap_or_default()
+        let judged =
+            self.checks.iter().enumerate().map(|(index, CompiledCheck { check, column, counted })| {
+                let count = match counted {
+                    CountedRows::All => totals.accepted,
+                    CountedRows::Repeats(set) => duplicates.repeats(*set),
+                    // The sum of no totals has no counts.
+                    CountedRows::Missing(_) | CountedRows::Invalid(..) => {
+                        totals.quality_counts.get(index).copied().unwrap_or(0)
+                    }
+                };
+                let holds = check.passes(count, totals.accepted);
+                QualityOutcome {
+                    check: check.name.clone().unwrap_or_else(|| check.path.clone()),
+                    rule: check.to_string(),
+                    column: column.clone(),
+                    count,
+                    rows: totals.accepted,
+                    holds,
+                    refuses: !holds && check.refuses(),
                 }
-            };
-            let holds = check.passes(count, totals.accepted);
-            QualityOutcome {
-                check: check.name.clone().unwrap_or_else(|| check.path.clone()),
-                rule: check.to_string(),
-                column: column.clone(),
-                count,
-                rows: totals.accepted,
-                holds,
-                refuses: !holds && check.refuses(),
-            }
-        });
+            });
         judged.collect()
     }
 }
 
-/// Text is matched as it is, other values as they are written.
+/// Why the column of a check exists.
+const CHECKED_COLUMN: &str = "a check is of a column of the contract";
+
+/// Matches a text itself, and other values as COPY text.
 fn matches(pattern: &Regex, value: &CastValue<'_>, written: &[u8]) -> bool {
     if let CastValue::Text(text) = value {
         return pattern.is_match(text.text);
     }
-    std::str::from_utf8(written).is_ok_and(|text| pattern.is_match(text))
+    pattern.is_match(std::str::from_utf8(written).expect("COPY text is UTF-8"))
 }

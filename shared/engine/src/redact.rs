@@ -1,19 +1,19 @@
-//! Refused records without the values that may stand nowhere.
+//! Rejected records without the values that rejects must not contain.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use penstock_contract::HeaderCase;
 
-use crate::cast::json::{Scanner, unquote};
+use crate::cast::json::{Scanner, slice, unquote};
 use crate::delimited::{Quoting, RecordLayout, Span, field};
 use crate::program::{PlanColumn, key_of};
 use crate::pseudonym::PseudonymKey;
 
-/// Stands for a classified value that has no pseudonym.
+/// Replaces a classified value that has no pseudonym.
 const CLASSIFIED: &str = "[classified]";
 
-/// A delimited record with stand-ins for the fields that hidden columns read.
+/// Returns a delimited record in which the fields that hidden columns read are replaced.
 pub(crate) fn delimited(
     record: &str,
     spans: &[Span],
@@ -32,18 +32,20 @@ pub(crate) fn delimited(
         readers.entry(field).or_default().push(column);
     }
     for (index, span) in spans.iter().enumerate() {
+        // No column may read the field.
         let readers = readers.get(&index).map(Vec::as_slice).unwrap_or_default();
         let value = field(record, *span, quoting, &mut scratch);
-        let Some(stand_in) = stand_in(secret, readers, value) else { continue };
-        redacted.push_str(record.get(at..span.start).unwrap_or_default());
-        redacted.push_str(&stand_in);
+        let Some(replacement) = replacement(secret, readers, value) else { continue };
+        redacted.push_str(slice(record, at..span.start));
+        redacted.push_str(&replacement);
         at = span.end;
     }
-    redacted.push_str(record.get(at..).unwrap_or_default());
+    redacted.push_str(slice(record, at..record.len()));
     redacted
 }
 
-/// A JSON object with stand-ins for the values that hidden columns read.
+/// Returns a JSON object in which the values that hidden columns read are replaced. A text that is not a JSON object is
+/// hidden as a whole.
 pub(crate) fn json(record: &str, columns: &[PlanColumn]) -> String {
     let mut redacted = String::with_capacity(record.len());
     let (mut key_text, mut value_text) = (String::new(), String::new());
@@ -58,32 +60,33 @@ pub(crate) fn json(record: &str, columns: &[PlanColumn]) -> String {
     let mut scanner = Scanner::new(record, false);
     scanner.skip_space();
     let scanned = scanner.object(|key, value| {
-        // With its quotes.
-        let key = record.get(key.start.saturating_sub(1)..key.end.saturating_add(1)).unwrap_or_default();
-        let key = unquote(key, &mut key_text);
+        let literal = slice(record, key.start.saturating_sub(1)..key.end.saturating_add(1));
+        let key = unquote(literal, &mut key_text);
         let readers = match key {
-            // A key that is no text may be anybody's.
+            // A key with a lone surrogate may be that of any column.
             None => read.as_slice(),
+            // No column may read the key.
             Some(key) => readers.get(&case.key(key)).map(Vec::as_slice).unwrap_or_default(),
         };
-        let literal = record.get(value.clone()).unwrap_or_default();
-        let plain = if literal.starts_with('"') { unquote(literal, &mut value_text) } else { Some(literal) };
-        let Some(stand_in) = stand_in(secret, readers, plain.unwrap_or(literal)) else { return };
-        redacted.push_str(record.get(at..value.start).unwrap_or_default());
-        redacted.push_str(&if literal == "null" { "null".to_owned() } else { format!("\"{stand_in}\"") });
+        let literal = slice(record, value.clone());
+        let text = if literal.starts_with('"') { unquote(literal, &mut value_text) } else { Some(literal) };
+        let Some(replacement) = replacement(secret, readers, text.unwrap_or(literal)) else { return };
+        redacted.push_str(slice(record, at..value.start));
+        redacted.push_str(&if literal == "null" { "null".to_owned() } else { format!("\"{replacement}\"") });
         at = value.end;
     });
     if scanned.is_none() {
         return String::new();
     }
-    redacted.push_str(record.get(at..).unwrap_or_default());
+    redacted.push_str(slice(record, at..record.len()));
     redacted
 }
 
-/// What stands for a value, by the columns that read it; `None` when it may be shown.
+/// Returns the replacement of a value, given the columns that read it. `None` if the value may be shown.
 ///
-/// Where a contract pseudonymises, a value that no column reads is hidden, too: it may be one under a wrong name.
-fn stand_in(secret: Option<&PseudonymKey>, readers: &[&PlanColumn], value: &str) -> Option<String> {
+/// If a contract pseudonymises values, those that no column reads are hidden, too, because they may have the wrong
+/// name.
+fn replacement(secret: Option<&PseudonymKey>, readers: &[&PlanColumn], value: &str) -> Option<String> {
     let value = value.trim();
     let key = if readers.is_empty() {
         Some(secret?)

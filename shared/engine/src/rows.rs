@@ -7,7 +7,7 @@ mod reasons;
 
 use std::ops::Range;
 
-use crate::cast::rule::Broken;
+use crate::cast::rule::RuleViolation;
 use crate::cast::text::{Text, Traits};
 use crate::cast::time::MICROS_PER_DAY;
 use crate::cast::{CastValue, Scratch};
@@ -22,7 +22,7 @@ use crate::quality::Quality;
 use crate::records::{MAX_RAW_BYTES, RecordPosition};
 use crate::redact;
 use crate::row_limit::SizeLimits;
-use crate::sets::Sets;
+use crate::sets::ColumnSets;
 pub(crate) use block::Shown;
 pub use block::{AcceptedRows, Block};
 use reasons::{ColumnReasons, report};
@@ -49,7 +49,7 @@ pub(crate) struct Rows {
     /// The shared texts of reasons, by column.
     column_reasons: Vec<ColumnReasons>,
     scratch: Scratch,
-    sets: Sets,
+    sets: ColumnSets,
     size_limits: Option<SizeLimits>,
     event_time: Option<usize>,
     quality: Quality,
@@ -82,7 +82,7 @@ impl Rows {
             size_limits: plan.size_limits.clone(),
             event_time: plan.event_time,
             quality: plan.quality.clone(),
-            hides: plan.hides(),
+            hides: plan.hides_values(),
             keys: Vec::new(),
             fields: Vec::new(),
             noted: Vec::new(),
@@ -152,12 +152,12 @@ impl Rows {
         for (index, column) in columns.iter().enumerate() {
             let raw = raw(index);
             let from = copy_text.len();
-            if column.keeps_texts
-                && let Some((value, text)) = column.keep(raw)
+            if column.may_store_unchanged
+                && let Some((value, text)) = column.unchanged(raw)
             {
                 copy_text.extend_from_slice(text.as_bytes());
                 if is_noted {
-                    quality.note(index, Some(&value), written_since(copy_text, from), noted);
+                    quality.count_value(index, Some(&value), written_since(copy_text, from), noted);
                 }
                 if let Some(arrow) = arrow {
                     arrow.push(index, Some(&value));
@@ -166,17 +166,17 @@ impl Rows {
                 copy_text.push(copy::DELIMITER);
                 continue;
             }
-            let mut report_broken = |broken: Broken<'_>| {
-                report(reasons, limits.max_reasons, column_reasons, (index, column), &broken, &raw);
+            let mut report_violation = |violation: RuleViolation<'_>| {
+                report(reasons, limits.max_reasons, column_reasons, (index, column), &violation, &raw);
             };
-            let value: Option<CastValue<'_>> = column.run(&raw, scratch, &mut report_broken);
+            let value: Option<CastValue<'_>> = column.run(&raw, scratch, &mut report_violation);
             match &value {
                 Some(value) => column.write(value, copy_text),
                 None => copy_text.extend_from_slice(copy::NULL),
             }
             let written = written_since(copy_text, from);
             if is_noted {
-                quality.note(index, value.as_ref(), written, noted);
+                quality.count_value(index, value.as_ref(), written, noted);
             }
             if let Some(arrow) = arrow {
                 match (&column.pseudonym, &value) {
@@ -278,7 +278,7 @@ impl Rows {
         let row = self.totals.rows_read;
         let Self { copy_text, fields, sets, keys, .. } = self;
         let value = |column: usize| fields.get(column).and_then(|field| copy_text.get(field.clone()));
-        sets.enter(value, time, row, keys);
+        sets.add_entries(value, time, row, keys);
         for check in &self.noted {
             let count = self.totals.quality_counts.get_mut(*check).expect("there is a count for each check");
             *count = count.saturating_add(1);

@@ -1,19 +1,21 @@
-//! Sets of columns in which no two rows, or not too many, should have the same values.
+//! Sets of columns whose values should not be repeated, or not too often.
 
 use penstock_contract::{Contract, SqlType, WriteMode};
 
 use crate::duplicates::{KeyEntry, PRIMARY_KEY};
+use crate::error::PlanError;
 
-/// More of them are a mistake; a set's number has eight bits.
-const MAX_SETS: usize = 255;
+/// The most sets besides the primary key. The number of a set has eight bits.
+const MAX_SETS: usize = 254;
 
 /// The sets of a contract: the primary key, the unique columns, and those of its quality checks.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Sets {
-    /// The first is the primary key's: empty where rows are not replaced by key.
+pub(crate) struct ColumnSets {
+    /// The first set is the primary key. It is empty if rows are not replaced by key.
     sets: Vec<Vec<SetMember>>,
-    /// Columns that are unique, with the number of their set.
+    /// Unique columns and the numbers of their sets.
     unique: Vec<(usize, usize)>,
+    /// Whether the values of each column [have several texts](is_number).
     numbers: Vec<bool>,
 }
 
@@ -23,48 +25,56 @@ struct SetMember {
     is_number: bool,
 }
 
-impl Sets {
-    pub(crate) fn new(contract: &Contract) -> Self {
+impl ColumnSets {
+    /// Returns the sets of the primary key and of the unique columns.
+    pub(crate) fn new(contract: &Contract) -> Result<Self, PlanError> {
         let columns = &contract.entity.columns;
         let numbers = columns.iter().map(|column| is_number(&column.sql_type)).collect();
         let mut sets = Self { sets: vec![Vec::new()], unique: Vec::new(), numbers };
         if contract.load.mode == WriteMode::Upsert {
             sets.sets = vec![sets.members(&contract.entity.key)];
         }
-        for (index, _) in columns.iter().enumerate().filter(|(_, column)| column.unique) {
-            // A key of one column replaces rows; nothing is refused for it.
+        for (index, column) in columns.iter().enumerate().filter(|(_, column)| column.unique) {
+            // Repeated keys replace rows, so a batch is not refused for them.
             if contract.load.mode != WriteMode::Upsert || contract.entity.key != [index] {
-                let set = sets.add(&[index]);
+                let set = sets.add(&[index], &column.name)?;
                 sets.unique.push((index, set));
             }
         }
-        sets
+        Ok(sets)
     }
 
-    /// The number of a set, which is new unless it was added before.
-    pub(crate) fn add(&mut self, columns: &[usize]) -> usize {
+    /// Adds a set unless it exists, and returns its number. `name` is what an error refers to.
+    pub(crate) fn add(&mut self, columns: &[usize], name: &str) -> Result<usize, PlanError> {
         let members = self.members(columns);
-        let known = self.sets.iter().skip(1).position(|set| *set == members);
-        if let Some(index) = known {
-            return index.saturating_add(1);
+        let existing = self.sets.iter().skip(1).position(|set| *set == members);
+        if let Some(index) = existing {
+            return Ok(index.saturating_add(1));
         }
-        if self.sets.len() < MAX_SETS {
-            self.sets.push(members);
+        let number = self.sets.len();
+        if number > MAX_SETS {
+            let message = format!(
+                "at most {MAX_SETS} sets of columns besides the primary key can be checked for duplicates"
+            );
+            return Err(PlanError::Column { column: name.to_owned(), message });
         }
-        self.sets.len().saturating_sub(1)
+        self.sets.push(members);
+        Ok(number)
     }
 
-    pub(crate) fn is_any(&self) -> bool {
+    /// Returns true if there is a set.
+    pub(crate) fn has_any(&self) -> bool {
         self.sets.iter().any(|set| !set.is_empty())
     }
 
+    /// Returns the unique columns and the numbers of their sets.
     pub(crate) fn unique(&self) -> impl Iterator<Item = (usize, usize)> {
         self.unique.iter().copied()
     }
 
-    /// Adds a row's entries. `value` gives a column's COPY text.
+    /// Adds a row's entries. `value` returns a column's COPY text.
     #[inline]
-    pub(crate) fn enter<'a>(
+    pub(crate) fn add_entries<'a>(
         &self,
         value: impl Fn(usize) -> Option<&'a [u8]>,
         time: i64,
@@ -73,34 +83,34 @@ impl Sets {
     ) {
         for (index, set) in self.sets.iter().enumerate().filter(|(_, set)| !set.is_empty()) {
             let values = set.iter().map(|member| {
-                let text = value(member.column).unwrap_or_default();
+                let text = value(member.column).expect("each column of a row has a COPY text");
                 if member.is_number { plain_number(text) } else { text }
             });
-            // A missing value is equal to no other.
-            let is_whole = index == PRIMARY_KEY || !values.clone().any(|value| value == crate::copy::NULL);
-            if is_whole {
-                let set = u8::try_from(index).unwrap_or(u8::MAX);
+            // Missing values are not equal to each other.
+            let is_complete = index == PRIMARY_KEY || !values.clone().any(|value| value == crate::copy::NULL);
+            if is_complete {
+                let set = u8::try_from(index).expect("the number of a set is at most `MAX_SETS`");
                 entries.push(KeyEntry::new(set, values, time, row));
             }
         }
     }
 
     fn members(&self, columns: &[usize]) -> Vec<SetMember> {
-        let is_number = |column: usize| self.numbers.get(column).copied().unwrap_or_default();
+        let is_number = |column: usize| *self.numbers.get(column).expect("a set consists of columns");
         columns.iter().map(|column| SetMember { column: *column, is_number: is_number(*column) }).collect()
     }
 }
 
-/// A type whose values have several texts.
+/// Returns true for a type whose values have several texts.
 pub(crate) fn is_number(sql_type: &SqlType) -> bool {
     matches!(sql_type, SqlType::Numeric(_) | SqlType::DoublePrecision)
 }
 
-/// `1.50`, `1.5` and `01.5` are equal in PostgreSQL, and so are `0`, `-0` and `0.0`.
+/// Returns the same text for numbers that are equal in PostgreSQL, such as `1.50` and `1.5`, or `0`, `-0` and `0.0`.
 pub(crate) fn plain_number(text: &[u8]) -> &[u8] {
     let text = if text.contains(&b'.') && !text.contains(&b'e') {
-        let kept = text.iter().rposition(|byte| *byte != b'0').map_or(0, |last| last.saturating_add(1));
-        let text = text.get(..kept).unwrap_or_default();
+        let length = text.iter().rposition(|byte| *byte != b'0').map_or(0, |last| last.saturating_add(1));
+        let (text, _) = text.split_at(length);
         text.strip_suffix(b".").unwrap_or(text)
     } else {
         text
@@ -113,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_numbers_are_written_alike() {
+    fn equal_numbers_have_the_same_text() {
         for (text, plain) in [
             ("1.50", "1.5"),
             ("1.00", "1"),

@@ -1,8 +1,8 @@
-//! Booleans.
+//! Casts of booleans.
 
 use crate::outcome::Code;
 
-/// The spellings of true and false, and which of both is allowed.
+/// The spellings of true and false, and the allowed values.
 #[derive(Debug, Clone)]
 pub(crate) struct BooleanCast {
     pub(crate) spellings: Vec<(String, bool)>,

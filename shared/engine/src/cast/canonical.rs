@@ -1,10 +1,12 @@
-//! One text for all spellings of a JSON value: equal values have equal texts.
+//! A canonical text of JSON values: equal values have equal texts.
 
 use super::json::{Scanner, unquote};
 
-/// Writes the canonical text of a well-formed value: numbers by their value, strings without escapes, objects in the
-/// order of their keys with the last of each, as `jsonb` keeps them. Where a text ends is told by its beginning, so
-/// that no two sequences of values give the same.
+/// Writes the canonical text of a well-formed value. Returns `None` if the value is not well-formed.
+///
+/// Numbers are written by value and strings without escapes. Objects are sorted by key, with the last value of a
+/// repeated key, like in `jsonb`. The beginning of each text determines its length, so different sequences of values
+/// have different texts.
 pub(super) fn canonical(scanner: &mut Scanner<'_>, out: &mut String) -> Option<()> {
     match scanner.peek()? {
         b'{' => object(scanner, out),
@@ -12,7 +14,7 @@ pub(super) fn canonical(scanner: &mut Scanner<'_>, out: &mut String) -> Option<(
         b'"' => {
             let start = scanner.at;
             scanner.value()?;
-            sized(&text(scanner.since(start))?, out);
+            length_prefixed(&text(scanner.since(start))?, out);
             Some(())
         }
         letter @ (b't' | b'f' | b'n') => {
@@ -38,14 +40,14 @@ fn object(scanner: &mut Scanner<'_>, out: &mut String) -> Option<()> {
         entries.push((key, start..out.len()));
         Some(())
     })?;
-    // Stable: of equal keys the last one stays the last.
+    // A stable sort keeps the last of equal keys last.
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     let nexts = entries.iter().skip(1).map(|(key, _)| Some(key)).chain([None]);
     let mut ordered = String::from("{");
-    for ((key, place), next) in entries.iter().zip(nexts) {
+    for ((key, range), next) in entries.iter().zip(nexts) {
         if next != Some(key) {
-            sized(key, &mut ordered);
-            ordered.push_str(out.get(place.clone())?);
+            length_prefixed(key, &mut ordered);
+            ordered.push_str(out.get(range.clone())?);
         }
     }
     out.truncate(from);
@@ -63,9 +65,9 @@ fn array(scanner: &mut Scanner<'_>, out: &mut String) -> Option<()> {
 
 fn key(scanner: &mut Scanner<'_>) -> Option<String> {
     let start = scanner.at;
-    let place = scanner.key()?;
-    // `place` is within the quotes.
-    let length = place.end.checked_sub(start)?.checked_add(1)?;
+    let range = scanner.key()?;
+    // The range excludes the quotes.
+    let length = range.end.checked_sub(start)?.checked_add(1)?;
     text(scanner.since(start).get(..length)?)
 }
 
@@ -74,14 +76,14 @@ fn text(literal: &str) -> Option<String> {
     unquote(literal, &mut scratch).map(str::to_owned)
 }
 
-/// A text with its length before it.
-fn sized(text: &str, out: &mut String) {
+/// Writes a text after its length.
+fn length_prefixed(text: &str, out: &mut String) {
     out.push_str(&text.len().to_string());
     out.push(':');
     out.push_str(text);
 }
 
-/// The digits without zeros at either end, and the power of ten.
+/// Writes the digits without zeros at either end, and the power of ten.
 fn number(literal: &str, out: &mut String) {
     let (mantissa, exponent) = literal.split_once(['e', 'E']).unwrap_or((literal, "0"));
     let (sign, digits) = mantissa.strip_prefix('-').map_or(("+", mantissa), |digits| ("-", digits));
@@ -94,9 +96,8 @@ fn number(literal: &str, out: &mut String) {
         out.push_str("+;");
         return;
     }
-    let signed = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
-    // Greater exponents than three digits were refused before.
-    let exponent: i64 = exponent.parse().unwrap_or_default();
+    let signed = |length: usize| i64::try_from(length).expect("a text in memory is shorter than 2^63 bytes");
+    let exponent: i64 = exponent.parse().expect("the scanner rejects exponents beyond MAX_EXPONENT");
     let power = exponent.saturating_sub(signed(fraction.len())).saturating_add(signed(zeros));
     out.push_str(&format!("{sign}{significant}e{power};"));
 }

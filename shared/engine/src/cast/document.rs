@@ -1,8 +1,8 @@
-//! Objects and arrays, held against what the contract says of their insides.
+//! Objects and arrays, checked against the contract's rules for their members and items.
 //!
-//! The text is walked, not parsed into values: numbers stay as they are written, what the contract does not name is
-//! passed over, and what is stored is the producer's text with nothing but its keys renamed. A level of the contract
-//! costs one more look at what is below it.
+//! The text is scanned, not parsed into values. Numbers keep their notation, undeclared members are skipped, and the
+//! stored text is the producer's, with only its keys renamed. Each level of the contract scans the levels below it once
+//! more.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,9 +10,9 @@ use std::ops::Range;
 use penstock_contract::Rules;
 
 use super::canonical::canonical;
-use super::json::{self, Scanner, unquote};
+use super::json::{self, Scanner, slice, unquote};
 use super::number::Notation;
-use super::rule::{Broken, Inside, PathStep};
+use super::rule::{NestedViolation, PathStep, RuleViolation};
 use super::text::{Text, Traits};
 use super::{Cast, DocumentCast, DocumentMember, DocumentScratch, DocumentStructure, NestedCast};
 use crate::outcome::Code;
@@ -39,13 +39,13 @@ impl DocumentCast {
         let mut by_key: Vec<(usize, &str)> = members
             .iter()
             .enumerate()
-            .map(|(index, member)| (index, member.part.physical_name.as_str()))
+            .map(|(index, member)| (index, member.nested.physical_name.as_str()))
             .collect();
         by_key.sort_unstable_by_key(|(_, key)| *key);
         if let Some((_, key)) =
             by_key.iter().zip(by_key.iter().skip(1)).find(|(a, b)| a.1 == b.1).map(|(a, _)| a)
         {
-            return Err(format!("two of its members read the key `{key}`; one key is stored once"));
+            return Err(format!("two members read the key `{key}`; each key can be read by one member only"));
         }
         let by_key = by_key.into_iter().map(|(index, _)| index).collect();
         Ok(Self {
@@ -54,26 +54,26 @@ impl DocumentCast {
         })
     }
 
-    /// True when any document is stored as it stands.
+    /// Returns true if each document is stored unchanged.
     pub(crate) fn is_free(&self) -> bool {
         self.structure.is_none()
     }
 
-    /// True for an object where one is wanted, or an array. The text is one of both.
+    /// Returns true if the text, which is an object or an array, is of this cast's type.
     #[inline]
-    pub(crate) fn is_begun_by(&self, text: &str) -> bool {
+    pub(crate) fn matches_bracket(&self, text: &str) -> bool {
         text.starts_with(if self.is_array { '[' } else { '{' })
     }
 
-    /// True for a document that is stored as it stands, if any [is](Self::is_free). The text has no control character and
-    /// no backslash.
-    pub(crate) fn passes(&self, text: &str) -> bool {
+    /// Returns true for a document that a [free](Self::is_free) cast stores unchanged. The text must not contain
+    /// control characters and backslashes.
+    pub(crate) fn accepts(&self, text: &str) -> bool {
         json::check(text, self.is_array, true).is_ok()
     }
 
-    /// Checks a document and gives the text that is stored. `None` when it is no document that `jsonb` takes.
+    /// Checks a document and returns the text to store, or `None` if `jsonb` does not accept the document.
     ///
-    /// `is_checked`: the text surely is one, of an object or an array.
+    /// `is_checked` means that the text is known to be a well-formed object or array.
     pub(crate) fn cast<'a>(
         &self,
         text: &'a str,
@@ -81,20 +81,26 @@ impl DocumentCast {
         is_checked: bool,
         scratch: &mut DocumentScratch,
         changed: &'a mut String,
-        tell: &mut dyn FnMut(Broken<'_>),
+        report: &mut dyn FnMut(RuleViolation<'_>),
     ) -> Option<Text<'a>> {
         let checked = match is_checked {
-            true if self.is_begun_by(text) => Ok(()),
+            true if self.matches_bracket(text) => Ok(()),
             true => Err(Code::WrongType),
             false => json::check(text, self.is_array, traits.is_plain),
         };
         if let Err(code) = checked {
-            refuse(code, text, tell);
+            report_fault(code, text, report);
             return None;
         }
         let Some(structure) = &self.structure else { return Some(Text { text, traits }) };
-        let mut walk =
-            Walk { text, is_plain: traits.is_plain, path: Vec::new(), renamed: Vec::new(), scratch, tell };
+        let mut walk = DocumentWalk {
+            text,
+            is_plain: traits.is_plain,
+            path: Vec::new(),
+            renamed: Vec::new(),
+            scratch,
+            report,
+        };
         let start = text.len().saturating_sub(text.trim_ascii_start().len());
         walk.structure(structure, self.is_array, start..text.trim_ascii_end().len());
         let renamed = walk.renamed;
@@ -107,57 +113,60 @@ impl DocumentCast {
 }
 
 impl DocumentMember {
-    fn new(part: NestedCast) -> Result<Self, String> {
-        let renamed = if part.name == part.physical_name {
+    fn new(nested: NestedCast) -> Result<Self, String> {
+        let renamed = if nested.name == nested.physical_name {
             None
         } else {
-            let quoted = serde_json::to_string(&part.name).map_err(|error| error.to_string())?;
+            let quoted = serde_json::to_string(&nested.name).map_err(|error| error.to_string())?;
             quoted.strip_prefix('"').and_then(|name| name.strip_suffix('"')).map(str::to_owned)
         };
-        Ok(Self { part, renamed })
+        Ok(Self { nested, renamed })
     }
 }
 
 impl DocumentStructure {
-    /// The member that a key of the producer means.
+    /// Returns the member that a key of the producer belongs to, with its index.
     fn member(&self, key: &str) -> Option<(usize, &DocumentMember)> {
-        let key_of =
-            |index: &usize| self.members.get(*index).map_or("", |member| member.part.physical_name.as_str());
-        let found = self.by_key.binary_search_by(|index| key_of(index).cmp(key)).ok()?;
+        let member =
+            |index: usize| self.members.get(index).expect("`by_key` contains indexes of the members");
+        let found = self
+            .by_key
+            .binary_search_by(|index| member(*index).nested.physical_name.as_str().cmp(key))
+            .ok()?;
         let index = *self.by_key.get(found)?;
-        self.members.get(index).map(|member| (index, member))
+        Some((index, member(index)))
     }
 }
 
-/// On the way through a document that is known to be well-formed.
-struct Walk<'w> {
+/// The state of a walk through a document that is known to be well-formed.
+struct DocumentWalk<'w> {
     text: &'w str,
     is_plain: bool,
     path: Vec<PathStep<'w>>,
     /// Keys that are stored under another name, in the order of the text.
     renamed: Vec<(Range<usize>, &'w str)>,
     scratch: &'w mut DocumentScratch,
-    tell: &'w mut dyn FnMut(Broken<'_>),
+    report: &'w mut dyn FnMut(RuleViolation<'_>),
 }
 
-impl<'w> Walk<'w> {
-    fn structure(&mut self, structure: &'w DocumentStructure, is_array: bool, place: Range<usize>) {
+impl<'w> DocumentWalk<'w> {
+    fn structure(&mut self, structure: &'w DocumentStructure, is_array: bool, range: Range<usize>) {
         if is_array {
-            self.array(structure, place);
+            self.array(structure, range);
         } else {
-            self.object(structure, place);
+            self.object(structure, range);
         }
     }
 
-    fn object(&mut self, structure: &'w DocumentStructure, place: Range<usize>) {
+    fn object(&mut self, structure: &'w DocumentStructure, range: Range<usize>) {
         let required = &structure.rules.required_properties;
         let mut has_member = vec![false; structure.members.len()];
         let mut has_required = vec![false; required.len()];
-        // As they are stored.
+        // The keys as they are stored.
         let mut keys: Vec<Cow<'w, str>> = Vec::new();
-        let mut scanner = Scanner::within(self.text, place.clone(), self.is_plain);
-        let _ = scanner.object(|key_place, value_place| {
-            let key = self.key(key_place.clone());
+        let mut scanner = Scanner::within(self.text, range.clone(), self.is_plain);
+        let scanned = scanner.object(|key_range, value_range| {
+            let key = self.key(key_range.clone());
             for (has, required) in has_required.iter_mut().zip(required) {
                 *has |= *required == key;
             }
@@ -165,158 +174,174 @@ impl<'w> Walk<'w> {
                 keys.push(key);
                 return;
             };
-            if let Some(has) = has_member.get_mut(index) {
-                *has = true;
-            }
+            *has_member.get_mut(index).expect("there is a flag for each member") = true;
             if let Some(renamed) = &member.renamed {
-                self.renamed.push((key_place, renamed));
+                self.renamed.push((key_range, renamed));
             }
-            keys.push(Cow::Borrowed(&member.part.name));
-            self.path.push(PathStep::Member(&member.part.name));
-            self.part(&member.part, value_place);
+            keys.push(Cow::Borrowed(&member.nested.name));
+            self.path.push(PathStep::Member(&member.nested.name));
+            self.nested(&member.nested, value_range);
             self.path.pop();
         });
+        scanned.expect(WELL_FORMED);
         for (member, _) in structure.members.iter().zip(has_member).filter(|(_, has_member)| !has_member) {
-            if member.part.is_required {
-                self.path.push(PathStep::Member(&member.part.name));
-                self.tell(Code::MissingRequired, &member.part.rules, None, None);
+            if member.nested.is_required {
+                self.path.push(PathStep::Member(&member.nested.name));
+                self.report(Code::MissingRequired, &member.nested.rules, None, None);
                 self.path.pop();
             }
         }
         for (key, _) in required.iter().zip(has_required).filter(|(_, has_required)| !has_required) {
-            self.tell(Code::MissingMember, &structure.rules, Some(key), None);
+            self.report(Code::MissingMember, &structure.rules, Some(key), None);
         }
         let written = keys.len();
         keys.sort_unstable();
         keys.dedup();
         let rules = &structure.rules;
-        let mut broken = count(
+        let mut codes = count_violations(
             keys.len(),
             rules.min_properties,
             rules.max_properties,
             [Code::TooFewMembers, Code::TooManyMembers],
         );
-        broken.extend((keys.len() < written).then_some(Code::DuplicateMember));
-        for code in broken {
-            self.tell(code, rules, None, Some(place.clone()));
+        codes.extend((keys.len() < written).then_some(Code::DuplicateMember));
+        for code in codes {
+            self.report(code, rules, None, Some(range.clone()));
         }
     }
 
-    fn array(&mut self, structure: &'w DocumentStructure, place: Range<usize>) {
+    fn array(&mut self, structure: &'w DocumentStructure, range: Range<usize>) {
         let rules = &structure.rules;
-        // The canonical texts of the items, one after the other, and where they end.
+        // The canonical texts of the items in sequence, and the end of each.
         let mut texts = String::new();
         let mut ends = Vec::new();
         let mut items = 0_usize;
-        let mut scanner = Scanner::within(self.text, place.clone(), self.is_plain);
-        let _ = scanner.array(|value_place| {
+        let mut scanner = Scanner::within(self.text, range.clone(), self.is_plain);
+        let scanned = scanner.array(|value_range| {
             if rules.unique_items {
-                canonical(&mut Scanner::within(self.text, value_place.clone(), self.is_plain), &mut texts);
+                let mut item = Scanner::within(self.text, value_range.clone(), self.is_plain);
+                canonical(&mut item, &mut texts).expect(WELL_FORMED);
                 ends.push(texts.len());
             }
             if let Some(item) = &structure.items {
                 self.path.push(PathStep::Item(items));
-                self.part(item, value_place);
+                self.nested(item, value_range);
                 self.path.pop();
             }
             items = items.saturating_add(1);
         });
-        let mut broken =
-            count(items, rules.min_items, rules.max_items, [Code::TooFewItems, Code::TooManyItems]);
-        broken.extend(has_twice(&texts, &ends).then_some(Code::DuplicateItem));
-        for code in broken {
-            self.tell(code, rules, None, Some(place.clone()));
+        scanned.expect(WELL_FORMED);
+        let mut codes = count_violations(
+            items,
+            rules.min_items,
+            rules.max_items,
+            [Code::TooFewItems, Code::TooManyItems],
+        );
+        codes.extend(has_equal_texts(&texts, &ends).then_some(Code::DuplicateItem));
+        for code in codes {
+            self.report(code, rules, None, Some(range.clone()));
         }
     }
 
-    fn part(&mut self, part: &'w NestedCast, place: Range<usize>) {
-        let literal = self.text.get(place.clone()).unwrap_or_default();
-        let kind = literal.as_bytes().first().copied().unwrap_or(b'n');
-        if kind == b'n' {
-            if part.is_required {
-                self.tell(Code::MissingRequired, &part.rules, None, None);
+    /// Checks the value of a member or an item.
+    fn nested(&mut self, nested: &'w NestedCast, range: Range<usize>) {
+        let literal = slice(self.text, range.clone());
+        let first = *literal.as_bytes().first().expect("a JSON value is not empty");
+        if first == b'n' {
+            if nested.is_required {
+                self.report(Code::MissingRequired, &nested.rules, None, None);
             }
             return;
         }
-        if let Cast::Json(document) = &part.cast
-            && kind == if document.is_array { b'[' } else { b'{' }
+        if let Cast::Json(document) = &nested.cast
+            && first == if document.is_array { b'[' } else { b'{' }
         {
             if let Some(structure) = &document.structure {
-                self.structure(structure, document.is_array, place);
+                self.structure(structure, document.is_array, range);
             }
             return;
         }
-        let Self { path, scratch, tell, .. } = self;
-        scalar(&part.cast, literal, kind, scratch, &mut |code| {
-            let NestedCast { rules, type_rule, .. } = part;
-            tell(Broken {
+        let Self { path, scratch, report, .. } = self;
+        scalar(&nested.cast, literal, first, scratch, &mut |code| {
+            let NestedCast { rules, type_rule, .. } = nested;
+            report(RuleViolation {
                 code,
-                inside: Some(Inside { path, rules, type_rule, key: None, found: Some(literal) }),
+                nested: Some(NestedViolation { path, rules, type_rule, key: None, found: Some(literal) }),
                 unfit: None,
             });
         });
     }
 
-    fn key(&mut self, place: Range<usize>) -> Cow<'w, str> {
-        let text = self.text;
-        let key = text.get(place.clone()).unwrap_or_default();
+    fn key(&mut self, range: Range<usize>) -> Cow<'w, str> {
+        let key = slice(self.text, range.clone());
         if self.is_plain || !key.contains('\\') {
             return Cow::Borrowed(key);
         }
-        let quoted = text.get(place.start.saturating_sub(1)..place.end.saturating_add(1)).unwrap_or_default();
-        // Lone surrogates were refused before.
-        unquote(quoted, &mut self.scratch.text).map_or(Cow::Borrowed(key), |key| Cow::Owned(key.to_owned()))
+        let quoted = slice(self.text, range.start.saturating_sub(1)..range.end.saturating_add(1));
+        let key = unquote(quoted, &mut self.scratch.text).expect("the check rejects lone surrogates");
+        Cow::Owned(key.to_owned())
     }
 
-    /// Tells a rule about what is at `path`. `place`: what stands there; `None` when nothing does.
-    fn tell(&mut self, code: Code, rules: &Rules, key: Option<&str>, place: Option<Range<usize>>) {
-        let found = place.and_then(|place| self.text.get(place));
-        (self.tell)(Broken {
+    /// Reports a violation at `path`. `range` is the value at that path, or `None` if there is none.
+    fn report(&mut self, code: Code, rules: &Rules, key: Option<&str>, range: Option<Range<usize>>) {
+        let found = range.map(|range| slice(self.text, range));
+        (self.report)(RuleViolation {
             code,
-            inside: Some(Inside { path: &self.path, rules, type_rule: "", key, found }),
+            nested: Some(NestedViolation { path: &self.path, rules, type_rule: "", key, found }),
             unfit: None,
         });
     }
 }
 
-/// Reports why a text is not a document that `jsonb` accepts.
+/// The walk reads documents that [`json::check`] accepted.
+const WELL_FORMED: &str = "the document was checked";
+
+/// Reports why `jsonb` does not accept a document.
 #[cold]
-fn refuse(code: Code, text: &str, tell: &mut dyn FnMut(Broken<'_>)) {
+fn report_fault(code: Code, text: &str, report: &mut dyn FnMut(RuleViolation<'_>)) {
     let repeated = if code == Code::DuplicateMember { json::repeated::key(text) } else { None };
     let rules = Rules::default();
-    let inside = repeated.as_deref().map(|key| Inside {
+    let nested = repeated.as_deref().map(|key| NestedViolation {
         path: &[],
         rules: &rules,
         type_rule: "",
         key: None,
         found: Some(key),
     });
-    tell(Broken { code, inside, unfit: None });
+    report(RuleViolation { code, nested, unfit: None });
 }
 
-/// Checks a value that has no insides. `kind`: its first byte.
-fn scalar(cast: &Cast, literal: &str, kind: u8, scratch: &mut DocumentScratch, tell: &mut impl FnMut(Code)) {
+/// Checks a value against a cast that does not nest, or whose type it does not have. `first` is the value's first byte.
+fn scalar(
+    cast: &Cast,
+    literal: &str,
+    first: u8,
+    scratch: &mut DocumentScratch,
+    report: &mut impl FnMut(Code),
+) {
     let DocumentScratch { text, digits } = scratch;
-    let string = if kind == b'"' { unquote(literal, text) } else { None };
-    let is_number = matches!(kind, b'-' | b'0'..=b'9');
+    let string = if first == b'"' { unquote(literal, text) } else { None };
+    let is_number = matches!(first, b'-' | b'0'..=b'9');
     let checked = match (cast, string) {
         (Cast::Text(cast), Some(text)) => {
-            cast.cast(text, Traits::UNKNOWN, digits).map(|value| cast.check(value, tell))
+            cast.cast(text, Traits::UNKNOWN, digits).map(|value| cast.check(value, report))
         }
         (Cast::Number(cast), text) if is_number || text.is_some() => {
             let text = text.unwrap_or(literal);
             cast.cast(text, Notation::CONTRACT, digits).and_then(|(number, value)| {
-                cast.check(&number, tell);
+                cast.check(&number, report);
                 value.map(drop)
             })
         }
-        (Cast::Boolean(cast), None) if matches!(kind, b't' | b'f') => {
-            let is_allowed = cast.allowed.is_empty() || cast.allowed.contains(&(kind == b't'));
+        (Cast::Boolean(cast), None) if matches!(first, b't' | b'f') => {
+            let is_allowed = cast.allowed.is_empty() || cast.allowed.contains(&(first == b't'));
             if is_allowed { Ok(()) } else { Err(Code::NotAllowed) }
         }
-        (Cast::Date(cast), Some(text)) => cast.cast(text, false).map(|days| cast.check(days, tell)),
-        (Cast::Time(cast), Some(text)) => cast.cast(text).map(|micros| cast.check(micros, tell)),
-        (Cast::Timestamp(cast), Some(text)) => cast.cast(text, false).map(|micros| cast.check(micros, tell)),
+        (Cast::Date(cast), Some(text)) => cast.cast(text, false).map(|days| cast.check(days, report)),
+        (Cast::Time(cast), Some(text)) => cast.cast(text).map(|micros| cast.check(micros, report)),
+        (Cast::Timestamp(cast), Some(text)) => {
+            cast.cast(text, false).map(|micros| cast.check(micros, report))
+        }
         (
             Cast::Text(_)
             | Cast::Number(_)
@@ -329,36 +354,35 @@ fn scalar(cast: &Cast, literal: &str, kind: u8, scratch: &mut DocumentScratch, t
         ) => Err(Code::WrongType),
     };
     if let Err(code) = checked {
-        tell(code);
+        report(code);
     }
 }
 
-/// What a number of items or members breaks: a rule for the fewest, a rule for the most.
-fn count(count: usize, min: Option<u64>, max: Option<u64>, codes: [Code; 2]) -> Vec<Code> {
-    let count = u64::try_from(count).unwrap_or(u64::MAX);
+/// Returns the codes of the limits that a number of items or members violates.
+fn count_violations(count: usize, min: Option<u64>, max: Option<u64>, codes: [Code; 2]) -> Vec<Code> {
+    let count = count as u64;
     let [too_few, too_many] = codes;
     let too_few = min.is_some_and(|min| count < min).then_some(too_few);
     let too_many = max.is_some_and(|max| count > max).then_some(too_many);
     too_few.into_iter().chain(too_many).collect()
 }
 
-/// True when two of the texts are equal. `ends`: where each one ends.
-fn has_twice(texts: &str, ends: &[usize]) -> bool {
+/// Returns true if two of the texts are equal. `ends` contains the end of each one in `texts`.
+fn has_equal_texts(texts: &str, ends: &[usize]) -> bool {
     let starts = std::iter::once(0).chain(ends.iter().copied());
-    let mut items: Vec<&str> =
-        starts.zip(ends).map(|(start, end)| texts.get(start..*end).unwrap_or_default()).collect();
+    let mut items: Vec<&str> = starts.zip(ends).map(|(start, end)| slice(texts, start..*end)).collect();
     items.sort_unstable();
     items.iter().zip(items.iter().skip(1)).any(|(one, next)| one == next)
 }
 
-/// Writes a document with other texts in some places.
+/// Writes a document with new keys in the given ranges.
 fn rename(text: &str, renamed: &[(Range<usize>, &str)], out: &mut String) {
     out.clear();
     let mut from = 0;
-    for (place, name) in renamed {
-        out.push_str(text.get(from..place.start).unwrap_or_default());
+    for (range, name) in renamed {
+        out.push_str(slice(text, from..range.start));
         out.push_str(name);
-        from = place.end;
+        from = range.end;
     }
-    out.push_str(text.get(from..).unwrap_or_default());
+    out.push_str(slice(text, from..text.len()));
 }

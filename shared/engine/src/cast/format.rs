@@ -1,4 +1,4 @@
-//! What a string must be the text of: `format`. Each check looks at a byte a fixed number of times.
+//! The `format` of strings. The time of each check is linear in the length of the text.
 
 mod check_digit;
 mod currency;
@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use penstock_contract::StringFormat;
 
-/// True for a text of the format.
+/// Returns true if the text has the format.
 pub(crate) fn is_of(format: StringFormat, text: &str) -> bool {
     match format {
         StringFormat::Password | StringFormat::Binary => true,
@@ -33,7 +33,8 @@ pub(crate) fn is_of(format: StringFormat, text: &str) -> bool {
     }
 }
 
-/// RFC 4648, section 4: padded, and with the unused bits of the last digit 0, as section 3.5 has it of encoders.
+/// Returns true for Base64 with padding (RFC 4648, section 4). The unused bits of the last digit must be 0, as section
+/// 3.5 requires of encoders.
 fn is_base64(text: &[u8]) -> bool {
     let digits = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
     let last = digits.last().copied().unwrap_or(b'A');
@@ -46,22 +47,24 @@ fn is_base64(text: &[u8]) -> bool {
     text.len().is_multiple_of(4) && is_whole && digits.iter().all(is_digit)
 }
 
-/// One `@`, before it something without white space and control characters, after it the name of a host.
+/// Returns true for a mailbox, an `@` and a hostname. The mailbox must not contain white space, control characters or
+/// `@`.
 fn is_email(text: &str) -> bool {
-    let is_kept = |letter: char| !letter.is_whitespace() && !letter.is_control() && letter != '@';
+    let is_mailbox = |letter: char| !letter.is_whitespace() && !letter.is_control() && letter != '@';
     text.rsplit_once('@').is_some_and(|(mailbox, host)| {
-        !mailbox.is_empty() && mailbox.chars().all(is_kept) && is_hostname(host)
+        !mailbox.is_empty() && mailbox.chars().all(is_mailbox) && is_hostname(host)
     })
 }
 
-/// ISO 13616, with the structure that the country has in SWIFT's registry: without spaces, or in groups of four. The
-/// check digits are 02 to 98.
+/// Returns true for an IBAN (ISO 13616) that has its country's structure in SWIFT's registry, without spaces or in
+/// groups of four. The check digits must be 02 to 98.
 fn is_iban(text: &str) -> bool {
     let is_written = !text.bytes().any(|byte| byte.is_ascii_lowercase()) && text.get(2..4) != Some("99");
     is_written && text.parse::<iban::Iban>().is_ok()
 }
 
-/// ISO 3166-1: a code of two or three letters that is assigned to a country. Codes for private use name none.
+/// Returns true for a code of two or three letters that ISO 3166-1 assigns to a country. Codes for private use are not
+/// assigned.
 fn is_country_code(text: &str) -> bool {
     use iso3166_static::{Alpha2, Alpha3, Numeric};
     let of_two = || text.parse::<Alpha2>().ok().and_then(|code| Numeric::try_from(code).ok());
@@ -69,14 +72,15 @@ fn is_country_code(text: &str) -> bool {
     of_two().or_else(of_three).is_some()
 }
 
-/// RFC 9562, section 4.
+/// Returns true for a UUID with hyphens (RFC 9562, section 4).
 fn is_uuid(text: &str) -> bool {
     let is_hex = |group: &str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
     text.len() == 36 && text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(is_hex)
 }
 
-/// RFC 1123, section 2.1: labels of 1 to 63 letters, digits and hyphens, no hyphen at either end, 253 characters in all.
-/// The last label is not of digits alone, so that no name looks like an address.
+/// Returns true for a hostname (RFC 1123, section 2.1): labels of 1 to 63 letters, digits and hyphens, without a hyphen
+/// at either end, and at most 253 characters in total. The last label must not consist of digits only, because such a
+/// name looks like an IPv4 address.
 fn is_hostname(text: &str) -> bool {
     const MAX_LENGTH: usize = 253;
     const MAX_LABEL_LENGTH: usize = 63;
@@ -92,14 +96,14 @@ fn is_hostname(text: &str) -> bool {
         && !text.rsplit('.').next().is_some_and(is_number)
 }
 
-/// RFC 3986, appendix A: `URI`, which begins with a scheme and may end with a fragment.
+/// Returns true for a `URI` of RFC 3986, appendix A: with a scheme, and with or without a fragment.
 fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
     let (hierarchy, query) = rest.split_once('?').unwrap_or((rest, ""));
     let is_query = |part: &str| is_made_of(part, |byte| is_pchar(byte) || matches!(byte, b'/' | b'?'));
     let (authority, path) = match hierarchy.strip_prefix("//") {
-        // What follows an authority is empty or begins with `/`.
+        // The path after an authority is empty or begins with `/`.
         Some(after) => after.split_at(after.find('/').unwrap_or(after.len())),
         None => ("", hierarchy),
     };
@@ -115,24 +119,24 @@ fn is_scheme(scheme: &str) -> bool {
     scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(is_part)
 }
 
-/// `[userinfo@]host[:port]`; an empty host is one, too.
+/// Returns true for `[userinfo@]host[:port]`. The host may be empty.
 fn is_authority(authority: &str) -> bool {
-    let (user, place) = authority.split_once('@').unwrap_or(("", authority));
+    let (user, host_and_port) = authority.split_once('@').unwrap_or(("", authority));
     let is_name = |byte| is_unreserved(byte) || is_sub_delimiter(byte);
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
-    let is_place = match place.strip_prefix('[').and_then(|place| place.split_once(']')) {
+    let has_host = match host_and_port.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, port)) => {
             is_ip_literal(address) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
         }
         None => {
-            let (host, port) = place.split_once(':').unwrap_or((place, ""));
+            let (host, port) = host_and_port.split_once(':').unwrap_or((host_and_port, ""));
             is_made_of(host, is_name) && is_port(port)
         }
     };
-    is_place && is_made_of(user, |byte| is_name(byte) || byte == b':')
+    has_host && is_made_of(user, |byte| is_name(byte) || byte == b':')
 }
 
-/// What stands in brackets: an IPv6 address, or one of a version to come, such as `v7.x`.
+/// Returns true for an address that a URI has in brackets: an IPv6 address, or one of a future version, such as `v7.x`.
 fn is_ip_literal(address: &str) -> bool {
     let Some((version, future)) =
         address.strip_prefix(['v', 'V']).and_then(|address| address.split_once('.'))
@@ -146,14 +150,14 @@ fn is_ip_literal(address: &str) -> bool {
         && future.bytes().all(is_part)
 }
 
-/// Bytes of that kind, and `%` with two hexadecimal digits.
+/// Returns true if the text consists of allowed bytes and percent-encoded ones (`%` with two hexadecimal digits).
 fn is_made_of(text: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
     let mut bytes = text.bytes();
     let is_hex = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
     while let Some(byte) = bytes.next() {
-        let holds =
+        let is_valid =
             if byte == b'%' { is_hex(bytes.next()) && is_hex(bytes.next()) } else { is_allowed(byte) };
-        if !holds {
+        if !is_valid {
             return false;
         }
     }

@@ -2,22 +2,22 @@
 
 use crate::outcome::Code;
 
-/// Both ends of an interval of whole numbers.
+/// The inclusive bounds of an interval.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Interval<T> {
-    /// Smallest value inside.
+    /// The smallest value inside.
     pub(crate) low: Option<T>,
-    /// Largest value inside.
+    /// The largest value inside.
     pub(crate) high: Option<T>,
 }
 
 impl<T: PartialOrd + Copy> Interval<T> {
-    pub(crate) fn check(&self, value: T, tell: &mut impl FnMut(Code)) {
+    pub(crate) fn check(&self, value: T, report: &mut impl FnMut(Code)) {
         if self.low.is_some_and(|low| value < low) {
-            tell(Code::BelowMinimum);
+            report(Code::BelowMinimum);
         }
         if self.high.is_some_and(|high| value > high) {
-            tell(Code::AboveMaximum);
+            report(Code::AboveMaximum);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! JSON documents for `jsonb`, and the text of string literals.
+//! JSON documents for `jsonb`, and the texts of string literals.
 
 pub(crate) mod keys;
 pub(crate) mod plain;
@@ -8,13 +8,13 @@ mod scanner;
 mod tests;
 
 pub(crate) use self::scanner::{
-    MAX_DEPTH, MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS, Scanner, key_text, unquote,
+    MAX_DEPTH, MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS, Scanner, key_text, slice, unquote,
 };
 use crate::outcome::Code;
 
-/// Checks that `text` is an object or array that `jsonb` takes.
+/// Checks that `text` is an object or array that `jsonb` accepts.
 ///
-/// `is_plain`: the text surely has no control character and no backslash.
+/// `is_plain` means that the text contains no control characters and no backslashes.
 pub(crate) fn check(text: &str, is_array: bool, is_plain: bool) -> Result<(), Code> {
     let open = if is_array { b'[' } else { b'{' };
     if is_plain && plain::is_document(text, open) {

@@ -1,4 +1,4 @@
-//! Text into typed values, exactly, and the rules that hold for them.
+//! Conversion of text to typed values, without loss, and the rules of the contract for them.
 
 mod boolean;
 mod canonical;
@@ -24,7 +24,9 @@ use text::TextCast;
 use time::{DateCast, TimeCast, TimestampCast};
 pub(crate) use value::CastValue;
 
-/// What a column's text is read as. With a tag of its own, which is read for each value.
+/// The conversion of a column's text to a value.
+///
+/// `repr(u8)` gives it a tag of its own, because the tag is read for each value.
 #[derive(Debug, Clone)]
 #[repr(u8)]
 pub(crate) enum Cast {
@@ -37,7 +39,7 @@ pub(crate) enum Cast {
     Json(DocumentCast),
 }
 
-/// Where texts stand that have to be made: one for the whole run.
+/// Buffers for texts that a cast has to write, reused for all values.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) changed: String,
@@ -47,36 +49,37 @@ pub(crate) struct Scratch {
     pub(crate) document: DocumentScratch,
 }
 
-/// What a column's documents must be.
+/// The cast of a column of JSON documents.
 #[derive(Debug, Clone)]
 pub(crate) struct DocumentCast {
     pub(super) is_array: bool,
-    /// `None`: the contract says nothing of what is inside.
+    /// `None` if the contract does not describe the members or items.
     pub(crate) structure: Option<Box<DocumentStructure>>,
 }
 
-/// What is said of the insides of an object or an array.
+/// The contract's rules for the members of an object or the items of an array.
 #[derive(Debug, Clone)]
 pub(crate) struct DocumentStructure {
-    /// In the order of the contract.
+    /// The members in the order of the contract.
     pub(super) members: Vec<DocumentMember>,
-    /// Indexes of `members`, in the order of the producer's keys.
+    /// Indexes into `members`, sorted by the producer's keys.
     pub(super) by_key: Vec<usize>,
     pub(super) items: Option<NestedCast>,
     pub(super) rules: Rules,
 }
 
+/// A declared member of an object.
 #[derive(Debug, Clone)]
 pub(crate) struct DocumentMember {
-    pub(super) part: NestedCast,
-    /// The key that is stored, as JSON without the quotes, where it is not the producer's.
+    pub(super) nested: NestedCast,
+    /// The stored key as JSON, without quotes. `None` if the producer's key is stored.
     pub(super) renamed: Option<String>,
 }
 
-/// A member of an object, or the items of an array.
+/// The cast of an object's member or of an array's items.
 #[derive(Debug, Clone)]
 pub(crate) struct NestedCast {
-    /// The key that is stored.
+    /// The stored key.
     pub(crate) name: String,
     /// The producer's key.
     pub(crate) physical_name: String,
@@ -86,7 +89,7 @@ pub(crate) struct NestedCast {
     pub(crate) type_rule: String,
 }
 
-/// Room for texts that have to be made: one for the whole run.
+/// Buffers for the texts of members and items, reused for all documents.
 #[derive(Debug, Default)]
 pub(crate) struct DocumentScratch {
     pub(super) text: String,

@@ -1,10 +1,10 @@
-//! Numbers, taken digit by digit: no value passes through a float unless the column is one.
+//! Casts of numbers. They work on decimal digits; only values of `double precision` columns become floats.
 
 mod decimal;
-mod kept;
 mod limits;
 mod notation;
 mod scaled;
+mod unchanged;
 
 use std::cmp::Ordering;
 
@@ -16,12 +16,13 @@ pub(crate) use notation::Notation;
 use notation::{Unsigned, without_groups};
 use scaled::Scaled;
 
-/// Exponents and numbers of digits beyond these are a mistake, and their plain form would fill the memory. The exponent is
-/// the largest on both sides of zero; the digits are those on each side of the point.
+/// The largest absolute exponent. A greater one is a mistake, and the number without an exponent would exhaust the
+/// memory.
 pub(crate) const MAX_EXPONENT: i64 = 400;
+/// The most digits on each side of the decimal point.
 pub(crate) const MAX_DIGITS: usize = 1_000;
 
-/// A decimal of the contract.
+/// A decimal number of the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Literal {
     is_negative: bool,
@@ -30,7 +31,7 @@ pub(crate) struct Literal {
 }
 
 impl Literal {
-    /// Reads a decimal, with an exponent or without.
+    /// Parses a decimal number with or without an exponent.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut digits = String::new();
         let plain = plain(text, Notation::CONTRACT, &mut digits)?;
@@ -43,15 +44,15 @@ impl Literal {
     }
 }
 
-/// What a number is cast to.
+/// The type of a column of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NumberType {
-    /// Whole, within both ends.
+    /// A whole number from `low` to `high`.
     Integer {
         low: i64,
         high: i64,
     },
-    /// `numeric`, with precision and scale when given; whole when the logical type says so.
+    /// `numeric`, with its precision and scale if it has them. `is_whole` if the logical type is `integer`.
     Numeric {
         size: Option<(u16, u16)>,
         is_whole: bool,
@@ -59,7 +60,7 @@ pub(crate) enum NumberType {
     Double,
 }
 
-/// One end of an interval of decimals.
+/// A bound of an interval of decimal numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Limit {
     pub(crate) value: Literal,
@@ -75,12 +76,12 @@ pub(crate) struct NumberCast {
     pub(crate) maximum: Option<Limit>,
     pub(crate) multiple_of: Option<Multiple>,
     pub(crate) allowed: Vec<Literal>,
-    /// The values that are stored as they are: where the rules are no more than an interval, of a scale that 64 bits hold.
+    /// The interval of the allowed values, if the rules are only an interval and 64 bits hold its bounds.
     pub(crate) scaled: Option<Scaled>,
 }
 
 impl NumberCast {
-    /// The number and its value in the column's type. Its rules are checked by [`NumberCast::check`].
+    /// Returns the number and its value in the column's type. [`NumberCast::check`] checks its rules.
     #[inline]
     pub(crate) fn cast<'a>(
         &self,
@@ -94,7 +95,7 @@ impl NumberCast {
             NumberType::Double => false,
         };
         let malformed = if is_whole { Code::NotAnInteger } else { Code::NotANumber };
-        // Nearly all numbers are plain; only `.` could mean something else.
+        // Most numbers are plain digits. In other notations `.` may be the group separator.
         let direct = if notation == Notation::CONTRACT { DecimalDigits::parse(text) } else { None };
         let (decimal, plain) = match direct {
             Some(decimal) => (decimal, text),
@@ -125,13 +126,13 @@ impl NumberCast {
                 if significant > scale || decimal.whole.len() > precision.saturating_sub(scale) {
                     return Err(Code::OutOfRange);
                 }
-                let kept = if is_whole { 0 } else { decimal.fraction.len().min(scale) };
-                let fraction = decimal.fraction.get(..kept).unwrap_or_default();
+                let length = if is_whole { 0 } else { decimal.fraction.len().min(scale) };
+                let (fraction, _) = decimal.fraction.split_at(length);
                 Ok(CastValue::Decimal(DecimalDigits { fraction, ..decimal }))
             }
             NumberType::Double => {
                 let number: f64 = plain.parse().map_err(|_| Code::NotANumber)?;
-                // Too small to be told from zero is as wrong as too large.
+                // A number that underflows to zero is out of range like one that overflows.
                 if number.is_finite() && (number != 0.0 || decimal.is_zero()) {
                     Ok(CastValue::Double(number))
                 } else {
@@ -141,14 +142,14 @@ impl NumberCast {
         }
     }
 
-    /// True when [`NumberCast::check`] checks anything.
+    /// Returns true if [`NumberCast::check`] has rules to check.
     pub(crate) fn has_rules(&self) -> bool {
         let Self { minimum, maximum, multiple_of, allowed, .. } = self;
         minimum.is_some() || maximum.is_some() || multiple_of.is_some() || !allowed.is_empty()
     }
 
     #[inline]
-    pub(crate) fn check(&self, number: &DecimalDigits<'_>, tell: &mut impl FnMut(Code)) {
+    pub(crate) fn check(&self, number: &DecimalDigits<'_>, report: &mut impl FnMut(Code)) {
         let beyond = |limit: &Option<Limit>, side: Ordering| {
             limit.as_ref().is_some_and(|limit| {
                 let order = number.order(&limit.value.decimal());
@@ -156,17 +157,17 @@ impl NumberCast {
             })
         };
         if beyond(&self.minimum, Ordering::Less) {
-            tell(Code::BelowMinimum);
+            report(Code::BelowMinimum);
         }
         if beyond(&self.maximum, Ordering::Greater) {
-            tell(Code::AboveMaximum);
+            report(Code::AboveMaximum);
         }
         if self.multiple_of.as_ref().is_some_and(|multiple| !multiple.divides(number)) {
-            tell(Code::NotAMultiple);
+            report(Code::NotAMultiple);
         }
         let is_equal = |allowed: &Literal| number.order(&allowed.decimal()).is_eq();
         if !self.allowed.is_empty() && !self.allowed.iter().any(is_equal) {
-            tell(Code::NotAllowed);
+            report(Code::NotAllowed);
         }
     }
 }
@@ -180,7 +181,7 @@ pub(crate) struct Multiple {
 }
 
 impl Multiple {
-    /// `None` when the number is not above 0 or has too many digits.
+    /// Parses a positive number. Returns `None` for other numbers and for those with too many digits.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let literal = Literal::parse(text)?;
         let decimal = literal.decimal();
@@ -189,36 +190,39 @@ impl Multiple {
         if unscaled == 0 { None } else { Some(Self { unscaled, scale }) }
     }
 
-    #[expect(clippy::arithmetic_side_effects, reason = "the rest is below 2^64, and the divisor above 0")]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "the remainder is below 2^64, and the divisor is not 0"
+    )]
     fn divides(&self, number: &DecimalDigits<'_>) -> bool {
         let fraction = number.significant_fraction();
-        // A multiple has no more digits after the point than the number that it is a multiple of.
+        // A multiple has at most as many fractional digits as the number that it is a multiple of.
         let Some(zeros) = self.scale.checked_sub(fraction.len()) else { return false };
         let digits = number.whole.iter().chain(fraction).map(|digit| digit_value(*digit));
         let divisor = u128::from(self.unscaled);
-        let rest = digits
+        let remainder = digits
             .chain(std::iter::repeat_n(0, zeros))
-            .fold(0_u128, |rest, digit| (rest * 10 + u128::from(digit)) % divisor);
-        rest == 0
+            .fold(0_u128, |remainder, digit| (remainder * 10 + u128::from(digit)) % divisor);
+        remainder == 0
     }
 }
 
-/// The digits of a number; its signs, groups and exponent are resolved.
+/// Returns the digits of a number, with its sign, groups and exponent resolved.
 pub(crate) fn digits<'a>(
     text: &'a str,
     notation: Notation,
     scratch: &'a mut String,
 ) -> Option<DecimalDigits<'a>> {
-    // Nearly all numbers are plain; only `.` could mean something else.
+    // Most numbers are plain digits. In other notations `.` may be the group separator.
     let direct = if notation == Notation::CONTRACT { DecimalDigits::parse(text) } else { None };
     direct.or_else(|| DecimalDigits::parse(plain(text, notation, scratch)?))
 }
 
-/// Brings a number to the form that [`DecimalDigits::parse`] reads: signs, groups and exponent resolved, `.` as separator. `None`
-/// for what is not a number, or beyond the [limits].
+/// Converts a number to the form that [`DecimalDigits::parse`] reads: with `.` as separator, and with its sign, groups
+/// and exponent resolved. Returns `None` if the text is not a number or exceeds the [limits].
 ///
-/// Groups have three digits, those before the last one two or three (as in India); so that `1.5` is not 15 where
-/// `.` separates groups.
+/// The last group must have three digits and the ones before it two or three (as in India), so `1.5` is not read as 15
+/// if `.` is the group separator.
 fn plain<'a>(text: &str, notation: Notation, scratch: &'a mut String) -> Option<&'a str> {
     scratch.clear();
     let Unsigned { is_negative, text, shift } = notation.unsigned(text)?;

@@ -1,17 +1,18 @@
-//! Patterns, with a faster check of those that fix the length of a text, as those of identifiers mostly do.
+//! Patterns. Those that match texts of one length, as most patterns of identifiers do, are checked without the regex
+//! engine.
 
 use regex::Regex;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-/// Longer texts are left to the regex engine.
+/// The most positions. The regex engine matches patterns of longer texts.
 const MAX_LENGTH: usize = 64;
 
 /// A pattern that a text has to match.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
     regex: Regex,
-    /// The first and the last ASCII character that is allowed at each position, for `^…$` of characters and ranges of
-    /// them that are each repeated a fixed number of times.
+    /// The first and the last ASCII character that is allowed at each position. `None` unless the pattern is `^…$` and
+    /// consists of characters and ranges of characters, each repeated a fixed number of times.
     positions: Option<Vec<(u8, u8)>>,
 }
 
@@ -30,8 +31,7 @@ impl Pattern {
     }
 }
 
-/// Returns the first and last character at each position of a text that the pattern matches from its beginning to its end. `None` for
-/// other patterns.
+/// Returns the first and last character at each position, or `None` if the pattern cannot be checked by position.
 fn positions(pattern: &Hir) -> Option<Vec<(u8, u8)>> {
     let HirKind::Concat(parts) = pattern.kind() else { return None };
     let is_look = |part: &Hir, look: Look| matches!(part.kind(), HirKind::Look(found) if *found == look);
@@ -46,6 +46,7 @@ fn positions(pattern: &Hir) -> Option<Vec<(u8, u8)>> {
     Some(positions)
 }
 
+/// Adds the positions of a part of a pattern.
 fn add(part: &Hir, positions: &mut Vec<(u8, u8)>) -> Option<()> {
     match part.kind() {
         HirKind::Literal(literal) if literal.0.is_ascii() => {

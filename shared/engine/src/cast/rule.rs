@@ -1,4 +1,4 @@
-//! Broken rules, and the rules in words.
+//! Violations of rules, and descriptions of the rules.
 
 use std::fmt::Display;
 
@@ -9,66 +9,66 @@ use super::number::{MAX_DIGITS, MAX_EXPONENT};
 use super::unfit::Unfit;
 use crate::outcome::Code;
 
-/// A rule that a value breaks.
+/// The violation of a rule by a value.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Broken<'b> {
+pub(crate) struct RuleViolation<'b> {
     pub(crate) code: Code,
-    /// Where in a document; `None` for the value as a whole.
-    pub(crate) inside: Option<Inside<'b>>,
-    /// A part of a typed document that JSON cannot hold.
+    /// The violating value within a document. `None` if the whole value violates the rule.
+    pub(crate) nested: Option<NestedViolation<'b>>,
+    /// The value within a typed document that JSON cannot represent.
     pub(crate) unfit: Option<&'b Unfit>,
 }
 
-impl From<Code> for Broken<'_> {
+impl From<Code> for RuleViolation<'_> {
     fn from(code: Code) -> Self {
-        Self { code, inside: None, unfit: None }
+        Self { code, nested: None, unfit: None }
     }
 }
 
-impl<'b> From<&'b Unfit> for Broken<'b> {
+impl<'b> From<&'b Unfit> for RuleViolation<'b> {
     fn from(unfit: &'b Unfit) -> Self {
-        Self { code: unfit.code, inside: None, unfit: Some(unfit) }
+        Self { code: unfit.code, nested: None, unfit: Some(unfit) }
     }
 }
 
-impl<'b> Broken<'b> {
-    /// What breaks it: of a document, the part that does. `whole`: the value as a whole.
-    pub(crate) fn shown<'w>(&self, whole: Option<&'w str>) -> Option<&'w str>
+impl<'b> RuleViolation<'b> {
+    /// Returns the violating text: `whole`, or the value within the document.
+    pub(crate) fn violating_text<'w>(&self, whole: Option<&'w str>) -> Option<&'w str>
     where
         'b: 'w,
     {
-        self.inside.map_or(whole, |inside| inside.found)
+        self.nested.map_or(whole, |nested| nested.found)
     }
 
-    /// True for a part of a document: its rule is its own.
-    pub(crate) fn is_within(&self) -> bool {
-        self.inside.is_some() || self.unfit.is_some()
+    /// Returns true if a value within a document violates the rule.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.nested.is_some() || self.unfit.is_some()
     }
 }
 
-/// A place in a document, and what is said of it.
+/// The violation of a rule within a document.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Inside<'b> {
+pub(crate) struct NestedViolation<'b> {
     pub(crate) path: &'b [PathStep<'b>],
     pub(crate) rules: &'b Rules,
     pub(crate) type_rule: &'b str,
-    /// The producer's key that is missing.
+    /// The missing key, as the producer names it.
     pub(crate) key: Option<&'b str>,
-    /// What stands there, as it is written; `None` when nothing does.
+    /// The text of the value at the path. `None` if there is none.
     pub(crate) found: Option<&'b str>,
 }
 
-/// One step into a document.
+/// A step of a path into a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PathStep<'b> {
-    /// By the key that is stored, which is the contract's: a path tells nothing of the data.
+    /// The key as it is stored. It is the contract's, so that a path does not reveal data.
     Member(&'b str),
-    /// From 0.
+    /// The index of the item, from 0.
     Item(usize),
 }
 
-impl Inside<'_> {
-    /// The path and the rule, e.g. `attributes.sizes[2]: maximum 50`.
+impl NestedViolation<'_> {
+    /// Returns the path and the rule, e.g. `attributes.sizes[2]: maximum 50`.
     pub(crate) fn rule(&self, column: &str, code: Code) -> String {
         let mut rule = column.to_owned();
         for step in self.path {
@@ -94,7 +94,7 @@ impl Inside<'_> {
     }
 }
 
-/// A type with the limits that are not part of its name.
+/// Describes a type and the limits that are not part of its name.
 pub(crate) fn size_in_words(sql_type: &SqlType) -> String {
     match sql_type {
         SqlType::Jsonb => format!(
@@ -119,23 +119,23 @@ pub(crate) fn size_in_words(sql_type: &SqlType) -> String {
     }
 }
 
-/// The rule that a code is about. `size`: the type that a value must fit into.
+/// Describes the rule that a code is about. `size` describes the type that the value must fit.
 pub(crate) fn in_words(code: Code, rules: &Rules, type_rule: &str, size: impl Display) -> String {
     match code {
         Code::MissingRequired | Code::MissingMember => "required".to_owned(),
-        Code::TooShort => number("minLength", rules.min_length),
-        Code::TooLong => number("maxLength", rules.max_length),
-        Code::PatternMismatch => format!("pattern {}", rules.pattern.as_deref().unwrap_or_default()),
-        Code::WrongFormat => format!("format {}", rules.format.map_or("", StringFormat::name)),
+        Code::TooShort => described("minLength", rules.min_length),
+        Code::TooLong => described("maxLength", rules.max_length),
+        Code::PatternMismatch => described("pattern", rules.pattern.as_deref()),
+        Code::WrongFormat => described("format", rules.format.map(StringFormat::name)),
         Code::BelowMinimum => bound("minimum", "exclusiveMinimum", rules.minimum.as_ref()),
         Code::AboveMaximum => bound("maximum", "exclusiveMaximum", rules.maximum.as_ref()),
-        Code::NotAMultiple => format!("multipleOf {}", rules.multiple_of.as_deref().unwrap_or_default()),
+        Code::NotAMultiple => described("multipleOf", rules.multiple_of.as_deref()),
         Code::NotAllowed => one_of(&rules.allowed),
-        Code::TooFewItems => number("minItems", rules.min_items),
-        Code::TooManyItems => number("maxItems", rules.max_items),
+        Code::TooFewItems => described("minItems", rules.min_items),
+        Code::TooManyItems => described("maxItems", rules.max_items),
         Code::DuplicateItem => "uniqueItems".to_owned(),
-        Code::TooFewMembers => number("minProperties", rules.min_properties),
-        Code::TooManyMembers => number("maxProperties", rules.max_properties),
+        Code::TooFewMembers => described("minProperties", rules.min_properties),
+        Code::TooManyMembers => described("maxProperties", rules.max_properties),
         Code::DuplicateMember => "each key once".to_owned(),
         Code::NulCharacter => "no NUL character".to_owned(),
         Code::InvalidJson => "text without lone surrogates".to_owned(),
@@ -160,16 +160,16 @@ pub(crate) fn in_words(code: Code, rules: &Rules, type_rule: &str, size: impl Di
     }
 }
 
-fn number(name: &str, number: Option<u64>) -> String {
-    number.map_or_else(|| name.to_owned(), |number| format!("{name} {number}"))
+/// The parameter of a violated rule.
+const DECLARED: &str = "a value cannot violate a rule that the contract does not declare";
+
+fn described(name: &str, parameter: Option<impl Display>) -> String {
+    format!("{name} {}", parameter.expect(DECLARED))
 }
 
 fn bound(name: &str, exclusive: &str, bound: Option<&Bound>) -> String {
-    match bound {
-        Some(bound) if bound.exclusive => format!("{exclusive} {}", bound.value),
-        Some(bound) => format!("{name} {}", bound.value),
-        None => name.to_owned(),
-    }
+    let Bound { value, exclusive: is_exclusive } = bound.expect(DECLARED);
+    format!("{} {value}", if *is_exclusive { exclusive } else { name })
 }
 
 fn one_of(allowed: &[String]) -> String {

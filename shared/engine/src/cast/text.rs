@@ -1,4 +1,4 @@
-//! Text and UUIDs.
+//! Casts of texts and UUIDs.
 
 use penstock_contract::StringFormat;
 
@@ -6,30 +6,30 @@ use super::format::is_of;
 use super::pattern::Pattern;
 use crate::outcome::Code;
 
-/// A text, with what is known of it.
+/// A text and its known traits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Text<'a> {
     pub(crate) text: &'a str,
     pub(crate) traits: Traits,
 }
 
-/// What one look over the bytes tells.
+/// The traits of a text that determine how it is processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Traits {
     pub(crate) is_ascii: bool,
-    /// Nothing that COPY text escapes and no NUL.
+    /// The text contains no NUL character and nothing that COPY text escapes.
     pub(crate) is_plain: bool,
 }
 
 impl Traits {
-    /// Those of a text that nobody has looked at.
+    /// The traits of a text that was not examined.
     pub(crate) const UNKNOWN: Self = Self { is_ascii: false, is_plain: false };
 
     #[inline]
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut high = 0_u8;
         let mut special = 0_u8;
-        // Without a branch, so that it compiles to vector instructions.
+        // A loop without branches compiles to vector instructions.
         for &byte in bytes {
             high |= byte;
             special |= u8::from(byte < b' ') | u8::from(byte == b'\\');
@@ -38,28 +38,28 @@ impl Traits {
     }
 }
 
-/// What text is read as.
+/// The cast and the rules of a column of texts or UUIDs.
 #[derive(Debug, Clone)]
 pub(crate) struct TextCast {
     pub(crate) is_uuid: bool,
-    /// `None`: any text satisfies the contract.
+    /// `None` if any text satisfies the contract.
     pub(crate) rules: Option<Box<TextRules>>,
 }
 
-/// The rules of text. At least one of them is there.
+/// The rules of texts. At least one is declared.
 #[derive(Debug, Clone)]
 pub(crate) struct TextRules {
     pub(crate) min_length: Option<u64>,
     pub(crate) max_length: Option<u64>,
     pub(crate) pattern: Option<Pattern>,
-    /// `None` for one that any text is of.
+    /// `None` if no format is declared, or one that any text has.
     pub(crate) format: Option<StringFormat>,
-    /// Sorted.
+    /// The allowed values, sorted.
     pub(crate) allowed: Vec<String>,
 }
 
 impl TextCast {
-    /// `traits` are those of the whole record, which hold for each part of it where they are plain.
+    /// Casts a text. `traits` are those of the whole record: if the record is plain, each part of it is.
     #[inline]
     pub(crate) fn cast<'a>(
         &self,
@@ -79,34 +79,34 @@ impl TextCast {
     }
 
     #[inline(always)]
-    pub(crate) fn check(&self, value: Text<'_>, tell: &mut impl FnMut(Code)) {
+    pub(crate) fn check(&self, value: Text<'_>, report: &mut impl FnMut(Code)) {
         if let Some(rules) = &self.rules {
-            rules.check(value, tell);
+            rules.check(value, report);
         }
     }
 }
 
 impl TextRules {
     #[inline(always)]
-    fn check(&self, value: Text<'_>, tell: &mut impl FnMut(Code)) {
+    fn check(&self, value: Text<'_>, report: &mut impl FnMut(Code)) {
         let Text { text, traits } = value;
         if self.min_length.is_some() || self.max_length.is_some() {
             let length = if traits.is_ascii { text.len() } else { text.chars().count() } as u64;
             if self.min_length.is_some_and(|min| length < min) {
-                tell(Code::TooShort);
+                report(Code::TooShort);
             }
             if self.max_length.is_some_and(|max| length > max) {
-                tell(Code::TooLong);
+                report(Code::TooLong);
             }
         }
         if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
-            tell(Code::PatternMismatch);
+            report(Code::PatternMismatch);
         }
         if self.format.is_some_and(|format| !is_of(format, text)) {
-            tell(Code::WrongFormat);
+            report(Code::WrongFormat);
         }
         if !self.allowed.is_empty() && !self.is_allowed(text) {
-            tell(Code::NotAllowed);
+            report(Code::NotAllowed);
         }
     }
 
@@ -115,7 +115,7 @@ impl TextRules {
     }
 }
 
-/// A UUID as PostgreSQL writes it: lower case, with hyphens. Read with hyphens or without any.
+/// Parses a UUID with or without hyphens and returns it as PostgreSQL writes it, in lower case with hyphens.
 pub(crate) fn uuid<'a>(text: &str, scratch: &'a mut String) -> Option<&'a str> {
     const HYPHENS: [usize; 4] = [8, 13, 18, 23];
     let bytes = text.as_bytes();

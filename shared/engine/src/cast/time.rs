@@ -1,7 +1,7 @@
-//! Dates, times of day and points in time.
+//! Casts of dates, times of day and timestamps.
 //!
-//! ISO 8601 and RFC 3339, the patterns of the contract, and numbers are read by the contract's crate, which reads its own
-//! bounds and literals in the same way. Years are 1 to 9999.
+//! The contract's crate parses ISO 8601 and RFC 3339, the contract's patterns and numeric times, because it reads
+//! bounds and literals in the same way. The years 1 to 9999 are supported.
 
 use penstock_contract::civil::{days, is_in_range};
 use penstock_contract::iso8601::{TimeError, iso_date, iso_time, iso_timestamp};
@@ -15,7 +15,7 @@ use super::number::{Notation, digits};
 use super::zone::Zone;
 use crate::outcome::Code;
 
-/// How the values of a date or a point in time are written.
+/// The notation of a column of dates or timestamps.
 #[derive(Debug, Clone)]
 pub(crate) enum TimeNotation {
     Iso,
@@ -31,7 +31,7 @@ pub(crate) struct DateCast {
 }
 
 impl DateCast {
-    /// Days since 1970-01-01. `is_canonical`: a number has the separators of JSON.
+    /// Returns the days since 1970-01-01. `is_canonical` means that a number has the notation of JSON.
     pub(crate) fn cast(&self, text: &str, is_canonical: bool) -> Result<i32, Code> {
         let date = match &self.notation {
             TimeNotation::Iso => {
@@ -47,24 +47,24 @@ impl DateCast {
         date.map(days).ok_or(Code::NotADate)
     }
 
-    pub(crate) fn check(&self, days: i32, tell: &mut impl FnMut(Code)) {
-        self.bounds.check(days, tell);
+    pub(crate) fn check(&self, days: i32, report: &mut impl FnMut(Code)) {
+        self.bounds.check(days, report);
         if !self.allowed.is_empty() && !self.allowed.contains(&days) {
-            tell(Code::NotAllowed);
+            report(Code::NotAllowed);
         }
     }
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct TimeCast {
-    /// ISO 8601 when `None`.
+    /// `None` for ISO 8601.
     pub(crate) format: Option<DateFormat>,
     pub(crate) bounds: Interval<i64>,
     pub(crate) allowed: Vec<i64>,
 }
 
 impl TimeCast {
-    /// Microseconds since midnight, less than a day of them.
+    /// Returns the microseconds since midnight, which are less than a day.
     pub(crate) fn cast(&self, text: &str) -> Result<i64, Code> {
         let read = match &self.format {
             None => iso_time(text.as_bytes()),
@@ -73,10 +73,10 @@ impl TimeCast {
         read.map_err(|error| code(error, Code::NotATime))
     }
 
-    pub(crate) fn check(&self, micros: i64, tell: &mut impl FnMut(Code)) {
-        self.bounds.check(micros, tell);
+    pub(crate) fn check(&self, micros: i64, report: &mut impl FnMut(Code)) {
+        self.bounds.check(micros, report);
         if !self.allowed.is_empty() && !self.allowed.contains(&micros) {
-            tell(Code::NotAllowed);
+            report(Code::NotAllowed);
         }
     }
 }
@@ -84,18 +84,20 @@ impl TimeCast {
 #[derive(Debug, Clone)]
 pub(crate) struct TimestampCast {
     pub(crate) notation: TimeNotation,
-    /// Taken for values that carry no offset.
+    /// The time zone of values without an offset.
     pub(crate) zone: Zone,
-    /// The column is `timestamptz`; else the zone's clock is written.
+    /// Whether the column is `timestamptz`. In a `timestamp` column the local time of `zone` is stored.
     pub(crate) is_instant: bool,
     pub(crate) bounds: Interval<i64>,
     pub(crate) allowed: Vec<i64>,
 }
 
 impl TimestampCast {
-    /// Microseconds since 1970-01-01T00:00, in UTC for `timestamptz`. `is_canonical`: a number has the separators of JSON.
+    /// Returns the microseconds since 1970-01-01T00:00, in UTC for `timestamptz`. `is_canonical` means that a number
+    /// has the notation of JSON.
     ///
-    /// A local time that a zone skips is no timestamp; of one that it repeats, the earlier is taken.
+    /// A local time that does not exist in the time zone is not a timestamp. If it exists twice, it is the earlier
+    /// instant.
     pub(crate) fn cast(&self, text: &str, is_canonical: bool) -> Result<i64, Code> {
         let written = match &self.notation {
             TimeNotation::Iso => iso_timestamp(text.as_bytes()),
@@ -109,21 +111,21 @@ impl TimestampCast {
         self.fit(written.map_err(|error| code(error, Code::NotATimestamp))?)
     }
 
-    /// The value that is stored for a point in time, which may lie beyond the years that are.
+    /// Returns the value to store for a timestamp, whose year may be out of range.
     pub(crate) fn fit(&self, written: ParsedTimestamp) -> Result<i64, Code> {
         if !is_in_range(written.local_micros) {
             return Err(Code::OutOfRange);
         }
-        let micros = self.place(written)?;
+        let micros = self.resolve(written)?;
         if is_in_range(micros) { Ok(micros) } else { Err(Code::OutOfRange) }
     }
 
-    /// The value that is stored for a time as written.
+    /// Returns the value to store for a timestamp whose year is in range.
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+        reason = "the years 1 to 9999 in microseconds and an offset fit 64 bits"
     )]
-    pub(crate) fn place(&self, written: ParsedTimestamp) -> Result<i64, Code> {
+    pub(crate) fn resolve(&self, written: ParsedTimestamp) -> Result<i64, Code> {
         let ParsedTimestamp { local_micros, offset_seconds } = written;
         let utc = offset_seconds.map(|offset| local_micros - i64::from(offset) * MICROS_PER_SECOND);
         match (utc, self.is_instant) {
@@ -134,15 +136,15 @@ impl TimestampCast {
         }
     }
 
-    pub(crate) fn check(&self, micros: i64, tell: &mut impl FnMut(Code)) {
-        self.bounds.check(micros, tell);
+    pub(crate) fn check(&self, micros: i64, report: &mut impl FnMut(Code)) {
+        self.bounds.check(micros, report);
         if !self.allowed.is_empty() && !self.allowed.contains(&micros) {
-            tell(Code::NotAllowed);
+            report(Code::NotAllowed);
         }
     }
 }
 
-/// Microseconds since 1970-01-01T00:00 of a number, which may lie outside the years 1 to 9999.
+/// Returns the microseconds since 1970-01-01T00:00 of a numeric time, whose year may be out of range.
 fn number(
     text: &str,
     numeric: NumericTime,
@@ -155,7 +157,7 @@ fn number(
     numeric.micros(number.is_negative, number.whole, number.fraction)
 }
 
-/// The day that begins at a point in time.
+/// Returns the day that begins at a timestamp.
 fn day_of(micros: i64) -> Result<i32, Code> {
     if micros.rem_euclid(MICROS_PER_DAY) != 0 {
         return Err(Code::NotADate);
@@ -178,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_day_is_the_one_of_another_calendar() {
+    fn each_day_is_the_same_as_in_another_calendar() {
         let mut date = jiff::civil::Date::constant(1, 1, 1);
         for day in FIRST_DAY..=LAST_DAY {
             let unsigned = |number: i8| u8::try_from(number).unwrap();

@@ -1,4 +1,4 @@
-//! Values that a file holds as numbers, dates and bytes rather than as text.
+//! Values of files whose columns have types, such as Parquet and Avro.
 
 mod calendar;
 
@@ -13,7 +13,7 @@ use crate::outcome::Code;
 
 const NANOS_PER_MICRO: i64 = 1_000;
 
-/// A value with the type that the file gives it.
+/// A value with the type that the file declares.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Typed<'a> {
     Boolean(bool),
@@ -21,11 +21,11 @@ pub(crate) enum Typed<'a> {
     Unsigned(u64),
     /// `unscaled` × 10^-`scale`.
     Decimal {
-        unscaled: Halves,
+        unscaled: SplitI128,
         scale: i8,
     },
     Double(f64),
-    /// Widened by its shortest text: 0.1 stays 0.1.
+    /// Its value as a double is that of its shortest decimal text, so 0.1 remains 0.1.
     Float(f32),
     /// Days since 1970-01-01.
     Date(i32),
@@ -33,54 +33,58 @@ pub(crate) enum Typed<'a> {
     Time(i64),
     /// Nanoseconds since midnight.
     TimeNanos(i64),
-    /// Microseconds since 1970-01-01T00:00, of UTC or of a clock whose zone is not known.
+    /// Microseconds since 1970-01-01T00:00, in UTC or in an unknown time zone.
     Timestamp {
         micros: i64,
         is_utc: bool,
     },
-    /// The same with `nanos` more, below 1,000.
+    /// Microseconds since 1970-01-01T00:00 and `nanos` nanoseconds, which are less than 1,000.
     TimestampNanos {
         micros: i64,
         nanos: u16,
         is_utc: bool,
     },
     Uuid([u8; 16]),
-    /// Text, if they are UTF-8.
+    /// Bytes, which are text if they are valid UTF-8.
     Bytes(&'a [u8]),
-    /// A value of a kind that no column takes, by the name of that kind.
+    /// A value of a type that no column accepts, with the name of the type.
     Foreign(&'static str),
-    /// A timestamp as milliseconds since 1970 that are too many for 64 bits of microseconds.
+    /// Milliseconds since 1970-01-01T00:00 whose microseconds do not fit 64 bits.
     BeyondMicros {
         millis: i64,
         is_utc: bool,
     },
 }
 
-/// A number of 128 bits as two words: the number itself would have every value begin at a multiple of sixteen bytes, and be larger
-/// by a third.
+/// A number of 128 bits as two words. An `i128` would align each [`Typed`] value to sixteen bytes and make it larger by
+/// a third.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Halves {
+pub(crate) struct SplitI128 {
     high: i64,
     low: u64,
 }
 
-impl From<i128> for Halves {
+impl From<i128> for SplitI128 {
     #[inline]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "each half holds its half")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "each word gets its half of the number"
+    )]
     fn from(number: i128) -> Self {
         Self { high: (number >> 64) as i64, low: number as u64 }
     }
 }
 
-impl From<Halves> for i128 {
+impl From<SplitI128> for i128 {
     #[inline]
-    fn from(Halves { high, low }: Halves) -> Self {
+    fn from(SplitI128 { high, low }: SplitI128) -> Self {
         Self::from(high) << 64 | Self::from(low)
     }
 }
 
 impl Typed<'_> {
-    /// A timestamp of milliseconds since 1970.
+    /// Returns the timestamp of milliseconds since 1970-01-01T00:00.
     #[inline]
     pub(crate) fn timestamp_millis(millis: i64, is_utc: bool) -> Self {
         const MICROS_PER_MILLI: i64 = 1_000;
@@ -90,14 +94,14 @@ impl Typed<'_> {
         }
     }
 
-    /// Nanoseconds since 1970-01-01T00:00.
+    /// Returns the timestamp of nanoseconds since 1970-01-01T00:00.
     pub(crate) fn timestamp_nanos(nanos: i64, is_utc: bool) -> Self {
         let micros = nanos.div_euclid(NANOS_PER_MICRO);
-        let nanos = u16::try_from(nanos.rem_euclid(NANOS_PER_MICRO)).unwrap_or_default();
+        let nanos = nanos_of_micro(nanos);
         Self::TimestampNanos { micros, nanos, is_utc }
     }
 
-    /// The same value in the fewest variants: what is finer than a microsecond stays as it is.
+    /// Converts floats to doubles, and nanoseconds to microseconds if that is exact.
     #[inline]
     pub(crate) fn plain(self) -> Self {
         match self {
@@ -123,7 +127,7 @@ impl Typed<'_> {
         }
     }
 
-    /// True for numbers, whose text has the separators of JSON and no quotes there.
+    /// Returns true for finite numbers. JSON has them without quotes, and their text has the notation of JSON.
     pub(crate) fn is_number(self) -> bool {
         match self {
             Self::Integer(_) | Self::Unsigned(_) | Self::Decimal { .. } => true,
@@ -142,9 +146,9 @@ impl Typed<'_> {
         }
     }
 
-    /// Why the value cannot be part of a document that a column reads, with the code that a column of its own type has for
-    /// it: JSON would only hold it as a string that means something else to its readers. Dates and timestamps outside the years
-    /// 1 to 9999, times outside their day and what is finer than a microsecond are out of range.
+    /// Returns why the value cannot be part of a JSON document, as the code that a column of its own type reports, or
+    /// `None` if it can. JSON could only represent such a value by a string that its readers would misinterpret. Dates
+    /// and timestamps outside the years 1 to 9999, times outside a day and fractions of a microsecond are out of range.
     pub(crate) fn document_fault(self) -> Option<Code> {
         let out_of_range = |is_out: bool| is_out.then_some(Code::OutOfRange);
         let is_time = |micros: i64| (0..MICROS_PER_DAY).contains(&micros);
@@ -159,8 +163,8 @@ impl Typed<'_> {
             Self::Date(days) => out_of_range(!time::is_day(days)),
             Self::Time(micros) => out_of_range(!is_time(micros)),
             Self::TimeNanos(nanos) => {
-                let is_fine = nanos.rem_euclid(NANOS_PER_MICRO) != 0;
-                out_of_range(is_fine || !is_time(nanos.div_euclid(NANOS_PER_MICRO)))
+                let has_nanos = nanos.rem_euclid(NANOS_PER_MICRO) != 0;
+                out_of_range(has_nanos || !is_time(nanos.div_euclid(NANOS_PER_MICRO)))
             }
             Self::Timestamp { micros, .. } => out_of_range(!is_timestamp(micros)),
             Self::TimestampNanos { micros, nanos, .. } => out_of_range(nanos > 0 || !is_timestamp(micros)),
@@ -172,8 +176,8 @@ impl Typed<'_> {
         }
     }
 
-    /// Writes the value as JSON: numbers and booleans as such, a value of a foreign kind as null, all else as the string of
-    /// its canonical text.
+    /// Writes the value as JSON: numbers and booleans as such, a value of an unsupported type as null, and all others
+    /// as a string with their canonical text.
     pub(crate) fn write_json(self, out: &mut String) {
         match self {
             Self::Bytes(bytes) => return write_json_bytes(bytes, out),
@@ -192,18 +196,17 @@ impl Typed<'_> {
             | Self::BeyondMicros { .. }
             | Self::Uuid(_) => {}
         }
-        // Digits, letters and marks that JSON does not escape.
+        // The text contains nothing that JSON escapes.
         let quote = if self.is_number() || matches!(self, Self::Boolean(_)) { "" } else { "\"" };
         out.push_str(quote);
         self.render(out);
         out.push_str(quote);
     }
 
-    /// Writes the value's canonical text: ISO 8601 for times, the shortest digits of floats, hexadecimal digits for
-    /// bytes that are no text.
+    /// Writes the value's canonical text: ISO 8601 for times, the shortest digits for floats, and hexadecimal digits
+    /// for bytes that are not UTF-8.
     pub(crate) fn render(self, out: &mut String) {
-        // Writing to a string does not fail.
-        let _ = match self.plain() {
+        let written = match self.plain() {
             Self::Boolean(value) => write!(out, "{value}"),
             Self::Integer(number) => write!(out, "{number}"),
             Self::Unsigned(number) => write!(out, "{number}"),
@@ -215,10 +218,7 @@ impl Typed<'_> {
             Self::Float(number) => write!(out, "{number}"),
             Self::Date(days) => date(i64::from(days), out),
             Self::Time(micros) => clock(micros, 0, out),
-            Self::TimeNanos(nanos) => {
-                let rest = u16::try_from(nanos.rem_euclid(NANOS_PER_MICRO)).unwrap_or_default();
-                clock(nanos.div_euclid(NANOS_PER_MICRO), rest, out)
-            }
+            Self::TimeNanos(nanos) => clock(nanos.div_euclid(NANOS_PER_MICRO), nanos_of_micro(nanos), out),
             Self::Timestamp { micros, is_utc } => timestamp(micros, 0, is_utc, out),
             Self::TimestampNanos { micros, nanos, is_utc } => timestamp(micros, nanos, is_utc, out),
             Self::Uuid(number) => uuid(number, out),
@@ -232,14 +232,20 @@ impl Typed<'_> {
             Self::BeyondMicros { millis, is_utc } => timestamp_of_millis(millis, is_utc, out),
             Self::Foreign(kind) => write!(out, "a value of type {kind}"),
         };
+        written.expect("writing to a string does not fail");
     }
 }
 
-/// What bytes in hexadecimal begin with.
+/// Returns the nanoseconds beyond the last whole microsecond.
+fn nanos_of_micro(nanos: i64) -> u16 {
+    u16::try_from(nanos.rem_euclid(NANOS_PER_MICRO)).expect("a remainder is below its divisor")
+}
+
+/// The prefix of bytes in hexadecimal.
 const HEX_PREFIX: &str = "\\x";
 
-/// Writes bytes as a JSON string that `jsonb` takes: as text where they are UTF-8 without NUL, else `\x` and their hexadecimal
-/// digits. A text that begins with `\x` is written in hexadecimal, too, so that what begins so always means bytes.
+/// Writes bytes as a JSON string that `jsonb` accepts: as text if they are UTF-8 without NUL, otherwise as `\x` and
+/// hexadecimal digits. A text that begins with `\x` is written in hexadecimal, too, so that the prefix is unambiguous.
 pub(crate) fn write_json_bytes(bytes: &[u8], out: &mut String) {
     let is_text = |text: &&str| !text.starts_with(HEX_PREFIX) && memchr::memchr(0, bytes).is_none();
     match str::from_utf8(bytes).ok().filter(is_text) {
@@ -248,9 +254,9 @@ pub(crate) fn write_json_bytes(bytes: &[u8], out: &mut String) {
     }
 }
 
-/// Writes bytes as a JSON string of `\x` and their hexadecimal digits.
+/// Writes bytes as a JSON string of `\x` and hexadecimal digits.
 pub(crate) fn write_json_hex(bytes: &[u8], out: &mut String) {
-    // The backslash is escaped.
+    // The backslash of the prefix is escaped.
     out.push_str("\"\\");
     hex(bytes, out);
     out.push('"');
@@ -261,59 +267,58 @@ pub(crate) fn write_json_text(text: &str, out: &mut String) {
     if Traits::of(text.as_bytes()).is_plain {
         write_plain_json_text(text, out);
     } else {
-        // A text is always JSON's to write.
-        out.push_str(&serde_json::to_string(text).unwrap_or_default());
+        out.push_str(&serde_json::to_string(text).expect("each text can be written as JSON"));
     }
 }
 
-/// The same of a text without control characters and backslashes.
+/// Writes a text without control characters and backslashes as a JSON string.
 pub(crate) fn write_plain_json_text(text: &str, out: &mut String) {
     out.push('"');
     let mut from = 0;
     for quote in memchr::memchr_iter(b'"', text.as_bytes()) {
-        out.push_str(text.get(from..quote).unwrap_or_default());
+        out.push_str(text.get(from..quote).expect("a quote is a character boundary"));
         out.push_str("\\\"");
         from = quote.saturating_add(1);
     }
-    out.push_str(text.get(from..).unwrap_or_default());
+    out.push_str(text.get(from..).expect("a quote is followed by a character boundary"));
     out.push('"');
 }
 
-/// The double that has the float's shortest decimal text.
+/// Returns the double with the float's shortest decimal text.
 fn widened(number: f32) -> f64 {
     if number.is_finite() {
-        number.to_string().parse().unwrap_or(f64::from(number))
+        number.to_string().parse().expect("the text of a float is a number")
     } else {
         f64::from(number)
     }
 }
 
-/// As COPY text has doubles.
+/// Writes a double as in COPY text.
 fn double(number: f64, out: &mut String) -> std::fmt::Result {
     let size = number.abs();
     let is_plain = !number.is_finite() || size == 0.0 || (1e-5..1e17).contains(&size);
     if is_plain { write!(out, "{number}") } else { write!(out, "{number:e}") }
 }
 
-/// Writes a decimal with `scale` digits after the point.
+/// Writes a decimal number with `scale` digits after the point.
 pub(crate) fn decimal(unscaled: i128, scale: i8, out: &mut String) {
     if unscaled < 0 {
         out.push('-');
     }
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(unscaled.unsigned_abs());
-    let places = usize::from(scale.unsigned_abs());
+    let scale_digits = usize::from(scale.unsigned_abs());
     if scale <= 0 {
         out.push_str(digits);
         if unscaled != 0 {
-            out.extend(std::iter::repeat_n('0', places));
+            out.extend(std::iter::repeat_n('0', scale_digits));
         }
         return;
     }
-    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(places));
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale_digits));
     out.push_str(if whole.is_empty() { "0" } else { whole });
     out.push('.');
-    out.extend(std::iter::repeat_n('0', places.saturating_sub(fraction.len())));
+    out.extend(std::iter::repeat_n('0', scale_digits.saturating_sub(fraction.len())));
     out.push_str(fraction);
 }
 
@@ -328,7 +333,7 @@ fn uuid(bytes: [u8; 16], out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-/// As PostgreSQL shows bytea.
+/// Writes bytes as PostgreSQL displays `bytea`.
 fn hex(bytes: &[u8], out: &mut String) {
     out.push_str(HEX_PREFIX);
     out.extend(hex_digits(bytes).map(char::from));
@@ -341,7 +346,7 @@ mod tests {
     use crate::copy;
 
     #[test]
-    fn typed_values_have_one_text() {
+    fn typed_values_have_canonical_texts() {
         let decimal = |unscaled, scale| Typed::Decimal { unscaled: i128::into(unscaled), scale };
         let table = [
             (Typed::Boolean(true), "true"),
@@ -392,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decimal_has_the_same_digits_in_copy_text() {
+    fn a_decimal_has_the_same_text_as_in_copy_text() {
         for unscaled in [0, 1, -1, 9, 10, 99, -100, 12_345, i64::MAX, i64::MIN] {
             for scale in [0, 1, 2, 3, 17, 18] {
                 let mut text = String::new();

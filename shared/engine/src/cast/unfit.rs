@@ -1,26 +1,28 @@
-//! Parts of typed documents that JSON cannot hold as what they are.
+//! Values within typed documents that JSON cannot represent.
 
 use super::typed::Typed;
 use crate::outcome::Code;
 
-/// A part of a document that JSON cannot hold.
+/// A value within a document that JSON cannot represent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unfit {
     pub(crate) code: Code,
-    /// Where it is in the document, e.g. `.sizes[2]`.
+    /// The path of the value in the document, e.g. `.sizes[2]`.
     pub(crate) path: String,
-    /// What it should be.
+    /// The rule that the value violates.
     pub(crate) rule: &'static str,
+    /// The text of the value.
     pub(crate) found: String,
 }
 
 impl Unfit {
-    /// The fault of a value that is to be written behind `before`, the beginning of its document. `None`: it has none.
+    /// Returns the fault of a value that follows `before`, the beginning of its document. `None` if JSON can represent
+    /// it.
     pub(crate) fn of(value: Typed<'_>, before: &str) -> Option<Self> {
         let code = value.document_fault()?;
         let mut found = String::new();
         value.render(&mut found);
-        Some(Self { code, path: path_behind(before), rule: rule_of(value), found })
+        Some(Self { code, path: path_after(before), rule: rule_of(value), found })
     }
 }
 
@@ -29,9 +31,9 @@ fn rule_of(value: Typed<'_>) -> &'static str {
     match value {
         Typed::Double(_) | Typed::Float(_) => "a finite number",
         Typed::Date(_) => "a date from 0001-01-01 to 9999-12-31",
-        Typed::Time(_) | Typed::TimeNanos(_) => "a time of day, without digits after the microseconds",
+        Typed::Time(_) | Typed::TimeNanos(_) => "a time of day with at most six fractional digits",
         Typed::Timestamp { .. } | Typed::TimestampNanos { .. } | Typed::BeyondMicros { .. } => {
-            "a timestamp in the years 1 to 9999, without digits after the microseconds"
+            "a timestamp in the years 1 to 9999 with at most six fractional digits"
         }
         Typed::Bytes(_) => "text in UTF-8",
         Typed::Boolean(_)
@@ -39,32 +41,34 @@ fn rule_of(value: Typed<'_>) -> &'static str {
         | Typed::Unsigned(_)
         | Typed::Decimal { .. }
         | Typed::Uuid(_)
-        | Typed::Foreign(_) => "a value that can be part of a JSON document",
+        | Typed::Foreign(_) => "a value that JSON can represent",
     }
 }
 
-/// An object or an array that is open.
+/// An object or an array that is not closed yet.
 enum OpenContainer<'a> {
-    /// With the key whose value follows; `None` where a key follows.
+    /// With the key whose value follows, or `None` if a key follows.
     Object(Option<&'a str>),
-    /// With the index of the item.
+    /// With the index of the current item.
     Array(usize),
 }
 
-/// The path of the value that follows the beginning of a document.
+/// Returns the path of the value that follows the beginning of a document.
 #[cold]
-fn path_behind(before: &str) -> String {
+fn path_after(before: &str) -> String {
     let mut open: Vec<OpenContainer<'_>> = Vec::new();
-    let mut rest = before;
-    while let Some(letter) = rest.chars().next() {
-        rest = rest.get(letter.len_utf8()..).unwrap_or_default();
+    let mut letters = before.chars();
+    while let Some(letter) = letters.next() {
         match (letter, open.last_mut()) {
             ('"', last) => {
-                let end = end_of_string(rest);
+                let rest = letters.as_str();
+                let (string, after) = rest.split_at(end_of_string(rest));
                 if let Some(OpenContainer::Object(key @ None)) = last {
-                    *key = rest.get(..end);
+                    *key = Some(string);
                 }
-                rest = rest.get(end.saturating_add(1)..).unwrap_or_default();
+                letters = after.chars();
+                // The closing quote.
+                letters.next();
             }
             ('{', _) => open.push(OpenContainer::Object(None)),
             ('[', _) => open.push(OpenContainer::Array(0)),
@@ -82,7 +86,7 @@ fn path_behind(before: &str) -> String {
     open.iter().map(step).collect()
 }
 
-/// The place of the quote that ends a string.
+/// Returns the position of the quote that ends a string.
 fn end_of_string(text: &str) -> usize {
     let mut is_escaped = false;
     let end = text.bytes().position(|byte| {
@@ -108,7 +112,7 @@ mod tests {
             ("[\"a,[\",{\"b\":\"}\\\\\"},[", "[2][0]"),
             ("{\"a\":1,", ""),
         ] {
-            assert_eq!(path_behind(before), path, "{before}");
+            assert_eq!(path_after(before), path, "{before}");
         }
     }
 }

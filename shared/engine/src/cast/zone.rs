@@ -1,4 +1,4 @@
-//! Time zones: between a zone's clock and UTC.
+//! Conversion between the local time of a time zone and UTC.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -6,17 +6,17 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use penstock_contract::civil::MICROS_PER_SECOND;
 use penstock_contract::iso8601;
 
-/// A zone.
+/// A time zone.
 #[derive(Debug, Clone)]
 pub(crate) enum Zone {
-    /// Seconds ahead of UTC.
+    /// A fixed offset in seconds east of UTC.
     Fixed(i32),
-    /// Of the time zone database that is compiled in, so that the rows do not depend on the machine.
+    /// A zone of the time zone database that is compiled in, so that the rows do not depend on the machine.
     Named(TimeZone),
 }
 
 impl Zone {
-    /// An IANA name, `UTC`, or an offset such as `+01:00`.
+    /// Parses an IANA name, `UTC`, or an offset such as `+01:00`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Some(Some(seconds)) = iso8601::offset(text.as_bytes()) {
             return Some(Self::Fixed(seconds));
@@ -27,10 +27,10 @@ impl Zone {
         TimeZoneDatabase::bundled().get(text).ok().map(Self::Named)
     }
 
-    /// UTC of a local time. `None` when the zone's clocks skip it; of a repeated one, the earlier.
+    /// Converts a local time to UTC. Returns `None` for a time in a gap, and the earlier instant for a time in a fold.
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+        reason = "the years 1 to 9999 in microseconds and an offset fit 64 bits"
     )]
     pub(crate) fn to_utc(&self, local_micros: i64) -> Option<i64> {
         let offset = match self {
@@ -44,10 +44,10 @@ impl Zone {
         Some(local_micros - micros(offset))
     }
 
-    /// The zone's clock at a point in time. `None` when it is beyond what the database knows.
+    /// Converts UTC to local time. Returns `None` if the instant is outside the range of the database.
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "years 1 to 9999 in microseconds are far from what 64 bits hold"
+        reason = "the years 1 to 9999 in microseconds and an offset fit 64 bits"
     )]
     pub(crate) fn to_local(&self, utc_micros: i64) -> Option<i64> {
         match self {
@@ -66,6 +66,6 @@ fn micros(offset: Offset) -> i64 {
 }
 
 fn civil(local_micros: i64) -> Option<DateTime> {
-    // Jiff's civil time of UTC is the plain calendar.
+    // A local time has no zone. Interpreted as UTC, jiff returns the same calendar date and time.
     Timestamp::from_microsecond(local_micros).ok().map(|instant| Offset::UTC.to_datetime(instant))
 }

@@ -40,9 +40,9 @@ pub(super) fn check_columns(
 fn are_direct(column: &PlanColumn, numbers: &Numbers<'_>) -> bool {
     column.is_direct()
         && match numbers {
-            Numbers::Int32(_) | Numbers::Int64(_) => column.takes_integers(),
-            Numbers::Decimal(_, scale) => column.takes_decimals(*scale),
-            Numbers::Timestamp(..) => column.takes_timestamps(),
+            Numbers::Int32(_) | Numbers::Int64(_) => column.accepts_integers(),
+            Numbers::Decimal(_, scale) => column.accepts_decimals(*scale),
+            Numbers::Timestamp(..) => column.accepts_timestamps(),
         }
 }
 

@@ -1,4 +1,4 @@
-//! What a column of the contract, or a part of its documents, is read as.
+//! Compilation of the casts of columns and of the values within their documents.
 
 use penstock_contract::civil::days;
 use penstock_contract::iso8601::{iso_date, iso_time, iso_timestamp};
@@ -13,7 +13,7 @@ use crate::cast::time::{DateCast, TimeCast, TimeNotation, TimestampCast};
 use crate::cast::zone::Zone;
 use crate::cast::{BooleanCast, Cast, DocumentCast, Interval, NestedCast};
 
-/// The rule that a value of the wrong type breaks, in words.
+/// Describes the rule that a value of the wrong type violates.
 pub(super) fn type_rule(column: &ContractColumn) -> String {
     match &column.logical_type {
         LogicalType::Date { .. } if let Some(numeric) = column.harmonise.numeric_time => {
@@ -31,15 +31,15 @@ pub(super) fn type_rule(column: &ContractColumn) -> String {
         LogicalType::Integer => number_rule("a whole number", &column.harmonise),
         LogicalType::Number => number_rule("a decimal number", &column.harmonise),
         LogicalType::Boolean => "a boolean".to_owned(),
-        LogicalType::Date { format: None } => "a date as in 2024-01-31".to_owned(),
+        LogicalType::Date { format: None } => "a date such as 2024-01-31".to_owned(),
         LogicalType::Date { format: Some(format) } => format!("a date of the format {format}"),
         LogicalType::Timestamp { format: None, default_timezone } => {
-            format!("a timestamp as in 2024-01-31T12:00:00Z, of {default_timezone} without an offset")
+            format!("a timestamp such as 2024-01-31T12:00:00Z; without an offset, in {default_timezone}")
         }
         LogicalType::Timestamp { format: Some(format), default_timezone } => {
             format!("a timestamp of the format {format} that exists in {default_timezone}")
         }
-        LogicalType::Time { format: None } => "a time of day as in 23:59:59".to_owned(),
+        LogicalType::Time { format: None } => "a time of day such as 23:59:59".to_owned(),
         LogicalType::Time { format: Some(format) } => format!("a time of day of the format {format}"),
         LogicalType::Object { .. } => "a JSON object".to_owned(),
         LogicalType::Array { .. } => "a JSON array".to_owned(),
@@ -52,9 +52,9 @@ fn number_rule(kind: &str, harmonise: &Harmonise) -> String {
     let percent = if harmonise.percent.is_some() { " and `%`" } else { "" };
     let negative = match harmonise.negative {
         NegativeStyle::Leading => "",
-        NegativeStyle::Trailing => ", negative as in 12-",
-        NegativeStyle::Parentheses => ", negative as in (12)",
-        NegativeStyle::Any => ", negative as in -12, 12- or (12)",
+        NegativeStyle::Trailing => ", negative numbers as in 12-",
+        NegativeStyle::Parentheses => ", negative numbers as in (12)",
+        NegativeStyle::Any => ", negative numbers as in -12, 12- or (12)",
     };
     format!("{kind}{percent}{negative}")
 }
@@ -96,7 +96,16 @@ pub(super) fn compile_cast(column: &ContractColumn) -> Result<Cast, String> {
         (LogicalType::Object { .. } | LogicalType::Array { .. }, SqlType::Jsonb) => {
             document(column).map(Cast::Json)
         }
-        _ => misfit(),
+        (
+            LogicalType::String
+            | LogicalType::Boolean
+            | LogicalType::Date { .. }
+            | LogicalType::Time { .. }
+            | LogicalType::Timestamp { .. }
+            | LogicalType::Object { .. }
+            | LogicalType::Array { .. },
+            _,
+        ) => misfit(),
     }
 }
 
@@ -128,7 +137,9 @@ fn number(column: &ContractColumn, kind: NumberType) -> Result<NumberCast, Strin
             .ok_or_else(|| format!("the bound `{}` is not a decimal number", bound.value)),
     };
     let multiple = |text: &String| {
-        Multiple::parse(text).ok_or_else(|| format!("multipleOf `{text}` is not a number that can be used"))
+        Multiple::parse(text).ok_or_else(|| {
+            format!("multipleOf `{text}` must be a positive decimal number of at most 19 digits")
+        })
     };
     let cast = NumberCast {
         kind,
@@ -142,7 +153,7 @@ fn number(column: &ContractColumn, kind: NumberType) -> Result<NumberCast, Strin
     Ok(cast.with_scaled())
 }
 
-/// How a column's numbers are written.
+/// Returns the notation of a column's numbers.
 fn number_notation(column: &ContractColumn) -> Notation {
     Notation {
         decimal: column.harmonise.decimal_separator.unwrap_or('.'),
@@ -152,7 +163,7 @@ fn number_notation(column: &ContractColumn) -> Notation {
     }
 }
 
-/// How a column's dates or points in time are written.
+/// Returns the notation of a column's dates or timestamps.
 fn time_notation(column: &ContractColumn, format: Option<&DateFormat>) -> TimeNotation {
     match (column.harmonise.numeric_time, format) {
         (Some(numeric), _) => TimeNotation::Number(numeric, number_notation(column)),
@@ -171,7 +182,7 @@ fn date(column: &ContractColumn, format: Option<&DateFormat>) -> Result<DateCast
             .filter(|date| date.len() == bound.value.len())
             .and_then(iso_date)
             .map(|date| Some(days(date).saturating_add(if bound.exclusive { inward } else { 0 })))
-            .ok_or_else(|| format!("the bound `{}` is not a date as in `2024-01-31`", bound.value)),
+            .ok_or_else(|| format!("the bound `{}` is not a date such as `2024-01-31`", bound.value)),
     };
     let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
     let mut cast = DateCast { notation: time_notation(column, format), bounds, allowed: Vec::new() };
@@ -184,7 +195,7 @@ fn time(column: &ContractColumn, format: Option<&DateFormat>) -> Result<TimeCast
         None => Ok(None),
         Some(bound) => iso_time(bound.value.as_bytes())
             .map(|micros| Some(micros.saturating_add(if bound.exclusive { inward } else { 0 })))
-            .map_err(|_| format!("the bound `{}` is not a time of day as in `23:59:59`", bound.value)),
+            .map_err(|_| format!("the bound `{}` is not a time of day such as `23:59:59`", bound.value)),
     };
     let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
     let mut cast = TimeCast { format: format.cloned(), bounds, allowed: Vec::new() };
@@ -198,7 +209,7 @@ fn timestamp(
     default_timezone: &str,
 ) -> Result<TimestampCast, String> {
     let zone =
-        Zone::parse(default_timezone).ok_or_else(|| format!("there is no time zone `{default_timezone}`"))?;
+        Zone::parse(default_timezone).ok_or_else(|| format!("unknown time zone `{default_timezone}`"))?;
     let is_instant = column.sql_type == SqlType::Timestamptz;
     let mut cast = TimestampCast {
         notation: time_notation(column, format),
@@ -211,9 +222,9 @@ fn timestamp(
         None => Ok(None),
         Some(bound) => iso_timestamp(bound.value.as_bytes())
             .ok()
-            .and_then(|written| cast.place(written).ok())
+            .and_then(|written| cast.resolve(written).ok())
             .map(|micros| Some(micros.saturating_add(if bound.exclusive { inward } else { 0 })))
-            .ok_or_else(|| format!("the bound `{}` is not a point in time", bound.value)),
+            .ok_or_else(|| format!("the bound `{}` is not a timestamp", bound.value)),
     };
     let bounds = Interval { low: bound(&column.rules.minimum, 1)?, high: bound(&column.rules.maximum, -1)? };
     cast.bounds = bounds;
@@ -223,7 +234,7 @@ fn timestamp(
 
 fn document(column: &ContractColumn) -> Result<DocumentCast, String> {
     if !column.rules.allowed.is_empty() {
-        return Err("JSON documents are not compared with allowed values".to_owned());
+        return Err("allowed values are not supported for JSON documents".to_owned());
     }
     let (is_array, members, items) = match &column.logical_type {
         LogicalType::Array { items } => (true, &[][..], items.as_deref()),
@@ -238,19 +249,19 @@ fn document(column: &ContractColumn) -> Result<DocumentCast, String> {
             return Err(format!("its logical type cannot be stored in `{}`", column.sql_type));
         }
     };
-    let part = |nested: &Nested| {
-        part(nested).map_err(|message| match nested.name.as_str() {
+    let compile = |nested: &Nested| {
+        compile_nested(nested).map_err(|message| match nested.name.as_str() {
             "" => format!("its items: {message}"),
             name => format!("its member `{name}`: {message}"),
         })
     };
-    let members = members.iter().map(part).collect::<Result<Vec<_>, _>>()?;
-    let items = items.map(part).transpose()?;
+    let members = members.iter().map(compile).collect::<Result<Vec<_>, _>>()?;
+    let items = items.map(compile).transpose()?;
     DocumentCast::new(is_array, members, items, &column.rules)
 }
 
-/// A part of a document is cast as a column of its type would be.
-fn part(nested: &Nested) -> Result<NestedCast, String> {
+/// Compiles the cast of an object's member or of an array's items, which is that of a column of the same type.
+fn compile_nested(nested: &Nested) -> Result<NestedCast, String> {
     let sql_type = match &nested.logical_type {
         LogicalType::Integer | LogicalType::Number => SqlType::Numeric(None),
         LogicalType::Boolean => SqlType::Boolean,
@@ -282,9 +293,8 @@ fn part(nested: &Nested) -> Result<NestedCast, String> {
     })
 }
 
-/// The allowed values as the cast gives them.
-fn allowed<T>(column: &ContractColumn, cast: impl FnMut(&str) -> Option<T>) -> Result<Vec<T>, String> {
-    let mut cast = cast;
+/// Returns the allowed values as the cast returns them.
+fn allowed<T>(column: &ContractColumn, mut cast: impl FnMut(&str) -> Option<T>) -> Result<Vec<T>, String> {
     let values = column.rules.allowed.iter();
     values
         .map(|text| cast(text).ok_or_else(|| format!("the allowed value `{text}` does not fit the column")))

@@ -1,8 +1,8 @@
-//! Typed values: straight to the rules of a column where the types fit, by their text where they do not.
+//! Processing of typed values: directly if their type fits the column's, otherwise by their text.
 
 use super::{Harmonised, Origin, PlanColumn};
 use crate::cast::number::{NumberCast, NumberType};
-use crate::cast::rule::Broken;
+use crate::cast::rule::RuleViolation;
 use crate::cast::text::Traits;
 use crate::cast::time::{MICROS_PER_DAY, ParsedTimestamp, is_day};
 use crate::cast::typed::Typed;
@@ -10,79 +10,107 @@ use crate::cast::{Cast, CastValue};
 use crate::outcome::Code;
 
 impl PlanColumn {
-    /// True when a typed value needs no more than [`integer`](Self::integer) and its like.
+    /// Returns true if [`integer`](Self::integer), [`decimal`](Self::decimal) and [`timestamp`](Self::timestamp) may
+    /// process the column's values.
     pub(crate) fn is_direct(&self) -> bool {
-        let Self { pseudonym, null_values, extract, constant, default, .. } = self;
+        // Exhaustive, so that a new option does not compile until it is decided here whether it excludes the fast path.
+        let Self {
+            pseudonym,
+            null_values,
+            extract,
+            constant,
+            default,
+            // These concern texts only.
+            trim: _,
+            case: _,
+            may_store_unchanged: _,
+            // The fast paths check the cast's rules.
+            cast: _,
+            rules: _,
+            type_rule: _,
+            sql_type: _,
+            // Missing values do not take the fast paths.
+            is_required: _,
+            // These concern the assignment of fields to columns.
+            name: _,
+            physical_name: _,
+            header_case: _,
+            is_rescued: _,
+            may_be_absent: _,
+            // Only rejects hide values.
+            is_hidden: _,
+        } = self;
         let is_changed = pseudonym.is_some() || extract.is_some() || constant.is_some() || default.is_some();
         !is_changed && null_values.is_empty()
     }
 
-    /// True when nearly all whole numbers are values by [`integer`](Self::integer).
-    pub(crate) fn takes_integers(&self) -> bool {
+    /// Returns true if [`integer`](Self::integer) accepts nearly all whole numbers.
+    pub(crate) fn accepts_integers(&self) -> bool {
         matches!(&self.cast, Cast::Number(cast) if integer(cast, 0).is_some())
     }
 
-    /// True when nearly all decimals of this scale are values by [`decimal`](Self::decimal).
-    pub(crate) fn takes_decimals(&self, scale: i8) -> bool {
+    /// Returns true if [`decimal`](Self::decimal) accepts nearly all decimal numbers of this scale.
+    pub(crate) fn accepts_decimals(&self, scale: i8) -> bool {
         matches!(&self.cast, Cast::Number(cast) if cast.scaled.is_some_and(|scaled| scaled.is_of(scale)))
     }
 
-    /// True when nearly all times are values by [`timestamp`](Self::timestamp).
-    pub(crate) fn takes_timestamps(&self) -> bool {
+    /// Returns true if [`timestamp`](Self::timestamp) accepts nearly all timestamps.
+    pub(crate) fn accepts_timestamps(&self) -> bool {
         matches!(self.cast, Cast::Timestamp(_))
     }
 
-    /// A whole number as a value. `None`, here and below: to be looked at by [`run`](Self::run).
+    /// Returns the value of a whole number. If this or one of the next two methods returns `None`, [`run`](Self::run)
+    /// must process the number.
     #[inline]
     pub(crate) fn integer(&self, number: i64) -> Option<CastValue<'static>> {
         let Cast::Number(cast) = &self.cast else { return None };
         integer(cast, number)?.ok()
     }
 
-    /// A decimal as a value.
+    /// Returns the value of a decimal number.
     #[inline]
     pub(crate) fn decimal(&self, unscaled: i128, scale: i8) -> Option<CastValue<'static>> {
         let Cast::Number(cast) = &self.cast else { return None };
         cast.scaled?.fit(unscaled, scale)
     }
 
-    /// A time in microseconds as a value.
+    /// Returns the value of a timestamp in microseconds.
     #[inline]
     pub(crate) fn timestamp(&self, micros: i64, is_utc: bool) -> Option<CastValue<'static>> {
         let Cast::Timestamp(cast) = &self.cast else { return None };
         let written = ParsedTimestamp { local_micros: micros, offset_seconds: is_utc.then_some(0) };
         let micros = cast.fit(written).ok()?;
-        let mut is_broken = false;
-        cast.check(micros, &mut |_| is_broken = true);
-        (!is_broken).then_some(CastValue::Timestamp(micros))
+        let mut is_valid = true;
+        cast.check(micros, &mut |_| is_valid = false);
+        is_valid.then_some(CastValue::Timestamp(micros))
     }
 
-    /// A typed value as one of the column's, or its text.
+    /// Returns a typed value as one of the column's type, or as its text.
     #[inline]
-    pub(super) fn take<'a>(
+    pub(super) fn harmonise_typed<'a>(
         &self,
         typed: Typed<'a>,
         text: &'a mut String,
-        tell: &mut dyn FnMut(Broken<'_>),
+        report: &mut dyn FnMut(RuleViolation<'_>),
     ) -> Harmonised<'a> {
         let typed = typed.plain();
-        let mut tell = |code: Code| tell(code.into());
+        let mut report = |code: Code| report(code.into());
         let is_whole = self.extract.is_none();
         if is_whole
             && self.null_values.is_empty()
-            && let Some(found) = self.direct(typed, &mut tell)
+            && let Some(value) = self.direct(typed, &mut report)
         {
-            return found;
+            return value;
         }
-        let found = match typed {
+        let harmonised = match typed {
             Typed::Bytes(bytes) => match str::from_utf8(bytes) {
                 Ok(text) => self.harmonise(text, Origin::Text(Traits::of(bytes))),
-                Err(_) => Harmonised::Wrong(Code::InvalidEncoding),
+                Err(_) => Harmonised::Invalid(Code::InvalidEncoding),
             },
-            Typed::Foreign(_) => Harmonised::Wrong(Code::WrongType),
-            // Nothing is rounded.
+            Typed::Foreign(_) => Harmonised::Invalid(Code::WrongType),
+            // Values are never rounded.
             Typed::TimeNanos(_) | Typed::TimestampNanos { .. } | Typed::BeyondMicros { .. } => {
-                Harmonised::Wrong(Code::OutOfRange)
+                Harmonised::Invalid(Code::OutOfRange)
             }
             Typed::Boolean(_)
             | Typed::Integer(_)
@@ -102,34 +130,36 @@ impl PlanColumn {
                 )
             }
         };
-        match found {
-            // The contract's formats are those of texts: what is no null value needs none.
-            Harmonised::Text(..) if is_whole => self.direct(typed, &mut tell).unwrap_or(found),
-            Harmonised::Text(..) | Harmonised::Value(_) | Harmonised::Missing | Harmonised::Wrong(_) => found,
+        match harmonised {
+            // The text is not a null value. The typed value is used because the contract's formats apply to texts only.
+            Harmonised::Text(..) if is_whole => self.direct(typed, &mut report).unwrap_or(harmonised),
+            Harmonised::Text(..) | Harmonised::Value(_) | Harmonised::Missing | Harmonised::Invalid(_) => {
+                harmonised
+            }
         }
     }
 
-    /// The value without its text, its rules checked. `None` when the types do not fit each other, or rules of numbers
-    /// want digits.
+    /// Converts a value without its text, and checks its rules. Returns `None` if the types do not fit each other, or
+    /// if rules of numbers have to be checked, which needs the digits.
     #[inline]
-    fn direct(&self, typed: Typed<'_>, tell: &mut impl FnMut(Code)) -> Option<Harmonised<'static>> {
+    fn direct(&self, typed: Typed<'_>, report: &mut impl FnMut(Code)) -> Option<Harmonised<'static>> {
         let value = match (&self.cast, typed) {
             (Cast::Number(cast), Typed::Integer(number)) => integer(cast, number),
             (Cast::Number(cast), Typed::Double(number)) => double(cast, number),
             (Cast::Boolean(cast), Typed::Boolean(value)) => {
                 if !cast.allowed.is_empty() && !cast.allowed.contains(&value) {
-                    tell(Code::NotAllowed);
+                    report(Code::NotAllowed);
                 }
                 Some(Ok(CastValue::Boolean(value)))
             }
             (Cast::Date(cast), Typed::Date(days)) => Some(if is_day(days) {
-                cast.check(days, tell);
+                cast.check(days, report);
                 Ok(CastValue::Date(days))
             } else {
                 Err(Code::OutOfRange)
             }),
             (Cast::Time(cast), Typed::Time(micros)) => Some(if (0..MICROS_PER_DAY).contains(&micros) {
-                cast.check(micros, tell);
+                cast.check(micros, report);
                 Ok(CastValue::Time(micros))
             } else {
                 Err(Code::OutOfRange)
@@ -138,23 +168,33 @@ impl PlanColumn {
                 let written = ParsedTimestamp { local_micros: micros, offset_seconds: is_utc.then_some(0) };
                 let micros = cast.fit(written);
                 if let Ok(micros) = micros {
-                    cast.check(micros, tell);
+                    cast.check(micros, report);
                 }
                 Some(micros.map(CastValue::Timestamp))
             }
             (Cast::Timestamp(_), Typed::Date(days)) => {
                 let micros = i64::from(days).saturating_mul(MICROS_PER_DAY);
-                return self.direct(Typed::Timestamp { micros, is_utc: false }, tell);
+                return self.direct(Typed::Timestamp { micros, is_utc: false }, report);
             }
-            _ => None,
+            (
+                Cast::Text(_)
+                | Cast::Number(_)
+                | Cast::Boolean(_)
+                | Cast::Date(_)
+                | Cast::Time(_)
+                | Cast::Timestamp(_)
+                | Cast::Json(_),
+                _,
+            ) => None,
         };
-        value.map(|value| value.map_or_else(Harmonised::Wrong, Harmonised::Value))
+        value.map(|value| value.map_or_else(Harmonised::Invalid, Harmonised::Value))
     }
 }
 
-/// The spellings of a missing value that all of some columns have; `None` when there is no column.
+/// Returns the null values that the given columns have in common, or `None` if there is no column.
 pub(crate) fn common_null_values(readers: &[usize], columns: &[PlanColumn]) -> Option<Vec<String>> {
-    let mut readers = readers.iter().filter_map(|column| columns.get(*column));
+    let mut readers =
+        readers.iter().map(|column| columns.get(*column).expect("readers are indexes of columns"));
     let mut null_values = readers.next()?.null_values.clone();
     for other in readers {
         null_values.retain(|null| other.null_values.contains(null));

@@ -207,7 +207,7 @@ impl ColumnWriter<'_> {
         if self.is_noted || self.values.is_some() {
             let written = written_since(&self.out.written, start);
             if self.is_noted {
-                self.quality.note(self.index, value, written, self.noted);
+                self.quality.count_value(self.index, value, written, self.noted);
             }
             if let Some(values) = &mut self.values {
                 match (&self.column.pseudonym, value) {
@@ -279,7 +279,7 @@ impl Rows {
             out: std::mem::take(checked.columns.get_mut(index).expect("there is an entry for each column")),
             values: arrow.as_ref().map(|arrow| arrow.like(index)),
             is_time: *event_time == Some(index),
-            is_noted: quality.looks_at(index),
+            is_noted: quality.counts_values_of(index),
             checked,
             quality,
             noted,
@@ -289,7 +289,7 @@ impl Rows {
 
     /// Returns whether a column can be [checked by its dictionary](Self::check_codes).
     pub(crate) fn takes_codes(&self, index: usize) -> bool {
-        self.columns.get(index).is_some_and(PlanColumn::is_verbatim) && !self.quality.looks_at(index)
+        self.columns.get(index).is_some_and(PlanColumn::is_verbatim) && !self.quality.counts_values_of(index)
     }
 
     /// Checks a column by its dictionary, each value of which is checked once. Only for [such columns](Self::takes_codes).
@@ -335,7 +335,7 @@ impl Rows {
         let out = checked.columns.get_mut(index).expect("there is an entry for each column");
         let mut places = std::mem::take(&mut out.places);
         let null = texts.null();
-        let is_noted = quality.looks_at(index);
+        let is_noted = quality.counts_values_of(index);
         noted.clear();
         for (row, [start, end]) in texts.places.array_windows().enumerate() {
             let (place, passed) = column.place(&texts, *start..*end, null);
@@ -345,7 +345,7 @@ impl Rows {
             places.push(place);
             if is_noted {
                 let written = passed.map_or(copy::NULL, |passed| passed.text.as_bytes());
-                quality.note(index, passed.map(CastValue::Text).as_ref(), written, noted);
+                quality.count_value(index, passed.map(CastValue::Text).as_ref(), written, noted);
                 if !noted.is_empty() {
                     checked.note(noted, row);
                 }
@@ -390,7 +390,7 @@ impl Rows {
             copy::integer(totals.rows_read, copy_text);
             copy_text.push(b'\n');
             let time = *checked.times.get(row).expect("there is a time for each row");
-            sets.enter(value, time, totals.rows_read, keys);
+            sets.add_entries(value, time, totals.rows_read, keys);
             row = row.saturating_add(1);
         }
         self.count_accepted(row.saturating_sub(from));
@@ -446,7 +446,7 @@ impl PlanColumn {
         let text = texts.text.get(start..end);
         // A closure would not always be inlined into the loop around it.
         let passed = match text {
-            Some(text) => self.pass(text, texts.traits),
+            Some(text) => self.unchanged_text(text, texts.traits),
             None => None,
         };
         let place = match (text, &passed) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cast::rule::Broken;
+use crate::cast::rule::RuleViolation;
 use crate::outcome::{Code, Reason, found};
 use crate::program::{PlanColumn, Raw};
 
@@ -19,15 +19,15 @@ impl ColumnReasons {
         Self { column: column.name().into(), rules: Vec::new() }
     }
 
-    fn rule(&mut self, column: &PlanColumn, broken: &Broken<'_>) -> Arc<str> {
-        if broken.is_within() {
-            return column.rule(broken).into();
+    fn rule(&mut self, column: &PlanColumn, violation: &RuleViolation<'_>) -> Arc<str> {
+        if violation.is_nested() {
+            return column.rule(violation).into();
         }
-        if let Some((_, rule)) = self.rules.iter().find(|(code, _)| *code == broken.code) {
+        if let Some((_, rule)) = self.rules.iter().find(|(code, _)| *code == violation.code) {
             return Arc::clone(rule);
         }
-        let rule: Arc<str> = column.rule(broken).into();
-        self.rules.push((broken.code, Arc::clone(&rule)));
+        let rule: Arc<str> = column.rule(violation).into();
+        self.rules.push((violation.code, Arc::clone(&rule)));
         rule
     }
 }
@@ -39,16 +39,16 @@ pub(super) fn report(
     most: usize,
     columns: &mut [ColumnReasons],
     (index, column): (usize, &PlanColumn),
-    broken: &Broken<'_>,
+    violation: &RuleViolation<'_>,
     raw: &Raw<'_>,
 ) {
     if reasons.len() >= most {
         return;
     }
-    let code = broken.code;
+    let code = violation.code;
     let is_shown = !column.is_hidden && code != Code::MissingRequired;
-    let found = broken.shown(raw.shown().as_deref()).filter(|_| is_shown).map(found);
+    let found = violation.violating_text(raw.shown().as_deref()).filter(|_| is_shown).map(found);
     let reasons_of_column = columns.get_mut(index).expect("there is an entry for each column");
-    let (name, rule) = (Arc::clone(&reasons_of_column.column), reasons_of_column.rule(column, broken));
+    let (name, rule) = (Arc::clone(&reasons_of_column.column), reasons_of_column.rule(column, violation));
     reasons.push(Reason { code, column: Some(name), rule, found });
 }

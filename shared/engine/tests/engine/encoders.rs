@@ -158,8 +158,19 @@ fn a_contract_that_cannot_be_executed_is_refused_when_the_plan_is_compiled() {
         contract.entity.columns[10].logical_type =
             LogicalType::Timestamp { format: None, default_timezone: "Europe/Atlantis".to_owned() };
     });
-    assert_eq!(zone, "column `tz`: there is no time zone `Europe/Atlantis`");
+    assert_eq!(zone, "column `tz`: unknown time zone `Europe/Atlantis`");
     let constant =
         compile_error(&|contract| contract.entity.columns[1].harmonise.constant = Some("70000".to_owned()));
-    assert_eq!(constant, "column `i2`: `70000` does not satisfy the column: smallint");
+    assert_eq!(
+        constant,
+        "column `i2`: the constant or default `70000` violates a rule of the column: smallint"
+    );
+    let sets = compile_error(&|contract| {
+        let unique = |number: u32| Column { unique: true, ..text(&format!("c{number}")) };
+        contract.entity.columns = (0..300).map(unique).collect();
+    });
+    assert_eq!(
+        sets,
+        "column `c254`: at most 254 sets of columns besides the primary key can be checked for duplicates"
+    );
 }

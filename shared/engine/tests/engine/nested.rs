@@ -134,13 +134,13 @@ fn members_are_checked_against_their_rules() {
             (r#"{"size":1,"is_new":"true"}"#, r#"wrong_type | a.is_new: a boolean | "true""#),
             (
                 r#"{"size":1,"day":"2023-02-29"}"#,
-                r#"not_a_date | a.day: a date as in 2024-01-31 | "2023-02-29""#,
+                r#"not_a_date | a.day: a date such as 2024-01-31 | "2023-02-29""#,
             ),
-            (r#"{"size":1,"day":20240131}"#, "wrong_type | a.day: a date as in 2024-01-31 | 20240131"),
-            (r#"{"size":1,"at":"24:00"}"#, r#"not_a_time | a.at: a time of day as in 23:59:59 | "24:00""#),
+            (r#"{"size":1,"day":20240131}"#, "wrong_type | a.day: a date such as 2024-01-31 | 20240131"),
+            (r#"{"size":1,"at":"24:00"}"#, r#"not_a_time | a.at: a time of day such as 23:59:59 | "24:00""#),
             (
                 r#"{"size":1,"since":"2024-03-31T02:30"}"#,
-                r#"not_a_timestamp | a.since: a timestamp as in 2024-01-31T12:00:00Z, of Europe/Berlin without an offset | "2024-03-31T02:30""#,
+                r#"not_a_timestamp | a.since: a timestamp such as 2024-01-31T12:00:00Z; without an offset, in Europe/Berlin | "2024-03-31T02:30""#,
             ),
             (r#"[{"size":1}]"#, r#"wrong_type | a JSON object | [{"size":1}]"#),
             (r#"{"size":1,"x":"\u0000"}"#, r#"nul_character | no NUL character | {"size":1,"x":"\u0000"}"#),
@@ -302,5 +302,8 @@ fn two_members_must_not_read_the_same_key() {
     ];
     let error =
         penstock_engine::Plan::compile(&contract(FormatKind::Ndjson, vec![object(twice)])).unwrap_err();
-    assert_eq!(error.to_string(), "column `a`: two of its members read the key `b`; one key is stored once");
+    assert_eq!(
+        error.to_string(),
+        "column `a`: two members read the key `b`; each key can be read by one member only"
+    );
 }

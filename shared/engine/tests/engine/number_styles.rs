@@ -48,9 +48,9 @@ fn accounting_formats_are_read_with_their_separators() {
         ]
     );
     let rule = |reject: usize, reason: usize| outcome.rejects[reject].reasons[reason].rule.to_string();
-    assert_eq!(rule(0, 0), "a decimal number and `%`, negative as in (12)");
-    assert_eq!(rule(1, 0), "a whole number, negative as in 12-");
-    assert_eq!(rule(1, 1), "a decimal number, negative as in -12, 12- or (12)");
+    assert_eq!(rule(0, 0), "a decimal number and `%`, negative numbers as in (12)");
+    assert_eq!(rule(1, 0), "a whole number, negative numbers as in 12-");
+    assert_eq!(rule(1, 1), "a decimal number, negative numbers as in -12, 12- or (12)");
 }
 
 #[test]

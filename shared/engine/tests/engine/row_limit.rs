@@ -44,8 +44,8 @@ fn only_rows_that_do_not_fit_on_a_page_are_rejected() {
     // Columns of ten bytes fit, of twenty bytes do not. Long text is moved out of line (TOAST) unless it compresses well.
     let values = ["abcdefghij", twenty, &long, &repeated, &escaped, "é"];
     let expected = [
-        "2 too_long: a row of at most 8160 bytes, as a page of PostgreSQL holds",
-        "4 too_long: a row of at most 8160 bytes, as a page of PostgreSQL holds",
+        "2 too_long: a row of at most 8160 bytes, which is what fits a page of PostgreSQL",
+        "4 too_long: a row of at most 8160 bytes, which is what fits a page of PostgreSQL",
     ];
     let table = rows(WIDTH, &values);
     let outcome = read(&contract(csv(), columns(WIDTH)), &table);

@@ -115,7 +115,7 @@ fn a_reason_has_the_path_and_the_rule_of_a_value_within_a_typed_document() {
         (
             array(),
             list(millis),
-            "v[0]: a timestamp in the years 1 to 9999, without digits after the microseconds",
+            "v[0]: a timestamp in the years 1 to 9999 with at most six fractional digits",
             "+292278994-08-17T07:12:55.807",
         ),
         (array(), list(Arc::new(BinaryArray::from_vec(vec![b"\xff"]))), "v[0]: text in UTF-8", "\\xff"),

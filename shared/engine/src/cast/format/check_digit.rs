@@ -1,12 +1,12 @@
-//! Identifiers whose last digits are computed from the others.
+//! Identifiers with check digits.
 
-/// A GTIN of one of these numbers of digits: GS1 General Specifications, section 7.9.
+/// Returns true for a GTIN (GS1 General Specifications, section 7.9) with one of the given numbers of digits.
 pub(super) fn is_gtin(text: &str, lengths: &[usize]) -> bool {
     lengths.contains(&text.len()) && has_gs1_check_digit(text.as_bytes())
 }
 
-/// ISO 2108: ten digits of which the last one may be `X`, or thirteen that begin with 978, or with 979 but not with the
-/// 9790 of printed music. Hyphens or spaces, of one kind, may separate the parts.
+/// Returns true for an ISBN (ISO 2108): ten digits, of which the last may be `X`, or thirteen digits that begin with
+/// 978 or 979, but not with 9790, which is for printed music. Either hyphens or spaces may separate the parts.
 pub(super) fn is_isbn(text: &str) -> bool {
     const MAX_SEPARATORS: usize = 4;
     let separator = if text.contains('-') { '-' } else { ' ' };
@@ -24,7 +24,8 @@ pub(super) fn is_isbn(text: &str) -> bool {
     }
 }
 
-/// ISO 3297: eight digits of which the last one may be `X`, with a hyphen after four or without.
+/// Returns true for an ISSN (ISO 3297): eight digits, of which the last may be `X`, with or without a hyphen after the
+/// fourth.
 pub(super) fn is_issn(text: &str) -> bool {
     let bytes = text.as_bytes();
     match bytes {
@@ -36,19 +37,19 @@ pub(super) fn is_issn(text: &str) -> bool {
     }
 }
 
-/// ISO/IEC 7812-1, annex B: two or more digits, of which every second one from the right is doubled, and the sum of all
-/// digits is a multiple of 10.
+/// Returns true for a number with a Luhn check digit (ISO/IEC 7812-1, annex B): two or more digits. If every second
+/// digit from the right is doubled, the sum of all digits is a multiple of 10.
 pub(super) fn is_luhn(text: &str) -> bool {
     let digits = text.bytes().rev().zip([1_u8, 2].into_iter().cycle());
     let sum = digits.map(|(byte, factor)| {
         let product = digit(byte)?.checked_mul(factor)?;
-        // The sum of the digits of 10 to 18.
+        // The sum of the digits of a number from 10 to 18.
         Some(u32::from(if product > 9 { product.checked_sub(9)? } else { product }))
     });
     text.len() >= 2 && is_multiple_of(sum.sum(), 10)
 }
 
-/// ISO 17442: eighteen letters and digits, and two check digits of ISO/IEC 7064, MOD 97-10.
+/// Returns true for an LEI (ISO 17442): eighteen letters and digits, and two check digits of ISO/IEC 7064, MOD 97-10.
 pub(super) fn is_lei(text: &str) -> bool {
     const LENGTH: usize = 20;
     let is_body = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
@@ -56,12 +57,13 @@ pub(super) fn is_lei(text: &str) -> bool {
     text.len() == LENGTH && has_digits && text.bytes().all(is_body) && modulo_97(text.bytes()) == Some(1)
 }
 
-/// The digits, weighted by 1 and 3 from the right, add up to a multiple of 10.
+/// Returns true if the sum of the digits, weighted by 1 and 3 from the right, is a multiple of 10.
 fn has_gs1_check_digit(digits: &[u8]) -> bool {
     weighted(digits.iter().rev().zip([1, 3].into_iter().cycle()), 10)
 }
 
-/// The digits, weighted by 1, 2, 3, … from the right, add up to a multiple of 11; the last one may be `X`, which is 10.
+/// Returns true if the sum of the digits, weighted by 1, 2, 3, … from the right, is a multiple of 11. The last digit
+/// may be `X`, which is 10.
 fn has_modulus_11_check_digit(digits: &[u8]) -> bool {
     let Some((last, rest)) = digits.split_last() else { return false };
     if *last != b'X' {
@@ -76,7 +78,7 @@ fn weighted<'d>(digits: impl Iterator<Item = (&'d u8, u32)>, modulus: u32) -> bo
     is_multiple_of(digits.map(|(byte, weight)| u32::from(digit(*byte)?).checked_mul(weight)).sum(), modulus)
 }
 
-/// False for `None`, which is the sum of what is no digit.
+/// Returns true for a sum that is a multiple of `modulus`. The sum is `None` if a character was not a digit.
 fn is_multiple_of(sum: Option<u32>, modulus: u32) -> bool {
     sum.is_some_and(|sum| sum.is_multiple_of(modulus))
 }
@@ -85,7 +87,7 @@ fn digit(byte: u8) -> Option<u8> {
     byte.checked_sub(b'0').filter(|digit| *digit <= 9)
 }
 
-/// The rest of a number whose letters are 10 to 35.
+/// Returns the remainder modulo 97 of a number whose letters mean 10 to 35.
 fn modulo_97(bytes: impl Iterator<Item = u8>) -> Option<u32> {
     let mut rest = 0_u32;
     for byte in bytes {

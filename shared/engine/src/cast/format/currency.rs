@@ -1,6 +1,7 @@
 //! Currency codes of ISO 4217.
 
-/// List one: codes of currencies, funds and metals in use, and those for tests (`XTS`) and for no currency (`XXX`), as of January 2026.
+/// The codes of list one as of January 2026: currencies, funds and metals in use, the code for tests (`XTS`) and the
+/// one for no currency (`XXX`).
 static IN_USE: [&str; 178] = [
     "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BHD", "BIF", "BMD",
     "BND", "BOB", "BOV", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHE", "CHF", "CHW", "CLF",
@@ -16,13 +17,13 @@ static IN_USE: [&str; 178] = [
     "XDR", "XOF", "XPD", "XPF", "XPT", "XSU", "XTS", "XUA", "XXX", "YER", "ZAR", "ZMW", "ZWG",
 ];
 
-/// List three, as far as codes were withdrawn since 2010, which the records of recent years still have.
+/// The codes of list three that were withdrawn since 2010, which records of recent years still contain.
 static WITHDRAWN: [&str; 16] = [
     "ANG", "BGN", "BYR", "CUC", "EEK", "HRK", "LTL", "LVL", "MRO", "SLL", "STD", "USS", "VEF", "XFU", "ZMK",
     "ZWL",
 ];
 
-/// Whether this is a code of three capital letters that is in use or was withdrawn since 2010.
+/// Returns true for a code that is in use or was withdrawn since 2010.
 pub(super) fn is_currency_code(text: &str) -> bool {
     IN_USE.binary_search(&text).is_ok() || WITHDRAWN.binary_search(&text).is_ok()
 }
@@ -32,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_have_each_code_once_and_in_order() {
+    fn the_lists_are_sorted_and_have_no_duplicates() {
         for list in [&IN_USE[..], &WITHDRAWN[..]] {
             let is_code = |code: &&str| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
             assert!(list.iter().all(is_code));
@@ -42,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_in_use_and_those_of_recent_years_are_accepted() {
+    fn codes_in_use_and_those_withdrawn_recently_are_accepted() {
         for code in ["EUR", "USD", "AED", "ZWG", "XCG", "VED", "XTS", "ANG", "HRK", "BGN", "EEK", "ZWL"] {
             assert!(is_currency_code(code), "{code}");
         }

@@ -1,8 +1,9 @@
-//! The syntax of VAT identification numbers, as the VAT Information Exchange System (VIES) of the European Commission
-//! publishes it for each member state. Check digits are not verified: not every state publishes how they are computed.
+//! The syntax of VAT identification numbers, as the European Commission's VAT Information Exchange System (VIES)
+//! publishes it for each member state. Check digits are not verified, because not every state publishes how they are
+//! computed.
 
-/// The structures of each state: `9` is a digit, `A` a letter, `X` a digit or a letter but `I` and `O`, `?` a digit, a letter,
-/// `+` or `*`; any other character is itself. Greece is `EL` here, and Northern Ireland `XI`.
+/// The structures of each state's numbers. `9` is a digit, `A` a letter, `X` a digit or a letter except `I` and `O`,
+/// and `?` a digit, a letter, `+` or `*`. Any other character is literal. Greece is `EL`, and Northern Ireland `XI`.
 const STRUCTURES: [(&str, &[&str]); 28] = [
     ("AT", &["U99999999"]),
     ("BE", &["0999999999", "1999999999"]),
@@ -34,7 +35,7 @@ const STRUCTURES: [(&str, &[&str]); 28] = [
     ("XI", &["999999999", "999999999999", "GD999", "HA999"]),
 ];
 
-/// True for a number with the prefix of its state, without spaces, hyphens and dots.
+/// Returns true for a number with the prefix of its state, without spaces, hyphens and dots.
 pub(super) fn is_vat_eu(text: &str) -> bool {
     let Some((state, number)) = text.split_at_checked(2) else { return false };
     let structures = STRUCTURES.iter().find(|(known, _)| *known == state);

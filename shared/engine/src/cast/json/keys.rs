@@ -1,46 +1,45 @@
-//! Keys of objects, compared by one word each.
-//!
-//! Only where two words are equal are the keys themselves compared.
+//! Detection of repeated keys of objects, by comparing one word for each key. Keys themselves are only compared if two
+//! words are equal.
 
-/// 2^64 divided by the golden ratio: the upper bits of a product depend on all bits of a word.
+/// 2^64 divided by the golden ratio. The upper bits of a product with it depend on all bits of the other factor.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// KeyWords that need no memory of their own.
+/// The most words that are stored without an allocation.
 const MAX_FEW: usize = 16;
-/// More words are compared by sorting them.
+/// The most words that are compared in pairs. More are sorted.
 const MAX_PAIRED: usize = 32;
 
-/// The words of the keys of the objects that are open.
+/// The words of the keys of the current object and of the enclosing ones.
 #[derive(Debug, Default)]
 pub(crate) struct KeyWords {
     few: [u64; MAX_FEW],
-    /// All of them, once they were more than few.
+    /// All words, once there were more than [`MAX_FEW`].
     many: Vec<u64>,
     count: usize,
 }
 
 impl KeyWords {
-    /// Begins an object, and returns the number of words of the objects around it.
+    /// Begins an object. Returns the number of words of the enclosing objects, to pass to [`close`](Self::close).
     pub(crate) fn open(&mut self) -> usize {
         self.count
     }
 
-    /// Adds the word of a key to the object that was begun last.
+    /// Adds the word of a key of the current object.
     #[inline]
     pub(crate) fn enter(&mut self, word: u64) {
         match self.few.get_mut(self.count) {
-            Some(place) if self.many.is_empty() => *place = word,
+            Some(slot) if self.many.is_empty() => *slot = word,
             _ => self.push_many(word),
         }
         self.count = self.count.saturating_add(1);
     }
 
-    /// Ends the object that was begun last. Returns true if two of its words are equal.
+    /// Ends the current object. Returns true if two of its words are equal.
     #[inline]
     pub(crate) fn close(&mut self, outer: usize) -> bool {
         let is_few = self.many.is_empty();
         let words = if is_few { self.few.get_mut(outer..self.count) } else { self.many.get_mut(outer..) };
-        let has_equal = has_equal(words.unwrap_or_default());
+        let has_equal = has_equal(words.expect("the words of the enclosing objects come first"));
         self.many.truncate(outer);
         self.count = outer;
         has_equal
@@ -55,7 +54,7 @@ impl KeyWords {
     }
 }
 
-/// True when two of the words are equal. Their order is not kept.
+/// Returns true if two of the words are equal. May reorder them.
 pub(crate) fn has_equal(words: &mut [u64]) -> bool {
     if words.len() <= MAX_PAIRED {
         return has_equal_pair(words);
@@ -69,7 +68,7 @@ fn has_equal_pair(words: &[u64]) -> bool {
     let mut rest = words;
     let mut is_equal = false;
     while let [last, others @ ..] = rest {
-        // Without a branch, so that it compiles to vector instructions.
+        // A loop without branches compiles to vector instructions.
         for other in others {
             is_equal |= last == other;
         }
@@ -78,11 +77,11 @@ fn has_equal_pair(words: &[u64]) -> bool {
     is_equal
 }
 
-/// A word for a key, which is the first `length` bytes of `text`. Equal keys have equal words; of up to eight bytes and without
-/// NUL, different ones have different words.
+/// Returns a word for the key in the first `length` bytes of `text`. Equal keys have equal words. Different keys of up
+/// to eight bytes without NUL have different words.
 #[inline]
 pub(crate) fn word(text: &[u8], length: usize) -> u64 {
-    /// The bytes of a word that belong to a key, by its length.
+    /// The bytes of a word that belong to a key, by the key's length.
     const MASKS: [u64; 9] = [
         0,
         0xff,
@@ -96,13 +95,13 @@ pub(crate) fn word(text: &[u8], length: usize) -> u64 {
     ];
     match (text.first_chunk::<8>(), MASKS.get(length)) {
         (Some(head), Some(mask)) => u64::from_le_bytes(*head) & mask,
-        _ => long_word(text.get(..length).unwrap_or(text)),
+        _ => long_word(text.get(..length).expect("a key is within its text")),
     }
 }
 
 fn long_word(key: &[u8]) -> u64 {
     let Some(last) = key.last_chunk::<8>() else {
-        // A short key near the end of the text.
+        // A short key that is too close to the end of the text to read eight bytes.
         return key.iter().rfold(0, |word, byte| word << 8 | u64::from(*byte));
     };
     let mix =
@@ -116,13 +115,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_has_one_word_whatever_comes_after_it() {
+    fn the_word_of_a_key_does_not_depend_on_the_text_after_it() {
         for length in 0..40 {
             let key: Vec<u8> = (0..length).map(|at| b'a' + u8::try_from(at % 26).unwrap()).collect();
             let alone = word(&key, key.len());
-            for behind in ["\"", "\":1}", "\":\"a longer text than any word\"}"] {
-                let text = [&key, behind.as_bytes()].concat();
-                assert_eq!(word(&text, key.len()), alone, "{length} {behind}");
+            for after in ["\"", "\":1}", "\":\"a longer text than any word\"}"] {
+                let text = [&key, after.as_bytes()].concat();
+                assert_eq!(word(&text, key.len()), alone, "{length} {after}");
             }
             let mut other = key.clone();
             for at in 0..key.len() {
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_within_each_other_are_compared_by_themselves() {
+    fn nested_objects_are_compared_separately() {
         for count in [1, 15, 16, 17, 40] {
             let mut words = KeyWords::default();
             (0..count).for_each(|word| words.enter(word));
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_words_are_found_among_few_and_many() {
+    fn equal_words_are_detected_among_few_and_many() {
         for count in [0_u64, 1, 2, 3, 31, 32, 33, 500] {
             let mut words: Vec<u64> =
                 (0..count).map(|word| word.wrapping_mul(0x1234_5678_9abc_def1)).collect();

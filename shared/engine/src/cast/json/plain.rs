@@ -1,43 +1,44 @@
-//! Documents as programs write most of them, without escapes and line breaks.
+//! A fast path for documents without escapes and line breaks, as programs write most of them.
 //!
-//! Each function takes the rest of a text and gives what is left of it: two words that stay in registers, where the
-//! scanner's place is in memory. `None`: the scanner has to look.
+//! Each function parses the beginning of a text and returns the rest. The rest stays in registers, whereas the position
+//! of a [`Scanner`](super::Scanner) is in memory. `None` means that a `Scanner` must process the text.
 
 use std::ops::Range;
 
 use super::keys::{KeyWords, word};
 use super::scanner::{MAX_DEPTH, quote};
 
-/// A number with more digits on one side of the point is left to the scanner, which knows what `numeric` holds. With an exponent of
-/// two digits, this is below its limits.
+/// The most digits on each side of the point. With an exponent of two digits, such a number is within the limits of
+/// `numeric`. The scanner checks longer ones.
 const MAX_DIGITS: usize = 16_000;
 
-/// Passes the places of each key's text and of its value to `entry`. The text has no control character and no backslash,
-/// and nothing but the object.
+/// Parses an object and passes the ranges of each key's text and of its value to `entry`. The text must not contain
+/// control characters and backslashes.
 #[inline]
 pub(crate) fn object(text: &[u8], mut entry: impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
     let mut keys = KeyWords::default();
-    let place = |rest: &[u8]| text.len().saturating_sub(rest.len());
+    let position = |rest: &[u8]| text.len().saturating_sub(rest.len());
     let members = skip_spaces(text).strip_prefix(b"{")?;
     let rest = list(members, b'}', |member| {
         let key = member.strip_prefix(b"\"")?;
-        let behind = string(key)?;
-        let found = skip_spaces(behind.strip_prefix(b":")?);
+        let after_key = string(key)?;
+        let found = skip_spaces(after_key.strip_prefix(b":")?);
         let rest = value(found, MAX_DEPTH.saturating_sub(1), &mut keys)?;
-        entry(place(key)..place(behind).saturating_sub(1), place(found)..place(rest));
+        entry(position(key)..position(after_key).saturating_sub(1), position(found)..position(rest));
         Some(rest)
     })?;
     skip_spaces(rest).is_empty().then_some(())
 }
 
-/// True for an object or array that is surely well-formed. The text has no control character and no backslash.
+/// Returns true for an object or array that is known to be well-formed. The text must not contain control characters
+/// and backslashes.
 pub(super) fn is_document(text: &str, open: u8) -> bool {
     let text = text.as_bytes();
     text.first() == Some(&open)
         && value(text, MAX_DEPTH, &mut KeyWords::default()).is_some_and(<[u8]>::is_empty)
 }
 
-/// `depth`: how many lists within each other are left.
+/// Parses a value in which objects and arrays are nested at most `depth` levels deep.
 fn value<'a>(text: &'a [u8], depth: usize, keys: &mut KeyWords) -> Option<&'a [u8]> {
     match text {
         [b'"', rest @ ..] => string(rest),
@@ -48,8 +49,8 @@ fn value<'a>(text: &'a [u8], depth: usize, keys: &mut KeyWords) -> Option<&'a [u
                 let key = entry.strip_prefix(b"\"")?;
                 let length = quote(key)?;
                 keys.enter(word(key, length));
-                let behind = key.get(length.saturating_add(1)..)?;
-                value(skip_spaces(behind.strip_prefix(b":")?), depth, keys)
+                let after_key = key.get(length.saturating_add(1)..)?;
+                value(skip_spaces(after_key.strip_prefix(b":")?), depth, keys)
             })?;
             (!keys.close(outer)).then_some(rest)
         }
@@ -79,14 +80,14 @@ fn list<'a>(
     }
     loop {
         match entry(rest)? {
-            [b',', behind @ ..] => rest = skip_spaces(behind),
-            [last, behind @ ..] if *last == close => return Some(behind),
+            [b',', after @ ..] => rest = skip_spaces(after),
+            [last, after @ ..] if *last == close => return Some(after),
             _ => return None,
         }
     }
 }
 
-/// Behind its first quote.
+/// Parses a string after its opening quote.
 #[inline]
 fn string(text: &[u8]) -> Option<&[u8]> {
     text.get(quote(text)?.saturating_add(1)..)
@@ -108,7 +109,7 @@ fn number(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Of one or two digits, so that the number is surely within range.
+/// Parses an exponent of one or two digits, with which the number is within the limits.
 #[cold]
 fn exponent(text: &[u8]) -> Option<&[u8]> {
     let (_, exponent) = text.split_first()?;
@@ -119,19 +120,19 @@ fn exponent(text: &[u8]) -> Option<&[u8]> {
 
 #[inline]
 fn digits(text: &[u8]) -> Option<&[u8]> {
-    let has_few = |rest: &[u8]| (1..=MAX_DIGITS).contains(&text.len().saturating_sub(rest.len()));
+    let is_within_limit = |rest: &[u8]| (1..=MAX_DIGITS).contains(&text.len().saturating_sub(rest.len()));
     let mut rest = text;
-    while let [b'0'..=b'9', behind @ ..] = rest {
-        rest = behind;
+    while let [b'0'..=b'9', after @ ..] = rest {
+        rest = after;
     }
-    has_few(rest).then_some(rest)
+    is_within_limit(rest).then_some(rest)
 }
 
 #[inline]
 fn skip_spaces(text: &[u8]) -> &[u8] {
     let mut rest = text;
-    while let [b' ', behind @ ..] = rest {
-        rest = behind;
+    while let [b' ', after @ ..] = rest {
+        rest = after;
     }
     rest
 }

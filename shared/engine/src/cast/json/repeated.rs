@@ -1,4 +1,4 @@
-//! The key that an object has twice, by its path.
+//! The paths of repeated keys.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -6,18 +6,19 @@ use std::fmt::Write;
 
 use super::scanner::{Scanner, key_text};
 
-/// The first key of a well-formed document that its object already has, by its path: `sizes[2].width`. Keys are equal when
-/// their texts are, however they are escaped.
+/// Returns the path of the first repeated key of a well-formed document, e.g. `sizes[2].width`. Keys are compared
+/// without their escapes.
 #[cold]
 pub(crate) fn key(text: &str) -> Option<String> {
     let mut scanner = Scanner::new(text, false);
     scanner.skip_space();
-    let mut search = Search { text, path: String::new(), is_found: false };
-    search.value(&mut scanner);
+    let mut search = RepeatedKeySearch { text, path: String::new(), is_found: false };
+    let searched = search.value(&mut scanner);
+    debug_assert_eq!(searched.is_none(), search.is_found, "the document is well-formed");
     search.is_found.then_some(search.path)
 }
 
-/// The first of these texts that an earlier one is equal to.
+/// Returns the first text that is equal to an earlier one.
 #[cold]
 pub(crate) fn text<'a>(texts: impl IntoIterator<Item = Cow<'a, str>>) -> Option<String> {
     let mut seen = HashSet::new();
@@ -30,15 +31,15 @@ pub(crate) fn text<'a>(texts: impl IntoIterator<Item = Cow<'a, str>>) -> Option<
     None
 }
 
-struct Search<'a> {
+struct RepeatedKeySearch<'a> {
     text: &'a str,
-    /// That of the value at hand, and of the key once it is found.
+    /// The path of the current value, or of the repeated key once it is found.
     path: String,
     is_found: bool,
 }
 
-impl<'a> Search<'a> {
-    /// `None` where it ends: the document is known to be well-formed, so that this is a repeated key.
+impl<'a> RepeatedKeySearch<'a> {
+    /// Searches a value. `None` ends the search: a repeated key was found, because the document is well-formed.
     fn value(&mut self, scanner: &mut Scanner<'a>) -> Option<()> {
         match scanner.peek()? {
             b'{' => {
@@ -63,8 +64,7 @@ impl<'a> Search<'a> {
                 let mut index = 0_usize;
                 scanner.list(b'[', b']', |scanner| {
                     let outer = self.path.len();
-                    // Writing to a string does not fail.
-                    let _ = write!(self.path, "[{index}]");
+                    write!(self.path, "[{index}]").expect("writing to a string does not fail");
                     self.value(scanner)?;
                     self.path.truncate(outer);
                     index = index.saturating_add(1);
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_path_of_a_repeated_key_is_given() {
+    fn the_path_of_a_repeated_key_is_returned() {
         for (document, path) in [
             (r#"{"a":1,"b":2}"#, None),
             (r#" {"a":1,"a":2}"#, Some("a")),

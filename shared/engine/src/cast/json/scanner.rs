@@ -1,6 +1,4 @@
-//! A scanner of JSON documents, RFC 8259.
-//!
-//! Documents are checked in one pass, without building values.
+//! A scanner of JSON documents (RFC 8259). It checks a document in one pass, without building values.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,31 +8,32 @@ use wide::u8x16;
 use super::keys::{KeyWords, word};
 use crate::cast::number::MAX_EXPONENT;
 
-/// Objects and arrays within each other. Deeper documents are refused: PostgreSQL's parser and those of readers recurse.
+/// The most levels of nested objects and arrays. Deeper documents are rejected, because PostgreSQL's parser and those
+/// of its clients recurse.
 pub(crate) const MAX_DEPTH: usize = 128;
-/// Digits of a number before the decimal point. The numbers of `jsonb` are those of `numeric`, whose limits are in chapter
-/// 8.1 of PostgreSQL's documentation.
+/// The most digits of a number before the decimal point. Numbers in `jsonb` have the limits of `numeric`, which section
+/// 8.1 of PostgreSQL's documentation lists.
 pub(crate) const MAX_WHOLE_DIGITS: i64 = 131_072;
-/// Digits of a number after the decimal point, zeros included.
+/// The most digits of a number after the decimal point, including zeros.
 pub(crate) const MAX_FRACTION_DIGITS: i64 = 16_383;
 
-/// Goes through a document. `None` from its methods: this is not JSON.
+/// A scanner of a document. Its methods return `None` if the text is not JSON.
 pub(crate) struct Scanner<'a> {
     text: &'a str,
-    /// How far it has come, in bytes. It goes forward by what it has seen, so that it never passes the end.
+    /// The position in bytes. It only advances over bytes that were examined, so it never exceeds the length.
     pub(crate) at: usize,
     pub(super) is_plain: bool,
-    /// A string holds `\u0000`, which is well-formed, but no text of PostgreSQL.
+    /// A string contains `\u0000`, which is well-formed but not supported by PostgreSQL.
     pub(super) has_nul: bool,
-    /// A string holds half of a surrogate pair: well-formed, but no text at all.
+    /// A string contains a lone surrogate, which is well-formed but not valid Unicode.
     pub(super) has_lone_surrogate: bool,
-    /// A number that `jsonb` cannot hold, or whose exponent is above the limit.
+    /// A number is out of range for `jsonb`, or its exponent exceeds [`MAX_EXPONENT`].
     pub(super) is_out_of_range: bool,
-    /// It stopped at an object or array that is nested too deep.
+    /// The scanner stopped at an object or array that is nested too deep.
     pub(crate) is_too_deep: bool,
-    /// A nested object probably has a key twice: [`repeated`] decides it.
+    /// A nested object probably has a repeated key. [`repeated`](super::repeated) determines whether it does.
     pub(crate) may_repeat: bool,
-    /// The keys of the objects that are open, by their [words](word).
+    /// The [words](word) of the keys of the current object and of the enclosing ones.
     words: KeyWords,
 }
 
@@ -53,10 +52,10 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// On its way to what is in that place.
-    pub(in crate::cast) fn within(text: &'a str, place: Range<usize>, is_plain: bool) -> Self {
-        let mut scanner = Self::new(text.get(..place.end).unwrap_or_default(), is_plain);
-        scanner.at = place.start;
+    /// Returns a scanner of the value in a range of a document.
+    pub(in crate::cast) fn within(text: &'a str, range: Range<usize>, is_plain: bool) -> Self {
+        let mut scanner = Self::new(slice(text, 0..range.end), is_plain);
+        scanner.at = range.start;
         scanner
     }
 
@@ -64,12 +63,12 @@ impl<'a> Scanner<'a> {
         self.at == self.text.len()
     }
 
-    /// What it came by since it was at `start`.
+    /// Returns the text from `start` to the current position.
     pub(in crate::cast) fn since(&self, start: usize) -> &'a str {
-        self.text.get(start..self.at).unwrap_or_default()
+        slice(self.text, start..self.at)
     }
 
-    /// Goes through an object and tells the places of each key's text and of its value.
+    /// Scans an object and passes the ranges of each key's text and of its value to `entry`.
     pub(crate) fn object(&mut self, mut entry: impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
         self.list(b'{', b'}', |scanner| {
             let key = scanner.key()?;
@@ -80,7 +79,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Goes through an array and tells the place of each item.
+    /// Scans an array and passes the range of each item to `item`.
     pub(in crate::cast) fn array(&mut self, mut item: impl FnMut(Range<usize>)) -> Option<()> {
         self.list(b'[', b']', |scanner| {
             let start = scanner.at;
@@ -90,7 +89,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Goes through an object or an array. `entry` goes over one entry, the scanner over what is between them.
+    /// Scans an object or an array. `entry` scans an entry, and this method the separators between them.
     #[inline]
     pub(in crate::cast) fn list(
         &mut self,
@@ -114,7 +113,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Passes over a key and its colon, and tells the place of the key's text.
+    /// Scans a key and its colon, and returns the range of the key's text.
     #[inline]
     pub(in crate::cast) fn key(&mut self) -> Option<Range<usize>> {
         if self.peek()? != b'"' {
@@ -129,7 +128,7 @@ impl<'a> Scanner<'a> {
         Some(text)
     }
 
-    /// Passes over a value.
+    /// Scans a value.
     pub(in crate::cast) fn value(&mut self) -> Option<()> {
         self.nested(MAX_DEPTH)
     }
@@ -140,10 +139,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "it passes what it has seen, and so never the end of the text"
-    )]
+    #[expect(clippy::arithmetic_side_effects, reason = "only bytes that were examined are passed")]
     pub(in crate::cast) fn advance(&mut self, bytes: usize) {
         self.at += bytes;
     }
@@ -165,7 +161,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// `depth`: how many lists within each other are left.
+    /// Scans a value in which objects and arrays are nested at most `depth` levels deep.
     pub(in crate::cast) fn nested(&mut self, depth: usize) -> Option<()> {
         match self.peek()? {
             b'{' => {
@@ -173,7 +169,7 @@ impl<'a> Scanner<'a> {
                 let outer = self.words.open();
                 self.list(b'{', b'}', |scanner| {
                     let key = scanner.key()?;
-                    scanner.note(key);
+                    scanner.enter_key(key);
                     scanner.nested(depth)
                 })?;
                 self.may_repeat |= self.words.close(outer);
@@ -184,38 +180,38 @@ impl<'a> Scanner<'a> {
                 self.list(b'[', b']', |scanner| scanner.nested(depth))
             }
             b'"' => self.string(),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            b'n' => self.word(b"null"),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            b'n' => self.literal(b"null"),
             _ => self.number(),
         }
     }
 
+    /// Returns the depth that remains within an object or array.
     pub(in crate::cast) fn deeper(&mut self, depth: usize) -> Option<usize> {
         let depth = depth.checked_sub(1);
         self.is_too_deep |= depth.is_none();
         depth
     }
 
-    /// Remembers a key, to compare it with the others of its object.
-    pub(in crate::cast) fn note(&mut self, place: Range<usize>) {
-        let text = self.text.get(place.start..).unwrap_or_default();
-        let key = text.get(..place.len()).unwrap_or_default();
-        let word = if self.is_plain || !key.contains('\\') {
-            word(text.as_bytes(), place.len())
+    /// Adds a key to those of its object, to detect repeated ones.
+    pub(in crate::cast) fn enter_key(&mut self, range: Range<usize>) {
+        let text = slice(self.text, range.start..self.text.len());
+        let word = if self.is_plain || !slice(text, 0..range.len()).contains('\\') {
+            word(text.as_bytes(), range.len())
         } else {
-            let key = key_text(self.text, place);
+            let key = key_text(self.text, range);
             word(key.as_bytes(), key.len())
         };
         self.words.enter(word);
     }
 
     pub(in crate::cast) fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
+        self.text.as_bytes().get(self.at..).expect("the position never exceeds the length")
     }
 
-    pub(in crate::cast) fn word(&mut self, word: &[u8]) -> Option<()> {
-        self.rest().starts_with(word).then(|| self.advance(word.len()))
+    pub(in crate::cast) fn literal(&mut self, literal: &[u8]) -> Option<()> {
+        self.rest().starts_with(literal).then(|| self.advance(literal.len()))
     }
 
     pub(in crate::cast) fn string(&mut self) -> Option<()> {
@@ -300,22 +296,23 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// True for a number of so many digits that `numeric` holds, with an exponent within the limit. `whole`: 0 for a number
-/// below one.
+/// Returns true if a number with these digits before and after the point is in the range of `numeric`, and its exponent
+/// within the limit. `whole` is 0 for a number below one.
 fn fits_numeric(whole: usize, fraction: usize, exponent: i64) -> bool {
-    let count = |digits: usize| i64::try_from(digits).unwrap_or(i64::MAX);
+    let count = |digits: usize| i64::try_from(digits).expect("a text in memory is shorter than 2^63 bytes");
     (-MAX_EXPONENT..=MAX_EXPONENT).contains(&exponent)
         && count(whole).saturating_add(exponent) <= MAX_WHOLE_DIGITS
         && count(fraction).saturating_sub(exponent) <= MAX_FRACTION_DIGITS
 }
 
-/// The text of a key, whose place is that within its quotes. A key that is no text is as it is written.
-pub(crate) fn key_text(text: &str, place: Range<usize>) -> Cow<'_, str> {
-    let key = text.get(place.clone()).unwrap_or_default();
+/// Returns the text of the key in a range, which excludes its quotes. A key with a lone surrogate is returned as
+/// written.
+pub(crate) fn key_text(text: &str, range: Range<usize>) -> Cow<'_, str> {
+    let key = slice(text, range.clone());
     if !key.contains('\\') {
         return Cow::Borrowed(key);
     }
-    let quoted = text.get(place.start.saturating_sub(1)..place.end.saturating_add(1)).unwrap_or_default();
+    let quoted = slice(text, range.start.saturating_sub(1)..range.end.saturating_add(1));
     let mut scratch = String::new();
     match unquote(quoted, &mut scratch) {
         Some(text) => Cow::Owned(text.to_owned()),
@@ -323,7 +320,7 @@ pub(crate) fn key_text(text: &str, place: Range<usize>) -> Cow<'_, str> {
     }
 }
 
-/// The place of the next quote. Keys are short: a look at sixteen bytes at once mostly finds it.
+/// Returns the position of the next quote. Keys are short, so comparing sixteen bytes at once finds most.
 #[inline]
 pub(super) fn quote(text: &[u8]) -> Option<usize> {
     if let Some(head) = text.first_chunk::<16>() {
@@ -335,7 +332,13 @@ pub(super) fn quote(text: &[u8]) -> Option<usize> {
     memchr::memchr(b'"', text)
 }
 
-/// The text of a JSON string literal. `None`: a lone surrogate, which no text can hold.
+/// Returns the text in a range that a scanner returned.
+#[inline]
+pub(crate) fn slice(text: &str, range: Range<usize>) -> &str {
+    text.get(range).expect("the range is within the text")
+}
+
+/// Returns the text of a JSON string literal, or `None` if it contains a lone surrogate.
 pub(crate) fn unquote<'a>(literal: &'a str, scratch: &'a mut String) -> Option<&'a str> {
     let inside = literal.get(1..)?.strip_suffix('"')?;
     if memchr::memchr(b'\\', inside.as_bytes()).is_none() {

@@ -1,4 +1,4 @@
-//! Documents that `jsonb` stores, and those that it does not.
+//! Documents that `jsonb` accepts and rejects.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ fn is_read_by_serde(text: &str) -> bool {
 }
 
 #[test]
-fn what_jsonb_does_not_take_is_told() {
+fn documents_that_jsonb_rejects_are_reported() {
     assert_eq!(check("{\"a\":1e400}", false, false), Ok(()));
     assert_eq!(check("{\"a\":1e401}", false, false), Err(Code::OutOfRange));
     assert_eq!(check("[\"\\u0000\"]", true, false), Err(Code::NulCharacter));
@@ -23,7 +23,7 @@ fn what_jsonb_does_not_take_is_told() {
 }
 
 #[test]
-fn numbers_have_as_many_digits_as_numeric() {
+fn numbers_have_the_limits_of_numeric() {
     let digits = |count: usize| "1".repeat(count);
     let zeros = |count: usize| "0".repeat(count);
     for (number, fits) in [
@@ -56,7 +56,7 @@ fn numbers_have_as_many_digits_as_numeric() {
 }
 
 #[test]
-fn an_object_has_a_key_once_at_any_depth() {
+fn repeated_keys_are_reported_at_any_depth() {
     let many = |last: &str| {
         let keys: Vec<String> = (0..1_000).map(|key| format!("\"key {key}\":0")).collect();
         format!("[{{{},\"{last}\":1}}]", keys.join(","))
@@ -91,11 +91,11 @@ fn an_object_has_a_key_once_at_any_depth() {
 
 proptest! {
     #[test]
-    fn a_repeated_key_is_found_wherever_it_is(
+    fn a_repeated_key_is_detected_in_any_position(
         keys in prop::collection::vec("[ab]{1,3}|[ab]{7,18}", 1..40),
         nested in prop::collection::vec(0..40_usize, 0..6),
     ) {
-        // Some keys hold what is left of the list as an object of its own.
+        // The value of some keys is an object with the remaining keys.
         let mut objects = vec![Vec::<&str>::new()];
         let mut text = String::from("{");
         for (index, key) in keys.iter().enumerate() {
@@ -125,7 +125,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn documents_are_those_of_another_parser(
+    fn accepted_documents_are_those_that_another_parser_accepts(
         pieces in prop::collection::vec(
             prop::sample::select(vec![
                 "{", "}", "[", "]", ",", ":", "\"a\"", "\"\\u00e9\\n\"", "\"\\ud83d\\ude00\"", "\"\\x\"", "\"é", "\"",
@@ -138,14 +138,14 @@ proptest! {
         let inside = pieces.concat();
         let text = if is_wrapped { format!("{{\"k\":[{inside}]}}") } else { format!("{{{inside}}}") };
         let found = check(&text, false, Traits::of(text.as_bytes()).is_plain);
-        // Of great exponents the other parser takes the small numbers, as 0, and not the large ones; of a key that
-        // occurs twice it takes the last value.
+        // The other parser reads numbers that underflow as 0 and rejects those that overflow. It keeps the last value
+        // of a repeated key.
         prop_assume!(!matches!(found, Err(Code::OutOfRange | Code::DuplicateMember)));
         prop_assert_eq!(found.is_ok(), is_read_by_serde(&text), "{}", text);
     }
 
     #[test]
-    fn the_quick_way_finds_the_members_that_the_scanner_does(
+    fn the_fast_path_returns_the_members_that_the_scanner_returns(
         pieces in prop::collection::vec(
             prop::sample::select(vec![
                 "1,\"a\":", "[2],\"b c\": ", "{},\"\":", "{\"d\":", "}", "{", "}", "[", "]", ",", ", ", "\"\u{e9}\"", "1", "-0.5", "2e7", "1E+05", "3e-210",
@@ -155,13 +155,13 @@ proptest! {
         ),
     ) {
         let text = format!("{{\"k\":{}}}", pieces.concat());
-        let (mut quick, mut thorough) = (Vec::new(), Vec::new());
-        if plain::object(text.as_bytes(), |key, value| quick.push((key, value))).is_some() {
+        let (mut fast, mut thorough) = (Vec::new(), Vec::new());
+        if plain::object(text.as_bytes(), |key, value| fast.push((key, value))).is_some() {
             let mut scanner = Scanner::new(&text, true);
             prop_assert!(scanner.object(|key, value| thorough.push((key, value))).is_some(), "{}", text);
             let is_passed = scanner.is_at_end() && !scanner.is_out_of_range && !scanner.may_repeat;
             prop_assert!(is_passed, "{}", text);
-            prop_assert_eq!(quick, thorough);
+            prop_assert_eq!(fast, thorough);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Decimal numbers as their digits.
+//! Decimal numbers as digits.
 
 use std::cmp::Ordering;
 
@@ -6,14 +6,14 @@ use std::cmp::Ordering;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DecimalDigits<'a> {
     pub(crate) is_negative: bool,
-    /// Before the point, without leading zeros; empty below one.
+    /// The digits before the point, without leading zeros. Empty for a number below one.
     pub(crate) whole: &'a [u8],
-    /// After the point, as written.
+    /// The digits after the point, as written.
     pub(crate) fraction: &'a [u8],
 }
 
 impl<'a> DecimalDigits<'a> {
-    /// Reads `[+-]digits[.digits]`, with digits on at least one side of the point.
+    /// Parses `[+-]digits[.digits]`, with digits on at least one side of the point.
     #[inline]
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -33,12 +33,12 @@ impl<'a> DecimalDigits<'a> {
             return None;
         }
         let zeros = whole.iter().take_while(|digit| **digit == b'0').count();
-        let whole = whole.get(zeros..).unwrap_or_default();
+        let (_, whole) = whole.split_at(zeros);
         let is_zero = whole.is_empty() && fraction.iter().all(|digit| *digit == b'0');
         Some(Self { is_negative: is_negative && !is_zero, whole, fraction })
     }
 
-    /// The fraction without trailing zeros.
+    /// Returns the fraction without trailing zeros.
     pub(super) fn significant_fraction(&self) -> &'a [u8] {
         let mut fraction = self.fraction;
         while let [rest @ .., b'0'] = fraction {
@@ -51,6 +51,7 @@ impl<'a> DecimalDigits<'a> {
         self.whole.is_empty() && self.significant_fraction().is_empty()
     }
 
+    /// Compares the numbers by value.
     pub(crate) fn order(&self, other: &DecimalDigits<'_>) -> Ordering {
         let magnitude = || {
             let whole = self.whole.len().cmp(&other.whole.len()).then_with(|| self.whole.cmp(other.whole));
@@ -64,12 +65,12 @@ impl<'a> DecimalDigits<'a> {
         }
     }
 
-    /// The number as a whole one, when it is and fits.
+    /// Returns the number if it is whole and fits.
     pub(super) fn to_i64(self) -> Option<i64> {
         if !self.significant_fraction().is_empty() || self.whole.len() > 19 {
             return None;
         }
-        // Below zero, because there is one more of them.
+        // Accumulated below zero, because `i64` has one more negative number than positive ones.
         let mut number = 0_i64;
         for digit in self.whole {
             number = number.checked_mul(10)?.checked_sub(i64::from(digit_value(*digit)))?;
@@ -77,7 +78,8 @@ impl<'a> DecimalDigits<'a> {
         if self.is_negative { Some(number) } else { number.checked_neg() }
     }
 
-    /// The number times 10^`scale`. `None` when it has more digits than fit or than the scale holds.
+    /// Returns the number times 10^`scale`, or `None` if it does not fit or has more significant fractional digits than
+    /// `scale`.
     pub(crate) fn to_i128(self, scale: u16) -> Option<i128> {
         let fraction = self.significant_fraction();
         let zeros = usize::from(scale).checked_sub(fraction.len())?;
@@ -92,7 +94,7 @@ impl<'a> DecimalDigits<'a> {
     }
 }
 
-/// The value of an ASCII digit: its low four bits.
+/// Returns the value of an ASCII digit, which is its low four bits.
 pub(super) fn digit_value(digit: u8) -> u8 {
     digit & 0x0f
 }

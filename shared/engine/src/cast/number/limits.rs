@@ -1,16 +1,16 @@
-//! Numbers that are too long to be written out.
+//! Numbers beyond the limits.
 
 use super::notation::{Notation, without_groups};
 use crate::outcome::Code;
 
-/// Why a text cannot be written out as a plain number: its exponent or the number of its digits is beyond the limit, or it is
-/// not a number, which is `malformed`.
+/// Returns why a text was not converted to plain digits: `OutOfRange` if its exponent or the number of its digits
+/// exceeds the limit, `malformed` if it is not a number.
 #[cold]
 pub(super) fn fault(text: &str, notation: Notation, malformed: Code) -> Code {
     if is_number(text, notation).unwrap_or(false) { Code::OutOfRange } else { malformed }
 }
 
-/// True for a number of any size. `None`: its marks or its groups are not those of a number.
+/// Returns true for a number of any size, and false or `None` for other texts.
 fn is_number(text: &str, notation: Notation) -> Option<bool> {
     let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let text = notation.unsigned(text)?.text;
@@ -31,7 +31,7 @@ mod tests {
     use crate::cast::number::MAX_DIGITS;
 
     #[test]
-    fn numbers_beyond_the_limits_differ_from_what_is_not_a_number() {
+    fn numbers_beyond_the_limits_differ_from_texts_that_are_not_numbers() {
         const PLAIN: Notation = Notation::CONTRACT;
         let german = Notation { decimal: ',', group: Some('.'), ..PLAIN };
         let trailing = Notation { negative: NegativeStyle::Trailing, ..PLAIN };

@@ -1,4 +1,4 @@
-//! How a number is written: its separators, its sign, and whether it is a percentage.
+//! Notations of numbers: separators, signs and percentages.
 
 use penstock_contract::{NegativeStyle, PercentStyle};
 
@@ -11,13 +11,13 @@ pub(crate) struct Notation {
     pub(crate) percent: Option<PercentStyle>,
 }
 
-/// A number's text without its marks.
+/// A number without its sign and percent sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unsigned<'t> {
     pub(super) is_negative: bool,
-    /// Digits with separators, and an exponent if there is one.
+    /// The digits with separators, and the exponent if there is one.
     pub(super) text: &'t str,
-    /// The power of ten that the number is to be multiplied by.
+    /// The power of ten to multiply the number by.
     pub(super) shift: i64,
 }
 
@@ -26,10 +26,11 @@ impl Notation {
     pub(crate) const CONTRACT: Self =
         Self { decimal: '.', group: None, negative: NegativeStyle::Leading, percent: None };
 
-    /// Takes off the sign and the percent sign, which may be on either side of each other: `(7%)`, `(7)%`, `7-%`.
-    /// `None` when a percentage has no percent sign. Further marks remain in the text, where they are no digits.
+    /// Removes the sign and the percent sign, in any order: `(7%)`, `(7)%`, `7-%`. Returns `None` if a percentage has
+    /// no percent sign. Further signs remain in the text, which is then not a number.
     ///
-    /// White space between the digits and a mark is skipped where the contract declares a style, as in `7 %` and `( 12 )`.
+    /// If the contract declares a style, white space between the digits and a sign is skipped, as in `7 %` and `( 12
+    /// )`.
     pub(super) fn unsigned(self, text: &str) -> Option<Unsigned<'_>> {
         let Some(percent) = self.percent else {
             let (is_negative, text) = self.sign(text);
@@ -45,7 +46,7 @@ impl Notation {
         Some(Unsigned { is_negative, text, shift })
     }
 
-    /// Takes off one sign. A plus sign in front is read in each style.
+    /// Removes one sign. A leading plus sign is accepted in each style.
     fn sign(self, text: &str) -> (bool, &str) {
         let is_declared = self.negative != NegativeStyle::Leading || self.percent.is_some();
         let prefix = |mark| {
@@ -72,6 +73,7 @@ impl Notation {
     }
 }
 
+/// Removes group separators. Returns `None` if a group does not have two or three digits, or the last one not three.
 pub(super) fn without_groups(whole: &str, separator: Option<char>) -> Option<String> {
     let Some(separator) = separator.filter(|separator| whole.contains(*separator)) else {
         return Some(whole.to_owned());
@@ -106,7 +108,7 @@ mod tests {
         cast.with_scaled()
     }
 
-    /// The value as COPY text; `None` when the text is refused.
+    /// Returns the value as COPY text, or `None` if the text is rejected.
     fn read(cast: &NumberCast, text: &str) -> Option<String> {
         let mut digits = String::new();
         let (_, value) = cast.cast(text, cast.notation, &mut digits).ok()?;
@@ -118,7 +120,7 @@ mod tests {
     const NUMERIC: NumberType = NumberType::Numeric { size: None, is_whole: false };
 
     #[test]
-    fn each_style_reads_its_own_negatives_and_refuses_the_others() {
+    fn each_style_reads_its_own_negatives_and_rejects_the_others() {
         use NegativeStyle::{Any, Leading, Parentheses, Trailing};
         for (text, value, styles) in [
             ("-1,234.50", "-1234.50", &[Leading, Any][..]),
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_with_two_marks_or_half_a_pair_of_parentheses_is_refused() {
+    fn a_number_with_two_signs_or_an_unpaired_parenthesis_is_rejected() {
         for text in [
             "-(5)", "(-5)", "(5)-", "(5-)", "-5-", "--5", "5--", "+5-", "(+5)", "((5))", "(5", "5)", "()",
             "-", "( )", "(5)(5)", "5-5", "(1 2)", "1 2-", "12-%", "(12%)", "12%", "+-5", "-+5", "5+-",

@@ -1,8 +1,8 @@
-//! Intervals of decimals, counted in units of their last decimal place.
+//! Intervals of decimal numbers in units of their last decimal place.
 
 use crate::cast::value::CastValue;
 
-/// An interval of decimals, counted in their last place.
+/// An interval of decimal numbers in units of 10^-`scale`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scaled {
     pub(super) scale: u8,
@@ -12,6 +12,7 @@ pub(crate) struct Scaled {
 }
 
 impl Scaled {
+    /// Returns the value of `unscaled` × 10^-`scale` if it is in the interval.
     #[inline]
     pub(super) fn value(self, unscaled: i64) -> Option<CastValue<'static>> {
         let value = if self.is_integer {
@@ -22,7 +23,7 @@ impl Scaled {
         (self.low..=self.high).contains(&unscaled).then_some(value)
     }
 
-    /// The number as a value, if it is of this scale and within.
+    /// Returns the value of a number if it has this scale and is in the interval.
     #[inline]
     pub(crate) fn fit(self, unscaled: i128, scale: i8) -> Option<CastValue<'static>> {
         if self.is_of(scale) { self.value(i64::try_from(unscaled).ok()?) } else { None }

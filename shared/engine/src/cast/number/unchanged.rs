@@ -1,4 +1,4 @@
-//! Numbers that are stored as they stand, or as they were counted: nearly all of them.
+//! The fast path for numbers whose text is stored unchanged, which are nearly all.
 
 use super::decimal::digit_value;
 use super::scaled::Scaled;
@@ -6,80 +6,80 @@ use super::{Limit, NumberCast, NumberType};
 use crate::cast::value::CastValue;
 
 impl NumberCast {
-    /// The same cast, with its interval in the column's last place where there is one.
+    /// Returns the cast with its interval [scaled](NumberCast::scaled), if its rules are only an interval.
     pub(crate) fn with_scaled(self) -> Self {
-        let (least, most, scale) = match self.kind {
+        let (type_low, type_high, scale) = match self.kind {
             NumberType::Integer { low, high } => (low, high, 0),
             NumberType::Numeric { size: Some((precision, scale)), is_whole: false } => {
                 let Some(limit) = 10_i64.checked_pow(precision.into()) else { return self };
-                let most = limit.saturating_sub(1);
-                (most.saturating_neg(), most, scale)
+                let high = limit.saturating_sub(1);
+                (high.saturating_neg(), high, scale)
             }
             NumberType::Numeric { .. } | NumberType::Double => return self,
         };
         let is_interval = self.multiple_of.is_none() && self.allowed.is_empty();
-        let Some(places) = u8::try_from(scale).ok().filter(|_| is_interval) else { return self };
-        let end = |limit: &Option<Limit>, inward: i64, none: i64| match limit {
-            None => Some(none),
+        let Some(scale_digits) = u8::try_from(scale).ok().filter(|_| is_interval) else { return self };
+        let bound = |limit: &Option<Limit>, inward: i64, unlimited: i64| match limit {
+            None => Some(unlimited),
             Some(limit) => {
                 let value = i64::try_from(limit.value.decimal().to_i128(scale)?).ok()?;
                 value.checked_add(if limit.is_exclusive { inward } else { 0 })
             }
         };
-        let low = end(&self.minimum, 1, least);
-        let high = end(&self.maximum, -1, most);
+        let low = bound(&self.minimum, 1, type_low);
+        let high = bound(&self.maximum, -1, type_high);
         let scaled = low.zip(high).map(|(low, high)| Scaled {
-            scale: places,
-            low: low.max(least),
-            high: high.min(most),
+            scale: scale_digits,
+            low: low.max(type_low),
+            high: high.min(type_high),
             is_integer: matches!(self.kind, NumberType::Integer { .. }),
         });
         Self { scaled, ..self }
     }
 
-    /// The value of a number that is stored as its text stands, as most are. `None`: to be looked at by
-    /// [`cast`](Self::cast). Only for numbers in the contract's notation.
+    /// Returns the value of a number whose text is stored unchanged. If it returns `None`, [`cast`](Self::cast) must
+    /// process the text. The text must be in [`Notation::CONTRACT`](super::Notation::CONTRACT).
     #[inline]
-    pub(crate) fn keep(&self, text: &str) -> Option<CastValue<'static>> {
+    pub(crate) fn unchanged(&self, text: &str) -> Option<CastValue<'static>> {
         let scaled = self.scaled?;
         let (sign, digits) = match text.as_bytes() {
             [b'-', digits @ ..] => (-1, digits),
             digits => (1, digits),
         };
-        let (number, places) = unscaled(digits)?;
-        let missing = usize::from(scaled.scale).checked_sub(places)?;
+        let (number, fraction_digits) = unscaled(digits)?;
+        let missing = usize::from(scaled.scale).checked_sub(fraction_digits)?;
         let number = number.checked_mul(10_i64.checked_pow(u32::try_from(missing).ok()?)?)?;
-        // Zero has no sign in a table.
+        // PostgreSQL stores zero without a sign.
         if sign < 0 && number == 0 { None } else { scaled.value(number.checked_mul(sign)?) }
     }
 }
 
-/// `digits[.digits]` without the point, and how many digits are behind that: of up to 18 characters, and as the number
-/// is stored, without zeros before it. `None`: something else.
+/// Parses `digits[.digits]`: returns the number without its point, and the number of digits after the point. Returns
+/// `None` for longer texts than 18 characters, for leading zeros, and for all other texts.
 #[inline]
 fn unscaled(text: &[u8]) -> Option<(i64, usize)> {
     if text.len() > 18 || matches!(text, [b'0', b'0'..=b'9', ..] | [b'.', ..] | [.., b'.']) {
         return None;
     }
     let (number, rest) = leading_digits(0, text);
-    let (number, places, rest) = match rest {
+    let (number, fraction_digits, rest) = match rest {
         [b'.', fraction @ ..] => {
             let (number, rest) = leading_digits(number, fraction);
             (number, fraction.len(), rest)
         }
         _ => (number, 0, rest),
     };
-    (rest.is_empty() && !text.is_empty()).then_some((number, places))
+    (rest.is_empty() && !text.is_empty()).then_some((number, fraction_digits))
 }
 
-/// A number with the digits that a text begins with behind its own, and what comes after them. No more than 18 in all.
+/// Appends a text's leading digits to a number, and returns the rest of the text. The result has at most 18 digits.
 #[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "18 digits fit into 63 bits")]
 fn leading_digits(mut number: i64, text: &[u8]) -> (i64, &[u8]) {
     let mut rest = text;
-    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
         number = number * 10 + i64::from(digit_value(*digit));
-        rest = behind;
+        rest = after;
     }
     (number, rest)
 }
@@ -106,29 +106,29 @@ mod tests {
         cast.with_scaled()
     }
 
-    /// As the general way has it; `None` where a rule is broken.
+    /// Returns what the general cast writes, or `None` if it rejects the text.
     fn written(cast: &NumberCast, text: &str) -> Option<Vec<u8>> {
         let mut digits = String::new();
         let (number, value) = cast.cast(text, Notation::CONTRACT, &mut digits).ok()?;
-        let mut is_broken = false;
-        cast.check(&number, &mut |_| is_broken = true);
+        let mut is_valid = true;
+        cast.check(&number, &mut |_| is_valid = false);
         let mut out = Vec::new();
-        copy::write(&value.ok().filter(|_| !is_broken)?, false, &mut out);
+        copy::write(&value.ok().filter(|_| is_valid)?, false, &mut out);
         Some(out)
     }
 
     #[test]
-    fn usual_numbers_are_kept() {
+    fn common_numbers_take_the_fast_path() {
         let whole = cast(NumberType::Integer { low: -99, high: 4_000_000_000_000 }, None);
         let price = cast(NumberType::Numeric { size: Some((12, 2)), is_whole: false }, Some("0"));
         for text in ["0", "7", "-99", "12345678", "4000000000000"] {
-            assert!(whole.keep(text).is_some(), "{text}");
+            assert!(whole.unchanged(text).is_some(), "{text}");
         }
         for text in ["1", "0.5", "0.01", "19.90", "1234567890.12"] {
-            assert!(price.keep(text).is_some(), "{text}");
+            assert!(price.unchanged(text).is_some(), "{text}");
         }
         for text in ["0", "0.00", "-1", "1.234", "12345678901"] {
-            assert!(price.keep(text).is_none(), "{text}");
+            assert!(price.unchanged(text).is_none(), "{text}");
         }
     }
 
@@ -136,7 +136,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         #[test]
-        fn what_is_kept_is_what_the_general_way_writes(
+        fn the_fast_path_stores_the_text_that_the_general_cast_writes(
             pieces in prop::collection::vec(
                 prop::sample::select(vec!["0", "1", "9", "00", "12345678", "987654321", ".", "-", "+", "e1", ":", "/"]),
                 0..6,
@@ -153,14 +153,14 @@ mod tests {
             };
             let cast = cast(kind, minimum);
             let text = pieces.concat();
-            if let Some(value) = cast.keep(&text) {
+            if let Some(value) = cast.unchanged(&text) {
                 prop_assert_eq!(written(&cast, &text), Some(text.clone().into_bytes()));
                 let mut digits = String::new();
-                let (number, _) = cast.cast(&text, Notation::CONTRACT, &mut digits).expect("it is one");
+                let (number, _) = cast.cast(&text, Notation::CONTRACT, &mut digits).expect("the text is a number");
                 let scale = if is_integer { 0 } else { scale.min(precision) };
                 let unscaled = number.to_i128(scale).and_then(|number| i64::try_from(number).ok());
                 let expected = unscaled.map(|number| {
-                    let scale = u8::try_from(scale).unwrap_or_default();
+                    let scale = u8::try_from(scale).expect("a scale of at most 18");
                     if is_integer { CastValue::Integer(number) } else { CastValue::Scaled(number, scale) }
                 });
                 prop_assert_eq!(Some(value), expected);
