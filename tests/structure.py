@@ -1,4 +1,4 @@
-"""Checks the shape of the Rust sources: no import cycles, type names unique in the workspace, files under 500 lines.
+"""Checks the shape of the Rust sources: no import cycles, unique type names, short files, one module style.
 
 A file imports another when it names an item that the other defines, in a `use` or by a path; names that a module only
 re-exports count for the file that defines them. Tests are left out.
@@ -156,10 +156,12 @@ def main() -> int:
         if len(files) > 1:
             faults.append(f"type `{name}` is defined {len(files)} times: " + ", ".join(map(str, files)))
     for file in tracked:
+        if file.name == "mod.rs" and "src" in file.parts:
+            faults.append(f"{file}: a module is the file {file.parent}.rs beside its folder")
         lines = file.read_text(encoding="utf-8").count("\n") if file.is_file() else 0
         if lines >= MAX_LINES:
             faults.append(f"{file} has {lines} lines, {MAX_LINES} or more")
-    print("\n".join(faults) or "structure: no import cycles, unique type names, short files")
+    print("\n".join(faults) or "structure: no import cycles, unique type names, short files, one module style")
     return int(bool(faults))
 
 
