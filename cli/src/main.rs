@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns the messages of an error and its causes. Leaves out a cause that the previous message ends with.
+/// Returns the messages of an error and its causes. Omits a cause that the previous message ends with.
 fn message(error: &anyhow::Error) -> String {
     let mut message = String::new();
     for cause in error.chain().map(ToString::to_string) {

@@ -22,7 +22,7 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
         line("contract", format!("{} {version}", receipt.source));
     }
     if let Some(refusal) = &receipt.refusal {
-        line("why", self::refusal(refusal));
+        line("reason", self::refusal(refusal));
     }
     let rows = &receipt.rows;
     line(

@@ -28,8 +28,8 @@ use input::CheckInput;
 use reject_file::RejectFile;
 use report::{CheckReport, FileReport, Verdict, describe};
 
-/// Check files against a contract on this machine, without a stack, and print accepted, rejected and refused rows with
-/// the reasons.
+/// Check files against a contract on this machine, without a stack, and print the numbers of accepted and rejected rows
+/// with the reasons.
 #[derive(Debug, Args)]
 pub(crate) struct CheckCommand {
     /// The ODCS contract
@@ -49,7 +49,7 @@ pub(crate) struct CheckCommand {
     /// Write the rows that would be loaded to this file: .parquet, .csv or .ndjson
     #[arg(long, value_name = "OUT", value_parser = AcceptedFile::parse)]
     accepted: Option<AcceptedFile>,
-    /// File with the key of pseudonyms [default: a random key for this run]
+    /// File with the pseudonym key [default: a random key for this run]
     #[arg(long, value_name = "FILE")]
     pseudonym_key: Option<PathBuf>,
     /// Print JSON, as described in docs/check.md
@@ -95,7 +95,7 @@ impl CheckCommand {
                 let context = || format!("{}", path.display());
                 File::open(path).with_context(context)?.read_to_end(&mut secret).with_context(context)?;
             }
-            // A random key will do, because the pseudonyms are not stored.
+            // A random key is sufficient, because the pseudonyms are not stored.
             None if contract.entity.columns.iter().any(|column| column.pseudonymise) => {
                 let random = File::open("/dev/urandom").context("making a key for this run")?;
                 random.take(32).read_to_end(&mut secret).context("making a key for this run")?;

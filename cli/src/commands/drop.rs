@@ -17,7 +17,7 @@ use crate::exit::{self, Exit};
 use crate::render;
 use crate::settings::StackSettings;
 
-/// The upload of a file of at least this size has a progress bar.
+/// A progress bar is shown for a file of at least this size.
 const PROGRESS_MIN_BYTES: u64 = 8 * 1024 * 1024;
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(50);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -210,7 +210,7 @@ fn dropped(bucket: &str, key: String, uploaded: Uploaded) -> Drop {
 
 fn source_name(name: &str) -> Result<String> {
     if name.is_empty() || name.contains('/') {
-        bail!("a source is not empty and has no `/`");
+        bail!("a source must not be empty or contain `/`");
     }
     Ok(name.to_owned())
 }

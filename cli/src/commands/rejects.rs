@@ -40,8 +40,8 @@ impl RejectsCommand {
         let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
         let key = layout::receipt(&self.source, &self.batch);
         let receipt = store.get(processed, &key).await?;
-        let receipt =
-            receipt.with_context(|| format!("{} has no receipt of batch {}", self.source, self.batch))?;
+        let receipt = receipt
+            .with_context(|| format!("source {} has no receipt for batch {}", self.source, self.batch))?;
         let receipt: Receipt = serde_json::from_slice(&receipt).context("reading the receipt")?;
         let mut remaining = self.limit;
         for uri in receipt.rejects {

@@ -103,7 +103,7 @@ fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<String, Que
     if rows.is_empty() {
         outln!("no receipts yet");
     } else {
-        let headings = ["source", "updated (UTC)", "state", "read", "loaded", "rejected", "batch", "why"];
+        let headings = ["source", "updated (UTC)", "state", "read", "loaded", "rejected", "batch", "reason"];
         out!("{}", render::table(&headings, &rows));
     }
     outln!();

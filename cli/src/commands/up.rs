@@ -89,7 +89,7 @@ impl UpCommand {
         outln!("  variables             . {}", env.display());
         // The command as it was called, because it may not be in PATH.
         let penstock = std::env::args().next().unwrap_or_else(|| "penstock".to_owned());
-        outln!("things to try");
+        outln!("next steps");
         outln!("  {penstock} contract publish infra/contracts/*.yaml");
         outln!("  {penstock} drop FILE --source nordwind --wait");
         outln!("  {penstock} status");
@@ -97,7 +97,7 @@ impl UpCommand {
         if self.detach {
             outln!("  {penstock} down");
         } else {
-            outln!("Ctrl-C stops it");
+            outln!("press Ctrl-C to stop the stack");
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ pub struct IngestConfig {
     pub(crate) drops: InboundQueue,
     pub(crate) spark: SparkConfig,
     pub(crate) chunk_rows: u32,
-    /// Secret with the key of pseudonyms. Without it, contracts that pseudonymise are refused.
+    /// Secret with the pseudonym key. Without it, contracts that pseudonymise are refused.
     pub(crate) pseudonym_secret_arn: Option<String>,
 }
 

@@ -22,7 +22,8 @@ pub(crate) enum IngestError {
     /// The deadline of the invocation is near. The next invocation begins again.
     #[error("stopped before the deadline of the invocation")]
     OutOfTime,
-    /// The contract keeps an object's first version, and it is not decided yet whether an earlier version is loaded.
+    /// The contract keeps an object's first version, and the batch of an earlier version is not committed or refused
+    /// yet.
     #[error(
         "s3://{bucket}/{key}: an earlier version is being processed, and this one must wait for its result"
     )]

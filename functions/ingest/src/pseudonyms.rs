@@ -1,4 +1,4 @@
-//! The key of pseudonyms, which is read when the first contract needs it.
+//! The pseudonym key, which is read when the first contract needs it.
 
 use penstock_aws::secrets::{ReadSecret, SecretError};
 use penstock_engine::PseudonymKey;

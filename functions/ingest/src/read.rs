@@ -38,12 +38,12 @@ pub(crate) enum ReadOutcome {
     /// The drop cannot be read to its end.
     Refused {
         refusal: Refusal,
-        /// What was read before.
+        /// The part that was read.
         partial: Box<PartialRead>,
     },
 }
 
-/// What was read and written before a drop was found to be unreadable.
+/// The part of an unreadable drop that was read and written.
 #[derive(Debug, Default)]
 pub(crate) struct PartialRead {
     pub(crate) totals: Totals,

@@ -43,7 +43,7 @@ async fn process<S: ObjectStore, Q: Queue>(
     };
     let job_run_id = event.job_run_id.as_str();
     let Some((source, batch)) = event.job_run_name.as_deref().and_then(parse_job_name) else {
-        tracing::info!(job_run_id, "job run is not one of penstock");
+        tracing::info!(job_run_id, "job run does not belong to penstock");
         return Ok(());
     };
     tracing::info!(source, batch_id = %batch, job_run_id, state = ?event.state, "job run changed its state");

@@ -18,7 +18,7 @@ pub(crate) enum DropStatus {
     Missed,
 }
 
-/// Returns the drop of an object version, or `None` if it is not a drop by the rule of ingest.
+/// Returns the drop of an object version, or `None` if ingest would not treat it as a drop.
 pub(crate) fn drop_of(raw_bucket: &str, version: ObjectVersion) -> Option<Drop> {
     (!is_folder(&version.key, version.size_bytes)).then(|| Drop {
         bucket: raw_bucket.to_owned(),

@@ -184,7 +184,7 @@ async fn client(cluster: &Cluster) -> Result<Client, Failure> {
     Ok(client)
 }
 
-/// Returns the user and system time of a process, which [`/proc/PID/stat`] has in ticks of 10 ms.
+/// Returns the user and system time of a process, which [`/proc/PID/stat`] counts in ticks of 10 ms.
 ///
 /// [`/proc/PID/stat`]: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 fn cpu_seconds(pid: i32) -> Result<f64, Failure> {

@@ -19,7 +19,7 @@ const PIECE_BYTES: usize = 128 * 1024;
 /// The largest zstd window, as a power of two: 8 MiB, which every decoder has to support. Level 1 uses 512 KiB.
 const MAX_WINDOW_LOG: u32 = 23;
 
-/// A message with its chunk's encoded bytes, whose SHA-256 is the message's.
+/// A message with its chunk's encoded bytes, whose SHA-256 is that in the message.
 #[derive(Debug, Clone)]
 pub struct VerifiedChunk {
     /// The message.
@@ -67,8 +67,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A chunk's COPY text, in pieces.
 ///
-/// Reading fails when the text has another length or number of rows than its message says. Nothing beyond that length
-/// is decompressed.
+/// Reading fails when the text has another length or number of rows than its message specifies. Nothing beyond that
+/// length is decompressed.
 pub struct CopyText {
     decoder: Decoder<'static, Reader<Bytes>>,
     place: String,
@@ -121,7 +121,7 @@ impl CopyText {
     ///
     /// # Errors
     /// Returns an error if the bytes are not zstd, or the text has another number of bytes or rows than the message
-    /// says.
+    /// specifies.
     pub fn next_piece(&mut self) -> Result<Option<Bytes>, LoadError> {
         if self.finished {
             return Ok(None);
@@ -134,7 +134,7 @@ impl CopyText {
             return self.check_end().map(|()| None);
         }
         piece.truncate(length);
-        let too_much = || invalid(&self.place, "more bytes or rows than the message says".to_owned());
+        let too_much = || invalid(&self.place, "more bytes or rows than the message specifies".to_owned());
         self.bytes_left = self.bytes_left.checked_sub(length as u64).ok_or_else(too_much)?;
         let rows = memchr::memchr_iter(b'\n', &piece).count();
         self.rows_left = self.rows_left.checked_sub(rows as u64).ok_or_else(too_much)?;
@@ -159,7 +159,7 @@ impl CopyText {
             return Ok(());
         }
         let problem =
-            format!("{} bytes and {} rows fewer than the message says", self.bytes_left, self.rows_left);
+            format!("{} bytes and {} rows fewer than the message specifies", self.bytes_left, self.rows_left);
         Err(invalid(&self.place, problem))
     }
 }

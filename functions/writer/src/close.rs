@@ -147,7 +147,7 @@ fn loaded(manifest: &Manifest, sums: &BatchSums, now: Timestamp) -> Receipt {
     receipt
 }
 
-/// Returns a duration of at least 0: the times are from different machines' clocks.
+/// Returns a duration of at least 0: the times come from the clocks of different machines.
 fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64().max(0.0)
 }

@@ -13,7 +13,7 @@ use crate::error::LoadError;
 const MAX_CACHED: usize = 256;
 
 /// A cache of contract versions, by source, version, and whether chunks have the column of rescued values. A published
-/// version is never overwritten, so that it is read once.
+/// version is never overwritten, so it is read once.
 #[derive(Debug, Default)]
 pub struct ContractCache(HashMap<(String, String, bool), Arc<Contract>>);
 
@@ -47,7 +47,7 @@ impl ContractCache {
         Err(unusable(
             message,
             format!(
-                "its table is {}.{}, but the message says {}.{}",
+                "its table is {}.{}, but the table in the message is {}.{}",
                 found.schema, found.table, expected.schema, expected.table
             ),
         ))

@@ -49,7 +49,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Returns a database to which nothing is connected yet.
+    /// Returns a database that is not connected yet.
     pub fn new(connector: Connector) -> Self {
         Self { connector, session: None, last_used: Instant::now() }
     }

@@ -5,7 +5,7 @@ use penstock_aws::database::DatabaseError;
 use penstock_aws::store::StoreError;
 use penstock_pipeline::{DeadCode, DeadReason, MessageError, Outcome};
 
-/// The reason why a chunk was not applied, or its batch not closed. Messages have no row values.
+/// The reason why a chunk was not applied, or its batch not closed. Messages contain no row values.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The body is not a load message.
@@ -30,7 +30,7 @@ pub enum LoadError {
         /// The problem.
         problem: String,
     },
-    /// The target table does not suit the contract.
+    /// The target table does not match the contract.
     #[error("table {table}: {problem}")]
     TableMismatch {
         /// The table, quoted.
@@ -39,7 +39,7 @@ pub enum LoadError {
         problem: String,
     },
     /// The chunk's bytes do not have the SHA-256 of its message.
-    #[error("{place}: SHA-256 {found}, but the message says {expected}")]
+    #[error("{place}: SHA-256 is {found}, but the message has {expected}")]
     Checksum {
         /// The URI, or that the chunk was inline.
         place: String,
@@ -48,7 +48,7 @@ pub enum LoadError {
         /// The SHA-256 of the bytes.
         found: String,
     },
-    /// The chunk, or what its message says of it, is invalid.
+    /// The chunk, or its description in the message, is invalid.
     #[error("{place}: {problem}")]
     Chunk {
         /// The URI, or which chunk it is.

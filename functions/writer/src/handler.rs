@@ -56,7 +56,7 @@ struct PendingMessage<'a> {
 }
 
 impl<S: ObjectStore, Q: Queue, D: TargetDatabase> Writer<S, Q, D> {
-    /// Returns a writer to which nothing is connected yet.
+    /// Returns a writer with empty caches.
     pub fn new(store: S, queue: Q, database: D, config: &WriterConfig) -> Self {
         Self {
             store,

@@ -16,7 +16,7 @@ const MIGRATIONS: [(i32, &str, &str); 3] = [
     (3, "0003_blank_rows", include_str!("../../../infra/migrations/0003_blank_rows.sql")),
 ];
 
-/// What became of a chunk's rows, in numbers.
+/// The rows of a chunk, counted by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ChunkCounts {
     /// Rows that were inserted or replaced an older row.
@@ -34,7 +34,7 @@ pub struct BatchSums {
     pub chunks: u64,
     /// Rows of those chunks.
     pub rows: u64,
-    /// What became of the rows.
+    /// The rows, counted by result.
     pub counts: ChunkCounts,
     /// The time at which the transaction of the first chunk began.
     pub first_applied_at: Option<Timestamp>,
@@ -64,7 +64,8 @@ pub async fn migrate(client: &mut Client) -> Result<(), DatabaseError> {
 }
 
 async fn version(client: &Client) -> Result<i32, DatabaseError> {
-    // `to_regclass` would read a cache that may lack what was committed while the lock was waited for.
+    // `to_regclass` would read a cache that may lack changes that were committed while this transaction waited for the
+    // lock.
     let exists = "SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
                   WHERE n.nspname = 'penstock' AND c.relname = 'migration')";
     if !client.query_one(exists, &[]).await?.try_get::<_, bool>(0)? {

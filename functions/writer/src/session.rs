@@ -28,7 +28,7 @@ const MAX_STAGES: usize = 16;
 ///   Lambda kills a function, its session remains open on the server: it must not hold its locks for hours.
 /// - JIT compilation, which the planner chooses when it overestimates the stage table, takes longer than a merge.
 /// - The memory is enough for the sorts and the stage table of a chunk of 50,000 rows.
-/// - `synchronous_commit` is the server's: a receipt says `loaded` only for what is on disk.
+/// - `synchronous_commit` keeps the server's setting, so rows are on disk when their receipt becomes `loaded`.
 fn settings() -> String {
     format!(
         "SET statement_timeout = '{}s'; SET lock_timeout = '30s'; \

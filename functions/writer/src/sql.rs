@@ -1,6 +1,6 @@
 //! The SQL statements that load chunks of one contract version, each with its parameters.
 //!
-//! This module makes text only and talks to no database.
+//! This module only builds text and does not access a database.
 
 use jiff::Timestamp;
 use penstock_contract::ddl::column_definition;

@@ -117,8 +117,8 @@ impl<'a> InsertRow<'a> {
 /// Defines the parameters of a prepared statement: a struct of the values, and one of the placeholders by the same
 /// names.
 ///
-/// The text of a prepared statement is made once, its values follow with each execution. Both refer to the fields,
-/// whose order is defined here only.
+/// The text of a prepared statement is built once, and each execution supplies its values. Both refer to the fields,
+/// whose order is defined only here.
 macro_rules! statement_parameters {
     (
         $(#[$doc:meta])*
@@ -138,7 +138,7 @@ macro_rules! statement_parameters {
         }
 
         impl $values<'_> {
-            /// Returns the placeholders, of which the first one follows number `after`, and the number of the last one.
+            /// Returns the placeholders, numbered from `after` + 1, and the number of the last one.
             pub(crate) fn placeholders(after: usize) -> ($placeholders, usize) {
                 let mut number = after;
                 let mut next = |sql_type: &str| {

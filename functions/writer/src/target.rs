@@ -40,7 +40,7 @@ struct TargetColumn {
 /// Creates the table when it does not exist, adds the columns that it lacks, and checks the others.
 ///
 /// # Errors
-/// Returns an error if the table does not suit the contract, or the database fails or refuses a statement.
+/// Returns an error if the table does not match the contract, or the database fails or refuses a statement.
 pub(crate) async fn ensure(client: &mut Client, contract: &Contract) -> Result<LoadTarget, LoadError> {
     let table = inspect(client, &contract.entity.table).await?;
     let registered = registered(client, &contract.entity.table).await?;

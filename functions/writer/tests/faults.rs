@@ -116,7 +116,7 @@ async fn a_chunk_that_fails_during_copy_leaves_the_session_usable() {
     rows.push("too few\tcolumns".to_owned());
     let bad = ChunkOf::batch(1).rows(&contract, &rows);
     assert_eq!(apply(&mut writer, &contract, &[&bad]).await.unwrap_err().code(), Some(DeadCode::InvalidData));
-    // Fewer rows than the message says, which is detected during the COPY.
+    // Fewer rows than the message specifies, which is detected during the COPY.
     let mut short = ChunkOf::batch(2).rows(&contract, many(30_000));
     short.message.chunk.rows += 1;
     assert_eq!(

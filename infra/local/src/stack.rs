@@ -114,7 +114,7 @@ impl Stack {
         &self.endpoints
     }
 
-    /// Returns what the functions have done so far.
+    /// Returns the status of the functions and their mappings.
     pub fn status(&self) -> RunnerStatus {
         self.runner.status()
     }

@@ -21,11 +21,11 @@ pub struct ConfigError {
 pub struct ConfigVariable {
     /// The name.
     pub name: String,
-    /// The value of a variable that is not set, for one that has such a value.
+    /// The value that is used if the variable is not set; `None` if there is no default.
     pub default: Option<String>,
 }
 
-/// The `PENSTOCK_*` variables. Each is taken by name; [`Variables::finish`] reports the remaining ones as unknown.
+/// The `PENSTOCK_*` variables. Each is read by name; [`Variables::finish`] reports the remaining ones as unknown.
 ///
 /// ```
 /// # use penstock_aws::config::{ConfigError, Variables};

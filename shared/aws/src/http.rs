@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 /// A client for `http` and `https`, with a connection pool for each that is created on first use. The SDK's own client
-/// reads the system's certificates when a service client is created, which would be most of a cold start.
+/// reads the system's certificates when a service client is created, which would take most of a cold start.
 ///
 /// The settings of the first call apply to all calls: all service clients are created from one [`crate::clients::Aws`].
 #[derive(Clone, Default)]

@@ -8,7 +8,7 @@ use aws_sdk_secretsmanager::Client;
 use crate::clients::Aws;
 use crate::fault::SdkFault;
 
-/// The reason why a secret could not be read. It never has a part of the secret.
+/// The reason why a secret could not be read. It never contains a part of the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// A permanent failure: access denied, no such secret.

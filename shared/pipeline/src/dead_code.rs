@@ -36,7 +36,7 @@ macro_rules! registry {
 registry! {
     /// All rows of the batch are loaded, but its receipt cannot be written.
     BatchNotClosed = "batch_not_closed" by ["writer"];
-    /// The chunk's bytes have another SHA-256 than the message says.
+    /// The SHA-256 of the chunk's bytes differs from that in the message.
     ChecksumMismatch = "checksum_mismatch" by ["writer"];
     /// The chunk's object does not exist.
     ChunkMissing = "chunk_missing" by ["writer"];
@@ -76,7 +76,7 @@ registry! {
     SecretRefused = "secret_refused" by ["ingest"];
     /// S3 refuses a request.
     StoreRefused = "store_refused" by ["ingest", "writer"];
-    /// The target table does not suit the contract.
+    /// The target table does not match the contract.
     TableMismatch = "table_mismatch" by ["writer"];
 }
 

@@ -24,7 +24,7 @@ pub struct Drop {
     /// Orders the events of one key (hexadecimal); not part of the drop's identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
-    /// When the object was created, by the event.
+    /// When the object was created, according to the event.
     pub dropped_at: Timestamp,
 }
 

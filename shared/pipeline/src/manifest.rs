@@ -83,7 +83,7 @@ impl From<&SkippedCheck> for NotExecuted {
 pub struct Terms {
     /// The target table.
     pub table: TableName,
-    /// The batch is refused if it has more rejects.
+    /// The maximum number of rejects; a batch with more is refused.
     pub max_rejects: MaxRejects,
     /// Whether the batch replaces earlier versions of its object.
     pub replaces: bool,

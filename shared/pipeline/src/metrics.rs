@@ -215,13 +215,13 @@ macro_rules! registry {
 
 registry! {
     ["ingest", "job-events"] emit with BySourceAndState {
-        /// Batches that were read and decided on.
+        /// Batches that were read and then committed or refused.
         BATCHES = "batches", Count;
         /// Rows in those batches.
         ROWS_READ = "rows_read", Count;
         /// Rejected rows in those batches.
         ROWS_REJECTED = "rows_rejected", Count;
-        /// Size of the files of those batches, as they were dropped.
+        /// Size of the dropped files of those batches.
         BYTES_READ = "bytes_read", Bytes;
         /// Time that reading a batch took.
         READ_SECONDS = "read_seconds", Seconds;
@@ -229,7 +229,7 @@ registry! {
     ["writer"] emit with BySource {
         /// Rows of the chunks that a transaction applied.
         ROWS_APPLIED = "rows_applied", Count;
-        /// Rows of those that were inserted or replaced an older row.
+        /// Applied rows that were inserted or replaced an older row.
         ROWS_LOADED = "rows_loaded", Count;
         /// Chunks that were skipped because the ledger has them.
         CHUNKS_SKIPPED = "chunks_skipped", Count;

@@ -112,7 +112,7 @@ impl RefusalCode {
         }
     }
 
-    /// Returns whether the refusal is what the contract asks for, rather than a fault that somebody must look at.
+    /// Returns whether the refusal is intended by the contract and requires no action.
     pub fn is_expected(&self) -> bool {
         match self {
             Self::Kept => true,

@@ -48,7 +48,7 @@ pub(super) enum AcceptedRowsFile {
 
 impl AcceptedRowsFile {
     pub(super) fn create(file: &AcceptedFile, plan: &Plan) -> Result<Self> {
-        // Before the check, which can take long, so that a missing folder is reported immediately.
+        // Created before the check, which can take long, so that a missing folder is reported immediately.
         let output = OutputFile::create(&file.path)?;
         let columns = plan.columns();
         Ok(match file.format {

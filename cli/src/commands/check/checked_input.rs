@@ -36,7 +36,7 @@ impl CheckedInput {
             match reader.next_block() {
                 Ok(Some(block)) => {
                     on_block(&block)?;
-                    finder.add(&block.rows.keys).context("keeping keys in temporary files")?;
+                    finder.add(&block.rows.keys).context("storing keys in temporary files")?;
                     reader.recycle(block.rows.copy_text);
                 }
                 Ok(None) => break None,

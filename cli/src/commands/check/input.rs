@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use crate::commands::runtime::runtime;
 use crate::settings::StackSettings;
 
-/// An input of at least this size has a progress bar.
+/// A progress bar is shown for an input of at least this size.
 const PROGRESS_MIN_BYTES: u64 = 32 * 1024 * 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
 

@@ -30,8 +30,7 @@ impl OutputFile {
     /// Creates the temporary file.
     ///
     /// # Errors
-    /// Returns an error if the folder is missing or the file is not writable, so that the caller learns it before the
-    /// work.
+    /// Returns an error if the folder is missing or the file is not writable, before any work is done.
     pub(super) fn create(path: &Path) -> Result<Self> {
         let context = || format!("{}", path.display());
         let existing = match OpenOptions::new().write(true).open(path) {

@@ -157,7 +157,7 @@ pub(super) fn describe(report: &FileReport) -> String {
         out.push_str(&format!("check     not executed: {check}: a check of the type {kind}\n"));
     }
     if let Some(refusal) = &report.refusal {
-        out.push_str(&format!("why       {}\n", render::refusal(refusal)));
+        out.push_str(&format!("reason    {}\n", render::refusal(refusal)));
     }
     if let Some(dialect) = &report.dialect {
         out.push_str(&format!("read as   {}\n", render::dialect(dialect)));

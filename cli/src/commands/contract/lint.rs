@@ -6,7 +6,7 @@ use serde_json::json;
 use super::files::{ContractFiles, ContractProblems};
 use crate::exit::{Exit, REFUSED, REJECTS, SUCCESS};
 
-/// Whether a contract can be used. The worst of several contracts determines the exit status.
+/// The readiness of a contract. The worst of several contracts determines the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Readiness {
     Ready,

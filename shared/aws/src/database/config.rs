@@ -70,7 +70,7 @@ impl fmt::Debug for Password {
 }
 
 impl DatabaseConfig {
-    /// Takes the `PENSTOCK_DATABASE_*` variables.
+    /// Reads the `PENSTOCK_DATABASE_*` variables.
     pub fn take(variables: &mut Variables) -> Self {
         let secret_arn = variables.optional("PENSTOCK_DATABASE_SECRET_ARN");
         let ca_file = variables.optional("PENSTOCK_DATABASE_CA_FILE").map(PathBuf::from);

@@ -7,7 +7,7 @@ use tokio_postgres::error::DbError;
 
 use crate::secrets::SecretError;
 
-/// A database error. It never has values of rows.
+/// A database error. It never contains row values.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// No session: the server does not respond, cannot be authenticated, or is not ready.
@@ -49,8 +49,8 @@ pub enum DatabaseError {
 impl DatabaseError {
     /// Returns whether the same work may succeed later.
     ///
-    /// It may whenever there is no session: wrong credentials or certificates are a fault of the configuration, for
-    /// which no message may be moved to the dead-letter queue.
+    /// This is the case whenever there is no session: wrong credentials or certificates are a fault of the
+    /// configuration, for which no message may be moved to the dead-letter queue.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Login { .. } | Self::Secret(_) | Self::Lost { .. } => true,
@@ -110,13 +110,13 @@ fn chain(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// The failure of a statement, without the fields that may have values of rows: PostgreSQL quotes values in `DETAIL`,
-/// in `CONTEXT`, and in the message if a text cannot be converted to a type.
+/// The failure of a statement, without the fields that may contain row values: PostgreSQL quotes values in `DETAIL`, in
+/// `CONTEXT`, and in the message if a text cannot be converted to a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlFailure {
     /// The five-character code, <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
     pub sqlstate: String,
-    /// The server's message, or a general one if the server's may have values.
+    /// The server's message, or a general one if the server's may contain values.
     pub message: String,
     /// The table.
     pub table: Option<String>,
@@ -179,7 +179,7 @@ impl fmt::Display for SqlFailure {
     }
 }
 
-/// Returns the server's message for classes whose messages name objects and never have values, and a general message
+/// Returns the server's message for classes whose messages name objects and never contain values, and a general message
 /// otherwise.
 fn safe_message(sqlstate: &str, message: &str) -> String {
     // A malformed SQLSTATE has no class and gets the most general message.
@@ -195,8 +195,8 @@ fn safe_message(sqlstate: &str, message: &str) -> String {
         (_, "22021") => "text is not valid UTF-8".to_owned(),
         (_, "22P02") => "text is not valid for the type of the column".to_owned(),
         ("22", _) => "data exception".to_owned(),
-        // The messages of triggers and functions may have values.
-        _ => "message omitted because it may have values; see the log of the server".to_owned(),
+        // The messages of triggers and functions may contain values.
+        _ => "message omitted because it may contain values; see the log of the server".to_owned(),
     }
 }
 

@@ -168,7 +168,7 @@ fn year(century: u8, year: u8) -> u16 {
     u16::from(century) * 100 + u16::from(year)
 }
 
-/// Reads the digits of a number: as many as it may have, less those that are reserved for the numbers after it.
+/// Reads the digits of a number: as many as it may have, minus those that are reserved for the numbers after it.
 #[inline]
 fn number(digits: Digits, text: &[u8]) -> Option<(u16, &[u8])> {
     let Digits { min, max, reserved, .. } = digits;

@@ -162,7 +162,7 @@ fn unsupported(letter: char, count: usize) -> String {
         'z' | 'V' | 'v' | 'O' | 'Z' => format!(
             "`{shown}` (names of time zones) is not supported; offsets are (`XXX`), or set defaultTimezone"
         ),
-        _ => format!("`{shown}` is not supported; a literal letter goes into quotes: `'{shown}'`"),
+        _ => format!("`{shown}` is not supported; write a literal letter in quotes: `'{shown}'`"),
     }
 }
 
@@ -353,7 +353,7 @@ mod tests {
             ("uuuu-MM-dd yyyy", "`u` and `y` are the same field"),
             ("yyyy-MM-dd HH:mmXXXZ", "`X` and `Z` are the same field"),
             ("yyyy-MM-dd HH hh a", "`H` and `h` are the same field"),
-            ("yyyy-MM-dd hello", "goes into quotes"),
+            ("yyyy-MM-dd hello", "write a literal letter in quotes"),
             ("yyyy-MM-ddTTHH", "`TT` is not supported"),
             ("yyyyy-MM-dd", "`yyyyy` is not supported"),
             ("yyy-MM-dd", "`yyy` is not supported"),
