@@ -1,7 +1,7 @@
-"""Fails on words that made our English a private dialect: `tests/words.py [FILE...]`, by default every tracked file.
+"""Reports words that the project does not use: `tests/words.py [FILE...]`, by default in every tracked file.
 
-Looks at prose, comments, strings and identifiers (`told_once` and `ToldOnce` are read as words). Code spans are passed
-over everywhere, quotations and code blocks in Markdown. Says for each word what to write instead.
+Checks prose, comments, strings and identifiers (`told_once` and `ToldOnce` are split into words). Ignores code spans,
+and in Markdown also quotations and code blocks. Prints a replacement for each word.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ INSTEAD = {
 }
 PATTERN = re.compile("|".join(rf"\b(?P<w{i}>{p})\b" for i, p in enumerate(INSTEAD)), re.IGNORECASE)
 KINDS = {".rs", ".py", ".md", ".sh", ".yaml", ".yml", ".tf", ".tfvars", ".hcl", ".sql", ".toml", ".java", ""}
-# Data, texts of others, and the list itself.
+# Data, third-party texts, and the list itself.
 NOT_OURS = (
     "tests/golden/",
     "tests/words.py",
@@ -56,7 +56,7 @@ def plain(text: str, markdown: bool) -> list[str]:
 
 
 def main() -> int:
-    """Prints `file:line: word: what to write`, returns 1 when there was one."""
+    """Prints `file:line: word: replacement` for each word, and returns 1 if there was one."""
     listed = subprocess.check_output(["git", "ls-files", *sys.argv[1:]], text=True).splitlines()
     found = 0
     for name in listed:

@@ -24,7 +24,7 @@ use crate::spark;
 /// Processes a drop. Steps that were done before are not repeated.
 ///
 /// # Errors
-/// Returns an error if the drop must be retried, or an operator must look at it. A fault of the drop itself is not an
+/// Returns an error if the drop must be retried, or an operator must intervene. A fault of the drop itself is not an
 /// error: the drop is refused, and its receipt has the reason.
 pub(crate) async fn process<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,

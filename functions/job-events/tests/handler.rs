@@ -100,7 +100,7 @@ struct World {
 }
 
 impl World {
-    /// Returns a world with a submitted batch of two splits, of which the first `reports` have reports.
+    /// Returns a world with a submitted batch of two splits. The first `reports` of them have reports.
     fn submitted(reports: u32) -> Self {
         let store = MemoryStore::new();
         let batch = batch();

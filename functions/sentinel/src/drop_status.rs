@@ -1,4 +1,4 @@
-//! The status of one drop, by the objects that ingest writes.
+//! The status of one drop, derived from the objects that ingest writes.
 
 use jiff::{SignedDuration, Timestamp};
 use penstock_aws::commit::{CommitError, get_json};

@@ -10,7 +10,7 @@ const MAX_PROBLEMS: usize = 3;
 /// The reason why a run failed. The next run checks everything again.
 #[derive(Debug, thiserror::Error)]
 pub enum SentinelError {
-    /// Another event than that of a schedule.
+    /// The event is not that of a schedule.
     #[error("not the event of a schedule: source {event_source}, detail-type {detail_type}")]
     NotScheduled {
         /// `source` of the event.
@@ -55,7 +55,7 @@ pub enum SourceError {
     OutOfTime,
 }
 
-/// The problems of one source. Only the first ones are kept as text.
+/// The problems of one source. Only the first ones are stored as text.
 #[derive(Debug, Default)]
 pub struct Problems {
     first: Vec<String>,

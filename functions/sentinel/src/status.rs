@@ -1,4 +1,4 @@
-//! The status of a source, and its form in the response and as metrics.
+//! The status of a source, as part of the response and as metrics.
 
 use jiff::Timestamp;
 use penstock_pipeline::metrics::{

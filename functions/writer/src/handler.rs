@@ -51,7 +51,7 @@ struct PendingMessage<'a> {
     record: &'a SqsRecord,
     message: LoadMessage,
     result: Result<(), Arc<LoadError>>,
-    /// Replaces the error's delay when it is known when the message can be processed.
+    /// The delay before the message can be processed, if it is known. It replaces the error's delay.
     retry_after: Option<Duration>,
 }
 

@@ -116,7 +116,7 @@ pub(crate) async fn claim(
     Ok(indexes)
 }
 
-/// Corrects the counts of the chunks of which some rows were not loaded.
+/// Corrects the counts of chunks with rows that were not loaded.
 pub(crate) async fn correct(
     transaction: &Transaction<'_>,
     counted: &[(&LoadMessage, ChunkCounts)],

@@ -20,7 +20,7 @@ const RANK: &str = "_event_time, _priority, _dropped_at, _batch_id, _row";
 pub struct MergeParameters<'a, P> {
     /// The parameters of the staged chunks.
     pub chunks: P,
-    /// The versions of the chunks' object; present exactly where [`ranks_versions`].
+    /// The versions of the chunks' object; `Some` exactly if [`ranks_versions`] returns true.
     pub versions: Option<VersionLists<'a>>,
 }
 
@@ -72,11 +72,12 @@ statement_parameters! {
 }
 
 statement_parameters! {
-    /// The additional parameters of a merge where [`ranks_versions`]: the batches of other versions of the same object.
+    /// The additional parameters of a merge if [`ranks_versions`] returns true: the batches of other versions of the
+    /// same object.
     VersionLists, VersionListsPlaceholders {
-        /// Versions whose rows are replaced whatever their rank.
+        /// Versions whose rows are replaced regardless of their rank.
         earlier: &'a [BatchId] as "uuid[]",
-        /// Versions whose rows are retained whatever their rank.
+        /// Versions whose rows are retained regardless of their rank.
         later: &'a [BatchId] as "uuid[]",
     }
 }

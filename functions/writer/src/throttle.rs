@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Spaces transactions so that they load at most `rows_per_second`, whatever their sizes.
+/// Spaces transactions so that they load at most `rows_per_second`, regardless of their sizes.
 ///
 /// The clock is passed in, as the time since a fixed moment. A transaction of n rows delays the next one by n / rate
 /// seconds. Unused time does not accumulate, so there is no burst after a pause.

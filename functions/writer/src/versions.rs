@@ -1,9 +1,9 @@
-//! Versions of one object, of which the newest loaded one replaces the others (`penstock.overwrite: replace`).
+//! Versions of one object. The newest loaded version replaces the others (`penstock.overwrite: replace`).
 //!
 //! A batch is registered with its first chunk. From then on, rows of a later version replace those of an earlier one,
-//! whatever their event times. When a later version is closed, the rows of the earlier ones are deleted in the same
-//! transaction. Chunks of one object are applied under a shared lock on the object; a version is registered, or closed,
-//! under an exclusive one.
+//! regardless of their event times. When a later version is closed, the rows of the earlier ones are deleted in the
+//! same transaction. Chunks of one object are applied under a shared lock on the object; a version is registered, or
+//! closed, under an exclusive one.
 
 use penstock_contract::TableName;
 use penstock_pipeline::{BatchId, LoadMessage, Manifest, Overwritten, Replaced};

@@ -66,7 +66,7 @@ async fn copy(client: &Client, text: Vec<u8>) -> Result<u64, tokio_postgres::Err
     sink.finish().await
 }
 
-/// Returns numbers with as many digits as a limit, give or take a few, and an exponent that moves the point to it.
+/// Returns numbers with about as many digits as a limit, and an exponent that moves the point to it.
 fn number() -> impl Strategy<Value = String> {
     let near = |limit: i64| (limit - 3..=limit + 3).boxed();
     let exponent = prop_oneof![Just(0), -400..=400_i64];

@@ -1,4 +1,4 @@
-//! Versions of one object, of which the newest loaded one replaces the others.
+//! Versions of one object. The newest loaded version replaces the others.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;

@@ -80,7 +80,7 @@ pub(crate) async fn create(
         let visibility = visibility_timeout.filter(|_| sources.contains(queue.name.as_str()));
         urls.insert(queue.name.as_str(), create_queue(queue, clients, visibility).await?);
     }
-    // After all queues exist: a redrive policy must name an existing dead-letter queue.
+    // Set after all queues exist, because a redrive policy must name an existing dead-letter queue.
     for queue in &application.queues {
         if let Some(policy) = queue.attributes.get("RedrivePolicy") {
             let request = clients.sqs.set_queue_attributes().queue_url(&urls[queue.name.as_str()]);

@@ -89,7 +89,7 @@ pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Lo
     move |source| LocalError::Io { action, source }
 }
 
-/// Returns a function that adds the operation to an SDK error and keeps the whole chain of causes.
+/// Returns a function that adds the operation to an SDK error and includes the whole chain of causes.
 pub(crate) fn aws<E: std::error::Error>(operation: &'static str) -> impl FnOnce(E) -> LocalError {
     move |error| LocalError::Aws { operation: operation.to_owned(), message: causes(&error) }
 }

@@ -60,8 +60,8 @@ pub fn spawn_detached<S: AsRef<OsStr>>(
     }
 }
 
-/// Stops the stack that runs with `state_dir`, and the processes that a killed one left behind. A later process with
-/// the same id is not stopped.
+/// Stops the stack that runs with `state_dir`, and the remaining processes of a killed one. A later process with the
+/// same id is not stopped.
 ///
 /// # Errors
 /// Returns [`LocalError::NotRunning`] if nothing is running, and [`LocalError::StillRunning`] if the stack does not

@@ -28,7 +28,7 @@ const REGION: &str = "eu-central-1";
 /// A running stack. [`Stack::down`] stops it and returns errors; dropping it also stops it.
 #[derive(Debug)]
 pub struct Stack {
-    // Fields are dropped in this order: users before what they use.
+    // Fields are dropped in this order: each before the fields that it uses.
     _control: Server,
     runner: Arc<Runner>,
     _emr: Arc<Emr>,
@@ -39,8 +39,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts all parts. First removes the state of an earlier stack from the folder: moto keeps nothing when it stops,
-    /// so the database must start empty too.
+    /// Starts all parts. First removes the state of an earlier stack from the folder: moto loses its state when it
+    /// stops, so the database must start empty, too.
     ///
     /// # Errors
     /// Returns an error if something is missing or does not start. All parts that have started by then are stopped.

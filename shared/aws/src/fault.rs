@@ -16,7 +16,7 @@ const TRANSIENT_CODES: [&str; 11] = [
     "RequestLimitExceeded",
     "RequestTimeout",
     "RequestTimeoutException",
-    // Lambda gives new credentials to the next execution environment.
+    // The next execution environment receives new credentials from Lambda.
     "ExpiredToken",
     "ExpiredTokenException",
 ];

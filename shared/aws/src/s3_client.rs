@@ -127,7 +127,8 @@ pub(crate) fn store_error(bucket: &str, key: &str, fault: SdkFault) -> StoreErro
     }
     let no_such_object = match fault.code.as_deref() {
         Some("NoSuchKey" | "NoSuchVersion" | "NotFound") => true,
-        // The response to a HEAD has no body and so no code. For a missing bucket, the code is NoSuchBucket.
+        // The response to a HEAD request has no body and therefore no code. For a missing bucket, the code is
+        // NoSuchBucket.
         None => fault.status == Some(404),
         Some(_) => false,
     };

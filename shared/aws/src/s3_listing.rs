@@ -75,7 +75,7 @@ impl ObjectListing for S3Store {
 #[derive(Clone, Copy)]
 struct EntryReader<'a> {
     scope: ListScope<'a>,
-    /// Whether keys are URL-encoded, by the response: some emulators ignore the requested encoding.
+    /// Whether keys are URL-encoded, according to the response: some emulators ignore the requested encoding.
     is_encoded: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Logs and metrics, both as lines of JSON on standard output, where Lambda hands them to CloudWatch.
+//! Logs and metrics, both as lines of JSON on standard output, which Lambda transfers to CloudWatch.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::Variables;
 
-/// Starts logging, as one JSON object a line, with an event's fields at the top level and those of the current span
+/// Starts logging, with one JSON object per line, with an event's fields at the top level and those of the current span
 /// under `span`.
 ///
 /// `RUST_LOG` is a list of `target=level`. The level is `info` when it is not set or not valid.

@@ -64,8 +64,8 @@ struct KeyColumn<'a, 'n> {
     column: &'a Column,
 }
 
-/// Returns the indexes of the key columns by position. Columns without positions, or with equal ones, keep the order of
-/// the contract.
+/// Returns the indexes of the key columns by position. Columns without positions, or with equal ones, are in the order
+/// of the contract.
 fn key(items: &[NodeRef<'_>], properties: &[Property], errors: &mut Errors) -> ReadResult<Vec<usize>> {
     let columns = items.iter().zip(properties).enumerate();
     let mut keys: Vec<KeyColumn<'_, '_>> = columns

@@ -59,7 +59,7 @@ impl NumericTime {
     ///
     /// # Errors
     /// Returns an error if the number is not a time, or not a whole number of microseconds. Serial numbers are binary
-    /// fractions of days, so they are rounded to the whole millisecond if it is at most 10 microseconds away.
+    /// fractions of days and are therefore rounded to the whole millisecond if it is at most 10 microseconds away.
     pub fn micros(self, is_negative: bool, whole: &[u8], fraction: &[u8]) -> Result<i64, TimeError> {
         let fraction = significant(fraction);
         if whole.len() > MAX_WHOLE_DIGITS {

@@ -89,7 +89,7 @@ fn of_column(check: QualityCheck, index: usize) -> QualityCheck {
 }
 
 /// Returns the type of a pseudonymised column. Only strings can be pseudonymised: a number or a date has several
-/// spellings, each of which would have another pseudonym.
+/// spellings, and each would have another pseudonym.
 fn pseudonym_type(at: &NodeRef<'_>, column: &Column, errors: &mut Errors) -> ReadResult<SqlType> {
     let physical = at.get("physicalType");
     let property = custom::find(at, "penstock.pseudonymise").unwrap_or_else(|| at.clone());

@@ -322,8 +322,7 @@ impl<'n> CheckReader<'n, '_> {
         }
     }
 
-    /// Returns the condition, of which there is exactly one. v3.0 also allows several, and none, which means `mustBe:
-    /// 0`.
+    /// Returns the only condition. v3.0 also allows several, and none, which means `mustBe: 0`.
     fn operators(&self, name: MetricName, errors: &mut Errors) -> ReadResult<Vec<Operator>> {
         let mut found = Vec::new();
         for (key, operator) in OPERATORS {

@@ -89,7 +89,7 @@ pub(crate) struct MappingShape {
 }
 
 impl MappingShape {
-    /// Returns a shape with these keys, none of which is required.
+    /// Returns a shape with these keys, which are all optional.
     pub(crate) const fn of(keys: &'static [(&'static str, ValueKind)]) -> Self {
         Self { keys, also: None, required: &[], required_since_v3_1: &[], open: AdditionalKeys::Never }
     }

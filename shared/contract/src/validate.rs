@@ -185,7 +185,7 @@ impl Validator<'_> {
                         self.map(&options, shape);
                     }
                 }
-                // Under the schema, such options would have to be valid for every type at once, which none are.
+                // Under the schema, such options would have to be valid for every type, and no options are.
                 None if options.entries().next().is_some() => {
                     options.report(
                         self.errors,

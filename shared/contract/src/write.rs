@@ -2,7 +2,7 @@
 
 use crate::node::{Entry, Node, NodeValue, ScalarKind};
 
-/// Writes the tree as YAML that is read as the same tree. Aliases are expanded, and comments are lost.
+/// Writes the tree as YAML. Reading the result yields the same tree. Aliases are expanded, and comments are lost.
 pub(crate) fn yaml(root: &Node) -> String {
     let mut text = String::new();
     match &root.value {

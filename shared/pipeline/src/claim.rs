@@ -20,7 +20,7 @@ pub struct ObjectClaim {
 /// The state of the batch of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimedBatch {
-    /// Not decided yet.
+    /// Neither committed nor refused yet.
     Pending,
     /// Committed: its rows are loaded.
     Committed,
@@ -61,9 +61,9 @@ pub enum ClaimDecision {
         /// Other versions must wait for the new batch.
         rewrite: bool,
     },
-    /// The batch of the claim was given up: read the next claim.
+    /// The batch of the claim was refused or failed: read the next claim.
     ReadNext,
-    /// The batch of the claim is not decided: retry later.
+    /// The batch of the claim is neither committed nor refused yet: retry later.
     Wait,
     /// Another version was committed: refuse the batch as [`RefusalCode::Kept`](crate::RefusalCode::Kept).
     Refuse,

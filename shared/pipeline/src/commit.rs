@@ -4,7 +4,7 @@
 //!
 //! | step | request | condition | on conflict |
 //! |---|---|---|---|
-//! | 1 | write `manifest.json` | `If-None-Match: *` | read the existing manifest and continue with it: it is the only truth about the batch, whoever wrote it |
+//! | 1 | write `manifest.json` | `If-None-Match: *` | read the existing manifest and continue with it: only that manifest counts, whichever invocation wrote it |
 //! | 2 | write the receipt | [`ReceiptChange::applies_to`] | keep the existing receipt |
 //! | 3 | delete the Parquet files, if the batch is refused | none | |
 //! | 4 | send a message for each chunk | none | |

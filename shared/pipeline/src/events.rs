@@ -9,7 +9,7 @@
 //! Only the fields that a [`Drop`] needs are required, because AWS emulators and generators of test events leave out
 //! many others (`userIdentity`, `requestParameters`, `sequencer`).
 //!
-//! [`created`] is the inverse of [`parse`]: it makes the event of a drop whose own event was lost.
+//! [`created`] is the inverse of [`parse`]: it creates the event of a drop whose original event was lost.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -60,7 +60,7 @@ pub enum EventError {
     BadTime(String),
 }
 
-/// Bounds the recursion: SNS does not nest envelopes.
+/// Limits the recursion: SNS does not nest envelopes.
 const MAX_ENVELOPES: u32 = 2;
 
 /// Returns the events in a queue message's body, in their order.

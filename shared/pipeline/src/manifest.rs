@@ -121,7 +121,7 @@ pub enum ManifestError {
         position: usize,
         /// The split that the report names.
         index: u32,
-        /// The number of splits by the report.
+        /// The number of splits according to the report.
         count: u32,
     },
     /// A report whose chunks do not have as many rows as its totals.
@@ -131,9 +131,9 @@ pub enum ManifestError {
     Unbalanced {
         /// Index of the split.
         index: u32,
-        /// Number of accepted rows by the totals.
+        /// Number of accepted rows according to the totals.
         accepted: u64,
-        /// Number of accepted rows by the chunks.
+        /// Number of accepted rows according to the chunks.
         in_chunks: u64,
     },
     /// The batch has more chunks than a `u32` counts, or more rows than a `u64` counts.

@@ -143,7 +143,7 @@ pub enum ReceiptState {
     Loaded,
     /// No row is loaded, by a rule of the contract. The producer must correct the file.
     Refused,
-    /// The batch could not be processed, or not loaded completely. An operator must look at it.
+    /// The batch could not be processed, or not loaded completely. An operator must intervene.
     Failed,
 }
 
@@ -233,9 +233,9 @@ pub struct RowCounts {
     pub rejected: u64,
     /// Rows that were inserted or replaced an older row.
     pub loaded: u64,
-    /// Rows of which another row of the same batch has the same key and wins.
+    /// Rows that were replaced by another row of the same batch with the same key.
     pub deduplicated: u64,
-    /// Rows of which the table had a newer row with the same key.
+    /// Rows that were not loaded because the table had a newer row with the same key.
     pub superseded: u64,
     /// Rows skipped because all of their fields are empty. Missing in receipts of releases that did not skip such rows.
     #[serde(default)]

@@ -42,9 +42,9 @@ impl Refusal {
 
 /// The code of a refusal, a stable snake-case string in JSON.
 ///
-/// [`RefusalCode::Unknown`] keeps the text of a code that this release does not have. During a deploy, functions of two
-/// releases read each other's manifests and receipts, so a new code must neither fail an older function nor get lost
-/// when that function rewrites the receipt.
+/// [`RefusalCode::Unknown`] contains the text of a code that this release does not define. During a deploy, functions
+/// of two releases read each other's manifests and receipts, so a new code must neither fail an older function nor get
+/// lost when that function rewrites the receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(from = "String")]
 pub enum RefusalCode {

@@ -114,7 +114,7 @@ impl JsonColumn {
     }
 }
 
-/// Appends a line with a JSON object. Numbers and JSON documents are copied, so that no digit is lost.
+/// Appends a line with a JSON object. Numbers and JSON documents are copied as text, so that no digit is lost.
 pub(super) fn push_ndjson<'a>(columns: &[JsonColumn], line: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8]> {
     out.push(b'{');
     let mut rest = line;

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::exit::{Exit, SUCCESS};
 
-/// The maximum size of a stream such as standard input, which is kept in memory.
+/// The maximum size of a stream such as standard input, which is read into memory.
 const MAX_STREAM_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, Args)]

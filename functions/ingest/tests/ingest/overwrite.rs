@@ -10,7 +10,7 @@ use penstock_pipeline::{
 use crate::support::{CONTRACT, FILE, World, copy_text};
 
 const KEY: &str = "shop/a.csv";
-/// A file of which more than half of the rows are rejects.
+/// A file in which more than half of the rows are rejects.
 const BAD: &str = "id,price\na,x\nb,x\nc,1\n";
 
 fn contract(overwrite: &str, version: &str) -> String {

@@ -4,7 +4,7 @@ use penstock_pipeline::{ChunkBody, LoadMessage, ManifestState, ReceiptState, Ref
 
 use crate::support::{CONTRACT, World, copy_text};
 
-/// Returns a file with `count` keys, of which all but the first are repeated at the end.
+/// Returns a file with `count` keys. All except the first are repeated at the end.
 fn repeated(count: usize) -> String {
     let mut file = "id,price\n".to_owned();
     (0..count).chain(1..count).for_each(|row| file.push_str(&format!("p{row},{row}.25\n")));

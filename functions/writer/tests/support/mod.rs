@@ -74,7 +74,7 @@ pub const PRODUCTS: &str = "
       - {name: updated_at, logicalType: timestamp, required: true}";
 
 /// Returns the YAML of a contract for `public.products` with the given custom properties and properties. Rows have no
-/// column of rescued values unless a custom property says so.
+/// column of rescued values unless a custom property adds it.
 pub fn contract_yaml(source: &str, version: &str, custom: &[(&str, &str)], properties: &str) -> String {
     let ignore = ("unexpectedColumns", "ignore");
     let is_given = custom.iter().any(|(name, _)| *name == ignore.0);

@@ -1,5 +1,5 @@
 locals {
-  # All of these are dynamic: they take effect at once, without a restart.
+  # All of these are dynamic: they take effect immediately, without a restart.
   parameters = {
     "rds.force_ssl" = "1"
 

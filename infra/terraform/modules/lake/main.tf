@@ -1,7 +1,7 @@
 data "aws_caller_identity" "current" {}
 
 locals {
-  # Bucket names are globally unique. The account id makes them so.
+  # Bucket names must be globally unique, so they include the account id.
   buckets = toset(["raw", "processed", "curated", "quarantine", "artifacts"])
   names   = { for bucket in setunion(local.buckets, ["logs"]) : bucket => "${var.name}-${bucket}-${data.aws_caller_identity.current.account_id}" }
 

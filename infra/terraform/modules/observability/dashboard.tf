@@ -2,7 +2,7 @@ locals {
   region      = data.aws_region.current.region
   environment = trimprefix(var.name, "penstock-")
 
-  # The application's functions and queues, by the names that template.yaml gives them (without penstock-<environment>-).
+  # The application's functions and queues, by their names in template.yaml (without penstock-<environment>-).
   template   = file(var.template_file)
   functions  = flatten(regexall("FunctionName: !Sub penstock-\\$\\{Environment\\}-([a-z0-9-]+)", local.template))
   all_queues = flatten(regexall("QueueName: !Sub penstock-\\$\\{Environment\\}-([a-z0-9-]+)", local.template))

@@ -74,7 +74,7 @@ fn limit(path: &str, is_stricter: bool, is_changed: bool, what: String, changes:
     }
 }
 
-/// Compares a rule of which only its presence can be judged.
+/// Compares a rule whose values have no order: only its presence can be compared.
 fn requirement<T: PartialEq>(
     path: &str,
     old: Option<&T>,
@@ -116,7 +116,7 @@ fn bound(
         (Some(old), Some(new)) => match order(logical, &old.value, &new.value) {
             Some(order) if order.is_eq() => new.exclusive && !old.exclusive,
             Some(order) => order.is_lt() == (side == BoundSide::Low),
-            // Unordered values cannot be judged.
+            // Values without an order cannot be compared.
             None => true,
         },
     };

@@ -34,8 +34,8 @@ pub enum HeaderCase {
 }
 
 impl HeaderCase {
-    /// Returns the key by which names are compared: the name itself, or the case-folded name. Folding goes through
-    /// upper case, so that `ß` and `SS`, or the two small sigmas, are equal.
+    /// Returns the key by which names are compared: the name itself, or the case-folded name. Names are converted to
+    /// upper case first, so that `ß` and `SS`, or the two small sigmas, are equal.
     pub fn key(self, name: &str) -> Cow<'_, str> {
         match self {
             Self::Sensitive => Cow::Borrowed(name),

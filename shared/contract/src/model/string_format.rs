@@ -14,7 +14,7 @@ pub enum StringFormat {
     Binary,
     /// An e-mail address: one `@`, something before it, and a host name after it.
     Email,
-    /// A UUID (RFC 9562). The column is `uuid` unless the contract says `text`.
+    /// A UUID (RFC 9562). The column is `uuid` unless the contract declares `text`.
     Uuid,
     /// An absolute URI (RFC 3986).
     Uri,
