@@ -37,7 +37,7 @@ def pattern(output: str) -> re.Pattern[str]:
 
 
 def run(command: str, folder: Path, stack: Stack) -> str:
-    """What a command prints, in a folder that is laid out like a checkout with a running stack."""
+    """Returns the output of a command, in a folder that is laid out like a checkout with a running stack."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PENSTOCK_", "AWS_"))}
     environment |= {"PATH": f"{BINARIES}:{environment['PATH']}", "PENSTOCK_STATE_DIR": str(stack.state_dir)}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-//! The published contracts of a source: the versions, and when the next drop is due.
+//! The published contracts of a source: the versions, and the time within which the next drop is due.
 
 use jiff::{SignedDuration, Timestamp};
 use penstock_aws::listing::{ListScope, ObjectListing, each_page};
@@ -13,7 +13,7 @@ use crate::error::SourceError;
 pub(crate) struct PublishedContracts {
     /// The versions under which a batch may have been processed, the current one first.
     pub(crate) versions: Vec<String>,
-    /// When the current contract was published; `None` if there is none.
+    /// The time at which the current contract was published; `None` if there is none.
     pub(crate) published_at: Option<Timestamp>,
 }
 

@@ -11,7 +11,7 @@ use crate::drop_status::age;
 /// The status of a source.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct SourceStatus {
-    /// When its newest drop was created; `None` if there is none.
+    /// The time at which its newest drop was created; `None` if there is none.
     pub newest: Option<Timestamp>,
     /// Whether it is late; `None` if its contract cannot be read.
     pub is_late: Option<bool>,

@@ -35,7 +35,7 @@ pub struct VerifiedChunk {
 pub async fn fetch(store: &impl ObjectStore, message: LoadMessage) -> Result<VerifiedChunk, LoadError> {
     let encoded = match &message.chunk.body {
         ChunkBody::Inline(text) => STANDARD.decode(text).map(Bytes::from).map_err(|error| {
-            LoadError::Chunk { place: place(&message.chunk), problem: format!("not base64: {error}") }
+            LoadError::Chunk { location: location(&message.chunk), problem: format!("not base64: {error}") }
         })?,
         ChunkBody::Object { bucket, key } => store
             .get(bucket, key)
@@ -45,12 +45,12 @@ pub async fn fetch(store: &impl ObjectStore, message: LoadMessage) -> Result<Ver
     let found = hex(&Sha256::digest(&encoded));
     if found != message.chunk.sha256 {
         let expected = message.chunk.sha256.clone();
-        return Err(LoadError::Checksum { place: place(&message.chunk), expected, found });
+        return Err(LoadError::Checksum { location: location(&message.chunk), expected, found });
     }
     Ok(VerifiedChunk { message, encoded })
 }
 
-fn place(chunk: &Chunk) -> String {
+fn location(chunk: &Chunk) -> String {
     match &chunk.body {
         ChunkBody::Inline(_) => format!("chunk {} (inline)", chunk.index),
         ChunkBody::Object { bucket, key } => format!("s3://{bucket}/{key}"),
@@ -71,7 +71,7 @@ fn hex(bytes: &[u8]) -> String {
 /// length is decompressed.
 pub struct CopyText {
     decoder: Decoder<'static, Reader<Bytes>>,
-    place: String,
+    location: String,
     bytes_left: u64,
     rows_left: u64,
     prefix: Vec<u8>,
@@ -98,17 +98,17 @@ impl CopyText {
 
     fn new(chunk: &VerifiedChunk, prefix: Vec<u8>) -> Result<Self, LoadError> {
         let details = &chunk.message.chunk;
-        let place = place(details);
+        let location = location(details);
         let open = || {
             let mut decoder = Decoder::with_buffer(chunk.encoded.clone().reader())?;
             decoder.window_log_max(MAX_WINDOW_LOG)?;
             Ok(decoder)
         };
-        let decoder =
-            open().map_err(|error: std::io::Error| invalid(&place, format!("no zstd decoder: {error}")))?;
+        let decoder = open()
+            .map_err(|error: std::io::Error| invalid(&location, format!("no zstd decoder: {error}")))?;
         Ok(Self {
             decoder,
-            place,
+            location,
             bytes_left: details.text_bytes,
             rows_left: u64::from(details.text_rows()),
             prefix,
@@ -128,13 +128,13 @@ impl CopyText {
         }
         let mut piece = vec![0; PIECE_BYTES];
         let read = self.decoder.read(&mut piece);
-        let length = read.map_err(|error| invalid(&self.place, format!("not zstd: {error}")))?;
+        let length = read.map_err(|error| invalid(&self.location, format!("not zstd: {error}")))?;
         if length == 0 {
             self.finished = true;
             return self.check_end().map(|()| None);
         }
         piece.truncate(length);
-        let too_much = || invalid(&self.place, "more bytes or rows than the message specifies".to_owned());
+        let too_much = || invalid(&self.location, "more bytes or rows than the message specifies".to_owned());
         self.bytes_left = self.bytes_left.checked_sub(length as u64).ok_or_else(too_much)?;
         let rows = memchr::memchr_iter(b'\n', &piece).count();
         self.rows_left = self.rows_left.checked_sub(rows as u64).ok_or_else(too_much)?;
@@ -160,12 +160,12 @@ impl CopyText {
         }
         let problem =
             format!("{} bytes and {} rows fewer than the message specifies", self.bytes_left, self.rows_left);
-        Err(invalid(&self.place, problem))
+        Err(invalid(&self.location, problem))
     }
 }
 
-fn invalid(place: &str, problem: String) -> LoadError {
-    LoadError::Chunk { place: place.to_owned(), problem }
+fn invalid(location: &str, problem: String) -> LoadError {
+    LoadError::Chunk { location: location.to_owned(), problem }
 }
 
 /// The lines of a text, each with its line end.

@@ -56,12 +56,13 @@ impl ContractCache {
 
 async fn read(store: &impl ObjectStore, bucket: &str, message: &LoadMessage) -> Result<Contract, LoadError> {
     let key = layout::contract_version(&message.source, &message.contract_version);
-    let place = format!("s3://{bucket}/{key}");
+    let location = format!("s3://{bucket}/{key}");
     let body = store.get(bucket, &key).await?;
-    let body =
-        body.ok_or_else(|| unusable(message, format!("{place} does not exist; publish that version again")))?;
-    let text = std::str::from_utf8(&body).map_err(|_| unusable(message, format!("{place} is not UTF-8")))?;
-    let mut contract = penstock_contract::parse_source(&place, text, &message.source)
+    let body = body
+        .ok_or_else(|| unusable(message, format!("{location} does not exist; publish that version again")))?;
+    let text =
+        std::str::from_utf8(&body).map_err(|_| unusable(message, format!("{location} is not UTF-8")))?;
+    let mut contract = penstock_contract::parse_source(&location, text, &message.source)
         .map_err(|errors| unusable(message, errors.to_string()))?;
     if (contract.source.as_str(), contract.version.as_str()) == (&*message.source, &*message.contract_version)
     {
@@ -71,7 +72,7 @@ async fn read(store: &impl ObjectStore, bucket: &str, message: &LoadMessage) -> 
         }
         return Ok(contract);
     }
-    let problem = format!("{place} has the contract {} {}", contract.source, contract.version);
+    let problem = format!("{location} has the contract {} {}", contract.source, contract.version);
     Err(unusable(message, problem))
 }
 

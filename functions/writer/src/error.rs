@@ -39,20 +39,20 @@ pub enum LoadError {
         problem: String,
     },
     /// The chunk's bytes do not have the SHA-256 of its message.
-    #[error("{place}: SHA-256 is {found}, but the message has {expected}")]
+    #[error("{location}: SHA-256 is {found}, but the message has {expected}")]
     Checksum {
         /// The URI, or that the chunk was inline.
-        place: String,
+        location: String,
         /// The message's SHA-256.
         expected: String,
         /// The SHA-256 of the bytes.
         found: String,
     },
     /// The chunk, or its description in the message, is invalid.
-    #[error("{place}: {problem}")]
+    #[error("{location}: {problem}")]
     Chunk {
         /// The URI, or which chunk it is.
-        place: String,
+        location: String,
         /// The problem.
         problem: String,
     },

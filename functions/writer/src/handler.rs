@@ -116,8 +116,8 @@ fn parse(body: &str, reads: &RangeInclusive<u32>) -> Result<LoadMessage, LoadErr
     if message.chunk.index < message.chunk_count && i32::try_from(message.chunk_count).is_ok() {
         return Ok(message);
     }
-    let place = format!("chunk {} of batch {}", message.chunk.index, message.batch_id);
-    Err(LoadError::Chunk { place, problem: format!("the batch has {} chunks", message.chunk_count) })
+    let location = format!("chunk {} of batch {}", message.chunk.index, message.batch_id);
+    Err(LoadError::Chunk { location, problem: format!("the batch has {} chunks", message.chunk_count) })
 }
 
 async fn load_all<S: ObjectStore, Q: Queue, D: TargetDatabase>(

@@ -18,7 +18,7 @@ impl Throttle {
         Self { rows_per_second, free_at: Duration::ZERO }
     }
 
-    /// Returns how long the next transaction must wait.
+    /// Returns the time that the next transaction must wait.
     pub fn delay(&self, now: Duration) -> Duration {
         self.free_at.saturating_sub(now)
     }

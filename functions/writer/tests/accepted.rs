@@ -31,7 +31,7 @@ const PROPERTIES: &str = "
       - {name: wall, logicalType: timestamp, physicalType: timestamp}
       - {name: document, logicalType: object}
       - {name: list, logicalType: array}";
-/// How many random numbers around the limits of digits are compared with PostgreSQL, besides the listed ones.
+/// The number of random numbers near the limits of digits that are compared with PostgreSQL, besides the listed ones.
 const RANDOM_NUMBERS: usize = 150;
 
 fn contract() -> Contract {

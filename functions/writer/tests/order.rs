@@ -25,7 +25,7 @@ struct Case {
     drops: Vec<(u128, i64)>,
     /// The order of arrival.
     order: Vec<usize>,
-    /// Which chunks share a transaction with the previous one.
+    /// For each chunk, whether it shares a transaction with the previous one.
     shared: Vec<bool>,
 }
 

@@ -223,7 +223,7 @@ struct Case {
     versions: Vec<Vec<Vec<(u8, u32)>>>,
     /// Version and chunk, in the order of arrival.
     order: Vec<(usize, usize)>,
-    /// Which of two writers executes each transaction.
+    /// For each transaction, the one of two writers that executes it.
     turns: Vec<usize>,
 }
 

@@ -32,7 +32,7 @@ impl<'a> ListScope<'a> {
 pub struct ListedObject {
     /// Object key.
     pub key: String,
-    /// When it was written.
+    /// The time at which it was written.
     pub modified_at: Option<Timestamp>,
 }
 
@@ -58,7 +58,7 @@ pub struct ObjectVersion {
     pub etag: String,
     /// Size in bytes.
     pub size_bytes: u64,
-    /// When it was written; for a multipart upload, when the upload began.
+    /// The time at which it was written; for a multipart upload, the time at which the upload began.
     pub modified_at: Timestamp,
 }
 

@@ -53,7 +53,7 @@ pub fn diff(old: &Contract, new: &Contract) -> Vec<Change> {
     changes.into_vec()
 }
 
-/// Returns why the version of the new contract does not match the changes, or `None` if it does.
+/// Returns the reason why the version of the new contract does not match the changes, or `None` if it matches.
 ///
 /// A breaking change needs a new major version (below `1.0.0` a new minor version), any other change a higher version.
 /// The id of a batch is derived from the drop and the version: if a version had two meanings, two different batches

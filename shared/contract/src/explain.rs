@@ -26,7 +26,7 @@ pub struct Explanation {
     pub ddl: String,
     /// The files, one sentence each.
     pub files: Vec<String>,
-    /// How rows reach the table, one sentence each.
+    /// The loading of rows into the table, one sentence each.
     pub load: Vec<String>,
     /// The columns.
     pub columns: Vec<ColumnExplanation>,
@@ -43,7 +43,7 @@ pub struct ColumnExplanation {
     pub name: String,
     /// Its PostgreSQL type.
     pub sql_type: String,
-    /// Where its values come from and how they are changed, in that order.
+    /// The source of its values and their changes, in that order.
     pub reads: Vec<String>,
     /// The requirements for a value.
     pub rules: Vec<String>,

@@ -38,7 +38,7 @@ pub struct Contract {
     pub entity: Entity,
     /// The format and dialect that the first server of type `s3` declares.
     pub format: Format,
-    /// How rows are written to the target table.
+    /// The rules for writing rows to the target table.
     pub load: Load,
     /// The number of rejects above which a whole batch is refused.
     pub max_rejects: MaxRejects,
@@ -320,9 +320,9 @@ pub struct Harmonise {
     pub decimal_separator: Option<char>,
     /// The group separator of numbers, removed before the cast; none by default.
     pub group_separator: Option<char>,
-    /// How negative numbers are written.
+    /// The spelling of negative numbers.
     pub negative: NegativeStyle,
-    /// How percentages, which end with `%`, are converted. `None` if the column has no percentages.
+    /// The conversion of percentages, which end with `%`. `None` if the column has no percentages.
     pub percent: Option<PercentStyle>,
     /// Spellings of true, besides `true`. Compared without regard to ASCII case.
     pub true_values: Vec<String>,
@@ -333,7 +333,7 @@ pub struct Harmonise {
     pub numeric_time: Option<NumericTime>,
 }
 
-/// How rows are written to the target table.
+/// The rules for writing rows to the target table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Load {
     /// Whether rows are inserted or merged.

@@ -87,7 +87,7 @@ fn natural_name(given: &str) -> String {
     if is_column(given) { given.to_owned() } else { slug(given) }
 }
 
-/// Returns why a name is not a valid column name, or `None` if it is.
+/// Returns the reason why a name is not a valid column name, or `None` if it is valid.
 fn fault(name: &str) -> Option<String> {
     if name.is_empty() {
         return Some("has no letter or digit".to_owned());

@@ -373,7 +373,7 @@ impl<'n> CheckReader<'n, '_> {
     }
 }
 
-/// Returns why a member cannot have a check that counts over the batch.
+/// Returns the reason why a member cannot have a check that counts over the batch.
 fn member_fault(check: &QualityCheck) -> &'static str {
     if check.refuses() {
         "a member is checked row by row: write `required`, its `logicalTypeOptions`, or `invalidValues` with `mustBe: 0`"

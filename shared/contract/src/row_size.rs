@@ -37,7 +37,7 @@ pub struct RowSize {
     most: usize,
 }
 
-/// How the values of a column are stored.
+/// The storage of the values of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StorageKind {
     Fixed { bytes: usize, alignment: usize },

@@ -1,4 +1,5 @@
-//! Claims: which version of an object is loaded if its contract keeps the first one (`penstock.overwrite: keep`).
+//! Claims, which decide which version of an object is loaded if its contract keeps the first one
+//! (`penstock.overwrite: keep`).
 //!
 //! The claims of an object are numbered from 0 and written with `If-None-Match: *`. A version owns the claim that it
 //! wrote first. If the batch of a claim is refused or fails, the next number may be claimed, so that a corrected file
@@ -52,7 +53,7 @@ impl ClaimedBatch {
     }
 }
 
-/// What a batch does when it finds a claim.
+/// The action of a batch that finds a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimDecision {
     /// The claim is of the batch's own version. Later claims must be read too: another version may have been committed.
@@ -70,7 +71,7 @@ pub enum ClaimDecision {
 }
 
 impl ObjectClaim {
-    /// Returns what a batch with the claim `own` does when it finds this claim, whose batch is in state `batch`.
+    /// Returns the action of a batch with the claim `own` that finds this claim, whose batch is in state `batch`.
     pub fn decide(&self, own: &Self, batch: ClaimedBatch) -> ClaimDecision {
         if self.version == own.version {
             return ClaimDecision::Own { rewrite: self != own && batch != ClaimedBatch::Committed };

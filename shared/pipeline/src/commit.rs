@@ -47,7 +47,7 @@ impl Progress {
 pub struct PublishedMark {
     /// Number of messages.
     pub messages: usize,
-    /// When the messages were sent.
+    /// The time at which the messages were sent.
     pub published_at: Timestamp,
 }
 

@@ -24,7 +24,7 @@ pub struct Drop {
     /// Orders the events of one key (hexadecimal); not part of the drop's identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
-    /// When the object was created, according to the event.
+    /// The time at which the object was created, according to the event.
     pub dropped_at: Timestamp,
 }
 
@@ -35,8 +35,7 @@ impl Drop {
         (!source.is_empty() && !rest.is_empty()).then_some(source)
     }
 
-    /// Returns what distinguishes the versions of one object: the version id, or the ETag if the bucket is not
-    /// versioned.
+    /// Returns the identifier of the object's version: the version id, or the ETag if the bucket is not versioned.
     pub fn version(&self) -> &str {
         self.version_id.as_ref().unwrap_or(&self.etag)
     }

@@ -14,7 +14,7 @@ pub struct LogEvent {
     pub message: &'static str,
     /// The functions that log it.
     pub functions: &'static [&'static str],
-    /// What has happened.
+    /// The meaning of the event.
     pub meaning: &'static str,
 }
 

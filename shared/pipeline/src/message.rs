@@ -40,7 +40,7 @@ pub struct LoadMessage {
     pub table: TableName,
     /// The contract's version.
     pub contract_version: String,
-    /// When the drop was created: the event time of rows without one, and the last tie-breaker.
+    /// The time at which the drop was created. It is the event time of rows without one, and the last tie-breaker.
     pub dropped_at: Timestamp,
     /// Number of chunks of the batch.
     pub chunk_count: u32,

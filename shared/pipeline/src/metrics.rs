@@ -181,7 +181,7 @@ pub struct MetricDefinition {
     pub dimensions: Vec<&'static str>,
     /// The functions that emit it.
     pub functions: &'static [&'static str],
-    /// What is measured.
+    /// The measured quantity.
     pub meaning: &'static str,
 }
 

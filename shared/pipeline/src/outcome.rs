@@ -20,7 +20,7 @@ pub enum Outcome {
 pub struct DeadReason {
     /// The kind of fault.
     pub code: DeadCode,
-    /// What happened, where, and what to do. No values of rows.
+    /// The event, its position and a suggested action. It contains no row values.
     pub message: String,
 }
 

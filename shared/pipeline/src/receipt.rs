@@ -1,4 +1,4 @@
-//! The receipt: the outcome of a drop, for its producer. It has no personal data and no values of rows.
+//! The receipt: the outcome of a drop, for its producer. It contains no personal data and no row values.
 
 use jiff::Timestamp;
 use penstock_engine::{Dialect, QualityOutcome, ReasonCount};
@@ -47,7 +47,7 @@ pub struct Receipt {
     pub replaced_by: Option<BatchId>,
     /// Seconds by step.
     pub seconds: Seconds,
-    /// When this receipt was written.
+    /// The time at which this receipt was written.
     pub updated_at: Timestamp,
 }
 

@@ -16,7 +16,7 @@ pub struct Refusal {
     /// letter. Missing in receipts of older releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What happened, where, and what to do.
+    /// The cause, its position and a suggested action.
     pub message: String,
 }
 

@@ -55,7 +55,7 @@ fn now() -> Timestamp {
     "2026-01-02T03:04:06Z".parse().unwrap()
 }
 
-/// What the store and the queue have of one batch.
+/// The contents of the store and the queue for one batch.
 #[derive(Debug, Default)]
 struct World {
     manifest: Option<Manifest>,

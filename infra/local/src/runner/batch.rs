@@ -57,7 +57,7 @@ fn message_attribute(value: &MessageAttributeValue) -> Value {
     attribute
 }
 
-/// Returns how many of the first records fit into one payload, at least one.
+/// Returns the number of leading records that fit into one payload, at least one.
 pub(super) fn fitting(records: &[Value], max_bytes: usize) -> usize {
     let mut total = r#"{"Records":[]}"#.len();
     for (index, record) in records.iter().enumerate() {

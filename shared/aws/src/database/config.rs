@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::Variables;
 
-/// The database, its user, and how the connection is secured.
+/// The database, its user, and the security of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseConfig {
     /// Host name, which the server's certificate must be issued for.
@@ -16,13 +16,13 @@ pub struct DatabaseConfig {
     pub name: String,
     /// User. A secret with a user name takes precedence.
     pub user: String,
-    /// How the user authenticates.
+    /// The authentication of the user.
     pub auth: Auth,
     /// Whether the connection is encrypted and the server authenticated.
     pub tls: Tls,
 }
 
-/// How the user authenticates.
+/// The authentication of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
     /// An RDS IAM token, signed locally for each login and valid for 15 minutes.

@@ -15,7 +15,7 @@ pub enum DatabaseError {
     Unreachable {
         /// Host name.
         host: String,
-        /// What failed, and why.
+        /// The operation that failed, and the cause.
         message: String,
     },
     /// The server refused the login.
@@ -41,7 +41,7 @@ pub enum DatabaseError {
     /// A response that does not fit the statement: a bug in Penstock.
     #[error("unexpected response from the database: {message}")]
     Unexpected {
-        /// What was unexpected.
+        /// The unexpected part.
         message: String,
     },
 }

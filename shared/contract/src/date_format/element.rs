@@ -61,7 +61,7 @@ pub(super) enum DateField {
     Second,
 }
 
-/// How a name is written.
+/// The spelling of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NameStyle {
     /// Three letters.
@@ -69,7 +69,7 @@ pub(super) enum NameStyle {
     Full,
 }
 
-/// How an offset from UTC is written.
+/// The spelling of an offset from UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OffsetStyle {
     /// The spelling of UTC, besides an offset of zeros.

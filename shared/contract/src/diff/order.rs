@@ -3,7 +3,7 @@
 use super::change::Changes;
 use crate::model::{Contract, DelimitedDialect, FormatKind, Ragged};
 
-/// How the fields of a file are assigned to columns.
+/// The assignment of the fields of a file to columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Binding {
     /// By name.

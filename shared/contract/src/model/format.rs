@@ -16,13 +16,13 @@ pub struct Format {
     pub compression: Option<Compression>,
     /// Spellings of a missing value in every column, in addition to the empty string.
     pub null_values: Vec<String>,
-    /// How the names of a header, or of a Parquet or Avro schema, are compared with those of the contract.
+    /// The comparison of the names of a header, or of a Parquet or Avro schema, with those of the contract.
     pub header_case: HeaderCase,
     /// The treatment of a file without rows. `None`: a file of 0 bytes is refused, any other file is accepted.
     pub empty_file: Option<EmptyFile>,
 }
 
-/// How column names are compared.
+/// The comparison of column names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HeaderCase {

@@ -11,7 +11,7 @@ pub enum Case {
     Lower,
 }
 
-/// How negative numbers are written.
+/// The spelling of negative numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NegativeStyle {

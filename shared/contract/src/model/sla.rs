@@ -27,11 +27,11 @@ pub struct Sla {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SlaProperty {
-    /// How often drops arrive.
+    /// The interval at which drops arrive.
     Frequency,
-    /// How old the data may be when it arrives.
+    /// The maximum age of the data when it arrives.
     Latency,
-    /// How long the data is retained.
+    /// The time for which the data is retained.
     Retention,
     /// Any other property, by its name.
     Other(String),

@@ -99,7 +99,7 @@ impl StringFormat {
         }
     }
 
-    /// Returns what a value must be, in words, or `None` if any text is valid.
+    /// Returns the description of a valid value, or `None` if any text is valid.
     pub fn meaning(self) -> Option<&'static str> {
         match self {
             Self::Password | Self::Binary => None,

@@ -3,7 +3,7 @@
 use super::words::{LOGICAL_TYPES, METRICS};
 use crate::error::{one_of, quoted, suggestion};
 
-/// How v3.1 writes an enumeration.
+/// The form of an enumeration in v3.1.
 pub(crate) const ENUM_FIX: &str = "in v3.1, allowed values are written as \
     `quality: [{metric: invalidValues, arguments: {validValues: [A, B]}, mustBe: 0}]`";
 pub(crate) const ARRAY_HAS_ITEMS: &str =
@@ -16,12 +16,12 @@ pub(crate) const SECOND_OPERATOR: &str =
 pub(crate) const RANGE_ORDER: &str = "the first number must be less than the second";
 pub(crate) const BOUND_OF_V3_1: &str = "in v3.1 this is the bound itself, not a boolean";
 
-/// Returns why a property of another type cannot have the members of the type `wanted`.
+/// Returns the reason why a property of another type cannot have the members of the type `wanted`.
 pub(crate) fn members_of(wanted: &str) -> String {
     format!("belongs to an {wanted}; write `logicalType: {wanted}`")
 }
 
-/// Returns why `text` is not a logical type, or `None` if it is one.
+/// Returns the reason why `text` is not a logical type, or `None` if it is one.
 pub(crate) fn logical_type_fault(text: &str) -> Option<String> {
     if LOGICAL_TYPES.contains(&text) {
         return None;
@@ -37,7 +37,7 @@ pub(crate) fn logical_type_fault(text: &str) -> Option<String> {
     Some(format!("{} is not a supported logical type{near}", quoted(text)))
 }
 
-/// Returns why `rule` is an error in a contract of v3.1.
+/// Returns the reason why `rule` is an error in a contract of v3.1.
 pub(crate) fn rule_fault(metric: Option<&str>) -> String {
     match metric {
         Some(metric) => format!("is a key of v3.0; write `metric: {metric}`"),
@@ -45,7 +45,7 @@ pub(crate) fn rule_fault(metric: Option<&str>) -> String {
     }
 }
 
-/// Returns why a range with this number of ends is an error.
+/// Returns the reason why a range with this number of ends is an error.
 pub(crate) fn range_fault(numbers: usize) -> String {
     format!("has {numbers} numbers; write two, the smaller first")
 }

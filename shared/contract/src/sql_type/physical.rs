@@ -9,7 +9,7 @@ pub(crate) struct PhysicalType {
     pub(crate) max_length: Option<u64>,
     /// Whether the document is an array.
     pub(crate) is_array: bool,
-    /// How booleans are written, if the type stores booleans in a system without a boolean type.
+    /// The spelling of booleans, if the type stores booleans in a system without a boolean type.
     pub(crate) flag: Option<BooleanEncoding>,
     /// Whether the type lists its values, as in `enum('a','b')`.
     pub(crate) lists_values: bool,
@@ -22,7 +22,7 @@ impl PhysicalType {
     }
 }
 
-/// How a system without a boolean type writes booleans.
+/// The spelling of booleans in a system without a boolean type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BooleanEncoding {
     /// As `1` and `0`.

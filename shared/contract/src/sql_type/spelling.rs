@@ -88,7 +88,7 @@ impl TypeSpelling {
         }
     }
 
-    /// Returns how booleans are written, for types that store them in systems without a boolean type.
+    /// Returns the spelling of booleans, for types that store them in systems without a boolean type.
     pub(super) fn flag(&self) -> Option<BooleanEncoding> {
         let one = [TypeSize::Number(1)];
         match self.name.as_str() {
