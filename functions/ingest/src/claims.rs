@@ -10,7 +10,7 @@ use crate::error::IngestError;
 /// Claims the object of `batch`. Returns the refusal of the batch if another version was committed before.
 ///
 /// # Errors
-/// Returns an error if a request fails, or the batch of an earlier version is not decided yet.
+/// Returns an error if a request fails, or the batch of an earlier version is neither committed nor refused yet.
 pub(crate) async fn claim(
     store: &impl ObjectStore,
     bucket: &str,

@@ -1,4 +1,4 @@
-//! Compiled contracts, cached as long as they do not change.
+//! Compiled contracts, which are cached until they change.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -15,7 +15,7 @@ use crate::pseudonyms::Pseudonyms;
 
 /// Maximum number of cached contracts.
 const MAX_CACHED: usize = 32;
-/// Maximum number of a contract's errors in a receipt.
+/// Maximum number of errors of a contract in a receipt.
 const MAX_ERRORS: usize = 5;
 
 /// A contract with its plan.

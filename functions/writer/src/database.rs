@@ -20,8 +20,8 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The operations on the target database that the handler needs. [`Postgres`] implements them.
 pub trait TargetDatabase: Send {
-    /// Applies chunks of one contract version in one transaction: all of them, or none. A chunk that the ledger has is
-    /// skipped.
+    /// Applies chunks of one contract version in one transaction: all of them, or none. A chunk that is already in the
+    /// ledger is skipped.
     fn apply(
         &mut self,
         contract: &Contract,

@@ -11,9 +11,9 @@ pub const MAX_SHARED_ROWS: u64 = 20_000;
 /// Returns groups of messages, as indexes, that can share a transaction.
 ///
 /// Messages of a group have the same contract version and message version, and so the same table and columns. When a
-/// chunk occurs twice, its messages are in different groups, so that the ledger has the chunk by the second. A batch
-/// that replaces earlier versions of its object shares no transaction with another batch, because the versions to
-/// compare with differ.
+/// chunk occurs twice, its messages are in different groups, so that the chunk is in the ledger before the second one
+/// is processed. A batch that replaces earlier versions of its object shares no transaction with another batch, because
+/// the versions to compare with differ.
 pub fn groups(messages: &[&LoadMessage]) -> Vec<Vec<usize>> {
     let mut by_contract: BTreeMap<(&str, &str, bool, Option<BatchId>), Vec<usize>> = BTreeMap::new();
     for (index, message) in messages.iter().enumerate() {

@@ -158,8 +158,8 @@ async fn fetch_all<S: ObjectStore>(
     join_all(messages.into_iter().map(|message| fetch(&store, message))).await
 }
 
-/// Applies chunks in one transaction. When it fails permanently, each chunk is tried in its own, so that only those at
-/// fault fail.
+/// Applies chunks in one transaction. If it fails permanently, each chunk is applied in its own transaction, so that
+/// only the faulty chunks fail.
 async fn load_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     writer: &mut Writer<S, Q, D>,
     pending: &mut [PendingMessage<'_>],
@@ -231,7 +231,7 @@ async fn apply<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     Ok(())
 }
 
-/// Logs a transaction and emits its metrics. Returns how many rows were applied.
+/// Logs a transaction and emits its metrics. Returns the number of applied rows.
 fn report(
     metrics: &Metrics,
     contract: &Contract,
@@ -278,8 +278,8 @@ async fn close_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     let messages: Vec<&LoadMessage> = applied.iter().map(|index| &pending[*index].message).collect();
     let (store, bucket, metrics) = (&writer.store, &writer.processed_bucket, &writer.metrics);
     let closing = close_finished(store, bucket, &mut writer.database, metrics, &messages);
-    let left = stop.saturating_duration_since(Instant::now());
-    let Ok(failures) = tokio::time::timeout(left, closing).await else {
+    let remaining = stop.saturating_duration_since(Instant::now());
+    let Ok(failures) = tokio::time::timeout(remaining, closing).await else {
         let error = Arc::new(LoadError::OutOfTime);
         applied.iter().for_each(|index| pending[*index].result = Err(error.clone()));
         return;

@@ -97,7 +97,7 @@ impl ChunkLoad<'_> {
         Ok(self.stage.merge_shared.execute(client, &MergeParameters { chunks, versions }).await?)
     }
 
-    /// Returns each chunk's counts in the case that all of its rows are loaded.
+    /// Returns the counts of each chunk for the case that all of its rows are loaded.
     fn counts_if_all_loaded(&self) -> impl Iterator<Item = ChunkCounts> {
         self.chunks.iter().map(|chunk| ChunkCounts {
             loaded: u64::from(chunk.message.chunk.text_rows()),
@@ -112,7 +112,7 @@ impl ChunkLoad<'_> {
         let mut counts: Vec<ChunkCounts> = self.counts_if_all_loaded().collect();
         let lost = rows
             .checked_sub(loaded)
-            .ok_or_else(|| self.miscounted(format!("{loaded} rows were merged of {rows}")))?;
+            .ok_or_else(|| self.miscounted(format!("merged {loaded} rows, but copied only {rows}")))?;
         if lost == 0 {
             return Ok(counts);
         }
@@ -128,7 +128,7 @@ impl ChunkLoad<'_> {
         self.count_losers(&mut counts).await?;
         let sum: u64 = counts.iter().map(|count| count.loaded).sum();
         if sum != loaded {
-            return Err(self.miscounted(format!("{loaded} rows were merged, but {sum} are in the table")));
+            return Err(self.miscounted(format!("merged {loaded} rows, but the table has {sum} of them")));
         }
         Ok(counts)
     }
@@ -140,13 +140,16 @@ impl ChunkLoad<'_> {
             let ordinal: i16 = row.try_get(0)?;
             let (deduplicated, superseded) = (unsigned(row.try_get(1)?), unsigned(row.try_get(2)?));
             let count = usize::try_from(ordinal).ok().and_then(|ordinal| counts.get_mut(ordinal));
-            let count = count
-                .ok_or_else(|| self.miscounted(format!("the stage table has rows of a chunk {ordinal}")))?;
+            let count = count.ok_or_else(|| {
+                self.miscounted(format!("the stage table has rows of the unknown chunk {ordinal}"))
+            })?;
             let lost = deduplicated + superseded;
-            count.loaded = count
-                .loaded
-                .checked_sub(lost)
-                .ok_or_else(|| self.miscounted(format!("{lost} of {} rows were not loaded", count.loaded)))?;
+            count.loaded = count.loaded.checked_sub(lost).ok_or_else(|| {
+                self.miscounted(format!(
+                    "{lost} rows were not loaded, but the chunk has only {}",
+                    count.loaded
+                ))
+            })?;
             count.deduplicated += deduplicated;
             count.superseded = superseded;
         }

@@ -114,7 +114,7 @@ async fn register(
     message: &LoadMessage,
     object: &Overwritten,
 ) -> Result<(), LoadError> {
-    // Events without a sequencer are stored with an empty one, which is the least.
+    // Events without a sequencer are stored with an empty one, which sorts first.
     let sequencer = object.sequencer.as_deref().unwrap_or("");
     let row = InsertRow::into("object_version")
         .column("batch_id", &message.batch_id)
@@ -180,7 +180,7 @@ async fn mark_replaced(
     Ok(())
 }
 
-/// Deletes a version's rows, and returns how many there were. A table that no longer exists has none.
+/// Deletes a version's rows, and returns their number. A table that no longer exists has none.
 async fn delete_rows(transaction: &Transaction<'_>, version: &LedgerVersion) -> Result<u64, LoadError> {
     let exists = "SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
                   WHERE n.nspname = $1 AND c.relname = $2)";

@@ -33,7 +33,7 @@ pub enum CommitError {
     #[error(transparent)]
     Queue(#[from] QueueError),
     /// One of Penstock's own JSON objects is malformed.
-    #[error("s3://{bucket}/{key}: not an object of the format that this release reads: {message}")]
+    #[error("s3://{bucket}/{key}: the object does not have the format that this release reads: {message}")]
     Corrupt {
         /// Bucket name.
         bucket: String,

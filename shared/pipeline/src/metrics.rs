@@ -231,7 +231,7 @@ registry! {
         ROWS_APPLIED = "rows_applied", Count;
         /// Applied rows that were inserted or replaced an older row.
         ROWS_LOADED = "rows_loaded", Count;
-        /// Chunks that were skipped because the ledger has them.
+        /// Chunks that were skipped because they are already in the ledger.
         CHUNKS_SKIPPED = "chunks_skipped", Count;
         /// Duration of a transaction.
         TRANSACTION_SECONDS = "transaction_seconds", Seconds;
