@@ -1,13 +1,13 @@
-//! The decompressed stream as records are cut from it: as it is where ASCII bytes mean ASCII and nothing else
-//! (UTF-8, the single-byte encodings), else transcoded to UTF-8.
+//! The text of the decompressed stream. Encodings in which ASCII bytes are always ASCII characters (UTF-8 and the
+//! single-byte encodings) are passed through; others are transcoded to UTF-8.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "`start` and `end` lie within the buffers, and the decoders tell no more bytes than these have"
+    reason = "the indexes are within the buffers, and decoders report no more bytes than these have"
 )]
 #![expect(
     clippy::arithmetic_side_effects,
-    reason = "lengths and counts of bytes that were read, far from the largest number"
+    reason = "lengths and counts of bytes that were read, far below the largest number"
 )]
 
 mod chance;
@@ -24,40 +24,43 @@ use memchr::{memchr_iter, memchr2};
 use penstock_contract::Compression;
 
 pub(crate) use self::chance::is_utf_8;
-use self::sniff::sniff_encoding;
+use self::sniff::detect_encoding;
 use crate::cast::text::Traits;
 use crate::error::{ReadError, UnreadableCode};
 use crate::input::Input;
 use crate::input::magic::check_text;
 
-/// The part of a file that its encoding is sniffed from.
+/// Number of first bytes from which the encoding is detected.
 const HEAD_BYTES: usize = 64 * 1024;
-/// More of it is read while it is ASCII: every encoding looks alike there.
+/// The head is extended to at most this size while it is ASCII, because ASCII does not distinguish encodings.
 const MAX_HEAD_BYTES: usize = 1024 * 1024;
 const RAW_BYTES: usize = 32 * 1024;
-/// So much of a compressed stream is searched for damage before its content is called unreadable.
+/// Number of bytes of a compressed stream that are searched for damage before its encoding is reported as unknown.
 const MAX_CHECKED_BYTES: usize = 16 * 1024 * 1024;
-/// Stands in transcoded text for a sequence that is none of the encoding: never part of UTF-8, it makes its record,
-/// and no other, one that cannot be decoded.
-const BROKEN: u8 = 0xff;
+/// Replaces an invalid sequence in transcoded text. The byte never occurs in UTF-8, so only its own record cannot be
+/// decoded.
+const INVALID: u8 = 0xff;
 
 /// A stream of text.
 pub(crate) struct Decoded<R: Read> {
     input: Input<R>,
     encoding: &'static Encoding,
-    /// Bytes that were read to tell the encoding, without the mark.
+    /// Bytes that were read to detect the encoding.
     head: Vec<u8>,
+    /// The number of bytes of the head that have been returned, including the byte-order mark.
     head_read: usize,
-    /// Of the input, behind the head.
+    /// An error of the input that follows the head.
     failure: Option<ReadError>,
     mark_bytes: u64,
     transcoder: Option<Transcoder>,
 }
 
 impl<R: Read> Decoded<R> {
-    /// Tells the encoding: by the byte-order mark, by the contract, by the first bytes. `needs_utf_8`: what the
-    /// records are cut by is more than ASCII. `may_be_windows_1252`: false for JSON, which RFC 8259 has in UTF-8 and
-    /// older files in UTF-16, so that a byte that is neither is damage.
+    /// Opens a stream in the encoding of its byte-order mark, or else in the declared one, or else in the one that its
+    /// first bytes indicate.
+    ///
+    /// `needs_utf_8`: records are split at characters beyond ASCII. `may_be_windows_1252`: false for JSON, which is
+    /// UTF-8 according to RFC 8259, or UTF-16 in older files; any other byte is damage.
     pub(crate) fn open(
         mut input: Input<R>,
         declared: Option<&'static Encoding>,
@@ -76,7 +79,7 @@ impl<R: Read> Decoded<R> {
             && is_ascii
         {
             let checked = head.len();
-            // The bytes before an error are still used: the error is reported after them.
+            // Bytes before an error are used; the error is reported after them.
             match read_head(&mut input, &mut head) {
                 Ok(is_end) => is_whole = is_end,
                 Err(error) => failure = Some(error),
@@ -91,14 +94,14 @@ impl<R: Read> Decoded<R> {
             return Err(ReadError::Unreadable {
                 code: UnreadableCode::UnsupportedEncoding,
                 byte_offset: 0,
-                message: "the file is in UTF-32, which is not read; deliver it in UTF-8".to_owned(),
+                message: "the file is in UTF-32, which is not supported; deliver it in UTF-8".to_owned(),
             });
         }
         let (encoding, mark) = match Encoding::for_bom(&head) {
             Some(marked) => marked,
             None => {
-                let sniffed = || sniff_encoding(&head, is_ascii, is_whole, may_be_windows_1252);
-                let encoding = declared.map_or_else(sniffed, Ok);
+                let detected = || detect_encoding(&head, is_ascii, is_whole, may_be_windows_1252);
+                let encoding = declared.map_or_else(detected, Ok);
                 (encoding.map_err(|error| find_damage(&mut input, failure.take()).unwrap_or(error))?, 0)
             }
         };
@@ -119,18 +122,18 @@ impl<R: Read> Decoded<R> {
         &self.input
     }
 
-    /// The encoding of the file.
+    /// Returns the encoding of the file.
     pub(crate) fn encoding(&self) -> &'static Encoding {
         self.encoding
     }
 
-    /// The encoding of the bytes that are read here.
+    /// Returns the encoding of the bytes that [`read`](Self::read) returns.
     pub(crate) fn text_encoding(&self) -> &'static Encoding {
         if self.transcoder.is_some() { UTF_8 } else { self.encoding }
     }
 
-    /// The place in the decompressed stream of a place in the text. Of transcoded text it is exact for the beginnings
-    /// of lines, and that of the line for all else. Places are asked for in order.
+    /// Converts an offset in the text to an offset in the decompressed stream. In transcoded text, it is the offset of
+    /// the beginning of the line. Offsets must be passed in increasing order.
     pub(crate) fn source_offset(&mut self, text_offset: u64) -> u64 {
         match &mut self.transcoder {
             None => self.mark_bytes + text_offset,
@@ -138,7 +141,7 @@ impl<R: Read> Decoded<R> {
         }
     }
 
-    /// Reads into `buffer`; 0 is the end.
+    /// Reads into `buffer`; returns 0 at the end.
     #[inline]
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         let Self { input, head, head_read, failure, transcoder, .. } = self;
@@ -158,7 +161,7 @@ impl<R: Read> Decoded<R> {
     }
 }
 
-/// Appends up to [`HEAD_BYTES`] bytes of the input; returns true when it ends with them.
+/// Appends up to [`HEAD_BYTES`] bytes of the input. Returns true if the input ends with them.
 fn read_head<R: Read>(input: &mut Input<R>, head: &mut Vec<u8>) -> Result<bool, ReadError> {
     let mut length = head.len();
     head.resize(length + HEAD_BYTES, 0);
@@ -178,8 +181,8 @@ fn read_head<R: Read>(input: &mut Input<R>, head: &mut Vec<u8>) -> Result<bool, 
     Ok(false)
 }
 
-/// The failure of a compressed stream, where it is not far behind: what is decoded before it may be damaged, too, and is no
-/// evidence of an encoding.
+/// Returns the error of a damaged compressed stream, if it occurs within the next [`MAX_CHECKED_BYTES`]. The bytes
+/// before it may be damaged as well and are no evidence of an encoding.
 fn find_damage<R: Read>(input: &mut Input<R>, failure: Option<ReadError>) -> Option<ReadError> {
     if failure.is_some() || input.compression() == Compression::Plain {
         return failure;
@@ -196,19 +199,20 @@ fn find_damage<R: Read>(input: &mut Input<R>, failure: Option<ReadError>) -> Opt
     None
 }
 
-/// Bytes of any encoding into UTF-8, with a map of the places of lines.
+/// A converter from any encoding to UTF-8 that maps the offsets of lines.
 struct Transcoder {
     decoder: encoding_rs::Decoder,
     line_end: LineEnd,
     raw: Vec<u8>,
-    /// Bytes in `raw` that are left for the next turn: half of a code unit of UTF-16.
-    raw_kept: usize,
+    /// The number of bytes in `raw` that belong to an incomplete UTF-16 code unit.
+    raw_pending: usize,
     text: Vec<u8>,
     text_read: usize,
-    /// Places of the end of `text` and of the bytes that it was made from.
+    /// The offset of the end of `text`.
     text_end: u64,
+    /// The offset in the source that corresponds to `text_end`.
     source_end: u64,
-    /// Beginnings of lines: place in the text, place in the source.
+    /// The beginnings of lines: offset in the text, offset in the source.
     lines: VecDeque<(u64, u64)>,
     line: (u64, u64),
     is_finished: bool,
@@ -231,7 +235,7 @@ impl Transcoder {
                 LineEnd::Byte
             },
             raw: vec![0; RAW_BYTES],
-            raw_kept: 0,
+            raw_pending: 0,
             text: Vec::new(),
             text_read: 0,
             text_end: 0,
@@ -258,9 +262,9 @@ impl Transcoder {
         while self.text_read == self.text.len() && !self.is_finished {
             self.text.clear();
             self.text_read = 0;
-            let count = source(&mut self.raw[self.raw_kept..])?;
+            let count = source(&mut self.raw[self.raw_pending..])?;
             self.is_finished = count == 0;
-            self.transcode(self.raw_kept + count);
+            self.transcode(self.raw_pending + count);
         }
         let count = buffer.len().min(self.text.len() - self.text_read);
         buffer[..count].copy_from_slice(&self.text[self.text_read..self.text_read + count]);
@@ -268,7 +272,7 @@ impl Transcoder {
         Ok(count)
     }
 
-    /// Transcodes the first `length` bytes of `raw`, line by line: the decoder keeps what goes beyond.
+    /// Transcodes the first `length` bytes of `raw` line by line. The decoder retains incomplete characters.
     fn transcode(&mut self, length: usize) {
         let raw = std::mem::take(&mut self.raw);
         let whole = match self.line_end {
@@ -277,15 +281,15 @@ impl Transcoder {
         };
         let mut rest = &raw[..whole];
         while let Some(line) = find_line_end(rest, self.line_end) {
-            let (now, later) = rest.split_at(line);
-            self.decode(now, false);
-            rest = later;
+            let (line, after) = rest.split_at(line);
+            self.decode(line, false);
+            rest = after;
             self.lines.push_back((self.text_end, self.source_end));
         }
         self.decode(rest, self.is_finished);
         self.raw = raw;
         self.raw.copy_within(whole..length, 0);
-        self.raw_kept = length - whole;
+        self.raw_pending = length - whole;
     }
 
     fn decode(&mut self, mut source: &[u8], is_last: bool) {
@@ -300,26 +304,26 @@ impl Transcoder {
             match result {
                 DecoderResult::InputEmpty => break,
                 DecoderResult::OutputFull => {}
-                DecoderResult::Malformed(..) => self.text.push(BROKEN),
+                DecoderResult::Malformed(..) => self.text.push(INVALID),
             }
         }
         self.text_end += (self.text.len() - before) as u64;
     }
 }
 
-/// Appends decoded text, with [`BROKEN`] for each byte that its encoding does not define.
+/// Appends decoded text, with each byte that the encoding does not define replaced by [`INVALID`].
 fn extend_with_defined(text: &mut Vec<u8>, piece: &[u8], encoding: &'static Encoding) {
     let mut rest = piece;
     while let Some(at) = find_undefined(rest, encoding) {
         text.extend_from_slice(&rest[..at]);
-        text.push(BROKEN);
+        text.push(INVALID);
         rest = &rest[at + 2..];
     }
     text.extend_from_slice(rest);
 }
 
-/// The place of a control character of two bytes that a decoder puts for a byte which the encoding does not define: the
-/// WHATWG standard lets such bytes of the code pages of Windows through.
+/// Returns the offset of the first byte that a Windows code page does not define. The WHATWG standard decodes such
+/// bytes to control characters, which have two bytes in UTF-8.
 pub(crate) fn find_undefined(text: &[u8], encoding: &'static Encoding) -> Option<usize> {
     if !encoding.name().starts_with("windows-") {
         return None;
@@ -327,7 +331,7 @@ pub(crate) fn find_undefined(text: &[u8], encoding: &'static Encoding) -> Option
     memchr_iter(0xc2, text).find(|at| matches!(text.get(at + 1), Some(0x80..=0x9f)))
 }
 
-/// How long the first line is, its end included.
+/// Returns the length of the first line, including its end.
 fn find_line_end(text: &[u8], line_end: LineEnd) -> Option<usize> {
     match line_end {
         LineEnd::Byte => memchr2(b'\n', b'\r', text).map(|end| end + 1),
@@ -341,7 +345,7 @@ fn find_line_end(text: &[u8], line_end: LineEnd) -> Option<usize> {
     }
 }
 
-/// The record as text. `None`: its bytes are not of the encoding.
+/// Returns a record as text; `None` if it has bytes that are invalid in the encoding.
 #[inline(always)]
 pub(crate) fn decode<'a>(
     raw: &'a [u8],

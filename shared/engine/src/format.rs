@@ -1,6 +1,6 @@
-//! The file formats: their names, how they are opened, and how a file's first bytes show them.
+//! The file formats: names, properties, and detection by the first bytes of a file.
 //!
-//! A format added to [`FileFormat`] does not compile until each of these is decided.
+//! A new variant of [`FileFormat`] does not compile until all of these are defined for it.
 
 use penstock_contract::{DelimitedDialect, FormatKind};
 
@@ -27,7 +27,7 @@ pub enum FileFormat {
 }
 
 impl FileFormat {
-    /// Returns the format that a contract declares; `None` when it leaves detection to the engine.
+    /// Returns the format that a contract declares; `None` if the engine is to detect it.
     pub(crate) fn declared(kind: &FormatKind) -> Option<Self> {
         match kind {
             FormatKind::Delimited(_) => Some(Self::Delimited),
@@ -39,7 +39,7 @@ impl FileFormat {
         }
     }
 
-    /// Returns the format of a file with a signature, by its first [`MAGIC_BYTES`]; `None` for text.
+    /// Returns the format of a file with a signature in its first [`MAGIC_BYTES`]; `None` for text.
     pub(crate) fn by_magic(head: &[u8]) -> Option<Self> {
         match head {
             [b'P', b'A', b'R', b'1' | b'E', ..] => Some(Self::Parquet),
@@ -48,7 +48,7 @@ impl FileFormat {
         }
     }
 
-    /// Returns the name in receipts and in the output of the CLI.
+    /// Returns the name that receipts and the CLI use.
     pub fn name(self) -> &'static str {
         match self {
             Self::Delimited => "delimited",
@@ -59,7 +59,7 @@ impl FileFormat {
         }
     }
 
-    /// Returns the name in messages.
+    /// Returns the name for messages.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Delimited => "delimited text",
@@ -69,7 +69,7 @@ impl FileFormat {
         }
     }
 
-    /// Returns whether the file must be read at arbitrary positions, because its end describes its beginning.
+    /// Returns whether reading the format needs random access, because its metadata is at the end of the file.
     pub fn needs_seek(self) -> bool {
         match self {
             Self::Parquet => true,
@@ -77,7 +77,7 @@ impl FileFormat {
         }
     }
 
-    /// Returns whether values are text, without a schema in the file.
+    /// Returns whether values are text and the file has no schema.
     pub(crate) fn is_text(self) -> bool {
         match self {
             Self::Delimited | Self::Ndjson | Self::JsonArray => true,
@@ -86,29 +86,29 @@ impl FileFormat {
     }
 }
 
-/// Detects the format of a stream that begins with `head`. `json_only`: the contract declares JSON without saying which
-/// layout.
+/// Detects the format of a stream that begins with `head`. `json_only`: the contract declares JSON without a layout.
 pub(crate) fn detect(head: &[u8], json_only: bool) -> Result<FormatKind, ReadError> {
     match FileFormat::by_magic(head) {
-        // Uncompressed Parquet files are opened with seeking, so this one was decompressed as a whole.
+        // An uncompressed Parquet file is opened with random access, so this file was compressed as a whole.
         Some(FileFormat::Parquet) => {
             return Err(wrong_format(
-                "a Parquet file that is compressed as a whole is not supported: deliver it uncompressed",
+                "a Parquet file that is compressed as a whole is not supported; deliver it uncompressed",
             ));
         }
         Some(FileFormat::Avro) if !json_only => return Ok(FormatKind::Avro),
         Some(FileFormat::Avro | FileFormat::Delimited | FileFormat::Ndjson | FileFormat::JsonArray)
         | None => {}
     }
-    // Skip a byte-order mark and the zero bytes of UTF-16.
-    let mut letters =
+    // Skips white space, a byte-order mark and the zero bytes of UTF-16.
+    let mut characters =
         without_mark(head).iter().copied().filter(|byte| !byte.is_ascii_whitespace() && *byte != 0);
-    match (letters.next(), letters.next()) {
+    match (characters.next(), characters.next()) {
         (Some(b'{'), None | Some(b'"' | b'}')) => Ok(FormatKind::Ndjson),
         (Some(b'{'), Some(_)) if json_only => Ok(FormatKind::Ndjson),
         (Some(b'['), None | Some(b'{' | b']')) => Ok(FormatKind::JsonArray { path: Vec::new() }),
         _ if json_only => Err(wrong_format(
-            "the file is not JSON, which the contract declares: it begins with neither `{` nor an array of objects",
+            "the contract declares JSON, but the file begins with neither an object nor an array of objects; deliver JSON, or \
+             correct `format` in the contract",
         )),
         _ => Ok(FormatKind::Delimited(DelimitedDialect::default())),
     }
@@ -128,8 +128,8 @@ fn wrong_format(message: &str) -> ReadError {
 pub(crate) enum TextFormat<'a> {
     Delimited(&'a DelimitedDialect),
     Ndjson,
-    /// With the keys that lead to the array.
     JsonArray {
+        /// The keys that lead to the array.
         path: &'a [String],
     },
 }

@@ -1,24 +1,24 @@
-//! The limits that protect a reader from hostile or damaged files.
+//! Limits that protect a reader against hostile or damaged files.
 
 /// The limits of a reader.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Accepted rows per block.
+    /// Number of accepted rows per block.
     pub chunk_rows: u32,
-    /// A block ends with the row that brings its COPY text to at least this many bytes.
+    /// Size of the COPY text at which a block ends, even if it has fewer rows.
     pub chunk_bytes: usize,
-    /// A longer record is rejected.
+    /// Largest size of a record. A longer record is rejected.
     pub max_record_bytes: usize,
-    /// A longer block of an Avro file, compressed or not, is rejected.
+    /// Largest size of a block of an Avro file, before and after decompression. A longer block is rejected.
     pub max_block_bytes: usize,
-    /// Reading stops with an error at this number of decompressed bytes.
+    /// Largest decompressed size of a file. Reading a larger file fails.
     pub max_decompressed_bytes: u64,
-    /// Reading stops with an error when a file decompresses to more than this many times its size. The first 16 MiB of
-    /// decompressed bytes do not count.
+    /// Largest compression ratio. Reading a file that decompresses to more than this many times its size fails. The
+    /// ratio is not checked within the first 16 MiB of decompressed bytes.
     pub max_ratio: u32,
-    /// Reasons recorded per reject.
+    /// Largest number of reasons that are recorded per reject.
     pub max_reasons: usize,
-    /// Returns accepted rows as Arrow columns as well.
+    /// Whether blocks also contain the accepted rows as Arrow columns.
     pub arrow: bool,
 }
 

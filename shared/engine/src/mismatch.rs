@@ -1,7 +1,8 @@
-//! JSON where the contract says delimited text, lines of JSON where it says an array, and delimited text where it says JSON.
+//! Detection of text files whose layout is not the declared one: JSON instead of delimited text, JSON lines instead of
+//! an array, or delimited text instead of JSON.
 //!
-//! Every row of such a file would be a reject, or the header would lack every column: what to change in the contract is
-//! said instead.
+//! Every row of such a file would be rejected, or the header would lack every column. Instead, the file is refused with
+//! a message that says how to correct the contract.
 
 use serde::de::IgnoredAny;
 use serde_json::Deserializer;
@@ -10,22 +11,22 @@ use crate::error::{ReadError, UnreadableCode};
 use crate::format::TextFormat;
 use crate::program::PlanColumn;
 
-/// How JSON is laid out in a file.
+/// The layout of JSON in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum JsonLayout {
-    /// An object a line; `is_one`: the file has one line.
+    /// One object per line; `is_one`: the file has one line.
     Lines { is_one: bool },
-    /// An array with objects.
+    /// An array of objects.
     Array,
     /// An object of several lines.
     Document,
 }
 
-/// Refuses a file that is JSON of another layout than the contract says. `head`: the first bytes of the text; `is_whole`: all
-/// of them.
+/// Refuses a file whose layout is not the declared one. `head`: the first bytes of the text; `is_whole`: they are the
+/// whole text.
 ///
 /// # Errors
-/// What the file is, and what to write in the contract.
+/// Returns an error that names the actual layout and how to declare it.
 pub(crate) fn check_layout(
     format: TextFormat<'_>,
     columns: &[PlanColumn],
@@ -33,9 +34,9 @@ pub(crate) fn check_layout(
     is_whole: bool,
 ) -> Result<(), ReadError> {
     let Some(layout) = layout_of(head, is_whole) else { return check_table(format, head) };
-    let says = match format {
+    let declared = match format {
         TextFormat::Delimited(dialect) => {
-            // A table without a header may have one column of documents.
+            // A table without a header may have a single column of JSON documents.
             let is_one = columns.iter().filter(|column| !column.reads_nothing()).count() == 1;
             if is_one && dialect.header != Some(true) {
                 return Ok(());
@@ -44,31 +45,32 @@ pub(crate) fn check_layout(
         }
         TextFormat::Ndjson => match layout {
             JsonLayout::Lines { .. } => return Ok(()),
-            JsonLayout::Array | JsonLayout::Document => "one JSON object a line",
+            JsonLayout::Array | JsonLayout::Document => "one JSON object per line",
         },
         TextFormat::JsonArray { path } => match layout {
             JsonLayout::Lines { is_one: false } if path.is_empty() => "an array of JSON objects",
             JsonLayout::Lines { .. } | JsonLayout::Array | JsonLayout::Document => return Ok(()),
         },
     };
-    let (is, advice) = match layout {
+    let (actual, declaration) = match layout {
         JsonLayout::Lines { .. } => {
-            ("JSON with one object a line", "`format: json` with `delimiter: new_line`")
+            ("JSON with one object per line", "`format: json` with `delimiter: new_line`")
         }
         JsonLayout::Array => ("a JSON array", "`format: json` with `delimiter: array`"),
         JsonLayout::Document => (
             "a JSON document of several lines",
-            "`format: json` with `delimiter: array`, and `penstock.path` where the array is not the document",
+            "`format: json` with `delimiter: array`, and `penstock.path` if the array is inside an object",
         ),
     };
-    let message = format!("the file is {is} instead of {says}: declare {advice}, or deliver {says}");
+    let message =
+        format!("the file is {actual} instead of {declared}: declare {declaration}, or deliver {declared}");
     Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message })
 }
 
-/// Refuses delimited text where the contract says JSON.
+/// Refuses delimited text if the contract declares JSON.
 fn check_table(format: TextFormat<'_>, head: &[u8]) -> Result<(), ReadError> {
-    let says = match format {
-        TextFormat::Ndjson => "one JSON object a line",
+    let declared = match format {
+        TextFormat::Ndjson => "one JSON object per line",
         TextFormat::JsonArray { .. } => "an array of JSON objects",
         TextFormat::Delimited(_) => return Ok(()),
     };
@@ -76,12 +78,12 @@ fn check_table(format: TextFormat<'_>, head: &[u8]) -> Result<(), ReadError> {
         return Ok(());
     }
     let message = format!(
-        "the file is delimited text, and the contract says {says}: declare `format: csv`, or deliver {says}"
+        "the file is delimited text instead of {declared}: declare `format: csv`, or deliver {declared}"
     );
     Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message })
 }
 
-/// True when the first lines have the same number of a delimiter, and do not begin as JSON.
+/// Returns whether the first lines have the same number of a delimiter and do not begin like JSON.
 fn is_table(head: &[u8]) -> bool {
     const LINES: usize = 5;
     let lines: Vec<&[u8]> = head
@@ -90,18 +92,18 @@ fn is_table(head: &[u8]) -> bool {
         .filter(|line| !line.is_empty())
         .take(LINES)
         .collect();
-    // The last one may be cut off.
-    let whole = lines.len().saturating_sub(1).max(1);
+    // The last line may be incomplete.
+    let complete = lines.len().saturating_sub(1).max(1);
     let is_json = |line: &&[u8]| matches!(*line, [b'{' | b'[' | b']' | b'}', ..]);
     let count = |line: &[u8], delimiter: u8| line.iter().filter(|byte| **byte == delimiter).count();
     let is_alike = |delimiter: &u8| {
-        let mut counts = lines.iter().take(whole).map(|line| count(line, *delimiter));
+        let mut counts = lines.iter().take(complete).map(|line| count(line, *delimiter));
         counts.next().is_some_and(|first| first > 0 && counts.all(|other| other == first))
     };
     !lines.is_empty() && !lines.iter().any(is_json) && b",;\t|".iter().any(is_alike)
 }
 
-/// `None`: no JSON, or none that surely is laid out in one way.
+/// Returns the layout of JSON text; `None` if the text is not JSON or its layout is ambiguous.
 fn layout_of(head: &[u8], is_whole: bool) -> Option<JsonLayout> {
     let text = head.trim_ascii_start();
     let (first, inside) = text.split_first()?;
@@ -112,14 +114,15 @@ fn layout_of(head: &[u8], is_whole: bool) -> Option<JsonLayout> {
     let mut values = Deserializer::from_slice(text).into_iter::<IgnoredAny>();
     let end = match values.next()? {
         Ok(_) => values.byte_offset(),
-        // It goes on behind the head. A whole file that breaks off has rows that can be read.
+        // The value continues after the head. If the text is complete, it is truncated JSON whose first rows can be
+        // read.
         Err(error) if error.is_eof() && !is_whole => text.len(),
         Err(_) => return None,
     };
     let (value, rest) = text.split_at_checked(end)?;
     let next = rest.trim_ascii_start().first();
     if *first == b'[' {
-        // Another array may follow, as the pages of an API come.
+        // Another array may follow: the concatenated pages of an API.
         return matches!(next, None | Some(b'[')).then_some(JsonLayout::Array);
     }
     if value.contains(&b'\n') {
@@ -133,10 +136,11 @@ fn layout_of(head: &[u8], is_whole: bool) -> Option<JsonLayout> {
     }
 }
 
-/// The bytes without blanks, tabs and carriage returns before them.
+/// Returns the bytes without leading blanks, tabs and carriage returns.
 fn trim_blanks(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
-    start.and_then(|start| bytes.get(start..)).unwrap_or_default()
+    let (_, trimmed) = bytes.split_at(start.unwrap_or(bytes.len()));
+    trimmed
 }
 
 #[cfg(test)]
@@ -163,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_told_by_its_first_value() {
+    fn the_layout_of_json_is_detected_by_its_first_value() {
         let lines = |is_one| Some(JsonLayout::Lines { is_one });
         for (head, is_whole, layout) in [
             ("{\"id\":1}\n{\"id\":2}\n", true, lines(false)),

@@ -1,4 +1,4 @@
-//! Bytes in, blocks of checked rows out.
+//! The reader, which turns bytes into blocks of checked rows.
 
 use std::io::{self, Read};
 
@@ -17,10 +17,11 @@ use crate::rows::{Block, Rows};
 use crate::source::RowSource;
 use crate::text::TextSource;
 
-/// The entry for the format in [`Dialect::assumed`].
+/// The entry of [`Dialect::assumed`] for a detected format.
 const ASSUMED_FORMAT: &str = "format";
 
-/// Reads a drop. The same bytes under the same contract yield the same blocks, however the input is cut into reads.
+/// A reader of one drop. The same bytes under the same contract yield the same blocks, whatever sizes the reads of the
+/// input have.
 pub struct Reader<'a> {
     rows: Rows,
     empty_file: Option<EmptyFile>,
@@ -39,11 +40,12 @@ impl std::fmt::Debug for Reader<'_> {
 }
 
 impl<'a> Reader<'a> {
-    /// Opens a drop as a stream: detects what the contract does not declare, reads the header and binds the plan's
-    /// columns to it.
+    /// Opens a drop as a stream. Detects the properties that the contract does not declare, reads the header and binds
+    /// the plan's columns to it.
     ///
     /// # Errors
-    /// When the input fails, its content cannot be read at all, or the format [needs seeking](Plan::needs_seek_by).
+    /// Returns an error if the input fails, its content is unreadable, or its format [needs random
+    /// access](Plan::needs_seek_by).
     pub fn open(plan: &Plan, limits: Limits, input: impl Read + Send + 'a) -> Result<Self, ReadError> {
         let limits = limits.sane();
         let rows = Rows::new(plan, limits.clone());
@@ -52,10 +54,10 @@ impl<'a> Reader<'a> {
         Self::new(plan, rows, opened)
     }
 
-    /// Opens a drop that can be read at any position, in whichever format it has.
+    /// Opens a drop with random access, which supports every format.
     ///
     /// # Errors
-    /// When the file cannot be read, or nothing of its content can.
+    /// Returns an error if the file cannot be read or its content is unreadable.
     pub fn open_seekable<F>(plan: &Plan, limits: Limits, file: F) -> Result<Self, ReadError>
     where
         F: ChunkReader<T: Send + 'static> + 'static,
@@ -76,21 +78,21 @@ impl<'a> Reader<'a> {
         Ok(Self { rows, empty_file: plan.empty_file, dialect, source })
     }
 
-    /// The dialect as found and declared.
+    /// Returns the declared and detected properties of the file.
     pub fn dialect(&self) -> &Dialect {
         &self.dialect
     }
 
-    /// What was read up to the last block, the rejects by reason included.
+    /// Returns the counts up to and including the last block, with the rejects by reason.
     pub fn totals(&self) -> &Totals {
         &self.rows.totals
     }
 
-    /// The next block; `None` at the end.
+    /// Returns the next block; `None` at the end.
     ///
     /// # Errors
-    /// When the input fails, or its content cannot be read further; what was read since the last block is lost. Also at the
-    /// end of a file without rows, where the contract refuses that.
+    /// Returns an error if the input fails or the rest of its content is unreadable. Rows since the last block are then
+    /// lost. Also returns an error at the end of a file without rows, if the contract refuses such files.
     pub fn next_block(&mut self) -> Result<Option<Block>, ReadError> {
         let Self { rows, source, empty_file, .. } = self;
         let block = match source {
@@ -111,18 +113,18 @@ impl<'a> Reader<'a> {
         block
     }
 
-    /// Sets the number of rows of the blocks to come.
+    /// Sets the number of rows of the following blocks.
     pub(crate) fn set_chunk_rows(&mut self, rows: u32) {
         self.rows.limits.chunk_rows = rows.max(1);
     }
 
-    /// Takes the text of a block that is done with, to write another one into: new memory costs more than the checks.
+    /// Reuses the buffer of a processed block for another one. Allocating new memory costs more than checking the rows.
     pub fn recycle(&mut self, copy_text: Vec<u8>) {
         self.rows.recycle(copy_text);
     }
 }
 
-/// Opens a stream in the format that the contract declares, or else in the one that its first bytes show.
+/// Opens a stream in the declared format, or else in the one that its first bytes indicate.
 fn open_stream<'a>(
     plan: &Plan,
     limits: &Limits,
@@ -148,7 +150,8 @@ fn open_stream<'a>(
             return Ok((Box::new(source), assume(dialect, is_assumed)));
         }
         FormatKind::Parquet | FormatKind::Detected { .. } => {
-            let message = format!("{} cannot be read as a stream", FileFormat::Parquet.title());
+            let message =
+                format!("{} cannot be read as a stream; open it as a file", FileFormat::Parquet.title());
             return Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message });
         }
     };
@@ -179,7 +182,7 @@ fn assume(mut dialect: Dialect, is_assumed: bool) -> Dialect {
     dialect
 }
 
-/// Returns the dialect of a file without content: what the contract declares.
+/// Returns the dialect of an empty file, as the contract declares it.
 fn empty_dialect(plan: &Plan) -> Dialect {
     Dialect {
         format: FileFormat::declared(&plan.format).map_or("unknown", FileFormat::name).to_owned(),

@@ -1,27 +1,27 @@
-//! The columns that the schema of a Parquet or Avro file declares.
+//! Columns that the schema of a Parquet or Avro file declares.
 
-/// The highest precision that a type of PostgreSQL can declare.
+/// The largest precision that PostgreSQL's `numeric` can declare.
 const MAX_PRECISION: u32 = 1_000;
 
-/// A column of a file whose schema tells the types.
+/// A column of a file with a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SchemaColumn {
     pub(crate) name: String,
-    /// `None`: no column of a contract holds it.
+    /// The type; `None` if no column of a contract can hold its values.
     pub(crate) kind: Option<SchemaType>,
 }
 
-/// A type that a schema tells.
+/// A type that a schema declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SchemaType {
-    /// Text, or bytes that may be text: the values tell more.
+    /// Text, or bytes that may be text. The values may show a more specific type.
     Text,
     Uuid,
     Boolean,
-    /// Of at most 32 bits and a sign.
+    /// A signed integer of at most 32 bits.
     Integer,
     Bigint,
-    /// 64 bits without a sign.
+    /// An unsigned integer of 64 bits.
     Unsigned,
     Decimal {
         precision: u32,
@@ -38,6 +38,7 @@ pub(crate) enum SchemaType {
 }
 
 impl SchemaType {
+    /// Returns a decimal type; text if PostgreSQL cannot declare the precision.
     pub(crate) fn decimal(precision: u32, scale: u32) -> Self {
         if precision <= MAX_PRECISION { Self::Decimal { precision, scale } } else { Self::Text }
     }

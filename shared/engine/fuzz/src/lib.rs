@@ -105,7 +105,7 @@ pub fn check(plan: &Arc<Plan>, bytes: &[u8]) -> FuzzOutcome {
         let (one, other) = (without_digits(&whole), without_digits(&pieces));
         let is_damage = |error: &Option<String>| {
             let contains = |damage: &str| error.as_ref().is_some_and(|error| error.contains(damage));
-            contains("stream is damaged") || contains("stream breaks off")
+            contains("stream is damaged") || contains("stream ends early")
         };
         if is_damage(&one) || is_damage(&other) {
             assert_eq!(one.is_some(), other.is_some());

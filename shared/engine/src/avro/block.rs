@@ -1,4 +1,4 @@
-//! Blocks of rows, each between two markers.
+//! Blocks of rows. Each block ends with the file's sync marker.
 
 use std::io::Read;
 
@@ -18,11 +18,11 @@ use crate::records::RecordPosition;
 use crate::rows::{Block, Rows, Shown};
 use crate::source::RowSource;
 
-const BETWEEN_MARKERS: &str = "a block between two markers";
-const AS_THE_SCHEMA_SAYS: &str = "rows as the schema says";
+const MARKER_RULE: &str = "a block that ends with the file's sync marker";
+const SCHEMA_RULE: &str = "rows that match the file's schema";
 const MARKER_BYTES: u64 = size_of::<Marker>() as u64;
 
-/// A drop of Avro.
+/// A source of rows from an Avro file.
 pub(crate) struct AvroSource<R: Read> {
     stream: Stream<R>,
     schema: Schema,
@@ -30,18 +30,18 @@ pub(crate) struct AvroSource<R: Read> {
     marker: Marker,
     max_block_bytes: usize,
     rows: RowReader,
-    /// The block under way, decompressed.
+    /// The current block, decompressed.
     data: Vec<u8>,
-    /// How much of it was read.
+    /// The number of bytes of the current block that have been decoded.
     at: usize,
-    /// Rows of it that are still to be read.
-    left: u64,
-    /// Where it stands in the file.
+    /// The number of rows of the current block that have not been decoded.
+    remaining: u64,
+    /// The byte offset of the current block in the file.
     offset: u64,
 }
 
 impl<R: Read> AvroSource<R> {
-    /// Reads the header and binds the columns to the fields of its schema.
+    /// Reads the header and binds the contract's columns to the fields of the schema.
     pub(crate) fn open(
         plan: &Plan,
         limits: &Limits,
@@ -80,7 +80,7 @@ impl<R: Read> AvroSource<R> {
             rows: RowReader::new(layout, plan, limits.max_record_bytes),
             data: Vec::new(),
             at: 0,
-            left: 0,
+            remaining: 0,
         };
         Ok((source, dialect))
     }
@@ -92,7 +92,7 @@ impl<R: Read> RowSource for AvroSource<R> {
             if let Some(block) = rows.ready() {
                 return Ok(Some(block));
             }
-            if self.left > 0 {
+            if self.remaining > 0 {
                 self.read_rows(rows);
             } else if !self.open_block(rows)? {
                 return Ok(rows.take());
@@ -107,21 +107,20 @@ impl<R: Read> RowSource for AvroSource<R> {
 }
 
 impl<R: Read> AvroSource<R> {
-    /// Reads rows of the block under way.
+    /// Reads rows of the current block.
     fn read_rows(&mut self, rows: &mut Rows) {
         let block = BlockData { schema: &self.schema, bytes: &self.data, offset: self.offset };
-        let broken = self.rows.read(&block, &mut self.at, &mut self.left, rows).err();
+        let fault = self.rows.read(&block, &mut self.at, &mut self.remaining, rows).err();
         let rest = self.data.len().saturating_sub(self.at);
-        let found = match broken {
-            Some(DatumFault(why)) => (std::mem::take(&mut self.left), why.to_owned()),
-            None if self.left == 0 && rest > 0 => (0, format!("{rest} bytes come after the last row")),
+        let (count, reason) = match fault {
+            Some(DatumFault(reason)) => (std::mem::take(&mut self.remaining), reason.to_owned()),
+            None if self.remaining == 0 && rest > 0 => (0, format!("{rest} bytes follow the last row")),
             None => return,
         };
-        let (count, why) = found;
-        self.lose(rows, Code::MalformedBlock, AS_THE_SCHEMA_SAYS, &lost(&why, count), count);
+        self.reject_block(rows, Code::MalformedBlock, SCHEMA_RULE, &with_lost_rows(&reason, count), count);
     }
 
-    /// Goes to the next block. False at the end of the file.
+    /// Decompresses the next block. Returns false at the end of the file.
     fn open_block(&mut self, rows: &mut Rows) -> Result<bool, ReadError> {
         self.offset = self.stream.offset;
         if self.stream.peek(1)?.is_empty() {
@@ -129,78 +128,86 @@ impl<R: Read> AvroSource<R> {
         }
         let (count, size) = (self.stream.varint()?, self.stream.varint()?);
         let Some((count, size)) = Option::zip(natural(count), natural(size)) else {
-            let why = "the block does not begin with the number of its rows and bytes";
-            self.skip_block(rows, Code::MalformedBlock, BETWEEN_MARKERS, 0, why)?;
+            let reason = "the block does not begin with its row count and size";
+            self.skip_block(rows, Code::MalformedBlock, MARKER_RULE, 0, reason)?;
             return Ok(true);
         };
         let bytes = usize::try_from(size).ok().filter(|bytes| *bytes <= self.max_block_bytes);
         let Some(bytes) = bytes else {
             let rule = format!("a block of at most {} bytes", self.max_block_bytes);
-            let why = format!("the block says {size} bytes");
-            self.skip_block(rows, Code::RecordTooLong, &rule, count, &why)?;
+            let reason = format!("the block declares {size} bytes");
+            self.skip_block(rows, Code::RecordTooLong, &rule, count, &reason)?;
             return Ok(true);
         };
         let length = bytes.saturating_add(self.marker.len());
-        let (block, marker) = self.stream.peek(length)?.split_at_checked(bytes).unwrap_or_default();
-        if marker != self.marker {
-            // The size may be what is wrong: the marker is looked for from the block's first byte on.
-            let why = "the file's marker does not follow the block";
-            self.skip_block(rows, Code::MalformedBlock, BETWEEN_MARKERS, count, why)?;
+        let parts = self.stream.peek(length)?.split_at_checked(bytes);
+        let Some((block, _)) = parts.filter(|(_, marker)| *marker == self.marker) else {
+            // The declared size may be wrong, so the search for the marker starts at the block's first byte.
+            let reason = "the block is not followed by the file's sync marker";
+            self.skip_block(rows, Code::MalformedBlock, MARKER_RULE, count, reason)?;
             return Ok(true);
-        }
+        };
         let decompressed = self.codec.decompress(block, self.max_block_bytes, &mut self.data);
         self.stream.consume(length);
         self.at = 0;
-        if let Err(why) = decompressed {
-            let rule = format!("at most {} bytes, compressed as the header says", self.max_block_bytes);
-            self.lose(rows, Code::MalformedBlock, &rule, &lost(&format!("the block {why}"), count), count);
+        if let Err(reason) = decompressed {
+            let rule = format!(
+                "a block of at most {} bytes, compressed with the file's codec",
+                self.max_block_bytes
+            );
+            let found = with_lost_rows(&format!("the block {reason}"), count);
+            self.reject_block(rows, Code::MalformedBlock, &rule, &found, count);
         } else if count == 0 && !self.data.is_empty() {
-            let why = lost("the block has bytes, but no rows", 0);
-            self.lose(rows, Code::MalformedBlock, AS_THE_SCHEMA_SAYS, &why, 0);
+            let found = with_lost_rows("the block contains bytes, but no rows", 0);
+            self.reject_block(rows, Code::MalformedBlock, SCHEMA_RULE, &found, 0);
         } else {
-            self.left = count;
+            self.remaining = count;
         }
         Ok(true)
     }
 
-    /// Leaves out a block, whose length is not known, up to the next marker.
+    /// Rejects a block of unknown length and skips to the next sync marker.
     fn skip_block(
         &mut self,
         rows: &mut Rows,
         code: Code,
         rule: &str,
         count: u64,
-        why: &str,
+        reason: &str,
     ) -> Result<(), ReadError> {
         if !self.stream.skip_past(&self.marker)? {
             return Err(ReadError::Unreadable {
                 code: UnreadableCode::TruncatedFile,
                 byte_offset: self.offset,
-                message: "the file ends within the block that begins here; deliver it whole".to_owned(),
+                message: "the file ends inside the block that begins here; deliver the complete file"
+                    .to_owned(),
             });
         }
         let bytes = self.stream.offset.saturating_sub(self.offset).saturating_sub(MARKER_BYTES);
-        let found =
-            format!("{why}; {bytes} bytes up to the next marker are lost, {count} rows by the block's count");
-        self.lose(rows, code, rule, &found, count);
+        let found = format!(
+            "{reason}; {bytes} bytes up to the next sync marker were skipped, with {count} rows by the block's row count"
+        );
+        self.reject_block(rows, code, rule, &found, count);
         Ok(())
     }
 
-    /// Tells the rows that are lost with a block, as one reject that stands for as many as the block says, at least for
-    /// one. A row has a byte or more: what says that there are more of them than bytes in the largest block is wrong.
-    fn lose(&self, rows: &mut Rows, code: Code, rule: &str, found: &str, count: u64) {
+    /// Adds one reject for all rows that are lost with a block. It counts for as many rows as the block declares, and
+    /// for at least one. A row has at least one byte, so a count above the largest block size is wrong and is capped
+    /// there.
+    fn reject_block(&self, rows: &mut Rows, code: Code, rule: &str, found: &str, count: u64) {
         let place =
             RecordPosition { line: rows.totals.rows_read.saturating_add(1), byte_offset: self.offset };
         let shown = Shown { place, raw: &[], encoding: encoding_rs::UTF_8 };
-        let most = u64::try_from(self.max_block_bytes).unwrap_or(u64::MAX);
-        rows.push_lost(shown, count.min(most).max(1), code, rule.to_owned(), Some(found.to_owned()));
+        let max_rows = self.max_block_bytes as u64;
+        rows.push_lost(shown, count.clamp(1, max_rows), code, rule.to_owned(), Some(found.to_owned()));
     }
 }
 
+/// Returns a number that is not negative; `None` for others.
 fn natural(number: Varint) -> Option<u64> {
     if let Varint::Number(number, _) = number { u64::try_from(number).ok() } else { None }
 }
 
-fn lost(why: &str, rows: u64) -> String {
-    format!("{why}; {rows} rows are lost by the block's count")
+fn with_lost_rows(reason: &str, rows: u64) -> String {
+    format!("{reason}; {rows} rows were lost, by the block's row count")
 }

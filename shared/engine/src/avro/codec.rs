@@ -1,4 +1,4 @@
-//! The codecs of blocks, each decompressed into a buffer that may not outgrow its limit.
+//! The codecs of blocks. Each decompresses into a buffer of limited size.
 
 use std::io::Read;
 
@@ -7,12 +7,12 @@ use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 use lzma_rust2::XzReader;
 
-/// Memory of an xz decoder, in KiB: what `xz -8` asks for.
+/// Memory limit of an xz decoder in KiB: enough for files written with `xz -8`.
 const MAX_XZ_MEMORY_KIB: u32 = 66 * 1024;
-/// Window of a zstd frame, as a power of two.
+/// Largest window of a zstd frame, as a power of two.
 const MAX_WINDOW_LOG: u32 = 25;
 
-/// How the blocks of a file are compressed.
+/// The compression of a file's blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Codec {
     Null,
@@ -24,7 +24,7 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    /// By its name in a file's `avro.codec`.
+    /// Returns the codec with a name in `avro.codec`; `None` for an unsupported one.
     pub(super) fn named(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"" | b"null" => Self::Null,
@@ -37,10 +37,11 @@ impl Codec {
         })
     }
 
-    /// Decompresses a block into `out`, which is emptied before.
+    /// Replaces the content of `out` with a decompressed block.
     ///
     /// # Errors
-    /// Why it cannot be, in words that follow "the block".
+    /// Returns the reason as a predicate of "the block" if the block is damaged or decompresses to more than
+    /// `max_bytes`.
     pub(super) fn decompress(self, block: &[u8], max_bytes: usize, out: &mut Vec<u8>) -> Result<(), String> {
         out.clear();
         match self {
@@ -62,33 +63,29 @@ impl Codec {
     }
 }
 
-/// Reads up to the limit: the buffer grows with what is there, not by what a header says.
+/// Reads all bytes, up to the limit. The buffer grows with the bytes that are read, not by a declared size.
 fn read_all(decoder: impl Read, max_bytes: usize, out: &mut Vec<u8>) -> Result<(), String> {
-    let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
+    let limit = (max_bytes as u64).saturating_add(1);
     decoder.take(limit).read_to_end(out).map_err(|error| damaged(&error))?;
     if out.len() > max_bytes { Err(too_large(max_bytes)) } else { Ok(()) }
 }
 
-/// A snappy block ends with the CRC-32 of what it was made from, most significant byte first.
+/// Decompresses a Snappy block. It ends with the big-endian CRC-32 of the uncompressed bytes.
 fn snappy(block: &[u8], max_bytes: usize, out: &mut Vec<u8>) -> Result<(), String> {
     let (block, sum) = block.split_last_chunk::<4>().ok_or("is shorter than its checksum")?;
     let length = snap::raw::decompress_len(block).map_err(|error| damaged(&error))?;
     if length > max_bytes {
         return Err(too_large(max_bytes));
     }
-    // Three bytes make 64 at most: a length beyond that is a lie, and is not believed before memory is taken.
+    // Three bytes decompress to at most 64. A larger length is refused before memory is allocated for it.
     if length > block.len().saturating_mul(64) {
-        return Err("says that it is longer than it can be".to_owned());
+        return Err("declares more bytes than it can decompress to".to_owned());
     }
     out.resize(length, 0);
     snap::raw::Decoder::new().decompress(block, out).map_err(|error| damaged(&error))?;
     let mut crc = Crc::new();
     crc.update(out);
-    if crc.sum() == u32::from_be_bytes(*sum) {
-        Ok(())
-    } else {
-        Err("does not have the checksum that it says".to_owned())
-    }
+    if crc.sum() == u32::from_be_bytes(*sum) { Ok(()) } else { Err("does not match its checksum".to_owned()) }
 }
 
 fn damaged(error: &dyn std::fmt::Display) -> String {
@@ -96,5 +93,5 @@ fn damaged(error: &dyn std::fmt::Display) -> String {
 }
 
 fn too_large(max_bytes: usize) -> String {
-    format!("is more than {max_bytes} bytes decompressed")
+    format!("decompresses to more than {max_bytes} bytes")
 }

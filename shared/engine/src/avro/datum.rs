@@ -1,36 +1,36 @@
-//! The data of a block: values one after the other, without a tag or a length but where the schema asks for one.
+//! A decoder for the data of a block: a sequence of values, with a tag or a length only where the schema requires one.
 //!
-//! Nothing is allocated by a length that the data gives. What is empty takes no bytes, so that a few of them could
-//! stand for any number of values: the steps of a row are counted against its bytes.
+//! Nothing is allocated according to a length in the data. Empty values occupy no bytes, so a few bytes could encode
+//! any number of values. The decoder therefore limits the number of steps per row in proportion to the row's bytes.
 
 use super::schema::{AvroField, AvroTimeUnit, Schema, Type, TypeId};
 use super::stream::{Varint, varint};
 use crate::cast::typed::Typed;
 
-/// Deeper values are not followed: a type that holds itself could go down for ever.
+/// Deepest nesting of a value. A recursive type could otherwise exhaust the stack.
 const MAX_DEPTH: usize = 256;
-/// Steps that a byte of a row pays for. A union of a record takes three.
-const STEPS_A_BYTE: usize = 8;
-/// Steps that every row has, whatever its bytes.
+/// Number of steps allowed per byte of a row. A union with a record needs three.
+const STEPS_PER_BYTE: usize = 8;
+/// Number of steps allowed per row in addition.
 const FREE_STEPS: usize = 256;
 
 const MICROS_PER_MILLI: i64 = 1_000;
 
-/// Why the data of a block cannot be followed any further.
+/// The reason why the rest of a block cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DatumFault(pub(super) &'static str);
 
 type DatumResult<T> = Result<T, DatumFault>;
 
-/// A value that is not made of others.
+/// A value without nested values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Scalar<'a> {
     Null,
     Text(&'a str),
-    /// A string whose bytes are no UTF-8.
-    BrokenText(&'a [u8]),
+    /// A string whose bytes are not UTF-8.
+    InvalidText(&'a [u8]),
     Typed(Typed<'a>),
-    /// Two's complement, most significant byte first, with more digits than [`Typed::Decimal`] takes.
+    /// A big-endian two's-complement number with more digits than [`Typed::Decimal`] can hold.
     LongDecimal {
         unscaled: &'a [u8],
         scale: u32,
@@ -42,27 +42,29 @@ pub(super) enum Scalar<'a> {
     },
 }
 
-/// What stands at a place: a scalar, which was read, or something made of others, which is still to be.
+/// The beginning of a value.
 pub(super) enum Datum<'a> {
+    /// A complete scalar.
     Scalar(Scalar<'a>),
+    /// The type of a compound value whose content has not been read.
     Compound(TypeId),
 }
 
-/// What is told of a compound value in the order of the data.
+/// A visitor of a compound value. Its methods are called in the order of the data.
 pub(super) trait Sink<'a> {
     fn scalar(&mut self, value: &Scalar<'a>);
     fn open(&mut self, is_object: bool);
-    /// Before each item of an array.
+    /// Called before each item of an array.
     fn item(&mut self);
-    /// Before the value of a record's field or of a map's entry; its bytes may be no UTF-8.
+    /// Called before the value of a record's field or of a map's entry. The key may be invalid UTF-8.
     fn key(&mut self, key: &'a [u8]);
     fn close(&mut self, is_object: bool);
 }
 
-/// Leaves a value out.
-pub(super) struct Nowhere;
+/// A sink that discards the value.
+pub(super) struct DiscardSink;
 
-impl<'a> Sink<'a> for Nowhere {
+impl<'a> Sink<'a> for DiscardSink {
     fn scalar(&mut self, _: &Scalar<'a>) {}
     fn open(&mut self, _: bool) {}
     fn item(&mut self) {}
@@ -70,12 +72,12 @@ impl<'a> Sink<'a> for Nowhere {
     fn close(&mut self, _: bool) {}
 }
 
-/// A way through a block's data.
+/// A position in a block's data.
 pub(super) struct Cursor<'a> {
     pub(super) schema: &'a Schema,
     data: &'a [u8],
     pub(super) at: usize,
-    /// Where the row begins.
+    /// The start of the current row.
     row: usize,
     steps: usize,
 }
@@ -85,27 +87,32 @@ impl<'a> Cursor<'a> {
         Self { schema, data, at, row: at, steps: 0 }
     }
 
-    /// A row starts here.
+    /// Returns a cursor at a field of the row that starts at `row`.
+    pub(super) fn in_row(schema: &'a Schema, data: &'a [u8], row: usize, at: usize) -> Self {
+        Self { at, ..Self::new(schema, data, row) }
+    }
+
+    /// Marks the current position as the start of a row.
     pub(super) fn start_row(&mut self) {
         self.row = self.at;
         self.steps = 0;
     }
 
-    /// Reads what stands here, when it is a scalar; unions are gone through to their branch.
+    /// Reads the next value if it is a scalar. Of a union, the value of its branch is read.
     #[inline]
-    pub(super) fn find(&mut self, mut kind: TypeId) -> DatumResult<Datum<'a>> {
+    pub(super) fn read(&mut self, mut kind: TypeId) -> DatumResult<Datum<'a>> {
         self.step()?;
         let mut depth = MAX_DEPTH;
         while let Type::Union(branches) = self.schema.get(kind) {
             let branch = usize::try_from(self.long()?).ok().and_then(|branch| branches.get(branch));
-            kind = *branch.ok_or(DatumFault("a union has no branch of the number that it says"))?;
+            kind = *branch.ok_or(DatumFault("a union names a branch that does not exist"))?;
             depth = depth.checked_sub(1).ok_or(DatumFault(TOO_DEEP))?;
             self.step()?;
         }
         Ok(self.scalar(self.schema.get(kind))?.map_or(Datum::Compound(kind), Datum::Scalar))
     }
 
-    /// `None` where the type is one of others.
+    /// Reads a scalar; returns `None` for a compound type.
     #[inline]
     fn scalar(&mut self, kind: &'a Type) -> DatumResult<Option<Scalar<'a>>> {
         Ok(Some(Scalar::Typed(match kind {
@@ -117,25 +124,24 @@ impl<'a> Cursor<'a> {
             Type::Float => Typed::Float(f32::from_le_bytes(self.array()?)),
             Type::Double => Typed::Double(f64::from_le_bytes(self.array()?)),
             Type::Bytes => Typed::Bytes(self.bytes()?),
-            Type::Fixed(size) => Typed::Bytes(self.take(*size)?),
+            Type::Fixed(size) => Typed::Bytes(self.read_bytes(*size)?),
             Type::Date => Typed::Date(self.int()?),
-            Type::Time(AvroTimeUnit::Millis) => {
-                Typed::Time(i64::from(self.int()?).saturating_mul(MICROS_PER_MILLI))
-            }
-            Type::Time(_) => Typed::Time(self.long()?),
+            // No overflow: an `int` has 32 bits.
+            Type::TimeMillis => Typed::Time(i64::from(self.int()?).saturating_mul(MICROS_PER_MILLI)),
+            Type::TimeMicros => Typed::Time(self.long()?),
             Type::Timestamp { unit, is_utc } => timestamp(self.long()?, *unit, *is_utc),
             Type::Uuid => Typed::Uuid(self.array()?),
             Type::Text => {
                 let bytes = self.bytes()?;
-                return Ok(Some(str::from_utf8(bytes).map_or(Scalar::BrokenText(bytes), Scalar::Text)));
+                return Ok(Some(str::from_utf8(bytes).map_or(Scalar::InvalidText(bytes), Scalar::Text)));
             }
             Type::Enum(symbols) => {
                 let symbol = usize::try_from(self.int()?).ok().and_then(|symbol| symbols.get(symbol));
-                let symbol = symbol.ok_or(DatumFault("an enum has no symbol of the number that it says"))?;
+                let symbol = symbol.ok_or(DatumFault("an enum names a symbol that does not exist"))?;
                 return Ok(Some(Scalar::Text(symbol)));
             }
             Type::Decimal { size, scale, .. } => {
-                let unscaled = if let Some(size) = size { self.take(*size)? } else { self.bytes()? };
+                let unscaled = if let Some(size) = size { self.read_bytes(*size)? } else { self.bytes()? };
                 return Ok(Some(decimal(unscaled, *scale)));
             }
             Type::BigDecimal => return self.big_decimal().map(Some),
@@ -147,23 +153,23 @@ impl<'a> Cursor<'a> {
         })))
     }
 
-    /// Goes through a value, whatever it is.
+    /// Visits a value of any type.
     pub(super) fn walk(&mut self, kind: TypeId, sink: &mut impl Sink<'a>) -> DatumResult<()> {
         self.walk_in(kind, sink, MAX_DEPTH)
     }
 
-    /// Goes through a compound value that [`Self::find`] has found.
+    /// Visits a compound value whose type [`Self::read`] returned.
     pub(super) fn walk_compound(&mut self, kind: TypeId, sink: &mut impl Sink<'a>) -> DatumResult<()> {
         self.compound(kind, sink, MAX_DEPTH)
     }
 
-    /// Goes through a row.
+    /// Visits a row.
     pub(super) fn walk_row(&mut self, sink: &mut impl Sink<'a>) -> DatumResult<()> {
         self.record(&self.schema.fields, sink, MAX_DEPTH)
     }
 
     fn walk_in(&mut self, kind: TypeId, sink: &mut impl Sink<'a>, depth: usize) -> DatumResult<()> {
-        match self.find(kind)? {
+        match self.read(kind)? {
             Datum::Scalar(value) => {
                 sink.scalar(&value);
                 Ok(())
@@ -205,8 +211,8 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// The items of an array or a map: runs of them, each after its count, until one that is empty. A count below zero
-    /// is followed by the bytes of its run, which say nothing that the items do not.
+    /// Visits the items of an array or a map. They are stored in runs, each preceded by its item count; an empty run is
+    /// the last one. A negative count is followed by the run's size in bytes, which is redundant.
     fn items(&mut self, mut item: impl FnMut(&mut Self) -> DatumResult<()>) -> DatumResult<()> {
         loop {
             let count = self.long()?;
@@ -222,14 +228,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// One value more was looked at.
+    /// Counts one more visited value.
     #[inline]
     fn step(&mut self) -> DatumResult<()> {
         self.steps = self.steps.saturating_add(1);
-        let paid = self.at.saturating_sub(self.row).saturating_mul(STEPS_A_BYTE);
-        if self.steps > paid && self.steps.saturating_sub(paid) > FREE_STEPS.saturating_add(self.schema.len())
-        {
-            return Err(DatumFault("a row has more values without a byte than its schema has types"));
+        let allowed = self.at.saturating_sub(self.row).saturating_mul(STEPS_PER_BYTE);
+        if self.steps.saturating_sub(allowed) > FREE_STEPS.saturating_add(self.schema.len()) {
+            return Err(DatumFault("a row has too many values that occupy no bytes"));
         }
         Ok(())
     }
@@ -238,7 +243,7 @@ impl<'a> Cursor<'a> {
         let mut inside = Cursor::new(self.schema, self.bytes()?, 0);
         let unscaled = inside.bytes()?;
         let scale = inside.int()?;
-        let scale = u32::try_from(scale).map_err(|_| DatumFault("a decimal has a scale below zero"))?;
+        let scale = u32::try_from(scale).map_err(|_| DatumFault("a decimal has a negative scale"))?;
         Ok(decimal(unscaled, scale))
     }
 
@@ -251,63 +256,63 @@ impl<'a> Cursor<'a> {
     }
 
     fn int(&mut self) -> DatumResult<i32> {
-        i32::try_from(self.long()?).map_err(|_| DatumFault("an int is larger than 32 bits"))
+        i32::try_from(self.long()?).map_err(|_| DatumFault("an int has more than 32 bits"))
     }
 
     #[inline]
     fn long(&mut self) -> DatumResult<i64> {
-        match varint(self.data.get(self.at..).unwrap_or_default()) {
+        match varint(self.data.get(self.at..).expect("the position is within the block")) {
             Varint::Number(number, bytes) => {
                 self.at = self.at.saturating_add(bytes);
                 Ok(number)
             }
-            Varint::Cut => Err(DatumFault(TOO_SHORT)),
-            Varint::TooLong => Err(DatumFault("a number is longer than 64 bits")),
+            Varint::Truncated => Err(DatumFault(TOO_SHORT)),
+            Varint::TooLong => Err(DatumFault("a number has more than 64 bits")),
         }
     }
 
     fn bytes(&mut self) -> DatumResult<&'a [u8]> {
         let length = self.long()?;
-        let length = usize::try_from(length).map_err(|_| DatumFault("a length is below zero"))?;
-        self.take(length)
+        let length = usize::try_from(length).map_err(|_| DatumFault("a length is negative"))?;
+        self.read_bytes(length)
     }
 
     fn array<const N: usize>(&mut self) -> DatumResult<[u8; N]> {
-        self.take(N)?.try_into().map_err(|_| DatumFault(TOO_SHORT))
+        self.read_bytes(N)?.try_into().map_err(|_| DatumFault(TOO_SHORT))
     }
 
-    fn take(&mut self, count: usize) -> DatumResult<&'a [u8]> {
+    fn read_bytes(&mut self, count: usize) -> DatumResult<&'a [u8]> {
         let end = self.at.checked_add(count).ok_or(DatumFault(TOO_SHORT))?;
-        let taken = self.data.get(self.at..end).ok_or(DatumFault(TOO_SHORT))?;
+        let bytes = self.data.get(self.at..end).ok_or(DatumFault(TOO_SHORT))?;
         self.at = end;
-        Ok(taken)
+        Ok(bytes)
     }
 }
 
-const TOO_SHORT: &str = "a value goes beyond the block's end";
-const TOO_DEEP: &str = "a value is nested too deep";
+const TOO_SHORT: &str = "a value extends beyond the end of the block";
+const TOO_DEEP: &str = "a value is nested too deeply";
 
 fn timestamp<'a>(count: i64, unit: AvroTimeUnit, is_utc: bool) -> Typed<'a> {
     match unit {
-        // Where this is too much for 64 bits, it is no year that a timestamp has.
+        // A product of more than 64 bits is outside the range of a timestamp.
         AvroTimeUnit::Millis => Typed::timestamp_millis(count, is_utc),
         AvroTimeUnit::Micros => Typed::Timestamp { micros: count, is_utc },
         AvroTimeUnit::Nanos => Typed::timestamp_nanos(count, is_utc),
     }
 }
 
-/// Leading bytes that only repeat the sign say nothing.
+/// Returns a big-endian two's-complement number. Leading bytes that only extend the sign are ignored.
 fn decimal(unscaled: &[u8], scale: u32) -> Scalar<'_> {
     let is_negative = unscaled.first().is_some_and(|byte| byte & 0x80 != 0);
     let (fill, base) = if is_negative { (0xff, -1) } else { (0, 0) };
-    let digits = unscaled.iter().position(|byte| *byte != fill).and_then(|start| unscaled.get(start..));
-    let digits = digits.unwrap_or_default();
+    let start = unscaled.iter().position(|byte| *byte != fill).unwrap_or(unscaled.len());
+    let (_, digits) = unscaled.split_at(start);
     match i8::try_from(scale) {
-        // With fifteen bytes the sign has room.
+        // Fifteen bytes leave room for the sign.
         Ok(scale) if digits.len() < size_of::<i128>() => {
             let unscaled = digits.iter().fold(base, |number: i128, byte| number << 8 | i128::from(*byte));
             Scalar::Typed(Typed::Decimal { unscaled: unscaled.into(), scale })
         }
-        _ => Scalar::LongDecimal { unscaled, scale },
+        Ok(_) | Err(_) => Scalar::LongDecimal { unscaled, scale },
     }
 }

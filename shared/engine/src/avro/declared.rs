@@ -1,6 +1,4 @@
-//! What the schema of a file says of its columns.
-
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+//! The columns that the schema of an Avro file declares.
 
 use std::io::Read;
 
@@ -11,13 +9,13 @@ use crate::error::ReadError;
 use crate::input::Input;
 use crate::schema_column::{SchemaColumn, SchemaType};
 
-/// Unions within unions.
+/// Deepest nesting of unions.
 const MAX_DEPTH: usize = 32;
 
-/// The fields of the record that a row is.
+/// Returns the fields of the top-level record.
 ///
 /// # Errors
-/// When the header cannot be read.
+/// Returns an error if the header cannot be read.
 pub(crate) fn declared_columns<R: Read>(input: Input<R>) -> Result<Vec<SchemaColumn>, ReadError> {
     let ContainerHeader { schema, .. } = ContainerHeader::read(&mut Stream::new(input))?;
     let fields = schema.fields.iter();
@@ -29,6 +27,7 @@ pub(crate) fn declared_columns<R: Read>(input: Input<R>) -> Result<Vec<SchemaCol
         .collect())
 }
 
+/// Returns the type of a field; `None` if no column can hold its values.
 fn declared(schema: &Schema, kind: TypeId, depth: usize) -> Option<SchemaType> {
     let depth = depth.checked_sub(1)?;
     Some(match schema.get(kind) {
@@ -43,7 +42,7 @@ fn declared(schema: &Schema, kind: TypeId, depth: usize) -> Option<SchemaType> {
         // Each value has its own scale.
         Type::BigDecimal => SchemaType::Text,
         Type::Date => SchemaType::Date,
-        Type::Time(_) => SchemaType::Time,
+        Type::TimeMillis | Type::TimeMicros => SchemaType::Time,
         Type::Timestamp { is_utc, .. } => SchemaType::Timestamp { is_utc: *is_utc },
         Type::Uuid => SchemaType::Uuid,
         Type::Array(_) => SchemaType::Array,
@@ -52,19 +51,19 @@ fn declared(schema: &Schema, kind: TypeId, depth: usize) -> Option<SchemaType> {
             let branches = branches.iter().filter(|branch| *schema.get(**branch) != Type::Null);
             let kinds: Vec<Option<SchemaType>> =
                 branches.map(|branch| declared(schema, *branch, depth)).collect();
-            return one_of(&kinds);
+            return common_type(&kinds);
         }
     })
 }
 
-/// What holds a value of either type. Documents and scalars have nothing in common.
-fn one_of(kinds: &[Option<SchemaType>]) -> Option<SchemaType> {
+/// Returns a type that can hold the values of all `kinds`; `None` if there is none, as for documents and scalars.
+fn common_type(kinds: &[Option<SchemaType>]) -> Option<SchemaType> {
     let Some((first, rest)) = kinds.split_first() else { return Some(SchemaType::Text) };
     if rest.iter().all(|kind| kind == first) {
         return *first;
     }
     let is_scalar =
         |kind: &Option<SchemaType>| !matches!(kind, None | Some(SchemaType::Array | SchemaType::Object));
-    // As text each value is what it was; the values tell whether they are all numbers.
+    // Every scalar can be read as text. Whether all values are numbers is inferred from the values.
     kinds.iter().all(is_scalar).then_some(SchemaType::Text)
 }

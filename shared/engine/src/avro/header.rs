@@ -1,4 +1,4 @@
-//! The header of a container: what it is, how its blocks are compressed, its schema and its marker.
+//! The header of a container file: magic number, schema, codec and sync marker.
 
 use std::io::Read;
 
@@ -9,11 +9,12 @@ use crate::error::{ReadError, UnreadableCode};
 use crate::input::magic::{HEAD_BYTES, check_text};
 
 const MAGIC: &[u8] = b"Obj\x01";
-/// Longest schema, and longest other entry: JSON takes many times its length in memory.
+/// Longest entry of the header, such as the schema. Parsed JSON occupies many times its length in memory.
 const MAX_ENTRY_BYTES: usize = 512 * 1024;
 /// Longest header.
 const MAX_HEADER_BYTES: u64 = 1024 * 1024;
 
+/// The header of a container file.
 #[derive(Debug)]
 pub(super) struct ContainerHeader {
     pub(super) schema: Schema,
@@ -27,8 +28,8 @@ impl ContainerHeader {
             let outer = stream.input().compression();
             let head = stream.peek(HEAD_BYTES)?;
             check_text(head, outer)?;
-            let message = "the file is no Avro object container, which begins with `Obj` and 1; deliver one, or declare \
-                           the format that it has";
+            let message = "the file is not an Avro object container file: it does not begin with `Obj` and the byte 1; \
+                           deliver Avro, or correct `format` in the contract";
             let code = UnreadableCode::WrongFormat;
             return Err(ReadError::Unreadable { code, byte_offset: 0, message: message.to_owned() });
         }
@@ -40,7 +41,7 @@ impl ContainerHeader {
                 break;
             }
             if count < 0 {
-                // The bytes of the run, which its entries say as well.
+                // The size of the run in bytes, which is redundant.
                 number(stream)?;
             }
             for _ in 0..count.unsigned_abs() {
@@ -50,12 +51,13 @@ impl ContainerHeader {
                 match key.as_slice() {
                     b"avro.schema" => schema = Some(read_schema(&value, offset)?),
                     b"avro.codec" => codec = read_codec(&value, offset)?,
+                    // Applications may add entries of their own.
                     _ => {}
                 }
             }
         }
         let marker = stream.peek(size_of::<Marker>())?.try_into();
-        let marker = marker.map_err(|_| cut(stream.offset))?;
+        let marker = marker.map_err(|_| truncated(stream.offset))?;
         stream.consume(size_of::<Marker>());
         let schema = schema.ok_or_else(|| unreadable(stream.offset, "the header has no `avro.schema`"))?;
         Ok(Self { schema, codec, marker })
@@ -63,46 +65,46 @@ impl ContainerHeader {
 }
 
 fn read_schema(json: &[u8], offset: u64) -> Result<Schema, ReadError> {
-    let schema = str::from_utf8(json).map_err(|_| "is no UTF-8".to_owned()).and_then(Schema::parse);
+    let schema = str::from_utf8(json).map_err(|_| "is not UTF-8".to_owned()).and_then(Schema::parse);
     schema.map_err(|message| unreadable(offset, format!("the schema {message}")))
 }
 
 fn read_codec(name: &[u8], offset: u64) -> Result<Codec, ReadError> {
     Codec::named(name).ok_or_else(|| {
         let name = String::from_utf8_lossy(name.get(..60).unwrap_or(name));
-        let read = "null, deflate, snappy, zstandard, bzip2 and xz are";
-        unreadable(offset, format!("blocks of the codec `{name}` are not read; {read}"))
+        let supported = "use null, deflate, snappy, zstandard, bzip2 or xz";
+        unreadable(offset, format!("the codec `{name}` is not supported; {supported}"))
     })
 }
 
 fn number<R: Read>(stream: &mut Stream<R>) -> Result<i64, ReadError> {
     match stream.varint()? {
         Varint::Number(number, _) => Ok(number),
-        Varint::Cut => Err(cut(stream.offset)),
+        Varint::Truncated => Err(truncated(stream.offset)),
         Varint::TooLong => Err(unreadable(stream.offset, "the header has a number of more than 64 bits")),
     }
 }
 
-/// A key or a value.
+/// Reads a key or a value.
 fn entry<R: Read>(stream: &mut Stream<R>) -> Result<Vec<u8>, ReadError> {
     let length = number(stream)?;
     let length = usize::try_from(length).ok().filter(|length| *length <= MAX_ENTRY_BYTES);
     let Some(length) = length.filter(|_| stream.offset <= MAX_HEADER_BYTES) else {
         let message = format!(
-            "the header has an entry of more than {MAX_ENTRY_BYTES} bytes, or more than {MAX_HEADER_BYTES} bytes of them"
+            "the header has more than {MAX_HEADER_BYTES} bytes, or an entry of more than {MAX_ENTRY_BYTES} bytes"
         );
         return Err(unreadable(stream.offset, message));
     };
     let bytes = stream.peek(length)?.to_vec();
     if bytes.len() < length {
-        return Err(cut(stream.offset));
+        return Err(truncated(stream.offset));
     }
     stream.consume(length);
     Ok(bytes)
 }
 
-fn cut(byte_offset: u64) -> ReadError {
-    unreadable(byte_offset, "the file ends within its header; deliver it whole")
+fn truncated(byte_offset: u64) -> ReadError {
+    unreadable(byte_offset, "the file ends inside its header; deliver the complete file")
 }
 
 fn unreadable(byte_offset: u64, message: impl Into<String>) -> ReadError {

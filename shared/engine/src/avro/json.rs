@@ -1,4 +1,4 @@
-//! Values as JSON text: documents for `jsonb`, values that no column reads, rows as rejects show them.
+//! JSON text of Avro values: documents for `jsonb`, values that no column reads, and the raw rows of rejects.
 
 use std::sync::Arc;
 
@@ -6,33 +6,33 @@ use super::datum::{Scalar, Sink};
 use crate::cast::typed::{Typed, duration, write_json_bytes, write_json_text};
 use crate::cast::unfit::Unfit;
 
-/// Longer numbers are not written out: their digits take time that grows with the square of their bytes.
-/// 128 bytes have 308 digits.
+/// Longest number that is written in decimal. Conversion time grows with the square of the length. 128 bytes have 308
+/// digits.
 const MAX_NUMBER_BYTES: usize = 128;
-/// Digits after the point that are written out: as many as `numeric` has.
+/// Largest number of digits after the point: the limit of `numeric`.
 const MAX_SCALE: u32 = 16_383;
 
-/// The kind of a number that no column takes.
-pub(super) const LONG_DECIMAL: &str = "decimal, of more than 128 bytes";
+/// The description of a number that no column accepts.
+pub(super) const LONG_DECIMAL: &str = "decimal with more than 128 bytes";
 
-/// A text that takes what fits its limit, and says whether that was all.
+/// A JSON text of limited length.
 ///
-/// JSON has no form for some values, such as NaN, days that no calendar has, and bytes. In a document that a column reads
-/// such a value is a fault, or null where it is one of the contract's spellings of a missing value. In all other texts it is a
-/// string of [`Typed::write_json`].
+/// JSON cannot represent some values, such as NaN, dates outside the calendar, and bytes. In a document that a column
+/// reads, such a value is a fault, or null if it is one of the contract's spellings of a missing value. In all other
+/// texts it is the string that [`Typed::write_json`] writes.
 #[derive(Debug, Default)]
 pub(super) struct Json {
     pub(super) text: String,
     max_bytes: usize,
-    /// Something did not fit.
-    pub(super) is_cut: bool,
-    /// Of a document that columns read: the spellings of a missing value.
+    /// Whether the text was truncated at the limit.
+    pub(super) is_truncated: bool,
+    /// The spellings of a missing value, inside a document that columns read.
     null_values: Option<Arc<[String]>>,
-    /// Where the document begins in the text.
+    /// The start of the document in the text.
     document_start: usize,
-    /// The first part of a document that JSON cannot hold.
+    /// The first value of the document that JSON cannot represent.
     fault: Option<Unfit>,
-    /// The list that was opened last is empty so far.
+    /// Whether the innermost list is still empty.
     is_first: bool,
 }
 
@@ -43,34 +43,34 @@ impl Json {
 
     pub(super) fn clear(&mut self) {
         self.text.clear();
-        self.is_cut = false;
+        self.is_truncated = false;
         self.null_values = None;
         self.fault = None;
     }
 
-    /// What follows is a document that columns read.
+    /// Starts a document that columns read.
     pub(super) fn start_document(&mut self, null_values: &Arc<[String]>) {
         self.null_values = Some(Arc::clone(null_values));
         self.document_start = self.text.len();
         self.fault = None;
     }
 
-    /// Ends a document, and returns its fault.
+    /// Ends the document and returns its fault, if any.
     pub(super) fn end_document(&mut self) -> Option<Unfit> {
         self.null_values = None;
         self.fault.take()
     }
 
-    /// Writes a part of so many bytes or a few times as many. Nothing is written after a part that did not fit.
+    /// Writes a part that has at least about `bytes` bytes. Nothing is written after a part that did not fit.
     fn write(&mut self, bytes: usize, write: impl FnOnce(&mut String)) {
-        if self.is_cut || bytes > self.room() {
-            self.is_cut = true;
+        if self.is_truncated || bytes > self.room() {
+            self.is_truncated = true;
             return;
         }
         write(&mut self.text);
         if self.text.len() > self.max_bytes {
             self.text.truncate(self.text.floor_char_boundary(self.max_bytes));
-            self.is_cut = true;
+            self.is_truncated = true;
         }
     }
 
@@ -82,11 +82,11 @@ impl Json {
         self.write(part.len(), |out| out.push_str(part));
     }
 
-    /// A string. Of one that does not fit there is the beginning.
+    /// Writes a string; one that does not fit is truncated.
     fn quoted(&mut self, text: &str) {
-        let fitting = text.get(..text.floor_char_boundary(self.room())).unwrap_or_default();
+        let (fitting, _) = text.split_at(text.floor_char_boundary(self.room()));
         self.write(fitting.len(), |out| write_json_text(fitting, out));
-        self.is_cut |= fitting.len() < text.len();
+        self.is_truncated |= fitting.len() < text.len();
     }
 
     fn separate(&mut self) {
@@ -96,7 +96,7 @@ impl Json {
         self.is_first = false;
     }
 
-    /// A string of bytes, which may be a text. Of one that does not fit there is the beginning.
+    /// Writes bytes as a string, as text if they are UTF-8; a string that does not fit is truncated.
     fn bytes(&mut self, bytes: &[u8]) {
         if let Ok(text) = str::from_utf8(bytes)
             && (self.null_values.is_some() || memchr::memchr2(0, b'\\', bytes).is_none())
@@ -106,16 +106,17 @@ impl Json {
         if self.null_values.is_some() {
             return self.typed(Typed::Bytes(bytes));
         }
-        // Two digits a byte.
-        let fitting = bytes.get(..bytes.len().min(self.room() / 2)).unwrap_or_default();
+        // Two digits per byte.
+        let (fitting, _) = bytes.split_at(bytes.len().min(self.room() / 2));
         self.write(fitting.len(), |out| write_json_bytes(fitting, out));
-        self.is_cut |= fitting.len() < bytes.len();
+        self.is_truncated |= fitting.len() < bytes.len();
     }
 
     fn typed(&mut self, value: Typed<'_>) {
         let Some(null_values) = &self.null_values else {
             return self.write(0, |out| value.write_json(out));
         };
+        // Truncation may have removed the beginning of the document: the row is then too long and is rejected.
         let before = self.text.get(self.document_start..).unwrap_or_default();
         let Some(unfit) = Unfit::of(value, before) else {
             return self.write(0, |out| value.write_json(out));
@@ -139,7 +140,7 @@ impl<'a> Sink<'a> for Json {
         match value {
             Scalar::Null => self.push("null"),
             Scalar::Text(text) => self.bytes(text.as_bytes()),
-            Scalar::BrokenText(bytes) | Scalar::Typed(Typed::Bytes(bytes)) => self.bytes(bytes),
+            Scalar::InvalidText(bytes) | Scalar::Typed(Typed::Bytes(bytes)) => self.bytes(bytes),
             Scalar::Typed(value) => self.typed(*value),
             Scalar::LongDecimal { unscaled, scale } => self.long_decimal(unscaled, *scale),
             Scalar::Duration { months, days, millis } => self.quoted(&duration(*months, *days, *millis)),
@@ -167,28 +168,28 @@ impl<'a> Sink<'a> for Json {
     }
 }
 
-/// The digits of a number in two's complement, most significant byte first, the last `scale` of them after a point.
-/// `None`: they are too many.
+/// Returns a big-endian two's-complement number in decimal, with `scale` digits after the point; `None` if it has too
+/// many digits.
 pub(super) fn digits(unscaled: &[u8], scale: u32) -> Option<String> {
     let is_negative = unscaled.first().is_some_and(|byte| byte & 0x80 != 0);
     let fill = if is_negative { 0xff } else { 0 };
     let start = unscaled.iter().position(|byte| *byte != fill).unwrap_or(unscaled.len());
-    let bytes = unscaled.get(start..).unwrap_or_default();
+    let (_, bytes) = unscaled.split_at(start);
     if bytes.len() > MAX_NUMBER_BYTES || scale > MAX_SCALE {
         return None;
     }
-    // Decimal digits, least significant first: each byte moves them on by 256 and is added. Of a number below zero
-    // the complement is written, which is one less than its size.
+    // The decimal digits, least significant first. For each byte they are multiplied by 256 and the byte is added. For
+    // a negative number, the bytes are complemented and 1 is added at the end.
     let mut digits: Vec<u8> = Vec::new();
     let mut add = |factor: u32, number: u32| {
         let mut carry = number;
         for digit in &mut digits {
             carry = carry.saturating_add(u32::from(*digit).saturating_mul(factor));
-            *digit = u8::try_from(carry % 10).unwrap_or_default();
+            *digit = last_digit(carry);
             carry /= 10;
         }
         while carry > 0 {
-            digits.push(u8::try_from(carry % 10).unwrap_or_default());
+            digits.push(last_digit(carry));
             carry /= 10;
         }
     };
@@ -199,16 +200,20 @@ pub(super) fn digits(unscaled: &[u8], scale: u32) -> Option<String> {
         add(1, 1);
     }
     let scale = usize::try_from(scale).ok()?;
-    // One digit stands before the point at least.
+    // At least one digit precedes the point.
     digits.resize(digits.len().max(scale.saturating_add(1)), 0);
     let mut text = String::from(if is_negative { "-" } else { "" });
-    for (place, digit) in digits.iter().enumerate().rev() {
+    for (exponent, digit) in digits.iter().enumerate().rev() {
         text.push(char::from(b'0' | digit));
-        if place == scale && scale > 0 {
+        if exponent == scale && scale > 0 {
             text.push('.');
         }
     }
     Some(text)
+}
+
+fn last_digit(number: u32) -> u8 {
+    u8::try_from(number % 10).expect("a digit is less than 10")
 }
 
 #[cfg(test)]
@@ -235,14 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_written_as_iso_8601_has_them() {
+    fn durations_are_written_in_iso_8601_format() {
         assert_eq!(duration(14, 3, 4_005), "P14M3DT4.005S");
         assert_eq!(duration(0, 0, 0), "P0M0DT0S");
     }
 
     #[test]
-    fn a_text_beyond_the_limit_is_cut_between_letters() {
-        for (max_bytes, text, written, is_cut) in [
+    fn a_text_beyond_the_limit_is_truncated_between_characters() {
+        for (max_bytes, text, written, is_truncated) in [
             (6, "aé\n", "\"aé\\n", true),
             (7, "aé\n", "\"aé\\n\"", false),
             (2, "aé", "\"a", true),
@@ -250,9 +255,13 @@ mod tests {
         ] {
             let mut json = Json::new(max_bytes);
             json.quoted(text);
-            assert_eq!((json.text.as_str(), json.is_cut), (written, is_cut), "{text} {max_bytes}");
+            assert_eq!(
+                (json.text.as_str(), json.is_truncated),
+                (written, is_truncated),
+                "{text} {max_bytes}"
+            );
             json.push("x");
-            assert_eq!(json.text, written, "nothing comes after what is full");
+            assert_eq!(json.text, written, "nothing is written after the limit");
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Avro object container files, <https://avro.apache.org/docs/1.12.0/specification/>: block by block, in memory that
-//! one block bounds.
+//! A reader for Avro object container files, <https://avro.apache.org/docs/1.12.0/specification/>. It reads block by
+//! block, and the size of one block bounds its memory use.
 //!
-//! Written by hand rather than with the `apache-avro` crate: that one ends with the first datum that is broken, where
-//! here reading goes on behind the next marker; it tells no places; its limit of memory is one for the whole process;
-//! it builds a tree of values for each row; and it brings a second deflate and xz, and random numbers, which a pure
-//! crate must not have. It judges this decoder in the tests.
+//! The `apache-avro` crate is not used, for these reasons: it stops at the first damaged datum, whereas this reader
+//! continues after the next sync marker; its errors have no position; its memory limit applies to the whole process; it
+//! builds a tree of values for each row; and it depends on a second deflate and xz implementation and on a random
+//! number generator, which a pure crate must not have. The tests compare this decoder with it.
 //!
-//! A row is a record. What keeps a row from being read, but not those after it, makes that row a reject: a string that
-//! is no UTF-8, a row that is too long. What breaks the order of a block's bytes loses the rest of that block: one
-//! reject counts as so many rows as the block says. Only a file that ends within a block, and one without a header,
-//! cannot be read.
+//! A row is a record. A fault that affects one row, such as a string that is not UTF-8 or a row that is too long, makes
+//! that row a reject. A fault that makes the rest of a block undecodable rejects that rest: one reject counts for as
+//! many rows as the block declares. Only a file that ends inside a block and a file without a valid header are
+//! unreadable.
 
 mod block;
 mod codec;

@@ -1,22 +1,24 @@
-//! The schema of a file: its JSON into a table of types, names resolved.
+//! The schema of a file, parsed from JSON into a table of types with resolved names.
 //!
-//! <https://avro.apache.org/docs/1.12.0/specification/>. Only the writer's schema counts: what a column reads is found
-//! by the names of the record's fields, so that aliases, defaults and the order of fields say nothing.
+//! <https://avro.apache.org/docs/1.12.0/specification/>. Only the writer's schema is used. Columns are bound to the
+//! fields of the record by name, so aliases, defaults and the order of fields have no effect.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json};
 
-/// More types than any feed has; each costs memory, and a row may visit each without a byte being read.
+/// Largest number of types, far above that of real files. Each type occupies memory, and decoding a row may visit each
+/// one without reading a byte.
 const MAX_NODES: usize = 20_000;
-/// `serde_json` refuses JSON that is nested deeper than 128, and a type is one level of it at least.
+/// Deepest nesting of types. `serde_json` refuses JSON that is nested more than 128 levels deep, and each type is at
+/// least one level.
 const MAX_DEPTH: usize = 128;
 
-/// Place of a type in its schema.
+/// The index of a type in its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TypeId(usize);
 
-/// How finely a time is counted.
+/// The unit of a timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AvroTimeUnit {
     Millis,
@@ -24,7 +26,7 @@ pub(super) enum AvroTimeUnit {
     Nanos,
 }
 
-/// One type, as its data is written and meant.
+/// A type with its encoding and meaning.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Type {
     Null,
@@ -36,23 +38,26 @@ pub(super) enum Type {
     Bytes,
     Text,
     Fixed(usize),
-    /// Two's complement, most significant byte first; of so many bytes, or of as many as a length says.
+    /// A big-endian two's-complement number.
     Decimal {
+        /// The number of bytes; `None` if a length precedes each value.
         size: Option<usize>,
         precision: u32,
         scale: u32,
     },
-    /// Bytes that hold the number as bytes, and its scale.
+    /// A byte string that contains the number, as a byte string, and its scale.
     BigDecimal,
-    /// Days.
+    /// Days since 1970-01-01.
     Date,
-    /// Milliseconds of the day in an `int`, microseconds in a `long`.
-    Time(AvroTimeUnit),
+    /// Milliseconds since midnight in an `int`.
+    TimeMillis,
+    /// Microseconds since midnight in a `long`.
+    TimeMicros,
     Timestamp {
         unit: AvroTimeUnit,
         is_utc: bool,
     },
-    /// A UUID in 16 bytes; one in text is [`Type::Text`].
+    /// A UUID of 16 bytes; a UUID in text form is [`Type::Text`].
     Uuid,
     /// Months, days and milliseconds in 12 bytes.
     Duration,
@@ -70,7 +75,7 @@ pub(super) struct AvroField {
     pub(super) kind: TypeId,
 }
 
-/// The types of a file; its rows are records of `fields`.
+/// The schema of a file, whose top-level type is a record.
 #[derive(Debug)]
 pub(super) struct Schema {
     types: Vec<Type>,
@@ -78,13 +83,13 @@ pub(super) struct Schema {
 }
 
 impl Schema {
-    /// Reads a schema whose top level is a record.
+    /// Parses a schema.
     ///
     /// # Errors
-    /// What is wrong with it, in words that follow "the schema".
+    /// Returns the reason as a predicate of "the schema".
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let json: Json = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
-        let mut parser = Parser { types: Vec::new(), names: HashMap::new() };
+        let json: Json = serde_json::from_str(text).map_err(|error| format!("is not valid JSON: {error}"))?;
+        let mut parser = SchemaParser { types: Vec::new(), names: HashMap::new() };
         let top = parser.parse(&json, "", 0)?;
         match parser.types.get(top.0) {
             Some(Type::Record(fields)) => {
@@ -92,30 +97,31 @@ impl Schema {
                 Ok(Self { types: parser.types, fields })
             }
             Some(_) | None => {
-                Err("is none of a record: each row must be a record, whose fields are the columns".to_owned())
+                Err("is not a record: the top-level type must be a record, whose fields are the columns"
+                    .to_owned())
             }
         }
     }
 
     pub(super) fn get(&self, id: TypeId) -> &Type {
-        self.types.get(id.0).unwrap_or(&Type::Null)
+        self.types.get(id.0).expect("an id is only made for a type of the schema")
     }
 
-    /// How many types there are.
+    /// Returns the number of types.
     pub(super) fn len(&self) -> usize {
         self.types.len()
     }
 }
 
-struct Parser {
+struct SchemaParser {
     types: Vec<Type>,
     names: HashMap<String, TypeId>,
 }
 
-impl Parser {
+impl SchemaParser {
     fn parse(&mut self, json: &Json, namespace: &str, depth: usize) -> Result<TypeId, String> {
         if depth > MAX_DEPTH {
-            return Err(format!("is nested deeper than {MAX_DEPTH} types"));
+            return Err(format!("nests more than {MAX_DEPTH} types"));
         }
         let depth = depth.saturating_add(1);
         match json {
@@ -126,7 +132,9 @@ impl Parser {
                 self.add(Type::Union(branches))
             }
             Json::Object(object) => self.object(object, namespace, depth),
-            Json::Null | Json::Bool(_) | Json::Number(_) => Err(format!("has `{json}` where a type must be")),
+            Json::Null | Json::Bool(_) | Json::Number(_) => {
+                Err(format!("has `{json}` where a type is expected"))
+            }
         }
     }
 
@@ -138,14 +146,14 @@ impl Parser {
         Ok(TypeId(self.types.len().saturating_sub(1)))
     }
 
-    /// A primitive type, or one that was defined before.
+    /// Returns a primitive type, or a named type that was defined before.
     fn named(&mut self, name: &str, namespace: &str) -> Result<TypeId, String> {
         if let Some(kind) = primitive(name) {
             return self.add(kind);
         }
         let full = full_name(name, namespace);
         let known = self.names.get(&full).or_else(|| self.names.get(name));
-        known.copied().ok_or_else(|| format!("does not define the type `{}`", cut(name)))
+        known.copied().ok_or_else(|| format!("does not define the type `{}`", shortened(name)))
     }
 
     fn object(
@@ -204,20 +212,21 @@ impl Parser {
     ) -> Result<TypeId, String> {
         let fields =
             object.get("fields").and_then(Json::as_array).ok_or("has a `record` without `fields`")?;
-        // Defined before its fields are read: they may refer to it.
+        // The type is defined before its fields are parsed, because they may refer to it.
         let (id, namespace) = self.define(object, namespace)?;
-        let mut read = Vec::with_capacity(fields.len());
+        let mut parsed = Vec::with_capacity(fields.len());
         for field in fields {
             let name = field.get("name").and_then(Json::as_str).ok_or("has a field without `name`")?;
-            let kind =
-                field.get("type").ok_or_else(|| format!("has the field `{}` without `type`", cut(name)))?;
+            let kind = field
+                .get("type")
+                .ok_or_else(|| format!("has the field `{}` without `type`", shortened(name)))?;
             let kind = self.parse(kind, &namespace, depth)?;
-            read.push(AvroField { name: name.to_owned(), kind });
+            parsed.push(AvroField { name: name.to_owned(), kind });
         }
-        Ok(self.set(id, Type::Record(read)))
+        Ok(self.set(id, Type::Record(parsed)))
     }
 
-    /// Enters the name of a type that is read afterwards. Gives the namespace of what it holds, too.
+    /// Defines a named type, which [`Self::set`] completes. Also returns the namespace for the types inside it.
     fn define(&mut self, object: &Map<String, Json>, namespace: &str) -> Result<(TypeId, String), String> {
         let name = object.get("name").and_then(Json::as_str).ok_or("has a named type without `name`")?;
         let own = object.get("namespace").and_then(Json::as_str).unwrap_or(namespace);
@@ -225,15 +234,13 @@ impl Parser {
         let namespace = full.rsplit_once('.').map_or("", |(namespace, _)| namespace).to_owned();
         let id = self.add(Type::Null)?;
         if self.names.insert(full, id).is_some() {
-            return Err(format!("defines the type `{}` twice", cut(name)));
+            return Err(format!("defines the type `{}` twice", shortened(name)));
         }
         Ok((id, namespace))
     }
 
     fn set(&mut self, id: TypeId, kind: Type) -> TypeId {
-        if let Some(place) = self.types.get_mut(id.0) {
-            *place = kind;
-        }
+        *self.types.get_mut(id.0).expect("an id is only made for a type of the schema") = kind;
         id
     }
 }
@@ -256,14 +263,14 @@ fn primitive(name: &str) -> Option<Type> {
     })
 }
 
-/// What a primitive type means. Logical types that are unknown, or stand on another type than theirs, mean nothing:
-/// so says the specification.
+/// Returns the meaning of a primitive type. Unknown logical types, and logical types on the wrong primitive type, are
+/// ignored, as the specification requires.
 fn logical_type(plain: Type, logical: &str, object: &Map<String, Json>) -> Type {
     let timestamp = |unit, is_utc| Type::Timestamp { unit, is_utc };
     match (&plain, logical) {
         (Type::Int, "date") => Type::Date,
-        (Type::Int, "time-millis") => Type::Time(AvroTimeUnit::Millis),
-        (Type::Long, "time-micros") => Type::Time(AvroTimeUnit::Micros),
+        (Type::Int, "time-millis") => Type::TimeMillis,
+        (Type::Long, "time-micros") => Type::TimeMicros,
         (Type::Long, "timestamp-millis") => timestamp(AvroTimeUnit::Millis, true),
         (Type::Long, "timestamp-micros") => timestamp(AvroTimeUnit::Micros, true),
         (Type::Long, "timestamp-nanos") => timestamp(AvroTimeUnit::Nanos, true),
@@ -293,8 +300,8 @@ fn decimal(object: &Map<String, Json>, size: Option<usize>) -> Option<Type> {
     (precision > 0 && scale <= precision).then_some(Type::Decimal { size, precision, scale })
 }
 
-/// A name as a message shows it.
-fn cut(name: &str) -> String {
+/// Returns a name, shortened for a message.
+fn shortened(name: &str) -> String {
     const MAX_CHARS: usize = 60;
     name.chars().take(MAX_CHARS).collect()
 }
@@ -310,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn logical_types_count_on_their_own_types_only() {
+    fn logical_types_on_other_primitive_types_are_ignored() {
         let decimal = |size| Type::Decimal { size, precision: 9, scale: 2 };
         let instant = |unit| Type::Timestamp { unit, is_utc: true };
         for (json, kind) in [
@@ -337,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found_in_their_namespaces_and_in_themselves() {
+    fn names_resolve_in_their_namespaces_and_recursively() {
         let schema = Schema::parse(
             r#"{"type":"record","name":"a.b.Row","fields":[
                 {"name":"own","type":["null","Row"]},
@@ -354,13 +361,13 @@ mod tests {
     }
 
     #[test]
-    fn schemas_that_say_too_little_are_refused_in_words() {
+    fn incomplete_schemas_are_refused_with_a_reason() {
         let deep = format!("{}\"int\"{}", "[".repeat(200), "]".repeat(200));
-        for (json, told) in [
-            ("{", "is no JSON"),
-            ("7", "has `7` where a type must be"),
-            ("\"int\"", "is none of a record"),
-            (r#"["null"]"#, "is none of a record"),
+        for (json, expected) in [
+            ("{", "is not valid JSON"),
+            ("7", "has `7` where a type is expected"),
+            ("\"int\"", "is not a record"),
+            (r#"["null"]"#, "is not a record"),
             (r#"{"name":"r"}"#, "without `type`"),
             (r#"{"type":"record","name":"r"}"#, "without `fields`"),
             (r#"{"type":"record","fields":[]}"#, "without `name`"),
@@ -374,10 +381,10 @@ mod tests {
                 r#"{"type":"record","name":"r","fields":[{"name":"f","type":{"type":"fixed","name":"r","size":1}}]}"#,
                 "defines the type `r` twice",
             ),
-            (&deep, "is no JSON: recursion limit"),
+            (&deep, "is not valid JSON: recursion limit"),
         ] {
             let error = Schema::parse(json).unwrap_err();
-            assert!(error.contains(told), "{json}: {error}");
+            assert!(error.contains(expected), "{json}: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The container's bytes, in a buffer that one block bounds.
+//! A buffered stream of the container's bytes. The buffer holds at most one block and one read more.
 
 use std::io::Read;
 
@@ -8,29 +8,29 @@ use crate::error::ReadError;
 use crate::input::Input;
 
 const READ_BYTES: usize = 64 * 1024;
-/// Seven bits a byte of 64.
+/// 64 bits, seven per byte.
 const MAX_VARINT_BYTES: usize = 10;
 
-/// What stands between blocks: 16 bytes that a writer has chosen at random.
+/// The sync marker after each block: 16 bytes that the writer chose at random.
 pub(super) type Marker = [u8; 16];
 
-/// A number that may be none.
+/// The result of decoding a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Varint {
-    /// With how many bytes it has.
+    /// The number, and the number of bytes that it occupies.
     Number(i64, usize),
-    /// The bytes end within it.
-    Cut,
-    /// It does not end where a number of 64 bits must.
+    /// The bytes end inside the number.
+    Truncated,
+    /// The number has more than 64 bits.
     TooLong,
 }
 
-/// Reads a number in zigzag coding.
+/// Decodes a number in zigzag encoding.
 #[inline]
 pub(super) fn varint(bytes: &[u8]) -> Varint {
     let mut number = 0_u64;
     for (index, byte) in bytes.iter().take(MAX_VARINT_BYTES).enumerate() {
-        let shift = u32::try_from(index).unwrap_or(0).saturating_mul(7);
+        let shift = index.saturating_mul(7);
         let bits = u64::from(byte & 0x7f);
         // The tenth byte has room for one bit.
         if shift == 63 && bits > 1 {
@@ -38,21 +38,22 @@ pub(super) fn varint(bytes: &[u8]) -> Varint {
         }
         number |= bits << shift;
         if byte & 0x80 == 0 {
-            let magnitude = i64::try_from(number >> 1).unwrap_or(i64::MAX);
-            let sign = if number & 1 == 1 { -1 } else { 0 };
-            return Varint::Number(magnitude ^ sign, index.saturating_add(1));
+            let half = (number >> 1).cast_signed();
+            let number = if number & 1 == 0 { half } else { !half };
+            return Varint::Number(number, index.saturating_add(1));
         }
     }
-    if bytes.len() < MAX_VARINT_BYTES { Varint::Cut } else { Varint::TooLong }
+    if bytes.len() < MAX_VARINT_BYTES { Varint::Truncated } else { Varint::TooLong }
 }
 
+/// A stream that can be peeked at.
 pub(super) struct Stream<R: Read> {
     input: Input<R>,
     buffer: Vec<u8>,
-    /// How much of the buffer was taken.
+    /// The number of consumed bytes in the buffer.
     start: usize,
     is_at_end: bool,
-    /// Of `buffer[start]`, in the decompressed stream.
+    /// The offset of `buffer[start]` in the decompressed stream.
     pub(super) offset: u64,
 }
 
@@ -65,22 +66,22 @@ impl<R: Read> Stream<R> {
         &self.input
     }
 
-    /// The next `count` bytes, or fewer where the file ends before.
+    /// Returns the next `count` bytes, or fewer at the end of the file, without consuming them.
     pub(super) fn peek(&mut self, count: usize) -> Result<&[u8], ReadError> {
         while self.rest().len() < count && !self.is_at_end {
-            self.read_on()?;
+            self.fill_buffer()?;
         }
         Ok(self.rest().get(..count).unwrap_or_else(|| self.rest()))
     }
 
-    /// Passes over bytes that were peeked at.
+    /// Consumes bytes that were peeked at.
     pub(super) fn consume(&mut self, count: usize) {
         let count = count.min(self.rest().len());
         self.start = self.start.saturating_add(count);
-        self.offset = self.offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        self.offset = self.offset.saturating_add(count as u64);
     }
 
-    /// The next number; passed over when it is one.
+    /// Returns the next number, and consumes it if it is valid.
     pub(super) fn varint(&mut self) -> Result<Varint, ReadError> {
         let number = varint(self.peek(MAX_VARINT_BYTES)?);
         if let Varint::Number(_, bytes) = number {
@@ -89,39 +90,41 @@ impl<R: Read> Stream<R> {
         Ok(number)
     }
 
-    /// Passes over the next marker and all before it. False: there is none to the end, which is reached then.
+    /// Consumes all bytes up to the end of the next marker. Returns false, with all bytes consumed, if there is no
+    /// marker.
     pub(super) fn skip_past(&mut self, marker: &Marker) -> Result<bool, ReadError> {
         let finder = memmem::Finder::new(marker);
         loop {
-            if let Some(found) = finder.find(self.rest()) {
-                self.consume(found.saturating_add(marker.len()));
+            if let Some(position) = finder.find(self.rest()) {
+                self.consume(position.saturating_add(marker.len()));
                 return Ok(true);
             }
-            // The marker may have begun.
-            let kept = marker.len().saturating_sub(1);
-            self.consume(self.rest().len().saturating_sub(kept));
+            // The last bytes may be the beginning of a marker.
+            let retained = marker.len().saturating_sub(1);
+            self.consume(self.rest().len().saturating_sub(retained));
             if self.is_at_end {
-                self.consume(kept);
+                self.consume(retained);
                 return Ok(false);
             }
-            self.read_on()?;
+            self.fill_buffer()?;
         }
     }
 
     fn rest(&self) -> &[u8] {
-        self.buffer.get(self.start..).unwrap_or_default()
+        self.buffer.get(self.start..).expect("no more bytes are consumed than there are")
     }
 
-    /// Reads some bytes more. The buffer grows with what is there, not by what a length says.
-    fn read_on(&mut self) -> Result<(), ReadError> {
+    /// Reads more bytes. The buffer grows with the bytes that are read, not by a declared length.
+    fn fill_buffer(&mut self) -> Result<(), ReadError> {
         if self.start > 0 {
             self.buffer.drain(..self.start);
             self.start = 0;
         }
         let length = self.buffer.len();
         self.buffer.resize(length.saturating_add(READ_BYTES.max(length / 2)), 0);
-        let count = self.input.read(self.buffer.get_mut(length..).unwrap_or_default());
-        self.buffer.truncate(length.saturating_add(*count.as_ref().unwrap_or(&0)));
+        let count = self.input.read(self.buffer.get_mut(length..).expect("the buffer was extended"));
+        let read_bytes = count.as_ref().map_or(0, |count| *count);
+        self.buffer.truncate(length.saturating_add(read_bytes));
         self.is_at_end = count? == 0;
         Ok(())
     }
@@ -132,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_in_zigzag_coding_and_no_further_than_64_bits() {
+    fn numbers_in_zigzag_encoding_have_at_most_64_bits() {
         let nines = [0xff; 9];
         let longest = |last: u8| [&nines[..], &[last]].concat();
         for (bytes, number) in [
@@ -143,8 +146,8 @@ mod tests {
             ([&[0xfe][..], &nines[1..], &[1]].concat(), Varint::Number(i64::MAX, 10)),
             (longest(2), Varint::TooLong),
             (longest(0x81), Varint::TooLong),
-            (vec![0x80], Varint::Cut),
-            (vec![], Varint::Cut),
+            (vec![0x80], Varint::Truncated),
+            (vec![], Varint::Truncated),
         ] {
             assert_eq!(varint(&bytes), number, "{bytes:x?}");
         }

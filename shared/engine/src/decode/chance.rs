@@ -1,18 +1,19 @@
-//! Bytes of windows-1252 that are valid UTF-8 by chance: `É®` at the end of a word in capitals is `ɮ` in UTF-8, `ß“` at the end of
-//! any word a letter of West Africa.
+//! Detection of windows-1252 text that is valid UTF-8 by chance: the bytes of `É®`, at the end of a word in capitals,
+//! are `ɮ` in UTF-8, and those of `ß“`, at the end of any word, are a West African letter.
 
-/// True when a text that is valid UTF-8 has a character beyond ASCII that is there on purpose.
+/// Returns whether the bytes are valid UTF-8 with at least one character beyond ASCII that is not UTF-8 by chance.
 pub(crate) fn is_utf_8(bytes: &[u8]) -> bool {
     str::from_utf8(bytes).is_ok_and(|text| characters(text).any(|is_chance| !is_chance))
 }
 
-/// For each character beyond ASCII of a text, whether it is UTF-8 by chance.
+/// Returns, for each character beyond ASCII, whether it is probably UTF-8 by chance.
 pub(super) fn characters(text: &str) -> impl Iterator<Item = bool> {
     let bytes = text.as_bytes();
     text.char_indices().filter(|(_, character)| !character.is_ascii()).map(move |(at, character)| {
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        let own = bytes.get(at..at.saturating_add(character.len_utf8())).unwrap_or_default();
-        let after = bytes.get(at.saturating_add(own.len()));
+        let end = at.saturating_add(character.len_utf8());
+        let own = bytes.get(at..end).expect("the character is part of the text");
+        let after = bytes.get(end);
         let ends_capitals = before.is_some_and(u8::is_ascii_uppercase)
             && !character.is_uppercase()
             && !after.is_some_and(u8::is_ascii_lowercase);
@@ -27,13 +28,13 @@ pub(super) fn characters(text: &str) -> impl Iterator<Item = bool> {
 /// `ß` of windows-1252.
 const SHARP_S: u8 = 0xdf;
 
-/// True for capital letters of windows-1252 that begin letters of phonetic alphabets, Armenian, Syriac and others in UTF-8. Left
-/// out are those that begin Czech, Greek, Cyrillic and Hebrew letters and accents.
+/// Returns whether a capital letter of windows-1252 is, in UTF-8, the first byte of rare letters, such as phonetic,
+/// Armenian and Syriac ones. First bytes of Czech, Greek, Cyrillic and Hebrew letters and of accents are excluded.
 fn is_rare(capital: u8) -> bool {
     matches!(capital, 0xc6..=0xcb | 0xd2..=0xd6 | 0xd8..=0xde)
 }
 
-/// True for quotes, `™`, `®` and other marks that may follow a word in windows-1252.
+/// Returns whether a byte of windows-1252 is a quotation mark, `™`, `®` or another mark that may follow a word.
 fn is_mark(byte: u8) -> bool {
     matches!(
         byte,
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_after_words_in_capitals_are_no_utf_8() {
+    fn marks_after_words_in_capitals_are_not_utf_8() {
         for text in [
             &b"NESCAF\xc9\xae Gold"[..],
             b"CAF\xc9\x92S",
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_utf_8_are_those_of_their_languages() {
+    fn letters_of_real_languages_are_utf_8() {
         for text in
             ["Café", "CAFÉ", "Mě", "și", "PITEȘTI", "Kπ", "À la carte", "日本", "10 €", "ɛ", "Nǐ hǎo", "ИКЕЯ"]
         {

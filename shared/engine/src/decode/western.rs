@@ -1,8 +1,8 @@
-//! Whether a text whose encoding nobody declares may be read as windows-1252.
+//! Decides whether text of undeclared encoding may be decoded as windows-1252.
 //!
-//! Every byte is a character there, so that a text in any other single-byte encoding would be read, with wrong letters. Such a
-//! text is recognised by its symbols and letters (`letters.rs`), and by what `chardetng` makes of it, which knows what letters
-//! are neighbours in each language.
+//! Text in any other single-byte encoding can be decoded as windows-1252 too, with wrong letters. Such text is
+//! recognised by implausible symbols and letters (`letters.rs`) and by `chardetng`, which has statistics of adjacent
+//! letters in each language.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
@@ -12,45 +12,45 @@ use encoding_rs::{
 
 use super::letters::{Letters, NonAsciiByte, is_letter, is_punctuation};
 
-/// As much is looked at of the lines that have bytes beyond ASCII.
+/// Size of the sample of lines with bytes beyond ASCII.
 const MAX_SAMPLE_BYTES: usize = 64 * 1024;
 const NO_BREAK_SPACE: u8 = 0xa0;
-/// Western text has runs of at most two letters beyond ASCII, but for a few Icelandic words.
+/// Western text has runs of at most two letters beyond ASCII, except in a few Icelandic words.
 const LONG_RUN: usize = 3;
 
-/// Why a text is not taken for windows-1252.
+/// The evidence that a text is not windows-1252.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Foreign {
-    /// Where it shows.
+pub(super) struct ForeignText {
+    /// The offset of the evidence in the text.
     pub(super) offset: usize,
-    pub(super) why: &'static str,
-    /// Encodings that the text may be in.
+    pub(super) reason: &'static str,
+    /// Possible encodings of the text.
     pub(super) candidates: &'static str,
 }
 
-/// Checks that a text which is not UTF-8 looks like a Western language when it is read as windows-1252.
+/// Checks that a text that is not UTF-8 looks like a Western language when it is decoded as windows-1252.
 ///
 /// # Errors
-/// What it has that no such text does.
-pub(super) fn check(text: &[u8]) -> Result<(), Foreign> {
+/// Returns the evidence that it is not windows-1252.
+pub(super) fn check(text: &[u8]) -> Result<(), ForeignText> {
     let sample = NonAsciiLines::of(text);
-    let foreign = |(offset, why): (usize, &'static str)| Foreign {
+    let foreign = |(offset, reason): (usize, &'static str)| ForeignText {
         offset: sample.offset_in(text, offset),
-        why,
+        reason,
         candidates: candidates(sample.guess, &sample.bytes),
     };
     sample
         .foreign_characters()
         .or_else(|| sample.foreign_language())
-        .map_or(Ok(()), |found| Err(foreign(found)))
+        .map_or(Ok(()), |evidence| Err(foreign(evidence)))
 }
 
 /// The lines of a text with bytes beyond ASCII.
 struct NonAsciiLines {
     bytes: Vec<u8>,
-    /// Where each line begins in the sample and in the text.
+    /// The start of each line: offset in the sample, offset in the text.
     starts: Vec<(usize, usize)>,
-    /// What `chardetng` takes it for.
+    /// The encoding that `chardetng` detects.
     guess: &'static Encoding,
 }
 
@@ -61,7 +61,7 @@ impl NonAsciiLines {
             if bytes.len() >= MAX_SAMPLE_BYTES {
                 break;
             }
-            // A line in UTF-8 is a reject, whatever the others are.
+            // A line that is UTF-8 is rejected in any case, so it is no evidence.
             if str::from_utf8(line).is_err() {
                 starts.push((bytes.len(), at));
                 bytes.extend_from_slice(line.get(..MAX_SAMPLE_BYTES).unwrap_or(line));
@@ -77,47 +77,49 @@ impl NonAsciiLines {
         line.map_or(0, |(start, at)| at.saturating_add(offset.saturating_sub(*start))).min(text.len())
     }
 
-    /// The first place of those that `is_found` is true for, if there is at least one for each `per` of `all`.
+    /// Returns the offset of the first byte that matches, if at least one in `per` of `all` matches.
     fn first_of_many(
         &self,
-        is_found: impl Fn(&NonAsciiByte<'_>) -> bool,
+        matches: impl Fn(&NonAsciiByte<'_>) -> bool,
         all: usize,
         per: usize,
     ) -> Option<usize> {
-        let mut found = NonAsciiByte::all(&self.bytes).filter(is_found);
-        let first = found.next()?;
-        let count = found.count().saturating_add(1);
+        let mut matching = NonAsciiByte::all(&self.bytes).filter(matches);
+        let first = matching.next()?;
+        let count = matching.count().saturating_add(1);
         (count.saturating_mul(per) >= all).then_some(first.offset())
     }
 
-    fn count(&self, is_found: impl Fn(u8) -> bool) -> usize {
-        self.bytes.iter().filter(|byte| !byte.is_ascii() && is_found(**byte)).count()
+    fn count(&self, matches: impl Fn(u8) -> bool) -> usize {
+        self.bytes.iter().filter(|byte| !byte.is_ascii() && matches(**byte)).count()
     }
 
-    /// Characters in places where Western text has none, whatever its language.
+    /// Returns evidence from characters in positions that no Western language has.
     fn foreign_characters(&self) -> Option<(usize, &'static str)> {
         let (all, letters) = (self.count(|_| true), self.count(is_letter));
-        let undefined = |place: &NonAsciiByte<'_>| is_undefined(place.byte);
-        // A single byte that is no character is damage, if there are others.
+        let undefined = |byte: &NonAsciiByte<'_>| is_undefined(byte.byte);
+        // A single undefined byte among other characters is treated as damage.
         if (self.count(is_undefined) > 1 || all < 3)
             && let Some(offset) = self.first_of_many(undefined, all, 10)
         {
-            return Some((offset, "a byte that is no character"));
+            return Some((offset, "an undefined byte"));
         }
-        let symbol = self.first_of_many(|place| place.is_symbol_in_word(), all, 10);
-        let symbol = symbol.map(|offset| (offset, "a symbol within a word"));
-        let letter = || self.first_of_many(|place| place.is_out_of_place(), letters, 50);
-        let capital = || self.first_of_many(|place| place.is_capital_in_word(), letters, 10);
+        let symbol = self.first_of_many(|byte| byte.is_symbol_in_word(), all, 10);
+        let symbol = symbol.map(|offset| (offset, "a symbol inside a word"));
+        let letter = || self.first_of_many(|byte| byte.is_out_of_place(), letters, 50);
+        let capital = || self.first_of_many(|byte| byte.is_capital_in_word(), letters, 10);
         let run = || {
             let start = |runs: &LongRuns| runs.bytes.saturating_mul(2) >= all;
             Some(self.long_runs()).filter(start).and_then(|runs| runs.first)
         };
-        let dash = || self.first_of_many(|place| place.is_dash_in_word(), all, 8);
+        let dash = || self.first_of_many(|byte| byte.is_dash_in_word(), all, 8);
         symbol
-            .or_else(|| letter().map(|offset| (offset, "a letter where no Western language has it")))
-            .or_else(|| capital().map(|offset| (offset, "a capital letter after a small one")))
+            .or_else(|| {
+                letter().map(|offset| (offset, "a letter in a position where no Western language has it"))
+            })
+            .or_else(|| capital().map(|offset| (offset, "a capital letter after a lower-case one")))
             .or_else(|| run().map(|offset| (offset, "words without ASCII letters")))
-            .or_else(|| dash().map(|offset| (offset, "a dash within a word")))
+            .or_else(|| dash().map(|offset| (offset, "a dash inside a word")))
     }
 
     fn long_runs(&self) -> LongRuns {
@@ -133,8 +135,9 @@ impl NonAsciiLines {
         runs
     }
 
-    /// Another language, as `chardetng` finds, and as letters show that are not in their places in any Western one. The former
-    /// alone would be wrong about a few short Western words; symbols are none of its evidence.
+    /// Returns evidence of another language: `chardetng` detects one, and letters are in positions that no Western
+    /// language has. `chardetng` alone would be wrong for a few short Western words. It is given the letters only,
+    /// without symbols.
     fn foreign_language(&self) -> Option<(usize, &'static str)> {
         let start = self.bytes.iter().position(|byte| !byte.is_ascii())?;
         if !self.guess.is_single_byte() && self.is_in_pairs() {
@@ -154,22 +157,22 @@ impl NonAsciiLines {
             return self.has_own_alphabet(is_letter).then_some((start, "words without ASCII letters"));
         }
         let others = Letters::of(&words);
-        let is_foreign = |place: &NonAsciiByte<'_>| {
-            is_letter(place.byte)
-                && decode(guess, place.byte) != decode(WINDOWS_1252, place.byte)
-                && place.is_foreign_letter(&others)
+        let is_foreign = |byte: &NonAsciiByte<'_>| {
+            is_letter(byte.byte)
+                && decode(guess, byte.byte) != decode(WINDOWS_1252, byte.byte)
+                && byte.is_foreign_letter(&others)
         };
         let offset = self.first_of_many(is_foreign, self.count(is_letter), 20)?;
-        Some((offset, "a letter where no Western language has it"))
+        Some((offset, "a letter in a position where no Western language has it"))
     }
 
-    /// True when half of the words with bytes beyond ASCII have no ASCII letters.
+    /// Returns whether at least half of the words with bytes beyond ASCII have no ASCII letters.
     fn has_own_alphabet(&self, is_in_word: impl Fn(u8) -> bool) -> bool {
         let words = self.bytes.split(|byte| !byte.is_ascii_alphabetic() && !is_in_word(*byte));
         let (mut all, mut own) = (0_usize, 0_usize);
         for word in words.filter(|word| !word.is_ascii()) {
             all = all.saturating_add(1);
-            // A no-break space and a euro sign are no word.
+            // A no-break space or a euro sign alone is not a word.
             let mut letters = word.iter().filter(|byte| **byte != NO_BREAK_SPACE);
             let first = letters.next();
             let has_several = letters.any(|byte| Some(byte) != first);
@@ -180,7 +183,7 @@ impl NonAsciiLines {
         own > 0 && own.saturating_mul(2) >= all
     }
 
-    /// True when half of the bytes beyond ASCII are next to another one.
+    /// Returns whether at least half of the bytes beyond ASCII are next to a different one.
     fn is_in_pairs(&self) -> bool {
         let runs = self.bytes.split(u8::is_ascii).filter(|run| !run.is_empty());
         let (mut all, mut paired) = (0_usize, 0_usize);
@@ -201,11 +204,11 @@ struct LongRuns {
     bytes: usize,
 }
 
-/// Encodings of languages with Latin letters, whose words have ASCII letters, too.
+/// Encodings of languages with Latin letters, whose words also have ASCII letters.
 const LATIN: [&Encoding; 7] =
     [WINDOWS_1250, ISO_8859_2, WINDOWS_1254, WINDOWS_1257, ISO_8859_13, ISO_8859_4, WINDOWS_1258];
 
-/// True for a byte that is no character of windows-1252.
+/// Returns whether windows-1252 does not define a byte.
 pub(super) fn is_undefined(byte: u8) -> bool {
     matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d)
 }
@@ -221,9 +224,9 @@ fn decode(encoding: &'static Encoding, byte: u8) -> Option<String> {
     Some(text.into_owned())
 }
 
-/// The encodings that the text may be in, by the one that `chardetng` takes it for.
+/// Returns the possible encodings of a text, given the one that `chardetng` detects.
 fn candidates(guess: &'static Encoding, text: &[u8]) -> &'static str {
-    // The bytes by which ISO-8859-15 differs from ISO-8859-1.
+    // The bytes in which ISO-8859-15 differs from ISO-8859-1.
     let may_be_latin_9 =
         || text.iter().any(|byte| matches!(byte, 0xa4 | 0xa6 | 0xa8 | 0xb4 | 0xb8 | 0xbc..=0xbe));
     match guess.name() {
@@ -242,7 +245,7 @@ fn candidates(guess: &'static Encoding, text: &[u8]) -> &'static str {
         "Shift_JIS" | "EUC-JP" => "`shift_jis` or `euc-jp`",
         "GBK" | "gb18030" | "Big5" => "`gb18030` or `big5`",
         "EUC-KR" => "`euc-kr`",
-        // Western after all, but in another encoding.
+        // A Western language in another encoding.
         _ if text.iter().any(|byte| matches!(byte, 0x80..=0x9f)) => {
             "`macintosh`, `windows-1250` or `windows-1254`"
         }

@@ -1,4 +1,4 @@
-//! The members of a gzip file one after the other, and what may follow them.
+//! Decompression of gzip files with any number of members and trailing padding.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -8,36 +8,36 @@ use flate2::bufread::GzDecoder;
 /// The first byte of a member.
 const MAGIC: u8 = 0x1f;
 
-/// Members as one stream. NUL bytes after the last one are padding, as `gzip` takes them.
+/// A reader that joins the members to one stream. NUL bytes after the last member are padding, as in `gzip`.
 pub(super) struct GzipReader<R> {
     state: GzipState<R>,
 }
 
 enum GzipState<R> {
     Member(Box<GzDecoder<R>>),
-    /// After the last one.
+    /// After the last member.
     End(R),
-    /// Only while a member is taken over by the next one.
+    /// Temporary state during a transition to the next member.
     Between,
 }
 
-/// Bytes after a gzip stream that are neither another one directly behind it nor padding up to the end.
+/// Bytes after a gzip stream that are neither another gzip stream nor padding up to the end of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TrailingBytes {
-    /// They begin as a gzip stream does, behind padding.
-    StreamBehindPadding,
+    /// Padding that is followed by the first byte of a gzip stream.
+    StreamAfterPadding,
     Other,
 }
 
 impl fmt::Display for TrailingBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::StreamBehindPadding => {
-                "a gzip stream seems to follow NUL bytes, and NUL bytes are padding only at the end of the file: drop the file \
-                 again without NUL bytes between its streams"
+            Self::StreamAfterPadding => {
+                "a second gzip stream follows NUL bytes, which are allowed only as padding at the end of the file: deliver the \
+                 file without NUL bytes between its streams"
             }
             Self::Other => {
-                "bytes follow the gzip stream that are neither gzip nor padding: drop the file again without them"
+                "the gzip stream is followed by bytes that are neither gzip nor padding: deliver the file without them"
             }
         })
     }
@@ -66,12 +66,12 @@ impl<R: BufRead> GzipReader<R> {
         }
     }
 
-    /// Goes on behind a member.
+    /// Opens the next member, or checks the padding at the end of the file.
     fn next_member(&mut self) -> io::Result<()> {
         self.state = match std::mem::replace(&mut self.state, GzipState::Between) {
             GzipState::Member(member) => {
                 let mut inner = member.into_inner();
-                match next_byte(&mut inner) {
+                match peek_byte(&mut inner) {
                     Ok(Some(MAGIC)) => GzipState::Member(Box::new(GzDecoder::new(inner))),
                     other => {
                         let rest = other.and_then(|_| skip_padding(&mut inner));
@@ -100,8 +100,8 @@ impl<R: BufRead> Read for GzipReader<R> {
     }
 }
 
-/// The next byte, which is read again.
-fn next_byte(inner: &mut impl BufRead) -> io::Result<Option<u8>> {
+/// Returns the next byte without consuming it.
+fn peek_byte(inner: &mut impl BufRead) -> io::Result<Option<u8>> {
     loop {
         match inner.fill_buf() {
             Ok(bytes) => return Ok(bytes.first().copied()),
@@ -111,7 +111,10 @@ fn next_byte(inner: &mut impl BufRead) -> io::Result<Option<u8>> {
     }
 }
 
-/// Reads NUL bytes up to the end.
+/// Consumes NUL bytes up to the end of the file.
+///
+/// # Errors
+/// Returns [`TrailingBytes`] if there are other bytes.
 fn skip_padding(inner: &mut impl BufRead) -> io::Result<()> {
     let mut is_padded = false;
     loop {
@@ -123,8 +126,8 @@ fn skip_padding(inner: &mut impl BufRead) -> io::Result<()> {
         if let Some(at) = bytes.iter().position(|byte| *byte != 0) {
             is_padded |= at > 0;
             let is_stream = is_padded && bytes.get(at) == Some(&MAGIC);
-            let found = if is_stream { TrailingBytes::StreamBehindPadding } else { TrailingBytes::Other };
-            return Err(io::Error::new(io::ErrorKind::InvalidData, found));
+            let trailing = if is_stream { TrailingBytes::StreamAfterPadding } else { TrailingBytes::Other };
+            return Err(io::Error::new(io::ErrorKind::InvalidData, trailing));
         }
         is_padded = true;
         let count = bytes.len();

@@ -1,56 +1,57 @@
-//! What a file is, by its first bytes, where it is none of what the contract says: named, with what to do.
+//! Recognition of unsupported and unexpected files by their first bytes, for messages that name the format and a fix.
 //!
-//! A text may begin with letters that are the magic number of something else (`ORCID`, `PAR1`): where a magic number is all
-//! letters, a control character must follow that no text has.
+//! A text may begin with the letters of a magic number (`ORCID`, `PAR1`). A magic number that consists of letters is
+//! therefore recognised only if a control character follows that does not occur in text.
 
 use penstock_contract::Compression;
 
 use super::source::{compression_name, compression_of};
 use crate::error::{ReadError, UnreadableCode};
 
-/// Bytes that [`recognise`] looks at.
+/// Number of bytes that [`recognise`] examines.
 pub(crate) const HEAD_BYTES: usize = 512;
 const TAR_HEADER_BYTES: usize = 512;
 const TAR_CHECKSUM: std::ops::Range<usize> = 148..156;
-/// Sizes that an `lzma` header may have: none, or this many bytes at most.
+/// Largest size in an `lzma` header.
 const MAX_LZMA_BYTES: u64 = 1 << 40;
 
-/// A kind of file that is not read, or not under this contract.
+/// A format that is not supported, or not the one that the contract declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Recognised {
+pub(crate) struct RecognisedFormat {
     code: UnreadableCode,
-    /// With its article.
+    /// The name with its article.
     pub(crate) name: &'static str,
     advice: &'static str,
 }
 
 const PARQUET_NAME: &str = "a Parquet file";
-const AS_CSV: &str = "save the sheet as CSV and deliver that";
-const AS_TABLE: &str = "deliver the table itself, as CSV for example";
-const EACH_BY_ITSELF: &str = "deliver each file by itself, with gzip or zstd for example";
+const AS_CSV: &str = "save the sheet as CSV and deliver the CSV file";
+const AS_TABLE: &str = "deliver the table itself, for example as CSV";
+const EACH_BY_ITSELF: &str = "deliver each file separately, for example compressed with gzip or zstd";
 const OTHER_COMPRESSION: &str = "compress it with gzip, zstd, bzip2 or xz";
-const OTHER_FORMAT: &str = "deliver what the contract says, or correct `format` in the contract";
+const OTHER_FORMAT: &str =
+    "deliver the format that the contract declares, or correct `format` in the contract";
 const EXPORT: &str = "export it as CSV, Parquet or Avro";
 
-const fn document(name: &'static str, advice: &'static str) -> Recognised {
-    Recognised { code: UnreadableCode::WrongFormat, name, advice }
+const fn document(name: &'static str, advice: &'static str) -> RecognisedFormat {
+    RecognisedFormat { code: UnreadableCode::WrongFormat, name, advice }
 }
 
-const fn archive(name: &'static str) -> Recognised {
-    Recognised { code: UnreadableCode::UnsupportedArchive, name, advice: EACH_BY_ITSELF }
+const fn archive(name: &'static str) -> RecognisedFormat {
+    RecognisedFormat { code: UnreadableCode::UnsupportedArchive, name, advice: EACH_BY_ITSELF }
 }
 
-const fn compression(name: &'static str) -> Recognised {
-    Recognised { code: UnreadableCode::WrongCompression, name, advice: OTHER_COMPRESSION }
+const fn compression(name: &'static str) -> RecognisedFormat {
+    RecognisedFormat { code: UnreadableCode::WrongCompression, name, advice: OTHER_COMPRESSION }
 }
 
-/// Magic numbers with a byte that no text has.
-const BINARY: &[(&[u8], Recognised)] = &[
+/// Magic numbers with a byte that does not occur in text.
+const BINARY: &[(&[u8], RecognisedFormat)] = &[
     (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         document("an Excel workbook (xls) or another OLE document", AS_CSV),
     ),
-    // Workbooks of Excel 2 to 8 without a container: the type of their first record, and its length.
+    // Workbooks of Excel 2 to 8 without an OLE container: the type and length of the first record.
     (b"\x09\x08\x08\0\0\x05", document("an Excel workbook (xls)", AS_CSV)),
     (b"\x09\x08\x10\0\0\x06", document("an Excel workbook (xls)", AS_CSV)),
     (b"\x09\x04\x06\0", document("an Excel workbook (xls)", AS_CSV)),
@@ -77,8 +78,8 @@ const BINARY: &[(&[u8], Recognised)] = &[
     (b"\x89LZO\0\r\n\x1a\n", compression("compressed with lzop")),
 ];
 
-/// Magic numbers of letters.
-const LETTERS: &[(&[u8], Recognised)] = &[
+/// Magic numbers that consist of letters.
+const LETTERS: &[(&[u8], RecognisedFormat)] = &[
     (b"PAR1", document(PARQUET_NAME, OTHER_FORMAT)),
     (b"PARE", document("an encrypted Parquet file", "write it without encryption")),
     (b"ORC", document("an ORC file", "write it as Parquet")),
@@ -87,30 +88,31 @@ const LETTERS: &[(&[u8], Recognised)] = &[
     (b"GIF89a", document("an image (GIF)", AS_TABLE)),
 ];
 
-const PDF: Recognised = document("a PDF document", AS_TABLE);
-const BMP: Recognised = document("an image (BMP)", AS_TABLE);
-const ICO: Recognised = document("an image (ICO)", AS_TABLE);
-const ZLIB: Recognised = compression("compressed with zlib");
-const WEBP: Recognised = document("an image (WebP)", AS_TABLE);
-const HTML: Recognised = document("an HTML page, such as a login or error page of the server", AS_TABLE);
-const XML: Recognised = document("an XML document", "deliver CSV, JSON, Parquet or Avro");
+const PDF: RecognisedFormat = document("a PDF document", AS_TABLE);
+const BMP: RecognisedFormat = document("an image (BMP)", AS_TABLE);
+const ICO: RecognisedFormat = document("an image (ICO)", AS_TABLE);
+const ZLIB: RecognisedFormat = compression("compressed with zlib");
+const WEBP: RecognisedFormat = document("an image (WebP)", AS_TABLE);
+const HTML: RecognisedFormat =
+    document("an HTML page, such as a login or error page of the server", AS_TABLE);
+const XML: RecognisedFormat = document("an XML document", "deliver CSV, JSON, Parquet or Avro");
 const HTML_ELEMENTS: [&str; 16] = [
     "html", "head", "body", "title", "meta", "style", "script", "h1", "h2", "h3", "p", "pre", "div",
     "center", "table", "font",
 ];
-const TAR: Recognised = archive("a tar archive");
-const LZMA: Recognised = compression("compressed with lzma");
-const OFFICE: Recognised = document("an Excel workbook (xlsx) or another Office document", AS_CSV);
-const OPEN_DOCUMENT: Recognised =
+const TAR: RecognisedFormat = archive("a tar archive");
+const LZMA: RecognisedFormat = compression("compressed with lzma");
+const OFFICE: RecognisedFormat = document("an Excel workbook (xlsx) or another Office document", AS_CSV);
+const OPEN_DOCUMENT: RecognisedFormat =
     document("an OpenDocument spreadsheet (ods) or another OpenDocument", AS_CSV);
 
-/// The kind of a file that is neither text nor compressed in a way that is read.
-pub(crate) fn recognise(head: &[u8]) -> Option<Recognised> {
+/// Returns the format of a file that is neither text nor compressed in a supported way; `None` if it is not recognised.
+pub(crate) fn recognise(head: &[u8]) -> Option<RecognisedFormat> {
     let head = head.get(..HEAD_BYTES).unwrap_or(head);
-    let starting = |table: &[(&[u8], Recognised)]| {
+    let lookup = |table: &[(&[u8], RecognisedFormat)]| {
         table.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, recognised)| *recognised)
     };
-    if let Some(recognised) = starting(BINARY) {
+    if let Some(recognised) = lookup(BINARY) {
         return Some(recognised);
     }
     if is_tar(head) {
@@ -137,55 +139,55 @@ pub(crate) fn recognise(head: &[u8]) -> Option<Recognised> {
     if let Some(office) = zip_member(head).and_then(office) {
         return Some(office);
     }
-    starting(LETTERS).filter(|_| has_control(head)).or_else(|| markup(head))
+    lookup(LETTERS).filter(|_| has_control(head)).or_else(|| markup(head))
 }
 
-/// Refuses a file of text that is something else. `outer`: how it was compressed.
+/// Refuses a file that is not text. `outer`: the compression from which `head` was decompressed.
 ///
 /// # Errors
-/// What the file is, and what to do.
+/// Returns an error that names the actual format and a fix.
 pub(crate) fn check_text(head: &[u8], outer: Compression) -> Result<(), ReadError> {
     check_compressed_twice(head, outer)?;
-    recognise(head).map_or(Ok(()), |recognised| Err(recognised.refuse(outer)))
+    recognise(head).map_or(Ok(()), |recognised| Err(recognised.error(outer)))
 }
 
-/// Refuses a decompressed file that is compressed once more.
+/// Refuses a file that is compressed twice.
 ///
 /// # Errors
-/// Both compressions, and what to do.
+/// Returns an error that names both compressions.
 pub(crate) fn check_compressed_twice(head: &[u8], outer: Compression) -> Result<(), ReadError> {
     let inner = compression_of(head);
     if outer == Compression::Plain || inner == Compression::Plain {
         return Ok(());
     }
     let message = format!(
-        "the file is compressed twice: {} within {}; compress it once",
+        "the file is compressed twice: {} inside {}; compress it once",
         zip_member(head).and_then(office).map_or(compression_name(inner), |office| office.name),
         compression_name(outer)
     );
     Err(ReadError::Unreadable { code: UnreadableCode::WrongCompression, byte_offset: 0, message })
 }
 
-impl Recognised {
+impl RecognisedFormat {
     pub(crate) fn is_parquet(self) -> bool {
         self.name == PARQUET_NAME
     }
 
-    /// The refusal of such a file.
-    pub(crate) fn refuse(self, outer: Compression) -> ReadError {
+    /// Returns the error for such a file. `outer`: the compression from which it was decompressed.
+    pub(crate) fn error(self, outer: Compression) -> ReadError {
         let Self { code, name: recognised, advice } = self;
-        let within = if outer == Compression::Plain {
+        let inside = if outer == Compression::Plain {
             String::new()
         } else {
-            format!(" within {}", compression_name(outer))
+            format!(" inside {}", compression_name(outer))
         };
-        let message = format!("the file{within} is {recognised}; {advice}");
+        let message = format!("the file{inside} is {recognised}; {advice}");
         ReadError::Unreadable { code, byte_offset: 0, message }
     }
 }
 
-/// The kind of document that has such a member, by its name.
-pub(super) fn office(member: &[u8]) -> Option<Recognised> {
+/// Returns the document format of an archive that has a member with this name.
+pub(super) fn office(member: &[u8]) -> Option<RecognisedFormat> {
     const FOLDERS: [&[u8]; 4] = [b"xl/", b"word/", b"ppt/", b"docProps/"];
     const ENDS: [&[u8]; 4] = [b".xml", b".rels", b".bin", b"/"];
     if member == b"mimetype" {
@@ -196,7 +198,7 @@ pub(super) fn office(member: &[u8]) -> Option<Recognised> {
     (is_part || member == b"[Content_Types].xml" || member.starts_with(b"_rels/")).then_some(OFFICE)
 }
 
-/// The name of the first member of a zip archive.
+/// Returns the name of the first member of a zip archive.
 fn zip_member(head: &[u8]) -> Option<&[u8]> {
     const NAME: usize = 30;
     let header = head.strip_prefix(b"PK\x03\x04").map(|_| head)?;
@@ -204,41 +206,46 @@ fn zip_member(head: &[u8]) -> Option<&[u8]> {
     header.get(NAME..)?.get(..length)
 }
 
-/// True when the checksum of a tar header is right: the sum of its bytes, those of the checksum taken as blanks.
+/// Returns whether the bytes are a tar header with a correct checksum: the sum of its bytes, with the checksum field
+/// counted as blanks.
 fn is_tar(head: &[u8]) -> bool {
     let Some(header) = head.get(..TAR_HEADER_BYTES) else { return false };
-    let digits = header.get(TAR_CHECKSUM).unwrap_or_default();
-    let digits = str::from_utf8(digits).unwrap_or_default().trim_matches([' ', '\0']);
-    let Ok(promised) = u32::from_str_radix(digits, 8) else { return false };
+    let digits = header.get(TAR_CHECKSUM).expect("the field is within the header");
+    let Ok(digits) = str::from_utf8(digits) else { return false };
+    let Ok(declared) = u32::from_str_radix(digits.trim_matches([' ', '\0']), 8) else { return false };
     let bytes = header.iter().enumerate();
     let sum = bytes.fold(0_u32, |sum, (at, byte)| {
         let byte = if TAR_CHECKSUM.contains(&at) { b' ' } else { *byte };
         sum.saturating_add(u32::from(byte))
     });
-    promised == sum
+    declared == sum
 }
 
-/// `lzma` files have no magic number: the usual properties, the size of a dictionary, the size of the content or none.
+/// Returns whether the bytes are an `lzma` header. It has no magic number, but common properties, the size of the
+/// dictionary, and the size of the content or all ones.
 fn is_lzma(head: &[u8]) -> bool {
     let Some(([0x5d, 0, 0, _, _], rest)) = head.split_first_chunk::<5>() else { return false };
     let size = rest.first_chunk::<8>().map(|size| u64::from_le_bytes(*size));
     size.is_some_and(|size| size == u64::MAX || size < MAX_LZMA_BYTES)
 }
 
-/// A bitmap has four zeros after its size, and then the place of its pixels, which is behind a header of 26 bytes at least.
+/// Returns whether the bytes are the header of a bitmap: its size, four zeros, and the offset of its pixels, which
+/// follow a header of at least 26 bytes.
 fn is_bmp(head: &[u8]) -> bool {
-    let place = head.strip_prefix(b"BM").and_then(|rest| rest.get(8..12)?.first_chunk());
+    let offset = head.strip_prefix(b"BM").and_then(|rest| rest.get(8..12)?.first_chunk());
     head.get(6..10) == Some(&[0; 4])
-        && place.is_some_and(|place| (26..4096).contains(&u32::from_le_bytes(*place)))
+        && offset.is_some_and(|offset| (26..4096).contains(&u32::from_le_bytes(*offset)))
 }
 
-/// An icon has a few images, each described by 16 bytes, the fourth of which is 0.
+/// Returns whether the bytes are the header of an icon: at most 64 images, each described by 16 bytes, of which the
+/// fourth is 0.
 fn is_ico(head: &[u8]) -> bool {
     let count = head.strip_prefix(b"\0\0\x01\0").and_then(|rest| rest.first_chunk());
     count.is_some_and(|count| (1..=64).contains(&u16::from_le_bytes(*count))) && head.get(9) == Some(&0)
 }
 
-/// A zlib stream has no magic number, but two bytes with a check of their own; and what follows can be decompressed.
+/// Returns whether the bytes begin a zlib stream. It has no magic number, but two bytes with a check value, and the
+/// following bytes can be decompressed.
 fn is_zlib(head: &[u8]) -> bool {
     let [0x78, flags, ..] = head else { return false };
     if (0x7800 | u16::from(*flags)) % 31 != 0 || head.is_ascii() && !has_control(head) {
@@ -246,30 +253,30 @@ fn is_zlib(head: &[u8]) -> bool {
     }
     let mut room = [0; 1024];
     let mut decompress = flate2::Decompress::new(true);
-    let is_fine = decompress.decompress(head, &mut room, flate2::FlushDecompress::None).is_ok();
-    is_fine && decompress.total_out() > 0
+    let is_valid = decompress.decompress(head, &mut room, flate2::FlushDecompress::None).is_ok();
+    is_valid && decompress.total_out() > 0
 }
 
-/// A character that no text has.
+/// Returns whether there is a control character, other than white space.
 fn has_control(head: &[u8]) -> bool {
     head.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
 }
 
-/// True for bytes that are no text in an encoding with ASCII in it: several of a hundred are control characters that nobody
-/// writes. Those that delimit fields in some files do not count, nor do a few others that are there by mistake.
+/// Returns whether the bytes are not text in an ASCII-compatible encoding: at least four, and more than 5 %, are
+/// control characters that do not occur in text. Control characters that delimit fields in some files are not counted.
 pub(crate) fn is_binary(head: &[u8]) -> bool {
-    const FEW: usize = 4;
-    let is_odd = |byte: &&u8| matches!(byte, 0 | 4..=8 | 14..=26 | 127);
-    let odd = head.iter().filter(is_odd).count();
-    odd >= FEW && odd.saturating_mul(20) > head.len()
+    const MIN_CONTROLS: usize = 4;
+    let is_control = |byte: &&u8| matches!(byte, 0 | 4..=8 | 14..=26 | 127);
+    let controls = head.iter().filter(is_control).count();
+    controls >= MIN_CONTROLS && controls.saturating_mul(20) > head.len()
 }
 
-/// HTML and XML, which begin with their declaration or one of the elements that pages begin with; a table may well contain `<`.
-fn markup(head: &[u8]) -> Option<Recognised> {
+/// Recognises HTML and XML by a declaration or by an element with which pages begin. A table may also begin with `<`.
+fn markup(head: &[u8]) -> Option<RecognisedFormat> {
     let text = as_ascii(head);
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text).trim_ascii_start();
     let begins = |start: &str| {
-        text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start.as_bytes()))
+        text.get(..start.len()).is_some_and(|bytes| bytes.eq_ignore_ascii_case(start.as_bytes()))
     };
     if begins("<?xml") || begins("<svg") && !is_table(text) {
         return Some(XML);
@@ -287,8 +294,9 @@ fn markup(head: &[u8]) -> Option<Recognised> {
     (HTML_ELEMENTS.iter().any(|name| is_element(name)) && !is_table(text)).then_some(HTML)
 }
 
-/// True for an element that begins with another one and in which an element ends, as in `<Error><Code>NoSuchKey</Code>`. Names of
-/// columns and texts may be in angle brackets, too, but those of HTML are looked for by themselves.
+/// Returns whether the text begins with an element that directly contains another one, followed by an end tag, as in
+/// `<Error><Code>NoSuchKey</Code>`. The first element must not be one of HTML, which [`markup`] recognises separately.
+/// Column names in angle brackets are no markup.
 fn is_xml_without_declaration(text: &[u8]) -> bool {
     let tag = |text: &[u8]| -> Option<(usize, bool)> {
         let inside = text.strip_prefix(b"<")?;
@@ -304,11 +312,12 @@ fn is_xml_without_declaration(text: &[u8]) -> bool {
         is_tag.then_some((end.saturating_add(2), is_html))
     };
     let Some((end, false)) = tag(text) else { return false };
-    let rest = text.get(end..).unwrap_or_default().trim_ascii_start();
+    let (_, rest) = text.split_at(end);
+    let rest = rest.trim_ascii_start();
     tag(rest).is_some() && memchr::memmem::find(rest, b"</").is_some()
 }
 
-/// The letters of UTF-16, or the text as it is.
+/// Returns UTF-16 text without its zero bytes, and other text unchanged.
 fn as_ascii(head: &[u8]) -> std::borrow::Cow<'_, [u8]> {
     let unmarked = head.strip_prefix(b"\xff\xfe").or_else(|| head.strip_prefix(b"\xfe\xff"));
     match unmarked.unwrap_or(head) {
@@ -317,7 +326,7 @@ fn as_ascii(head: &[u8]) -> std::borrow::Cow<'_, [u8]> {
     }
 }
 
-/// True when the first two lines have as many of a delimiter: a table whose values are markup.
+/// Returns whether the first two lines have the same number of a delimiter: a table whose values are markup.
 fn is_table(text: &[u8]) -> bool {
     let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let (Some(first), Some(second)) = (lines.next(), lines.next()) else { return false };
@@ -363,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_text_are_recognised() {
+    fn files_that_are_not_text_are_recognised() {
         let lzma = [&[0x5d, 0, 0, 0x80, 0][..], &[0xff; 8], b"rest"].concat();
         let table: Vec<(Vec<u8>, &str)> = vec![
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 rest".to_vec(), "xls"),
@@ -415,15 +424,15 @@ mod tests {
             (b"FEA1\0\0".to_vec(), "Feather"),
             (b"SQLite format 3\0".to_vec(), "SQLite"),
         ];
-        for (head, told) in table {
-            let recognised = recognise(&head).unwrap_or_else(|| panic!("{told}"));
-            let error = recognised.refuse(Compression::Plain).to_string();
-            assert!(error.contains(told), "{error}");
+        for (head, expected) in table {
+            let recognised = recognise(&head).unwrap_or_else(|| panic!("{expected}"));
+            let error = recognised.error(Compression::Plain).to_string();
+            assert!(error.contains(expected), "{error}");
         }
     }
 
     #[test]
-    fn bytes_without_a_magic_number_are_binary_by_their_control_characters() {
+    fn control_characters_make_bytes_without_a_magic_number_binary() {
         let mut state = 1_u32;
         let random = std::iter::repeat_with(|| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -443,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_begin_like_something_else_are_texts() {
+    fn texts_that_begin_like_another_format_are_texts() {
         for head in [
             &b"ORCID,name\n"[..],
             b"PAR1;PAR2\n1;2\n",
@@ -473,7 +482,7 @@ mod tests {
             assert_eq!(recognise(head), None, "{}", String::from_utf8_lossy(head));
         }
         let text = "0000000 ".repeat(64);
-        assert_eq!(recognise(text.as_bytes()), None, "digits where a tar header has its checksum");
+        assert_eq!(recognise(text.as_bytes()), None, "digits in the position of a tar checksum");
         for member in ["xl/prices.csv", "prices.csv", "word/list.txt", "mimetypes"] {
             assert_eq!(recognise(&zip(member)), None, "{member}");
         }

@@ -1,4 +1,4 @@
-//! The input, decompressed, counted and capped.
+//! Decompression of the input, with counts and limits.
 
 mod gzip;
 pub(crate) mod magic;
@@ -14,17 +14,17 @@ use penstock_contract::Compression;
 use self::gzip::{GzipReader, TrailingBytes};
 use self::source::Source;
 pub(crate) use self::source::{compression_name, compression_of};
-use self::zip::{OtherDocument, UnsupportedFeature, ZipReader};
+use self::zip::{OfficeDocument, UnsupportedFeature, ZipReader};
 use crate::error::{ReadError, UnreadableCode};
 use crate::limits::Limits;
 
 const COMPRESSED_BUFFER_BYTES: usize = 64 * 1024;
-/// A frame may ask for a window of this size and no larger: it is held in memory. `zstd -19` stays within it.
+/// Largest window of a zstd frame, as a power of two. The window is held in memory; `zstd -19` needs no larger one.
 const MAX_WINDOW_LOG: u32 = 25;
-/// The same for xz, its decoder's tables included. `xz -9` asks for a dictionary of 64 MiB, `xz -8` for 32 MiB.
+/// Memory limit of the xz decoder, including its tables. `xz -9` needs a dictionary of 64 MiB, `xz -8` one of 32 MiB.
 const MAX_XZ_MEMORY_KIB: u32 = 66 * 1024;
-/// The ratio of a small file says nothing: it counts from so many decompressed bytes on.
-const RATIO_COUNTS_FROM_BYTES: u64 = 16 * 1024 * 1024;
+/// The compression ratio is checked above this number of decompressed bytes. The ratio of a small file is meaningless.
+const RATIO_CHECKED_ABOVE_BYTES: u64 = 16 * 1024 * 1024;
 
 type Buffered<R> = BufReader<Source<R>>;
 
@@ -74,23 +74,23 @@ impl<R: Read> Decoder<R> {
     }
 }
 
-/// Decompressed bytes.
+/// A stream of decompressed bytes.
 pub(crate) struct Input<R: Read> {
     decoder: Decoder<R>,
     compression: Compression,
     bytes_decompressed: u64,
     max_bytes: u64,
     max_ratio: u64,
-    /// Decoders are not asked again after they failed.
+    /// Whether the decoder failed. It is not used again after that.
     has_failed: bool,
-    /// First bytes that were looked at before they were read.
+    /// The first bytes, if they were peeked at.
     head: Vec<u8>,
-    /// How many of them have been read.
+    /// The number of bytes of the head that have been read.
     head_read: usize,
 }
 
 impl<R: Read> Input<R> {
-    /// Tells the compression by the first bytes and compares it with the declared one.
+    /// Detects the compression by the first bytes and compares it with the declared one.
     pub(crate) fn open(inner: R, declared: Option<Compression>, limits: &Limits) -> Result<Self, ReadError> {
         let source = Source::open(inner)?;
         let compression = source.compression();
@@ -98,8 +98,8 @@ impl<R: Read> Input<R> {
             return Err(ReadError::Empty);
         }
         if let Some(declared) = declared.filter(|declared| *declared != compression) {
-            let found = if compression == Compression::Plain {
-                magic::recognise(source.magic()).map_or("not compressed", |found| found.name)
+            let actual = if compression == Compression::Plain {
+                magic::recognise(source.magic()).map_or("not compressed", |recognised| recognised.name)
             } else {
                 compression_name(compression)
             };
@@ -107,7 +107,7 @@ impl<R: Read> Input<R> {
                 code: UnreadableCode::WrongCompression,
                 byte_offset: 0,
                 message: format!(
-                    "the contract declares {}, but the content is {found}",
+                    "the contract declares {}, but the file is {actual}; correct the contract or the file",
                     compression_name(declared)
                 ),
             });
@@ -139,7 +139,7 @@ impl<R: Read> Input<R> {
         self.compression
     }
 
-    /// Bytes taken from the caller's input.
+    /// Returns the number of bytes read from the caller's input.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.decoder.source().map_or(0, |source| source.bytes_read)
     }
@@ -148,7 +148,8 @@ impl<R: Read> Input<R> {
         self.bytes_decompressed
     }
 
-    /// The first bytes, at most `count` of them; they are read again. Nothing may have been read before.
+    /// Returns the first bytes, at most `count` of them, without consuming them. Must be called before anything is
+    /// read.
     pub(crate) fn head(&mut self, count: usize) -> Result<&[u8], ReadError> {
         let mut head = vec![0; count];
         let mut filled = 0;
@@ -163,7 +164,7 @@ impl<R: Read> Input<R> {
         Ok(&self.head)
     }
 
-    /// Reads into `buffer`; 0 is the end.
+    /// Reads into `buffer`; returns 0 at the end.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         if let Some(mut head) = self.head.get(self.head_read..).filter(|head| !head.is_empty()) {
             let count = head.read(buffer).map_err(ReadError::Io)?;
@@ -175,11 +176,11 @@ impl<R: Read> Input<R> {
 
     fn decode(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         if self.has_failed {
-            return Err(ReadError::Io(io::Error::other("reading went on after an error")));
+            return Err(ReadError::Io(io::Error::other("the input was read again after an error")));
         }
         let read = self.decoder.read(buffer);
         self.has_failed = read.is_err();
-        let count = read.map_err(|error| self.tell(&error))?;
+        let count = read.map_err(|error| self.classify(&error))?;
         self.bytes_decompressed = self.bytes_decompressed.saturating_add(count as u64);
         if self.bytes_decompressed > self.max_bytes {
             return Err(ReadError::TooLarge { max_bytes: self.max_bytes });
@@ -188,10 +189,10 @@ impl<R: Read> Input<R> {
         Ok(count)
     }
 
-    /// A file that grows beyond measure is no feed, but a bomb.
+    /// Refuses a decompression bomb.
     fn check_ratio(&self) -> Result<(), ReadError> {
         let is_compressed = self.compression != Compression::Plain;
-        if !is_compressed || self.bytes_decompressed <= RATIO_COUNTS_FROM_BYTES {
+        if !is_compressed || self.bytes_decompressed <= RATIO_CHECKED_ABOVE_BYTES {
             return Ok(());
         }
         let read = self.bytes_read();
@@ -202,20 +203,20 @@ impl<R: Read> Input<R> {
             code: UnreadableCode::CompressionRatio,
             byte_offset: self.bytes_decompressed,
             message: format!(
-                "{read} bytes of {} became more than {} times as many",
+                "the {} stream decompresses to more than {} times its size ({read} bytes so far); deliver the file uncompressed",
                 compression_name(self.compression),
                 self.max_ratio
             ),
         })
     }
 
-    /// Tells a failure of the input from damaged content.
-    fn tell(&mut self, error: &io::Error) -> ReadError {
+    /// Converts an error of the decoder. Distinguishes failures of the input from damaged content.
+    fn classify(&mut self, error: &io::Error) -> ReadError {
         if let Some(failure) = self.decoder.source_mut().and_then(|source| source.failure.take()) {
             return ReadError::Io(failure);
         }
-        if let Some(other) = error.get_ref().and_then(|inner| inner.downcast_ref::<OtherDocument>()) {
-            return other.0.refuse(Compression::Plain);
+        if let Some(other) = error.get_ref().and_then(|inner| inner.downcast_ref::<OfficeDocument>()) {
+            return other.0.error(Compression::Plain);
         }
         let (name, read) = (compression_name(self.compression), self.bytes_read());
         let unsupported = error.get_ref().and_then(|inner| inner.downcast_ref::<UnsupportedFeature>());
@@ -228,25 +229,29 @@ impl<R: Read> Input<R> {
             (
                 UnreadableCode::CompressionMemory,
                 format!(
-                    "the {name} stream asks for more memory than there is for it; compress it with a smaller window"
+                    "the {name} stream needs more memory for decompression than the limit; compress it with a smaller window"
                 ),
             )
         } else if error.kind() == io::ErrorKind::UnexpectedEof {
             (
                 UnreadableCode::TruncatedCompression,
-                format!("the {name} stream breaks off after {read} compressed bytes"),
+                format!(
+                    "the {name} stream ends early, after {read} compressed bytes; deliver the complete file"
+                ),
             )
         } else {
             (
                 UnreadableCode::CorruptCompression,
-                format!("the {name} stream is damaged, within its first {read} compressed bytes: {error}"),
+                format!(
+                    "the {name} stream is damaged within its first {read} compressed bytes: {error}; deliver the file again"
+                ),
             )
         };
         ReadError::Unreadable { code, byte_offset: self.bytes_decompressed, message }
     }
 }
 
-/// zstd tells it by a message only.
+/// Returns whether a decoder exceeded its memory limit. zstd reports this only in its message.
 fn is_out_of_memory(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::OutOfMemory || error.to_string().contains("too much memory")
 }

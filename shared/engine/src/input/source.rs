@@ -1,4 +1,4 @@
-//! The caller's bytes, and what kind of compression they begin with.
+//! The caller's input, with detection of its compression.
 
 use std::io::{self, Read};
 
@@ -9,18 +9,19 @@ use crate::error::ReadError;
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const XZ_MAGIC: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
-/// A local file header, or the end record of an archive without members.
+/// The signatures of a local file header and of the end record, with which an archive without members begins.
 const ZIP_MAGIC: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 const BZIP2_MAGIC: &[u8] = b"BZh";
-/// After the digit of the block size: a block, or the end of a stream without one.
+/// The signatures after the digit of the block size: of a block, and of the end of an empty stream.
 const BZIP2_BLOCKS: [[u8; 6]; 2] =
     [[0x31, 0x41, 0x59, 0x26, 0x53, 0x59], [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]];
 /// The lowest of the sixteen magic numbers of a skippable zstd frame, little-endian.
 const ZSTD_SKIPPABLE: u32 = 0x184d_2a50;
-/// The longest magic number: text may well begin with `BZh`.
+/// Length of the longest magic number, that of bzip2. Its first three bytes, `BZh`, may also begin a text.
 const MAGIC_BYTES: usize = 10;
+const WITHIN: &str = "no more than the magic number is read into its buffer";
 
-/// The caller's input. An error of its own is kept aside: decoders wrap and reword what passes through them.
+/// The caller's input. It stores the first error, because decoders wrap and reword the errors that they pass on.
 #[derive(Debug)]
 pub(super) struct Source<R> {
     magic: [u8; MAGIC_BYTES],
@@ -32,7 +33,7 @@ pub(super) struct Source<R> {
 }
 
 impl<R: Read> Source<R> {
-    /// Reads the first bytes, by which the compression is told.
+    /// Reads the first bytes, which identify the compression.
     pub(super) fn open(inner: R) -> Result<Self, ReadError> {
         let mut source = Self {
             magic: [0; MAGIC_BYTES],
@@ -43,7 +44,7 @@ impl<R: Read> Source<R> {
             failure: None,
         };
         while source.magic_len < source.magic.len() {
-            match source.inner.read(source.magic.get_mut(source.magic_len..).unwrap_or_default()) {
+            match source.inner.read(source.magic.get_mut(source.magic_len..).expect(WITHIN)) {
                 Ok(0) => break,
                 Ok(count) => source.magic_len = source.magic_len.saturating_add(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -61,13 +62,13 @@ impl<R: Read> Source<R> {
         compression_of(self.magic())
     }
 
-    /// The first bytes.
+    /// Returns the first bytes of the input, at most [`MAGIC_BYTES`].
     pub(super) fn magic(&self) -> &[u8] {
-        self.magic.get(..self.magic_len).unwrap_or_default()
+        self.magic.get(..self.magic_len).expect(WITHIN)
     }
 }
 
-/// The compression that a file begins with.
+/// Returns the compression of a file that begins with `magic`.
 pub(crate) fn compression_of(magic: &[u8]) -> Compression {
     let is_skippable =
         magic.first_chunk().is_some_and(|first| u32::from_le_bytes(*first) & !0xf == ZSTD_SKIPPABLE);
@@ -91,7 +92,7 @@ pub(crate) fn compression_of(magic: &[u8]) -> Compression {
 impl<R: Read> Read for Source<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.magic_read < self.magic_len {
-            let mut magic = self.magic.get(self.magic_read..self.magic_len).unwrap_or_default();
+            let mut magic = self.magic.get(self.magic_read..self.magic_len).expect(WITHIN);
             let count = magic.read(buffer)?;
             self.magic_read = self.magic_read.saturating_add(count);
             self.bytes_read = self.bytes_read.saturating_add(count as u64);
@@ -113,7 +114,7 @@ impl<R: Read> Read for Source<R> {
     }
 }
 
-/// Returns the name in messages.
+/// Returns the name of a compression in messages.
 pub(crate) fn compression_name(compression: Compression) -> &'static str {
     match compression {
         Compression::Plain => "no compression",

@@ -1,17 +1,17 @@
-//! The limits of decompression, for what a file becomes in memory.
+//! The limits for the decompressed size of a file.
 
 use super::error::unreadable;
 use crate::error::{ReadError, UnreadableCode};
 use crate::limits::Limits;
 
-/// A file may become this large however small it is.
+/// The compression ratio is checked above this number of bytes.
 const FREE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What a file may become.
+/// The decompressed size of a file so far, and its limits.
 pub(super) struct Budget {
-    /// Bytes after decompression.
+    /// The decompressed size of the pages.
     pub(super) bytes: u64,
-    /// Bytes of the rows.
+    /// The size of the decoded rows.
     expanded: u64,
     file_bytes: u64,
     max_bytes: u64,
@@ -24,13 +24,14 @@ impl Budget {
         Self { bytes: 0, expanded: 0, file_bytes, max_bytes: limits.max_decompressed_bytes, max_ratio }
     }
 
-    pub(super) fn decompress(&mut self, bytes: u64) -> Result<(), ReadError> {
+    /// Adds decompressed pages.
+    pub(super) fn add_pages(&mut self, bytes: u64) -> Result<(), ReadError> {
         self.bytes = self.bytes.saturating_add(bytes);
         self.check(self.bytes)
     }
 
-    /// A value that stands once in the file may stand in every row.
-    pub(super) fn expand(&mut self, bytes: u64) -> Result<(), ReadError> {
+    /// Adds decoded rows. They may be larger than their pages, because a value of a dictionary may occur in every row.
+    pub(super) fn add_rows(&mut self, bytes: u64) -> Result<(), ReadError> {
         self.expanded = self.expanded.saturating_add(bytes);
         self.check(self.expanded)
     }
@@ -43,7 +44,9 @@ impl Budget {
         if bytes <= FREE_BYTES || bytes <= file_bytes.saturating_mul(max_ratio) {
             return Ok(());
         }
-        let message = format!("{file_bytes} bytes of Parquet became more than {max_ratio} times as many");
+        let message = format!(
+            "the Parquet file decompresses to more than {max_ratio} times its size of {file_bytes} bytes, which is the limit"
+        );
         Err(unreadable(UnreadableCode::CompressionRatio, file_bytes, message))
     }
 }

@@ -1,4 +1,4 @@
-//! The cells of a batch's columns, as raw values and as JSON.
+//! The cells of a column, as raw values and as JSON.
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BinaryArray};
@@ -6,25 +6,29 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use parquet::schema::types::TypePtr;
 
 use super::texts::ColumnTexts;
-use super::values::{Cells, Integers, Values};
+use super::values::{Cells, Integers, ScalarValues, TextValues, Values};
 use super::written::WrittenCell;
 use crate::cast::text::Traits;
 use crate::cast::typed::{Typed, duration, write_json_text, write_plain_json_text};
 use crate::program::Raw;
 use crate::rows::checked;
 
-/// The values of a column; missing ones are anything.
+/// Descriptions of types that no column accepts.
+const BSON: &str = "BSON";
+const INTERVAL: &str = "INTERVAL";
+
+/// The numbers of a column. Those of null rows are arbitrary.
 pub(super) enum Numbers<'a> {
     Int32(&'a [i32]),
     Int64(&'a [i64]),
-    /// With its scale.
+    /// Unscaled values and their scale.
     Decimal(&'a [i128], i8),
-    /// Microseconds, and whether they are those of UTC.
+    /// Microseconds, and whether they are in UTC.
     Timestamp(&'a [i64], bool),
 }
 
 impl<'a> Cells<'a> {
-    /// The cells of a field of the file with those leaves. `nanos`: the same once more with INT96 in nanoseconds.
+    /// Returns the cells of a field. `leaves`: its leaf columns; `nanos`: the same array with INT96 in nanoseconds.
     pub(super) fn new(
         array: &'a ArrayRef,
         leaves: &[TypePtr],
@@ -34,35 +38,19 @@ impl<'a> Cells<'a> {
         Self { texts: Some(texts), ..Self::inner(array, nanos, &mut leaves.iter()) }
     }
 
-    /// True when a value's text has to be written before it can be one.
+    /// Returns whether values must be written as text before they can be checked.
     pub(super) fn is_written(&self) -> bool {
         matches!(self.values, Values::Struct(_) | Values::List(..) | Values::Map(..) | Values::LongDecimal(_))
     }
 
-    /// True when the values can be checked as a column: numbers and the like, and texts that stand side by side.
+    /// Returns whether the values can be checked column by column: scalars, and texts that are stored in
+    /// [`ColumnTexts`].
     pub(super) fn is_plain(&self) -> bool {
         match self.values {
-            Values::Views(_) | Values::Coded(..) => self.texts().is_some(),
-            Values::Null
-            | Values::Boolean(_)
-            | Values::Integers(_)
-            | Values::Uint64(_)
-            | Values::Float16(_)
-            | Values::Float32(_)
-            | Values::Float64(_)
-            | Values::Date(_)
-            | Values::TimeMillis(_)
-            | Values::TimeMicros(_)
-            | Values::TimeNanos(_)
-            | Values::TimestampMillis(..)
-            | Values::TimestampMicros(..)
-            | Values::TimestampNanos(..)
-            | Values::Int96(..)
-            | Values::Decimal(..)
-            | Values::Uuid(_)
-            | Values::Bson(_)
-            | Values::Interval(_)
-            | Values::Foreign(_) => true,
+            Values::Text(_) => self.texts().is_some(),
+            Values::Null | Values::Scalar(_) | Values::Bson(_) | Values::Interval(_) | Values::Foreign(_) => {
+                true
+            }
             Values::LongDecimal(_)
             | Values::Bytes(_)
             | Values::Fixed(_)
@@ -72,39 +60,56 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// The values as numbers, where they are of a kind that is often and quickly taken.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are rare, or no numbers")]
+    /// Returns the values as numbers, for the number types that have a fast path.
     pub(super) fn numbers(&self) -> Option<Numbers<'_>> {
-        match &self.values {
-            Values::Integers(Integers::Int64(values)) => Some(Numbers::Int64(values)),
-            Values::Integers(Integers::Int32(values)) => Some(Numbers::Int32(values)),
-            Values::Decimal(values, scale) => Some(Numbers::Decimal(values, *scale)),
-            Values::TimestampMicros(values, is_utc) => Some(Numbers::Timestamp(values, *is_utc)),
-            _ => None,
+        let Values::Scalar(scalars) = &self.values else { return None };
+        match scalars {
+            ScalarValues::Integers(Integers::Int64(values)) => Some(Numbers::Int64(values)),
+            ScalarValues::Integers(Integers::Int32(values)) => Some(Numbers::Int32(values)),
+            ScalarValues::Decimal(values, scale) => Some(Numbers::Decimal(values, *scale)),
+            ScalarValues::TimestampMicros(values, is_utc) => Some(Numbers::Timestamp(values, *is_utc)),
+            ScalarValues::Integers(
+                Integers::Int8(_)
+                | Integers::Int16(_)
+                | Integers::Uint8(_)
+                | Integers::Uint16(_)
+                | Integers::Uint32(_),
+            )
+            | ScalarValues::Boolean(_)
+            | ScalarValues::Uint64(_)
+            | ScalarValues::Float16(_)
+            | ScalarValues::Float32(_)
+            | ScalarValues::Float64(_)
+            | ScalarValues::Date(_)
+            | ScalarValues::TimeMillis(_)
+            | ScalarValues::TimeMicros(_)
+            | ScalarValues::TimeNanos(_)
+            | ScalarValues::TimestampMillis(..)
+            | ScalarValues::TimestampNanos(..)
+            | ScalarValues::Int96(..)
+            | ScalarValues::Uuid(_) => None,
         }
     }
 
-    /// The texts of a column of texts, or of its dictionary.
+    /// Returns the texts of a text column or of its dictionary.
     pub(super) fn texts(&self) -> Option<checked::TextColumn<'_>> {
-        let is_text = matches!(self.values, Values::Views(_) | Values::Coded(..));
-        if is_text { self.texts?.whole() } else { None }
+        if matches!(self.values, Values::Text(_)) { self.texts?.column() } else { None }
     }
 
-    /// The places in a dictionary, with its number.
+    /// Returns the dictionary codes and the number of the dictionary.
     pub(super) fn codes(&self) -> Option<(&[i32], u64)> {
-        let Values::Coded(codes, _) = self.values else { return None };
+        let Values::Text(TextValues::Coded(codes, _)) = self.values else { return None };
         Some((codes, self.texts?.dictionary()?))
     }
 
-    /// Bytes of a value whose length is its own; 0 for others.
+    /// Returns the length of a text value; 0 for others.
     #[inline]
     pub(super) fn length(&self, row: usize) -> usize {
-        self.bytes(row).len()
+        if let Values::Text(values) = &self.values { values.bytes(row).len() } else { 0 }
     }
 
-    /// The raw value. `written`: the text of a value that [`is_written`](Self::is_written).
+    /// Returns the raw value. `written`: the text of a value that [`is_written`](Self::is_written).
     #[inline]
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are typed")]
     pub(super) fn raw<'r>(&'r self, row: usize, written: &'r WrittenCell) -> Raw<'r>
     where
         'a: 'r,
@@ -113,9 +118,11 @@ impl<'a> Cells<'a> {
             return Raw::Missing;
         }
         match &self.values {
-            Values::Views(_) | Values::Coded(..) => match self.text(row) {
+            Values::Null => Raw::Missing,
+            Values::Scalar(scalars) => Raw::Typed(scalars.at(row)),
+            Values::Text(values) => match self.text(values, row) {
                 Some((text, traits)) => Raw::Text(text, traits),
-                None => bytes(self.bytes(row)),
+                None => bytes(values.bytes(row)),
             },
             Values::Bytes(array) => bytes(array.value(row)),
             Values::Fixed(array) => bytes(array.value(row)),
@@ -124,30 +131,19 @@ impl<'a> Cells<'a> {
                 None => Raw::JsonDocument(written.text(), Traits::UNKNOWN),
                 Some(unfit) => Raw::Unfit(unfit),
             },
-            values => values.typed(row).map_or(Raw::Missing, Raw::Typed),
+            Values::Bson(_) => Raw::Typed(Typed::Foreign(BSON)),
+            Values::Interval(_) => Raw::Typed(Typed::Foreign(INTERVAL)),
+            Values::Foreign(kind) => Raw::Typed(Typed::Foreign(kind)),
         }
     }
 
-    /// A value of a column of texts, if it is known to be one.
+    /// Returns a text that has been validated as part of its column.
     #[inline]
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are no texts")]
-    fn text(&self, row: usize) -> Option<(&'a str, Traits)> {
+    fn text(&self, values: &TextValues<'_>, row: usize) -> Option<(&'a str, Traits)> {
         let texts = self.texts?;
-        match &self.values {
-            Values::Views(_) => texts.get(row),
-            Values::Coded(codes, _) => texts.get(codes.get(row)?.cast_unsigned() as usize),
-            _ => None,
-        }
-    }
-
-    /// A value of a column of texts, whatever it is; nothing of others.
-    #[inline]
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are no texts")]
-    fn bytes(&self, row: usize) -> &'a [u8] {
-        match &self.values {
-            Values::Views(array) => array.value(row),
-            Values::Coded(codes, dictionary) => decoded(codes, dictionary, row),
-            _ => &[],
+        match values {
+            TextValues::Views(_) => texts.get(row),
+            TextValues::Coded(codes, _) => texts.get(codes.get(row)?.cast_unsigned() as usize),
         }
     }
 
@@ -161,24 +157,25 @@ impl<'a> Cells<'a> {
     }
 
     /// Writes a value as JSON.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are typed")]
     pub(super) fn write_json(&self, row: usize, out: &mut WrittenCell) {
         if self.is_null(row) {
             out.push("null");
             return;
         }
         match &self.values {
-            Values::Views(_) | Values::Coded(..) => match self.text(row) {
+            Values::Null => out.push("null"),
+            Values::Scalar(scalars) => out.push_typed(scalars.at(row)),
+            Values::Text(values) => match self.text(values, row) {
                 Some((text, traits)) if traits.is_plain => write_plain_json_text(text, out.plain()),
-                Some(_) | None => out.push_bytes(self.bytes(row)),
+                Some(_) | None => out.push_bytes(values.bytes(row)),
             },
             Values::Bytes(array) => out.push_bytes(array.value(row)),
             Values::Fixed(array) => out.push_bytes(array.value(row)),
             Values::LongDecimal(array) => out.push(&array.value_as_string(row)),
-            Values::Bson(array) => out.push_foreign("BSON", binary(array, row)),
+            Values::Bson(array) => out.push_foreign(BSON, binary(array, row)),
             Values::Interval(array) => match interval(array.value(row)) {
                 Some(text) => out.push_duration(&text),
-                None => out.push_foreign("INTERVAL", array.value(row)),
+                None => out.push_foreign(INTERVAL, array.value(row)),
             },
             Values::Struct(members) => {
                 out.list('{', '}', members, |out, (name, cells)| {
@@ -197,27 +194,37 @@ impl<'a> Cells<'a> {
                     values.write_json(entry, out);
                 });
             }
-            values => match values.typed(row) {
-                None => out.push("null"),
-                Some(typed) => out.push_typed(typed),
-            },
+            Values::Foreign(kind) => out.push_typed(Typed::Foreign(kind)),
         }
     }
 }
 
-/// A value of a dictionary.
+impl<'a> TextValues<'a> {
+    #[inline]
+    fn bytes(&self, row: usize) -> &'a [u8] {
+        match self {
+            Self::Views(array) => array.value(row),
+            Self::Coded(codes, dictionary) => decoded(codes, dictionary, row),
+        }
+    }
+}
+
+/// Returns the bytes of a dictionary-encoded value. The code of a null row may be out of range; it has no bytes. Those
+/// of other rows are in range, as [`ColumnTexts::fill`] checks.
 fn decoded<'a>(codes: &[i32], dictionary: &'a BinaryArray, row: usize) -> &'a [u8] {
     let code = codes.get(row).and_then(|code| usize::try_from(*code).ok());
     code.filter(|code| *code < dictionary.len()).map_or(&[], |code| dictionary.value(code))
 }
 
-/// A value of a column of bytes, whichever way they are kept.
+/// Returns a value of a binary column.
 fn binary(array: &ArrayRef, row: usize) -> &[u8] {
-    let views = array.as_binary_view_opt().map(|views| views.value(row));
-    views.or_else(|| array.as_binary_opt::<i32>().map(|bytes| bytes.value(row))).unwrap_or_default()
+    match array.as_binary_view_opt() {
+        Some(views) => views.value(row),
+        None => array.as_binary::<i32>().value(row),
+    }
 }
 
-/// The text of an INTERVAL: months, days and milliseconds, least significant byte first.
+/// Returns the text of an INTERVAL, which is three little-endian numbers: months, days and milliseconds.
 fn interval(bytes: &[u8]) -> Option<String> {
     let ([months, days, millis], []) = bytes.as_chunks::<4>() else { return None };
     let [months, days, millis] = [months, days, millis].map(|bytes| u32::from_le_bytes(*bytes));
@@ -234,7 +241,8 @@ fn bytes(bytes: &[u8]) -> Raw<'_> {
 
 fn range(offsets: &OffsetBuffer<i32>, row: usize) -> std::ops::Range<usize> {
     let at = |index: usize| {
-        offsets.get(index).and_then(|offset| usize::try_from(*offset).ok()).unwrap_or_default()
+        let offset = *offsets.get(index).expect("there is one more offset than rows");
+        usize::try_from(offset).expect("Arrow's offsets are not negative")
     };
     at(row)..at(row.saturating_add(1))
 }

@@ -1,4 +1,4 @@
-//! Tests: a page whose bytes are not those of its checksum is refused, wherever the damage is.
+//! Tests that a page with a wrong checksum is refused, wherever the damage is.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use penstock_contract::parse;
 
 use super::footer::read_footer;
-use super::pages::{body_of, place};
+use super::pages::{body_of, byte_range};
 use super::shared::SharedFile;
 use crate::error::ReadError;
 use crate::limits::Limits;
@@ -43,14 +43,14 @@ fn read(file: Vec<u8>) -> Result<Vec<u8>, ReadError> {
     Ok(text)
 }
 
-/// Column, row group and first byte of each page, with the bytes of its body.
+/// Returns the column, row group, first byte and body of each page.
 fn pages(file: &[u8]) -> Vec<(String, usize, u64, std::ops::Range<usize>)> {
     let shared = SharedFile::new(Bytes::from(file.to_vec()));
     let Ok(footer) = read_footer(&shared) else { panic!("no footer") };
     let mut pages = Vec::new();
     for (group, row_group) in footer.metadata.metadata().row_groups().iter().enumerate() {
         for column in row_group.columns() {
-            let (mut at, length) = place(column);
+            let (mut at, length) = byte_range(column);
             let end = at + length;
             while at < end {
                 let body = body_of(&shared, at, end).unwrap();
@@ -64,7 +64,7 @@ fn pages(file: &[u8]) -> Vec<(String, usize, u64, std::ops::Range<usize>)> {
 }
 
 #[test]
-fn damage_anywhere_in_a_page_with_a_checksum_is_found_and_located() {
+fn damage_anywhere_in_a_page_with_a_checksum_is_detected_and_located() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/parquet");
     let mut whole = Vec::new();
     for codec in ["none", "snappy", "gzip", "zstd", "lz4"] {
@@ -93,6 +93,6 @@ fn damage_anywhere_in_a_page_with_a_checksum_is_found_and_located() {
         }
     }
     whole.dedup();
-    assert_eq!(whole.len(), 1, "every codec and version has the same rows");
+    assert_eq!(whole.len(), 1, "files of every codec and version have the same rows");
     assert_eq!(whole[0].iter().filter(|byte| **byte == b'\n').count(), 12);
 }

@@ -1,4 +1,4 @@
-//! The contract's columns held against those of a batch, one after another.
+//! Column-by-column checks of a batch.
 
 use super::cells::Numbers;
 use super::values::Cells;
@@ -7,7 +7,7 @@ use crate::program::{PlanColumn, Raw};
 use crate::rows::Rows;
 use crate::rows::checked::{CheckedRows, Codes};
 
-/// Checks the contract's columns one after another.
+/// Checks a batch column by column. `columns`: the index in `cells` that each column of the contract reads.
 pub(super) fn check_columns(
     rows: &mut Rows,
     checked: &mut CheckedRows,
@@ -16,10 +16,10 @@ pub(super) fn check_columns(
 ) {
     let nothing = WrittenCell::default();
     for (index, field) in columns.iter().enumerate() {
-        let cells = field.and_then(|field| cells.get(field));
+        let cells = field.map(|field| cells.get(field).expect("columns are bound to fields that are read"));
         let texts = cells.and_then(Cells::texts).filter(|texts| texts.traits.is_plain);
         let codes = cells.and_then(Cells::codes);
-        let Some(column) = rows.columns().get(index) else { continue };
+        let column = rows.columns().get(index).expect("the binding has an entry for each column");
         let numbers = cells.and_then(Cells::numbers).filter(|numbers| are_direct(column, numbers));
         match (cells, texts, numbers) {
             (Some(cells), Some(texts), _) if column.is_verbatim() => match codes {
@@ -36,7 +36,7 @@ pub(super) fn check_columns(
     }
 }
 
-/// True when nearly all of the numbers are the column's without more ado.
+/// Returns whether nearly all of the numbers can be accepted without conversion.
 fn are_direct(column: &PlanColumn, numbers: &Numbers<'_>) -> bool {
     column.is_direct()
         && match numbers {

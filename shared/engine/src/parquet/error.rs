@@ -2,8 +2,9 @@
 
 use crate::error::{ReadError, UnreadableCode};
 
-pub(super) fn corrupt(byte_offset: u64, why: &str) -> ReadError {
-    let message = format!("the Parquet file cannot be read: {why}; write it anew and drop it again");
+/// Returns the error for a damaged or inconsistent file.
+pub(super) fn corrupt(byte_offset: u64, reason: &str) -> ReadError {
+    let message = format!("the Parquet file cannot be read: {reason}; write and deliver the file again");
     unreadable(UnreadableCode::CorruptFile, byte_offset, message)
 }
 

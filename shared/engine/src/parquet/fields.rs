@@ -1,4 +1,4 @@
-//! The fields of a file that are read, and which columns read them.
+//! The fields of a file that are read, and the columns that read them.
 
 use std::collections::HashMap;
 
@@ -15,30 +15,32 @@ use crate::error::{ReadError, UnreadableCode};
 use crate::program::common_null_values;
 use crate::rows::Rows;
 
+const BOUND: &str = "columns are bound to fields of the file";
+
 /// A field of the file that is read.
 pub(super) struct ReadField {
-    /// In the file's schema.
+    /// The index in the file's schema.
     pub(super) index: usize,
-    /// The name as JSON, without quotes.
+    /// The name as a JSON string without quotes.
     pub(super) key: String,
-    /// Its columns as the file describes them.
+    /// The leaf columns in the file's schema.
     pub(super) leaves: Vec<TypePtr>,
     pub(super) has_int96: bool,
-    /// The spellings of a missing value that all columns that read it have; `None` when none reads it.
+    /// The spellings of a missing value that all columns that read the field share; `None` if no column reads it.
     null_values: Option<Vec<String>>,
     pub(super) is_unexpected: bool,
-    /// Texts that may come as places in a dictionary, which is looked at once for all of its rows.
+    /// Whether texts may be read as dictionary codes. Each value of the dictionary is then checked once for all rows.
     pub(super) may_be_coded: bool,
 }
 
 impl ReadField {
-    /// Where the values of the field are written: as a document if columns read it.
+    /// Returns a buffer for the values of the field: a document if columns read it.
     pub(super) fn written(&self) -> WrittenCell {
         self.null_values.clone().map_or_else(WrittenCell::default, WrittenCell::document)
     }
 }
 
-/// The fields that are read, in the order of the file, and by column its place among them.
+/// Returns the fields that are read, in the order of the file, and the index among them for each column.
 pub(super) fn read_fields(
     footer: &Footer,
     layout: &RecordLayout,
@@ -47,35 +49,41 @@ pub(super) fn read_fields(
 ) -> (Vec<ReadField>, Vec<Option<usize>>) {
     let mut readers: Vec<Vec<usize>> = vec![Vec::new(); footer.fields.len()];
     for (column, field) in layout.fields.iter().enumerate() {
-        field.and_then(|field| readers.get_mut(field)).into_iter().for_each(|readers| readers.push(column));
+        if let Some(field) = field {
+            readers.get_mut(*field).expect(BOUND).push(column);
+        }
     }
     let mut unread: HashMap<usize, &str> = HashMap::new();
     if is_unexpected_wanted {
         unread.extend(layout.unexpected.iter().map(|(name, field)| (*field, name.as_str())));
     }
     let mut fields: Vec<ReadField> = Vec::new();
-    // By field of the file, its place among those that are read.
-    let mut places: Vec<Option<usize>> = vec![None; footer.fields.len()];
-    let of_file = footer.fields.iter().zip(&readers).zip(&mut places).enumerate();
-    for (index, ((kind, readers), place)) in of_file {
+    // For each field of the file, its index among those that are read.
+    let mut indexes: Vec<Option<usize>> = vec![None; footer.fields.len()];
+    let of_file = footer.fields.iter().zip(&readers).zip(&mut indexes).enumerate();
+    for (index, ((kind, readers), read_index)) in of_file {
         let unread = unread.get(&index).copied();
         if readers.is_empty() && unread.is_none() {
             continue;
         }
-        // A field without a name has a positional one.
+        // A field without a name is bound by its position.
         let reader = readers.first().and_then(|column| rows.columns().get(*column));
         let name = match kind.name() {
-            "" => unread.or(reader.map(|column| column.physical_name.as_str())).unwrap_or_default(),
+            "" => {
+                let bound = unread.or(reader.map(|column| column.physical_name.as_str()));
+                bound.expect("a column reads the field, or it is unexpected")
+            }
             name => name,
         };
-        let mut key = String::new();
-        write_json_text(name, &mut key);
-        let key = key.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned();
+        let mut quoted = String::new();
+        write_json_text(name, &mut quoted);
+        let key = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let key = key.expect("a JSON string is quoted").to_owned();
         let is_unexpected = unread.is_some();
         let may_be_coded = !is_unexpected
             && is_text(footer.metadata.schema().fields(), kind, index)
             && readers.iter().all(|column| rows.takes_codes(*column));
-        *place = Some(fields.len());
+        *read_index = Some(fields.len());
         fields.push(ReadField {
             index,
             key,
@@ -86,11 +94,11 @@ pub(super) fn read_fields(
             may_be_coded,
         });
     }
-    let place = |field: &Option<usize>| field.and_then(|field| places.get(field).copied().flatten());
-    (fields, layout.fields.iter().map(place).collect())
+    let read_index = |field: &Option<usize>| field.and_then(|field| *indexes.get(field).expect(BOUND));
+    (fields, layout.fields.iter().map(read_index).collect())
 }
 
-/// Refuses a file in which a column that is read is encrypted.
+/// Refuses a file with an encrypted column that is to be read.
 pub(super) fn check_encryption(footer: &Footer, fields: &[ReadField]) -> Result<(), ReadError> {
     let schema = footer.metadata.metadata().file_metadata().schema_descr();
     let is_read = |leaf: &usize| {
@@ -105,13 +113,13 @@ pub(super) fn check_encryption(footer: &Footer, fields: &[ReadField]) -> Result<
         return Ok(());
     }
     let message = format!(
-        "columns of the Parquet file are encrypted, which are not read: {}; write them without encryption",
+        "encrypted columns are not supported: {}; write the Parquet file without encryption",
         names.join(", ")
     );
     Err(unreadable(UnreadableCode::UnsupportedFeature, 0, message))
 }
 
-/// True for a field of texts.
+/// Returns whether a field contains texts.
 fn is_text(types: &Fields, field: &Type, index: usize) -> bool {
     types.get(index).is_some_and(|arrow| *arrow.data_type() == DataType::BinaryView) && !is_bson(field)
 }

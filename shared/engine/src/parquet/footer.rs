@@ -1,4 +1,4 @@
-//! The end of a Parquet file, which says where everything is: looked through, then decoded.
+//! The footer of a Parquet file, which describes the schema and the row groups. It is inspected before it is decoded.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -28,47 +28,51 @@ use crate::input::{compression_name, compression_of};
 
 const MAGIC: &[u8; 4] = b"PAR1";
 const ENCRYPTED_MAGIC: &[u8; 4] = b"PARE";
-/// Magic, the footer's length, magic.
-const SHORTEST: u64 = 12;
-/// The footer's length and the magic after it.
+/// Size of the smallest file: magic number, footer length, magic number.
+const MIN_FILE_BYTES: u64 = 12;
+/// Size of the footer length and the magic number after it.
 const TAIL_BYTES: usize = 8;
 const MAX_FOOTER_BYTES: usize = 64 * 1024 * 1024;
-/// Columns and groups of columns, without the root of the schema.
+/// Largest number of columns and groups of columns, without the root of the schema.
 const MAX_SCHEMA_ELEMENTS: usize = 20_000;
-/// Groups within groups: the decoders recurse.
+/// Deepest nesting of groups. The decoders recurse.
 const MAX_SCHEMA_DEPTH: usize = 64;
 
-/// What a file says of itself.
+/// A decoded footer.
 pub(super) struct Footer {
-    /// With the file's own types, but that nothing is taken for text before each value was looked at, INT96 is read as
-    /// microseconds, and INTERVAL as bytes.
+    /// The metadata with the file's types, except that text is read as bytes, INT96 as microseconds and INTERVAL as
+    /// bytes.
     pub(super) metadata: ArrowReaderMetadata,
-    /// The same with INT96 as nanoseconds; only where the file has such a column.
+    /// The same with INT96 as nanoseconds; `None` if the file has no such column.
     pub(super) nanos: Option<ArrowReaderMetadata>,
-    /// The fields as the file describes them.
+    /// The fields in the file's schema.
     pub(super) fields: Vec<TypePtr>,
-    /// Leaf columns that are encrypted while the footer is not.
+    /// The encrypted leaf columns of a file with a plain-text footer.
     pub(super) encrypted: BTreeSet<usize>,
 }
 
 /// Reads the footer.
 ///
 /// # Errors
-/// When the file is not Parquet, breaks off, contradicts itself, or is encrypted.
+/// Returns an error if the file is not Parquet, truncated, inconsistent or encrypted.
 pub(super) fn read_footer<T: ChunkReader>(file: &SharedFile<T>) -> Result<Footer, ReadError> {
     let bytes = footer_bytes(file)?;
     let at = file.len().saturating_sub(TAIL_BYTES as u64).saturating_sub(bytes.len() as u64);
-    let shape = look_at(&bytes).map_err(|fault| fault.error(at))?;
-    if shape.is_elsewhere {
-        let message = "the Parquet file has no rows of its own: its columns are in other files, which are to be dropped instead";
+    let details = inspect(&bytes).map_err(|fault| fault.error(at))?;
+    if details.is_external {
+        let message = "the Parquet file contains only metadata: its columns are in other files; deliver those files instead";
         return Err(unreadable(UnreadableCode::UnsupportedFeature, at, message.to_owned()));
     }
-    let bytes = if shape.foreign.is_empty() { bytes } else { without(&bytes, &shape.foreign).into() };
+    let bytes = if details.unspecified.is_empty() {
+        bytes
+    } else {
+        remove_ranges(&bytes, &details.unspecified).into()
+    };
     match guarded(|| decode(&bytes)) {
-        Ok(footer) => Ok(Footer { encrypted: shape.encrypted, ..footer }),
-        // What describes an encrypted column may be encrypted, too.
-        Err(_) if !shape.encrypted.is_empty() => Err(encrypted(at)),
-        Err(error) => Err(file.tell(at, &error)),
+        Ok(footer) => Ok(Footer { encrypted: details.encrypted, ..footer }),
+        // The metadata of an encrypted column may be encrypted as well.
+        Err(_) if !details.encrypted.is_empty() => Err(encrypted(at)),
+        Err(error) => Err(file.to_read_error(at, &error)),
     }
 }
 
@@ -76,7 +80,7 @@ fn decode(bytes: &[u8]) -> Result<Footer, ParquetError> {
     let schema = ParquetMetaDataReader::decode_schema(bytes)?;
     let fields = schema.root_schema().get_fields().to_vec();
     let raw = Type::group_type_builder(schema.name())
-        .with_fields(fields.iter().map(without_text).collect::<Result<_, _>>()?)
+        .with_fields(fields.iter().map(text_as_bytes).collect::<Result<_, _>>()?)
         .build()?;
     let options = ParquetMetaDataOptions::new()
         .with_schema(Arc::new(SchemaDescriptor::new(Arc::new(raw))))
@@ -106,12 +110,12 @@ fn footer_bytes<T: ChunkReader>(file: &SharedFile<T>) -> Result<Bytes, ReadError
     }
     let head = file
         .get_bytes(0, usize::try_from(length).map_or(HEAD_BYTES, |length| length.min(HEAD_BYTES)))
-        .map_err(|error| file.tell(0, &error))?;
-    if !head.starts_with(MAGIC) || length < SHORTEST {
+        .map_err(|error| file.to_read_error(0, &error))?;
+    if !head.starts_with(MAGIC) || length < MIN_FILE_BYTES {
         return Err(wrong_format(&head));
     }
     let tail_at = length.saturating_sub(TAIL_BYTES as u64);
-    let tail = file.get_bytes(tail_at, TAIL_BYTES).map_err(|error| file.tell(tail_at, &error))?;
+    let tail = file.get_bytes(tail_at, TAIL_BYTES).map_err(|error| file.to_read_error(tail_at, &error))?;
     let Some(([l1, l2, l3, l4], magic)) = tail.split_first_chunk::<4>() else {
         return Err(truncated(length));
     };
@@ -121,20 +125,21 @@ fn footer_bytes<T: ChunkReader>(file: &SharedFile<T>) -> Result<Bytes, ReadError
     if magic != MAGIC {
         return Err(truncated(length));
     }
-    let footer_bytes = usize::try_from(u32::from_le_bytes([*l1, *l2, *l3, *l4])).unwrap_or(usize::MAX);
+    let footer_bytes = u32::from_le_bytes([*l1, *l2, *l3, *l4]);
+    let footer_bytes = usize::try_from(footer_bytes).expect("32 bits fit in a usize");
     let at = tail_at.checked_sub(footer_bytes as u64).filter(|at| *at >= MAGIC.len() as u64);
     let Some(at) = at.filter(|_| footer_bytes <= MAX_FOOTER_BYTES) else {
-        return Err(corrupt(tail_at, &format!("its footer is said to have {footer_bytes} bytes")));
+        return Err(corrupt(tail_at, &format!("its footer has an invalid length of {footer_bytes} bytes")));
     };
-    file.get_bytes(at, footer_bytes).map_err(|error| file.tell(at, &error))
+    file.get_bytes(at, footer_bytes).map_err(|error| file.to_read_error(at, &error))
 }
 
 fn truncated(length: u64) -> ReadError {
-    let message = "the Parquet file breaks off: it does not end with `PAR1`; drop it again, whole";
+    let message = "the Parquet file is truncated: it does not end with `PAR1`; deliver the complete file";
     unreadable(UnreadableCode::TruncatedFile, length, message.to_owned())
 }
 
-/// Says what the file is instead, if it is known.
+/// Returns the error for a file that is not Parquet. It names the actual format if that is recognised.
 fn wrong_format(head: &[u8]) -> ReadError {
     if head.starts_with(ENCRYPTED_MAGIC) {
         return encrypted(0);
@@ -143,36 +148,36 @@ fn wrong_format(head: &[u8]) -> ReadError {
         return truncated(head.len() as u64);
     }
     if let Some(recognised) = recognise(head) {
-        return recognised.refuse(Compression::Plain);
+        return recognised.error(Compression::Plain);
     }
     let compression = compression_of(head);
-    if let Some(inside) = unpack_head(head, compression) {
-        let unread = check_compressed_twice(&inside, compression);
-        let known = recognise(&inside).filter(|found| !found.is_parquet());
-        if let Err(error) = unread.and_then(|()| known.map_or(Ok(()), |found| Err(found.refuse(compression))))
-        {
+    if let Some(inside) = decompress_head(head, compression) {
+        if let Err(error) = check_compressed_twice(&inside, compression) {
             return error;
+        }
+        if let Some(recognised) = recognise(&inside).filter(|recognised| !recognised.is_parquet()) {
+            return recognised.error(compression);
         }
     }
     let message = if compression == Compression::Plain {
-        "the file is not Parquet, as the contract says: it does not begin with `PAR1`; drop Parquet, or correct `format` in \
-         the contract"
+        "the contract declares Parquet, but the file does not begin with `PAR1`; deliver Parquet, or correct `format` in the \
+         contract"
             .to_owned()
     } else {
         format!(
-            "the file is compressed with {} as a whole, and Parquet must be read from its end: drop it uncompressed \
-             (Parquet compresses inside)",
+            "the file is compressed with {} as a whole, which is not supported for Parquet; deliver it uncompressed (Parquet \
+             compresses its pages itself)",
             compression_name(compression)
         )
     };
     unreadable(UnreadableCode::WrongFormat, 0, message)
 }
 
-/// The first bytes of what a compressed file has inside, as far as they can be made out.
-fn unpack_head(head: &[u8], compression: Compression) -> Option<Vec<u8>> {
+/// Returns the first decompressed bytes of a file, as far as its first bytes can be decompressed.
+fn decompress_head(head: &[u8], compression: Compression) -> Option<Vec<u8>> {
     let mut inside = Vec::new();
-    // The head is cut off anywhere, which is an error after what could be decompressed.
-    let _cut = match compression {
+    // The head is truncated, so an error follows the bytes that can be decompressed.
+    let _truncated = match compression {
         Compression::Gzip => {
             flate2::read::GzDecoder::new(head).take(HEAD_BYTES as u64).read_to_end(&mut inside)
         }
@@ -188,76 +193,78 @@ fn unpack_head(head: &[u8], compression: Compression) -> Option<Vec<u8>> {
 }
 
 fn encrypted(byte_offset: u64) -> ReadError {
-    let message = "the Parquet file is encrypted, which is not read: write it without".to_owned();
+    let message =
+        "the Parquet file is encrypted, which is not supported; write it without encryption".to_owned();
     unreadable(UnreadableCode::UnsupportedFeature, byte_offset, message)
 }
 
-/// What a footer says that the decoder does not look at.
+/// Properties of a footer that the decoder does not report.
 #[derive(Debug, Default)]
 struct FooterDetails {
     encrypted: BTreeSet<usize>,
-    /// Columns are in other files, as those of a `_metadata` file.
-    is_elsewhere: bool,
-    /// Where fields begin that are of another type than the specification's, up to the ends of their structures. The
-    /// decoder takes them for its own; other readers ignore them.
-    foreign: Vec<Range<usize>>,
+    /// Whether columns are in other files, as in a `_metadata` file.
+    is_external: bool,
+    /// The bytes from the first field whose type is not that of the specification to the end of its structure. The
+    /// decoder would misinterpret such fields; other readers ignore them.
+    unspecified: Vec<Range<usize>>,
 }
 
-/// Why a footer is not read.
+/// The reason why a footer is refused.
 #[derive(Debug)]
 enum FooterFault {
-    /// It contradicts itself or breaks off.
+    /// The footer is inconsistent or truncated.
     Damaged(&'static str),
-    /// Its schema is beyond a limit.
+    /// The schema exceeds a limit.
     TooLarge(String),
 }
 
 impl FooterFault {
     fn error(self, at: u64) -> ReadError {
         match self {
-            Self::Damaged(why) => corrupt(at, &format!("its footer cannot be read: {why}")),
+            Self::Damaged(reason) => corrupt(at, &format!("its footer is invalid: {reason}")),
             Self::TooLarge(message) => unreadable(UnreadableCode::UnsupportedFeature, at, message),
         }
     }
 }
 
-/// The footer without some of its bytes.
-fn without(footer: &[u8], foreign: &[Range<usize>]) -> Vec<u8> {
-    let ends = std::iter::once(0).chain(foreign.iter().map(|range| range.end));
-    let starts = foreign.iter().map(|range| range.start).chain([footer.len()]);
-    ends.zip(starts).flat_map(|(from, to)| footer.get(from..to).unwrap_or_default()).copied().collect()
+/// Returns the footer without the bytes of some ranges, which are in order.
+fn remove_ranges(footer: &[u8], ranges: &[Range<usize>]) -> Vec<u8> {
+    let ends = std::iter::once(0).chain(ranges.iter().map(|range| range.end));
+    let starts = ranges.iter().map(|range| range.start).chain([footer.len()]);
+    let retained = |(from, to): (usize, usize)| footer.get(from..to).expect("the ranges are in order");
+    ends.zip(starts).flat_map(retained).copied().collect()
 }
 
-/// Looks through the footer as a whole, at the shape of its schema, and at where its columns are.
-fn look_at(footer: &[u8]) -> Result<FooterDetails, FooterFault> {
+/// Checks the structure of the footer and its schema, and collects details of its row groups.
+fn inspect(footer: &[u8]) -> Result<FooterDetails, FooterFault> {
     const SCHEMA: i16 = 2;
     const ROW_GROUPS: i16 = 4;
     let mut walker = Walker::new(footer);
-    let mut found = FooterDetails::default();
-    let mut shape = Ok(());
+    let mut details = FooterDetails::default();
+    let mut schema = Ok(());
     let read = walker.structure(|walker, number, kind| {
         match number {
             SCHEMA if kind == LIST => {
-                shape = std::mem::replace(&mut shape, Ok(())).and(check_schema(walker)?)
+                schema = std::mem::replace(&mut schema, Ok(())).and(check_schema(walker)?)
             }
-            ROW_GROUPS if kind == LIST => look_at_row_groups(walker, footer.len(), &mut found)?,
+            ROW_GROUPS if kind == LIST => inspect_row_groups(walker, footer.len(), &mut details)?,
             SCHEMA | ROW_GROUPS => return None,
             _ => return Some(false),
         }
-        shape.is_ok().then_some(true)
+        schema.is_ok().then_some(true)
     });
-    shape?;
-    read.map(|()| found).ok_or(FooterFault::Damaged("it breaks off, or is no footer"))
+    schema?;
+    read.map(|()| details).ok_or(FooterFault::Damaged("it is truncated, or not a footer"))
 }
 
-/// Goes through the list of a schema's elements.
+/// Reads the list of schema elements and checks its limits.
 fn check_schema(walker: &mut Walker<'_>) -> Option<Result<(), FooterFault>> {
     let (count, kind) = walker.list()?;
-    // The first element is the root, which is no column.
+    // The first element is the root, which is not a column.
     let columns = count.saturating_sub(1);
     if columns > MAX_SCHEMA_ELEMENTS {
         let message = format!(
-            "the Parquet file has {columns} columns and groups of columns, and at most {MAX_SCHEMA_ELEMENTS} are read: \
+            "the Parquet file has {columns} columns and groups of columns, more than the limit of {MAX_SCHEMA_ELEMENTS}; \
              deliver a file with fewer columns"
         );
         return Some(Err(FooterFault::TooLarge(message)));
@@ -272,20 +279,21 @@ fn check_schema(walker: &mut Walker<'_>) -> Option<Result<(), FooterFault>> {
             if number != 5 {
                 return Some(false);
             }
-            // Said twice, or as another type, it could mean something else to the decoder.
+            // A repeated field, or one of another type, could be interpreted differently by the decoder.
             if kind != I32 || own.is_some() {
                 return None;
             }
             own = Some(walker.i32()?);
             Some(true)
         })?;
-        children.push(own.unwrap_or_default());
+        // Leaf columns have no number of children.
+        children.push(own.unwrap_or(0));
     }
     Some(check_depth(&children))
 }
 
-/// Goes through the list of row groups, for how their columns are stored.
-fn look_at_row_groups(walker: &mut Walker<'_>, length: usize, found: &mut FooterDetails) -> Option<()> {
+/// Reads the list of row groups and collects details of their columns.
+fn inspect_row_groups(walker: &mut Walker<'_>, length: usize, details: &mut FooterDetails) -> Option<()> {
     const COLUMNS: i16 = 1;
     const FILE_PATH: i16 = 1;
     const METADATA: i16 = 3;
@@ -307,10 +315,12 @@ fn look_at_row_groups(walker: &mut Walker<'_>, length: usize, found: &mut Footer
             for column in 0..columns {
                 walker.structure(|walker, number, kind| {
                     match number {
-                        FILE_PATH if kind == BINARY => found.is_elsewhere |= !walker.binary()?.is_empty(),
-                        METADATA if kind == STRUCT => found.foreign.extend(foreign(walker, length)?),
+                        FILE_PATH if kind == BINARY => details.is_external |= !walker.binary()?.is_empty(),
+                        METADATA if kind == STRUCT => {
+                            details.unspecified.extend(unspecified_fields(walker, length)?);
+                        }
                         CRYPTO_METADATA | ENCRYPTED_METADATA => {
-                            found.encrypted.insert(column);
+                            details.encrypted.insert(column);
                             return Some(false);
                         }
                         _ => return Some(false),
@@ -324,18 +334,18 @@ fn look_at_row_groups(walker: &mut Walker<'_>, length: usize, found: &mut Footer
     Some(())
 }
 
-/// Goes through a column's metadata. Gives the place of the first field of another type than the specification's and of
-/// all after it, which are statistics and the like: the fields that are needed have lower numbers.
-fn foreign(walker: &mut Walker<'_>, length: usize) -> Option<Option<Range<usize>>> {
+/// Reads a column's metadata. Returns the range from the first field whose type is not that of the specification to the
+/// end of the structure. These are statistics and similar fields; the required fields have lower numbers.
+fn unspecified_fields(walker: &mut Walker<'_>, length: usize) -> Option<Option<Range<usize>>> {
     let mut before = length.checked_sub(walker.rest())?;
     let mut start = None;
     walker.structure(|walker, number, kind| {
         let specified = match number {
-            // Statistics, sizes and places.
+            // Statistics, size statistics and geospatial statistics.
             12 | 16 | 17 => STRUCT,
-            // How often each encoding is used.
+            // Encoding statistics.
             13 => LIST,
-            // Where the Bloom filter is, and its length.
+            // Offset and length of the Bloom filter.
             14 => I64,
             15 => I32,
             _ => kind,
@@ -347,16 +357,16 @@ fn foreign(walker: &mut Walker<'_>, length: usize) -> Option<Option<Range<usize>
         before = length.checked_sub(walker.rest())?;
         Some(true)
     })?;
-    // The byte that ends the structure stays.
+    // The byte that ends the structure is not part of the range.
     Some(start.map(|start| start..before))
 }
 
-/// The elements of a schema stand in the order of a walk through the tree, each with the number of its children.
+/// Checks the depth of a schema. Its elements are in depth-first order, each with the number of its children.
 fn check_depth(children: &[i32]) -> Result<(), FooterFault> {
     let mut open: Vec<i32> = Vec::new();
-    let mut left = children.len();
+    let mut remaining = children.len();
     for count in children {
-        left = left.saturating_sub(1);
+        remaining = remaining.saturating_sub(1);
         while open.last() == Some(&0) {
             open.pop();
         }
@@ -364,18 +374,18 @@ fn check_depth(children: &[i32]) -> Result<(), FooterFault> {
             *missing = missing.saturating_sub(1);
         }
         if *count < 0 {
-            return Err(FooterFault::Damaged("a group of its schema has fewer than no columns"));
+            return Err(FooterFault::Damaged("a group of its schema has a negative number of columns"));
         }
-        // The decoder makes room for as many.
-        if usize::try_from(*count).map_or(true, |count| count > left) {
-            return Err(FooterFault::Damaged("a group of its schema has more columns than there are"));
+        // The decoder allocates memory for this number.
+        if usize::try_from(*count).is_ok_and(|count| count > remaining) {
+            return Err(FooterFault::Damaged("a group of its schema has more columns than the schema"));
         }
         if *count > 0 {
             open.push(*count);
         }
         if open.len() > MAX_SCHEMA_DEPTH {
             let message = format!(
-                "the Parquet file has groups of columns nested more than {MAX_SCHEMA_DEPTH} levels deep, which is the limit: \
+                "the Parquet file nests groups of columns more than {MAX_SCHEMA_DEPTH} levels deep, which is the limit; \
                  deliver a file with fewer levels"
             );
             return Err(FooterFault::TooLarge(message));
@@ -384,14 +394,14 @@ fn check_depth(children: &[i32]) -> Result<(), FooterFault> {
     Ok(())
 }
 
-/// The same without what says that bytes are text: one value that is not UTF-8 would cost its page, and with that the
-/// file. Each value is looked at on its own instead.
-fn without_text(field: &TypePtr) -> Result<TypePtr, ParquetError> {
+/// Returns a type with text replaced by bytes. The decoder would fail on a page with one value that is not UTF-8, which
+/// would make the file unreadable. Instead, each value is validated by itself.
+fn text_as_bytes(field: &TypePtr) -> Result<TypePtr, ParquetError> {
     let info = field.get_basic_info();
     let id = info.has_id().then(|| info.id());
     let repetition = info.repetition();
     if field.is_group() {
-        let fields = field.get_fields().iter().map(without_text).collect::<Result<_, _>>()?;
+        let fields = field.get_fields().iter().map(text_as_bytes).collect::<Result<_, _>>()?;
         let group = Type::group_type_builder(field.name())
             .with_repetition(repetition)
             .with_converted_type(info.converted_type())
@@ -401,7 +411,7 @@ fn without_text(field: &TypePtr) -> Result<TypePtr, ParquetError> {
         return Ok(Arc::new(group.build()?));
     }
     if is_interval(field) {
-        // Arrow's intervals would lose the months.
+        // Arrow's interval types would lose the months.
         let leaf = Type::primitive_type_builder(field.name(), field.get_physical_type())
             .with_length(type_length(field))
             .with_repetition(repetition)
@@ -427,8 +437,9 @@ fn type_length(field: &Type) -> i32 {
     }
 }
 
-/// Bytes as views: the values of a dictionary are not repeated for each row that has them. INT96 in the unit given.
-#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; the others stay")]
+/// Returns the Arrow schema to read. Bytes are read as views, which do not repeat the values of a dictionary for each
+/// row, and INT96 in the given unit.
+#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; the others do not change")]
 fn hinted(schema: &Schema, fields: &[TypePtr], int96: TimeUnit) -> Schema {
     let hinted = schema.fields().iter().zip(fields).map(|(arrow, kind)| {
         let leaves = leaves(kind);
@@ -441,7 +452,7 @@ fn hinted(schema: &Schema, fields: &[TypePtr], int96: TimeUnit) -> Schema {
     Schema::new(hinted.collect::<Vec<_>>())
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "all other types have no insides")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other types have no members")]
 fn hinted_field(field: &Field, leaves: &mut Leaves<'_>, int96: TimeUnit) -> Field {
     let mut inner = |field: &FieldRef| Arc::new(hinted_field(field, leaves, int96));
     let data_type = match field.data_type() {
@@ -456,7 +467,7 @@ fn hinted_field(field: &Field, leaves: &mut Leaves<'_>, int96: TimeUnit) -> Fiel
     field.clone().with_data_type(data_type)
 }
 
-/// The columns of a field, itself if nothing is in it.
+/// Returns the leaf columns of a field; the field itself if it is one.
 pub(super) fn leaves(field: &TypePtr) -> Vec<TypePtr> {
     if field.is_group() {
         field.get_fields().iter().flat_map(leaves).collect()

@@ -1,6 +1,6 @@
-//! A row group as the column readers of the `parquet` crate take it.
+//! A row group as an input of the column readers of the `parquet` crate.
 //!
-//! The crate verifies the checksum of each page that has one (its feature `crc`). Its errors do not say which page failed;
+//! The crate verifies the checksum of each page that has one (its feature `crc`). Its errors do not identify the page;
 //! that is added here.
 
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 
-use super::pages::{PageStarts, in_use};
-use super::shared::{PagePlace, SharedFile};
+use super::pages::{PageStarts, with_valid_dictionary_offset};
+use super::shared::{PagePosition, SharedFile};
 
-/// A row group of a file whose pages have been looked through.
+/// A row group whose pages have been scanned.
 pub(super) struct RowGroup<T: ChunkReader> {
     pub(super) file: SharedFile<T>,
     pub(super) metadata: Arc<ParquetMetaData>,
     pub(super) index: usize,
-    /// By leaf column, for those that are read.
+    /// The page offsets of each leaf column that is read.
     pub(super) starts: PageStarts,
 }
 
 impl<T: ChunkReader + 'static> RowGroup<T> {
-    /// The rows of some columns. `types`: of all columns of the file.
+    /// Returns a reader for the columns in `mask`. `types`: the types of all columns of the file.
     pub(super) fn batches(
         &self,
         mask: ProjectionMask,
@@ -40,7 +40,7 @@ impl<T: ChunkReader + 'static> RowGroup<T> {
     }
 }
 
-/// The types of a file's fields, but that some come as places in a dictionary.
+/// Returns the types of a file's fields, with those in `coded` replaced by a dictionary type.
 pub(super) fn with_dictionaries(types: &Fields, coded: &[usize]) -> Fields {
     let coded_type = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Binary));
     let of_field = |(index, field): (usize, &FieldRef)| {
@@ -55,17 +55,20 @@ pub(super) fn with_dictionaries(types: &Fields, coded: &[usize]) -> Fields {
 
 impl<T: ChunkReader + 'static> RowGroups for RowGroup<T> {
     fn num_rows(&self) -> usize {
-        self.row_groups().map(|group| usize::try_from(group.num_rows()).unwrap_or_default()).sum()
+        self.row_groups().map(|group| usize::try_from(group.num_rows()).expect("checked on opening")).sum()
     }
 
     fn column_chunks(&self, leaf: usize) -> Result<Box<dyn PageIterator>> {
         let column = self.metadata.row_groups().get(self.index).and_then(|group| group.columns().get(leaf));
-        let column = column.ok_or_else(|| ParquetError::General("a row group lacks a column".to_owned()))?;
-        let column = in_use(column)?;
+        let column = column.ok_or_else(|| {
+            ParquetError::General("a row group has fewer columns than the schema".to_owned())
+        })?;
+        let column = with_valid_dictionary_offset(column)?;
         let name = column.column_path().string();
         let file = self.file.clone();
         let pages = SerializedPageReader::new(Arc::new(file.clone()), &column, self.num_rows(), None)?;
-        let starts = self.starts.get(&leaf).cloned().unwrap_or_default();
+        let starts = self.starts.get(&leaf).cloned();
+        let starts = starts.ok_or_else(|| ParquetError::General("a column was not scanned".to_owned()))?;
         let pages = Box::new(ColumnPages { file, pages, name, row_group: self.index, starts, read: 0 });
         Ok(Box::new(ColumnPageIterator(Some(pages))))
     }
@@ -79,7 +82,7 @@ impl<T: ChunkReader + 'static> RowGroups for RowGroup<T> {
     }
 }
 
-/// A column of one row group.
+/// An iterator over one column of one row group.
 struct ColumnPageIterator(Option<Box<dyn PageReader>>);
 
 impl Iterator for ColumnPageIterator {
@@ -92,7 +95,7 @@ impl Iterator for ColumnPageIterator {
 
 impl PageIterator for ColumnPageIterator {}
 
-/// Pages of a column.
+/// A reader of a column's pages that reports the position of a failed page.
 struct ColumnPages<T: ChunkReader> {
     file: SharedFile<T>,
     pages: SerializedPageReader<SharedFile<T>>,
@@ -100,16 +103,16 @@ struct ColumnPages<T: ChunkReader> {
     row_group: usize,
     /// The first byte of each page.
     starts: Arc<[u64]>,
-    /// Pages that were read or skipped.
+    /// The number of pages that have been read or skipped.
     read: usize,
 }
 
 impl<T: ChunkReader> ColumnPages<T> {
-    /// Blames an error of the reader on the page that comes next.
+    /// Records the position of the next page if the result is an error.
     fn locate<R>(&self, result: Result<R>) -> Result<R> {
         let Some(byte_offset) = self.starts.get(self.read) else { return result };
-        let page = PagePlace { column: &self.name, row_group: self.row_group, byte_offset: *byte_offset };
-        result.inspect_err(|error| self.file.blame(&page, error))
+        let page = PagePosition { column: &self.name, row_group: self.row_group, byte_offset: *byte_offset };
+        result.inspect_err(|error| self.file.record_page_error(&page, error))
     }
 }
 

@@ -1,16 +1,16 @@
-//! Between the decoders and a file that contradicts itself.
+//! Protection against panics of the `parquet` crate.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use parquet::errors::{ParquetError, Result};
 
-/// Runs decoders of the `parquet` crate.
+/// Runs decoders of the `parquet` crate and converts a panic to an error.
 ///
-/// They index by the levels, offsets and dictionary keys of a page, and panic where those are beyond what there is: one
-/// byte that is changed in a page does it. What is inside a page cannot be looked at before it is decoded, so that
-/// nothing but catching keeps such a file from ending the process. What was decoding is given up with its row group:
-/// nobody sees it half done.
+/// The decoders index by the levels, offsets and dictionary keys of a page, and panic if these are out of range. A
+/// single changed byte is enough. The content of a page cannot be verified before it is decoded, so catching the panic
+/// is the only way to keep such a file from ending the process. The caller must discard the decoder after an error,
+/// because its state may be inconsistent.
 pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T>) -> Result<T> {
     let decoded = catch_unwind(AssertUnwindSafe(decode));
-    decoded.unwrap_or_else(|_| Err(ParquetError::General("a page contradicts itself".to_owned())))
+    decoded.unwrap_or_else(|_| Err(ParquetError::General("a page is inconsistent".to_owned())))
 }

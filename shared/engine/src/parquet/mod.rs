@@ -1,8 +1,9 @@
-//! Parquet: row groups through the column readers of the `parquet` crate, in batches, into rows.
+//! A reader for Parquet files, based on the column readers of the `parquet` crate.
 //!
-//! Only the columns that are read are decoded, a row group at a time, in batches of at most 1,024 rows. What a file
-//! says of its sizes is looked at before anything is allocated by it: the footer ([`footer`]), then the pages of each
-//! row group ([`pages`]). What has become of a file in memory counts against the limits of decompression.
+//! Only the columns that are needed are decoded, one row group at a time, in batches of at most 1,024 rows. All sizes
+//! that a file declares are checked before memory is allocated according to them: first the footer ([`footer`]), then
+//! the pages of each row group ([`pages`]). The memory for decompressed pages and decoded rows counts against the
+//! decompression limits.
 
 mod budget;
 mod cells;
@@ -37,7 +38,7 @@ use self::fields::{ReadField, check_encryption, read_fields};
 use self::footer::read_footer;
 use self::group::{RowGroup, with_dictionaries};
 use self::guard::guarded;
-use self::pages::{Dictionary, Looked, look_through, place};
+use self::pages::{DictionarySize, PageSummary, byte_range, scan_pages};
 use self::shared::SharedFile;
 use self::texts::ColumnTexts;
 use self::values::Cells;
@@ -54,67 +55,68 @@ use crate::rows::{Block, Rows, Shown};
 use crate::source::RowSource;
 use crate::unexpected::Unexpected;
 
-/// So few that their texts stay in the processor's cache.
+/// Largest number of rows of a batch. Its texts fit in the processor's cache.
 const MAX_BATCH_ROWS: u64 = 1_024;
-/// A batch has fewer rows where they are long.
+/// Approximate size above which a batch has fewer rows.
 const BATCH_BYTES: u64 = 32 * 1024 * 1024;
-/// Of a cell that is no text.
+/// Size of a cell that is not text.
 const CELL_BYTES: u64 = 8;
-/// A dictionary is looked at as a whole where each of its values stands, on average, in so many rows.
+/// A column is read as dictionary codes if each value of the dictionary occurs, on average, in at least this many rows.
 const ROWS_PER_CODE: u64 = 4;
+const BOUND: &str = "columns are bound to fields that are read";
 
 /// A Parquet file whose footer has been read.
 pub(crate) struct ParquetSource<T: ChunkReader> {
     file: SharedFile<T>,
     metadata: ArrowReaderMetadata,
     nanos: Option<ArrowReaderMetadata>,
-    /// Those that are read, in the order of the file.
+    /// The fields that are read, in the order of the file.
     fields: Vec<ReadField>,
-    /// The field that each column reads.
+    /// The index in `fields` that each column reads.
     columns: Vec<Option<usize>>,
     unexpected: Unexpected,
     max_record_bytes: usize,
     budget: Budget,
-    /// The row group that comes next.
+    /// The index of the next row group.
     next_group: usize,
     group: Option<OpenRowGroup>,
     batch: RowBatch,
-    /// Of the batch, unless its rows have to be taken one by one.
+    /// The checked rows of the batch; not used if the rows must be checked one by one.
     checked: CheckedRows,
-    /// Of the batch, by field.
+    /// The texts of each field in the batch.
     texts: Vec<ColumnTexts>,
-    /// Of the row at hand, by field.
+    /// The written text of each field in the current row.
     written: Vec<WrittenCell>,
 }
 
-/// A row group under way.
+/// The current row group.
 struct OpenRowGroup {
     batches: ParquetRecordBatchReader,
-    /// The INT96 columns once more.
+    /// A second reader for the INT96 columns, in nanoseconds.
     nanos: Option<ParquetRecordBatchReader>,
     byte_offset: u64,
-    /// Rows that the footer tells and that were not read yet.
+    /// The number of rows, according to the footer, that have not been read.
     missing_rows: u64,
 }
 
-/// Rows under way.
+/// The current batch.
 #[derive(Default)]
 struct RowBatch {
-    /// By field.
+    /// The array of each field.
     arrays: Vec<ArrayRef>,
-    /// By field; for INT96.
+    /// The array of each INT96 field in nanoseconds.
     nanos: Vec<Option<ArrayRef>>,
     rows: usize,
-    /// The row that comes next.
+    /// The index of the next row.
     at: usize,
     byte_offset: u64,
-    /// No row has more bytes of text than these.
+    /// An upper bound of the size of the texts of a row.
     longest: u64,
     is_checked: bool,
 }
 
 impl<T: ChunkReader + 'static> ParquetSource<T> {
-    /// Reads the footer and binds the columns to the file's.
+    /// Reads the footer and binds the contract's columns to the fields of the file.
     pub(crate) fn open(
         plan: &Plan,
         limits: &Limits,
@@ -195,31 +197,33 @@ impl<T: ChunkReader + 'static> RowSource for ParquetSource<T> {
 }
 
 impl<T: ChunkReader + 'static> ParquetSource<T> {
-    /// Nothing is read any more.
+    /// Ends reading: no further rows are returned.
     fn close(&mut self) {
         self.group = None;
         self.batch = RowBatch::default();
         self.next_group = self.metadata.metadata().num_row_groups();
     }
 
-    /// Decodes the next batch; false at the end.
+    /// Decodes the next batch. Returns false at the end.
     fn read_batch(&mut self) -> Result<bool, ReadError> {
         loop {
             if self.group.is_none() && !self.open_group()? {
                 self.close();
                 return Ok(false);
             }
-            let Some(group) = &mut self.group else { continue };
+            let group = self.group.as_mut().expect("a row group was opened");
             let decoded = guarded(|| {
                 let batch = group.batches.next().transpose()?;
                 let nanos = group.nanos.as_mut().and_then(Iterator::next).transpose()?;
                 Ok((batch, nanos))
             });
-            let (batch, nanos) = decoded.map_err(|error| self.file.tell(group.byte_offset, &error))?;
+            let (batch, nanos) =
+                decoded.map_err(|error| self.file.to_read_error(group.byte_offset, &error))?;
             let Some(batch) = batch else {
                 let rows = group.missing_rows;
                 if rows > 0 {
-                    return Err(corrupt(group.byte_offset, &format!("a row group lacks {rows} of its rows")));
+                    let reason = format!("a row group has {rows} rows fewer than the footer declares");
+                    return Err(corrupt(group.byte_offset, &reason));
                 }
                 self.group = None;
                 continue;
@@ -227,25 +231,25 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             let rows = batch.num_rows();
             group.missing_rows = group.missing_rows.saturating_sub(rows as u64);
             let byte_offset = group.byte_offset;
-            self.batch = RowBatch { rows, at: 0, byte_offset, ..self.arrays(batch, nanos)? };
+            self.batch = RowBatch { rows, at: 0, byte_offset, ..self.arrays(byte_offset, batch, nanos)? };
             let mut room = texts::MAX_BYTES;
             let (mut sum, mut longest) = (0_u64, 0_u64);
             for (texts, array) in self.texts.iter_mut().zip(&self.batch.arrays) {
                 let (bytes, longest_text) =
-                    texts.fill(array, &mut room).map_err(|why| corrupt(byte_offset, why))?;
+                    texts.fill(array, &mut room).map_err(|reason| corrupt(byte_offset, reason))?;
                 sum = sum.saturating_add(bytes);
                 longest = longest.saturating_add(longest_text);
             }
             self.batch.longest = longest;
             let cells = (rows as u64).saturating_mul(self.fields.len() as u64);
-            self.budget.expand(sum.saturating_add(cells.saturating_mul(CELL_BYTES)))?;
+            self.budget.add_rows(sum.saturating_add(cells.saturating_mul(CELL_BYTES)))?;
             return Ok(true);
         }
     }
 
-    /// The next row group that has rows; `None` when there is none.
+    /// Returns the index of the next row group with rows; `None` at the end.
     ///
-    /// Writers leave the offsets of a row group without rows at 0, and some write no page for it.
+    /// Row groups without rows are skipped, because writers set their offsets to 0 and some write no page for them.
     fn next_filled_group(&mut self) -> Result<Option<usize>, ReadError> {
         let footer = Arc::clone(self.metadata.metadata());
         while let Some(group) = footer.row_groups().get(self.next_group) {
@@ -256,73 +260,81 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
                 let name = column.column_path().string();
                 let message =
                     format!("row group {} has no rows, but column `{name}` has values", self.next_group);
-                return Err(corrupt(place(column).0, &message));
+                return Err(corrupt(byte_range(column).0, &message));
             }
             self.next_group = self.next_group.saturating_add(1);
         }
         Ok(None)
     }
 
-    /// Opens the next row group; false when there is none.
+    /// Opens the next row group. Returns false at the end.
     fn open_group(&mut self) -> Result<bool, ReadError> {
         let footer = Arc::clone(self.metadata.metadata());
         let Some(index) = self.next_filled_group()? else { return Ok(false) };
-        let Some(group) = footer.row_groups().get(index) else { return Ok(false) };
-        let byte_offset = group.columns().first().map_or(0, |column| place(column).0);
+        let group = footer.row_groups().get(index).expect("the index is that of a row group");
+        let byte_offset = group.columns().first().map_or(0, |column| byte_range(column).0);
         let rows = u64::try_from(group.num_rows())
-            .map_err(|_| corrupt(byte_offset, "a row group has fewer than no rows"))?;
+            .map_err(|_| corrupt(byte_offset, "a row group has a negative number of rows"))?;
         let schema = footer.file_metadata().schema_descr();
         let roots = || self.fields.iter().map(|field| field.index);
         let mask = ProjectionMask::roots(schema, roots());
         let leaves: Vec<usize> = (0..schema.num_columns()).filter(|leaf| mask.leaf_included(*leaf)).collect();
-        let looked = look_through(&self.file, index, group, &leaves)?;
-        self.budget.decompress(looked.bytes)?;
-        let batch_rows = BATCH_BYTES
-            .checked_div(looked.bytes.checked_div(rows).unwrap_or_default())
-            .map_or(MAX_BATCH_ROWS, |rows| rows.clamp(1, MAX_BATCH_ROWS));
-        let starts = looked.starts.clone();
+        let summary = scan_pages(&self.file, index, group, &leaves)?;
+        self.budget.add_pages(summary.bytes)?;
+        let row_bytes = summary.bytes.checked_div(rows).expect("the row group has rows");
+        let batch_rows =
+            BATCH_BYTES.checked_div(row_bytes).map_or(MAX_BATCH_ROWS, |rows| rows.clamp(1, MAX_BATCH_ROWS));
+        let batch_rows = usize::try_from(batch_rows).expect("a batch has at most 1,024 rows");
+        let starts = summary.starts.clone();
         let group = RowGroup { file: self.file.clone(), metadata: Arc::clone(&footer), index, starts };
         let open = |mask, types: &Fields| {
-            let batches = guarded(|| group.batches(mask, types, usize::try_from(batch_rows).unwrap_or(1)));
-            batches.map_err(|error| self.file.tell(byte_offset, &error))
+            let batches = guarded(|| group.batches(mask, types, batch_rows));
+            batches.map_err(|error| self.file.to_read_error(byte_offset, &error))
         };
         let int96 = self.fields.iter().filter(|field| field.has_int96).map(|field| field.index);
         let nanos = (self.nanos.as_ref())
             .map(|nanos| open(ProjectionMask::roots(schema, int96), nanos.schema().fields()))
             .transpose()?;
         let types = self.metadata.schema().fields();
-        let batches = open(mask, &with_dictionaries(types, &self.coded(&leaves, &looked, rows)))?;
+        let batches = open(mask, &with_dictionaries(types, &self.coded_fields(&leaves, &summary, rows)))?;
         self.group = Some(OpenRowGroup { batches, nanos, byte_offset, missing_rows: rows });
         self.next_group = self.next_group.saturating_add(1);
         Ok(true)
     }
 
-    /// The fields of a row group that are read as places in a dictionary: few texts in many rows.
-    fn coded(&self, leaves: &[usize], looked: &Looked, rows: u64) -> Vec<usize> {
+    /// Returns the fields of a row group that are read as dictionary codes, because they have few texts in many rows.
+    fn coded_fields(&self, leaves: &[usize], summary: &PageSummary, rows: u64) -> Vec<usize> {
         let schema = self.metadata.metadata().file_metadata().schema_descr();
         let mut room = texts::MAX_BYTES as u64;
-        let mut is_coded = |(leaf, dictionary): (&usize, &Option<Dictionary>)| {
-            let Dictionary { bytes, values } = (*dictionary)?;
+        let mut coded_field = |(leaf, dictionary): (&usize, &Option<DictionarySize>)| {
+            let DictionarySize { bytes, values } = (*dictionary)?;
             let root = schema.get_column_root_idx(*leaf);
-            let place = self.fields.binary_search_by_key(&root, |field| field.index).ok()?;
-            let field = self.fields.get(place).filter(|field| field.may_be_coded)?;
+            let index = self.fields.binary_search_by_key(&root, |field| field.index);
+            let field = self.fields.get(index.expect("only columns of the fields are scanned")).expect(BOUND);
+            if !field.may_be_coded {
+                return None;
+            }
             if values.saturating_mul(ROWS_PER_CODE) > rows {
                 return None;
             }
             room = room.checked_sub(bytes)?;
             Some(field.index)
         };
-        leaves.iter().zip(&looked.dictionaries).filter_map(&mut is_coded).collect()
+        leaves.iter().zip(&summary.dictionaries).filter_map(&mut coded_field).collect()
     }
 
-    /// The arrays of a batch by field.
-    fn arrays(&self, batch: RecordBatch, nanos: Option<RecordBatch>) -> Result<RowBatch, ReadError> {
-        let differ =
-            || corrupt(self.batch.byte_offset, "the columns of a row group have different numbers of rows");
-        let mut nanos = nanos.map(|nanos| {
-            let is_same = nanos.num_rows() == batch.num_rows();
-            if is_same { nanos.columns().to_vec() } else { Vec::new() }.into_iter()
-        });
+    /// Returns the arrays of a batch by field.
+    fn arrays(
+        &self,
+        byte_offset: u64,
+        batch: RecordBatch,
+        nanos: Option<RecordBatch>,
+    ) -> Result<RowBatch, ReadError> {
+        let differ = || corrupt(byte_offset, "the columns of a row group have different numbers of rows");
+        if nanos.as_ref().is_some_and(|nanos| nanos.num_rows() != batch.num_rows()) {
+            return Err(differ());
+        }
+        let mut nanos = nanos.map(|nanos| nanos.columns().to_vec().into_iter());
         let of_field = |field: &ReadField| {
             if !field.has_int96 {
                 return Ok(None);
@@ -338,7 +350,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         }
     }
 
-    /// Takes rows of the batch until a block is full.
+    /// Adds rows of the batch until a block is complete.
     fn push_rows(&mut self, rows: &mut Rows) {
         let Self { batch, checked, fields, columns, texts, unexpected, written, max_record_bytes, .. } = self;
         let byte_offset = batch.byte_offset;
@@ -357,13 +369,13 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             rows.check_sizes(checked);
         }
         let texts = columns.iter().map(|field| {
-            let cells = field.and_then(|field| cells.get(field))?;
+            let cells = cells.get((*field)?).expect(BOUND);
             Some((cells.texts()?, cells.codes().map(|(codes, _)| codes)))
         });
         let written_columns = checked.columns(texts);
         while batch.at < batch.rows && !rows.is_ready() {
-            let odd = checked.irregular(batch.at);
-            if is_plain && !odd.is_any() {
+            let irregular = checked.irregular(batch.at);
+            if is_plain && !irregular.is_any() {
                 let next = rows.push_checked(checked, &written_columns, batch.at);
                 if next > batch.at {
                     batch.at = next;
@@ -387,22 +399,22 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
                 }
             });
             let raw = |column: usize| {
-                let field = columns.get(column).copied().flatten();
-                let cell = field.and_then(|field| Some((cells.get(field)?, written.get(field)?)));
-                cell.map_or_else(|| unexpected.raw(column), |(cells, written)| cells.raw(row, written))
+                let field = *columns.get(column).expect("the binding has an entry for each column");
+                let Some(field) = field else { return unexpected.raw(column) };
+                cells.get(field).expect(BOUND).raw(row, written.get(field).expect(BOUND))
             };
             let json = || row_json(fields, &cells, row);
-            if !is_plain || !rows.refuse_irregular(place, odd, raw, json) {
+            if !is_plain || !rows.refuse_irregular(place, irregular, raw, json) {
                 rows.push_typed(place, raw, json);
             }
         }
     }
 }
 
-/// Writes the values of a row that have to be written.
+/// Writes the values of a row that must be written as text.
 ///
 /// # Errors
-/// The bytes of its values, when they are too many.
+/// Returns the size of the row's values if it exceeds `max_bytes`.
 fn write_row(
     cells: &[Cells<'_>],
     row: usize,
@@ -423,9 +435,9 @@ fn write_row(
     Ok(())
 }
 
-/// A row as a JSON object.
+/// Returns a row as a JSON object.
 fn row_json(fields: &[ReadField], cells: &[Cells<'_>], row: usize) -> String {
-    /// Of a value that is no text, and of the marks around it.
+    /// Estimated size of a value that is not text, with the punctuation around it.
     const OTHER_BYTES: usize = 48;
     let mut json = WrittenCell::default();
     let lengths =

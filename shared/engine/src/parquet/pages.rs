@@ -1,7 +1,7 @@
-//! The pages of a row group, before one is decoded: what they become must fit into the memory.
+//! Checks of a row group's pages before any of them is decoded: the decoded pages must fit in memory.
 //!
-//! Their headers are looked at, and the bodies of those whose headers do not say it: texts that are packed by difference
-//! ([`delta`]), and what may become more than it says ([`compressed`]).
+//! The page headers are checked, and also the bodies of pages whose headers do not determine the decoded size: texts in
+//! a delta encoding ([`delta`]), and pages that may decompress to more than their header declares ([`compressed`]).
 
 mod compressed;
 mod delta;
@@ -19,81 +19,85 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use self::delta::MAX_PAGE_BYTES;
 use super::error::{corrupt, unreadable};
 use super::guard::guarded;
-use super::shared::{PagePlace, SharedFile};
+use super::shared::{PagePosition, SharedFile};
 use super::thrift::{FALSE, I32, STRUCT, Walker};
 use crate::error::{ReadError, UnreadableCode};
 
-/// A header holds a page's smallest and largest value, which may be long.
+/// Largest page header. It contains the smallest and the largest value of the page, which may be long.
 const MAX_HEADER_BYTES: usize = 16 * 1024 * 1024;
 const HEADER_BYTES: usize = 256;
-/// Of the largest page and the dictionary of each column that is read: they are in memory together.
+/// Largest total size of the largest page and the dictionary of each column. They are in memory at the same time.
 const MAX_OPEN_BYTES: u64 = 512 * 1024 * 1024;
-/// Of one page of a list or a map: one row may have them all, and each takes memory however well it is packed.
+/// Largest number of values in a page of a list or a map. All of them may belong to one row, and each occupies memory
+/// even if it is compressed to almost nothing.
 const MAX_NESTED_VALUES: u64 = 8 * 1024 * 1024;
-/// Of a value of a fixed length: a batch of missing ones takes as much room as one of others.
+/// Largest value of a fixed length. A missing value occupies as much memory as any other.
 const MAX_FIXED_BYTES: u64 = 32 * 1024;
-/// What Snappy begins with: the number of bytes that it was made from.
+/// Longest header of Snappy data: the decompressed size.
 const MAX_SNAPPY_HEADER_BYTES: u64 = 5;
-/// That a text of a dictionary takes in memory beside its own bytes.
+/// Memory for a text of a dictionary, in addition to its bytes.
 const TEXT_BYTES: u64 = 16;
+/// Replaces a negative size or offset, which is refused.
+const NEGATIVE: u64 = u64::MAX;
 
-/// What the pages of some columns become.
+/// The sizes of the pages of a row group's columns.
 #[derive(Debug, Default)]
-pub(super) struct Looked {
-    /// After decompression.
+pub(super) struct PageSummary {
+    /// The decompressed size of all pages.
     pub(super) bytes: u64,
-    /// By column: its dictionary, if all of its values are in it.
-    pub(super) dictionaries: Vec<Option<Dictionary>>,
+    /// The dictionary of each column whose values are all in a dictionary.
+    pub(super) dictionaries: Vec<Option<DictionarySize>>,
     pub(super) starts: PageStarts,
 }
 
-/// The first byte of each page with values or a dictionary, by leaf column.
+/// The offsets of each leaf column's pages with values or a dictionary.
 pub(super) type PageStarts = HashMap<usize, Arc<[u64]>>;
 
+/// The size of a dictionary.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dictionary {
+pub(super) struct DictionarySize {
     pub(super) bytes: u64,
     pub(super) values: u64,
 }
 
-/// Goes through the headers of the pages of some columns.
+/// Scans the page headers of some columns of a row group.
 ///
 /// # Errors
-/// When a page contradicts the footer or would be too large.
-pub(super) fn look_through<T: ChunkReader>(
+/// Returns an error if a page is inconsistent with the footer or too large.
+pub(super) fn scan_pages<T: ChunkReader>(
     file: &SharedFile<T>,
     row_group: usize,
     group: &RowGroupMetaData,
     leaves: &[usize],
-) -> Result<Looked, ReadError> {
-    let mut looked = Looked::default();
+) -> Result<PageSummary, ReadError> {
+    let mut summary = PageSummary::default();
     let mut open_bytes = 0_u64;
     for leaf in leaves {
         let Some(column) = group.columns().get(*leaf) else {
-            return Err(corrupt(0, "a row group lacks a column"));
+            return Err(corrupt(0, "a row group has fewer columns than the schema"));
         };
-        let pages = look_through_column(file, row_group, column)?;
-        looked.bytes = looked.bytes.saturating_add(pages.bytes);
-        looked.dictionaries.push(pages.dictionary.filter(|_| !pages.has_others));
+        let pages = scan_column(file, row_group, column)?;
+        summary.bytes = summary.bytes.saturating_add(pages.bytes);
+        summary.dictionaries.push(pages.dictionary.filter(|_| !pages.has_others));
         let dictionary = pages.dictionary.map_or(0, |dictionary| dictionary.bytes);
         open_bytes = open_bytes.saturating_add(pages.largest).saturating_add(dictionary);
-        looked.starts.insert(*leaf, pages.starts.into());
+        summary.starts.insert(*leaf, pages.starts.into());
         if open_bytes > MAX_OPEN_BYTES {
             let message = format!(
-                "the pages of its columns have more than {MAX_OPEN_BYTES} bytes; write smaller pages"
+                "the largest pages of its columns have more than {MAX_OPEN_BYTES} bytes together; write smaller pages"
             );
-            return Err(corrupt(place(column).0, &message));
+            return Err(corrupt(byte_range(column).0, &message));
         }
     }
-    Ok(looked)
+    Ok(summary)
 }
 
-fn look_through_column<T: ChunkReader>(
+fn scan_column<T: ChunkReader>(
     file: &SharedFile<T>,
     row_group: usize,
     column: &ColumnChunkMetaData,
-) -> Result<Pages, ReadError> {
-    let (mut at, length) = place(column);
+) -> Result<ColumnSummary, ReadError> {
+    let (mut at, length) = byte_range(column);
     let unsupported = match column.compression() {
         Compression::BROTLI(_) => Some("brotli"),
         Compression::LZO => Some("LZO"),
@@ -105,63 +109,67 @@ fn look_through_column<T: ChunkReader>(
         | Compression::LZ4_RAW => None,
     };
     if let Some(codec) = unsupported {
-        let message = format!("its pages are compressed with {codec}; write it with zstd or snappy");
+        let message = format!(
+            "the Parquet file is compressed with {codec}, which is not supported; write it with zstd or Snappy"
+        );
         return Err(unreadable(UnreadableCode::UnsupportedFeature, at, message));
     }
     let end = at.checked_add(length).filter(|end| *end <= file.len());
     let Some(end) = end else {
-        return Err(corrupt(at, "a column goes beyond the end of the file: it breaks off, or is damaged"));
+        return Err(corrupt(at, "a column extends beyond the end of the file"));
     };
     let width = value_bytes(column);
     if column.column_type() == Physical::FIXED_LEN_BYTE_ARRAY && width > MAX_FIXED_BYTES {
-        return Err(too_much(column, at, &format!("has values of {width} bytes")));
+        return Err(too_large(column, at, &format!("has values of {width} bytes")));
     }
-    let mut pages = Pages::default();
+    let mut pages = ColumnSummary::default();
     while at < end {
         let header = read_header(file, at, end)?;
-        if [header.compressed, header.uncompressed, header.values].contains(&u64::MAX) {
+        if [header.compressed, header.uncompressed, header.values].contains(&NEGATIVE) {
             return Err(corrupt_page(column, at, "has a negative size"));
         }
         let body = at.saturating_add(header.length);
         let next = body.saturating_add(header.compressed);
         if next > end {
-            return Err(corrupt(at, "a page goes beyond its column"));
+            return Err(corrupt(at, "a page extends beyond its column"));
         }
-        pages.take(column, at, &header, width)?;
+        pages.add(column, at, &header, width)?;
         if header.is_compressed
             && header.kind != PageHeader::INDEX
             && column.compression() == Compression::SNAPPY
         {
             check_snappy(file, column, body, &header)?;
         }
-        if header.is_compressed && compressed::is_doubtful(column.compression(), header.compressed) {
+        if header.is_compressed && compressed::needs_check(column.compression(), header.compressed) {
             check_compressed(file, column, body, &header)?;
         }
         at = next;
     }
     if pages.delta.contains(&true) {
-        pages.expand(file, row_group, column)?;
+        pages.add_delta_texts(file, row_group, column)?;
     }
     Ok(pages)
 }
 
-/// What the pages of a column become.
+/// The sizes of a column's pages.
 #[derive(Debug, Default)]
-struct Pages {
+struct ColumnSummary {
+    /// The decompressed size of all pages.
     bytes: u64,
-    /// Of the largest page with values.
+    /// The memory for the largest page with values.
     largest: u64,
-    dictionary: Option<Dictionary>,
-    /// Some values stand in no dictionary.
+    dictionary: Option<DictionarySize>,
+    /// Whether some values are not in a dictionary.
     has_others: bool,
-    /// Where each page begins, and whether its texts are packed by difference.
+    /// The offset of each page.
     starts: Vec<u64>,
+    /// For each page, whether its texts are in a delta encoding.
     delta: Vec<bool>,
 }
 
-impl Pages {
-    /// Takes a page by what its header says.
-    fn take(
+impl ColumnSummary {
+    /// Adds a page according to its header.
+    fn add(
         &mut self,
         column: &ColumnChunkMetaData,
         at: u64,
@@ -179,19 +187,19 @@ impl Pages {
         let room = if is_dictionary { uncompressed.max(room) } else { uncompressed };
         let nested = if is_nested { values.saturating_mul(width) } else { 0 };
         if room.max(nested) > MAX_PAGE_BYTES || is_nested && values > MAX_NESTED_VALUES {
-            return Err(too_much(column, at, &format!("has {uncompressed} bytes and {values} values")));
+            return Err(too_large(column, at, &format!("has {uncompressed} bytes and {values} values")));
         }
         if is_dictionary {
-            let known = self.dictionary.unwrap_or(Dictionary { bytes: 0, values: 0 });
+            let known = self.dictionary.unwrap_or(DictionarySize { bytes: 0, values: 0 });
             self.has_others |= self.dictionary.is_some();
             self.dictionary =
-                Some(Dictionary { bytes: known.bytes.max(room), values: known.values.max(values) });
+                Some(DictionarySize { bytes: known.bytes.max(room), values: known.values.max(values) });
         } else {
             self.largest = self.largest.max(room);
-            self.has_others |= !header.is_coded;
+            self.has_others |= !header.has_codes;
         }
         self.bytes = self.bytes.saturating_add(uncompressed);
-        // Readers pass over pages of an index.
+        // Readers skip index pages.
         if header.kind != PageHeader::INDEX {
             self.starts.push(at);
             self.delta.push(header.is_delta);
@@ -199,33 +207,36 @@ impl Pages {
         Ok(())
     }
 
-    /// Takes what texts become that are packed by difference.
-    fn expand<T: ChunkReader>(
+    /// Adds the decoded size of texts in a delta encoding.
+    fn add_delta_texts<T: ChunkReader>(
         &mut self,
         file: &SharedFile<T>,
         row_group: usize,
         column: &ColumnChunkMetaData,
     ) -> Result<(), ReadError> {
-        let start = place(column).0;
+        let start = byte_range(column).0;
         let name = column.column_path().string();
         let located = |at: u64, error: ParquetError| {
-            file.blame(&PagePlace { column: &name, row_group, byte_offset: at }, &error);
-            file.tell(at, &error)
+            file.record_page_error(&PagePosition { column: &name, row_group, byte_offset: at }, &error);
+            file.to_read_error(at, &error)
         };
-        let pages = guarded(|| SerializedPageReader::new(Arc::new(file.clone()), &in_use(column)?, 0, None));
-        let mut pages = pages.map_err(|error| file.tell(start, &error))?;
+        let pages = guarded(|| {
+            let column = with_valid_dictionary_offset(column)?;
+            SerializedPageReader::new(Arc::new(file.clone()), &column, 0, None)
+        });
+        let mut pages = pages.map_err(|error| file.to_read_error(start, &error))?;
         for (at, is_delta) in self.starts.iter().zip(&self.delta) {
             if !is_delta {
                 guarded(|| pages.skip_next_page()).map_err(|error| located(*at, error))?;
                 continue;
             }
             let page = guarded(|| pages.get_next_page()).map_err(|error| located(*at, error))?;
-            let Some(page) = page else { return Err(corrupt(*at, "a page is not where its column says")) };
+            let Some(page) = page else { return Err(corrupt(*at, "a column ends before its last page")) };
             let expanded = delta::expanded(&page, column.column_descr());
-            let expanded = expanded.map_err(|why| corrupt_page(column, *at, &why))?;
+            let expanded = expanded.map_err(|reason| corrupt_page(column, *at, &reason))?;
             let whole = expanded.saturating_add(page.buffer().len() as u64);
             if expanded > MAX_PAGE_BYTES {
-                return Err(too_much(column, *at, &format!("becomes more than {MAX_PAGE_BYTES} bytes")));
+                return Err(too_large(column, *at, &format!("decodes to more than {MAX_PAGE_BYTES} bytes")));
             }
             self.largest = self.largest.max(whole);
             self.bytes = self.bytes.saturating_add(expanded);
@@ -234,101 +245,107 @@ impl Pages {
     }
 }
 
-/// Bytes that a value takes at least in a page that is not packed.
+/// Returns the smallest size of a value in an uncompressed page.
 fn value_bytes(column: &ColumnChunkMetaData) -> u64 {
     match column.column_type() {
         Physical::BOOLEAN => 1,
         Physical::INT32 | Physical::FLOAT | Physical::BYTE_ARRAY => 4,
         Physical::INT64 | Physical::DOUBLE => 8,
         Physical::INT96 => 12,
-        // What is negative is more than there may be.
-        Physical::FIXED_LEN_BYTE_ARRAY => {
-            u64::try_from(column.column_descr().type_length()).unwrap_or(u64::MAX)
-        }
+        Physical::FIXED_LEN_BYTE_ARRAY => size(column.column_descr().type_length()),
     }
 }
 
-/// What is wrong with a page of a column.
-fn corrupt_page(column: &ColumnChunkMetaData, at: u64, what: &str) -> ReadError {
-    corrupt(at, &format!("a page of column `{}` {what}", column.column_path().string()))
+/// Returns a size or offset; [`NEGATIVE`] for a negative one.
+fn size(number: impl Into<i64>) -> u64 {
+    u64::try_from(number.into()).unwrap_or(NEGATIVE)
 }
 
-fn too_much(column: &ColumnChunkMetaData, at: u64, what: &str) -> ReadError {
-    corrupt_page(column, at, &format!("{what}, which is too much; write smaller pages"))
+/// Returns the error for an invalid page. `reason`: a predicate of the page.
+fn corrupt_page(column: &ColumnChunkMetaData, at: u64, reason: &str) -> ReadError {
+    corrupt(at, &format!("a page of column `{}` {reason}", column.column_path().string()))
 }
 
-/// Refuses a page that becomes another number of bytes than its header says.
+fn too_large(column: &ColumnChunkMetaData, at: u64, reason: &str) -> ReadError {
+    corrupt_page(column, at, &format!("{reason}, which is more than the limit; write smaller pages"))
+}
+
+/// Refuses a page that does not decompress to the size in its header.
 fn check_snappy<T: ChunkReader>(
     file: &SharedFile<T>,
     column: &ColumnChunkMetaData,
     body: u64,
     header: &PageHeader,
 ) -> Result<(), ReadError> {
-    // The levels of the second version are not compressed.
-    let packed = body.saturating_add(header.levels);
-    let there = header.compressed.saturating_sub(header.levels).min(MAX_SNAPPY_HEADER_BYTES);
-    let head = file.get_bytes(packed, usize::try_from(there).unwrap_or_default());
-    let head = head.map_err(|error| file.tell(packed, &error))?;
-    let bytes = snap::raw::decompress_len(&head).map_or(u64::MAX, |bytes| bytes as u64);
-    if header.levels > header.compressed || header.uncompressed.checked_sub(header.levels) != Some(bytes) {
-        return Err(corrupt_page(column, body, "does not have the bytes that its header says"));
+    let mismatch = || corrupt_page(column, body, "does not decompress to the size in its header");
+    // The levels of version 2 are not compressed.
+    let Some(compressed) = header.compressed.checked_sub(header.levels) else { return Err(mismatch()) };
+    let start = body.saturating_add(header.levels);
+    let head_bytes = usize::try_from(compressed.min(MAX_SNAPPY_HEADER_BYTES)).expect("at most five bytes");
+    let head = file.get_bytes(start, head_bytes).map_err(|error| file.to_read_error(start, &error))?;
+    let bytes = snap::raw::decompress_len(&head).map_err(|_| mismatch())?;
+    if header.uncompressed.checked_sub(header.levels) == Some(bytes as u64) {
+        Ok(())
+    } else {
+        Err(mismatch())
     }
-    Ok(())
 }
 
-/// Refuses a page that becomes more than its header says.
+/// Refuses a page that decompresses to more than its header declares.
 fn check_compressed<T: ChunkReader>(
     file: &SharedFile<T>,
     column: &ColumnChunkMetaData,
     body: u64,
     header: &PageHeader,
 ) -> Result<(), ReadError> {
-    let length = usize::try_from(header.compressed).unwrap_or(usize::MAX);
-    let bytes = file.get_bytes(body, length).map_err(|error| file.tell(body, &error))?;
-    // The levels of the second version are not compressed.
-    let packed = usize::try_from(header.levels).ok().and_then(|levels| bytes.get(levels..));
-    let most = header.uncompressed.saturating_sub(header.levels);
-    if packed.is_some_and(|packed| compressed::is_more_than(column.compression(), packed, most)) {
-        return Err(corrupt_page(column, body, "has more bytes than its header says"));
+    let length = usize::try_from(header.compressed).expect("a size has 31 bits");
+    let bytes = file.get_bytes(body, length).map_err(|error| file.to_read_error(body, &error))?;
+    // The levels of version 2 are not compressed.
+    let compressed = usize::try_from(header.levels).ok().and_then(|levels| bytes.get(levels..));
+    let compressed = compressed.ok_or_else(|| corrupt_page(column, body, "is too short for its levels"))?;
+    let max_bytes = header.uncompressed.saturating_sub(header.levels);
+    if compressed::exceeds(column.compression(), compressed, max_bytes) {
+        return Err(corrupt_page(column, body, "decompresses to more bytes than its header declares"));
     }
     Ok(())
 }
 
-/// Where a column begins, and its bytes.
-pub(super) fn place(column: &ColumnChunkMetaData) -> (u64, u64) {
+/// Returns the offset and the size of a column.
+pub(super) fn byte_range(column: &ColumnChunkMetaData) -> (u64, u64) {
     let start = dictionary_offset(column).unwrap_or(column.data_page_offset());
-    let number = |number: i64| u64::try_from(number).unwrap_or(u64::MAX);
-    (number(start), number(column.compressed_size()))
+    (size(start), size(column.compressed_size()))
 }
 
-/// The column as the crate must see it to begin where [`place`] does: it takes the offset of a dictionary as it is, and
-/// older versions of parquet-mr write 0 where there is no dictionary.
-pub(super) fn in_use(column: &ColumnChunkMetaData) -> ParquetResult<ColumnChunkMetaData> {
+/// Returns a column without an invalid dictionary offset, so that it begins at the offset of [`byte_range`]. The
+/// `parquet` crate does not check the offset, and older versions of parquet-mr write 0 if there is no dictionary.
+pub(super) fn with_valid_dictionary_offset(
+    column: &ColumnChunkMetaData,
+) -> ParquetResult<ColumnChunkMetaData> {
     let offset = dictionary_offset(column);
     column.clone().into_builder().set_dictionary_page_offset(offset).build()
 }
 
-/// Where the dictionary begins, if the footer says so and that can be: before the data.
+/// Returns the offset of the dictionary, if the footer has one that is valid: before the data.
 fn dictionary_offset(column: &ColumnChunkMetaData) -> Option<i64> {
     let data = column.data_page_offset();
     column.dictionary_page_offset().filter(|dictionary| *dictionary > 0 && *dictionary < data)
 }
 
-/// What a page says of itself.
+/// A page header.
 #[derive(Debug)]
 struct PageHeader {
     kind: i32,
-    /// Its own bytes.
+    /// The size of the header.
     length: u64,
     uncompressed: u64,
     compressed: u64,
     values: u64,
-    /// Texts are packed by difference.
+    /// Whether texts are in a delta encoding.
     is_delta: bool,
-    /// Values are places in the dictionary.
-    is_coded: bool,
+    /// Whether values are dictionary codes.
+    has_codes: bool,
     is_compressed: bool,
-    /// Bytes of levels that stand before what is compressed.
+    /// The size of the levels, which precede the compressed bytes.
     levels: u64,
 }
 
@@ -336,7 +353,7 @@ impl PageHeader {
     const INDEX: i32 = 1;
     const DICTIONARY: i32 = 2;
 
-    /// `None`: it goes on beyond the bytes, or is none.
+    /// Parses a header; returns `None` if it is truncated or invalid.
     fn parse(bytes: &[u8]) -> Option<Self> {
         const PAGES_WITH_VALUES: [i16; 3] = [DATA, 7, DATA_V2];
         const DATA: i16 = 5;
@@ -348,14 +365,12 @@ impl PageHeader {
             compressed: 0,
             values: 0,
             is_delta: false,
-            is_coded: false,
+            has_codes: false,
             is_compressed: true,
             levels: 0,
         };
         let mut walker = Walker::new(bytes);
-        // What is negative is more than there may be.
-        let size = |number: i32| u64::try_from(number).unwrap_or(u64::MAX);
-        // A field that stands twice may be read as either, and so may a page that is of two kinds.
+        // Repeated fields, and pages of two types, are refused, because readers may interpret them differently.
         let mut last = 0_i16;
         let mut is_described = false;
         walker.structure(|walker, number, kind| {
@@ -380,7 +395,7 @@ impl PageHeader {
                             (DATA, 2, I32) | (DATA_V2, 4, I32) => {
                                 let encoding = walker.i32()?;
                                 header.is_delta |= is_of(DELTAS, encoding);
-                                header.is_coded |= is_of(CODES, encoding);
+                                header.has_codes |= is_of(CODES, encoding);
                             }
                             (DATA_V2, 5 | 6, I32) => {
                                 header.levels = header.levels.saturating_add(size(walker.i32()?));
@@ -403,7 +418,7 @@ impl PageHeader {
     }
 }
 
-/// The bytes of the page whose header begins at a place, without the header.
+/// Returns the range of the body of the page whose header begins at `at`.
 #[cfg(test)]
 pub(super) fn body_of<T: ChunkReader>(
     file: &SharedFile<T>,
@@ -415,27 +430,28 @@ pub(super) fn body_of<T: ChunkReader>(
     Ok(start..start + usize::try_from(header.compressed).expect("a file in memory"))
 }
 
-/// Of texts that are packed by difference.
+/// Delta encodings of texts.
 const DELTAS: [Encoding; 2] = [Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY];
-/// Of places in a dictionary.
+/// Encodings of dictionary codes.
 const CODES: [Encoding; 2] = [Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
 
-/// True for the number of one of the encodings.
+/// Returns whether `number` identifies one of the encodings.
 fn is_of(encodings: [Encoding; 2], number: i32) -> bool {
     encodings.into_iter().any(|encoding| encoding as i32 == number)
 }
 
 fn read_header<T: ChunkReader>(file: &SharedFile<T>, at: u64, end: u64) -> Result<PageHeader, ReadError> {
-    let mut want = HEADER_BYTES;
+    let available = end.saturating_sub(at);
+    let mut requested = HEADER_BYTES;
     loop {
-        let there = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
-        let bytes = file.get_bytes(at, want.min(there)).map_err(|error| file.tell(at, &error))?;
+        let length = usize::try_from(available).map_or(requested, |available| available.min(requested));
+        let bytes = file.get_bytes(at, length).map_err(|error| file.to_read_error(at, &error))?;
         if let Some(header) = PageHeader::parse(&bytes) {
             return Ok(header);
         }
-        if want >= there.min(MAX_HEADER_BYTES) {
-            return Err(corrupt(at, "the header of a page cannot be read"));
+        if requested as u64 >= available.min(MAX_HEADER_BYTES as u64) {
+            return Err(corrupt(at, "the header of a page is invalid"));
         }
-        want = want.saturating_mul(8);
+        requested = requested.saturating_mul(8);
     }
 }

@@ -1,4 +1,4 @@
-//! What the schema of a file says of its columns.
+//! The columns that the schema of a Parquet file declares.
 
 use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as Physical};
 use parquet::file::reader::ChunkReader;
@@ -9,16 +9,17 @@ use super::shared::SharedFile;
 use crate::error::ReadError;
 use crate::schema_column::{SchemaColumn, SchemaType};
 
-/// The columns in the order of the file.
+/// Returns the columns in the order of the file.
 ///
 /// # Errors
-/// When the footer cannot be read.
+/// Returns an error if the footer cannot be read.
 pub(crate) fn columns<T: ChunkReader>(file: T) -> Result<Vec<SchemaColumn>, ReadError> {
     let footer = read_footer(&SharedFile::new(file))?;
     let column = |field: &Type| SchemaColumn { name: field.name().to_owned(), kind: declared(field) };
     Ok(footer.fields.iter().map(|field| column(field)).collect())
 }
 
+/// Returns the type of a field; `None` if no column can hold its values.
 fn declared(field: &Type) -> Option<SchemaType> {
     let info = field.get_basic_info();
     let logical = info.logical_type_ref();
@@ -33,7 +34,7 @@ fn declared(field: &Type) -> Option<SchemaType> {
     match (logical, converted) {
         (Some(LogicalType::Bson), _) | (_, ConvertedType::BSON | ConvertedType::INTERVAL) => return None,
         (Some(LogicalType::Decimal { .. }), _) | (_, ConvertedType::DECIMAL) => return decimal(field),
-        // Of no value: the physical type says nothing.
+        // All values are null; the physical type has no meaning.
         (Some(LogicalType::Unknown), _) => return Some(SchemaType::Text),
         (Some(LogicalType::Uuid), _) => return Some(SchemaType::Uuid),
         (Some(LogicalType::Float16), _) => return Some(SchemaType::Double),
@@ -54,6 +55,7 @@ fn declared(field: &Type) -> Option<SchemaType> {
         }
         (_, ConvertedType::UINT_64) => return Some(SchemaType::Unsigned),
         (_, ConvertedType::UINT_32) => return Some(SchemaType::Bigint),
+        // Other annotations do not change the type that the physical type implies.
         _ => {}
     }
     Some(match field.get_physical_type() {

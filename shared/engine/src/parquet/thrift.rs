@@ -1,10 +1,10 @@
-//! As much of Thrift's compact protocol as tells how large a thing is before it is decoded,
+//! A minimal reader for Thrift's compact protocol, which determines sizes before a structure is decoded,
 //! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>.
 //!
-//! The `parquet` crate allocates by the sizes that a footer or a page's header tells and recurses as deep as its schema
-//! does: both are looked at first.
+//! The `parquet` crate allocates memory according to the sizes in a footer or page header and recurses to the depth of
+//! the schema. Both are therefore checked first.
 
-/// Structures within structures; Parquet's own have fewer than ten.
+/// Deepest nesting of structures. Those of Parquet have fewer than ten levels.
 const MAX_DEPTH: usize = 24;
 
 const TRUE: u8 = 1;
@@ -21,7 +21,7 @@ const MAP: u8 = 11;
 pub(super) const STRUCT: u8 = 12;
 const UUID: u8 = 13;
 
-/// Goes through bytes. `None` from its methods: they end too early, or are no Thrift.
+/// A cursor over encoded bytes. Its methods return `None` if the bytes are truncated or invalid.
 pub(super) struct Walker<'a> {
     rest: &'a [u8],
     depth: usize,
@@ -32,13 +32,13 @@ impl<'a> Walker<'a> {
         Self { rest: bytes, depth: 0 }
     }
 
-    /// Bytes that were not gone through.
+    /// Returns the number of bytes that have not been read.
     pub(super) fn rest(&self) -> usize {
         self.rest.len()
     }
 
-    /// Goes through a structure. `field` is told each field's number and type and says whether it went through it;
-    /// those that it did not are passed over.
+    /// Reads a structure. `field` is called with the number and type of each field and returns whether it read the
+    /// field. Fields that it did not read are skipped.
     pub(super) fn structure(
         &mut self,
         mut field: impl FnMut(&mut Self, i16, u8) -> Option<bool>,
@@ -62,7 +62,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// The number and type of a list's elements. There are no more elements than bytes.
+    /// Returns the number and type of a list's elements. A list with more elements than remaining bytes is invalid.
     pub(super) fn list(&mut self) -> Option<(usize, u8)> {
         let head = self.byte()?;
         let count = match head >> 4 {
@@ -76,7 +76,7 @@ impl<'a> Walker<'a> {
         i32::try_from(self.zigzag()?).ok()
     }
 
-    /// Bytes with their length before them.
+    /// Reads a byte string, which is preceded by its length.
     pub(super) fn binary(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.varint()?).ok()?;
         let (bytes, rest) = self.rest.split_at_checked(length)?;
@@ -84,18 +84,18 @@ impl<'a> Walker<'a> {
         Some(bytes)
     }
 
-    /// Passes over a field of a structure, whose booleans are in its head.
+    /// Skips a field of a structure. The value of a boolean field is part of its head.
     pub(super) fn skip_field(&mut self, kind: u8) -> Option<()> {
         if matches!(kind, TRUE | FALSE) { Some(()) } else { self.skip(kind) }
     }
 
-    /// Passes over a value.
+    /// Skips a value.
     pub(super) fn skip(&mut self, kind: u8) -> Option<()> {
         match kind {
-            TRUE | FALSE | BYTE => self.take(1),
+            TRUE | FALSE | BYTE => self.advance(1),
             I16 | I32 | I64 => self.varint().map(|_| ()),
-            DOUBLE => self.take(8),
-            UUID => self.take(16),
+            DOUBLE => self.advance(8),
+            UUID => self.advance(16),
             BINARY => self.binary().map(|_| ()),
             LIST | SET => {
                 let (count, kind) = self.list()?;
@@ -128,7 +128,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn take(&mut self, count: usize) -> Option<()> {
+    fn advance(&mut self, count: usize) -> Option<()> {
         let (_, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
         Some(())
@@ -164,17 +164,18 @@ mod tests {
     use super::Walker;
 
     #[test]
-    fn a_structure_is_gone_through_whatever_its_fields_are() {
-        // i32 -3; true; binary of 2; list of 2 i32; map of 1 from i32 to byte; a structure; a field far away.
+    fn a_structure_with_fields_of_every_type_is_read() {
+        // i32 -3; true; binary of 2; list of 2 i32; map of 1 from i32 to byte; a structure; a field with a large
+        // number.
         let bytes = [
             0x15, 5, 0x11, 0x18, 2, 7, 7, 0x19, 0x25, 2, 4, 0x1b, 1, 0x53, 9, 9, 0x1c, 0x15, 2, 0, 0x05,
             0xc8, 1, 3, 0, 99,
         ];
         let mut walker = Walker::new(&bytes);
-        let mut seen = Vec::new();
+        let mut fields = Vec::new();
         let mut first = None;
         let read = walker.structure(|walker, number, kind| {
-            seen.push((number, kind));
+            fields.push((number, kind));
             if number == 1 {
                 first = walker.i32();
             }
@@ -182,11 +183,11 @@ mod tests {
         });
         assert_eq!(read, Some(()));
         assert_eq!((first, walker.rest()), (Some(-3), 1));
-        assert_eq!(seen, [(1, 5), (2, 1), (3, 8), (4, 9), (5, 11), (6, 12), (100, 5)]);
+        assert_eq!(fields, [(1, 5), (2, 1), (3, 8), (4, 9), (5, 11), (6, 12), (100, 5)]);
     }
 
     #[test]
-    fn what_lies_about_its_size_or_is_too_deep_is_no_thrift() {
+    fn wrong_sizes_and_deep_nesting_are_invalid() {
         let all = |bytes: &[u8]| Walker::new(bytes).structure(|_, _, _| Some(false));
         assert_eq!(all(&[0x19, 0xf5, 0xff, 0xff, 0xff, 0x7f, 2, 0]), None, "a list");
         assert_eq!(all(&[0x1b, 0xff, 0xff, 0x7f, 0x55, 0]), None, "a map");

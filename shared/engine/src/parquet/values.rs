@@ -1,4 +1,4 @@
-//! The values of a column by their Arrow type.
+//! Access to the values of a column by its Arrow type.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -21,14 +21,14 @@ use crate::cast::typed::Typed;
 
 const MICROS_PER_MILLI: i64 = 1_000;
 
-/// The leaves of a field as the file describes them, in the order in which Arrow's types have theirs.
+/// The leaf columns of a field in the file's schema, in the order of the leaves of the Arrow type.
 pub(super) type Leaves<'l> = std::slice::Iter<'l, TypePtr>;
 
-/// A column of a batch, or a member of a nested one.
+/// A column of a batch, or a member of a nested column.
 pub(super) struct Cells<'a> {
     pub(super) nulls: Option<&'a NullBuffer>,
     pub(super) values: Values<'a>,
-    /// Of a field of the file.
+    /// The texts of the column; `None` for members of a nested column.
     pub(super) texts: Option<&'a ColumnTexts>,
 }
 
@@ -38,9 +38,26 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// The values of a column by their Arrow type.
+/// The values of a column, by the way in which they are read.
 pub(super) enum Values<'a> {
     Null,
+    Scalar(ScalarValues<'a>),
+    Text(TextValues<'a>),
+    /// A decimal of more than 38 digits.
+    LongDecimal(&'a PrimitiveArray<Decimal256Type>),
+    Bytes(&'a BinaryArray),
+    Fixed(&'a FixedSizeBinaryArray),
+    Bson(&'a ArrayRef),
+    Interval(&'a FixedSizeBinaryArray),
+    Struct(Vec<(&'a str, Cells<'a>)>),
+    List(&'a OffsetBuffer<i32>, Box<Cells<'a>>),
+    Map(&'a OffsetBuffer<i32>, Box<Cells<'a>>, Box<Cells<'a>>),
+    /// A type that no column accepts.
+    Foreign(&'static str),
+}
+
+/// Scalars that are not text. The `bool` of timestamps is true for UTC.
+pub(super) enum ScalarValues<'a> {
     Boolean(&'a BooleanArray),
     Integers(Integers<'a>),
     Uint64(&'a [u64]),
@@ -54,25 +71,20 @@ pub(super) enum Values<'a> {
     TimestampMillis(&'a [i64], bool),
     TimestampMicros(&'a [i64], bool),
     TimestampNanos(&'a [i64], bool),
-    /// Microseconds, and the same time in nanoseconds as far as 64 bits hold it.
+    /// Microseconds, and the same time in nanoseconds modulo 2^64.
     Int96(&'a [i64], &'a [i64]),
     Decimal(&'a [i128], i8),
-    /// More than 38 digits.
-    LongDecimal(&'a PrimitiveArray<Decimal256Type>),
-    Views(&'a BinaryViewArray),
-    /// Places in a dictionary.
-    Coded(&'a [i32], &'a BinaryArray),
-    Bytes(&'a BinaryArray),
-    Fixed(&'a FixedSizeBinaryArray),
     Uuid(&'a FixedSizeBinaryArray),
-    Bson(&'a ArrayRef),
-    Interval(&'a FixedSizeBinaryArray),
-    Struct(Vec<(&'a str, Cells<'a>)>),
-    List(&'a OffsetBuffer<i32>, Box<Cells<'a>>),
-    Map(&'a OffsetBuffer<i32>, Box<Cells<'a>>, Box<Cells<'a>>),
-    Foreign(&'static str),
 }
 
+/// Bytes that are usually text.
+pub(super) enum TextValues<'a> {
+    Views(&'a BinaryViewArray),
+    /// Dictionary codes and the dictionary.
+    Coded(&'a [i32], &'a BinaryArray),
+}
+
+/// Integers of all widths.
 pub(super) enum Integers<'a> {
     Int8(&'a [i8]),
     Int16(&'a [i16]),
@@ -84,7 +96,7 @@ pub(super) enum Integers<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// `nanos`: the same array with its INT96 leaves in nanoseconds, where it has such leaves.
+    /// Returns the values of an array. `nanos`: the same array with INT96 leaves in nanoseconds, if it has such leaves.
     pub(super) fn of(array: &'a ArrayRef, nanos: Option<&'a ArrayRef>, leaves: &mut Leaves<'_>) -> Self {
         if let Some(nested) = Self::nested(array, nanos, leaves) {
             return nested;
@@ -94,14 +106,14 @@ impl<'a> Values<'a> {
             let micros = array.as_primitive_opt::<TimestampMicrosecondType>();
             let nanos = nanos.and_then(|nanos| nanos.as_primitive_opt::<TimestampNanosecondType>());
             return match micros.zip(nanos) {
-                Some((micros, nanos)) => Self::Int96(micros.values(), nanos.values()),
+                Some((micros, nanos)) => Self::Scalar(ScalarValues::Int96(micros.values(), nanos.values())),
                 None => Self::Foreign("INT96"),
             };
         }
         Self::leaf(array, leaf)
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all other types have no insides")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other types have no members")]
     fn nested(array: &'a ArrayRef, nanos: Option<&'a ArrayRef>, leaves: &mut Leaves<'_>) -> Option<Self> {
         Some(match array.data_type() {
             DataType::Struct(fields) => {
@@ -129,53 +141,70 @@ impl<'a> Values<'a> {
         })
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; Parquet gives these")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "Arrow has many types; the Parquet reader returns these"
+    )]
     fn leaf(array: &'a ArrayRef, leaf: &Type) -> Self {
-        match array.data_type() {
-            DataType::Null => Self::Null,
-            DataType::Boolean => Self::Boolean(array.as_boolean()),
-            DataType::Int8 => Self::Integers(Integers::Int8(primitive::<Int8Type>(array))),
-            DataType::Int16 => Self::Integers(Integers::Int16(primitive::<Int16Type>(array))),
-            DataType::Int32 => Self::Integers(Integers::Int32(primitive::<Int32Type>(array))),
-            DataType::Int64 => Self::Integers(Integers::Int64(primitive::<Int64Type>(array))),
-            DataType::UInt8 => Self::Integers(Integers::Uint8(primitive::<UInt8Type>(array))),
-            DataType::UInt16 => Self::Integers(Integers::Uint16(primitive::<UInt16Type>(array))),
-            DataType::UInt32 => Self::Integers(Integers::Uint32(primitive::<UInt32Type>(array))),
-            DataType::UInt64 => Self::Uint64(primitive::<UInt64Type>(array)),
-            DataType::Float16 => Self::Float16(array.as_primitive()),
-            DataType::Float32 => Self::Float32(primitive::<Float32Type>(array)),
-            DataType::Float64 => Self::Float64(primitive::<Float64Type>(array)),
-            DataType::Date32 => Self::Date(primitive::<Date32Type>(array)),
+        let scalars = match array.data_type() {
+            DataType::Boolean => ScalarValues::Boolean(array.as_boolean()),
+            DataType::Int8 => ScalarValues::Integers(Integers::Int8(primitive::<Int8Type>(array))),
+            DataType::Int16 => ScalarValues::Integers(Integers::Int16(primitive::<Int16Type>(array))),
+            DataType::Int32 => ScalarValues::Integers(Integers::Int32(primitive::<Int32Type>(array))),
+            DataType::Int64 => ScalarValues::Integers(Integers::Int64(primitive::<Int64Type>(array))),
+            DataType::UInt8 => ScalarValues::Integers(Integers::Uint8(primitive::<UInt8Type>(array))),
+            DataType::UInt16 => ScalarValues::Integers(Integers::Uint16(primitive::<UInt16Type>(array))),
+            DataType::UInt32 => ScalarValues::Integers(Integers::Uint32(primitive::<UInt32Type>(array))),
+            DataType::UInt64 => ScalarValues::Uint64(primitive::<UInt64Type>(array)),
+            DataType::Float16 => ScalarValues::Float16(array.as_primitive()),
+            DataType::Float32 => ScalarValues::Float32(primitive::<Float32Type>(array)),
+            DataType::Float64 => ScalarValues::Float64(primitive::<Float64Type>(array)),
+            DataType::Date32 => ScalarValues::Date(primitive::<Date32Type>(array)),
             DataType::Time32(TimeUnit::Millisecond) => {
-                Self::TimeMillis(primitive::<Time32MillisecondType>(array))
+                ScalarValues::TimeMillis(primitive::<Time32MillisecondType>(array))
             }
             DataType::Time64(TimeUnit::Microsecond) => {
-                Self::TimeMicros(primitive::<Time64MicrosecondType>(array))
+                ScalarValues::TimeMicros(primitive::<Time64MicrosecondType>(array))
             }
             DataType::Time64(TimeUnit::Nanosecond) => {
-                Self::TimeNanos(primitive::<Time64NanosecondType>(array))
+                ScalarValues::TimeNanos(primitive::<Time64NanosecondType>(array))
             }
-            DataType::Timestamp(unit, zone) => match unit {
-                TimeUnit::Millisecond => {
-                    Self::TimestampMillis(primitive::<TimestampMillisecondType>(array), zone.is_some())
-                }
-                TimeUnit::Microsecond => {
-                    Self::TimestampMicros(primitive::<TimestampMicrosecondType>(array), zone.is_some())
-                }
-                TimeUnit::Nanosecond => {
-                    Self::TimestampNanos(primitive::<TimestampNanosecondType>(array), zone.is_some())
-                }
-                TimeUnit::Second => Self::Foreign("timestamp in seconds"),
-            },
-            DataType::Decimal128(_, scale) => Self::Decimal(primitive::<Decimal128Type>(array), *scale),
+            DataType::Timestamp(TimeUnit::Millisecond, zone) => {
+                ScalarValues::TimestampMillis(primitive::<TimestampMillisecondType>(array), zone.is_some())
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+                ScalarValues::TimestampMicros(primitive::<TimestampMicrosecondType>(array), zone.is_some())
+            }
+            DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
+                ScalarValues::TimestampNanos(primitive::<TimestampNanosecondType>(array), zone.is_some())
+            }
+            DataType::Decimal128(_, scale) => {
+                ScalarValues::Decimal(primitive::<Decimal128Type>(array), *scale)
+            }
+            DataType::FixedSizeBinary(16) if is_uuid(leaf) => {
+                ScalarValues::Uuid(array.as_fixed_size_binary())
+            }
+            _ => return Self::other_leaf(array, leaf),
+        };
+        Self::Scalar(scalars)
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "Arrow has many types; the Parquet reader returns these"
+    )]
+    fn other_leaf(array: &'a ArrayRef, leaf: &Type) -> Self {
+        match array.data_type() {
+            DataType::Null => Self::Null,
+            DataType::Timestamp(TimeUnit::Second, _) => Self::Foreign("timestamp in seconds"),
             DataType::Decimal256(..) => Self::LongDecimal(array.as_primitive()),
             DataType::BinaryView | DataType::Binary if is_bson(leaf) => Self::Bson(array),
-            DataType::BinaryView => Self::Views(array.as_binary_view()),
-            DataType::Dictionary(..) => {
-                coded(array).map_or(Self::Foreign("unknown"), |(codes, values)| Self::Coded(codes, values))
-            }
+            DataType::BinaryView => Self::Text(TextValues::Views(array.as_binary_view())),
+            DataType::Dictionary(..) => match coded(array) {
+                Some((codes, values)) => Self::Text(TextValues::Coded(codes, values)),
+                None => Self::Foreign("unknown"),
+            },
             DataType::Binary => Self::Bytes(array.as_binary()),
-            DataType::FixedSizeBinary(16) if is_uuid(leaf) => Self::Uuid(array.as_fixed_size_binary()),
             DataType::FixedSizeBinary(12) if is_interval(leaf) => {
                 Self::Interval(array.as_fixed_size_binary())
             }
@@ -183,78 +212,68 @@ impl<'a> Values<'a> {
             _ => Self::Foreign("unknown"),
         }
     }
+}
 
-    /// The value, where it is no text and nothing is in it. `None`: it is missing.
+impl ScalarValues<'_> {
+    /// Returns the value of a row.
     #[inline]
-    pub(super) fn typed(&self, row: usize) -> Option<Typed<'_>> {
-        let at = |values: &[i64]| values.get(row).copied();
-        let timestamp = |micros, is_utc| Typed::Timestamp { micros, is_utc };
+    pub(super) fn at(&self, row: usize) -> Typed<'_> {
         match self {
-            Self::Boolean(array) => Some(Typed::Boolean(array.value(row))),
-            Self::Integers(integers) => integers.at(row).map(Typed::Integer),
-            Self::Uint64(values) => values.get(row).map(|number| Typed::Unsigned(*number)),
-            Self::Float16(array) => Some(Typed::Float(f32::from(array.value(row)))),
-            Self::Float32(values) => values.get(row).map(|number| Typed::Float(*number)),
-            Self::Float64(values) => values.get(row).map(|number| Typed::Double(*number)),
-            Self::Date(values) => values.get(row).map(|days| Typed::Date(*days)),
+            Self::Boolean(array) => Typed::Boolean(array.value(row)),
+            Self::Integers(integers) => Typed::Integer(integers.at(row)),
+            Self::Uint64(values) => Typed::Unsigned(at(values, row)),
+            Self::Float16(array) => Typed::Float(f32::from(array.value(row))),
+            Self::Float32(values) => Typed::Float(at(values, row)),
+            Self::Float64(values) => Typed::Double(at(values, row)),
+            Self::Date(values) => Typed::Date(at(values, row)),
+            // No overflow: the value has 32 bits.
             Self::TimeMillis(values) => {
-                values.get(row).map(|millis| Typed::Time(i64::from(*millis).saturating_mul(MICROS_PER_MILLI)))
+                Typed::Time(i64::from(at(values, row)).saturating_mul(MICROS_PER_MILLI))
             }
-            Self::TimeMicros(values) => at(values).map(Typed::Time),
-            Self::TimeNanos(values) => at(values).map(Typed::TimeNanos),
-            // What is too large stays so.
-            Self::TimestampMillis(values, is_utc) => {
-                at(values).map(|millis| Typed::timestamp_millis(millis, *is_utc))
+            Self::TimeMicros(values) => Typed::Time(at(values, row)),
+            Self::TimeNanos(values) => Typed::TimeNanos(at(values, row)),
+            Self::TimestampMillis(values, is_utc) => Typed::timestamp_millis(at(values, row), *is_utc),
+            Self::TimestampMicros(values, is_utc) => {
+                Typed::Timestamp { micros: at(values, row), is_utc: *is_utc }
             }
-            Self::TimestampMicros(values, is_utc) => at(values).map(|micros| timestamp(micros, *is_utc)),
-            Self::TimestampNanos(values, is_utc) => {
-                at(values).map(|nanos| Typed::timestamp_nanos(nanos, *is_utc))
-            }
-            Self::Int96(micros, nanos) => {
-                at(micros).zip(at(nanos)).map(|(micros, nanos)| int96(micros, nanos))
-            }
+            Self::TimestampNanos(values, is_utc) => Typed::timestamp_nanos(at(values, row), *is_utc),
+            Self::Int96(micros, nanos) => int96(at(micros, row), at(nanos, row)),
             Self::Decimal(values, scale) => {
-                values.get(row).map(|unscaled| Typed::Decimal { unscaled: (*unscaled).into(), scale: *scale })
+                Typed::Decimal { unscaled: at(values, row).into(), scale: *scale }
             }
-            Self::Uuid(array) => array.value(row).try_into().ok().map(Typed::Uuid),
-            Self::Bson(_) => Some(Typed::Foreign("BSON")),
-            Self::Interval(_) => Some(Typed::Foreign("INTERVAL")),
-            Self::Foreign(kind) => Some(Typed::Foreign(kind)),
-            Self::Null
-            | Self::LongDecimal(_)
-            | Self::Views(_)
-            | Self::Coded(..)
-            | Self::Bytes(_)
-            | Self::Fixed(_)
-            | Self::Struct(_)
-            | Self::List(..)
-            | Self::Map(..) => None,
+            Self::Uuid(array) => Typed::Uuid(array.value(row).try_into().expect("a UUID has 16 bytes")),
         }
     }
+}
+
+/// Returns the value of a row. The arrays of a batch have the same length, so the row exists in each of them.
+#[inline]
+fn at<T: Copy>(values: &[T], row: usize) -> T {
+    *values.get(row).expect("a column has a value for each row of its batch")
 }
 
 impl Integers<'_> {
     #[inline]
-    fn at(&self, row: usize) -> Option<i64> {
+    fn at(&self, row: usize) -> i64 {
         match self {
-            Self::Int8(values) => values.get(row).map(|number| i64::from(*number)),
-            Self::Int16(values) => values.get(row).map(|number| i64::from(*number)),
-            Self::Int32(values) => values.get(row).map(|number| i64::from(*number)),
-            Self::Int64(values) => values.get(row).copied(),
-            Self::Uint8(values) => values.get(row).map(|number| i64::from(*number)),
-            Self::Uint16(values) => values.get(row).map(|number| i64::from(*number)),
-            Self::Uint32(values) => values.get(row).map(|number| i64::from(*number)),
+            Self::Int8(values) => at(values, row).into(),
+            Self::Int16(values) => at(values, row).into(),
+            Self::Int32(values) => at(values, row).into(),
+            Self::Int64(values) => at(values, row),
+            Self::Uint8(values) => at(values, row).into(),
+            Self::Uint16(values) => at(values, row).into(),
+            Self::Uint32(values) => at(values, row).into(),
         }
     }
 }
 
-/// INT96 has nanoseconds of more years than 64 bits hold: both were computed modulo 2^64, so that their difference is
-/// exact.
+/// Returns an INT96 timestamp. Its range in nanoseconds exceeds 64 bits. Both numbers are computed modulo 2^64, so
+/// their difference is exact.
 fn int96(micros: i64, nanos: i64) -> Typed<'static> {
-    let finer = nanos.wrapping_sub(micros.wrapping_mul(1_000));
-    match u16::try_from(finer) {
+    let below_micros = nanos.wrapping_sub(micros.wrapping_mul(1_000));
+    match u16::try_from(below_micros) {
         Ok(nanos @ 0..1_000) => Typed::TimestampNanos { micros, nanos, is_utc: false },
-        Ok(_) | Err(_) => Typed::Foreign("INT96 that is no time"),
+        Ok(_) | Err(_) => Typed::Foreign("INT96 with an invalid time"),
     }
 }
 
@@ -267,7 +286,7 @@ pub(super) fn is_bson(field: &Type) -> bool {
     matches!(info.logical_type_ref(), Some(LogicalType::Bson)) || info.converted_type() == ConvertedType::BSON
 }
 
-/// Months, days and milliseconds, each of four bytes.
+/// Returns whether a field is an INTERVAL: months, days and milliseconds of four bytes each.
 pub(super) fn is_interval(field: &Type) -> bool {
     field.get_basic_info().converted_type() == ConvertedType::INTERVAL
 }

@@ -1,24 +1,24 @@
-//! JSON under construction: documents that columns read, and values as rejects and `_rescued` show them.
+//! JSON text of Parquet values: documents that columns read, and values in rejects and in `_rescued`.
 
 use crate::cast::typed::{Typed, write_json_bytes, write_json_hex, write_json_text};
 use crate::cast::unfit::Unfit;
 
-/// A JSON text.
+/// The JSON text of a value.
 ///
-/// JSON has no form for some values, such as NaN, days that no calendar has, and bytes. In a document that a column reads
-/// such a value is a fault, or null where it is one of the contract's spellings of a missing value. In all other texts it is a
-/// string of [`Typed::write_json`].
+/// JSON cannot represent some values, such as NaN, dates outside the calendar, and bytes. In a document that a column
+/// reads, such a value is a fault, or null if it is one of the contract's spellings of a missing value. In all other
+/// texts it is the string that [`Typed::write_json`] writes.
 #[derive(Debug, Default)]
 pub(super) struct WrittenCell {
     text: String,
-    /// Of a document that columns read: the spellings of a missing value.
+    /// The spellings of a missing value, in a document that columns read.
     null_values: Option<Vec<String>>,
-    /// The first part that JSON cannot hold.
+    /// The first value that JSON cannot represent.
     fault: Option<Unfit>,
 }
 
 impl WrittenCell {
-    /// A document that columns read.
+    /// Returns an empty document that columns read.
     pub(super) fn document(null_values: Vec<String>) -> Self {
         Self { null_values: Some(null_values), ..Self::default() }
     }
@@ -32,7 +32,7 @@ impl WrittenCell {
         &self.text
     }
 
-    /// The first part that JSON cannot hold.
+    /// Returns the first value that JSON cannot represent.
     pub(super) fn fault(&self) -> Option<&Unfit> {
         self.fault.as_ref()
     }
@@ -41,12 +41,12 @@ impl WrittenCell {
         self.text.reserve(bytes);
     }
 
-    /// Where to write a part that is JSON.
+    /// Returns the text, to append a part that is JSON.
     pub(super) fn plain(&mut self) -> &mut String {
         &mut self.text
     }
 
-    /// Writes a part that is JSON.
+    /// Appends a part that is JSON.
     pub(super) fn push(&mut self, json: &str) {
         self.text.push_str(json);
     }
@@ -55,7 +55,7 @@ impl WrittenCell {
         if self.null_values.is_some()
             && let Some(unfit) = Unfit::of(value, &self.text)
         {
-            return self.refuse(unfit);
+            return self.write_unfit(unfit);
         }
         value.write_json(&mut self.text);
     }
@@ -70,7 +70,7 @@ impl WrittenCell {
         }
     }
 
-    /// Writes a value of a kind that no column reads.
+    /// Writes a value of a type that no column accepts.
     pub(super) fn push_foreign(&mut self, kind: &'static str, bytes: &[u8]) {
         match &self.null_values {
             None => write_json_hex(bytes, &mut self.text),
@@ -78,7 +78,7 @@ impl WrittenCell {
         }
     }
 
-    /// Writes a duration, which no column reads.
+    /// Writes a duration, which no column accepts.
     pub(super) fn push_duration(&mut self, text: &str) {
         match &self.null_values {
             None => write_json_text(text, &mut self.text),
@@ -86,7 +86,7 @@ impl WrittenCell {
         }
     }
 
-    /// Writes a key of an object: a string, whatever it is. No key is missing.
+    /// Writes a key of an object as a string. Spellings of a missing value do not apply to keys.
     pub(super) fn key(&mut self, write: impl FnOnce(&mut Self)) {
         let start = self.text.len();
         let null_values = self.null_values.as_mut().map(std::mem::take);
@@ -115,9 +115,9 @@ impl WrittenCell {
         self.text.push(close);
     }
 
-    /// Writes null for a value that JSON cannot hold, which is a fault unless the contract takes it for missing.
+    /// Writes null for a value that JSON cannot represent. It is a fault unless it is a spelling of a missing value.
     #[cold]
-    fn refuse(&mut self, unfit: Unfit) {
+    fn write_unfit(&mut self, unfit: Unfit) {
         self.text.push_str("null");
         let is_missing = self.null_values.as_ref().is_some_and(|nulls| nulls.contains(&unfit.found));
         if !is_missing && self.fault.is_none() {

@@ -43,56 +43,58 @@ fn a_damaged_block_loses_only_the_rest_of_its_rows() {
     other_marker.extend_from_slice(&MARKER);
     let mut wrong_sum = compress("snappy", &x);
     *wrong_sum.last_mut().unwrap() ^= 1;
-    let lost = |why: &str, rows: u64| format!("{why}; {rows} rows are lost by the block's count");
+    let lost = |why: &str, rows: u64| format!("{why}; {rows} rows were lost, by the block's row count");
     let skipped = |why: &str, bytes: u64, rows: u64| {
-        format!("{why}; {bytes} bytes up to the next marker are lost, {rows} rows by the block's count")
+        format!(
+            "{why}; {bytes} bytes up to the next sync marker were skipped, with {rows} rows by the block's row count"
+        )
     };
-    let beyond = "a value goes beyond the block's end";
+    let beyond = "a value extends beyond the end of the block";
     for (codec, middle, accepted, found) in [
         ("null", block(3, &[x.clone(), long(99), x.clone()].concat()), 1, lost(beyond, 2)),
-        ("null", block(1, &long(-5)), 0, lost("a length is below zero", 1)),
+        ("null", block(1, &long(-5)), 0, lost("a length is negative", 1)),
         ("null", block(i64::MAX, &x), 1, lost(beyond, i64::MAX as u64 - 1)),
-        ("null", block(1, &[0xff; 11]), 0, lost("a number is longer than 64 bits", 1)),
-        ("null", block(1, &[x.clone(), x.clone()].concat()), 1, lost("2 bytes come after the last row", 0)),
-        ("null", block(0, &x), 0, lost("the block has bytes, but no rows", 0)),
-        ("null", other_marker, 0, skipped("the file's marker does not follow the block", 22, 2)),
+        ("null", block(1, &[0xff; 11]), 0, lost("a number has more than 64 bits", 1)),
+        ("null", block(1, &[x.clone(), x.clone()].concat()), 1, lost("2 bytes follow the last row", 0)),
+        ("null", block(0, &x), 0, lost("the block contains bytes, but no rows", 0)),
+        ("null", other_marker, 0, skipped("the block is not followed by the file's sync marker", 22, 2)),
         (
             "null",
             marked(&long(1), &long(1_000), &x),
             0,
-            skipped("the file's marker does not follow the block", 5, 1),
+            skipped("the block is not followed by the file's sync marker", 5, 1),
         ),
         (
             "null",
             marked(&long(1), &long(1), &x),
             0,
-            skipped("the file's marker does not follow the block", 4, 1),
+            skipped("the block is not followed by the file's sync marker", 4, 1),
         ),
         (
             "null",
             marked(&long(1), &long(1 << 40), &x),
             0,
-            skipped("the block says 1099511627776 bytes", 9, 1),
+            skipped("the block declares 1099511627776 bytes", 9, 1),
         ),
         (
             "null",
             marked(&long(-1), &long(2), &x),
             0,
-            skipped("the block does not begin with the number of its rows and bytes", 4, 0),
+            skipped("the block does not begin with its row count and size", 4, 0),
         ),
         (
             "null",
             marked(&long(1), &long(-2), &x),
             0,
-            skipped("the block does not begin with the number of its rows and bytes", 4, 0),
+            skipped("the block does not begin with its row count and size", 4, 0),
         ),
-        ("snappy", block(1, &wrong_sum), 0, lost("the block does not have the checksum that it says", 1)),
+        ("snappy", block(1, &wrong_sum), 0, lost("the block does not match its checksum", 1)),
         ("snappy", block(1, b"abc"), 0, lost("the block is shorter than its checksum", 1)),
         (
             "snappy",
             block(1, &[0xff, 0xff, 0x7f, 0, 0, 0, 0]),
             0,
-            lost("the block says that it is longer than it can be", 1),
+            lost("the block declares more bytes than it can decompress to", 1),
         ),
     ] {
         let (file, start) = around(&strings(), codec, &middle);
@@ -171,29 +173,21 @@ fn a_file_with_an_invalid_header_or_end_is_an_error() {
     };
     let whole = file(&schema, &[string("x")]);
     for (bytes, code, message) in [
-        (
-            b"PAR1 and more".to_vec(),
-            "wrong_format",
-            "the file is no Avro object container, which begins with `Obj` and 1",
-        ),
-        (b"Obj".to_vec(), "wrong_format", "the file is no Avro object container"),
+        (b"PAR1 and more".to_vec(), "wrong_format", "the file is not an Avro object container file"),
+        (b"Obj".to_vec(), "wrong_format", "the file is not an Avro object container file"),
         (vec![], "empty", "the file is empty"),
-        (b"Obj\x01".to_vec(), "malformed_header", "the file ends within its header"),
-        (entry("avro.codec", b"lzo"), "malformed_header", "blocks of the codec `lzo` are not read"),
+        (b"Obj\x01".to_vec(), "malformed_header", "the file ends inside its header"),
+        (entry("avro.codec", b"lzo"), "malformed_header", "the codec `lzo` is not supported"),
         (entry("who", b"me"), "malformed_header", "the header has no `avro.schema`"),
-        (entry("avro.schema", b"{"), "malformed_header", "the schema is no JSON"),
-        (entry("avro.schema", &[0xff]), "malformed_header", "the schema is no UTF-8"),
-        (entry("avro.schema", b"\"int\""), "malformed_header", "the schema is none of a record"),
+        (entry("avro.schema", b"{"), "malformed_header", "the schema is not valid JSON"),
+        (entry("avro.schema", &[0xff]), "malformed_header", "the schema is not UTF-8"),
+        (entry("avro.schema", b"\"int\""), "malformed_header", "the schema is not a record"),
         (
             [b"Obj\x01", &long(1)[..], &long(1 << 40)].concat(),
             "malformed_header",
-            "the header has an entry of more than 524288 bytes",
+            "the header has more than 1048576 bytes, or an entry of more than 524288 bytes",
         ),
-        (
-            [b"Obj\x01", &long(1)[..], &long(-1)].concat(),
-            "malformed_header",
-            "the header has an entry of more than",
-        ),
+        ([b"Obj\x01", &long(1)[..], &long(-1)].concat(), "malformed_header", "the header has more than"),
         (
             [&b"Obj\x01"[..], &[0xff; 10]].concat(),
             "malformed_header",
@@ -202,9 +196,9 @@ fn a_file_with_an_invalid_header_or_end_is_an_error() {
         (
             whole[..whole.len() - 1].to_vec(),
             "truncated_file",
-            "the file ends within the block that begins here",
+            "the file ends inside the block that begins here",
         ),
-        (whole[..whole.len() - MARKER.len()].to_vec(), "truncated_file", "the file ends within the block"),
+        (whole[..whole.len() - MARKER.len()].to_vec(), "truncated_file", "the file ends inside the block"),
     ] {
         let error = read_with(&avro(), Limits::default(), &bytes[..]).unwrap_err();
         assert_eq!(error.code(), code, "{error}");
@@ -250,13 +244,18 @@ fn the_number_of_values_that_take_no_bytes_is_limited() {
     let list =
         r#"["null",{"type":"record","name":"list","fields":[{"name":"next","type":["null","list"]}]}]"#;
     let document = || column("f", LogicalType::Object { properties: vec![] }, SqlType::Jsonb);
-    let too_many = "a row has more values without a byte than its schema has types";
+    let too_many = "a row has too many values that occupy no bytes";
     for (schema, rows, bytes, why) in [
         (nulls, 1, many, too_many),
-        (deep, 1, long(1), "a value is nested too deep"),
-        (record(&[("f", list)]), 1, [vec![2; 100_000], vec![0]].concat(), "a value is nested too deep"),
-        (record(&[("f", r#""null""#)]), i64::MAX, vec![], "the block has more than 1000 rows without a byte"),
-        (record(&[]), i64::MAX, vec![], "the block has more than 1000 rows without a byte"),
+        (deep, 1, long(1), "a value is nested too deeply"),
+        (record(&[("f", list)]), 1, [vec![2; 100_000], vec![0]].concat(), "a value is nested too deeply"),
+        (
+            record(&[("f", r#""null""#)]),
+            i64::MAX,
+            vec![],
+            "the block has more than 1000 rows that occupy no bytes",
+        ),
+        (record(&[]), i64::MAX, vec![], "the block has more than 1000 rows that occupy no bytes"),
     ] {
         let has_field = schema != record(&[]);
         let columns = [vec![document()], vec![]];
@@ -284,7 +283,7 @@ fn exponentially_nested_types_are_refused_quickly() {
     let schema = record(&[("f", &format!("[{union}]"))]);
     let outcome = read_soon(&avro(), &file(&schema, &[long(39)]));
     assert!(
-        shown(&outcome)[0].2.starts_with("a row has more values without a byte"),
+        shown(&outcome)[0].2.starts_with("a row has too many values that occupy no bytes"),
         "{:?}",
         shown(&outcome)
     );

@@ -184,7 +184,7 @@ fn a_declared_compression_must_match_the_content() {
     assert_eq!(error.code(), "wrong_compression");
     assert_eq!(
         error.to_string(),
-        "the contract declares gzip, but the content is not compressed (at byte 0)"
+        "the contract declares gzip, but the file is not compressed; correct the contract or the file (at byte 0)"
     );
 }
 
@@ -239,7 +239,7 @@ fn an_archive_must_have_exactly_one_readable_file() {
                 DIRECTORY.to_vec(),
             ]
             .concat(),
-            "more than one file: `a.csv`, `b.csv`; deliver each by itself",
+            "more than one file: `a.csv`, `b.csv`; deliver each file in an archive of its own",
         ),
         (
             [
@@ -250,9 +250,9 @@ fn an_archive_must_have_exactly_one_readable_file() {
                 DIRECTORY.to_vec(),
             ]
             .concat(),
-            "more than one file: `a.csv`, `b.csv`, `c.csv`; deliver each by itself",
+            "more than one file: `a.csv`, `b.csv`, `c.csv`; deliver each file in an archive of its own",
         ),
-        ([files(7), DIRECTORY.to_vec()].concat(), "`f0`, `f1`, `f2`, `f3`, `f4` and maybe more"),
+        ([files(7), DIRECTORY.to_vec()].concat(), "`f0`, `f1`, `f2`, `f3`, `f4` and possibly more"),
         (b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), "no file"),
         ([&junk()[..], DIRECTORY].concat(), "no file"),
         ([&member(Member::Folder, b""), DIRECTORY].concat(), "no file"),

@@ -66,10 +66,18 @@ fn a_detected_format_is_read_as_if_the_contract_declared_it() {
 #[test]
 fn a_format_that_the_contract_does_not_allow_is_refused_and_named() {
     for (bytes, json_only, message) in [
-        (b"a,b\n1,2\n".to_vec(), true, "the file is not JSON, which the contract declares"),
-        (b"[a],b\n1,2\n".to_vec(), true, "the file is not JSON, which the contract declares"),
+        (
+            b"a,b\n1,2\n".to_vec(),
+            true,
+            "the contract declares JSON, but the file begins with neither an object nor an array",
+        ),
+        (
+            b"[a],b\n1,2\n".to_vec(),
+            true,
+            "the contract declares JSON, but the file begins with neither an object nor an array",
+        ),
         (gzip(b"PAR1 and so on"), false, "a Parquet file that is compressed as a whole is not supported"),
-        (b"PAR1".to_vec(), false, "Parquet file breaks off"),
+        (b"PAR1".to_vec(), false, "the Parquet file is truncated"),
     ] {
         let error = read(&detected(json_only), &bytes, &[3]).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");

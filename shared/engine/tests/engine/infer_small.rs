@@ -161,7 +161,7 @@ fn a_given_format_that_the_sample_does_not_have_is_an_error() {
         (csv, FileFormat::Avro, "the file is not Avro; give"),
         (csv, FileFormat::Ndjson, "none of its 2 lines is an object"),
         (csv, FileFormat::JsonArray, "(no_array)"),
-        (json, FileFormat::Delimited, "JSON with one object a line instead of delimited text"),
+        (json, FileFormat::Delimited, "JSON with one object per line instead of delimited text"),
         (json, FileFormat::Parquet, "the file is not Parquet; give"),
         (parquet, FileFormat::Delimited, "not delimited text, but Parquet; give"),
         (parquet, FileFormat::Avro, "not Avro, but Parquet; give"),

@@ -68,15 +68,15 @@ fn wrong_files_under_a_text_contract_are_named() {
         (
             gzip(&zip("xl/workbook.xml")),
             "wrong_compression",
-            "an Excel workbook (xlsx) or another Office document within gzip",
+            "an Excel workbook (xlsx) or another Office document inside gzip",
         ),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0".to_vec(), "wrong_format", "(xls)"),
         (b"%PDF-1.4\n1 0 obj".to_vec(), "wrong_format", "a PDF document"),
         (b"\r\n<!DOCTYPE HTML>\n<html>".to_vec(), "wrong_format", "an HTML page, such as a login"),
-        (gzip(b"<html><body>404"), "wrong_format", "the file within gzip is an HTML page"),
+        (gzip(b"<html><body>404"), "wrong_format", "the file inside gzip is an HTML page"),
         (b"\x89PNG\r\n\x1a\n".to_vec(), "wrong_format", "an image (PNG)"),
         (tar(), "unsupported_archive", "is a tar archive"),
-        (gzip(&tar()), "unsupported_archive", "the file within gzip is a tar archive"),
+        (gzip(&tar()), "unsupported_archive", "the file inside gzip is a tar archive"),
         (b"7z\xbc\xaf\x27\x1c\0\x04".to_vec(), "unsupported_archive", "a 7z archive"),
         (
             b"\x04\x22\x4d\x18\x64\x40".to_vec(),
@@ -85,11 +85,15 @@ fn wrong_files_under_a_text_contract_are_named() {
         ),
         (b"\xff\x06\0\0sNaPpY\0".to_vec(), "wrong_compression", "compressed with snappy"),
         (b"\x1f\x9d\x90\x61".to_vec(), "wrong_compression", "compressed with compress (.Z)"),
-        (gzip(&gzip(b"id,name\n1,a\n")), "wrong_compression", "compressed twice: gzip within gzip"),
-        (gzip(&zip("file.csv")), "wrong_compression", "compressed twice: zip within gzip"),
-        (zstd::encode_all(&gzip(b"id,name\n")[..], 1).unwrap(), "wrong_compression", "gzip within zstd"),
-        (parquet(), "wrong_format", "is a Parquet file; deliver what the contract says, or correct `format`"),
-        (gzip(&parquet()), "wrong_format", "the file within gzip is a Parquet file"),
+        (gzip(&gzip(b"id,name\n1,a\n")), "wrong_compression", "compressed twice: gzip inside gzip"),
+        (gzip(&zip("file.csv")), "wrong_compression", "compressed twice: zip inside gzip"),
+        (zstd::encode_all(&gzip(b"id,name\n")[..], 1).unwrap(), "wrong_compression", "gzip inside zstd"),
+        (
+            parquet(),
+            "wrong_format",
+            "is a Parquet file; deliver the format that the contract declares, or correct `format`",
+        ),
+        (gzip(&parquet()), "wrong_format", "the file inside gzip is a Parquet file"),
         (avro(), "wrong_format", "is an Avro file"),
         (b"SQLite format 3\0".to_vec(), "wrong_format", "a SQLite database"),
     ];
@@ -112,9 +116,9 @@ fn wrong_files_under_a_parquet_or_avro_contract_are_named() {
         (FormatKind::Parquet, gzip(&parquet()), "wrong_format", "compressed with gzip as a whole"),
         (FormatKind::Parquet, b"ORC\x0a\0\0\0".to_vec(), "wrong_format", "is an ORC file"),
         (FormatKind::Avro, parquet(), "wrong_format", "is a Parquet file"),
-        (FormatKind::Avro, gzip(&parquet()), "wrong_format", "the file within gzip is a Parquet file"),
+        (FormatKind::Avro, gzip(&parquet()), "wrong_format", "the file inside gzip is a Parquet file"),
         (FormatKind::Avro, gzip(&gzip(&avro())), "wrong_compression", "compressed twice"),
-        (FormatKind::Avro, b"id,name\n1,a\n".to_vec(), "wrong_format", "is no Avro object container"),
+        (FormatKind::Avro, b"id,name\n1,a\n".to_vec(), "wrong_format", "is not an Avro object container"),
     ] {
         let (found, error) = refusal(kind, &file);
         assert_eq!(found, code, "{error}");
@@ -130,7 +134,7 @@ fn a_compression_other_than_the_declared_one_is_named() {
         read_with(&contract, Limits::default(), &b"\x04\x22\x4d\x18\x64\x40\0\0\0\0"[..]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the contract declares gzip, but the content is compressed with lz4 (at byte 0)"
+        "the contract declares gzip, but the file is compressed with lz4; correct the contract or the file (at byte 0)"
     );
 }
 
@@ -139,10 +143,14 @@ fn json_of_another_layout_is_refused_with_a_suggestion() {
     let array = || FormatKind::JsonArray { path: vec![] };
     for (kind, file, message) in [
         (csv(), "{\"id\":1}\n{\"id\":2}\n", "declare `format: json` with `delimiter: new_line`"),
-        (csv(), "{\"id\":1}", "is JSON with one object a line instead of delimited text"),
+        (csv(), "{\"id\":1}", "is JSON with one object per line instead of delimited text"),
         (csv(), "[{\"id\":1},\n{\"id\":2}]\n", "declare `format: json` with `delimiter: array`"),
         (csv(), "{\n \"items\": [{\"id\":1}]\n}\n", "`penstock.path`"),
-        (FormatKind::Ndjson, "[{\"id\":1},{\"id\":2}]", "is a JSON array instead of one JSON object a line"),
+        (
+            FormatKind::Ndjson,
+            "[{\"id\":1},{\"id\":2}]",
+            "is a JSON array instead of one JSON object per line",
+        ),
         (FormatKind::Ndjson, "{\n\"id\":1\n}\n", "a JSON document of several lines"),
         (array(), "{\"id\":1}\n{\"id\":2}\n", "declare `format: json` with `delimiter: new_line`"),
     ] {

@@ -118,15 +118,15 @@ fn files_that_are_not_parquet_are_refused_with_a_suggestion() {
         (
             b"id,name\n1,a\n".to_vec(),
             "wrong_format",
-            "it does not begin with `PAR1`; drop Parquet, or correct `format`",
+            "the file does not begin with `PAR1`; deliver Parquet, or correct `format`",
         ),
         (gzip, "wrong_format", "compressed with gzip as a whole"),
-        (b"PAR1".to_vec(), "truncated_file", "breaks off"),
-        (b"PA".to_vec(), "truncated_file", "breaks off"),
-        (whole[..whole.len() - 1].to_vec(), "truncated_file", "drop it again, whole"),
+        (b"PAR1".to_vec(), "truncated_file", "is truncated"),
+        (b"PA".to_vec(), "truncated_file", "is truncated"),
+        (whole[..whole.len() - 1].to_vec(), "truncated_file", "deliver the complete file"),
         (encrypted, "unsupported_feature", "is encrypted"),
         (footer_beyond, "corrupt_file", "2147483647 bytes"),
-        (no_thrift, "corrupt_file", "its footer cannot be read"),
+        (no_thrift, "corrupt_file", "its footer is invalid"),
         (Vec::new(), "empty", "the file is empty"),
     ];
     for (file, code, message) in table {
@@ -158,15 +158,15 @@ fn nested_schema(depth: usize) -> Vec<u8> {
 fn a_schema_that_is_nested_too_deeply_is_refused_before_it_is_built() {
     // The root is not counted as a column.
     for (elements, limit) in [
-        (19_999, "nested more than 64 levels deep"),
-        (20_001, "nested more than 64 levels deep"),
-        (20_002, "has 20001 columns and groups of columns, and at most 20000 are read"),
-        (1_000_000, "has 999999 columns and groups of columns, and at most 20000 are read"),
+        (19_999, "nests groups of columns more than 64 levels deep"),
+        (20_001, "nests groups of columns more than 64 levels deep"),
+        (20_002, "has 20001 columns and groups of columns, more than the limit of 20000"),
+        (1_000_000, "has 999999 columns and groups of columns, more than the limit of 20000"),
     ] {
         let error = read(nested_schema(elements)).map(|outcome| outcome.totals).unwrap_err();
         assert_eq!(error.code(), "unsupported_feature", "{elements}: {error}");
         let message = error.to_string();
-        assert!(message.contains(limit) && !message.contains("anew"), "{elements}: {message}");
+        assert!(message.contains(limit) && !message.contains("again"), "{elements}: {message}");
     }
 }
 
@@ -191,7 +191,7 @@ fn a_group_with_a_wrong_number_of_children_is_refused_before_memory_is_allocated
     let length = file.len() - 12;
     let at = file.len() - 8;
     file[at] = u8::try_from(length).unwrap();
-    assert!(error_message(file).contains("more columns than there are"));
+    assert!(error_message(file).contains("more columns than the schema"));
 }
 
 #[test]

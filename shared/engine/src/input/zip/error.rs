@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// An archive that is well-formed but uses a feature that is not supported.
+/// A well-formed archive that uses an unsupported feature.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(in crate::input) struct UnsupportedFeature(String);
