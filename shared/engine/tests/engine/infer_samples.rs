@@ -296,7 +296,7 @@ fn contradictory_parts_of_the_format_are_refused() {
             KnownFormat { delimiter: comma(), quote: Some(Quote::Byte(b',')), ..none() },
             "quote and delimiter are the same",
         ),
-        (KnownFormat { delimiter: Some("x".to_owned()), ..none() }, "does not separate fields"),
+        (KnownFormat { delimiter: Some("x".to_owned()), ..none() }, "must not contain a letter"),
         (KnownFormat { skip_lines: Some(5_000), ..none() }, "is not a whole number from 0 to 1000"),
         (KnownFormat { encoding: Some("utf-9".to_owned()), ..none() }, "unknown encoding `utf-9`"),
         (KnownFormat { kind: Some(FileFormat::Parquet), ..none() }, "(wrong_format)"),
