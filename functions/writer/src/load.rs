@@ -141,7 +141,7 @@ impl ChunkLoad<'_> {
             let (deduplicated, superseded) = (unsigned(row.try_get(1)?), unsigned(row.try_get(2)?));
             let count = usize::try_from(ordinal).ok().and_then(|ordinal| counts.get_mut(ordinal));
             let count = count.ok_or_else(|| {
-                self.miscounted(format!("the stage table has rows of the unknown chunk {ordinal}"))
+                self.miscounted(format!("the staging table has rows of the unknown chunk {ordinal}"))
             })?;
             let lost = deduplicated + superseded;
             count.loaded = count.loaded.checked_sub(lost).ok_or_else(|| {

@@ -19,15 +19,15 @@ use crate::versions::{self, ClosedBatch, OtherVersions};
 /// The timeout of a statement.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The maximum number of stage tables in a session: each commit truncates all of them.
+/// The maximum number of staging tables in a session: each commit truncates all of them.
 const MAX_STAGES: usize = 16;
 
 /// Returns the settings of each session.
 ///
 /// - Timeouts: a transaction that takes longer has a problem, and the invocation that waits for it is nearly over. When
 ///   Lambda kills a function, its session remains open on the server: it must not hold its locks for hours.
-/// - JIT compilation, which the planner chooses when it overestimates the stage table, takes longer than a merge.
-/// - The memory is enough for the sorts and the stage table of a chunk of 50,000 rows.
+/// - JIT compilation, which the planner chooses when it overestimates the staging table, takes longer than a merge.
+/// - The memory is enough for the sorts and the staging table of a chunk of 50,000 rows.
 /// - `synchronous_commit` keeps the server's setting, so rows are on disk when their receipt becomes `loaded`.
 fn settings() -> String {
     format!(
@@ -102,7 +102,7 @@ impl LoadSession {
                 if !error.is_transient()
                     && let Err(error) = self.drop_stages().await
                 {
-                    tracing::warn!(%error, "stage tables not dropped");
+                    tracing::warn!(%error, "staging tables not dropped");
                 }
                 Err(error)
             }

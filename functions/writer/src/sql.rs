@@ -60,7 +60,7 @@ statement_parameters! {
         source: &'a str as "text",
         /// The priority of the source.
         priority: i16 as "smallint",
-        /// The number of the chunk in the stage table.
+        /// The number of the chunk in the staging table.
         ordinals: &'a [i16] as "smallint[]",
         /// The chunk's batch.
         batch_ids: &'a [BatchId] as "uuid[]",
@@ -85,7 +85,7 @@ statement_parameters! {
 statement_parameters! {
     /// The parameters of the count of rows that were not loaded, with one element per staged chunk.
     StagedChunks, StagedChunksPlaceholders {
-        /// The number of the chunk in the stage table.
+        /// The number of the chunk in the staging table.
         ordinals: &'a [i16] as "smallint[]",
         /// The chunk's batch.
         batch_ids: &'a [BatchId] as "uuid[]",
@@ -94,12 +94,12 @@ statement_parameters! {
     }
 }
 
-/// The statements that load chunks of one contract version through one stage table.
+/// The statements that load chunks of one contract version through one staging table.
 #[derive(Debug, Clone)]
 pub struct LoadSql {
-    /// Creates the stage table, which is temporary and is emptied by each commit.
+    /// Creates the staging table, which is temporary and is emptied by each commit.
     pub create_stage: String,
-    /// Drops the stage table.
+    /// Drops the staging table.
     pub drop_stage: String,
     /// COPY of one chunk.
     pub copy_single: String,
@@ -111,7 +111,7 @@ pub struct LoadSql {
     pub merge_ordered: StatementText<MergeOne<'static>>,
     /// Merges all staged chunks.
     pub merge_shared: StatementText<MergeSeveral<'static>>,
-    /// Counts the distinct keys in the stage table. Only for upserts.
+    /// Counts the distinct keys in the staging table. Only for upserts.
     pub count_keys: Option<String>,
     /// Returns, for each chunk with such rows, its ordinal, the number of rows that lost to another row of their own
     /// batch, and the number that lost to a row of another batch. It runs after the merge, in the same transaction.
@@ -147,7 +147,7 @@ pub fn ranks_versions(contract: &Contract) -> bool {
     upserts(contract) && contract.overwrite == Overwrite::Replace
 }
 
-/// Returns the statements for `contract`. `stage` is the name of the stage table, `foreign` are the columns of the
+/// Returns the statements for `contract`. `stage` is the name of the staging table, `foreign` are the columns of the
 /// target that other contracts added.
 ///
 /// # Errors
@@ -181,7 +181,7 @@ pub fn load_sql(contract: &Contract, stage: &str, foreign: &[String]) -> Result<
     })
 }
 
-/// The order of the rows in the stage table.
+/// The order of the rows in the staging table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum StageOrder {
     /// The order of the drop. A key may occur more than once.
@@ -256,7 +256,7 @@ fn merge(
     let (key, target) = (key_list(contract, "s."), key_list(contract, ""));
     let assignments = assignments(contract, foreign);
     // Sorted by key: two writers that change the same keys lock them in the same order, so that they cannot deadlock.
-    // The stage table of a chunk in key order has that order already.
+    // The staging table of a chunk in key order has that order already.
     let rows = match newest_first {
         Some(newest_first) => {
             format!(
@@ -296,8 +296,8 @@ fn count_losers(contract: &Contract, stage: &str) -> StatementText<StagedChunks<
     let (chunks, _) = StagedChunks::placeholders(0);
     let StagedChunksPlaceholders { ordinals, batch_ids, row_bases } = chunks;
     let table = quoted_table(&contract.entity.table);
-    // LATERAL … LIMIT is an index lookup for each row. The planner has no statistics of the stage table, and might scan
-    // the whole target for a plain join.
+    // LATERAL … LIMIT is an index lookup for each row. The planner has no statistics of the staging table, and might
+    // scan the whole target for a plain join.
     let (columns, matches, lost) = if upserts(contract) {
         let keys = contract.entity.key.iter().map(|index| quoted(&contract.entity.columns[*index].name));
         let same_key: Vec<String> = keys.map(|name| format!("t.{name} = s.{name}")).collect();

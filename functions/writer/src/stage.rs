@@ -1,4 +1,4 @@
-//! The stage table of a contract version, with the statements that use it.
+//! The staging table of a contract version, with the statements that use it.
 
 use penstock_contract::Contract;
 use tokio_postgres::{Client, Statement};
@@ -8,7 +8,7 @@ use crate::sql::{LoadSql, MergeOne, MergeSeveral, load_sql};
 use crate::statement::PreparedStatement;
 use crate::target::LoadTarget;
 
-/// A stage table and its prepared statements.
+/// A staging table and its prepared statements.
 #[derive(Clone)]
 pub(crate) struct PreparedStage {
     pub(crate) sql: LoadSql,
@@ -22,7 +22,7 @@ pub(crate) struct PreparedStage {
 }
 
 impl PreparedStage {
-    /// Creates the stage table `name` in the client's session, and prepares the statements.
+    /// Creates the staging table `name` in the client's session, and prepares the statements.
     pub(crate) async fn create(
         client: &Client,
         contract: &Contract,

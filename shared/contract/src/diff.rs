@@ -262,7 +262,7 @@ fn sla(old: &Contract, new: &Contract, changes: &mut Changes) {
     };
     let same = |one: &Sla, other: &Sla| one.property == other.property && one.element == other.element;
     match (old.is_retired, new.is_retired) {
-        (false, true) => changes.compatible("status", "retired: no drop is expected any more"),
+        (false, true) => changes.compatible("status", "retired: no more drops are expected"),
         (true, false) => changes.compatible("status", "no longer retired"),
         (false, false) | (true, true) => {}
     }

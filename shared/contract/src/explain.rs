@@ -116,9 +116,9 @@ fn load(contract: &Contract) -> Vec<String> {
         }
     };
     load.push(match route {
-        Route::Auto => "small files are read by the function, large ones by Spark".to_owned(),
-        Route::Lambda => "every file is read by the function".to_owned(),
-        Route::Spark => "every file is read by Spark".to_owned(),
+        Route::Auto => "small files are processed by Lambda, large ones by Spark".to_owned(),
+        Route::Lambda => "every file is processed by Lambda".to_owned(),
+        Route::Spark => "every file is processed by Spark".to_owned(),
     });
     load
 }
@@ -327,10 +327,10 @@ fn batch(contract: &Contract) -> Vec<String> {
     let mut batch = Vec::new();
     let MaxRejects { rows, percent } = contract.max_rejects;
     if let Some(rows) = rows {
-        batch.push(format!("refused with more than {}", counted(rows, "reject")));
+        batch.push(format!("refused if it has more than {}", counted(rows, "reject")));
     }
     if let Some(percent) = percent {
-        batch.push(format!("refused with rejects in more than {percent} percent of its rows"));
+        batch.push(format!("refused if more than {percent} percent of its rows are rejected"));
     }
     for check in &contract.quality {
         let columns: Vec<String> = contract.columns_of(check).into_iter().map(str::to_owned).collect();
@@ -352,7 +352,7 @@ fn promises(contract: &Contract) -> Vec<String> {
         let element = sla.element.as_ref().map(|element| format!(" of {element}")).unwrap_or_default();
         format!("{}{element}: {}{unit}", sla.property, sla.value)
     };
-    let retired = contract.is_retired.then(|| "retired: no drop is expected any more".to_owned());
+    let retired = contract.is_retired.then(|| "retired: no more drops are expected".to_owned());
     contract.sla.iter().map(promise).chain(retired).collect()
 }
 
@@ -375,7 +375,7 @@ impl fmt::Display for Explanation {
                 writeln!(f, "    {sentence}")?;
             }
         }
-        section(f, "A batch", &self.batch)?;
-        section(f, "Promised", &self.promises)
+        section(f, "Batch", &self.batch)?;
+        section(f, "Promises", &self.promises)
     }
 }

@@ -132,7 +132,7 @@ fn a_retired_source_is_described_with_its_promises() {
     let retired = EVERYTHING.replace("status: active", "status: retired");
     assert_ne!(retired, EVERYTHING);
     let explained = explain(&parse("everything.yaml", &retired).expect("valid")).to_string();
-    assert!(explained.contains("retired: no drop is expected any more"), "{explained}");
+    assert!(explained.contains("retired: no more drops are expected"), "{explained}");
 }
 
 #[test]
