@@ -93,7 +93,7 @@ fn a_sample_can_come_from_standard_input() {
 fn rejects_of_the_sample_are_reported() {
     let output = infer("rejects.csv", "id,name\n1,a\n2,b\n3,c,d\n", &[]);
     assert_eq!(output.status.code(), Some(0));
-    let note = "note: rejects in the sample: 1 of 3 rows (too_many_fields 1); `penstock.maxRejectsPercent` is 34 for that";
+    let note = "note: rejects in the sample: 1 of 3 rows (too_many_fields 1); `penstock.maxRejectsPercent` is therefore 34";
     assert!(text(&output.stderr).contains(note), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("# rejects in the sample: 1 of 3 rows (too_many_fields 1)."));
 }

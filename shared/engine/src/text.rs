@@ -9,8 +9,8 @@ use penstock_contract::BlankRows;
 use crate::cast::text::Traits;
 use crate::decode::{Decoded, decode, is_utf_8};
 use crate::delimited::{
-    Framing, MARK, OpenedDelimited, Quoting, RecordLayout, RepeatedHeader, Span, Surplus, field,
-    open_delimited, skip_mark, split_again,
+    BYTE_ORDER_MARK, Framing, OpenedDelimited, Quoting, RecordLayout, RepeatedHeader, Span, Surplus, field,
+    open_delimited, skip_byte_order_mark, split_again,
 };
 use crate::error::{ReadError, UnreadableCode};
 use crate::format::TextFormat;
@@ -184,7 +184,7 @@ impl<R: Read> TextSource<R> {
 
     fn push(&mut self, record: &Record, rows: &mut Rows) {
         let raw = self.records.bytes(record);
-        let shown = Shown { place: record.place, raw, encoding: self.encoding };
+        let shown = Shown { place: record.position, raw, encoding: self.encoding };
         if record.state != RecordState::Whole {
             push_malformed(rows, shown, record.state, self.max_record_bytes);
             return;
@@ -219,8 +219,8 @@ impl<R: Read> TextSource<R> {
                         return;
                     }
                 }
-                if text.starts_with(MARK) {
-                    skip_mark(text, &mut self.spans, *quoting);
+                if text.starts_with(BYTE_ORDER_MARK) {
+                    skip_byte_order_mark(text, &mut self.spans, *quoting);
                 }
                 let fields = RecordFields { text, traits, spans: &self.spans, quoting: *quoting, layout };
                 if other_quote.is_some_and(|quote| fields.are_quoted_by(quote)) {

@@ -1,16 +1,16 @@
-//! The value of a field: its text without quotes and escapes.
+//! The text of a field without quotes and escapes.
 
-#![expect(clippy::indexing_slicing, reason = "places within a buffer in memory, each found in it")]
+#![expect(clippy::indexing_slicing, reason = "positions that were found in the same buffer")]
 #![expect(
     clippy::arithmetic_side_effects,
-    reason = "lengths of what is in memory, far from the largest number"
+    reason = "lengths of buffers in memory, which are far below `usize::MAX`"
 )]
 
 use wide::u8x16;
 
 use super::quoting::{Quoting, Span};
 
-/// A field's text, with doubled quotes and escapes undone.
+/// Returns a field's text, with doubled quotes and escapes resolved.
 #[inline]
 pub(crate) fn field<'a>(
     record: &'a str,
@@ -25,7 +25,7 @@ pub(crate) fn field<'a>(
     }
 }
 
-/// `text` is room for the result, which only grows.
+/// Resolves doubled quotes and escapes. `text` is the buffer for the result; it never shrinks.
 fn unescape<'a>(raw: &str, quoting: Quoting, text: &'a mut Vec<u8>) -> &'a str {
     if text.len() < raw.len() + STEP {
         text.resize(raw.len() + STEP, 0);
@@ -37,38 +37,38 @@ fn unescape<'a>(raw: &str, quoting: Quoting, text: &'a mut Vec<u8>) -> &'a str {
     str::from_utf8(&text[..length]).expect("text without some of its ASCII characters is still UTF-8")
 }
 
-/// Bytes that are copied at once.
+/// The number of bytes copied at once.
 const STEP: usize = 16;
 
-/// Bytes whose quotes are found at once: a bit each of a word.
+/// The number of bytes whose quotes are found at once, one bit of a word for each.
 const BLOCK: usize = 64;
 
-/// Copies what is between doubled quotes, each time with the first of the two; gives the length of the result. All quotes of a block
-/// are found before anything is copied: so no copy waits for the one before.
+/// Replaces doubled quotes with single ones and returns the length of the result. All quotes of a block are found before
+/// its bytes are copied, so that the copies do not depend on each other.
 fn undouble(raw: &[u8], quote: u8, text: &mut [u8]) -> usize {
-    let (mut from, mut kept) = (0, 0);
+    let (mut from, mut length) = (0, 0);
     for at in (0..raw.len()).step_by(BLOCK) {
         let mut quotes = quotes(raw, at, quote);
         if from > at {
-            // The second quote of the last block's pair.
+            // The first byte is the second quote of a pair that began in the previous block.
             quotes &= !1;
         }
         while quotes != 0 {
             let first = at + quotes.trailing_zeros() as usize;
-            copy(raw, from..first + 1, &mut text[kept..]);
-            kept += first + 1 - from;
-            // A quote is always the first of two, as what closes a field is not in it.
+            copy(raw, from..first + 1, &mut text[length..]);
+            length += first + 1 - from;
+            // The quote is the first of two: the closing quote of a field is not part of `raw`.
             from = first + 2;
             quotes &= quotes - 1;
             quotes &= quotes.wrapping_sub(1);
         }
     }
-    let rest = raw.get(from..).unwrap_or_default();
-    text[kept..kept + rest.len()].copy_from_slice(rest);
-    kept + rest.len()
+    let rest = &raw[from..];
+    text[length..length + rest.len()].copy_from_slice(rest);
+    length + rest.len()
 }
 
-/// The places of quotes among the [`BLOCK`] bytes from `at` on, the first in the lowest bit.
+/// Returns a bit for each of the [`BLOCK`] bytes from `at` on, set for a quote. The lowest bit is the first byte.
 #[inline]
 fn quotes(raw: &[u8], at: usize, quote: u8) -> u64 {
     let found = |bytes: &[u8; STEP]| u64::from(u8x16::new(*bytes).simd_eq(u8x16::splat(quote)).to_bitmask());
@@ -80,14 +80,15 @@ fn quotes(raw: &[u8], at: usize, quote: u8) -> u64 {
     }
     let tail_at = steps.len() * STEP;
     match raw.last_chunk::<STEP>() {
-        // The last bytes with some of those before, whose bits go out.
+        // The last bytes together with some bytes before them, whose bits are shifted out.
         Some(last) if !tail.is_empty() => quotes | found(last) >> (STEP - tail.len()) << tail_at,
         Some(_) => quotes,
         None => tail.iter().rev().fold(0, |quotes, byte| quotes << 1 | u64::from(*byte == quote)),
     }
 }
 
-/// Copies to the beginning of `text`. [`STEP`] bytes are copied even where fewer are needed: the next ones overwrite what is too much.
+/// Copies a range to the beginning of `text`. A short range is copied as [`STEP`] bytes, as a fixed length is faster; the
+/// next copy overwrites the excess.
 #[inline]
 fn copy(raw: &[u8], range: std::ops::Range<usize>, text: &mut [u8]) {
     match raw.get(range.start..).and_then(<[u8]>::first_chunk::<STEP>) {
@@ -96,20 +97,21 @@ fn copy(raw: &[u8], range: std::ops::Range<usize>, text: &mut [u8]) {
     }
 }
 
-/// Removes what makes a quote or an escape an ordinary character. Before any other character an escape is one itself, as
-/// in `C:\new`. Without a branch, as their places are not predictable.
+/// Removes the escape before each quote and each escape, and returns the length of the result. An escape before another
+/// character is an ordinary character, as in `C:\new`. The loop has no branches, as the positions of escapes are
+/// unpredictable.
 fn undo_escapes(raw: &[u8], quoting: Quoting, text: &mut [u8]) -> usize {
     let is_special = |byte: u8| (byte == quoting.quote) | (Some(byte) == quoting.escape);
     let mut is_after_escape = false;
-    let mut kept = 0;
+    let mut length = 0;
     for (index, &byte) in raw.iter().enumerate() {
         let is_before_special = raw.get(index + 1).is_some_and(|next| is_special(*next));
         let is_escape = is_special(byte) & is_before_special & !is_after_escape;
-        text[kept] = byte;
-        kept += usize::from(!is_escape);
+        text[length] = byte;
+        length += usize::from(!is_escape);
         is_after_escape = is_escape;
     }
-    kept
+    length
 }
 
 #[cfg(test)]
@@ -122,7 +124,7 @@ mod tests {
         #[test]
         fn doubled_quotes_become_one(parts in prop::collection::vec("[a-z\u{e9}]{0,70}|[a-z]{0,9}", 1..20)) {
             let quoting = Quoting::by(b'"');
-            let mut scratch = b"left from before".to_vec();
+            let mut scratch = b"an earlier field".to_vec();
             prop_assert_eq!(unescape(&parts.join("\"\""), quoting, &mut scratch), parts.join("\""));
         }
     }

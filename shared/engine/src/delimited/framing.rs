@@ -1,28 +1,28 @@
-//! How a stream of bytes is cut into records.
+//! The rules by which a stream of bytes is split into records.
 
 use super::quoting::Quoting;
 use super::scan::Marks;
 
-/// How records are told apart.
+/// The rules by which a stream of bytes is split into records.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Framing<'a> {
-    /// One record a line.
+    /// One record per line.
     Lines,
-    /// The elements of an array that has been entered.
+    /// The elements of a JSON array that has been entered.
     Elements,
-    /// Delimited fields, which may be quoted and then hold line ends.
+    /// Records of delimited fields. A quoted field may contain line ends.
     Delimited {
         delimiter: u8,
         quoting: Option<Quoting>,
-        /// What nearly every record is found by; `None` where that is not enough.
+        /// The bytes that the fast path looks for; `None` if the dialect needs the slow path.
         marks: Option<Marks>,
     },
-    /// The same with a delimiter of several bytes.
+    /// Records of fields with a delimiter of several bytes.
     DelimitedByMany(&'a [u8], Option<Quoting>),
 }
 
 impl Framing<'_> {
-    /// How fields are quoted, where there are fields.
+    /// Returns the quoting of the fields, if records have fields and fields may be quoted.
     #[inline]
     pub(crate) fn quoting(self) -> Option<Quoting> {
         match self {

@@ -1,19 +1,19 @@
-//! The first bytes of a delimited file, and records cut from them on trial.
+//! The first bytes of a delimited file, and the records in them under a dialect that is tried.
 
 use super::quoting::{Quoting, Span};
 use super::split::{FieldDelimiter, QuotedSplit};
 
-/// A record that is still open this close to the end of the head may be well-formed: its rest is not in sight.
+/// A record without an end that begins in the last bytes of the head may be well-formed: the head lacks its rest.
 const OPEN_TAIL_BYTES: usize = 8 * 1024;
 
-/// The first bytes of a file, from the line that may be its header on.
+/// The first bytes of a file, beginning with the line that may be its header.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FileHead<'a> {
     pub(crate) bytes: &'a [u8],
-    /// True when `bytes` are all of the file.
+    /// True if `bytes` are the whole file.
     pub(crate) is_whole: bool,
     pub(crate) terminator: u8,
-    /// The start of lines that are comments; nothing when empty.
+    /// The prefix of comment lines; empty if there are none.
     pub(crate) comment: &'a [u8],
 }
 
@@ -21,23 +21,23 @@ pub(crate) struct FileHead<'a> {
 #[derive(Debug)]
 pub(super) struct HeadRecord<'a> {
     pub(super) bytes: &'a [u8],
-    /// The fields. Those of a malformed record are those of its line as if nothing were quoted.
+    /// The fields. A malformed record is split as an unquoted line.
     pub(super) spans: Vec<Span>,
     pub(super) is_malformed: bool,
 }
 
 impl<'a> FileHead<'a> {
-    /// The head without its first `lines` lines.
+    /// Returns the head without its first `lines` lines.
     pub(super) fn after_lines(self, lines: usize) -> Self {
         let mut bytes = self.bytes;
         for _ in 0..lines {
             let end = memchr::memchr(self.terminator, bytes).map_or(bytes.len(), |end| end.saturating_add(1));
-            bytes = bytes.get(end..).unwrap_or_default();
+            bytes = bytes.get(end..).expect("a line ends within the head");
         }
         Self { bytes, ..self }
     }
 
-    /// The first `count` records that are neither blank nor comments.
+    /// Returns the first `count` records that are neither blank nor comments.
     pub(super) fn records(
         self,
         delimiter: &FieldDelimiter,
@@ -50,13 +50,14 @@ impl<'a> FileHead<'a> {
             && let Some((record, total)) = self.record(rest, delimiter, quoting)
         {
             records.extend(record);
+            // The length of the last line of a file includes a line end that it may lack.
             rest = rest.get(total..).unwrap_or_default();
         }
         records
     }
 
-    /// The record at the start of `rest` and its length; no record for a blank line or a comment. `None` when nothing
-    /// is left, or the end of the record is not in sight.
+    /// Returns the record at the start of `rest`, and its length with its line end. The record is `None` for a blank line
+    /// or a comment. Returns `None` at the end of the head, or if the record does not end in it.
     fn record(
         self,
         rest: &'a [u8],
@@ -68,7 +69,7 @@ impl<'a> FileHead<'a> {
             return None;
         }
         let line_end = memchr::memchr(terminator, rest).or(is_whole.then_some(rest.len()))?;
-        let line = rest.get(..line_end).unwrap_or_default();
+        let line = rest.get(..line_end).expect("a line ends within the head");
         let line = if terminator == b'\n' { line.strip_suffix(b"\r").unwrap_or(line) } else { line };
         let total = line_end.saturating_add(1);
         if line.is_empty() || !comment.is_empty() && line.starts_with(comment) {
@@ -82,14 +83,15 @@ impl<'a> FileHead<'a> {
                 return Some((Some(HeadRecord { bytes: rest, spans, is_malformed: false }), total));
             }
             Some(QuotedSplit::Open) if !is_whole && rest.len() < OPEN_TAIL_BYTES => return None,
-            Some(QuotedSplit::Open | QuotedSplit::Malformed | QuotedSplit::Doubtful(_)) => true,
+            Some(QuotedSplit::Open | QuotedSplit::Malformed | QuotedSplit::Ambiguous(_)) => true,
             None => false,
         };
         delimiter.split_line(line, &mut spans);
         Some((Some(HeadRecord { bytes: rest, spans, is_malformed }), total))
     }
 
-    /// The start of each line that is neither blank nor a comment, with the number of lines before it.
+    /// Returns the rest of the head from each line on that is neither blank nor a comment, with the number of lines before
+    /// it.
     pub(super) fn lines(self) -> impl Iterator<Item = (usize, Self)> {
         let mut rest = self;
         let mut number = 0_usize;
@@ -113,17 +115,17 @@ impl<'a> FileHead<'a> {
 }
 
 impl<'a> HeadRecord<'a> {
-    /// The bytes of a field, without the quotes around it.
+    /// Returns the bytes of a field without the quotes around it.
     pub(super) fn field(&self, span: &Span) -> &'a [u8] {
-        self.bytes.get(span.start..span.end).unwrap_or_default()
+        self.bytes.get(span.start..span.end).expect("a field is within its record")
     }
 
-    /// True when the field is enclosed in quotes.
+    /// Returns true if the field is enclosed in quotes.
     pub(super) fn is_quoted(&self, span: &Span, quote: u8) -> bool {
         !self.is_malformed && span.start.checked_sub(1).and_then(|at| self.bytes.get(at)) == Some(&quote)
     }
 
-    /// True when there are blanks between the quotes around a field and what precedes or follows them.
+    /// Returns true if there are blanks outside the quotes around a field.
     pub(super) fn has_blanks_around(&self, span: &Span, quoting: Quoting) -> bool {
         let is_blank = |at: Option<usize>| {
             at.and_then(|at| self.bytes.get(at)).is_some_and(|byte| quoting.blanks.contains(*byte))

@@ -1,4 +1,4 @@
-//! Which field of a record each column reads.
+//! Binds columns to the fields of records, by the names of a header or by the order of the contract.
 
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
@@ -10,53 +10,55 @@ use super::quoting::Span;
 use crate::error::UnreadableCode;
 use crate::program::PlanColumn;
 
-/// Names listed in a message; more are counted.
+/// The maximum number of names listed in a message; further ones are counted.
 const MAX_NAMES: usize = 20;
 const MAX_NAME_CHARS: usize = 60;
-/// Names beyond this length are not compared by their letters.
+/// The maximum length of names that are compared by their letters.
 const MAX_COMPARED_BYTES: usize = 200;
+/// The maximum number of unexpected names that a missing name is compared with.
+const MAX_COMPARED_NAMES: usize = 200;
 
-/// Which fields of a record the columns read, and which numbers of fields are accepted.
+/// The fields of a record that the columns read, and the accepted numbers of fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RecordLayout {
-    /// Fields of the header, or columns of the contract where there is no header.
+    /// The number of fields in the header, or of names in the contract if there is no header.
     pub(crate) width: usize,
-    /// Fewest fields of a record.
+    /// The minimum number of fields in a record.
     pub(crate) least: usize,
-    /// What happens to fields beyond the width.
+    /// The treatment of fields beyond the width.
     pub(crate) surplus: Surplus,
     /// The field of each column; `None` for constants, and for columns that the file lacks.
     pub(crate) fields: Vec<Option<usize>>,
     /// Names of the header that no column reads, with their fields.
     pub(crate) unexpected: Vec<(String, usize)>,
-    /// Columns that the file does without, and the names that may be meant for them.
+    /// For columns that the file lacks, the names of the header that may be meant for them.
     pub(crate) suggestions: Vec<String>,
     /// White space is a value of one of the columns.
     keeps_space: bool,
-    /// A column without a name precedes one with a name: which field a short record lacks cannot be known.
+    /// A field without a name precedes one with a name, so that it is ambiguous which field a short record lacks.
     has_gap: bool,
-    /// Keys of the header's names that begin like [`POSITIONAL`] ones.
+    /// Keys of the header's names that have the prefix [`POSITIONAL`].
     taken: HashSet<String>,
     case: HeaderCase,
 }
 
-/// What happens to fields beyond the header.
+/// The treatment of fields beyond the header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Surplus {
     /// The record is rejected.
     #[default]
     Rejected,
-    /// The record is accepted when it has one such field, and that is empty: it ends with a delimiter.
+    /// The record is accepted if it has one such field, which is empty: the record ends with a delimiter.
     EmptyAtEnd,
     Dropped,
     Rescued,
 }
 
-/// What the names of columns without a name begin with.
+/// The prefix of the names that fields without a name get.
 const POSITIONAL: &str = "_column_";
 
 impl RecordLayout {
-    /// Sets what the contract says about records with fewer or more fields. `has_trailing`: records may end with a delimiter that the
+    /// Sets the treatment of records with fewer or more fields. `has_trailing`: records may end with a delimiter that the
     /// header does not have.
     pub(super) fn with_ragged(self, ragged: Ragged, has_trailing: bool) -> Self {
         let at_end = if has_trailing { Surplus::EmptyAtEnd } else { Surplus::Rejected };
@@ -69,24 +71,24 @@ impl RecordLayout {
         }
     }
 
-    /// True when each column that reads a field has one.
+    /// Returns true if each column that reads a field has one.
     pub(super) fn has_all(&self, columns: &[PlanColumn]) -> bool {
         columns.iter().zip(&self.fields).all(|(column, field)| field.is_some() || column.reads_nothing())
     }
 
-    /// True when a field has nothing in it, or only white space where that is no value.
+    /// Returns true if a field is empty. White space counts as empty if it is not a value of any column.
     pub(crate) fn is_blank(&self, text: &str, span: &Span) -> bool {
         if self.keeps_space { span.start == span.end } else { is_blank(text, span) }
     }
 
-    /// True when a record has an accepted number of fields.
+    /// Returns true if a record has an accepted number of fields.
     #[inline]
     pub(crate) fn fits(&self, text: &str, spans: &[Span]) -> bool {
-        spans.len() == self.width || self.fits_otherwise(text, spans)
+        spans.len() == self.width || self.fits_ragged(text, spans)
     }
 
     #[cold]
-    fn fits_otherwise(&self, text: &str, spans: &[Span]) -> bool {
+    fn fits_ragged(&self, text: &str, spans: &[Span]) -> bool {
         let Some(surplus) = spans.len().checked_sub(self.width) else { return spans.len() >= self.least };
         match self.surplus {
             Surplus::Rejected => false,
@@ -95,13 +97,13 @@ impl RecordLayout {
         }
     }
 
-    /// False when no record has a value that no column reads.
+    /// Returns false if no record can have a value that no column reads.
     #[inline]
     pub(crate) fn may_have_unexpected(&self) -> bool {
         !self.unexpected.is_empty() || self.surplus == Surplus::Rescued
     }
 
-    /// The accepted numbers of fields, in words.
+    /// Returns the accepted numbers of fields in words.
     pub(crate) fn rule(&self) -> String {
         if self.least < self.width {
             format!("{} to {} fields", self.least, self.width)
@@ -110,18 +112,18 @@ impl RecordLayout {
         }
     }
 
-    /// The name of a field beyond the header.
+    /// Returns the name of a field beyond the header.
     pub(crate) fn surplus_name(&self, field: usize) -> String {
         positional_name(field, self.case, &self.taken)
     }
 }
 
-/// True when a field is empty or white space.
+/// Returns true if a field is empty or white space.
 fn is_blank(text: &str, span: &Span) -> bool {
-    text.get(span.start..span.end).is_some_and(|field| field.trim().is_empty())
+    text.get(span.start..span.end).expect("a field is within its record").trim().is_empty()
 }
 
-/// Binds the columns to the names of a header. Columns without a name get positional ones. The work is linear in the
+/// Binds the columns to the names of a header. Fields without a name get positional names. The work is linear in the
 /// number of names.
 pub(crate) fn bind_header<N: AsRef<str>>(
     names: &[N],
@@ -135,7 +137,7 @@ pub(crate) fn bind_header<N: AsRef<str>>(
         columns.iter().map(|column| if column.reads_nothing() { None } else { find(column) }).collect();
     let mut is_read = vec![false; names.len()];
     for field in fields.iter().flatten() {
-        is_read.get_mut(*field).into_iter().for_each(|is_read| *is_read = true);
+        *is_read.get_mut(*field).expect("a column reads a field of the header") = true;
     }
     let unread = names.iter().enumerate().zip(&is_read).filter(|(_, is_read)| !**is_read);
     let unexpected: Vec<(String, usize)> =
@@ -147,7 +149,7 @@ pub(crate) fn bind_header<N: AsRef<str>>(
             if column.needs_field() { missing.push(name) } else { absent.push(name) }
         }
     }
-    // Columns that may be missing one by one are not missing all together: then it is another file.
+    // Each of the columns may be missing. A file in which all of them are missing is another file, however.
     let has_none = fields.iter().all(Option::is_none) && !absent.is_empty();
     if missing.is_empty() && !has_none {
         let suggestions = suggest(&absent, &unexpected);
@@ -182,7 +184,7 @@ pub(crate) fn bind_header<N: AsRef<str>>(
     Err((UnreadableCode::MissingColumns, message))
 }
 
-/// A name of a header; a positional one where the header has none.
+/// The name of a field: that of the header, or a positional one if the header has none.
 enum HeaderName<'a, N> {
     Given(&'a N),
     Positional(String),
@@ -197,10 +199,10 @@ impl<N: AsRef<str>> HeaderName<'_, N> {
     }
 }
 
-/// The names of a header.
+/// The names of the fields of a header.
 struct HeaderNames<'a, N> {
     names: Vec<HeaderName<'a, N>>,
-    /// Fields up to the last one that the header names.
+    /// The number of fields up to the last one that the header names.
     named: usize,
     has_gap: bool,
     taken: HashSet<String>,
@@ -224,7 +226,7 @@ impl<'a, N: AsRef<str>> HeaderNames<'a, N> {
     }
 }
 
-/// `_column_2` for the second field; with underscores at its end where the header has such a name.
+/// Returns `_column_2` for the second field, followed by underscores if the header already has that name.
 fn positional_name(field: usize, case: HeaderCase, taken: &HashSet<String>) -> String {
     let mut name = format!("{POSITIONAL}{}", field.saturating_add(1));
     while taken.contains(&*case.key(&name)) {
@@ -233,23 +235,23 @@ fn positional_name(field: usize, case: HeaderCase, taken: &HashSet<String>) -> S
     name
 }
 
-/// A name of the header.
-struct Position {
+/// The field that a name of the header refers to.
+struct NamedField {
     field: usize,
     is_repeated: bool,
 }
 
-/// The field of each name.
+/// Returns the field of each name.
 fn positions<'a, N: AsRef<str>>(
     names: &'a [HeaderName<'_, N>],
     case: HeaderCase,
-) -> Result<HashMap<Cow<'a, str>, Position>, (UnreadableCode, String)> {
-    let mut positions: HashMap<Cow<'_, str>, Position> = HashMap::with_capacity(names.len());
+) -> Result<HashMap<Cow<'a, str>, NamedField>, (UnreadableCode, String)> {
+    let mut positions: HashMap<Cow<'_, str>, NamedField> = HashMap::with_capacity(names.len());
     let mut twice: Vec<&str> = Vec::new();
     for (field, name) in names.iter().map(HeaderName::text).enumerate() {
         match positions.entry(case.key(name)) {
             Entry::Vacant(entry) => {
-                entry.insert(Position { field, is_repeated: false });
+                entry.insert(NamedField { field, is_repeated: false });
             }
             Entry::Occupied(mut entry) => {
                 if !std::mem::replace(&mut entry.get_mut().is_repeated, true) {
@@ -263,14 +265,14 @@ fn positions<'a, N: AsRef<str>>(
     }
     let compared = match case {
         HeaderCase::Sensitive => "",
-        HeaderCase::Insensitive => " (compared without regard to letter case)",
+        HeaderCase::Insensitive => " (ignoring letter case)",
     };
-    let message = format!("the header has columns twice{compared}: {}", list(&twice));
+    let message = format!("the header names columns more than once{compared}: {}", list(&twice));
     Err((UnreadableCode::DuplicateColumns, message))
 }
 
-/// Binds the columns by the order of the contract, for files without a header: the names that the columns read,
-/// each once, in the order of their first column.
+/// Binds the columns by the order of the contract, for files without a header. Columns of the same physical name share a
+/// field.
 pub(crate) fn bind_order(columns: &[PlanColumn]) -> RecordLayout {
     let mut positions: HashMap<&str, usize> = HashMap::new();
     let mut fields = Vec::with_capacity(columns.len());
@@ -292,17 +294,18 @@ pub(crate) fn bind_order(columns: &[PlanColumn]) -> RecordLayout {
     }
 }
 
+/// Returns true if white space is a value of one of the columns.
 pub(super) fn keeps_space(columns: &[PlanColumn]) -> bool {
     columns.iter().any(|column| !column.trim && !column.reads_nothing())
 }
 
-/// For each name that is not in the header the nearest one that nothing reads: by other case or other separators
-/// first, then by its letters.
+/// Returns a suggestion for each name that is missing in the header: the most similar name that no column reads. Names
+/// that differ only in case or separators come before those that differ in letters.
 fn suggest(absent: &[&str], unexpected: &[(String, usize)]) -> Vec<String> {
     let pairs = absent.iter().take(MAX_NAMES).filter_map(|name| {
         let near = unexpected
             .iter()
-            .take(MAX_COMPARED_BYTES)
+            .take(MAX_COMPARED_NAMES)
             .filter_map(|(found, _)| distance(name, found).map(|distance| (distance, found)))
             .min_by_key(|(distance, _)| *distance)?;
         let hidden = hidden_letter(near.1, name);
@@ -311,7 +314,7 @@ fn suggest(absent: &[&str], unexpected: &[(String, usize)]) -> Vec<String> {
     pairs.collect()
 }
 
-/// What makes a name another one although both look alike: a character that is not visible, an accent apart from its letter, or a
+/// Describes the character that distinguishes two names that look alike: an invisible character, a combining accent, or a
 /// letter of another script.
 fn hidden_letter(found: &str, name: &str) -> Option<String> {
     let is_hidden = |letter: &char| {
@@ -321,15 +324,15 @@ fn hidden_letter(found: &str, name: &str) -> Option<String> {
     };
     let letter = found.chars().find(|letter| is_hidden(letter) && !name.contains(*letter))?;
     let what = match letter {
-        '\u{300}'..='\u{36f}' => "an accent apart from its letter",
+        '\u{300}'..='\u{36f}' => "a combining accent",
         '\u{370}'..='\u{52f}' => "a letter of another alphabet",
-        '\u{ff01}'..='\u{ff5e}' => "a wide character",
-        _ => "a character that is not visible",
+        '\u{ff01}'..='\u{ff5e}' => "a full-width character",
+        _ => "an invisible character",
     };
     Some(format!(" (it has U+{:04X}, {what})", u32::from(letter)))
 }
 
-/// How far a name is from another; `None` when it is another name.
+/// Returns the edit distance between two names without regard to case and separators; `None` if they are too different.
 fn distance(name: &str, found: &str) -> Option<usize> {
     let plain = |text: &str| -> String {
         text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
@@ -342,11 +345,11 @@ fn distance(name: &str, found: &str) -> Option<usize> {
         return Some(0);
     }
     let distance = strsim::osa_distance(&name, &found);
-    // A third of the letters: `pirce` for `price`, not `name` for `date`.
+    // At most a third of the letters may differ: `pirce` is similar to `price`, `name` is not similar to `date`.
     (distance.saturating_mul(3) <= name.chars().count()).then_some(distance)
 }
 
-/// `` `a`, `b` and 3 more ``, each name cut where it is long.
+/// Formats names as `` `a`, `b` and 3 more ``. Long names are truncated.
 fn list(names: &[&str]) -> String {
     let shown: Vec<String> = names.iter().take(MAX_NAMES).map(|name| format!("`{}`", cut(name))).collect();
     let more = names.len().saturating_sub(MAX_NAMES);
@@ -364,7 +367,7 @@ mod tests {
     use super::*;
     use crate::plan::Plan;
 
-    /// A name that counts how often it is looked at.
+    /// A name that counts how often it is read.
     struct Counted<'a>(String, &'a Cell<usize>);
 
     impl AsRef<str> for Counted<'_> {
@@ -374,7 +377,7 @@ mod tests {
         }
     }
 
-    /// The columns of a contract with these names.
+    /// Returns the columns of a contract with these names.
     fn columns(names: impl Iterator<Item = String>) -> Vec<PlanColumn> {
         let properties: String = names
             .enumerate()
@@ -392,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_a_header_is_looked_at_a_few_times_however_many_there_are() {
+    fn binding_a_header_takes_time_linear_in_the_number_of_names() {
         const NAMES: usize = 100_000;
         let columns = columns((0..400).map(|index| format!("c{}", index * 10)));
         for (case, is_repeated) in
@@ -400,15 +403,15 @@ mod tests {
         {
             let columns: Vec<PlanColumn> =
                 columns.iter().map(|column| PlanColumn { header_case: case, ..column.clone() }).collect();
-            let looks = Cell::new(0);
+            let reads = Cell::new(0);
             let name = |index: usize| match index % 10 {
                 9 => String::new(),
                 _ if is_repeated => format!("c{}", index / 20),
                 _ => format!("c{index}"),
             };
-            let names: Vec<_> = (0..NAMES).map(|index| Counted(name(index), &looks)).collect();
+            let names: Vec<_> = (0..NAMES).map(|index| Counted(name(index), &reads)).collect();
             assert_eq!(bind_header(&names, &columns).is_err(), is_repeated);
-            assert!(looks.get() <= 10 * NAMES, "{} looks at {NAMES} names", looks.get());
+            assert!(reads.get() <= 10 * NAMES, "{} reads of {NAMES} names", reads.get());
         }
     }
 }

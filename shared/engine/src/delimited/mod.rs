@@ -1,4 +1,4 @@
-//! Delimited text: its dialect, where a record's fields are, and which of them the columns read.
+//! Delimited text: detection of its dialect and header, and the positions of a record's fields.
 
 mod field;
 mod framing;
@@ -20,7 +20,7 @@ pub(crate) use open::{FirstRecord, OpenedDelimited, open_delimited, read_first};
 #[cfg(test)]
 pub(crate) use quoting::Blanks;
 pub(crate) use quoting::{Quoting, Span};
-pub(crate) use repeated::{MARK, RepeatedHeader, skip_mark};
+pub(crate) use repeated::{BYTE_ORDER_MARK, RepeatedHeader, skip_byte_order_mark};
 #[cfg(test)]
 pub(crate) use scan::Marks;
 pub(crate) use scan::{Scanned, scan};

@@ -1,4 +1,4 @@
-//! The contract's names in the head of a file: where its header is.
+//! Locates the header of a file by the names of the contract.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -15,26 +15,26 @@ use crate::cast::text::Traits;
 use crate::decode::decode;
 use crate::program::{PlanColumn, Raw};
 
-/// Lines among which the header is searched.
+/// The number of lines that may contain the header.
 const MAX_PREAMBLE_LINES: usize = 100;
-/// Records whose fields are compared by their shape, and the fewest that show one.
+/// The number of records whose fields are compared by their shape, and the minimum number for a comparison.
 const SHAPE_RECORDS: usize = 10;
 const MIN_SHAPE_RECORDS: usize = 4;
-/// Records that are found to name the columns together, when the contract does not declare their number.
+/// The maximum number of records in a header, if the contract does not declare the number.
 const MAX_HEADER_ROWS: usize = 3;
 
-/// The headers that a contract's columns read, without regard to letter case.
+/// The names that a contract's columns read, without regard to letter case.
 #[derive(Debug)]
-pub(crate) struct Names {
+pub(crate) struct ContractNames {
     folded: HashSet<String>,
-    /// Those of columns that no file may lack.
+    /// The names of columns that no file may lack.
     needed: HashSet<String>,
     encoding: &'static Encoding,
     /// White space is a value of one of the columns.
     pub(super) keeps_space: bool,
 }
 
-impl Names {
+impl ContractNames {
     pub(crate) fn of(columns: &[PlanColumn], encoding: &'static Encoding) -> Self {
         let read = columns.iter().filter(|column| !column.reads_nothing());
         let folded = read.map(|column| column.physical_name.to_lowercase()).collect();
@@ -43,7 +43,7 @@ impl Names {
         Self { folded, needed, encoding, keeps_space: keeps_space(columns) }
     }
 
-    /// For a file without a header.
+    /// Returns the names for a file without a header: none.
     pub(super) fn without_header(self) -> Self {
         Self { folded: HashSet::new(), needed: HashSet::new(), ..self }
     }
@@ -52,79 +52,81 @@ impl Names {
         self.folded.is_empty()
     }
 
-    /// The least number of names that is no coincidence. Columns that a file may lack do not raise it, so that a contract
-    /// with one more of them reads the files that it read before.
+    /// Returns the minimum number of names that identifies a header. Columns that a file may lack do not raise it, so that
+    /// an additional one does not change how files are read.
     pub(super) fn least(&self) -> usize {
         self.needed.len().clamp(1, 2)
     }
 
-    /// True when a line has enough names to be the header, wherever it is.
-    fn is_header(&self, line: &Located) -> bool {
+    /// Returns true if a line has enough names to be the header at any position.
+    fn is_header(&self, line: &HeaderLocation) -> bool {
         line.found >= self.least() && line.needed.saturating_mul(2) >= self.needed.len()
     }
 
-    /// True when a line has every name that a file needs.
-    fn is_complete(&self, line: &Located) -> bool {
+    /// Returns true if a line has every name that a file needs.
+    fn is_complete(&self, line: &HeaderLocation) -> bool {
         line.found >= self.folded.len().min(2) && line.needed == self.needed.len()
     }
 
-    /// A header of these fields.
-    fn locate(&self, lines: usize, rows: usize, header: &[String]) -> Located {
+    /// Returns the location of a header with these fields.
+    fn locate(&self, lines: usize, rows: usize, header: &[String]) -> HeaderLocation {
         // A name that occurs twice is counted once.
         let found: HashSet<&String> = header.iter().filter(|name| self.folded.contains(*name)).collect();
-        Located {
+        HeaderLocation {
             lines,
             rows,
             needed: found.iter().filter(|name| self.needed.contains(**name)).count(),
             found: found.len(),
             unnamed: header.iter().filter(|name| name.is_empty()).count(),
-            doubtful: None,
+            other_header: None,
         }
     }
 }
 
-/// Where the header is.
+/// The location of the header, and how well it matches the names of the contract.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Located {
-    /// Lines before it that are neither blank nor comments, and the blank ones and comments among them; 0 when the first
-    /// record may be the header.
+pub(crate) struct HeaderLocation {
+    /// The number of lines before the header; 0 if the first record that is neither blank nor a comment may be the
+    /// header.
     pub(crate) lines: usize,
-    /// Records that name the columns together.
+    /// The number of records in the header.
     pub(crate) rows: usize,
-    /// Names of the contract in it.
+    /// The number of the contract's names in the header.
     pub(crate) found: usize,
-    /// Those of columns that no file may lack.
+    /// The number of these names that no file may lack.
     needed: usize,
-    /// Its empty fields.
+    /// The number of empty fields in the header.
     pub(crate) unnamed: usize,
-    /// Lines before one that has names of the contract and yet is not taken for the header, as the lines before it look like rows.
-    pub(crate) doubtful: Option<usize>,
+    /// The number of lines before another line that has names of the contract. It is not used as the header, as the lines
+    /// before it look like rows.
+    pub(crate) other_header: Option<usize>,
 }
 
-/// The first of the lines that have most of the contract's names. `rows`: how many records name the columns together;
-/// when that is not declared, several do only where they have every name that a file needs, and more names than fewer records have.
+/// Locates the header: the first of the lines that have most of the contract's names. `rows`: the declared number of
+/// records in it. If it is not declared, a header has several records only if together they have every name that a file
+/// needs, and more names than fewer records have.
 pub(super) fn locate(
     head: FileHead<'_>,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
-    names: &Names,
+    names: &ContractNames,
     rows: Option<usize>,
     searches: bool,
-) -> Located {
+) -> HeaderLocation {
     let with_rows = |lines: usize, line: FileHead<'_>, rows: usize| {
         names.locate(lines, rows, &header_of(line, delimiter, quoting, names.encoding, rows))
     };
     let at = |lines: usize, line: FileHead<'_>| {
-        let located = with_rows(lines, line, rows.unwrap_or(1));
-        if rows.is_some() || located.found == 0 || located.found == names.folded.len() {
-            return located;
+        let location = with_rows(lines, line, rows.unwrap_or(1));
+        if rows.is_some() || location.found == 0 || location.found == names.folded.len() {
+            return location;
         }
         let more = (2..=MAX_HEADER_ROWS).map(|rows| with_rows(lines, line, rows));
-        let more = more.filter(|more| more.found > located.found && more.needed == names.needed.len());
-        more.max_by_key(|more| (more.found, Reverse(more.rows))).unwrap_or(located)
+        let more = more.filter(|more| more.found > location.found && more.needed == names.needed.len());
+        more.max_by_key(|more| (more.found, Reverse(more.rows))).unwrap_or(location)
     };
     let mut lines = head.lines().take(if searches { MAX_PREAMBLE_LINES } else { 1 });
-    let first = lines.next().map_or_else(Located::default, |(_, line)| at(0, line));
+    let first = lines.next().map_or_else(HeaderLocation::default, |(_, line)| at(0, line));
     if names.is_empty() || first.found == names.folded.len() {
         return first;
     }
@@ -147,17 +149,17 @@ pub(super) fn locate(
         let lines = head.lines().skip(skipped).take_while(|(number, _)| *number < best.lines);
         width < 2 || has_row(lines.map(|(_, line)| line), width, delimiter, quoting)
     };
-    // The rows of a header that lacks optional columns, before the header of a file that was appended.
+    // The first header lacks optional columns and has rows; the better one belongs to an appended file.
     if names.is_complete(&first) && has_rows(0, 1) {
         return first;
     }
     if has_rows(best.lines, 0) {
-        return Located { doubtful: Some(best.lines), ..first };
+        return HeaderLocation { other_header: Some(best.lines), ..first };
     }
     best
 }
 
-/// True when one of the lines is like a row of a table of this width: most of its fields have values.
+/// Returns true if one of the lines looks like a row of a table of this width: most of its fields have values.
 fn has_row<'h>(
     mut lines: impl Iterator<Item = FileHead<'h>>,
     width: usize,
@@ -173,9 +175,9 @@ fn has_row<'h>(
     })
 }
 
-/// True when the first record is a row: it has as many fields as the contract, none is the name of a column, and each
-/// fits its column. Any text fits a text column, so that there must also be a value of another type, or a text of the
-/// [shape](is_of_shape) of those below it.
+/// Returns true if the first record is a row: it has as many fields as the contract, none is the name of a column, and
+/// each fits its column. Any text fits a text column, so there must also be a value of another type, or a text of the
+/// same [shape](has_same_shape) as those below it.
 pub(crate) fn is_headless(
     head: FileHead<'_>,
     delimiter: &FieldDelimiter,
@@ -193,7 +195,7 @@ pub(crate) fn is_headless(
     let mut is_typed = false;
     for (column, field_index) in columns.iter().zip(&layout.fields) {
         let Some(index) = *field_index else { continue };
-        let Some(span) = first.spans.get(index) else { return false };
+        let span = first.spans.get(index).expect("a row has as many fields as the layout");
         let raw = first.field(span);
         let traits = Traits::of(raw);
         let Some(text) = decode(raw, traits, encoding, &mut decoded) else { return false };
@@ -212,13 +214,13 @@ pub(crate) fn is_headless(
         }
         is_typed |= value.is_some() && !text.trim().is_empty() && !column.is_text();
     }
-    is_typed || (0..layout.width).any(|index| is_of_shape(&records, index))
+    is_typed || (0..layout.width).any(|index| has_same_shape(&records, index))
 }
 
-/// True when a column has texts such as `MG-8769` or `28/01/2018` that differ from record to record in their digits and
-/// letters alone, the first record included: the name of a column has not the shape of its values. Plain numbers do not
-/// count, as years are names of columns, too.
-fn is_of_shape(records: &[HeadRecord<'_>], index: usize) -> bool {
+/// Returns true if the texts of a column, such as `MG-8769` or `28/01/2018`, differ only in their digits and letters. As
+/// the name of a column does not have the shape of its values, the first record is then a row. Plain numbers do not
+/// count, as years may be names of columns.
+fn has_same_shape(records: &[HeadRecord<'_>], index: usize) -> bool {
     let class = |byte: &u8| match byte {
         b'0'..=b'9' => b'0',
         b'a'..=b'z' | b'A'..=b'Z' => b'a',
@@ -235,7 +237,8 @@ fn is_of_shape(records: &[HeadRecord<'_>], index: usize) -> bool {
         && records.iter().all(|record| shape(record).as_ref() == Some(&first))
 }
 
-/// The names of the columns in lower case: of several records, those of a column from top to bottom with spaces between.
+/// Returns the names of the columns in lower case. In a header of several records, the texts of a column are joined by
+/// spaces from top to bottom.
 fn header_of(
     head: FileHead<'_>,
     delimiter: &FieldDelimiter,
@@ -259,7 +262,7 @@ fn header_of(
     names
 }
 
-/// A field in lower case, without the quotes that a malformed record still has; empty when it cannot be decoded.
+/// Returns a field in lower case, without the quotes that are left in a malformed record; empty if it cannot be decoded.
 fn text_of(
     record: &HeadRecord<'_>,
     span: &Span,

@@ -1,4 +1,4 @@
-//! The beginning of a delimited file: preamble, dialect, header.
+//! Reads the beginning of a delimited file: preamble, dialect and header.
 
 use std::io::Read;
 
@@ -8,10 +8,10 @@ use penstock_contract::{BlankRows, DelimitedDialect, HeaderCase, RepeatedHeaders
 use super::field::field;
 use super::head::FileHead;
 use super::header::{RecordLayout, bind_header, bind_order};
-use super::names::{Located, Names, is_headless};
+use super::names::{ContractNames, HeaderLocation, is_headless};
 use super::quoting::{Quoting, Span};
 use super::repeated::{HeaderRecord, RepeatedHeader};
-use super::sniff::{Sniffed, USUAL_QUOTE, sniff};
+use super::sniff::{COMMON_QUOTE, SniffedDialect, sniff};
 use super::split::{FieldDelimiter, split_again};
 use super::widths::Widths;
 use crate::cast::text::Traits;
@@ -22,9 +22,9 @@ use crate::outcome::Dialect;
 use crate::program::PlanColumn;
 use crate::records::{RecordPosition, RecordState, Records};
 
-/// The part of a file that its dialect is sniffed from.
+/// The length of the part of a file from which its dialect is detected.
 const HEAD_BYTES: usize = 64 * 1024;
-/// The part of it by which a file is known to be binary.
+/// The length of the part of a file by which it is recognised as binary.
 const BINARY_HEAD_BYTES: usize = 4 * 1024;
 
 /// A delimited file whose header has been read.
@@ -32,14 +32,14 @@ const BINARY_HEAD_BYTES: usize = 4 * 1024;
 pub(crate) struct OpenedDelimited {
     pub(crate) delimiter: FieldDelimiter,
     pub(crate) quoting: Option<Quoting>,
-    /// The usual quote, where the first rows have another one and the contract declares none.
+    /// The common quote, if the first rows have another one and the contract declares none.
     pub(crate) other_quote: Option<u8>,
     pub(crate) layout: RecordLayout,
     pub(crate) blank_rows: BlankRows,
     pub(crate) repeated_header: RepeatedHeader,
 }
 
-/// Completes the dialect, skips what precedes the header, and reads the header.
+/// Detects the undeclared parts of the dialect, skips the lines before the header, and reads the header.
 pub(crate) fn open_delimited<R: Read>(
     declared: &DelimitedDialect,
     columns: &[PlanColumn],
@@ -55,23 +55,23 @@ pub(crate) fn open_delimited<R: Read>(
     records.set_comment(declared.comment.as_deref());
     let known = DelimitedDialect { delimiter: declared.delimiter.clone().or(from_file), ..declared.clone() };
     let has_header = known.header != Some(false);
-    let names = Names::of(columns, encoding);
+    let names = ContractNames::of(columns, encoding);
     let names = if has_header { names } else { names.without_header() };
-    let head = head_of(records, known.comment.as_deref().unwrap_or_default())?;
+    let head = read_head(records, known.comment.as_deref().unwrap_or_default())?;
     let is_binary = is_binary(head.bytes.get(..BINARY_HEAD_BYTES).unwrap_or(head.bytes));
     let sniffed = sniff(head, &known, &names, has_header && known.skip_lines.is_none());
-    let Sniffed { delimiter, quoting, header: located } = sniffed;
+    let SniffedDialect { delimiter, quoting, header: location } = sniffed;
     let header = known.header.unwrap_or_else(|| {
         let is_declared = known.header_rows.is_some();
-        is_declared || located.lines > 0 || !is_headless(head, &delimiter, quoting, encoding, columns)
+        is_declared || location.lines > 0 || !is_headless(head, &delimiter, quoting, encoding, columns)
     });
-    report(declared, &delimiter, quoting, header, located, dialect);
-    for _ in 0..located.lines {
+    report(declared, &delimiter, quoting, header, location, dialect);
+    for _ in 0..location.lines {
         records.skip_line()?;
     }
     let mut note = None;
     let (layout, header_records) = if header {
-        let rows = located.rows.max(1);
+        let rows = location.rows.max(1);
         let header =
             read_header(records, encoding, rows, &delimiter, quoting).map_err(|error| match error {
                 ReadError::Unreadable { .. } if is_binary => binary(),
@@ -85,18 +85,18 @@ pub(crate) fn open_delimited<R: Read>(
                 return binary();
             }
             if let Some(fault) = header.fault {
-                return malformed(Some(header.place), fault.why);
+                return malformed(Some(header.position), fault.why);
             }
             if code == UnreadableCode::MissingColumns {
-                message.push_str(&advice(located, header.names.len() == bind_order(columns).width));
+                message.push_str(&advice(location, header.names.len() == bind_order(columns).width));
             }
-            unreadable(code, Some(header.place), message)
+            unreadable(code, Some(header.position), message)
         })?;
         if let Some(fault) = header.fault {
             if declared.quote.is_some() || !fault.is_unbalanced || !layout.has_all(columns) {
-                return Err(malformed(Some(header.place), fault.why));
+                return Err(malformed(Some(header.position), fault.why));
             }
-            note = Some(format!("the header was read without regard to its quotes: {}", fault.why));
+            note = Some(format!("the quotes in the header were ignored: {}", fault.why));
         }
         (layout, header.records)
     } else {
@@ -107,19 +107,19 @@ pub(crate) fn open_delimited<R: Read>(
         RepeatedHeaders::Skip => RepeatedHeader::new(header_records, case),
         RepeatedHeaders::Keep => RepeatedHeader::default(),
     };
-    let head = head_of(records, known.comment.as_deref().unwrap_or_default())?;
+    let head = read_head(records, known.comment.as_deref().unwrap_or_default())?;
     let widths = Widths::of(head, &delimiter, quoting, &layout);
     let mut layout = layout.with_ragged(declared.ragged, widths.may_end_with_delimiter());
     dialect.suggestions = std::mem::take(&mut layout.suggestions);
     dialect.suggestions.extend(note);
-    dialect.suggestions.extend(widths.doubt(declared.ragged, &layout));
+    dialect.suggestions.extend(widths.warning(declared.ragged, &layout));
     let quoting = quoting.map(|quoting| {
         let is_known = declared.skip_initial_space.is_some() || quoting.blanks.are_skipped();
-        if is_known { quoting } else { quoting.doubting(&delimiter) }
+        if is_known { quoting } else { quoting.with_ambiguous_blanks(&delimiter) }
     });
     let other_quote = quoting
-        .filter(|quoting| declared.quote.is_none() && quoting.quote != USUAL_QUOTE)
-        .map(|_| USUAL_QUOTE);
+        .filter(|quoting| declared.quote.is_none() && quoting.quote != COMMON_QUOTE)
+        .map(|_| COMMON_QUOTE);
     Ok(OpenedDelimited {
         delimiter,
         quoting,
@@ -130,21 +130,20 @@ pub(crate) fn open_delimited<R: Read>(
     })
 }
 
-/// Writes down the dialect, and what of it the contract does not declare.
+/// Records the dialect, and the parts of it that the contract does not declare.
 fn report(
     declared: &DelimitedDialect,
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
     header: bool,
-    located: Located,
+    location: HeaderLocation,
     dialect: &mut Dialect,
 ) {
     let escape = quoting.and_then(|quoting| quoting.escape);
     let skips_blanks = quoting.is_some_and(|quoting| !quoting.blanks.is_empty());
-    let preamble = u32::try_from(located.lines).expect("the header is searched in a hundred lines");
+    let preamble = u32::try_from(location.lines).expect("the header is among the first 100 lines");
     let skip_lines = declared.skip_lines.unwrap_or(preamble);
-    let header_rows =
-        u32::try_from(located.rows).expect("the contract declares it as a u32, or there are at most three");
+    let header_rows = u32::try_from(location.rows).expect("the number is a declared u32, or at most 3");
     dialect.format = "delimited".to_owned();
     dialect.delimiter = Some(delimiter.to_string());
     dialect.quote = quoting.map(|quoting| char::from(quoting.quote));
@@ -165,30 +164,30 @@ fn report(
     dialect.assumed.extend(parts.iter().filter(|(_, assumed)| *assumed).map(|(name, _)| (*name).to_owned()));
 }
 
-/// The refusal of a file whose header cannot be read because there is none.
+/// Returns the error for a binary file.
 fn binary() -> ReadError {
-    let message = "the file is binary: neither text nor of another format that is read; deliver CSV, JSON, Parquet or Avro";
+    let message = "the file is binary and has no supported format; deliver CSV, JSON, Parquet or Avro";
     unreadable(UnreadableCode::WrongFormat, None, message.to_owned())
 }
 
-/// What may be wrong with a file that lacks columns, besides its names.
-fn advice(located: Located, has_width: bool) -> String {
-    if let Some(lines) = located.doubtful {
+/// Returns advice for a file that lacks columns, if something other than its names may be wrong.
+fn advice(location: HeaderLocation, has_width: bool) -> String {
+    if let Some(lines) = location.other_header {
         return format!(
-            "; line {} has names of the contract, but the lines before it look like rows: declare \
-             `penstock.skipLines` if they are not",
+            "; line {} has names of the contract, but the lines before it look like rows: if they are not rows, declare \
+             `penstock.skipLines`",
             lines.saturating_add(1)
         );
     }
-    if located.found == 0 && has_width {
-        let why = "no name is known, and there are as many fields as the contract has columns";
+    if location.found == 0 && has_width {
+        let why = "none of these names is in the contract, but their number is that of its columns";
         return format!("; {why}: if the file has no header, declare `penstock.header: false`");
     }
     String::new()
 }
 
-/// Skips the line `sep=;` with which Excel declares the delimiter, and returns that delimiter. `None` where there is no such
-/// line, or one that contradicts the contract.
+/// Skips the line `sep=;` by which Excel declares the delimiter, and returns that delimiter. Returns `None` if there is no
+/// such line, or if it contradicts the contract.
 fn skip_sep_line<R: Read>(
     declared: &DelimitedDialect,
     records: &mut Records<R>,
@@ -200,7 +199,7 @@ fn skip_sep_line<R: Read>(
     }
     let terminator = records.terminator();
     let head = records.head(LONGEST_BYTES)?;
-    let line = head.split(|byte| *byte == terminator).next().unwrap_or_default();
+    let line = head.split(|byte| *byte == terminator).next().expect("a split has at least one part");
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     let delimiter = match line.split_at_checked(KEY.len()) {
@@ -218,11 +217,10 @@ fn skip_sep_line<R: Read>(
     Ok(Some(delimiter))
 }
 
-/// The first bytes of the file, with the whole of the lines at its beginning: as much more than [`HEAD_BYTES`] as a long
-/// header takes.
-fn head_of<'r, R: Read>(records: &'r mut Records<R>, comment: &'r str) -> Result<FileHead<'r>, ReadError> {
+/// Returns the first bytes of the file: [`HEAD_BYTES`], or as many more as a long header needs.
+fn read_head<'r, R: Read>(records: &'r mut Records<R>, comment: &'r str) -> Result<FileHead<'r>, ReadError> {
     let terminator = records.terminator();
-    let most = records.reach();
+    let most = records.max_framed_bytes();
     let mut count = HEAD_BYTES;
     loop {
         let bytes = records.head(count)?;
@@ -236,7 +234,7 @@ fn head_of<'r, R: Read>(records: &'r mut Records<R>, comment: &'r str) -> Result
     Ok(FileHead { bytes, is_whole: bytes.len() < count, terminator, comment: comment.as_bytes() })
 }
 
-/// The first record of a file that no contract is known for, and what it was read with.
+/// The first record of a file without a contract, and the dialect by which it was read.
 #[derive(Debug)]
 pub(crate) struct FirstRecord {
     pub(crate) fields: Vec<String>,
@@ -244,7 +242,7 @@ pub(crate) struct FirstRecord {
     pub(crate) quoting: Option<Quoting>,
 }
 
-/// Completes the dialect of a file without a contract, apart from what is `declared`, and reads its first record.
+/// Detects the dialect of a file without a contract, except the `declared` parts, and reads the first record.
 pub(crate) fn read_first<R: Read>(
     declared: &DelimitedDialect,
     records: &mut Records<R>,
@@ -252,31 +250,33 @@ pub(crate) fn read_first<R: Read>(
     let from_file = skip_sep_line(declared, records)?;
     let known = DelimitedDialect { delimiter: declared.delimiter.clone().or(from_file), ..declared.clone() };
     let encoding = records.input.text_encoding();
-    let head = head_of(records, "")?;
-    let Sniffed { delimiter, quoting, .. } = sniff(head, &known, &Names::of(&[], encoding), false);
-    let HeaderRow { record, place, fault } = read_header_row(records, encoding, &delimiter, quoting)?;
+    let head = read_head(records, "")?;
+    let SniffedDialect { delimiter, quoting, .. } =
+        sniff(head, &known, &ContractNames::of(&[], encoding), false);
+    let HeaderRow { record, position, fault } = read_header_row(records, encoding, &delimiter, quoting)?;
     match fault {
-        Some(fault) => Err(malformed(Some(place), fault.why)),
+        Some(fault) => Err(malformed(Some(position), fault.why)),
         None => Ok(FirstRecord { fields: record.cells, delimiter, quoting }),
     }
 }
 
-fn unreadable(code: UnreadableCode, place: Option<RecordPosition>, message: String) -> ReadError {
-    ReadError::Unreadable { code, byte_offset: place.map_or(0, |place| place.byte_offset), message }
+fn unreadable(code: UnreadableCode, position: Option<RecordPosition>, message: String) -> ReadError {
+    ReadError::Unreadable { code, byte_offset: position.map_or(0, |position| position.byte_offset), message }
 }
 
-fn malformed(place: Option<RecordPosition>, why: &str) -> ReadError {
-    unreadable(UnreadableCode::MalformedHeader, place, format!("the header cannot be read: {why}"))
+fn malformed(position: Option<RecordPosition>, why: &str) -> ReadError {
+    unreadable(UnreadableCode::MalformedHeader, position, format!("the header cannot be read: {why}"))
 }
 
-/// A header.
+/// A header that was read.
 struct NamedColumns {
-    /// The names of the columns: of several records, the texts in a column from top to bottom, with spaces between them.
+    /// The names of the columns. In a header of several records, the texts of a column are joined by spaces from top to
+    /// bottom.
     names: Vec<String>,
     records: Vec<HeaderRecord>,
-    /// Where it begins.
-    place: RecordPosition,
-    /// Why its quotes were ignored.
+    /// The position of its first record.
+    position: RecordPosition,
+    /// The reason its quotes were ignored.
     fault: Option<QuoteFault>,
 }
 
@@ -287,7 +287,7 @@ fn read_header<R: Read>(
     delimiter: &FieldDelimiter,
     quoting: Option<Quoting>,
 ) -> Result<NamedColumns, ReadError> {
-    let HeaderRow { record: first, place, mut fault } =
+    let HeaderRow { record: first, position, mut fault } =
         read_header_row(records, encoding, delimiter, quoting)?;
     let mut names = first.cells.clone();
     let mut header_records = vec![first];
@@ -306,23 +306,22 @@ fn read_header<R: Read>(
         }
         header_records.push(record);
     }
-    Ok(NamedColumns { names, records: header_records, place, fault })
+    Ok(NamedColumns { names, records: header_records, position, fault })
 }
 
-/// What is wrong with the quotes of a header.
+/// A fault in the quotes of a header.
 #[derive(Debug, Clone, Copy)]
 struct QuoteFault {
     why: &'static str,
-    /// Their number is odd: one of them is there by mistake.
+    /// There is an odd number of quotes, so that one of them is a mistake.
     is_unbalanced: bool,
 }
 
-/// A record of the header as it was read.
+/// A record of the header that was read.
 struct HeaderRow {
     record: HeaderRecord,
-    place: RecordPosition,
-    /// What is wrong with its quotes: then its fields are those of its line as if nothing were quoted, without the quotes
-    /// around them.
+    position: RecordPosition,
+    /// A fault in its quotes. The record is then split as an unquoted line, and the quotes around its fields are removed.
     fault: Option<QuoteFault>,
 }
 
@@ -337,14 +336,14 @@ fn read_header_row<R: Read>(
     let Some(record) = records.next(framing, &mut spans)? else {
         return Err(malformed(None, "there are only blank lines"));
     };
-    let place = record.place;
+    let position = record.position;
     let fault = match record.state {
-        // The last two are elements of arrays.
+        // The last two states are those of array elements.
         RecordState::Whole | RecordState::NoElement | RecordState::NoComma => None,
-        RecordState::TooLong => return Err(malformed(Some(place), "the first line is too long")),
+        RecordState::TooLong => return Err(malformed(Some(position), "the first line is too long")),
         RecordState::OpenQuote => Some("a quote is not closed"),
         RecordState::TextAfterQuote | RecordState::SpaceBeforeQuote => {
-            Some("there is text between a closing quote and the next delimiter")
+            Some("a closing quote is followed by text instead of a delimiter")
         }
     };
     let raw = records.bytes(&record);
@@ -354,12 +353,12 @@ fn read_header_row<R: Read>(
     });
     let mut decoded = String::new();
     let Some(text) = decode(raw, Traits::of(raw), encoding, &mut decoded) else {
-        return Err(malformed(Some(place), &format!("it is not {}", records.input.encoding().name())));
+        return Err(malformed(Some(position), &format!("it is not {}", records.input.encoding().name())));
     };
     if fault.is_some() {
         delimiter.split_line(text.as_bytes(), &mut spans);
     } else if text.len() != raw.len() && !split_again(text, delimiter, quoting, &mut spans) {
-        return Err(malformed(Some(place), "there is white space before a quoted name"));
+        return Err(malformed(Some(position), "there is white space before a quoted name"));
     }
     let mut scratch = Vec::new();
     let quote = quoting.filter(|_| fault.is_some()).map(|quoting| char::from(quoting.quote));
@@ -368,5 +367,5 @@ fn read_header_row<R: Read>(
         let cell = field(text, *span, quoting, &mut scratch).trim();
         quote.map_or(cell, |quote| cell.trim_matches(quote).trim()).to_owned()
     });
-    Ok(HeaderRow { record: HeaderRecord { first, cells: cells.collect() }, place, fault })
+    Ok(HeaderRow { record: HeaderRecord { first, cells: cells.collect() }, position, fault })
 }

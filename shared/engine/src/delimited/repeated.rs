@@ -1,18 +1,18 @@
-//! Records that repeat the header, as in files that were concatenated.
+//! Detection of records that repeat the header, as in concatenated files.
 
 use penstock_contract::HeaderCase;
 
 use super::field::field;
 use super::quoting::{Quoting, Span};
 
-/// A byte-order mark, which is at the beginning of a file that was appended.
-pub(crate) const MARK: char = '\u{feff}';
+/// A byte-order mark, which may begin each of several concatenated files.
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The header's records.
+/// The records of the header, and the progress in matching them.
 #[derive(Debug, Default)]
 pub(crate) struct RepeatedHeader {
     records: Vec<HeaderRecord>,
-    /// The record that is expected next: 0 but within a header of several records.
+    /// The index of the record that is expected next: 0 except within a header of several records.
     next: usize,
     case: HeaderCase,
 }
@@ -20,19 +20,19 @@ pub(crate) struct RepeatedHeader {
 /// A record of the header.
 #[derive(Debug)]
 pub(super) struct HeaderRecord {
-    /// The first byte of its first field, or what follows an empty one.
+    /// The first byte of the first field, or the byte after it if it is empty.
     pub(super) first: Option<u8>,
-    /// Its fields without white space around them.
+    /// The fields without white space around them.
     pub(super) cells: Vec<String>,
 }
 
 impl RepeatedHeader {
-    /// Records that repeat one of these, in their order, are recognised.
+    /// Returns a matcher of records that repeat these in their order.
     pub(super) fn new(records: Vec<HeaderRecord>, case: HeaderCase) -> Self {
         Self { records, next: 0, case }
     }
 
-    /// False when the record does not repeat the header, as its first byte shows for nearly every row.
+    /// Returns false if the record cannot repeat the header, which its first byte decides for nearly every row.
     #[inline]
     pub(crate) fn may_be_repeated(&self, text: &str, spans: &[Span]) -> bool {
         let Some(header) = self.records.get(self.next) else { return false };
@@ -47,11 +47,11 @@ impl RepeatedHeader {
         is_same_first || self.next > 0
     }
 
-    /// True when the record repeats the header.
+    /// Returns true if the record repeats the header.
     pub(crate) fn is_repeated(&mut self, text: &str, spans: &[Span], quoting: Option<Quoting>) -> bool {
         let case = self.case;
         let is_same = |record: &HeaderRecord| record.is_same(text, spans, quoting, case);
-        // A header that breaks off after its first record may begin anew.
+        // A header that is cut off after its first record may begin again.
         let mut tried = std::iter::once(self.next).chain((self.next > 0).then_some(0));
         let found = tried.find(|index| self.records.get(*index).is_some_and(is_same));
         let after = found.map_or(0, |index| index.saturating_add(1));
@@ -71,14 +71,13 @@ impl HeaderRecord {
     }
 }
 
-/// Moves the start of the first field behind a byte-order mark, which begins a file that was appended to another, and behind
-/// the quote after it.
+/// Removes a byte-order mark from the first field, and the quotes that then enclose it.
 #[cold]
-pub(crate) fn skip_mark(text: &str, spans: &mut [Span], quoting: Option<Quoting>) {
+pub(crate) fn skip_byte_order_mark(text: &str, spans: &mut [Span], quoting: Option<Quoting>) {
     let Some(first) = spans.first_mut().filter(|first| first.start == 0) else { return };
     let end = first.end;
-    let start = MARK.len_utf8().min(end);
-    let inner = text.get(start..end).unwrap_or_default();
+    let start = BYTE_ORDER_MARK.len_utf8().min(end);
+    let inner = text.get(start..end).expect("a field is within its record");
     let quote = quoting.map(|quoting| char::from(quoting.quote));
     let bare = quote.and_then(|quote| {
         let bare = inner.strip_prefix(quote)?.strip_suffix(quote)?;

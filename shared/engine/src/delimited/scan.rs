@@ -1,39 +1,38 @@
-//! The quick way through well-formed records: one pass finds delimiters, quotes and line ends, 64 bytes at a time.
+//! The fast path for well-formed records: one pass finds delimiters, quotes and line ends, 64 bytes at a time.
 //!
-//! It decides nothing that is in doubt: what is unusual is left to the thorough way of `records`, which is also what
-//! the tests compare it with.
+//! It leaves every irregular record to the slow path in `records`, against which the tests compare it.
 
 use wide::u8x16;
 
 use super::quoting::{Blanks, Quoting, Span};
 
-/// Bytes looked at together: one for each bit of a mask.
+/// The number of bytes compared at once, one for each bit of a mask.
 const BLOCK: usize = 64;
 
-/// What ends fields and records, all of them different bytes.
+/// The bytes that end fields and records. The delimiter and the terminator differ from each other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Marks {
     delimiter: u8,
-    /// The delimiter once more where nothing is quoted.
+    /// The delimiter again if fields are not quoted.
     quote: u8,
     terminator: u8,
     /// White space that may precede an opening quote.
     blanks: Blanks,
 }
 
-/// A whole record.
+/// The extent of a whole record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scanned {
-    /// Its length without the line end.
+    /// The length without the line end.
     pub(crate) content: usize,
-    /// Its length with it.
+    /// The length with the line end.
     pub(crate) total: usize,
-    /// Line ends in it, its own included.
+    /// The number of line ends, including the one that ends the record.
     pub(crate) lines: u64,
 }
 
 impl Marks {
-    /// `None` where a quick look is not enough: escapes, or one byte with two meanings.
+    /// Returns `None` if the dialect needs the slow path: it has escapes, or a byte with two meanings.
     #[inline]
     pub(crate) fn of(delimiter: u8, quoting: Option<Quoting>, terminator: u8) -> Option<Self> {
         let (quote, blanks) = match quoting {
@@ -51,23 +50,23 @@ impl Marks {
     }
 }
 
-/// What the field under way is like.
+/// The state of the field that is being scanned.
 enum FieldState {
     Plain,
     Quoted,
-    /// Its quotes are closed: its end must follow.
+    /// After the closing quote, where a delimiter or line end must follow.
     Closed,
 }
 
-/// The record at the start of `window`, with the places of its fields. `None`: it is empty, malformed, or so near to
-/// the window's end that it is not all in whole blocks.
+/// Finds the record at the start of `window` and the positions of its fields. Returns `None`, which leaves the record to
+/// the slow path, if it is empty, irregular, or not within the whole blocks of the window.
 #[inline(always)]
-#[expect(clippy::arithmetic_side_effects, reason = "places in a window and what is next to them")]
+#[expect(clippy::arithmetic_side_effects, reason = "positions in a window in memory")]
 pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option<Scanned> {
     spans.clear();
     let (mut state, mut start, mut is_escaped) = (FieldState::Plain, 0, false);
-    // The second of two quotes that stand for one.
-    let mut twin = usize::MAX;
+    // The second quote of the last doubled quote.
+    let mut second_quote = usize::MAX;
     let mut lines = 1;
     let mut base = 0;
     for block in window.as_chunks::<BLOCK>().0 {
@@ -98,11 +97,11 @@ pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option
                     }
                 }
                 FieldState::Quoted if byte == marks.quote => {
-                    if at == twin {
+                    if at == second_quote {
                         continue;
                     }
                     if *window.get(at + 1)? == byte {
-                        (twin, is_escaped) = (at + 1, true);
+                        (second_quote, is_escaped) = (at + 1, true);
                     } else {
                         spans.push(Span { start, end: at, is_escaped });
                         (state, start) = (FieldState::Closed, at + 1);
@@ -124,13 +123,13 @@ pub(crate) fn scan(window: &[u8], marks: Marks, spans: &mut Vec<Span>) -> Option
     None
 }
 
-/// Out of line: a quote within an unquoted field is rare.
+/// Returns true if `before` is white space. It is not inlined, as a quote within an unquoted field is rare.
 #[inline(never)]
 fn are_blank(before: &[u8], blanks: Blanks) -> bool {
     blanks.before_quote(before) == before.len()
 }
 
-/// A bit for each byte that means something.
+/// Returns a mask with a bit for each byte that is one of the marks.
 #[inline]
 fn mask(block: &[u8; BLOCK], marks: Marks) -> u64 {
     let [delimiter, quote, terminator] = [marks.delimiter, marks.quote, marks.terminator].map(u8x16::splat);

@@ -1,39 +1,38 @@
-//! The parts of a dialect that the contract does not declare, found by trying them on the head of the file.
+//! Detects the parts of a dialect that the contract does not declare, by trying dialects on the head of the file.
 
 use std::cmp::Reverse;
 
 use penstock_contract::{DelimitedDialect, Quote};
 
 use super::head::{FileHead, HeadRecord};
-use super::names::{Located, Names, locate};
+use super::names::{ContractNames, HeaderLocation, locate};
 use super::quoting::{Blanks, Quoting};
 use super::split::{FieldDelimiter, blanks_beside};
 
 const COMMON_DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
-/// Delimiters that are only considered when they find the contract's names.
+/// Delimiters that are only considered if the header under them has the contract's names.
 const RARE_DELIMITERS: [&str; 9] = [":", "~", "^", "#", " ", "\u{1}", "\u{1f}", "||", "::"];
-pub(super) const USUAL_QUOTE: u8 = b'"';
+pub(super) const COMMON_QUOTE: u8 = b'"';
 const OTHER_QUOTE: u8 = b'\'';
 const OTHER_ESCAPE: u8 = b'\\';
-/// Records that a delimiter is judged by.
+/// The number of records by which a delimiter is scored.
 const MAX_RECORDS: usize = 50;
 
-/// A dialect, declared in part and found in part.
+/// A dialect of which some parts are declared and the others detected.
 #[derive(Debug, Clone)]
-pub(crate) struct Sniffed {
+pub(crate) struct SniffedDialect {
     pub(crate) delimiter: FieldDelimiter,
     pub(crate) quoting: Option<Quoting>,
-    pub(crate) header: Located,
+    pub(crate) header: HeaderLocation,
 }
 
-/// Completes the declared dialect. `header_rows`: how many records name the columns together. `searches`: the header may
-/// be below other lines.
+/// Detects the parts of the dialect that are not declared. `searches`: the header may be below other lines.
 pub(crate) fn sniff(
     head: FileHead<'_>,
     declared: &DelimitedDialect,
-    names: &Names,
+    names: &ContractNames,
     searches: bool,
-) -> Sniffed {
+) -> SniffedDialect {
     let sniffer = Sniffer { head, declared, names, searches };
     let trial = match declared.quote {
         Some(Quote::None) => sniffer.choose_delimiter(None),
@@ -42,13 +41,13 @@ pub(crate) fn sniff(
     };
     let TriedDialect { delimiter, quoting, .. } = sniffer.choose_blanks(trial);
     let header = sniffer.locate(&delimiter, quoting);
-    Sniffed { delimiter, quoting, header }
+    SniffedDialect { delimiter, quoting, header }
 }
 
 struct Sniffer<'a> {
     head: FileHead<'a>,
     declared: &'a DelimitedDialect,
-    names: &'a Names,
+    names: &'a ContractNames,
     searches: bool,
 }
 
@@ -60,19 +59,19 @@ struct TriedDialect {
     score: Score,
 }
 
-/// How well a delimiter splits the head; the greatest is the best.
+/// The score of a delimiter on the head of the file. A greater score is better; the fields are compared in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Score {
-    /// Names of the contract in the header.
+    /// The number of the contract's names in the header.
     found: usize,
-    /// Fields of that header that are empty.
+    /// The number of empty fields in that header.
     unnamed: Reverse<usize>,
-    /// Well-formed records with as many fields as the header, if that has several.
+    /// The number of well-formed records with as many fields as the header, if it has several.
     alike: usize,
     width: usize,
 }
 
-/// What a dialect makes of the whole head.
+/// Counts of records and fields that show how well a dialect fits the whole head.
 #[derive(Debug, Default)]
 struct DialectFit {
     malformed: usize,
@@ -80,15 +79,16 @@ struct DialectFit {
     misfit: usize,
     /// Fields in quotes.
     quoted: usize,
-    /// Fields in quotes that contain what would end them otherwise.
+    /// Fields in quotes that contain a delimiter, a quote or a line end.
     protected: usize,
-    /// By column: fields in quotes, and others that are not empty.
+    /// For each column, the fields in quotes, and the other fields that are not empty.
     columns: Vec<(usize, usize)>,
     /// Records with blanks around quotes.
     spaced: usize,
-    /// Fields after the first that follow one space, and others that are not empty.
-    led: usize,
-    unled: usize,
+    /// Unquoted fields other than the first that begin with exactly one space.
+    after_space: usize,
+    /// The other fields after the first that are not empty.
+    not_after_space: usize,
 }
 
 impl DialectFit {
@@ -98,20 +98,21 @@ impl DialectFit {
 }
 
 impl Sniffer<'_> {
-    /// The delimiter under which most names of the contract are found, then the one that splits most records alike,
-    /// then the one that yields most fields.
+    /// Returns the dialect with the best delimiter: the one under which the header has most names of the contract, then
+    /// the one that splits most records into the same number of fields, then the one that yields most fields.
     fn choose_delimiter(&self, quoting: Option<Quoting>) -> TriedDialect {
         if let Some(delimiter) = &self.declared.delimiter {
             return self.attempt(FieldDelimiter::of(delimiter), quoting);
         }
         let occurs = |delimiter: &&str| memchr::memmem::find(self.head.bytes, delimiter.as_bytes()).is_some();
         let attempt = |delimiter: &str| self.attempt(FieldDelimiter::of(delimiter), quoting);
-        // What is declared to quote or to escape separates nothing.
+        // A declared quote or escape cannot be part of the delimiter.
         let marks = [quoting.map(|quoting| quoting.quote), self.declared.escape];
         let is_free =
             |delimiter: &&&str| marks.iter().flatten().all(|mark| !delimiter.as_bytes().contains(mark));
         let mut common = COMMON_DELIMITERS.iter().filter(is_free);
-        let mut best = attempt(common.next().copied().unwrap_or(","));
+        let first = common.next().expect("two marks exclude at most two of the common delimiters");
+        let mut best = attempt(first);
         for delimiter in common.filter(|delimiter| occurs(delimiter)) {
             let trial = attempt(delimiter);
             if trial.score > best.score {
@@ -157,12 +158,12 @@ impl Sniffer<'_> {
         TriedDialect { delimiter, quoting, score }
     }
 
-    fn locate(&self, delimiter: &FieldDelimiter, quoting: Option<Quoting>) -> Located {
+    fn locate(&self, delimiter: &FieldDelimiter, quoting: Option<Quoting>) -> HeaderLocation {
         let rows = self.declared.header_rows.map(|rows| rows as usize);
         locate(self.head, delimiter, quoting, self.names, rows, self.searches)
     }
 
-    /// The escape `\` where fewer records are malformed with it.
+    /// Returns the dialect with the escape `\` if fewer records are malformed with it.
     fn choose_escape(&self, trial: TriedDialect) -> TriedDialect {
         let Some(quoting) = trial.quoting else { return trial };
         if self.declared.escape.is_some() || !self.head.bytes.contains(&OTHER_ESCAPE) {
@@ -173,33 +174,35 @@ impl Sniffer<'_> {
         if self.tally(&escaped).faults() < self.tally(&trial).faults() { escaped } else { trial }
     }
 
-    /// The quote `"`, unless `'` finds more of the contract's names, or encloses fields of a file in which `"` does not.
+    /// Returns the dialect with the quote `"`, or with `'` if the header then has more of the contract's names, or if only
+    /// `'` encloses fields.
     fn choose_quote(&self) -> TriedDialect {
-        let usual = self.choose_escape(self.choose_delimiter(Some(Quoting::by(USUAL_QUOTE))));
+        let common = self.choose_escape(self.choose_delimiter(Some(Quoting::by(COMMON_QUOTE))));
         if !self.head.bytes.contains(&OTHER_QUOTE) {
-            return usual;
+            return common;
         }
         let other = self.choose_escape(self.choose_delimiter(Some(Quoting::by(OTHER_QUOTE))));
-        if usual.score.found != other.score.found {
-            return if usual.score.found > other.score.found { usual } else { other };
+        if common.score.found != other.score.found {
+            return if common.score.found > other.score.found { common } else { other };
         }
-        let (of_usual, of_other) = (self.tally(&usual), self.tally(&other));
+        let (of_common, of_other) = (self.tally(&common), self.tally(&other));
         let is_wholly_quoted = |(quoted, bare): &(usize, usize)| *quoted > 0 && *bare == 0;
-        let is_quote = of_usual.quoted == 0
-            && of_other.faults() <= of_usual.faults()
+        let is_quote = of_common.quoted == 0
+            && of_other.faults() <= of_common.faults()
             && (of_other.protected > 0 || of_other.columns.iter().any(is_wholly_quoted));
-        if is_quote { other } else { usual }
+        if is_quote { other } else { common }
     }
 
-    /// Blanks around fields, where they surround quotes or one space follows each delimiter.
+    /// Returns the dialect in which blanks around fields are skipped, if blanks surround quotes or each delimiter is
+    /// followed by one space; otherwise the one in which they belong to the fields.
     fn choose_blanks(&self, trial: TriedDialect) -> TriedDialect {
         let (Some(quoting), None) = (trial.quoting, self.declared.skip_initial_space) else { return trial };
         let exact =
             TriedDialect { quoting: Some(Quoting { blanks: Blanks::NONE, ..quoting }), ..trial.clone() };
         let (spaced, strict) = (self.tally(&trial), self.tally(&exact));
-        // Text such as ` "a" and b` is malformed with blanks and ordinary without.
+        // A field such as ` "a" and b` is malformed if blanks are skipped, and ordinary if they are not.
         let lost = spaced.malformed.saturating_sub(strict.malformed);
-        let is_separator = strict.led > 0 && strict.unled == 0 && !self.names.keeps_space;
+        let is_separator = strict.after_space > 0 && strict.not_after_space == 0 && !self.names.keeps_space;
         if spaced.spaced > lost || is_separator && lost == 0 { trial } else { exact }
     }
 
@@ -218,7 +221,7 @@ impl Sniffer<'_> {
                 tally.misfit = tally.misfit.saturating_add(1);
             }
             if let Some(quoting) = quoting {
-                // What is typical of values is not asked of the names in a header.
+                // The names in a header need not look like values.
                 let is_header = index == 0 && records.len() > 1;
                 tally.add(record, is_header, delimiter, *quoting, self.head.terminator);
             }
@@ -254,13 +257,13 @@ impl DialectFit {
                     increase(quoted);
                 }
                 if !is_header && index > 0 {
-                    increase(&mut self.unled);
+                    increase(&mut self.not_after_space);
                 }
             } else if !is_header && !field.trim_ascii().is_empty() {
                 increase(bare);
                 if index > 0 {
-                    let is_led = matches!(field, [b' ', next, ..] if !next.is_ascii_whitespace());
-                    increase(if is_led { &mut self.led } else { &mut self.unled });
+                    let is_after_space = matches!(field, [b' ', next, ..] if !next.is_ascii_whitespace());
+                    increase(if is_after_space { &mut self.after_space } else { &mut self.not_after_space });
                 }
             }
         }

@@ -1,9 +1,9 @@
-//! A record into fields.
+//! Splits records into fields.
 
-#![expect(clippy::indexing_slicing, reason = "places within a buffer in memory, each found in it")]
+#![expect(clippy::indexing_slicing, reason = "positions that were found in the same buffer")]
 #![expect(
     clippy::arithmetic_side_effects,
-    reason = "lengths of what is in memory, far from the largest number"
+    reason = "lengths of buffers in memory, which are far below `usize::MAX`"
 )]
 
 use std::fmt;
@@ -14,12 +14,12 @@ use super::framing::Framing;
 use super::quoting::{Blanks, Quoting, Span};
 use super::scan::Marks;
 
-/// What separates fields.
+/// The delimiter of fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FieldDelimiter {
-    /// Nearly every file.
+    /// One byte, as in nearly every file.
     Byte(u8),
-    /// Several bytes, of UTF-8.
+    /// Several bytes of UTF-8.
     Bytes(Vec<u8>),
 }
 
@@ -31,7 +31,7 @@ impl FieldDelimiter {
         }
     }
 
-    /// How the records are found that end with `terminator`.
+    /// Returns the framing of records that end with `terminator`.
     pub(crate) fn framing(&self, quoting: Option<Quoting>, terminator: u8) -> Framing<'_> {
         match self {
             Self::Byte(byte) => {
@@ -41,7 +41,7 @@ impl FieldDelimiter {
         }
     }
 
-    /// True when `text` contains it.
+    /// Returns true if `text` contains the delimiter.
     pub(crate) fn is_in(&self, text: &[u8]) -> bool {
         match self {
             Self::Byte(byte) => text.contains(byte),
@@ -81,8 +81,8 @@ impl fmt::Display for FieldDelimiter {
     }
 }
 
-/// Places of the fields of a whole record once more, after it was decoded. False when white space that only the decoded text
-/// shows precedes a quoted field, and it is doubted whether it belongs to it.
+/// Splits a whole record again after it was decoded. Returns false if the decoded text is malformed, because white space
+/// that only it shows precedes a quoted field.
 #[must_use]
 pub(crate) fn split_again(
     text: &str,
@@ -91,13 +91,16 @@ pub(crate) fn split_again(
     spans: &mut Vec<Span>,
 ) -> bool {
     match quoting {
-        // The record is whole: no line end follows, and those within are quoted.
+        // The record ends with the text, and line ends in it are quoted.
         Some(quoting) => {
             let split = delimiter.split_quoted(text.as_bytes(), true, quoting, b'\n', spans);
             if quoting.blanks.are_skipped() {
                 quoting.skip_blanks(text.as_bytes(), spans);
             }
-            !matches!(split, QuotedSplit::Doubtful(_))
+            match split {
+                QuotedSplit::Record { .. } => true,
+                QuotedSplit::Open | QuotedSplit::Malformed | QuotedSplit::Ambiguous(_) => false,
+            }
         }
         None => {
             delimiter.split_line(text.as_bytes(), spans);
@@ -106,14 +109,15 @@ pub(crate) fn split_again(
     }
 }
 
-/// One byte, or several: code for the first is as fast as if there were no other.
+/// A delimiter of one or several bytes. The trait keeps the code for a single byte free of the cost of the other.
 pub(crate) trait Delimiter: Copy {
     fn size(self) -> usize;
     fn first(self) -> u8;
+    /// Returns true if `text` starts with the delimiter.
     fn starts(self, text: &[u8]) -> bool;
-    /// `text` is the beginning of a delimiter whose rest is not in sight.
+    /// Returns true if `text` is only the beginning of a delimiter.
     fn is_cut(self, text: &[u8]) -> bool;
-    /// The places of all delimiters.
+    /// Calls `found` with the position of each delimiter.
     fn each(self, text: &[u8], found: impl FnMut(usize));
 }
 
@@ -150,7 +154,7 @@ impl Delimiter for &[u8] {
     }
 
     fn first(self) -> u8 {
-        self.first().copied().unwrap_or_default()
+        self[0]
     }
 
     fn starts(self, text: &[u8]) -> bool {
@@ -167,36 +171,36 @@ impl Delimiter for &[u8] {
 }
 
 impl Quoting {
-    /// Quoting that doubts white space before quotes.
-    pub(super) fn doubting(self, delimiter: &FieldDelimiter) -> Self {
-        Self { blanks: Blanks { are_doubted: true, ..blanks_beside(delimiter) }, ..self }
+    /// Returns the quoting under which white space before quotes is ambiguous.
+    pub(super) fn with_ambiguous_blanks(self, delimiter: &FieldDelimiter) -> Self {
+        Self { blanks: Blanks { are_ambiguous: true, ..blanks_beside(delimiter) }, ..self }
     }
 }
 
-/// The white space that is skipped around fields: spaces and tabs, unless they are part of the delimiter.
+/// Returns the white space that is skipped around fields: spaces and tabs, unless they are part of the delimiter.
 pub(crate) fn blanks_beside(delimiter: &FieldDelimiter) -> Blanks {
     let is_part = |byte: u8| match delimiter {
         FieldDelimiter::Byte(delimiter) => *delimiter == byte,
         FieldDelimiter::Bytes(delimiter) => delimiter.contains(&byte),
     };
-    Blanks { space: !is_part(b' '), tab: !is_part(b'\t'), are_doubted: false }
+    Blanks { space: !is_part(b' '), tab: !is_part(b'\t'), are_ambiguous: false }
 }
 
-/// A record that holds quotes.
+/// The result of splitting a record that contains quotes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum QuotedSplit {
-    /// Its length without and with the line end.
+    /// A whole record, with its length without and with the line end.
     Record { content: usize, total: usize },
-    /// The window ends before the record does.
+    /// A record that does not end in the window.
     Open,
-    /// After a closing quote there is neither a delimiter nor a line end.
+    /// A closing quote is followed by neither a delimiter nor a line end.
     Malformed,
-    /// White space precedes a quoted field, and it is [doubted](Blanks::are_doubted) whether it belongs to it. With the length of
-    /// the record without and with the line end, unless that is its line.
-    Doubtful(Option<(usize, usize)>),
+    /// White space precedes a quoted field, and it is [ambiguous](Blanks::are_ambiguous) whether it belongs to the field. The
+    /// lengths are those of the record without and with the line end; `None` if the record is its first line.
+    Ambiguous(Option<(usize, usize)>),
 }
 
-/// Splits a line without quotes.
+/// Splits a line in which nothing is quoted.
 #[inline]
 pub(crate) fn split_line(line: &[u8], delimiter: impl Delimiter, spans: &mut Vec<Span>) {
     spans.clear();
@@ -208,8 +212,7 @@ pub(crate) fn split_line(line: &[u8], delimiter: impl Delimiter, spans: &mut Vec
     spans.push(Span { start, end: line.len(), is_escaped: false });
 }
 
-/// Splits the fields of a line that end before `first_quote`, and gives the place of the next one. There is neither
-/// a quote nor a line end before that place, so that delimiters are all there is to look for.
+/// Splits the fields of a line that end before `first_quote`, and returns the start of the next field.
 #[inline]
 pub(crate) fn split_unquoted(
     line: &[u8],
@@ -226,8 +229,8 @@ pub(crate) fn split_unquoted(
     start
 }
 
-/// Splits the record at the start of `window`, whose fields before `at` are known already. A quote that does not open a field is an ordinary character.
-/// `is_whole`: nothing comes after the window.
+/// Splits the record at the start of `window`; `spans` already has the fields before `at`. A quote that does not open a
+/// field is an ordinary character. `is_whole`: the window ends with the file.
 pub(crate) fn split_quoted(
     window: &[u8],
     mut at: usize,
@@ -238,8 +241,8 @@ pub(crate) fn split_quoted(
     spans: &mut Vec<Span>,
 ) -> QuotedSplit {
     loop {
-        if quoting.blanks.are_doubted
-            && let Some(split) = doubt(window, at, is_whole, delimiter, quoting, terminator)
+        if quoting.blanks.are_ambiguous
+            && let Some(split) = split_ambiguous(window, at, is_whole, delimiter, quoting, terminator)
         {
             return split;
         }
@@ -295,7 +298,7 @@ pub(crate) fn split_quoted(
     }
 }
 
-/// The next delimiter or line end.
+/// Returns the position of the next delimiter or line end.
 #[inline]
 fn field_end(window: &[u8], mut from: usize, delimiter: impl Delimiter, terminator: u8) -> Option<usize> {
     loop {
@@ -311,7 +314,8 @@ fn ends_with_return(text: &[u8], field_start: usize, terminator: u8) -> bool {
     terminator == b'\n' && text[field_start..].ends_with(b"\r")
 }
 
-/// The place of the quote that closes a field whose text starts at `at`, and whether there are escapes before it.
+/// Returns the position of the quote that closes a field whose text starts at `at`, and whether the field has doubled
+/// quotes or escapes.
 #[inline]
 fn closing_quote(window: &[u8], mut at: usize, quoting: Quoting) -> Option<(usize, bool)> {
     let mut is_escaped = false;
@@ -337,9 +341,9 @@ fn find_quote(text: &[u8], quoting: Quoting) -> Option<usize> {
     }
 }
 
-/// The record whose field at `at` begins with white space and is quoted. Text such as ` "a" and b` is not, where more than white
-/// space is between the closing quote and the end of the field. `None`: it is an ordinary field.
-fn doubt(
+/// Detects a quoted field after white space at `at`, and returns how the record is split then. Returns `None` for an
+/// ordinary field. A field such as ` "a" and b` is ordinary, as there is text after its closing quote.
+fn split_ambiguous(
     window: &[u8],
     at: usize,
     is_whole: bool,
@@ -347,32 +351,32 @@ fn doubt(
     quoting: Quoting,
     terminator: u8,
 ) -> Option<QuotedSplit> {
-    let rest = window.get(at..)?;
+    let rest = &window[at..];
     // A delimiter may itself be white space.
     let count_blanks =
         |text: &[u8]| if delimiter.starts(text) { 0 } else { quoting.blanks.before_quote(text) };
-    let opening = at.checked_add(count_blanks(rest))?;
-    let field = window.get(opening..)?;
+    let opening = at + count_blanks(rest);
+    let field = &window[opening..];
     if field.len() == rest.len() || field.first() != Some(&quoting.quote) {
         return None;
     }
-    let Some(line) = memchr::memchr(terminator, field).or(is_whole.then_some(field.len())) else {
+    let Some(line_end) = memchr::memchr(terminator, field).or(is_whole.then_some(field.len())) else {
         return Some(QuotedSplit::Open);
     };
-    let line = field.get(..line)?;
+    let line = &field[..line_end];
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if let Some((end, _)) = closing_quote(line, 1, quoting) {
-        let after = line.get(end.saturating_add(1)..)?;
-        let after = after.get(count_blanks(after)..)?;
+        let after = &line[end + 1..];
+        let after = &after[count_blanks(after)..];
         if !after.is_empty() && !delimiter.starts(after) {
             return None;
         }
     }
-    // Where the record ends if the white space is skipped. Its other lines are no records.
-    let quoting = Quoting { blanks: Blanks { are_doubted: false, ..quoting.blanks }, ..quoting };
+    // The record ends where it would if the white space were skipped, so that its other lines do not become records.
+    let quoting = Quoting { blanks: Blanks { are_ambiguous: false, ..quoting.blanks }, ..quoting };
     Some(match split_quoted(window, opening, is_whole, delimiter, quoting, terminator, &mut Vec::new()) {
-        QuotedSplit::Record { content, total } => QuotedSplit::Doubtful(Some((content, total))),
+        QuotedSplit::Record { content, total } => QuotedSplit::Ambiguous(Some((content, total))),
         QuotedSplit::Open => QuotedSplit::Open,
-        QuotedSplit::Malformed | QuotedSplit::Doubtful(_) => QuotedSplit::Doubtful(None),
+        QuotedSplit::Malformed | QuotedSplit::Ambiguous(_) => QuotedSplit::Ambiguous(None),
     })
 }

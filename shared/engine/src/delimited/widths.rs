@@ -1,5 +1,5 @@
-//! How many fields the first records have, compared with the header: a header that lacks a name, or has one too many,
-//! shifts every value, and shows in nothing else.
+//! The numbers of fields of the first records, compared with the header. Nothing else reveals a header that lacks a name
+//! or has one too many, which shifts every value.
 
 use penstock_contract::Ragged;
 
@@ -8,20 +8,20 @@ use super::header::RecordLayout;
 use super::quoting::{Quoting, Span};
 use super::split::FieldDelimiter;
 
-/// Records that are counted.
+/// The maximum number of records that are counted.
 const MAX_RECORDS: usize = 50;
 
-/// Records of the sample by their number of fields. Blank ones are not counted.
+/// The number of first records by their number of fields. Blank records are not counted.
 #[derive(Debug, Default)]
 pub(super) struct Widths {
-    /// As many as the header, or without some at the end that the header does not name.
+    /// Records with as many fields as the header, or without some last ones that have no name.
     fitting: usize,
     fewer: usize,
-    /// One more, which is empty.
+    /// Records with one more field, which is empty.
     one_more_empty: usize,
-    /// One more, which has a value.
+    /// Records with one more field, which has a value.
     one_more: usize,
-    /// More than one more.
+    /// Records with several more fields.
     many_more: usize,
 }
 
@@ -53,14 +53,15 @@ impl Widths {
         widths
     }
 
-    /// True when a record may end with a delimiter that the header does not have. Where every record has one field more
-    /// and some of those have values, the header rather lacks the first name: as R writes row names.
+    /// Returns true if a record may end with a delimiter that the header does not have. If every record has one more
+    /// field than the header and some of these have values, the header rather lacks the first name, as R writes row
+    /// names.
     pub(super) fn may_end_with_delimiter(&self) -> bool {
         self.one_more == 0 || self.fitting > 0
     }
 
-    /// What makes it doubtful that the values stand under their names, where the contract accepts such records.
-    pub(super) fn doubt(&self, ragged: Ragged, layout: &RecordLayout) -> Option<String> {
+    /// Returns a warning if the values may be assigned to the wrong names although the contract accepts the records.
+    pub(super) fn warning(&self, ragged: Ragged, layout: &RecordLayout) -> Option<String> {
         let more = self.one_more.saturating_add(self.many_more);
         let is_none_as_wide = self.fitting == 0 && self.one_more_empty == 0;
         let why = match ragged {
@@ -70,7 +71,7 @@ impl Widths {
             Ragged::Pad | Ragged::Truncate | Ragged::Rescue => return None,
         };
         Some(format!(
-            "the first records all have {why} fields than the {} of the header: values may stand under the wrong names",
+            "the first records all have {why} fields than the header, which has {}: values may be in the wrong columns",
             layout.width
         ))
     }

@@ -1,4 +1,4 @@
-//! What was seen of a column, and what it is taken for.
+//! Collects statistics of a column's values, and infers its type from them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,33 +7,34 @@ use super::error::counted;
 use super::names::words;
 use super::numeric::{DigitCounts, sized};
 use super::separators::{AMBIGUOUS, Separators, may_be_grouped};
-use super::types::{Candidate, Family, Gate, Probe, cast, is_ancient};
+use super::types::{Candidate, Precondition, Probe, TypeFamily, cast, is_implausibly_old};
 use super::yaml::{ColumnDraft, DraftType, FileKind};
 use crate::cast::{CastValue, Scratch};
 
-/// Spellings of a missing value in files whose other values are of a type.
+/// Spellings of a missing value in columns whose other values have a type.
 const NULL_SPELLINGS: [&str; 22] = [
     "NULL", "null", "Null", "N/A", "n/a", "NA", "#N/A", "NaN", "nan", "None", "none", "nil", "\\N", "-",
     "--", "---", "?", ".", "k. A.", "k.A.", "n.a.", "(null)",
 ];
-/// A list of values is only given when there are at most so many, each often enough, among enough rows.
+/// Allowed values are listed only if they are few, each is frequent, and there are enough rows.
 const MAX_ALLOWED: usize = 20;
 const MIN_ALLOWED: usize = 2;
 const MIN_ROWS_OF_ALLOWED: u64 = 200;
 const MIN_ROWS_OF_EACH: u64 = 5;
 const MAX_ALLOWED_CHARS: u64 = 40;
-/// Distinct values whose check digits must be right; at most as many as are counted.
+/// The minimum number of distinct values with valid check digits. Distinct values are counted up to [`MAX_ALLOWED`].
 const MIN_CHECKED: usize = MAX_ALLOWED;
-/// A longer text is no key.
+/// The maximum length of a key's values.
 pub(super) const MAX_KEY_CHARS: u64 = 64;
 const UUID_CHARS: u64 = 36;
-/// Rows that uniqueness is followed over.
+/// The number of rows up to which uniqueness is checked.
 const MAX_HASHES: usize = 1_000_000;
 
-/// A text column is nearly of a type when one of so many values is not, among at least so many.
+/// A text column nearly has a type if it has at least [`MIN_VALUES_OF_NEARLY`] values, of which at most one in
+/// [`MIN_VALUES_A_MISFIT`] does not fit the type.
 const MIN_VALUES_A_MISFIT: u64 = 100;
 const MIN_VALUES_OF_NEARLY: u64 = 200;
-/// Values that a type may miss early on, before it is thought of no more.
+/// The number of values that may not fit a type among the first rows before the type is ruled out.
 const FREE_MISFITS: u64 = 20;
 
 const IDENTIFIERS: [&str; 20] = [
@@ -63,29 +64,29 @@ const DATE_NAMES: [&str; 10] =
 const FLAG_NAMES: [&str; 10] =
     ["is", "has", "flag", "active", "enabled", "deleted", "available", "valid", "stock", "visible"];
 
-/// What was seen of a column's values.
+/// Statistics of a column's values. Row counts cannot reach `u64::MAX`, so that the saturating additions are exact.
 #[derive(Debug)]
 pub(super) struct Profile {
-    /// Of each candidate, in their order: the values that are not of it. `None`: too many.
+    /// For each candidate, the number of values that do not fit it; `None` if they are too many.
     misfits: Vec<Option<u64>>,
     sizes: Vec<DigitCounts>,
     missing: u64,
     present: u64,
-    /// Values that are spellings of a missing one, with their rows.
+    /// Values that are spellings of a missing value, with their numbers of rows.
     null_spellings: BTreeMap<String, u64>,
-    /// The distinct values with their rows, while they are few.
+    /// The distinct values with their numbers of rows; `None` if they are too many.
     distinct: Option<BTreeMap<String, u64>>,
-    /// `None` when a value stood twice.
+    /// Hashes of the values; `None` after a value occurred twice.
     hashes: Option<HashSet<u64>>,
     min_chars: u64,
     max_chars: u64,
-    /// A number that begins with a zero or a plus sign: its digits are a text.
+    /// Some number begins with a zero or a plus sign, so that the column is text.
     has_written_digits: bool,
     without_slashes: bool,
-    /// A value of another length than that of a UUID with its hyphens: digests have as many digits without.
+    /// Some value does not have the length of a UUID with hyphens. A digest has as many digits as a UUID, but no hyphens.
     without_hyphens: bool,
     without_offset: u64,
-    /// For each of [`AMBIGUOUS`]: some value has it and not between groups of digits.
+    /// For each of [`AMBIGUOUS`], whether some value has it in a position where it cannot separate groups of digits.
     ungrouped: [bool; 2],
 }
 
@@ -110,7 +111,7 @@ impl Profile {
         }
     }
 
-    /// Looks at the value of one more row.
+    /// Adds the value of a row.
     pub(super) fn observe(&mut self, value: Option<&str>, probe: &Probe, scratch: &mut Scratch) {
         let Some(text) = value else {
             self.missing = self.missing.saturating_add(1);
@@ -140,8 +141,8 @@ impl Profile {
         for (((_, column), misfits), size) in probe.all().zip(&mut self.misfits).zip(&mut self.sizes) {
             let Some(count) = *misfits else { continue };
             match cast(column, text, scratch) {
-                Some(value) if is_ancient(&value) => *misfits = one_more(count, most),
-                None => *misfits = one_more(count, most),
+                Some(value) if is_implausibly_old(&value) => *misfits = add_misfit(count, most),
+                None => *misfits = add_misfit(count, most),
                 Some(CastValue::Integer(number)) => {
                     let digits =
                         number.unsigned_abs().checked_ilog10().map_or(1, |log| log.saturating_add(1));
@@ -167,7 +168,7 @@ impl Profile {
             }
         }
         if let Some(hashes) = &mut self.hashes {
-            // Its keys are fixed, so that the same sample gives the same contract.
+            // This hasher has fixed keys, so that the same sample yields the same contract.
             let mut hasher = DefaultHasher::new();
             text.hash(&mut hasher);
             if hashes.len() >= MAX_HASHES || !hashes.insert(hasher.finish()) {
@@ -176,7 +177,7 @@ impl Profile {
         }
     }
 
-    /// The column as it was seen. What cannot be told goes to the notes.
+    /// Returns the column with its inferred type and rules. Adds ambiguities to the notes.
     pub(super) fn draft(
         &self,
         plain: ColumnDraft,
@@ -200,7 +201,7 @@ impl Profile {
             comments: self.why_unknown(&plain).into_iter().collect(),
             required: missing == 0 && self.present > 0,
             allowed: if is_typed { Vec::new() } else { self.allowed() },
-            seen: Some(self.seen(missing)),
+            statistics: Some(self.statistics(missing)),
             nearly,
             null_values,
             kind,
@@ -208,42 +209,43 @@ impl Profile {
         }
     }
 
-    /// Why a column is text when no value says what it is.
+    /// Returns why the type of a column cannot be inferred, if it has no values.
     fn why_unknown(&self, plain: &ColumnDraft) -> Option<String> {
         let spelled: u64 = self.null_spellings.values().sum();
         match (&plain.declared, self.present) {
             (Some(_), _) => None,
-            (None, 0) => Some("no row has a value: the type is not known".to_owned()),
+            (None, 0) => Some("no row has a value: the type is unknown".to_owned()),
             (None, present) if present == spelled => {
-                Some("no row has a value but spellings of a missing one: the type is not known".to_owned())
+                Some("all values are spellings of a missing value: the type is unknown".to_owned())
             }
             (None, _) => None,
         }
     }
 
-    /// Rows with NaN.
+    /// Returns the number of rows with NaN, if there are any.
     fn nan_rows(&self) -> Option<u64> {
         let rows = ["NaN", "nan"].iter().filter_map(|spelling| self.null_spellings.get(*spelling));
         Some(rows.sum()).filter(|rows| *rows > 0)
     }
 
-    /// A JSON object or array: nothing is asked of it but to be there when it always was.
+    /// Returns a column of JSON objects or arrays. Its only rule is that it is required if every row has a value.
     pub(super) fn document(&self, plain: ColumnDraft) -> ColumnDraft {
-        let seen = format!("values: {}, missing: {}", self.present, self.missing);
-        ColumnDraft { required: self.missing == 0 && self.present > 0, seen: Some(seen), ..plain }
+        let statistics = format!("values: {}, missing: {}", self.present, self.missing);
+        let required = self.missing == 0 && self.present > 0;
+        ColumnDraft { required, statistics: Some(statistics), ..plain }
     }
 
-    /// Rows that were looked at.
+    /// Returns the number of rows.
     pub(super) fn rows(&self) -> u64 {
         self.present.saturating_add(self.missing)
     }
 
-    /// Rows with a value.
+    /// Returns the number of rows with a value.
     pub(super) fn present(&self) -> u64 {
         self.present
     }
 
-    /// The candidates that read each value.
+    /// Returns the candidates that every value fits.
     fn fitting(
         &self,
         plain: &ColumnDraft,
@@ -253,13 +255,13 @@ impl Profile {
         if self.present == self.null_spellings.values().sum::<u64>() {
             return Vec::new();
         }
-        self.thought_of(plain, file, probe)
+        self.plausible(plain, file, probe)
             .filter(|(_, misfits, _)| *misfits == 0)
             .map(|(candidate, _, size)| (candidate, size))
             .collect()
     }
 
-    /// The decimal separator of the file, where the values of the column show it.
+    /// Returns the decimal separator of the file, if the values of the column show it.
     pub(super) fn decimal_separator(
         &self,
         plain: &ColumnDraft,
@@ -267,21 +269,21 @@ impl Profile {
         probe: &Probe,
     ) -> Option<char> {
         let fitting = self.fitting(plain, file, probe);
-        let (first, size) = fitting.first().filter(|(first, _)| first.family == Family::Number)?;
-        // Numbers of JSON have a point whatever the country.
+        let (first, size) = fitting.first().filter(|(first, _)| first.family == TypeFamily::Number)?;
+        // Numbers in JSON have a decimal point in every country.
         let is_shown = !plain.has_json_numbers && self.ambiguous_separator(plain, &fitting).is_none();
         let decimal = first.kind.decimal_separator.unwrap_or('.');
         let has_group = first.kind.group_separator.is_some_and(|group| AMBIGUOUS.contains(&group));
         Some(decimal).filter(|_| is_shown && (size.fraction > 0 || has_group))
     }
 
-    /// The decimal separator of the first candidate, where it may as well separate groups.
+    /// Returns the decimal separator of the first candidate, if it may also be a group separator.
     fn ambiguous_separator(
         &self,
         plain: &ColumnDraft,
         fitting: &[(&Candidate, DigitCounts)],
     ) -> Option<char> {
-        let (first, size) = fitting.first().filter(|(first, _)| first.family == Family::Number)?;
+        let (first, size) = fitting.first().filter(|(first, _)| first.family == TypeFamily::Number)?;
         let decimal = first.kind.decimal_separator.unwrap_or('.');
         let index = AMBIGUOUS.iter().position(|separator| *separator == decimal)?;
         let may_be_group = first.kind.group_separator.is_none()
@@ -305,17 +307,17 @@ impl Profile {
             let grouped = fitting.iter().find(|(other, _)| other.kind.group_separator == Some(separator));
             match (separators.decimal(), grouped) {
                 (Some((decimal, column)), _) if decimal == separator => notes.push(format!(
-                    "`{name}`: `{separator}` is read as the decimal separator, which it is in `{column}`"
+                    "`{name}`: `{separator}` is read as the decimal separator, as in `{column}`"
                 )),
                 (Some((decimal, column)), Some(grouped)) => {
                     (first, size) = *grouped;
                     notes.push(format!(
-                        "`{name}`: `{separator}` is read as a group separator, as `{decimal}` is the decimal separator in `{column}`"
+                        "`{name}`: `{separator}` is read as a group separator, because `{decimal}` is the decimal separator in `{column}`"
                     ));
                 }
                 (Some(_) | None, _) => {
                     notes.push(format!(
-                        "`{name}`: `{separator}` may be a decimal or a group separator; it is text until the contract says which"
+                        "`{name}`: `{separator}` may be a decimal or a group separator; the column is text until the contract declares which"
                     ));
                     return DraftType::text();
                 }
@@ -323,20 +325,20 @@ impl Profile {
         }
         if is_ambiguous(first, fitting.iter().map(|(candidate, _)| *candidate)) {
             notes.push(format!(
-                "`{name}`: day and month cannot be distinguished; it is text until the contract says which"
+                "`{name}`: day and month cannot be distinguished; the column is text until the contract declares the format"
             ));
             return DraftType::text();
         }
         if first.kind.format.is_some_and(has_short_year) {
             notes.push(format!(
-                "`{}`: years of two digits are taken for 2000 to 2099; set `penstock.yearPivot` where that is wrong",
+                "`{}`: two-digit years are read as 2000 to 2099; set `penstock.yearPivot` if that is wrong",
                 plain.name
             ));
         }
-        if first.family == Family::Timestamp && self.without_offset > 0 {
+        if first.family == TypeFamily::Timestamp && self.without_offset > 0 {
             let count = self.without_offset;
             notes.push(format!(
-                "`{}`: {} without an offset, taken for UTC; set `defaultTimezone` where that is wrong",
+                "`{}`: {} without an offset, read as UTC; set `defaultTimezone` if that is wrong",
                 plain.name,
                 counted(count, "value")
             ));
@@ -344,22 +346,23 @@ impl Profile {
         sized(&first.kind, first.family, size)
     }
 
-    /// The candidates that the column may be of but for some values, whose number is told.
-    fn thought_of<'p>(
+    /// Returns the plausible candidates, with the number of values that do not fit each.
+    fn plausible<'p>(
         &'p self,
         plain: &'p ColumnDraft,
         file: &'p FileKind,
         probe: &'p Probe,
     ) -> impl Iterator<Item = (&'static Candidate, u64, DigitCounts)> + 'p {
-        let seen = self.misfits.iter().zip(&self.sizes);
-        probe.all().zip(seen).filter_map(move |((candidate, _), (misfits, size))| {
-            let is_read = candidate.family != Family::Document || file.has_documents_in_text();
-            let is_open = is_read && self.is_thought_of(candidate, &plain.name);
-            misfits.filter(|_| is_open).map(|misfits| (candidate, misfits, *size))
+        let counts = self.misfits.iter().zip(&self.sizes);
+        probe.all().zip(counts).filter_map(move |((candidate, _), (misfits, size))| {
+            let is_read = candidate.family != TypeFamily::Document || file.has_documents_in_text();
+            let is_plausible = is_read && self.is_plausible(candidate, &plain.name);
+            misfits.filter(|_| is_plausible).map(|misfits| (candidate, misfits, *size))
         })
     }
 
-    /// The type that all but a few values are of: every row of the sample is accepted, so that those make it text.
+    /// Returns the type that nearly all values fit. The column is text nevertheless, as the contract accepts every row of
+    /// the sample.
     fn nearly(&self, plain: &ColumnDraft, file: &FileKind, probe: &Probe) -> Option<String> {
         let spelled: u64 = self.null_spellings.values().sum();
         let values = self.present.saturating_sub(spelled);
@@ -368,33 +371,35 @@ impl Profile {
                 && values >= MIN_VALUES_OF_NEARLY
                 && misfits.saturating_mul(MIN_VALUES_A_MISFIT) <= values
         };
-        let mut candidates = self.thought_of(plain, file, probe);
+        let mut candidates = self.plausible(plain, file, probe);
         let (candidate, misfits, _) = candidates.find(|(_, misfits, _)| is_nearly(*misfits))?;
         let DraftType { logical, format, .. } = &candidate.kind;
         let format = format.map(|format| format!(" ({format})")).unwrap_or_default();
-        Some(format!("nearly {logical}{format}: {misfits} of {values} values are not"))
+        Some(format!("nearly {logical}{format}: {misfits} of {values} values do not fit"))
     }
 
-    fn is_thought_of(&self, candidate: &Candidate, name: &str) -> bool {
+    fn is_plausible(&self, candidate: &Candidate, name: &str) -> bool {
         let has = |known: &[&str]| words(name).any(|word| known.contains(&word));
-        let is_open = match candidate.gate {
-            Gate::Always => true,
-            Gate::DateName => has(&DATE_NAMES),
-            Gate::FlagName => has(&FLAG_NAMES),
-            Gate::ManySeen => self.distinct.as_ref().is_none_or(|distinct| distinct.len() >= MIN_CHECKED),
-            Gate::BothSeen => self.distinct.as_ref().is_some_and(|distinct| distinct.len() > 1),
+        let is_satisfied = match candidate.precondition {
+            Precondition::Always => true,
+            Precondition::DateName => has(&DATE_NAMES),
+            Precondition::FlagName => has(&FLAG_NAMES),
+            Precondition::ManyDistinct => {
+                self.distinct.as_ref().is_none_or(|distinct| distinct.len() >= MIN_CHECKED)
+            }
+            Precondition::BothSpellings => self.distinct.as_ref().is_some_and(|distinct| distinct.len() > 1),
         };
-        is_open
+        is_satisfied
             && match candidate.family {
-                Family::Integer | Family::Number => !self.has_written_digits && !has(&IDENTIFIERS),
-                Family::Uuid => !self.without_hyphens,
-                Family::Format => candidate.kind.format != Some("uri") || !self.without_slashes,
-                Family::Boolean
-                | Family::Date
-                | Family::Timestamp
-                | Family::Time
-                | Family::CheckDigit
-                | Family::Document => true,
+                TypeFamily::Integer | TypeFamily::Number => !self.has_written_digits && !has(&IDENTIFIERS),
+                TypeFamily::Uuid => !self.without_hyphens,
+                TypeFamily::Format => candidate.kind.format != Some("uri") || !self.without_slashes,
+                TypeFamily::Boolean
+                | TypeFamily::Date
+                | TypeFamily::Timestamp
+                | TypeFamily::Time
+                | TypeFamily::CheckDigit
+                | TypeFamily::Document => true,
             }
     }
 
@@ -406,22 +411,22 @@ impl Profile {
         if is_list { distinct.keys().cloned().collect() } else { Vec::new() }
     }
 
-    /// Counts, never values.
-    fn seen(&self, missing: u64) -> String {
+    /// Returns the counts as a comment. It contains no values.
+    fn statistics(&self, missing: u64) -> String {
         let spelled = missing.saturating_sub(self.missing);
-        let mut seen = format!("values: {}, missing: {missing}", self.present.saturating_sub(spelled));
+        let mut statistics = format!("values: {}, missing: {missing}", self.present.saturating_sub(spelled));
         if self.present == 0 {
-            return seen;
+            return statistics;
         }
         if self.hashes.is_some() && self.present > 1 {
-            seen.push_str(", each once");
+            statistics.push_str(", all distinct");
         } else if let Some(distinct) = &self.distinct {
-            seen.push_str(&format!(", distinct: {}", distinct.len()));
+            statistics.push_str(&format!(", distinct: {}", distinct.len()));
         }
-        seen + &format!(", characters: {} to {}", self.min_chars, self.max_chars)
+        statistics + &format!(", characters: {} to {}", self.min_chars, self.max_chars)
     }
 
-    /// Whether the column identifies the rows of the sample.
+    /// Returns whether the column identifies the rows of the sample.
     pub(super) fn uniqueness(&self, column: &ColumnDraft) -> Uniqueness {
         if !column.required || self.hashes.is_none() || self.present < 2 {
             Uniqueness::Repeats
@@ -435,32 +440,32 @@ impl Profile {
     }
 }
 
-/// Whether a column has another value in each row, and may be a key.
+/// Whether the values of a column are unique, and whether it may be a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Uniqueness {
     Key,
-    /// Its values are too long for a key.
+    /// The values are unique, but too long for a key.
     TooLong,
-    /// Its values are neither texts nor whole numbers.
+    /// The values are unique, but neither texts nor whole numbers.
     OtherType,
-    /// A row has no value, or that of another row.
+    /// Some value is missing or not unique.
     Repeats,
 }
 
-/// True for a format whose years have two digits.
+/// Returns true for a format whose years have two digits.
 fn has_short_year(format: &str) -> bool {
     format.matches('y').count() == 2
 }
 
-/// One value more that is not of a candidate; `None` when they are too many.
-fn one_more(misfits: u64, most: u64) -> Option<u64> {
+/// Counts another value that does not fit a candidate; returns `None` if they are too many.
+fn add_misfit(misfits: u64, most: u64) -> Option<u64> {
     Some(misfits.saturating_add(1)).filter(|count| *count <= most)
 }
 
-/// True when another candidate reads the same values with day and month swapped.
+/// Returns true if another candidate reads the same values with day and month swapped.
 fn is_ambiguous<'c>(first: &Candidate, mut fitting: impl Iterator<Item = &'c Candidate>) -> bool {
     match first.family {
-        Family::Date | Family::Timestamp => {
+        TypeFamily::Date | TypeFamily::Timestamp => {
             let Some(format) = first.kind.format.filter(|format| format.starts_with('d')) else {
                 return false;
             };
@@ -472,13 +477,13 @@ fn is_ambiguous<'c>(first: &Candidate, mut fitting: impl Iterator<Item = &'c Can
             let swapped: String = format.chars().map(swap).collect();
             fitting.any(|other| other.kind.format == Some(swapped.as_str()))
         }
-        Family::Uuid
-        | Family::Boolean
-        | Family::Integer
-        | Family::Number
-        | Family::Time
-        | Family::Format
-        | Family::CheckDigit
-        | Family::Document => false,
+        TypeFamily::Uuid
+        | TypeFamily::Boolean
+        | TypeFamily::Integer
+        | TypeFamily::Number
+        | TypeFamily::Time
+        | TypeFamily::Format
+        | TypeFamily::CheckDigit
+        | TypeFamily::Document => false,
     }
 }

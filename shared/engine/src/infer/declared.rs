@@ -1,4 +1,4 @@
-//! What the schema of a Parquet or Avro file says of its columns.
+//! Infers columns from the schema of a Parquet or Avro file.
 
 use std::io::Read;
 
@@ -16,14 +16,14 @@ use crate::limits::Limits;
 use crate::parquet;
 use crate::schema_column::{SchemaColumn, SchemaType};
 
-/// A Parquet sample is in memory as a whole: it is read from its end.
+/// The maximum length of a Parquet sample. It is held in memory, as it is read from its end.
 const MAX_PARQUET_BYTES: u64 = 1024 * 1024 * 1024;
-/// Digits of the largest unsigned number of 64 bits.
+/// The number of digits of the largest unsigned 64-bit integer.
 const UNSIGNED_DIGITS: u32 = 20;
 
 impl SchemaType {
-    /// `None` where the values have to tell it.
-    pub(super) fn kind(self) -> Option<DraftType> {
+    /// Returns the type for a contract; `None` for text, whose type is inferred from its values.
+    pub(super) fn draft_type(self) -> Option<DraftType> {
         let kind = match self {
             Self::Text => return None,
             Self::Uuid => DraftType { format: Some("uuid"), ..DraftType::new("string", "uuid") },
@@ -46,27 +46,30 @@ impl SchemaType {
     }
 }
 
-/// The kind of a file whose schema tells its columns, by its first bytes; `None` for a file of text.
-pub(super) fn kind(open: &mut OpenSample<'_>, limits: &Limits) -> Result<Option<FileFormat>, InferError> {
+/// Detects Parquet and Avro by the first bytes of the file; returns `None` for a text file.
+pub(super) fn detect_format(
+    open: &mut OpenSample<'_>,
+    limits: &Limits,
+) -> Result<Option<FileFormat>, InferError> {
     let mut input = Input::open(open().map_err(ReadError::Io)?, None, limits)?;
     Ok(FileFormat::by_magic(input.head(MAGIC_BYTES)?))
 }
 
-/// Compares the kind that a file is said to be of with the one that its first bytes `found`.
+/// Checks that a file has the given format. `detected`: the format that its first bytes indicate.
 ///
 /// # Errors
-/// When it is of another.
-pub(super) fn check(kind: FileFormat, found: Option<FileFormat>) -> Result<(), ReadError> {
-    if found == Some(kind) || found.is_none() && kind.is_text() {
+/// Returns an error if the file has another format.
+pub(super) fn check_format(kind: FileFormat, detected: Option<FileFormat>) -> Result<(), ReadError> {
+    if detected == Some(kind) || detected.is_none() && kind.is_text() {
         return Ok(());
     }
-    let is = found.map_or_else(String::new, |found| format!(", but {}", found.title()));
-    let message = format!("the file is not {}{is}; give the right `--format`", kind.title());
+    let actual = detected.map_or_else(String::new, |detected| format!(", but {}", detected.title()));
+    let message = format!("the file is not {}{actual}; give the right `--format`", kind.title());
     Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message })
 }
 
-/// The file and its columns, by its schema.
-pub(super) fn look(
+/// Reads the schema of a Parquet or Avro file, and returns its columns.
+pub(super) fn read_schema(
     open: &mut OpenSample<'_>,
     limits: &Limits,
     kind: FileFormat,
@@ -77,19 +80,19 @@ pub(super) fn look(
     if kind == FileFormat::Parquet {
         if compression != Compression::Plain {
             let message =
-                "a Parquet file that is compressed as a whole is not read; give it uncompressed".to_owned();
+                "a Parquet file that is compressed as a whole is not supported; decompress it".to_owned();
             let code = UnreadableCode::WrongFormat;
             return Err(ReadError::Unreadable { code, byte_offset: 0, message }.into());
         }
-        let columns = parquet::schema::columns(whole(open)?)?;
+        let columns = parquet::schema::columns(read_whole(open)?)?;
         return Ok((draft(FileKind::Parquet, None), columns));
     }
     let columns = avro::declared_columns(input)?;
     Ok((draft(FileKind::Avro, Some(compression)), columns))
 }
 
-/// The whole sample.
-pub(super) fn whole(open: &mut OpenSample<'_>) -> Result<Bytes, InferError> {
+/// Reads the whole sample into memory.
+pub(super) fn read_whole(open: &mut OpenSample<'_>) -> Result<Bytes, InferError> {
     let mut bytes = Vec::new();
     let mut file = open().map_err(ReadError::Io)?.take(MAX_PARQUET_BYTES.saturating_add(1));
     file.read_to_end(&mut bytes).map_err(ReadError::Io)?;

@@ -1,38 +1,39 @@
-//! The dialect of a delimited sample: what the caller knows of it, and the rest by trying.
-
-use std::collections::HashSet;
+//! Detects the dialect of a delimited sample, except for the parts that the caller knows.
 
 use penstock_contract::{DelimitedDialect, Quote};
 
 use super::error::{InferError, counted};
+use super::header::{header_names, numbered, skip_header};
 use super::known::KnownFormat;
 use super::open::{OpenSample, open_records};
 use super::preamble::{COMMON_DELIMITERS, find_table, is_preamble};
-use super::tally::{DialectTally, FEW_RECORDS, USUAL_QUOTE, is_enclosed, tally};
+use super::tally::{COMMON_QUOTE, DialectTally, FEW_RECORDS, is_enclosed, tally};
 use super::types::Probe;
 use super::yaml::{DelimitedDraft, QuoteDraft};
 use crate::delimited::{FirstRecord, Quoting, read_first};
 use crate::limits::Limits;
 
-/// Delimiters that are tried when the common ones split nothing.
+/// Delimiters that are tried if the common ones do not fit.
 const RARE_DELIMITERS: [&str; 8] = ["#", "^", "~", "\u{1f}", "\u{1}", "||", "::", COLON];
-/// Times have it, too: it only separates what a header names.
+/// A delimiter only if a header has names on both sides of it, as times also have colons.
 const COLON: &str = ":";
-/// Without quotes before `'`, which is an apostrophe more often than not.
-const QUOTES: [Quote; 3] = [Quote::Byte(USUAL_QUOTE), Quote::None, Quote::Byte(b'\'')];
+/// The quotes in the order of preference. No quote comes before `'`, which is usually an apostrophe.
+const QUOTES: [Quote; 3] = [Quote::Byte(COMMON_QUOTE), Quote::None, Quote::Byte(b'\'')];
 const BACKSLASH: u8 = b'\\';
-/// Records that a dialect is judged by.
+/// The number of records by which a dialect is judged.
 const MAX_RECORDS: u64 = 5_000;
-/// Records with a quote that encloses nothing, below which the quote is a mistake and no ordinary character.
+/// The minimum number of records in which a quote encloses nothing for quotes to be ordinary characters instead of
+/// mistakes.
 const MIN_ORDINARY_QUOTES: u64 = 2;
-/// Rows above a header by which they are a table of their own, if they are no fewer than a quarter of those below it.
+/// The minimum number of rows above a header for a table of their own. They must also be at least a quarter of those below
+/// the header.
 const MIN_TABLE_ROWS: u64 = 3;
-/// Lines that may precede the header.
+/// The maximum number of lines before the header.
 const MAX_PREAMBLE_LINES: usize = 30;
-/// Bytes in which those lines are.
+/// The maximum length of those lines.
 const MAX_PREAMBLE_BYTES: usize = 64 * 1024;
 
-/// A delimited file as far as it can be known before its values are looked at.
+/// The dialect and column names of a delimited file.
 #[derive(Debug)]
 pub(super) struct DelimitedSample {
     pub(super) draft: DelimitedDraft,
@@ -41,17 +42,17 @@ pub(super) struct DelimitedSample {
     pub(super) notes: Vec<String>,
 }
 
-/// Finds the dialect of the sample and the names of its columns.
+/// Detects the dialect of the sample and the names of its columns.
 pub(super) fn delimited(
     open: &mut OpenSample<'_>,
     limits: &Limits,
     known: &KnownFormat,
 ) -> Result<DelimitedSample, InferError> {
     let probe = Probe::new()?;
-    let mut trials = Trials { open, limits, known, probe: &probe, doubts: Vec::new() };
+    let mut trials = Trials { open, limits, known, probe: &probe, warnings: Vec::new() };
     let (trial, skip_lines) = trials.best()?;
-    let mut notes = trials.doubts;
-    notes.extend(trial.doubts(known));
+    let mut notes = trials.warnings;
+    notes.extend(trial.warnings(known));
     let SampledDialect { first, escape, encoding, other_width, .. } = trial;
     let FirstRecord { fields, delimiter, quoting } = first;
     let header = known.header.unwrap_or_else(|| !fields.iter().any(|field| probe.is_value(field)));
@@ -69,17 +70,17 @@ pub(super) fn delimited(
     }
     if !header && known.header.is_none() {
         notes.push(
-            "the first record has values, and is taken for a row: the file has no header; give it if it has one"
+            "the first record has values and is read as a row: the file has no header; use `--header true` if it has one"
                 .to_owned(),
         );
     }
-    // A header without the delimiter that ends each line still names the columns.
+    // A header that lacks the delimiter at the end of each line still names the columns.
     let is_other = |width: &OtherWidth| known.header.is_none() && !(header && width.is_trailing);
     let names = match other_width.filter(is_other) {
         Some(width) if header => {
             let count = fields.len();
             notes.push(format!(
-                "the header has {} and nearly all rows have {}: the columns are read by their order, without the header",
+                "the header has {} and nearly all rows have {}: the header is skipped, and the columns are read by their order",
                 counted(count as u64, "name"),
                 counted(width.fields as u64, "field"),
             ));
@@ -93,52 +94,12 @@ pub(super) fn delimited(
     Ok(DelimitedSample { draft, names, encoding, notes })
 }
 
-/// The names of the header. Where one of them repeats, the columns are read by their positions instead.
-fn header_names(mut fields: Vec<String>, draft: &mut DelimitedDraft, notes: &mut Vec<String>) -> Vec<String> {
-    let mut seen: HashSet<&str> = HashSet::new();
-    let has_twins = !fields.iter().filter(|name| !name.is_empty()).all(|name| seen.insert(name));
-    if !has_twins {
-        if fields.len() > 1 && fields.last().is_some_and(String::is_empty) {
-            // A delimiter at the end of each line.
-            fields.pop();
-        }
-        return fields;
-    }
-    skip_header(&fields, draft);
-    notes.push(
-        "names of the header repeat: the columns are read by their order, without the header".to_owned(),
-    );
-    numbered(fields)
-}
-
-/// The number of fields of nearly all records, where the first one has another number.
+/// The number of fields of nearly all records, if it differs from that of the first one.
 #[derive(Debug, Clone, Copy)]
 struct OtherWidth {
     fields: usize,
-    /// They have one more than the first, and that is empty: a delimiter at the end of each line.
+    /// The records have one more field than the first, which is empty: each line ends with a delimiter.
     is_trailing: bool,
-}
-
-fn skip_header(fields: &[String], draft: &mut DelimitedDraft) {
-    let lines = fields.iter().fold(1_usize, |lines, name| lines.saturating_add(name.matches('\n').count()));
-    draft.header = false;
-    draft.skip_lines = draft.skip_lines.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
-}
-
-/// The names, each once; those that are empty or repeat are made of the column's number.
-fn numbered(mut names: Vec<String>) -> Vec<String> {
-    let mut taken: HashSet<String> = HashSet::new();
-    for (index, name) in names.iter_mut().enumerate() {
-        let number = index.saturating_add(1);
-        let is_usable = !name.is_empty() && !name.contains(char::is_control);
-        if !is_usable || taken.contains(name) {
-            *name = if is_usable { format!("{name} {number}") } else { format!("column_{number}") };
-        }
-        while !taken.insert(name.clone()) {
-            name.push('_');
-        }
-    }
-    names
 }
 
 struct Trials<'t, 'o> {
@@ -146,100 +107,103 @@ struct Trials<'t, 'o> {
     limits: &'t Limits,
     known: &'t KnownFormat,
     probe: &'t Probe,
-    /// What the user should know of the lines above the header.
-    doubts: Vec<String>,
+    /// Notes about the lines above the header.
+    warnings: Vec<String>,
 }
 
-/// A dialect and what it makes of the sample.
+/// A dialect and how well it fits the sample.
 #[derive(Debug)]
 struct SampledDialect {
     first: FirstRecord,
-    /// The escape that it was tried with, if it was not sniffed; the quote itself where only a doubled one is read.
+    /// The escape with which the dialect was tried, if it was not detected. It is the quote itself if the only escape is
+    /// to double the quote.
     escape: Option<u8>,
     encoding: String,
-    /// Records after the first one.
+    /// The number of records after the first one.
     records: u64,
-    /// Records that are malformed, have another number of fields than the first one, or a value that keeps its quotes.
+    /// Records that are malformed, have another number of fields than the first one, or have a value that still has its
+    /// quotes.
     faults: u64,
     other_width: Option<OtherWidth>,
-    /// Records with `"` where it encloses nothing, because quotes are ordinary characters.
+    /// Records with a `"` that encloses nothing, because quotes are ordinary characters.
     ordinary_quotes: u64,
     /// Some field is in quotes.
     encloses: bool,
-    /// Nearly all records are one field in quotes, with delimiters in it.
+    /// Nearly all records are a single field in quotes, which contains delimiters.
     is_quoted_whole: bool,
-    /// By column, the values of the first records that fit.
+    /// For each column, the values of the first records that fit.
     values: Vec<Vec<String>>,
 }
 
 impl SampledDialect {
-    /// What the user should know of a dialect that was found.
-    fn doubts(&self, known: &KnownFormat) -> Vec<String> {
-        let mut doubts = Vec::new();
+    /// Returns notes about an unusual dialect.
+    fn warnings(&self, known: &KnownFormat) -> Vec<String> {
+        let mut warnings = Vec::new();
         if self.first.quoting.is_none() && known.quote.is_none() {
             let evidence = match self.ordinary_quotes {
                 0 => "the header has a `\"` that encloses nothing".to_owned(),
                 1 => "1 record has a `\"` that encloses nothing".to_owned(),
                 records => format!("{records} records have a `\"` that encloses nothing"),
             };
-            doubts.push(format!(
+            warnings.push(format!(
                 "quotes are ordinary characters (`penstock.quote: none`): {evidence}, and no field is enclosed in quotes; \
-                 give the quote if the producer does quote fields"
+                 use `--quote` if the producer does quote fields"
             ));
         }
         if self.is_quoted_whole {
-            doubts.push(
-                "each record is enclosed in quotes as a whole, so that it is one column; for its columns, have it written \
-                 without these quotes"
+            warnings.push(
+                "each record is enclosed in quotes as a whole, so there is one column; to separate the columns, let the \
+                 producer write records without these quotes"
                     .to_owned(),
             );
         } else if self.width() == 1 && known.delimiter.is_some() {
-            doubts.push("the header does not have the given delimiter: there is one column".to_owned());
+            warnings.push("the header does not contain the given delimiter: there is one column".to_owned());
         }
-        doubts
+        warnings
     }
 
     fn width(&self) -> usize {
         self.first.fields.len()
     }
 
-    /// True when nearly all records have as many fields as the first one.
-    fn is_borne_out(&self) -> bool {
+    /// Returns true if nearly all records have as many fields as the first one.
+    fn is_supported(&self) -> bool {
         self.faults.saturating_mul(10) <= self.records
     }
 
-    /// True when the header is enclosed in quotes as a whole, above rows of several fields.
+    /// Returns true if the header is enclosed in quotes as a whole, above rows of several fields.
     fn has_quoted_header(&self) -> bool {
         let FirstRecord { fields, delimiter, .. } = &self.first;
         let is_split = self.other_width.is_some_and(|width| width.fields > 1);
         is_split && fields.iter().any(|name| delimiter.is_in(name.as_bytes()))
     }
 
-    /// True when a column has nothing but values of a type: what is above them is a header more likely than a row.
+    /// Returns true if all values of a column have a type other than text, so that the line above them is probably a
+    /// header.
     fn has_typed_column(&self, probe: &Probe) -> bool {
         let is_typed =
             |values: &Vec<String>| !values.is_empty() && values.iter().all(|value| probe.is_value(value));
         self.values.iter().any(is_typed)
     }
 
-    /// True when the first record may be the header of the others.
+    /// Returns true if the first record may be the header of the others.
     fn is_table(&self) -> bool {
         let named = self.first.fields.iter().filter(|name| !name.is_empty()).count();
-        self.is_borne_out() && named.saturating_mul(2) >= self.width()
+        self.is_supported() && named.saturating_mul(2) >= self.width()
     }
 }
 
 impl Trials<'_, '_> {
-    /// The best dialect, and the lines to skip before its header.
+    /// Returns the best dialect, and the number of lines to skip before its header.
     fn best(&mut self) -> Result<(SampledDialect, u32), InferError> {
         let declared = self.known.dialect();
         let skip_lines = self.known.skip_lines.unwrap_or(0);
         let sniffed = self.sniff(&declared, skip_lines);
-        // A single column may be the lines of another dialect, and a title above it its name.
+        // A single column may consist of lines in another dialect, and its name may be a title above them.
         let is_column = sniffed.as_ref().is_ok_and(|trial| trial.width() == 1);
         if self.known.skip_lines.is_none()
             && (is_column || !sniffed.as_ref().is_ok_and(SampledDialect::is_table))
-            && let Some((lines, declared)) = self.below_preamble(is_column)?
+            && let Some((lines, declared)) = self.find_below_preamble(is_column)?
         {
             let trial = self.sniff(&declared, lines);
             let trial = self.improve(trial, lines)?;
@@ -249,13 +213,13 @@ impl Trials<'_, '_> {
         Ok((self.doubled(trial, skip_lines), skip_lines))
     }
 
-    /// The sample under the dialect that is sniffed, with a quote where a field is enclosed in it.
+    /// Reads the sample under the detected dialect, with the common quote if a field is enclosed in it.
     fn sniff(&mut self, declared: &DelimitedDialect, skip_lines: u32) -> Result<SampledDialect, InferError> {
         let trial = self.attempt(declared, skip_lines, MAX_RECORDS)?;
         Ok(self.enclosed(&trial, skip_lines).unwrap_or(trial))
     }
 
-    /// The sample with the usual quote, where the trial has none and a field is enclosed in that quote.
+    /// Reads the sample with the common quote, if the trial has no quote and a field is enclosed in the common one.
     fn enclosed(&mut self, trial: &SampledDialect, skip_lines: u32) -> Option<SampledDialect> {
         if trial.first.quoting.is_some() || self.known.quote.is_some() {
             return None;
@@ -268,15 +232,15 @@ impl Trials<'_, '_> {
         };
         let declared = DelimitedDialect {
             delimiter: Some(delimiter),
-            quote: Some(Quote::Byte(USUAL_QUOTE)),
+            quote: Some(Quote::Byte(COMMON_QUOTE)),
             ..self.known.dialect()
         };
-        // With a quote under which not even the header can be read, nothing is known to be enclosed.
+        // If the header cannot be read with the quote, no field is enclosed in it.
         let quoted = self.attempt(&declared, skip_lines, MAX_RECORDS).ok()?;
         (is_header_enclosed || quoted.encloses).then_some(quoted)
     }
 
-    /// The sample under a dialect, of which more may be sniffed.
+    /// Reads the sample under a dialect. Its undeclared parts are detected.
     fn attempt(
         &mut self,
         declared: &DelimitedDialect,
@@ -311,8 +275,7 @@ impl Trials<'_, '_> {
         })
     }
 
-    /// Another dialect, where it makes sense of more records than the one that was sniffed: before rows are blamed, the
-    /// dialect is.
+    /// Returns another dialect if more records are well-formed under it than under the detected one.
     fn improve(
         &mut self,
         sniffed: Result<SampledDialect, InferError>,
@@ -323,20 +286,21 @@ impl Trials<'_, '_> {
         }
         let (least_width, mut best) = (sniffed.as_ref().map_or(2, SampledDialect::width).max(2), sniffed);
         for declared in self.alternatives() {
-            // A dialect under which not even the header can be read is none.
+            // A dialect under which the header cannot be read is not an alternative.
             let Ok(trial) = self.attempt(&declared, skip_lines, MAX_RECORDS) else { continue };
             let fits_some = best.as_ref().is_ok_and(|best| best.faults < best.records);
-            let is_borne_out =
-                self.is_borne_out_by_quotes(&trial, fits_some) && self.enclosed(&trial, skip_lines).is_none();
-            if !is_borne_out || !self.is_separated(&trial) {
+            let is_supported =
+                self.is_supported_by_quotes(&trial, fits_some) && self.enclosed(&trial, skip_lines).is_none();
+            if !is_supported || !self.is_separated(&trial) {
                 continue;
             }
             let is_wide = trial.width() > 1 && trial.width().saturating_mul(2) >= least_width;
             let is_better = match &best {
                 Ok(best) if best.width() > 1 => is_wide && trial.faults < best.faults,
-                // A single column without commas, say, rather than one with rows of several fields.
+                // A single column whose values do not contain the delimiter is better than rows of several fields under a
+                // header of one name.
                 Ok(best) if trial.width() == 1 => trial.faults < best.faults && !best.has_quoted_header(),
-                Ok(_) | Err(_) => is_wide && trial.is_borne_out(),
+                Ok(_) | Err(_) => is_wide && trial.is_supported(),
             };
             if is_better {
                 best = Ok(trial);
@@ -345,18 +309,18 @@ impl Trials<'_, '_> {
         best
     }
 
-    /// True unless another quote than `"`, or none, only hides a mistake. `fits_some`: the dialect so far makes sense of some
-    /// records.
-    fn is_borne_out_by_quotes(&self, trial: &SampledDialect, fits_some: bool) -> bool {
+    /// Returns false if another quote than `"`, or none, only hides a mistake. `fits_some`: some records are well-formed
+    /// under the best dialect so far.
+    fn is_supported_by_quotes(&self, trial: &SampledDialect, fits_some: bool) -> bool {
         match trial.first.quoting {
             Some(_) | None if self.known.quote.is_some() => true,
-            Some(Quoting { quote: USUAL_QUOTE, .. }) => true,
+            Some(Quoting { quote: COMMON_QUOTE, .. }) => true,
             Some(_) => trial.encloses,
             None => !fits_some || trial.ordinary_quotes >= MIN_ORDINARY_QUOTES,
         }
     }
 
-    /// True unless colons separate what may be times, or a key from its value.
+    /// Returns false for a colon as the delimiter that may be part of times, or separate a key from its value.
     fn is_separated(&self, trial: &SampledDialect) -> bool {
         let FirstRecord { fields, delimiter, quoting } = &trial.first;
         let is_name = |field: &String| {
@@ -369,10 +333,10 @@ impl Trials<'_, '_> {
             || !skips_blanks && fields.iter().all(is_name)
     }
 
-    /// The delimiter twice, where a single one leaves every second name empty.
+    /// Returns the dialect with a doubled delimiter, if every second name is empty under the single one.
     fn doubled(&mut self, single: SampledDialect, skip_lines: u32) -> SampledDialect {
         let FirstRecord { fields, delimiter, .. } = &single.first;
-        // Twice a common delimiter is rather an empty column.
+        // Two common delimiters in a row rather enclose an empty column.
         let is_common = [",", ";", "\t"].contains(&delimiter.to_string().as_str());
         let is_doubled = !is_common
             && fields.len() > 2
@@ -385,12 +349,12 @@ impl Trials<'_, '_> {
         let declared = DelimitedDialect { delimiter, ..self.known.dialect() };
         match self.attempt(&declared, skip_lines, MAX_RECORDS) {
             Ok(doubled) if doubled.faults <= single.faults => doubled,
-            // A dialect under which not even the header can be read is none.
+            // A dialect under which the header cannot be read is not an alternative.
             Ok(_) | Err(_) => single,
         }
     }
 
-    /// Every dialect that the caller's knowledge allows, the plainest first.
+    /// Returns every dialect that agrees with the known parts, the simplest first.
     fn alternatives(&self) -> Vec<DelimitedDialect> {
         let known = self.known.dialect();
         let delimiters: Vec<Option<String>> = match &known.delimiter {
@@ -424,9 +388,13 @@ impl Trials<'_, '_> {
         alternatives
     }
 
-    /// The lines before the header, and the dialect below them: the first line that has a name in each field and as many
-    /// fields as nearly all lines below it. `is_doubtful`: it must have a column of numbers, dates and the like below it.
-    fn below_preamble(&mut self, is_doubtful: bool) -> Result<Option<(u32, DelimitedDialect)>, InferError> {
+    /// Finds a header below other lines, and returns the number of lines to skip and the dialect. The header is the first
+    /// line that has a name in each field and as many fields as nearly all lines below it. `needs_typed_column`: there must
+    /// also be a column of numbers, dates and the like below it.
+    fn find_below_preamble(
+        &mut self,
+        needs_typed_column: bool,
+    ) -> Result<Option<(u32, DelimitedDialect)>, InferError> {
         let probe = self.probe;
         let lines = self.first_lines()?;
         for (count, line) in (0_u32..).zip(&lines).skip(1) {
@@ -438,12 +406,12 @@ impl Trials<'_, '_> {
             let is_name = |name: &String| !name.is_empty() && !probe.is_value(name);
             let width = trial.width();
             let names = fields.strip_suffix(&[String::new()]).unwrap_or(fields);
-            let above = || lines.iter().take(usize::try_from(count).unwrap_or(0));
+            let above = || lines.iter().take(count as usize);
             let is_set_apart = above().next_back().is_some_and(|line| line.trim_ascii().is_empty());
             let is_header = width > 1
                 && trial.records > 0
-                && trial.is_borne_out()
-                && (!is_doubtful || trial.has_typed_column(probe))
+                && trial.is_supported()
+                && (!needs_typed_column || trial.has_typed_column(probe))
                 && names.iter().all(is_name)
                 && (is_set_apart || above().all(|line| is_preamble(line, delimiter, *quoting, width, probe)));
             if is_header {
@@ -455,23 +423,24 @@ impl Trials<'_, '_> {
         Ok(None)
     }
 
-    /// The lines above the header that was found `count` lines below the first one. Where they are a table themselves, that
-    /// is the one to read, and only the lines above it are skipped; `None`: no line is above it. `records`: those below the
-    /// header, as far as they were counted.
+    /// Returns the number of lines to skip for a header that is below `count` lines. If these lines are a table themselves,
+    /// that table is read, and only the lines above it are skipped; returns `None` if there are none. `records`: the
+    /// number of records below the header.
     fn lines_to_skip(&mut self, lines: &[Vec<u8>], count: u32, records: u64) -> Option<u32> {
-        let above = lines.get(..usize::try_from(count).ok()?)?;
+        let above = lines.get(..count as usize).expect("the header is one of the lines");
         let table = find_table(above, self.probe);
         if table.is_typed && table.rows >= MIN_TABLE_ROWS && table.rows.saturating_mul(4) >= records {
-            self.doubts.push(format!(
-                "line {} looks like the header of a second table: only the first table is described, and rows of the second \
-                 one that do not fit it are rejects; deliver one table per file",
+            self.warnings.push(format!(
+                "line {} looks like the header of a second table: the contract describes only the first table, and rows of \
+                 the second table that do not fit it are rejected; deliver one table per file",
                 count.saturating_add(1)
             ));
-            return u32::try_from(table.start).ok().filter(|start| *start > 0);
+            let start = u32::try_from(table.start).expect("the table begins within at most 30 lines");
+            return Some(start).filter(|start| *start > 0);
         }
         if table.rows > 1 {
-            self.doubts.push(format!(
-                "{} of the skipped lines look like rows: give `--skip-lines` if they belong to the table",
+            self.warnings.push(format!(
+                "{} of the skipped lines look like rows: use `--skip-lines` if they belong to the table",
                 table.rows
             ));
         }

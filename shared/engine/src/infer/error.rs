@@ -1,90 +1,86 @@
-//! Why no contract can be inferred from a sample.
+//! The errors of inferring a contract.
 
 use penstock_contract::ContractErrors;
 
 use crate::error::{PlanError, ReadError, UnreadableCode};
 
-/// What keeps a contract from being inferred.
+/// The reason no contract can be inferred from a sample.
 #[derive(Debug, thiserror::Error)]
 pub enum InferError {
     /// The sample cannot be read.
     #[error("the sample cannot be read ({code}): {0}{hint}", code = .0.code(), hint = hint(.0))]
     Read(#[from] ReadError),
-    /// A Parquet sample that is too large to be looked at.
-    #[error(
-        "the sample has more than {max_bytes} bytes, and Parquet is looked at as a whole; give a smaller file"
-    )]
+    /// A Parquet sample is too large for memory.
+    #[error("the sample has more than {max_bytes} bytes, the maximum for Parquet; give a smaller file")]
     TooLarge {
-        /// Bytes that a sample may have.
+        /// The maximum length of the sample.
         max_bytes: u64,
     },
-    /// More columns than a contract may have, in a file that is read by their order.
+    /// A sample without a header has more columns than a contract may have.
     #[error("the sample has no header and {columns} columns; a contract has at most {most}")]
     TooManyColumns {
-        /// Columns of the sample.
+        /// The number of columns in the sample.
         columns: usize,
-        /// Columns that a contract may have.
+        /// The maximum number of columns in a contract.
         most: usize,
     },
-    /// An option that is not for this kind of file.
-    #[error("{0} was given, which files of this format do not have")]
+    /// An option does not apply to the format of the file.
+    #[error("{0} was given, which does not apply to files of this format")]
     Options(&'static str),
-    /// The encoding is none of the WHATWG standard.
+    /// The encoding is not defined by the WHATWG standard.
     #[error("unknown encoding `{0}`")]
     UnknownEncoding(String),
-    /// What is known of the dialect contradicts itself, or is none.
+    /// The given dialect is invalid.
     #[error("the given dialect cannot be used: {0}")]
     Dialect(String),
-    /// No column has a name that a contract can carry.
+    /// No column has a name that a contract can use.
     #[error("the sample has no named columns; {advice}")]
     NoColumns {
         /// What to give instead.
         advice: &'static str,
     },
-    /// Every column has values that no column of a contract holds.
+    /// No column of a contract can store the values of any column.
     #[error(
-        "no column of the sample can be loaded: the values of {columns} are bytes that are not text, or of a type that no column holds"
+        "no column of the sample can be loaded: the values of {columns} are bytes that are not text, or have an unsupported type"
     )]
     OnlyBinary {
-        /// Names of the columns, as the contract would have them.
+        /// The names of the columns, as the contract would have them.
         columns: String,
     },
-    /// A sample of JSON without objects.
+    /// A JSON sample has no objects.
     #[error(
-        "the sample has no JSON objects: {found}; give one object a line, or an array of objects; for an array under a key, give its path with `--path`"
+        "the sample has no JSON objects: {found}; give one object per line, or an array of objects; for an array under a key, give its path with `--path`"
     )]
     NoObjects {
         /// What the sample has instead.
         found: String,
     },
-    /// A single text, boolean or null in the notation of JSON.
+    /// The sample is a single JSON string, boolean or null.
     #[error(
-        "the sample is a single value; give a table with a header and rows, one JSON object a line, or an array of JSON objects"
+        "the sample is a single value; give a table with a header and rows, one JSON object per line, or an array of JSON objects"
     )]
     OneValue,
-    /// Bytes that are neither text nor a format that is read.
-    #[error(
-        "the sample is binary, and of no format that is read; give delimited text, JSON, Parquet or Avro"
-    )]
+    /// The sample is neither text nor in another supported format.
+    #[error("the sample is binary and has no supported format; give delimited text, JSON, Parquet or Avro")]
     Binary,
-    /// There are columns and no row that can be read.
+    /// The sample has columns, but no row that can be read.
     #[error("the sample has no row that can be read ({why}); {advice}")]
     NoRows {
-        /// The reject codes of its rows, with the number of rows for each, or what there is instead of rows.
+        /// The reject codes of its rows with their numbers of rows, or what the sample has instead of rows.
         why: String,
         /// What to give instead.
         advice: &'static str,
     },
-    /// The contract that was made is none. This is a fault of Penstock: please report it.
-    #[error("the inferred contract is faulty, please report it: {0}")]
+    /// The inferred contract is invalid. This is a bug in Penstock.
+    #[error("the inferred contract is invalid, please report this bug: {0}")]
     Contract(#[from] ContractErrors),
-    /// The contract that was made cannot be carried out. This is a fault of Penstock: please report it.
-    #[error("the inferred contract cannot be compiled, please report it: {0}")]
+    /// The inferred contract cannot be compiled. This is a bug in Penstock.
+    #[error("the inferred contract cannot be compiled, please report this bug: {0}")]
     Plan(#[from] PlanError),
 }
 
 impl InferError {
-    /// True when the content of the sample is the reason.
+    /// Returns true if the content of the sample causes the error.
     pub(super) fn is_of_content(&self) -> bool {
         match self {
             Self::Read(ReadError::Unreadable { .. })
@@ -106,7 +102,7 @@ impl InferError {
     }
 }
 
-/// The option that replaces what an error advises to declare in the contract, which is not there yet.
+/// Returns the option to use if an error advises to declare something in the contract, which does not exist yet.
 fn hint(error: &ReadError) -> &'static str {
     match error {
         ReadError::Unreadable { code: UnreadableCode::UnknownEncoding, .. } => {
@@ -116,7 +112,7 @@ fn hint(error: &ReadError) -> &'static str {
     }
 }
 
-/// `1 row`, `2 rows`.
+/// Formats a count with its noun, as in `1 row` and `2 rows`.
 pub(super) fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

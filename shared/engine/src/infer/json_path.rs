@@ -1,36 +1,36 @@
-//! Where the arrays of objects are in a JSON document.
+//! Finds the arrays of objects in a JSON document.
 
 use crate::cast::json::unquote;
 
-/// An array of objects that is in no other array.
+/// An array of objects that is not within another array.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ObjectArray {
     /// The keys that lead to it.
     pub(super) keys: Vec<String>,
-    /// Objects that begin in what was read.
+    /// The number of objects that begin in the part that was read.
     pub(super) objects: u64,
-    /// What was read ends inside the array.
+    /// The part that was read ends inside the array.
     pub(super) is_open: bool,
 }
 
 impl ObjectArray {
-    /// False when a key cannot be a part of `penstock.path`.
+    /// Returns false if a key cannot be part of `penstock.path`.
     pub(super) fn has_path(&self) -> bool {
         self.keys.iter().all(|key| !key.is_empty() && !key.contains(['.', '[']))
     }
 }
 
-/// A value that is not closed yet.
+/// An object or array that is not closed yet.
 #[derive(Debug)]
 enum Container {
-    /// An object with the key that was read last.
+    /// An object, with the key that was read last.
     Object(String),
-    /// An array: where it is in the list of arrays, if it is one of objects in no other array.
+    /// An array, with its index in the list of arrays if it is listed.
     Array(Option<usize>),
 }
 
-/// The arrays of objects of a document, as far as its beginning shows them. An array counts when its first element is an
-/// object.
+/// Returns the arrays of objects in the beginning of a document. An array is listed if its first element is an object
+/// and it is not within another array.
 pub(super) fn object_arrays(head: &[u8]) -> Vec<ObjectArray> {
     let mut arrays: Vec<ObjectArray> = Vec::new();
     let mut open: Vec<Container> = Vec::new();
@@ -39,11 +39,8 @@ pub(super) fn object_arrays(head: &[u8]) -> Vec<ObjectArray> {
         rest = after;
         match byte {
             b'{' => {
-                let array = match open.last() {
-                    Some(Container::Array(Some(index))) => arrays.get_mut(*index),
-                    Some(Container::Array(None) | Container::Object(_)) | None => None,
-                };
-                if let Some(array) = array {
+                if let Some(Container::Array(Some(index))) = open.last() {
+                    let array = arrays.get_mut(*index).expect("the index of a listed array");
                     array.objects = array.objects.saturating_add(1);
                 }
                 open.push(Container::Object(String::new()));
@@ -51,16 +48,15 @@ pub(super) fn object_arrays(head: &[u8]) -> Vec<ObjectArray> {
             b'[' => {
                 let keys = keys_of(&open).filter(|_| rest.trim_ascii_start().starts_with(b"{"));
                 let index = keys.map(|keys| {
+                    let index = arrays.len();
                     arrays.push(ObjectArray { keys, objects: 0, is_open: true });
-                    arrays.len().saturating_sub(1)
+                    index
                 });
                 open.push(Container::Array(index));
             }
             b'}' | b']' => {
-                if let Some(Container::Array(Some(index))) = open.pop()
-                    && let Some(array) = arrays.get_mut(index)
-                {
-                    array.is_open = false;
+                if let Some(Container::Array(Some(index))) = open.pop() {
+                    arrays.get_mut(index).expect("the index of a listed array").is_open = false;
                 }
                 if open.is_empty() {
                     break;
@@ -73,7 +69,7 @@ pub(super) fn object_arrays(head: &[u8]) -> Vec<ObjectArray> {
                     && let Some(Container::Object(key)) = open.last_mut()
                 {
                     rest = value;
-                    // A key that is no text leads to nothing that can be named.
+                    // Like an empty key, a key that is not valid text cannot be part of a path.
                     *key = unquoted(text).unwrap_or_default();
                 }
             }
@@ -83,7 +79,7 @@ pub(super) fn object_arrays(head: &[u8]) -> Vec<ObjectArray> {
     arrays
 }
 
-/// The keys that lead to the value; `None` inside an array.
+/// Returns the keys that lead to the value; `None` inside an array.
 fn keys_of(open: &[Container]) -> Option<Vec<String>> {
     let key = |container: &Container| match container {
         Container::Object(key) => Some(key.clone()),
@@ -92,7 +88,7 @@ fn keys_of(open: &[Container]) -> Option<Vec<String>> {
     open.iter().map(key).collect()
 }
 
-/// The text up to its closing quote, and what follows that.
+/// Returns the text before the closing quote, and the rest after the quote.
 fn string(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut at = 0_usize;
     loop {
@@ -115,7 +111,7 @@ fn unquoted(text: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// `path objects`, with `+` for an array that is cut off.
+    /// Returns `path objects` for each array, with `+` for one that is cut off.
     fn found(head: &str) -> Vec<String> {
         let show = |array: &ObjectArray| {
             let cut = if array.is_open { "+" } else { "" };

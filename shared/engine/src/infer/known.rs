@@ -1,41 +1,41 @@
-//! What the caller knows of the sample's format.
+//! The parts of the sample's format that the caller knows.
 
 use penstock_contract::{ContractErrors, DelimitedDialect, Quote};
 
 use super::error::InferError;
-use super::yaml::{ColumnDraft, DelimitedDraft, Draft, FileDraft, FileKind, QuoteDraft};
+use super::yaml::{ColumnDraft, ContractDraft, DelimitedDraft, FileDraft, FileKind, QuoteDraft};
 use crate::format::FileFormat;
 
-/// What is known of the sample's format. What is `None` is found by looking at the sample.
+/// The known parts of the sample's format. The others, which are `None`, are detected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownFormat {
-    /// The kind of file.
+    /// The format of the file.
     pub kind: Option<FileFormat>,
-    /// Encoding label of the WHATWG standard, e.g. `windows-1252`.
+    /// The encoding as a label of the WHATWG standard, e.g. `windows-1252`.
     pub encoding: Option<String>,
-    /// Field delimiter.
+    /// The field delimiter.
     pub delimiter: Option<String>,
-    /// Quote.
+    /// The quote.
     pub quote: Option<Quote>,
-    /// Escape inside quotes.
+    /// The escape inside quotes.
     pub escape: Option<u8>,
-    /// True when the first record names the columns.
+    /// True if the first record names the columns.
     pub header: Option<bool>,
-    /// Lines before the header.
+    /// The number of lines before the header.
     pub skip_lines: Option<u32>,
     /// The keys that lead to the array of objects in a JSON document.
     pub path: Option<Vec<String>>,
 }
 
 impl KnownFormat {
-    /// The kind of file that what is known is about; `None` when nothing says it.
+    /// Returns the format of the file, if it is given or implied by another part.
     pub(super) fn kind(&self) -> Option<FileFormat> {
         let of_delimited = self.has_dialect().then_some(FileFormat::Delimited);
         let of_array = self.path.is_some().then_some(FileFormat::JsonArray);
         self.kind.or(of_delimited).or(of_array)
     }
 
-    /// The dialect as far as it is known. The lines before the header are not part of it.
+    /// Returns the known part of the dialect, without the lines before the header.
     pub(super) fn dialect(&self) -> DelimitedDialect {
         DelimitedDialect {
             delimiter: self.delimiter.clone(),
@@ -45,7 +45,7 @@ impl KnownFormat {
         }
     }
 
-    /// Holds what is known against the rules of contracts.
+    /// Checks the known parts against the rules of contracts.
     pub(super) fn check(&self) -> Result<(), InferError> {
         let is_typed = matches!(self.kind(), Some(FileFormat::Parquet | FileFormat::Avro));
         if self.has_dialect() && self.kind() != Some(FileFormat::Delimited) {
@@ -63,13 +63,13 @@ impl KnownFormat {
         let Some(kind) = self.file_kind() else { return Ok(()) };
         let file = FileDraft { kind, encoding: self.encoding.clone(), compression: None };
         let column = ColumnDraft::plain("a".to_owned(), "a".to_owned());
-        let contract = penstock_contract::parse("options", &Draft::probe(file, vec![column]).yaml());
-        // Their places are those of a contract that nobody has written.
-        let in_words = |errors: ContractErrors| {
+        let contract = penstock_contract::parse("options", &ContractDraft::probe(file, vec![column]).yaml());
+        // Only the messages are shown, as the caller did not write the contract to which their positions refer.
+        let without_positions = |errors: ContractErrors| {
             let messages: Vec<String> = errors.into_iter().map(|error| error.message).collect();
             InferError::Dialect(messages.join("; "))
         };
-        contract.map(drop).map_err(in_words)
+        contract.map(drop).map_err(without_positions)
     }
 
     fn has_dialect(&self) -> bool {

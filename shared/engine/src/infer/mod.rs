@@ -1,13 +1,14 @@
-//! A contract from a sample: what kind of file it is, what its columns are, and the proof that the contract accepts it.
+//! Infers a contract from a sample: the format of the file, the columns and their types.
 //!
-//! Every question is put to the engine itself. A contract in which each column is text reads the sample; each value is
-//! tried as each type, by columns compiled for that; the contract that comes of it reads the sample again, and what it
-//! refuses is relaxed until nothing is left to relax.
+//! All decisions are made by the engine itself. First, a contract in which each column is text reads the sample, and each
+//! value is cast to each candidate type. Then the inferred contract reads the sample again, and the rules that reject rows
+//! are relaxed until the contract accepts every row that any contract could accept.
 
 mod columns;
 pub(crate) mod declared;
 mod dialect;
 mod error;
+mod header;
 mod json_path;
 mod key;
 mod known;
@@ -16,16 +17,16 @@ mod numeric;
 mod open;
 mod options;
 mod preamble;
-mod prove;
 mod sample;
 mod separators;
 mod tally;
 mod text_kind;
 mod trial;
 mod types;
+mod verify;
 mod yaml;
 
-use arrow_array::{Array, StringArray};
+use arrow_array::StringArray;
 
 pub use self::error::InferError;
 pub use self::known::KnownFormat;
@@ -38,7 +39,7 @@ use self::sample::{SampleColumn, SampleLayout};
 use self::separators::Separators;
 use self::trial::{BLOCK_ROWS, read};
 use self::types::Probe;
-use self::yaml::{ColumnDraft, Draft, DraftType, FileKind};
+use self::yaml::{ColumnDraft, ContractDraft, DraftType, FileKind};
 use crate::cast::Scratch;
 use crate::limits::Limits;
 use crate::outcome::{Code, Totals};
@@ -47,11 +48,12 @@ use crate::outcome::{Code, Totals};
 const EVENT_TIME_WORDS: [&str; 8] =
     ["updated", "modified", "changed", "ts", "timestamp", "geaendert", "aktualisiert", "event"];
 
-/// Writes a contract for the files that the sample is one of, and proves that it accepts the sample: every row but
-/// those that are malformed, whose number is in the notes. `source_name` becomes the source, as far as it can.
+/// Infers a contract for files like the sample, and verifies that it accepts every row of the sample that is not malformed.
+/// The notes contain the number of malformed rows. The source is named `source_name`; characters that a source cannot have
+/// are replaced.
 ///
 /// # Errors
-/// When the sample cannot be opened or read, or has no rows.
+/// Returns an error if the sample cannot be opened or read, or has no rows.
 pub fn infer(
     source_name: &str,
     open: &mut OpenSample<'_>,
@@ -61,21 +63,21 @@ pub fn infer(
     let limits = Limits { chunk_rows: BLOCK_ROWS, arrow: true, ..options.limits.clone() }.sane();
     let probe = Probe::new()?;
     options.known.check()?;
-    let seen = see(source_name, open, &limits, max_rows, &probe, &options.known)?;
-    if seen.is_binary && seen.totals.rejected >= seen.totals.accepted {
+    let sample = profile_sample(source_name, open, &limits, max_rows, &probe, &options.known)?;
+    if sample.is_binary && sample.totals.rejected >= sample.totals.accepted {
         return Err(InferError::Binary);
     }
-    if seen.totals.accepted == 0 {
-        return Err(no_rows(&seen.totals, &seen.draft.file.kind));
+    if sample.totals.accepted == 0 {
+        return Err(no_rows(&sample.totals, &sample.draft.file.kind));
     }
-    let ProfiledSample { mut draft, mut notes, totals, profiles, is_binary: _ } = seen;
+    let ProfiledSample { mut draft, mut notes, totals, profiles, is_binary: _ } = sample;
     let file = draft.file.kind.clone();
-    let shown = draft.columns.iter().zip(&profiles).map(|(column, profile)| {
-        let is_read = column.declared.is_none() && !column.kind.is_document();
-        let separator = if is_read { profile.decimal_separator(column, &file, &probe) } else { None };
+    let decimal_separators = draft.columns.iter().zip(&profiles).map(|(column, profile)| {
+        let is_text = column.declared.is_none() && !column.kind.is_document();
+        let separator = if is_text { profile.decimal_separator(column, &file, &probe) } else { None };
         (column.name.as_str(), separator)
     });
-    let separators = Separators::of(shown);
+    let separators = Separators::of(decimal_separators);
     draft.columns = draft
         .columns
         .into_iter()
@@ -90,10 +92,10 @@ pub fn infer(
         .collect();
     key::choose(&mut draft, &profiles, totals.rows_read, &mut notes);
     choose_event_time(&mut draft);
-    prove::prove(draft, open, &limits, totals.rows_read, notes)
+    verify::verify(draft, open, &limits, totals.rows_read, notes)
 }
 
-/// Why no row can be accepted.
+/// Returns the error for a sample without accepted rows.
 fn no_rows(totals: &Totals, kind: &FileKind) -> InferError {
     const WITH_ROWS: &str = "give one with rows";
     let (why, advice) = if totals.rejected > 0 {
@@ -101,12 +103,12 @@ fn no_rows(totals: &Totals, kind: &FileKind) -> InferError {
             FileKind::Delimited(_) => {
                 "give its dialect (`--delimiter`, `--quote`, `--escape`, `--skip-lines`), or a sample with well-formed rows"
             }
-            FileKind::Ndjson => "give one with a well-formed object a line",
+            FileKind::Ndjson => "give one with a well-formed object per line",
             FileKind::JsonArray { .. } | FileKind::Parquet | FileKind::Avro => {
                 "give one with well-formed rows"
             }
         };
-        (prove::reasons(totals), advice)
+        (verify::reasons(totals), advice)
     } else if totals.blank > 0 {
         ("all of its rows are blank".to_owned(), WITH_ROWS)
     } else {
@@ -115,17 +117,17 @@ fn no_rows(totals: &Totals, kind: &FileKind) -> InferError {
     InferError::NoRows { why, advice }
 }
 
-/// A sample whose values were looked at as text.
+/// A sample that was read as text, with statistics of its columns.
 struct ProfiledSample {
-    /// Each column is text, or a document, with no rules.
-    draft: Draft,
+    /// A contract in which each column is text or a document, without rules.
+    draft: ContractDraft,
     profiles: Vec<Profile>,
     totals: Totals,
     notes: Vec<String>,
     is_binary: bool,
 }
 
-fn see(
+fn profile_sample(
     source_name: &str,
     open: &mut OpenSample<'_>,
     limits: &Limits,
@@ -133,13 +135,16 @@ fn see(
     probe: &Probe,
     known: &KnownFormat,
 ) -> Result<ProfiledSample, InferError> {
-    let SampleLayout { file, columns, mut notes, is_binary } = sample::look(open, limits, max_rows, known)?;
+    let SampleLayout { file, columns, mut notes, is_binary } =
+        sample::detect_layout(open, limits, max_rows, known)?;
     let source = names::source(source_name);
     if source != source_name {
-        notes.push(format!("the source is called `{source}`: its name begins the keys of its files"));
+        notes.push(format!(
+            "the source is named `{source}`, because its name is part of the S3 keys of its files"
+        ));
     }
     let entity = names::entity(&source);
-    let mut draft = Draft {
+    let mut draft = ContractDraft {
         entity,
         source,
         file,
@@ -149,16 +154,16 @@ fn see(
         max_rejects_percent: None,
     };
     if draft.file.kind.has_types() {
-        leave_out_bytes(&mut draft, open, limits, max_rows, &mut notes)?;
+        omit_binary_columns(&mut draft, open, limits, max_rows, &mut notes)?;
     }
     let mut profiles: Vec<Profile> = draft.columns.iter().map(|_| Profile::new(probe)).collect();
     let mut scratch = Scratch::default();
     let totals = read(&draft.yaml(), open, limits, max_rows, &mut |block| {
+        // A block without accepted rows has no batch.
         let Some(batch) = block.rows.record_batch else { return };
         for (profile, values) in profiles.iter_mut().zip(batch.columns()) {
             let texts = values.as_any().downcast_ref::<StringArray>();
-            for row in 0..values.len() {
-                let value = texts.filter(|texts| texts.is_valid(row)).map(|texts| texts.value(row));
+            for value in texts.expect("text and documents are string arrays") {
                 profile.observe(value, probe, &mut scratch);
             }
         }
@@ -166,16 +171,16 @@ fn see(
     Ok(ProfiledSample { draft, profiles, totals, notes, is_binary })
 }
 
-/// The columns as text and documents with no rules.
+/// Returns the columns as text and documents without rules.
 fn plain(columns: Vec<SampleColumn>) -> Vec<ColumnDraft> {
     let names = names::harmonise(columns.iter().map(|column| column.name.as_str()));
-    let plain = columns.into_iter().zip(names).map(|(found, name)| {
+    let plain = columns.into_iter().zip(names).map(|(sampled, name)| {
         let column = ColumnDraft {
-            declared: found.declared,
-            has_json_numbers: found.has_json_numbers,
-            ..ColumnDraft::plain(name, found.name)
+            declared: sampled.declared,
+            has_json_numbers: sampled.has_json_numbers,
+            ..ColumnDraft::plain(name, sampled.name)
         };
-        match found.is_array {
+        match sampled.is_array {
             Some(is_array) => ColumnDraft { kind: DraftType::document(is_array), ..column },
             None => column,
         }
@@ -183,16 +188,16 @@ fn plain(columns: Vec<SampleColumn>) -> Vec<ColumnDraft> {
     plain.collect()
 }
 
-/// Leaves out the columns of a typed file with values that not even text holds, such as pictures and nanoseconds.
-fn leave_out_bytes(
-    draft: &mut Draft,
+/// Omits the columns of a typed file with values that cannot be stored even as text, such as pictures and nanoseconds.
+fn omit_binary_columns(
+    draft: &mut ContractDraft,
     open: &mut OpenSample<'_>,
     limits: &Limits,
     max_rows: u64,
     notes: &mut Vec<String>,
 ) -> Result<(), InferError> {
     let totals = read(&draft.yaml(), open, limits, max_rows, &mut |_| {})?;
-    // A text with NUL here and there costs its rows. In documents it comes of bytes, as in the type Variant.
+    // Rows in which a text contains NUL are rejected. In a document, NUL indicates bytes, as in the type Variant.
     let is_faulty =
         |column: &ColumnDraft| {
             let is_document = column.declared.as_ref().is_some_and(DraftType::is_document);
@@ -206,7 +211,7 @@ fn leave_out_bytes(
     draft.columns = whole;
     notes.extend(faulty.iter().map(|column| {
         format!(
-            "`{}` has values that no column holds: it is left out of the contract, and kept in `_rescued`",
+            "`{}` has values that no column can store: it is not in the contract, and its values are stored in `_rescued`",
             column.name
         )
     }));
@@ -217,8 +222,9 @@ fn leave_out_bytes(
     Ok(())
 }
 
-/// The first point in time, else the first date, that every row has and that is named like the time of a change.
-fn choose_event_time(draft: &mut Draft) {
+/// Makes the first timestamp that every row has and that is named like the time of a change the event time; if there is
+/// none, the first such date.
+fn choose_event_time(draft: &mut ContractDraft) {
     let is_named = |column: &&ColumnDraft| {
         column.required && words(&column.name).any(|word| EVENT_TIME_WORDS.contains(&word))
     };

@@ -1,13 +1,13 @@
-//! Names that SQL, Parquet and JSON can carry, made of the producer's.
+//! Derives names that are valid in SQL, Parquet and JSON from the producer's names.
 
 use std::collections::HashSet;
 
-/// PostgreSQL cuts longer identifiers off.
+/// The maximum length of an identifier. PostgreSQL truncates longer ones.
 const MAX_BYTES: usize = 63;
-/// Columns that PostgreSQL keeps for itself in every table.
+/// The system columns that PostgreSQL adds to every table.
 const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 
-/// The harmonised names of the producer's columns, in their order, each once.
+/// Returns the unique harmonised names of the producer's columns in their order.
 pub(super) fn harmonise<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
     let mut taken: HashSet<String> = HashSet::new();
     let mut harmonised = Vec::new();
@@ -36,7 +36,7 @@ fn column_name(name: &str, index: usize) -> String {
     cut(&named, MAX_BYTES).trim_end_matches('_').to_owned()
 }
 
-/// The name of the source: what the keys of S3 objects begin with.
+/// Returns the name of the source, which is the prefix of its S3 keys.
 pub(super) fn source(name: &str) -> String {
     let is_allowed = |letter: &char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
     let plain: String = fold(name)
@@ -48,12 +48,12 @@ pub(super) fn source(name: &str) -> String {
     if plain.is_empty() { "source".to_owned() } else { plain.to_owned() }
 }
 
-/// The name of the entity and its table.
+/// Returns the name of the entity and its table.
 pub(super) fn entity(source: &str) -> String {
     column_name(source, 0)
 }
 
-/// `articleID`, `Article Id` and `article-id` → `article_id`.
+/// Converts a name to snake case: `articleID`, `Article Id` and `article-id` become `article_id`.
 pub(super) fn snake_case(name: &str) -> String {
     let folded = fold(name);
     let letters: Vec<char> = folded.chars().collect();
@@ -82,12 +82,12 @@ pub(super) fn snake_case(name: &str) -> String {
     snake.trim_matches('_').to_owned()
 }
 
-/// The words of a harmonised name.
+/// Returns the words of a harmonised name.
 pub(super) fn words(name: &str) -> impl DoubleEndedIterator<Item = &str> {
     name.split('_').filter(|word| !word.is_empty())
 }
 
-/// Letters of Western languages as their plain ones; others stay.
+/// Replaces letters of Western languages by ASCII letters. Other characters are unchanged.
 fn fold(name: &str) -> String {
     let mut folded = String::new();
     for letter in name.chars() {
@@ -121,7 +121,7 @@ fn fold(name: &str) -> String {
 }
 
 fn cut(name: &str, max_bytes: usize) -> &str {
-    name.get(..name.floor_char_boundary(max_bytes)).unwrap_or(name)
+    name.get(..name.floor_char_boundary(max_bytes)).expect("a character boundary within the name")
 }
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_become_snake_case_each_once() {
+    fn names_become_unique_and_snake_case() {
         for (names, expected) in [
             (
                 vec!["Article ID", "articleId", "ARTICLE-ID"],
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_cut_and_stay_apart() {
+    fn long_names_are_truncated_and_remain_unique() {
         let long = "ж".repeat(60);
         let names = harmonise([long.as_str(), long.as_str()].into_iter());
         assert!(names.iter().all(|name| name.len() <= 63), "{names:?}");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_what_begins_a_key() {
+    fn a_source_name_is_a_valid_key_prefix() {
         for (name, expected) in [("Nord Wind.csv", "nord-wind-csv"), ("__", "source"), ("Müller", "mueller")]
         {
             assert_eq!(source(name), expected);

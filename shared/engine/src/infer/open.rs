@@ -1,4 +1,4 @@
-//! The sample as a stream of records.
+//! Opens the sample as a stream of records.
 
 use std::io::{self, Read};
 
@@ -12,10 +12,10 @@ use crate::input::Input;
 use crate::limits::Limits;
 use crate::records::{Records, detect_terminator};
 
-/// Opens the sample at its beginning, each time it is called.
+/// A function that opens the sample at its beginning each time it is called.
 pub type OpenSample<'o> = dyn FnMut() -> io::Result<Box<dyn Read + Send>> + 'o;
 
-/// The sample from its beginning. `may_be_windows_1252`: false for JSON, and until it is known that it is something else.
+/// Opens the sample at its beginning. `may_be_windows_1252`: false for JSON, and as long as the file may be JSON.
 pub(super) fn open_records(
     open: &mut OpenSample<'_>,
     limits: &Limits,

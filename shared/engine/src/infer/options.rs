@@ -3,32 +3,32 @@
 use super::known::KnownFormat;
 use crate::limits::Limits;
 
-/// How much of the sample counts.
+/// The options of [`infer`](super::infer).
 #[derive(Debug, Clone)]
 pub struct InferOptions {
-    /// Rows that are read, rejects included, and malformed ones beyond that up to the next row. The contract accepts those;
-    /// later ones are not read.
+    /// The maximum number of rows that are read, including rejects. Malformed rows directly after them are read, too. The
+    /// contract is not checked against later rows.
     pub max_rows: u64,
-    /// What the reader takes at most. Arrow columns and the rows of a block are set by [`infer`].
+    /// The limits of the reader. [`infer`](super::infer) sets `arrow` and `chunk_rows` itself.
     pub limits: Limits,
-    /// What is known of the sample's format.
+    /// The known parts of the sample's format.
     pub known: KnownFormat,
 }
 
 impl Default for InferOptions {
-    /// 100,000 rows, and the reader's own limits.
+    /// Returns options with 100,000 rows and the default limits of the reader.
     fn default() -> Self {
         Self { max_rows: 100_000, limits: Limits::default(), known: KnownFormat::default() }
     }
 }
 
-/// A contract, and what its author should know.
+/// An inferred contract with notes for its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inferred {
-    /// The contract, of ODCS v3.1. The same sample gives the same text.
+    /// The contract, in ODCS v3.1. The same sample yields the same text.
     pub yaml: String,
-    /// Rows that were read, those that cannot be accepted by any contract included.
+    /// The number of rows that were read, including those that no contract can accept.
     pub rows: u64,
-    /// What could not be told, or was left out; with names of columns and counts, never values.
+    /// Notes about ambiguities and omissions. They contain names of columns and counts, but no values.
     pub notes: Vec<String>,
 }

@@ -1,13 +1,13 @@
-//! The lines above a header: the preamble of a report, or the rows of another table.
+//! Classifies the lines above a header: the preamble of a report, or the rows of another table.
 
-use super::tally::USUAL_QUOTE;
+use super::tally::COMMON_QUOTE;
 use super::types::Probe;
 use crate::delimited::{FieldDelimiter, QuotedSplit, Quoting, Span};
 
 pub(super) const COMMON_DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
 
-/// True for a line above a header of that width that is no header itself: it is a comment, or has few fields, or empty
-/// ones, or values.
+/// Returns true for a line above a header of that width that cannot be a header itself: it is a comment, has few fields,
+/// or has fields that are empty or values.
 pub(super) fn is_preamble(
     line: &[u8],
     delimiter: &FieldDelimiter,
@@ -21,7 +21,7 @@ pub(super) fn is_preamble(
     line.starts_with(b"#") || is_sparse || cells.len() <= width && cells.iter().any(is_empty_or_value)
 }
 
-/// The cells of a line, without the quotes that enclose them.
+/// Returns the cells of a line without enclosing quotes.
 fn cells(line: &[u8], delimiter: &FieldDelimiter, quoting: Option<Quoting>) -> Vec<String> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut spans: Vec<Span> = Vec::new();
@@ -29,32 +29,32 @@ fn cells(line: &[u8], delimiter: &FieldDelimiter, quoting: Option<Quoting>) -> V
     if !matches!(split, Some(QuotedSplit::Record { .. })) {
         delimiter.split_line(line, &mut spans);
     }
-    let cell = |span: &Span| String::from_utf8_lossy(line.get(span.start..span.end).unwrap_or_default());
-    spans.iter().map(|span| cell(span).trim().to_owned()).collect()
+    let cell = |span: &Span| line.get(span.start..span.end).expect("a field is within its line");
+    spans.iter().map(|span| String::from_utf8_lossy(cell(span)).trim().to_owned()).collect()
 }
 
 /// Consecutive lines that look like a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct TableCandidate {
-    /// Lines before its first one, which may be its header.
+    /// The number of lines before its first line, which may be its header.
     pub(super) start: usize,
-    /// Lines after the first one.
+    /// The number of lines after the first one.
     pub(super) rows: u64,
-    /// All rows have a value of a type other than text in the same column.
+    /// Some column has a value of a type other than text in all rows.
     pub(super) is_typed: bool,
 }
 
-/// The table with most rows among the lines, under any common delimiter.
+/// Returns the table with most rows among the lines, under any common delimiter.
 pub(super) fn find_table(lines: &[Vec<u8>], probe: &Probe) -> TableCandidate {
     let tables = COMMON_DELIMITERS.iter().flat_map(|delimiter| tables(lines, delimiter, probe));
     tables.fold(TableCandidate::default(), |most, table| if table.rows > most.rows { table } else { most })
 }
 
-/// Runs of lines that have the same number of cells, more than half of them filled.
+/// Returns the runs of lines that have the same number of cells, of which more than half have a value.
 fn tables(lines: &[Vec<u8>], delimiter: &str, probe: &Probe) -> Vec<TableCandidate> {
     let delimiter = FieldDelimiter::of(delimiter);
     let rows: Vec<Vec<String>> =
-        lines.iter().map(|line| cells(line, &delimiter, Some(Quoting::by(USUAL_QUOTE)))).collect();
+        lines.iter().map(|line| cells(line, &delimiter, Some(Quoting::by(COMMON_QUOTE)))).collect();
     let is_row = |cells: &Vec<String>| {
         let filled = cells.iter().filter(|cell| !cell.is_empty()).count();
         cells.len() > 1 && filled.saturating_mul(2) > cells.len()

@@ -1,4 +1,4 @@
-//! What kind of file the sample is, and the names of its columns.
+//! Detects the format of the sample and the names of its columns.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -20,18 +20,18 @@ use crate::limits::Limits;
 use crate::records::{RecordState, Records};
 use crate::schema_column::SchemaColumn;
 
-/// The beginning of a file of text, by which it is known to be one.
+/// The length of the beginning of a file by which text and binary files are distinguished.
 const HEAD_BYTES: usize = 64 * 1024;
-/// A row of more columns than this may not fit a page of PostgreSQL, whatever their types.
+/// The maximum number of columns. A row of more columns may not fit a page of PostgreSQL, depending on their types.
 const MAX_COLUMNS: usize = 400;
 
-/// A file as far as it can be told before its values are looked at.
+/// The format and columns of a file, before its values are read.
 #[derive(Debug)]
 pub(super) struct SampleLayout {
     pub(super) file: FileDraft,
     pub(super) columns: Vec<SampleColumn>,
     pub(super) notes: Vec<String>,
-    /// It has control characters as files have that are no text.
+    /// The file has control characters that text files do not have.
     pub(super) is_binary: bool,
 }
 
@@ -40,35 +40,37 @@ pub(super) struct SampleLayout {
 pub(super) struct SampleColumn {
     /// The producer's name.
     pub(super) name: String,
-    /// A JSON object (`false`) or array (`true`).
+    /// True for a JSON array, false for a JSON object, `None` for any other value.
     pub(super) is_array: Option<bool>,
-    /// What the file's schema says, where it says more than that it is text.
+    /// The type in the file's schema; `None` if it is text or there is no schema.
     pub(super) declared: Option<DraftType>,
-    /// Some of its values are numbers of JSON.
+    /// Some of its values are JSON numbers.
     pub(super) has_json_numbers: bool,
 }
 
-/// Looks at the file.
-pub(super) fn look(
+/// Detects the format of the file and its columns.
+pub(super) fn detect_layout(
     open: &mut OpenSample<'_>,
     limits: &Limits,
     max_rows: u64,
     known: &KnownFormat,
 ) -> Result<SampleLayout, InferError> {
-    let found = declared::kind(open, limits)?;
-    let kind = known.kind().or(found);
+    let detected = declared::detect_format(open, limits)?;
+    let kind = known.kind().or(detected);
     if let Some(kind) = kind {
-        declared::check(kind, found)?;
+        declared::check_format(kind, detected)?;
     }
     let text = match kind {
         Some(kind @ (FileFormat::Parquet | FileFormat::Avro)) => {
-            let (file, columns) = declared::look(open, limits, kind)?;
+            let (file, columns) = declared::read_schema(open, limits, kind)?;
             return typed(file, columns);
         }
         Some(FileFormat::Delimited) => TextKind::Delimited,
         Some(FileFormat::Ndjson) => TextKind::Ndjson,
-        Some(FileFormat::JsonArray) if known.path.is_none() => TextKind::of_array(open, limits, known)?,
-        Some(FileFormat::JsonArray) => TextKind::array(known.path.clone().unwrap_or_default()),
+        Some(FileFormat::JsonArray) => match &known.path {
+            None => TextKind::of_array(open, limits, known)?,
+            Some(path) => TextKind::array(path.clone()),
+        },
         None => TextKind::detect(open, limits, known)?,
     };
     let mut records = open_records(open, limits, known, false)?;
@@ -142,22 +144,22 @@ fn json<R: Read>(
     Ok(SampleLayout { file, columns, notes, is_binary: false })
 }
 
-/// A file whose schema tells the columns.
+/// Returns the layout of a file with a schema.
 fn typed(file: FileDraft, declared: Vec<SchemaColumn>) -> Result<SampleLayout, InferError> {
-    let (mut notes, mut unheld) = (Vec::new(), Vec::new());
+    let (mut notes, mut unsupported) = (Vec::new(), Vec::new());
     let mut columns = Vec::new();
     for SchemaColumn { name, kind } in declared {
         let Some(kind) = kind else {
-            notes.push(format!("`{name}` is of a type that no column holds: it is left out of the contract"));
-            unheld.push(format!("`{name}`"));
+            notes.push(format!("`{name}` has an unsupported type: it is not in the contract"));
+            unsupported.push(format!("`{name}`"));
             continue;
         };
-        let kind = kind.kind();
+        let kind = kind.draft_type();
         let is_array = kind.as_ref().filter(|kind| kind.is_document()).map(|kind| kind.logical == "array");
         columns.push(SampleColumn { name, is_array, declared: kind, has_json_numbers: false });
     }
-    if columns.is_empty() && !unheld.is_empty() {
-        return Err(InferError::OnlyBinary { columns: unheld.join(", ") });
+    if columns.is_empty() && !unsupported.is_empty() {
+        return Err(InferError::OnlyBinary { columns: unsupported.join(", ") });
     }
     let columns = usable(columns, &mut notes);
     if columns.is_empty() {
@@ -166,7 +168,8 @@ fn typed(file: FileDraft, declared: Vec<SchemaColumn>) -> Result<SampleLayout, I
     Ok(SampleLayout { file, columns, notes, is_binary: false })
 }
 
-/// The names that a contract can carry; the others are left out, and their values rescued.
+/// Returns the columns whose names a contract can use. The others are omitted from the contract, and their values are
+/// rescued.
 fn usable(columns: Vec<SampleColumn>, notes: &mut Vec<String>) -> Vec<SampleColumn> {
     let is_usable = |column: &SampleColumn| {
         let name = column.name.as_str();
@@ -177,29 +180,31 @@ fn usable(columns: Vec<SampleColumn>, notes: &mut Vec<String>) -> Vec<SampleColu
     let unnamed = all.saturating_sub(columns.len());
     if unnamed > 0 {
         let columns = counted(unnamed as u64, "column");
-        notes.push(format!("{columns} without a usable name: not in the contract, and kept in `_rescued`"));
+        notes.push(format!(
+            "{columns} without a usable name: not in the contract; the values are stored in `_rescued`"
+        ));
     }
     let more = columns.len().saturating_sub(MAX_COLUMNS);
     if more > 0 {
         columns.truncate(MAX_COLUMNS);
         let columns = counted(more as u64, "column");
         notes.push(format!(
-            "{columns} after the first {MAX_COLUMNS}: not in the contract, and kept in `_rescued`"
+            "{columns} after the first {MAX_COLUMNS}: not in the contract; the values are stored in `_rescued`"
         ));
     }
     columns
 }
 
-/// What a key's values were.
+/// The kinds of values that a key has.
 #[derive(Debug, Default, Clone, Copy)]
-struct Shapes {
+struct ValueShapes {
     has_scalar: bool,
     has_number: bool,
     has_object: bool,
     has_array: bool,
 }
 
-/// The keys of the first rows, in the order in which they were met.
+/// Returns the keys of the first rows, in the order of their first occurrence.
 fn json_keys<R: Read>(
     records: &mut Records<R>,
     framing: Framing<'_>,
@@ -207,7 +212,7 @@ fn json_keys<R: Read>(
     notes: &mut Vec<String>,
 ) -> Result<Vec<SampleColumn>, InferError> {
     let encoding = records.input.text_encoding();
-    let mut keys: Vec<(String, Shapes)> = Vec::new();
+    let mut keys: Vec<(String, ValueShapes)> = Vec::new();
     let mut indexes: HashMap<String, usize> = HashMap::new();
     let (mut spans, mut decoded, mut scratch) = (Vec::new(), String::new(), String::new());
     let (mut rows, mut objects, mut unread) = (0_u64, 0_u64, None);
@@ -235,22 +240,24 @@ fn json_keys<R: Read>(
         objects = objects.saturating_add(1);
         for (key, value) in members {
             let quoted = key.start.saturating_sub(1)..key.end.saturating_add(1);
-            let name = text.get(quoted).and_then(|quoted| unquote(quoted, &mut scratch));
-            let Some(name) = name else { continue };
+            let quoted = text.get(quoted).expect("a key is within its record, between quotes");
+            // A key with half of a surrogate pair is not text.
+            let Some(name) = unquote(quoted, &mut scratch) else { continue };
             let index = match indexes.get(name) {
                 Some(index) => *index,
                 None => {
                     indexes.insert(name.to_owned(), keys.len());
-                    keys.push((name.to_owned(), Shapes::default()));
+                    keys.push((name.to_owned(), ValueShapes::default()));
                     keys.len().saturating_sub(1)
                 }
             };
-            let Some((_, shapes)) = keys.get_mut(index) else { continue };
-            match text.as_bytes().get(value.start) {
-                Some(b'{') => shapes.has_object = true,
-                Some(b'[') => shapes.has_array = true,
-                Some(b'n') | None => {}
-                Some(first) => {
+            let (_, shapes) = keys.get_mut(index).expect("the index of a key");
+            match text.as_bytes().get(value.start).expect("a value is within its record") {
+                b'{' => shapes.has_object = true,
+                b'[' => shapes.has_array = true,
+                // A null.
+                b'n' => {}
+                first => {
                     shapes.has_scalar = true;
                     shapes.has_number |= matches!(first, b'-' | b'0'..=b'9');
                 }
@@ -260,15 +267,15 @@ fn json_keys<R: Read>(
     if objects == 0 {
         let found = match unread {
             Some(why) => why,
-            None => instead_of_objects(framing, rows),
+            None => describe_other_values(framing, rows),
         };
         return Err(InferError::NoObjects { found });
     }
-    Ok(keys.into_iter().filter_map(|(name, shapes)| found(name, shapes, notes)).collect())
+    Ok(keys.into_iter().filter_map(|(name, shapes)| json_column(name, shapes, notes)).collect())
 }
 
-/// What a file of JSON has where objects are expected.
-fn instead_of_objects(framing: Framing<'_>, rows: u64) -> String {
+/// Describes the values of a JSON file without objects.
+fn describe_other_values(framing: Framing<'_>, rows: u64) -> String {
     match (framing, rows) {
         (Framing::Elements, 0) => "its array is empty".to_owned(),
         (Framing::Elements, 1) => "the element of its array is not an object".to_owned(),
@@ -282,15 +289,16 @@ fn instead_of_objects(framing: Framing<'_>, rows: u64) -> String {
     }
 }
 
-/// A column holds text or documents of one kind. What is of several kinds is rescued instead.
-fn found(name: String, shapes: Shapes, notes: &mut Vec<String>) -> Option<SampleColumn> {
+/// Returns the column for a key. A column stores text or documents of one kind; returns `None` for a key with values of
+/// several kinds, which are rescued.
+fn json_column(name: String, shapes: ValueShapes, notes: &mut Vec<String>) -> Option<SampleColumn> {
     let is_array = match (shapes.has_scalar, shapes.has_object, shapes.has_array) {
         (_, false, false) => None,
         (false, true, false) => Some(false),
         (false, false, true) => Some(true),
-        _ => {
+        (true, true, _) | (true, _, true) | (false, true, true) => {
             notes.push(format!(
-                "`{name}` is an object or array in some rows and another thing in others: it is left out of the contract, and kept in `_rescued`"
+                "`{name}` is an object or array in some rows and another value in others: it is not in the contract, and its values are stored in `_rescued`"
             ));
             return None;
         }

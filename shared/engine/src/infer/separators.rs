@@ -1,13 +1,13 @@
-//! Which of `.` and `,` separates decimals, where the values of a column alone do not say it.
+//! Decides between `.` and `,` as the decimal separator if the values of a column are ambiguous.
 
-/// Separators of decimals in some countries and of groups of digits in others.
+/// Characters that separate decimals in some countries and groups of digits in others.
 pub(super) const AMBIGUOUS: [char; 2] = ['.', ','];
 
-/// False for a number that has the separator and yet not as one of groups: `1.5`, `0.500` or `1.234e5`, but not `1.234`.
+/// Returns false for a number in which the separator cannot separate groups: `1.5`, `0.500` or `1.234e5`, but not `1.234`.
 pub(super) fn may_be_grouped(text: &str, separator: char) -> bool {
     let number = text.trim_matches(|letter: char| !letter.is_ascii_digit());
     let mut groups = number.split(separator);
-    let first = groups.next().unwrap_or_default();
+    let first = groups.next().expect("a split has at least one part");
     let mut rest = groups.peekable();
     let are_digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
     rest.peek().is_none()
@@ -17,7 +17,7 @@ pub(super) fn may_be_grouped(text: &str, separator: char) -> bool {
             && rest.all(|group| group.len() == 3 && are_digits(group))
 }
 
-/// Columns whose values show the decimal separator of the file.
+/// The columns whose values show the decimal separator of the file.
 #[derive(Debug, Default)]
 pub(super) struct Separators {
     point: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct Separators {
 }
 
 impl Separators {
-    /// Each column by its name, with the separator that its values show.
+    /// Collects the columns. Each has a name, and the separator that its values show.
     pub(super) fn of<'n>(columns: impl Iterator<Item = (&'n str, Option<char>)>) -> Self {
         let mut separators = Self::default();
         for (name, shown) in columns {
@@ -39,7 +39,8 @@ impl Separators {
         separators
     }
 
-    /// The decimal separator with a column that shows it; `None` where no column does, or columns contradict each other.
+    /// Returns the decimal separator with a column that shows it; `None` if no column does, or columns contradict each
+    /// other.
     pub(super) fn decimal(&self) -> Option<(char, &str)> {
         match (&self.point, &self.comma) {
             (Some(column), None) => Some(('.', column)),

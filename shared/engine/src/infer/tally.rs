@@ -1,4 +1,4 @@
-//! How well a dialect fits the records of a delimited sample.
+//! Counts how well a dialect fits the records of a delimited sample.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -7,27 +7,27 @@ use super::error::InferError;
 use crate::delimited::{FirstRecord, Quoting, Span};
 use crate::records::{RecordState, Records};
 
-pub(super) const USUAL_QUOTE: u8 = b'"';
-/// Records that a header below a preamble, or a rare delimiter, is judged by.
+pub(super) const COMMON_QUOTE: u8 = b'"';
+/// The number of records by which a header below a preamble is judged.
 pub(super) const FEW_RECORDS: u64 = 50;
 
-/// What a dialect makes of the records after the first one.
+/// Counts of the records after the first one under a dialect.
 #[derive(Debug, Default)]
 pub(super) struct DialectTally {
     pub(super) all: u64,
-    /// Records that it makes no sense of.
+    /// Records that are malformed, do not have the header's number of fields, or have a value that still has its quotes.
     pub(super) faults: u64,
     /// Well-formed records with another number of fields than the header has names, by that number.
     pub(super) widths: BTreeMap<usize, u64>,
-    /// Those of them that have one field more than the first record, which is empty.
+    /// The records in `widths` that have one more field than the first record, which is empty.
     pub(super) trailing: u64,
     /// Some field is in quotes.
     pub(super) encloses: bool,
-    /// Records that are one field in quotes, with delimiters in it.
+    /// Records that are a single field in quotes, which contains delimiters.
     pub(super) quoted_whole: u64,
-    /// Records with `"` where that does not quote.
+    /// Records with a `"` that is an ordinary character.
     pub(super) ordinary_quotes: u64,
-    /// By column, the values of the first records that fit.
+    /// For each column, the values of the first records that fit.
     pub(super) values: Vec<Vec<String>>,
 }
 
@@ -49,12 +49,12 @@ pub(super) fn tally<R: Read>(
         let bytes = records.bytes(&record);
         let is_whole = record.state == RecordState::Whole;
         let ends_empty = spans.last().is_some_and(|span| span.start == span.end);
-        // As in the engine, whether the header ends with a delimiter, too, or not.
+        // As in the reader, it does not matter whether the header ends with a delimiter, too.
         let is_trailing = ends_empty && spans.len() == names.saturating_add(1);
         let fits = spans.len() == names || is_trailing;
         let counts = |is_counted: bool| u64::from(is_counted);
         let is_ordinary =
-            quoting.is_none_or(|quoting| quoting.quote != USUAL_QUOTE) && bytes.contains(&USUAL_QUOTE);
+            quoting.is_none_or(|quoting| quoting.quote != COMMON_QUOTE) && bytes.contains(&COMMON_QUOTE);
         let is_in_quotes = |span: &Span| {
             let before = span.start.checked_sub(1).and_then(|at| bytes.get(at));
             quoting.is_some_and(|quoting| before == Some(&quoting.quote))
@@ -75,7 +75,8 @@ pub(super) fn tally<R: Read>(
             tally.faults = tally.faults.saturating_add(1);
         } else if tally.all <= FEW_RECORDS {
             for (column, span) in tally.values.iter_mut().zip(&spans) {
-                let value = bytes.get(span.start..span.end).unwrap_or_default().trim_ascii();
+                let value =
+                    bytes.get(span.start..span.end).expect("a field is within its record").trim_ascii();
                 if !value.is_empty() {
                     column.push(String::from_utf8_lossy(value).into_owned());
                 }
@@ -85,13 +86,13 @@ pub(super) fn tally<R: Read>(
     Ok(tally)
 }
 
-/// True for a value that is enclosed in double quotes and read with them.
+/// Returns true for a value that is enclosed in double quotes and read with them.
 fn keeps_quotes(record: &[u8], span: &Span, quoting: Option<Quoting>) -> bool {
     let is_content = span.is_escaped && quoting.is_some();
-    !is_content && is_enclosed(record.get(span.start..span.end).unwrap_or_default())
+    !is_content && is_enclosed(record.get(span.start..span.end).expect("a field is within its record"))
 }
 
-/// True for text that is enclosed in double quotes.
+/// Returns true for text that is enclosed in double quotes.
 pub(super) fn is_enclosed(text: &[u8]) -> bool {
     let text = text.trim_ascii();
     text.len() > 1 && text.starts_with(b"\"") && text.ends_with(b"\"")

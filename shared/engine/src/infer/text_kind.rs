@@ -1,4 +1,4 @@
-//! The kind of a file of text, by its beginning.
+//! Detects the format of a text file by its beginning.
 
 use std::io::Read;
 
@@ -16,21 +16,21 @@ use crate::error::{ReadError, UnreadableCode};
 use crate::limits::Limits;
 use crate::records::{Record, RecordState, Records};
 
-/// The beginning of a file, by which its kind is known.
+/// The length of the beginning of a file by which its format is detected.
 const HEAD_BYTES: usize = 64 * 1024;
-/// The beginning of a JSON document, in which its arrays of objects are searched.
+/// The length of the beginning of a JSON document in which arrays of objects are searched.
 const DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
-/// Elements by which a file is known to be a JSON array.
+/// The maximum number of elements that are read to recognise a JSON array.
 const MAX_ELEMENTS: usize = 1_000;
 
-/// A kind of text, with what leads to its rows.
+/// A text format, with the path to its rows.
 #[derive(Debug)]
 pub(super) enum TextKind {
     Delimited,
     Ndjson,
     JsonArray {
         path: Vec<String>,
-        /// What the user should know about the path.
+        /// A note about the choice of the path.
         note: Option<String>,
     },
 }
@@ -40,14 +40,14 @@ impl TextKind {
         Self::JsonArray { path, note: None }
     }
 
-    /// A document whose array may be under a path of keys.
+    /// Returns the kind of a document whose array may be under a path of keys.
     pub(super) fn of_array(
         open: &mut OpenSample<'_>,
         limits: &Limits,
         known: &KnownFormat,
     ) -> Result<Self, InferError> {
         Ok(match longest_array(open, limits, known)? {
-            Some(found) => Self::JsonArray { note: found.note(false), path: found.path },
+            Some(chosen) => Self::JsonArray { note: chosen.note(false), path: chosen.path },
             None => Self::array(Vec::new()),
         })
     }
@@ -70,9 +70,9 @@ impl TextKind {
                 if is_object && !is_one {
                     return Ok(Self::Ndjson);
                 }
-                // A single line may be either: an array of objects in it is rather the rows than a part of one.
+                // A single line may be a row or a document. If it has an array of objects, these are probably the rows.
                 return Ok(match longest_array(open, limits, known)? {
-                    Some(found) => Self::JsonArray { note: found.note(is_object), path: found.path },
+                    Some(chosen) => Self::JsonArray { note: chosen.note(is_object), path: chosen.path },
                     None => Self::Ndjson,
                 });
             }
@@ -84,16 +84,16 @@ impl TextKind {
     }
 }
 
-/// The array of objects that is taken for the rows of a document, and the other ones.
-struct FoundArray {
+/// The array of objects that is assumed to contain the rows of a document.
+struct ChosenArray {
     path: Vec<String>,
-    /// As they are shown.
+    /// The description of the array in messages, and those of the other arrays.
     chosen: String,
     others: Vec<String>,
 }
 
-impl FoundArray {
-    /// What the user should know. `is_row`: the document may as well be a row of JSON lines.
+impl ChosenArray {
+    /// Returns a note about the choice. `is_row`: the document may also be a row of NDJSON.
     fn note(&self, is_row: bool) -> Option<String> {
         if self.path.is_empty() {
             return None;
@@ -110,13 +110,13 @@ impl FoundArray {
     }
 }
 
-/// The longest array of objects in the beginning of a document; the first of several of that length. `None` where there is
-/// none, or no path can name it.
+/// Returns the longest array of objects in the beginning of a document, or the first of several longest ones. Returns
+/// `None` if there is none, or if `penstock.path` cannot name it.
 fn longest_array(
     open: &mut OpenSample<'_>,
     limits: &Limits,
     known: &KnownFormat,
-) -> Result<Option<FoundArray>, InferError> {
+) -> Result<Option<ChosenArray>, InferError> {
     let mut records = open_records(open, limits, known, false)?;
     let mut arrays = object_arrays(records.head(DOCUMENT_BYTES)?);
     let most = arrays.iter().map(|array| array.objects).max();
@@ -128,10 +128,10 @@ fn longest_array(
     };
     let chosen = show(&array);
     let others = arrays.iter().map(show).collect();
-    Ok(Some(FoundArray { path: array.keys.clone(), chosen, others }).filter(|_| array.has_path()))
+    Ok(Some(ChosenArray { path: array.keys.clone(), chosen, others }).filter(|_| array.has_path()))
 }
 
-/// Whether the first line is an object, and the only line.
+/// Returns whether the first line is an object, and whether it is the only line.
 fn first_line<R: Read>(records: &mut Records<R>) -> Result<(bool, bool), InferError> {
     let mut spans = Vec::new();
     let first = records.next(Framing::Lines, &mut spans)?;
@@ -149,7 +149,8 @@ fn is_object<R: Read>(records: &Records<R>, record: &Record) -> bool {
         })
 }
 
-/// True for a file that is a JSON array of any values, as far as it is read. Names in brackets are a header.
+/// Returns true if the file is a JSON array of any values, as far as it is read. A header whose names are in brackets is
+/// not one.
 fn is_array<R: Read>(records: &mut Records<R>) -> Result<bool, InferError> {
     records.enter_array(&[])?;
     let mut spans = Vec::new();
@@ -157,7 +158,7 @@ fn is_array<R: Read>(records: &mut Records<R>) -> Result<bool, InferError> {
         let record = match records.next(Framing::Elements, &mut spans) {
             Ok(Some(record)) => record,
             Ok(None) => return Ok(true),
-            // Cut off, and JSON up to there.
+            // The file is cut off, and is JSON up to there.
             Err(ReadError::Unreadable { code: UnreadableCode::OpenArray, .. }) => return Ok(count > 0),
             Err(ReadError::Unreadable { .. }) => return Ok(false),
             Err(error @ (ReadError::Io(_) | ReadError::Empty | ReadError::TooLarge { .. })) => {
@@ -172,7 +173,7 @@ fn is_array<R: Read>(records: &mut Records<R>) -> Result<bool, InferError> {
     Ok(true)
 }
 
-/// True for a single JSON value that is neither a list nor a number, which may be a table of one cell.
+/// Returns true for a single JSON string, boolean or null. A number may be a table of one cell.
 fn is_one_value(text: &[u8]) -> bool {
     matches!(serde_json::from_slice(text), Ok(Value::String(_) | Value::Bool(_) | Value::Null))
 }

@@ -1,4 +1,4 @@
-//! Reading a sample under a contract.
+//! Reads a sample under a contract.
 
 use super::declared;
 use super::error::InferError;
@@ -10,33 +10,34 @@ use crate::plan::Plan;
 use crate::reader::Reader;
 use crate::rows::Block;
 
-/// Rows per block, which bounds the memory.
+/// The maximum number of rows per block, which limits the use of memory.
 pub(super) const BLOCK_ROWS: u32 = 10_000;
 
-/// Reads the first rows of the sample under a contract.
+/// Reads the first rows of the sample under a contract, and calls `process` with each block.
 pub(super) fn read(
     yaml: &str,
     open: &mut OpenSample<'_>,
     limits: &Limits,
     max_rows: u64,
-    take: &mut dyn FnMut(Block),
+    process: &mut dyn FnMut(Block),
 ) -> Result<Totals, InferError> {
     let contract = penstock_contract::parse("inferred.yaml", yaml)?;
     let plan = Plan::compile(&contract)?;
     let mut reader = if plan.needs_seek() {
-        Reader::open_seekable(&plan, limits.clone(), declared::whole(open)?)?
+        Reader::open_seekable(&plan, limits.clone(), declared::read_whole(open)?)?
     } else {
         Reader::open(&plan, limits.clone(), open().map_err(ReadError::Io)?)?
     };
-    while let left = max_rows.saturating_sub(reader.totals().rows_read)
-        && left > 0
+    while let remaining = max_rows.saturating_sub(reader.totals().rows_read)
+        && remaining > 0
     {
-        // A block has as many accepted rows, and any number of others: half of what is left comes close without going far.
-        let rows = left.div_ceil(2).min(BLOCK_ROWS.into());
-        reader.set_chunk_rows(u32::try_from(rows).unwrap_or(BLOCK_ROWS));
+        // The size of a block limits its accepted rows, but not its rejects. Blocks of half of the remaining rows keep the
+        // total close to `max_rows`.
+        let rows = remaining.div_ceil(2).min(BLOCK_ROWS.into());
+        reader.set_chunk_rows(u32::try_from(rows).expect("at most BLOCK_ROWS"));
         match reader.next_block()? {
             None => break,
-            Some(block) => take(block),
+            Some(block) => process(block),
         }
     }
     Ok(reader.totals().clone())

@@ -1,9 +1,10 @@
-//! The types that a column may have, each compiled as a column of a plan: what a type reads is what the engine reads.
+//! The candidate types of a column. Each is compiled as a column of a plan, so that it accepts the values that the engine
+//! accepts.
 
 use std::sync::OnceLock;
 
 use super::error::InferError;
-use super::yaml::{ColumnDraft, Draft, DraftType, FileDraft};
+use super::yaml::{ColumnDraft, ContractDraft, DraftType, FileDraft};
 use crate::cast::text::Traits;
 use crate::cast::time::MICROS_PER_DAY;
 use crate::cast::{CastValue, Scratch};
@@ -13,16 +14,17 @@ use crate::program::{PlanColumn, Raw};
 /// 1000-01-01 in days since 1970-01-01.
 const FIRST_PLAUSIBLE_DAY: i32 = -354_285;
 
-/// A type that a column may have, and when it is thought of.
+/// A type that a column may have, and the condition under which it is plausible.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) kind: DraftType,
-    pub(super) family: Family,
-    pub(super) gate: Gate,
+    pub(super) family: TypeFamily,
+    pub(super) precondition: Precondition,
 }
 
+/// A group of similar types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
+pub(super) enum TypeFamily {
     Uuid,
     Boolean,
     Integer,
@@ -30,29 +32,29 @@ pub(super) enum Family {
     Date,
     Timestamp,
     Time,
-    /// Text of a format.
+    /// Text with a format.
     Format,
-    /// Text with check digits: only a few texts are of the format by chance.
+    /// Text with check digits, which few texts have by chance.
     CheckDigit,
-    /// A JSON object or array, as text.
+    /// A JSON object or array as text.
     Document,
 }
 
-/// What speaks for a type beside the values.
+/// A condition for a type besides that every value fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(super) enum Precondition {
     Always,
-    /// The column's name is that of a date: its digits would be a number otherwise.
+    /// The column is named like a date. Otherwise its digits are a number.
     DateName,
-    /// The column's name is that of a flag: 0 and 1 would be numbers otherwise.
+    /// The column is named like a flag. Otherwise 0 and 1 are numbers.
     FlagName,
-    /// Both spellings were seen.
-    BothSeen,
-    /// Many distinct values were seen.
-    ManySeen,
+    /// The column has both spellings of the boolean.
+    BothSpellings,
+    /// The column has many distinct values.
+    ManyDistinct,
 }
 
-/// Formats of dates. A letter that is written once also reads two digits, so that those come last.
+/// Formats of dates. A single letter also accepts two digits, so formats with single letters come last.
 const DATES: [&str; 28] = [
     "dd.MM.yy",
     "dd.MM.yyyy",
@@ -84,7 +86,7 @@ const DATES: [&str; 28] = [
     "MMM d, yyyy",
 ];
 
-/// Formats of points in time, after ISO 8601.
+/// Formats of timestamps that are tried after ISO 8601.
 const TIMESTAMPS: [&str; 26] = [
     "dd.MM.yyyy HH:mm:ss",
     "dd.MM.yyyy HH:mm",
@@ -114,10 +116,10 @@ const TIMESTAMPS: [&str; 26] = [
     "EEE, d MMM yyyy HH:mm:ss Z",
 ];
 
-/// Formats of times of day, after ISO 8601.
+/// Formats of times of day that are tried after ISO 8601.
 const TIMES: [&str; 4] = ["hh:mm a", "h:mm a", "H:mm:ss", "H:mm"];
 
-/// Formats with check digits: ISBNs before the GTINs that they are, too.
+/// Formats with check digits. ISBNs come before GTINs, as a 13-digit ISBN is also a GTIN.
 const CHECK_DIGITS: [&str; 5] = ["isbn", "issn", "iban", "lei", "gtin"];
 
 const BOOLEANS: [(&str, &str); 8] = [
@@ -131,55 +133,60 @@ const BOOLEANS: [(&str, &str); 8] = [
     ("si", "no"),
 ];
 
-/// Decimal and group separators, the plainest first.
+/// Decimal and group separators, the simplest first.
 const SEPARATORS: [(char, Option<char>); 6] =
     [('.', None), (',', None), ('.', Some(',')), (',', Some('.')), ('.', Some('\'')), (',', Some(' '))];
 
-/// All candidates, in the order in which they are preferred.
+/// Returns all candidates in the order of preference.
 fn candidates() -> Vec<Candidate> {
-    let one = |family, gate, kind| Candidate { kind, family, gate };
+    let one = |family, precondition, kind| Candidate { kind, family, precondition };
     let formatted =
         |logical, physical, format| DraftType { format: Some(format), ..DraftType::new(logical, physical) };
     let boolean = |booleans| DraftType { booleans, ..DraftType::new("boolean", "boolean") };
     let mut all = vec![
-        one(Family::Uuid, Gate::Always, formatted("string", "uuid", "uuid")),
-        one(Family::Boolean, Gate::Always, boolean(None)),
-        one(Family::Boolean, Gate::FlagName, boolean(Some(("1", "0")))),
-        one(Family::Date, Gate::DateName, formatted("date", "date", "yyyyMMdd")),
-        one(Family::Timestamp, Gate::DateName, formatted("timestamp", "timestamptz", "yyyyMMddHHmmss")),
-        one(Family::Integer, Gate::Always, DraftType::new("integer", "bigint")),
+        one(TypeFamily::Uuid, Precondition::Always, formatted("string", "uuid", "uuid")),
+        one(TypeFamily::Boolean, Precondition::Always, boolean(None)),
+        one(TypeFamily::Boolean, Precondition::FlagName, boolean(Some(("1", "0")))),
+        one(TypeFamily::Date, Precondition::DateName, formatted("date", "date", "yyyyMMdd")),
+        one(
+            TypeFamily::Timestamp,
+            Precondition::DateName,
+            formatted("timestamp", "timestamptz", "yyyyMMddHHmmss"),
+        ),
+        one(TypeFamily::Integer, Precondition::Always, DraftType::new("integer", "bigint")),
     ];
-    // Before the numbers that most of them are.
+    // Most identifiers are also numbers, so their formats come first.
     let identifiers = CHECK_DIGITS.map(|format| formatted("string", "text", format));
-    all.splice(1..1, identifiers.map(|kind| one(Family::CheckDigit, Gate::ManySeen, kind)));
+    all.splice(1..1, identifiers.map(|kind| one(TypeFamily::CheckDigit, Precondition::ManyDistinct, kind)));
     all.extend(SEPARATORS.iter().map(|(decimal, group)| {
         let kind = DraftType {
             decimal_separator: Some(*decimal).filter(|separator| *separator != '.'),
             group_separator: *group,
             ..DraftType::new("number", "numeric")
         };
-        one(Family::Number, Gate::Always, kind)
+        one(TypeFamily::Number, Precondition::Always, kind)
     }));
-    all.push(one(Family::Date, Gate::Always, DraftType::new("date", "date")));
+    all.push(one(TypeFamily::Date, Precondition::Always, DraftType::new("date", "date")));
     let dates = DATES.iter().map(|format| formatted("date", "date", format));
-    all.extend(dates.map(|kind| one(Family::Date, Gate::Always, kind)));
-    all.push(one(Family::Timestamp, Gate::Always, DraftType::new("timestamp", "timestamptz")));
+    all.extend(dates.map(|kind| one(TypeFamily::Date, Precondition::Always, kind)));
+    all.push(one(TypeFamily::Timestamp, Precondition::Always, DraftType::new("timestamp", "timestamptz")));
     let timestamps = TIMESTAMPS.iter().map(|format| formatted("timestamp", "timestamptz", format));
-    all.extend(timestamps.map(|kind| one(Family::Timestamp, Gate::Always, kind)));
-    all.push(one(Family::Time, Gate::Always, DraftType::new("time", "time")));
+    all.extend(timestamps.map(|kind| one(TypeFamily::Timestamp, Precondition::Always, kind)));
+    all.push(one(TypeFamily::Time, Precondition::Always, DraftType::new("time", "time")));
     let times = TIMES.iter().map(|format| formatted("time", "time", format));
-    all.extend(times.map(|kind| one(Family::Time, Gate::Always, kind)));
+    all.extend(times.map(|kind| one(TypeFamily::Time, Precondition::Always, kind)));
     let booleans = BOOLEANS.iter().map(|pair| boolean(Some(*pair)));
-    all.extend(booleans.map(|kind| one(Family::Boolean, Gate::BothSeen, kind)));
+    all.extend(booleans.map(|kind| one(TypeFamily::Boolean, Precondition::BothSpellings, kind)));
     let formats = ["email", "uri", "ipv4", "ipv6"].map(|format| formatted("string", "text", format));
-    all.extend(formats.map(|kind| one(Family::Format, Gate::Always, kind)));
+    all.extend(formats.map(|kind| one(TypeFamily::Format, Precondition::Always, kind)));
     all.extend(
-        [false, true].map(|is_array| one(Family::Document, Gate::Always, DraftType::document(is_array))),
+        [false, true]
+            .map(|is_array| one(TypeFamily::Document, Precondition::Always, DraftType::document(is_array))),
     );
     all
 }
 
-/// The candidates, compiled.
+/// The compiled candidates.
 #[derive(Debug, Clone)]
 pub(super) struct Probe {
     candidates: &'static [Candidate],
@@ -195,43 +202,43 @@ impl Probe {
             ColumnDraft { kind: candidate.kind.clone(), ..ColumnDraft::plain(name.clone(), name) }
         };
         let columns = candidates.iter().enumerate().map(draft).collect();
-        let draft = Draft::probe(FileDraft::default(), columns);
+        let draft = ContractDraft::probe(FileDraft::default(), columns);
         let contract = penstock_contract::parse("probe", &draft.yaml())?;
         let mut columns = Plan::compile(&contract)?.columns;
         columns.truncate(candidates.len());
         Ok(Self { candidates, columns })
     }
 
-    /// The candidates with their columns.
+    /// Returns the candidates with their compiled columns.
     pub(super) fn all(&self) -> impl Iterator<Item = (&'static Candidate, &PlanColumn)> {
         self.candidates.iter().zip(&self.columns)
     }
 
-    /// True for what is rather a value than the name of a column.
+    /// Returns true if a text is probably a value rather than the name of a column.
     pub(super) fn is_value(&self, text: &str) -> bool {
         let mut scratch = Scratch::default();
         self.all().any(|(candidate, column)| {
-            let is_telling = !matches!(candidate.family, Family::Boolean)
+            let is_evidence = !matches!(candidate.family, TypeFamily::Boolean)
                 && candidate.kind.format != Some("uri")
-                && candidate.gate == Gate::Always;
-            is_telling && cast(column, text, &mut scratch).is_some()
+                && candidate.precondition == Precondition::Always;
+            is_evidence && cast(column, text, &mut scratch).is_some()
         })
     }
 }
 
-/// The value of a text in a column; `None` when it is none.
+/// Casts a text to the type of a column. Returns `None` if it does not fit, or is a missing value.
 pub(super) fn cast<'a>(
     column: &'a PlanColumn,
     text: &'a str,
     scratch: &'a mut Scratch,
 ) -> Option<CastValue<'a>> {
-    let mut is_broken = false;
-    let value = column.run(&Raw::Text(text, Traits::of(text.as_bytes())), scratch, &mut |_| is_broken = true);
-    value.filter(|_| !is_broken)
+    let mut is_faulty = false;
+    let value = column.run(&Raw::Text(text, Traits::of(text.as_bytes())), scratch, &mut |_| is_faulty = true);
+    value.filter(|_| !is_faulty)
 }
 
-/// True for a time before the year 1000: rather than that, its format is another one.
-pub(super) fn is_ancient(value: &CastValue<'_>) -> bool {
+/// Returns true for a time before the year 1000. Such a year indicates that the value has another format.
+pub(super) fn is_implausibly_old(value: &CastValue<'_>) -> bool {
     match value {
         CastValue::Date(days) => *days < FIRST_PLAUSIBLE_DAY,
         CastValue::Timestamp(micros) => {

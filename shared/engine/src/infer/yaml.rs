@@ -1,36 +1,34 @@
-//! The contract as it is drafted, and as YAML.
-
-use std::fmt::Write as _;
+//! A draft of a contract, and its text in YAML.
 
 use penstock_contract::Compression;
 
 use crate::encode::sha256_hex;
 
-/// A contract under way.
+/// A draft of a contract.
 #[derive(Debug, Clone)]
-pub(super) struct Draft {
+pub(super) struct ContractDraft {
     pub(super) source: String,
     pub(super) entity: String,
     pub(super) file: FileDraft,
     pub(super) columns: Vec<ColumnDraft>,
-    /// The harmonised name of the column of the event time.
+    /// The harmonised name of the event time's column.
     pub(super) event_time: Option<String>,
-    /// What the sample says of the whole contract, one comment a line.
+    /// Comments on the whole contract, one per line.
     pub(super) comments: Vec<String>,
-    /// The most rejects in percent, where the default would refuse the sample.
+    /// The maximum percentage of rejects, if the default would refuse the sample.
     pub(super) max_rejects_percent: Option<u64>,
 }
 
-/// What `servers[0]` says.
+/// The properties of `servers[0]`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FileDraft {
     pub(super) kind: FileKind,
-    /// `None`: not known yet, and not written.
+    /// The encoding; `None` if it is not known, and not declared.
     pub(super) encoding: Option<String>,
     pub(super) compression: Option<Compression>,
 }
 
-/// The format with its dialect; what is `None` is left to be sniffed.
+/// The format with its dialect. Parts that are `None` are not declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FileKind {
     Delimited(DelimitedDraft),
@@ -44,12 +42,12 @@ pub(super) enum FileKind {
 }
 
 impl FileKind {
-    /// True when the file's schema tells the types of its columns.
+    /// Returns true if the file has a schema with the types of its columns.
     pub(super) fn has_types(&self) -> bool {
         matches!(self, Self::Parquet | Self::Avro)
     }
 
-    /// True when a text may hold a JSON document that a column of documents reads.
+    /// Returns true if a column of documents reads JSON from text.
     pub(super) fn has_documents_in_text(&self) -> bool {
         !matches!(self, Self::Ndjson | Self::JsonArray { .. })
     }
@@ -73,7 +71,7 @@ pub(super) struct DelimitedDraft {
 }
 
 impl Default for DelimitedDraft {
-    /// A header, and all else left to be sniffed.
+    /// Returns a dialect with a header, of which all other parts are detected.
     fn default() -> Self {
         Self {
             delimiter: None,
@@ -92,44 +90,44 @@ pub(super) enum QuoteDraft {
     Char(char),
 }
 
-/// A column: where it comes from and what it holds.
+/// A column of the contract.
 #[derive(Debug, Clone)]
 pub(super) struct ColumnDraft {
     pub(super) name: String,
     pub(super) physical_name: String,
     pub(super) kind: DraftType,
-    /// What the file's schema says it is.
+    /// The type in the file's schema.
     pub(super) declared: Option<DraftType>,
-    /// Some of its values are numbers of JSON.
+    /// Some of its values are JSON numbers.
     pub(super) has_json_numbers: bool,
     pub(super) required: bool,
-    /// Why it is taken for the primary key; `None` when it is not.
+    /// The reason it is the primary key; `None` if it is not.
     pub(super) key: Option<String>,
-    /// The only values; none: any.
+    /// The allowed values; any if empty.
     pub(super) allowed: Vec<String>,
     /// Spellings of a missing value.
     pub(super) null_values: Vec<String>,
-    /// Rows in which it is NaN, which is one of those spellings.
+    /// The number of rows with NaN, if that is one of those spellings.
     pub(super) nan_rows: Option<u64>,
-    /// What was seen, in counts.
-    pub(super) seen: Option<String>,
-    /// The type that nearly all of its values are of, with the number of those that are not.
+    /// A comment with counts of the values.
+    pub(super) statistics: Option<String>,
+    /// A comment with the type that nearly all values fit, and the number of values that do not.
     pub(super) nearly: Option<String>,
-    /// Why it has the type that it has.
+    /// Comments on the type.
     pub(super) comments: Vec<String>,
 }
 
-/// A type with all that reads it.
+/// A type with the options for reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DraftType {
     pub(super) logical: &'static str,
-    /// PostgreSQL's type.
+    /// The type in PostgreSQL.
     pub(super) physical: String,
     /// `logicalTypeOptions.format`.
     pub(super) format: Option<&'static str>,
     pub(super) decimal_separator: Option<char>,
     pub(super) group_separator: Option<char>,
-    /// A spelling of true, one of false.
+    /// The spellings of true and false.
     pub(super) booleans: Option<(&'static str, &'static str)>,
 }
 
@@ -145,12 +143,12 @@ impl DraftType {
         }
     }
 
-    /// Any text.
+    /// Returns the type of any text.
     pub(super) fn text() -> Self {
         Self::new("string", "text")
     }
 
-    /// A JSON object or array.
+    /// Returns the type of a JSON object or array.
     pub(super) fn document(is_array: bool) -> Self {
         Self::new(if is_array { "array" } else { "object" }, "jsonb")
     }
@@ -161,7 +159,7 @@ impl DraftType {
 }
 
 impl ColumnDraft {
-    /// A column that any text fits.
+    /// Returns a column that accepts any text.
     pub(super) fn plain(name: String, physical_name: String) -> Self {
         Self {
             name,
@@ -174,15 +172,15 @@ impl ColumnDraft {
             allowed: Vec::new(),
             null_values: Vec::new(),
             nan_rows: None,
-            seen: None,
+            statistics: None,
             nearly: None,
             comments: Vec::new(),
         }
     }
 }
 
-impl Draft {
-    /// A contract that is never published.
+impl ContractDraft {
+    /// Returns a contract that is only used to read the sample.
     pub(super) fn probe(file: FileDraft, columns: Vec<ColumnDraft>) -> Self {
         Self {
             source: "probe".to_owned(),
@@ -195,7 +193,7 @@ impl Draft {
         }
     }
 
-    /// The contract's text. The same draft gives the same text.
+    /// Returns the contract's text. The same draft yields the same text.
     pub(super) fn yaml(&self) -> String {
         let mut text = String::new();
         text.push_str("apiVersion: v3.1.0\nkind: DataContract\n");
@@ -215,14 +213,14 @@ impl Draft {
         text
     }
 
-    /// The contract's own custom properties, after the comments on them.
+    /// Writes the contract's custom properties, after the comments on the contract.
     fn write_settings(&self, text: &mut String) {
         if self.event_time.is_none() && self.max_rejects_percent.is_none() && self.comments.is_empty() {
             return;
         }
         text.push('\n');
         for comment in &self.comments {
-            let _ = writeln!(text, "# {comment}");
+            write_comment(text, 0, comment);
         }
         if self.event_time.is_some() || self.max_rejects_percent.is_some() {
             text.push_str("customProperties:\n");
@@ -235,7 +233,7 @@ impl Draft {
         }
     }
 
-    /// Of the source and the producer's names: the same feed gets the same id from another sample.
+    /// Returns a digest of the source and the producer's names, so that another sample of the feed yields the same id.
     fn digest(&self) -> String {
         let mut named = self.source.clone();
         for column in &self.columns {
@@ -303,7 +301,7 @@ impl DelimitedDraft {
     }
 }
 
-/// Returns the name in contracts.
+/// Returns the name of a compression in contracts.
 fn declared_name(compression: Compression) -> &'static str {
     match compression {
         Compression::Plain => "none",
@@ -317,14 +315,8 @@ fn declared_name(compression: Compression) -> &'static str {
 
 impl ColumnDraft {
     fn write(&self, text: &mut String) {
-        if let Some(seen) = &self.seen {
-            let _ = writeln!(text, "      # {seen}");
-        }
-        if let Some(nearly) = &self.nearly {
-            let _ = writeln!(text, "      # {nearly}");
-        }
-        for comment in self.comments.iter().chain(&self.key) {
-            let _ = writeln!(text, "      # {comment}");
+        for comment in self.statistics.iter().chain(&self.nearly).chain(&self.comments).chain(&self.key) {
+            write_comment(text, 6, comment);
         }
         line(text, 6, "- name", &quoted(&self.name));
         if self.physical_name != self.name {
@@ -375,12 +367,16 @@ impl ColumnDraft {
     }
 }
 
+fn write_comment(text: &mut String, indent: usize, comment: &str) {
+    text.push_str(&format!("{:indent$}# {comment}\n", ""));
+}
+
 fn line(text: &mut String, indent: usize, key: &str, value: &str) {
-    let _ = writeln!(text, "{:indent$}{key}: {value}", "");
+    text.push_str(&format!("{:indent$}{key}: {value}\n", ""));
 }
 
 fn custom(text: &mut String, indent: usize, name: &str, value: &str) {
-    let _ = writeln!(text, "{:indent$}- property: penstock.{name}\n{:indent$}  value: {value}", "", "");
+    text.push_str(&format!("{:indent$}- property: penstock.{name}\n{:indent$}  value: {value}\n", "", ""));
 }
 
 fn list(values: &[String]) -> String {
@@ -388,7 +384,7 @@ fn list(values: &[String]) -> String {
     format!("[{}]", values.join(", "))
 }
 
-/// A scalar that is a string whatever it looks like. Plain words of the kind that names are stay plain.
+/// Returns a scalar that YAML reads as a string. Words that look like names are not quoted.
 fn quoted(value: &str) -> String {
     const NOT_STRINGS: [&str; 10] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan"];
     let is_word = value.starts_with(|first: char| first.is_ascii_lowercase())
@@ -408,10 +404,8 @@ fn quoted(value: &str) -> String {
             }
             '\t' => text.push_str("\\t"),
             _ if letter == ' ' || letter.is_ascii_graphic() || letter.is_alphanumeric() => text.push(letter),
-            // YAML takes no control characters as they are, and some others for line ends.
-            _ => {
-                let _ = write!(text, "\\U{:08x}", u32::from(letter));
-            }
+            // YAML does not allow control characters, and reads some other characters as line ends.
+            _ => text.push_str(&format!("\\U{:08x}", u32::from(letter))),
         }
     }
     text.push('"');

@@ -1,11 +1,11 @@
-//! The JSON around the arrays whose elements are records: the objects on the way to them, and what comes after them.
+//! Reads the JSON around the arrays whose elements are records: the objects that enclose them, and the text after them.
 //!
-//! It is read strictly, byte by byte: what is not well-formed, or is something else than the documents that the contract
-//! describes, makes the file unreadable.
+//! It is read strictly, byte by byte. The file is refused if this JSON is malformed, or is not a sequence of documents as
+//! the contract describes them.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "`start` and `end` lie within the buffer, and places within the window between them"
+    reason = "`start` and `end` are within the buffer, and other positions are between them"
 )]
 #![expect(clippy::arithmetic_side_effects, reason = "counts of lines and bytes that were read")]
 
@@ -14,28 +14,28 @@ use std::io::Read;
 use encoding_rs::UTF_8;
 
 use super::Records;
-use super::keys::{HashedKeys, Surrogates, Utf8, text_of_key};
+use super::keys::{HashedKeys, Surrogates, Utf8, decode_key};
 use crate::cast::json::MAX_DEPTH;
 use crate::error::{ReadError, UnreadableCode};
 
-/// Keys of an object around an array. They are remembered, to find those that it has twice.
+/// The maximum number of keys in an object around an array. The keys are stored to detect duplicates.
 const MAX_KEYS: usize = 1_000_000;
-/// Characters of a key that a message shows.
+/// The number of characters of a key that a message shows.
 const MAX_SHOWN_CHARS: usize = 60;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl<R: Read> Records<R> {
-    /// Reads up to the inside of the first document's array, under that path of keys.
+    /// Enters the array of the first document. `path`: the keys that lead to it.
     pub(crate) fn enter_array(&mut self, path: &[String]) -> Result<(), ReadError> {
         self.arrays.path = path.to_vec();
         self.enter(path)
     }
 
-    /// Reads what comes after an array in its document, and up to the inside of the next document's array. `false`: there is
+    /// Reads the rest of a document after its array, and enters the array of the next document. Returns false if there is
     /// no other document.
     pub(super) fn enter_next_array(&mut self) -> Result<bool, ReadError> {
         let path = std::mem::take(&mut self.arrays.path);
-        let is_entered = self.leave(&path).and_then(|()| self.enter_next(&path));
+        let is_entered = self.leave_array(&path).and_then(|()| self.enter_next(&path));
         self.arrays.path = path;
         is_entered
     }
@@ -66,7 +66,7 @@ impl<R: Read> Records<R> {
         self.unreadable(UnreadableCode::NoArray, format!("there is no array at {}: {why}", show(path)))
     }
 
-    /// Reads up to the value of a key of an object whose brace was read. `false`: it has no such key.
+    /// Reads up to the value of a key in an object whose opening brace was read. Returns false if it has no such key.
     fn enter_member(
         &mut self,
         outer: &[String],
@@ -81,17 +81,17 @@ impl<R: Read> Records<R> {
                 return Ok(true);
             }
             self.skip_value()?;
-            if !self.more(b'}')? {
+            if !self.read_separator(b'}')? {
                 return Ok(false);
             }
         }
     }
 
     /// Reads the rest of each object around an array.
-    fn leave(&mut self, path: &[String]) -> Result<(), ReadError> {
+    fn leave_array(&mut self, path: &[String]) -> Result<(), ReadError> {
         for depth in (0..path.len()).rev() {
-            let mut keys = self.arrays.keys.pop().unwrap_or_default();
-            while self.more(b'}')? {
+            let mut keys = self.arrays.keys.pop().expect("`enter` added the keys of each object on the path");
+            while self.read_separator(b'}')? {
                 self.key(Some(&path[..depth]), &mut keys)?;
                 self.skip_value()?;
             }
@@ -99,7 +99,7 @@ impl<R: Read> Records<R> {
         Ok(())
     }
 
-    /// Enters the document after another one. Its byte-order mark is left where files were put together.
+    /// Enters the array of the next document. A byte-order mark before it, as in concatenated files, is skipped.
     fn enter_next(&mut self, path: &[String]) -> Result<bool, ReadError> {
         let is_marked = self.input.text_encoding() == UTF_8;
         while let Some(byte) = self.peek()? {
@@ -117,8 +117,8 @@ impl<R: Read> Records<R> {
         Ok(false)
     }
 
-    /// Reads what comes after a member or an item: `true` for a comma, `false` for the end of the list.
-    fn more(&mut self, close: u8) -> Result<bool, ReadError> {
+    /// Reads the character after a member or an element. Returns true for a comma, false for the end of the list.
+    fn read_separator(&mut self, close: u8) -> Result<bool, ReadError> {
         let is_more = match self.peek()? {
             Some(b',') => true,
             Some(byte) if byte == close => false,
@@ -128,14 +128,15 @@ impl<R: Read> Records<R> {
         Ok(is_more)
     }
 
-    /// Reads a key with its colon. `outer`: where its object is, on the way to the array; the keys of other objects are not shown.
+    /// Reads a key with its colon. `outer`: the path of its object if that encloses the array. Messages do not show the
+    /// keys of other objects.
     fn key(&mut self, outer: Option<&[String]>, keys: &mut HashedKeys) -> Result<String, ReadError> {
         self.peek()?;
         let byte_offset = self.input.source_offset(self.byte_offset);
         let mut literal = Vec::new();
         self.string(&mut literal, self.max_record_bytes)?;
         self.expect(b':')?;
-        let key = text_of_key(&literal, self.input.text_encoding());
+        let key = decode_key(&literal, self.input.text_encoding());
         let Some(key) = key.filter(|_| literal.len() < self.max_record_bytes) else {
             let message =
                 format!("the JSON around the array has a key of more than {} bytes", self.max_record_bytes);
@@ -170,9 +171,9 @@ impl<R: Read> Records<R> {
         Ok(key)
     }
 
-    /// Reads over a value.
+    /// Skips a value.
     fn skip_value(&mut self) -> Result<(), ReadError> {
-        // The closing brackets of what is open, and the keys so far.
+        // For each open object and array, its closing bracket and the keys read in it.
         let mut open: Vec<(u8, HashedKeys)> = Vec::new();
         loop {
             let close = match self.peek()? {
@@ -200,7 +201,7 @@ impl<R: Read> Records<R> {
             }
             loop {
                 let Some((close, keys)) = open.last_mut() else { return Ok(()) };
-                if self.more(*close)? {
+                if self.read_separator(*close)? {
                     self.skip_key(*close, keys)?;
                     break;
                 }
@@ -209,7 +210,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Reads over the key that comes next, if the list is an object.
+    /// Skips the next key if the list is an object.
     fn skip_key(&mut self, close: u8, keys: &mut HashedKeys) -> Result<(), ReadError> {
         if close == b'}' {
             self.key(None, keys)?;
@@ -271,15 +272,15 @@ impl<R: Read> Records<R> {
         Ok(())
     }
 
-    /// Reads a string, and keeps as many bytes of it as asked for, with the quotes.
-    fn string(&mut self, kept: &mut Vec<u8>, max_bytes: usize) -> Result<(), ReadError> {
-        let mut keep = |byte| {
-            if kept.len() < max_bytes {
-                kept.push(byte);
+    /// Reads a string and appends its first `max_bytes` bytes, with the quotes, to `literal`.
+    fn string(&mut self, literal: &mut Vec<u8>, max_bytes: usize) -> Result<(), ReadError> {
+        let mut push = |byte| {
+            if literal.len() < max_bytes {
+                literal.push(byte);
             }
         };
         self.expect(b'"')?;
-        keep(b'"');
+        push(b'"');
         let is_utf_8 = self.input.text_encoding() == UTF_8;
         let (mut utf_8, mut surrogates) = (Utf8::default(), Surrogates::default());
         loop {
@@ -292,31 +293,31 @@ impl<R: Read> Records<R> {
             }
             match byte {
                 Some(b'"') => {
-                    keep(b'"');
+                    push(b'"');
                     self.bump();
                     return Ok(());
                 }
                 Some(b'\\') => {
-                    keep(b'\\');
+                    push(b'\\');
                     self.bump();
-                    let letter = self.byte()?;
-                    if !matches!(letter, Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u'))
-                    {
+                    let Some(letter @ (b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u')) =
+                        self.byte()?
+                    else {
                         return Err(self.malformed("a letter that may be escaped"));
-                    }
-                    keep(letter.unwrap_or_default());
+                    };
+                    push(letter);
                     self.bump();
-                    let fits = if letter == Some(b'u') {
-                        surrogates.accepts_unit(self.code_unit(&mut keep)?)
+                    let fits = if letter == b'u' {
+                        surrogates.accepts_unit(self.code_unit(&mut push)?)
                     } else {
                         surrogates.accepts_other()
                     };
                     if !fits {
-                        return Err(self.malformed("no half of a surrogate pair"));
+                        return Err(self.malformed("a whole surrogate pair"));
                     }
                 }
-                Some(b' '..) => {
-                    self.byte()?.into_iter().for_each(&mut keep);
+                Some(byte @ b' '..) => {
+                    push(byte);
                     self.bump();
                 }
                 Some(_) | None => return Err(self.malformed("the rest of a string")),
@@ -325,13 +326,13 @@ impl<R: Read> Records<R> {
     }
 
     /// Reads the four digits of an escaped code unit.
-    fn code_unit(&mut self, keep: &mut impl FnMut(u8)) -> Result<u16, ReadError> {
+    fn code_unit(&mut self, push: &mut impl FnMut(u8)) -> Result<u16, ReadError> {
         let mut unit = 0;
         for _ in 0..4 {
             let digit = self.byte()?.and_then(|digit| Some((digit, char::from(digit).to_digit(16)?)));
             let Some((digit, value)) = digit else { return Err(self.malformed("a hexadecimal digit")) };
             unit = unit << 4 | u16::try_from(value).expect("a digit below 16");
-            keep(digit);
+            push(digit);
             self.bump();
         }
         Ok(unit)
@@ -345,7 +346,7 @@ impl<R: Read> Records<R> {
         Ok(())
     }
 
-    /// The next byte that is not white space; `None` at the end.
+    /// Returns the next byte that is not white space; `None` at the end.
     pub(super) fn peek(&mut self) -> Result<Option<u8>, ReadError> {
         while let Some(byte) = self.byte()? {
             if !is_space(byte) {
@@ -356,7 +357,7 @@ impl<R: Read> Records<R> {
         Ok(None)
     }
 
-    /// The next byte; `None` at the end.
+    /// Returns the next byte; `None` at the end.
     fn byte(&mut self) -> Result<Option<u8>, ReadError> {
         if self.start == self.end {
             self.fill(1)?;
@@ -364,13 +365,13 @@ impl<R: Read> Records<R> {
         Ok(self.data[self.start..self.end].first().copied())
     }
 
-    /// Passes over the byte in sight.
+    /// Skips one byte, which is in the buffer.
     pub(super) fn bump(&mut self) {
         self.lines += u64::from(self.data[self.start] == b'\n');
         self.consume(1);
     }
 
-    /// What is in sight is something else, or the file has ended.
+    /// Returns the error for another byte than the expected one, or for the end of the file.
     fn malformed(&mut self, expected: &str) -> ReadError {
         let Some(byte) = self.data[self.start..self.end].first().copied() else {
             let message = format!("the file ends within its JSON document, where {expected} is expected");
@@ -389,11 +390,12 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// White space of JSON.
+/// Returns true for white space in JSON.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
+/// Formats a path of keys as `` `$.a.b` ``.
 fn show(path: &[String]) -> String {
     let mut shown = "`$".to_owned();
     for name in path {

@@ -1,15 +1,15 @@
-//! The elements of JSON arrays as records, one at a time, wherever in a document the array is.
+//! Reads the elements of JSON arrays as records.
 //!
-//! A file may hold several documents one after the other, as the pages of an API come: each has its array. What is around
-//! the arrays is read by [`around`](super::around), strictly: a row that is in the wrong place must not be lost.
+//! A file may consist of several documents, such as the pages of an API, each with its array. [`around`](super::around)
+//! reads the JSON around the arrays strictly, so that no row in the wrong position is lost.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "`start` and `end` lie within the buffer, and places within the window between them"
+    reason = "`start` and `end` are within the buffer, and other positions are between them"
 )]
 #![expect(
     clippy::arithmetic_side_effects,
-    reason = "lengths and counts of bytes that were read, far from the largest number"
+    reason = "lengths and counts of bytes that were read, which are far below the maximum"
 )]
 
 use std::io::Read;
@@ -17,40 +17,43 @@ use std::io::Read;
 use memchr::{memchr_iter, memchr3};
 
 use super::around::is_space;
-use super::arrays::Before;
+use super::arrays::PreviousToken;
 use super::record::{Record, RecordPosition, RecordState};
 use super::{MAX_RAW_BYTES, Records};
 use crate::error::{ReadError, UnreadableCode};
 
 impl<R: Read> Records<R> {
-    /// The next element of the array that has been entered, or of the next document's. `None`: there are no more.
+    /// Returns the next element of the array that has been entered, or of the next document's array; `None` at the end.
     pub(crate) fn next_element(&mut self) -> Result<Option<Record>, ReadError> {
         while !self.arrays.is_over {
             let before = self.arrays.before;
             match (self.peek()?, before) {
                 (None, _) => return Err(self.open_array()),
-                (Some(b','), Before::Element | Before::BrokenElement) => {
+                (Some(b','), PreviousToken::Element | PreviousToken::BrokenElement) => {
                     self.bump();
-                    self.arrays.before = Before::Comma;
+                    self.arrays.before = PreviousToken::Comma;
                 }
-                (Some(b','), Before::Bracket | Before::Comma) => {
+                (Some(b','), PreviousToken::Bracket | PreviousToken::Comma) => {
                     let record = self.no_element();
                     self.bump();
-                    self.arrays.before = Before::Comma;
+                    self.arrays.before = PreviousToken::Comma;
                     return Ok(Some(record));
                 }
-                (Some(b']'), Before::Comma) => {
+                (Some(b']'), PreviousToken::Comma) => {
                     let record = self.no_element();
-                    self.arrays.before = Before::BrokenElement;
+                    self.arrays.before = PreviousToken::BrokenElement;
                     return Ok(Some(record));
                 }
-                (Some(b']'), Before::Bracket | Before::Element | Before::BrokenElement) => {
+                (
+                    Some(b']'),
+                    PreviousToken::Bracket | PreviousToken::Element | PreviousToken::BrokenElement,
+                ) => {
                     self.bump();
-                    self.arrays.before = Before::Bracket;
+                    self.arrays.before = PreviousToken::Bracket;
                     self.arrays.is_over = !self.enter_next_array()?;
                 }
-                (Some(_), Before::Element) => return self.element(RecordState::NoComma).map(Some),
-                (Some(_), Before::Bracket | Before::Comma | Before::BrokenElement) => {
+                (Some(_), PreviousToken::Element) => return self.element(RecordState::NoComma).map(Some),
+                (Some(_), PreviousToken::Bracket | PreviousToken::Comma | PreviousToken::BrokenElement) => {
                     return self.element(RecordState::Whole).map(Some);
                 }
             }
@@ -58,15 +61,15 @@ impl<R: Read> Records<R> {
         Ok(None)
     }
 
-    /// Nothing, where an element should be.
+    /// Returns the record for a missing element.
     fn no_element(&mut self) -> Record {
-        let place = self.place();
-        Record { place, bytes: self.start..self.start, state: RecordState::NoElement }
+        let position = self.position();
+        Record { position, bytes: self.start..self.start, state: RecordState::NoElement }
     }
 
-    /// An element whose first byte is in sight. `state`: unless it is too long.
+    /// Reads an element whose first byte is in the buffer. `state`: its state if it is not too long.
     fn element(&mut self, state: RecordState) -> Result<Record, ReadError> {
-        let place = self.place();
+        let position = self.position();
         let mut scanner = ElementScanner::default();
         let mut scanned = 0;
         loop {
@@ -75,18 +78,18 @@ impl<R: Read> Records<R> {
             scanned += length;
             if scanned > self.max_record_bytes {
                 self.skip_long_element(scanner, scanned, is_done)?;
-                return Ok(Record { place, bytes: 0..0, state: RecordState::TooLong });
+                return Ok(Record { position, bytes: 0..0, state: RecordState::TooLong });
             }
             if is_done {
-                // A closing bracket that nothing opened would stop here for ever.
+                // The scanner stops before an unmatched closing bracket. One byte is skipped, so that reading goes on.
                 let scanned = scanned.max(1);
                 let mut bytes = self.start..self.start + scanned;
                 while bytes.end > bytes.start && is_space(self.data[bytes.end - 1]) {
                     bytes.end -= 1;
                 }
-                self.take(scanned);
+                self.advance(scanned);
                 self.arrays.before = scanner.before();
-                return Ok(Record { place, bytes, state });
+                return Ok(Record { position, bytes, state });
             }
             let before = self.end - self.start;
             self.fill((before * 2).max(1))?;
@@ -96,11 +99,12 @@ impl<R: Read> Records<R> {
         }
     }
 
-    fn place(&mut self) -> RecordPosition {
+    fn position(&mut self) -> RecordPosition {
         RecordPosition { line: self.lines + 1, byte_offset: self.input.source_offset(self.byte_offset) }
     }
 
-    pub(super) fn take(&mut self, count: usize) {
+    /// Skips bytes of the buffer and counts the lines in them.
+    fn advance(&mut self, count: usize) {
         self.lines += memchr_iter(b'\n', &self.data[self.start..self.start + count]).count() as u64;
         self.consume(count);
     }
@@ -113,11 +117,11 @@ impl<R: Read> Records<R> {
     ) -> Result<(), ReadError> {
         self.too_long.clear();
         loop {
-            // One byte more than is kept tells that the record was cut.
+            // One byte more than the maximum shows that the record was truncated.
             let room = (MAX_RAW_BYTES + 1).saturating_sub(self.too_long.len());
-            let seen = &self.data[self.start..self.start + scanned];
-            self.too_long.extend_from_slice(&seen[..seen.len().min(room)]);
-            self.take(scanned);
+            let part = &self.data[self.start..self.start + scanned];
+            self.too_long.extend_from_slice(&part[..part.len().min(room)]);
+            self.advance(scanned);
             if is_done {
                 self.arrays.before = scanner.before();
                 return Ok(());
@@ -131,19 +135,19 @@ impl<R: Read> Records<R> {
     }
 
     fn open_array(&mut self) -> ReadError {
-        self.unreadable(UnreadableCode::OpenArray, "the file ends before its array does".to_owned())
+        self.unreadable(UnreadableCode::OpenArray, "the file ends within its array".to_owned())
     }
 }
 
-/// Finds the end of a value, a piece at a time. Of values that are no JSON it finds the place from which reading can
-/// go on: a string ends with its line, an object before a brace where a key should be.
+/// Finds the end of a value in consecutive parts of the input. For a malformed value, it finds the position from which
+/// reading can continue: a string ends with its line, an object before a brace in place of a key.
 #[derive(Debug, Default)]
 struct ElementScanner {
-    /// Brackets that are open.
+    /// The opening brackets without a closing one.
     open: Vec<u8>,
     state: ElementState,
     has_begun: bool,
-    /// It is not well-formed, and ends where reading can go on.
+    /// The value is malformed, and ends where reading can continue.
     is_broken: bool,
 }
 
@@ -157,16 +161,16 @@ enum ElementState {
     Escape,
     /// Within a number or a word.
     Word,
-    /// After a string that was not closed on its line, up to the next line on which an element may begin.
+    /// After a string that was not closed on its line, up to the next line with which an element may begin.
     Lost,
 }
 
 impl ElementScanner {
-    fn before(&self) -> Before {
-        if self.is_broken { Before::BrokenElement } else { Before::Element }
+    fn before(&self) -> PreviousToken {
+        if self.is_broken { PreviousToken::BrokenElement } else { PreviousToken::Element }
     }
 
-    /// How many of these bytes belong to the value, and whether it ends with them.
+    /// Returns how many of these bytes belong to the value, and whether it ends with them.
     fn scan(&mut self, bytes: &[u8]) -> (usize, bool) {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -192,7 +196,7 @@ impl ElementScanner {
                 }
                 ElementState::Lost if byte == b'{' || byte == b']' => return (at, true),
                 ElementState::Lost if is_space(byte) => at += 1,
-                // A line of the same element.
+                // The line belongs to the same element.
                 ElementState::Lost => match memchr::memchr(b'\n', &bytes[at..]) {
                     Some(end) => at += end + 1,
                     None => return (bytes.len(), false),
@@ -217,7 +221,7 @@ impl ElementScanner {
         (at, false)
     }
 
-    /// Takes a byte outside of strings. `true`: it no longer belongs to the value.
+    /// Processes a byte outside of strings. Returns true if it does not belong to the value.
     fn step(&mut self, byte: u8) -> bool {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         match byte {
@@ -228,7 +232,7 @@ impl ElementScanner {
             }
             b'}' => {
                 self.is_broken |= self.open.last() != Some(&b'{');
-                // Arrays that were not closed within the object end with it.
+                // Unclosed arrays in the object end with it.
                 while self.open.pop().is_some_and(|open| open == b'[') {}
                 self.state = ElementState::Value;
             }
@@ -236,7 +240,7 @@ impl ElementScanner {
                 self.open.pop();
                 self.state = ElementState::Value;
             }
-            // It closes the array that the element is in.
+            // The bracket closes the array that contains the element.
             b']' => {
                 self.is_broken = true;
                 return !is_first;

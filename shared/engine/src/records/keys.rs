@@ -1,11 +1,11 @@
-//! Strings and keys of the JSON around the arrays: whether they are text, and whether an object has a key twice.
+//! Checks of strings and keys in the JSON around the arrays: valid UTF-8, surrogate pairs, and duplicate keys.
 
 use std::collections::HashSet;
 
 use encoding_rs::{Encoding, UTF_8};
 use siphasher::sip128::SipHasher13;
 
-/// The keys that an object had so far, as hashes: the objects around an array may have very many.
+/// The keys read so far in an object. Only hashes are stored, as an object around an array may have very many keys.
 #[derive(Debug, Default)]
 pub(super) struct HashedKeys(HashSet<u128>);
 
@@ -14,14 +14,14 @@ impl HashedKeys {
         self.0.len()
     }
 
-    /// Adds a key. `false`: the object had it.
+    /// Adds a key. Returns false if the object already had it.
     pub(super) fn add(&mut self, key: &str) -> bool {
         self.0.insert(SipHasher13::new().hash(key.as_bytes()).as_u128())
     }
 }
 
-/// The text of a key with its quotes and escapes. `None`: it is no text.
-pub(super) fn text_of_key(literal: &[u8], encoding: &'static Encoding) -> Option<String> {
+/// Decodes a key from its literal with quotes and escapes. Returns `None` if it is not valid text.
+pub(super) fn decode_key(literal: &[u8], encoding: &'static Encoding) -> Option<String> {
     if encoding == UTF_8 {
         return serde_json::from_slice(literal).ok();
     }
@@ -29,18 +29,18 @@ pub(super) fn text_of_key(literal: &[u8], encoding: &'static Encoding) -> Option
     serde_json::from_str(&literal).ok()
 }
 
-/// What a string in UTF-8 may go on with, byte by byte.
+/// A validator of UTF-8 that accepts a string byte by byte.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Utf8 {
-    /// Bytes that the character lacks.
+    /// The number of bytes that complete the character.
     missing: u8,
-    /// The least and the greatest next one; 0x80 and 0xbf but after a few first bytes.
+    /// The minimum and the maximum of the next byte: 0x80 and 0xbf, except after a few first bytes.
     least: u8,
     greatest: u8,
 }
 
 impl Utf8 {
-    /// Goes on by a byte of a string, or its closing quote. `false`: the bytes are not UTF-8.
+    /// Processes a byte of a string, or its closing quote. Returns false if the bytes are not UTF-8.
     #[inline]
     pub(super) fn accepts(&mut self, byte: u8) -> bool {
         if self.missing > 0 {
@@ -64,21 +64,21 @@ impl Utf8 {
     }
 }
 
-/// What the escapes of a string say of surrogates.
+/// A validator of the surrogate pairs among the escapes of a string.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Surrogates {
-    /// The first half of a pair came last.
+    /// The last code unit was the first half of a pair.
     is_open: bool,
 }
 
 impl Surrogates {
-    /// Goes on by anything but an escaped code unit. `false`: half of a pair is alone.
+    /// Processes anything except an escaped code unit. Returns false after an unpaired surrogate.
     #[inline]
     pub(super) fn accepts_other(self) -> bool {
         !self.is_open
     }
 
-    /// Goes on by an escaped code unit.
+    /// Processes an escaped code unit. Returns false for an unpaired surrogate.
     pub(super) fn accepts_unit(&mut self, unit: u16) -> bool {
         let is_second = (0xdc00..=0xdfff).contains(&unit);
         let fits = self.is_open == is_second;
@@ -102,7 +102,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
-        fn utf_8_is_what_the_standard_library_takes_for_it(
+        fn utf_8_is_validated_like_in_the_standard_library(
             pieces in prop::collection::vec(prop_oneof![
                 any::<char>().prop_map(|letter| letter.to_string().into_bytes()),
                 prop::collection::vec(any::<u8>(), 1..3),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_of_surrogate_pairs_are_no_text() {
+    fn unpaired_surrogates_are_not_accepted() {
         let is_text = |units: &[u16]| {
             let mut state = Surrogates::default();
             units.iter().all(|unit| state.accepts_unit(*unit)) && state.accepts_other()

@@ -2,37 +2,38 @@
 
 use std::ops::Range;
 
-/// What stands between two line ends, or more of them where a field is quoted.
+/// A record: a line, several lines if line ends are quoted, or an element of an array.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
-    /// Where it starts.
-    pub(crate) place: RecordPosition,
-    /// Where its bytes are, without the line end.
+    /// The position of its first byte.
+    pub(crate) position: RecordPosition,
+    /// The range of its bytes in the buffer, without the line end.
     pub(super) bytes: Range<usize>,
     pub(crate) state: RecordState,
 }
 
-/// A record's place in the drop.
+/// The position of a record in its file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecordPosition {
-    /// From 1.
+    /// The line number, from 1.
     pub(crate) line: u64,
-    /// From 0, in the decompressed stream.
+    /// The offset in the decompressed stream, from 0.
     pub(crate) byte_offset: u64,
 }
 
+/// The state of a record: whole, or the fault that makes it malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecordState {
     Whole,
     TooLong,
-    /// A quoted field has no closing quote, or none within the longest record.
+    /// A quoted field has no closing quote, or none within the maximum length of a record.
     OpenQuote,
-    /// There is text between a closing quote and the next delimiter or line end.
+    /// A closing quote is followed by text instead of a delimiter or line end.
     TextAfterQuote,
-    /// There is white space before a quoted field, and nobody declares whether it belongs to it.
+    /// White space precedes a quoted field, and the contract does not declare whether it belongs to the field.
     SpaceBeforeQuote,
-    /// There is nothing where an element of an array should be.
+    /// An element of an array is missing.
     NoElement,
-    /// An element that no comma separates from the one before.
+    /// No comma separates the element from the previous one.
     NoComma,
 }

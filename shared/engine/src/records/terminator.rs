@@ -1,16 +1,17 @@
-//! Detection of the line end.
+//! Detects the line end of a file.
 
 use std::io::Read;
 
 use super::Records;
 use crate::error::ReadError;
 
-/// The part of a file in which the line end is searched, unless the first line is longer.
+/// The length of the part of a file in which the line end is searched, unless the first line is longer.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// Takes lone carriage returns for line ends where no line feed comes first, as on old Macs.
+/// Sets the line end to a carriage return if the beginning of the file has carriage returns and no line feed, as in files
+/// of old Macs.
 pub(crate) fn detect_terminator<R: Read>(records: &mut Records<R>) -> Result<(), ReadError> {
-    let most = records.reach();
+    let most = records.max_framed_bytes();
     let mut count = HEAD_BYTES;
     loop {
         let head = records.head(count)?;

@@ -145,7 +145,7 @@ fn columns_are_matched_by_name() {
     let (code, message) = unreadable(&contract, "a,b,a,,\n");
     assert_eq!(
         (code, message.as_str()),
-        (UnreadableCode::DuplicateColumns, "the header has columns twice: `a`")
+        (UnreadableCode::DuplicateColumns, "the header names columns more than once: `a`")
     );
     assert_eq!(unreadable(&contract, "\"a,b,x\n").0, UnreadableCode::MalformedHeader);
     assert_eq!(unreadable(&contract, "\n\r\n").0, UnreadableCode::MalformedHeader);

@@ -143,7 +143,7 @@ fn names_match_in_any_letter_case_if_the_contract_says_so() {
     assert_eq!(read(&contract, "ID,other,STRASSE\n1,x,a\n").values(), [["1", "a", "{\"other\":\"x\"}"]]);
     let (code, message) = unreadable(&contract, "id,Strasse,ID\n1,a,2\n");
     assert_eq!(code, UnreadableCode::DuplicateColumns);
-    assert_eq!(message, "the header has columns twice (compared without regard to letter case): `ID`");
+    assert_eq!(message, "the header names columns more than once (ignoring letter case): `ID`");
     // Unexpected columns must not be duplicates either, because `_rescued` would have both.
     assert_eq!(unreadable(&contract, "id,straße,x,X\n1,a,2,3\n").0, UnreadableCode::DuplicateColumns);
     assert_eq!(
@@ -180,7 +180,7 @@ fn a_header_of_100_000_columns_is_matched() {
     contract.format.kind = FormatKind::Delimited(dialect);
     assert_eq!(read(&contract, &file).values(), [["1", "a", "NULL"]]);
     let twice = file.replace("c99999,", "c5,");
-    assert_eq!(unreadable(&contract, &twice).1, "the header has columns twice: `c5`");
+    assert_eq!(unreadable(&contract, &twice).1, "the header names columns more than once: `c5`");
 }
 
 /// Returns a file with one row of text, in a typed format.
@@ -216,7 +216,7 @@ fn parquet_and_avro_names_match_like_header_names() {
         let rejected = read(&contract, typed(&kind, &file));
         assert!(!rejected.rejects[0].raw.contains("anna"), "{}", rejected.rejects[0].raw);
         let twice = error(&contract, &[("id", "1"), ("ID", "2"), ("name", "a")]);
-        assert!(twice.contains("columns twice (compared without regard to letter case): `ID`"), "{twice}");
+        assert!(twice.contains("columns more than once (ignoring letter case): `ID`"), "{twice}");
     }
 }
 

@@ -145,7 +145,7 @@ fn two_digit_years_are_noted() {
         notes.retain(|note| note.contains("`born`"));
         notes
     };
-    let note = "`born`: years of two digits are taken for 2000 to 2099; set `penstock.yearPivot` where that is wrong";
+    let note = "`born`: two-digit years are read as 2000 to 2099; set `penstock.yearPivot` if that is wrong";
     assert_eq!(notes(["01.02.24", "31.12.85"]), [note]);
     assert_eq!(notes(["1.2.24", "31.12.85"]), [note]);
     assert_eq!(notes(["01.02.2024", "31.12.1985"]), Vec::<String>::new());
@@ -170,8 +170,8 @@ fn a_comment_marks_a_column_that_nearly_has_a_type() {
         "id,price\n".to_owned() + &lines.collect::<String>()
     };
     for (rows, bad, nearly) in [
-        (400, 4, Some("# nearly number: 4 of 400 values are not")),
-        (200, 2, Some("# nearly number: 2 of 200 values are not")),
+        (400, 4, Some("# nearly number: 4 of 400 values do not fit")),
+        (200, 2, Some("# nearly number: 2 of 200 values do not fit")),
         (400, 5, None),
         (199, 1, None),
         (5_000, 50, None),

@@ -13,8 +13,8 @@ fn has_note(inferred: &Inferred, part: &str) -> bool {
 
 #[test]
 fn a_point_before_three_digits_is_interpreted_by_other_columns() {
-    let grouped = "`.` is read as a group separator, as `,` is the decimal separator in `a`";
-    let decimal = "`.` is read as the decimal separator, which it is in `a`";
+    let grouped = "`.` is read as a group separator, because `,` is the decimal separator in `a`";
+    let decimal = "`.` is read as the decimal separator, as in `a`";
     let unknown = "`.` may be a decimal or a group separator";
     for (a, b, kind, note, first) in [
         (["12,50", "9,99", "100,00"], ["1.234", "12.500", "513.100"], "numeric(12,2)", grouped, "1234"),

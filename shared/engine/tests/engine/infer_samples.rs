@@ -324,19 +324,17 @@ fn a_key_is_inferred_from_its_name_or_from_many_rows() {
         assert_eq!(inferred.yaml.contains("# No primary key"), !is_key, "{}", inferred.yaml);
     }
     let inferred = infer_from("id,x\n1,a\n1,a\n");
-    assert!(inferred.yaml.contains("# No primary key, so that rows are appended: no column has a value in"));
+    assert!(
+        inferred.yaml.contains("# No primary key, so rows are appended: no column has a different value in")
+    );
 }
 
 #[test]
 fn a_column_without_values_is_text_with_a_comment() {
     let inferred = infer_from("id,empty,spelled\n1,,NULL\n2,,n/a\n3,,\n");
     assert_eq!(column_summary(&contract_of(&inferred)), ["id bigint!*", "empty text", "spelled text"]);
-    assert!(inferred.yaml.contains("# no row has a value: the type is not known\n      - name: empty"));
-    assert!(
-        inferred.yaml.contains("# no row has a value but spellings of a missing one"),
-        "{}",
-        inferred.yaml
-    );
+    assert!(inferred.yaml.contains("# no row has a value: the type is unknown\n      - name: empty"));
+    assert!(inferred.yaml.contains("# all values are spellings of a missing value"), "{}", inferred.yaml);
 }
 
 #[test]
@@ -348,11 +346,15 @@ fn nan_is_a_missing_value_and_is_reported() {
     let (inferred, outcome) = accepted(&sample);
     assert_eq!(column_summary(&contract_of(&inferred)), ["id bigint!*", "weight double precision"]);
     assert_eq!(values(&outcome)[1], ["2", "NULL"]);
-    let note = "`weight`: NaN is no number, and is read as a missing value in 2 rows";
+    let note = "`weight`: NaN, which is not a number, is read as a missing value in 2 rows";
     assert!(inferred.notes.iter().any(|found| found == note), "{:?}", inferred.notes);
     // The same in delimited text.
     let inferred = infer_from("id,weight\n1,1.5\n2,NaN\n");
-    assert!(inferred.notes.iter().any(|note| note.contains("NaN is no number")), "{:?}", inferred.notes);
+    assert!(
+        inferred.notes.iter().any(|note| note.contains("NaN, which is not a number")),
+        "{:?}",
+        inferred.notes
+    );
 }
 
 #[test]

@@ -132,8 +132,8 @@ fn the_error_describes_a_sample_that_no_contract_accepts() {
         (b"[{\"id\":1},{\"id\":2},{\"i", "(open_array)"),
         (b"[{\"id\":1}] x", "(malformed_document)"),
         (b"[{\"n\":\"M\xfcller\"}]", "its text is not UTF-8"),
-        (b"{\"a\":1}{\"a\":2}", "(invalid_json 1); give one with a well-formed object a line"),
-        (b"{\"a\":1},\n{\"a\":2},\n", "(invalid_json 2); give one with a well-formed object a line"),
+        (b"{\"a\":1}{\"a\":2}", "(invalid_json 1); give one with a well-formed object per line"),
+        (b"{\"a\":1},\n{\"a\":2},\n", "(invalid_json 2); give one with a well-formed object per line"),
         (&random, "the sample is binary"),
         (b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0", "the sample is binary"),
         (b"\x80\x04\x95\x0f\0\0\0\0\0\0\0]\x94(K\x01K\x02e.", "the sample is binary"),
@@ -255,8 +255,8 @@ fn a_note_explains_why_there_is_no_key() {
     let long = "z".repeat(70);
     for (sample, why) in [
         ("id,x\n1,a\n".to_owned(), "one row does not show which column identifies it"),
-        ("id,x\n1,a\n1,a\n".to_owned(), "no column has a value in each row that no other row has"),
-        ("id,x\n1,a\n,a\n".to_owned(), "no column has a value in each row that no other row has"),
+        ("id,x\n1,a\n1,a\n".to_owned(), "no column has a different value in each row"),
+        ("id,x\n1,a\n,a\n".to_owned(), "no column has a different value in each row"),
         (
             format!("id,x\n{long}1,a\n{long}2,a\n"),
             "`id` has a different value in each row, but some have more than 64",
@@ -277,8 +277,8 @@ fn each_guess_is_reported() {
         (0..400).map(|row| format!("{row},{},2024-01-01T00:00:{:02}Z\n", ["a", "b"][row % 2], row % 60));
     let (inferred, _) = accepted(format!("id,state,updated_at\n{}", state.collect::<String>()).as_bytes());
     for note in [
-        "`id` is taken for the primary key",
-        "`updated_at` is taken for the event time",
+        "`id` is assumed to be the primary key",
+        "`updated_at` is assumed to be the event time",
         "`state` may have only the 2 values of the sample",
     ] {
         assert!(inferred.notes.iter().any(|found| found.starts_with(note)), "{:?}", inferred.notes);

@@ -116,7 +116,7 @@ fn values_are_not_shifted_if_the_header_lacks_the_first_name() {
     assert_eq!(counts(&outcome), [3, 0, 3, 0, 0]);
     for policy in [Ragged::Truncate, Ragged::Rescue] {
         let outcome = read(&ragged(policy), "a,b,c\nr1,1,2,3\nr2,1,2,3\n");
-        assert!(outcome.dialect.suggestions[0].contains("all have more fields than the 3 of the header"));
+        assert!(outcome.dialect.suggestions[0].contains("all have more fields than the header, which has 3"));
         let regular = read(&ragged(policy), "a,b,c\n1,2,3\n1,2,3,4\n");
         assert!(regular.dialect.suggestions.is_empty());
     }
@@ -136,7 +136,7 @@ fn rows_are_padded_only_if_the_missing_fields_are_known() {
     assert_eq!(outcome.totals.accepted, 2);
     let [suggestion] = outcome.dialect.suggestions.as_slice() else { panic!("{outcome:?}") };
     assert!(
-        suggestion.starts_with("the first records all have fewer fields than the 4 of the header"),
+        suggestion.starts_with("the first records all have fewer fields than the header, which has 4"),
         "{suggestion}"
     );
     let outcome = read(&ragged(Ragged::Pad), "a,b,c\n1,2\n1,2,3\n");

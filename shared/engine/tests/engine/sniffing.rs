@@ -133,9 +133,9 @@ fn spaces_after_delimiters_are_detected_before_the_first_quote() {
 fn text_after_a_closing_quote_is_not_reported_as_an_unclosed_quote() {
     let (code, message) = unreadable(&with(skipping(false), &["A", "B"]), "\"A\" ,\"B\"\n");
     assert_eq!(code, UnreadableCode::MalformedHeader);
-    assert!(message.contains("text between a closing quote and the next delimiter"), "{message}");
+    assert!(message.contains("a closing quote is followed by text instead of a delimiter"), "{message}");
     let (_, message) = unreadable(&undeclared(&["A", "B"]), "\"A\"x,\"B\"\n");
-    assert!(message.contains("text between a closing quote"), "{message}");
+    assert!(message.contains("a closing quote is followed by text"), "{message}");
     let (_, message) = unreadable(&undeclared(&["A", "C"]), "A,\"B\n");
     assert!(message.contains("a quote is not closed"), "{message}");
     let outcome = read(&undeclared(&["a", "b"]), "a,b\n\"x\"y,1\n\"x,1\n");

@@ -127,9 +127,9 @@ fn a_file_of_white_space_is_treated_as_empty() {
 #[test]
 fn characters_that_make_names_look_alike_are_described() {
     for (header, name, why) in [
-        ("na\u{200b}me", "name", "U+200B, a character that is not visible"),
-        ("name\u{feff}", "name", "U+FEFF, a character that is not visible"),
-        ("Gro\u{308}ße", "Größe", "U+0308, an accent apart from its letter"),
+        ("na\u{200b}me", "name", "U+200B, an invisible character"),
+        ("name\u{feff}", "name", "U+FEFF, an invisible character"),
+        ("Gro\u{308}ße", "Größe", "U+0308, a combining accent"),
         ("n\u{430}me", "name", "U+0430, a letter of another alphabet"),
     ] {
         let contract = contract(csv(), vec![text("id"), required(text(name))]);

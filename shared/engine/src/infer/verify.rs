@@ -1,4 +1,4 @@
-//! The proof that a contract accepts its sample, and what is given up to reach it.
+//! Verifies that a contract accepts its sample, and relaxes the rules that reject rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use super::error::{InferError, counted};
 use super::open::OpenSample;
 use super::options::Inferred;
 use super::trial::read;
-use super::yaml::{ColumnDraft, Draft, DraftType};
+use super::yaml::{ColumnDraft, ContractDraft, DraftType};
 use crate::limits::Limits;
 use crate::outcome::{Code, ReasonCount, Totals};
 
-/// Rejects in percent that a contract allows when it does not say.
+/// The default of `penstock.maxRejectsPercent`.
 const DEFAULT_MAX_REJECTS_PERCENT: u64 = 10;
 
-/// What a column was refused for.
+/// The codes for which values of a column were rejected.
 #[derive(Debug, Default)]
 struct ColumnFaults {
     codes: BTreeSet<Code>,
 }
 
-/// Reads the sample under the draft, and relaxes the columns that rows are refused for, until none is left. Each round
-/// relaxes a column, and none can be relaxed more than four times, so that it ends.
-pub(super) fn prove(
-    mut draft: Draft,
+/// Reads the sample under the draft, and relaxes the columns whose values are rejected, until no more can be relaxed. This
+/// terminates, as each round relaxes a column, and a column can be relaxed at most four times.
+pub(super) fn verify(
+    mut draft: ContractDraft,
     open: &mut OpenSample<'_>,
     limits: &Limits,
     rows: u64,
@@ -48,7 +48,7 @@ pub(super) fn prove(
         }
         notes.extend(draft.columns.iter().flat_map(|column| [nan_note(column), list_note(column)]).flatten());
         notes.extend(draft.event_time.iter().map(|name| {
-            format!("`{name}` is taken for the event time, which decides which row of a key is the newer one")
+            format!("`{name}` is assumed to be the event time, which decides which row of a key is newer")
         }));
         let yaml = match limit_rejects(&mut draft, &totals, &mut notes) {
             true => draft.yaml(),
@@ -60,37 +60,36 @@ pub(super) fn prove(
 
 fn nan_note(column: &ColumnDraft) -> Option<String> {
     let rows = counted(column.nan_rows?, "row");
-    Some(format!("`{}`: NaN is no number, and is read as a missing value in {rows}", column.name))
+    Some(format!("`{}`: NaN, which is not a number, is read as a missing value in {rows}", column.name))
 }
 
 fn list_note(column: &ColumnDraft) -> Option<String> {
     let values = counted(column.allowed.len() as u64, "value");
     let is_list = !column.allowed.is_empty();
-    is_list.then(|| {
-        format!("`{}` may have only the {values} of the sample: other ones are rejected", column.name)
-    })
+    is_list
+        .then(|| format!("`{}` may have only the {values} of the sample; others are rejected", column.name))
 }
 
-/// Reports the rows that no contract accepts, and raises the limit where it would refuse the sample for them. False when
-/// there are none.
-fn limit_rejects(draft: &mut Draft, totals: &Totals, notes: &mut Vec<String>) -> bool {
+/// Reports the rows that no contract accepts, and raises the limit of rejects if the sample would be refused for them.
+/// Returns false if there are none.
+fn limit_rejects(draft: &mut ContractDraft, totals: &Totals, notes: &mut Vec<String>) -> bool {
     if totals.rejected == 0 {
         return false;
     }
     let rows = counted(totals.rows_read, "row");
-    let seen = format!("rejects in the sample: {} of {rows}", totals.rejected);
+    let rejects = format!("rejects in the sample: {} of {rows}", totals.rejected);
     let percent = u128::from(totals.rejected).saturating_mul(100).div_ceil(totals.rows_read.max(1).into());
-    let percent = u64::try_from(percent).unwrap_or(100);
+    let percent = u64::try_from(percent).expect("at most 100, as rejected rows are counted as read");
     let limit = Some(percent).filter(|percent| *percent > DEFAULT_MAX_REJECTS_PERCENT);
     draft.max_rejects_percent = limit;
     let effect = limit
-        .map_or(String::new(), |percent| format!("; `penstock.maxRejectsPercent` is {percent} for that"));
-    draft.comments.push(format!("{seen} ({}).", reasons(totals)));
-    notes.push(format!("{seen} ({}){effect}", reasons(totals)));
+        .map_or(String::new(), |percent| format!("; `penstock.maxRejectsPercent` is therefore {percent}"));
+    draft.comments.push(format!("{rejects} ({}).", reasons(totals)));
+    notes.push(format!("{rejects} ({}){effect}", reasons(totals)));
     true
 }
 
-/// The codes of the rejects with their rows, e.g. `too_many_fields 3, malformed_quote 1`.
+/// Formats the codes of the rejects with their numbers of rows, e.g. `too_many_fields 3, malformed_quote 1`.
 pub(super) fn reasons(totals: &Totals) -> String {
     let reason = |reason: &ReasonCount| match &reason.column {
         Some(column) => format!("{} of `{column}` {}", reason.code, reason.rows),
@@ -99,14 +98,20 @@ pub(super) fn reasons(totals: &Totals) -> String {
     totals.by_reason.iter().map(reason).collect::<Vec<_>>().join(", ")
 }
 
-/// Relaxes a column by what it was refused for. False when nothing is left to relax.
-fn relax_column(draft: &mut Draft, name: &str, faults: &ColumnFaults, notes: &mut Vec<String>) -> bool {
+/// Relaxes a rule of a column by the codes of its rejects. Returns false if no rule can be relaxed.
+fn relax_column(
+    draft: &mut ContractDraft,
+    name: &str,
+    faults: &ColumnFaults,
+    notes: &mut Vec<String>,
+) -> bool {
+    // Columns that the engine adds, such as `_rescued`, are not part of the draft.
     let Some(index) = draft.columns.iter().position(|column| column.name == name) else { return false };
     let is_last = draft.columns.len() == 1;
     let is_json = !draft.file.kind.has_documents_in_text();
-    let Some(column) = draft.columns.get_mut(index) else { return false };
+    let column = draft.columns.get_mut(index).expect("the index of a column");
     let Some(what) = relax(column, faults, is_json) else { return false };
-    if what == Relaxed::LeftOut {
+    if what == Relaxation::Omitted {
         if is_last {
             return false;
         }
@@ -116,51 +121,56 @@ fn relax_column(draft: &mut Draft, name: &str, faults: &ColumnFaults, notes: &mu
         draft.event_time = None;
     }
     let what = match what {
-        Relaxed::Optional => "may be missing",
-        Relaxed::AnyValue => "may have any value",
-        Relaxed::Text => "is text",
-        Relaxed::LeftOut => "is left out of the contract, and kept in `_rescued`",
+        Relaxation::Optional => "may be missing",
+        Relaxation::AnyValue => "may have any value",
+        Relaxation::Text => "is text",
+        Relaxation::Omitted => "is not in the contract, and its values are stored in `_rescued`",
     };
     let codes: Vec<String> = faults.codes.iter().map(Code::to_string).collect();
-    notes.push(format!("`{name}` {what}: rows of the sample were refused otherwise ({})", codes.join(", ")));
+    notes.push(format!(
+        "`{name}` {what}; otherwise rows of the sample would be rejected ({})",
+        codes.join(", ")
+    ));
     true
 }
 
+/// The effect of relaxing a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Relaxed {
+enum Relaxation {
     Optional,
     AnyValue,
     Text,
-    LeftOut,
+    Omitted,
 }
 
-/// One thing less that the column asks for.
-fn relax(column: &mut ColumnDraft, faults: &ColumnFaults, is_json: bool) -> Option<Relaxed> {
+/// Relaxes one rule of a column. Returns `None` if no rule can be relaxed.
+fn relax(column: &mut ColumnDraft, faults: &ColumnFaults, is_json: bool) -> Option<Relaxation> {
     if faults.codes.contains(&Code::MissingRequired) && column.required {
         column.required = false;
         column.key = None;
-        return Some(Relaxed::Optional);
+        return Some(Relaxation::Optional);
     }
     if faults.codes.contains(&Code::NotAllowed) && !column.allowed.is_empty() {
         column.allowed.clear();
-        return Some(Relaxed::AnyValue);
+        return Some(Relaxation::AnyValue);
     }
     if faults.codes.iter().all(|code| *code == Code::NulCharacter) {
-        // Neither a type nor its absence helps.
+        // No type accepts NUL.
         return None;
     }
-    // A document stands where text did in the rows that were looked at first; one that is text itself can be that again.
+    // A value of another kind is in a column of documents. The column can only become text if its documents are text in
+    // the file.
     let is_nested = is_json || column.declared.as_ref().is_some_and(DraftType::is_document);
     if column.kind.is_document() && is_nested
         || column.kind == DraftType::text() && faults.codes.contains(&Code::WrongType)
     {
-        return Some(Relaxed::LeftOut);
+        return Some(Relaxation::Omitted);
     }
     if column.kind != DraftType::text() {
         column.kind = DraftType::text();
         column.null_values.clear();
         column.nan_rows = None;
-        return Some(Relaxed::Text);
+        return Some(Relaxation::Text);
     }
     None
 }
