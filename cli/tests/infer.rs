@@ -60,7 +60,7 @@ fn options_determine_the_format_of_the_sample() {
         (["--quote", "ab"], "expected one ASCII character"),
         (["--format", "xlsx"], "possible values: csv, tsv, ndjson, json, parquet, avro"),
         (["--encoding", "utf-9"], "unknown encoding `utf-9`"),
-        (["--delimiter", "x"], "does not separate fields"),
+        (["--delimiter", "x"], "must not contain a letter"),
         (["--delimiter", ""], "expected one or more characters, or `tab`"),
         (["--rows", "0"], "0 is not in 1.."),
         (["--format", "parquet"], "give the right `--format`"),

@@ -11,7 +11,7 @@ pub enum PlanError {
     #[error("unknown encoding `{0}`")]
     UnknownEncoding(String),
     /// Columns are pseudonymised, but there is no key.
-    #[error("columns are pseudonymised ({0}), but there is no pseudonym key: provide one")]
+    #[error("columns are pseudonymised ({0}), but there is no pseudonym key")]
     NoPseudonymKey(String),
     /// The key is short enough to be guessed.
     #[error("the pseudonym key is shorter than {min_bytes} bytes; create one with `openssl rand -hex 32`")]
