@@ -1,12 +1,14 @@
 """Computes what an environment costs from its sizes and list prices: `make costs` updates the tables in docs/deploy.md.
 
-Sizes are read from the tfvars of each environment and from template.yaml. PRICES has every unit price with its source.
---print prints the tables instead. --terraform and --template read other files than those of the repository.
+Sizes are read from the tfvars of each environment and from template.yaml, metrics from the dump of their registry.
+PRICES has every unit price with its source. --print prints the tables instead. --terraform and --template read other
+files than those of the repository.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ import hcl2
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/deploy.md"
+METRICS = ROOT / "tests/golden/metrics.json"  # the dump of the registry; all metrics have the dimension `source`
 BEGIN, END = "<!-- costs: written by `make costs` -->\n", "<!-- costs: end -->\n"
 ENVIRONMENTS = ("dev", "staging", "prod")
 HOURS = 730  # a month
@@ -71,8 +74,6 @@ BATCH_OBJECTS = 8
 # Idle: Lambda polls each queue with five pollers, each three times a minute.
 POLLS = 5 * 3 * 60 * HOURS
 IDLE_LOGS_GB = 0.5  # assumed: the database's metrics each minute, PostgreSQL's log, flow logs
-# Custom metrics per source, and the number of them that the alarms of the template evaluate.
-SOURCE_METRICS, SOURCE_ALARMED = 16, 6
 # A run of the sentinel lists the sources and the contracts. For each source, it lists the versions in raw (one request
 # per thousand) and the contracts, and reads the current contract. For each recent drop, it requests the receipt.
 RUN_LISTS, SOURCE_LISTS, SOURCE_GETS = 2, 2, 1
@@ -269,7 +270,9 @@ def page(terraform: Path, template: str) -> str:
     for size in sizes:
         if size["region"] != "eu-central-1":
             sys.exit(f"costs: the prices are for eu-central-1, but {size['environment']} is in {size['region']}")
-    source = SOURCE_METRICS * price("custom metric") + SOURCE_ALARMED * price("alarm")
+    metrics = len(json.loads(METRICS.read_text())["metrics"])
+    alarmed = len(re.findall(r'FROM SCHEMA\("Penstock", "environment", "source"', template))
+    source = metrics * price("custom metric") + alarmed * price("alarm")
     runs, days = runs_of_sentinel(template), number_in(template, "LookbackSeconds", "Default") / 86_400
     looked = runs * (SOURCE_LISTS * price("S3 LIST") + SOURCE_GETS * price("S3 GET") + LINE_GB * price("logs"))
     more = runs * price("S3 LIST")
@@ -281,7 +284,7 @@ def page(terraform: Path, template: str) -> str:
 {table(idle(sizes, template), 2)}
 There is no NAT gateway. The gateway endpoint of S3, Performance Insights for seven days, backups up to the size of the
 database's disk, the budget, the Glue catalogue, SSM parameters and an idle Spark application are free. Each source that
-delivers in a month adds {source:.2f} for {SOURCE_METRICS} metrics, of which alarms evaluate {SOURCE_ALARMED}.
+delivers in a month adds {source:.2f} for {metrics} metrics, of which alarms evaluate {alarmed}.
 Its share of the sentinel's runs is {looked:.2f}, plus {more:.2f} for each further thousand of its versions in `raw`.
 
 **Per GB of CSV** (one object, {ROWS_PER_GB / 1e6:.1f} million rows), from the drop to the end of its retention:

@@ -12,7 +12,7 @@ from support.stack import ROOT
 PAGE = (ROOT / "docs/ARCHITECTURE.md").read_text()
 SPANS = sorted(set(re.findall(r"`([^`\n]+)`", PAGE)))
 REFERENCES = [span for span in SPANS if re.fullmatch(r"[\w./-]+\.rs:\w+", span)]
-# Files of the repository by their whole path. In a checklist, a bare name is relative to the file before it.
+# Files of the repository by their whole path.
 PATHS = [span for span in SPANS if re.fullmatch(r"(cli|docs|functions|infra|shared|tests)/[\w./-]+", span)]
 EXAMPLES = {"functions/fetch/"}
 DEFINITION = r"\b(?:fn|struct|enum|trait|type|const|mod) {}\b"
@@ -37,6 +37,26 @@ def test_a_reference_names_a_definition(reference: str) -> None:
 @pytest.mark.parametrize("path", [path for path in PATHS if path not in EXAMPLES])
 def test_a_path_exists(path: str) -> None:
     assert (ROOT / path).exists(), f"{path} does not exist"
+
+
+def names_after_paths() -> list[tuple[str, str]]:
+    """The names without their whole path in the checklists, each with the path before it in its line."""
+    names = []
+    for line in PAGE.split("## Checklists")[1].splitlines():
+        before = ""
+        for span in re.findall(r"`([^`]+)`", line):
+            if span in PATHS:
+                before = "" if span in EXAMPLES else span
+            elif re.fullmatch(r"[a-z_/]+\.(rs|py|txt|yaml|sql)", span) and before:
+                names.append((before, span))
+    assert len(names) > 30
+    return names
+
+
+@pytest.mark.parametrize(("before", "name"), sorted(set(names_after_paths())))
+def test_a_name_after_a_path_is_a_file_beside_it(before: str, name: str) -> None:
+    folders = [folder for folder in [ROOT / before, *(ROOT / before).parents] if folder.is_relative_to(ROOT)]
+    assert any((folder / name).is_file() for folder in folders), f"there is no {name} beside {before}"
 
 
 def table_of_crates() -> dict[str, set[str]]:

@@ -101,6 +101,14 @@ def test_each_alarm_of_the_template_is_counted(tmp_path: Path) -> None:
     assert amounts(computed(*one_less), "Alarms") == pytest.approx([(count - 1) * 0.10] * 3)
 
 
+def test_the_metrics_of_a_source_and_the_alarms_on_them_are_counted(tmp_path: Path) -> None:
+    query = 'FROM SCHEMA("Penstock", "environment", "source"'
+    alarmed = (ROOT / "template.yaml").read_text().count(query)
+    assert f"for {len(metric_schemas())} metrics, of which alarms evaluate {alarmed}." in computed()
+    one_less = changed(tmp_path, "template.yaml", query, 'FROM SCHEMA("Other"')
+    assert f"alarms evaluate {alarmed - 1}." in computed(*one_less)
+
+
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "message"),
     [
@@ -122,7 +130,7 @@ def constant(name: str) -> str:
     return found[1].strip()
 
 
-def test_the_script_has_the_storage_classes_and_the_metrics_of_the_code() -> None:
+def test_the_script_has_the_storage_classes_of_terraform() -> None:
     rules = (ROOT / "infra/terraform/modules/lake/lifecycle.tf").read_text()
     days = {name: int(value) for name, value in re.findall(r"^  (\w+_days) += (\d+)$", rules, re.MULTILINE)}
     least = [int(value) for value in re.findall(r"minimum_days = (\d+)", rules)]
@@ -133,8 +141,6 @@ def test_the_script_has_the_storage_classes_and_the_metrics_of_the_code() -> Non
         classes.append((start, minimum, f"S3 {name}"))
     assert ast.literal_eval(constant("CLASSES")) == tuple(classes)
     assert int(constant("NONCURRENT_DAYS")) == days["noncurrent_days"]
-    alarmed = re.findall(r'FROM SCHEMA\("Penstock", "environment", "source"', (ROOT / "template.yaml").read_text())
-    assert constant("SOURCE_METRICS, SOURCE_ALARMED") == f"{len(metric_schemas())}, {len(alarmed)}"
 
 
 def test_each_price_has_a_source() -> None:
