@@ -39,7 +39,7 @@ pub(crate) async fn claim(
             }
             ClaimDecision::ReadNext => {}
             ClaimDecision::Wait => return Err(undecided(&batch.drop)),
-            ClaimDecision::Refuse => return Ok(Some(kept(&batch.drop, &claim))),
+            ClaimDecision::Refuse => return Ok(Some(later_version_refusal(&batch.drop, &claim))),
         }
         number = number.checked_add(1).expect("an object has fewer than 2^32 versions");
     }
@@ -62,7 +62,7 @@ fn undecided(drop: &Drop) -> IngestError {
     IngestError::Undecided { bucket: drop.bucket.clone(), key: drop.key.clone() }
 }
 
-fn kept(drop: &Drop, first: &ObjectClaim) -> Refusal {
+fn later_version_refusal(drop: &Drop, first: &ObjectClaim) -> Refusal {
     Refusal::new(
         RefusalCode::Kept,
         format!(

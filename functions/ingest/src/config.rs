@@ -47,7 +47,7 @@ impl IngestConfig {
     /// Returns an error that lists every missing, malformed and unknown variable.
     pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
-            metrics: Metrics::take(&mut variables),
+            metrics: Metrics::from_variables(&mut variables),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
             quarantine_bucket: variables.required("PENSTOCK_QUARANTINE_BUCKET"),
             commit_target: CommitTarget {

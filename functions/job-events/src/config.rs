@@ -29,7 +29,7 @@ impl JobEventsConfig {
     /// Returns an error that lists every missing, malformed and unknown variable.
     pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
-            metrics: Metrics::take(&mut variables),
+            metrics: Metrics::from_variables(&mut variables),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
             commit_target: CommitTarget {
                 processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),

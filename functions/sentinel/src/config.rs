@@ -44,7 +44,7 @@ impl SentinelConfig {
     /// other.
     pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
-            metrics: Metrics::take(&mut variables),
+            metrics: Metrics::from_variables(&mut variables),
             raw_bucket: variables.required("PENSTOCK_RAW_BUCKET"),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
             processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),

@@ -37,14 +37,14 @@ impl WriterConfig {
     /// Returns an error that lists every missing, malformed and unknown variable.
     pub fn new(mut variables: Variables) -> Result<Self, ConfigError> {
         let config = Self {
-            metrics: Metrics::take(&mut variables),
+            metrics: Metrics::from_variables(&mut variables),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
             processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),
             load: InboundQueue {
                 url: variables.required("PENSTOCK_LOAD_QUEUE_URL"),
                 dead_letter_url: variables.required("PENSTOCK_LOAD_DEAD_LETTER_QUEUE_URL"),
             },
-            database: DatabaseConfig::take(&mut variables),
+            database: DatabaseConfig::from_variables(&mut variables),
             rows_per_second: variables.number_or("PENSTOCK_ROWS_PER_SECOND", 0),
         };
         variables.finish(config)

@@ -43,7 +43,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Reads the environment's name from `PENSTOCK_ENVIRONMENT`.
-    pub fn take(variables: &mut Variables) -> Self {
+    pub fn from_variables(variables: &mut Variables) -> Self {
         Self { environment: variables.required("PENSTOCK_ENVIRONMENT") }
     }
 
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn metrics_without_an_environment_are_a_configuration_error() {
         let mut variables = Variables::new([]);
-        let metrics = Metrics::take(&mut variables);
+        let metrics = Metrics::from_variables(&mut variables);
         assert_eq!(variables.finish(metrics).unwrap_err().problems, ["PENSTOCK_ENVIRONMENT is not set"]);
     }
 }

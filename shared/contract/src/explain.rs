@@ -65,7 +65,9 @@ pub fn explain(contract: &Contract) -> Explanation {
             .iter()
             .enumerate()
             .filter(|(_, column)| !column.is_rescued())
-            .map(|(index, column)| words(column, contract.entity.key.contains(&index), field(column)))
+            .map(|(index, column)| {
+                explain_column(column, contract.entity.key.contains(&index), field(column))
+            })
             .collect(),
         batch: batch(contract),
         promises: promises(contract),
@@ -124,7 +126,7 @@ fn load(contract: &Contract) -> Vec<String> {
 }
 
 /// Describes a column. `field` is the number of its field if files have no header.
-fn words(column: &Column, is_key: bool, field: Option<usize>) -> ColumnExplanation {
+fn explain_column(column: &Column, is_key: bool, field: Option<usize>) -> ColumnExplanation {
     let mut rules = Vec::new();
     if column.harmonise.constant.is_none() {
         rules.push(match column.harmonise.numeric_time {

@@ -71,7 +71,7 @@ impl fmt::Debug for Password {
 
 impl DatabaseConfig {
     /// Reads the `PENSTOCK_DATABASE_*` variables.
-    pub fn take(variables: &mut Variables) -> Self {
+    pub fn from_variables(variables: &mut Variables) -> Self {
         let secret_arn = variables.optional("PENSTOCK_DATABASE_SECRET_ARN");
         let ca_file = variables.optional("PENSTOCK_DATABASE_CA_FILE").map(PathBuf::from);
         let auth = match variables.one_of("PENSTOCK_DATABASE_AUTH", &[("iam", false), ("secret", true)]) {
@@ -114,7 +114,7 @@ mod tests {
         pairs.extend(changes);
         let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut variables = Variables::new(pairs);
-        let config = DatabaseConfig::take(&mut variables);
+        let config = DatabaseConfig::from_variables(&mut variables);
         variables.finish(config)
     }
 
