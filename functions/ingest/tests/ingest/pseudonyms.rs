@@ -44,7 +44,11 @@ async fn without_a_key_the_drop_is_refused() {
     let batch = batch_id(&drop, None);
     let refusal = world.receipt("shop", &batch).refusal.unwrap();
     assert_eq!(refusal.code, RefusalCode::InvalidContract);
-    assert!(refusal.message.contains("mail") && refusal.message.contains("no pseudonym key"), "{}", refusal.message);
+    assert!(
+        refusal.message.contains("mail") && refusal.message.contains("no pseudonym key"),
+        "{}",
+        refusal.message
+    );
     assert_eq!(world.receipt("shop", &batch).state, ReceiptState::Refused);
 }
 
