@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 INSTEAD = {
@@ -31,8 +32,12 @@ INSTEAD = {
     r"(is|are|was|were) said (by|of|in|to|where|what)": "is defined, is documented",
     r"none ever|no one ever": "never",
     r"(find|finds|found) by looking": "is detected",
+    r"left over|kept out": "remaining; excluded",
+    r"(is|are|was|were) given up": "is abandoned, is moved to the dead-letter queue",
 }
-PATTERN = re.compile("|".join(rf"\b(?P<w{i}>{p})\b" for i, p in enumerate(INSTEAD)), re.IGNORECASE)
+PATTERN = re.compile("|".join(rf"\b(?P<w{i}>{p})\b" for i, p in enumerate(INSTEAD)).replace(" ", r"\s+"), re.IGNORECASE)
+# What is between two words of a phrase that continues on the next line of a comment.
+LINE_BREAK = re.compile(r"\n[ \t]*(?:///|//!|//|#|--|\*)?[ \t]*")
 KINDS = {".rs", ".py", ".md", ".sh", ".yaml", ".yml", ".tf", ".tfvars", ".hcl", ".sql", ".toml", ".java", ""}
 # Data, third-party texts, and the list itself.
 NOT_OURS = (
@@ -45,30 +50,38 @@ NOT_OURS = (
 )
 
 
-def plain(text: str, markdown: bool) -> list[str]:
-    """Returns the lines of `text` with code and quotations blanked and identifiers split into words."""
+def plain(text: str, markdown: bool) -> str:
+    """Returns `text` with code and quotations removed and identifiers split into words. Line breaks remain."""
     if markdown:
         text = re.sub(r"(?ms)^```.*?^```", lambda block: "\n" * block.group().count("\n"), text)
         text = re.sub(r"[“\"][^”\"\n]{1,200}[”\"]", "", text)
     text = re.sub(r"`[^`\n]*`", "``", text)
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
-    return text.replace("_", " ").split("\n")
+    return text.replace("_", " ")
+
+
+def find(text: str, markdown: bool) -> Iterator[tuple[int, str, str]]:
+    """Yields the line, the word and its replacement for each word that the project does not use."""
+    text = plain(text, markdown)
+    joined = LINE_BREAK.sub(lambda line_break: " " * len(line_break.group()), text)
+    for match in PATTERN.finditer(joined):
+        which = next(i for i, _ in enumerate(INSTEAD) if match[f"w{i}"])
+        word = " ".join(match.group().split())
+        yield text.count("\n", 0, match.start()) + 1, word, list(INSTEAD.values())[which]
 
 
 def main() -> int:
     """Prints `file:line: word: replacement` for each word, and returns 1 if there was one."""
     listed = subprocess.check_output(["git", "ls-files", *sys.argv[1:]], text=True).splitlines()
-    found = 0
+    count = 0
     for name in listed:
         path = Path(name)
         if path.suffix not in KINDS or name.startswith(NOT_OURS) or not path.is_file():
             continue
-        for number, line in enumerate(plain(path.read_text(encoding="utf-8"), path.suffix == ".md"), 1):
-            for match in PATTERN.finditer(line):
-                which = next(i for i, word in enumerate(INSTEAD) if match[f"w{i}"])
-                print(f"{name}:{number}: “{match.group()}”: write {list(INSTEAD.values())[which]}")
-                found += 1
-    return int(found > 0)
+        for line, word, replacement in find(path.read_text(encoding="utf-8"), path.suffix == ".md"):
+            print(f"{name}:{line}: “{word}”: write {replacement}")
+            count += 1
+    return int(count > 0)
 
 
 if __name__ == "__main__":

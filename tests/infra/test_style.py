@@ -26,7 +26,7 @@ import words
     ],
 )
 def test_a_word_of_the_dialect_is_found(text: str) -> None:
-    assert words.PATTERN.search(words.plain(text, markdown=False)[0])
+    assert list(words.find(text, markdown=False))
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,21 @@ def test_a_word_of_the_dialect_is_found(text: str) -> None:
     ],
 )
 def test_ordinary_english_and_code_spans_pass(text: str) -> None:
-    assert not words.PATTERN.search(words.plain(text, markdown=False)[0])
+    assert not list(words.find(text, markdown=False))
 
 
 def test_quotations_and_code_blocks_pass_in_markdown_only() -> None:
     quotation = 'it printed "a row stands" and\n```\nstands\n```\n'
-    assert not any(words.PATTERN.search(line) for line in words.plain(quotation, markdown=True))
-    assert any(words.PATTERN.search(line) for line in words.plain(quotation, markdown=False))
+    assert not list(words.find(quotation, markdown=True))
+    assert [line for line, _, _ in words.find(quotation, markdown=False)] == [1, 3]
+
+
+def test_a_phrase_is_found_across_lines() -> None:
+    comment = "    /// Holds at least so\n    /// many rows, the other way\n    // round.\n"
+    assert [(line, word) for line, word, _ in words.find(comment, markdown=False)] == [
+        (1, "so many"),
+        (2, "other way round"),
+    ]
 
 
 def test_a_cycle_of_imports_is_found(tmp_path: Path) -> None:
