@@ -260,11 +260,29 @@ fn number_style(harmonise: &Harmonise, reads: &mut Vec<String>) {
 }
 
 fn rules(rules: &Rules, words: &mut Vec<String>) {
+    // Exhaustive, so that a new rule does not compile until it is described.
+    let Rules {
+        min_length,
+        max_length,
+        pattern,
+        minimum,
+        maximum,
+        multiple_of,
+        allowed,
+        // It is part of the type.
+        format: _,
+        min_items,
+        max_items,
+        unique_items,
+        min_properties,
+        max_properties,
+        required_properties,
+    } = rules;
     let mut push = |text: String| words.push(text);
     let counts = [
-        (rules.min_length, rules.max_length, "character"),
-        (rules.min_items, rules.max_items, "item"),
-        (rules.min_properties, rules.max_properties, "member"),
+        (*min_length, *max_length, "character"),
+        (*min_items, *max_items, "item"),
+        (*min_properties, *max_properties, "member"),
     ];
     for (least, most, what) in counts {
         match (least, most) {
@@ -278,18 +296,18 @@ fn rules(rules: &Rules, words: &mut Vec<String>) {
     let bound = |bound: &Bound, words: [&str; 2]| {
         format!("{} {}", if bound.exclusive { words[1] } else { words[0] }, bound.value)
     };
-    rules.minimum.iter().for_each(|minimum| push(bound(minimum, ["at least", "above"])));
-    rules.maximum.iter().for_each(|maximum| push(bound(maximum, ["at most", "below"])));
-    rules.multiple_of.iter().for_each(|multiple| push(format!("a multiple of {multiple}")));
-    rules.pattern.iter().for_each(|pattern| push(format!("matches `{pattern}`")));
-    if !rules.allowed.is_empty() {
-        push(format!("one of {}", list(&rules.allowed)));
+    minimum.iter().for_each(|minimum| push(bound(minimum, ["at least", "above"])));
+    maximum.iter().for_each(|maximum| push(bound(maximum, ["at most", "below"])));
+    multiple_of.iter().for_each(|multiple| push(format!("a multiple of {multiple}")));
+    pattern.iter().for_each(|pattern| push(format!("matches `{pattern}`")));
+    if !allowed.is_empty() {
+        push(format!("one of {}", list(allowed)));
     }
-    if rules.unique_items {
+    if *unique_items {
         push("items are unique".to_owned());
     }
-    if !rules.required_properties.is_empty() {
-        push(format!("has the keys {}", list(&rules.required_properties)));
+    if !required_properties.is_empty() {
+        push(format!("has the keys {}", list(required_properties)));
     }
 }
 

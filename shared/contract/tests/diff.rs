@@ -39,7 +39,7 @@ fn each_change_and_its_reverse_are_reported_as_compatible_or_breaking() {
         text.push_str("  back\n");
         text.push_str(&report(&diff(&new, &everything())));
     }
-    if std::env::var_os("PENSTOCK_BLESS").is_some() {
+    if std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write") {
         let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/changes.txt");
         std::fs::write(golden, &text).expect("the golden file can be written");
         return;

@@ -29,7 +29,7 @@ fn each_error_is_reported_with_its_line_its_path_and_a_suggestion() {
             }),
         }
     }
-    if std::env::var_os("PENSTOCK_BLESS").is_some() {
+    if std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write") {
         let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/errors.txt");
         std::fs::write(golden, &report).expect("the golden file can be written");
         return;

@@ -20,12 +20,12 @@ fn contracts_with_every_option_are_described_in_words() {
     for (name, contract) in CONTRACTS {
         let explained = explain(&parse(name, contract).expect("valid")).to_string();
         let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-        if std::env::var_os("PENSTOCK_BLESS").is_some() {
+        if std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write") {
             std::fs::write(golden, &explained).expect("the golden file can be written");
             continue;
         }
         let expected = std::fs::read_to_string(golden).expect("the golden file is there");
-        assert_eq!(explained, expected, "PENSTOCK_BLESS=1 writes golden/{name}");
+        assert_eq!(explained, expected, "PENSTOCK_GOLDEN=write writes golden/{name}");
     }
 }
 

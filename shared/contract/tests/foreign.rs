@@ -19,15 +19,15 @@ fn completed(overlay: &str) -> Result<Document, ContractErrors> {
     parse_document(contract, Some(SourceFile { name: "overlay.yaml", text: overlay }), None)
 }
 
-/// Compares with a golden file, or writes it with `PENSTOCK_BLESS=1`.
+/// Compares with a golden file, or writes it with `PENSTOCK_GOLDEN=write`.
 fn assert_golden(name: &str, text: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/foreign").join(name);
-    if std::env::var_os("PENSTOCK_BLESS").is_some() {
+    if std::env::var("PENSTOCK_GOLDEN").as_deref() == Ok("write") {
         std::fs::write(path, text).expect("the golden file can be written");
         return;
     }
     let golden = std::fs::read_to_string(path).expect("the golden file is there");
-    assert_eq!(text, golden, "PENSTOCK_BLESS=1 writes golden/foreign/{name}");
+    assert_eq!(text, golden, "PENSTOCK_GOLDEN=write writes golden/foreign/{name}");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 use encoding_rs::Encoding;
 use penstock_contract::{
-    Column as ContractColumn, Compression, Contract, EmptyFile, FormatKind, MissingColumns, UnexpectedColumns,
+    Column as ContractColumn, Compression, Contract, EmptyFile, FormatKind, Harmonise, MissingColumns,
+    UnexpectedColumns,
 };
 use regex::Regex;
 
@@ -185,13 +186,28 @@ fn compile_column(
     contract: &Contract,
     key: Option<&PseudonymKey>,
 ) -> Result<PlanColumn, PlanError> {
-    let null_values = &contract.format.null_values;
     let wrong = |message: String| PlanError::Column { column: column.name.clone(), message };
-    let harmonise = &column.harmonise;
+    // Exhaustive, so that a new option does not compile until it is compiled here or with the cast.
+    let Harmonise {
+        constant,
+        default,
+        trim,
+        null_values,
+        extract,
+        case,
+        // `cast::compile_cast` compiles these.
+        decimal_separator: _,
+        group_separator: _,
+        negative: _,
+        percent: _,
+        true_values: _,
+        false_values: _,
+        numeric_time: _,
+    } = &column.harmonise;
     let regex = |pattern: &Option<String>| {
         pattern.as_deref().map(Regex::new).transpose().map_err(|error| wrong(error.to_string()))
     };
-    let mut nulls: Vec<String> = null_values.iter().chain(&harmonise.null_values).cloned().collect();
+    let mut nulls: Vec<String> = contract.format.null_values.iter().chain(null_values).cloned().collect();
     nulls.retain(|null| !null.is_empty());
     let mut compiled = PlanColumn {
         name: column.name.clone(),
@@ -203,12 +219,12 @@ fn compile_column(
         is_hidden: column.classification.is_some() || column.pseudonymise,
         pseudonym: key.filter(|_| column.pseudonymise).cloned(),
         may_be_absent: contract.missing_columns == MissingColumns::Null,
-        trim: harmonise.trim,
+        trim: *trim,
         null_values: nulls,
-        extract: regex(&harmonise.extract)?,
-        case: harmonise.case,
-        constant: harmonise.constant.clone(),
-        default: harmonise.default.clone(),
+        extract: regex(extract)?,
+        case: *case,
+        constant: constant.clone(),
+        default: default.clone(),
         cast: cast::compile_cast(column).map_err(wrong)?,
         may_store_unchanged: false,
         rules: column.rules.clone(),

@@ -1,6 +1,6 @@
 //! The registries of metrics and log events are well-formed, and the dumps under `tests/golden` are current.
 //!
-//! `PENSTOCK_GOLDEN=write cargo nextest run -p penstock-pipeline --test registries` writes the dumps.
+//! `PENSTOCK_GOLDEN=write cargo test -p penstock-pipeline --test registries` writes the dumps.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -114,7 +114,7 @@ fn the_page_of_metrics_and_log_events_is_current() {
     let mut page = String::from(
         "# Metrics and log events\n\n\
          The registries are `shared/pipeline/src/metrics.rs` and `shared/pipeline/src/log_events.rs`. This page is generated \
-         from them by\n`PENSTOCK_GOLDEN=write cargo nextest run -p penstock-pipeline --test registries`.\n\n\
+         from them by\n`PENSTOCK_GOLDEN=write cargo test -p penstock-pipeline --test registries`.\n\n\
          ## Metrics\n\n",
     );
     write!(page, "All metrics are in the CloudWatch namespace `{NAMESPACE}`.").unwrap();

@@ -63,13 +63,16 @@ fn added(old: &Contract, new: &Contract, column: &Column, changes: &mut Changes)
 /// Returns true if a file that lacks a column is refused.
 fn needs_header(contract: &Contract) -> bool {
     // Without a header the order of the columns decides; it is compared as a whole.
-    let by_header = matches!(
-        contract.format.kind,
+    let by_header = match contract.format.kind {
         FormatKind::Delimited(DelimitedDialect { header: None | Some(true), .. })
-            | FormatKind::Parquet
-            | FormatKind::Avro
-            | FormatKind::Detected { json_only: false }
-    );
+        | FormatKind::Parquet
+        | FormatKind::Avro
+        | FormatKind::Detected { json_only: false } => true,
+        FormatKind::Delimited(DelimitedDialect { header: Some(false), .. })
+        | FormatKind::Ndjson
+        | FormatKind::JsonArray { .. }
+        | FormatKind::Detected { json_only: true } => false,
+    };
     by_header && contract.missing_columns == MissingColumns::Refuse
 }
 

@@ -83,7 +83,10 @@ pub enum FormatKind {
 impl FormatKind {
     /// Returns true for a declared format whose values are typed rather than text.
     pub fn has_types(&self) -> bool {
-        matches!(self, Self::Parquet | Self::Avro)
+        match self {
+            Self::Parquet | Self::Avro => true,
+            Self::Delimited(_) | Self::Ndjson | Self::JsonArray { .. } | Self::Detected { .. } => false,
+        }
     }
 }
 

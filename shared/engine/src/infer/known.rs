@@ -47,7 +47,7 @@ impl KnownFormat {
 
     /// Checks the known parts against the rules of contracts.
     pub(super) fn check(&self) -> Result<(), InferError> {
-        let is_typed = matches!(self.kind(), Some(FileFormat::Parquet | FileFormat::Avro));
+        let is_typed = self.kind().is_some_and(|kind| !kind.is_text());
         if self.has_dialect() && self.kind() != Some(FileFormat::Delimited) {
             return Err(InferError::Options("the dialect of delimited files"));
         }

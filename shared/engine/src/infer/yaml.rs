@@ -44,7 +44,10 @@ pub(super) enum FileKind {
 impl FileKind {
     /// Returns true if the file has a schema with the types of its columns.
     pub(super) fn has_types(&self) -> bool {
-        matches!(self, Self::Parquet | Self::Avro)
+        match self {
+            Self::Parquet | Self::Avro => true,
+            Self::Delimited(_) | Self::Ndjson | Self::JsonArray { .. } => false,
+        }
     }
 
     /// Returns true if a column of documents reads JSON from text.

@@ -3,7 +3,8 @@
 use penstock_contract::civil::days;
 use penstock_contract::iso8601::{iso_date, iso_time, iso_timestamp};
 use penstock_contract::{
-    Bound, Column as ContractColumn, DateFormat, Harmonise, LogicalType, NegativeStyle, Nested, SqlType,
+    Bound, Column as ContractColumn, DateFormat, Harmonise, LogicalType, NegativeStyle, Nested, Rules,
+    SqlType,
 };
 
 use crate::cast::number::{Limit, Literal, Multiple, Notation, NumberCast, NumberType};
@@ -115,10 +116,28 @@ fn text(column: &ContractColumn) -> Result<TextCast, String> {
         if is_uuid { uuid(text, &mut String::new()).map(str::to_owned) } else { Some(text.to_owned()) }
     })?;
     allowed.sort_unstable();
-    let rules = &column.rules;
-    let pattern = rules.pattern.as_deref().map(Pattern::new).transpose()?;
-    let format = rules.format.filter(|format| format.meaning().is_some() && !is_uuid);
-    let (min_length, max_length) = (rules.min_length, rules.max_length);
+    // Exhaustive, so that a new rule does not compile until it is decided which casts check it.
+    let Rules {
+        min_length,
+        max_length,
+        pattern,
+        format,
+        allowed: _,
+        // Rules of numbers, dates and times.
+        minimum: _,
+        maximum: _,
+        multiple_of: _,
+        // Rules of documents.
+        min_items: _,
+        max_items: _,
+        unique_items: _,
+        min_properties: _,
+        max_properties: _,
+        required_properties: _,
+    } = &column.rules;
+    let (min_length, max_length) = (*min_length, *max_length);
+    let pattern = pattern.as_deref().map(Pattern::new).transpose()?;
+    let format = format.filter(|format| format.meaning().is_some() && !is_uuid);
     let has_rules = min_length.is_some()
         || max_length.is_some()
         || pattern.is_some()
