@@ -14,3 +14,23 @@ pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T>) -> Result<T> {
     let decoded = catch_unwind(AssertUnwindSafe(decode));
     decoded.unwrap_or_else(|_| Err(ParquetError::General("a page is inconsistent".to_owned())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::indexing_slicing, reason = "the test causes a panic")]
+    fn a_panic_of_a_decoder_becomes_an_error() {
+        let levels: Vec<i16> = Vec::new();
+        let error = guarded(|| Ok(levels[1])).unwrap_err();
+        assert_eq!(error.to_string(), "Parquet error: a page is inconsistent");
+    }
+
+    #[test]
+    fn results_of_a_decoder_are_unchanged() {
+        assert_eq!(guarded(|| Ok(1)).unwrap(), 1);
+        let error = guarded(|| Err::<i16, _>(ParquetError::General("bad level".to_owned()))).unwrap_err();
+        assert_eq!(error.to_string(), "Parquet error: bad level");
+    }
+}
