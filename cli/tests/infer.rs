@@ -63,7 +63,7 @@ fn options_determine_the_format_of_the_sample() {
         (["--delimiter", "x"], "must not contain a letter"),
         (["--delimiter", ""], "expected one or more characters, or `tab`"),
         (["--rows", "0"], "0 is not in 1.."),
-        (["--format", "parquet"], "give the right `--format`"),
+        (["--format", "parquet"], "specify the right `--format`"),
     ] {
         let output = infer("wrong.csv", "a,b\n1,2\n", &options);
         assert_eq!(output.status.code(), Some(64), "{options:?}");

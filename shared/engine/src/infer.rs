@@ -97,15 +97,15 @@ pub fn infer(
 
 /// Returns the error for a sample without accepted rows.
 fn no_rows(totals: &Totals, kind: &FileKind) -> InferError {
-    const WITH_ROWS: &str = "give one with rows";
+    const WITH_ROWS: &str = "provide one with rows";
     let (why, advice) = if totals.rejected > 0 {
         let advice = match kind {
             FileKind::Delimited(_) => {
-                "give its dialect (`--delimiter`, `--quote`, `--escape`, `--skip-lines`), or a sample with well-formed rows"
+                "specify its dialect (`--delimiter`, `--quote`, `--escape`, `--skip-lines`), or provide a sample with well-formed rows"
             }
-            FileKind::Ndjson => "give one with a well-formed object per line",
+            FileKind::Ndjson => "provide one with a well-formed object per line",
             FileKind::JsonArray { .. } | FileKind::Parquet | FileKind::Avro => {
-                "give one with well-formed rows"
+                "provide one with well-formed rows"
             }
         };
         (verify::reasons(totals), advice)

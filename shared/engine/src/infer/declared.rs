@@ -64,7 +64,7 @@ pub(super) fn check_format(kind: FileFormat, detected: Option<FileFormat>) -> Re
         return Ok(());
     }
     let actual = detected.map_or_else(String::new, |detected| format!(", but {}", detected.title()));
-    let message = format!("the file is not {}{actual}; give the right `--format`", kind.title());
+    let message = format!("the file is not {}{actual}; specify the right `--format`", kind.title());
     Err(ReadError::Unreadable { code: UnreadableCode::WrongFormat, byte_offset: 0, message })
 }
 

@@ -11,7 +11,7 @@ pub enum InferError {
     #[error("the sample cannot be read ({code}): {0}{hint}", code = .0.code(), hint = hint(.0))]
     Read(#[from] ReadError),
     /// A Parquet sample is too large for memory.
-    #[error("the sample has more than {max_bytes} bytes, the maximum for Parquet; give a smaller file")]
+    #[error("the sample has more than {max_bytes} bytes, the maximum for Parquet; use a smaller file")]
     TooLarge {
         /// The maximum length of the sample.
         max_bytes: u64,
@@ -25,7 +25,7 @@ pub enum InferError {
         most: usize,
     },
     /// An option does not apply to the format of the file.
-    #[error("{0} was given, which does not apply to files of this format")]
+    #[error("{0} was specified, but does not apply to files of this format")]
     Options(&'static str),
     /// The encoding is not defined by the WHATWG standard.
     #[error("unknown encoding `{0}`")]
@@ -36,7 +36,7 @@ pub enum InferError {
     /// No column has a name that a contract can use.
     #[error("the sample has no named columns; {advice}")]
     NoColumns {
-        /// What to give instead.
+        /// What to provide instead.
         advice: &'static str,
     },
     /// No column of a contract can store the values of any column.
@@ -49,7 +49,7 @@ pub enum InferError {
     },
     /// A JSON sample has no objects.
     #[error(
-        "the sample has no JSON objects: {found}; give one object per line, or an array of objects; for an array under a key, give its path with `--path`"
+        "the sample has no JSON objects: {found}; provide one object per line, or an array of objects; for an array under a key, specify its path with `--path`"
     )]
     NoObjects {
         /// What the sample has instead.
@@ -57,18 +57,18 @@ pub enum InferError {
     },
     /// The sample is a single JSON string, boolean or null.
     #[error(
-        "the sample is a single value; give a table with a header and rows, one JSON object per line, or an array of JSON objects"
+        "the sample is a single value; provide a table with a header and rows, one JSON object per line, or an array of JSON objects"
     )]
     OneValue,
     /// The sample is neither text nor in another supported format.
-    #[error("the sample is binary and has no supported format; give delimited text, JSON, Parquet or Avro")]
+    #[error("the sample is binary and has no supported format; use delimited text, JSON, Parquet or Avro")]
     Binary,
     /// The sample has columns, but no row that can be read.
     #[error("the sample has no row that can be read ({why}); {advice}")]
     NoRows {
         /// The reject codes of its rows with their numbers of rows, or what the sample has instead of rows.
         why: String,
-        /// What to give instead.
+        /// What to provide instead.
         advice: &'static str,
     },
     /// The inferred contract is invalid. This is a bug in Penstock.
@@ -106,7 +106,7 @@ impl InferError {
 fn hint(error: &ReadError) -> &'static str {
     match error {
         ReadError::Unreadable { code: UnreadableCode::UnknownEncoding, .. } => {
-            "; to infer a contract, give the encoding with `--encoding`"
+            "; to infer a contract, specify the encoding with `--encoding`"
         }
         ReadError::Io(_) | ReadError::Empty | ReadError::Unreadable { .. } | ReadError::TooLarge { .. } => "",
     }

@@ -119,7 +119,7 @@ fn delimited(
     }
     let columns = usable(columns, &mut notes);
     if columns.is_empty() {
-        return Err(InferError::NoColumns { advice: "give it a header, or `--header false`" });
+        return Err(InferError::NoColumns { advice: "add a header, or use `--header false`" });
     }
     Ok(SampleLayout { file, columns, notes, is_binary: false })
 }
@@ -139,7 +139,7 @@ fn json<R: Read>(
     let columns = json_keys(&mut records, framing, max_rows, &mut notes)?;
     let columns = usable(columns, &mut notes);
     if columns.is_empty() {
-        return Err(InferError::NoColumns { advice: "give objects with keys" });
+        return Err(InferError::NoColumns { advice: "provide objects with keys" });
     }
     Ok(SampleLayout { file, columns, notes, is_binary: false })
 }
@@ -163,7 +163,7 @@ fn typed(file: FileDraft, declared: Vec<SchemaColumn>) -> Result<SampleLayout, I
     }
     let columns = usable(columns, &mut notes);
     if columns.is_empty() {
-        return Err(InferError::NoColumns { advice: "give a file whose schema has columns" });
+        return Err(InferError::NoColumns { advice: "provide a file whose schema has columns" });
     }
     Ok(SampleLayout { file, columns, notes, is_binary: false })
 }

@@ -101,10 +101,10 @@ impl ChosenArray {
         let Self { chosen, others, .. } = self;
         let mut note = format!("the rows are read from the array at {chosen}");
         if !others.is_empty() {
-            note.push_str(&format!(", the longest; give `--path` for another one: {}", others.join(", ")));
+            note.push_str(&format!(", the longest; use `--path` for another one: {}", others.join(", ")));
         }
         if is_row {
-            note.push_str("; the sample is one JSON object: give `--format ndjson` if it is itself a row");
+            note.push_str("; the sample is one JSON object: use `--format ndjson` if it is itself a row");
         }
         Some(note)
     }

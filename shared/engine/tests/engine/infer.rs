@@ -201,7 +201,7 @@ fn json_in_a_delimited_column_is_either_objects_or_arrays() {
         assert_eq!(column_summary(&contract_of(&inferred))[1], expected, "{}", inferred.yaml);
         assert_eq!(read_back(&inferred, sample.as_bytes()).rejects, vec![], "{}", inferred.yaml);
     }
-    // A JSON string is text, whatever its content.
+    // A JSON string is text, regardless of its content.
     let inferred = infer_from("{\"v\":\"{}\",\"w\":{}}\n{\"v\":\"{}\",\"w\":{}}\n");
     assert_eq!(column_summary(&contract_of(&inferred)), ["v text!", "w jsonb!"]);
 }

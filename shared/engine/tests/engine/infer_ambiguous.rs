@@ -211,9 +211,9 @@ fn rows_are_read_from_the_longest_array_of_a_json_document() {
         assert_eq!(contract_of(&inferred).format.kind, FormatKind::JsonArray { path: path.clone() });
         let note = format!("the rows are read from the array at `$.{}` (3 objects)", path.join("."));
         assert!(has_note(&inferred, &note) && has_note(&inferred, others), "{:?}", inferred.notes);
-        assert_eq!(has_note(&inferred, "give `--path` for another one"), !others.is_empty());
+        assert_eq!(has_note(&inferred, "use `--path` for another one"), !others.is_empty());
         let is_line = !sample.trim().contains('\n');
-        assert_eq!(has_note(&inferred, "give `--format ndjson`"), is_line, "{:?}", inferred.notes);
+        assert_eq!(has_note(&inferred, "use `--format ndjson`"), is_line, "{:?}", inferred.notes);
         // The path is also detected if only the format is given.
         let known = KnownFormat { kind: Some(FileFormat::JsonArray), ..KnownFormat::default() };
         let (again, _) = accepted_with(sample.as_bytes(), known);

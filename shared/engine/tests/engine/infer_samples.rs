@@ -290,7 +290,7 @@ fn contradictory_parts_of_the_format_are_refused() {
         ),
         (
             KnownFormat { kind: Some(FileFormat::Avro), encoding: Some("utf-8".to_owned()), ..none() },
-            "an encoding was given",
+            "an encoding was specified",
         ),
         (
             KnownFormat { delimiter: comma(), quote: Some(Quote::Byte(b',')), ..none() },
