@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use penstock_engine::{Dialect, ReasonCount};
+use penstock_engine::{Dialect, FileFormat, ReasonCount};
 use penstock_pipeline::{Receipt, ReceiptState, Refusal};
 
 /// The maximum number of reasons that are printed.
@@ -98,11 +98,11 @@ pub(crate) fn reasons(reasons: &[ReasonCount]) -> String {
 pub(crate) fn dialect(dialect: &Dialect) -> String {
     let compression = serde_json::to_value(dialect.compression).expect("a compression is a JSON string");
     let mut parts = vec![
-        ("format", dialect.format.clone()),
+        ("format", dialect.format.map_or("unknown", FileFormat::name).to_owned()),
         ("encoding", dialect.encoding.clone()),
         ("compression", compression.as_str().expect("a compression is a JSON string").to_owned()),
     ];
-    if dialect.format == "delimited" {
+    if dialect.format == Some(FileFormat::Delimited) {
         let delimiter = dialect.delimiter.as_ref().map(|text| format!("{text:?}"));
         parts.push(("delimiter", delimiter.unwrap_or_else(|| "none".to_owned())));
         parts.push(("quote", dialect.quote.map_or("none".to_owned(), |quote| format!("{quote:?}"))));

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use penstock_aws::spill::TempFiles;
-use penstock_engine::{DuplicateFinder, Limits, Plan, Reader};
+use penstock_engine::{Limits, Plan, Reader};
 
 const HEADER: &str = "id,name,price,is_new,updated_at,more\n";
 const OUT_HEADER: &str = "id,name,price,is_new,updated_at,more,_rescued\n";
@@ -83,7 +83,7 @@ fn expected_rows(contract: &str, feed: &str) -> Vec<Vec<Option<String>>> {
     let plan =
         Arc::new(Plan::compile(&penstock_contract::parse("contract.yaml", contract).unwrap()).unwrap());
     let open = || Reader::open(&plan, Limits::default(), Cursor::new(feed)).unwrap();
-    let (mut reader, mut finder) = (open(), DuplicateFinder::new(TempFiles::default()));
+    let (mut reader, mut finder) = (open(), plan.duplicate_finder(TempFiles::default()));
     while let Some(block) = reader.next_block().unwrap() {
         finder.add(&block.rows.keys).unwrap();
     }

@@ -94,7 +94,7 @@ impl BatchEncoder {
             chunk_encoder: None,
             chunks: Vec::new(),
             chunk_rows: Vec::new(),
-            duplicates: plan.finds_duplicates().then(|| DuplicateFinder::new(TempFiles::default())),
+            duplicates: plan.finds_duplicates().then(|| plan.duplicate_finder(TempFiles::default())),
             plan,
             parquet: None,
             parquet_keys: Vec::new(),

@@ -6,7 +6,7 @@ use penstock_aws::commit::to_json;
 use penstock_aws::config::Variables;
 use penstock_aws::sqs_event::{SqsAttributes, SqsBatchResponse, SqsEvent, SqsRecord};
 use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore};
-use penstock_engine::{Dialect, Totals};
+use penstock_engine::{Dialect, FileFormat, Totals};
 use penstock_job_events::config::JobEventsConfig;
 use penstock_job_events::{JobEvents, handle};
 use penstock_pipeline::{
@@ -71,7 +71,7 @@ fn report(index: u32, count: u32) -> Report {
         engine_version: "0.1.0".to_owned(),
         totals: Totals { rows_read: 11, accepted: 10, rejected: 1, ..Totals::default() },
         dialect: Dialect {
-            format: "delimited".to_owned(),
+            format: Some(FileFormat::Delimited),
             compression: penstock_contract::Compression::Plain,
             encoding: "UTF-8".to_owned(),
             delimiter: Some(",".to_owned()),

@@ -205,9 +205,7 @@ impl ColumnBuffer {
             }
             (ColumnValues::Int16(values), ColumnValues::Int16(other)) => copy(values, other, rows),
             (ColumnValues::Int32(values), ColumnValues::Int32(other))
-            | (ColumnValues::Date32(values), ColumnValues::Date32(other)) => {
-                copy(values, other, rows);
-            }
+            | (ColumnValues::Date32(values), ColumnValues::Date32(other)) => copy(values, other, rows),
             (ColumnValues::Int64(values), ColumnValues::Int64(other))
             | (ColumnValues::Time(values), ColumnValues::Time(other))
             | (ColumnValues::Timestamp(values), ColumnValues::Timestamp(other)) => copy(values, other, rows),
@@ -216,7 +214,19 @@ impl ColumnBuffer {
             }
             (ColumnValues::Float64(values), ColumnValues::Float64(other)) => copy(values, other, rows),
             (ColumnValues::Boolean(values), ColumnValues::Boolean(other)) => copy(values, other, rows),
-            _ => unreachable!("both buffers are of one column"),
+            (
+                ColumnValues::Text { .. }
+                | ColumnValues::Int16(_)
+                | ColumnValues::Int32(_)
+                | ColumnValues::Int64(_)
+                | ColumnValues::Decimal { .. }
+                | ColumnValues::Float64(_)
+                | ColumnValues::Boolean(_)
+                | ColumnValues::Date32(_)
+                | ColumnValues::Time(_)
+                | ColumnValues::Timestamp(_),
+                _,
+            ) => unreachable!("both buffers are of one column"),
         }
     }
 

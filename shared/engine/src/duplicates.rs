@@ -110,15 +110,17 @@ pub trait Spill {
 #[derive(Debug)]
 pub struct DuplicateFinder<S> {
     spill: S,
+    /// The number of sets of columns.
+    sets: usize,
     partitions: Vec<Vec<u8>>,
     /// The bytes in `partitions`.
     bytes: usize,
 }
 
 impl<S: Spill> DuplicateFinder<S> {
-    /// Returns a finder without entries.
-    pub fn new(spill: S) -> Self {
-        Self { spill, partitions: vec![Vec::new(); PARTITIONS], bytes: 0 }
+    /// Returns a finder without entries. `sets` is the number of sets of columns.
+    pub(crate) fn new(spill: S, sets: usize) -> Self {
+        Self { spill, sets, partitions: vec![Vec::new(); PARTITIONS], bytes: 0 }
     }
 
     /// Adds a block's entries.
@@ -147,8 +149,11 @@ impl<S: Spill> DuplicateFinder<S> {
     ///
     /// # Errors
     /// If spilled entries cannot be read.
+    ///
+    /// # Panics
+    /// If an entry is from another plan than the finder.
     pub fn finish(mut self) -> io::Result<Duplicates> {
-        let mut duplicates = Duplicates::default();
+        let mut duplicates = Duplicates { repeats: vec![0; self.sets], replaced: Vec::new() };
         for (index, partition) in self.partitions.iter().enumerate() {
             let mut bytes = self.spill.take(index)?;
             bytes.extend_from_slice(partition);
@@ -170,11 +175,10 @@ impl<S: Spill> DuplicateFinder<S> {
     }
 }
 
-/// The rows of a batch that repeat a key.
+/// The rows of a batch that repeat a key. The default has no duplicates, for a batch without a [`DuplicateFinder`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Duplicates {
-    /// For each set, the number of rows beyond the first of each key. Sets at the end may be absent if they have no
-    /// duplicates.
+    /// For each set, the number of rows beyond the first of each key. Empty if no duplicates were searched for.
     repeats: Vec<u64>,
     /// Bit `n` of word `m` is set if row `64 m + n` has the primary key of a newer row.
     replaced: Vec<u64>,
@@ -183,10 +187,7 @@ pub struct Duplicates {
 impl Duplicates {
     fn add(&mut self, entry: KeyEntry) {
         let set = entry.set();
-        if self.repeats.len() <= set {
-            self.repeats.resize(set.saturating_add(1), 0);
-        }
-        let count = self.repeats.get_mut(set).expect("there is a count for the set");
+        let count = self.repeats.get_mut(set).expect("an entry is of one of the finder's sets");
         *count = count.saturating_add(1);
         if set == PRIMARY_KEY {
             let word = usize::try_from(entry.row() / 64).expect("a row number has 56 bits");
@@ -199,7 +200,10 @@ impl Duplicates {
 
     /// Returns the number of rows of a set beyond the first of each key.
     pub(crate) fn repeats(&self, set: usize) -> u64 {
-        self.repeats.get(set).copied().unwrap_or(0)
+        if self.repeats.is_empty() {
+            return 0;
+        }
+        *self.repeats.get(set).expect("there is a count for each set of the plan")
     }
 
     /// Returns true if a newer row of the batch has the same primary key: one with a later event time, or with the same
@@ -287,7 +291,7 @@ mod tests {
     }
 
     fn find(entries: &[KeyEntry]) -> Duplicates {
-        let mut finder = DuplicateFinder::new(Memory::default());
+        let mut finder = DuplicateFinder::new(Memory::default(), 2);
         finder.add(entries).unwrap();
         finder.finish().unwrap()
     }
@@ -321,7 +325,7 @@ mod tests {
     #[test]
     fn spilled_entries_count_like_those_in_memory() {
         let per_block = MEMORY_BYTES / ENTRY_BYTES / 2 + 1;
-        let mut finder = DuplicateFinder::new(Memory::default());
+        let mut finder = DuplicateFinder::new(Memory::default(), 2);
         for block in 0..3_u64 {
             let keys =
                 (0..per_block).map(|key| entry(0, &key.to_string(), 0, block * 1_000_000 + key as u64));

@@ -3,6 +3,7 @@
 //! A new variant of [`FileFormat`] does not compile until all of these are defined for it.
 
 use penstock_contract::{DelimitedDialect, FormatKind};
+use serde::Deserialize;
 
 use crate::error::{ReadError, UnreadableCode};
 
@@ -12,7 +13,8 @@ pub(crate) const MAGIC_BYTES: usize = 4;
 pub(crate) const HEAD_BYTES: usize = 1024;
 
 /// The format of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FileFormat {
     /// Records of delimited fields.
     Delimited,

@@ -148,11 +148,17 @@ impl OrderedRow<'_> {
 }
 
 fn key_type(sql_type: &SqlType) -> Option<KeyType> {
-    let is_any_of = |types: &[SqlType]| types.contains(sql_type);
-    if is_any_of(&[SqlType::Text, SqlType::Uuid, SqlType::Date]) {
-        return Some(KeyType::Bytes);
+    match sql_type {
+        SqlType::Text | SqlType::Uuid | SqlType::Date => Some(KeyType::Bytes),
+        SqlType::Smallint | SqlType::Integer | SqlType::Bigint => Some(KeyType::Integer),
+        SqlType::Numeric(_)
+        | SqlType::DoublePrecision
+        | SqlType::Boolean
+        | SqlType::Time
+        | SqlType::Timestamp
+        | SqlType::Timestamptz
+        | SqlType::Jsonb => None,
     }
-    is_any_of(&[SqlType::Smallint, SqlType::Integer, SqlType::Bigint]).then_some(KeyType::Integer)
 }
 
 /// Returns the field unless it is null or contains an escape.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::FileFormat;
+
 /// The reason for which a row is rejected. The names are stable and appear in receipts and reject files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -220,8 +222,9 @@ pub struct ReasonCount {
 /// The format and dialect with which a drop was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialect {
-    /// The name of the [`FileFormat`](crate::FileFormat); `unknown` for a file without content whose format is not declared.
-    pub format: String,
+    /// The format; `None`, which is `unknown` in JSON, for a file without content whose format is not declared.
+    #[serde(with = "format_name")]
+    pub format: Option<FileFormat>,
     /// `plain`, `gzip`, `zstd`, `bzip2`, `xz` or `zip`, as detected in the content.
     pub compression: penstock_contract::Compression,
     /// WHATWG name of the encoding; `UTF-8` in formats with types.
@@ -258,6 +261,31 @@ pub struct Dialect {
     pub suggestions: Vec<String>,
 }
 
+/// The JSON form of [`Dialect::format`].
+mod format_name {
+    use serde::de::IntoDeserializer as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::format::FileFormat;
+
+    const UNKNOWN: &str = "unknown";
+
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+    pub(super) fn serialize<S: Serializer>(
+        format: &Option<FileFormat>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(format.map_or(UNKNOWN, FileFormat::name))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<FileFormat>, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        (name != UNKNOWN).then(|| FileFormat::deserialize(name.into_deserializer())).transpose()
+    }
+}
+
 /// Adds rows to the count of a reason. [`sort_reasons`] restores the order.
 pub(crate) fn count_reason(counts: &mut Vec<ReasonCount>, code: Code, column: Option<&str>, rows: u64) {
     let known = counts.iter_mut().find(|count| count.code == code && count.column.as_deref() == column);
@@ -273,4 +301,31 @@ pub(crate) fn sort_reasons(counts: &mut [ReasonCount]) {
         let rows = other.rows.cmp(&one.rows);
         rows.then_with(|| one.code.cmp(&other.code)).then_with(|| one.column.cmp(&other.column))
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_is_read_from_the_name_that_is_written() {
+        let json = r#"{"format":"unknown","compression":"plain","encoding":"UTF-8","assumed":[]}"#;
+        let mut dialect: Dialect = serde_json::from_str(json).unwrap();
+        assert_eq!(dialect.format, None);
+        assert_eq!(serde_json::to_string(&dialect).unwrap(), json);
+        for format in [
+            FileFormat::Delimited,
+            FileFormat::Ndjson,
+            FileFormat::JsonArray,
+            FileFormat::Parquet,
+            FileFormat::Avro,
+        ] {
+            dialect.format = Some(format);
+            let written = serde_json::to_value(&dialect).unwrap();
+            assert_eq!(written["format"], format.name());
+            assert_eq!(serde_json::from_value::<Dialect>(written).unwrap(), dialect);
+        }
+        let error = serde_json::from_str::<Dialect>(&json.replace("unknown", "excel")).unwrap_err();
+        assert!(error.to_string().contains("unknown variant `excel`"), "{error}");
+    }
 }

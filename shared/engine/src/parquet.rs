@@ -51,7 +51,7 @@ use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
 use crate::records::RecordPosition;
 use crate::rows::checked::CheckedRows;
-use crate::rows::{Block, Rows, Shown};
+use crate::rows::{Block, RawRecord, Rows};
 use crate::source::RowSource;
 use crate::unexpected::Unexpected;
 
@@ -136,7 +136,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         check_encryption(&footer, &fields)?;
         let written = fields.iter().map(ReadField::written).collect();
         let dialect = Dialect {
-            format: FileFormat::Parquet.name().to_owned(),
+            format: Some(FileFormat::Parquet),
             compression: penstock_contract::Compression::Plain,
             encoding: "UTF-8".to_owned(),
             delimiter: None,
@@ -354,7 +354,7 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
     fn push_rows(&mut self, rows: &mut Rows) {
         let Self { batch, checked, fields, columns, texts, unexpected, written, max_record_bytes, .. } = self;
         let byte_offset = batch.byte_offset;
-        let place =
+        let position =
             |rows: &Rows| RecordPosition { line: rows.totals.rows_read.saturating_add(1), byte_offset };
         let arrays = batch.arrays.iter().zip(&batch.nanos);
         let cells: Vec<Cells<'_>> = (fields.iter().zip(arrays).zip(texts))
@@ -384,11 +384,11 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
             }
             let row = batch.at;
             batch.at = batch.at.saturating_add(1);
-            let place = place(rows);
+            let position = position(rows);
             if is_long && let Err(bytes) = write_row(&cells, row, *max_record_bytes, written) {
-                let shown = Shown { place, raw: &[], encoding: encoding_rs::UTF_8 };
+                let record = RawRecord { position, raw: &[], encoding: encoding_rs::UTF_8 };
                 let rule = format!("at most {max_record_bytes} bytes");
-                rows.push_malformed(shown, Code::RecordTooLong, rule, Some(format!("{bytes} bytes")));
+                rows.push_malformed(record, Code::RecordTooLong, rule, Some(format!("{bytes} bytes")));
                 continue;
             }
             unexpected.start(rows, |unexpected| {
@@ -404,8 +404,8 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
                 cells.get(field).expect(BOUND).raw(row, written.get(field).expect(BOUND))
             };
             let json = || row_json(fields, &cells, row);
-            if !is_plain || !rows.refuse_irregular(place, irregular, raw, json) {
-                rows.push_typed(place, raw, json);
+            if !is_plain || !rows.refuse_irregular(position, irregular, raw, json) {
+                rows.push_typed(position, raw, json);
             }
         }
     }

@@ -14,7 +14,7 @@ use regex::Regex;
 
 use crate::cast::{Cast, Scratch};
 use crate::columns::{ROW_COLUMN, data_type};
-use crate::duplicates::Duplicates;
+use crate::duplicates::{DuplicateFinder, Duplicates, Spill};
 use crate::error::PlanError;
 use crate::format::{self, FileFormat};
 use crate::order::{KeyOrder, Ordered};
@@ -102,7 +102,7 @@ impl Plan {
 
     /// Returns whether files must be read at arbitrary positions, by
     /// [`Reader::open_seekable`](crate::Reader::open_seekable), because the contract declares a format that needs it.
-    /// If the contract does not declare the format, [`Self::needs_seek_by`] decides for each file.
+    /// If the contract does not declare the format, use [`Self::needs_seek_by`] for each file.
     pub fn needs_seek(&self) -> bool {
         FileFormat::declared(&self.format).is_some_and(FileFormat::needs_seek)
     }
@@ -134,6 +134,11 @@ impl Plan {
     /// Returns whether duplicates must be detected, because the contract has a key or unique columns.
     pub fn finds_duplicates(&self) -> bool {
         self.sets.has_any()
+    }
+
+    /// Returns a finder of the duplicates of a batch, which stores entries in `spill` if there are many.
+    pub fn duplicate_finder<S: Spill>(&self, spill: S) -> DuplicateFinder<S> {
+        DuplicateFinder::new(spill, self.sets.len())
     }
 
     /// Returns the outcomes of the contract's quality checks for a whole batch, in its order, and then those of its

@@ -169,9 +169,14 @@ impl Quality {
                 let count = match counted {
                     CountedRows::All => totals.accepted,
                     CountedRows::Repeats(set) => duplicates.repeats(*set),
-                    // The sum of no totals has no counts.
+                    // The totals of a batch without a reader have no counts.
+                    CountedRows::Missing(_) | CountedRows::Invalid(..)
+                        if totals.quality_counts.is_empty() =>
+                    {
+                        0
+                    }
                     CountedRows::Missing(_) | CountedRows::Invalid(..) => {
-                        totals.quality_counts.get(index).copied().unwrap_or(0)
+                        *totals.quality_counts.get(index).expect("there is a count for each check")
                     }
                 };
                 let holds = check.passes(count, totals.accepted);

@@ -20,8 +20,8 @@ use crate::text::TextSource;
 /// The entry of [`Dialect::assumed`] for a detected format.
 const ASSUMED_FORMAT: &str = "format";
 
-/// A reader of one drop. The same bytes under the same contract yield the same blocks, whatever sizes the reads of the
-/// input have.
+/// A reader of one drop. The same bytes under the same contract yield the same blocks, regardless of the sizes of
+/// the reads.
 pub struct Reader<'a> {
     rows: Rows,
     empty_file: Option<EmptyFile>,
@@ -185,7 +185,7 @@ fn assume(mut dialect: Dialect, is_assumed: bool) -> Dialect {
 /// Returns the dialect of an empty file, as the contract declares it.
 fn empty_dialect(plan: &Plan) -> Dialect {
     Dialect {
-        format: FileFormat::declared(&plan.format).map_or("unknown", FileFormat::name).to_owned(),
+        format: FileFormat::declared(&plan.format),
         compression: plan.compression.unwrap_or(Compression::Plain),
         encoding: plan.encoding.map_or("UTF-8", |encoding| encoding.name()).to_owned(),
         delimiter: None,

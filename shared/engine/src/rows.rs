@@ -23,7 +23,7 @@ use crate::records::{MAX_RAW_BYTES, RecordPosition};
 use crate::redact;
 use crate::row_limit::SizeLimits;
 use crate::sets::ColumnSets;
-pub(crate) use block::Shown;
+pub(crate) use block::RawRecord;
 pub use block::{AcceptedRows, Block};
 use reasons::{ColumnReasons, report};
 
@@ -99,15 +99,15 @@ impl Rows {
     #[inline]
     pub(crate) fn push<'r>(
         &mut self,
-        shown: Shown<'_>,
+        record: RawRecord<'_>,
         raw: impl FnMut(usize) -> Raw<'r>,
         redacted: impl FnOnce(&[PlanColumn]) -> String,
     ) {
         self.push_row(
-            shown.place,
+            record.position,
             raw,
             |columns, hides| {
-                if hides { cut(redacted(columns)) } else { decode_raw(shown) }
+                if hides { cut(redacted(columns)) } else { decode_raw(record) }
             },
         );
     }
@@ -116,19 +116,19 @@ impl Rows {
     #[inline]
     pub(crate) fn push_typed<'r>(
         &mut self,
-        place: RecordPosition,
+        position: RecordPosition,
         raw: impl FnMut(usize) -> Raw<'r>,
         json: impl FnOnce() -> String,
     ) {
-        self.push_row(place, raw, |columns, hides| shown_json(json(), columns, hides));
+        self.push_row(position, raw, |columns, hides| shown_json(json(), columns, hides));
     }
 
     #[inline]
     fn push_row<'r>(
         &mut self,
-        place: RecordPosition,
+        position: RecordPosition,
         mut raw: impl FnMut(usize) -> Raw<'r>,
-        shown: impl FnOnce(&[PlanColumn], bool) -> RawText,
+        raw_text: impl FnOnce(&[PlanColumn], bool) -> RawText,
     ) {
         self.totals.rows_read = self.totals.rows_read.saturating_add(1);
         let start = self.copy_text.len();
@@ -208,16 +208,16 @@ impl Rows {
             if let Some(arrow) = &mut self.arrow {
                 arrow.roll_back();
             }
-            let raw = shown(&self.columns, self.hides);
-            self.refuse_reported(place, raw);
+            let raw = raw_text(&self.columns, self.hides);
+            self.refuse_reported(position, raw);
         }
     }
 
     /// Rejects a row for the reasons that were recorded for it.
-    fn refuse_reported(&mut self, place: RecordPosition, raw: RawText) {
+    fn refuse_reported(&mut self, position: RecordPosition, raw: RawText) {
         // Collected without spare capacity, because rejects are held until the block is full.
         let reasons = self.reasons.drain(..).collect();
-        self.refuse(place, raw, reasons, 1);
+        self.refuse(position, raw, reasons, 1);
     }
 
     /// Counts a skipped record without values.
@@ -251,26 +251,31 @@ impl Rows {
     /// Adds a record that is malformed as a whole.
     pub(crate) fn push_malformed(
         &mut self,
-        shown: Shown<'_>,
+        record: RawRecord<'_>,
         code: Code,
         rule: String,
         found: Option<String>,
     ) {
-        self.push_lost(shown, 1, code, rule, found);
+        self.push_lost(record, 1, code, rule, found);
     }
 
     /// Adds `rows` records that are lost together and cannot be distinguished from each other.
     pub(crate) fn push_lost(
         &mut self,
-        shown: Shown<'_>,
+        record: RawRecord<'_>,
         rows: u64,
         code: Code,
         rule: String,
         found: Option<String>,
     ) {
         self.totals.rows_read = self.totals.rows_read.saturating_add(rows);
-        let raw = if self.hides { RawText::Withheld } else { decode_raw(shown) };
-        self.refuse(shown.place, raw, vec![Reason { code, column: None, rule: rule.into(), found }], rows);
+        let raw = if self.hides { RawText::Withheld } else { decode_raw(record) };
+        self.refuse(
+            record.position,
+            raw,
+            vec![Reason { code, column: None, rule: rule.into(), found }],
+            rows,
+        );
     }
 
     #[inline]
@@ -308,7 +313,7 @@ impl Rows {
     }
 
     #[cold]
-    fn refuse(&mut self, place: RecordPosition, raw: RawText, reasons: Vec<Reason>, rows: u64) {
+    fn refuse(&mut self, position: RecordPosition, raw: RawText, reasons: Vec<Reason>, rows: u64) {
         self.totals.rejected = self.totals.rejected.saturating_add(rows);
         for (index, Reason { code, column, .. }) in reasons.iter().enumerate() {
             let is_same = |other: &Reason| other.code == *code && other.column == *column;
@@ -329,8 +334,8 @@ impl Rows {
         self.rejects.push(Reject {
             row: self.totals.rows_read.saturating_sub(rows).saturating_add(1),
             rows,
-            line: place.line,
-            byte_offset: place.byte_offset,
+            line: position.line,
+            byte_offset: position.byte_offset,
             raw,
             raw_withheld,
             raw_truncated,
@@ -413,11 +418,11 @@ enum RawText {
 }
 
 /// Returns the record as text.
-fn decode_raw(shown: Shown<'_>) -> RawText {
-    let raw = shown.raw.get(..MAX_RAW_BYTES).unwrap_or(shown.raw);
-    let (text, _) = shown.encoding.decode_without_bom_handling(raw);
+fn decode_raw(record: RawRecord<'_>) -> RawText {
+    let raw = record.raw.get(..MAX_RAW_BYTES).unwrap_or(record.raw);
+    let (text, _) = record.encoding.decode_without_bom_handling(raw);
     let text = text.into_owned();
-    if raw.len() < shown.raw.len() { RawText::Cut(text) } else { RawText::Whole(text) }
+    if raw.len() < record.raw.len() { RawText::Cut(text) } else { RawText::Whole(text) }
 }
 
 /// Returns the record of a format with types, without the values of hidden columns.

@@ -62,6 +62,11 @@ impl ColumnSets {
         Ok(number)
     }
 
+    /// Returns the number of sets, including that of the primary key. The numbers of the sets are below it.
+    pub(crate) fn len(&self) -> usize {
+        self.sets.len()
+    }
+
     /// Returns true if there is a set.
     pub(crate) fn has_any(&self) -> bool {
         self.sets.iter().any(|set| !set.is_empty())
@@ -103,7 +108,20 @@ impl ColumnSets {
 
 /// Returns true for a type whose values have several texts.
 pub(crate) fn is_number(sql_type: &SqlType) -> bool {
-    matches!(sql_type, SqlType::Numeric(_) | SqlType::DoublePrecision)
+    match sql_type {
+        SqlType::Numeric(_) | SqlType::DoublePrecision => true,
+        SqlType::Text
+        | SqlType::Smallint
+        | SqlType::Integer
+        | SqlType::Bigint
+        | SqlType::Boolean
+        | SqlType::Date
+        | SqlType::Time
+        | SqlType::Timestamp
+        | SqlType::Timestamptz
+        | SqlType::Jsonb
+        | SqlType::Uuid => false,
+    }
 }
 
 /// Returns the same text for numbers that are equal in PostgreSQL, such as `1.50` and `1.5`, or `0`, `-0` and `0.0`.

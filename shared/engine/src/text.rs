@@ -23,7 +23,7 @@ use crate::plan::Plan;
 use crate::program::Raw;
 use crate::records::{Record, RecordState, Records, detect_terminator};
 use crate::redact;
-use crate::rows::{Block, Rows, Shown};
+use crate::rows::{Block, RawRecord, Rows};
 use crate::source::RowSource;
 use crate::unexpected::Unexpected;
 
@@ -87,7 +87,7 @@ impl<R: Read> TextSource<R> {
             assumed.push("encoding".to_owned());
         }
         let mut dialect = Dialect {
-            format: format.file_format().name().to_owned(),
+            format: Some(format.file_format()),
             compression,
             encoding: encoding.name().to_owned(),
             delimiter: None,
@@ -184,9 +184,9 @@ impl<R: Read> TextSource<R> {
 
     fn push(&mut self, record: &Record, rows: &mut Rows) {
         let raw = self.records.bytes(record);
-        let shown = Shown { place: record.position, raw, encoding: self.encoding };
+        let raw_record = RawRecord { position: record.position, raw, encoding: self.encoding };
         if record.state != RecordState::Whole {
-            push_malformed(rows, shown, record.state, self.max_record_bytes);
+            push_malformed(rows, raw_record, record.state, self.max_record_bytes);
             return;
         }
         let traits = Traits::of(raw);
@@ -196,16 +196,16 @@ impl<R: Read> TextSource<R> {
         let decoded = decoded.filter(|_| !is_appended);
         let Some(text) = decoded else {
             let rule = format!("encoding {}", self.encoding_name);
-            rows.push_malformed(shown, Code::InvalidEncoding, rule, None);
+            rows.push_malformed(raw_record, Code::InvalidEncoding, rule, None);
             return;
         };
         match &mut self.decoder {
             TextDecoder::Ndjson(keys) => {
-                push_object(rows, shown, text, traits, keys, &mut self.unexpected, "line");
+                push_object(rows, raw_record, text, traits, keys, &mut self.unexpected, "line");
                 self.has_keys = self.has_keys || keys.has_any();
             }
             TextDecoder::JsonArray(keys) => {
-                push_object(rows, shown, text, traits, keys, &mut self.unexpected, "element");
+                push_object(rows, raw_record, text, traits, keys, &mut self.unexpected, "element");
                 self.has_keys = self.has_keys || keys.has_any();
             }
             TextDecoder::Delimited(file) => {
@@ -215,7 +215,7 @@ impl<R: Read> TextSource<R> {
                     // The ranges of the fields refer to the bytes, which differ from the decoded text.
                     if !split_again(text, delimiter, *quoting, &mut self.spans) {
                         let rule = SPACE_BEFORE_QUOTE.to_owned();
-                        rows.push_malformed(shown, Code::MalformedQuote, rule, None);
+                        rows.push_malformed(raw_record, Code::MalformedQuote, rule, None);
                         return;
                     }
                 }
@@ -225,16 +225,16 @@ impl<R: Read> TextSource<R> {
                 let fields = RecordFields { text, traits, spans: &self.spans, quoting: *quoting, layout };
                 if other_quote.is_some_and(|quote| fields.are_quoted_by(quote)) {
                     let rule = "fields in the quotes of the first rows, unless `penstock.quote` is declared";
-                    rows.push_malformed(shown, Code::MalformedQuote, rule.to_owned(), None);
+                    rows.push_malformed(raw_record, Code::MalformedQuote, rule.to_owned(), None);
                     return;
                 }
                 // For nearly every row, its first byte rules out a blank row and a repeated header.
                 if (fields.may_be_blank() || repeated_header.may_be_repeated(text, &self.spans))
-                    && skip_blank_or_header(rows, shown, &fields, *blank_rows, repeated_header)
+                    && skip_blank_or_header(rows, raw_record, &fields, *blank_rows, repeated_header)
                 {
                     return;
                 }
-                push_delimited(rows, shown, &fields, &mut self.unescaped, &mut self.unexpected);
+                push_delimited(rows, raw_record, &fields, &mut self.unescaped, &mut self.unexpected);
             }
         }
     }
@@ -242,8 +242,8 @@ impl<R: Read> TextSource<R> {
 
 /// Rejects a record that is not well-formed.
 #[cold]
-fn push_malformed(rows: &mut Rows, shown: Shown<'_>, state: RecordState, max_record_bytes: usize) {
-    let at = shown.place.byte_offset;
+fn push_malformed(rows: &mut Rows, record: RawRecord<'_>, state: RecordState, max_record_bytes: usize) {
+    let at = record.position.byte_offset;
     let (code, rule, found) = match state {
         RecordState::Whole => return,
         RecordState::TooLong => (Code::RecordTooLong, format!("at most {max_record_bytes} bytes"), None),
@@ -266,7 +266,7 @@ fn push_malformed(rows: &mut Rows, shown: Shown<'_>, state: RecordState, max_rec
             Some(format!("no comma before byte {at} of the file")),
         ),
     };
-    rows.push_malformed(shown, code, rule, found);
+    rows.push_malformed(record, code, rule, found);
 }
 
 /// Skips or rejects a blank row, and skips a repeated header. Returns false if the record is neither.
@@ -274,7 +274,7 @@ fn push_malformed(rows: &mut Rows, shown: Shown<'_>, state: RecordState, max_rec
 #[inline(never)]
 fn skip_blank_or_header(
     rows: &mut Rows,
-    shown: Shown<'_>,
+    record: RawRecord<'_>,
     fields: &RecordFields<'_>,
     blank_rows: BlankRows,
     repeated_header: &mut RepeatedHeader,
@@ -283,7 +283,7 @@ fn skip_blank_or_header(
         match blank_rows {
             BlankRows::Skip => rows.skip_blank(),
             BlankRows::Reject => {
-                rows.push_malformed(shown, Code::BlankRow, "a row with a value".to_owned(), None);
+                rows.push_malformed(record, Code::BlankRow, "a row with a value".to_owned(), None);
             }
         }
         return true;
@@ -360,7 +360,7 @@ impl RecordFields<'_> {
 #[inline(always)]
 fn push_delimited(
     rows: &mut Rows,
-    shown: Shown<'_>,
+    record: RawRecord<'_>,
     fields: &RecordFields<'_>,
     unescaped: &mut [Vec<u8>],
     unexpected: &mut Unexpected,
@@ -369,7 +369,7 @@ fn push_delimited(
     if !layout.fits(text, spans) {
         let code = if spans.len() < layout.width { Code::TooFewFields } else { Code::TooManyFields };
         let found = format!("{} fields", spans.len());
-        rows.push_malformed(shown, code, layout.rule(), Some(found));
+        rows.push_malformed(record, code, layout.rule(), Some(found));
         return;
     }
     if layout.may_have_unexpected() {
@@ -383,7 +383,7 @@ fn push_delimited(
             Some(span) => Raw::Text(field(text, *span, *quoting, scratch), *traits),
         }
     };
-    rows.push(shown, raw, |columns| redact::delimited(text, spans, *quoting, layout, columns));
+    rows.push(record, raw, |columns| redact::delimited(text, spans, *quoting, layout, columns));
 }
 
 /// Adds the fields that no column reads.
@@ -406,7 +406,7 @@ fn push_unexpected(unexpected: &mut Unexpected, fields: &RecordFields<'_>) {
 
 fn push_object(
     rows: &mut Rows,
-    shown: Shown<'_>,
+    record: RawRecord<'_>,
     line: &str,
     traits: Traits,
     keys: &mut ObjectKeys,
@@ -415,7 +415,7 @@ fn push_object(
 ) {
     if let Err(fault) = keys.read(line, traits) {
         let (rule, found) = fault.in_words(line, unit);
-        rows.push_malformed(shown, Code::InvalidJson, rule, Some(found));
+        rows.push_malformed(record, Code::InvalidJson, rule, Some(found));
         return;
     }
     if let Some(key) = keys.repeated() {
@@ -434,5 +434,5 @@ fn push_object(
     });
     let mut raws = keys.raws(line);
     let raw = |column: usize| raws.next().flatten().unwrap_or_else(|| unexpected.raw(column));
-    rows.push(shown, raw, |columns| redact::json(line, columns));
+    rows.push(record, raw, |columns| redact::json(line, columns));
 }

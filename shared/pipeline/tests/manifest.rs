@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use penstock_contract::{Compression, MaxRejects, TableName};
-use penstock_engine::{Code, Dialect, ReasonCount, Totals};
+use penstock_engine::{Code, Dialect, FileFormat, ReasonCount, Totals};
 use penstock_pipeline::{
     Batch, Chunk, ChunkBody, Drop, DropSplit, Manifest, ManifestError, ManifestState, Receipt, ReceiptState,
     Refusal, RefusalCode, Report, RowCounts, SplitRange, Terms,
@@ -59,7 +59,7 @@ fn report(index: u32, count: u32, chunk_rows: &[u32], rejected: u64) -> Report {
             quality_counts: Vec::new(),
         },
         dialect: Dialect {
-            format: "delimited".to_owned(),
+            format: Some(FileFormat::Delimited),
             compression: Compression::Plain,
             encoding: "UTF-8".to_owned(),
             delimiter: Some(",".to_owned()),

@@ -2,9 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use penstock_aws::spill::TempFiles;
-use penstock_engine::{
-    Block, Dialect, DuplicateFinder, Duplicates, Plan, QualityOutcome, ReadError, Reader, Totals,
-};
+use penstock_engine::{Block, Dialect, Duplicates, Plan, QualityOutcome, ReadError, Reader, Totals};
 
 /// The result of reading an input. After an error it describes the part that was read.
 #[derive(Debug, Default)]
@@ -31,7 +29,7 @@ impl CheckedInput {
             Err(error) => return Ok(Some(error)),
         };
         self.dialect = Some(reader.dialect().clone());
-        let mut finder = DuplicateFinder::new(TempFiles::default());
+        let mut finder = plan.duplicate_finder(TempFiles::default());
         let ended = loop {
             match reader.next_block() {
                 Ok(Some(block)) => {

@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::outcome::{Code, Dialect, Totals};
 use crate::plan::Plan;
 use crate::records::RecordPosition;
-use crate::rows::{Block, Rows, Shown};
+use crate::rows::{Block, RawRecord, Rows};
 use crate::source::RowSource;
 
 const MARKER_RULE: &str = "a block that ends with the file's sync marker";
@@ -56,7 +56,7 @@ impl<R: Read> AvroSource<R> {
         let ContainerHeader { schema, codec, marker } = ContainerHeader::read(&mut stream)?;
         let layout = FieldBinding::bind(&schema, rows.columns())?;
         let dialect = Dialect {
-            format: FileFormat::Avro.name().to_owned(),
+            format: Some(FileFormat::Avro),
             compression,
             encoding: "UTF-8".to_owned(),
             delimiter: None,
@@ -195,11 +195,11 @@ impl<R: Read> AvroSource<R> {
     /// for at least one. A row has at least one byte, so a count above the largest block size is wrong and is capped
     /// there.
     fn reject_block(&self, rows: &mut Rows, code: Code, rule: &str, found: &str, count: u64) {
-        let place =
+        let position =
             RecordPosition { line: rows.totals.rows_read.saturating_add(1), byte_offset: self.offset };
-        let shown = Shown { place, raw: &[], encoding: encoding_rs::UTF_8 };
+        let record = RawRecord { position, raw: &[], encoding: encoding_rs::UTF_8 };
         let max_rows = self.max_block_bytes as u64;
-        rows.push_lost(shown, count.clamp(1, max_rows), code, rule.to_owned(), Some(found.to_owned()));
+        rows.push_lost(record, count.clamp(1, max_rows), code, rule.to_owned(), Some(found.to_owned()));
     }
 }
 

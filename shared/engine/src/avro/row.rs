@@ -15,7 +15,7 @@ use crate::outcome::Code;
 use crate::plan::Plan;
 use crate::program::{PlanColumn, Raw, common_null_values};
 use crate::records::{MAX_RAW_BYTES, RecordPosition};
-use crate::rows::{Rows, Shown};
+use crate::rows::{RawRecord, Rows};
 use crate::unexpected::Unexpected;
 
 /// Largest number of rows per block that occupy no bytes. A block could otherwise declare any number of them.
@@ -208,8 +208,10 @@ impl RowReader {
                 Slot::Unread(_) => unreachable!("the field is read by the column"),
             }
         };
-        let place = row.place(rows);
-        rows.push_typed(place, raw, || row.json(max_record_bytes.saturating_mul(JSON_BYTES_PER_BYTE)).text);
+        let position = row.position(rows);
+        rows.push_typed(position, raw, || {
+            row.json(max_record_bytes.saturating_mul(JSON_BYTES_PER_BYTE)).text
+        });
     }
 
     /// Returns the code, rule and finding of a fault because of which the row cannot be checked.
@@ -240,15 +242,19 @@ impl AvroRow<'_> {
         fields.find(|(_, slot)| matches!(slot, Slot::InvalidText)).map(|(field, _)| field.name.as_str())
     }
 
-    fn place(&self, rows: &Rows) -> RecordPosition {
+    fn position(&self, rows: &Rows) -> RecordPosition {
         RecordPosition { line: rows.totals.rows_read.saturating_add(1), byte_offset: self.data.offset }
     }
 
     fn push_malformed(&self, rows: &mut Rows, code: Code, rule: String, found: Option<String>) {
         // One character longer than the limit, so that the reject is marked as truncated.
         let raw = self.json(MAX_RAW_BYTES.saturating_add(size_of::<char>()));
-        let shown = Shown { place: self.place(rows), raw: raw.text.as_bytes(), encoding: encoding_rs::UTF_8 };
-        rows.push_malformed(shown, code, rule, found);
+        let record = RawRecord {
+            position: self.position(rows),
+            raw: raw.text.as_bytes(),
+            encoding: encoding_rs::UTF_8,
+        };
+        rows.push_malformed(record, code, rule, found);
     }
 
     fn json(&self, max_bytes: usize) -> Json {

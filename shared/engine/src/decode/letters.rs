@@ -126,7 +126,7 @@ impl<'a> NonAsciiByte<'a> {
             }
             0xf0 => others.are_icelandic() && !is_first,
             b'\xfd' | 0xfe => others.are_icelandic(),
-            // `is_out_of_place` decides.
+            // `is_out_of_place` checks this letter.
             0xf5 => true,
             _ => !matches!(self.byte, 0x8c | 0x9c | 0x9f),
         };

@@ -142,10 +142,10 @@ pub(crate) fn bind_header<N: AsRef<str>>(
     let unread = names.iter().enumerate().zip(&is_read).filter(|(_, is_read)| !**is_read);
     let unexpected: Vec<(String, usize)> =
         unread.map(|((field, name), _)| (name.text().to_owned(), field)).collect();
-    let (mut missing, mut absent, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    let (mut missing, mut absent, mut unbound) = (Vec::new(), Vec::new(), HashSet::new());
     for (column, field) in columns.iter().zip(&fields) {
         let name = column.physical_name.as_str();
-        if field.is_none() && !column.reads_nothing() && seen.insert(name) {
+        if field.is_none() && !column.reads_nothing() && unbound.insert(name) {
             if column.needs_field() { missing.push(name) } else { absent.push(name) }
         }
     }

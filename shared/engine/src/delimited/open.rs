@@ -17,6 +17,7 @@ use super::widths::Widths;
 use crate::cast::text::Traits;
 use crate::decode::decode;
 use crate::error::{ReadError, UnreadableCode};
+use crate::format::FileFormat;
 use crate::input::magic::is_binary;
 use crate::outcome::Dialect;
 use crate::program::PlanColumn;
@@ -144,7 +145,7 @@ fn report(
     let preamble = u32::try_from(location.lines).expect("the header is among the first 100 lines");
     let skip_lines = declared.skip_lines.unwrap_or(preamble);
     let header_rows = u32::try_from(location.rows).expect("the number is a declared u32, or at most 3");
-    dialect.format = "delimited".to_owned();
+    dialect.format = Some(FileFormat::Delimited);
     dialect.delimiter = Some(delimiter.to_string());
     dialect.quote = quoting.map(|quoting| char::from(quoting.quote));
     dialect.escape = escape.map(char::from);

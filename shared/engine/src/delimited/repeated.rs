@@ -32,7 +32,7 @@ impl RepeatedHeader {
         Self { records, next: 0, case }
     }
 
-    /// Returns false if the record cannot repeat the header, which its first byte decides for nearly every row.
+    /// Returns false if the record cannot repeat the header. For nearly every row, its first byte is sufficient for that.
     #[inline]
     pub(crate) fn may_be_repeated(&self, text: &str, spans: &[Span]) -> bool {
         let Some(header) = self.records.get(self.next) else { return false };

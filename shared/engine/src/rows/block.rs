@@ -36,10 +36,10 @@ pub struct AcceptedRows {
     pub keys: Vec<KeyEntry>,
 }
 
-/// A record as a reject shows it.
+/// A record in the form in which a reject reports it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shown<'a> {
-    pub(crate) place: RecordPosition,
+pub(crate) struct RawRecord<'a> {
+    pub(crate) position: RecordPosition,
     pub(crate) raw: &'a [u8],
     pub(crate) encoding: &'static encoding_rs::Encoding,
 }

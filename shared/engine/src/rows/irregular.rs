@@ -31,7 +31,7 @@ impl Rows {
     /// none either: then the row still has to be accepted.
     pub(crate) fn refuse_irregular<'r>(
         &mut self,
-        place: RecordPosition,
+        position: RecordPosition,
         irregular: IrregularColumns,
         raw: impl Fn(usize) -> Raw<'r>,
         json: impl FnOnce() -> String,
@@ -47,7 +47,7 @@ impl Rows {
             return false;
         }
         self.totals.rows_read = self.totals.rows_read.saturating_add(1);
-        self.refuse_reported(place, shown_json(json(), &self.columns, self.hides));
+        self.refuse_reported(position, shown_json(json(), &self.columns, self.hides));
         true
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use penstock_contract::*;
-use penstock_engine::{Limits, Plan, PseudonymKey};
+use penstock_engine::{FileFormat, Limits, Plan, PseudonymKey};
 use proptest::prelude::*;
 
 use crate::avro_files::{block, compress, file, header, long, record, string};
@@ -192,7 +192,7 @@ fn each_codec_and_each_outer_compression_gives_the_same_rows() {
 fn the_dialect_is_avro_with_an_assumed_compression() {
     let outcome = read(&avro(vec![text("f")]), file(&record(&[("f", r#""string""#)]), &[]));
     let dialect = outcome.dialect;
-    assert_eq!((dialect.format.as_str(), dialect.encoding.as_str()), ("avro", "UTF-8"));
+    assert_eq!((dialect.format, dialect.encoding.as_str()), (Some(FileFormat::Avro), "UTF-8"));
     assert_eq!((dialect.compression, dialect.assumed), (Compression::Plain, vec!["compression".to_owned()]));
 }
 

@@ -113,7 +113,7 @@ fn a_damaged_block_loses_only_the_rest_of_its_rows() {
 }
 
 #[test]
-fn a_block_that_cannot_be_decompressed_is_a_reject_whatever_its_codec() {
+fn a_block_of_any_codec_that_cannot_be_decompressed_is_a_reject() {
     for codec in ["deflate", "zstandard", "bzip2", "xz"] {
         let mut bytes = compress(codec, &string("x".repeat(1_000)));
         let middle = bytes.len() / 2;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use penstock_contract::*;
-use penstock_engine::{DuplicateFinder, Duplicates, Limits, Plan, QualityOutcome, Reader, Spill, Totals};
+use penstock_engine::{Duplicates, Limits, Plan, QualityOutcome, Reader, Spill, Totals};
 
 use crate::support::{column, contract, csv, decode_copy, required, text};
 
@@ -42,7 +42,7 @@ fn read_batch(contract: &Contract, file: &str) -> BatchResult {
     let plan = Arc::new(Plan::compile(contract).unwrap());
     let limits = Limits { chunk_rows: 2, ..Limits::default() };
     let mut reader = Reader::open(&plan, limits, file.as_bytes()).unwrap();
-    let mut finder = DuplicateFinder::new(NoSpill);
+    let mut finder = plan.duplicate_finder(NoSpill);
     let mut chunks = Vec::new();
     while let Some(block) = reader.next_block().unwrap() {
         finder.add(&block.rows.keys).unwrap();

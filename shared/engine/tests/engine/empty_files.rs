@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
 use penstock_contract::*;
-use penstock_engine::{Limits, ReadError};
+use penstock_engine::{FileFormat, Limits, ReadError};
 
 use crate::avro_files;
 use crate::parquet_files;
@@ -19,7 +19,11 @@ fn with_empty_file(kind: FormatKind, empty_file: Option<EmptyFile>) -> Contract 
 /// Returns the number of rows and the format, or the error's code.
 fn outcome(contract: &Contract, file: &[u8]) -> String {
     match read_with(contract, Limits::default(), file) {
-        Ok(outcome) => format!("{} rows of {}", outcome.totals.accepted, outcome.dialect.format),
+        Ok(outcome) => format!(
+            "{} rows of {}",
+            outcome.totals.accepted,
+            outcome.dialect.format.map_or("unknown", FileFormat::name)
+        ),
         Err(error @ (ReadError::Empty | ReadError::Unreadable { .. })) => error.code().to_owned(),
         Err(error) => panic!("{error}"),
     }

@@ -120,7 +120,7 @@ fn the_encoding_is_detected_from_the_whole_sample() {
     // Two non-ASCII characters of windows-1252 and none of UTF-8.
     assert_eq!(encoding_of(&[b"M\xfcller,1", b"x,2", b"Stra\xdfe,3"]), is("windows-1252", &[]));
     assert_eq!(encoding_of(&[b"caf\xe9 \x80 5\x85,1"]), is("windows-1252", &[]));
-    // A single invalid byte is damage, and so is one beside valid UTF-8.
+    // A single invalid byte is damage, and so is one next to valid UTF-8.
     assert_eq!(encoding_of(&[b"M\xfcller,1", b"x,2"]), is("UTF-8", &["1@2 invalid_encoding"]));
     assert_eq!(encoding_of(&["Müller,1".as_bytes(), b"M\xfcller,2"]), is("UTF-8", &["2@3 invalid_encoding"]));
     let mixed = [b"\xe9,1", b"\xe9,2", b"\xe9,3"].map(|row| &row[..]);

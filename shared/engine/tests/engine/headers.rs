@@ -153,7 +153,7 @@ fn names_match_in_any_letter_case_if_the_contract_says_so() {
 }
 
 #[test]
-fn a_classified_column_is_hidden_whatever_the_letter_case_of_its_name() {
+fn a_classified_column_is_hidden_regardless_of_the_letter_case_of_its_name() {
     let mut contract = rejecting();
     contract.format.header_case = HeaderCase::Insensitive;
     contract.entity.columns[1].classification = Some("restricted".to_owned());

@@ -2,6 +2,7 @@
 
 use crate::support::{column, contract, read, text};
 use penstock_contract::*;
+use penstock_engine::FileFormat;
 
 fn shop() -> Contract {
     let columns = vec![
@@ -33,7 +34,7 @@ fn values_are_stored_as_written() {
             ["NULL", "NULL", "NULL", "NULL", "NULL"],
         ]
     );
-    assert_eq!((outcome.totals.lines, outcome.dialect.format.as_str()), (6, "ndjson"));
+    assert_eq!((outcome.totals.lines, outcome.dialect.format), (6, Some(FileFormat::Ndjson)));
     assert_eq!(outcome.dialect.assumed, ["compression", "encoding"]);
 }
 
@@ -90,7 +91,7 @@ fn values_of_the_wrong_type_are_rejected() {
 }
 
 #[test]
-fn json_numbers_have_a_decimal_point_whatever_the_declared_separator() {
+fn json_numbers_have_a_decimal_point_regardless_of_the_declared_separator() {
     let mut number = column("n", LogicalType::Number, SqlType::Numeric(Some((12, 2))));
     number.harmonise.decimal_separator = Some(',');
     number.harmonise.group_separator = Some('.');

@@ -220,7 +220,7 @@ fn items_are_counted_checked_and_compared() {
 }
 
 #[test]
-fn equal_items_are_detected_whatever_their_notation() {
+fn equal_items_are_detected_in_any_notation() {
     let mut column = array(None);
     column.rules.unique_items = true;
     let has_duplicate = |document: &str| {

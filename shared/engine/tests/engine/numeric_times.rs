@@ -93,7 +93,7 @@ fn rules_apply_to_dates_written_as_numbers() {
 }
 
 #[test]
-fn json_numbers_have_a_decimal_point_whatever_the_declared_separator() {
+fn json_numbers_have_a_decimal_point_regardless_of_the_declared_separator() {
     let columns = vec![
         with(timestamp(NumericTime::EpochSeconds, "UTC", SqlType::Timestamptz), |column| {
             column.harmonise.decimal_separator = Some(',');

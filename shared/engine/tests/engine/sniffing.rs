@@ -115,7 +115,7 @@ fn a_sentence_with_quoted_words_is_not_a_quoted_field() {
         (outcome.totals.accepted, outcome.reject_summary()),
         (3, vec!["4@5 malformed_quote".to_owned()])
     );
-    // The majority decides. The other rows are rejects and never values with the wrong quotes.
+    // The quoting of the majority is used. The other rows are rejects and never values with the wrong quotes.
     let outcome = read(&undeclared(&["a", "b"]), "a,b\n1, \"x\"\n2, \"y\"\n3, \"yes\" and no\n");
     assert_eq!(outcome.values(), [["1", "x"], ["2", "y"]]);
     assert_eq!(outcome.reject_summary(), ["3@4 malformed_quote"]);

@@ -20,7 +20,7 @@ fn array(path: &[&str]) -> Contract {
 #[test]
 fn json_around_an_array_must_follow_the_rules_for_rows() {
     for (path, file, code) in [
-        // Duplicate keys beside the path, before and after the array, escaped, and in objects that are not read.
+        // Duplicate keys outside the path, before and after the array, escaped, and in objects that are not read.
         (&["x"][..], &b"{\"a\":1,\"a\":2,\"x\":[]}"[..], "duplicate_member"),
         (&["x"], b"{\"x\":[],\"b\":1,\"b\":2}", "duplicate_member"),
         (&["x"], b"{\"b\":1,\"x\":[],\"\\u0062\":2}", "duplicate_member"),

@@ -1,7 +1,7 @@
 //! Files that do not match their contract, and the errors that describe them.
 
 use penstock_contract::*;
-use penstock_engine::Limits;
+use penstock_engine::{FileFormat, Limits};
 
 use crate::support::{column, contract, csv, gzip, read, read_with, required, text};
 
@@ -70,7 +70,7 @@ fn a_header_that_begins_with_a_brace_is_not_json() {
     let contract = contract(FormatKind::Detected { json_only: false }, vec![text("{id}"), text("name")]);
     assert_eq!(read(&contract, "{id},name\n1,a\n").values(), [["1", "a"]]);
     let mut json = id_and_name(FormatKind::Detected { json_only: false });
-    assert_eq!(read(&json, "{ \"id\": 1}\n").dialect.format, "ndjson");
+    assert_eq!(read(&json, "{ \"id\": 1}\n").dialect.format, Some(FileFormat::Ndjson));
     json.format.kind = FormatKind::Detected { json_only: true };
     assert_eq!(read(&json, "{id:1}\n").reject_summary(), ["1@1 invalid_json"]);
 }
