@@ -66,7 +66,7 @@ impl StackSettings {
 }
 
 /// Returns the local stack's folder: `PENSTOCK_STATE_DIR` if it is set, otherwise the nearest `.penstock` in the current
-/// folder or above, otherwise `.penstock` beside the nearest `template.yaml` or in the current folder.
+/// folder or above, otherwise `.penstock` next to the nearest `template.yaml` or in the current folder.
 pub(crate) fn state_dir() -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("PENSTOCK_STATE_DIR").filter(|folder| !folder.is_empty()) {
         return Ok(PathBuf::from(folder));

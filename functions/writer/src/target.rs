@@ -136,7 +136,7 @@ fn missing_columns(contract: &Contract, table: &TargetTable) -> Result<Vec<usize
         return Err(mismatch(name, "is a view or another object, not a table".to_owned()));
     }
     for (column, sql_type) in SYSTEM_COLUMNS {
-        check_column(name, table, column, sql_type)?;
+        check_column(name, table, column, &sql_type.to_string())?;
         if !table.columns.contains_key(column) {
             let problem = format!(
                 "lacks the column {column}: Penstock did not create it; name another table in the contract, or \

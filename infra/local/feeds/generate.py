@@ -65,12 +65,12 @@ def make(feed: Feed, seed: int) -> tuple[list[bytes], dict[str, Any]]:
     faults = {row: feed.faults[index % len(feed.faults)] for index, row in enumerate(bad_rows)}
     lines: list[bytes] = []
     rejects: list[dict[str, Any]] = []
-    seen: list[int] = []
+    accepted: list[int] = []
     times: dict[int, set[str]] = {}
     for row in range(1, feed.rows + 1):
         number = row
-        if row not in faults and seen and rng.random() * 100 < REPEATED_PERCENT:
-            number = rng.choice(seen)
+        if row not in faults and accepted and rng.random() * 100 < REPEATED_PERCENT:
+            number = rng.choice(accepted)
         product = feed.product(rng, number)
         # Rows with the same key have different event times, so that the file alone determines the newest.
         while str(product.changed) in times.get(number, ()):
@@ -81,9 +81,9 @@ def make(feed: Feed, seed: int) -> tuple[list[bytes], dict[str, Any]]:
             rejects.append({"row": row, "reasons": [reason._asdict() for reason in faults[row].reasons]})
         else:
             lines.append(feed.encode(record))
-            seen.append(number)
+            accepted.append(number)
             times.setdefault(number, set()).add(str(product.changed))
-    return lines, expectation(feed, len(seen), len(times), rejects)
+    return lines, expectation(feed, len(accepted), len(times), rejects)
 
 
 def expectation(feed: Feed, accepted: int, keys: int, rejects: list[dict[str, Any]]) -> dict[str, Any]:

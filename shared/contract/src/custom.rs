@@ -184,7 +184,7 @@ pub static CUSTOM_PROPERTIES: &[CustomProperty] = &[
         Level::Server,
         "a whole number",
         "detected: the lines before the first one with the contract's names",
-        "The number of lines to skip before the header, whatever they contain.",
+        "The number of lines to skip before the header, regardless of their content.",
     ),
     row(
         "penstock.comment",
@@ -383,7 +383,7 @@ pub(crate) fn find<'n>(at: &NodeRef<'n>, name: &str) -> Option<NodeRef<'n>> {
 
 /// Reports misplaced, repeated and misspelled names of Penstock's properties in a list of custom properties.
 pub(crate) fn check_names(list: &NodeRef<'_>, level: Level, errors: &mut Errors) {
-    let mut seen: HashSet<&str> = HashSet::new();
+    let mut distinct: HashSet<&str> = HashSet::new();
     for item in list.items(errors).into_iter().flatten() {
         if errors.is_full() {
             return;
@@ -395,7 +395,7 @@ pub(crate) fn check_names(list: &NodeRef<'_>, level: Level, errors: &mut Errors)
         if prefix != "penstock" && !is_misspelled {
             continue;
         }
-        if !seen.insert(name) {
+        if !distinct.insert(name) {
             property.report(errors, format!("`{name}` is set twice"));
         } else if let Some(message) = fault(name, level) {
             property.report(errors, message);

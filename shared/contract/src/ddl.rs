@@ -3,14 +3,14 @@
 use crate::model::{Column, Contract, Overwrite, SqlType, TableName, WriteMode};
 
 /// The columns that each target table has besides those of the contract, with their types.
-pub const SYSTEM_COLUMNS: [(&str, &str); 7] = [
-    ("_source", "text"),
-    ("_batch_id", "uuid"),
-    ("_row", "bigint"),
-    ("_event_time", "timestamptz"),
-    ("_priority", "smallint"),
-    ("_dropped_at", "timestamptz"),
-    ("_loaded_at", "timestamptz"),
+pub const SYSTEM_COLUMNS: [(&str, SqlType); 7] = [
+    ("_source", SqlType::Text),
+    ("_batch_id", SqlType::Uuid),
+    ("_row", SqlType::Bigint),
+    ("_event_time", SqlType::Timestamptz),
+    ("_priority", SqlType::Smallint),
+    ("_dropped_at", SqlType::Timestamptz),
+    ("_loaded_at", SqlType::Timestamptz),
 ];
 
 /// Half of each page remains free, so that a later batch can store the new version of each row on the same page and

@@ -81,7 +81,7 @@ fn check_booleans(
     outcome
 }
 
-/// Reports properties that would have no effect: beside a constant, or on a column of another type.
+/// Reports properties that would have no effect: together with a constant, or on a column of another type.
 fn check_applicable(at: &NodeRef<'_>, logical: &LogicalType, errors: &mut Errors) {
     let (is_time, format) = match logical {
         LogicalType::Date { format } | LogicalType::Timestamp { format, .. } => (true, format.as_ref()),
@@ -114,7 +114,7 @@ fn check_applicable(at: &NodeRef<'_>, logical: &LogicalType, errors: &mut Errors
     }
     let format = at.get("logicalTypeOptions").and_then(|at| at.get("format")).filter(|_| is_numeric_time);
     if let Some(format) = format {
-        format.report(errors, "has no effect beside `penstock.numericTime`; keep one of them");
+        format.report(errors, "has no effect together with `penstock.numericTime`; keep one of them");
     }
     if custom::find(at, "penstock.constant").is_none() {
         return;
@@ -122,7 +122,7 @@ fn check_applicable(at: &NodeRef<'_>, logical: &LogicalType, errors: &mut Errors
     let others = custom::CUSTOM_PROPERTIES.iter().filter(|row| row.level == custom::Level::Property);
     for other in others.filter(|row| !["penstock.constant", names::COLUMN].contains(&row.name)) {
         if let Some(at) = custom::find(at, other.name) {
-            at.report(errors, format!("`{}` has no effect beside `penstock.constant`", other.name));
+            at.report(errors, format!("`{}` has no effect together with `penstock.constant`", other.name));
         }
     }
 }

@@ -103,7 +103,7 @@ pub fn parse_document(
 }
 
 /// Reads the contract of one source from a file that may describe several. If the file has only one object, its contract
-/// is returned whatever its source is.
+/// is returned regardless of its source.
 ///
 /// # Errors
 /// Returns every error in the contract, in the order of the file.

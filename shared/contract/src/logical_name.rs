@@ -58,17 +58,16 @@ impl LogicalName {
     /// Returns true if a column of this PostgreSQL type can store every value of the logical type, or reject it as too
     /// large.
     pub(crate) fn fits(self, sql: &SqlType) -> bool {
-        match self {
-            Self::String => matches!(sql, SqlType::Text | SqlType::Uuid),
-            Self::Integer => {
-                matches!(sql, SqlType::Smallint | SqlType::Integer | SqlType::Bigint | SqlType::Numeric(_))
-            }
-            Self::Number => matches!(sql, SqlType::Numeric(_) | SqlType::DoublePrecision),
-            Self::Boolean => *sql == SqlType::Boolean,
-            Self::Date => *sql == SqlType::Date,
-            Self::Timestamp => matches!(sql, SqlType::Timestamp | SqlType::Timestamptz),
-            Self::Time => *sql == SqlType::Time,
-            Self::Object | Self::Array => *sql == SqlType::Jsonb,
+        match sql {
+            SqlType::Text | SqlType::Uuid => self == Self::String,
+            SqlType::Smallint | SqlType::Integer | SqlType::Bigint => self == Self::Integer,
+            SqlType::Numeric(_) => [Self::Integer, Self::Number].contains(&self),
+            SqlType::DoublePrecision => self == Self::Number,
+            SqlType::Boolean => self == Self::Boolean,
+            SqlType::Date => self == Self::Date,
+            SqlType::Timestamp | SqlType::Timestamptz => self == Self::Timestamp,
+            SqlType::Time => self == Self::Time,
+            SqlType::Jsonb => [Self::Object, Self::Array].contains(&self),
         }
     }
 

@@ -54,14 +54,14 @@ fn declared_name(at: &NodeRef<'_>, property_name: &NodeRef<'_>, errors: &mut Err
 /// Reports columns with the same name. Names must differ by more than letter case: Glue's catalogue has lower-case
 /// names, and Spark compares them case-insensitively.
 pub(crate) fn check_unique(properties: &[NodeRef<'_>], errors: &mut Errors) -> ReadResult<()> {
-    let mut seen: HashMap<String, (String, String)> = HashMap::new();
+    let mut first_uses: HashMap<String, (String, String)> = HashMap::new();
     let mut outcome = Ok(());
     for property in properties {
         let mut ignored = Errors::default();
         let Ok(name) = column_name(property, &mut ignored) else { continue };
         let at = property.get("name").unwrap_or_else(|| property.clone());
-        let Some((first, path)) = seen.get(&name.to_lowercase()) else {
-            seen.insert(name.to_lowercase(), (name, property.path.clone()));
+        let Some((first, path)) = first_uses.get(&name.to_lowercase()) else {
+            first_uses.insert(name.to_lowercase(), (name, property.path.clone()));
             continue;
         };
         let fix = format!("name this one with the custom property `{COLUMN}`");

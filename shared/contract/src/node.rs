@@ -279,7 +279,7 @@ fn unknown_tag(tag: &Tag, position: FilePosition, errors: &mut Errors) -> crate:
     errors.report(position, "", format!("unsupported tag {}", quoted(&tag.original())))
 }
 
-/// Returns the kind of a scalar. Quoted and block scalars are strings; the core schema decides about plain ones.
+/// Returns the kind of a scalar. Quoted and block scalars are strings; the kind of a plain one follows from the core schema.
 fn scalar_kind(
     text: &str,
     style: ScalarStyle,

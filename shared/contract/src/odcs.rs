@@ -16,7 +16,7 @@ use crate::shape::{AdditionalKeys, MappingShape};
 use common::{AUTHORITATIVE_DEFINITIONS, OTHER_CUSTOM, ROLE, STRINGS};
 pub(crate) use messages::{
     ARRAY_HAS_ITEMS, BOUND_OF_V3_1, ENUM_FIX, ITEMS_OF_ARRAY, NO_OPERATOR, RANGE_ORDER, SECOND_OPERATOR,
-    VALUES_BESIDE_METRIC, logical_type_fault, members_of, range_fault, rule_fault,
+    VALUES_WITH_METRIC, logical_type_fault, members_of, range_fault, rule_fault,
 };
 pub(crate) use options::options;
 pub(crate) use servers::{SERVER, server};
@@ -143,7 +143,7 @@ pub(crate) static QUALITY: MappingShape = MappingShape::of(&[
     ("query", Str),
     ("engine", Str),
     ("implementation", StrOrObject),
-    // v3.0 has it beside the rule.
+    // v3.0 has it next to the rule.
     ("validValues", List(&Any)),
     ("mustBe", Any),
     ("mustNotBe", Any),

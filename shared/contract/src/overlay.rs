@@ -89,12 +89,12 @@ impl Merger<'_> {
                 self.check_repeats(node, &path);
                 continue;
             };
-            let mut seen: HashMap<Vec<&str>, FilePosition> = HashMap::new();
+            let mut first_positions: HashMap<Vec<&str>, FilePosition> = HashMap::new();
             for (index, member) in members.iter().enumerate() {
                 let path = format!("{path}[{index}]");
                 self.check_repeats(member, &path);
                 let Some(name) = NamedList::of(key).and_then(|list| list.name(member)) else { continue };
-                if let Some(first) = seen.get(&name) {
+                if let Some(first) = first_positions.get(&name) {
                     let message = format!(
                         "{} is listed twice in the overlay, first on line {}; merge the two entries",
                         quoted(&name.join(", ")),
@@ -103,7 +103,7 @@ impl Merger<'_> {
                     let kind = FaultKind::Invalid;
                     self.outcome = Err(self.errors.report_kind(kind, member.position, None, &path, message));
                 } else {
-                    seen.insert(name, member.position);
+                    first_positions.insert(name, member.position);
                 }
             }
         }

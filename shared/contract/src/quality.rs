@@ -53,6 +53,9 @@ const METRICS: [(&str, MetricName); 5] = [
     ("rowCount", MetricName::RowCount),
 ];
 
+/// The values of `severity` that Penstock distinguishes. Without one, a check has the severity `error`.
+const SEVERITIES: [&str; 3] = ["error", "warning", "info"];
+
 type Compare = fn(Threshold) -> Operator;
 type CompareRange = fn(Threshold, Threshold) -> Operator;
 
@@ -102,6 +105,7 @@ impl<'n> CheckReader<'n, '_> {
             self.check.get(key).map(|at| at.str(errors).map(str::to_owned)).transpose()
         };
         let (label, severity) = (text("name", errors), text("severity", errors));
+        self.note_unknown_severity(errors);
         scope?;
         let (metric, unit, label, severity) = (metric?, unit?, label?, severity?);
         for operator in operators? {
@@ -236,10 +240,24 @@ impl<'n> CheckReader<'n, '_> {
         })
     }
 
-    /// Returns an argument. v3.0 also has arguments beside the rule.
+    /// Notes a severity that has no meaning here. The standard allows any text.
+    fn note_unknown_severity(&self, errors: &mut Errors) {
+        let Some(at) = self.check.get("severity") else { return };
+        if let Ok(text) = at.str(&mut Errors::default())
+            && !SEVERITIES.iter().any(|severity| severity.eq_ignore_ascii_case(text))
+        {
+            let message = format!(
+                "{} is treated as `error`; with `warning` or `info`, the check would only report its count",
+                quoted(text)
+            );
+            at.note(errors, message);
+        }
+    }
+
+    /// Returns an argument. v3.0 also has arguments next to the rule.
     fn argument(&self, key: &str) -> Option<NodeRef<'n>> {
-        let beside = || self.check.get(key).filter(|_| self.is_v3_0);
-        self.check.get("arguments").and_then(|arguments| arguments.get(key)).or_else(beside)
+        let next_to_rule = || self.check.get(key).filter(|_| self.is_v3_0);
+        self.check.get("arguments").and_then(|arguments| arguments.get(key)).or_else(next_to_rule)
     }
 
     fn check_arguments(&self, name: MetricName, errors: &mut Errors) -> ReadResult<()> {
@@ -251,7 +269,7 @@ impl<'n> CheckReader<'n, '_> {
             | (MetricName::Duplicate, CheckScope::Column | CheckScope::Member) => &[],
         };
         if let Some(at) = self.check.get("validValues").filter(|_| !self.is_v3_0) {
-            return Err(at.report(errors, odcs::VALUES_BESIDE_METRIC));
+            return Err(at.report(errors, odcs::VALUES_WITH_METRIC));
         }
         let Some(arguments) = self.check.get("arguments") else { return Ok(()) };
         if !matches!(arguments.node.value, NodeValue::Map(_)) {
@@ -446,14 +464,14 @@ fn is_possible(operator: &Operator, unit: Unit) -> bool {
 fn values<'n>(list: &NodeRef<'n>, errors: &mut Errors) -> ReadResult<Vec<(String, NodeRef<'n>)>> {
     let mut values = Vec::new();
     let mut outcome = Ok(());
-    let mut seen: HashSet<&str> = HashSet::new();
+    let mut distinct: HashSet<&str> = HashSet::new();
     for item in list.items(errors)? {
         if matches!(item.node.value, NodeValue::Scalar(ScalarKind::Null, _)) {
             continue;
         }
         match item.literal(errors) {
             Ok("") => {}
-            Ok(value) if !seen.insert(value) => {
+            Ok(value) if !distinct.insert(value) => {
                 outcome = Err(item.needs(errors, format!("{} is listed twice", quoted(value))));
             }
             Ok(value) => values.push((value.to_owned(), item)),

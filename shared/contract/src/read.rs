@@ -29,7 +29,7 @@ struct ContractHead {
 }
 
 /// Reads the contracts of a document: one for each object of its schema, or only that of the source `only`. If the
-/// document has one object, its contract is returned whatever its source is; the caller compares.
+/// document has one object, its contract is returned regardless of its source; the caller compares it.
 pub(crate) fn contracts(
     at: &NodeRef<'_>,
     only: Option<&str>,
@@ -150,10 +150,10 @@ fn check_header_case(
     if format.header_case == HeaderCase::Sensitive {
         return Ok(());
     }
-    let mut seen = HashMap::new();
+    let mut first_names = HashMap::new();
     let names = entity.columns.iter().filter(|column| column.reads_field());
     for name in names.map(|column| column.physical_name.as_str()) {
-        let first = *seen.entry(format.header_case.key(name)).or_insert(name);
+        let first = *first_names.entry(format.header_case.key(name)).or_insert(name);
         if first != name {
             let message = format!(
                 "`insensitive` does not distinguish the columns {} and {}",

@@ -88,12 +88,10 @@ impl RowSize {
 
     /// Adds up the sizes of values. Each value begins at a multiple of its alignment.
     fn total(&self, values: impl Iterator<Item = Option<usize>>) -> usize {
-        let system = ddl::SYSTEM_COLUMNS.iter().map(|(_, sql_type)| match *sql_type {
-            "uuid" => (16, 1),
-            "smallint" => (2, 2),
-            "text" => (text_bytes(self.source_bytes), 1),
-            "bigint" | "timestamptz" => (8, 8),
-            other => unreachable!("no system column has the type {other}"),
+        let system = ddl::SYSTEM_COLUMNS.iter().map(|(_, sql_type)| {
+            let stored = StorageKind::of(sql_type);
+            // The name of the source is the only value without a fixed size.
+            (stored.coarse(self.source_bytes), stored.alignment())
         });
         let count = self.columns.len().saturating_add(ddl::SYSTEM_COLUMNS.len());
         // The null bitmap has one bit for each column.
@@ -189,11 +187,11 @@ const ONE_ITEM_LENGTH: usize = 4;
 const ONE_ITEM_BYTES: usize = 17;
 
 fn has_many_letters(text: &[u8]) -> bool {
-    let mut seen = [false; 256];
+    let mut occurs = [false; 256];
     let mut count = 0_usize;
     for byte in text {
-        if let Some(seen) = seen.get_mut(usize::from(*byte))
-            && !std::mem::replace(seen, true)
+        if let Some(occurs) = occurs.get_mut(usize::from(*byte))
+            && !std::mem::replace(occurs, true)
         {
             count = count.saturating_add(1);
             if count >= INCOMPRESSIBLE_LETTERS {

@@ -16,7 +16,7 @@ use names::{ANY_JSON, BINARIES, CHARS, ENUMS, NAMES, NUMERICS, PLAIN, TEXTS, TEX
 pub(crate) use physical::{BooleanEncoding, PhysicalType};
 use spelling::{TypeSpelling, unwrapped};
 
-/// Parses the name of a type, in any letter case. `logical` is the `logicalType` beside it.
+/// Parses the name of a type, in any letter case. `logical` is the `logicalType` of the same column.
 pub(crate) fn parse(text: &str, logical: Option<LogicalName>) -> Result<PhysicalType, String> {
     let text = unwrapped(text);
     let spelled = TypeSpelling::read(text).ok_or_else(|| unknown(text))?;

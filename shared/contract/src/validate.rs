@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use crate::custom;
 use crate::decimal::Decimal;
 use crate::error::{Errors, nearest, one_of, quoted};
+use crate::logical_name::LogicalName;
 use crate::node::{NodeValue, ScalarKind};
 use crate::node_ref::NodeRef;
 use crate::odcs;
@@ -165,16 +166,10 @@ impl Validator<'_> {
         let logical = at.get("logicalType");
         let name = match &logical {
             None => None,
-            Some(logical) => {
-                match logical.str(self.errors).map(|text| (text, odcs::logical_type_fault(text))) {
-                    Ok((text, None)) => Some(text),
-                    Ok((_, Some(fault))) => {
-                        logical.report(self.errors, fault);
-                        return;
-                    }
-                    Err(_) => return,
-                }
-            }
+            Some(logical) => match LogicalName::read(logical, self.errors) {
+                Ok(name) => Some(name),
+                Err(_) => return,
+            },
         };
         if let Some(options) = at.get("logicalTypeOptions")
             && matches!(options.node.value, NodeValue::Map(_))
@@ -189,19 +184,25 @@ impl Validator<'_> {
                 None if options.entries().next().is_some() => {
                     options.report(
                         self.errors,
-                        "the standard allows options only beside a `logicalType`; add it",
+                        "the standard allows options only together with a `logicalType`; add it",
                     );
                 }
                 None => {}
             }
         }
         let Some(name) = name else { return };
-        for (key, wanted) in [("properties", "object"), ("items", "array")] {
+        for (key, wanted) in [("properties", LogicalName::Object), ("items", LogicalName::Array)] {
             let Some(members) = at.get(key).filter(|_| name != wanted) else { continue };
             let message = match name {
-                "object" => odcs::ITEMS_OF_ARRAY.to_owned(),
-                "array" => odcs::ARRAY_HAS_ITEMS.to_owned(),
-                _ => odcs::members_of(wanted),
+                LogicalName::Object => odcs::ITEMS_OF_ARRAY.to_owned(),
+                LogicalName::Array => odcs::ARRAY_HAS_ITEMS.to_owned(),
+                LogicalName::String
+                | LogicalName::Integer
+                | LogicalName::Number
+                | LogicalName::Boolean
+                | LogicalName::Date
+                | LogicalName::Timestamp
+                | LogicalName::Time => odcs::members_of(wanted.as_str()),
             };
             members.report(self.errors, message);
         }
@@ -242,7 +243,7 @@ impl Validator<'_> {
         let is_untyped = at.get("type").is_none() && !types.is_library;
         let needs_metric = |key: &str| odcs::OPERATORS.contains(&key) || key == "arguments";
         if is_untyped && at.get("rule").is_none() && misplaced().any(|(key, ..)| needs_metric(key)) {
-            // All of these keys are valid beside a metric.
+            // All of these keys are valid together with a metric.
             at.missing("metric", self.errors);
             return self.keys(at, |key| odcs::QUALITY.kind(key), checks::names, AdditionalKeys::Never);
         }
@@ -255,7 +256,7 @@ impl Validator<'_> {
                     odcs::rule_fault(rule.and_then(odcs::metric_of_rule))
                 }
                 _ if is_untyped && at.get("rule").is_some() => continue,
-                "validValues" => odcs::VALUES_BESIDE_METRIC.to_owned(),
+                "validValues" => odcs::VALUES_WITH_METRIC.to_owned(),
                 key if odcs::QUALITY.kind(key).is_some() => {
                     format!("`{key}` is not a key of a check of this type")
                 }
@@ -309,10 +310,10 @@ impl Validator<'_> {
         if items.is_empty() {
             at.report(self.errors, "is empty; list a key, or remove it");
         }
-        let mut seen: HashSet<&str> = HashSet::new();
+        let mut distinct: HashSet<&str> = HashSet::new();
         for item in items {
             if let Ok(name) = item.str(self.errors)
-                && !seen.insert(name)
+                && !distinct.insert(name)
             {
                 item.report(self.errors, format!("{} is listed twice", quoted(name)));
             }

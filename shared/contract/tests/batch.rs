@@ -5,14 +5,18 @@ use proptest::prelude::*;
 
 const COLUMNS: &str = "{name: id, logicalType: string}, {name: price, logicalType: number}";
 
-/// Returns a contract of this version with these checks on its second column and on its schema.
-fn contract(api_version: &str, of_column: &str, of_schema: &str, head: &str) -> Contract {
+/// Returns the text of a contract of this version with these checks on its second column and on its schema.
+fn contract_text(api_version: &str, of_column: &str, of_schema: &str, head: &str) -> String {
     let columns = COLUMNS.replace("number}", &format!("number, quality: [{of_column}]}}"));
-    let text = format!(
+    format!(
         "apiVersion: {api_version}\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n\
          servers: [{{server: raw, type: s3, location: 's3://raw/a/', format: csv}}]\n{head}\
          schema: [{{name: a, quality: [{of_schema}], properties: [{columns}]}}]\n"
-    );
+    )
+}
+
+fn contract(api_version: &str, of_column: &str, of_schema: &str, head: &str) -> Contract {
+    let text = contract_text(api_version, of_column, of_schema, head);
     parse("a.yaml", &text).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
 }
 
@@ -83,7 +87,7 @@ fn a_check_has_its_path_its_name_and_its_columns() {
 }
 
 #[test]
-fn invalid_values_that_must_be_zero_are_a_row_rule_whatever_the_spelling_of_zero() {
+fn invalid_values_that_must_be_zero_are_a_row_rule_for_any_spelling_of_zero() {
     for zero in ["0", "0.0", "0, unit: percent"] {
         let check = format!("{{metric: invalidValues, arguments: {{validValues: [1]}}, mustBe: {zero}}}");
         let contract = contract("v3.1.0", &check, "", "");
@@ -117,6 +121,23 @@ fn invalid_values_that_only_warn_are_counted_and_are_not_a_row_rule() {
         "",
     );
     assert_eq!(strict.entity.columns[1].rules.allowed, ["1"]);
+}
+
+#[test]
+fn an_unknown_severity_is_noted_and_refuses_the_batch() {
+    let note =
+        "`warn` is treated as `error`; with `warning` or `info`, the check would only report its count";
+    for (severity, expected) in
+        [("warn", Some(note)), ("error", None), ("Error", None), ("WARNING", None), ("info", None)]
+    {
+        let check = format!("{{metric: nullValues, mustBe: 0, severity: {severity}}}");
+        let text = contract_text("v3.1.0", &check, "", "");
+        let document = parse_document(SourceFile { name: "a.yaml", text: &text }, None, None).unwrap();
+        let notes: Vec<&str> = document.notes.iter().map(|note| note.message.as_str()).collect();
+        assert_eq!(notes, Vec::from_iter(expected), "{severity}");
+        let refuses = document.contracts[0].quality[0].refuses();
+        assert_eq!(refuses, ["warn", "error", "Error"].contains(&severity), "{severity}");
+    }
 }
 
 #[test]

@@ -39,7 +39,8 @@ impl OutputFile {
             Err(error) => return Err(error).with_context(context),
         };
         let Some(existing) = existing else {
-            let content = beside(path, Permissions::from_mode(NEW_FILE_MODE)).with_context(context)?;
+            let content =
+                temporary_next_to(path, Permissions::from_mode(NEW_FILE_MODE)).with_context(context)?;
             return Ok(Self {
                 path: path.to_owned(),
                 content,
@@ -53,7 +54,7 @@ impl OutputFile {
         }
         // Replace the target of a symbolic link, not the link.
         let target = fs::canonicalize(path).with_context(context)?;
-        let content = beside(&target, metadata.permissions()).with_context(context)?;
+        let content = temporary_next_to(&target, metadata.permissions()).with_context(context)?;
         // The new file gets the exact permissions of the old one, without the umask.
         content.as_file().set_permissions(metadata.permissions()).with_context(context)?;
         Ok(Self { path: path.to_owned(), content, destination: Destination::Rename(target) })
@@ -84,7 +85,7 @@ impl OutputFile {
     }
 }
 
-fn beside(path: &Path, permissions: Permissions) -> io::Result<NamedTempFile> {
+fn temporary_next_to(path: &Path, permissions: Permissions) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // A path without a file name, such as `..`, cannot be created and is reported by `tempfile_in` or `persist`.
     let name = path.file_name().unwrap_or_default().to_string_lossy();

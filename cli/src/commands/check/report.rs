@@ -124,10 +124,11 @@ impl FileReport {
 pub(super) fn describe(report: &FileReport) -> String {
     let totals = &report.totals;
     let verdict = match report.verdict {
-        Verdict::Accepted => "accepted",
-        Verdict::SomeRejected => "accepted, without the rejected rows",
-        Verdict::Refused => "refused",
-        Verdict::Unreadable => "unreadable",
+        Verdict::Accepted => "accepted".to_owned(),
+        Verdict::SomeRejected if totals.rejected == 1 => "accepted, 1 row rejected".to_owned(),
+        Verdict::SomeRejected => format!("accepted, {} rows rejected", render::number(totals.rejected)),
+        Verdict::Refused => "refused".to_owned(),
+        Verdict::Unreadable => "unreadable".to_owned(),
     };
     let mut out = format!(
         "{}: {verdict}\nrows      {} read = {} accepted + {} rejected{}, {:.2} s, {} rows/s\n",

@@ -1,8 +1,8 @@
 //! Accepted rows as text, written while the input is being read.
 //!
-//! Only the end of an input determines whether its rows are loaded, and which of them a newer row replaces. Replaced rows
-//! are then removed in place, or all rows of the input are cut off: reading the output again costs much less than checking
-//! the input again.
+//! Whether rows are loaded, and which are replaced, is known only at the end of the input. Replaced rows are then removed
+//! in place, or all rows of the input are cut off: reading the output again costs much less than checking the input
+//! again.
 
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;

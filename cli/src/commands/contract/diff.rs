@@ -58,7 +58,7 @@ impl DiffCommand {
     }
 }
 
-/// Returns one diff when both files describe a single source, whatever its name. Otherwise returns a diff for each
+/// Returns one diff when both files describe a single source, even under different names. Otherwise returns a diff for each
 /// source of either file.
 fn source_diffs(old: &Document, new: &Document) -> Vec<SourceDiff> {
     if let ([old], [new]) = (old.contracts.as_slice(), new.contracts.as_slice()) {

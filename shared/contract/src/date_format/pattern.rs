@@ -233,10 +233,10 @@ fn kind(letter: char) -> char {
 
 /// Returns the fault of a pattern in which a field occurs twice.
 fn twice(letters: &[char]) -> Option<String> {
-    let mut seen: Vec<char> = Vec::new();
+    let mut distinct: Vec<char> = Vec::new();
     for letter in letters {
-        let Some(known) = seen.iter().find(|known| kind(**known) == kind(*letter)) else {
-            seen.push(*letter);
+        let Some(known) = distinct.iter().find(|known| kind(**known) == kind(*letter)) else {
+            distinct.push(*letter);
             continue;
         };
         return Some(match (known == letter, letter) {

@@ -62,7 +62,7 @@ fn added(old: &Contract, new: &Contract, column: &Column, changes: &mut Changes)
 
 /// Returns true if a file that lacks a column is refused.
 fn needs_header(contract: &Contract) -> bool {
-    // Without a header the order of the columns decides; it is compared as a whole.
+    // Without a header, fields are assigned by the order of the columns, which is compared as a whole.
     let by_header = match contract.format.kind {
         FormatKind::Delimited(DelimitedDialect { header: None | Some(true), .. })
         | FormatKind::Parquet

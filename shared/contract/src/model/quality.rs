@@ -12,7 +12,8 @@ pub struct QualityCheck {
     pub path: String,
     /// ODCS `name`.
     pub name: Option<String>,
-    /// ODCS `severity`, e.g. `warning`.
+    /// ODCS `severity`, e.g. `warning`. The standard allows any text; one that is neither `warning` nor `info` means
+    /// `error`, and a note reports it.
     pub severity: Option<String>,
     /// The count that is compared.
     pub metric: Metric,

@@ -13,7 +13,7 @@ pub struct Rules {
     pub max_length: Option<u64>,
     /// A regular expression that must match somewhere in the value; anchor it to match the whole.
     pub pattern: Option<String>,
-    /// Smallest value: a plain decimal (no exponent) for numbers, otherwise ISO 8601 whatever the column's `format`. A
+    /// Smallest value: a plain decimal (no exponent) for numbers, otherwise ISO 8601 regardless of the column's `format`. A
     /// timestamp without an offset is in the column's default time zone, and a date alone is its midnight.
     pub minimum: Option<Bound>,
     /// Largest value.

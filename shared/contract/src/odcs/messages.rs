@@ -9,7 +9,7 @@ pub(crate) const ENUM_FIX: &str = "in v3.1, allowed values are written as \
 pub(crate) const ARRAY_HAS_ITEMS: &str =
     "an array has `items`; write the properties of an item under `items.properties`";
 pub(crate) const ITEMS_OF_ARRAY: &str = "belongs to an array; write `properties`, or `logicalType: array`";
-pub(crate) const VALUES_BESIDE_METRIC: &str = "is beside the metric; in v3.1 it belongs under `arguments`";
+pub(crate) const VALUES_WITH_METRIC: &str = "must be under `arguments` in v3.1";
 pub(crate) const NO_OPERATOR: &str = "has no condition for the count; add one, e.g. `mustBe: 0`";
 pub(crate) const SECOND_OPERATOR: &str =
     "second operator; a check has one: write two checks, or `mustBeBetween`";

@@ -1,21 +1,22 @@
 //! The keys of `logicalTypeOptions` by logical type.
 
 use super::words::{INTEGER_FORMATS, NUMBER_FORMATS};
+use crate::logical_name::LogicalName;
 use crate::shape::MappingShape;
 use crate::shape::ValueKind::{self, Bool, Bound, Count, Names, Number, Positive, Str, Word};
 
 /// Returns the keys of `logicalTypeOptions` for a logical type, or `None` if the standard does not restrict them.
-pub(crate) fn options(logical: &str) -> Option<&'static MappingShape> {
-    Some(match logical {
-        "string" => &STRING,
-        "integer" => &INTEGER,
-        "number" => &NUMBER,
-        "date" => &DATE,
-        "timestamp" | "time" => &TIMESTAMP,
-        "object" => &OBJECT,
-        "array" => &ARRAY,
-        _ => return None,
-    })
+pub(crate) fn options(logical: LogicalName) -> Option<&'static MappingShape> {
+    match logical {
+        LogicalName::String => Some(&STRING),
+        LogicalName::Integer => Some(&INTEGER),
+        LogicalName::Number => Some(&NUMBER),
+        LogicalName::Boolean => None,
+        LogicalName::Date => Some(&DATE),
+        LogicalName::Timestamp | LogicalName::Time => Some(&TIMESTAMP),
+        LogicalName::Object => Some(&OBJECT),
+        LogicalName::Array => Some(&ARRAY),
+    }
 }
 
 const TEMPORAL: &[(&str, ValueKind)] = &[

@@ -6,7 +6,7 @@ use crate::node::{NodeValue, ScalarKind};
 use crate::node_ref::NodeRef;
 use crate::odcs;
 
-/// Reads both bounds. An exclusive bound has a value of its own. In v3.0 it may instead be a boolean beside the bound.
+/// Reads both bounds. An exclusive bound has a value of its own. In v3.0 it may instead be a boolean next to the bound.
 pub(super) fn read<O: Ord + Clone>(
     at: &NodeRef<'_>,
     boolean_exclusive: bool,
@@ -40,7 +40,7 @@ fn bound<O>(
             let (is_exclusive, inclusive) = (exclusive.bool(errors)?, inclusive?);
             return match inclusive {
                 Some((value, order)) => Ok(Some((Bound { value, exclusive: is_exclusive }, order))),
-                None => Err(exclusive.report(errors, format!("needs `{key}` beside it"))),
+                None => Err(exclusive.report(errors, format!("requires `{key}`"))),
             };
         }
         Some(exclusive) if is_boolean(&exclusive) => {
