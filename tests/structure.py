@@ -159,7 +159,7 @@ def main() -> int:
             faults.append(f"type `{name}` is defined {len(files)} times: " + ", ".join(map(str, files)))
     for file in tracked:
         if file.name == "mod.rs" and "src" in file.parts:
-            faults.append(f"{file}: a module is the file {file.parent}.rs beside its folder")
+            faults.append(f"{file}: a module is the file {file.parent}.rs next to its folder")
         lines = file.read_text(encoding="utf-8").count("\n") if file.is_file() else 0
         if lines >= MAX_LINES:
             faults.append(f"{file} has {lines} lines, {MAX_LINES} or more")

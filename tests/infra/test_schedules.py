@@ -34,7 +34,7 @@ Findings = Iterator[str]
 
 
 def check_runs(stack: Template) -> Findings:
-    """Yields runs that overlap with the next one or are retried beside it, and disabled schedules."""
+    """Yields runs that overlap with the next one or are retried during it, and disabled schedules."""
     for name, schedule in schedules(stack).items():
         function = functions(stack)[name]
         shortest = min(intervals(stack, schedule))
