@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use penstock_pipeline::{BatchId, LoadMessage};
 
 /// The maximum number of rows when several chunks share a transaction. A larger chunk has its own: from 10,000 rows on,
-/// the cost of a transaction is negligible beside that of its rows, and a longer one holds its locks longer.
+/// the cost of a transaction is negligible compared with that of its rows, and a longer one holds its locks longer.
 pub const MAX_SHARED_ROWS: u64 = 20_000;
 
 /// Returns groups of messages, as indexes, that can share a transaction.

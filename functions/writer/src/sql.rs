@@ -203,7 +203,7 @@ fn merge_single(
     let columns = list(contract.entity.columns.iter().map(|column| format!("s.{}", quoted(&column.name))));
     let system =
         format!("{source}, {batch_id}, s._row + {row_base}, {time}, {priority}, {dropped_at}, now()");
-    // All rows of a chunk have the same priority, drop and batch, so the rest of the rank decides.
+    // All rows of a chunk have the same priority, drop and batch, so only the event time and the row number differ.
     let newest_first = match event_time {
         Some(time) => format!("{time} DESC, s._row DESC"),
         None => "s._row DESC".to_owned(),
@@ -326,14 +326,22 @@ fn event_time(contract: &Contract) -> Result<Option<String>, SqlError> {
     let Some(index) = contract.load.event_time else { return Ok(None) };
     let column = &contract.entity.columns[index];
     let name = format!("s.{}", quoted(&column.name));
-    let found = &column.sql_type;
-    if *found == SqlType::Timestamptz {
-        return Ok(Some(name));
+    match &column.sql_type {
+        SqlType::Timestamptz => Ok(Some(name)),
+        SqlType::Timestamp | SqlType::Date => Ok(Some(format!("({name}::timestamp AT TIME ZONE 'UTC')"))),
+        other @ (SqlType::Text
+        | SqlType::Smallint
+        | SqlType::Integer
+        | SqlType::Bigint
+        | SqlType::Numeric(_)
+        | SqlType::DoublePrecision
+        | SqlType::Boolean
+        | SqlType::Time
+        | SqlType::Jsonb
+        | SqlType::Uuid) => {
+            Err(SqlError::EventTime { column: column.name.clone(), found: other.to_string() })
+        }
     }
-    if [SqlType::Timestamp, SqlType::Date].contains(found) {
-        return Ok(Some(format!("({name}::timestamp AT TIME ZONE 'UTC')")));
-    }
-    Err(SqlError::EventTime { column: column.name.clone(), found: found.to_string() })
 }
 
 fn key_list(contract: &Contract, prefix: &str) -> String {

@@ -81,7 +81,7 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// An `INSERT` of one row, with each column beside its value.
+/// An `INSERT` of one row, with each column next to its value.
 pub(crate) struct InsertRow<'a> {
     table: &'static str,
     columns: Vec<&'static str>,
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_inserted_with_its_columns_beside_their_values() {
+    fn a_row_is_inserted_with_its_columns_and_their_values() {
         let row = InsertRow::into("migration").column("version", &1i32).column("name", &"0001_ledger");
         assert_eq!(row.text(), "INSERT INTO penstock.migration (version, name) VALUES ($1, $2)");
         assert_eq!(format!("{:?}", row.values()), r#"[1, "0001_ledger"]"#);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use penstock_contract::ddl::{add_column, create_batch_index};
-use penstock_contract::{Contract, TableName};
+use penstock_contract::{Contract, SqlType, TableName};
 use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::error::LoadError;
@@ -54,7 +54,7 @@ pub(crate) async fn ensure(client: &mut Client, contract: &Contract) -> Result<L
     change(client, contract).await
 }
 
-/// Creates or alters the table under a lock on its name, so that concurrent writers do it one after the other.
+/// Creates or alters the table under a lock on its name, so that concurrent writers do it sequentially.
 async fn change(client: &mut Client, contract: &Contract) -> Result<LoadTarget, LoadError> {
     let name = &contract.entity.table;
     let transaction = client.transaction().await?;
@@ -136,7 +136,7 @@ fn missing_columns(contract: &Contract, table: &TargetTable) -> Result<Vec<usize
         return Err(mismatch(name, "is a view or another object, not a table".to_owned()));
     }
     for (column, sql_type) in SYSTEM_COLUMNS {
-        check_column(name, table, column, &sql_type.to_string())?;
+        check_column(name, table, column, &sql_type)?;
         if !table.columns.contains_key(column) {
             let problem = format!(
                 "lacks the column {column}: Penstock did not create it; name another table in the contract, or \
@@ -148,7 +148,7 @@ fn missing_columns(contract: &Contract, table: &TargetTable) -> Result<Vec<usize
     check_key(contract, table)?;
     let mut missing = Vec::new();
     for (index, column) in contract.entity.columns.iter().enumerate() {
-        check_column(name, table, &column.name, &column.sql_type.to_string())?;
+        check_column(name, table, &column.name, &column.sql_type)?;
         if !table.columns.contains_key(&column.name) {
             missing.push(index);
         }
@@ -166,7 +166,7 @@ fn check_column(
     name: &TableName,
     table: &TargetTable,
     column: &str,
-    sql_type: &str,
+    sql_type: &SqlType,
 ) -> Result<(), LoadError> {
     let Some(found) = table.columns.get(column) else { return Ok(()) };
     let expected = catalog_type(sql_type);
@@ -185,12 +185,21 @@ fn check_column(
 }
 
 /// Returns the type as `format_type` spells it.
-fn catalog_type(sql_type: &str) -> &str {
+fn catalog_type(sql_type: &SqlType) -> String {
     match sql_type {
-        "time" => "time without time zone",
-        "timestamp" => "timestamp without time zone",
-        "timestamptz" => "timestamp with time zone",
-        same => same,
+        SqlType::Time => "time without time zone".to_owned(),
+        SqlType::Timestamp => "timestamp without time zone".to_owned(),
+        SqlType::Timestamptz => "timestamp with time zone".to_owned(),
+        SqlType::Text
+        | SqlType::Smallint
+        | SqlType::Integer
+        | SqlType::Bigint
+        | SqlType::Numeric(_)
+        | SqlType::DoublePrecision
+        | SqlType::Boolean
+        | SqlType::Date
+        | SqlType::Jsonb
+        | SqlType::Uuid => sql_type.to_string(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::LoadError;
 use crate::ledger::{self, BatchSums, bigint, unsigned};
 use crate::lock::{LockMode, lock};
 use crate::sql::quoted_table;
-use crate::statement::InsertRow;
+use crate::statement::{InsertRow, Parameters};
 
 /// The other versions of a batch's object, without those that have been replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -142,13 +142,19 @@ async fn current_versions(
     bucket: &str,
     key: &str,
 ) -> Result<CurrentVersions, LoadError> {
-    let statement = "SELECT v.batch_id, v.target_schema, v.target_table, v.replaced_by, \
-                     EXISTS (SELECT FROM penstock.batch AS b WHERE b.batch_id = v.batch_id) \
-                     FROM penstock.object_version AS v \
-                     WHERE v.bucket = $1 AND v.key = $2 AND (v.replaced_by IS NULL OR v.batch_id = $3) \
-                     ORDER BY v.dropped_at, v.sequencer, v.number";
+    let mut parameters = Parameters::default();
+    let statement = format!(
+        "SELECT v.batch_id, v.target_schema, v.target_table, v.replaced_by, \
+         EXISTS (SELECT FROM penstock.batch AS b WHERE b.batch_id = v.batch_id) \
+         FROM penstock.object_version AS v \
+         WHERE v.bucket = {} AND v.key = {} AND (v.replaced_by IS NULL OR v.batch_id = {}) \
+         ORDER BY v.dropped_at, v.sequencer, v.number",
+        parameters.bind(&bucket),
+        parameters.bind(&key),
+        parameters.bind(batch)
+    );
     let (mut earlier, mut own, mut later) = (Vec::new(), None, Vec::new());
-    for row in transaction.query(statement, &[&bucket, &key, batch]).await? {
+    for row in transaction.query(&statement, parameters.values()).await? {
         let version = LedgerVersion {
             batch_id: row.try_get(0)?,
             table: TableName { schema: row.try_get(1)?, table: row.try_get(2)? },
@@ -174,9 +180,15 @@ async fn mark_replaced(
     by: &BatchId,
     withdrawn: u64,
 ) -> Result<(), LoadError> {
-    let statement = "UPDATE penstock.object_version SET replaced_by = $2, withdrawn = $3 WHERE batch_id = $1";
     let withdrawn = bigint("object_version", "withdrawn", withdrawn)?;
-    transaction.execute(statement, &[batch, by, &withdrawn]).await?;
+    let mut parameters = Parameters::default();
+    let statement = format!(
+        "UPDATE penstock.object_version SET replaced_by = {}, withdrawn = {} WHERE batch_id = {}",
+        parameters.bind(by),
+        parameters.bind(&withdrawn),
+        parameters.bind(batch)
+    );
+    transaction.execute(&statement, parameters.values()).await?;
     Ok(())
 }
 
