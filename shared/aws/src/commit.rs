@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use penstock_pipeline::commit::{Progress, PublishStep, publish_steps};
 use penstock_pipeline::metrics::{
-    BATCHES, BYTES_READ, BatchDecision, BySourceAndState, READ_SECONDS, ROWS_READ, ROWS_REJECTED,
+    BATCHES, BYTES_READ, BySourceAndState, READ_SECONDS, ROWS_READ, ROWS_REJECTED,
 };
 use penstock_pipeline::{BatchId, Manifest, ManifestState, Receipt, ReceiptChange, layout};
 use serde::Serialize;
@@ -129,15 +129,13 @@ pub async fn publish(
 /// it.
 pub fn report(manifest: &Manifest, metrics: &Metrics) {
     let totals = &manifest.totals;
-    let (state, code) = match &manifest.state {
-        ManifestState::Committed { .. } => (BatchDecision::Committed, None),
-        // Not counted by the alarm for refused batches.
-        ManifestState::Refused(refusal) if refusal.code.is_expected() => {
-            (BatchDecision::Kept, Some(refusal.code.as_str()))
-        }
-        ManifestState::Refused(refusal) => (BatchDecision::Refused, Some(refusal.code.as_str())),
+    let state = manifest.decision();
+    let code = match &manifest.state {
+        ManifestState::Committed { .. } => None,
+        ManifestState::Refused(refusal) => Some(refusal.code.as_str()),
     };
-    let read_seconds = manifest.seconds.get("read").copied().unwrap_or_default();
+    // A batch that was refused before it was read has no duration.
+    let read_seconds = manifest.seconds.get("read").copied();
     tracing::info!(
         source = manifest.source,
         batch_id = %manifest.batch_id,
@@ -149,16 +147,14 @@ pub fn report(manifest: &Manifest, metrics: &Metrics) {
         read_seconds,
         "batch is committed"
     );
-    metrics.emit(
-        &BySourceAndState { source: &manifest.source, state },
-        &[
-            BATCHES.count(1),
-            ROWS_READ.count(totals.rows_read),
-            ROWS_REJECTED.count(totals.rejected),
-            BYTES_READ.count(totals.bytes_read),
-            READ_SECONDS.value(read_seconds),
-        ],
-    );
+    let mut values = vec![
+        BATCHES.count(1),
+        ROWS_READ.count(totals.rows_read),
+        ROWS_REJECTED.count(totals.rejected),
+        BYTES_READ.count(totals.bytes_read),
+    ];
+    values.extend(read_seconds.map(|seconds| READ_SECONDS.value(seconds)));
+    metrics.emit(&BySourceAndState { source: &manifest.source, state }, &values);
 }
 
 /// Writes a receipt, if `change` applies to the existing one.

@@ -93,19 +93,23 @@ fn bytes_of(length: u64) -> usize {
 /// Checks that the response begins at `start`: a server without support for ranges sends the whole object, which would
 /// corrupt the drop.
 fn check_start(object: &ObjectRef, output: &GetObjectOutput, start: u64) -> Result<(), StoreError> {
-    let received = output
-        .content_range()
-        .and_then(|range| range.strip_prefix("bytes "))
-        .and_then(|range| range.split_once('-'))
-        .and_then(|(start, _)| start.parse::<u64>().ok())
+    let problem = match output.content_range().map(|range| (range, first_byte(range))) {
         // A response without the header has the whole object.
-        .unwrap_or(0);
-    if received == start {
-        return Ok(());
-    }
+        None if start == 0 => return Ok(()),
+        None => "received the whole object".to_owned(),
+        Some((_, Some(received))) if received == start => return Ok(()),
+        Some((_, Some(received))) => format!("received the bytes from {received}"),
+        Some((range, None)) => format!("received the invalid content range {range:?}"),
+    };
     Err(StoreError::Refused {
         bucket: object.bucket.clone(),
         key: object.key.clone(),
-        message: format!("requested the bytes from {start}, but received the bytes from {received}"),
+        message: format!("requested the bytes from {start}, but {problem}"),
     })
+}
+
+/// Returns the position of the first byte according to a `Content-Range` header, or `None` if the header is invalid.
+fn first_byte(content_range: &str) -> Option<u64> {
+    let (first, _) = content_range.strip_prefix("bytes ")?.split_once('-')?;
+    first.parse().ok()
 }

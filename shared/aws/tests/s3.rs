@@ -150,9 +150,27 @@ async fn a_transfer_that_always_breaks_is_a_transient_fault() {
 
 #[tokio::test]
 async fn a_response_with_another_range_is_refused() {
-    let server = Server::with(vec![response("200 OK", "", "0123456789")]);
-    let result = read(&server, &object(Some("e1")), 4..10).await;
-    assert!(matches!(result, Err(StoreError::Refused { .. })), "{result:?}");
+    for (headers, problem) in
+        [("", "received the whole object"), ("Content-Range: bytes 3-9/10\r\n", "received the bytes from 3")]
+    {
+        let server = Server::with(vec![response("200 OK", headers, "0123456789")]);
+        let result = read(&server, &object(Some("e1")), 4..10).await;
+        let Err(StoreError::Refused { message, .. }) = result else { panic!("{result:?}") };
+        assert_eq!(message, format!("requested the bytes from 4, but {problem}"));
+    }
+}
+
+#[tokio::test]
+async fn a_response_with_an_invalid_range_is_refused() {
+    for range in ["bytes x-9/10", "bytes */10", "0-9"] {
+        let headers = format!("Content-Range: {range}\r\n");
+        let server = Server::with(vec![response("206 Partial Content", &headers, "0123456789")]);
+        let result = read(&server, &object(Some("e1")), 0..10).await;
+        let Err(StoreError::Refused { message, .. }) = result else { panic!("{result:?}") };
+        let expected =
+            format!("requested the bytes from 0, but received the invalid content range {range:?}");
+        assert_eq!(message, expected);
+    }
 }
 
 #[tokio::test]
@@ -214,7 +232,7 @@ async fn versions_are_listed_page_by_page_without_delete_markers() {
          <DeleteMarker><Key>abt/a+b%2Bc.csv</Key><VersionId>V3</VersionId><IsLatest>true</IsLatest>{LISTED}\
          </DeleteMarker></ListVersionsResult>"
     );
-    // A response without an encoding type is not encoded, whatever was requested.
+    // A response without an encoding type is not encoded, even if the request asked for one.
     let second = format!(
         "<ListVersionsResult><Name>raw</Name><IsTruncated>false</IsTruncated>\
          <Version><Key>abt/100%.csv</Key><VersionId>null</VersionId>{LISTED}<ETag>&quot;e1&quot;</ETag>\

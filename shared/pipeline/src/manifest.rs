@@ -4,6 +4,7 @@ use penstock_contract::{Contract, MaxRejects, Overwrite, SkippedCheck, TableName
 use penstock_engine::{Dialect, QualityOutcome, Totals};
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::BatchDecision;
 use crate::refusal::{failed_quality, too_many_rejects};
 use crate::{Batch, BatchId, Chunk, Drop, DropSplit, Refusal, Report, Seconds};
 
@@ -147,6 +148,16 @@ pub enum ManifestError {
 impl Manifest {
     /// The format version that this release writes.
     pub const VERSION: u32 = 1;
+
+    /// Returns the decision on the batch, as it is counted. The alarm for refused batches does not count an expected
+    /// refusal.
+    pub fn decision(&self) -> BatchDecision {
+        match &self.state {
+            ManifestState::Committed { .. } => BatchDecision::Committed,
+            ManifestState::Refused(refusal) if refusal.code.is_expected() => BatchDecision::Kept,
+            ManifestState::Refused(_) => BatchDecision::Refused,
+        }
+    }
 
     /// Decides on a batch whose splits have all been read.
     ///

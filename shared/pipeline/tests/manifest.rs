@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use penstock_contract::{Compression, MaxRejects, TableName};
 use penstock_engine::{Code, Dialect, FileFormat, ReasonCount, Totals};
+use penstock_pipeline::metrics::BatchDecision;
 use penstock_pipeline::{
     Batch, Chunk, ChunkBody, Drop, DropSplit, Manifest, ManifestError, ManifestState, Receipt, ReceiptState,
     Refusal, RefusalCode, Report, RowCounts, SplitRange, Terms,
@@ -195,6 +196,18 @@ fn a_receipt_has_the_state_and_counts_of_its_manifest() {
     let refusal = Refusal::new(RefusalCode::NoContract, "publish one");
     let refused = Receipt::of_manifest(&Manifest::refused(batch(), "0.1.0", refusal.clone()), now);
     assert_eq!((refused.state, refused.refusal), (ReceiptState::Refused, Some(refusal)));
+}
+
+#[test]
+fn the_decision_on_a_batch_distinguishes_expected_refusals() {
+    let committed = commit(vec![report(0, 1, &[5], 1)], NO_LIMIT).unwrap();
+    assert_eq!(committed.decision(), BatchDecision::Committed);
+    for (code, decision) in
+        [(RefusalCode::Kept, BatchDecision::Kept), (RefusalCode::NoContract, BatchDecision::Refused)]
+    {
+        let refused = Manifest::refused(batch(), "0.1.0", Refusal::new(code, "message"));
+        assert_eq!(refused.decision(), decision);
+    }
 }
 
 #[test]

@@ -274,6 +274,13 @@ mod tests {
     }
 
     #[test]
+    fn the_runbook_quotes_the_error_of_a_refused_login() {
+        let error = DatabaseError::Login { host: "db".to_owned(), message: "message".to_owned() };
+        assert!(error.to_string().contains(": login refused: "), "{error}");
+        assert!(include_str!("../../../../docs/runbook.md").contains("`login refused`"));
+    }
+
+    #[test]
     fn a_failure_is_displayed_with_its_position() {
         let failure = SqlFailure { column: Some("price".into()), copy_line: Some(3), ..failure("22P02") };
         assert_eq!(failure.to_string(), "SQLSTATE 22P02: message (column price, row 3 of the chunk)");
