@@ -56,7 +56,7 @@ def names_after_paths() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("before", "name"), sorted(set(names_after_paths())))
 def test_a_name_after_a_path_is_a_file_beside_it(before: str, name: str) -> None:
     folders = [folder for folder in [ROOT / before, *(ROOT / before).parents] if folder.is_relative_to(ROOT)]
-    assert any((folder / name).is_file() for folder in folders), f"there is no {name} beside {before}"
+    assert any((folder / name).is_file() for folder in folders), f"there is no {name} next to {before}"
 
 
 def table_of_crates() -> dict[str, set[str]]:

@@ -73,3 +73,14 @@ impl IngestError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runbook_quotes_the_error_of_the_deadline() {
+        let quoted = format!("`{}`", IngestError::OutOfTime);
+        assert!(include_str!("../../../docs/runbook.md").contains(&quoted), "{quoted}");
+    }
+}

@@ -15,8 +15,8 @@ use crate::ingest::Ingest;
 /// Time to stop before the deadline, for the response.
 pub(crate) const MARGIN: Duration = Duration::from_secs(5);
 
-/// Processes the drops of every message, one after the other. `deadline` is when Lambda ends the invocation. The
-/// response has the messages that must be retried.
+/// Processes the drops of every message sequentially. `deadline` is when Lambda ends the invocation. The response has
+/// the messages that must be retried.
 pub async fn handle<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     event: SqsEvent,

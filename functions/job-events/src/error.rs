@@ -56,3 +56,15 @@ impl From<StoreError> for JobEventError {
         Self::Commit(error.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runbook_quotes_the_error_of_a_missing_receipt() {
+        let error = JobEventError::NoReceipt { source_name: "abt".to_owned(), batch: BatchId::nil() };
+        assert!(error.to_string().ends_with(" has no receipt yet"), "{error}");
+        assert!(include_str!("../../../docs/runbook.md").contains("`has no receipt yet`"));
+    }
+}

@@ -31,8 +31,8 @@ pub(crate) fn drop_of(raw_bucket: &str, version: ObjectVersion) -> Option<Drop> 
     })
 }
 
-/// Returns the status of a drop, which may have been processed under any of the contract `versions`. The receipt of the
-/// first version that has one decides.
+/// Returns the status of a drop according to its receipt. The drop may have been processed under any of the contract
+/// `versions`; the receipt of the first version that has one is used.
 pub(crate) async fn drop_status(
     store: &impl ObjectStore,
     processed_bucket: &str,

@@ -1,4 +1,4 @@
-//! Checks all sources, one after the other.
+//! Checks all sources sequentially.
 
 use std::time::Duration;
 
