@@ -127,7 +127,7 @@ pub fn check_parquet(plan: &Arc<Plan>, bytes: &[u8]) -> FuzzOutcome {
     once
 }
 
-fn read(plan: &Arc<Plan>, input: impl Read) -> FuzzOutcome {
+fn read(plan: &Arc<Plan>, input: impl Read + Send) -> FuzzOutcome {
     drain(plan, Reader::open(plan, limits(), input))
 }
 

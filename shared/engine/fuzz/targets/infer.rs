@@ -13,7 +13,7 @@ fuzz_target!(init: allow_caught_panics(), |bytes: &[u8]| {
     let limits = Limits { max_decompressed_bytes: 1024 * 1024, ..Limits::default() };
     let options = InferOptions { max_rows: 200, limits: limits.clone(), ..InferOptions::default() };
     let sample = bytes.to_vec();
-    let mut open = || -> std::io::Result<Box<dyn Read>> { Ok(Box::new(std::io::Cursor::new(sample.clone()))) };
+    let mut open = || -> std::io::Result<Box<dyn Read + Send>> { Ok(Box::new(std::io::Cursor::new(sample.clone()))) };
     let Ok(inferred) = infer("fuzz", &mut open, &options) else { return };
     let contract = penstock_contract::parse("inferred.yaml", &inferred.yaml);
     let contract = contract.unwrap_or_else(|errors| panic!("{errors}\n{}", inferred.yaml));
@@ -21,7 +21,7 @@ fuzz_target!(init: allow_caught_panics(), |bytes: &[u8]| {
     let reader = if plan.needs_seek() {
         Reader::open_seekable(&plan, limits, bytes::Bytes::copy_from_slice(bytes))
     } else {
-        Reader::open(plan, limits, bytes)
+        Reader::open(&plan, limits, bytes)
     };
     let mut reader = reader.unwrap_or_else(|error| panic!("{error}\n{}", inferred.yaml));
     let mut rows = 0;
