@@ -59,8 +59,8 @@ PRICES: dict[str, tuple[float, str, str]] = {
     "EMR Serverless memory": (0.0056, "GB-hour, arm64", ESTIMATED),
 }
 
-# Per GB of CSV, from `make bench` of 21 November 2026 (README, Figures): 1.2 million product rows are 273 MB and are
-# loaded after 1.2 million / 95,000 seconds. Ingest and two writers are counted for that whole time.
+# Per GB of CSV, from `make bench` of 21 November 2026: 1.2 million product rows are 273 MB and are loaded after 1.2
+# million / 95,000 seconds. Ingest and two writers are counted for that whole time.
 ROWS_PER_GB = 1_200_000 / 0.273
 ROWS_PER_SECOND = 95_000
 WRITERS = 2
