@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 
 use crate::format::FileFormat;
@@ -259,6 +260,31 @@ pub struct Dialect {
     /// headers with fewer or more columns than the rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suggestions: Vec<String>,
+}
+
+impl Dialect {
+    /// Returns the dialect of a file in which nothing else was detected or declared.
+    pub(crate) fn new(
+        format: Option<FileFormat>,
+        compression: penstock_contract::Compression,
+        encoding: &'static Encoding,
+    ) -> Self {
+        Self {
+            format,
+            compression,
+            encoding: encoding.name().to_owned(),
+            delimiter: None,
+            quote: None,
+            escape: None,
+            skip_initial_space: None,
+            header: None,
+            header_rows: None,
+            skip_lines: None,
+            sep_line: false,
+            assumed: Vec::new(),
+            suggestions: Vec::new(),
+        }
+    }
 }
 
 /// The JSON form of [`Dialect::format`].

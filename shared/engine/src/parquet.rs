@@ -135,20 +135,10 @@ impl<T: ChunkReader + 'static> ParquetSource<T> {
         let (fields, columns) = read_fields(&footer, &layout, rows, unexpected.is_wanted());
         check_encryption(&footer, &fields)?;
         let written = fields.iter().map(ReadField::written).collect();
+        let compression = penstock_contract::Compression::Plain;
         let dialect = Dialect {
-            format: Some(FileFormat::Parquet),
-            compression: penstock_contract::Compression::Plain,
-            encoding: "UTF-8".to_owned(),
-            delimiter: None,
-            quote: None,
-            header: None,
-            escape: None,
-            skip_initial_space: None,
-            header_rows: None,
-            skip_lines: None,
-            sep_line: false,
-            assumed: Vec::new(),
             suggestions: layout.suggestions,
+            ..Dialect::new(Some(FileFormat::Parquet), compression, encoding_rs::UTF_8)
         };
         let source = Self {
             budget: Budget::new(limits, file.len()),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use encoding_rs::UTF_8;
 use parquet::file::reader::ChunkReader;
 use penstock_contract::{Compression, EmptyFile, FormatKind};
 
@@ -184,19 +185,6 @@ fn assume(mut dialect: Dialect, is_assumed: bool) -> Dialect {
 
 /// Returns the dialect of an empty file, as the contract declares it.
 fn empty_dialect(plan: &Plan) -> Dialect {
-    Dialect {
-        format: FileFormat::declared(&plan.format),
-        compression: plan.compression.unwrap_or(Compression::Plain),
-        encoding: plan.encoding.map_or("UTF-8", |encoding| encoding.name()).to_owned(),
-        delimiter: None,
-        quote: None,
-        header: None,
-        header_rows: None,
-        escape: None,
-        skip_initial_space: None,
-        skip_lines: None,
-        sep_line: false,
-        assumed: Vec::new(),
-        suggestions: Vec::new(),
-    }
+    let compression = plan.compression.unwrap_or(Compression::Plain);
+    Dialect::new(FileFormat::declared(&plan.format), compression, plan.encoding.unwrap_or(UTF_8))
 }

@@ -86,21 +86,8 @@ impl<R: Read> TextSource<R> {
         if plan.encoding != Some(encoding) {
             assumed.push("encoding".to_owned());
         }
-        let mut dialect = Dialect {
-            format: Some(format.file_format()),
-            compression,
-            encoding: encoding.name().to_owned(),
-            delimiter: None,
-            quote: None,
-            header: None,
-            escape: None,
-            skip_initial_space: None,
-            header_rows: None,
-            skip_lines: None,
-            sep_line: false,
-            assumed,
-            suggestions: Vec::new(),
-        };
+        let mut dialect =
+            Dialect { assumed, ..Dialect::new(Some(format.file_format()), compression, encoding) };
         let max_record_bytes = limits.max_record_bytes;
         let unexpected = Unexpected::new(plan);
         let decoder = match format {

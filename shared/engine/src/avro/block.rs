@@ -56,19 +56,9 @@ impl<R: Read> AvroSource<R> {
         let ContainerHeader { schema, codec, marker } = ContainerHeader::read(&mut stream)?;
         let layout = FieldBinding::bind(&schema, rows.columns())?;
         let dialect = Dialect {
-            format: Some(FileFormat::Avro),
-            compression,
-            encoding: "UTF-8".to_owned(),
-            delimiter: None,
-            quote: None,
-            header: None,
-            escape: None,
-            skip_initial_space: None,
-            header_rows: None,
-            skip_lines: None,
-            sep_line: false,
             assumed: plan.compression.is_none().then(|| "compression".to_owned()).into_iter().collect(),
             suggestions: layout.suggestions.clone(),
+            ..Dialect::new(Some(FileFormat::Avro), compression, encoding_rs::UTF_8)
         };
         let source = Self {
             offset: stream.offset,
