@@ -4,7 +4,7 @@ use penstock_aws::commit::CommitError;
 use penstock_aws::jobs::JobError;
 use penstock_aws::secrets::SecretError;
 use penstock_aws::store::StoreError;
-use penstock_pipeline::{DeadCode, DeadReason, ManifestError, Outcome};
+use penstock_pipeline::{DeadCode, ManifestError, Outcome};
 
 /// The reason why a drop was not processed. A fault of the drop itself is not an error but refuses the batch.
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +53,7 @@ impl IngestError {
 
     /// Returns the outcome of the message.
     pub(crate) fn outcome(&self, receive_count: u32) -> Outcome {
-        match self.code().filter(|_| !self.is_transient()) {
-            Some(code) => Outcome::Dead(DeadReason { code, message: self.to_string() }),
-            None => Outcome::retry_after(receive_count),
-        }
+        Outcome::of_error(self, self.is_transient(), self.code(), receive_count)
     }
 
     /// Returns the code of a dead letter, or `None` for an error that is always transient.

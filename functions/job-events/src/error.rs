@@ -2,7 +2,7 @@
 
 use penstock_aws::commit::CommitError;
 use penstock_aws::store::StoreError;
-use penstock_pipeline::{BatchId, DeadCode, DeadReason, EventError, ManifestError, Outcome};
+use penstock_pipeline::{BatchId, DeadCode, EventError, ManifestError, Outcome};
 
 /// The reason why an event was not processed.
 #[derive(Debug, thiserror::Error)]
@@ -32,10 +32,7 @@ impl JobEventError {
 
     /// Returns the outcome of the message.
     pub(crate) fn outcome(&self, receive_count: u32) -> Outcome {
-        match self.code().filter(|_| !self.is_transient()) {
-            Some(code) => Outcome::Dead(DeadReason { code, message: self.to_string() }),
-            None => Outcome::retry_after(receive_count),
-        }
+        Outcome::of_error(self, self.is_transient(), self.code(), receive_count)
     }
 
     /// Returns the code of a dead letter, or `None` for an error that is always transient.

@@ -3,7 +3,7 @@
 use penstock_aws::commit::CommitError;
 use penstock_aws::database::DatabaseError;
 use penstock_aws::store::StoreError;
-use penstock_pipeline::{DeadCode, DeadReason, MessageError, Outcome};
+use penstock_pipeline::{DeadCode, MessageError, Outcome};
 
 /// The reason why a chunk was not applied, or its batch not closed. Messages contain no row values.
 #[derive(Debug, thiserror::Error)]
@@ -148,9 +148,6 @@ impl LoadError {
 
     /// Returns the outcome of a message that was received `receive_count` times.
     pub fn outcome(&self, receive_count: u32) -> Outcome {
-        match self.code().filter(|_| !self.is_transient()) {
-            Some(code) => Outcome::Dead(DeadReason { code, message: self.to_string() }),
-            None => Outcome::retry_after(receive_count),
-        }
+        Outcome::of_error(self, self.is_transient(), self.code(), receive_count)
     }
 }

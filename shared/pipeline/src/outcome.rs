@@ -1,5 +1,6 @@
 //! The outcome of a queue message.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use crate::DeadCode;
@@ -25,6 +26,20 @@ pub struct DeadReason {
 }
 
 impl Outcome {
+    /// Returns the outcome of a message whose processing failed with `error`: a retry if the error is transient, or has no
+    /// `code` because it always is.
+    pub fn of_error(
+        error: &impl Display,
+        is_transient: bool,
+        code: Option<DeadCode>,
+        receive_count: u32,
+    ) -> Self {
+        match code.filter(|_| !is_transient) {
+            Some(code) => Self::Dead(DeadReason { code, message: error.to_string() }),
+            None => Self::retry_after(receive_count),
+        }
+    }
+
     /// Returns a retry with the delay before attempt `receive_count + 1`: it doubles from 2 s up to 15 minutes.
     pub fn retry_after(receive_count: u32) -> Self {
         let doublings = receive_count.saturating_sub(1).min(10);
