@@ -21,7 +21,7 @@ pub(crate) async fn claim(
     let mut has_claim = false;
     let mut number = 0u32;
     loop {
-        let key = layout::claim(&batch.source, &object, number);
+        let key = layout::object_claim(&batch.source, &object, number);
         let Some(claim) = get_json::<ObjectClaim>(store, bucket, &key).await? else {
             if has_claim || store.put_if_absent(bucket, &key, to_json(&own)).await? {
                 return Ok(None);

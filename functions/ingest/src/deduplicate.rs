@@ -5,18 +5,19 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use penstock_aws::store::ObjectStore;
 use penstock_engine::{ChunkEncoder, Duplicates, decode_chunk};
-use penstock_pipeline::{Chunk, ChunkBody, layout};
+use penstock_pipeline::{BatchId, Chunk, ChunkBody, layout};
 
-use crate::encode::EncodedBatch;
+use crate::encode::{EncodedBatch, SPLIT};
 use crate::error::IngestError;
 
-/// Rewrites each chunk with such rows under another key. Two invocations that process the same drop at the same time
-/// write the same bytes under the same keys, so a published chunk never changes.
+/// Rewrites each chunk with such rows. The key contains a hash of the content, so the chunk that was written first is
+/// not overwritten.
 ///
 /// # Errors
 /// Returns an error if a request fails, or a stored chunk is malformed.
 pub(crate) async fn deduplicate(
     store: &impl ObjectStore,
+    batch: &BatchId,
     encoded: &mut EncodedBatch,
 ) -> Result<(), IngestError> {
     let EncodedBatch { chunks, chunk_rows, duplicates, .. } = encoded;
@@ -26,7 +27,7 @@ pub(crate) async fn deduplicate(
         let replaced = u32::try_from(duplicates.replaced_in(rows.clone()))
             .expect("a chunk has fewer than 2^32 rows, and so has their replaced part");
         if replaced > in_chunk {
-            rewrite(store, chunk, duplicates).await?;
+            rewrite(store, batch, chunk, duplicates).await?;
             chunk.deduplicated = Some(replaced);
         }
     }
@@ -35,6 +36,7 @@ pub(crate) async fn deduplicate(
 
 async fn rewrite(
     store: &impl ObjectStore,
+    batch: &BatchId,
     chunk: &mut Chunk,
     duplicates: &Duplicates,
 ) -> Result<(), IngestError> {
@@ -59,7 +61,7 @@ async fn rewrite(
     match &mut chunk.body {
         ChunkBody::Inline(text) => *text = BASE64.encode(&encoded.bytes),
         ChunkBody::Object { bucket, key } => {
-            *key = layout::deduplicated(key);
+            *key = layout::chunk(batch, SPLIT, chunk.index, &chunk.sha256);
             store.put(bucket, key, Bytes::from(encoded.bytes)).await?;
         }
     }

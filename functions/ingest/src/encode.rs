@@ -12,6 +12,7 @@ use bytes::Bytes;
 use penstock_aws::spill::TempFiles;
 use penstock_engine::{
     AcceptedRows, Block, ChunkEncoder, DuplicateFinder, Duplicates, ParquetPart, Plan, Reject, RejectEncoder,
+    sha256_hex,
 };
 use penstock_pipeline::{BatchId, Chunk, ChunkBody, MAX_INLINE_BYTES, layout};
 use tokio::sync::mpsc;
@@ -22,7 +23,7 @@ const PART_BYTES: usize = 8 * 1024 * 1024;
 /// large.
 const MAX_INLINE_CHUNKS: usize = 4;
 /// Index of the only split: this function reads a drop whole.
-const SPLIT: u32 = 0;
+pub(crate) const SPLIT: u32 = 0;
 
 /// An object to write.
 #[derive(Debug)]
@@ -174,17 +175,18 @@ impl BatchEncoder {
         let text_bytes = text.len() as u64;
         let encoded = chunk_encoder.encode(text).map_err(rows_error)?;
         drop(sorted);
+        let sha256 = encoded.sha256_hex();
         let chunk = Chunk {
             index,
             rows: count,
             deduplicated,
             row_base: 0,
-            sha256: encoded.sha256_hex(),
             text_bytes,
             body: ChunkBody::Object {
                 bucket: self.target.processed_bucket.clone(),
-                key: layout::chunk(&self.target.batch_id, SPLIT, index),
+                key: layout::chunk(&self.target.batch_id, SPLIT, index, &sha256),
             },
+            sha256,
         };
         let body = Bytes::from(encoded.bytes);
         if body.len() <= MAX_INLINE_BYTES && self.chunks.len() < MAX_INLINE_CHUNKS {
@@ -212,7 +214,7 @@ impl BatchEncoder {
     }
 
     fn upload_chunk(&self, chunk: &Chunk, body: Bytes) -> Result<(), BatchEncodeError> {
-        let key = layout::chunk(&self.target.batch_id, SPLIT, chunk.index);
+        let key = layout::chunk(&self.target.batch_id, SPLIT, chunk.index, &chunk.sha256);
         self.upload(self.target.processed_bucket.clone(), key, body)
     }
 
@@ -230,7 +232,8 @@ impl BatchEncoder {
         let Some(part) = self.parquet.take() else { return Ok(()) };
         let body = part.finish().map_err(rows_error)?;
         let BatchTarget { batch_id, source, entity, processed_bucket, .. } = &self.target;
-        let key = layout::parquet(entity, source, batch_id, SPLIT, next_part(&self.parquet_keys)?);
+        let part = next_part(&self.parquet_keys)?;
+        let key = layout::parquet(entity, source, batch_id, SPLIT, part, &sha256_hex(&body));
         self.upload(processed_bucket.clone(), key.clone(), body.into())?;
         self.parquet_keys.push(key);
         Ok(())
@@ -249,7 +252,8 @@ impl BatchEncoder {
         let Some(encoder) = self.rejects.take() else { return Ok(()) };
         let body = encoder.finish().map_err(rows_error)?;
         let BatchTarget { batch_id, source, quarantine_bucket, .. } = &self.target;
-        let key = layout::rejects(source, batch_id, SPLIT, next_part(&self.reject_keys)?);
+        let part = next_part(&self.reject_keys)?;
+        let key = layout::rejects(source, batch_id, SPLIT, part, &sha256_hex(&body));
         let uri = format!("s3://{quarantine_bucket}/{key}");
         self.upload(quarantine_bucket.clone(), key, body.into())?;
         self.reject_keys.push(uri);

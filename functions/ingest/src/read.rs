@@ -97,7 +97,7 @@ pub(crate) async fn read<S: ObjectStore, Q, J>(
         Err(error) => Err(error),
         Ok(()) => {
             let mut encoded = encoded;
-            deduplicate(&ingest.store, &mut encoded).await?;
+            deduplicate(&ingest.store, &batch.id, &mut encoded).await?;
             outcome(checked, encoded, &compiled.plan)
         }
     }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{Drop, UNKNOWN_SOURCE};
 
-/// A batch's id: UUID version 5 over the drop's identity and the contract's version.
+/// A batch's id: UUID version 5 over the drop's identity, the contract's version and, for a replay, its generation.
 pub type BatchId = Uuid;
 
 /// A drop processed under one contract version.
@@ -21,10 +21,15 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Returns the batch of `drop` under `contract_version`.
+    /// Returns the batch of `drop` when it is processed for the first time, under `contract_version`.
     pub fn new(drop: Drop, contract_version: Option<&str>) -> Self {
+        Self::of_generation(drop, contract_version, FIRST_GENERATION)
+    }
+
+    /// Returns the batch of `drop` in a generation of its [claims](crate::DropClaim).
+    pub fn of_generation(drop: Drop, contract_version: Option<&str>, generation: u32) -> Self {
         Self {
-            id: batch_id(&drop, contract_version),
+            id: replay_batch_id(&drop, contract_version, generation),
             source: drop.source().unwrap_or(UNKNOWN_SOURCE).to_owned(),
             contract_version: contract_version.map(str::to_owned),
             drop,
@@ -38,15 +43,39 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x5c0f_5a0e_7c1d_4b8e_9a5e_70e6_57e5_70c
 /// The contract version in the id of a batch without a contract.
 const NO_CONTRACT: &str = "";
 
-/// Returns the id of the batch of `drop` under `contract_version`; `None` means that there is no contract.
+/// The generation of the first processing of a drop. Each replay has the next one.
+pub const FIRST_GENERATION: u32 = 0;
+
+/// Returns the id of the batch of `drop` when it is processed for the first time, under `contract_version`; `None`
+/// means that there is no contract.
 ///
 /// A drop is identified by its bucket, its key, and its version id, or its ETag if the bucket is not versioned.
 pub fn batch_id(drop: &Drop, contract_version: Option<&str>) -> BatchId {
-    let version = match &drop.version_id {
+    let [bucket, key, kind, version] = identity(drop);
+    uuid_of(&[bucket, key, kind, version, contract_version.unwrap_or(NO_CONTRACT)])
+}
+
+/// Returns the id of the batch of `drop` in a generation of its claims.
+pub fn replay_batch_id(drop: &Drop, contract_version: Option<&str>, generation: u32) -> BatchId {
+    if generation == FIRST_GENERATION {
+        return batch_id(drop, contract_version);
+    }
+    let [bucket, key, kind, version] = identity(drop);
+    let contract = contract_version.unwrap_or(NO_CONTRACT);
+    uuid_of(&[bucket, key, kind, version, contract, &generation.to_string()])
+}
+
+/// Returns the id of a drop, the same for all of its batches.
+pub fn drop_id(drop: &Drop) -> Uuid {
+    uuid_of(&identity(drop))
+}
+
+fn identity(drop: &Drop) -> [&str; 4] {
+    let (kind, version) = match &drop.version_id {
         Some(version_id) => ("version", version_id.as_str()),
         None => ("etag", drop.etag.as_str()),
     };
-    uuid_of(&[&drop.bucket, &drop.key, version.0, version.1, contract_version.unwrap_or(NO_CONTRACT)])
+    [&drop.bucket, &drop.key, kind, version]
 }
 
 /// Returns the id of the drop's object, the same for all of its versions: UUID version 5 over bucket and key.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BatchId, Manifest, ManifestState, Receipt, ReceiptState};
 
-/// The claim of a version, stored at [`layout::claim`](crate::layout::claim).
+/// The claim of a version, stored at [`layout::claim`](crate::layout::object_claim).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectClaim {
     /// The version, as returned by [`Drop::version`](crate::Drop::version).

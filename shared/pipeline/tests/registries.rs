@@ -50,24 +50,27 @@ fn the_dump_of_the_log_events_is_current() {
 /// The keys with names in place of the values, as the roles of the functions grant them.
 #[test]
 fn the_dump_of_the_layout_is_current() {
-    let (batch, object) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let (batch, object, drop) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+    let sha256 = "0".repeat(64);
     let keys = json!({
         "contracts": layout::contracts("<source>"),
         "current_contract": layout::current_contract("<source>"),
         "contract_version": layout::contract_version("<source>", "<version>"),
-        "chunk": layout::chunk(&batch, 0, 0),
-        "deduplicated": layout::deduplicated(&layout::chunk(&batch, 0, 0)),
+        "chunk": layout::chunk(&batch, 0, 0, &sha256),
         "report": layout::report(&batch, 0),
         "batch_contract": layout::batch_contract(&batch),
         "manifest": layout::manifest(&batch),
         "published": layout::published(&batch),
-        "parquet": layout::parquet("<entity>", "<source>", &batch, 0, 0),
+        "parquet": layout::parquet("<entity>", "<source>", &batch, 0, 0, &sha256),
         "receipt": layout::receipt("<source>", &batch),
-        "claim": layout::claim("<source>", &object, 0),
-        "rejects": layout::rejects("<source>", &batch, 0, 0),
+        "drop_claim": layout::drop_claim("<source>", &drop, 0),
+        "object_claim": layout::object_claim("<source>", &object, 0),
+        "rejects": layout::rejects("<source>", &batch, 0, 0, &sha256),
     });
-    let keys =
-        keys.to_string().replace(&batch.to_string(), "<batch>").replace(&object.to_string(), "<object>");
+    let mut keys = keys.to_string();
+    for (id, name) in [(batch, "<batch>"), (object, "<object>"), (drop, "<drop>")] {
+        keys = keys.replace(&id.to_string(), name);
+    }
     assert_dumped("layout.json", &serde_json::from_str(&keys).unwrap());
 }
 

@@ -69,21 +69,29 @@ fn the_source_is_the_first_segment_of_the_key() {
 fn keys_are_those_of_the_table_in_the_documentation() {
     let batch = BatchId::from_u128(7);
     let id = "00000000-0000-0000-0000-000000000007";
+    let sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     for (key, expected) in [
         (layout::current_contract("abt"), "contracts/abt/current.yaml".to_owned()),
         (layout::contract_version("abt", "1.0.0"), "contracts/abt/1.0.0.yaml".to_owned()),
-        (layout::chunk(&batch, 1, 23), format!("batches/{id}/chunks/00001-00023.copy.zst")),
+        (
+            layout::chunk(&batch, 1, 23, sha256),
+            format!("batches/{id}/chunks/00001-00023-0123456789abcdef.copy.zst"),
+        ),
         (layout::report(&batch, 1), format!("batches/{id}/reports/00001.json")),
         (layout::batch_contract(&batch), format!("batches/{id}/contract.yaml")),
         (layout::manifest(&batch), format!("batches/{id}/manifest.json")),
         (layout::published(&batch), format!("batches/{id}/published.json")),
         (
-            layout::parquet("products", "abt", &batch, 0, 2),
-            format!("data/products/source=abt/batch={id}/00000-00002.parquet"),
+            layout::parquet("products", "abt", &batch, 0, 2, sha256),
+            format!("data/products/source=abt/batch={id}/00000-00002-0123456789abcdef.parquet"),
         ),
         (layout::receipt("abt", &batch), format!("receipts/abt/{id}.json")),
-        (layout::claim("abt", &batch, 1), format!("objects/abt/{id}/00001.json")),
-        (layout::rejects("abt", &batch, 0, 0), format!("abt/{id}/rejects-00000-00000.ndjson.zst")),
+        (layout::drop_claim("abt", &batch, 2), format!("drops/abt/{id}/00002.json")),
+        (layout::object_claim("abt", &batch, 1), format!("objects/abt/{id}/00001.json")),
+        (
+            layout::rejects("abt", &batch, 0, 0, sha256),
+            format!("abt/{id}/rejects-00000-00000-0123456789abcdef.ndjson.zst"),
+        ),
     ] {
         assert_eq!(key, expected);
     }
