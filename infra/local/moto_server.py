@@ -1,29 +1,97 @@
-"""The moto server, with a fix for events of multipart uploads.
+"""The moto server, with fixes for what moto 5.2 does differently from S3.
 
-S3 sends one event when a multipart upload is completed. moto 5.2 sends two, the first as if by `PutObject`.
+| S3 | moto |
+|---|---|
+| one event when a multipart upload is completed | two, the first as if by `PutObject` |
+| the sequencers of a key's events increase | one sequencer for all events |
+| the time of an event is that of its object | the time at which the event is sent |
+| of two concurrent writes with `If-None-Match: *`, one succeeds | both may succeed, and one version may be lost |
+| versions of a key are listed from the newest to the oldest | those of one millisecond are in the reverse order |
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
-from typing import Any
+import threading
+import time
+from typing import Any, Callable
 
+from moto.core.utils import unix_time
+from moto.events.models import Rule
+from moto.s3 import notifications
 from moto.s3.models import S3Backend
+from moto.s3.responses import S3Response
 from moto.server import main
 
-put_object = S3Backend.put_object
+# Held for a whole write: its condition, the new version, and its event.
+WRITE = threading.RLock()
+# 18 hexadecimal digits, as in S3's events.
+SEQUENCERS = itertools.count(0x0055AED6DCD90281E5)
+MOTO_SEQUENCER = "617f08299329d189"
+# The object of the event that the current thread sends.
+DESCRIBED = threading.local()
 
 
-@functools.wraps(put_object)
-def put_object_without_multipart_event(*args: Any, **kwargs: Any) -> Any:
-    """Calls `put_object` without an event for a multipart upload; its caller sends the event of the completion."""
-    if kwargs.get("multipart") is not None:
-        kwargs["disable_notification"] = True
-    return put_object(*args, **kwargs)
+def exclusive(write: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns `write` as a function of which one call runs at a time."""
+
+    @functools.wraps(write)
+    def exclusive_write(*args: Any, **kwargs: Any) -> Any:
+        with WRITE:
+            return write(*args, **kwargs)
+
+    return exclusive_write
 
 
-S3Backend.put_object = put_object_without_multipart_event  # type: ignore[method-assign]
+def with_fixes(put_object: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns `put_object` without an event for a multipart upload, whose caller sends one when it is completed."""
+
+    @functools.wraps(put_object)
+    def fixed(self: S3Backend, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("multipart") is not None:
+            kwargs["disable_notification"] = True
+        if self.get_bucket(bucket_name).keys.getlist(key_name, []):
+            # moto lists the versions of a key by their time in milliseconds.
+            time.sleep(0.001)
+        return put_object(self, bucket_name, key_name, *args, **kwargs)
+
+    return fixed
+
+
+def of_object(send_event: Callable[..., None]) -> Callable[..., None]:
+    """Returns `send_event`, which records for the rules the object that its event describes."""
+
+    @functools.wraps(send_event)
+    def send(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
+        DESCRIBED.key = key
+        send_event(account_id, bucket, event_name, key)
+
+    return send
+
+
+def with_event_of_object(send_to_targets: Callable[..., None]) -> Callable[..., None]:
+    """Returns `send_to_targets`, which each rule calls with the same event, with the sequencer and the time set."""
+
+    @functools.wraps(send_to_targets)
+    def send(self: Rule, event: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        if event.get("source") == "aws.s3":
+            event["time"] = unix_time(DESCRIBED.key.last_modified)
+            described = event["detail"]["object"]
+            if described.get("sequencer") == MOTO_SEQUENCER:
+                described["sequencer"] = f"{next(SEQUENCERS):018X}"
+        send_to_targets(self, event, *args, **kwargs)
+
+    return send
+
+
+S3Response.put_object = exclusive(S3Response.put_object)  # type: ignore[method-assign]
+S3Backend.put_object = with_fixes(S3Backend.put_object)  # type: ignore[method-assign]
+S3Backend.copy_object = exclusive(S3Backend.copy_object)  # type: ignore[method-assign]
+S3Backend.complete_multipart_upload = exclusive(S3Backend.complete_multipart_upload)  # type: ignore[method-assign]
+notifications._send_event_bridge_message = of_object(notifications._send_event_bridge_message)
+Rule.send_to_targets = with_event_of_object(Rule.send_to_targets)  # type: ignore[method-assign]
 
 if __name__ == "__main__":
     main(sys.argv[1:])

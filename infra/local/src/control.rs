@@ -52,6 +52,11 @@ async fn function_action(runner: &Runner, name: &str, action: &str, body: Bytes)
     let Some(function) = runner.function(name) else { return ok_or_not_found(false) };
     match action {
         "invoke" => invocation_reply(function.invoke(body).await),
+        "deploy" => match serde_json::from_slice(&body).map(|deployment| function.deploy(deployment)) {
+            Ok(Ok(())) => ok_or_not_found(true),
+            Ok(Err(error)) => text(StatusCode::NOT_FOUND, error.to_string()),
+            Err(error) => text(StatusCode::BAD_REQUEST, error.to_string()),
+        },
         "kill" => json(StatusCode::OK, &json!({ "killed": function.kill() })),
         _ => text(StatusCode::NOT_FOUND, "no such call"),
     }

@@ -18,12 +18,17 @@ use crate::process::{Guard, Signal, StopSignal, signal_group};
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The parameters of a function's execution environments.
+/// The program and the configuration that a deployment sets.
 #[derive(Debug)]
-pub(super) struct LaunchConfig {
+pub(super) struct Release {
     pub(super) program: PathBuf,
     /// All environment variables except `AWS_LAMBDA_RUNTIME_API` and `AWS_LAMBDA_LOG_STREAM_NAME`.
     pub(super) variables: BTreeMap<String, String>,
+}
+
+/// The parameters of a function's execution environments that all releases share.
+#[derive(Debug)]
+pub(super) struct LaunchConfig {
     pub(super) function_arn: String,
     pub(super) timeout: Duration,
     pub(super) log: File,
@@ -54,6 +59,8 @@ pub(super) struct Environment {
     pub(super) invocations: u64,
     /// From the start of the process to its first request for an invocation.
     pub(super) init_duration: Duration,
+    /// The release that it runs.
+    pub(super) release: Arc<Release>,
     api: RuntimeApi,
     exited: watch::Receiver<Option<String>>,
     usage: Arc<Mutex<Usage>>,
@@ -61,17 +68,21 @@ pub(super) struct Environment {
 
 impl Environment {
     /// Starts a process and waits until it has requested an invocation: a cold start.
-    pub(super) async fn start(launch: &LaunchConfig, log_stream: &str) -> Result<Self, InvocationFailure> {
+    pub(super) async fn start(
+        launch: &LaunchConfig,
+        release: Arc<Release>,
+        log_stream: &str,
+    ) -> Result<Self, InvocationFailure> {
         let not_started = |error: std::io::Error| InvocationFailure::Init(error.to_string());
         let api = RuntimeApi::start().await.map_err(not_started)?;
         let started = Instant::now();
         let output = || launch.log.try_clone().map_err(not_started);
-        let mut child = tokio::process::Command::new(&launch.program)
+        let mut child = tokio::process::Command::new(&release.program)
             .env_clear()
-            .envs(&launch.variables)
+            .envs(&release.variables)
             .env("AWS_LAMBDA_RUNTIME_API", api.authority())
             .env("AWS_LAMBDA_LOG_STREAM_NAME", log_stream)
-            .current_dir(launch.program.parent().unwrap_or_else(|| std::path::Path::new("/")))
+            .current_dir(release.program.parent().unwrap_or_else(|| std::path::Path::new("/")))
             .stdin(Stdio::null())
             .stdout(output()?)
             .stderr(output()?)
@@ -99,6 +110,7 @@ impl Environment {
             last_used: started,
             invocations: 0,
             init_duration: Duration::ZERO,
+            release,
             api,
             exited,
             usage,

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::json;
 
-use super::environment::{Environment, InvocationFailure, LaunchConfig};
+use super::environment::{Environment, InvocationFailure, LaunchConfig, Release};
 use super::status::{EnvironmentStatus, FunctionStatus, InvocationTotals};
 use super::usage::Usage;
 use crate::error::{LocalError, io};
@@ -32,17 +33,32 @@ pub(crate) struct HostConfig {
     pub(crate) guard: Guard,
 }
 
+/// A change of a running function.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Deployment {
+    /// The folder of the binary.
+    functions_dir: Option<PathBuf>,
+    /// Environment variables that override those of the first release.
+    variables: BTreeMap<String, String>,
+}
+
 /// A Lambda function.
 #[derive(Debug)]
 pub(crate) struct Function {
     name: String,
     memory_mb: u32,
     launch: LaunchConfig,
+    binary: String,
+    /// The release that the stack was started with.
+    first: Arc<Release>,
     state: Mutex<FunctionState>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct FunctionState {
+    /// The release that new environments run.
+    release: Arc<Release>,
     idle: Vec<Environment>,
     /// Environments with a current invocation, by process id.
     busy: BTreeMap<u32, BusyEnvironment>,
@@ -65,22 +81,12 @@ impl Function {
     /// # Errors
     /// Returns an error if its binary is missing, or its log cannot be written.
     pub(crate) fn new(spec: &FunctionSpec, host: &HostConfig) -> Result<Arc<Self>, LocalError> {
-        let program =
-            std::path::absolute(host.functions_dir.join(&spec.binary)).map_err(io("resolving a binary"))?;
-        if !program.is_file() {
-            let remedy = "build it: cargo build --bins";
-            return Err(LocalError::Missing {
-                what: format!("function {}", spec.binary),
-                path: program,
-                remedy,
-            });
-        }
+        let program = program(&host.functions_dir, &spec.binary)?;
         let log_path = host.logs_dir.join(format!("{}.log", spec.binary));
         // Truncated for a new stack, then opened for appending, because several processes write to it.
         let log = File::create(&log_path).and_then(|_| File::options().append(true).open(&log_path));
+        let first = Arc::new(Release { program, variables: variables(spec, host) });
         let launch = LaunchConfig {
-            variables: variables(spec, host),
-            program,
             function_arn: format!(
                 "arn:aws:lambda:{}:{}:function:{}",
                 host.region, host.account_id, spec.function_name
@@ -93,7 +99,9 @@ impl Function {
             name: spec.binary.clone(),
             memory_mb: spec.memory_mb,
             launch,
-            state: Mutex::new(FunctionState::default()),
+            binary: spec.binary.clone(),
+            state: Mutex::new(FunctionState::new(first.clone())),
+            first,
         });
         tokio::spawn(stop_idle(Arc::downgrade(&function), host.idle_timeout));
         Ok(function)
@@ -102,6 +110,27 @@ impl Function {
     /// Returns the name of the function's binary.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Deploys a release: the binary in `functions_dir` (by default, that of the first release) and the variables of the
+    /// first release with these changes. As on AWS, current invocations end on the release that they began on.
+    ///
+    /// # Errors
+    /// Returns an error if the binary is missing.
+    pub(crate) fn deploy(&self, deployment: Deployment) -> Result<(), LocalError> {
+        let Deployment { functions_dir, variables: changes } = deployment;
+        let program = match functions_dir {
+            Some(folder) => program(&folder, &self.binary)?,
+            None => self.first.program.clone(),
+        };
+        let mut variables = self.first.variables.clone();
+        variables.extend(changes);
+        let mut state = self.state();
+        state.release = Arc::new(Release { program, variables });
+        for environment in std::mem::take(&mut state.idle) {
+            state.retire(&environment);
+        }
+        Ok(())
     }
 
     /// Runs one invocation, in an idle environment if there is one.
@@ -129,7 +158,7 @@ impl Function {
 
     /// Returns an idle environment, or starts one.
     async fn acquire(&self) -> Result<Environment, InvocationFailure> {
-        let number = {
+        let (release, number) = {
             let mut state = self.state();
             while let Some(environment) = state.idle.pop() {
                 if environment.is_alive() {
@@ -138,9 +167,10 @@ impl Function {
                 state.retire(&environment);
             }
             state.started += 1;
-            state.started
+            (state.release.clone(), state.started)
         };
-        let environment = Environment::start(&self.launch, &format!("local/[$LATEST]{number}")).await?;
+        let log_stream = format!("local/[$LATEST]{number}");
+        let environment = Environment::start(&self.launch, release, &log_stream).await?;
         self.state().totals.init_durations_ms.push(milliseconds(environment.init_duration));
         Ok(environment)
     }
@@ -162,7 +192,9 @@ impl Function {
                 InvocationFailure::Exited(_) | InvocationFailure::TimedOut(_) | InvocationFailure::Init(_),
             ) => true,
             // As on AWS, the environment is reused after the handler has returned an error.
-            Some(InvocationFailure::Function(_)) | None => !environment.is_alive(),
+            Some(InvocationFailure::Function(_)) | None => {
+                !environment.is_alive() || !Arc::ptr_eq(&environment.release, &state.release)
+            }
         };
         if has_ended { state.retire(&environment) } else { state.idle.push(environment) }
     }
@@ -244,10 +276,31 @@ impl Function {
 }
 
 impl FunctionState {
+    fn new(release: Arc<Release>) -> Self {
+        Self {
+            release,
+            idle: Vec::new(),
+            busy: BTreeMap::new(),
+            ended_usage: Usage::default(),
+            totals: InvocationTotals::default(),
+            started: 0,
+        }
+    }
+
     /// Adds the usage of an environment that has ended.
     fn retire(&mut self, environment: &Environment) {
         self.ended_usage = add(self.ended_usage, environment.usage());
     }
+}
+
+/// Returns the path of the binary in `folder`.
+fn program(folder: &Path, binary: &str) -> Result<PathBuf, LocalError> {
+    let path = std::path::absolute(folder.join(binary)).map_err(io("resolving a binary"))?;
+    if path.is_file() {
+        return Ok(path);
+    }
+    let remedy = "build it: cargo build --bins";
+    Err(LocalError::Missing { what: format!("function {binary}"), path, remedy })
 }
 
 /// Returns the sum of the CPU times and the larger of the peaks.

@@ -199,3 +199,27 @@ async fn a_chosen_visibility_timeout_applies_only_to_queues_that_invoke_a_functi
         assert_eq!(found.attributes().unwrap()[&name], expected, "{queue}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_changes_new_environments_and_lets_current_invocations_end() {
+    let fixture = Fixture::up(&[]).await;
+    fixture.send("sleep 1").await;
+    fixture.wait("busy", |fixture| fixture.bodies().len() == 1).await;
+    let deployment = r#"{"variables": {"FAKE_RELEASE": "2"}}"#;
+    assert_eq!(fixture.control("POST", "/functions/fake/deploy", deployment).await.0, 200);
+    let done = |fixture: &Fixture| fixture.status()["mappings"]["fake"]["messages_done"] == 1;
+    fixture.wait("the current invocation to end", done).await;
+    fixture.control("POST", "/functions/fake/invoke", "{}").await;
+    assert_eq!(fixture.control("POST", "/functions/fake/deploy", "{}").await.0, 200);
+    fixture.control("POST", "/functions/fake/invoke", "{}").await;
+    let releases: Vec<Value> =
+        fixture.notes("init").iter().map(|note| note["value"]["FAKE_RELEASE"].clone()).collect();
+    assert_eq!(releases, [Value::Null, Value::from("2"), Value::Null]);
+    assert_eq!(fixture.status()["functions"]["fake"]["crashes"], 0);
+
+    let missing = r#"{"functions_dir": "/nowhere"}"#;
+    let (code, message) = fixture.control("POST", "/functions/fake/deploy", missing).await;
+    assert_eq!(code, 404);
+    assert!(message.contains("/nowhere/fake"), "{message}");
+    assert_eq!(fixture.control("POST", "/functions/fake/deploy", r#"{"function_dir": "/"}"#).await.0, 400);
+}
