@@ -7,7 +7,7 @@ PYTHON_CODE = infra/costs.py infra/local tests
 NEXTEST = $(shell command -v cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down build test lint security fmt purity unit pytest sam-local sam-build bench bench-build bench-robustness fuzz costs clean deploy destroy
+.PHONY: help demo up down build test lint security fmt purity unit pytest faults sam-local sam-build bench bench-build bench-robustness fuzz costs clean deploy destroy
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ unit: build ## Run the Rust tests
 pytest: build ## Run the tests of the whole system: infrastructure, end to end, faults
 	@infra/local/setup.sh --dev
 	$(VENV)/pytest
+
+faults: build ## Run seeded plans of faults against an oracle: make faults N=1000 SEED=1 JOBS=2 PREVIOUS=<git revision>
+	@infra/local/setup.sh --dev
+	@PREVIOUS="$(PREVIOUS)" tests/faults/run.sh --runs "$(or $(N),20)" --seed "$(or $(SEED),1)" --jobs "$(or $(JOBS),1)"
 
 sam-local: build ## Invoke each function with `sam local invoke` (needs a Docker engine)
 	@infra/local/setup.sh --dev
