@@ -19,7 +19,7 @@ import hcl2
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/deploy.md"
-METRICS = ROOT / "tests/golden/metrics.json"  # the dump of the registry; all metrics have the dimension `source`
+METRICS = ROOT / "tests/golden/metrics.json"  # the dump of the registry
 BEGIN, END = "<!-- costs: written by `make costs` -->\n", "<!-- costs: end -->\n"
 ENVIRONMENTS = ("dev", "staging", "prod")
 HOURS = 730  # a month
@@ -75,10 +75,16 @@ BATCH_OBJECTS = 8
 POLLS = 5 * 3 * 60 * HOURS
 IDLE_LOGS_GB = 0.5  # assumed: the database's metrics each minute, PostgreSQL's log, flow logs
 # A run of the sentinel lists the sources and the contracts. For each source, it lists the versions in raw (one request
-# per thousand) and the contracts, and reads the current contract. For each recent drop, it requests the receipt.
-RUN_LISTS, SOURCE_LISTS, SOURCE_GETS = 2, 2, 1
+# per thousand) and the contracts, and reads the current contract. For each recent drop, it requests the claim, that of
+# a replay, and the receipt. The queue's depth and its own state are not counted.
+RUN_LISTS, SOURCE_LISTS, SOURCE_GETS, DROP_GETS = 2, 2, 1, 3
+# The search for orphans lists at most this many pages per run, and reads the manifest of each batch: MAX_PAGES.
+SWEEP_PAGES, PAGE_OBJECTS = 10, 1_000
 RUN_SECONDS = 2  # assumed, with a few sources
 LINE_GB = 2e-6  # 2 kB per log line, including metrics
+
+# The number of values of the dimensions that are not sources: kinds of objects, queues.
+DIMENSION_VALUES = {"kind": 3, "queue": 1}
 
 DAYS_A_MONTH = 30.4
 # The rules of modules/lake: age in days, minimum days in the class, storage class. An object moves to a class only if
@@ -138,6 +144,16 @@ def runs_of_sentinel(template: str) -> float:
     return HOURS * 60 / int(found[1])
 
 
+def registered() -> list[list[str]]:
+    """Returns the dimensions of each metric, without the environment."""
+    return [metric["dimensions"][1:] for metric in json.loads(METRICS.read_text())["metrics"]]
+
+
+def without_source() -> int:
+    """Returns the number of CloudWatch metrics that do not depend on the sources."""
+    return sum(DIMENSION_VALUES[one] for one, *_ in registered() if one != "source")
+
+
 def idle(sizes: list[dict[str, Any]], template: str) -> list[Line]:
     """Returns the monthly costs of the environment when nothing is delivered."""
     alarms = len(re.findall(r"Type: AWS::CloudWatch::Alarm$", template, re.MULTILINE))
@@ -188,6 +204,7 @@ def idle(sizes: list[dict[str, Any]], template: str) -> list[Line]:
             f"{alarms} in the template",
             lambda _: alarms * price("alarm"),
         ),
+        line("Metrics", f"{without_source()} that no source adds", lambda _: without_source() * price("custom metric")),
         line("Dashboard", "1; the first three of an account are free", lambda _: price("dashboard")),
         line("SQS", f"Lambda polls {queues} queues", lambda _: queues * POLLS * price("SQS request")),
         line(
@@ -270,13 +287,14 @@ def page(terraform: Path, template: str) -> str:
     for size in sizes:
         if size["region"] != "eu-central-1":
             sys.exit(f"costs: the prices are for eu-central-1, but {size['environment']} is in {size['region']}")
-    metrics = len(json.loads(METRICS.read_text())["metrics"])
+    metrics = sum("source" in dimensions for dimensions in registered())
     alarmed = len(re.findall(r'FROM SCHEMA\("Penstock", "environment", "source"', template))
     source = metrics * price("custom metric") + alarmed * price("alarm")
     runs, days = runs_of_sentinel(template), number_in(template, "LookbackSeconds", "Default") / 86_400
     looked = runs * (SOURCE_LISTS * price("S3 LIST") + SOURCE_GETS * price("S3 GET") + LINE_GB * price("logs"))
     more = runs * price("S3 LIST")
-    asked = runs * days / DAYS_A_MONTH * price("S3 GET") * 1e6
+    asked = runs * days / DAYS_A_MONTH * DROP_GETS * price("S3 GET") * 1e6
+    swept = runs * SWEEP_PAGES * (price("S3 LIST") + PAGE_OBJECTS * price("S3 GET"))
     worker = 4 * price("EMR Serverless vCPU") + 16 * price("EMR Serverless memory")
     small = BATCH_OBJECTS * price("S3 PUT") * 1e6
     return f"""**Idle, per month:**
@@ -295,8 +313,9 @@ whole time. Lambda assigns a third of a core to a writer with 512 MB. The writer
 long on Lambda was not measured. Chunks were {CHUNKS_SIZE} and Parquet {PARQUET_SIZE} times the size of the CSV,
 measured on 100,000 such rows.
 Many small files cost more: each writes at least {BATCH_OBJECTS} objects, {small:.0f} USD for a million files. For
-{days:.0f} days, each run of the sentinel requests the receipt of each drop, {asked:.0f} USD for a million files.
-A longer `SentinelSchedule` or a shorter `LookbackSeconds` reduces this. A drop
+{days:.0f} days, each run of the sentinel requests the claim and the receipt of each drop, {asked:.0f} USD for a million
+files. A longer `SentinelSchedule` or a shorter `LookbackSeconds` reduces this. Its search for orphans costs at most
+{swept:.0f} USD, when the buckets have too many objects for it to end. A drop
 that is processed by Spark costs {worker:.2f} per hour and worker (4 vCPU, 16 GB). The number of hours is unknown
 because this version does not include the job. The rows in the database are part of its storage, above.
 

@@ -1,8 +1,9 @@
-"""The sentinel detects missed drops, late sources and stuck batches."""
+"""The sentinel detects missed drops, late sources and stuck batches, and removes orphans."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,9 @@ Report = dict[str, Any]
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack whose sentinel has short limits."""
-    limits = {"MissedAfterSeconds": MIN_AGE_S, "StuckAfterSeconds": MIN_AGE_S, "LookbackSeconds": 86_400}
-    parameters = [word for name, value in limits.items() for word in ("--parameter", f"{name}={value}")]
+    limits = {"MissedAfterSeconds": MIN_AGE_S, "StuckAfterSeconds": MIN_AGE_S, "OrphanAfterSeconds": MIN_AGE_S}
+    values = {**limits, "LookbackSeconds": 86_400, "IgnoreKeys": "*.md5"}
+    parameters = [word for name, value in values.items() for word in ("--parameter", f"{name}={value}")]
     with Stack.up(tmp_path_factory.mktemp("watched"), *parameters) as stack:
         yield stack
 
@@ -110,11 +112,58 @@ def test_a_processed_drop_is_never_queued_again(watched: Stack, tmp_path: Path) 
     watched.publish(contract(tmp_path, "taken"))
     loaded = watched.drop(write(tmp_path, "rows.csv", numbered(3)), "taken")
     assert (refused["state"], loaded["state"]) == ("refused", "loaded")
-    watched.client("s3").put_object(Bucket=watched.bucket("raw"), Key="taken/folder/", Body=b"")
+    for name in ("folder/", "_SUCCESS", ".hidden.csv", "_temporary/0/a.csv", "a.csv.md5"):
+        body = b"" if name.endswith("/") else b"id\n1\n"
+        watched.client("s3").put_object(Bucket=watched.bucket("raw"), Key=f"taken/{name}", Body=body)
     for source in ("stranger", "taken"):
         report = wait_for_report(watched, source, lambda report: report["seconds_since_drop"] > MIN_AGE_S)
         assert report["missed_drops"] == 0
         assert not requeued(watched, source)
+
+
+def test_the_lost_events_of_many_sources_are_sent_by_one_run(watched: Stack, tmp_path: Path) -> None:
+    watched.wait_until_quiet()
+    sources = [f"many{number}" for number in range(12)]
+    watched.control("mappings/ingest/pause")
+    try:
+        for source in sources:
+            watched.client("s3").put_object(Bucket=watched.bucket("raw"), Key=f"{source}/a.csv", Body=b"id\n1\n")
+        for _ in sources:
+            receive_message(watched, "drops")
+        time.sleep(MIN_AGE_S + 1)
+        run_sentinel(watched)
+        run_sentinel(watched)
+        assert [len(requeued(watched, source)) for source in sources] == [1] * len(sources)
+    finally:
+        watched.control("mappings/ingest/resume")
+    for source in sources:
+        watched.wait(lambda source=source: watched.receipts(source), f"the receipt of {source}")
+
+
+def test_orphans_are_removed_and_what_a_manifest_lists_is_kept(watched: Stack, tmp_path: Path) -> None:
+    watched.publish(contract(tmp_path, "swept"))
+    receipt = watched.drop(write(tmp_path, "rows.csv", [*numbered(9), ("x", "name", "2026-01-01T00:00:00Z")]), "swept")
+    batch, s3 = receipt["batch_id"], watched.client("s3")
+    (parquet,) = (key for key in watched.keys("processed", "data/") if f"/source=swept/batch={batch}/" in key)
+    (rejects,) = watched.keys("quarantine", f"swept/{batch}/")
+    orphans = [
+        ("processed", parquet.replace(".parquet", "0.parquet")),
+        ("processed", f"batches/{batch}/chunks/00000-00000-0123456789abcdef.copy.zst"),
+        ("processed", parquet.replace(batch, "00000000-0000-0000-0000-000000000007")),
+        ("quarantine", rejects.replace(".ndjson", "0.ndjson")),
+    ]
+    for bucket, key in orphans:
+        s3.put_object(Bucket=watched.bucket(bucket), Key=key, Body=b"x")
+
+    def removed() -> bool:
+        run_sentinel(watched)
+        return not any(key in watched.keys(bucket, key) for bucket, key in orphans)
+
+    watched.wait(removed, "the orphans to be removed")
+    assert watched.keys("processed", parquet) == [parquet]
+    assert watched.keys("quarantine", rejects) == [rejects]
+    lines = [line for line in logged(watched, "orphan was removed") if batch in line["key"]]
+    assert sorted(line["kind"] for line in lines) == ["chunk", "parquet", "rejects"]
 
 
 def test_a_source_is_late_until_it_delivers(watched: Stack, tmp_path: Path) -> None:
@@ -159,8 +208,8 @@ def test_an_invalid_contract_fails_the_run_but_other_sources_are_reported(watche
     assert ran.status == 64
     assert "faulty: contracts/faulty/current.yaml" in ran.err
     emitted = metrics_in(log)[lines_before:]
-    assert {"faulty", "zebra"} <= {one["source"] for one in emitted}
-    assert not [one for one in emitted if one["source"] == "faulty" and "late" in one]
+    assert {"faulty", "zebra"} <= {one.get("source") for one in emitted}
+    assert not [one for one in emitted if one.get("source") == "faulty" and "late" in one]
 
 
 def test_the_report_is_printed_as_a_table_and_emitted_as_metrics(watched: Stack, tmp_path: Path) -> None:
@@ -170,7 +219,7 @@ def test_the_report_is_printed_as_a_table_and_emitted_as_metrics(watched: Stack,
     rows = [line.split() for line in shown.out.splitlines()]
     assert rows[0] == "source late seconds since a drop missed drops stuck batches".split()
     assert ["shown", "no", "never", "0", "0"] in rows
-    emitted = [one for one in metrics_in(watched.state_dir / "logs/sentinel.log") if one["source"] == "shown"][-1]
+    emitted = [one for one in metrics_in(watched.state_dir / "logs/sentinel.log") if one.get("source") == "shown"][-1]
     (metrics,) = emitted["_aws"]["CloudWatchMetrics"]
     assert metrics["Dimensions"] == [["environment", "source"]]
     assert {one["Name"]: (one["Unit"], emitted[one["Name"]]) for one in metrics["Metrics"]} == {

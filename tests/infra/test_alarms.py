@@ -33,13 +33,16 @@ from support.template import (
 OF_AWS = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [{"QueueName"}],
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): [{"QueueName"}],
+    ("AWS/SQS", "NumberOfMessagesDeleted"): [{"QueueName"}],
     ("AWS/Lambda", "Errors"): [{"FunctionName"}, {"FunctionName", "Resource", "ExecutedVersion"}],
     ("AWS/Lambda", "Throttles"): [{"FunctionName"}],
     ("AWS/Lambda", "Invocations"): [{"FunctionName"}],
     ("AWS/EMRServerless", "FailedJobs"): [{"ApplicationId"}],
 }
 # An alarm is raised within five minutes, except one on an hourly sum.
-SECONDS = {"RejectedRowsPerHour": 3600}
+SECONDS = {"RejectedRowsPerHour": 3600, "IngestMaximumConcurrency": 3600}
+# Counts of what the sentinel has put in order, which is no failure.
+WITHOUT_ALARM = {"orphans_removed"}
 
 QUERY = re.compile(
     r'SELECT (?P<statistic>\w+)\("(?P<metric>\w+)"\) FROM (?:SCHEMA\("(?P<schema>[\w/]+)"(?P<of>(?:, "\w+")*)\)'
@@ -102,8 +105,30 @@ def check_metrics(stack: Template) -> Findings:
             if set(dimensions(alarm)) not in known:
                 yield f"{name}: nothing emits {alarm['MetricName']} by {sorted(dimensions(alarm))}"
             continue
+        stats = {one["Id"]: one["MetricStat"] for one in alarm["Metrics"] if "MetricStat" in one}
         for query in alarm["Metrics"]:
-            yield from check_query(name, query["Expression"], own)
+            if "MetricStat" in query:
+                yield from check_stat(name, query["MetricStat"]["Metric"], own)
+            elif stats:
+                yield from check_math(name, query["Expression"], set(stats))
+            else:
+                yield from check_query(name, query["Expression"], own)
+
+
+def check_stat(name: str, metric: Properties, own: set[tuple[str, frozenset[str]]]) -> Findings:
+    of = dimensions(metric)
+    known = OF_AWS.get((metric["Namespace"], metric["MetricName"]), [])
+    is_own = metric["Namespace"] == "Penstock" and (metric["MetricName"], frozenset(of)) in own
+    if not is_own and set(of) not in known:
+        yield f"{name}: nothing emits {metric['MetricName']} by {sorted(of)}"
+    if is_own and of["environment"] != {"Ref": "Environment"}:
+        yield f"{name}: includes other environments"
+
+
+def check_math(name: str, expression: str, ids: set[str]) -> Findings:
+    """An expression that is not over exactly the metrics of its alarm."""
+    if set(re.findall(r"\b[a-z]\w*", expression)) != ids:
+        yield f"{name}: {expression} is not over {sorted(ids)}"
 
 
 def check_query(name: str, expression: Any, own: set[tuple[str, frozenset[str]]]) -> Findings:
@@ -149,7 +174,7 @@ def check_topic(stack: Template) -> Findings:
         if threshold != 0 and target(threshold) not in stack["Parameters"]:
             yield f"{name}: its threshold is a number that no parameter sets"
         periods = [alarm, *alarm.get("Metrics", [])]
-        seconds = alarm["EvaluationPeriods"] * max(one.get("Period", 0) for one in periods)
+        seconds = alarm["EvaluationPeriods"] * max(one.get("MetricStat", one).get("Period", 0) for one in periods)
         if seconds > longest(stack, alarm):
             yield f"{name}: is raised only after {seconds} s"
 
@@ -162,7 +187,8 @@ def longest(stack: Template, alarm: Properties) -> int:
 
 def queried(alarm: Properties) -> set[str]:
     """Returns the metrics of Penstock that an alarm queries."""
-    found = [QUERY.fullmatch(str(one["Expression"].get("Fn::Sub"))) for one in alarm.get("Metrics", [])]
+    expressions = [one.get("Expression") for one in alarm.get("Metrics", [])]
+    found = [QUERY.fullmatch(one["Fn::Sub"]) for one in expressions if isinstance(one, dict)]
     return {one["metric"] for one in found if one}
 
 
@@ -191,7 +217,7 @@ def check_schedules(stack: Template) -> Findings:
                 yield f"{alarm_id}: sums values that several runs report of one state"
         watched = {metric for alarm in alarms(stack).values() for metric in queried(alarm)}
         counts = {metric["name"] for metric in metrics_of(name) if metric["unit"] == "Count"}
-        for metric in sorted(counts - watched):
+        for metric in sorted(counts - watched - WITHOUT_ALARM):
             yield f"{name}: no alarm on {metric}"
 
 
@@ -279,7 +305,8 @@ def test_the_alarms_and_the_registry_are_found() -> None:
     assert len(alarms(template())) >= 24
     assert ("accounting_broken", frozenset({"environment", "source"})) in metric_schemas()
     assert ("rows_rejected", frozenset({"environment", "source", "state"})) in metric_schemas()
-    assert names_of("sentinel") == {"late", "seconds_since_drop", "missed_drops", "stuck_batches"}
+    of_sentinel = {"late", "seconds_since_drop", "missed_drops", "stuck_batches", "orphans_removed"}
+    assert names_of("sentinel") == of_sentinel
 
 
 def remove(resource: str) -> Mutation:
@@ -330,6 +357,24 @@ def arn_dimension(queue: str) -> list[dict[str, Any]]:
     return [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "Arn"]}}]
 
 
+def math_of(alarm: str) -> list[dict[str, Any]]:
+    """Returns a copy of the metrics of an alarm."""
+    metrics: list[dict[str, Any]] = alarms(template())[alarm]["Metrics"]
+    return metrics
+
+
+def other_queue() -> list[dict[str, Any]]:
+    metrics = math_of("DropsConsumerAlarm")
+    metrics[2]["MetricStat"]["Metric"]["Dimensions"].pop()
+    return metrics
+
+
+def other_math() -> list[dict[str, Any]]:
+    metrics = math_of("DropsConsumerAlarm")
+    metrics[0]["Expression"] = "taken - settled"
+    return metrics
+
+
 def deploy_at_once(stack: Template) -> None:
     del functions(stack)["writer"]["DeploymentPreference"]
 
@@ -370,6 +415,8 @@ BROKEN: list[tuple[Callable[[Template], Findings], Mutation, str]] = [
         requery("FailedBatchAlarm", "'${Environment}'", "'dev'"),
         "FailedBatchAlarm: includes other environments",
     ),
+    (check_metrics, change("DropsConsumerAlarm", "Metrics", other_queue()), "nothing emits messages_settled by"),
+    (check_metrics, change("DropsConsumerAlarm", "Metrics", other_math()), "taken - settled is not over"),
     (check_metrics, set_environment("prod"), "writer: emits for an environment that the alarms do not watch"),
     (check_metrics, query_without_sub("RejectsAlarm"), "RejectsAlarm: includes other environments"),
     (check_metrics, requery("FailedBatchAlarm", "'refused'", "'declined'"), "state is never declined"),

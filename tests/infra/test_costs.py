@@ -59,7 +59,7 @@ def test_the_last_row_is_the_sum_of_the_others() -> None:
     text = computed()
     idle = text.split("**Per GB of CSV**")[0]
     rows = re.findall(r"^\| (?!\*|USD)([\w, ]+?) \|", idle, re.MULTILINE)
-    assert len(rows) == 10
+    assert len(rows) == 11
     for place, total in enumerate(amounts(idle, r"all")):
         assert total == pytest.approx(sum(amounts(idle, row)[place] for row in rows), abs=0.05)
 
@@ -104,7 +104,8 @@ def test_each_alarm_of_the_template_is_counted(tmp_path: Path) -> None:
 def test_the_metrics_of_a_source_and_the_alarms_on_them_are_counted(tmp_path: Path) -> None:
     query = 'FROM SCHEMA("Penstock", "environment", "source"'
     alarmed = (ROOT / "template.yaml").read_text().count(query)
-    assert f"for {len(metric_schemas())} metrics, of which alarms evaluate {alarmed}." in computed()
+    metrics = sum("source" in dimensions for _, dimensions in metric_schemas())
+    assert f"for {metrics} metrics, of which alarms evaluate {alarmed}." in computed()
     one_less = changed(tmp_path, "template.yaml", query, 'FROM SCHEMA("Other"')
     assert f"alarms evaluate {alarmed - 1}." in computed(*one_less)
 
@@ -141,6 +142,12 @@ def test_the_script_has_the_storage_classes_of_terraform() -> None:
         classes.append((start, minimum, f"S3 {name}"))
     assert ast.literal_eval(constant("CLASSES")) == tuple(classes)
     assert int(constant("NONCURRENT_DAYS")) == days["noncurrent_days"]
+
+
+def test_the_script_has_the_pages_of_the_search_for_orphans() -> None:
+    code = (ROOT / "functions/sentinel/src/orphans.rs").read_text()
+    (pages,) = re.findall(r"^const MAX_PAGES: usize = (\d+);$", code, re.MULTILINE)
+    assert constant("SWEEP_PAGES, PAGE_OBJECTS") == f"{pages}, 1_000"
 
 
 def test_each_price_has_a_source() -> None:

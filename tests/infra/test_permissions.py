@@ -261,8 +261,20 @@ def test_the_dump_of_the_layout_has_every_key_that_a_function_makes() -> None:
 
 
 def test_the_sentinel_reads_only_the_manifest_of_a_batch() -> None:
-    keys = [dump("layout")[name] for name in layout_keys("sentinel")]
-    assert [key for key in keys if key.startswith("batches/")] == ["batches/<batch>/manifest.json"]
+    keys = {dump("layout")[name] for name in layout_keys("sentinel")}
+    # It lists the contract of a batch, to find out whether the batch was submitted to Spark.
+    made = {"batches/<batch>/manifest.json", "batches/<batch>/contract.yaml"}
+    assert {key for key in keys if key.startswith("batches/")} == made
+    grants = s3_grants(parsed(), functions(parsed())["sentinel"])
+    read = {location for action, location in grants if action == READS and "/batches/" in location}
+    assert read == {"${ProcessedBucket}/batches/*/manifest.json"}
+
+
+def test_the_sentinel_removes_only_what_a_manifest_lists() -> None:
+    grants = s3_grants(parsed(), functions(parsed())["sentinel"])
+    removed = {location for action, location in grants if action.startswith("s3:Delete")}
+    parts = ("${ProcessedBucket}/batches/*/chunks/*", "${ProcessedBucket}/data/*", "${QuarantineBucket}/*/rejects-*")
+    assert removed == set(parts)
 
 
 def test_the_operations_of_the_programs_are_found() -> None:
@@ -280,6 +292,9 @@ def test_the_operations_of_the_programs_are_found() -> None:
     assert "s3.delete_object" not in operations("writer")
     assert operations("sentinel") == {
         "s3.get_object",
+        "s3.put_object",
+        "s3.delete_object",
+        "s3.delete_object by version",
         "s3.list_objects_v2",
         "s3.list_object_versions",
         "sqs.get_queue_attributes",
@@ -399,7 +414,7 @@ BROKEN: list[tuple[str, Callable[[Template], Findings], Mutation, str]] = [
     ("another log", check_buckets, allow("WriterRole", "logs:PutLogEvents", INGEST_LOG), "the log of another"),
     ("no versions", check_actions, forbid("SentinelRole", VERSIONS), "sentinel: s3:ListBucketVersions is not allowed"),
     ("no polling", check_actions, allow("SentinelRole", "sqs:ReceiveMessage"), "sqs:ReceiveMessage is not used"),
-    ("a key to write", check_actions, allow("SentinelRole", "kms:GenerateDataKey"), "kms:GenerateDataKey is not used"),
+    ("content", check_actions, allow("SentinelRole", "s3:GetObjectVersion"), "s3:GetObjectVersion is not used"),
     ("another key", check_buckets, allow("WriterRole", "kms:Decrypt", {"Ref": "OtherKeyArn"}), "with another key"),
     ("no condition", check_conditions, drop_condition("WriterRole", "kms:Decrypt"), "the key is not limited to"),
     ("another use", check_conditions, allow("WriterRole", "kms:Decrypt", "k", Condition=BY_SQS), "key is not limited"),

@@ -147,7 +147,7 @@ def test_the_grants_are_read() -> None:
         ("`artifacts/spark/*`", "`artifacts/*`", "spark-job: s3:GetObject artifacts/spark/* is not"),
         ("| `flow-logs` |", "| `flows` |", "flow-logs: logs:PutLogEvents  is not"),
         (
-            "| `s3:ListBucketVersions` | `raw` |",
+            "| `s3:ListBucketVersions` | `raw`, `processed`, `quarantine` |",
             "| `s3:GetObject` | `raw/*` |",
             "sentinel: s3:ListBucketVersions raw is not",
         ),

@@ -17,8 +17,10 @@ ACTIONS = {
     # Without s3:ListBucket S3 answers 403 instead of 404 for an object that does not exist.
     "s3.get_object": {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"},
     "s3.get_object by version": {"s3:GetObjectVersion"},
+    "s3.head_object": {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"},
     "s3.put_object": {"s3:PutObject", "kms:GenerateDataKey"},
     "s3.delete_object": {"s3:DeleteObject"},
+    "s3.delete_object by version": {"s3:DeleteObjectVersion"},
     "s3.list_objects_v2": {"s3:ListBucket"},
     "s3.list_object_versions": {"s3:ListBucketVersions"},
     "sqs.send_message": {"sqs:SendMessage"},
@@ -36,6 +38,7 @@ UNUSED = {"s3.create_session"}
 # PostgreSQL is signed without a request.
 ALSO = {
     r"ObjectStore for .*S3Store>::get_range": "s3.get_object by version",
+    r"ObjectStore for .*S3Store>::delete_version": "s3.delete_object by version",
     r"\bpenstock_aws::database::iam_token::": "rds.connect",
 }
 OPERATION = re.compile(r"\baws_sdk_(\w+)::operation::(\w+)::\w+::orchestrate\b")

@@ -104,6 +104,7 @@ def run_the_sentinel(stack: Stack, invoke: Invoke, folder: Path, source: str) ->
     stack.publish(contract(folder, source))
     stack.drop(write(folder, "rows.csv", numbered(ROWS)), source)
     response = invoke("sentinel", json.loads((EVENTS / "schedule-aws.json").read_text()))
+    assert response["orphans_removed"] == 0, response
     report = next((entry for entry in response.get("sources", []) if entry["source"] == source), None)
     assert report is not None, f"sentinel responded with {response}, without {source}"
     assert 0 <= report.pop("seconds_since_drop") < 600, report

@@ -5,10 +5,11 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use penstock_aws::store::ObjectStore;
+use penstock_aws::listing::{ListScope, ObjectListing, each_page};
+use penstock_aws::store::{ObjectStore, StoreError};
 use penstock_contract::Contract;
 use penstock_engine::{Plan, PseudonymKey};
-use penstock_pipeline::{Refusal, RefusalCode, layout};
+use penstock_pipeline::{Refusal, RefusalCode, layout, near_name};
 
 use crate::error::IngestError;
 use crate::pseudonyms::Pseudonyms;
@@ -39,14 +40,14 @@ impl CompiledContracts {
     /// text has changed.
     pub(crate) async fn current(
         &self,
-        store: &impl ObjectStore,
+        store: &(impl ObjectStore + ObjectListing),
         artifacts_bucket: &str,
         source: &str,
         pseudonyms: &Pseudonyms,
     ) -> Result<Result<Arc<CompiledContract>, Refusal>, IngestError> {
         let key = layout::current_contract(source);
         let Some(text) = store.get(artifacts_bucket, &key).await? else {
-            return Ok(Err(no_contract(artifacts_bucket, &key)));
+            return Ok(Err(no_contract(store, artifacts_bucket, source).await?));
         };
         if let Some(compiled) = self.cached(source).filter(|compiled| compiled.text == text) {
             return Ok(Ok(compiled));
@@ -104,11 +105,22 @@ fn at_key(key: &str, error: &dyn Display) -> Refusal {
     invalid_contract(&[format!("{key}: {error}")])
 }
 
-fn no_contract(bucket: &str, key: &str) -> Refusal {
-    Refusal::new(
-        RefusalCode::NoContract,
-        format!("s3://{bucket}/{key} does not exist: publish the source's contract and drop the file again"),
-    )
+/// Returns the refusal, which names the source that was probably meant if there is one.
+async fn no_contract(store: &impl ObjectListing, bucket: &str, source: &str) -> Result<Refusal, StoreError> {
+    let mut sources = Vec::new();
+    each_page(store, ListScope::one_level(bucket, layout::CONTRACTS), |page| {
+        let name =
+            |folder: &String| Some(folder.strip_prefix(layout::CONTRACTS)?.strip_suffix('/')?.to_owned());
+        sources.extend(page.folders.iter().filter_map(name));
+    })
+    .await?;
+    let near = near_name(source, sources.iter().map(String::as_str).filter(|other| *other != source));
+    let meant = near.map(|near| format!(" (did you mean the source `{near}`?)")).unwrap_or_default();
+    let key = layout::current_contract(source);
+    let message = format!(
+        "s3://{bucket}/{key} does not exist{meant}: publish the source's contract and drop the file again"
+    );
+    Ok(Refusal::new(RefusalCode::NoContract, message))
 }
 
 /// Returns the refusal with the first errors, each with its position.

@@ -4,6 +4,7 @@ use penstock_aws::commit::CommitTarget;
 use penstock_aws::config::{ConfigError, Variables};
 use penstock_aws::sqs_event::InboundQueue;
 use penstock_aws::telemetry::Metrics;
+use penstock_pipeline::IgnoredKeys;
 
 /// Default of the maximum number of accepted rows in a chunk.
 const DEFAULT_CHUNK_ROWS: u32 = 40_000;
@@ -16,6 +17,8 @@ pub struct IngestConfig {
     pub(crate) quarantine_bucket: String,
     pub(crate) commit_target: CommitTarget,
     pub(crate) drops: InboundQueue,
+    /// The objects that are not drops.
+    pub(crate) ignored_keys: IgnoredKeys,
     pub(crate) spark: SparkConfig,
     pub(crate) chunk_rows: u32,
     /// Secret with the pseudonym key. Without it, contracts that pseudonymise are refused.
@@ -58,6 +61,7 @@ impl IngestConfig {
                 url: variables.required("PENSTOCK_DROPS_QUEUE_URL"),
                 dead_letter_url: variables.required("PENSTOCK_DROPS_DEAD_LETTER_QUEUE_URL"),
             },
+            ignored_keys: variables.parsed("PENSTOCK_IGNORE_KEYS"),
             spark: SparkConfig {
                 application_id: variables.required("PENSTOCK_SPARK_APPLICATION_ID"),
                 job_role_arn: variables.required("PENSTOCK_SPARK_JOB_ROLE_ARN"),

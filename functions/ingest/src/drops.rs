@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use penstock_aws::commit::{self, progress, to_json};
 use penstock_aws::deadline::Deadline;
 use penstock_aws::jobs::Jobs;
+use penstock_aws::listing::ObjectListing;
 use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
 use penstock_contract::{Overwrite, Route};
@@ -26,7 +27,7 @@ use crate::spark;
 /// # Errors
 /// Returns an error if the drop must be retried, or an operator must intervene. A fault of the drop itself is not an
 /// error: the drop is refused, and its receipt has the reason.
-pub(crate) async fn process<S: ObjectStore, Q: Queue, J: Jobs>(
+pub(crate) async fn process<S: ObjectStore + ObjectListing, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     drop: Drop,
     deadline: Deadline,

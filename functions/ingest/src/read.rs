@@ -276,7 +276,7 @@ fn refused(code: RefusalCode, message: String, partial: PartialRead) -> ReadOutc
     ReadOutcome::Refused { refusal: Refusal::new(code, message), partial: Box::new(partial) }
 }
 
-/// Refuses the drop if the object is missing or was overwritten. Other errors of the store are not faults of the drop.
+/// Refuses the drop if the object is missing, archived or was overwritten. Other errors of the store are not faults of the drop.
 fn refused_by_store(error: StoreError, written: EncodedBatch) -> Result<ReadOutcome, IngestError> {
     let EncodedBatch { parquet, rejects, .. } = written;
     let partial = PartialRead { parquet, rejects, ..PartialRead::default() };
@@ -284,6 +284,13 @@ fn refused_by_store(error: StoreError, written: EncodedBatch) -> Result<ReadOutc
         StoreError::NotFound { .. } => {
             Ok(refused(RefusalCode::MissingObject, format!("{error}: drop the file again"), partial))
         }
+        StoreError::Archived { .. } => Ok(refused(
+            RefusalCode::Archived,
+            format!(
+                "{error}: restore it with `aws s3api restore-object`, then replay the drop or drop the file again"
+            ),
+            partial,
+        )),
         StoreError::Changed { .. } => Ok(refused(
             RefusalCode::Overwritten,
             format!("{error}: the later version has its own batch"),

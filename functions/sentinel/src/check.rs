@@ -1,17 +1,17 @@
-//! Checks one source: whether it is late, whether drops were missed, and whether batches are stuck.
+//! Checks one source: whether it is late, which drops were missed, and whether batches are stuck.
 
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use penstock_aws::deadline::Deadline;
 use penstock_aws::listing::ObjectListing;
-use penstock_aws::queue::Queue;
 use penstock_aws::store::ObjectStore;
-use penstock_pipeline::{Drop, events, log_events};
+use penstock_pipeline::{Drop, log_events};
 
 use crate::contracts::{PublishedContracts, due, list_contracts};
 use crate::drop_status::{DropStatus, age, drop_of, drop_status};
 use crate::error::{Problems, SourceError};
 use crate::feeds::Feed;
+use crate::requeue::MissedDrops;
 use crate::sentinel::Sentinel;
 use crate::status::SourceStatus;
 
@@ -26,26 +26,31 @@ struct SourceCheck<'a, S, Q> {
     deadline: Deadline,
 }
 
-/// Checks the source of `feed`, and queues missed drops again. Returns the status if all drops were checked, and the
-/// problems.
-pub async fn check<S: ObjectStore + ObjectListing, Q: Queue>(
+/// Checks the source of `feed`, and adds its missed drops to `missed`. Returns the status if all drops were checked, and
+/// the problems.
+pub(crate) async fn check<S: ObjectStore + ObjectListing, Q>(
     sentinel: &Sentinel<S, Q>,
     feed: &Feed,
+    missed: &mut MissedDrops,
     now: Timestamp,
     deadline: Deadline,
 ) -> (Option<SourceStatus>, Problems) {
     let check = SourceCheck { sentinel, feed, now, deadline };
     let mut problems = Problems::default();
-    let status = check.run(&mut problems).await;
+    let status = check.run(missed, &mut problems).await;
     (status.map_err(|error| problems.add(&error)).ok(), problems)
 }
 
-impl<S: ObjectStore + ObjectListing, Q: Queue> SourceCheck<'_, S, Q> {
-    async fn run(&self, problems: &mut Problems) -> Result<SourceStatus, SourceError> {
+impl<S: ObjectStore + ObjectListing, Q> SourceCheck<'_, S, Q> {
+    async fn run(
+        &self,
+        missed: &mut MissedDrops,
+        problems: &mut Problems,
+    ) -> Result<SourceStatus, SourceError> {
         let (store, bucket) = (&self.sentinel.store, &self.sentinel.config.artifacts_bucket);
         let mut contracts = list_contracts(store, bucket, &self.feed.source).await?;
         let due = due(store, bucket, &self.feed.source, &mut contracts).await;
-        let mut status = self.check_drops(&contracts, problems).await?;
+        let mut status = self.check_drops(&contracts, missed, problems).await?;
         match due {
             Ok(due) => status.is_late = Some(due.is_some_and(|due| self.is_late(&status, &contracts, due))),
             // Without the contract, lateness is unknown, but the drops were checked.
@@ -58,6 +63,7 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> SourceCheck<'_, S, Q> {
     async fn check_drops(
         &self,
         contracts: &PublishedContracts,
+        missed: &mut MissedDrops,
         problems: &mut Problems,
     ) -> Result<SourceStatus, SourceError> {
         let Sentinel { store, config, .. } = self.sentinel;
@@ -68,17 +74,14 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> SourceCheck<'_, S, Q> {
                 return Err(SourceError::OutOfTime);
             }
             let page = store.versions(scope, next.as_ref()).await?;
-            let mut drops: Vec<Drop> = page
-                .versions
-                .into_iter()
-                .filter_map(|version| drop_of(&config.raw_bucket, version))
-                .collect();
+            let mut drops: Vec<Drop> =
+                page.versions.into_iter().filter_map(|version| drop_of(config, version)).collect();
             status.newest = drops.iter().map(|drop| drop.dropped_at).chain(status.newest).max();
             drops.retain(|drop| {
                 let age = age(drop.dropped_at, self.now);
                 config.missed_after <= age && age < config.lookback
             });
-            self.check_page(drops, contracts, &mut status, problems).await?;
+            self.check_page(drops, contracts, &mut status, missed, problems).await?;
             next = page.next;
             if next.is_none() {
                 return Ok(status);
@@ -86,26 +89,27 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> SourceCheck<'_, S, Q> {
         }
     }
 
-    /// Checks the drops of one page. An error of one drop does not stop the others. Drops that were found to be missed
-    /// are queued again even if there is no time for the rest, or runs that never have enough time would never do that.
+    /// Checks the drops of one page. An error of one drop does not stop the others.
     async fn check_page(
         &self,
         drops: Vec<Drop>,
         contracts: &PublishedContracts,
         status: &mut SourceStatus,
+        missed: &mut MissedDrops,
         problems: &mut Problems,
     ) -> Result<(), SourceError> {
-        let (mut missed, mut result) = (Vec::new(), Ok(()));
+        let mut result = Ok(());
         let checks = drops.into_iter().map(|drop| Box::pin(self.check_drop(drop, contracts)));
         let mut checks = stream::iter(checks).buffer_unordered(CONCURRENT_DROPS);
         while let Some((drop, drop_status)) = checks.next().await {
             match drop_status {
-                Ok(DropStatus::Processed) => {}
+                Ok(DropStatus::Processed) => missed.received(drop.dropped_at),
                 Ok(DropStatus::Missed) => {
                     status.missed += 1;
-                    missed.push(drop);
+                    missed.add(drop);
                 }
                 Ok(DropStatus::Stuck(receipt)) => {
+                    missed.received(drop.dropped_at);
                     status.stuck += 1;
                     let (batch_id, state) = (receipt.batch_id, receipt.state);
                     let age_seconds = age(receipt.updated_at, self.now).as_secs();
@@ -114,10 +118,6 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> SourceCheck<'_, S, Q> {
                 Err(SourceError::OutOfTime) => result = Err(SourceError::OutOfTime),
                 Err(error) => problems.add(&error),
             }
-        }
-        drop(checks);
-        if let Err(error) = self.queue_again(&missed).await {
-            problems.add(&error);
         }
         result
     }
@@ -138,36 +138,6 @@ impl<S: ObjectStore + ObjectListing, Q: Queue> SourceCheck<'_, S, Q> {
         let status =
             drop_status(store, &config.processed_bucket, &drop, &contracts.versions, stuck_since).await;
         (drop, status.map_err(SourceError::from))
-    }
-
-    /// Sends the event of each drop as S3 does, unless all of them may still be queued: nothing is written for a drop
-    /// before it is processed, so a drop in a long queue looks like a missed one. If the event of a drop is still
-    /// queued, the drop is processed twice, which has no effect.
-    async fn queue_again(&self, missed: &[Drop]) -> Result<(), SourceError> {
-        if missed.is_empty() {
-            return Ok(());
-        }
-        let Sentinel { queue, config, .. } = self.sentinel;
-        let waiting = queue.depth(&config.drops_queue_url).await?.total();
-        let dead = queue.depth(&config.drops_dead_letter_queue_url).await?.total();
-        if waiting.saturating_add(dead) >= missed.len() as u64 {
-            let (source, drops) = (&self.feed.source, missed.len());
-            tracing::warn!(source, drops, waiting, dead, "{}", log_events::DROPS_WAITING);
-            return Ok(());
-        }
-        queue.send_all(&config.drops_queue_url, missed.iter().map(events::created).collect()).await?;
-        for drop in missed {
-            tracing::warn!(
-                source = self.feed.source,
-                bucket = drop.bucket,
-                key = drop.key,
-                version_id = drop.version_id,
-                age_seconds = age(drop.dropped_at, self.now).as_secs(),
-                "{}",
-                log_events::DROP_REQUEUED
-            );
-        }
-        Ok(())
     }
 
     /// Returns whether more than `due` has passed since the newest drop or, if there is none, since the contract was

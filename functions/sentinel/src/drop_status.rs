@@ -4,8 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use penstock_aws::commit::{CommitError, get_json};
 use penstock_aws::listing::ObjectVersion;
 use penstock_aws::store::ObjectStore;
-use penstock_pipeline::events::is_folder;
-use penstock_pipeline::{Drop, Receipt, UNKNOWN_SOURCE, batch_id, layout};
+use penstock_pipeline::{
+    Drop, DropClaim, FIRST_GENERATION, Receipt, UNKNOWN_SOURCE, batch_id, drop_id, layout,
+};
+
+use crate::config::SentinelConfig;
 
 /// The status of a drop.
 #[derive(Debug)]
@@ -19,9 +22,10 @@ pub(crate) enum DropStatus {
 }
 
 /// Returns the drop of an object version, or `None` if ingest would not treat it as a drop.
-pub(crate) fn drop_of(raw_bucket: &str, version: ObjectVersion) -> Option<Drop> {
-    (!is_folder(&version.key, version.size_bytes)).then(|| Drop {
-        bucket: raw_bucket.to_owned(),
+pub(crate) fn drop_of(config: &SentinelConfig, version: ObjectVersion) -> Option<Drop> {
+    let ignored = config.ignored_keys.reason(&version.key, Some(version.size_bytes));
+    ignored.is_none().then(|| Drop {
+        bucket: config.raw_bucket.clone(),
         key: version.key,
         version_id: version.version_id,
         etag: version.etag,
@@ -31,8 +35,10 @@ pub(crate) fn drop_of(raw_bucket: &str, version: ObjectVersion) -> Option<Drop> 
     })
 }
 
-/// Returns the status of a drop according to its receipt. The drop may have been processed under any of the contract
-/// `versions`; the receipt of the first version that has one is used.
+/// Returns the status of a drop according to its claim and its receipt.
+///
+/// ingest writes a claim when it first receives the drop, so a drop without one was never received. Releases without
+/// claims processed it under any of the contract `versions`; the receipt of the first version that has one is used.
 pub(crate) async fn drop_status(
     store: &impl ObjectStore,
     processed_bucket: &str,
@@ -41,11 +47,20 @@ pub(crate) async fn drop_status(
     stuck_since: Timestamp,
 ) -> Result<DropStatus, CommitError> {
     let source = drop.source().unwrap_or(UNKNOWN_SOURCE);
+    let status = |receipt: Receipt| {
+        let is_stuck = !receipt.state.is_final() && receipt.updated_at < stuck_since;
+        if is_stuck { DropStatus::Stuck(Box::new(receipt)) } else { DropStatus::Processed }
+    };
+    if let Some(claim) = newest_claim(store, processed_bucket, source, drop).await? {
+        let key = layout::receipt(source, &claim.batch_id);
+        let receipt: Option<Receipt> = get_json(store, processed_bucket, &key).await?;
+        // Without a receipt, ingest stopped right after the claim, and the message will be delivered again.
+        return Ok(receipt.map_or(DropStatus::Processed, status));
+    }
     for version in versions {
         let key = layout::receipt(source, &batch_id(drop, Some(version)));
         if let Some(receipt) = get_json::<Receipt>(store, processed_bucket, &key).await? {
-            let is_stuck = !receipt.state.is_final() && receipt.updated_at < stuck_since;
-            return Ok(if is_stuck { DropStatus::Stuck(Box::new(receipt)) } else { DropStatus::Processed });
+            return Ok(status(receipt));
         }
     }
     // The drop was refused because there was no contract, or ingest crashed between manifest and receipt and its
@@ -54,6 +69,24 @@ pub(crate) async fn drop_status(
         return Ok(DropStatus::Processed);
     }
     Ok(DropStatus::Missed)
+}
+
+/// Returns the claim of the newest generation of a drop, or `None` if ingest has not received it.
+pub(crate) async fn newest_claim(
+    store: &impl ObjectStore,
+    processed_bucket: &str,
+    source: &str,
+    drop: &Drop,
+) -> Result<Option<DropClaim>, CommitError> {
+    let (id, mut newest) = (drop_id(drop), None);
+    for generation in FIRST_GENERATION.. {
+        let key = layout::drop_claim(source, &id, generation);
+        match get_json(store, processed_bucket, &key).await? {
+            Some(claim) => newest = Some(claim),
+            None => break,
+        }
+    }
+    Ok(newest)
 }
 
 async fn is_begun(

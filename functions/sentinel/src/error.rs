@@ -36,10 +36,10 @@ pub enum SourceError {
     /// A request to the object store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A receipt could not be read.
+    /// A receipt, a manifest or the sentinel's own state could not be read.
     #[error(transparent)]
     Receipt(#[from] CommitError),
-    /// A request to the drops queue or its dead-letter queue failed.
+    /// A request to the drops queue failed.
     #[error("missed drops were not queued again: {0}")]
     Queue(#[from] QueueError),
     /// The current contract is invalid.
@@ -55,9 +55,9 @@ pub enum SourceError {
     OutOfTime,
 }
 
-/// The problems of one source. Only the first ones are stored as text.
+/// The problems of one source, or of a step. Only the first ones are stored as text.
 #[derive(Debug, Default)]
-pub struct Problems {
+pub(crate) struct Problems {
     first: Vec<String>,
     more: usize,
 }
@@ -72,8 +72,8 @@ impl Problems {
     }
 
     /// Returns one sentence about all problems, or `None` if there are none.
-    pub fn describe(&self, source: &str) -> Option<String> {
+    pub(crate) fn describe(&self, of: &str) -> Option<String> {
         let more = if self.more == 0 { String::new() } else { format!(", and {} more", self.more) };
-        (!self.first.is_empty()).then(|| format!("{source}: {}{more}", self.first.join(", ")))
+        (!self.first.is_empty()).then(|| format!("{of}: {}{more}", self.first.join(", ")))
     }
 }

@@ -11,16 +11,16 @@ use crate::sentinel::Sentinel;
 
 /// A source and the prefix of its drops in the raw bucket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Feed {
+pub(crate) struct Feed {
     /// The source; [`UNKNOWN_SOURCE`] for objects whose keys do not name one.
-    pub source: String,
+    pub(crate) source: String,
     /// `<source>/`; empty for the objects that are in no folder.
-    pub prefix: String,
+    pub(crate) prefix: String,
 }
 
 impl Feed {
     /// Returns the feed of a folder, which ends in `/`, or of the objects that are in no folder if `folder` is empty.
-    pub fn of(folder: &str) -> Self {
+    pub(crate) fn of(folder: &str) -> Self {
         let source = folder.strip_suffix('/').filter(|source| !source.is_empty());
         Self { source: source.unwrap_or(UNKNOWN_SOURCE).to_owned(), prefix: folder.to_owned() }
     }

@@ -1,4 +1,4 @@
-//! Checks all sources sequentially.
+//! Checks all sources sequentially, queues the drops that were missed again, and removes orphans.
 
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::check::check;
 use crate::error::{SentinelError, SourceError};
 use crate::feeds::feeds;
+use crate::orphans::sweep;
+use crate::requeue::{MissedDrops, queue_again, read_requeued};
 use crate::sentinel::Sentinel;
 use crate::status::SourceSummary;
 
@@ -42,6 +44,8 @@ impl ScheduledEvent {
 pub struct SentinelRun {
     /// The sources, by name.
     pub sources: Vec<SourceSummary>,
+    /// Number of objects that were removed because no manifest lists them.
+    pub orphans_removed: u64,
 }
 
 /// Checks every source at the time `now`. `deadline` is when Lambda ends the invocation.
@@ -57,13 +61,15 @@ pub async fn handle<S: ObjectStore + ObjectListing, Q: Queue>(
     event.validate()?;
     let deadline = deadline.earlier_by(MARGIN);
     let (feeds, mut problems) = feeds(sentinel).await;
-    let (mut run, mut checked) = (SentinelRun { sources: Vec::new() }, 0);
+    let (mut missed, errors) = missed_drops(sentinel, now).await;
+    problems.extend(errors.iter().map(ToString::to_string));
+    let (mut run, mut checked) = (SentinelRun { sources: Vec::new(), orphans_removed: 0 }, 0);
     for feed in &feeds {
         if deadline.is_past() {
             problems.push(format!("{}: {}", feed.source, SourceError::OutOfTime));
             break;
         }
-        let (status, problems_of_source) = Box::pin(check(sentinel, feed, now, deadline)).await;
+        let (status, problems_of_source) = Box::pin(check(sentinel, feed, &mut missed, now, deadline)).await;
         if let Some(status) = status {
             let summary = SourceSummary::new(&feed.source, &status, now);
             sentinel.config.metrics.emit(&BySource { source: &summary.source }, &summary.metrics());
@@ -74,9 +80,33 @@ pub async fn handle<S: ObjectStore + ObjectListing, Q: Queue>(
             None => checked += 1,
         }
     }
+    // Drops that were found are queued again even if there was no time for the others, or runs that never have enough
+    // time would never do that.
+    problems.extend(queue_again(sentinel, missed).await.describe("missed drops"));
+    let (removed, problems_of_sweep) = Box::pin(sweep(sentinel, now, deadline)).await;
+    run.orphans_removed = removed;
+    problems.extend(problems_of_sweep.describe("orphans"));
     tracing::info!(checked, sources = feeds.len(), "sources were checked");
     if problems.is_empty() && checked == feeds.len() {
         return Ok(run);
     }
     Err(SentinelError::Incomplete { checked, sources: feeds.len(), problems })
+}
+
+/// Returns the collector of the missed drops, and the errors. If the depth of the queue is unknown, drops may be queued,
+/// so only those that were overtaken are sent again.
+async fn missed_drops<S: ObjectStore, Q: Queue>(
+    sentinel: &Sentinel<S, Q>,
+    now: Timestamp,
+) -> (MissedDrops, Vec<SourceError>) {
+    let (requeued, error) = read_requeued(sentinel).await;
+    let mut errors = Vec::from_iter(error);
+    let waiting = match sentinel.queue.depth(&sentinel.config.drops_queue_url).await {
+        Ok(depth) => depth.total(),
+        Err(error) => {
+            errors.push(SourceError::Queue(error));
+            u64::MAX
+        }
+    };
+    (MissedDrops::new(&sentinel.config, requeued, waiting, now), errors)
 }

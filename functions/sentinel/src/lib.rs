@@ -1,15 +1,18 @@
 #![doc = include_str!("../README.md")]
 
-pub mod check;
+mod check;
 pub mod config;
 mod contracts;
 mod drop_status;
 mod error;
-pub mod feeds;
+mod feeds;
 mod handler;
+mod orphans;
+mod requeue;
 mod sentinel;
+mod sequencers;
 pub mod status;
 
-pub use crate::error::{Problems, SentinelError, SourceError};
+pub use crate::error::{SentinelError, SourceError};
 pub use crate::handler::{ScheduledEvent, SentinelRun, handle};
 pub use crate::sentinel::Sentinel;

@@ -126,7 +126,10 @@ impl LoadError {
             Self::Message(_) => Some(DeadCode::InvalidMessage),
             Self::Store(StoreError::NotFound { .. }) => Some(DeadCode::ChunkMissing),
             Self::Store(
-                StoreError::Changed { .. } | StoreError::Refused { .. } | StoreError::Transient { .. },
+                StoreError::Changed { .. }
+                | StoreError::Archived { .. }
+                | StoreError::Refused { .. }
+                | StoreError::Transient { .. },
             ) => Some(DeadCode::StoreRefused),
             Self::Commit(_) => Some(DeadCode::BatchNotClosed),
             Self::Contract { .. } => Some(DeadCode::ContractUnusable),

@@ -90,6 +90,16 @@ impl Variables {
         }
     }
 
+    /// Returns an optional value that is parsed from its text, or the default of its type if it is not set. The error of
+    /// its type is reported, so it must not be a secret.
+    pub fn parsed<T: FromStr<Err: Display> + Default>(&mut self, name: &str) -> T {
+        let Some(text) = self.read(name, None) else { return T::default() };
+        text.parse().unwrap_or_else(|error| {
+            self.problems.push(format!("{name}: {error}"));
+            T::default()
+        })
+    }
+
     /// Returns the value of a required word, given all words with their values, e.g. `[("iam", false), ("secret",
     /// true)]`.
     ///
@@ -139,7 +149,26 @@ impl Variables {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{AddrParseError, Ipv4Addr};
+
     use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Address(Ipv4Addr);
+
+    impl Default for Address {
+        fn default() -> Self {
+            Self(Ipv4Addr::UNSPECIFIED)
+        }
+    }
+
+    impl FromStr for Address {
+        type Err = AddrParseError;
+
+        fn from_str(text: &str) -> Result<Self, AddrParseError> {
+            text.parse().map(Self)
+        }
+    }
 
     fn variables(pairs: &[(&str, &str)]) -> Variables {
         Variables::new(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
@@ -151,6 +180,7 @@ mod tests {
             ("PENSTOCK_A", "text"),
             ("PENSTOCK_B", "12"),
             ("PENSTOCK_C", "secret"),
+            ("PENSTOCK_F", "10.0.0.1"),
             ("PATH", "/bin"),
         ]);
         let config = (
@@ -159,8 +189,10 @@ mod tests {
             variables.one_of("PENSTOCK_C", &[("iam", 1), ("secret", 2)]),
             variables.number_or("PENSTOCK_D", 7u64),
             variables.optional("PENSTOCK_E"),
+            variables.parsed::<Address>("PENSTOCK_F"),
         );
-        assert_eq!(variables.finish(config), Ok(("text".to_owned(), 12, 2, 7, None)));
+        let address = Ipv4Addr::new(10, 0, 0, 1);
+        assert_eq!(variables.finish(config), Ok(("text".to_owned(), 12, 2, 7, None, Address(address))));
     }
 
     #[test]
@@ -169,18 +201,20 @@ mod tests {
             ("PENSTOCK_A", ""),
             ("PENSTOCK_B", "70000"),
             ("PENSTOCK_C", "hunter2"),
+            ("PENSTOCK_D", "10.0"),
             ("PENSTOCK_X", "y"),
         ]);
         variables.required("PENSTOCK_A");
         variables.number::<u16>("PENSTOCK_B");
         variables.one_of("PENSTOCK_C", &[("iam", 1), ("secret", 2)]);
+        assert_eq!(variables.parsed::<Address>("PENSTOCK_D"), Address::default());
         let error = variables.finish(()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "configuration: PENSTOCK_A is not set; PENSTOCK_B is not a number in the valid range; \
-             PENSTOCK_C must be one of iam, secret; PENSTOCK_X is unknown"
+             PENSTOCK_C must be one of iam, secret; PENSTOCK_D: invalid IPv4 address syntax; PENSTOCK_X is unknown"
         );
         let read: Vec<&str> = error.variables.iter().map(|variable| variable.name.as_str()).collect();
-        assert_eq!(read, ["PENSTOCK_A", "PENSTOCK_B", "PENSTOCK_C"]);
+        assert_eq!(read, ["PENSTOCK_A", "PENSTOCK_B", "PENSTOCK_C", "PENSTOCK_D"]);
     }
 }

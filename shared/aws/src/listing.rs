@@ -54,6 +54,8 @@ pub struct ObjectVersion {
     pub key: String,
     /// Version id, if the bucket is versioned.
     pub version_id: Option<String>,
+    /// Whether it is the object that a request without version id returns.
+    pub is_latest: bool,
     /// ETag without quotes.
     pub etag: String,
     /// Size in bytes.

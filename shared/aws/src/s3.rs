@@ -8,7 +8,7 @@ use crate::fault::SdkFault;
 pub use crate::s3_body::S3Body;
 pub use crate::s3_client::S3Store;
 use crate::s3_client::{BODY_ATTEMPTS, body_failed, pause, store_error};
-use crate::store::{ObjectRef, ObjectStore, StoreError};
+use crate::store::{ObjectHead, ObjectRef, ObjectStore, StoreError};
 
 /// Maximum number of attempts of a conditional write that conflicts with another write of the same key.
 const CONFLICT_ATTEMPTS: u32 = 4;
@@ -38,6 +38,10 @@ impl ObjectStore for S3Store {
         }
     }
 
+    async fn head_object(&self, object: &ObjectRef) -> Result<ObjectHead, StoreError> {
+        self.send_head(object).await
+    }
+
     fn get_range(&self, object: &ObjectRef, range: Range<u64>) -> S3Body {
         S3Body::new(self.clone(), object.clone(), range)
     }
@@ -65,6 +69,16 @@ impl ObjectStore for S3Store {
     async fn delete(&self, bucket: &str, key: &str) -> Result<(), StoreError> {
         let call = self.client().delete_object().bucket(bucket).key(key).send();
         match Box::pin(call).await.map_err(|error| store_error(bucket, key, SdkFault::of(&error))) {
+            Ok(_) | Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn delete_version(&self, object: &ObjectRef) -> Result<(), StoreError> {
+        let ObjectRef { bucket, key, version_id, .. } = object;
+        let call = self.client().delete_object().bucket(bucket).key(key).set_version_id(version_id.clone());
+        let deleted = Box::pin(call.send()).await;
+        match deleted.map_err(|error| store_error(bucket, key, SdkFault::of(&error))) {
             Ok(_) | Err(StoreError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
-use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::clients::Aws;
 use crate::fault::SdkFault;
-use crate::store::{ObjectRef, StoreError};
+use crate::store::{ObjectHead, ObjectRef, StoreError};
 
 /// Maximum number of attempts to read one body. The SDK only retries until the body begins.
 pub(crate) const BODY_ATTEMPTS: u32 = 6;
@@ -66,6 +68,21 @@ impl S3Store {
         response.map_err(|error| get_error(&object.bucket, &object.key, &error))
     }
 
+    /// Sends a HEAD for an object.
+    pub(crate) async fn send_head(&self, object: &ObjectRef) -> Result<ObjectHead, StoreError> {
+        let call = self
+            .client()
+            .head_object()
+            .bucket(&object.bucket)
+            .key(&object.key)
+            .set_version_id(object.version_id.clone())
+            .set_if_match(object.etag.as_ref().map(|etag| format!("\"{etag}\"")))
+            .send();
+        let response = Box::pin(call).await;
+        let output = response.map_err(|error| get_error(&object.bucket, &object.key, &error))?;
+        object_head(object, &output)
+    }
+
     /// Sends a PUT, with `If-None-Match: *` if `only_if_absent`.
     pub(crate) async fn put_object(
         &self,
@@ -106,17 +123,44 @@ pub(crate) fn body_failed(bucket: &str, key: &str, failure: &str) -> StoreError 
     }
 }
 
-fn get_error(bucket: &str, key: &str, error: &SdkError<GetObjectError, HttpResponse>) -> StoreError {
+fn object_head(object: &ObjectRef, output: &HeadObjectOutput) -> Result<ObjectHead, StoreError> {
+    let missing = |field: &str| StoreError::Refused {
+        bucket: object.bucket.clone(),
+        key: object.key.clone(),
+        message: format!("the response has no valid {field}"),
+    };
+    let etag = output.e_tag().map(|etag| etag.trim_matches('"').to_owned());
+    let size_bytes = output.content_length().and_then(|length| u64::try_from(length).ok());
+    let modified_at = output.last_modified().and_then(timestamp);
+    Ok(ObjectHead {
+        // Objects of a bucket that is not versioned have no version id, or `null`.
+        version_id: output.version_id().filter(|id| *id != "null").map(str::to_owned),
+        etag: etag.ok_or_else(|| missing("ETag"))?,
+        size_bytes: size_bytes.ok_or_else(|| missing("size"))?,
+        modified_at: modified_at.ok_or_else(|| missing("time"))?,
+    })
+}
+
+/// Returns a time of the SDK, or `None` if it is out of range.
+pub(crate) fn timestamp(time: &aws_smithy_types::DateTime) -> Option<Timestamp> {
+    Timestamp::new(time.secs(), time.subsec_nanos().try_into().ok()?).ok()
+}
+
+fn get_error<E>(bucket: &str, key: &str, error: &SdkError<E, HttpResponse>) -> StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
     let (bucket_owned, key_owned) = (bucket.to_owned(), key.to_owned());
-    // The response to a GET of a delete marker by its version id: status 405 with this code.
-    if error.code() == Some("MethodNotAllowed") {
-        return StoreError::NotFound { bucket: bucket_owned, key: key_owned };
-    }
     let fault = SdkFault::of(error);
-    if fault.status == Some(412) {
-        return StoreError::Changed { bucket: bucket_owned, key: key_owned };
+    match (fault.code.as_deref(), fault.status) {
+        // The response to a request for a delete marker by its version id. That of a HEAD has no code.
+        (Some("MethodNotAllowed"), _) | (None, Some(405)) => {
+            StoreError::NotFound { bucket: bucket_owned, key: key_owned }
+        }
+        (Some("InvalidObjectState"), _) => StoreError::Archived { bucket: bucket_owned, key: key_owned },
+        (_, Some(412)) => StoreError::Changed { bucket: bucket_owned, key: key_owned },
+        _ => store_error(bucket, key, fault),
     }
-    store_error(bucket, key, fault)
 }
 
 pub(crate) fn store_error(bucket: &str, key: &str, fault: SdkFault) -> StoreError {

@@ -1,14 +1,13 @@
 //! Listings over S3.
 
 use aws_sdk_s3::types::{self, EncodingType};
-use jiff::Timestamp;
 use penstock_pipeline::events::decode_key;
 
 use crate::fault::SdkFault;
 use crate::listing::{
     ListScope, ListedObject, ObjectListing, ObjectPage, ObjectVersion, VersionMarker, VersionPage,
 };
-use crate::s3_client::{S3Store, store_error};
+use crate::s3_client::{S3Store, store_error, timestamp};
 use crate::store::StoreError;
 
 const DELIMITER: &str = "/";
@@ -96,6 +95,7 @@ impl EntryReader<'_> {
         Ok(ObjectVersion {
             // Objects that were written before the bucket was versioned have the version id `null`.
             version_id: version.version_id().filter(|id| *id != "null").map(str::to_owned),
+            is_latest: version.is_latest() == Some(true),
             etag: version.e_tag().ok_or_else(|| missing("ETag"))?.trim_matches('"').to_owned(),
             size_bytes: size_bytes.ok_or_else(|| missing("size"))?,
             modified_at: modified_at.ok_or_else(|| missing("time"))?,
@@ -118,8 +118,4 @@ fn delimiter(scope: ListScope<'_>) -> Option<String> {
 
 fn list_error(scope: ListScope<'_>, fault: SdkFault) -> StoreError {
     store_error(scope.bucket, scope.prefix, fault)
-}
-
-fn timestamp(time: &aws_smithy_types::DateTime) -> Option<Timestamp> {
-    Timestamp::new(time.secs(), time.subsec_nanos().try_into().ok()?).ok()
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 /// One version of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,19 @@ pub struct ObjectRef {
     pub version_id: Option<String>,
     /// The ETag that the object must have (`If-Match`), without quotes.
     pub etag: Option<String>,
+}
+
+/// The metadata of one version of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectHead {
+    /// Version id, if the bucket is versioned.
+    pub version_id: Option<String>,
+    /// ETag without quotes.
+    pub etag: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// The time at which it was written.
+    pub modified_at: Timestamp,
 }
 
 /// An error of the object store, with bucket and key.
@@ -31,6 +45,14 @@ pub enum StoreError {
     /// The object does not have the requested ETag: it was overwritten.
     #[error("s3://{bucket}/{key}: the object was overwritten after the event")]
     Changed {
+        /// Bucket name.
+        bucket: String,
+        /// Object key.
+        key: String,
+    },
+    /// The object is in an archive storage class, or an archive tier of S3 Intelligent-Tiering.
+    #[error("s3://{bucket}/{key}: the object is archived and cannot be read before it is restored")]
+    Archived {
         /// Bucket name.
         bucket: String,
         /// Object key.
@@ -63,7 +85,9 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Transient { .. } => true,
-            Self::NotFound { .. } | Self::Changed { .. } | Self::Refused { .. } => false,
+            Self::NotFound { .. } | Self::Changed { .. } | Self::Archived { .. } | Self::Refused { .. } => {
+                false
+            }
         }
     }
 }
@@ -86,6 +110,9 @@ pub const PIECE_BYTES: usize = 1024 * 1024;
 pub trait ObjectStore: Clone + Send + Sync + 'static {
     /// Returns a small object, or `None` if it does not exist.
     fn get(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
+
+    /// Returns the metadata of one version of an object. The request has `If-Match` if there is an ETag.
+    fn head_object(&self, object: &ObjectRef) -> impl Future<Output = Result<ObjectHead, StoreError>> + Send;
 
     /// The body that [`ObjectStore::get_range`] returns.
     type Body: ObjectBody;
@@ -111,4 +138,8 @@ pub trait ObjectStore: Clone + Send + Sync + 'static {
 
     /// Deletes an object. It is not an error if the object does not exist.
     fn delete(&self, bucket: &str, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Deletes one version of an object for good; in a bucket without versions, the object. Another version that was
+    /// written meanwhile remains. It is not an error if the version does not exist.
+    fn delete_version(&self, object: &ObjectRef) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

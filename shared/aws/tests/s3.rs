@@ -68,6 +68,13 @@ impl Server {
         requests.iter().map(query).collect()
     }
 
+    /// Returns the query of each request, in lower case, or `None` if it has none.
+    fn queries_or_none(&self) -> Vec<Option<String>> {
+        let requests = self.requests.lock().unwrap();
+        let target = |head: &String| head.split(' ').nth(1).unwrap().to_owned();
+        requests.iter().map(|head| target(head).split_once('?').map(|(_, query)| query.to_owned())).collect()
+    }
+
     /// Returns the value of a header in each request.
     fn header(&self, name: &str) -> Vec<Option<String>> {
         let prefix = format!("{name}: ");
@@ -176,7 +183,7 @@ async fn a_response_with_an_invalid_range_is_refused() {
 #[tokio::test]
 async fn responses_map_to_errors() {
     type Check = fn(&StoreError) -> bool;
-    let cases: [(&str, &str, Check); 6] = [
+    let cases: [(&str, &str, Check); 7] = [
         ("404 Not Found", "NoSuchKey", |error| matches!(error, StoreError::NotFound { .. })),
         ("404 Not Found", "NoSuchVersion", |error| matches!(error, StoreError::NotFound { .. })),
         ("405 Method Not Allowed", "MethodNotAllowed", |error| matches!(error, StoreError::NotFound { .. })),
@@ -184,6 +191,7 @@ async fn responses_map_to_errors() {
             matches!(error, StoreError::Changed { .. })
         }),
         ("404 Not Found", "NoSuchBucket", |error| matches!(error, StoreError::Refused { .. })),
+        ("403 Forbidden", "InvalidObjectState", |error| matches!(error, StoreError::Archived { .. })),
         ("403 Forbidden", "AccessDenied", |error| matches!(error, StoreError::Refused { .. })),
     ];
     for (status, code, check) in cases {
@@ -193,6 +201,47 @@ async fn responses_map_to_errors() {
         assert!(!result.is_transient(), "{code}");
         assert!(result.to_string().starts_with("s3://raw/abt/a.csv: "), "{result}");
     }
+}
+
+#[tokio::test]
+async fn the_head_of_an_object_has_its_version_size_and_time() {
+    let headers = "ETag: \"e1\"\r\nLast-Modified: Sat, 21 Nov 2026 02:29:23 GMT\r\nx-amz-version-id: V1\r\n";
+    let ok =
+        |headers: &str| format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{headers}Content-Length: 7\r\n\r\n");
+    let server = Server::with(vec![ok(headers), ok(&headers.replace("V1", "null"))]);
+    let head = server.store().head_object(&object(Some("e1"))).await.unwrap();
+    assert_eq!((head.version_id.as_deref(), head.etag.as_str(), head.size_bytes), (Some("V1"), "e1", 7));
+    assert_eq!(head.modified_at.to_string(), "2026-11-21T02:29:23Z");
+    let unversioned = ObjectRef { version_id: None, ..object(None) };
+    assert_eq!(server.store().head_object(&unversioned).await.unwrap().version_id, None);
+    assert_eq!(server.header("if-match"), [Some("\"e1\"".to_owned()), None]);
+    assert_eq!(server.queries_or_none(), [Some("versionid=v1".to_owned()), None]);
+}
+
+/// The response to a HEAD has no body, so there is no code.
+#[tokio::test]
+async fn statuses_of_a_head_map_to_errors() {
+    type Check = fn(&StoreError) -> bool;
+    let cases: [(&str, Check); 4] = [
+        ("404 Not Found", |error| matches!(error, StoreError::NotFound { .. })),
+        ("405 Method Not Allowed", |error| matches!(error, StoreError::NotFound { .. })),
+        ("412 Precondition Failed", |error| matches!(error, StoreError::Changed { .. })),
+        ("403 Forbidden", |error| matches!(error, StoreError::Refused { .. })),
+    ];
+    for (status, check) in cases {
+        let server = Server::with(vec![response(status, "", "")]);
+        let result = server.store().head_object(&object(Some("e1"))).await.unwrap_err();
+        assert!(check(&result), "{status}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_version_is_deleted() {
+    let server =
+        Server::with(vec![response("204 No Content", "", ""), error("404 Not Found", "NoSuchVersion")]);
+    server.store().delete_version(&object(None)).await.unwrap();
+    server.store().delete_version(&object(None)).await.unwrap();
+    assert_eq!(server.queries(), [["versionid=v1"], ["versionid=v1"]]);
 }
 
 #[tokio::test]
@@ -243,6 +292,7 @@ async fn versions_are_listed_page_by_page_without_delete_markers() {
 
     let page = store.versions(ListScope::all("raw", "abt/"), None).await.unwrap();
     let [version] = page.versions.as_slice() else { panic!("{page:?}") };
+    assert!(!version.is_latest, "the newest version is a delete marker");
     assert_eq!((version.key.as_str(), version.version_id.as_deref()), ("abt/a b+c.csv", Some("V2")));
     assert_eq!((version.etag.as_str(), version.size_bytes), ("e2", 7));
     assert_eq!(version.modified_at.to_string(), "2026-11-21T02:29:23.326Z");

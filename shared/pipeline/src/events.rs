@@ -6,8 +6,9 @@
 //! - `s3:TestEvent`, which S3 sends when a notification is configured;
 //! - either of the first two in an SNS envelope.
 //!
-//! Only the fields that a [`Drop`] needs are required, because AWS emulators and generators of test events leave out
-//! many others (`userIdentity`, `requestParameters`, `sequencer`).
+//! Only the fields that identify an object are required, because AWS emulators and generators of test events leave out
+//! many others (`userIdentity`, `requestParameters`, `sequencer`). If the size or the ETag is missing, the event is an
+//! [`IncompleteDrop`], and the caller must look them up: an event without a size is not that of an empty file.
 //!
 //! [`created`] is the inverse of [`parse`]: it creates the event of a drop whose original event was lost.
 
@@ -26,21 +27,56 @@ const CREATED: &str = "Object Created";
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// An object was created.
+    /// An object was created. [`IgnoredKeys`](crate::IgnoredKeys) decides whether it is a drop.
     Dropped(Drop),
-    /// An event that is not a drop.
+    /// An object was created, but its event lacks the size or the ETag.
+    Incomplete(IncompleteDrop),
+    /// An event of something else.
     Ignored(Ignored),
 }
 
-/// The reason why an event is not a drop.
+/// A drop whose event lacks the size or the ETag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncompleteDrop {
+    /// Bucket name.
+    pub bucket: String,
+    /// Object key, decoded.
+    pub key: String,
+    /// Version id, if the bucket is versioned and the event has it.
+    pub version_id: Option<String>,
+    /// ETag without quotes, if the event has it.
+    pub etag: Option<String>,
+    /// Size in bytes, if the event has it.
+    pub size_bytes: Option<u64>,
+    /// Orders the events of one key (hexadecimal).
+    pub sequencer: Option<String>,
+    /// The time at which the object was created, according to the event.
+    pub dropped_at: Timestamp,
+}
+
+impl IncompleteDrop {
+    /// Returns the drop with the version id, the ETag and the size of the object, as the store returns them. What the
+    /// event has takes precedence.
+    pub fn complete(self, version_id: Option<String>, etag: String, size_bytes: u64) -> Drop {
+        Drop {
+            bucket: self.bucket,
+            key: self.key,
+            version_id: self.version_id.or(version_id),
+            etag: self.etag.unwrap_or(etag),
+            size_bytes: self.size_bytes.unwrap_or(size_bytes),
+            sequencer: self.sequencer,
+            dropped_at: self.dropped_at,
+        }
+    }
+}
+
+/// The reason why an event is not that of a created object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ignored {
     /// `s3:TestEvent`.
     TestEvent,
     /// Another operation on an object: it was deleted, tagged, restored. Has the event's name.
     NotCreated(String),
-    /// The zero-byte object that consoles create for a folder. Has the key.
-    Folder(String),
 }
 
 /// The reason why a body is not an event. All of them are permanent.
@@ -73,7 +109,7 @@ pub fn parse(body: &str) -> Result<Vec<Event>, EventError> {
 }
 
 /// Returns the EventBridge event that S3 sends when `drop` is created, with the fields that [`parse`] reads. Parsing it
-/// returns `drop` again, unless that [is a folder](is_folder).
+/// returns `drop` again.
 pub fn created(drop: &Drop) -> String {
     let mut object = json!({ "key": drop.key, "size": drop.size_bytes, "etag": drop.etag });
     let optional = [("version-id", &drop.version_id), ("sequencer", &drop.sequencer)];
@@ -88,11 +124,6 @@ pub fn created(drop: &Drop) -> String {
         "detail": { "version": "0", "bucket": { "name": drop.bucket }, "object": object },
     })
     .to_string()
-}
-
-/// Returns whether an object is one of the zero-byte objects that consoles create for folders, which are not drops.
-pub fn is_folder(key: &str, size_bytes: u64) -> bool {
-    key.ends_with('/') && size_bytes == 0
 }
 
 /// The fields of all shapes; the ones that are present determine the shape.
@@ -139,10 +170,10 @@ struct S3Bucket {
 #[derive(Deserialize)]
 struct S3Object {
     key: String,
-    size: u64,
+    size: Option<u64>,
     // `etag` in events of EventBridge, `eTag` in S3 notifications and in all events of some emulators.
     #[serde(alias = "eTag")]
-    etag: String,
+    etag: Option<String>,
     #[serde(rename = "version-id", alias = "versionId")]
     version_id: Option<String>,
     sequencer: Option<String>,
@@ -194,20 +225,25 @@ fn event_bridge_event(
 }
 
 fn event(S3Detail { bucket, object }: S3Detail, time: &str) -> Result<Event, EventError> {
-    if is_folder(&object.key, object.size) {
-        return Ok(Event::Ignored(Ignored::Folder(object.key)));
-    }
     // Objects of an unversioned bucket have the version id "null", which identifies nothing.
     let version_id = object.version_id.filter(|id| !id.is_empty() && id != "null");
-    Ok(Event::Dropped(Drop {
-        bucket: bucket.name,
-        key: object.key,
-        version_id,
-        etag: object.etag.trim_matches('"').to_owned(),
-        size_bytes: object.size,
-        sequencer: object.sequencer.filter(|sequencer| !sequencer.is_empty()),
-        dropped_at: timestamp(time)?,
-    }))
+    let etag = object.etag.map(|etag| etag.trim_matches('"').to_owned()).filter(|etag| !etag.is_empty());
+    let sequencer = object.sequencer.filter(|sequencer| !sequencer.is_empty());
+    let (bucket, key, dropped_at) = (bucket.name, object.key, timestamp(time)?);
+    Ok(match (etag, object.size) {
+        (Some(etag), Some(size_bytes)) => {
+            Event::Dropped(Drop { bucket, key, version_id, etag, size_bytes, sequencer, dropped_at })
+        }
+        (etag, size_bytes) => Event::Incomplete(IncompleteDrop {
+            bucket,
+            key,
+            version_id,
+            etag,
+            size_bytes,
+            sequencer,
+            dropped_at,
+        }),
+    })
 }
 
 /// Parses a time with an offset, as AWS writes it, or without one, as some emulators do: then it is UTC.

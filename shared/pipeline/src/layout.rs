@@ -17,6 +17,8 @@
 //! | processed | `receipts/<source>/<batch>.json` | the receipt |
 //! | processed | `drops/<source>/<drop>/<generation>.json` | the [claim](crate::DropClaim) of a drop |
 //! | processed | `objects/<source>/<object>/<number>.json` | the claim of a version of an object, if the contract keeps the first version |
+//! | processed | `sentinel/requeued.json` | the missed drops that the sentinel has queued again |
+//! | processed | `sentinel/sweep.json` | the position of the sentinel's search for orphans |
 //! | quarantine | `<source>/<batch>/rejects-<split>-<part>-<hash>.ndjson.zst` | rejected rows with their reasons |
 
 use uuid::Uuid;
@@ -25,6 +27,15 @@ use crate::BatchId;
 
 /// The prefix of all contracts, in the artifacts bucket.
 pub const CONTRACTS: &str = "contracts/";
+
+/// The prefix of all batches, in the processed bucket.
+pub const BATCHES: &str = "batches/";
+
+/// The prefix of all receipts, in the processed bucket.
+pub const RECEIPTS: &str = "receipts/";
+
+/// The prefix of all Parquet files, in the processed bucket.
+pub const DATA: &str = "data/";
 
 /// Returns the prefix of a source's contracts.
 pub fn contracts(source: &str) -> String {
@@ -90,7 +101,7 @@ pub fn parquet_files(entity: &str, source: &str, batch: &BatchId) -> String {
 
 /// Returns the key of the receipt.
 pub fn receipt(source: &str, batch: &BatchId) -> String {
-    format!("receipts/{source}/{batch}.json")
+    format!("{RECEIPTS}{source}/{batch}.json")
 }
 
 /// Returns the prefix of the [claims](crate::DropClaim) of a drop.
@@ -106,6 +117,16 @@ pub fn drop_claim(source: &str, drop: &Uuid, generation: u32) -> String {
 /// Returns the key of a [claim](crate::claim) on an object.
 pub fn object_claim(source: &str, object: &Uuid, number: u32) -> String {
     format!("objects/{source}/{object}/{number:05}.json")
+}
+
+/// Returns the key of the missed drops that the sentinel has queued again.
+pub fn requeued() -> &'static str {
+    "sentinel/requeued.json"
+}
+
+/// Returns the key of the position of the sentinel's search for orphans.
+pub fn sweep() -> &'static str {
+    "sentinel/sweep.json"
 }
 
 /// Returns the key of a file of rejected rows, in the quarantine bucket. `sha256` is that of the object, in hexadecimal.

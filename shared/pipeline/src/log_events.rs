@@ -44,6 +44,10 @@ macro_rules! registry {
 registry! {
     /// A drop was not processed; `error` is the reason, `transient` is true when it will be retried.
     DROP_NOT_PROCESSED = "drop not processed" by ["ingest"];
+    /// An object is a marker, a hidden file or another object that is not a drop; `reason` says which.
+    OBJECT_IGNORED = "object is not a drop" by ["ingest"];
+    /// The event of a drop lacks the size or the ETag, and the object was deleted or overwritten meanwhile.
+    OBJECT_GONE = "object of an incomplete event is gone" by ["ingest"];
     /// A state change of a job was not processed; `error` is the reason, `transient` is true when it will be retried.
     JOB_EVENT_NOT_PROCESSED = "job event not processed" by ["job-events"];
     /// A chunk was not loaded; `error` is the reason, `transient` is true when it will be retried.
@@ -60,8 +64,10 @@ registry! {
     SOURCE_LATE = "source is late" by ["sentinel"];
     /// A drop had no receipt, and its event was sent to the drops queue again.
     DROP_REQUEUED = "drop was missed and is queued again" by ["sentinel"];
-    /// Drops have no receipts; their messages may still be in the drops queue or its dead-letter queue.
+    /// Drops have no receipts; their messages may still be in the drops queue.
     DROPS_WAITING = "drops were missed or are still queued" by ["sentinel"];
+    /// An object that no manifest lists was removed; `kind` is `chunk`, `parquet` or `rejects`.
+    ORPHAN_REMOVED = "orphan was removed" by ["sentinel"];
     /// A batch is not final and has not changed for `StuckAfterSeconds`.
     BATCH_STUCK = "batch is stuck" by ["sentinel"];
 }

@@ -96,6 +96,36 @@ impl MetricDimensions for BySourceAndState<'_> {
     }
 }
 
+/// The dimension of metrics that are counted for each kind of object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByKind<'a> {
+    /// The kind of object: `chunk`, `parquet` or `rejects`.
+    pub kind: &'a str,
+}
+
+impl MetricDimensions for ByKind<'_> {
+    const NAMES: &'static [&'static str] = &["kind"];
+
+    fn values(&self) -> Vec<&str> {
+        vec![self.kind]
+    }
+}
+
+/// The dimension of metrics that are counted for each queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByQueue<'a> {
+    /// The queue: `drops`.
+    pub queue: &'a str,
+}
+
+impl MetricDimensions for ByQueue<'_> {
+    const NAMES: &'static [&'static str] = &["queue"];
+
+    fn values(&self) -> Vec<&str> {
+        vec![self.queue]
+    }
+}
+
 /// The decision on a batch that has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchDecision {
@@ -251,5 +281,13 @@ registry! {
         MISSED_DROPS = "missed_drops", Count;
         /// Batches that are not final and have not changed for `StuckAfterSeconds`.
         STUCK_BATCHES = "stuck_batches", Count;
+    }
+    ["sentinel"] emit with ByKind {
+        /// Objects of batches that no manifest lists, which were removed.
+        ORPHANS_REMOVED = "orphans_removed", Count;
+    }
+    ["ingest"] emit with ByQueue {
+        /// Messages that were processed or moved to the dead-letter queue, so that Lambda deletes them.
+        MESSAGES_SETTLED = "messages_settled", Count;
     }
 }

@@ -56,6 +56,8 @@ pub enum RefusalCode {
     InvalidContract,
     /// `missing_object`: the object was deleted before it was read.
     MissingObject,
+    /// `archived`: the object is in an archive storage class, from which it cannot be read before it is restored.
+    Archived,
     /// `overwritten`: the object was overwritten before it was read, in a bucket without versions.
     Overwritten,
     /// `kept`: the contract keeps the first version of an object (`penstock.overwrite: keep`), and this is a later one.
@@ -78,11 +80,12 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// All codes of this release.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoSource,
         Self::NoContract,
         Self::InvalidContract,
         Self::MissingObject,
+        Self::Archived,
         Self::Overwritten,
         Self::Kept,
         Self::Empty,
@@ -100,6 +103,7 @@ impl RefusalCode {
             Self::NoContract => "no_contract",
             Self::InvalidContract => "invalid_contract",
             Self::MissingObject => "missing_object",
+            Self::Archived => "archived",
             Self::Overwritten => "overwritten",
             Self::Kept => "kept",
             Self::Empty => "empty",
@@ -120,6 +124,7 @@ impl RefusalCode {
             | Self::NoContract
             | Self::InvalidContract
             | Self::MissingObject
+            | Self::Archived
             | Self::Overwritten
             | Self::Empty
             | Self::Unreadable

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use jiff::Timestamp;
-use penstock_pipeline::events::{created, decode_key, is_folder, parse};
-use penstock_pipeline::{Drop, Event, EventError, Ignored, JobEvent, JobState, job_name, parse_job_name};
+use penstock_pipeline::events::{created, decode_key, parse};
+use penstock_pipeline::{
+    Drop, Event, EventError, Ignored, IgnoredKey, IgnoredKeys, IncompleteDrop, JobEvent, JobState, job_name,
+    parse_job_name,
+};
 use proptest::prelude::*;
 
 macro_rules! fixture {
@@ -77,13 +80,56 @@ fn an_sns_envelope_is_opened() {
 fn events_that_are_not_drops_are_ignored_with_their_name() {
     for (body, ignored) in [
         (fixture!("s3-test-event"), Ignored::TestEvent),
-        (fixture!("s3-folder-moto"), Ignored::Folder("abt/folder/".to_owned())),
         (fixture!("eventbridge-deleted-aws"), Ignored::NotCreated("Object Deleted".to_owned())),
         (fixture!("s3-deleted-sam"), Ignored::NotCreated("ObjectRemoved:Delete".to_owned())),
     ] {
         assert_eq!(parse(body), Ok(vec![Event::Ignored(ignored)]));
     }
     assert_eq!(parse(r#"{"Records": []}"#), Ok(vec![]));
+}
+
+#[test]
+fn the_event_of_a_folder_is_that_of_an_object_which_is_not_a_drop() {
+    let events = parse(fixture!("s3-folder-moto")).unwrap();
+    let [Event::Dropped(folder)] = events.as_slice() else { panic!("one object") };
+    let reason = IgnoredKeys::default().reason(&folder.key, Some(folder.size_bytes));
+    assert_eq!((folder.key.as_str(), reason), ("abt/folder/", Some(IgnoredKey::Folder)));
+}
+
+#[test]
+fn an_event_without_size_or_etag_is_incomplete_and_not_empty() {
+    let drop = |etag: Option<&str>, size_bytes| IncompleteDrop {
+        bucket: "raw".to_owned(),
+        key: "abt/a.csv".to_owned(),
+        version_id: Some("v1".to_owned()),
+        etag: etag.map(str::to_owned),
+        size_bytes,
+        sequencer: None,
+        dropped_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+    };
+    for (fields, expected) in [
+        (r#""etag": "e1""#, drop(Some("e1"), None)),
+        (r#""eTag": "\"e1\"", "size": null"#, drop(Some("e1"), None)),
+        (r#""size": 0"#, drop(None, Some(0))),
+        (r#""size": 7, "etag": """#, drop(None, Some(7))),
+    ] {
+        let object = format!(r#"{{"key": "abt/a.csv", "version-id": "v1", {fields}}}"#);
+        let bridge = format!(
+            r#"{{"source": "aws.s3", "detail-type": "Object Created", "time": "2026-01-01T00:00:00Z",
+            "detail": {{"bucket": {{"name": "raw"}}, "object": {object}}}}}"#
+        );
+        let notification = format!(
+            r#"{{"Records": [{{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+            "eventTime": "2026-01-01T00:00:00Z", "s3": {{"bucket": {{"name": "raw"}}, "object": {object}}}}}]}}"#
+        );
+        for body in [bridge, notification] {
+            assert_eq!(parse(&body), Ok(vec![Event::Incomplete(expected.clone())]), "{body}");
+        }
+    }
+
+    let completed = drop(Some("e1"), None).complete(Some("v2".to_owned()), "e2".to_owned(), 9);
+    let (version_id, etag) = (completed.version_id.as_deref(), completed.etag.as_str());
+    assert_eq!((version_id, etag, completed.size_bytes), (Some("v1"), "e1", 9), "the event takes precedence");
 }
 
 #[test]
@@ -208,12 +254,7 @@ proptest! {
             sequencer,
             dropped_at: Timestamp::new(second, millisecond * 1_000_000).unwrap(),
         };
-        let expected = if is_folder(&drop.key, drop.size_bytes) {
-            Event::Ignored(Ignored::Folder(drop.key.clone()))
-        } else {
-            Event::Dropped(drop.clone())
-        };
-        prop_assert_eq!(parse(&created(&drop)), Ok(vec![expected]));
+        prop_assert_eq!(parse(&created(&drop)), Ok(vec![Event::Dropped(drop)]));
     }
 
     #[test]

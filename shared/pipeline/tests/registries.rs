@@ -65,6 +65,8 @@ fn the_dump_of_the_layout_is_current() {
         "receipt": layout::receipt("<source>", &batch),
         "drop_claim": layout::drop_claim("<source>", &drop, 0),
         "object_claim": layout::object_claim("<source>", &object, 0),
+        "requeued": layout::requeued(),
+        "sweep": layout::sweep(),
         "rejects": layout::rejects("<source>", &batch, 0, 0, &sha256),
     });
     let mut keys = keys.to_string();

@@ -138,6 +138,7 @@ fn refusal_codes_are_stable_strings_and_unknown_ones_are_kept() {
         "no_contract",
         "invalid_contract",
         "missing_object",
+        "archived",
         "overwritten",
         "kept",
         "empty",

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use penstock_aws::config::Variables;
 use penstock_aws::deadline::Deadline;
 use penstock_aws::sqs_event::SqsBatchResponse;
-use penstock_aws::testing::{Call, Fault};
+use penstock_aws::testing::{Call, Fault, MemorySecrets};
 use penstock_ingest::config::IngestConfig;
 use penstock_pipeline::{ChunkBody, Receipt, ReceiptState, batch_id, layout};
 
@@ -184,6 +184,76 @@ async fn a_malformed_message_is_a_dead_letter_and_a_test_event_is_ignored() {
     let test_event = include_str!("../../../../tests/events/s3-test-event.json");
     assert_eq!(world.deliver_body(test_event).await, SqsBatchResponse::default());
     assert_eq!(world.queue().dead().len(), 1);
+}
+
+/// Some notifications and test tools omit the size or the ETag.
+#[tokio::test]
+async fn what_an_event_lacks_is_looked_up() {
+    for missing in [&["size"][..], &["eTag"], &["size", "eTag"], &["size", "eTag", "versionId"]] {
+        let world = World::new();
+        let drop = world.put("shop/a.csv", FILE);
+        let body = without(&notification(&[&drop]), missing);
+        assert_eq!(world.deliver_body(&body).await, SqsBatchResponse::default(), "{missing:?}");
+        let receipt = world.receipt("shop", &batch_id(&drop, Some("1.0.0")));
+        assert_eq!((receipt.state, receipt.rows.read), (ReceiptState::Loading, 3), "{missing:?}");
+        assert_eq!(receipt.drop, drop, "{missing:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_without_a_size_is_retried_or_ignored_if_the_object_cannot_be_looked_up() {
+    let world = World::new();
+    let drop = world.put("shop/a.csv", FILE);
+    let body = without(&notification(&[&drop]), &["size"]);
+    world.store().fail(Call::Head, "shop/a.csv", Fault::Transient);
+    assert_eq!(world.deliver_body(&body).await.batch_item_failures.len(), 1);
+    assert_eq!(world.queue().delays().len(), 1);
+
+    world.store().fail(Call::Head, "shop/a.csv", Fault::Refused);
+    assert_eq!(world.deliver_body(&body).await, SqsBatchResponse::default());
+    assert_eq!(world.queue().dead()[0].code, "store_refused");
+
+    world.store().remove("raw", "shop/a.csv");
+    assert_eq!(world.deliver_body(&body).await, SqsBatchResponse::default());
+    assert_eq!(world.queue().dead().len(), 1);
+    assert!(world.store().keys("processed", "").is_empty());
+}
+
+/// Returns a notification without these fields of its object.
+fn without(notification: &str, fields: &[&str]) -> String {
+    let mut body: serde_json::Value = serde_json::from_str(notification).unwrap();
+    let object = body["Records"][0]["s3"]["object"].as_object_mut().unwrap();
+    fields.iter().for_each(|field| drop(object.remove(*field).unwrap()));
+    body.to_string()
+}
+
+#[tokio::test]
+async fn markers_hidden_files_and_ignored_keys_are_not_drops() {
+    let world = World::with(CONTRACT, MemorySecrets::default(), &[("PENSTOCK_IGNORE_KEYS", "*.md5")]);
+    for key in [
+        "shop/_SUCCESS",
+        "shop/a_$folder$",
+        "shop/.a.csv",
+        ".a.csv",
+        "shop/_temporary/0/a.csv",
+        "shop/_committed_1",
+        "shop/a.csv.md5",
+    ] {
+        let drop = world.put(key, FILE);
+        let complete = notification(&[&drop]);
+        for body in [without(&complete, &["size"]), complete] {
+            assert_eq!(world.deliver_body(&body).await, SqsBatchResponse::default(), "{key}");
+        }
+    }
+    let folder = world.put("shop/2026/", "");
+    let complete = notification(&[&folder]);
+    for body in [without(&complete, &["size"]), complete] {
+        assert_eq!(world.deliver_body(&body).await, SqsBatchResponse::default());
+    }
+    assert_eq!(world.queue().dead(), []);
+    assert!(world.store().keys("processed", "").is_empty(), "there is no receipt");
+    let calls = world.store().calls();
+    assert!(calls.iter().all(|(call, key)| (*call, key.as_str()) == (Call::Head, "shop/2026/")), "{calls:?}");
 }
 
 #[tokio::test]

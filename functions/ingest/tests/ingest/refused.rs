@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use penstock_aws::sqs_event::SqsBatchResponse;
+use penstock_aws::testing::{Call, Fault};
 use penstock_pipeline::{Drop, ManifestState, Receipt, ReceiptState, RefusalCode, batch_id, layout};
 
 use crate::support::{CONTRACT, FILE, World, rows};
@@ -95,6 +96,28 @@ async fn a_missing_or_overwritten_object_is_refused() {
     let overwritten = Drop { version_id: None, ..world.put("shop/a.csv", FILE) };
     world.put("shop/a.csv", rows(1));
     assert_refused(&world, &overwritten, "shop", Some("1.0.0"), RefusalCode::Overwritten).await;
+}
+
+#[tokio::test]
+async fn an_archived_object_is_refused_with_what_to_do() {
+    let world = World::new();
+    let archived = world.put("shop/a.csv", FILE);
+    world.store().fail(Call::GetRange, "shop/a.csv", Fault::Archived);
+    let receipt = assert_refused(&world, &archived, "shop", Some("1.0.0"), RefusalCode::Archived).await;
+    let message = receipt.refusal.unwrap().message;
+    assert!(message.contains("s3://raw/shop/a.csv: the object is archived"), "{message}");
+    assert!(message.contains("restore"), "{message}");
+}
+
+#[tokio::test]
+async fn a_drop_without_a_contract_has_the_source_that_was_probably_meant() {
+    let world = World::new();
+    for (key, source, suggested) in [("shpo/a.csv", "shpo", true), ("nobody/a.csv", "nobody", false)] {
+        let drop = world.put(key, FILE);
+        let receipt = assert_refused(&world, &drop, source, None, RefusalCode::NoContract).await;
+        let message = receipt.refusal.unwrap().message;
+        assert_eq!(message.contains("did you mean the source `shop`?"), suggested, "{message}");
+    }
 }
 
 #[tokio::test]

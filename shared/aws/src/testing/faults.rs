@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard};
 pub enum Call {
     /// [`ObjectStore::get`](crate::store::ObjectStore::get)
     Get,
+    /// [`ObjectStore::head_object`](crate::store::ObjectStore::head_object)
+    Head,
     /// [`ObjectStore::get_range`](crate::store::ObjectStore::get_range)
     GetRange,
     /// [`ObjectStore::put`](crate::store::ObjectStore::put)
@@ -15,6 +17,8 @@ pub enum Call {
     PutIfAbsent,
     /// [`ObjectStore::delete`](crate::store::ObjectStore::delete)
     Delete,
+    /// [`ObjectStore::delete_version`](crate::store::ObjectStore::delete_version)
+    DeleteVersion,
     /// [`ObjectListing::objects`](crate::listing::ObjectListing::objects)
     ListObjects,
     /// [`ObjectListing::versions`](crate::listing::ObjectListing::versions)
@@ -42,6 +46,8 @@ pub enum Fault {
     NotFound,
     /// The object has another ETag (store only).
     Changed,
+    /// The object is archived (store only).
+    Archived,
     /// The call has its effect, but the response is lost.
     AfterEffect,
 }

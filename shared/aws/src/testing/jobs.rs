@@ -39,7 +39,7 @@ impl Jobs for MemoryJobs {
         let (application_id, message) = (request.application_id.clone(), "injected fault".to_owned());
         match fault {
             Some(Fault::Transient) => return Err(JobError::Transient { application_id, message }),
-            Some(Fault::Refused | Fault::NotFound | Fault::Changed) => {
+            Some(Fault::Refused | Fault::NotFound | Fault::Changed | Fault::Archived) => {
                 return Err(JobError::Refused { application_id, message });
             }
             Some(Fault::AfterEffect) | None => {}

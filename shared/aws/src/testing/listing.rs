@@ -50,6 +50,7 @@ impl ObjectListing for MemoryStore {
                 .map(|(key, version)| ObjectVersion {
                     key: key.to_owned(),
                     version_id: Some(version.id.clone()),
+                    is_latest: state.newest(scope.bucket, key).is_some_and(|newest| newest.id == version.id),
                     etag: version.etag.clone(),
                     size_bytes: version.body.len() as u64,
                     modified_at: version.written_at,
@@ -57,7 +58,9 @@ impl ObjectListing for MemoryStore {
                 .collect();
             if let Some(after) = after {
                 let at = versions.iter().position(|version| marker(version) == *after);
-                versions.drain(..at.map_or(0, |at| at + 1));
+                // Without a version id, the page begins after all versions of the key.
+                let after_key = || versions.partition_point(|version| version.key <= after.key);
+                versions.drain(..at.map_or_else(after_key, |at| at + 1));
             }
             let is_last = versions.len() <= PAGE_ENTRIES;
             versions.truncate(PAGE_ENTRIES);

@@ -45,6 +45,14 @@ impl MemoryQueue {
         state.sent.iter().filter(|(to, _)| to == url).map(|(_, body)| body.clone()).collect()
     }
 
+    /// Removes the messages sent to `url` as a consumer does, and returns their bodies.
+    pub fn take(&self, url: &str) -> Vec<String> {
+        let mut state = lock(&self.0);
+        let (taken, kept) = std::mem::take(&mut state.sent).into_iter().partition(|(to, _)| to == url);
+        state.sent = kept;
+        Vec::into_iter(taken).map(|(_, body)| body).collect()
+    }
+
     /// Returns the dead letters, in order.
     pub fn dead(&self) -> Vec<DeadLetter> {
         lock(&self.0).dead.clone()
@@ -55,7 +63,7 @@ impl MemoryQueue {
         lock(&self.0).delays.clone()
     }
 
-    /// Sets the depth of the queue at `url`.
+    /// Sets the number of messages in the queue at `url` in addition to those sent to it.
     pub fn set_depth(&self, url: &str, messages: u64) {
         lock(&self.0).depths.insert(url.to_owned(), messages);
     }
@@ -74,7 +82,7 @@ impl MemoryQueue {
                 effect(&mut state);
                 Ok(())
             }
-            Some(Fault::Refused | Fault::NotFound | Fault::Changed) => {
+            Some(Fault::Refused | Fault::NotFound | Fault::Changed | Fault::Archived) => {
                 Err(QueueError::Refused { url, message })
             }
             Some(Fault::Transient) => Err(QueueError::Transient { url, message }),
@@ -107,7 +115,8 @@ impl Queue for MemoryQueue {
     async fn depth(&self, url: &str) -> Result<QueueDepth, QueueError> {
         let mut depth = QueueDepth::default();
         self.call(Call::Depth, url, |state| {
-            depth.waiting = state.depths.get(url).copied().unwrap_or(0);
+            let sent = state.sent.iter().filter(|(to, _)| to == url).count() as u64;
+            depth.waiting = state.depths.get(url).copied().unwrap_or(0) + sent;
         })?;
         Ok(depth)
     }

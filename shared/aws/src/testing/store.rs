@@ -1,6 +1,7 @@
 //! An object store in memory.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::faults::{Call, Fault, FaultPlan, PlannedFault, lock};
-use crate::store::{ObjectBody, ObjectRef, ObjectStore, PIECE_BYTES, StoreError};
+use crate::store::{ObjectBody, ObjectHead, ObjectRef, ObjectStore, PIECE_BYTES, StoreError};
 
 #[derive(Debug, Clone)]
 pub(super) struct StoredVersion {
@@ -18,12 +19,26 @@ pub(super) struct StoredVersion {
     pub(super) written_at: Timestamp,
 }
 
+/// What another function does meanwhile.
+type Effect = Box<dyn FnOnce() + Send>;
+
+/// Effects of other functions, each of which happens once, before a call on a key that contains the text.
+#[derive(Default)]
+struct Interruptions(Vec<(Call, String, Effect)>);
+
+impl fmt::Debug for Interruptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} interruptions", self.0.len())
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct StoreState {
     pub(super) objects: BTreeMap<(String, String), Vec<StoredVersion>>,
     versions: u64,
     calls: Vec<(Call, String)>,
     faults: FaultPlan,
+    interruptions: Interruptions,
 }
 
 /// An object store that keeps every version.
@@ -96,6 +111,11 @@ impl MemoryStore {
         lock(&self.0).faults.add(planned);
     }
 
+    /// Calls `effect` once, before the next call on a key that contains `matching`: what another function does meanwhile.
+    pub fn interrupt(&self, call: Call, matching: &str, effect: impl FnOnce() + Send + 'static) {
+        lock(&self.0).interruptions.0.push((call, matching.to_owned(), Box::new(effect)));
+    }
+
     /// Returns all calls with their keys, in order.
     pub fn calls(&self) -> Vec<(Call, String)> {
         lock(&self.0).calls.clone()
@@ -109,6 +129,11 @@ impl MemoryStore {
         key: &str,
         effect: impl FnOnce(&mut StoreState) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        // The effect uses the store itself, so the lock must not be held.
+        let interruption = lock(&self.0).interruption(call, key);
+        if let Some(effect) = interruption {
+            effect();
+        }
         let mut state = lock(&self.0);
         state.calls.push((call, key.to_owned()));
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
@@ -119,6 +144,7 @@ impl MemoryStore {
             Some(Fault::Refused) => Err(StoreError::Refused { bucket, key, message }),
             Some(Fault::NotFound) => Err(StoreError::NotFound { bucket, key }),
             Some(Fault::Changed) => Err(StoreError::Changed { bucket, key }),
+            Some(Fault::Archived) => Err(StoreError::Archived { bucket, key }),
             Some(Fault::AfterEffect) => {
                 effect(&mut state)?;
                 Err(StoreError::Transient { bucket, key, message })
@@ -128,6 +154,12 @@ impl MemoryStore {
 }
 
 impl StoreState {
+    fn interruption(&mut self, call: Call, key: &str) -> Option<Effect> {
+        let planned = &mut self.interruptions.0;
+        let at = planned.iter().position(|(of, matching, _)| *of == call && key.contains(matching))?;
+        Some(planned.remove(at).2)
+    }
+
     pub(super) fn newest(&self, bucket: &str, key: &str) -> Option<&StoredVersion> {
         self.objects.get(&(bucket.to_owned(), key.to_owned())).and_then(|versions| versions.last())
     }
@@ -140,7 +172,8 @@ impl StoreState {
         version
     }
 
-    fn read(&self, object: &ObjectRef, range: Range<u64>) -> Result<Bytes, StoreError> {
+    /// Returns the version that a request for `object` is answered with.
+    fn find(&self, object: &ObjectRef) -> Result<&StoredVersion, StoreError> {
         let (bucket, key) = (object.bucket.clone(), object.key.clone());
         let versions = self.objects.get(&(bucket.clone(), key.clone())).map_or(&[][..], Vec::as_slice);
         let version = match &object.version_id {
@@ -151,6 +184,12 @@ impl StoreState {
         if object.etag.as_ref().is_some_and(|etag| *etag != version.etag) {
             return Err(StoreError::Changed { bucket, key });
         }
+        Ok(version)
+    }
+
+    fn read(&self, object: &ObjectRef, range: Range<u64>) -> Result<Bytes, StoreError> {
+        let version = self.find(object)?;
+        let (bucket, key) = (object.bucket.clone(), object.key.clone());
         let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
         match bounds.filter(|(start, end)| start <= end && *end <= version.body.len()) {
             Some((start, end)) => Ok(version.body.slice(start..end)),
@@ -196,6 +235,19 @@ impl ObjectStore for MemoryStore {
         }
     }
 
+    async fn head_object(&self, object: &ObjectRef) -> Result<ObjectHead, StoreError> {
+        tokio::task::yield_now().await;
+        self.call(Call::Head, &object.bucket, &object.key, |state| {
+            let version = state.find(object)?;
+            Ok(ObjectHead {
+                version_id: Some(version.id.clone()),
+                etag: version.etag.clone(),
+                size_bytes: version.body.len() as u64,
+                modified_at: version.written_at,
+            })
+        })
+    }
+
     fn get_range(&self, object: &ObjectRef, range: Range<u64>) -> MemoryBody {
         MemoryBody { store: self.clone(), object: object.clone(), remaining: range }
     }
@@ -222,6 +274,21 @@ impl ObjectStore for MemoryStore {
     async fn delete(&self, bucket: &str, key: &str) -> Result<(), StoreError> {
         self.call(Call::Delete, bucket, key, |state| {
             state.objects.remove(&(bucket.to_owned(), key.to_owned()));
+            Ok(())
+        })
+    }
+
+    async fn delete_version(&self, object: &ObjectRef) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        let (bucket, key) = (&object.bucket, &object.key);
+        self.call(Call::DeleteVersion, bucket, key, |state| {
+            let place = (bucket.clone(), key.clone());
+            if let Some(versions) = state.objects.get_mut(&place) {
+                versions.retain(|version| object.version_id.as_ref().is_some_and(|id| version.id != *id));
+                if versions.is_empty() {
+                    state.objects.remove(&place);
+                }
+            }
             Ok(())
         })
     }

@@ -1,166 +1,27 @@
-//! The function against a store and queues in memory.
-
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+//! Missed drops, late sources and stuck batches.
 
 use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 use penstock_aws::commit::to_json;
-use penstock_aws::config::Variables;
-use penstock_aws::deadline::Deadline;
-use penstock_aws::store::ObjectRef;
-use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore, PAGE_ENTRIES};
+use penstock_aws::testing::{Call, Fault, PAGE_ENTRIES};
 use penstock_engine::ENGINE_VERSION;
 use penstock_pipeline::metrics::{LATE, MISSED_DROPS, SECONDS_SINCE_DROP, STUCK_BATCHES};
 use penstock_pipeline::{
-    Batch, Drop, Event, Manifest, Receipt, ReceiptState, Refusal, RefusalCode, UNKNOWN_SOURCE, events, layout,
+    Batch, DropClaim, Manifest, Receipt, ReceiptState, Refusal, RefusalCode, UNKNOWN_SOURCE, layout,
 };
-
-use penstock_sentinel::check::check;
 use penstock_sentinel::config::SentinelConfig;
-use penstock_sentinel::feeds::Feed;
 use penstock_sentinel::status::{SourceStatus, SourceSummary};
-use penstock_sentinel::{Problems, ScheduledEvent, Sentinel, SentinelError, SentinelRun, handle};
+use penstock_sentinel::{ScheduledEvent, SentinelError};
 
-const HOUR: i64 = 3_600;
-const DAY: i64 = 24 * HOUR;
-/// Between `missed_after` and `lookback`.
-const OLD: i64 = 3 * HOUR;
-
-fn contract(source: &str, version: &str, sla: &str) -> String {
-    format!(
-        r#"
-apiVersion: v3.1.0
-kind: DataContract
-id: {source}
-name: {source}
-version: {version}
-status: active
-servers: [{{server: raw, type: s3, location: "s3://raw/{source}/", format: csv}}]
-slaProperties: [{sla}]
-schema:
-  - name: products
-    physicalName: public.products
-    properties:
-      - {{name: id, logicalType: string, primaryKey: true, primaryKeyPosition: 1}}
-"#
-    )
-}
-
-fn variables(more: &[(&str, &str)]) -> Variables {
-    let pairs = [
-        ("PENSTOCK_ENVIRONMENT", "test"),
-        ("PENSTOCK_RAW_BUCKET", "raw"),
-        ("PENSTOCK_ARTIFACTS_BUCKET", "artifacts"),
-        ("PENSTOCK_PROCESSED_BUCKET", "processed"),
-        ("PENSTOCK_DROPS_QUEUE_URL", "drops"),
-        ("PENSTOCK_DROPS_DEAD_LETTER_QUEUE_URL", "dead"),
-    ];
-    Variables::new(pairs.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
-}
-
-struct World {
-    sentinel: Sentinel<MemoryStore, MemoryQueue>,
-    store: MemoryStore,
-    queue: MemoryQueue,
-    now: Timestamp,
-}
-
-impl World {
-    fn new() -> Self {
-        let (store, queue) = (MemoryStore::new(), MemoryQueue::new());
-        let config = SentinelConfig::new(variables(&[])).unwrap();
-        let sentinel = Sentinel::new(store.clone(), queue.clone(), config);
-        Self { sentinel, store, queue, now: "2026-01-10T00:00:00Z".parse().unwrap() }
-    }
-
-    /// Returns a world with a contract of `source` that was published ten days ago.
-    fn with_contract(source: &str, sla: &str) -> Self {
-        let world = Self::new();
-        world.publish(source, "1.0.0", sla);
-        world
-    }
-
-    fn ago(&self, seconds: i64) -> Timestamp {
-        self.now - SignedDuration::from_secs(seconds)
-    }
-
-    fn publish(&self, source: &str, version: &str, sla: &str) {
-        let (text, at) = (contract(source, version, sla), self.ago(10 * DAY));
-        self.store.insert_at("artifacts", &layout::contract_version(source, version), text.clone(), at);
-        self.store.insert_at("artifacts", &layout::current_contract(source), text, at);
-    }
-
-    fn drop(&self, key: &str, seconds_ago: i64) -> Drop {
-        let dropped_at = self.ago(seconds_ago);
-        let ObjectRef { bucket, key, version_id, etag } =
-            self.store.insert_at("raw", key, "id\n1\n", dropped_at);
-        let etag = etag.unwrap();
-        Drop { bucket, key, version_id, etag, size_bytes: 5, sequencer: None, dropped_at }
-    }
-
-    fn receipt(&self, drop: &Drop, version: Option<&str>, state: ReceiptState, seconds_ago: i64) {
-        let batch = Batch::new(drop.clone(), version);
-        let key = layout::receipt(&batch.source, &batch.id);
-        let receipt = Receipt { state, ..Receipt::submitted(batch, self.ago(seconds_ago)) };
-        self.store.insert("processed", &key, to_json(&receipt));
-    }
-
-    async fn run(&self) -> Result<SentinelRun, SentinelError> {
-        self.run_until(SystemTime::now() + Duration::from_mins(5)).await
-    }
-
-    async fn run_until(&self, deadline: SystemTime) -> Result<SentinelRun, SentinelError> {
-        let event: ScheduledEvent =
-            serde_json::from_str(include_str!("../../../tests/events/schedule-aws.json")).unwrap();
-        handle(&self.sentinel, &event, self.now, Deadline::of_invocation(deadline)).await
-    }
-
-    /// Checks one source.
-    async fn check_until(&self, folder: &str, end: SystemTime) -> (Option<SourceStatus>, Problems) {
-        check(&self.sentinel, &Feed::of(folder), self.now, Deadline::of_invocation(end)).await
-    }
-
-    /// Returns the status of one source.
-    async fn status(&self, folder: &str) -> SourceStatus {
-        let (status, problems) = self.check_until(folder, SystemTime::now() + Duration::from_mins(5)).await;
-        assert_eq!(problems.describe(folder), None);
-        status.unwrap()
-    }
-
-    /// Returns the drops that were queued again.
-    fn queued(&self) -> Vec<Drop> {
-        let sent = self.queue.sent("drops");
-        let events = sent.iter().flat_map(|body| events::parse(body).unwrap());
-        events
-            .map(|event| match event {
-                Event::Dropped(drop) => drop,
-                Event::Ignored(ignored) => panic!("{ignored:?}"),
-            })
-            .collect()
-    }
-}
+use crate::support::{DAY, HOUR, OLD, World, variables};
 
 #[tokio::test]
 async fn a_missed_drop_is_queued_again() {
     let world = World::with_contract("abt", "");
     let missed = world.drop("abt/a b+c%2B é.csv", OLD);
-    assert_eq!(world.status("abt/").await.missed, 1);
+    assert_eq!(world.status("abt").await.missed_drops, 1);
     assert_eq!(world.queued(), [missed]);
-}
-
-#[tokio::test]
-async fn drops_that_may_still_be_queued_are_reported_and_not_queued_again() {
-    for (waiting, dead, queued) in [(0, 0, 3), (2, 0, 3), (3, 0, 0), (1, 2, 0), (0, 9, 0)] {
-        let world = World::with_contract("abt", "");
-        for number in 0..3 {
-            world.drop(&format!("abt/{number}.csv"), OLD);
-        }
-        world.queue.set_depth("drops", waiting);
-        world.queue.set_depth("dead", dead);
-        assert_eq!(world.status("abt/").await.missed, 3, "{waiting} {dead}");
-        assert_eq!(world.queued().len(), queued, "{waiting} {dead}");
-    }
 }
 
 #[tokio::test]
@@ -169,9 +30,9 @@ async fn the_receipt_of_the_current_version_takes_precedence() {
     world.publish("abt", "1.1.0", "");
     let drop = world.drop("abt/a.csv", 2 * DAY);
     world.receipt(&drop, Some("1.0.0"), ReceiptState::Loading, DAY);
-    assert_eq!(world.status("abt/").await.stuck, 1);
+    assert_eq!(world.status("abt").await.stuck_batches, 1);
     world.receipt(&drop, Some("1.1.0"), ReceiptState::Loaded, DAY);
-    assert_eq!(world.status("abt/").await.stuck, 0);
+    assert_eq!(world.status("abt").await.stuck_batches, 0);
 }
 
 #[tokio::test]
@@ -181,7 +42,7 @@ async fn each_version_of_a_key_is_a_drop() {
     let second = world.drop("abt/a.csv", OLD + 1);
     let third = world.drop("abt/a.csv", OLD);
     world.receipt(&second, Some("1.0.0"), ReceiptState::Loaded, OLD);
-    assert_eq!(world.status("abt/").await.missed, 2);
+    assert_eq!(world.status("abt").await.missed_drops, 2);
     assert_eq!(world.queued(), [third, first]);
 }
 
@@ -199,7 +60,38 @@ async fn a_drop_with_a_receipt_or_a_manifest_was_not_missed() {
         let manifest = Manifest::refused(batch, ENGINE_VERSION, refusal);
         world.store.insert("processed", &key, to_json(&manifest));
     }
-    assert_eq!(world.status("abt/").await.missed, 0);
+    assert_eq!(world.status("abt").await.missed_drops, 0);
+    assert!(world.queued().is_empty());
+}
+
+/// ingest writes the claim before anything else.
+#[tokio::test]
+async fn a_drop_with_a_claim_was_received() {
+    let world = World::with_contract("abt", "");
+    world.claim(&world.drop("abt/a.csv", OLD), None);
+    assert_eq!(world.status("abt").await.missed_drops, 0);
+    assert!(world.queued().is_empty());
+}
+
+#[tokio::test]
+async fn the_receipt_of_the_newest_claim_decides_whether_a_batch_is_stuck() {
+    let world = World::with_contract("abt", "");
+    let drop = world.drop("abt/a.csv", 2 * DAY);
+    let first = world.claim(&drop, None);
+    let put_receipt = |claim: &DropClaim, state, seconds_ago| {
+        let receipt = Receipt { state, ..Receipt::submitted(claim.batch(), world.ago(seconds_ago)) };
+        let key = layout::receipt("abt", &claim.batch_id);
+        world.store.insert("processed", &key, to_json(&receipt));
+    };
+    put_receipt(&first, ReceiptState::Loading, DAY);
+    assert_eq!(world.status("abt").await.stuck_batches, 1);
+    let replay = first.replay(first.contract.clone(), 10, world.now);
+    world.put_claim(&replay);
+    assert_eq!(world.status("abt").await.stuck_batches, 0, "its receipt is not written yet");
+    put_receipt(&replay, ReceiptState::Loaded, HOUR);
+    assert_eq!(world.status("abt").await.stuck_batches, 0);
+    put_receipt(&replay, ReceiptState::Submitted, DAY);
+    assert_eq!(world.status("abt").await.stuck_batches, 1);
     assert!(world.queued().is_empty());
 }
 
@@ -212,13 +104,13 @@ async fn receipts_of_all_published_versions_are_found() {
         let drop = world.drop(&format!("abt/{version}.csv"), OLD);
         world.receipt(&drop, Some(version), ReceiptState::Loaded, OLD);
     }
-    assert_eq!(world.status("abt/").await.missed, 0);
+    assert_eq!(world.status("abt").await.missed_drops, 0);
 
     // The current contract is the last one in the listing.
     for version in &versions {
         world.store.remove("raw", &format!("abt/{version}.csv"));
     }
-    assert_eq!(world.status("abt/").await.is_late, Some(true));
+    assert_eq!(world.status("abt").await.late, Some(true));
 }
 
 #[tokio::test]
@@ -226,7 +118,7 @@ async fn the_receipt_of_a_version_that_only_the_current_contract_has_is_found() 
     let world = World::with_contract("abt", "");
     world.store.remove("artifacts", &layout::contract_version("abt", "1.0.0"));
     world.receipt(&world.drop("abt/a.csv", OLD), Some("1.0.0"), ReceiptState::Loaded, OLD);
-    assert_eq!(world.status("abt/").await.missed, 0);
+    assert_eq!(world.status("abt").await.missed_drops, 0);
 }
 
 #[tokio::test]
@@ -237,11 +129,25 @@ async fn drops_that_are_too_new_or_too_old_and_folders_are_not_checked() {
         world.drop(&format!("abt/{seconds_ago}.csv"), seconds_ago);
     }
     world.store.insert_at("raw", "abt/folder/", "", world.ago(OLD));
-    assert_eq!(world.status("abt/").await.missed, 0);
+    for key in ["abt/_SUCCESS", "abt/.a.csv", "abt/_temporary/a.csv", "abt/2026_$folder$"] {
+        world.drop(key, OLD);
+    }
+    assert_eq!(world.status("abt").await.missed_drops, 0);
 
     let edges = [world.drop("abt/a.csv", missed_after), world.drop("abt/b.csv", lookback - 1)];
-    assert_eq!(world.status("abt/").await.missed, 2);
+    assert_eq!(world.status("abt").await.missed_drops, 2);
     assert_eq!(world.queued(), edges);
+}
+
+#[tokio::test]
+async fn objects_that_the_configuration_ignores_are_not_missed() {
+    let world = World::with_variables(&[("PENSTOCK_IGNORE_KEYS", "*.md5, abt/old/**")]);
+    for key in ["abt/a.csv.md5", "abt/old/2024/a.csv"] {
+        world.drop(key, OLD);
+    }
+    let missed = world.drop("abt/a.csv", OLD);
+    assert_eq!(world.status("abt").await.missed_drops, 1);
+    assert_eq!(world.queued(), [missed]);
 }
 
 #[tokio::test]
@@ -251,7 +157,7 @@ async fn every_page_of_the_listing_is_checked() {
     for number in 0..drops {
         world.drop(&format!("abt/{number:02}.csv"), OLD);
     }
-    assert_eq!(world.status("abt/").await.missed, u32::try_from(drops).unwrap());
+    assert_eq!(world.status("abt").await.missed_drops, u32::try_from(drops).unwrap());
     assert_eq!(world.queued().len(), drops);
 }
 
@@ -303,7 +209,7 @@ async fn a_batch_without_progress_is_stuck_and_not_queued_again() {
         let drop = world.drop(&format!("abt/{number}.csv"), 2 * DAY);
         world.receipt(&drop, Some("1.0.0"), state, seconds_ago);
         expected += stuck;
-        assert_eq!(world.status("abt/").await.stuck, expected, "{state:?} {seconds_ago}");
+        assert_eq!(world.status("abt").await.stuck_batches, expected, "{state:?} {seconds_ago}");
     }
     assert!(world.queued().is_empty());
 }
@@ -324,8 +230,11 @@ async fn a_source_is_late_when_its_newest_drop_is_older_than_its_contract_allows
             let is_newest = number == PAGE_ENTRIES + 1;
             world.drop(&format!("abt/{number}.csv"), if is_newest { seconds_ago } else { seconds_ago + 1 });
         }
-        let status = world.status("abt/").await;
-        assert_eq!((status.is_late, status.newest), (Some(is_late), Some(world.ago(seconds_ago))), "{sla}");
+        let status = world.status("abt").await;
+        assert_eq!(status.late, Some(is_late), "{sla}");
+        #[expect(clippy::cast_precision_loss, reason = "a few days")]
+        let since_drop = seconds_ago as f64;
+        assert_eq!(status.seconds_since_drop, Some(since_drop), "{sla}");
     }
 }
 
@@ -336,13 +245,13 @@ async fn a_source_without_drops_is_late_relative_to_the_publication_of_its_contr
         let world = World::with_contract("abt", &sla);
         // A folder of the console is not a drop.
         world.store.insert_at("raw", "abt/", "", world.now);
-        let status = world.status("abt/").await;
-        assert_eq!((status.is_late, status.newest), (Some(is_late), None));
-        let values = SourceSummary::new("abt", &status, world.now).metrics();
-        assert!(!values.iter().any(|value| value.name() == "seconds_since_drop"));
+        let status = world.status("abt").await;
+        assert_eq!((status.late, status.seconds_since_drop), (Some(is_late), None));
+        assert!(!status.metrics().iter().any(|value| value.name() == "seconds_since_drop"));
     }
     let without_a_contract = World::new();
-    assert_eq!(without_a_contract.status("abt/").await.is_late, Some(false));
+    without_a_contract.drop("abt/a.csv", 9 * DAY);
+    assert_eq!(without_a_contract.status("abt").await.late, Some(false));
 }
 
 #[test]
@@ -379,10 +288,10 @@ async fn a_problem_of_one_source_is_reported_and_the_others_are_checked() {
 async fn without_a_valid_contract_it_is_unknown_whether_the_source_is_late() {
     let world = World::with_contract("abt", "");
     world.store.insert("artifacts", &layout::current_contract("abt"), "kind: DataContract");
-    let end = SystemTime::now() + Duration::from_mins(5);
-    let (status, problems) = world.check_until("abt/", end).await;
-    assert_eq!(status.unwrap().is_late, None);
-    assert!(problems.describe("abt").unwrap().contains("publish a corrected contract"));
+    let missed = world.drop("abt/a.csv", OLD);
+    let message = world.run().await.unwrap_err().to_string();
+    assert!(message.contains("publish a corrected contract"), "{message}");
+    assert_eq!(world.queued(), [missed], "the drops are checked nevertheless");
 }
 
 #[tokio::test]
@@ -418,7 +327,7 @@ async fn drops_that_cannot_be_queued_are_reported_and_queued_by_the_next_run() {
     let missed = world.drop("abt/a.csv", OLD);
     world.queue.fail(Call::SendAll, "drops", Fault::Transient);
     let message = world.run().await.unwrap_err().to_string();
-    assert!(message.contains("abt: missed drops were not queued again: queue drops"), "{message}");
+    assert!(message.contains("missed drops were not queued again: queue drops"), "{message}");
     assert!(world.queued().is_empty());
     world.run().await.unwrap();
     assert_eq!(world.queued(), [missed]);
@@ -444,20 +353,15 @@ async fn a_run_that_runs_out_of_time_reports_its_progress() {
     let message = world.run_until(SystemTime::now() + Duration::from_secs(29)).await.unwrap_err().to_string();
     assert!(message.starts_with("0 of 3 sources were checked: a: out of time"), "{message}");
     assert!(world.queued().is_empty());
-
-    let (status, problems) = world.check_until("a/", SystemTime::now()).await;
-    assert_eq!(status, None, "there is no status of a source that was not checked completely");
-    assert!(problems.describe("a").unwrap().starts_with("a: out of time"));
 }
 
 #[tokio::test]
 async fn another_event_is_an_error() {
     let world = World::with_contract("abt", "");
     world.drop("abt/a.csv", OLD);
-    let created = include_str!("../../../tests/events/eventbridge-created-aws.json");
+    let created = include_str!("../../../../tests/events/eventbridge-created-aws.json");
     let event: ScheduledEvent = serde_json::from_str(created).unwrap();
-    let deadline = Deadline::of_invocation(SystemTime::now() + Duration::from_mins(5));
-    let refused = handle(&world.sentinel, &event, world.now, deadline).await;
+    let refused = world.run_event(&event, SystemTime::now() + Duration::from_mins(5)).await;
     assert!(matches!(refused, Err(SentinelError::NotScheduled { .. })), "{refused:?}");
     assert!(world.store.calls().is_empty());
 }
@@ -469,6 +373,7 @@ fn durations_that_contradict_each_other_are_reported() {
     for (name, value, message) in [
         ("PENSTOCK_LOOKBACK_SECONDS", "7200", "more than PENSTOCK_MISSED_AFTER_SECONDS"),
         ("PENSTOCK_STUCK_AFTER_SECONDS", "259200", "more than PENSTOCK_STUCK_AFTER_SECONDS"),
+        ("PENSTOCK_IGNORE_KEYS", "**", "the pattern \"**\" matches every key"),
         ("PENSTOCK_MISSED_AFTER_SECONDS", "soon", "PENSTOCK_MISSED_AFTER_SECONDS is not a number"),
     ] {
         let error = with(name, value).unwrap_err().to_string();
