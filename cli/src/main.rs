@@ -10,6 +10,7 @@ mod contracts;
 mod exit;
 mod render;
 mod settings;
+mod sources;
 
 use std::process::ExitCode;
 

@@ -9,6 +9,8 @@ use penstock_pipeline::{Receipt, ReceiptState, Refusal};
 
 /// The maximum number of reasons that are printed.
 const MAX_REASONS: usize = 20;
+/// The maximum number of characters of a refusal in a table.
+const MAX_REFUSAL_CHARS: usize = 100;
 
 /// Returns a receipt as text, one fact per line.
 pub(crate) fn receipt(receipt: &Receipt) -> String {
@@ -64,6 +66,18 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
 /// Returns a refusal as one line: its code, its reason if it has one, and its message.
 pub(crate) fn refusal(refusal: &Refusal) -> String {
     format!("{}: {}", refusal_code(refusal), refusal.message)
+}
+
+/// Returns a refusal as a cell of a table: its code, its reason if it has one, and the beginning of its message.
+pub(crate) fn short_refusal(refusal: &Refusal) -> String {
+    let text: String =
+        self::refusal(refusal).chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
+    if text.chars().count() <= MAX_REFUSAL_CHARS {
+        return text;
+    }
+    let mut short: String = text.chars().take(MAX_REFUSAL_CHARS - 1).collect();
+    short.push('…');
+    short
 }
 
 /// Returns the code of a refusal, with its reason if it has one.
@@ -187,6 +201,16 @@ mod tests {
     fn a_number_has_thousands_separators() {
         let texts = [0, 999, 1000, 1_234_567].map(number);
         assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_long_refusal_is_shortened_in_a_table() {
+        let refusal = |message: &str| {
+            short_refusal(&Refusal::new(penstock_pipeline::RefusalCode::Empty, message.to_owned()))
+        };
+        assert_eq!(refusal("no\nbytes"), "empty: no bytes");
+        assert_eq!(refusal(&"ä".repeat(93)), format!("empty: {}", "ä".repeat(93)));
+        assert_eq!(refusal(&"ä".repeat(94)), format!("empty: {}…", "ä".repeat(92)));
     }
 
     #[test]

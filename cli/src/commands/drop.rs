@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::exit::{self, Exit};
 use crate::render;
 use crate::settings::StackSettings;
+use crate::sources::suggestion;
 
 /// A progress bar is shown for a file of at least this size.
 const PROGRESS_MIN_BYTES: u64 = 8 * 1024 * 1024;
@@ -101,7 +102,11 @@ impl DropCommand {
         let bucket = settings.required("PENSTOCK_ARTIFACTS_BUCKET")?;
         let key = layout::current_contract(&self.source);
         let Some(text) = store.get(bucket, &key).await? else {
-            errln!("penstock: {} has no contract; publish one and drop the file again", self.source);
+            let suggestion = suggestion(store, settings, &self.source).await?;
+            errln!("penstock: {} has no contract{suggestion}", self.source);
+            errln!(
+                "penstock: the drop will be refused; publish a contract, or drop the file under its source"
+            );
             return Ok(None);
         };
         let text = String::from_utf8_lossy(&text);

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use clap::Args;
 use penstock_aws::s3::S3Store;
@@ -13,6 +13,7 @@ use penstock_pipeline::{BatchId, Receipt, layout};
 use crate::exit::{Exit, SUCCESS};
 use crate::out;
 use crate::settings::StackSettings;
+use crate::sources::suggestion;
 
 /// The maximum number of characters of a raw row that are printed.
 const RAW_CHARS: usize = 100;
@@ -39,9 +40,10 @@ impl RejectsCommand {
         let store = S3Store::new(&settings.aws()?);
         let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
         let key = layout::receipt(&self.source, &self.batch);
-        let receipt = store.get(processed, &key).await?;
-        let receipt = receipt
-            .with_context(|| format!("source {} has no receipt for batch {}", self.source, self.batch))?;
+        let Some(receipt) = store.get(processed, &key).await? else {
+            let suggestion = suggestion(&store, &settings, &self.source).await?;
+            bail!("source {} has no receipt for batch {}{suggestion}", self.source, self.batch);
+        };
         let receipt: Receipt = serde_json::from_slice(&receipt).context("reading the receipt")?;
         let mut remaining = self.limit;
         for uri in receipt.rejects {

@@ -23,6 +23,7 @@ pub(crate) struct SentinelCommand {
 #[derive(Debug, Deserialize)]
 struct SentinelReport {
     sources: Vec<SourceReport>,
+    orphans_removed: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,6 +52,9 @@ impl SentinelCommand {
         let report: SentinelReport =
             serde_json::from_str(&response).context("parsing the sentinel's response")?;
         show(&report.sources);
+        if report.orphans_removed > 0 {
+            outln!("{} objects that no manifest lists were removed", render::number(report.orphans_removed));
+        }
         Ok(SUCCESS)
     }
 }

@@ -10,13 +10,13 @@ use penstock_aws::s3::S3Store;
 use penstock_aws::sqs::SqsQueue;
 use penstock_aws::store::ObjectStore as _;
 use penstock_pipeline::Receipt;
+use penstock_pipeline::layout::RECEIPTS;
 use serde_json::json;
 
 use crate::exit::{Exit, SUCCESS};
 use crate::render;
 use crate::settings::StackSettings;
-
-const RECEIPTS: &str = "receipts/";
+use crate::sources::suggestion;
 
 /// Show recent receipts and queue depths.
 #[derive(Debug, Args)]
@@ -38,12 +38,19 @@ impl StatusCommand {
         let aws = settings.aws()?;
         let queues = depths(&SqsQueue::new(&aws), &settings).await?;
         let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
-        let receipts = self.receipts(&S3Store::new(&aws), processed).await?;
+        let store = S3Store::new(&aws);
+        let receipts = self.receipts(&store, processed).await?;
         if self.json {
             outln!("{:#}", json!({ "receipts": receipts, "queues": queues }));
-        } else {
-            show(&receipts, &queues);
+            return Ok(SUCCESS);
         }
+        let nothing = match &self.source {
+            Some(source) if receipts.is_empty() => {
+                format!("no receipts of {source} yet{}", suggestion(&store, &settings, source).await?)
+            }
+            Some(_) | None => "no receipts yet".to_owned(),
+        };
+        show(&receipts, &queues, &nothing);
         Ok(SUCCESS)
     }
 
@@ -85,7 +92,8 @@ async fn depths(queues: &SqsQueue, settings: &StackSettings) -> Result<BTreeMap<
     Ok(depths)
 }
 
-fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<String, QueueDepth>) {
+/// Prints both tables; `nothing` is printed if there are no receipts.
+fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<String, QueueDepth>, nothing: &str) {
     let row = |receipt: &Receipt| {
         let rows = &receipt.rows;
         vec![
@@ -96,12 +104,12 @@ fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<String, Que
             render::number(rows.loaded),
             render::number(rows.rejected),
             receipt.batch_id.to_string(),
-            receipt.refusal.as_ref().map(render::refusal_code).unwrap_or_default(),
+            receipt.refusal.as_ref().map(render::short_refusal).unwrap_or_default(),
         ]
     };
     let rows: Vec<Vec<String>> = receipts.values().flatten().map(row).collect();
     if rows.is_empty() {
-        outln!("no receipts yet");
+        outln!("{nothing}");
     } else {
         let headings = ["source", "updated (UTC)", "state", "read", "loaded", "rejected", "batch", "reason"];
         out!("{}", render::table(&headings, &rows));
