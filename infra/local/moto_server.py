@@ -1,4 +1,4 @@
-"""The moto server, with fixes for what moto 5.2 does differently from S3.
+"""The moto server, with fixes for what moto 5.2 does differently from S3, and the redrive of SQS.
 
 | S3 | moto |
 |---|---|
@@ -18,12 +18,15 @@ import threading
 import time
 from typing import Any, Callable
 
+from moto.core.responses import ActionResult
 from moto.core.utils import unix_time
 from moto.events.models import Rule
 from moto.s3 import notifications
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 from moto.server import main
+from moto.sqs.models import Queue
+from moto.sqs.responses import SQSResponse
 
 # Held for a whole write: its condition, the new version, and its event.
 WRITE = threading.RLock()
@@ -86,6 +89,25 @@ def with_event_of_object(send_to_targets: Callable[..., None]) -> Callable[..., 
     return send
 
 
+def start_message_move_task(self: SQSResponse) -> ActionResult:
+    """Moves the messages of a dead-letter queue, at once instead of in the background."""
+    queues = self.sqs_backend.queues.values()
+    source_arn, destination_arn = self._get_param("SourceArn"), self._get_param("DestinationArn")
+    source: Queue = next(queue for queue in queues if queue.queue_arn == source_arn)
+
+    def is_destination(queue: Queue) -> bool:
+        # Without a destination, messages return to the queue whose dead-letter queue the source is.
+        return queue.queue_arn == destination_arn if destination_arn else queue.dead_letter_queue is source
+
+    destination = next(queue for queue in queues if is_destination(queue))
+    for message in [message for message in source._messages if message.visible]:
+        source._messages.remove(message)
+        attributes = message.message_attributes
+        self.sqs_backend.send_message(destination.name, message.body, message_attributes=attributes)
+    return ActionResult({"TaskHandle": f"{source.name}-{time.time_ns()}"})
+
+
+SQSResponse.start_message_move_task = start_message_move_task  # type: ignore[attr-defined]
 S3Response.put_object = exclusive(S3Response.put_object)  # type: ignore[method-assign]
 S3Backend.put_object = with_fixes(S3Backend.put_object)  # type: ignore[method-assign]
 S3Backend.copy_object = exclusive(S3Backend.copy_object)  # type: ignore[method-assign]
