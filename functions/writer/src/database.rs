@@ -67,6 +67,10 @@ impl Postgres {
             }
             tracing::info!("the idle database connection was lost, connecting again");
         }
+        self.open().await
+    }
+
+    async fn open(&self) -> Result<LoadSession, LoadError> {
         let started = Instant::now();
         let session = LoadSession::open(&self.connector).await?;
         tracing::info!(duration_ms = started.elapsed().as_millis(), "connected to the database");
@@ -89,7 +93,15 @@ impl TargetDatabase for Postgres {
         chunks: &[&VerifiedChunk],
     ) -> Result<Vec<ChunkOutcome>, LoadError> {
         let mut session = self.take().await?;
-        let result = session.apply(contract, chunks).await;
+        let mut result = session.apply(contract, chunks).await;
+        if let Err(error) = &result
+            && session.must_inspect_again(contract, error).await
+        {
+            tracing::info!(source = contract.source, %error, "inspecting the table again in a new session");
+            drop(session);
+            session = self.open().await?;
+            result = session.apply(contract, chunks).await;
+        }
         self.put_back(session, result)
     }
 

@@ -38,6 +38,12 @@ pub enum LoadError {
         /// The difference, and what to do.
         problem: String,
     },
+    /// The target table was changed while the chunk was loaded.
+    #[error("table {table} was changed while the chunk was being loaded")]
+    TableChanged {
+        /// The table, quoted.
+        table: String,
+    },
     /// The chunk's bytes do not have the SHA-256 of its message.
     #[error("{location}: SHA-256 is {found}, but the message has {expected}")]
     Checksum {
@@ -92,7 +98,7 @@ impl LoadError {
             Self::Store(error) => error.is_transient(),
             Self::Database(error) => error.is_transient(),
             Self::Commit(error) => error.is_transient(),
-            Self::OutOfTime => true,
+            Self::TableChanged { .. } | Self::OutOfTime => true,
             Self::Message(error) => error.is_newer(),
             Self::Contract { .. }
             | Self::TableMismatch { .. }
@@ -113,6 +119,7 @@ impl LoadError {
             | Self::Message(_)
             | Self::Contract { .. }
             | Self::TableMismatch { .. }
+            | Self::TableChanged { .. }
             | Self::Checksum { .. }
             | Self::Chunk { .. }
             | Self::NoManifest { .. }
@@ -138,7 +145,7 @@ impl LoadError {
             Self::Chunk { .. } => Some(DeadCode::InvalidChunk),
             Self::NoManifest { .. } => Some(DeadCode::ManifestMissing),
             Self::Miscounted { .. } => Some(DeadCode::Miscounted),
-            Self::OutOfTime => None,
+            Self::TableChanged { .. } | Self::OutOfTime => None,
             // <https://www.postgresql.org/docs/current/errcodes-appendix.html>
             Self::Database(error) => match error.sql().map(|failure| &failure.sqlstate[..]) {
                 Some(sqlstate) if sqlstate.starts_with("23") => Some(DeadCode::ConstraintViolated),

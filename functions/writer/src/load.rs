@@ -14,6 +14,7 @@ use crate::sql::{
     MergeParameters, OneChunk, SeveralChunks, StagedChunks, VersionLists, quoted_table, ranks_versions,
 };
 use crate::stage::PreparedStage;
+use crate::target;
 use crate::versions::OtherVersions;
 
 /// The load of chunks that the ledger does not have yet.
@@ -48,6 +49,7 @@ impl ChunkLoad<'_> {
             return Err(self.miscounted(format!("{copied} of {rows} rows were copied")));
         }
         let loaded = self.merge().await?;
+        self.check_target().await?;
         self.count(rows, loaded).await
     }
 
@@ -95,6 +97,17 @@ impl ChunkLoad<'_> {
             dropped_at: &dropped_at,
         };
         Ok(self.stage.merge_shared.execute(client, &MergeParameters { chunks, versions }).await?)
+    }
+
+    /// Checks that the table is the one for which the statements were prepared. PostgreSQL adapts a prepared statement
+    /// when it can, for example by rounding to the new type of a column, and a row must replace all columns that
+    /// contracts have added. After the merge, no definition can change until the transaction ends.
+    async fn check_target(&self) -> Result<(), LoadError> {
+        let table = &self.contract.entity.table;
+        if target::version(self.transaction, table).await? == self.stage.target_version {
+            return Ok(());
+        }
+        Err(LoadError::TableChanged { table: quoted_table(table) })
     }
 
     /// Returns the counts of each chunk for the case that all of its rows are loaded.
@@ -170,7 +183,7 @@ impl ChunkLoad<'_> {
     }
 
     fn miscounted(&self, problem: String) -> LoadError {
-        miscounted(self.contract, problem)
+        LoadError::Miscounted { table: quoted_table(&self.contract.entity.table), problem }
     }
 }
 
@@ -186,8 +199,4 @@ fn row_base(message: &LoadMessage) -> Result<i64, LoadError> {
         location: format!("chunk {} of batch {}", message.chunk.index, message.batch_id),
         problem: "the row base exceeds a bigint".to_owned(),
     })
-}
-
-pub(crate) fn miscounted(contract: &Contract, problem: String) -> LoadError {
-    LoadError::Miscounted { table: quoted_table(&contract.entity.table), problem }
 }

@@ -11,7 +11,7 @@ use tokio_postgres::{Client, IsolationLevel, Transaction};
 use crate::chunk::VerifiedChunk;
 use crate::error::LoadError;
 use crate::ledger::{self, BatchSums, ChunkCounts};
-use crate::load::{ChunkLoad, miscounted};
+use crate::load::ChunkLoad;
 use crate::stage::PreparedStage;
 use crate::target;
 use crate::versions::{self, ClosedBatch, OtherVersions};
@@ -49,11 +49,13 @@ pub enum ChunkOutcome {
     AlreadyApplied,
 }
 
+/// Source, contract version and number of columns.
+type StageKey = (String, String, usize);
+
 /// A session that is ready to load.
 pub(crate) struct LoadSession {
     client: Client,
-    /// By source, contract version and number of columns: chunks of an older release have fewer.
-    stages: HashMap<(String, String, usize), PreparedStage>,
+    stages: HashMap<StageKey, PreparedStage>,
     stages_created: u64,
 }
 
@@ -87,64 +89,64 @@ impl LoadSession {
         chunks: &[&VerifiedChunk],
     ) -> Result<Vec<ChunkOutcome>, LoadError> {
         let stage = self.stage(contract).await?;
-        match self.apply_staged(contract, &stage, chunks).await {
-            Ok(Some(outcomes)) => Ok(outcomes),
-            // Another contract has added columns since. A row replaces all columns of another, so the merge changes.
-            Ok(None) => {
-                self.drop_stages().await?;
-                let stage = self.stage(contract).await?;
-                self.apply_staged(contract, &stage, chunks)
-                    .await?
-                    .ok_or_else(|| miscounted(contract, "columns are being added repeatedly".to_owned()))
-            }
-            Err(error) => {
-                // The table may have been changed by hand: the next attempt inspects it again.
-                if !error.is_transient()
-                    && let Err(error) = self.drop_stages().await
-                {
-                    tracing::warn!(%error, "staging tables not dropped");
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Returns `None`, without having applied anything, when columns have been added to the table since the stage was
-    /// created.
-    async fn apply_staged(
-        &mut self,
-        contract: &Contract,
-        stage: &PreparedStage,
-        chunks: &[&VerifiedChunk],
-    ) -> Result<Option<Vec<ChunkOutcome>>, LoadError> {
         let builder = self.client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
         let transaction = builder.start().await?;
         let messages: Vec<&LoadMessage> = chunks.iter().map(|chunk| &chunk.message).collect();
         let versions = other_versions(&transaction, contract, &messages).await?;
         let claimed = ledger::claim(&transaction, &messages).await?;
+        let mut outcomes = vec![ChunkOutcome::AlreadyApplied; chunks.len()];
         if claimed.is_empty() {
             transaction.rollback().await?;
-            return Ok(Some(vec![ChunkOutcome::AlreadyApplied; chunks.len()]));
-        }
-        let registered = target::count_registered(&transaction, &contract.entity.table).await?;
-        if registered != stage.registered_columns {
-            transaction.rollback().await?;
-            return Ok(None);
+            return Ok(outcomes);
         }
         let new: Vec<&VerifiedChunk> = claimed.iter().map(|index| chunks[*index]).collect();
-        let load = ChunkLoad { transaction: &transaction, contract, stage, chunks: &new, versions };
+        let load = ChunkLoad { transaction: &transaction, contract, stage: &stage, chunks: &new, versions };
         let counts = load.run().await?;
         transaction.commit().await?;
-        let mut outcomes = vec![ChunkOutcome::AlreadyApplied; chunks.len()];
         for (index, counts) in claimed.into_iter().zip(counts) {
             outcomes[index] = ChunkOutcome::Applied(counts);
         }
-        Ok(Some(outcomes))
+        Ok(outcomes)
+    }
+
+    /// Returns whether an error may be due to statements that were prepared for another definition of the table.
+    pub(crate) async fn must_inspect_again(&self, contract: &Contract, error: &LoadError) -> bool {
+        match error {
+            LoadError::TableChanged { .. } => true,
+            LoadError::Database(error) => {
+                let Some(failure) = error.sql().filter(|failure| !failure.is_transient()) else {
+                    return false;
+                };
+                failure.concerns_definition() || self.is_outdated(contract).await
+            }
+            LoadError::Message(_)
+            | LoadError::Store(_)
+            | LoadError::Commit(_)
+            | LoadError::Contract { .. }
+            | LoadError::TableMismatch { .. }
+            | LoadError::Checksum { .. }
+            | LoadError::Chunk { .. }
+            | LoadError::NoManifest { .. }
+            | LoadError::Miscounted { .. }
+            | LoadError::OutOfTime => false,
+        }
+    }
+
+    /// Returns whether the table has changed since the contract's stage was created. Values may violate the new type of
+    /// a column before the statements do.
+    async fn is_outdated(&self, contract: &Contract) -> bool {
+        let Some(stage) = self.stages.get(&stage_key(contract)) else { return false };
+        match target::version(&self.client, &contract.entity.table).await {
+            Ok(version) => version != stage.target_version,
+            Err(error) => {
+                tracing::warn!(%error, "the table's definition could not be read");
+                false
+            }
+        }
     }
 
     async fn stage(&mut self, contract: &Contract) -> Result<PreparedStage, LoadError> {
-        let columns = contract.entity.columns.len();
-        let key = (contract.source.clone(), contract.version.clone(), columns);
+        let key = stage_key(contract);
         if let Some(stage) = self.stages.get(&key) {
             return Ok(stage.clone());
         }
@@ -163,6 +165,11 @@ impl LoadSession {
         let drops: Vec<String> = self.stages.drain().map(|(_, stage)| stage.sql.drop_stage).collect();
         Ok(self.client.batch_execute(&drops.join("; ")).await?)
     }
+}
+
+/// Chunks of an older release have fewer columns than the contract.
+fn stage_key(contract: &Contract) -> StageKey {
+    (contract.source.clone(), contract.version.clone(), contract.entity.columns.len())
 }
 
 /// Returns the other versions of the chunks' object when the contract replaces earlier versions.

@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Statement};
 use crate::error::LoadError;
 use crate::sql::{LoadSql, MergeOne, MergeSeveral, load_sql};
 use crate::statement::PreparedStatement;
-use crate::target::LoadTarget;
+use crate::target::{LoadTarget, TargetVersion};
 
 /// A staging table and its prepared statements.
 #[derive(Clone)]
@@ -17,8 +17,8 @@ pub(crate) struct PreparedStage {
     pub(crate) merge_single: PreparedStatement<MergeOne<'static>>,
     pub(crate) merge_ordered: PreparedStatement<MergeOne<'static>>,
     pub(crate) merge_shared: PreparedStatement<MergeSeveral<'static>>,
-    /// The number of columns that contracts had added to the target when the statements were prepared.
-    pub(crate) registered_columns: i64,
+    /// The definition of the target for which the statements were prepared.
+    pub(crate) target_version: TargetVersion,
 }
 
 impl PreparedStage {
@@ -49,7 +49,7 @@ impl PreparedStage {
             merge_single,
             merge_ordered,
             merge_shared,
-            registered_columns: target.registered_columns,
+            target_version: target.version,
         })
     }
 }

@@ -11,13 +11,25 @@ use crate::lock::{LockMode, lock};
 use crate::sql::{SYSTEM_COLUMNS, create_table, quoted, quoted_table, upserts};
 use crate::statement::Parameters;
 
+/// The number of times that a table is prepared when it is changed by others at the same time.
+const ENSURE_ATTEMPTS: usize = 3;
+
 /// A target table that is ready for a contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LoadTarget {
-    /// The number of columns that contracts have added. It differs later when columns have been added since.
-    pub(crate) registered_columns: i64,
+    /// The definition that was inspected.
+    pub(crate) version: TargetVersion,
     /// The columns that other contracts added.
     pub(crate) foreign: Vec<String>,
+}
+
+/// Identifies the definition of a table: another one needs other statements, or a check against the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TargetVersion {
+    /// The number of columns that contracts have added, including columns that have been dropped since.
+    registered_columns: i64,
+    /// A hash of what [`inspect`] reads of the table and its indexes; `None` when the table does not exist.
+    definition: Option<i64>,
 }
 
 /// The catalog's description of a table.
@@ -42,20 +54,34 @@ struct TargetColumn {
 /// # Errors
 /// Returns an error if the table does not match the contract, or the database fails or refuses a statement.
 pub(crate) async fn ensure(client: &mut Client, contract: &Contract) -> Result<LoadTarget, LoadError> {
-    let table = inspect(client, &contract.entity.table).await?;
-    let registered = registered(client, &contract.entity.table).await?;
-    if let Some(table) = table
-        && missing_columns(contract, &table)?.is_empty()
-        && missing_index(contract, &table).is_none()
-        && names(contract).all(|name| registered.present.iter().any(|column| column == name))
-    {
-        return Ok(target(contract, registered));
+    for _ in 0..ENSURE_ATTEMPTS {
+        if let Some(target) = ready(client, contract).await? {
+            return Ok(target);
+        }
+        change(client, contract).await?;
     }
-    change(client, contract).await
+    ready(client, contract).await?.ok_or_else(|| {
+        mismatch(&contract.entity.table, "is being changed repeatedly while it is prepared".to_owned())
+    })
+}
+
+/// Returns the table, or `None` when it must be created or extended first.
+async fn ready(client: &Client, contract: &Contract) -> Result<Option<LoadTarget>, LoadError> {
+    let name = &contract.entity.table;
+    // Read first: if the table is changed meanwhile, its version differs later, and it is inspected again.
+    let version = version(client, name).await?;
+    let Some(table) = inspect(client, name).await? else { return Ok(None) };
+    let registered = registered(client, name).await?;
+    let is_ready = missing_columns(contract, &table)?.is_empty()
+        && missing_index(contract, &table).is_none()
+        && names(contract).all(|name| registered.iter().any(|column| column == name));
+    let foreign =
+        registered.into_iter().filter(|column| !names(contract).any(|name| name == column)).collect();
+    Ok(is_ready.then_some(LoadTarget { version, foreign }))
 }
 
 /// Creates or alters the table under a lock on its name, so that concurrent writers do it sequentially.
-async fn change(client: &mut Client, contract: &Contract) -> Result<LoadTarget, LoadError> {
+async fn change(client: &mut Client, contract: &Contract) -> Result<(), LoadError> {
     let name = &contract.entity.table;
     let transaction = client.transaction().await?;
     // All writers lock in this order, so that they cannot deadlock.
@@ -80,9 +106,7 @@ async fn change(client: &mut Client, contract: &Contract) -> Result<LoadTarget, 
         transaction.batch_execute(&statement).await?;
     }
     register(&transaction, contract).await?;
-    let registered = registered(&transaction, name).await?;
-    transaction.commit().await?;
-    Ok(target(contract, registered))
+    Ok(transaction.commit().await?)
 }
 
 /// Creates the schema if it does not exist. `CREATE SCHEMA IF NOT EXISTS` would need a privilege on the database even
@@ -253,42 +277,32 @@ async fn register(transaction: &Transaction<'_>, contract: &Contract) -> Result<
     Ok(())
 }
 
-/// The columns of a table that contracts have added.
-struct RegisteredColumns {
-    /// The number of all, including columns that have been dropped since.
-    count: i64,
-    /// The columns that the table has.
-    present: Vec<String>,
-}
-
-/// Returns the number of columns that contracts have added to a table, including columns that have been dropped since.
-pub(crate) async fn count_registered(
+/// Returns the current version of a table. In a transaction that has written to the table, it remains the current one
+/// until the transaction ends.
+pub(crate) async fn version(
     client: &impl GenericClient,
     table: &TableName,
-) -> Result<i64, LoadError> {
-    let statement = "SELECT count(*) FROM penstock.target_column WHERE table_schema = $1 AND table_name = $2";
-    Ok(client.query_one(statement, &[&table.schema, &table.table]).await?.try_get(0)?)
+) -> Result<TargetVersion, LoadError> {
+    let statement = "SELECT (SELECT count(*) FROM penstock.target_column WHERE table_schema = $1 AND table_name = $2), \
+                     (SELECT hashtextextended(concat_ws('|', c.oid, c.relkind, \
+                     (SELECT string_agg(concat_ws(' ', a.attname, a.atttypid, a.atttypmod, a.attgenerated, a.attidentity), \
+                     ',' ORDER BY a.attnum) FROM pg_attribute AS a \
+                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), \
+                     (SELECT string_agg(concat_ws(' ', i.indexrelid, i.indisunique, i.indisvalid, i.indimmediate), \
+                     ',' ORDER BY i.indexrelid) FROM pg_index AS i WHERE i.indrelid = c.oid)), 0) \
+                     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+                     WHERE n.nspname = $1 AND c.relname = $2)";
+    let row = client.query_one(statement, &[&table.schema, &table.table]).await?;
+    Ok(TargetVersion { registered_columns: row.try_get(0)?, definition: row.try_get(1)? })
 }
 
-async fn registered(client: &impl GenericClient, table: &TableName) -> Result<RegisteredColumns, LoadError> {
-    let statement = "SELECT r.column_name, EXISTS (SELECT FROM pg_attribute AS a \
-                     JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace \
-                     WHERE n.nspname = r.table_schema AND c.relname = r.table_name AND a.attname = r.column_name \
-                     AND a.attnum > 0 AND NOT a.attisdropped) \
-                     FROM penstock.target_column AS r WHERE r.table_schema = $1 AND r.table_name = $2";
+/// Returns the columns that contracts have added to a table, and that it has.
+async fn registered(client: &impl GenericClient, table: &TableName) -> Result<Vec<String>, LoadError> {
+    let statement = "SELECT r.column_name FROM penstock.target_column AS r \
+                     JOIN pg_namespace AS n ON n.nspname = r.table_schema \
+                     JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = r.table_name \
+                     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = r.column_name \
+                     WHERE r.table_schema = $1 AND r.table_name = $2 AND a.attnum > 0 AND NOT a.attisdropped";
     let rows = client.query(statement, &[&table.schema, &table.table]).await?;
-    let count = i64::try_from(rows.len()).expect("a query returns fewer than 2^63 rows");
-    let mut registered = RegisteredColumns { count, present: Vec::new() };
-    for row in rows {
-        if row.try_get(1)? {
-            registered.present.push(row.try_get(0)?);
-        }
-    }
-    Ok(registered)
-}
-
-fn target(contract: &Contract, registered: RegisteredColumns) -> LoadTarget {
-    let is_foreign = |column: &String| !names(contract).any(|name| name == column);
-    let foreign = registered.present.into_iter().filter(is_foreign).collect();
-    LoadTarget { registered_columns: registered.count, foreign }
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }

@@ -144,21 +144,6 @@ async fn a_row_replaces_all_columns_of_contracts_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_dropped_is_created_again_by_the_next_attempt() {
-    let (db, contract) = (Db::start(), products("shop"));
-    let mut writer = db.writer();
-    let one = ChunkOf::batch(1).rows(&contract, [product("a", "t", 1, 1)]);
-    apply(&mut writer, &contract, &[&one]).await.unwrap();
-    db.client().await.batch_execute("DROP TABLE products").await.unwrap();
-    let two = ChunkOf::batch(2).rows(&contract, [product("b", "t", 1, 1)]);
-    assert_eq!(
-        apply(&mut writer, &contract, &[&two]).await.unwrap_err().code(),
-        Some(DeadCode::DatabaseRefused)
-    );
-    assert_eq!(apply(&mut writer, &contract, &[&two]).await.unwrap(), [applied(1, 0, 0)]);
-}
-
-#[tokio::test]
 async fn many_contracts_share_a_session() {
     let db = Db::start();
     let mut writer = db.writer();

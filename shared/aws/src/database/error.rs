@@ -59,11 +59,12 @@ impl DatabaseError {
         }
     }
 
-    /// Returns whether the session must not be used again.
+    /// Returns whether the session must not be used again: it has ended, its statements do not fit the definition of
+    /// their objects, or its protocol is out of step, as after a COPY that the server refuses to begin.
     pub fn breaks_session(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Login { .. } | Self::Secret(_) | Self::Lost { .. } => true,
-            Self::Sql(failure) => failure.ends_session(),
+            Self::Sql(failure) => failure.ends_session() || failure.concerns_definition(),
             Self::Unexpected { .. } => true,
         }
     }
@@ -160,6 +161,13 @@ impl SqlFailure {
         }
     }
 
+    /// Returns whether the statement does not fit the definition of the objects that it names: it was prepared before
+    /// they were changed, or is no longer prepared. An object that is dropped at the same time causes an internal error.
+    pub fn concerns_definition(&self) -> bool {
+        let class = self.sqlstate.get(..2).unwrap_or("");
+        ["0A", "26", "3F", "42"].contains(&class) || self.sqlstate == "XX000"
+    }
+
     /// Returns whether the server ends the session with this error, or the session must be opened on another server.
     fn ends_session(&self) -> bool {
         self.sqlstate.starts_with("08")
@@ -238,6 +246,16 @@ mod tests {
             "42P01", "54000", "55000", "P0001", "XX000", "",
         ] {
             assert!(!failure(sqlstate).is_transient(), "{sqlstate}");
+        }
+    }
+
+    #[test]
+    fn a_statement_that_does_not_fit_its_objects_is_detected() {
+        for sqlstate in ["0A000", "26000", "3F000", "42703", "42804", "42883", "42P01", "42P10", "XX000"] {
+            assert!(failure(sqlstate).concerns_definition(), "{sqlstate}");
+        }
+        for sqlstate in ["22001", "23505", "54000", "55P03", "P0001", "XX001", ""] {
+            assert!(!failure(sqlstate).concerns_definition(), "{sqlstate}");
         }
     }
 
