@@ -172,7 +172,7 @@ async fn send<'a, S, Q: Queue>(
     slice: &'a [Drop],
 ) -> (&'a [Drop], Result<(), QueueError>) {
     let bodies = slice.iter().map(events::created).collect();
-    (slice, sentinel.queue.send_all(&sentinel.config.drops_queue_url, bodies).await)
+    (slice, sentinel.queue.send_all(&sentinel.config.drops_queue_url, None, bodies).await)
 }
 
 fn log_requeued(drop: &Drop, now: Timestamp) {

@@ -14,6 +14,7 @@ use penstock_aws::database::{Auth, Connector, DatabaseConfig, Password, Tls};
 use penstock_contract::Contract;
 use penstock_local::postgres::{Cluster, ClusterOptions};
 use penstock_pipeline::{Chunk, ChunkBody, LoadMessage};
+use penstock_writer::TableAccess;
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::database::{Postgres, TargetDatabase as _};
 use penstock_writer::group::MAX_SHARED_ROWS;
@@ -113,14 +114,18 @@ impl<'a> Writer<'a> {
             })
             .collect::<Result<_, _>>()?;
         // Connects and creates the table.
-        self.database.apply(self.contract, &[&self.chunk(batch + 100, 0, 0, "")?]).await?;
+        self.database
+            .apply(self.contract, &[&self.chunk(batch + 100, 0, 0, "")?], TableAccess::Shared)
+            .await?;
         let pid = "SELECT pid FROM pg_stat_activity WHERE application_name = 'penstock-writer'";
         let pid = client(self.cluster).await?.query_one(pid, &[]).await?.try_get(0)?;
         let before = cpu_seconds(pid)?;
         let group_size = usize::try_from((MAX_SHARED_ROWS / chunk_rows).max(1))?;
         // An event has at most ten messages.
         for group in chunks.chunks(group_size.min(10)) {
-            self.database.apply(self.contract, &group.iter().collect::<Vec<_>>()).await?;
+            self.database
+                .apply(self.contract, &group.iter().collect::<Vec<_>>(), TableAccess::Shared)
+                .await?;
         }
         Ok(cpu_seconds(pid)? - before)
     }

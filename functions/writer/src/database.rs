@@ -9,7 +9,7 @@ use penstock_pipeline::{BatchId, Manifest};
 use crate::chunk::VerifiedChunk;
 use crate::error::LoadError;
 use crate::ledger::{self, BatchSums};
-use crate::session::{ChunkOutcome, LoadSession};
+use crate::session::{ChunkOutcome, LoadSession, TableAccess};
 use crate::versions::ClosedBatch;
 
 /// A session that has been idle for longer is checked before it is used: Lambda freezes a function between two
@@ -26,6 +26,7 @@ pub trait TargetDatabase: Send {
         &mut self,
         contract: &Contract,
         chunks: &[&VerifiedChunk],
+        access: TableAccess,
     ) -> impl Future<Output = Result<Vec<ChunkOutcome>, LoadError>> + Send;
 
     /// Returns the ledger's totals of a batch.
@@ -91,16 +92,17 @@ impl TargetDatabase for Postgres {
         &mut self,
         contract: &Contract,
         chunks: &[&VerifiedChunk],
+        access: TableAccess,
     ) -> Result<Vec<ChunkOutcome>, LoadError> {
         let mut session = self.take().await?;
-        let mut result = session.apply(contract, chunks).await;
+        let mut result = session.apply(contract, chunks, access).await;
         if let Err(error) = &result
             && session.must_inspect_again(contract, error).await
         {
             tracing::info!(source = contract.source, %error, "inspecting the table again in a new session");
             drop(session);
             session = self.open().await?;
-            result = session.apply(contract, chunks).await;
+            result = session.apply(contract, chunks, access).await;
         }
         self.put_back(session, result)
     }

@@ -1,7 +1,7 @@
 //! The reasons why a chunk is not applied.
 
 use penstock_aws::commit::CommitError;
-use penstock_aws::database::DatabaseError;
+use penstock_aws::database::{DatabaseError, SqlFailure};
 use penstock_aws::store::StoreError;
 use penstock_pipeline::{DeadCode, MessageError, Outcome};
 
@@ -41,6 +41,14 @@ pub enum LoadError {
     /// The target table was changed while the chunk was loaded.
     #[error("table {table} was changed while the chunk was being loaded")]
     TableChanged {
+        /// The table, quoted.
+        table: String,
+    },
+    /// The target table is left alone for a moment.
+    #[error(
+        "table {table} is left alone for a moment: it was locked, or is slow and loaded by another writer"
+    )]
+    TableBusy {
         /// The table, quoted.
         table: String,
     },
@@ -98,7 +106,7 @@ impl LoadError {
             Self::Store(error) => error.is_transient(),
             Self::Database(error) => error.is_transient(),
             Self::Commit(error) => error.is_transient(),
-            Self::TableChanged { .. } | Self::OutOfTime => true,
+            Self::TableChanged { .. } | Self::TableBusy { .. } | Self::OutOfTime => true,
             Self::Message(error) => error.is_newer(),
             Self::Contract { .. }
             | Self::TableMismatch { .. }
@@ -120,6 +128,7 @@ impl LoadError {
             | Self::Contract { .. }
             | Self::TableMismatch { .. }
             | Self::TableChanged { .. }
+            | Self::TableBusy { .. }
             | Self::Checksum { .. }
             | Self::Chunk { .. }
             | Self::NoManifest { .. }
@@ -145,7 +154,7 @@ impl LoadError {
             Self::Chunk { .. } => Some(DeadCode::InvalidChunk),
             Self::NoManifest { .. } => Some(DeadCode::ManifestMissing),
             Self::Miscounted { .. } => Some(DeadCode::Miscounted),
-            Self::TableChanged { .. } | Self::OutOfTime => None,
+            Self::TableChanged { .. } | Self::TableBusy { .. } | Self::OutOfTime => None,
             // <https://www.postgresql.org/docs/current/errcodes-appendix.html>
             Self::Database(error) => match error.sql().map(|failure| &failure.sqlstate[..]) {
                 Some(sqlstate) if sqlstate.starts_with("23") => Some(DeadCode::ConstraintViolated),
@@ -153,6 +162,35 @@ impl LoadError {
                 Some("42501") => Some(DeadCode::PermissionDenied),
                 Some(_) | None => Some(DeadCode::DatabaseRefused),
             },
+        }
+    }
+
+    /// Returns whether a lock was not granted in time, or a deadlock was detected.
+    pub fn is_contention(&self) -> bool {
+        self.sql().is_some_and(SqlFailure::is_contention)
+    }
+
+    /// Returns whether a statement or the transaction took too long.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::OutOfTime) || self.sql().is_some_and(SqlFailure::is_cancelled)
+    }
+
+    /// Returns the failure of the statement, if the error is one.
+    pub fn sql(&self) -> Option<&SqlFailure> {
+        match self {
+            Self::Database(error) => error.sql(),
+            Self::Store(_)
+            | Self::Commit(_)
+            | Self::OutOfTime
+            | Self::Message(_)
+            | Self::Contract { .. }
+            | Self::TableMismatch { .. }
+            | Self::TableChanged { .. }
+            | Self::TableBusy { .. }
+            | Self::Checksum { .. }
+            | Self::Chunk { .. }
+            | Self::NoManifest { .. }
+            | Self::Miscounted { .. } => None,
         }
     }
 

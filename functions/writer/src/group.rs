@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use penstock_contract::TableName;
 use penstock_pipeline::{BatchId, LoadMessage};
 
 /// The maximum number of rows when several chunks share a transaction. A larger chunk has its own: from 10,000 rows on,
@@ -23,6 +24,34 @@ pub fn groups(messages: &[&LoadMessage]) -> Vec<Vec<usize>> {
         by_contract.entry(contract).or_default().push(index);
     }
     by_contract.into_values().flat_map(|indexes| pack(messages, indexes)).collect()
+}
+
+/// Returns groups in an order in which the sources take turns, so that no source waits for all chunks of another.
+/// `entropy` selects the source that is first. Groups that `is_doubtful` are last: they may take long.
+pub fn take_turns(
+    messages: &[&LoadMessage],
+    groups: Vec<Vec<usize>>,
+    entropy: u64,
+    is_doubtful: impl Fn(&TableName) -> bool,
+) -> Vec<Vec<usize>> {
+    let mut by_source: BTreeMap<&str, Vec<Vec<usize>>> = BTreeMap::new();
+    let (doubtful, others): (Vec<_>, Vec<_>) =
+        groups.into_iter().partition(|group| is_doubtful(&messages[group[0]].table));
+    let mut ordered = Vec::new();
+    for part in [others, doubtful] {
+        for group in part {
+            by_source.entry(&messages[group[0]].source).or_default().push(group);
+        }
+        let mut sources: Vec<_> = std::mem::take(&mut by_source).into_values().map(Vec::into_iter).collect();
+        if let Some(first) = entropy.checked_rem(sources.len() as u64) {
+            sources.rotate_left(usize::try_from(first).expect("an index of a list fits into usize"));
+        }
+        while !sources.is_empty() {
+            ordered.extend(sources.iter_mut().filter_map(Iterator::next));
+            sources.retain(|groups| groups.len() > 0);
+        }
+    }
+    ordered
 }
 
 fn pack(messages: &[&LoadMessage], mut indexes: Vec<usize>) -> Vec<Vec<usize>> {
@@ -118,5 +147,26 @@ mod tests {
     #[test]
     fn no_messages_have_no_groups() {
         assert!(groups_of(&[]).is_empty());
+        assert!(take_turns(&[], Vec::new(), 7, |_| true).is_empty());
+    }
+
+    #[test]
+    fn sources_take_turns_and_doubtful_tables_are_last() {
+        let mut messages: Vec<LoadMessage> = (0..4).map(|index| message("a", 1, index, 20_000)).collect();
+        messages.push(message("b", 2, 0, 20_000));
+        messages.push(message("b", 2, 1, 20_000));
+        messages.push(message("c", 3, 0, 20_000));
+        messages[6].table.table = "locked".into();
+        let messages: Vec<&LoadMessage> = messages.iter().collect();
+        let turns = |entropy, doubtful: &str| -> String {
+            let groups = take_turns(&messages, groups(&messages), entropy, |table| table.table == doubtful);
+            assert_eq!(groups.iter().map(Vec::len).sum::<usize>(), messages.len());
+            groups.iter().map(|group| messages[group[0]].source.as_str()).collect()
+        };
+        assert_eq!(turns(0, ""), "abcabaa");
+        assert_eq!(turns(1, ""), "bcabaaa");
+        assert_eq!(turns(u64::MAX, ""), "abcabaa");
+        assert_eq!(turns(0, "locked"), "abab".to_owned() + "aac");
+        assert_eq!(turns(2, "t"), "cabab".to_owned() + "aa");
     }
 }

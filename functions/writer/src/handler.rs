@@ -10,7 +10,7 @@ use penstock_aws::queue::Queue;
 use penstock_aws::sqs_event::{InboundQueue, SqsBatchResponse, SqsEvent, SqsRecord, settle};
 use penstock_aws::store::ObjectStore;
 use penstock_aws::telemetry::Metrics;
-use penstock_contract::Contract;
+use penstock_contract::{Contract, TableName};
 use penstock_pipeline::metrics::{BySource, CHUNKS_SKIPPED, ROWS_APPLIED, ROWS_LOADED, TRANSACTION_SECONDS};
 use penstock_pipeline::{LoadMessage, Outcome, log_events};
 
@@ -20,8 +20,10 @@ use crate::config::WriterConfig;
 use crate::contracts::ContractCache;
 use crate::database::TargetDatabase;
 use crate::error::LoadError;
-use crate::group::groups;
-use crate::session::ChunkOutcome;
+use crate::group::{groups, take_turns};
+use crate::session::{ChunkOutcome, TableAccess};
+use crate::sql::quoted_table;
+use crate::table_gate::TableGate;
 use crate::throttle::Throttle;
 
 /// The time before the invocation's deadline that is reserved for the response.
@@ -42,9 +44,13 @@ pub struct Writer<S, Q, D> {
     reads: RangeInclusive<u32>,
     contracts: ContractCache,
     throttle: Throttle,
-    /// The origin of the throttle's clock.
+    gate: TableGate,
+    /// The origin of the clock of the throttle and the gate.
     started: Instant,
 }
+
+/// The chunks of a group, in its order.
+type FetchedChunks = Vec<Result<VerifiedChunk, LoadError>>;
 
 /// A parsed message with its result so far.
 struct PendingMessage<'a> {
@@ -69,6 +75,7 @@ impl<S: ObjectStore, Q: Queue, D: TargetDatabase> Writer<S, Q, D> {
             reads: LoadMessage::READS,
             contracts: ContractCache::default(),
             throttle: Throttle::new(config.rows_per_second),
+            gate: TableGate::default(),
             started: Instant::now(),
         }
     }
@@ -133,29 +140,37 @@ async fn load_all<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     }
     let usable: Vec<usize> = (0..pending.len()).filter(|index| contracts[*index].is_some()).collect();
     let messages: Vec<&LoadMessage> = usable.iter().map(|index| &pending[*index].message).collect();
+    let entropy = pending.first().map_or(0, |pending| pending.record.entropy());
+    let groups =
+        take_turns(&messages, groups(&messages), entropy, |table| writer.gate.is_doubtful(table)).into_iter();
     let groups: Vec<Vec<usize>> =
-        groups(&messages).into_iter().map(|group| group.into_iter().map(|at| usable[at]).collect()).collect();
+        groups.map(|group| group.into_iter().map(|at| usable[at]).collect()).collect();
 
-    let mut fetched = fetch_all(writer.store.clone(), messages_of(pending, groups.first())).await;
+    let mut fetched = fetch_all(writer.store.clone(), messages_of(writer, pending, groups.first())).await;
     for (at, group) in groups.iter().enumerate() {
         let contract = contracts[group[0]].clone().expect("groups have only messages with a contract");
         // The next transaction's chunks are fetched while this one's are merged.
-        let upcoming = fetch_all(writer.store.clone(), messages_of(pending, groups.get(at + 1)));
-        let loading = load_group(writer, pending, group.iter().copied().zip(fetched), &contract, stop);
+        let upcoming = fetch_all(writer.store.clone(), messages_of(writer, pending, groups.get(at + 1)));
+        let loading = load_group(writer, pending, (group, fetched), &contract, stop);
         let ((), following) = tokio::join!(loading, upcoming);
         fetched = following;
     }
 }
 
-fn messages_of(pending: &[PendingMessage<'_>], group: Option<&Vec<usize>>) -> Vec<LoadMessage> {
-    group.into_iter().flatten().map(|index| pending[*index].message.clone()).collect()
+/// Returns the messages of a group, or `None` while its table is left alone.
+fn messages_of<S, Q, D>(
+    writer: &Writer<S, Q, D>,
+    pending: &[PendingMessage<'_>],
+    group: Option<&Vec<usize>>,
+) -> Option<Vec<LoadMessage>> {
+    let group = group?;
+    let table = &pending[group[0]].message.table;
+    let is_open = writer.gate.remaining(table, writer.started.elapsed()).is_none();
+    is_open.then(|| group.iter().map(|index| pending[*index].message.clone()).collect())
 }
 
-async fn fetch_all<S: ObjectStore>(
-    store: S,
-    messages: Vec<LoadMessage>,
-) -> Vec<Result<VerifiedChunk, LoadError>> {
-    join_all(messages.into_iter().map(|message| fetch(&store, message))).await
+async fn fetch_all<S: ObjectStore>(store: S, messages: Option<Vec<LoadMessage>>) -> Option<FetchedChunks> {
+    Some(join_all(messages?.into_iter().map(|message| fetch(&store, message))).await)
 }
 
 /// Applies chunks in one transaction. If it fails permanently, each chunk is applied in its own transaction, so that
@@ -163,12 +178,14 @@ async fn fetch_all<S: ObjectStore>(
 async fn load_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     writer: &mut Writer<S, Q, D>,
     pending: &mut [PendingMessage<'_>],
-    fetched: impl Iterator<Item = (usize, Result<VerifiedChunk, LoadError>)>,
+    (group, fetched): (&[usize], Option<FetchedChunks>),
     contract: &Contract,
     stop: Instant,
 ) {
+    let table = &contract.entity.table;
+    let Some(fetched) = fetched else { return leave_alone(writer, pending, group, table) };
     let mut ready: Vec<(usize, VerifiedChunk)> = Vec::new();
-    for (index, chunk) in fetched {
+    for (index, chunk) in group.iter().copied().zip(fetched) {
         match chunk {
             Ok(chunk) => ready.push((index, chunk)),
             Err(error) => pending[index].result = Err(Arc::new(error)),
@@ -185,7 +202,7 @@ async fn load_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
         }
         result => set_result(pending, &all, result),
     }
-    close_group(writer, pending, &all, stop).await;
+    close_group(writer, pending, &all, table, stop).await;
 }
 
 fn set_result(
@@ -208,27 +225,76 @@ async fn apply<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     contract: &Contract,
     stop: Instant,
 ) -> Result<(), LoadError> {
-    if chunks.is_empty() {
-        return Ok(());
+    let Some((first, _)) = chunks.first() else { return Ok(()) };
+    let (table, entropy) = (&contract.entity.table, pending[*first].record.entropy());
+    let indexes: Vec<usize> = chunks.iter().map(|(index, _)| *index).collect();
+    if let Some(delay) = writer.gate.remaining(table, writer.started.elapsed()) {
+        set_delay(pending, &indexes, delay);
+        return Err(LoadError::TableBusy { table: quoted_table(table) });
     }
     let delay = writer.throttle.delay(writer.started.elapsed());
     if Instant::now() + delay + MIN_TRANSACTION_TIME > stop {
-        for (index, _) in chunks {
-            pending[*index].retry_after = Some(delay.max(Duration::from_secs(1)));
-        }
+        set_delay(pending, &indexes, delay.max(Duration::from_secs(1)));
         return Err(LoadError::OutOfTime);
     }
     tokio::time::sleep(delay).await;
 
     let (began, clock) = (Instant::now(), writer.started.elapsed());
     let contents: Vec<&VerifiedChunk> = chunks.iter().map(|(_, chunk)| chunk).collect();
-    let applying = writer.database.apply(contract, &contents);
+    let access = if writer.gate.is_slow(table) { TableAccess::Alone } else { TableAccess::Shared };
+    let applying = writer.database.apply(contract, &contents, access);
     let result = tokio::time::timeout(stop.saturating_duration_since(began), applying).await;
-    let outcomes = result.unwrap_or(Err(LoadError::OutOfTime))?;
+    match result.unwrap_or(Err(LoadError::OutOfTime)) {
+        Ok(outcomes) => {
+            let rows = report(&writer.metrics, contract, &contents, &outcomes, began.elapsed());
+            writer.throttle.spend(clock, rows);
+            writer.gate.measured(table, rows, began.elapsed());
+            Ok(())
+        }
+        Err(error) => {
+            if let Some(delay) = close_gate(writer, table, &error, began.elapsed(), entropy) {
+                set_delay(pending, &indexes, delay);
+            }
+            Err(error)
+        }
+    }
+}
 
-    let rows = report(&writer.metrics, contract, &contents, &outcomes, began.elapsed());
-    writer.throttle.spend(clock, rows);
-    Ok(())
+fn set_delay(pending: &mut [PendingMessage<'_>], indexes: &[usize], delay: Duration) {
+    for index in indexes {
+        pending[*index].retry_after = Some(delay);
+    }
+}
+
+/// Returns messages to the queue until their table may be loaded.
+fn leave_alone<S, Q, D>(
+    writer: &Writer<S, Q, D>,
+    pending: &mut [PendingMessage<'_>],
+    group: &[usize],
+    table: &TableName,
+) {
+    let delay = writer.gate.remaining(table, writer.started.elapsed()).unwrap_or(Duration::from_secs(1));
+    set_delay(pending, group, delay);
+    let error = Arc::new(LoadError::TableBusy { table: quoted_table(table) });
+    group.iter().for_each(|index| pending[*index].result = Err(error.clone()));
+}
+
+/// Leaves a table alone after an error that concerns its locks or its speed. Returns the delay.
+fn close_gate<S, Q, D>(
+    writer: &mut Writer<S, Q, D>,
+    table: &TableName,
+    error: &LoadError,
+    took: Duration,
+    entropy: u64,
+) -> Option<Duration> {
+    let now = writer.started.elapsed();
+    if error.is_timeout() {
+        writer.gate.measured(table, 0, took);
+    }
+    if error.is_contention() {
+        return Some(writer.gate.locked(table, now, entropy));
+    }
+    matches!(error, LoadError::TableBusy { .. }).then(|| writer.gate.busy(table, now, entropy))
 }
 
 /// Logs a transaction and emits its metrics. Returns the number of applied rows.
@@ -271,10 +337,13 @@ async fn close_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     writer: &mut Writer<S, Q, D>,
     pending: &mut [PendingMessage<'_>],
     chunks: &[&(usize, VerifiedChunk)],
+    table: &TableName,
     stop: Instant,
 ) {
+    let began = Instant::now();
     let applied: Vec<usize> =
         chunks.iter().map(|(index, _)| *index).filter(|index| pending[*index].result.is_ok()).collect();
+    let entropy = applied.first().map_or(0, |index| pending[*index].record.entropy());
     let messages: Vec<&LoadMessage> = applied.iter().map(|index| &pending[*index].message).collect();
     let (store, bucket, metrics) = (&writer.store, &writer.processed_bucket, &writer.metrics);
     let closing = close_finished(store, bucket, &mut writer.database, metrics, &messages);
@@ -284,11 +353,16 @@ async fn close_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
         applied.iter().for_each(|index| pending[*index].result = Err(error.clone()));
         return;
     };
+    if !applied.is_empty() && !failures.iter().any(|(_, error)| error.is_contention()) {
+        writer.gate.unlocked(table);
+    }
     for (batch, error) in failures {
+        let delay = close_gate(writer, table, &error, began.elapsed(), entropy);
         let error = Arc::new(error);
         for index in &applied {
             if pending[*index].message.batch_id == batch {
                 pending[*index].result = Err(error.clone());
+                pending[*index].retry_after = delay;
             }
         }
     }

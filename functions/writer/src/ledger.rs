@@ -1,11 +1,12 @@
 //! The ledger: schema `penstock` of the target database.
 
 use jiff::Timestamp;
-use penstock_aws::database::DatabaseError;
+use penstock_aws::database::{DatabaseError, SqlFailure};
 use penstock_pipeline::{BatchId, LoadMessage, Manifest};
 use tokio_postgres::{Client, Transaction};
 
 use crate::error::LoadError;
+use crate::lock::{DefinitionAttempts, begin_definition};
 use crate::statement::{InsertRow, Parameters};
 
 /// The migrations, in the order in which they are applied, each once. New ones are appended, and only expand the
@@ -48,7 +49,17 @@ pub async fn migrate(client: &mut Client) -> Result<(), DatabaseError> {
     if version(client).await? >= MIGRATIONS[MIGRATIONS.len() - 1].0 {
         return Ok(());
     }
-    let transaction = client.transaction().await?;
+    let mut attempts = DefinitionAttempts::default();
+    while let Err(error) = apply_migrations(client).await {
+        if !attempts.again(error.sql().is_some_and(SqlFailure::is_contention)).await {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+async fn apply_migrations(client: &mut Client) -> Result<(), DatabaseError> {
+    let transaction = begin_definition(client).await?;
     // Another writer may be migrating: its migrations are visible once the lock is granted.
     transaction
         .execute("SELECT pg_advisory_xact_lock(hashtextextended('penstock migration', 0))", &[])

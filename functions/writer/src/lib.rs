@@ -15,9 +15,10 @@ mod session;
 pub mod sql;
 mod stage;
 pub mod statement;
+pub mod table_gate;
 mod target;
 pub mod throttle;
 mod versions;
 
-pub use session::{ChunkOutcome, STATEMENT_TIMEOUT};
+pub use session::{ChunkOutcome, LOCK_TIMEOUT, STATEMENT_TIMEOUT, TableAccess};
 pub use versions::ClosedBatch;

@@ -12,12 +12,18 @@ use crate::chunk::VerifiedChunk;
 use crate::error::LoadError;
 use crate::ledger::{self, BatchSums, ChunkCounts};
 use crate::load::ChunkLoad;
+use crate::lock::try_lock;
+use crate::sql::quoted_table;
 use crate::stage::PreparedStage;
 use crate::target;
 use crate::versions::{self, ClosedBatch, OtherVersions};
 
 /// The timeout of a statement.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The time that a statement waits for a lock. A writer that waits delays the chunks of other sources, so their messages
+/// are better returned to the queue.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The maximum number of staging tables in a session: each commit truncates all of them.
 const MAX_STAGES: usize = 16;
@@ -31,12 +37,13 @@ const MAX_STAGES: usize = 16;
 /// - `synchronous_commit` keeps the server's setting, so rows are on disk when their receipt becomes `loaded`.
 fn settings() -> String {
     format!(
-        "SET statement_timeout = '{}s'; SET lock_timeout = '30s'; \
+        "SET statement_timeout = '{}s'; SET lock_timeout = '{}s'; \
          SET idle_in_transaction_session_timeout = '60s'; \
          SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; \
          SET TIME ZONE 'UTC'; SET DateStyle = 'ISO, YMD'; SET jit = off; \
          SET work_mem = '32MB'; SET temp_buffers = '32MB'",
-        STATEMENT_TIMEOUT.as_secs()
+        STATEMENT_TIMEOUT.as_secs(),
+        LOCK_TIMEOUT.as_secs()
     )
 }
 
@@ -47,6 +54,15 @@ pub enum ChunkOutcome {
     Applied(ChunkCounts),
     /// The ledger has the chunk already, so nothing was done.
     AlreadyApplied,
+}
+
+/// How a transaction uses its target table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableAccess {
+    /// Beside other writers.
+    Shared,
+    /// Only if no other writer loads the table with this access, so that a slow table occupies one writer and not all.
+    Alone,
 }
 
 /// Source, contract version and number of columns.
@@ -87,10 +103,17 @@ impl LoadSession {
         &mut self,
         contract: &Contract,
         chunks: &[&VerifiedChunk],
+        access: TableAccess,
     ) -> Result<Vec<ChunkOutcome>, LoadError> {
         let stage = self.stage(contract).await?;
         let builder = self.client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
         let transaction = builder.start().await?;
+        let table = quoted_table(&contract.entity.table);
+        match access {
+            TableAccess::Shared => {}
+            TableAccess::Alone if try_lock(&transaction, "slow table", &table).await? => {}
+            TableAccess::Alone => return Err(LoadError::TableBusy { table }),
+        }
         let messages: Vec<&LoadMessage> = chunks.iter().map(|chunk| &chunk.message).collect();
         let versions = other_versions(&transaction, contract, &messages).await?;
         let claimed = ledger::claim(&transaction, &messages).await?;
@@ -111,24 +134,12 @@ impl LoadSession {
 
     /// Returns whether an error may be due to statements that were prepared for another definition of the table.
     pub(crate) async fn must_inspect_again(&self, contract: &Contract, error: &LoadError) -> bool {
-        match error {
-            LoadError::TableChanged { .. } => true,
-            LoadError::Database(error) => {
-                let Some(failure) = error.sql().filter(|failure| !failure.is_transient()) else {
-                    return false;
-                };
-                failure.concerns_definition() || self.is_outdated(contract).await
-            }
-            LoadError::Message(_)
-            | LoadError::Store(_)
-            | LoadError::Commit(_)
-            | LoadError::Contract { .. }
-            | LoadError::TableMismatch { .. }
-            | LoadError::Checksum { .. }
-            | LoadError::Chunk { .. }
-            | LoadError::NoManifest { .. }
-            | LoadError::Miscounted { .. }
-            | LoadError::OutOfTime => false,
+        if let LoadError::TableChanged { .. } = error {
+            return true;
+        }
+        match error.sql().filter(|failure| !failure.is_transient()) {
+            Some(failure) => failure.concerns_definition() || self.is_outdated(contract).await,
+            None => false,
         }
     }
 

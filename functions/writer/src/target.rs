@@ -7,10 +7,12 @@ use penstock_contract::{Contract, SqlType, TableName};
 use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::error::LoadError;
-use crate::lock::{LockMode, lock};
+use crate::lock::{DefinitionAttempts, LockMode, begin_definition, lock};
 use crate::sql::{SYSTEM_COLUMNS, create_table, quoted, quoted_table, upserts};
 use crate::statement::Parameters;
 
+/// The size up to which an index is added to an existing table: it is created in less than a second.
+const MAX_INDEXED_BYTES: i64 = 16 * 1024 * 1024;
 /// The number of times that a table is prepared when it is changed by others at the same time.
 const ENSURE_ATTEMPTS: usize = 3;
 
@@ -41,6 +43,8 @@ struct TargetTable {
     unique: Vec<Vec<String>>,
     /// Whether an index begins with `_batch_id`.
     has_batch_index: bool,
+    /// The size of the table and its partitions, without indexes.
+    bytes: i64,
 }
 
 struct TargetColumn {
@@ -58,7 +62,12 @@ pub(crate) async fn ensure(client: &mut Client, contract: &Contract) -> Result<L
         if let Some(target) = ready(client, contract).await? {
             return Ok(target);
         }
-        change(client, contract).await?;
+        let mut attempts = DefinitionAttempts::default();
+        while let Err(error) = change(client, contract).await {
+            if !attempts.again(error.is_contention()).await {
+                return Err(error);
+            }
+        }
     }
     ready(client, contract).await?.ok_or_else(|| {
         mismatch(&contract.entity.table, "is being changed repeatedly while it is prepared".to_owned())
@@ -83,7 +92,7 @@ async fn ready(client: &Client, contract: &Contract) -> Result<Option<LoadTarget
 /// Creates or alters the table under a lock on its name, so that concurrent writers do it sequentially.
 async fn change(client: &mut Client, contract: &Contract) -> Result<(), LoadError> {
     let name = &contract.entity.table;
-    let transaction = client.transaction().await?;
+    let transaction = begin_definition(client).await?;
     // All writers lock in this order, so that they cannot deadlock.
     lock(&transaction, LockMode::Exclusive, "schema", &name.schema).await?;
     lock(&transaction, LockMode::Exclusive, "table", &quoted_table(name)).await?;
@@ -130,7 +139,7 @@ async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option
                    attgenerated <> '' OR attidentity = 'a' FROM pg_attribute \
                    WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped";
     let mut table =
-        TargetTable { kind, columns: BTreeMap::new(), unique: Vec::new(), has_batch_index: false };
+        TargetTable { kind, columns: BTreeMap::new(), unique: Vec::new(), has_batch_index: false, bytes: 0 };
     for row in client.query(columns, &[&oid]).await? {
         let column = TargetColumn { sql_type: row.try_get(1)?, is_computed: row.try_get(2)? };
         table.columns.insert(row.try_get(0)?, column);
@@ -149,6 +158,9 @@ async fn inspect(client: &impl GenericClient, name: &TableName) -> Result<Option
                     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
                     WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL AND a.attname = '_batch_id')";
     table.has_batch_index = client.query_one(by_batch, &[&oid]).await?.try_get(0)?;
+    let bytes = "SELECT coalesce(pg_relation_size($1::oid::regclass), 0) + coalesce((SELECT sum(pg_relation_size(relid)) \
+                 FROM pg_partition_tree($1::oid::regclass)), 0)::bigint";
+    table.bytes = client.query_one(bytes, &[&oid]).await?.try_get(0)?;
     Ok(Some(table))
 }
 
@@ -180,9 +192,18 @@ fn missing_columns(contract: &Contract, table: &TargetTable) -> Result<Vec<usize
     Ok(missing)
 }
 
-/// Returns the statement that creates the index by batch, or `None` when it exists or the contract needs none.
+/// Returns the statement that creates the index by batch, or `None` when it exists, the contract needs none, or the table
+/// is large: writers of the table would wait for the index, and `CREATE INDEX CONCURRENTLY` can take longer than an
+/// invocation. The index only makes the replacement of earlier versions faster.
 fn missing_index(contract: &Contract, table: &TargetTable) -> Option<String> {
-    create_batch_index(contract).filter(|_| !table.has_batch_index)
+    let statement = create_batch_index(contract).filter(|_| !table.has_batch_index)?;
+    if table.bytes <= MAX_INDEXED_BYTES {
+        return Some(statement);
+    }
+    let table = quoted_table(&contract.entity.table);
+    let statement = statement.replacen("CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1);
+    tracing::warn!(table, statement, "a large table has no index by batch; create it by hand");
+    None
 }
 
 /// Checks a column's type. A column that the table lacks passes.

@@ -115,7 +115,8 @@ pub async fn publish(
                 let bodies = messages.iter().map(|message| {
                     serde_json::to_string(message).expect("a message has string keys and finite numbers only")
                 });
-                queue.send_all(&target.load_queue_url, bodies.collect()).await?;
+                let group = Some(manifest.source.as_str());
+                queue.send_all(&target.load_queue_url, group, bodies.collect()).await?;
             }
             PublishStep::WriteMark(mark) => {
                 store.put(bucket, &layout::published(&manifest.batch_id), to_json(&mark)).await?;

@@ -57,8 +57,17 @@ impl QueueDepth {
 pub trait Queue: Clone + Send + Sync + 'static {
     /// Sends all bodies, in batches. Entries that the service reports as failed are sent again; `Ok` means that all
     /// entries were accepted.
-    fn send_all(&self, url: &str, bodies: Vec<String>)
-    -> impl Future<Output = Result<(), QueueError>> + Send;
+    ///
+    /// When many messages of one `group` wait or are being processed, the queue delivers those of other groups first
+    /// ([fair queues]). A group is the name of a source.
+    ///
+    /// [fair queues]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+    fn send_all(
+        &self,
+        url: &str,
+        group: Option<&str>,
+        bodies: Vec<String>,
+    ) -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// Sends a message to a dead-letter queue with its reason as the attributes `penstock.reason.code` and
     /// `penstock.reason.message`.

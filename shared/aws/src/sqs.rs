@@ -46,11 +46,16 @@ impl SqsQueue {
     }
 
     /// Sends the entries of one batch, and repeats those that fail.
-    async fn send_batch(&self, url: &str, mut bodies: Vec<String>) -> Result<(), QueueError> {
+    async fn send_batch(
+        &self,
+        url: &str,
+        group: Option<&str>,
+        mut bodies: Vec<String>,
+    ) -> Result<(), QueueError> {
         let mut failure = String::new();
         for attempt in 0..ENTRY_ATTEMPTS {
             pause(attempt).await;
-            let failed = self.send_once(url, &bodies).await?;
+            let failed = self.send_once(url, group, &bodies).await?;
             if failed.is_empty() {
                 return Ok(());
             }
@@ -63,12 +68,14 @@ impl SqsQueue {
     async fn send_once(
         &self,
         url: &str,
+        group: Option<&str>,
         bodies: &[String],
     ) -> Result<Vec<BatchResultErrorEntry>, QueueError> {
         let entries = bodies.iter().enumerate().map(|(index, body)| {
             SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
                 .message_body(body)
+                .set_message_group_id(group.map(str::to_owned))
                 .build()
                 .expect("the required fields id and body are set")
         });
@@ -79,9 +86,9 @@ impl SqsQueue {
 }
 
 impl Queue for SqsQueue {
-    async fn send_all(&self, url: &str, bodies: Vec<String>) -> Result<(), QueueError> {
+    async fn send_all(&self, url: &str, group: Option<&str>, bodies: Vec<String>) -> Result<(), QueueError> {
         for batch in sqs_batches(bodies) {
-            self.send_batch(url, batch).await?;
+            self.send_batch(url, group, batch).await?;
         }
         Ok(())
     }
@@ -119,8 +126,10 @@ impl Queue for SqsQueue {
     }
 
     async fn delay(&self, url: &str, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
-        let seconds = i32::try_from(delay.as_secs().min(MAX_DELAY_SECONDS))
-            .expect("twelve hours in seconds fit into i32");
+        // Rounded up: a message that is received too early would only be returned again.
+        let seconds = delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0));
+        let seconds =
+            i32::try_from(seconds.min(MAX_DELAY_SECONDS)).expect("twelve hours in seconds fit into i32");
         let call = self
             .client()
             .change_message_visibility()

@@ -3,7 +3,9 @@
 //! The structs of `aws_lambda_events` are not used, because only four fields of a record are needed, and a record
 //! without the others must not fail the whole batch.
 
-use penstock_pipeline::{Outcome, log_events};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use penstock_pipeline::{Outcome, jittered, log_events};
 use serde::{Deserialize, Serialize};
 
 use crate::queue::Queue;
@@ -46,6 +48,13 @@ impl SqsRecord {
         let count = self.attributes.approximate_receive_count.as_deref();
         count.and_then(|count| count.parse().ok()).unwrap_or(1)
     }
+
+    /// Returns a number that differs between messages, and between the deliveries of a message.
+    pub fn entropy(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.message_id, self.receive_count()).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 /// The response: the messages that must be retried. The event source mapping must have `ReportBatchItemFailures`.
@@ -80,7 +89,7 @@ pub struct InboundQueue {
     pub dead_letter_url: String,
 }
 
-/// Applies the outcome of a message.
+/// Applies the outcome of a message. The delay of a retry is lengthened by a jitter.
 ///
 /// A message that cannot be moved to the dead-letter queue is retried, so that it is never lost. A message whose delay
 /// cannot be set is retried after the queue's visibility timeout.
@@ -95,6 +104,7 @@ pub async fn settle(
         Outcome::Done => {}
         Outcome::Retry(delay) => {
             response.fail(record);
+            let delay = jittered(delay, record.entropy());
             tracing::info!(
                 message_id = record.message_id,
                 delay_s = delay.as_secs(),

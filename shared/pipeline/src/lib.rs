@@ -39,7 +39,7 @@ pub use message::{
     sqs_batches,
 };
 pub use near_name::near_name;
-pub use outcome::{DeadReason, Outcome};
+pub use outcome::{DeadReason, Outcome, jittered};
 pub use receipt::{Receipt, ReceiptChange, ReceiptState, Replaced, RowCounts};
 pub use refusal::{Refusal, RefusalCode, failed_quality, too_many_rejects};
 pub use report::{Report, Seconds};

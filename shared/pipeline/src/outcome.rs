@@ -43,7 +43,19 @@ impl Outcome {
     /// Returns a retry with the delay before attempt `receive_count + 1`: it doubles from 2 s up to 15 minutes.
     pub fn retry_after(receive_count: u32) -> Self {
         let doublings = receive_count.saturating_sub(1).min(10);
-        let seconds = 2u64.saturating_mul(1 << doublings).min(900);
+        let seconds = 2u64.saturating_mul(1 << doublings).min(Self::max_delay().as_secs());
         Self::Retry(Duration::from_secs(seconds))
     }
+
+    /// Returns the longest delay of a retry.
+    const fn max_delay() -> Duration {
+        Duration::from_secs(900)
+    }
+}
+
+/// Returns a delay that is up to a quarter longer, but not longer than the longest delay of a retry: messages that failed
+/// together are not retried together. `entropy` is any number that differs between messages and attempts.
+pub fn jittered(delay: Duration, entropy: u64) -> Duration {
+    let longer = delay.saturating_add((delay / 4).mul_f64((entropy % 1_024) as f64 / 1_023.0));
+    longer.min(Outcome::max_delay().max(delay))
 }

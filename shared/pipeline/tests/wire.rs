@@ -10,7 +10,7 @@ use penstock_engine::{ReadError, UnreadableCode};
 use penstock_pipeline::{
     Batch, BatchId, Chunk, ChunkBody, Drop, LoadMessage, MAX_INLINE_BYTES, Manifest, ManifestState,
     MessageError, Outcome, Receipt, ReceiptState, Refusal, RefusalCode, RowCounts, SQS_BATCH_MAX_BYTES,
-    SQS_BATCH_MAX_ENTRIES, UNKNOWN_SOURCE, batch_id, layout, sqs_batches,
+    SQS_BATCH_MAX_ENTRIES, UNKNOWN_SOURCE, batch_id, jittered, layout, sqs_batches,
 };
 use proptest::prelude::*;
 
@@ -268,6 +268,19 @@ fn retries_wait_longer_each_time_up_to_a_quarter_of_an_hour() {
     assert_eq!([0, 1, 2, 3, 4].map(seconds), [2, 2, 4, 8, 16]);
     assert_eq!(seconds(10), 900);
     assert_eq!(seconds(u32::MAX), Duration::from_secs(900).as_secs());
+}
+
+#[test]
+fn a_jittered_delay_is_up_to_a_quarter_longer_and_at_most_a_quarter_of_an_hour() {
+    let second = Duration::from_secs(1);
+    assert_eq!(jittered(second * 8, 0), second * 8);
+    assert_eq!(jittered(second * 8, 1_023), second * 10);
+    assert_eq!(jittered(second * 900, 1_023), second * 900);
+    // A delay that is longer because of its cause is not shortened.
+    assert_eq!(jittered(second * 5_000, 1_023), second * 5_000);
+    let delays: std::collections::BTreeSet<Duration> =
+        (0..u64::from(u16::MAX)).map(|entropy| jittered(second * 8, entropy)).collect();
+    assert!(delays.len() > 1_000 && delays.iter().all(|delay| (second * 8..=second * 10).contains(delay)));
 }
 
 #[test]

@@ -8,11 +8,11 @@ use penstock_aws::database::{Auth, Connector, DatabaseConfig, Password, Tls};
 use penstock_contract::Contract;
 use penstock_local::postgres::{Cluster, ClusterOptions};
 use penstock_pipeline::{Chunk, ChunkBody, LoadMessage, Overwritten};
-use penstock_writer::ChunkOutcome;
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::database::{Postgres, TargetDatabase as _};
 use penstock_writer::error::LoadError;
 use penstock_writer::ledger::ChunkCounts;
+use penstock_writer::{ChunkOutcome, TableAccess};
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use uuid::Uuid;
@@ -188,7 +188,7 @@ pub async fn apply(
     contract: &Contract,
     chunks: &[&VerifiedChunk],
 ) -> Result<Vec<ChunkOutcome>, LoadError> {
-    writer.apply(contract, chunks).await
+    writer.apply(contract, chunks, TableAccess::Shared).await
 }
 
 /// Returns the outcome of a chunk that was applied with these counts.

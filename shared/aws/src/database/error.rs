@@ -168,6 +168,16 @@ impl SqlFailure {
         ["0A", "26", "3F", "42"].contains(&class) || self.sqlstate == "XX000"
     }
 
+    /// Returns whether a lock was not granted in time, or a deadlock was detected.
+    pub fn is_contention(&self) -> bool {
+        ["55P03", "40P01"].contains(&self.sqlstate.as_str())
+    }
+
+    /// Returns whether the statement was cancelled, as after its timeout.
+    pub fn is_cancelled(&self) -> bool {
+        self.sqlstate == "57014"
+    }
+
     /// Returns whether the server ends the session with this error, or the session must be opened on another server.
     fn ends_session(&self) -> bool {
         self.sqlstate.starts_with("08")

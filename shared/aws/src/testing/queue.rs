@@ -23,6 +23,7 @@ pub struct DeadLetter {
 #[derive(Debug, Default)]
 struct QueueState {
     sent: Vec<(String, String)>,
+    groups: Vec<Option<String>>,
     dead: Vec<DeadLetter>,
     delays: Vec<(String, Duration)>,
     depths: BTreeMap<String, u64>,
@@ -51,6 +52,11 @@ impl MemoryQueue {
         let (taken, kept) = std::mem::take(&mut state.sent).into_iter().partition(|(to, _)| to == url);
         state.sent = kept;
         Vec::into_iter(taken).map(|(_, body)| body).collect()
+    }
+
+    /// Returns the groups of all messages that were sent, in order.
+    pub fn groups(&self) -> Vec<Option<String>> {
+        lock(&self.0).groups.clone()
     }
 
     /// Returns the dead letters, in order.
@@ -95,8 +101,9 @@ impl MemoryQueue {
 }
 
 impl Queue for MemoryQueue {
-    async fn send_all(&self, url: &str, bodies: Vec<String>) -> Result<(), QueueError> {
+    async fn send_all(&self, url: &str, group: Option<&str>, bodies: Vec<String>) -> Result<(), QueueError> {
         self.call(Call::SendAll, url, |state| {
+            state.groups.extend(bodies.iter().map(|_| group.map(str::to_owned)));
             state.sent.extend(bodies.into_iter().map(|body| (url.to_owned(), body)));
         })
     }
