@@ -45,8 +45,9 @@ impl World {
         Self { db, store, queue, writer }
     }
 
-    /// Returns the message of one of the batch's two chunks, so that the batch is never complete.
-    fn message(source: &str, batch: u128, index: u32) -> LoadMessage {
+    /// Returns the message of a chunk of the source's batch, which has so many that it is never complete.
+    fn message(source: &str, index: u32) -> LoadMessage {
+        let batch = if source == "one" { 1 } else { 2 };
         let contract = contract_of(&yaml(source));
         let row = product(&format!("{batch}-{index}"), "t", 1, 1);
         ChunkOf::batch(batch).numbered(index, 1_000).rows(&contract, [row]).message
@@ -81,14 +82,13 @@ async fn locking(db: &Db, table: &str, mode: &str) -> Client {
 #[tokio::test]
 async fn a_locked_table_costs_the_other_sources_of_an_invocation_one_lock_timeout() {
     let mut world = World::new();
-    let first: Vec<LoadMessage> = ["one", "two"].map(|source| World::message(source, 1, 0)).into();
+    let first: Vec<LoadMessage> = ["one", "two"].map(|source| World::message(source, 0)).into();
     assert!(world.handle(&first).await.is_empty());
     let lock = locking(&world.db, "one", "SHARE").await;
 
     // Messages of the locked table are first, and of several transactions.
-    let mut messages: Vec<LoadMessage> = (1..5).map(|index| World::message("one", 1, index)).collect();
-    messages.iter_mut().for_each(|message| message.chunk.row_base = 0);
-    messages.push(World::message("two", 1, 1));
+    let mut messages: Vec<LoadMessage> = (1..5).map(|index| World::message("one", index)).collect();
+    messages.push(World::message("two", 1));
     let started = Instant::now();
     assert_eq!(world.handle(&messages).await, ["one-1", "one-2", "one-3", "one-4"]);
     assert!(started.elapsed() < LOCK_TIMEOUT * 2, "{:?}", started.elapsed());
@@ -99,7 +99,7 @@ async fn a_locked_table_costs_the_other_sources_of_an_invocation_one_lock_timeou
 
     // Until the delay is over, its messages are returned at once, without a request to S3.
     let requests = world.store.calls().len();
-    let again = [World::message("one", 1, 1), World::message("two", 1, 2)];
+    let again = [World::message("one", 1), World::message("two", 2)];
     let started = Instant::now();
     assert_eq!(world.handle(&again).await, ["one-1"]);
     assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
