@@ -138,18 +138,23 @@ class Chaos:
             self._ended.wait(fault.seconds)
 
     def _deadlock(self, fault: Fault) -> None:
-        """Locks the rows of the table in the reverse of the order in which the writer does."""
+        """Locks the row with the highest key, waits until a writer waits for it, and then requests the others. The
+        writer locks rows in the order of their keys, so that it has some of them."""
         until = time.monotonic() + fault.seconds
         with suppressed(), self.site.stack.connect() as connection:
-            rows = connection.execute(f"SELECT id FROM public.{fault.target} ORDER BY id DESC LIMIT 300".encode())
-            ids = [row[0] for row in rows.fetchall()]
-            while time.monotonic() < until and not self._ended.is_set():
-                with contextlib.suppress(psycopg.errors.DeadlockDetected), connection.transaction():
-                    for key in ids:
-                        update = f"SELECT FROM public.{fault.target} WHERE id = %s FOR UPDATE"
-                        connection.execute(update.encode(), [key])
-                        if self._ended.wait(0.004):
-                            break
+            highest, others = (
+                f"SELECT FROM public.{fault.target} WHERE id {which} FOR UPDATE".encode()
+                for which in (
+                    f"= (SELECT max(id) FROM public.{fault.target})",
+                    f"< (SELECT max(id) FROM public.{fault.target})",
+                )
+            )
+            with contextlib.suppress(psycopg.errors.DeadlockDetected), connection.transaction():
+                connection.execute(highest)
+                while time.monotonic() < until and not self.site.stack.waiting_merges():
+                    if self._ended.wait(0.02):
+                        return
+                connection.execute(others)
 
     def _fill_disk(self, fault: Fault) -> None:
         with suppressed(), self.site.stack.connect() as connection, connection.transaction():

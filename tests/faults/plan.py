@@ -58,6 +58,9 @@ def draw(seed: int, *, has_previous: bool = False, without: frozenset[str] = fro
     traits = draw_traits(rng, has_previous)
     traits = replace(traits, **{name: False for name in without & TRAITS})
     sources = draw_sources(rng, seed)
+    if not traits.ties:
+        # Without an event time, rows of one second are equal.
+        sources = tuple(replace(source, has_event_time=True) for source in sources)
     builder = Builder(rng, traits, sources)
     phases = tuple(builder.phase(number) for number in range(rng.choice(PHASES)))
     return Plan(seed, sources, phases, chunk_rows=rng.choice((10, 25, 60)))
