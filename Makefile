@@ -7,7 +7,7 @@ PYTHON_CODE = infra/costs.py infra/local tests
 NEXTEST = $(shell command -v cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down build test lint security fmt purity unit pytest faults sam-local sam-build bench bench-build bench-robustness fuzz costs clean deploy destroy
+.PHONY: help demo up down build test lint security fmt purity unit pytest faults sam-local sam-build bench load bench-build bench-robustness fuzz costs clean deploy destroy
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ sam-build: ## Build the functions for Lambda: make sam-build ARCH=x86_64
 bench: ## Measure the performance figures and compare them with their limits (release build, several minutes)
 	@infra/local/setup.sh --dev
 	@tests/bench/run.sh
+
+load: ## Load 10,000 small and 20 large files at once: queue age, rows/s, memory, connections (release build, minutes)
+	@infra/local/setup.sh --dev
+	@tests/bench/load.sh
 
 bench-build: ## Measure the CPU time of a first build in an empty folder (several minutes)
 	@tests/bench/first-build.sh

@@ -24,6 +24,7 @@ from faults.observe import Observer
 from faults.oracle import ImpossibleChoice, expect
 from faults.plan import draw
 from faults.site import Site, new_folder, previous_binaries, removes_orphans
+from faults.watch import Watch
 
 # A queue that worker processes share.
 Seeds = Any
@@ -57,17 +58,21 @@ class Settings:
 def run(site: Site, seed: int, settings: Settings) -> Result:
     plan = settings.plan(seed, site.previous is not None)
     started = time.monotonic()
-    driver = Driver(site, plan)
+    driver, watch = Driver(site, plan), Watch(site, plan)
+    watch.start()
     try:
         driver.run()
+        watch.end()
         observed = Observer(site, plan).observe()
         journal = driver.journal
         expected = expect(plan, journal.facts, choices(observed), journal.by_hand)
-        problems = differences(plan, expected, observed, journal.poison)
+        problems = watch.problems + differences(plan, expected, observed, journal.poison)
     except (NotQuiet, ImpossibleChoice) as error:
         problems = [str(error)]
     except Exception:
         problems = [f"the harness failed: {traceback.format_exc()}"]
+    finally:
+        watch.end()
     ignored = settings.ignored if removes_orphans() else (*settings.ignored, f"{ORPHAN} ", f"{ORPHAN}: ")
     problems = [problem for problem in problems if not any(text in problem for text in ignored)]
     return Result(plan, driver.journal, problems, time.monotonic() - started)
