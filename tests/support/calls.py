@@ -43,6 +43,7 @@ ALSO = {
 }
 OPERATION = re.compile(r"\baws_sdk_(\w+)::operation::(\w+)::\w+::orchestrate\b")
 LAYOUT = re.compile(r"\bpenstock_pipeline::layout::(\w+)")
+LAYOUT_FUNCTION = re.compile(r"^pub fn (\w+)", re.MULTILINE)
 FEATURES = re.compile(r"^penstock-aws = .*features = \[(.*)\]", re.MULTILINE)
 
 
@@ -70,7 +71,8 @@ def called(function: str) -> set[str]:
 
 def layout_keys(function: str) -> set[str]:
     """Returns the names of the keys of shared/pipeline/src/layout.rs that a function's program can make."""
-    return set(LAYOUT.findall(symbols(function)))
+    public = LAYOUT_FUNCTION.findall((ROOT / "shared/pipeline/src/layout.rs").read_text())
+    return set(LAYOUT.findall(symbols(function))) & set(public)
 
 
 def features(function: str) -> set[str]:
