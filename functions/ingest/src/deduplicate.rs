@@ -40,7 +40,7 @@ async fn rewrite(
     chunk: &mut Chunk,
     duplicates: &Duplicates,
 ) -> Result<(), IngestError> {
-    let malformed = |fault: String| IngestError::Encode(format!("chunk {}: {fault}", chunk.index));
+    let malformed = |fault: String| IngestError::Encode(format!("chunk {}: {fault}", chunk.number()));
     let stored = match &chunk.body {
         ChunkBody::Inline(text) => {
             Bytes::from(BASE64.decode(text).map_err(|error| malformed(error.to_string()))?)

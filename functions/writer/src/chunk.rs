@@ -52,7 +52,7 @@ pub async fn fetch(store: &impl ObjectStore, message: LoadMessage) -> Result<Ver
 
 fn location(chunk: &Chunk) -> String {
     match &chunk.body {
-        ChunkBody::Inline(_) => format!("chunk {} (inline)", chunk.index),
+        ChunkBody::Inline(_) => format!("chunk {} (inline)", chunk.number()),
         ChunkBody::Object { bucket, key } => format!("s3://{bucket}/{key}"),
     }
 }

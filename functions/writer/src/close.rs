@@ -82,7 +82,10 @@ pub async fn fail<S: ObjectStore>(
         reason: Some(reason.code.to_string()),
         message: format!(
             "chunk {} of {} was not loaded: {} ({})",
-            message.chunk.index, message.chunk_count, reason.message, reason.code
+            message.chunk.number(),
+            message.chunk_count,
+            reason.message,
+            reason.code
         ),
     };
     write(store, bucket, &receipt.failed(refusal, now)).await

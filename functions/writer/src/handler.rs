@@ -123,7 +123,8 @@ fn parse(body: &str, reads: &RangeInclusive<u32>) -> Result<LoadMessage, LoadErr
     if message.chunk.index < message.chunk_count && i32::try_from(message.chunk_count).is_ok() {
         return Ok(message);
     }
-    let location = format!("chunk {} of batch {}", message.chunk.index, message.batch_id);
+    // The index of an invalid message may be the largest one, which has no number.
+    let location = format!("chunk {} of batch {}", u64::from(message.chunk.index) + 1, message.batch_id);
     Err(LoadError::Chunk { location, problem: format!("the batch has {} chunks", message.chunk_count) })
 }
 
@@ -317,7 +318,7 @@ fn report(
     }
     let first = &chunks[0].message;
     tracing::info!(
-        source = contract.source, batch_id = %first.batch_id, chunk = first.chunk.index,
+        source = contract.source, batch_id = %first.batch_id, chunk = first.chunk.number(),
         chunks = chunks.len(), skipped, rows, loaded, duration_ms = took.as_millis(), "chunks applied"
     );
     metrics.emit(
@@ -375,7 +376,7 @@ async fn outcome_of<S: ObjectStore, Q: Queue, D>(
     let Err(error) = &pending.result else { return Outcome::Done };
     let (message, receive_count) = (&pending.message, pending.record.receive_count());
     tracing::warn!(
-        source = message.source, batch_id = %message.batch_id, chunk = message.chunk.index, receive_count,
+        source = message.source, batch_id = %message.batch_id, chunk = message.chunk.number(), receive_count,
         %error, transient = error.is_transient(), "{}", log_events::CHUNK_NOT_LOADED
     );
     match (error.outcome(receive_count), pending.retry_after) {

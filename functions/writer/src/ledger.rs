@@ -226,7 +226,7 @@ pub(crate) fn bigint(table: &str, column: &str, count: u64) -> Result<i64, LoadE
 
 fn chunk_number(message: &LoadMessage) -> Result<i32, LoadError> {
     i32::try_from(message.chunk.index).map_err(|_| LoadError::Chunk {
-        location: format!("chunk {} of batch {}", message.chunk.index, message.batch_id),
+        location: format!("chunk {} of batch {}", message.chunk.number(), message.batch_id),
         problem: "the chunk's number exceeds an integer".to_owned(),
     })
 }

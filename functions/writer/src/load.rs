@@ -196,7 +196,7 @@ struct ChunkArrays {
 
 fn row_base(message: &LoadMessage) -> Result<i64, LoadError> {
     i64::try_from(message.chunk.row_base).map_err(|_| LoadError::Chunk {
-        location: format!("chunk {} of batch {}", message.chunk.index, message.batch_id),
+        location: format!("chunk {} of batch {}", message.chunk.number(), message.batch_id),
         problem: "the row base exceeds a bigint".to_owned(),
     })
 }

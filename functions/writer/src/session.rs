@@ -195,7 +195,7 @@ async fn other_versions(
     // All messages are of one batch (`group`).
     let Some(message) = messages.first() else { return Ok(OtherVersions::default()) };
     let object = message.overwrites.as_ref().ok_or_else(|| LoadError::Chunk {
-        location: format!("chunk {} of batch {}", message.chunk.index, message.batch_id),
+        location: format!("chunk {} of batch {}", message.chunk.number(), message.batch_id),
         problem: "the contract replaces earlier versions of an object, but the message names no object"
             .to_owned(),
     })?;

@@ -220,6 +220,7 @@ async fn only_the_chunk_at_fault_goes_to_the_dead_letter_queue_and_its_batch_fai
     let refusal = receipt.refusal.unwrap();
     assert_eq!((receipt.state, refusal.code), (ReceiptState::Failed, RefusalCode::LoadFailed));
     assert_eq!(refusal.reason.as_deref(), Some("invalid_data"), "the code of the dead letter");
+    assert!(refusal.message.starts_with("chunk 1 of 1 was not loaded: "), "{}", refusal.message);
     for batch in [1, 3] {
         assert_eq!(setup.receipt(batch).state, ReceiptState::Loaded);
     }

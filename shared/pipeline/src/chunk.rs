@@ -43,7 +43,7 @@ const EMPTY_SHA256: &str = "6fb8543883dafcc2ed0934866b8b3f775231f5b0933add08bf50
 /// Up to N accepted rows of a batch, encoded for loading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
-    /// Index in the batch, from 0.
+    /// Index in the batch, from 0, as in the ledger. Texts for people have the [number](Chunk::number).
     pub index: u32,
     /// Number of accepted rows that the chunk accounts for.
     pub rows: u32,
@@ -92,6 +92,11 @@ impl Chunk {
         }
     }
 
+    /// Returns the chunk's number in texts for people, from 1.
+    pub fn number(&self) -> u32 {
+        self.index.checked_add(1).expect("a batch has fewer than 2^32 chunks")
+    }
+
     /// Returns the number of rows in the text, or `None` if `deduplicated` is greater than `rows`, which
     /// [`LoadMessage::parse`](crate::LoadMessage::parse) rejects.
     pub(crate) fn checked_text_rows(&self) -> Option<u32> {
@@ -105,5 +110,16 @@ impl Chunk {
     /// checked.
     pub fn text_rows(&self) -> u32 {
         self.checked_text_rows().expect("a chunk has no more duplicates than rows")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_numbered_from_1() {
+        let chunk = Chunk::without_rows();
+        assert_eq!((chunk.index, chunk.number()), (0, 1));
     }
 }

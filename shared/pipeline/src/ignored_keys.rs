@@ -1,7 +1,8 @@
 //! The objects in the raw bucket that are not drops: markers, hidden files, and those that the operator excludes.
 //!
 //! Tools that write to S3 leave objects that contain no rows. They get no receipt and raise no alarm. ingest and the
-//! sentinel ask the same [`IgnoredKeys`], so that an object that one of them ignores is not missed by the other.
+//! sentinel ask the same [`IgnoredKeys`], so that an object that one of them ignores is not missed by the other. Objects from
+//! before the pipeline whose events are made up later (a backfill) pass through ingest too, which ignores the same ones.
 
 use std::fmt;
 use std::str::FromStr;
