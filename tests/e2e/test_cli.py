@@ -96,6 +96,21 @@ def test_status_lists_receipts_and_queues(stack: Stack, tmp_path: Path) -> None:
     assert "load-dead-letters" in shown.out
 
 
+def test_a_misspelt_source_has_a_suggestion(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "suggested"))
+    file = write(tmp_path, "rows.csv", numbered(2))
+    batch = stack.drop(file, "suggested")["batch_id"]
+    meant = "did you mean `suggested`?"
+    assert meant in stack.penstock("status", "--source", "sugested").out
+    assert meant in stack.penstock("rejects", batch, "--source", "suggestde").err
+    dropped = stack.penstock("drop", file, "--source", "suggestet", "--wait", "--timeout", "60")
+    assert (dropped.status, meant in dropped.err) == (2, True)
+    assert "did you mean the source `suggested`?" in dropped.out
+    shown = stack.penstock("status", "--source", "suggestet").out
+    assert "no_contract: s3://" in shown
+    assert "did you mean" not in stack.penstock("status", "--source", "something-else").out
+
+
 def test_a_published_version_cannot_be_changed(stack: Stack, tmp_path: Path) -> None:
     path = contract(tmp_path, "fixed")
     stack.publish(path)

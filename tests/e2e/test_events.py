@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from support.files import contract, numbered, write
+from support.scenarios import paused, receive_message
 from support.stack import Stack
 
 KEYS = (
@@ -130,3 +131,24 @@ def test_the_test_event_of_s3_is_ignored(stack: Stack) -> None:
     stack.wait_until_quiet()
     letters = stack.client("sqs").receive_message(QueueUrl=stack.queue("drops-dead-letter"))
     assert "Messages" not in letters
+
+
+def test_an_archived_object_is_refused_with_what_to_do(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "archived"))
+    body = write(tmp_path, "rows.csv", numbered(3)).read_bytes()
+    place = {"Bucket": stack.bucket("raw"), "Key": "archived/rows.csv"}
+    stack.client("s3").put_object(**place, Body=body, StorageClass="GLACIER")
+    stack.wait(lambda: [one for one in stack.receipts("archived") if one["state"] == "refused"], "the receipt")
+    (receipt,) = stack.receipts("archived")
+    assert receipt["refusal"]["code"] == "archived"
+    assert "restore" in receipt["refusal"]["message"]
+
+
+def test_an_event_without_a_size_is_not_empty(stack: Stack, tmp_path: Path) -> None:
+    stack.publish(contract(tmp_path, "sizeless"))
+    with paused(stack):
+        drop = stack.drop_without_waiting(write(tmp_path, "rows.csv", numbered(3)), "sizeless")
+        event = json.loads(receive_message(stack, "drops"))
+        del event["detail"]["object"]["size"]
+        stack.send("drops", event)
+    assert stack.wait_for_receipt("sizeless", drop["batch_id"], "loaded")["rows"]["loaded"] == 3
