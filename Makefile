@@ -7,7 +7,7 @@ PYTHON_CODE = infra/costs.py infra/local tests
 NEXTEST = $(shell command -v cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down build test lint security fmt purity unit pytest faults sam-local sam-build bench load bench-build bench-robustness fuzz costs clean deploy destroy
+.PHONY: help demo up down build test lint security fmt purity unit pytest faults sam-local sam-build bench load bench-build bench-robustness bench-throttle fuzz costs clean deploy destroy
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,10 @@ bench-build: ## Measure the CPU time of a first build in an empty folder (severa
 
 bench-robustness: ## Load polluted CSV files with Penstock, DuckDB, pandas and polars, and print scores
 	@tests/bench/robustness.sh
+
+bench-throttle: ## Measure pgbench beside the writers, without and with the throttle (release build, ten minutes)
+	@infra/local/setup.sh --dev
+	@tests/bench/throttle.sh
 
 fuzz: ## Test the engine with random input (needs a nightly compiler; SECONDS_EACH=600 per target)
 	@tests/fuzz.sh

@@ -12,6 +12,7 @@ locals {
     "database-name"        = module.database.database_name
     "database-user"        = module.database.writer_user
     "database-resource-id" = module.database.resource_id
+    "database-instance"    = module.database.identifier
     "database-secret-arn"  = module.database.master_secret_arn
 
     "spark-application-id" = module.spark.application_id

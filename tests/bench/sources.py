@@ -39,8 +39,8 @@ def placeholder_environment(function: str) -> dict[str, str]:
         metadata = resource.get("Metadata", {}).get("BuildProperties", {})
         if resource["Type"] == "AWS::Serverless::Function" and function in str(metadata):
             names += properties.get("Environment", {}).get("Variables", {})
-    numbers = {"PENSTOCK_DATABASE_PORT": "5432", "PENSTOCK_DATABASE_TLS": "disable", "PENSTOCK_DATABASE_AUTH": "secret"}
-    placeholders = {name: numbers.get(name, "1") for name in names}
+    words = {"PENSTOCK_DATABASE_TLS": "disable", "PENSTOCK_DATABASE_AUTH": "secret", "PENSTOCK_THROTTLE": "fixed"}
+    placeholders = {name: words.get(name, "1") for name in names}
     aws = {"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
     return {**placeholders, **aws, "RUST_LOG": "info"}
 

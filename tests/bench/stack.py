@@ -30,10 +30,10 @@ class Dropped:
 class Stack:
     """A running local stack, which is stopped at the end of the context."""
 
-    def __init__(self, program: Path, root: Path, state_dir: Path) -> None:
+    def __init__(self, program: Path, root: Path, state_dir: Path, *options: str) -> None:
         self._program, self._root, self._state_dir = program, root, state_dir
         self._variables: dict[str, str] = {}
-        endpoints = json.loads(self._penstock("up", "--detach", "--json", "--state-dir", str(state_dir)))
+        endpoints = json.loads(self._penstock("up", "--detach", "--json", "--state-dir", str(state_dir), *options))
         self.database_url: str = endpoints["database_url"]
         self._control_url: str = endpoints["control_url"]
         self._variables = endpoints["variables"]
@@ -88,6 +88,17 @@ class Stack:
                     return time.time()
                 time.sleep(POLL_S)
         raise SystemExit(f"batch {batch_id} is not loaded after {TIMEOUT_S:.0f} s: see {self._state_dir}/logs")
+
+    def control(self, path: str) -> None:
+        """Calls the control API of the runner, which infra/local documents."""
+        request = urllib.request.Request(f"{self._control_url}/{path}", data=b"", method="POST")
+        with urllib.request.urlopen(request, timeout=60):
+            pass
+
+    def shown(self) -> dict[str, Any]:
+        """Returns the output of `penstock status`."""
+        shown: dict[str, Any] = json.loads(self._penstock("status", "--json"))
+        return shown
 
     def status(self) -> dict[str, Any]:
         """Returns the status of the runner."""

@@ -94,6 +94,12 @@ def test_status_lists_receipts_and_queues(stack: Stack, tmp_path: Path) -> None:
     shown = stack.penstock("status", "--source", "listed")
     assert receipt["batch_id"] in shown.out
     assert "load-dead-letters" in shown.out
+    writers = listed["writers"]
+    assert writers, "the writer that loaded the file"
+    for state in writers:
+        assert state["min_rows_per_second"] == 2000
+        assert state["waits_for_instance"] is None
+    assert "rows/s budget" in shown.out
 
 
 def test_a_misspelt_source_has_a_suggestion(stack: Stack, tmp_path: Path) -> None:

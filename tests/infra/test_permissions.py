@@ -125,7 +125,7 @@ def check_wildcards(stack: Template) -> Findings:
 
 def check_resources(stack: Template) -> Findings:
     """Yields resources that a function may use but that are not in its variables, and the reverse."""
-    kinds = {"s3", "sqs", "secretsmanager", "emr-serverless", "iam", "rds-db"}
+    kinds = {"s3", "sqs", "secretsmanager", "emr-serverless", "iam", "rds", "rds-db"}
     polled = [(name, mapping["Queue"]) for name, mapping in events(stack, "SQS")]
     for name, function in functions(stack).items():
         configured = {resource for value in variables(stack, function).values() for resource in names_in(value)}
@@ -233,7 +233,14 @@ def test_each_function_has_exactly_the_permissions_that_it_needs(check: Callable
 
 FUNCTIONS = sorted(functions(parsed()))
 # The service that an adapter of penstock-aws calls.
-SERVICES = {"store": "s3", "queue": "sqs", "jobs": "emrserverless", "secrets": "secretsmanager", "database": "rds"}
+SERVICES = {
+    "store": "s3",
+    "queue": "sqs",
+    "jobs": "emrserverless",
+    "secrets": "secretsmanager",
+    "database": "rds",
+    "instances": "rds",
+}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -31,6 +31,7 @@ ACTIONS = {
     "emrserverless.start_job_run": {"emr-serverless:StartJobRun", "iam:PassRole"},
     "secretsmanager.get_secret_value": {"secretsmanager:GetSecretValue", "kms:Decrypt"},
     "rds.connect": {"rds-db:connect"},
+    "rds.describe_db_instances": {"rds:DescribeDBInstances"},
 }
 # In the client of S3 for directory buckets, which are not used.
 UNUSED = {"s3.create_session"}

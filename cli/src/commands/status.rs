@@ -1,5 +1,7 @@
 //! `penstock status`
 
+mod writers;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
@@ -13,12 +15,13 @@ use penstock_pipeline::Receipt;
 use penstock_pipeline::layout::RECEIPTS;
 use serde_json::json;
 
+use self::writers::{running_writers, show_writers};
 use crate::exit::{Exit, SUCCESS};
 use crate::render;
 use crate::settings::StackSettings;
 use crate::sources::suggestion;
 
-/// Show recent receipts and queue depths.
+/// Show recent receipts, queue depths and the budgets of the writers.
 #[derive(Debug, Args)]
 pub(crate) struct StatusCommand {
     /// Show the receipts of this source only
@@ -40,8 +43,9 @@ impl StatusCommand {
         let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
         let store = S3Store::new(&aws);
         let receipts = self.receipts(&store, processed).await?;
+        let writers = running_writers(&store, processed).await?;
         if self.json {
-            outln!("{:#}", json!({ "receipts": receipts, "queues": queues }));
+            outln!("{:#}", json!({ "receipts": receipts, "queues": queues, "writers": writers }));
             return Ok(SUCCESS);
         }
         let nothing = match &self.source {
@@ -51,6 +55,7 @@ impl StatusCommand {
             Some(_) | None => "no receipts yet".to_owned(),
         };
         show(&receipts, &queues, &nothing);
+        show_writers(&writers);
         Ok(SUCCESS)
     }
 

@@ -2,20 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use penstock_aws::database::Connector;
+use penstock_aws::database::{Connector, DatabaseError};
+use penstock_aws::rds::RdsInstance;
 use penstock_contract::Contract;
+use penstock_pipeline::writer_state::DatabaseLoad;
 use penstock_pipeline::{BatchId, Manifest};
 
 use crate::chunk::VerifiedChunk;
 use crate::error::LoadError;
 use crate::ledger::{self, BatchSums};
+use crate::outage::Outage;
+use crate::pressure;
 use crate::session::{ChunkOutcome, LoadSession, TableAccess};
 use crate::versions::ClosedBatch;
 
 /// A session that has been idle for longer is checked before it is used: Lambda freezes a function between two
 /// invocations, in which time a server or a firewall may have ended the session.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
-/// The timeout of that check.
+/// The timeout of that check, and of a measurement of the load.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The operations on the target database that the handler needs. [`Postgres`] implements them.
@@ -40,6 +44,15 @@ pub trait TargetDatabase: Send {
         sums: &BatchSums,
         balanced: bool,
     ) -> impl Future<Output = Result<ClosedBatch, LoadError>> + Send;
+
+    /// Measures the load that others put on the database.
+    fn measure_load(&mut self) -> impl Future<Output = Result<DatabaseLoad, LoadError>> + Send;
+
+    /// Returns the delay of messages that failed because the database could not be reached.
+    fn outage_delay(&self) -> Duration;
+
+    /// Returns the status of the instance as RDS reports it, while it is not available.
+    fn instance_status(&self) -> Option<&str>;
 }
 
 /// A PostgreSQL database, with one session that is opened when it is first needed and reused in later invocations.
@@ -47,12 +60,19 @@ pub struct Postgres {
     connector: Connector,
     session: Option<LoadSession>,
     last_used: Instant,
+    outage: Outage,
 }
 
 impl Postgres {
     /// Returns a database that is not connected yet.
     pub fn new(connector: Connector) -> Self {
-        Self { connector, session: None, last_used: Instant::now() }
+        Self { connector, session: None, last_used: Instant::now(), outage: Outage::default() }
+    }
+
+    /// Returns the database with the instance whose status RDS is asked for after a failed connection.
+    #[must_use]
+    pub fn of_instance(self, instance: RdsInstance) -> Self {
+        Self { outage: Outage::of_instance(instance), ..self }
     }
 
     /// Returns the session for one operation. Only [`Self::put_back`] stores it again: when an operation is cancelled,
@@ -71,19 +91,34 @@ impl Postgres {
         self.open().await
     }
 
-    async fn open(&self) -> Result<LoadSession, LoadError> {
+    async fn open(&mut self) -> Result<LoadSession, LoadError> {
+        self.outage.check().await?;
         let started = Instant::now();
-        let session = LoadSession::open(&self.connector).await?;
+        let session = match LoadSession::open(&self.connector).await {
+            Ok(session) => session,
+            Err(error) => return Err(self.outage.explain(error).await),
+        };
         tracing::info!(duration_ms = started.elapsed().as_millis(), "connected to the database");
         Ok(session)
     }
 
-    fn put_back<T>(&mut self, session: LoadSession, result: Result<T, LoadError>) -> Result<T, LoadError> {
-        if !result.as_ref().is_err_and(LoadError::breaks_session) {
-            self.session = Some(session);
-            self.last_used = Instant::now();
+    async fn put_back<T>(
+        &mut self,
+        session: LoadSession,
+        result: Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
+        match result {
+            Err(error) if error.breaks_session() => {
+                drop(session);
+                Err(self.outage.explain(error).await)
+            }
+            result => {
+                self.session = Some(session);
+                self.last_used = Instant::now();
+                self.outage.ended();
+                result
+            }
         }
-        result
     }
 }
 
@@ -104,13 +139,13 @@ impl TargetDatabase for Postgres {
             session = self.open().await?;
             result = session.apply(contract, chunks, access).await;
         }
-        self.put_back(session, result)
+        self.put_back(session, result).await
     }
 
     async fn sums(&mut self, batch: &BatchId) -> Result<BatchSums, LoadError> {
         let session = self.take().await?;
         let result = ledger::sums(session.client(), batch).await;
-        self.put_back(session, result)
+        self.put_back(session, result).await
     }
 
     async fn close(
@@ -121,6 +156,24 @@ impl TargetDatabase for Postgres {
     ) -> Result<ClosedBatch, LoadError> {
         let mut session = self.take().await?;
         let result = session.close(manifest, sums, balanced).await;
-        self.put_back(session, result)
+        self.put_back(session, result).await
+    }
+
+    async fn measure_load(&mut self) -> Result<DatabaseLoad, LoadError> {
+        let session = self.take().await?;
+        let measured = tokio::time::timeout(CHECK_TIMEOUT, pressure::measure(session.client())).await;
+        let result = measured.unwrap_or_else(|_| {
+            let message = format!("the load was not measured within {} s", CHECK_TIMEOUT.as_secs());
+            Err(DatabaseError::Lost { message }.into())
+        });
+        self.put_back(session, result).await
+    }
+
+    fn outage_delay(&self) -> Duration {
+        self.outage.delay()
+    }
+
+    fn instance_status(&self) -> Option<&str> {
+        self.outage.status()
     }
 }

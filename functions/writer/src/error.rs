@@ -88,6 +88,12 @@ pub enum LoadError {
         /// The contradiction.
         problem: String,
     },
+    /// RDS reports that the instance is not available. No connection was attempted.
+    #[error("the database instance is not available: RDS reports its status as {status}")]
+    InstanceNotAvailable {
+        /// RDS's name of the status.
+        status: String,
+    },
     /// The invocation's time has run out.
     #[error("no time left in this invocation")]
     OutOfTime,
@@ -106,7 +112,10 @@ impl LoadError {
             Self::Store(error) => error.is_transient(),
             Self::Database(error) => error.is_transient(),
             Self::Commit(error) => error.is_transient(),
-            Self::TableChanged { .. } | Self::TableBusy { .. } | Self::OutOfTime => true,
+            Self::TableChanged { .. }
+            | Self::TableBusy { .. }
+            | Self::InstanceNotAvailable { .. }
+            | Self::OutOfTime => true,
             Self::Message(error) => error.is_newer(),
             Self::Contract { .. }
             | Self::TableMismatch { .. }
@@ -121,6 +130,27 @@ impl LoadError {
     pub fn breaks_session(&self) -> bool {
         match self {
             Self::Database(error) => error.breaks_session(),
+            Self::Store(_)
+            | Self::Commit(_)
+            | Self::InstanceNotAvailable { .. }
+            | Self::OutOfTime
+            | Self::Message(_)
+            | Self::Contract { .. }
+            | Self::TableMismatch { .. }
+            | Self::TableChanged { .. }
+            | Self::TableBusy { .. }
+            | Self::Checksum { .. }
+            | Self::Chunk { .. }
+            | Self::NoManifest { .. }
+            | Self::Miscounted { .. } => false,
+        }
+    }
+
+    /// Returns whether the database is down, restarting or replaced by another, as far as the error shows.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_outage(),
+            Self::InstanceNotAvailable { .. } => true,
             Self::Store(_)
             | Self::Commit(_)
             | Self::OutOfTime
@@ -154,7 +184,10 @@ impl LoadError {
             Self::Chunk { .. } => Some(DeadCode::InvalidChunk),
             Self::NoManifest { .. } => Some(DeadCode::ManifestMissing),
             Self::Miscounted { .. } => Some(DeadCode::Miscounted),
-            Self::TableChanged { .. } | Self::TableBusy { .. } | Self::OutOfTime => None,
+            Self::TableChanged { .. }
+            | Self::TableBusy { .. }
+            | Self::InstanceNotAvailable { .. }
+            | Self::OutOfTime => None,
             // <https://www.postgresql.org/docs/current/errcodes-appendix.html>
             Self::Database(error) => match error.sql().map(|failure| &failure.sqlstate[..]) {
                 Some(sqlstate) if sqlstate.starts_with("23") => Some(DeadCode::ConstraintViolated),
@@ -181,6 +214,7 @@ impl LoadError {
             Self::Database(error) => error.sql(),
             Self::Store(_)
             | Self::Commit(_)
+            | Self::InstanceNotAvailable { .. }
             | Self::OutOfTime
             | Self::Message(_)
             | Self::Contract { .. }

@@ -11,7 +11,9 @@ use penstock_aws::sqs_event::{InboundQueue, SqsBatchResponse, SqsEvent, SqsRecor
 use penstock_aws::store::ObjectStore;
 use penstock_aws::telemetry::Metrics;
 use penstock_contract::{Contract, TableName};
-use penstock_pipeline::metrics::{BySource, CHUNKS_SKIPPED, ROWS_APPLIED, ROWS_LOADED, TRANSACTION_SECONDS};
+use penstock_pipeline::metrics::{
+    BySource, CHUNKS_POSTPONED, CHUNKS_SKIPPED, ROWS_APPLIED, ROWS_LOADED, TRANSACTION_SECONDS,
+};
 use penstock_pipeline::{LoadMessage, Outcome, log_events};
 
 use crate::chunk::{VerifiedChunk, fetch};
@@ -21,8 +23,10 @@ use crate::contracts::ContractCache;
 use crate::database::TargetDatabase;
 use crate::error::LoadError;
 use crate::group::{groups, take_turns};
+use crate::pace::{CommittedTransaction, after_transaction, before_transaction};
 use crate::session::{ChunkOutcome, TableAccess};
 use crate::sql::quoted_table;
+use crate::state::StatePublisher;
 use crate::table_gate::TableGate;
 use crate::throttle::Throttle;
 
@@ -47,6 +51,7 @@ pub struct Writer<S, Q, D> {
     gate: TableGate,
     /// The origin of the clock of the throttle and the gate.
     started: Instant,
+    state: StatePublisher,
 }
 
 /// The chunks of a group, in its order.
@@ -74,9 +79,10 @@ impl<S: ObjectStore, Q: Queue, D: TargetDatabase> Writer<S, Q, D> {
             metrics: config.metrics.clone(),
             reads: LoadMessage::READS,
             contracts: ContractCache::default(),
-            throttle: Throttle::new(config.rows_per_second),
+            throttle: config.throttle(),
             gate: TableGate::default(),
             started: Instant::now(),
+            state: StatePublisher::new(),
         }
     }
 
@@ -115,6 +121,8 @@ pub async fn handle<S: ObjectStore, Q: Queue, D: TargetDatabase>(
         let outcome = outcome_of(writer, &message).await;
         settle(&writer.queue, &writer.load, message.record, outcome, &mut response).await;
     }
+    let Writer { store, database, processed_bucket, throttle, state, .. } = writer;
+    state.publish(store, processed_bucket, throttle, database).await;
     response
 }
 
@@ -239,6 +247,10 @@ async fn apply<S: ObjectStore, Q: Queue, D: TargetDatabase>(
         return Err(LoadError::OutOfTime);
     }
     tokio::time::sleep(delay).await;
+    let Writer { throttle, database, started, .. } = writer;
+    let measuring = before_transaction(throttle, database, started.elapsed());
+    let remaining = stop.saturating_duration_since(Instant::now());
+    tokio::time::timeout(remaining, measuring).await.unwrap_or(Err(LoadError::OutOfTime))?;
 
     let (began, clock) = (Instant::now(), writer.started.elapsed());
     let contents: Vec<&VerifiedChunk> = chunks.iter().map(|(_, chunk)| chunk).collect();
@@ -247,9 +259,13 @@ async fn apply<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     let result = tokio::time::timeout(stop.saturating_duration_since(began), applying).await;
     match result.unwrap_or(Err(LoadError::OutOfTime)) {
         Ok(outcomes) => {
-            let rows = report(&writer.metrics, contract, &contents, &outcomes, began.elapsed());
-            writer.throttle.spend(clock, rows);
-            writer.gate.measured(table, rows, began.elapsed());
+            let took = began.elapsed();
+            let rows = report(&writer.metrics, contract, &contents, &outcomes, took);
+            writer.gate.measured(table, rows, took);
+            let (source, table) = (contract.source.as_str(), &*quoted_table(table));
+            let transaction = CommittedTransaction { source, table, rows, waited: delay, began: clock, took };
+            let Writer { throttle, database, metrics, .. } = writer;
+            after_transaction(throttle, database, metrics, transaction).await;
             Ok(())
         }
         Err(error) => {
@@ -369,7 +385,7 @@ async fn close_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     }
 }
 
-async fn outcome_of<S: ObjectStore, Q: Queue, D>(
+async fn outcome_of<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     writer: &Writer<S, Q, D>,
     pending: &PendingMessage<'_>,
 ) -> Outcome {
@@ -379,7 +395,11 @@ async fn outcome_of<S: ObjectStore, Q: Queue, D>(
         source = message.source, batch_id = %message.batch_id, chunk = message.chunk.number(), receive_count,
         %error, transient = error.is_transient(), "{}", log_events::CHUNK_NOT_LOADED
     );
-    match (error.outcome(receive_count), pending.retry_after) {
+    if matches!(**error, LoadError::InstanceNotAvailable { .. }) {
+        writer.metrics.emit(&BySource { source: &message.source }, &[CHUNKS_POSTPONED.count(1)]);
+    }
+    let outage_delay = error.is_outage().then(|| writer.database.outage_delay());
+    match (error.outcome(receive_count), pending.retry_after.or(outage_delay)) {
         (Outcome::Retry(_), Some(delay)) => Outcome::Retry(delay),
         (Outcome::Dead(reason), _) => {
             match fail(&writer.store, &writer.processed_bucket, message, &reason).await {

@@ -4,6 +4,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use penstock_aws::clients::Aws;
 use penstock_aws::database::Connector;
 use penstock_aws::deadline::Deadline;
+use penstock_aws::rds::RdsInstance;
 use penstock_aws::s3::S3Store;
 use penstock_aws::sqs::SqsQueue;
 use penstock_aws::sqs_event::SqsEvent;
@@ -11,6 +12,7 @@ use penstock_aws::telemetry;
 use penstock_writer::config::WriterConfig;
 use penstock_writer::database::Postgres;
 use penstock_writer::handler::{Writer, handle};
+use penstock_writer::pressure::APPLICATION_NAME;
 use tokio::sync::Mutex;
 
 // One thread is enough: PostgreSQL does the work, and a writer waits for it.
@@ -18,8 +20,12 @@ use tokio::sync::Mutex;
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let (aws, config) = (Aws::from_env()?, WriterConfig::from_env()?);
-    let connector = Connector::new(config.database.clone(), Some(&aws), "penstock-writer");
-    let writer = Writer::new(S3Store::new(&aws), SqsQueue::new(&aws), Postgres::new(connector), &config);
+    let connector = Connector::new(config.database.clone(), Some(&aws), APPLICATION_NAME);
+    let mut database = Postgres::new(connector);
+    if let Some(instance) = &config.instance {
+        database = database.of_instance(RdsInstance::new(&aws, instance));
+    }
+    let writer = Writer::new(S3Store::new(&aws), SqsQueue::new(&aws), database, &config);
     // Lambda sends one event at a time, so this lock is never contended.
     let writer = Mutex::new(writer);
     let function = async |event: LambdaEvent<SqsEvent>| {

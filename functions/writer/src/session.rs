@@ -78,7 +78,7 @@ pub(crate) struct LoadSession {
 impl LoadSession {
     /// Connects, and migrates the ledger to the current version.
     pub(crate) async fn open(connector: &Connector) -> Result<Self, LoadError> {
-        let mut client = connector.connect().await?;
+        let mut client = connector.connect_to_primary().await?;
         client.batch_execute(&settings()).await.map_err(DatabaseError::from)?;
         ledger::migrate(&mut client).await?;
         Ok(Self { client, stages: HashMap::new(), stages_created: 0 })

@@ -3,10 +3,8 @@
 
 mod support;
 
-use std::time::Duration;
-
 use penstock_pipeline::DeadCode;
-use support::{ChunkOf, Db, applied, apply, product, products};
+use support::{ChunkOf, Db, applied, apply, product, products, wait_for};
 
 fn many(count: i32) -> Vec<String> {
     (0..count).map(|n| product(&format!("k{n:07}"), "t", n, 1)).collect()
@@ -17,16 +15,6 @@ const SLOW: &str = "CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgs
                     $$ BEGIN PERFORM pg_sleep(30); RETURN new; END $$; \
                     CREATE TRIGGER slow BEFORE INSERT ON public.products FOR EACH ROW EXECUTE FUNCTION public.slow()";
 const FAST: &str = "DROP TRIGGER slow ON public.products";
-
-async fn wait_for(db: &Db, query: &str) {
-    for _ in 0..200 {
-        if db.rows(query).await == ["t"] {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("never true: {query}");
-}
 
 const MERGING: &str = "SELECT count(*) > 0 FROM pg_stat_activity \
                        WHERE application_name = 'penstock-writer' AND query LIKE 'INSERT INTO \"public\"%' \

@@ -56,6 +56,10 @@ impl Setup {
             load: InboundQueue { url: "load".into(), dead_letter_url: "load-dead".into() },
             database: self.db.config(),
             rows_per_second: self.rows_per_second,
+            is_adaptive: true,
+            min_rows_per_second: 2_000,
+            busy_sessions: 4,
+            instance: None,
         };
         Writer::new(self.store.clone(), self.queue.clone(), self.db.writer(), &config)
     }

@@ -40,6 +40,10 @@ impl World {
             load: InboundQueue { url: "load".into(), dead_letter_url: "load-dead".into() },
             database: db.config(),
             rows_per_second: 0,
+            is_adaptive: true,
+            min_rows_per_second: 2_000,
+            busy_sessions: 4,
+            instance: None,
         };
         let writer = Writer::new(store.clone(), queue.clone(), db.writer(), &config);
         Self { db, store, queue, writer }

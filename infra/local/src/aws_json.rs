@@ -52,6 +52,11 @@ impl JsonClient {
         Self { authority, region: region.to_owned() }
     }
 
+    /// Returns the emulator's address, `<host>:<port>`.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
     /// Calls an operation and returns its response.
     pub(crate) async fn call(
         &self,

@@ -12,6 +12,7 @@ use penstock_aws::clients::Aws;
 use serde_json::json;
 
 use crate::aws_json::{JsonClient, JsonService, text_field};
+use crate::aws_query::create_instance;
 use crate::error::{LocalError, aws, io};
 use crate::moto::{ACCOUNT_ID, Moto};
 
@@ -69,6 +70,8 @@ pub(crate) async fn create(
         create_bucket(clients, region, &bucket(kind)).await?;
     }
     notify_event_bridge(clients, &bucket("raw")).await?;
+    let instance = format!("penstock-{ENVIRONMENT}");
+    create_instance(clients.json.authority(), region, &instance).await?;
     // The form of the secrets that RDS manages.
     let login = json!({"username": database.user, "password": database.password}).to_string();
     let secret_arn = create_secret(clients, "database", login).await?;
@@ -80,6 +83,7 @@ pub(crate) async fn create(
         ("database-name", database.name.clone()),
         ("database-user", database.user.clone()),
         ("database-resource-id", "db-LOCAL".to_owned()),
+        ("database-instance", instance),
         ("database-secret-arn", secret_arn),
         ("pseudonym-secret-arn", pseudonym_secret_arn),
         ("data-key-arn", format!("arn:aws:kms:{region}:{ACCOUNT_ID}:alias/penstock-{ENVIRONMENT}-data")),

@@ -2,6 +2,7 @@
 
 mod application;
 mod aws_json;
+mod aws_query;
 mod control;
 pub mod emr;
 mod error;

@@ -64,6 +64,30 @@ impl Connector {
         }
     }
 
+    /// Opens a session that can write.
+    ///
+    /// The name of the host is resolved again for each session. For some seconds after a failover, or longer where a
+    /// name is cached, it is still the address of the former primary, which is now a standby.
+    ///
+    /// # Errors
+    /// Returns an error as [`Connector::connect`] does, and if the server or its settings do not permit writes.
+    pub async fn connect_to_primary(&self) -> Result<Client, DatabaseError> {
+        let client = self.connect().await?;
+        let state = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'";
+        let row = tokio::time::timeout(LOGIN_TIMEOUT, client.query_one(state, &[])).await;
+        let row = row.map_err(|_| self.no_session())??;
+        let read_only = |reason| DatabaseError::ReadOnly { host: self.config.host.clone(), reason };
+        match (row.try_get(0)?, row.try_get(1)?) {
+            (true, _) => {
+                Err(read_only("is a standby, which accepts no writes; use the endpoint of the primary"))
+            }
+            (false, true) => {
+                Err(read_only("default_transaction_read_only is on for the role or the database"))
+            }
+            (false, false) => Ok(client),
+        }
+    }
+
     async fn connect_as(&self, login: &Login) -> Result<Client, DatabaseError> {
         let mut config = tokio_postgres::Config::new();
         config
@@ -96,8 +120,7 @@ impl Connector {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let result = tokio::time::timeout(LOGIN_TIMEOUT, config.connect(tls)).await;
-        let timeout = || self.unreachable(format!("no session within {} s", LOGIN_TIMEOUT.as_secs()));
-        let result = result.map_err(|_| timeout())?;
+        let result = result.map_err(|_| self.no_session())?;
         let (client, connection) =
             result.map_err(|error| DatabaseError::of_login(&self.config.host, &error))?;
         tokio::spawn(async move {
@@ -107,6 +130,10 @@ impl Connector {
             }
         });
         Ok(client)
+    }
+
+    fn no_session(&self) -> DatabaseError {
+        self.unreachable(format!("no session within {} s", LOGIN_TIMEOUT.as_secs()))
     }
 
     fn unreachable(&self, message: String) -> DatabaseError {

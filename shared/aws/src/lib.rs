@@ -20,6 +20,8 @@ pub mod jobs;
 pub mod listing;
 #[cfg(feature = "queue")]
 pub mod queue;
+#[cfg(feature = "instances")]
+pub mod rds;
 #[cfg(feature = "store")]
 pub mod s3;
 #[cfg(feature = "store")]

@@ -19,6 +19,7 @@
 //! | processed | `objects/<source>/<object>/<number>.json` | the claim of a version of an object, if the contract keeps the first version |
 //! | processed | `sentinel/requeued.json` | the missed drops that the sentinel has queued again |
 //! | processed | `sentinel/sweep.json` | the position of the sentinel's search for orphans |
+//! | processed | `status/writers/<writer>.json` | the state of a writer, overwritten while it is running |
 //! | quarantine | `<source>/<batch>/rejects-<split>-<part>-<hash>.ndjson.zst` | rejected rows with their reasons |
 
 use uuid::Uuid;
@@ -127,6 +128,14 @@ pub fn requeued() -> &'static str {
 /// Returns the key of the position of the sentinel's search for orphans.
 pub fn sweep() -> &'static str {
     "sentinel/sweep.json"
+}
+
+/// The prefix of the states of all writers, in the processed bucket.
+pub const WRITERS: &str = "status/writers/";
+
+/// Returns the key of a writer's [state](crate::writer_state).
+pub fn writer_state(writer: &Uuid) -> String {
+    format!("{WRITERS}{writer}.json")
 }
 
 /// Returns the key of a file of rejected rows, in the quarantine bucket. `sha256` is that of the object, in hexadecimal.

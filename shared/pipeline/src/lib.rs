@@ -23,6 +23,7 @@ mod receipt;
 mod refusal;
 mod report;
 mod sequencer;
+pub mod writer_state;
 
 pub use batch::{Batch, BatchId, FIRST_GENERATION, batch_id, drop_id, object_id, replay_batch_id};
 pub use chunk::{Chunk, ChunkBody, DropSplit, SplitRange};

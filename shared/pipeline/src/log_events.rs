@@ -54,6 +54,8 @@ registry! {
     CHUNK_NOT_LOADED = "chunk not loaded" by ["writer"];
     /// PostgreSQL refused the login; it is repeated once with newly read credentials.
     LOGIN_REFUSED = "login refused, reading the credentials again" by ["writer"];
+    /// The throttle of a writer permits fewer or more rows per second; `congestion` is the reason for fewer.
+    BUDGET_CHANGED = "throttle budget changed" by ["writer"];
     /// A batch was closed although its counts contradict each other.
     ACCOUNTING_INVARIANT_BROKEN = "accounting invariant broken" by ["writer"];
     /// A message was moved to the dead-letter queue; `code` and `reason` are also attributes of the dead letter.

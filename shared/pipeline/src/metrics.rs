@@ -271,6 +271,14 @@ registry! {
         ACCOUNTING_BROKEN = "accounting_broken", Count;
         /// Time from the drop of a file to the commit of its last chunk.
         DROP_TO_LOADED_SECONDS = "drop_to_loaded_seconds", Seconds;
+        /// Time that a transaction waited for the writer's budget of rows per second.
+        THROTTLE_WAIT_SECONDS = "throttle_wait_seconds", Seconds;
+        /// The budget of rows per second of the writer that applied a transaction; not emitted while it has no limit.
+        BUDGET_ROWS_PER_SECOND = "budget_rows_per_second", Count;
+        /// 1 when a measurement of the database's load found congestion, else 0.
+        CONGESTED = "congested", Count;
+        /// Chunks that were returned to the queue because RDS reports that the instance is not available.
+        CHUNKS_POSTPONED = "chunks_postponed", Count;
     }
     ["sentinel"] emit with BySource {
         /// 1 when the source has not delivered for longer than its contract allows, else 0.

@@ -50,7 +50,7 @@ fn the_dump_of_the_log_events_is_current() {
 /// The keys with names in place of the values, as the roles of the functions grant them.
 #[test]
 fn the_dump_of_the_layout_is_current() {
-    let (batch, object, drop) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+    let [batch, object, drop, writer] = [1, 2, 3, 4].map(Uuid::from_u128);
     let sha256 = "0".repeat(64);
     let keys = json!({
         "contracts": layout::contracts("<source>"),
@@ -71,10 +71,11 @@ fn the_dump_of_the_layout_is_current() {
         "object_claim": layout::object_claim("<source>", &object, 0),
         "requeued": layout::requeued(),
         "sweep": layout::sweep(),
+        "writer_state": layout::writer_state(&writer),
         "rejects": layout::rejects("<source>", &batch, 0, 0, &sha256),
     });
     let mut keys = keys.to_string();
-    for (id, name) in [(batch, "<batch>"), (object, "<object>"), (drop, "<drop>")] {
+    for (id, name) in [(batch, "<batch>"), (object, "<object>"), (drop, "<drop>"), (writer, "<writer>")] {
         keys = keys.replace(&id.to_string(), name);
     }
     assert_dumped("layout.json", &serde_json::from_str(&keys).unwrap());

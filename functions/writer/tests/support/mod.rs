@@ -1,6 +1,8 @@
 //! A PostgreSQL cluster for each test, contracts, and chunks of literal rows.
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses a part of it")]
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -64,6 +66,17 @@ impl Db {
         });
         rows.collect()
     }
+}
+
+/// Waits until a query returns true.
+pub async fn wait_for(db: &Db, query: &str) {
+    for _ in 0..200 {
+        if db.rows(query).await == ["t"] {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never true: {query}");
 }
 
 /// The properties of the default test table: a key, a text, a number, an event time.

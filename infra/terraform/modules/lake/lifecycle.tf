@@ -53,6 +53,28 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  # Each writer overwrites its state while it runs, under a name of its own.
+  dynamic "rule" {
+    for_each = each.key == "processed" ? ["status"] : []
+
+    content {
+      id     = "status-of-writers"
+      status = "Enabled"
+
+      filter {
+        prefix = "status/"
+      }
+
+      expiration {
+        days = 1
+      }
+
+      noncurrent_version_expiration {
+        noncurrent_days = 1
+      }
+    }
+  }
+
   depends_on = [aws_s3_bucket_versioning.this]
 }
 

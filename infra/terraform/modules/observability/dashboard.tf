@@ -95,6 +95,16 @@ locals {
       ]
     },
     {
+      title = "Writer: budget of the throttle and congestion"
+      stat  = "Minimum"
+      metrics = [
+        [{ expression = "MIN(SEARCH('${local.of_source} MetricName=\"budget_rows_per_second\"', 'Minimum', 60))", label = "rows per second" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"congested\"', 'Sum', 60))", label = "congested", yAxis = "right" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"throttle_wait_seconds\"', 'Sum', 60))", label = "waited s", yAxis = "right" }],
+        [{ expression = "SUM(SEARCH('${local.of_source} MetricName=\"chunks_postponed\"', 'Sum', 60))", label = "postponed chunks", yAxis = "right" }],
+      ]
+    },
+    {
       title = "Batches whose rows do not add up"
       stat  = "Sum"
       metrics = [

@@ -50,7 +50,7 @@ impl CredentialSource {
 
     pub(super) async fn login(&self) -> Result<Login, DatabaseError> {
         match &self.config.auth {
-            Auth::Iam => self.token().await,
+            Auth::Iam => self.token(SystemTime::now()).await,
             Auth::Secret { arn } => {
                 let mut cached = self.cached.lock().await;
                 if let Some(login) = &*cached {
@@ -72,8 +72,9 @@ impl CredentialSource {
         was_cached
     }
 
-    /// Returns a new token. Tokens are not cached, because they are signed without a request.
-    async fn token(&self) -> Result<Login, DatabaseError> {
+    /// Returns a token that is valid from `now` for 15 minutes. Tokens are not cached, because they are signed without a
+    /// request. A session outlives the token with which it was opened.
+    async fn token(&self, now: SystemTime) -> Result<Login, DatabaseError> {
         let failed = |message: String| DatabaseError::Unreachable {
             host: self.config.host.clone(),
             message: format!("cannot create an IAM token: {message}"),
@@ -83,7 +84,7 @@ impl CredentialSource {
         let credentials = provider.provide_credentials().await.map_err(|error| failed(error.to_string()))?;
         let region = sdk.region().expect("`Aws` sets the region").as_ref();
         let address = (self.config.host.as_str(), self.config.port);
-        let token = iam_token(credentials, region, address, &self.config.user, SystemTime::now())
+        let token = iam_token(credentials, region, address, &self.config.user, now)
             .map_err(|error| failed(error.to_string()))?;
         Ok(Login { user: self.config.user.clone(), password: Password::new(token) })
     }
@@ -106,6 +107,8 @@ fn login_of(secret: &str, default_user: &str) -> Result<Login, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::config::Tls;
     use super::*;
 
@@ -133,6 +136,29 @@ mod tests {
         let login = Login { user: "u".into(), password: Password::new("hunter2") };
         assert!(!format!("{login:?}").contains("hunter2"));
         assert!(!login_of(r#"{"password":"hunter2""#, "d").unwrap_err().contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn each_login_has_a_token_of_its_own_time() {
+        let variables = [
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let source = CredentialSource::new(&config(Auth::Iam), Some(&Aws::new(variables).unwrap()));
+        let earlier = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_842_772);
+        for (now, date) in [
+            (earlier, "X-Amz-Date=20261128T051252Z"),
+            (earlier + Duration::from_secs(20 * 60), "X-Amz-Date=20261128T053252Z"),
+        ] {
+            let login = source.token(now).await.unwrap();
+            assert!(login.password.reveal().contains(date), "{}", login.password.reveal());
+        }
+        let login = source.login().await.unwrap();
+        assert_eq!(*source.cached.lock().await, None);
+        // A refused token is not retried with the same one.
+        assert!(!source.forget(&login).await);
     }
 
     #[tokio::test]

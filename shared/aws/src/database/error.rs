@@ -18,6 +18,14 @@ pub enum DatabaseError {
         /// The operation that failed, and the cause.
         message: String,
     },
+    /// The server does not accept writes: a standby, a reader endpoint, or a database that is read-only by its settings.
+    #[error("database {host}: {reason}")]
+    ReadOnly {
+        /// Host name.
+        host: String,
+        /// Why the session cannot write.
+        reason: &'static str,
+    },
     /// The server refused the login.
     #[error("database {host}: login refused: {message}")]
     Login {
@@ -53,7 +61,11 @@ impl DatabaseError {
     /// configuration, for which no message may be moved to the dead-letter queue.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Login { .. } | Self::Secret(_) | Self::Lost { .. } => true,
+            Self::Unreachable { .. }
+            | Self::ReadOnly { .. }
+            | Self::Login { .. }
+            | Self::Secret(_)
+            | Self::Lost { .. } => true,
             Self::Sql(failure) => failure.is_transient(),
             Self::Unexpected { .. } => false,
         }
@@ -63,9 +75,22 @@ impl DatabaseError {
     /// their objects, or its protocol is out of step, as after a COPY that the server refuses to begin.
     pub fn breaks_session(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Login { .. } | Self::Secret(_) | Self::Lost { .. } => true,
+            Self::Unreachable { .. }
+            | Self::ReadOnly { .. }
+            | Self::Login { .. }
+            | Self::Secret(_)
+            | Self::Lost { .. } => true,
             Self::Sql(failure) => failure.ends_session() || failure.concerns_definition(),
             Self::Unexpected { .. } => true,
+        }
+    }
+
+    /// Returns whether the server is down, restarting or replaced by another, as far as the error shows.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::ReadOnly { .. } | Self::Lost { .. } => true,
+            Self::Sql(failure) => failure.ends_session(),
+            Self::Login { .. } | Self::Secret(_) | Self::Unexpected { .. } => false,
         }
     }
 
@@ -74,6 +99,7 @@ impl DatabaseError {
         match self {
             Self::Sql(failure) => Some(failure),
             Self::Unreachable { .. }
+            | Self::ReadOnly { .. }
             | Self::Login { .. }
             | Self::Secret(_)
             | Self::Lost { .. }
