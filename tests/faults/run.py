@@ -92,14 +92,11 @@ def faults_of(plan: Plan) -> str:
 
 def clean_up(site: Site, plan: Plan) -> None:
     """Removes the objects and tables of a run, so that the next one is as fast as the first."""
-    s3, stack = site.s3, site.stack
+    stack = site.stack
+    for bucket in ("raw", "processed", "quarantine"):
+        site.empty(bucket)
     for source in plan.sources:
-        raw = stack.bucket("raw")
-        versions = s3.list_object_versions(Bucket=raw, Prefix=f"{source.name}/").get("Versions", [])
-        for version in versions:
-            s3.delete_object(Bucket=raw, Key=version["Key"], VersionId=version["VersionId"])
-        for key in stack.keys("artifacts", f"contracts/{source.name}/"):
-            s3.delete_object(Bucket=stack.bucket("artifacts"), Key=key)
+        site.empty("artifacts", f"contracts/{source.name}/")
     with stack.connect() as connection:
         for table in plan.tables():
             connection.execute(f"DROP TABLE IF EXISTS public.{table}".encode())

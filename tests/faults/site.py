@@ -143,6 +143,15 @@ class Site:
                 depths[name] = sum(int(attributes[name]) for name in names)
         return depths
 
+    def empty(self, name: str, prefix: str = "") -> None:
+        """Deletes all versions of all objects."""
+        bucket = self.stack.bucket(name)
+        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+            entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            objects = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
+            if objects:
+                self.s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+
     def tapped(self) -> list[dict[str, Any]]:
         """Returns events that S3 has sent since the last call."""
         answer = self.sqs.receive_message(QueueUrl=self.tap_url, MaxNumberOfMessages=10)
