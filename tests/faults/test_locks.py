@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,14 +35,15 @@ def test_other_sources_are_loaded_while_a_table_is_locked(two_writers: Stack, tm
     for source in ("locked", "unlocked"):
         stack.publish(contract(tmp_path, source))
         stack.drop(write(tmp_path, "first.csv", numbered(10)), source)
-    waiting, seconds = [], []
+    waiting: list[dict[str, Any]] = []
+    seconds: list[float] = []
     with stack.connect() as connection:
         connection.execute("BEGIN")
         connection.execute("LOCK TABLE public.locked IN SHARE MODE")
         # More messages than the two writers receive at a time.
-        for file in range(24):
-            rows = numbered(10, day=2, first=100 * file + 100)
-            waiting.append(stack.drop_without_waiting(write(tmp_path, f"locked-{file}.csv", rows), "locked"))
+        for number in range(24):
+            rows = numbered(10, day=2, first=100 * number + 100)
+            waiting.append(stack.drop_without_waiting(write(tmp_path, f"locked-{number}.csv", rows), "locked"))
         end = time.monotonic() + LOCK_SECONDS
         while time.monotonic() < end:
             first = 100 * len(seconds) + 100
