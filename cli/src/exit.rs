@@ -30,9 +30,13 @@ impl From<Exit> for ExitCode {
 /// Returns the exit status for a batch in this state.
 pub(crate) fn of_state(state: ReceiptState) -> Exit {
     match state {
-        ReceiptState::Loaded => SUCCESS,
+        ReceiptState::Loaded | ReceiptState::Replaced => SUCCESS,
         ReceiptState::Refused => REFUSED,
-        ReceiptState::Failed => UNREADABLE,
-        ReceiptState::Submitted | ReceiptState::Loading => STILL_RUNNING,
+        ReceiptState::Failed | ReceiptState::PartlyLoaded | ReceiptState::Withdrawn => UNREADABLE,
+        ReceiptState::Received
+        | ReceiptState::Submitted
+        | ReceiptState::Read
+        | ReceiptState::Loading
+        | ReceiptState::Unknown => STILL_RUNNING,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use penstock_engine::{Dialect, FileFormat, ReasonCount};
-use penstock_pipeline::{Receipt, ReceiptState, Refusal};
+use penstock_pipeline::{Receipt, Refusal};
 
 /// The maximum number of reasons that are printed.
 const MAX_REASONS: usize = 20;
@@ -18,13 +18,25 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:<9} {value}");
     };
-    line("batch", format!("{}  {}", receipt.batch_id, state(receipt.state)));
+    line("batch", format!("{}  {}", receipt.batch_id, receipt.state.as_str()));
     line("drop", format!("s3://{}/{}", receipt.drop.bucket, receipt.drop.key));
     if let Some(version) = &receipt.contract_version {
         line("contract", format!("{} {version}", receipt.source));
     }
     if let Some(refusal) = &receipt.refusal {
         line("reason", self::refusal(refusal));
+    }
+    if let Some(waits_for) = &receipt.waits_for {
+        line("waits for", format!("batch {}: {}", waits_for.batch_id, waits_for.message));
+    }
+    if let Some(chunks) = receipt.chunks.filter(|chunks| chunks.applied < chunks.total) {
+        line(
+            "chunks",
+            format!("{} of {} applied", number(chunks.applied.into()), number(chunks.total.into())),
+        );
+    }
+    for chunk in &receipt.missing {
+        line("missing", format!("chunk {}, {} rows: {}", chunk.chunk, number(chunk.rows), chunk.code));
     }
     let rows = &receipt.rows;
     line(
@@ -42,11 +54,14 @@ pub(crate) fn receipt(receipt: &Receipt) -> String {
     if rows.repeated_headers > 0 {
         line("headers", repeated_headers(rows.repeated_headers));
     }
+    for newer in &receipt.superseded_by {
+        line("superseded", format!("{} rows by rows of batch {}", number(newer.rows), newer.batch_id));
+    }
     for earlier in &receipt.replaced {
         line("replaces", format!("{}, {} rows of which are deleted", earlier.batch_id, number(earlier.rows)));
     }
     if let Some(later) = receipt.replaced_by {
-        line("replaced", format!("by {later}, a later version of the object"));
+        line("replaced", format!("by batch {later}"));
     }
     if let Some(dialect) = &receipt.dialect {
         line("read as", self::dialect(dialect));
@@ -142,17 +157,6 @@ pub(crate) fn dialect(dialect: &Dialect) -> String {
         format!("{name} {value}{}", if assumed(name) { " (assumed)" } else { "" })
     };
     parts.iter().map(describe).collect::<Vec<_>>().join(", ")
-}
-
-/// Returns a state as in the receipt's JSON.
-pub(crate) fn state(state: ReceiptState) -> &'static str {
-    match state {
-        ReceiptState::Submitted => "submitted",
-        ReceiptState::Loading => "loading",
-        ReceiptState::Loaded => "loaded",
-        ReceiptState::Refused => "refused",
-        ReceiptState::Failed => "failed",
-    }
 }
 
 /// Returns a number with thousands separators.

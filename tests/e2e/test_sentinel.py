@@ -183,7 +183,7 @@ def test_a_batch_whose_chunks_are_not_applied_is_stuck_until_they_are(watched: S
     watched.control("mappings/writer/pause")
     try:
         drop = watched.drop_without_waiting(write(tmp_path, "rows.csv", numbered(5)), "stuck")
-        watched.wait_for_receipt("stuck", drop["batch_id"], "loading")
+        watched.wait_for_receipt("stuck", drop["batch_id"], "read")
         wait_for_report(watched, "stuck", lambda report: report["stuck_batches"] == 1)
         line = logged(watched, "batch is stuck")[-1]
         assert (line["batch_id"], line["state"]) == (drop["batch_id"], "Loading")

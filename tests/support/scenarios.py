@@ -67,7 +67,7 @@ def load_a_drop(stack: Stack, invoke: Invoke, folder: Path, source: str) -> None
     with paused(stack):
         drop = stack.drop_without_waiting(write(folder, "rows.csv", numbered(ROWS)), source)
         expect_all_processed(invoke("ingest", sqs_event(receive_message(stack, "drops"))), "ingest")
-        expect_state(stack, source, drop["batch_id"], "loading")
+        expect_state(stack, source, drop["batch_id"], "read")
         expect_all_processed(invoke("writer", sqs_event(receive_message(stack, "load"))), "writer")
         expect_state(stack, source, drop["batch_id"], "loaded")
     rows = stack.query(f"SELECT id, name FROM public.{source} ORDER BY id")

@@ -7,10 +7,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
+use penstock_aws::commit::get_json;
 use penstock_aws::s3::S3Store;
-use penstock_aws::store::{ObjectStore as _, StoreError};
+use penstock_aws::store::ObjectStore as _;
 use penstock_aws::upload::Uploaded;
-use penstock_pipeline::{BatchId, Drop, Receipt, batch_id, layout};
+use penstock_pipeline::{BatchId, Drop, DropClaim, FIRST_GENERATION, Receipt, batch_id, drop_id, layout};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::exit::{self, Exit};
@@ -64,11 +66,9 @@ impl DropCommand {
             return Ok(exit::SUCCESS);
         }
 
-        // When a contract can be parsed but not compiled, ingest derives the batch id as for a source without contract.
-        let ids = [batch, batch_id(&drop, None)];
         let timeout = Duration::from_secs(self.timeout);
         let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
-        let receipt = self.wait_for_receipt(&store, processed, &ids, timeout).await?;
+        let receipt = self.wait_for_receipt(&store, processed, &drop, timeout).await?;
         let Some(mut receipt) = receipt else {
             self.show_drop(&drop, &batch, contract_version.as_deref());
             errln!("penstock: no receipt within {} s; see `penstock status`", self.timeout);
@@ -124,25 +124,21 @@ impl DropCommand {
         &self,
         store: &S3Store,
         processed: &str,
-        ids: &[BatchId],
+        drop: &Drop,
         timeout: Duration,
     ) -> Result<Option<Receipt>> {
         let deadline = Instant::now() + timeout;
         let mut interval = MIN_POLL_INTERVAL;
         let spinner = render::spinner("waiting for the receipt");
         loop {
-            let receipt = find_receipt(store, processed, &self.source, ids).await?;
+            let receipt = find_receipt(store, processed, drop).await?;
             let is_final = receipt.as_ref().is_some_and(|receipt| receipt.state.is_final());
             if is_final || Instant::now() + interval > deadline {
                 spinner.finish_and_clear();
                 return Ok(receipt);
             }
             if let Some(receipt) = &receipt {
-                spinner.set_message(format!(
-                    "{} rows read, {}",
-                    receipt.rows.read,
-                    render::state(receipt.state)
-                ));
+                spinner.set_message(format!("{} rows read, {}", receipt.rows.read, receipt.state.as_str()));
             }
             tokio::time::sleep(interval).await;
             interval = (interval * 5 / 4).min(MAX_POLL_INTERVAL);
@@ -165,26 +161,21 @@ impl DropCommand {
     }
 }
 
-async fn find_receipt(
-    store: &S3Store,
-    processed: &str,
-    source: &str,
-    ids: &[BatchId],
-) -> Result<Option<Receipt>> {
-    for id in ids {
-        let key = layout::receipt(source, id);
-        let object = match store.get(processed, &key).await {
-            Ok(object) => object,
-            // The next poll retries it.
-            Err(StoreError::Transient { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        if let Some(json) = object {
-            let receipt = serde_json::from_slice(&json);
-            return Ok(Some(receipt.with_context(|| format!("s3://{processed}/{key} is not a receipt"))?));
-        }
+/// Returns the receipt of the batch that the drop's claim names.
+async fn find_receipt(store: &S3Store, processed: &str, drop: &Drop) -> Result<Option<Receipt>> {
+    let source = drop.source().context("the key names a source")?;
+    let key = layout::drop_claim(source, &drop_id(drop), FIRST_GENERATION);
+    let Some(claim) = poll::<DropClaim>(store, processed, &key).await? else { return Ok(None) };
+    poll(store, processed, &layout::receipt(source, &claim.batch_id)).await
+}
+
+async fn poll<T: DeserializeOwned>(store: &S3Store, bucket: &str, key: &str) -> Result<Option<T>> {
+    match get_json(store, bucket, key).await {
+        Ok(object) => Ok(object),
+        // The next poll retries it.
+        Err(error) if error.is_transient() => Ok(None),
+        Err(error) => Err(error.into()),
     }
-    Ok(None)
 }
 
 async fn upload(store: &S3Store, bucket: &str, key: &str, file: &Path) -> Result<Uploaded> {

@@ -104,7 +104,7 @@ fn show(receipts: &BTreeMap<String, Vec<Receipt>>, queues: &BTreeMap<String, Que
         vec![
             receipt.source.clone(),
             receipt.updated_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-            render::state(receipt.state).to_owned(),
+            receipt.state.as_str().to_owned(),
             render::number(rows.read),
             render::number(rows.loaded),
             render::number(rows.rejected),

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use penstock_aws::listing::{ListScope, ObjectListing, each_page};
 use penstock_aws::store::{ObjectStore, StoreError};
 use penstock_contract::Contract;
-use penstock_engine::{Plan, PseudonymKey};
-use penstock_pipeline::{Refusal, RefusalCode, layout, near_name};
+use penstock_engine::{Plan, PseudonymKey, sha256_hex};
+use penstock_pipeline::{ClaimedContract, Refusal, RefusalCode, layout, near_name};
 
 use crate::error::IngestError;
 use crate::pseudonyms::Pseudonyms;
@@ -23,11 +23,27 @@ const MAX_ERRORS: usize = 5;
 #[derive(Debug)]
 pub(crate) struct CompiledContract {
     pub(crate) text: Bytes,
+    sha256: String,
     pub(crate) contract: Contract,
     pub(crate) plan: Arc<Plan>,
 }
 
-/// Compiled contracts by source.
+impl CompiledContract {
+    /// Returns the contract as a drop's claim names it.
+    pub(crate) fn claimed(&self) -> ClaimedContract {
+        ClaimedContract { version: self.contract.version.clone(), sha256: self.sha256.clone() }
+    }
+}
+
+/// The published contracts.
+pub(crate) struct PublishedContracts<'a, S> {
+    pub(crate) store: &'a S,
+    /// The artifacts bucket.
+    pub(crate) bucket: &'a str,
+    pub(crate) pseudonyms: &'a Pseudonyms,
+}
+
+/// Compiled contracts by key.
 #[derive(Debug, Default)]
 pub(crate) struct CompiledContracts {
     cache: Mutex<HashMap<String, Arc<CompiledContract>>>,
@@ -40,40 +56,70 @@ impl CompiledContracts {
     /// text has changed.
     pub(crate) async fn current(
         &self,
-        store: &(impl ObjectStore + ObjectListing),
-        artifacts_bucket: &str,
+        published: &PublishedContracts<'_, impl ObjectStore + ObjectListing>,
         source: &str,
-        pseudonyms: &Pseudonyms,
     ) -> Result<Result<Arc<CompiledContract>, Refusal>, IngestError> {
         let key = layout::current_contract(source);
-        let Some(text) = store.get(artifacts_bucket, &key).await? else {
-            return Ok(Err(no_contract(store, artifacts_bucket, source).await?));
-        };
-        if let Some(compiled) = self.cached(source).filter(|compiled| compiled.text == text) {
+        match published.store.get(published.bucket, &key).await? {
+            Some(text) => self.compiled(published.pseudonyms, source, &key, text).await,
+            None => Ok(Err(no_contract(published.store, published.bucket, source).await?)),
+        }
+    }
+
+    /// Returns the contract that the claim of a drop names, which is not the current one any more.
+    ///
+    /// # Errors
+    /// Returns an error if the version does not exist, or has another text than when the drop was claimed.
+    pub(crate) async fn claimed(
+        &self,
+        published: &PublishedContracts<'_, impl ObjectStore>,
+        source: &str,
+        claimed: &ClaimedContract,
+    ) -> Result<Arc<CompiledContract>, IngestError> {
+        let key = layout::contract_version(source, &claimed.version);
+        let unusable = |problem: String| IngestError::ClaimedContract { key: key.clone(), problem };
+        let text = published.store.get(published.bucket, &key).await?;
+        let text = text.ok_or_else(|| unusable("it does not exist".to_owned()))?;
+        let compiled = self.compiled(published.pseudonyms, source, &key, text).await?;
+        let compiled = compiled.map_err(|refusal| unusable(refusal.message))?;
+        if compiled.claimed() == *claimed {
+            return Ok(compiled);
+        }
+        Err(unusable("it differs from the contract under which the drop was received".to_owned()))
+    }
+
+    async fn compiled(
+        &self,
+        pseudonyms: &Pseudonyms,
+        source: &str,
+        key: &str,
+        text: Bytes,
+    ) -> Result<Result<Arc<CompiledContract>, Refusal>, IngestError> {
+        if let Some(compiled) = self.cached(key).filter(|compiled| compiled.text == text) {
             return Ok(Ok(compiled));
         }
-        let contract = match parse(source, &key, &text) {
+        let contract = match parse(source, key, &text) {
             Ok(contract) => contract,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let is_key_needed = contract.entity.columns.iter().any(|column| column.pseudonymise);
         let pseudonym_key = if is_key_needed { pseudonyms.key().await? } else { None };
-        let compiled = compile(&key, text, contract, pseudonym_key);
-        Ok(compiled.map(|compiled| self.insert(source, compiled)))
+        let compiled = compile(key, text, contract, pseudonym_key);
+        Ok(compiled.map(|compiled| self.insert(key, compiled)))
     }
 
-    fn cached(&self, source: &str) -> Option<Arc<CompiledContract>> {
+    fn cached(&self, key: &str) -> Option<Arc<CompiledContract>> {
         let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.get(source).cloned()
+        cache.get(key).cloned()
     }
 
-    fn insert(&self, source: &str, compiled: CompiledContract) -> Arc<CompiledContract> {
+    fn insert(&self, key: &str, compiled: CompiledContract) -> Arc<CompiledContract> {
         let compiled = Arc::new(compiled);
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= MAX_CACHED {
             cache.clear();
         }
-        cache.insert(source.to_owned(), Arc::clone(&compiled));
+        cache.insert(key.to_owned(), Arc::clone(&compiled));
         compiled
     }
 }
@@ -98,7 +144,7 @@ fn compile(
     pseudonym_key: Option<&PseudonymKey>,
 ) -> Result<CompiledContract, Refusal> {
     let plan = Plan::compile_with(&contract, pseudonym_key).map_err(|error| at_key(key, &error))?;
-    Ok(CompiledContract { text, contract, plan: Arc::new(plan) })
+    Ok(CompiledContract { sha256: sha256_hex(&text), text, contract, plan: Arc::new(plan) })
 }
 
 fn at_key(key: &str, error: &dyn Display) -> Refusal {

@@ -28,6 +28,9 @@ pub(crate) enum IngestError {
         "s3://{bucket}/{key}: an earlier version is being processed, and this one must wait for its result"
     )]
     Undecided { bucket: String, key: String },
+    /// The contract version of the drop's claim.
+    #[error("{key}: {problem}; publish that version again with its original text")]
+    ClaimedContract { key: String, problem: String },
     /// Most likely a bug, but the message is retried.
     #[error("the {stage} stage panicked")]
     Panicked { stage: &'static str },
@@ -47,7 +50,7 @@ impl IngestError {
             Self::Job(error) => error.is_transient(),
             Self::Secret(error) => error.is_transient(),
             Self::OutOfTime | Self::Undecided { .. } | Self::Panicked { .. } | Self::Spill(_) => true,
-            Self::Manifest(_) | Self::Encode(_) => false,
+            Self::Manifest(_) | Self::Encode(_) | Self::ClaimedContract { .. } => false,
         }
     }
 
@@ -66,6 +69,7 @@ impl IngestError {
             Self::Secret(_) => Some(DeadCode::SecretRefused),
             Self::Manifest(_) => Some(DeadCode::InconsistentReports),
             Self::Encode(_) => Some(DeadCode::NotEncodable),
+            Self::ClaimedContract { .. } => Some(DeadCode::ContractUnusable),
             Self::OutOfTime | Self::Undecided { .. } | Self::Panicked { .. } | Self::Spill(_) => None,
         }
     }

@@ -61,6 +61,7 @@ pub(crate) async fn read<S: ObjectStore, Q, J>(
     ingest: &Ingest<S, Q, J>,
     batch: &Batch,
     compiled: &CompiledContract,
+    chunk_rows: u32,
     deadline: Deadline,
 ) -> Result<ReadOutcome, IngestError> {
     let accepts_empty = compiled.contract.format.empty_file == Some(EmptyFile::Accept);
@@ -68,7 +69,7 @@ pub(crate) async fn read<S: ObjectStore, Q, J>(
         let message = "the object is empty: drop a file with rows".to_owned();
         return Ok(refused(RefusalCode::Empty, message, PartialRead::default()));
     }
-    let (plan, limits) = (Arc::clone(&compiled.plan), limits(ingest.config.chunk_rows));
+    let (plan, limits) = (Arc::clone(&compiled.plan), limits(chunk_rows));
     let (pieces, input) = pipe();
     // Without a buffer, one block is checked while another is encoded, and there is no third one in memory.
     let (blocks_out, blocks_in) = sync_channel(0);

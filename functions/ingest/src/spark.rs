@@ -37,6 +37,7 @@ pub(crate) async fn submit<S: ObjectStore, Q: Queue, J: Jobs>(
     ingest: &Ingest<S, Q, J>,
     batch: Batch,
     compiled: &CompiledContract,
+    chunk_rows: u32,
 ) -> Result<(), IngestError> {
     // The job and the function that commits its result must use the contract of this batch, even if another version is
     // published in the meantime.
@@ -44,7 +45,7 @@ pub(crate) async fn submit<S: ObjectStore, Q: Queue, J: Jobs>(
     let processed = &ingest.config.commit_target.processed_bucket;
     ingest.store.put_if_absent(processed, &contract_key, compiled.text.clone()).await?;
 
-    let request = job_request(&ingest.config, &batch, &compiled.contract.version);
+    let request = job_request(&ingest.config, &batch, &compiled.contract.version, chunk_rows);
     let job_run_id = ingest.jobs.start(&request).await?;
     tracing::info!(source = batch.source, batch_id = %batch.id, job_run_id, "batch is submitted to spark");
     // After the submission, so that there is no receipt of a job that was not accepted.
@@ -53,7 +54,7 @@ pub(crate) async fn submit<S: ObjectStore, Q: Queue, J: Jobs>(
     Ok(())
 }
 
-fn job_request(config: &IngestConfig, batch: &Batch, contract_version: &str) -> JobRequest {
+fn job_request(config: &IngestConfig, batch: &Batch, contract_version: &str, chunk_rows: u32) -> JobRequest {
     let Batch { id, source, drop, .. } = batch;
     let processed = &config.commit_target.processed_bucket;
     let mut arguments = Vec::new();
@@ -72,7 +73,7 @@ fn job_request(config: &IngestConfig, batch: &Batch, contract_version: &str) -> 
     argument("--processed-bucket", processed);
     argument("--quarantine-bucket", &config.quarantine_bucket);
     argument("--artifacts-bucket", &config.artifacts_bucket);
-    argument("--chunk-rows", &config.chunk_rows.to_string());
+    argument("--chunk-rows", &chunk_rows.to_string());
     JobRequest {
         application_id: config.spark.application_id.clone(),
         execution_role_arn: config.spark.job_role_arn.clone(),

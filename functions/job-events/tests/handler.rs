@@ -172,7 +172,7 @@ async fn a_successful_job_is_published() {
     assert_eq!(chunks, [(0, 0), (1, 11)]);
     assert_eq!(messages[0].table.table, "products");
     let receipt = world.receipt();
-    assert_eq!((receipt.state, receipt.rows.read, receipt.rows.rejected), (ReceiptState::Loading, 22, 2));
+    assert_eq!((receipt.state, receipt.rows.read, receipt.rows.rejected), (ReceiptState::Read, 22, 2));
     assert!(world.is_published());
 }
 
@@ -229,7 +229,7 @@ async fn a_late_failure_does_not_replace_the_receipt_of_a_committed_batch() {
     let world = World::submitted(2);
     world.job("SUCCESS").await;
     world.job("FAILED").await;
-    assert_eq!(world.receipt().state, ReceiptState::Loading);
+    assert_eq!(world.receipt().state, ReceiptState::Read);
 }
 
 #[tokio::test]

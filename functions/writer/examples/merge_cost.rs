@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_macros, reason = "an example prints its figures")]
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
@@ -13,12 +14,14 @@ use jiff::Timestamp;
 use penstock_aws::database::{Auth, Connector, DatabaseConfig, Password, Tls};
 use penstock_contract::Contract;
 use penstock_local::postgres::{Cluster, ClusterOptions};
-use penstock_pipeline::{Chunk, ChunkBody, LoadMessage};
+use penstock_pipeline::{
+    Batch, Chunk, ChunkBody, Drop, LoadMessage, Manifest, ManifestState, Refusal, RefusalCode,
+};
 use penstock_writer::TableAccess;
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::database::{Postgres, TargetDatabase as _};
 use penstock_writer::group::MAX_SHARED_ROWS;
-use penstock_writer::sql::{MergeParameters, OneChunk, create_table, load_sql};
+use penstock_writer::sql::{MergeParameters, OneChunk, VersionLists, create_table, load_sql};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
@@ -71,7 +74,12 @@ async fn main() -> Result<(), Failure> {
             write!(line, " {:>8.2}", seconds / rows as f64 * 1e6)?;
         }
         println!("{line}");
-        client(&cluster).await?.batch_execute("DROP TABLE products; DROP SCHEMA penstock CASCADE").await?;
+        client(&cluster)
+            .await?
+            .batch_execute(
+                "DROP TABLE products; TRUNCATE penstock.batch, penstock.chunk, penstock.target_column",
+            )
+            .await?;
     }
     let client = client(&cluster).await?;
     client.batch_execute("SET jit = off; SET work_mem = '32MB'; SET temp_buffers = '32MB'").await?;
@@ -151,7 +159,24 @@ impl<'a> Writer<'a> {
                 body: ChunkBody::Inline(String::new()),
             },
         };
-        Ok(VerifiedChunk { message, encoded: encoded.into() })
+        let manifest = Arc::new(self.manifest(batch, message.dropped_at));
+        Ok(VerifiedChunk { message, manifest, encoded: encoded.into() })
+    }
+
+    fn manifest(&self, batch: u128, dropped_at: Timestamp) -> Manifest {
+        let drop = Drop {
+            bucket: "raw".into(),
+            key: format!("bench/{batch}.csv"),
+            version_id: None,
+            etag: "etag".into(),
+            size_bytes: 0,
+            sequencer: None,
+            dropped_at,
+        };
+        let batch = Batch { id: Uuid::from_u128(batch), ..Batch::new(drop, Some(&self.contract.version)) };
+        let mut manifest = Manifest::refused(batch, "0", Refusal::new(RefusalCode::Kept, ""));
+        manifest.state = ManifestState::Committed { table: self.contract.entity.table.clone() };
+        manifest
     }
 }
 
@@ -178,7 +203,12 @@ async fn baseline(
     let chunks =
         OneChunk { source: &contract.source, batch_id: &batch, row_base: 0, priority: 0, dropped_at };
     let merge = sql.merge_single.prepare(client).await?;
-    merge.execute(client, &MergeParameters { chunks, versions: None }).await?;
+    merge
+        .execute(
+            client,
+            &MergeParameters { chunks, versions: Some(VersionLists { earlier: &[], later: &[] }) },
+        )
+        .await?;
     client.batch_execute("COMMIT").await?;
     Ok(cpu_seconds(pid)? - before)
 }

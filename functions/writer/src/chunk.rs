@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 use std::io::Read as _;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::buf::Reader;
 use bytes::{Buf as _, Bytes};
 use penstock_aws::store::{ObjectStore, StoreError};
-use penstock_pipeline::{Chunk, ChunkBody, LoadMessage};
+use penstock_pipeline::{Chunk, ChunkBody, LoadMessage, Manifest};
 use sha2::{Digest as _, Sha256};
 use zstd::stream::read::Decoder;
 
@@ -19,11 +20,13 @@ const PIECE_BYTES: usize = 128 * 1024;
 /// The largest zstd window, as a power of two: 8 MiB, which every decoder has to support. Level 1 uses 512 KiB.
 const MAX_WINDOW_LOG: u32 = 23;
 
-/// A message with its chunk's encoded bytes, whose SHA-256 is that in the message.
+/// A message with its batch's manifest and its chunk's encoded bytes, whose SHA-256 is that in the message.
 #[derive(Debug, Clone)]
 pub struct VerifiedChunk {
     /// The message.
     pub message: LoadMessage,
+    /// The manifest of its batch.
+    pub manifest: Arc<Manifest>,
     /// The COPY text, compressed with zstd.
     pub encoded: Bytes,
 }
@@ -32,7 +35,11 @@ pub struct VerifiedChunk {
 ///
 /// # Errors
 /// Returns an error if the chunk cannot be fetched, or its bytes do not have the message's SHA-256.
-pub async fn fetch(store: &impl ObjectStore, message: LoadMessage) -> Result<VerifiedChunk, LoadError> {
+pub async fn fetch(
+    store: &impl ObjectStore,
+    message: LoadMessage,
+    manifest: Arc<Manifest>,
+) -> Result<VerifiedChunk, LoadError> {
     let encoded = match &message.chunk.body {
         ChunkBody::Inline(text) => STANDARD.decode(text).map(Bytes::from).map_err(|error| {
             LoadError::Chunk { location: location(&message.chunk), problem: format!("not base64: {error}") }
@@ -47,7 +54,7 @@ pub async fn fetch(store: &impl ObjectStore, message: LoadMessage) -> Result<Ver
         let expected = message.chunk.sha256.clone();
         return Err(LoadError::Checksum { location: location(&message.chunk), expected, found });
     }
-    Ok(VerifiedChunk { message, encoded })
+    Ok(VerifiedChunk { message, manifest, encoded })
 }
 
 fn location(chunk: &Chunk) -> String {
@@ -189,7 +196,7 @@ impl<'a> Iterator for LinesWithEnds<'a> {
 mod tests {
     use penstock_aws::testing::MemoryStore;
     use penstock_contract::TableName;
-    use penstock_pipeline::DeadCode;
+    use penstock_pipeline::{Batch, DeadCode, Drop, Refusal, RefusalCode};
     use uuid::Uuid;
 
     use super::*;
@@ -218,7 +225,18 @@ mod tests {
     }
 
     async fn fetched(message: LoadMessage) -> Result<VerifiedChunk, LoadError> {
-        fetch(&MemoryStore::new(), message).await
+        let drop = Drop {
+            bucket: "raw".into(),
+            key: "s/a.csv".into(),
+            version_id: None,
+            etag: "e".into(),
+            size_bytes: 1,
+            sequencer: None,
+            dropped_at: message.dropped_at,
+        };
+        let none = Refusal::new(RefusalCode::Kept, "");
+        let manifest = Manifest::refused(Batch::new(drop, Some("1.0.0")), "0", none);
+        fetch(&MemoryStore::new(), message, Arc::new(manifest)).await
     }
 
     fn read(mut text: CopyText) -> Result<Vec<u8>, LoadError> {

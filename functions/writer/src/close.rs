@@ -1,153 +1,137 @@
-//! The end of a batch: all of its chunks have been applied, or one of them cannot be.
+//! The progress of batches after a transaction: closed, or still loading, with chunks that cannot be loaded.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use penstock_aws::commit::{get_json, to_json};
+use penstock_aws::commit::{update_receipt, write_receipt};
 use penstock_aws::store::ObjectStore;
 use penstock_aws::telemetry::Metrics;
 use penstock_pipeline::metrics::{ACCOUNTING_BROKEN, BATCHES_LOADED, BySource, DROP_TO_LOADED_SECONDS};
 use penstock_pipeline::{
-    BatchId, DeadReason, LoadMessage, Manifest, Receipt, ReceiptChange, ReceiptState, Refusal, RefusalCode,
-    RowCounts, layout, log_events,
+    BatchId, DeadReason, LoadMessage, LoadProgress, Manifest, MissingChunk, Receipt, ReceiptChange,
+    log_events,
 };
 
+use crate::batches::BatchProgress;
 use crate::database::TargetDatabase;
 use crate::error::LoadError;
-use crate::ledger::BatchSums;
+use crate::versions::ClosedBatch;
 
-/// Closes the batches of the messages whose chunks are all in the ledger, and returns the batches for which that
-/// failed.
+/// Closes the batches whose chunks are all in the ledger, and writes the receipts of all batches. Returns the batches for
+/// which that failed.
 ///
-/// Closing is idempotent. After a crash between the last commit and the receipt, the redelivery of a chunk closes the
-/// batch.
+/// It may be repeated. After a crash between the last commit and the receipt, the redelivery of a chunk closes the batch.
 pub async fn close_finished<S: ObjectStore, D: TargetDatabase>(
     store: &S,
     bucket: &str,
     database: &mut D,
     metrics: &Metrics,
-    messages: &[&LoadMessage],
+    manifests: &[Arc<Manifest>],
 ) -> Vec<(BatchId, LoadError)> {
-    let mut failures = Vec::new();
-    let mut finished = Vec::new();
-    let mut seen = BTreeSet::new();
-    for message in messages.iter().filter(|message| seen.insert(message.batch_id)) {
-        match database.sums(&message.batch_id).await {
-            Ok(sums) if sums.chunks >= u64::from(message.chunk_count) => finished.push((*message, sums)),
-            Ok(_) => {}
-            Err(error) => failures.push((message.batch_id, error)),
+    let (mut failures, mut updates) = (Vec::new(), Vec::new());
+    for manifest in manifests {
+        match update_of(database, metrics, manifest).await {
+            Ok(update) => updates.push(update),
+            Err(error) => failures.push((manifest.batch_id, error)),
         }
     }
     // Concurrent, because with many small files these requests take most of the time.
-    let records = join_all(finished.iter().map(|(message, _)| records(store, bucket, message))).await;
-    let mut receipts = Vec::new();
-    for ((message, sums), records) in finished.into_iter().zip(records) {
-        match close_batch(database, metrics, records, &sums).await {
-            Ok(receipt) => receipts.extend(receipt),
-            Err(error) => failures.push((message.batch_id, error)),
-        }
-    }
-    let written = join_all(receipts.iter().map(|receipt| write(store, bucket, receipt))).await;
-    for (receipt, written) in receipts.iter().zip(written) {
-        failures.extend(written.err().map(|error| (receipt.batch_id, error)));
+    let written = join_all(updates.iter().map(|update| write(store, bucket, update))).await;
+    for (update, written) in updates.iter().zip(written) {
+        failures.extend(written.err().map(|error| (update.receipt.batch_id, error)));
     }
     failures
 }
 
-/// Writes a receipt with state `failed`, because a chunk cannot be loaded. The receipt of a loaded batch is not
-/// changed.
+/// Records that a chunk is moved to the dead-letter queue, in the ledger and in the receipt of its batch.
 ///
 /// # Errors
-/// Returns an error if a request to the store fails.
-pub async fn fail<S: ObjectStore>(
+/// Returns an error if a request to the store or a statement fails.
+pub async fn fail<S: ObjectStore, D: TargetDatabase>(
     store: &S,
     bucket: &str,
+    database: &mut D,
+    manifest: &Manifest,
     message: &LoadMessage,
     reason: &DeadReason,
 ) -> Result<(), LoadError> {
-    let now = Timestamp::now();
-    let key = layout::receipt(&message.source, &message.batch_id);
-    let receipt = match get_json::<Receipt>(store, bucket, &key).await? {
-        Some(receipt) if !ReceiptChange::LoadFailed.applies_to(Some(receipt.state)) => return Ok(()),
-        Some(receipt) => receipt,
-        None => match get_json::<Manifest>(store, bucket, &layout::manifest(&message.batch_id)).await? {
-            Some(manifest) => Receipt::of_manifest(&manifest, now),
-            // The batch was never committed, so no producer waits for a receipt.
-            None => return Ok(()),
-        },
+    let progress = match record_failure(database, manifest, message, reason).await {
+        Ok(progress) => progress,
+        Err(error) if error.is_transient() => return Err(error),
+        Err(error) => {
+            // The receipt must have the reason even if the ledger cannot be written. It does not replace a receipt with
+            // more applied chunks.
+            tracing::error!(batch_id = %manifest.batch_id, %error, "failure not recorded in the ledger");
+            LoadProgress { missing: vec![missing(message, reason)], ..LoadProgress::default() }
+        }
     };
-    let refusal = Refusal {
-        code: RefusalCode::LoadFailed,
-        reason: Some(reason.code.to_string()),
-        message: format!(
-            "chunk {} of {} was not loaded: {} ({})",
-            message.chunk.number(),
-            message.chunk_count,
-            reason.message,
-            reason.code
-        ),
-    };
-    write(store, bucket, &receipt.failed(refusal, now)).await
+    let receipt = Receipt::of_progress(manifest, &progress, Timestamp::now());
+    write_receipt(store, bucket, &receipt, ReceiptChange::Progress).await?;
+    Ok(())
 }
 
-/// Returns the manifest and the current receipt of a finished batch.
-async fn records<S: ObjectStore>(
-    store: &S,
-    bucket: &str,
+async fn record_failure<D: TargetDatabase>(
+    database: &mut D,
+    manifest: &Manifest,
     message: &LoadMessage,
-) -> Result<(Manifest, Option<Receipt>), LoadError> {
-    let (manifest_key, receipt_key) =
-        (layout::manifest(&message.batch_id), layout::receipt(&message.source, &message.batch_id));
-    let (manifest, receipt) =
-        tokio::try_join!(get_json(store, bucket, &manifest_key), get_json(store, bucket, &receipt_key))?;
-    let missing = || LoadError::NoManifest { bucket: bucket.to_owned(), key: manifest_key };
-    Ok((manifest.ok_or_else(missing)?, receipt))
+    reason: &DeadReason,
+) -> Result<LoadProgress, LoadError> {
+    database.fail(manifest, message, reason).await?;
+    Ok(database.progress(&manifest.batch_id).await?.progress)
 }
 
-/// Closes the batch in the database, and returns the receipt to write, or `None` when it was written before.
-async fn close_batch<D: TargetDatabase>(
+fn missing(message: &LoadMessage, reason: &DeadReason) -> MissingChunk {
+    MissingChunk {
+        chunk: message.chunk.number(),
+        rows: message.chunk.rows.into(),
+        code: reason.code.to_string(),
+        message: reason.message.clone(),
+    }
+}
+
+/// The receipts that a batch's progress changes.
+struct ReceiptUpdate {
+    receipt: Receipt,
+    change: ReceiptChange,
+}
+
+/// Closes the batch in the database if its chunks are all in the ledger, and returns the change of its receipt.
+async fn update_of<D: TargetDatabase>(
     database: &mut D,
     metrics: &Metrics,
-    records: Result<(Manifest, Option<Receipt>), LoadError>,
-    sums: &BatchSums,
-) -> Result<Option<Receipt>, LoadError> {
-    let (manifest, current) = records?;
+    manifest: &Manifest,
+) -> Result<ReceiptUpdate, LoadError> {
+    let BatchProgress { rows, first_applied_at, progress } = database.progress(&manifest.batch_id).await?;
     let now = Timestamp::now();
-    let receipt = loaded(&manifest, sums, now);
-    let balanced = receipt.rows.balance() && sums.rows == receipt.rows.accepted;
-    let closed = database.close(&manifest, sums, balanced).await?;
-    let receipt = Receipt { replaced: closed.replaced, replaced_by: closed.replaced_by, ..receipt };
+    let mut receipt = Receipt::of_progress(manifest, &progress, now);
+    if progress.chunks < manifest.chunk_count() {
+        return Ok(ReceiptUpdate { receipt, change: ReceiptChange::Progress });
+    }
+    if let Some(first) = first_applied_at {
+        receipt.seconds.insert("load".to_owned(), seconds_between(first, now));
+    }
+    receipt.seconds.insert("drop_to_loaded".to_owned(), seconds_between(manifest.drop.dropped_at, now));
+    let balanced = receipt.rows.balance() && rows == receipt.rows.accepted;
+    let ClosedBatch { is_new, replaced, replaced_by } = database.close(manifest, &progress, balanced).await?;
+    receipt.replaced = replaced;
     if !balanced {
         tracing::error!(
             batch_id = %manifest.batch_id, source = manifest.source, read = receipt.rows.read,
-            rejected = receipt.rows.rejected, accepted = receipt.rows.accepted, in_ledger = sums.rows,
+            rejected = receipt.rows.rejected, accepted = receipt.rows.accepted, in_ledger = rows,
             loaded = receipt.rows.loaded, deduplicated = receipt.rows.deduplicated,
             superseded = receipt.rows.superseded, blank = receipt.rows.blank, "{}", log_events::ACCOUNTING_INVARIANT_BROKEN
         );
     }
-    if closed.is_new {
+    if is_new {
         report(metrics, &receipt, balanced, now);
     }
-    let applies = ReceiptChange::Load.applies_to(current.map(|current| current.state));
-    Ok(applies.then_some(receipt))
-}
-
-fn loaded(manifest: &Manifest, sums: &BatchSums, now: Timestamp) -> Receipt {
-    let mut receipt = Receipt::of_manifest(manifest, now);
-    receipt.state = ReceiptState::Loaded;
-    receipt.refusal = None;
-    receipt.rows = RowCounts {
-        loaded: sums.counts.loaded,
-        deduplicated: sums.counts.deduplicated,
-        superseded: sums.counts.superseded,
-        ..receipt.rows
-    };
-    if let Some(first) = sums.first_applied_at {
-        receipt.seconds.insert("load".to_owned(), seconds_between(first, now));
-    }
-    receipt.seconds.insert("drop_to_loaded".to_owned(), seconds_between(manifest.drop.dropped_at, now));
-    receipt
+    Ok(match replaced_by {
+        Some(later) => {
+            ReceiptUpdate { receipt: receipt.replaced_by(later, now), change: ReceiptChange::Replace }
+        }
+        None => ReceiptUpdate { receipt, change: ReceiptChange::Load },
+    })
 }
 
 /// Returns a duration of at least 0: the times come from the clocks of different machines.
@@ -172,7 +156,19 @@ fn report(metrics: &Metrics, receipt: &Receipt, balanced: bool, now: Timestamp) 
     );
 }
 
-async fn write<S: ObjectStore>(store: &S, bucket: &str, receipt: &Receipt) -> Result<(), LoadError> {
-    let key = layout::receipt(&receipt.source, &receipt.batch_id);
-    Ok(store.put(bucket, &key, to_json(receipt)).await?)
+/// Writes the receipt of a batch, and those of the batches that it replaced.
+async fn write<S: ObjectStore>(store: &S, bucket: &str, update: &ReceiptUpdate) -> Result<(), LoadError> {
+    let ReceiptUpdate { receipt, change } = update;
+    // Before the batch's own receipt: if this fails, the redelivery repeats both.
+    for replaced in &receipt.replaced {
+        let now = Timestamp::now();
+        update_receipt(store, bucket, &receipt.source, &replaced.batch_id, |current| {
+            let current = current?;
+            let replaced = current.clone().replaced_by(receipt.batch_id, now);
+            ReceiptChange::Replace.applies_to(Some(current), &replaced).then_some(replaced)
+        })
+        .await?;
+    }
+    write_receipt(store, bucket, receipt, *change).await?;
+    Ok(())
 }

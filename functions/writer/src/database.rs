@@ -6,11 +6,11 @@ use penstock_aws::database::{Connector, DatabaseError};
 use penstock_aws::rds::RdsInstance;
 use penstock_contract::Contract;
 use penstock_pipeline::writer_state::DatabaseLoad;
-use penstock_pipeline::{BatchId, Manifest};
+use penstock_pipeline::{BatchId, DeadReason, LoadMessage, LoadProgress, Manifest};
 
+use crate::batches::{self, BatchProgress};
 use crate::chunk::VerifiedChunk;
 use crate::error::LoadError;
-use crate::ledger::{self, BatchSums};
 use crate::outage::Outage;
 use crate::pressure;
 use crate::session::{ChunkOutcome, LoadSession, TableAccess};
@@ -33,17 +33,25 @@ pub trait TargetDatabase: Send {
         access: TableAccess,
     ) -> impl Future<Output = Result<Vec<ChunkOutcome>, LoadError>> + Send;
 
-    /// Returns the ledger's totals of a batch.
-    fn sums(&mut self, batch: &BatchId) -> impl Future<Output = Result<BatchSums, LoadError>> + Send;
+    /// Returns the progress of a batch in the ledger.
+    fn progress(&mut self, batch: &BatchId) -> impl Future<Output = Result<BatchProgress, LoadError>> + Send;
 
-    /// Closes a batch whose chunks have all been applied, and deletes the rows of the versions that it replaces.
-    /// Closing a closed batch changes nothing.
+    /// Closes a batch whose chunks have all been applied, and deletes the rows of the batches that it replaces. Closing a
+    /// closed batch changes nothing.
     fn close(
         &mut self,
         manifest: &Manifest,
-        sums: &BatchSums,
+        progress: &LoadProgress,
         balanced: bool,
     ) -> impl Future<Output = Result<ClosedBatch, LoadError>> + Send;
+
+    /// Records that a chunk is moved to the dead-letter queue.
+    fn fail(
+        &mut self,
+        manifest: &Manifest,
+        message: &LoadMessage,
+        reason: &DeadReason,
+    ) -> impl Future<Output = Result<(), LoadError>> + Send;
 
     /// Measures the load that others put on the database.
     fn measure_load(&mut self) -> impl Future<Output = Result<DatabaseLoad, LoadError>> + Send;
@@ -142,20 +150,31 @@ impl TargetDatabase for Postgres {
         self.put_back(session, result).await
     }
 
-    async fn sums(&mut self, batch: &BatchId) -> Result<BatchSums, LoadError> {
+    async fn progress(&mut self, batch: &BatchId) -> Result<BatchProgress, LoadError> {
         let session = self.take().await?;
-        let result = ledger::sums(session.client(), batch).await;
+        let result = batches::progress(session.client(), batch).await;
         self.put_back(session, result).await
     }
 
     async fn close(
         &mut self,
         manifest: &Manifest,
-        sums: &BatchSums,
+        progress: &LoadProgress,
         balanced: bool,
     ) -> Result<ClosedBatch, LoadError> {
         let mut session = self.take().await?;
-        let result = session.close(manifest, sums, balanced).await;
+        let result = session.close(manifest, progress, balanced).await;
+        self.put_back(session, result).await
+    }
+
+    async fn fail(
+        &mut self,
+        manifest: &Manifest,
+        message: &LoadMessage,
+        reason: &DeadReason,
+    ) -> Result<(), LoadError> {
+        let mut session = self.take().await?;
+        let result = session.fail(manifest, message, reason).await;
         self.put_back(session, result).await
     }
 

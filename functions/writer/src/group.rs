@@ -13,12 +13,13 @@ pub const MAX_SHARED_ROWS: u64 = 20_000;
 ///
 /// Messages of a group have the same contract version and message version, and so the same table and columns. When a
 /// chunk occurs twice, its messages are in different groups, so that the chunk is in the ledger before the second one
-/// is processed. A batch that replaces earlier versions of its object shares no transaction with another batch, because
-/// the versions to compare with differ.
+/// is processed. A batch that replaces other batches shares no transaction with another batch, because the batches to
+/// compare with differ.
 pub fn groups(messages: &[&LoadMessage]) -> Vec<Vec<usize>> {
     let mut by_contract: BTreeMap<(&str, &str, bool, Option<BatchId>), Vec<usize>> = BTreeMap::new();
     for (index, message) in messages.iter().enumerate() {
-        let replacing = message.overwrites.is_some().then_some(message.batch_id);
+        let replaces = message.overwrites.is_some() || message.message_version == LoadMessage::REPLAYING;
+        let replacing = replaces.then_some(message.batch_id);
         let contract =
             (message.source.as_str(), message.contract_version.as_str(), message.has_rescued(), replacing);
         by_contract.entry(contract).or_default().push(index);

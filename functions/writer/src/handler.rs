@@ -14,7 +14,7 @@ use penstock_contract::{Contract, TableName};
 use penstock_pipeline::metrics::{
     BySource, CHUNKS_POSTPONED, CHUNKS_SKIPPED, ROWS_APPLIED, ROWS_LOADED, TRANSACTION_SECONDS,
 };
-use penstock_pipeline::{LoadMessage, Outcome, log_events};
+use penstock_pipeline::{LoadMessage, Manifest, Outcome, log_events};
 
 use crate::chunk::{VerifiedChunk, fetch};
 use crate::close::{close_finished, fail};
@@ -23,6 +23,7 @@ use crate::contracts::ContractCache;
 use crate::database::TargetDatabase;
 use crate::error::LoadError;
 use crate::group::{groups, take_turns};
+use crate::manifests::ManifestCache;
 use crate::pace::{CommittedTransaction, after_transaction, before_transaction};
 use crate::session::{ChunkOutcome, TableAccess};
 use crate::sql::quoted_table;
@@ -47,6 +48,7 @@ pub struct Writer<S, Q, D> {
     /// The message versions that are accepted.
     reads: RangeInclusive<u32>,
     contracts: ContractCache,
+    manifests: ManifestCache,
     throttle: Throttle,
     gate: TableGate,
     /// The origin of the clock of the throttle and the gate.
@@ -61,6 +63,8 @@ type FetchedChunks = Vec<Result<VerifiedChunk, LoadError>>;
 struct PendingMessage<'a> {
     record: &'a SqsRecord,
     message: LoadMessage,
+    /// The manifest of its batch, when it has been read.
+    manifest: Option<Arc<Manifest>>,
     result: Result<(), Arc<LoadError>>,
     /// The delay before the message can be processed, if it is known. It replaces the error's delay.
     retry_after: Option<Duration>,
@@ -79,6 +83,7 @@ impl<S: ObjectStore, Q: Queue, D: TargetDatabase> Writer<S, Q, D> {
             metrics: config.metrics.clone(),
             reads: LoadMessage::READS,
             contracts: ContractCache::default(),
+            manifests: ManifestCache::default(),
             throttle: config.throttle(),
             gate: TableGate::default(),
             started: Instant::now(),
@@ -107,7 +112,8 @@ pub async fn handle<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     for record in &event.records {
         match parse(&record.body, &writer.reads) {
             Ok(message) => {
-                pending.push(PendingMessage { record, message, result: Ok(()), retry_after: None })
+                let (manifest, result, retry_after) = (None, Ok(()), None);
+                pending.push(PendingMessage { record, message, manifest, result, retry_after });
             }
             Err(error) => {
                 let outcome = error.outcome(record.receive_count());
@@ -118,7 +124,7 @@ pub async fn handle<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     let stop = deadline.earlier_by(MARGIN).instant();
     Box::pin(load_all(writer, &mut pending, stop)).await;
     for message in pending {
-        let outcome = outcome_of(writer, &message).await;
+        let outcome = Box::pin(outcome_of(writer, &message)).await;
         settle(&writer.queue, &writer.load, message.record, outcome, &mut response).await;
     }
     let Writer { store, database, processed_bucket, throttle, state, .. } = writer;
@@ -144,10 +150,14 @@ async fn load_all<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     let mut contracts: Vec<Option<Arc<Contract>>> = Vec::with_capacity(pending.len());
     for pending in pending.iter_mut() {
         let message = &pending.message;
+        let batch = &message.batch_id;
+        let manifest = writer.manifests.get(&writer.store, &writer.processed_bucket, batch).await;
+        pending.manifest = manifest.map_err(|error| pending.result = Err(Arc::new(error))).ok();
         let contract = writer.contracts.get(&writer.store, &writer.artifacts_bucket, message).await;
         contracts.push(contract.map_err(|error| pending.result = Err(Arc::new(error))).ok());
     }
-    let usable: Vec<usize> = (0..pending.len()).filter(|index| contracts[*index].is_some()).collect();
+    let is_usable = |index: &usize| contracts[*index].is_some() && pending[*index].manifest.is_some();
+    let usable: Vec<usize> = (0..pending.len()).filter(is_usable).collect();
     let messages: Vec<&LoadMessage> = usable.iter().map(|index| &pending[*index].message).collect();
     let entropy = pending.first().map_or(0, |pending| pending.record.entropy());
     let groups =
@@ -166,20 +176,31 @@ async fn load_all<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     }
 }
 
+/// A message with the manifest of its batch.
+type CommittedMessage = (LoadMessage, Arc<Manifest>);
+
 /// Returns the messages of a group, or `None` while its table is left alone.
 fn messages_of<S, Q, D>(
     writer: &Writer<S, Q, D>,
     pending: &[PendingMessage<'_>],
     group: Option<&Vec<usize>>,
-) -> Option<Vec<LoadMessage>> {
+) -> Option<Vec<CommittedMessage>> {
     let group = group?;
     let table = &pending[group[0]].message.table;
     let is_open = writer.gate.remaining(table, writer.started.elapsed()).is_none();
-    is_open.then(|| group.iter().map(|index| pending[*index].message.clone()).collect())
+    let message = |index: &usize| {
+        let PendingMessage { message, manifest, .. } = &pending[*index];
+        (message.clone(), manifest.clone().expect("groups have only messages with a manifest"))
+    };
+    is_open.then(|| group.iter().map(message).collect())
 }
 
-async fn fetch_all<S: ObjectStore>(store: S, messages: Option<Vec<LoadMessage>>) -> Option<FetchedChunks> {
-    Some(join_all(messages?.into_iter().map(|message| fetch(&store, message))).await)
+async fn fetch_all<S: ObjectStore>(
+    store: S,
+    messages: Option<Vec<CommittedMessage>>,
+) -> Option<FetchedChunks> {
+    let fetched = messages?.into_iter().map(|(message, manifest)| fetch(&store, message, manifest));
+    Some(join_all(fetched).await)
 }
 
 /// Applies chunks in one transaction. If it fails permanently, each chunk is applied in its own transaction, so that
@@ -330,6 +351,11 @@ fn report(
                 loaded += counts.loaded;
             }
             ChunkOutcome::AlreadyApplied => skipped += 1,
+            ChunkOutcome::Stopped => {
+                skipped += 1;
+                let (batch_id, chunk) = (&chunk.message.batch_id, chunk.message.chunk.number());
+                tracing::warn!(%batch_id, chunk, "{}", log_events::CHUNK_OF_STOPPED_BATCH);
+            }
         }
     }
     let first = &chunks[0].message;
@@ -349,7 +375,7 @@ fn report(
     rows
 }
 
-/// Closes the batches that the applied chunks have completed.
+/// Closes the batches that the applied chunks have completed, and writes the receipts of all.
 async fn close_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     writer: &mut Writer<S, Q, D>,
     pending: &mut [PendingMessage<'_>],
@@ -361,9 +387,15 @@ async fn close_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     let applied: Vec<usize> =
         chunks.iter().map(|(index, _)| *index).filter(|index| pending[*index].result.is_ok()).collect();
     let entropy = applied.first().map_or(0, |index| pending[*index].record.entropy());
-    let messages: Vec<&LoadMessage> = applied.iter().map(|index| &pending[*index].message).collect();
+    let mut manifests: Vec<Arc<Manifest>> = chunks
+        .iter()
+        .filter(|(index, _)| applied.contains(index))
+        .map(|(_, chunk)| chunk.manifest.clone())
+        .collect();
+    manifests.sort_by_key(|manifest| manifest.batch_id);
+    manifests.dedup_by_key(|manifest| manifest.batch_id);
     let (store, bucket, metrics) = (&writer.store, &writer.processed_bucket, &writer.metrics);
-    let closing = close_finished(store, bucket, &mut writer.database, metrics, &messages);
+    let closing = close_finished(store, bucket, &mut writer.database, metrics, &manifests);
     let remaining = stop.saturating_duration_since(Instant::now());
     let Ok(failures) = tokio::time::timeout(remaining, closing).await else {
         let error = Arc::new(LoadError::OutOfTime);
@@ -386,7 +418,7 @@ async fn close_group<S: ObjectStore, Q: Queue, D: TargetDatabase>(
 }
 
 async fn outcome_of<S: ObjectStore, Q: Queue, D: TargetDatabase>(
-    writer: &Writer<S, Q, D>,
+    writer: &mut Writer<S, Q, D>,
     pending: &PendingMessage<'_>,
 ) -> Outcome {
     let Err(error) = &pending.result else { return Outcome::Done };
@@ -402,7 +434,10 @@ async fn outcome_of<S: ObjectStore, Q: Queue, D: TargetDatabase>(
     match (error.outcome(receive_count), pending.retry_after.or(outage_delay)) {
         (Outcome::Retry(_), Some(delay)) => Outcome::Retry(delay),
         (Outcome::Dead(reason), _) => {
-            match fail(&writer.store, &writer.processed_bucket, message, &reason).await {
+            // Without a manifest, no batch was committed, so no producer waits for a receipt.
+            let Some(manifest) = &pending.manifest else { return Outcome::Dead(reason) };
+            let (store, bucket) = (&writer.store, &writer.processed_bucket);
+            match fail(store, bucket, &mut writer.database, manifest, message, &reason).await {
                 // The receipt is written before the message is moved to the dead-letter queue.
                 Err(error) if error.is_transient() => error.outcome(receive_count),
                 Err(error) => {

@@ -1,8 +1,7 @@
 //! The ledger: schema `penstock` of the target database.
 
-use jiff::Timestamp;
 use penstock_aws::database::{DatabaseError, SqlFailure};
-use penstock_pipeline::{BatchId, LoadMessage, Manifest};
+use penstock_pipeline::{BatchId, LoadMessage};
 use tokio_postgres::{Client, Transaction};
 
 use crate::error::LoadError;
@@ -11,10 +10,11 @@ use crate::statement::{InsertRow, Parameters};
 
 /// The migrations, in the order in which they are applied, each once. New ones are appended, and only expand the
 /// schema.
-const MIGRATIONS: [(i32, &str, &str); 3] = [
+const MIGRATIONS: [(i32, &str, &str); 4] = [
     (1, "0001_ledger", include_str!("../../../infra/migrations/0001_ledger.sql")),
     (2, "0002_object_version", include_str!("../../../infra/migrations/0002_object_version.sql")),
     (3, "0003_blank_rows", include_str!("../../../infra/migrations/0003_blank_rows.sql")),
+    (4, "0004_batch_states", include_str!("../../../infra/migrations/0004_batch_states.sql")),
 ];
 
 /// The rows of a chunk, counted by result.
@@ -26,19 +26,6 @@ pub struct ChunkCounts {
     pub deduplicated: u64,
     /// Rows that lost to a newer row of another batch.
     pub superseded: u64,
-}
-
-/// The ledger's totals of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchSums {
-    /// Applied chunks.
-    pub chunks: u64,
-    /// Rows of those chunks.
-    pub rows: u64,
-    /// The rows, counted by result.
-    pub counts: ChunkCounts,
-    /// The time at which the transaction of the first chunk began.
-    pub first_applied_at: Option<Timestamp>,
 }
 
 /// Migrates schema `penstock` to the current version.
@@ -87,7 +74,7 @@ async fn version(client: &Client) -> Result<i32, DatabaseError> {
 }
 
 /// Inserts the chunks of one transaction into the ledger, with all of their rows counted as loaded, and returns the
-/// indexes of those that were not in it.
+/// indexes of those that were not in it. Chunks of batches that have been stopped are not inserted.
 ///
 /// This precedes the load: a second writer with the same chunk waits here until the first one commits, then finds its
 /// row and skips the chunk. All writers insert in the same order, so that they cannot deadlock.
@@ -106,7 +93,9 @@ pub(crate) async fn claim(
          contract_version, rows, loaded, deduplicated, superseded, sha256) \
          SELECT u.batch_id, u.chunk, {source}, {schema}, {table}, {version}, u.rows, u.rows, 0, 0, u.sha256 \
          FROM unnest({batches}::uuid[], {chunks}::integer[], {rows}::bigint[], {hashes}::text[]) \
-         AS u (batch_id, chunk, rows, sha256) ORDER BY u.batch_id, u.chunk \
+         AS u (batch_id, chunk, rows, sha256) \
+         WHERE NOT EXISTS (SELECT FROM penstock.stopped_batch AS s WHERE s.batch_id = u.batch_id) \
+         ORDER BY u.batch_id, u.chunk \
          ON CONFLICT (batch_id, chunk) DO NOTHING RETURNING batch_id, chunk",
         source = parameters.bind(&first.source),
         schema = parameters.bind(&first.table.schema),
@@ -163,52 +152,40 @@ pub(crate) async fn correct(
     Ok(())
 }
 
-/// Returns the ledger's totals of a batch.
-pub(crate) async fn sums(client: &Client, batch: &BatchId) -> Result<BatchSums, LoadError> {
-    let statement = "SELECT count(*), coalesce(sum(rows), 0)::bigint, coalesce(sum(loaded), 0)::bigint, \
-                     coalesce(sum(deduplicated), 0)::bigint, coalesce(sum(superseded), 0)::bigint, min(applied_at) \
-                     FROM penstock.chunk WHERE batch_id = $1";
-    let row = client.query_one(statement, &[batch]).await?;
-    let count = |index: usize| -> Result<u64, LoadError> { Ok(unsigned(row.try_get(index)?)) };
-    let counts = ChunkCounts { loaded: count(2)?, deduplicated: count(3)?, superseded: count(4)? };
-    Ok(BatchSums { chunks: count(0)?, rows: count(1)?, counts, first_applied_at: row.try_get(5)? })
+/// Records by which batches rows of chunks were superseded.
+pub(crate) async fn record_superseded(
+    transaction: &Transaction<'_>,
+    superseded: &[SupersededRows<'_>],
+) -> Result<(), LoadError> {
+    if superseded.is_empty() {
+        return Ok(());
+    }
+    let batches: Vec<BatchId> = superseded.iter().map(|rows| rows.message.batch_id).collect();
+    let chunks: Vec<i32> =
+        superseded.iter().map(|rows| chunk_number(rows.message)).collect::<Result<_, _>>()?;
+    let by: Vec<BatchId> = superseded.iter().map(|rows| rows.by).collect();
+    let rows: Vec<i64> =
+        superseded.iter().map(|rows| bigint("superseded", "rows", rows.rows)).collect::<Result<_, _>>()?;
+    let mut parameters = Parameters::default();
+    let statement = format!(
+        "INSERT INTO penstock.superseded (batch_id, chunk, by_batch, rows) \
+         SELECT * FROM unnest({}::uuid[], {}::integer[], {}::uuid[], {}::bigint[])",
+        parameters.bind(&batches),
+        parameters.bind(&chunks),
+        parameters.bind(&by),
+        parameters.bind(&rows),
+    );
+    transaction.execute(&statement, parameters.values()).await?;
+    Ok(())
 }
 
-/// Inserts a batch whose chunks have all been applied. Returns false when the ledger had it already.
-pub(crate) async fn close(
-    client: &Client,
-    manifest: &Manifest,
-    sums: &BatchSums,
-    balanced: bool,
-) -> Result<bool, LoadError> {
-    let (drop, totals, counts) = (&manifest.drop, &manifest.totals, &sums.counts);
-    let contract_version = manifest.contract_version.as_ref().ok_or_else(|| LoadError::Miscounted {
-        table: "penstock.batch".to_owned(),
-        problem: format!("the manifest of batch {} has no contract version", manifest.batch_id),
-    })?;
-    let rows_read = bigint("batch", "rows_read", totals.rows_read)?;
-    let rejected = bigint("batch", "rejected", totals.rejected)?;
-    let loaded = bigint("batch", "loaded", counts.loaded)?;
-    let deduplicated = bigint("batch", "deduplicated", counts.deduplicated)?;
-    let superseded = bigint("batch", "superseded", counts.superseded)?;
-    let blank = bigint("batch", "blank", totals.blank)?;
-    let object_version = drop.version();
-    let row = InsertRow::into("batch")
-        .column("batch_id", &manifest.batch_id)
-        .column("source", &manifest.source)
-        .column("bucket", &drop.bucket)
-        .column("key", &drop.key)
-        .column("object_version", &object_version)
-        .column("contract_version", contract_version)
-        .column("rows_read", &rows_read)
-        .column("rejected", &rejected)
-        .column("loaded", &loaded)
-        .column("deduplicated", &deduplicated)
-        .column("superseded", &superseded)
-        .column("blank", &blank)
-        .column("balanced", &balanced);
-    let statement = format!("{} ON CONFLICT (batch_id) DO NOTHING", row.text());
-    Ok(client.execute(&statement, row.values()).await? == 1)
+/// Rows of a chunk that lost to newer rows of another batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SupersededRows<'a> {
+    pub(crate) message: &'a LoadMessage,
+    /// The batch of the newer rows.
+    pub(crate) by: BatchId,
+    pub(crate) rows: u64,
 }
 
 /// Returns a count from the database as an unsigned number.
@@ -224,7 +201,16 @@ pub(crate) fn bigint(table: &str, column: &str, count: u64) -> Result<i64, LoadE
     })
 }
 
-fn chunk_number(message: &LoadMessage) -> Result<i32, LoadError> {
+/// Returns a number as a value of a column of schema `penstock`.
+pub(crate) fn integer(table: &str, column: &str, value: u32) -> Result<i32, LoadError> {
+    i32::try_from(value).map_err(|_| LoadError::Miscounted {
+        table: format!("penstock.{table}"),
+        problem: format!("{value} exceeds column {column}"),
+    })
+}
+
+/// Returns a chunk's number, from 0, as a value of a column of schema `penstock`.
+pub(crate) fn chunk_number(message: &LoadMessage) -> Result<i32, LoadError> {
     i32::try_from(message.chunk.index).map_err(|_| LoadError::Chunk {
         location: format!("chunk {} of batch {}", message.chunk.number(), message.batch_id),
         problem: "the chunk's number exceeds an integer".to_owned(),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod batches;
 pub mod chunk;
 pub mod close;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod handler;
 pub mod ledger;
 mod load;
 mod lock;
+pub mod manifests;
 mod outage;
 mod pace;
 pub mod pressure;
@@ -24,5 +26,6 @@ mod target;
 pub mod throttle;
 mod versions;
 
+pub use batches::BatchProgress;
 pub use session::{ChunkOutcome, LOCK_TIMEOUT, STATEMENT_TIMEOUT, TableAccess};
 pub use versions::ClosedBatch;

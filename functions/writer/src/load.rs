@@ -9,9 +9,9 @@ use tokio_postgres::Transaction;
 
 use crate::chunk::{CopyText, VerifiedChunk};
 use crate::error::LoadError;
-use crate::ledger::{self, ChunkCounts, unsigned};
+use crate::ledger::{self, ChunkCounts, SupersededRows, unsigned};
 use crate::sql::{
-    MergeParameters, OneChunk, SeveralChunks, StagedChunks, VersionLists, quoted_table, ranks_versions,
+    MergeParameters, OneChunk, SeveralChunks, StagedChunks, VersionLists, quoted_table, upserts,
 };
 use crate::stage::PreparedStage;
 use crate::target;
@@ -30,19 +30,37 @@ pub(crate) struct ChunkLoad<'a> {
 impl ChunkLoad<'_> {
     /// Loads the chunks, and returns the counts of each after correcting the ledger.
     pub(crate) async fn run(&self) -> Result<Vec<ChunkCounts>, LoadError> {
-        let counts = if self.versions.replaced_by.is_some() {
-            let counts = self.counts_if_all_loaded();
-            counts.map(|count| ChunkCounts { loaded: 0, superseded: count.loaded, ..count }).collect()
-        } else {
-            self.load().await?
+        let LoadedCounts { counts, superseded } = match self.versions.replaced_by {
+            Some(later) => self.superseded_by(later),
+            None => self.load().await?,
         };
         let counted: Vec<_> =
             self.chunks.iter().map(|chunk| &chunk.message).zip(counts.iter().copied()).collect();
         ledger::correct(self.transaction, &counted).await?;
+        ledger::record_superseded(self.transaction, &superseded).await?;
         Ok(counts)
     }
 
-    async fn load(&self) -> Result<Vec<ChunkCounts>, LoadError> {
+    /// Returns the counts of chunks that are not loaded, because `later` has replaced them.
+    fn superseded_by(&self, later: BatchId) -> LoadedCounts<'_> {
+        let counts = self.counts_if_all_loaded();
+        let counts: Vec<ChunkCounts> =
+            counts.map(|count| ChunkCounts { loaded: 0, superseded: count.loaded, ..count }).collect();
+        let superseded = self
+            .chunks
+            .iter()
+            .zip(&counts)
+            .filter(|(_, count)| count.superseded > 0)
+            .map(|(chunk, count)| SupersededRows {
+                message: &chunk.message,
+                by: later,
+                rows: count.superseded,
+            })
+            .collect();
+        LoadedCounts { counts, superseded }
+    }
+
+    async fn load(&self) -> Result<LoadedCounts<'_>, LoadError> {
         let copied = self.copy().await?;
         let rows: u64 = self.chunks.iter().map(|chunk| u64::from(chunk.message.chunk.text_rows())).sum();
         if copied != rows {
@@ -71,7 +89,7 @@ impl ChunkLoad<'_> {
     /// Merges the staged rows, and returns how many were inserted or replaced another.
     async fn merge(&self) -> Result<u64, LoadError> {
         let (client, priority) = (self.transaction.client(), self.contract.load.priority);
-        let versions = ranks_versions(self.contract)
+        let versions = upserts(self.contract)
             .then_some(VersionLists { earlier: &self.versions.earlier, later: &self.versions.later });
         if let [chunk] = self.chunks {
             let message = &chunk.message;
@@ -88,6 +106,7 @@ impl ChunkLoad<'_> {
         }
         let ChunkArrays { ordinals, batch_ids, row_bases } = &self.arrays()?;
         let dropped_at: Vec<Timestamp> = self.chunks.iter().map(|chunk| chunk.message.dropped_at).collect();
+        let positions = positions(self.chunks);
         let chunks = SeveralChunks {
             source: &self.contract.source,
             priority,
@@ -95,6 +114,7 @@ impl ChunkLoad<'_> {
             batch_ids,
             row_bases,
             dropped_at: &dropped_at,
+            positions: &positions,
         };
         Ok(self.stage.merge_shared.execute(client, &MergeParameters { chunks, versions }).await?)
     }
@@ -121,13 +141,13 @@ impl ChunkLoad<'_> {
 
     /// Returns each chunk's counts when `loaded` of all `rows` were loaded. The database is queried only when some were
     /// not.
-    async fn count(&self, rows: u64, loaded: u64) -> Result<Vec<ChunkCounts>, LoadError> {
+    async fn count(&self, rows: u64, loaded: u64) -> Result<LoadedCounts<'_>, LoadError> {
         let mut counts: Vec<ChunkCounts> = self.counts_if_all_loaded().collect();
         let lost = rows
             .checked_sub(loaded)
             .ok_or_else(|| self.miscounted(format!("merged {loaded} rows, but copied only {rows}")))?;
         if lost == 0 {
-            return Ok(counts);
+            return Ok(LoadedCounts { counts, superseded: Vec::new() });
         }
         if let ([count], Some(count_keys)) = (&mut counts[..], &self.stage.sql.count_keys) {
             let keys = unsigned(self.transaction.query_one(count_keys, &[]).await?.try_get(0)?);
@@ -135,38 +155,48 @@ impl ChunkLoad<'_> {
             if keys == loaded {
                 count.loaded = loaded;
                 count.deduplicated += lost;
-                return Ok(counts);
+                return Ok(LoadedCounts { counts, superseded: Vec::new() });
             }
         }
-        self.count_losers(&mut counts).await?;
+        let superseded = self.count_losers(&mut counts).await?;
         let sum: u64 = counts.iter().map(|count| count.loaded).sum();
         if sum != loaded {
             return Err(self.miscounted(format!("merged {loaded} rows, but the table has {sum} of them")));
         }
-        Ok(counts)
+        Ok(LoadedCounts { counts, superseded })
     }
 
-    async fn count_losers(&self, counts: &mut [ChunkCounts]) -> Result<(), LoadError> {
+    async fn count_losers(&self, counts: &mut [ChunkCounts]) -> Result<Vec<SupersededRows<'_>>, LoadError> {
         let ChunkArrays { ordinals, batch_ids, row_bases } = &self.arrays()?;
         let parameters = StagedChunks { ordinals, batch_ids, row_bases };
+        let mut superseded = Vec::new();
         for row in self.stage.sql.count_losers.query(self.transaction, &parameters).await? {
-            let ordinal: i16 = row.try_get(0)?;
-            let (deduplicated, superseded) = (unsigned(row.try_get(1)?), unsigned(row.try_get(2)?));
-            let count = usize::try_from(ordinal).ok().and_then(|ordinal| counts.get_mut(ordinal));
-            let count = count.ok_or_else(|| {
+            let (ordinal, batch, winner): (i16, BatchId, BatchId) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            let lost = unsigned(row.try_get(3)?);
+            let index = usize::try_from(ordinal).ok().filter(|index| *index < counts.len());
+            let index = index.ok_or_else(|| {
                 self.miscounted(format!("the staging table has rows of the unknown chunk {ordinal}"))
             })?;
-            let lost = deduplicated + superseded;
+            let count = &mut counts[index];
             count.loaded = count.loaded.checked_sub(lost).ok_or_else(|| {
                 self.miscounted(format!(
                     "{lost} rows were not loaded, but the chunk has only {}",
                     count.loaded
                 ))
             })?;
-            count.deduplicated += deduplicated;
-            count.superseded = superseded;
+            if winner == batch {
+                count.deduplicated += lost;
+            } else {
+                count.superseded += lost;
+                superseded.push(SupersededRows {
+                    message: &self.chunks[index].message,
+                    by: winner,
+                    rows: lost,
+                });
+            }
         }
-        Ok(())
+        Ok(superseded)
     }
 
     fn arrays(&self) -> Result<ChunkArrays, LoadError> {
@@ -185,6 +215,34 @@ impl ChunkLoad<'_> {
     fn miscounted(&self, problem: String) -> LoadError {
         LoadError::Miscounted { table: quoted_table(&self.contract.entity.table), problem }
     }
+}
+
+/// The counts of the chunks of a transaction.
+struct LoadedCounts<'a> {
+    counts: Vec<ChunkCounts>,
+    superseded: Vec<SupersededRows<'a>>,
+}
+
+/// Returns the position of each chunk's batch in the order of drops of one time, as `penstock.precedes` defines it.
+fn positions(chunks: &[&VerifiedChunk]) -> Vec<i32> {
+    let rank = |index: usize| {
+        let manifest = &chunks[index].manifest;
+        let drop = &manifest.drop;
+        let sequencer = drop.sequencer.as_deref().unwrap_or("");
+        (&drop.key, &drop.bucket, sequencer, manifest.generation, manifest.batch_id)
+    };
+    let mut order: Vec<usize> = (0..chunks.len()).collect();
+    order.sort_by(|one, other| rank(*one).cmp(&rank(*other)));
+    let mut positions = vec![0; chunks.len()];
+    for (position, index) in (0..).zip(order) {
+        positions[index] = position;
+    }
+    // Chunks of one batch have the same position, so that their rows decide.
+    for index in 0..chunks.len() {
+        let first = chunks.iter().position(|chunk| chunk.message.batch_id == chunks[index].message.batch_id);
+        positions[index] = positions[first.expect("the chunk itself has the batch")];
+    }
+    positions
 }
 
 /// Arrays with one element per staged chunk.

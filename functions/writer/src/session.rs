@@ -1,16 +1,17 @@
 //! A session with PostgreSQL, which applies chunks in transactions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use penstock_aws::database::{Connector, DatabaseError};
 use penstock_contract::{Contract, Overwrite};
-use penstock_pipeline::{LoadMessage, Manifest};
+use penstock_pipeline::{BatchId, DeadReason, LoadMessage, LoadProgress, Manifest};
 use tokio_postgres::{Client, IsolationLevel, Transaction};
 
+use crate::batches;
 use crate::chunk::VerifiedChunk;
 use crate::error::LoadError;
-use crate::ledger::{self, BatchSums, ChunkCounts};
+use crate::ledger::{self, ChunkCounts};
 use crate::load::ChunkLoad;
 use crate::lock::try_lock;
 use crate::sql::quoted_table;
@@ -24,6 +25,9 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(120);
 /// The time that a statement waits for a lock. A writer that waits delays the chunks of other sources, so their messages
 /// are better returned to the queue.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The maximum number of batches that a session remembers as opened. Opening a batch again changes nothing.
+const MAX_OPENED: usize = 10_000;
 
 /// The maximum number of staging tables in a session: each commit truncates all of them.
 const MAX_STAGES: usize = 16;
@@ -54,6 +58,8 @@ pub enum ChunkOutcome {
     Applied(ChunkCounts),
     /// The ledger has the chunk already, so nothing was done.
     AlreadyApplied,
+    /// Another batch replaces the chunk's batch, or an operator withdrew it, so nothing was done.
+    Stopped,
 }
 
 /// How a transaction uses its target table.
@@ -73,6 +79,8 @@ pub(crate) struct LoadSession {
     client: Client,
     stages: HashMap<StageKey, PreparedStage>,
     stages_created: u64,
+    /// Batches whose rows are in the ledger.
+    opened: HashSet<BatchId>,
 }
 
 impl LoadSession {
@@ -81,21 +89,49 @@ impl LoadSession {
         let mut client = connector.connect_to_primary().await?;
         client.batch_execute(&settings()).await.map_err(DatabaseError::from)?;
         ledger::migrate(&mut client).await?;
-        Ok(Self { client, stages: HashMap::new(), stages_created: 0 })
+        Ok(Self { client, stages: HashMap::new(), stages_created: 0, opened: HashSet::new() })
     }
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Closes a batch whose chunks have all been applied, and deletes the rows of the versions that it replaces.
+    /// Closes a batch whose chunks have all been applied, and deletes the rows of the batches that it replaces.
     pub(crate) async fn close(
         &mut self,
         manifest: &Manifest,
-        sums: &BatchSums,
+        progress: &LoadProgress,
         balanced: bool,
     ) -> Result<ClosedBatch, LoadError> {
-        versions::close(&mut self.client, manifest, sums, balanced).await
+        versions::close(&mut self.client, manifest, progress, balanced).await
+    }
+
+    /// Records that a chunk is moved to the dead-letter queue.
+    pub(crate) async fn fail(
+        &mut self,
+        manifest: &Manifest,
+        message: &LoadMessage,
+        reason: &DeadReason,
+    ) -> Result<(), LoadError> {
+        let code = reason.code.as_str();
+        batches::fail(&mut self.client, manifest, message, code, &reason.message).await
+    }
+
+    /// Adds the batches of the chunks to the ledger, each before its first chunk, so that other writers find its
+    /// position in the order of drops.
+    async fn open_batches(&mut self, chunks: &[&VerifiedChunk]) -> Result<(), LoadError> {
+        for chunk in chunks {
+            let manifest = &chunk.manifest;
+            if self.opened.contains(&manifest.batch_id) {
+                continue;
+            }
+            batches::open(&mut self.client, manifest).await?;
+            if self.opened.len() >= MAX_OPENED {
+                self.opened.clear();
+            }
+            self.opened.insert(manifest.batch_id);
+        }
+        Ok(())
     }
 
     /// Applies chunks of one contract version in one transaction: all of them, or none.
@@ -105,6 +141,7 @@ impl LoadSession {
         chunks: &[&VerifiedChunk],
         access: TableAccess,
     ) -> Result<Vec<ChunkOutcome>, LoadError> {
+        self.open_batches(chunks).await?;
         let stage = self.stage(contract).await?;
         let builder = self.client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
         let transaction = builder.start().await?;
@@ -115,9 +152,8 @@ impl LoadSession {
             TableAccess::Alone => return Err(LoadError::TableBusy { table }),
         }
         let messages: Vec<&LoadMessage> = chunks.iter().map(|chunk| &chunk.message).collect();
-        let versions = other_versions(&transaction, contract, &messages).await?;
-        let claimed = ledger::claim(&transaction, &messages).await?;
-        let mut outcomes = vec![ChunkOutcome::AlreadyApplied; chunks.len()];
+        let versions = other_versions(&transaction, contract, chunks).await?;
+        let (claimed, mut outcomes) = claim(&transaction, &messages).await?;
         if claimed.is_empty() {
             transaction.rollback().await?;
             return Ok(outcomes);
@@ -125,6 +161,8 @@ impl LoadSession {
         let new: Vec<&VerifiedChunk> = claimed.iter().map(|index| chunks[*index]).collect();
         let load = ChunkLoad { transaction: &transaction, contract, stage: &stage, chunks: &new, versions };
         let counts = load.run().await?;
+        let new: Vec<&LoadMessage> = new.iter().map(|chunk| &chunk.message).collect();
+        batches::clear_failures(&transaction, &new).await?;
         transaction.commit().await?;
         for (index, counts) in claimed.into_iter().zip(counts) {
             outcomes[index] = ChunkOutcome::Applied(counts);
@@ -183,21 +221,53 @@ fn stage_key(contract: &Contract) -> StageKey {
     (contract.source.clone(), contract.version.clone(), contract.entity.columns.len())
 }
 
-/// Returns the other versions of the chunks' object when the contract replaces earlier versions.
+/// Claims the chunks under shared locks on their batches. Returns the indexes of those that must be loaded, and the
+/// outcomes of all others at theirs.
+async fn claim(
+    transaction: &Transaction<'_>,
+    messages: &[&LoadMessage],
+) -> Result<(Vec<usize>, Vec<ChunkOutcome>), LoadError> {
+    let mut batches: Vec<BatchId> = messages.iter().map(|message| message.batch_id).collect();
+    batches.sort_unstable();
+    batches.dedup();
+    // In a statement of its own, so that the next one sees what was committed while this one waited.
+    batches::lock_shared(transaction, &batches).await?;
+    let claimed = ledger::claim(transaction, messages).await?;
+    let mut outcomes = vec![ChunkOutcome::AlreadyApplied; messages.len()];
+    if claimed.len() < messages.len() {
+        let stopped = batches::stopped(transaction, &batches).await?;
+        for (message, outcome) in messages.iter().zip(&mut outcomes) {
+            if stopped.contains(&message.batch_id) {
+                *outcome = ChunkOutcome::Stopped;
+            }
+        }
+    }
+    Ok((claimed, outcomes))
+}
+
+/// Returns the other versions of the chunks' object when the contract replaces earlier versions, and the batches that the
+/// chunks' batch replays.
 async fn other_versions(
     transaction: &Transaction<'_>,
     contract: &Contract,
-    messages: &[&LoadMessage],
+    chunks: &[&VerifiedChunk],
 ) -> Result<OtherVersions, LoadError> {
-    if contract.overwrite != Overwrite::Replace {
+    // All chunks are of one batch if it replaces others (`group`).
+    let Some(VerifiedChunk { message, manifest, .. }) = chunks.first() else {
         return Ok(OtherVersions::default());
-    }
-    // All messages are of one batch (`group`).
-    let Some(message) = messages.first() else { return Ok(OtherVersions::default()) };
-    let object = message.overwrites.as_ref().ok_or_else(|| LoadError::Chunk {
-        location: format!("chunk {} of batch {}", message.chunk.number(), message.batch_id),
-        problem: "the contract replaces earlier versions of an object, but the message names no object"
-            .to_owned(),
-    })?;
-    versions::lock_and_register(transaction, message, object).await
+    };
+    let mut versions = match contract.overwrite {
+        Overwrite::Add | Overwrite::Keep => OtherVersions::default(),
+        Overwrite::Replace => {
+            let object = message.overwrites.as_ref().ok_or_else(|| LoadError::Chunk {
+                location: format!("chunk {} of batch {}", message.chunk.number(), message.batch_id),
+                problem:
+                    "the contract replaces earlier versions of an object, but the message names no object"
+                        .to_owned(),
+            })?;
+            versions::lock_and_register(transaction, message, manifest.generation, object).await?
+        }
+    };
+    versions.earlier.extend(&manifest.replays);
+    Ok(versions)
 }

@@ -5,22 +5,23 @@
 use jiff::Timestamp;
 use penstock_contract::ddl::column_definition;
 pub use penstock_contract::ddl::{SYSTEM_COLUMNS, create_table, quoted, quoted_table};
-use penstock_contract::{Contract, Overwrite, SqlType, WriteMode};
+use penstock_contract::{Contract, SqlType, WriteMode};
 use penstock_pipeline::BatchId;
 use tokio_postgres::types::ToSql;
 
 use crate::statement::{StatementParameters, StatementText, statement_parameters};
 
-/// The columns that decide between two rows with the same key: the greater row is stored. The last two make the order
-/// total, so that the result does not depend on the order of arrival.
-const RANK: &str = "_event_time, _priority, _dropped_at, _batch_id, _row";
+/// The columns that decide between two rows with the same key: the greater row is stored. If they are equal, the order of
+/// the batches decides, and within a batch that of the rows. The order is total, so that the result does not depend on
+/// the order of arrival.
+const RANK: &str = "_event_time, _priority, _dropped_at";
 
 /// The parameters of a merge.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MergeParameters<'a, P> {
     /// The parameters of the staged chunks.
     pub chunks: P,
-    /// The versions of the chunks' object; `Some` exactly if [`ranks_versions`] returns true.
+    /// The batches that rank lower or higher as a whole; `Some` exactly if the contract [upserts].
     pub versions: Option<VersionLists<'a>>,
 }
 
@@ -68,16 +69,17 @@ statement_parameters! {
         row_bases: &'a [i64] as "bigint[]",
         /// The time of the drop.
         dropped_at: &'a [Timestamp] as "timestamptz[]",
+        /// The position of the chunk's batch in the order of drops of one time.
+        positions: &'a [i32] as "integer[]",
     }
 }
 
 statement_parameters! {
-    /// The additional parameters of a merge if [`ranks_versions`] returns true: the batches of other versions of the
-    /// same object.
+    /// The additional parameters of a merge of an upsert: batches of other versions of the same object, and replayed ones.
     VersionLists, VersionListsPlaceholders {
-        /// Versions whose rows are replaced regardless of their rank.
+        /// Batches whose rows are replaced regardless of their rank.
         earlier: &'a [BatchId] as "uuid[]",
-        /// Versions whose rows are retained regardless of their rank.
+        /// Batches whose rows are retained regardless of their rank.
         later: &'a [BatchId] as "uuid[]",
     }
 }
@@ -113,8 +115,8 @@ pub struct LoadSql {
     pub merge_shared: StatementText<MergeSeveral<'static>>,
     /// Counts the distinct keys in the staging table. Only for upserts.
     pub count_keys: Option<String>,
-    /// Returns, for each chunk with such rows, its ordinal, the number of rows that lost to another row of their own
-    /// batch, and the number that lost to a row of another batch. It runs after the merge, in the same transaction.
+    /// Returns the number of rows that were not loaded, by the ordinal of their chunk and the batch of the rows that they
+    /// lost to. It runs after the merge, in the same transaction.
     pub count_losers: StatementText<StagedChunks<'static>>,
 }
 
@@ -140,11 +142,6 @@ pub fn upserts(contract: &Contract) -> bool {
         WriteMode::Upsert => true,
         WriteMode::Append => false,
     }
-}
-
-/// Returns true when a merge compares the versions of an object before it compares the ranks of the rows.
-pub fn ranks_versions(contract: &Contract) -> bool {
-    upserts(contract) && contract.overwrite == Overwrite::Replace
 }
 
 /// Returns the statements for `contract`. `stage` is the name of the staging table, `foreign` are the columns of the
@@ -221,16 +218,17 @@ fn merge_shared(
     event_time: Option<&str>,
 ) -> StatementText<MergeSeveral<'static>> {
     let (chunks, last) = SeveralChunks::placeholders(0);
-    let SeveralChunksPlaceholders { source, priority, ordinals, batch_ids, row_bases, dropped_at } = chunks;
+    let SeveralChunksPlaceholders { source, priority, ordinals, batch_ids, row_bases, dropped_at, positions } =
+        chunks;
     let time = event_time.unwrap_or("c.dropped_at");
     let columns = list(contract.entity.columns.iter().map(|column| format!("s.{}", quoted(&column.name))));
     let system =
         format!("{source}, c.batch_id, s._row + c.row_base, {time}, {priority}, c.dropped_at, now()");
     let from = format!(
-        "{stage} AS s JOIN unnest({ordinals}, {batch_ids}, {row_bases}, {dropped_at}) \
-         AS c (chunk, batch_id, row_base, dropped_at) ON c.chunk = s._chunk"
+        "{stage} AS s JOIN unnest({ordinals}, {batch_ids}, {row_bases}, {dropped_at}, {positions}) \
+         AS c (chunk, batch_id, row_base, dropped_at, position) ON c.chunk = s._chunk"
     );
-    let newest_first = format!("{time} DESC, c.dropped_at DESC, c.batch_id DESC, s._row + c.row_base DESC");
+    let newest_first = format!("{time} DESC, c.dropped_at DESC, c.position DESC, s._row + c.row_base DESC");
     let (versions, _) = VersionLists::placeholders(last);
     StatementText::new(merge(contract, foreign, &columns, &system, &from, Some(&newest_first), &versions))
 }
@@ -265,18 +263,23 @@ fn merge(
         }
         None => format!("SELECT {columns}, {system} FROM {from}"),
     };
-    let condition = replace_condition(contract, versions);
+    let condition = replace_condition(versions);
     format!("{insert} {rows} ON CONFLICT ({target}) DO UPDATE SET {assignments} WHERE {condition}")
 }
 
 /// Returns the condition under which a row replaces the stored row with the same key.
-fn replace_condition(contract: &Contract, versions: &VersionListsPlaceholders) -> String {
-    let is_newer = format!("({}) <= ({})", ranked("t"), ranked("excluded"));
-    if !ranks_versions(contract) {
-        return is_newer;
-    }
+///
+/// `penstock.precedes` is only called for rows of two batches with equal event times, priorities and times of the drop.
+/// It returns null for a batch that an earlier release has not closed yet.
+fn replace_condition(versions: &VersionListsPlaceholders) -> String {
     let VersionListsPlaceholders { earlier, later } = versions;
-    format!("t._batch_id = ANY ({earlier}) OR (t._batch_id <> ALL ({later}) AND {is_newer})")
+    let (stored, new) = (ranked("t"), ranked("excluded"));
+    format!(
+        "t._batch_id = ANY ({earlier}) OR (t._batch_id <> ALL ({later}) AND CASE \
+         WHEN ({stored}) <> ({new}) THEN ({stored}) < ({new}) \
+         WHEN t._batch_id = excluded._batch_id THEN t._row <= excluded._row \
+         ELSE coalesce(penstock.precedes(t._batch_id, excluded._batch_id), t._batch_id < excluded._batch_id) END)"
+    )
 }
 
 /// Returns the assignments by which one row replaces another. Columns that the contract does not have become null:
@@ -312,12 +315,11 @@ fn count_losers(contract: &Contract, stage: &str) -> StatementText<StagedChunks<
         ("t._batch_id, t.xmin", same_row, "w.xmin <> pg_current_xact_id()::xid")
     };
     StatementText::new(format!(
-        "SELECT c.chunk, count(*) FILTER (WHERE w._batch_id = c.batch_id), \
-         count(*) FILTER (WHERE w._batch_id <> c.batch_id) \
+        "SELECT c.chunk, c.batch_id, w._batch_id, count(*) \
          FROM {stage} AS s JOIN unnest({ordinals}, {batch_ids}, {row_bases}) \
          AS c (chunk, batch_id, row_base) ON c.chunk = s._chunk \
          CROSS JOIN LATERAL (SELECT {columns} FROM {table} AS t WHERE {matches} LIMIT 1) AS w \
-         WHERE {lost} GROUP BY c.chunk"
+         WHERE {lost} GROUP BY c.chunk, c.batch_id, w._batch_id"
     ))
 }
 

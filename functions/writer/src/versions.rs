@@ -6,19 +6,19 @@
 //! closed, under an exclusive one.
 
 use penstock_contract::TableName;
-use penstock_pipeline::{BatchId, LoadMessage, Manifest, Overwritten, Replaced};
+use penstock_pipeline::{BatchId, LoadMessage, LoadProgress, Manifest, Overwritten, Replaced};
 use tokio_postgres::{Client, Transaction};
 
+use crate::batches::{self, delete_rows};
 use crate::error::LoadError;
-use crate::ledger::{self, BatchSums, bigint, unsigned};
+use crate::ledger::{bigint, integer, unsigned};
 use crate::lock::{LockMode, lock};
-use crate::sql::quoted_table;
 use crate::statement::{InsertRow, Parameters};
 
-/// The other versions of a batch's object, without those that have been replaced.
+/// The other versions of a batch's object, without those that have been replaced, and the batches that it replays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OtherVersions {
-    /// Versions whose rows the batch's rows replace.
+    /// Batches whose rows the batch's rows replace.
     pub(crate) earlier: Vec<BatchId>,
     /// Versions whose rows the batch's rows do not replace.
     pub(crate) later: Vec<BatchId>,
@@ -31,7 +31,7 @@ pub(crate) struct OtherVersions {
 pub struct ClosedBatch {
     /// False when it was closed before.
     pub is_new: bool,
-    /// The versions of its object that it replaced.
+    /// The batches that it replaced.
     pub replaced: Vec<Replaced>,
     /// The version that replaced it.
     pub replaced_by: Option<BatchId>,
@@ -51,6 +51,7 @@ struct LedgerVersion {
 pub(crate) async fn lock_and_register(
     transaction: &Transaction<'_>,
     message: &LoadMessage,
+    generation: u32,
     object: &Overwritten,
 ) -> Result<OtherVersions, LoadError> {
     let registered = "SELECT FROM penstock.object_version WHERE batch_id = $1";
@@ -58,7 +59,7 @@ pub(crate) async fn lock_and_register(
     let mode = if is_registered { LockMode::Shared } else { LockMode::Exclusive };
     lock_object(transaction, mode, &object.bucket, &object.key).await?;
     if !is_registered {
-        register(transaction, message, object).await?;
+        register(transaction, message, generation, object).await?;
     }
     let versions = current_versions(transaction, &message.batch_id, &object.bucket, &object.key).await?;
     let last_closed =
@@ -73,31 +74,47 @@ pub(crate) async fn lock_and_register(
     Ok(OtherVersions { earlier: batches(versions.earlier), later: batches(versions.later), replaced_by })
 }
 
-/// Closes a batch whose chunks have all been applied, and deletes the rows of the versions that it replaces.
+/// Closes a batch whose chunks have all been applied, and deletes the rows of the batches that it replaces: earlier
+/// versions of its object, and those that it replays.
 pub(crate) async fn close(
     client: &mut Client,
     manifest: &Manifest,
-    sums: &BatchSums,
+    progress: &LoadProgress,
     balanced: bool,
 ) -> Result<ClosedBatch, LoadError> {
-    if !manifest.replaces {
-        let is_new = ledger::close(client, manifest, sums, balanced).await?;
+    if !manifest.replaces_others() {
+        let is_new = batches::close(client, manifest, progress, balanced).await?;
         return Ok(ClosedBatch { is_new, ..ClosedBatch::default() });
     }
     let (batch, bucket, key) = (&manifest.batch_id, &manifest.drop.bucket, &manifest.drop.key);
     let transaction = client.transaction().await?;
-    lock_object(&transaction, LockMode::Exclusive, bucket, key).await?;
-    let is_new = ledger::close(transaction.client(), manifest, sums, balanced).await?;
-    let versions = current_versions(&transaction, batch, bucket, key).await?;
-    // Empty when the batch was closed before, or when a later version has been closed.
-    for version in &versions.earlier {
-        let rows = delete_rows(&transaction, version).await?;
-        mark_replaced(&transaction, &version.batch_id, batch, rows).await?;
-        tracing::info!(batch_id = %batch, replaced = %version.batch_id, rows, "earlier version deleted");
+    if manifest.replaces {
+        lock_object(&transaction, LockMode::Exclusive, bucket, key).await?;
+    }
+    let is_new = batches::close(transaction.client(), manifest, progress, balanced).await?;
+    let mut replays = manifest.replays.clone();
+    replays.sort_unstable();
+    for replayed in &replays {
+        batches::replace(&transaction, replayed, batch).await?;
+    }
+    let mut replaced_by = None;
+    if manifest.replaces {
+        let versions = current_versions(&transaction, batch, bucket, key).await?;
+        // Empty when the batch was closed before, or when a later version has been closed.
+        for version in &versions.earlier {
+            let rows = delete_rows(&transaction, &version.table, &version.batch_id).await?;
+            mark_replaced(&transaction, &version.batch_id, batch, rows).await?;
+            batches::mark_replaced(&transaction, &version.batch_id, batch).await?;
+            tracing::info!(batch_id = %batch, replaced = %version.batch_id, rows, "earlier version deleted");
+        }
+        replaced_by = versions.own.replaced_by;
+        if let Some(later) = &replaced_by {
+            batches::mark_replaced(&transaction, batch, later).await?;
+        }
     }
     let replaced = replaced(&transaction, batch).await?;
     transaction.commit().await?;
-    Ok(ClosedBatch { is_new, replaced, replaced_by: versions.own.replaced_by })
+    Ok(ClosedBatch { is_new, replaced, replaced_by })
 }
 
 async fn lock_object(
@@ -112,16 +129,19 @@ async fn lock_object(
 async fn register(
     transaction: &Transaction<'_>,
     message: &LoadMessage,
+    generation: u32,
     object: &Overwritten,
 ) -> Result<(), LoadError> {
     // Events without a sequencer are stored with an empty one, which sorts first.
     let sequencer = object.sequencer.as_deref().unwrap_or("");
+    let generation = integer("object_version", "generation", generation)?;
     let row = InsertRow::into("object_version")
         .column("batch_id", &message.batch_id)
         .column("bucket", &object.bucket)
         .column("key", &object.key)
         .column("dropped_at", &message.dropped_at)
         .column("sequencer", &sequencer)
+        .column("generation", &generation)
         .column("target_schema", &message.table.schema)
         .column("target_table", &message.table.table);
     let statement = format!("{} ON CONFLICT (batch_id) DO NOTHING", row.text());
@@ -145,10 +165,10 @@ async fn current_versions(
     let mut parameters = Parameters::default();
     let statement = format!(
         "SELECT v.batch_id, v.target_schema, v.target_table, v.replaced_by, \
-         EXISTS (SELECT FROM penstock.batch AS b WHERE b.batch_id = v.batch_id) \
+         EXISTS (SELECT FROM penstock.batch AS b WHERE b.batch_id = v.batch_id AND b.state = 'loaded') \
          FROM penstock.object_version AS v \
          WHERE v.bucket = {} AND v.key = {} AND (v.replaced_by IS NULL OR v.batch_id = {}) \
-         ORDER BY v.dropped_at, v.sequencer, v.number",
+         ORDER BY v.dropped_at, v.sequencer, v.generation, v.number",
         parameters.bind(&bucket),
         parameters.bind(&key),
         parameters.bind(batch)
@@ -192,21 +212,14 @@ async fn mark_replaced(
     Ok(())
 }
 
-/// Deletes a version's rows, and returns their number. A table that no longer exists has none.
-async fn delete_rows(transaction: &Transaction<'_>, version: &LedgerVersion) -> Result<u64, LoadError> {
-    let exists = "SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
-                  WHERE n.nspname = $1 AND c.relname = $2)";
-    let TableName { schema, table } = &version.table;
-    if !transaction.query_one(exists, &[schema, table]).await?.try_get::<_, bool>(0)? {
-        return Ok(0);
-    }
-    let statement = format!("DELETE FROM {} WHERE _batch_id = $1", quoted_table(&version.table));
-    Ok(transaction.execute(&statement, &[&version.batch_id]).await?)
-}
-
 async fn replaced(transaction: &Transaction<'_>, batch: &BatchId) -> Result<Vec<Replaced>, LoadError> {
-    let statement = "SELECT batch_id, withdrawn FROM penstock.object_version WHERE replaced_by = $1 \
-                     ORDER BY dropped_at, sequencer, number";
+    // A replayed batch may also be an earlier version. Its rows were deleted once.
+    let statement = "SELECT batch_id, max(rows) FROM (\
+                     SELECT batch_id, withdrawn FROM penstock.object_version WHERE replaced_by = $1 UNION ALL \
+                     SELECT batch_id, deleted FROM penstock.stopped_batch WHERE replaced_by = $1 AND deleted IS NOT NULL\
+                     ) AS r (batch_id, rows) LEFT JOIN penstock.batch AS b USING (batch_id) \
+                     GROUP BY batch_id, b.dropped_at, b.sequencer, b.generation \
+                     ORDER BY b.dropped_at, b.sequencer, b.generation, batch_id";
     let mut replaced = Vec::new();
     for row in transaction.query(statement, &[batch]).await? {
         replaced.push(Replaced { batch_id: row.try_get(0)?, rows: unsigned(row.try_get(1)?) });

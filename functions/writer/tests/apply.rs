@@ -241,8 +241,8 @@ async fn the_ledger_returns_the_totals_of_a_batch() {
         let chunk = ChunkOf::batch(1).numbered(index, 3).rows(&contract, &rows);
         apply(&mut writer, &contract, &[&chunk]).await.unwrap();
     }
-    let sums = writer.sums(&uuid::Uuid::from_u128(1)).await.unwrap();
-    assert_eq!((sums.chunks, sums.rows, sums.counts.loaded), (3, 6, 6));
-    assert!(sums.first_applied_at.is_some());
-    assert_eq!(writer.sums(&uuid::Uuid::from_u128(2)).await.unwrap().chunks, 0);
+    let totals = writer.progress(&uuid::Uuid::from_u128(1)).await.unwrap();
+    assert_eq!((totals.progress.chunks, totals.rows, totals.progress.loaded), (3, 6, 6));
+    assert!(totals.first_applied_at.is_some());
+    assert_eq!(writer.progress(&uuid::Uuid::from_u128(2)).await.unwrap().progress.chunks, 0);
 }

@@ -14,8 +14,8 @@ use penstock_aws::testing::{Call, Fault, MemoryQueue, MemoryStore};
 use penstock_contract::Contract;
 use penstock_engine::Totals;
 use penstock_pipeline::{
-    ChunkBody, Drop, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState, RefusalCode, RowCounts,
-    Seconds, layout,
+    ChunkBody, ChunkProgress, Drop, LoadMessage, Manifest, ManifestState, Receipt, ReceiptState, RefusalCode,
+    RowCounts, Seconds, layout,
 };
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::config::WriterConfig;
@@ -92,6 +92,8 @@ impl Setup {
             drop,
             state: ManifestState::Committed { table: self.contract.entity.table.clone() },
             replaces: false,
+            generation: 0,
+            replays: Vec::new(),
             totals: Totals { rows_read: accepted + rejected, accepted, rejected, ..Totals::default() },
             dialect: None,
             quality: Vec::new(),
@@ -168,7 +170,8 @@ async fn a_batch_is_loaded_and_closed_and_its_receipt_written() {
     assert_eq!(setup.db.rows(batch).await, ["shop|shop/1.csv|etag|9|4|5|t"]);
 
     // A redelivery writes nothing.
-    let puts = |store: &MemoryStore| store.calls().iter().filter(|(call, _)| *call == Call::Put).count();
+    let is_write = |call: &Call| matches!(call, Call::Put | Call::PutIfAbsent | Call::PutIfMatch);
+    let puts = |store: &MemoryStore| store.calls().iter().filter(|(call, _)| is_write(call)).count();
     let before = puts(&setup.store);
     assert!(run(&mut writer, &event(&messages), LONG).await.is_empty());
     assert_eq!(puts(&setup.store), before);
@@ -179,23 +182,30 @@ async fn a_batch_is_loaded_and_closed_and_its_receipt_written() {
 async fn a_batch_is_closed_with_its_last_chunk() {
     let setup = Setup::new();
     let messages = setup.commit(1, &[rows("a", 3), rows("b", 2)], 0);
+    assert_eq!(setup.receipt(1).state, ReceiptState::Read);
     assert!(run(&mut setup.writer(), &event([&messages[1]]), LONG).await.is_empty());
-    assert_eq!(setup.receipt(1).state, ReceiptState::Loading);
-    assert!(setup.db.rows("SELECT * FROM penstock.batch").await.is_empty());
+    let receipt = setup.receipt(1);
+    assert_eq!((receipt.state, receipt.rows.loaded), (ReceiptState::Loading, 2), "the rows in the table");
+    assert_eq!(receipt.chunks, Some(ChunkProgress { applied: 1, total: 2 }));
+    let batch = "SELECT state, loaded, closed_at FROM penstock.batch";
+    assert_eq!(setup.db.rows(batch).await, ["loading|~|~"]);
+    let status = "SELECT state, chunks_applied, chunk_count, loaded FROM penstock.batch_status";
+    assert_eq!(setup.db.rows(status).await, ["loading|1|2|2"]);
     assert!(run(&mut setup.writer(), &event([&messages[0]]), LONG).await.is_empty());
     assert_eq!(setup.receipt(1).state, ReceiptState::Loaded);
+    assert_eq!(setup.db.rows("SELECT state, loaded FROM penstock.batch").await, ["loaded|5"]);
 }
 
 #[tokio::test]
 async fn a_redelivery_completes_a_batch_that_failed_between_commit_and_receipt() {
-    for (call, key) in [(Call::Get, "manifest.json"), (Call::Get, "receipts/"), (Call::Put, "receipts/")] {
+    for (call, key) in [(Call::Get, "receipts/"), (Call::PutIfMatch, "receipts/")] {
         let setup = Setup::new();
         let messages = setup.commit(1, &[rows("a", 3)], 0);
         setup.store.fail(call, key, Fault::Transient);
         let mut writer = setup.writer();
         assert_eq!(run(&mut writer, &event(&messages), LONG).await, ["m0"], "{call:?} {key}");
         assert_eq!(setup.count().await, "3");
-        assert_eq!(setup.receipt(1).state, ReceiptState::Loading);
+        assert_eq!(setup.receipt(1).state, ReceiptState::Read);
         let delays = setup.queue.delays();
         assert_eq!((delays.len(), delays[0].0.as_str()), (1, "h0"));
         assert!((8.0..=10.0).contains(&delays[0].1.as_secs_f64()), "{delays:?}");
@@ -228,7 +238,8 @@ async fn only_the_chunk_at_fault_goes_to_the_dead_letter_queue_and_its_batch_fai
     for batch in [1, 3] {
         assert_eq!(setup.receipt(batch).state, ReceiptState::Loaded);
     }
-    assert_eq!(setup.db.rows("SELECT count(*) FROM penstock.batch").await, ["2"]);
+    let states = "SELECT state FROM penstock.batch ORDER BY batch_id";
+    assert_eq!(setup.db.rows(states).await, ["loaded", "failed", "loaded"]);
 }
 
 #[tokio::test]
@@ -240,11 +251,23 @@ async fn a_failed_batch_is_loaded_once_its_chunk_is_intact() {
     let mut writer = setup.writer();
     assert!(run(&mut writer, &event([&messages[0], &corrupt]), LONG).await.is_empty());
     assert_eq!(setup.queue.dead()[0].code, "checksum_mismatch");
-    assert_eq!(setup.receipt(1).state, ReceiptState::Failed);
+    let receipt = setup.receipt(1);
+    assert_eq!(
+        (receipt.state, receipt.rows.loaded),
+        (ReceiptState::PartlyLoaded, 3),
+        "the rows in the table"
+    );
+    let [missing] = &receipt.missing[..] else { panic!("one chunk is missing") };
+    assert_eq!((missing.chunk, missing.rows, missing.code.as_str()), (2, 3, "checksum_mismatch"));
+    assert!(receipt.refusal.unwrap().message.starts_with("chunk 2 of 2 was not loaded"));
+    let batch = "SELECT state, chunks_applied, chunks_failed, loaded FROM penstock.batch_status";
+    assert_eq!(setup.db.rows(batch).await, ["partly_loaded|1|1|3"]);
 
     assert!(run(&mut writer, &event([&messages[1]]), LONG).await.is_empty());
     let receipt = setup.receipt(1);
     assert_eq!((receipt.state, receipt.refusal, receipt.rows.loaded), (ReceiptState::Loaded, None, 6));
+    assert_eq!(receipt.missing, []);
+    assert_eq!(setup.db.rows(batch).await, ["loaded|2|0|6"]);
     // A corrupt duplicate that arrives later does not change it.
     assert!(run(&mut writer, &event([&corrupt]), LONG).await.is_empty());
     assert_eq!(setup.receipt(1).state, ReceiptState::Loaded);
@@ -254,6 +277,7 @@ async fn a_failed_batch_is_loaded_once_its_chunk_is_intact() {
 async fn invalid_messages_do_not_block_valid_ones() {
     let setup = Setup::new();
     let good = setup.commit(1, &[rows("a", 3)], 0).remove(0);
+    setup.commit(7, &[rows("z", 3)], 0);
     let changed = |change: fn(&mut LoadMessage)| {
         let mut message = good.clone();
         message.batch_id = Uuid::from_u128(7);
@@ -419,14 +443,13 @@ async fn a_batch_that_violates_the_accounting_invariant_is_closed_and_marked() {
 }
 
 #[tokio::test]
-async fn a_batch_without_its_manifest_is_loaded_but_not_closed() {
+async fn a_batch_without_its_manifest_is_not_loaded() {
     let setup = Setup::new();
     let messages = setup.commit(1, &[rows("a", 3)], 0);
     setup.store.remove("processed", &layout::manifest(&Uuid::from_u128(1)));
     assert!(run(&mut setup.writer(), &event(&messages), LONG).await.is_empty());
     assert_eq!(setup.queue.dead()[0].code, "manifest_missing");
-    assert_eq!(setup.count().await, "3");
-    assert_eq!(setup.receipt(1).state, ReceiptState::Failed);
+    assert!(setup.db.rows("SELECT FROM pg_namespace WHERE nspname = 'penstock'").await.is_empty());
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use support::{ChunkOf, Db, apply, product, products};
 
-/// Event time, dropped at, batch, row: the order of rows with the same key.
+/// Event time, dropped at, key of the object, row: the order of rows with the same key. The greater batch has the lesser
+/// key.
 type Rank = (u32, i64, u128, u64);
 
 #[derive(Debug, Clone)]
@@ -53,7 +54,8 @@ impl Case {
     fn ranks(&self, chunk: usize) -> Vec<(u8, Rank)> {
         let (batch, base) = (self.drops[chunk].0, chunk as u64 * 1_000_000);
         let rows = self.chunks[chunk].iter().zip(1u64..);
-        rows.map(|((key, time), row)| (*key, (*time, self.dropped_at(chunk), batch, base + row))).collect()
+        rows.map(|((key, time), row)| (*key, (*time, self.dropped_at(chunk), u128::MAX - batch, base + row)))
+            .collect()
     }
 
     fn verified(&self, contract: &Contract, chunk: usize) -> VerifiedChunk {
@@ -112,7 +114,10 @@ fn the_newest_row_of_each_key_is_stored_whatever_the_order_of_arrival() {
     runtime.block_on(apply(&mut writer.borrow_mut(), &contract, &[&empty])).unwrap();
 
     let check = |case: Case| {
-        runtime.block_on(client.batch_execute("TRUNCATE products, penstock.chunk")).unwrap();
+        let tables = "TRUNCATE products, penstock.chunk, penstock.batch, penstock.superseded";
+        runtime.block_on(client.batch_execute(tables)).unwrap();
+        // A session remembers the batches that are in the ledger.
+        *writer.borrow_mut() = db.writer();
         let mut table = BTreeMap::new();
         for transaction in case.transactions() {
             let chunks: Vec<_> = transaction.iter().map(|chunk| case.verified(&contract, *chunk)).collect();

@@ -7,8 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use penstock_contract::Contract;
-use penstock_engine::Totals;
-use penstock_pipeline::{Batch, DeadCode, Drop, Manifest, ManifestState, Refusal, RefusalCode, Replaced};
+use penstock_pipeline::{DeadCode, Replaced};
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::database::{Postgres, TargetDatabase as _};
 use penstock_writer::error::LoadError;
@@ -45,25 +44,8 @@ async fn close(writer: &mut Postgres, chunk: &VerifiedChunk) -> ClosedBatch {
 }
 
 async fn try_close(writer: &mut Postgres, chunk: &VerifiedChunk) -> Result<ClosedBatch, LoadError> {
-    let message = &chunk.message;
-    let overwritten = message.overwrites.as_ref().unwrap();
-    let drop = Drop {
-        bucket: overwritten.bucket.clone(),
-        key: overwritten.key.clone(),
-        version_id: Some(message.batch_id.to_string()),
-        etag: "etag".into(),
-        size_bytes: 1,
-        sequencer: overwritten.sequencer.clone(),
-        dropped_at: message.dropped_at,
-    };
-    let batch = Batch { id: message.batch_id, ..Batch::new(drop, Some("1.0.0")) };
-    let none = Refusal::new(RefusalCode::Kept, "");
-    let mut manifest = Manifest::refused(batch, "0", none);
-    manifest.state = ManifestState::Committed { table: message.table.clone() };
-    manifest.replaces = true;
-    let sums = writer.sums(&message.batch_id).await.unwrap();
-    manifest.totals = Totals { rows_read: sums.rows, accepted: sums.rows, ..Totals::default() };
-    writer.close(&manifest, &sums, true).await
+    let progress = writer.progress(&chunk.message.batch_id).await.unwrap().progress;
+    writer.close(&chunk.manifest, &progress, true).await
 }
 
 async fn load(
@@ -250,8 +232,11 @@ fn the_last_version_remains_whatever_the_order_of_arrival() {
     let config = ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() };
     let check = |Case { versions, order, turns }: Case| {
         let writers = &mut *writers.borrow_mut();
-        let tables = "TRUNCATE products, penstock.chunk, penstock.batch, penstock.object_version";
+        let tables = "TRUNCATE products, penstock.chunk, penstock.batch, penstock.superseded, \
+                      penstock.object_version";
         runtime.block_on(client.batch_execute(tables)).unwrap();
+        // A session remembers the batches that are in the ledger.
+        *writers = [db.writer(), db.writer()];
         let chunk_of = |version: usize, chunk: usize| {
             let rows = versions[version][chunk].iter();
             let rows = rows.map(|(key, time)| product(&format!("k{key}"), &version.to_string(), 1, *time));

@@ -14,6 +14,9 @@ use crate::queue::{Queue, QueueError};
 use crate::store::{ObjectStore, StoreError};
 use crate::telemetry::Metrics;
 
+/// Maximum number of attempts to change a receipt that other functions change at the same time.
+const RECEIPT_ATTEMPTS: u32 = 10;
+
 /// The bucket and the queue to which a batch is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitTarget {
@@ -158,29 +161,63 @@ pub fn report(manifest: &Manifest, metrics: &Metrics) {
     metrics.emit(&BySourceAndState { source: &manifest.source, state }, &values);
 }
 
-/// Writes a receipt, if `change` applies to the existing one.
-///
-/// The existing receipt is read and replaced in two requests, so of two functions that do this at the same time, the
-/// slower one may replace a later receipt with `loading`. It then sends the chunks' messages again, and the writer,
-/// which finds the batch closed, writes the final receipt again.
+/// Writes a receipt, if `change` applies to the existing one. Returns whether it was written.
 ///
 /// # Errors
-/// Returns an error if a request fails, or the existing receipt is malformed.
+/// Returns an error if a request fails, the existing receipt is malformed, or it changed during each attempt.
 pub async fn write_receipt(
     store: &impl ObjectStore,
     processed_bucket: &str,
     receipt: &Receipt,
     change: ReceiptChange,
-) -> Result<(), CommitError> {
-    let key = layout::receipt(&receipt.source, &receipt.batch_id);
-    if store.put_if_absent(processed_bucket, &key, to_json(receipt)).await? {
-        return Ok(());
+) -> Result<bool, CommitError> {
+    let (source, batch) = (&receipt.source, &receipt.batch_id);
+    if change.is_usually_first() {
+        let key = layout::receipt(source, batch);
+        if store.put_if_absent(processed_bucket, &key, to_json(receipt)).await? {
+            return Ok(true);
+        }
     }
-    let existing: Option<Receipt> = get_json(store, processed_bucket, &key).await?;
-    if change.applies_to(existing.map(|receipt| receipt.state)) {
-        store.put(processed_bucket, &key, to_json(receipt)).await?;
+    update_receipt(store, processed_bucket, source, batch, |current| {
+        change.applies_to(current, receipt).then(|| receipt.clone())
+    })
+    .await
+}
+
+/// Replaces the receipt of a batch by the result of `update`, which is called with the existing receipt. `None` leaves it
+/// as it is. Returns whether it was written.
+///
+/// The receipt is replaced with `If-Match`. If another function has changed it since it was read, it is read again.
+///
+/// # Errors
+/// Returns an error if a request fails, the existing receipt is malformed, or it changed during each attempt.
+pub async fn update_receipt(
+    store: &impl ObjectStore,
+    processed_bucket: &str,
+    source: &str,
+    batch: &BatchId,
+    mut update: impl FnMut(Option<&Receipt>) -> Option<Receipt> + Send,
+) -> Result<bool, CommitError> {
+    let key = layout::receipt(source, batch);
+    for _ in 0..RECEIPT_ATTEMPTS {
+        let existing = store.get_tagged(processed_bucket, &key).await?;
+        let current: Option<Receipt> = match &existing {
+            Some(object) => Some(from_json(processed_bucket, &key, &object.body)?),
+            None => None,
+        };
+        let Some(receipt) = update(current.as_ref()) else { return Ok(false) };
+        let is_written = match &existing {
+            Some(object) => {
+                store.put_if_match(processed_bucket, &key, to_json(&receipt), &object.etag).await?
+            }
+            None => store.put_if_absent(processed_bucket, &key, to_json(&receipt)).await?,
+        };
+        if is_written {
+            return Ok(true);
+        }
     }
-    Ok(())
+    let message = format!("the receipt changed during {RECEIPT_ATTEMPTS} attempts to write it");
+    Err(StoreError::Transient { bucket: processed_bucket.to_owned(), key, message }.into())
 }
 
 /// Reads one of Penstock's own JSON objects; `None` if it does not exist.
@@ -193,7 +230,11 @@ pub async fn get_json<T: DeserializeOwned>(
     key: &str,
 ) -> Result<Option<T>, CommitError> {
     let Some(body) = store.get(bucket, key).await? else { return Ok(None) };
-    serde_json::from_slice(&body).map(Some).map_err(|error| CommitError::Corrupt {
+    from_json(bucket, key, &body).map(Some)
+}
+
+fn from_json<T: DeserializeOwned>(bucket: &str, key: &str, body: &[u8]) -> Result<T, CommitError> {
+    serde_json::from_slice(body).map_err(|error| CommitError::Corrupt {
         bucket: bucket.to_owned(),
         key: key.to_owned(),
         message: error.to_string(),

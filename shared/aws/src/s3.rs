@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::fault::SdkFault;
 pub use crate::s3_body::S3Body;
 pub use crate::s3_client::S3Store;
-use crate::s3_client::{BODY_ATTEMPTS, body_failed, pause, store_error};
-use crate::store::{ObjectHead, ObjectRef, ObjectStore, StoreError};
+use crate::s3_client::{BODY_ATTEMPTS, PutCondition, body_failed, pause, store_error};
+use crate::store::{ObjectHead, ObjectRef, ObjectStore, StoreError, TaggedObject};
 
 /// Maximum number of attempts of a conditional write that conflicts with another write of the same key.
 const CONFLICT_ATTEMPTS: u32 = 4;
@@ -17,6 +17,10 @@ impl ObjectStore for S3Store {
     type Body = S3Body;
 
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.get_tagged(bucket, key).await?.map(|object| object.body))
+    }
+
+    async fn get_tagged(&self, bucket: &str, key: &str) -> Result<Option<TaggedObject>, StoreError> {
         let object =
             ObjectRef { bucket: bucket.to_owned(), key: key.to_owned(), version_id: None, etag: None };
         let mut attempt = 0;
@@ -28,8 +32,10 @@ impl ObjectStore for S3Store {
                 Err(StoreError::NotFound { .. }) => return Ok(None),
                 Err(error) => return Err(error),
             };
+            let etag = output.e_tag.map(|etag| etag.trim_matches('"').to_owned());
+            let etag = etag.ok_or_else(|| body_failed(bucket, key, "the response has no ETag"))?;
             match output.body.collect().await {
-                Ok(body) => return Ok(Some(body.into_bytes())),
+                Ok(body) => return Ok(Some(TaggedObject { body: body.into_bytes(), etag })),
                 Err(error) if attempt == BODY_ATTEMPTS => {
                     return Err(body_failed(bucket, key, &error.to_string()));
                 }
@@ -47,22 +53,24 @@ impl ObjectStore for S3Store {
     }
 
     async fn put(&self, bucket: &str, key: &str, body: Bytes) -> Result<(), StoreError> {
-        self.put_object(bucket, key, body, false).await.map_err(|fault| store_error(bucket, key, fault))
+        let put = self.put_object(bucket, key, body, PutCondition::None).await;
+        put.map_err(|fault| store_error(bucket, key, fault))
     }
 
     async fn put_if_absent(&self, bucket: &str, key: &str, body: Bytes) -> Result<bool, StoreError> {
-        let mut attempt = 0;
-        loop {
-            match self.put_object(bucket, key, body.clone(), true).await {
-                Ok(()) => return Ok(true),
-                Err(fault) if fault.status == Some(412) => return Ok(false),
-                // 409 ConditionalRequestConflict: a concurrent write or delete of the key.
-                Err(fault) if fault.status == Some(409) && attempt + 1 < CONFLICT_ATTEMPTS => {
-                    attempt += 1;
-                    pause(attempt).await;
-                }
-                Err(fault) => return Err(store_error(bucket, key, fault)),
-            }
+        self.put_conditionally(bucket, key, body, PutCondition::Absent).await
+    }
+
+    async fn put_if_match(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Bytes,
+        etag: &str,
+    ) -> Result<bool, StoreError> {
+        match self.put_conditionally(bucket, key, body, PutCondition::Matches(etag)).await {
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            written => written,
         }
     }
 
@@ -81,6 +89,31 @@ impl ObjectStore for S3Store {
         match deleted.map_err(|error| store_error(bucket, key, SdkFault::of(&error))) {
             Ok(_) | Err(StoreError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+}
+
+impl S3Store {
+    /// Sends a conditional PUT. Returns false if the condition is not satisfied.
+    async fn put_conditionally(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Bytes,
+        condition: PutCondition<'_>,
+    ) -> Result<bool, StoreError> {
+        let mut attempt = 0;
+        loop {
+            match self.put_object(bucket, key, body.clone(), condition).await {
+                Ok(()) => return Ok(true),
+                Err(fault) if fault.status == Some(412) => return Ok(false),
+                // 409 ConditionalRequestConflict: a concurrent write or delete of the key.
+                Err(fault) if fault.status == Some(409) && attempt + 1 < CONFLICT_ATTEMPTS => {
+                    attempt += 1;
+                    pause(attempt).await;
+                }
+                Err(fault) => return Err(store_error(bucket, key, fault)),
+            }
         }
     }
 }

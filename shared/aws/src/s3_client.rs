@@ -83,20 +83,26 @@ impl S3Store {
         object_head(object, &output)
     }
 
-    /// Sends a PUT, with `If-None-Match: *` if `only_if_absent`.
+    /// Sends a PUT.
     pub(crate) async fn put_object(
         &self,
         bucket: &str,
         key: &str,
         body: Bytes,
-        only_if_absent: bool,
+        condition: PutCondition<'_>,
     ) -> Result<(), SdkFault> {
+        let (if_none_match, if_match) = match condition {
+            PutCondition::None => (None, None),
+            PutCondition::Absent => (Some("*".to_owned()), None),
+            PutCondition::Matches(etag) => (None, Some(format!("\"{etag}\""))),
+        };
         let call = self
             .client()
             .put_object()
             .bucket(bucket)
             .key(key)
-            .set_if_none_match(only_if_absent.then(|| "*".to_owned()))
+            .set_if_none_match(if_none_match)
+            .set_if_match(if_match)
             .body(body.into())
             .customize()
             // TLS protects the transfer, and a chunk's message has the chunk's SHA-256. Hashing every body for the
@@ -105,6 +111,17 @@ impl S3Store {
             .send();
         Box::pin(call).await.map(|_| ()).map_err(|error| SdkFault::of(&error))
     }
+}
+
+/// The condition of a PUT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PutCondition<'a> {
+    /// No condition.
+    None,
+    /// The object does not exist.
+    Absent,
+    /// The object has this ETag.
+    Matches(&'a str),
 }
 
 /// Pauses before an attempt, except the first one (0).

@@ -106,6 +106,15 @@ pub trait ObjectBody: Send + 'static {
 /// Size of a piece, except the last one, in bytes.
 pub const PIECE_BYTES: usize = 1024 * 1024;
 
+/// A small object with the ETag of its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaggedObject {
+    /// The content.
+    pub body: Bytes,
+    /// ETag without quotes.
+    pub etag: String,
+}
+
 /// The object store of the pipeline. Implemented over S3, and in memory for tests.
 pub trait ObjectStore: Clone + Send + Sync + 'static {
     /// Returns a small object, or `None` if it does not exist.
@@ -113,6 +122,13 @@ pub trait ObjectStore: Clone + Send + Sync + 'static {
 
     /// Returns the metadata of one version of an object. The request has `If-Match` if there is an ETag.
     fn head_object(&self, object: &ObjectRef) -> impl Future<Output = Result<ObjectHead, StoreError>> + Send;
+
+    /// Returns a small object with its ETag, or `None` if it does not exist.
+    fn get_tagged(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<TaggedObject>, StoreError>> + Send;
 
     /// The body that [`ObjectStore::get_range`] returns.
     type Body: ObjectBody;
@@ -134,6 +150,15 @@ pub trait ObjectStore: Clone + Send + Sync + 'static {
         bucket: &str,
         key: &str,
         body: Bytes,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Replaces an object with `If-Match`. Returns false if the object does not exist or has another ETag.
+    fn put_if_match(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Bytes,
+        etag: &str,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Deletes an object. It is not an error if the object does not exist.

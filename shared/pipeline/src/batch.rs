@@ -18,6 +18,11 @@ pub struct Batch {
     pub contract_version: Option<String>,
     /// The drop.
     pub drop: Drop,
+    /// The generation of the drop's [claim](crate::DropClaim).
+    pub generation: u32,
+    /// Batches whose rows this one replaces when it is loaded: those of earlier generations, and partly loaded ones of
+    /// earlier versions of the object.
+    pub replays: Vec<BatchId>,
 }
 
 impl Batch {
@@ -33,6 +38,8 @@ impl Batch {
             source: drop.source().unwrap_or(UNKNOWN_SOURCE).to_owned(),
             contract_version: contract_version.map(str::to_owned),
             drop,
+            generation,
+            replays: Vec::new(),
         }
     }
 }

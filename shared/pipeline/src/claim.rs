@@ -3,7 +3,8 @@
 //!
 //! The claims of an object are numbered from 0 and written with `If-None-Match: *`. A version owns the claim that it
 //! wrote first. If the batch of a claim is refused or fails, the next number may be claimed, so that a corrected file
-//! can be dropped under the key of the file that it corrects.
+//! can be dropped under the key of the file that it corrects. The corrected file replaces the rows of a batch that is loaded
+//! in part.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,30 +26,44 @@ pub enum ClaimedBatch {
     Pending,
     /// Committed: its rows are loaded.
     Committed,
-    /// Refused or failed.
+    /// Committed, but chunks of it are in the dead-letter queue. The others are loaded.
+    LoadFailed,
+    /// Refused, failed, replaced or withdrawn: none of its rows is loaded.
     GivenUp,
 }
 
 impl ClaimedBatch {
-    /// Returns the state of a batch with this manifest.
-    pub fn of_manifest(manifest: &Manifest) -> Self {
-        match manifest.state {
-            ManifestState::Committed { .. } => Self::Committed,
-            ManifestState::Refused(_) => Self::GivenUp,
-        }
-    }
-
-    /// Returns the state of a batch that has no manifest: a Spark job that failed leaves only a receipt.
-    pub fn without_manifest(receipt: Option<&Receipt>) -> Self {
+    /// Returns the state of a batch with this manifest and this receipt. A Spark job that failed leaves only a receipt.
+    pub fn of(manifest: Option<&Manifest>, receipt: Option<&Receipt>) -> Self {
+        let is_committed = match manifest.map(|manifest| &manifest.state) {
+            Some(ManifestState::Refused(_)) => return Self::GivenUp,
+            Some(ManifestState::Committed { .. }) => true,
+            None => false,
+        };
         match receipt.map(|receipt| receipt.state) {
-            Some(ReceiptState::Failed) => Self::GivenUp,
+            Some(ReceiptState::Failed | ReceiptState::PartlyLoaded) if is_committed => Self::LoadFailed,
             Some(
-                ReceiptState::Submitted
+                ReceiptState::Failed
+                | ReceiptState::Refused
+                | ReceiptState::Replaced
+                | ReceiptState::Withdrawn,
+            ) => Self::GivenUp,
+            Some(
+                ReceiptState::Received
+                | ReceiptState::Submitted
+                | ReceiptState::Read
                 | ReceiptState::Loading
+                | ReceiptState::PartlyLoaded
                 | ReceiptState::Loaded
-                | ReceiptState::Refused,
+                | ReceiptState::Unknown,
             )
-            | None => Self::Pending,
+            | None => {
+                if is_committed {
+                    Self::Committed
+                } else {
+                    Self::Pending
+                }
+            }
         }
     }
 }
@@ -58,12 +73,15 @@ impl ClaimedBatch {
 pub enum ClaimDecision {
     /// The claim is of the batch's own version. Later claims must be read too: another version may have been committed.
     Own {
-        /// Whether the claim must be rewritten, because it names the version's batch under an older contract version.
-        /// Other versions must wait for the new batch.
+        /// Whether the claim must be rewritten, because it names an earlier batch of the version, which a replay
+        /// replaces. Other versions must wait for the new batch.
         rewrite: bool,
     },
-    /// The batch of the claim was refused or failed: read the next claim.
-    ReadNext,
+    /// The batch of the claim is not loaded, or not completely: read the next claim.
+    ReadNext {
+        /// Whether the batch that finds the claim replaces the claim's batch, of which some rows may be loaded.
+        replace: bool,
+    },
     /// The batch of the claim is neither committed nor refused yet: retry later.
     Wait,
     /// Another version was committed: refuse the batch as [`RefusalCode::Kept`](crate::RefusalCode::Kept).
@@ -74,12 +92,13 @@ impl ObjectClaim {
     /// Returns the action of a batch with the claim `own` that finds this claim, whose batch is in state `batch`.
     pub fn decide(&self, own: &Self, batch: ClaimedBatch) -> ClaimDecision {
         if self.version == own.version {
-            return ClaimDecision::Own { rewrite: self != own && batch != ClaimedBatch::Committed };
+            return ClaimDecision::Own { rewrite: self.batch_id != own.batch_id };
         }
         match batch {
             ClaimedBatch::Pending => ClaimDecision::Wait,
             ClaimedBatch::Committed => ClaimDecision::Refuse,
-            ClaimedBatch::GivenUp => ClaimDecision::ReadNext,
+            ClaimedBatch::LoadFailed => ClaimDecision::ReadNext { replace: true },
+            ClaimedBatch::GivenUp => ClaimDecision::ReadNext { replace: false },
         }
     }
 }

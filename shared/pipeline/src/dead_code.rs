@@ -45,7 +45,7 @@ registry! {
     /// A row violates a constraint of the target table.
     ConstraintViolated = "constraint_violated" by ["writer"];
     /// The contract version cannot be read.
-    ContractUnusable = "contract_unusable" by ["writer"];
+    ContractUnusable = "contract_unusable" by ["ingest", "writer"];
     /// One of the batch's objects is malformed.
     CorruptObject = "corrupt_object" by ["ingest", "job-events"];
     /// PostgreSQL refuses a statement for another reason.

@@ -92,6 +92,8 @@ impl DropClaim {
             source: self.source.clone(),
             contract_version: self.contract.as_ref().map(|contract| contract.version.clone()),
             drop: self.drop.clone(),
+            generation: self.generation,
+            replays: self.replaces.clone(),
         }
     }
 }

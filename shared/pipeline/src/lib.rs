@@ -11,7 +11,7 @@ pub mod events;
 mod ignored_keys;
 mod job;
 pub mod layout;
-
+mod load_progress;
 pub mod log_events;
 mod manifest;
 mod manifest_object;
@@ -20,6 +20,7 @@ pub mod metrics;
 mod near_name;
 mod outcome;
 mod receipt;
+mod receipt_state;
 mod refusal;
 mod report;
 mod sequencer;
@@ -33,6 +34,7 @@ pub use drop_claim::{ClaimedContract, DropClaim};
 pub use events::{Event, EventError, Ignored, IncompleteDrop};
 pub use ignored_keys::{IgnoredKey, IgnoredKeys, KeyPatternError};
 pub use job::{JobEvent, JobState, job_name, parse_job_name};
+pub use load_progress::{ChunkProgress, LoadProgress, MissingChunk, SupersededBy};
 pub use manifest::{Manifest, ManifestError, ManifestState, NotExecuted, Terms};
 pub use manifest_object::{ManifestObject, parse_rejects};
 pub use message::{
@@ -41,7 +43,8 @@ pub use message::{
 };
 pub use near_name::near_name;
 pub use outcome::{DeadReason, Outcome, jittered};
-pub use receipt::{Receipt, ReceiptChange, ReceiptState, Replaced, RowCounts};
+pub use receipt::{Receipt, Replaced, RowCounts, WaitsFor};
+pub use receipt_state::{ReceiptChange, ReceiptState};
 pub use refusal::{Refusal, RefusalCode, failed_quality, too_many_rejects};
 pub use report::{Report, Seconds};
 pub use sequencer::derived_sequencer;

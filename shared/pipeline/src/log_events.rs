@@ -52,6 +52,8 @@ registry! {
     JOB_EVENT_NOT_PROCESSED = "job event not processed" by ["job-events"];
     /// A chunk was not loaded; `error` is the reason, `transient` is true when it will be retried.
     CHUNK_NOT_LOADED = "chunk not loaded" by ["writer"];
+    /// A chunk was skipped, because a replay replaces its batch or an operator withdrew it.
+    CHUNK_OF_STOPPED_BATCH = "chunk of a stopped batch skipped" by ["writer"];
     /// PostgreSQL refused the login; it is repeated once with newly read credentials.
     LOGIN_REFUSED = "login refused, reading the credentials again" by ["writer"];
     /// The throttle of a writer permits fewer or more rows per second; `congestion` is the reason for fewer.

@@ -42,6 +42,12 @@ pub struct Manifest {
     /// batch.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
+    /// The generation of the drop's claim; 0 unless the batch is a replay.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: u32,
+    /// Batches whose rows the writer deletes when it closes this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replays: Vec<BatchId>,
     /// Row counts and reject reasons of the whole batch.
     pub totals: Totals,
     /// The dialect with which the first split was read; `None` if nothing could be read.
@@ -60,6 +66,12 @@ pub struct Manifest {
     pub rejects: Vec<String>,
     /// Seconds by step.
     pub seconds: Seconds,
+}
+
+/// Returns whether a field with this value is omitted.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(crate) fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A quality check of the contract that Penstock does not execute.
@@ -149,6 +161,28 @@ impl Manifest {
     /// The format version that this release writes.
     pub const VERSION: u32 = 1;
 
+    /// Returns the batch.
+    pub fn batch(&self) -> Batch {
+        Batch {
+            id: self.batch_id,
+            source: self.source.clone(),
+            contract_version: self.contract_version.clone(),
+            drop: self.drop.clone(),
+            generation: self.generation,
+            replays: self.replays.clone(),
+        }
+    }
+
+    /// Returns the number of chunks.
+    pub fn chunk_count(&self) -> u32 {
+        u32::try_from(self.chunks.len()).expect("chunks have u32 indexes")
+    }
+
+    /// Returns whether the writer deletes rows of other batches when it closes this one.
+    pub fn replaces_others(&self) -> bool {
+        self.replaces || !self.replays.is_empty()
+    }
+
     /// Returns the decision on the batch, as it is counted. The alarm for refused batches does not count an expected
     /// refusal.
     pub fn decision(&self) -> BatchDecision {
@@ -163,7 +197,7 @@ impl Manifest {
     ///
     /// A committed batch has the chunks of all splits, in the order of the splits and numbered through the batch. A
     /// batch is refused if it has more rejects than the contract allows, or fails a quality check. A batch that
-    /// replaces earlier versions and has no rows gets one chunk without rows, because the writer only acts on chunks.
+    /// replaces others and has no rows gets one chunk without rows, because the writer only acts on chunks.
     ///
     /// # Errors
     /// Returns an error if a split has no report or two, a report contradicts itself, or the chunks or rows cannot be
@@ -195,7 +229,7 @@ impl Manifest {
         }
         if let Some(refusal) = refusal {
             manifest.state = ManifestState::Refused(refusal);
-        } else if replaces && manifest.chunks.is_empty() {
+        } else if manifest.replaces_others() && manifest.chunks.is_empty() {
             manifest.chunks.push(Chunk::without_rows());
         }
         Ok(manifest)
@@ -216,6 +250,8 @@ impl Manifest {
             drop: batch.drop,
             state,
             replaces: false,
+            generation: batch.generation,
+            replays: batch.replays,
             totals: Totals::default(),
             dialect: None,
             quality: Vec::new(),

@@ -23,6 +23,7 @@ pub const SQS_BATCH_MAX_BYTES: usize = 1024 * 1024;
 /// | 2 | each row has the contract's columns, including the one for unexpected values if the contract has one, and the row number |
 /// | 3 | as 2; the batch replaces earlier versions of its object (`penstock.overwrite: replace`) |
 /// | 4 | as 2, or as 3 if `overwrites` is set; the batch has blank rows, which an older writer would not account for |
+/// | 5 | as 4; the batch is a replay, and the rows of the batches that its manifest lists are deleted when it is closed |
 ///
 /// During a deploy, functions of two releases share the queue. Therefore a release reads the version that the release
 /// before it writes, and a version that every message needs is written only by the release after the first one that
@@ -97,8 +98,10 @@ impl LoadMessage {
     pub const OVERWRITING: u32 = 3;
     /// The format version of messages whose batch has blank rows.
     pub const WITH_BLANK_ROWS: u32 = 4;
+    /// The format version of messages of a replay.
+    pub const REPLAYING: u32 = 5;
     /// The format versions that this release reads.
-    pub const READS: RangeInclusive<u32> = 1..=4;
+    pub const READS: RangeInclusive<u32> = 1..=5;
 
     /// Returns the messages of a manifest, in the order of its chunks. A refused batch has none.
     ///
@@ -106,17 +109,18 @@ impl LoadMessage {
     /// Panics if a committed manifest has no contract version, which [`Manifest::commit`] never writes.
     pub fn of(manifest: &Manifest) -> Vec<Self> {
         let ManifestState::Committed { table } = &manifest.state else { return Vec::new() };
-        let chunk_count = u32::try_from(manifest.chunks.len()).expect("chunks have u32 indexes");
+        let chunk_count = manifest.chunk_count();
         let drop = &manifest.drop;
         let overwrites = manifest.replaces.then(|| Overwritten {
             bucket: drop.bucket.clone(),
             key: drop.key.clone(),
             sequencer: drop.sequencer.clone(),
         });
-        let message_version = match (manifest.totals.blank, manifest.replaces) {
-            (0, false) => Self::VERSION,
-            (0, true) => Self::OVERWRITING,
-            (1.., _) => Self::WITH_BLANK_ROWS,
+        let message_version = match (manifest.replays.is_empty(), manifest.totals.blank, manifest.replaces) {
+            (false, _, _) => Self::REPLAYING,
+            (true, 0, false) => Self::VERSION,
+            (true, 0, true) => Self::OVERWRITING,
+            (true, 1.., _) => Self::WITH_BLANK_ROWS,
         };
         let message = |chunk: &Chunk| Self {
             message_version,

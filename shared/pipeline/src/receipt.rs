@@ -4,6 +4,9 @@ use jiff::Timestamp;
 use penstock_engine::{Dialect, QualityOutcome, ReasonCount};
 use serde::{Deserialize, Serialize};
 
+use crate::load_progress::{ChunkProgress, LoadProgress, MissingChunk, SupersededBy};
+use crate::manifest::is_zero;
+use crate::receipt_state::ReceiptState;
 use crate::{Batch, BatchId, Drop, Manifest, ManifestState, NotExecuted, Refusal, Seconds};
 
 /// The outcome of a drop. The JSON is stable: fields are added, never renamed.
@@ -19,12 +22,31 @@ pub struct Receipt {
     pub contract_version: Option<String>,
     /// The drop.
     pub drop: Drop,
+    /// The generation of the drop's claim; 0 unless the batch is a replay.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: u32,
+    /// Batches whose rows this one replaces when it is loaded: those of a replayed drop, or partly loaded ones of earlier
+    /// versions of the object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replays: Vec<BatchId>,
     /// The state of the batch.
     pub state: ReceiptState,
-    /// The reason why no row was loaded, if `state` is `refused` or `failed`.
+    /// The reason why rows are not loaded, if `state` is `refused`, `failed` or `partly_loaded`.
     pub refusal: Option<Refusal>,
-    /// Row counts.
+    /// The batch that must be decided before this one is read, if `state` is `received`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<WaitsFor>,
+    /// Row counts. While the batch is being loaded, they count the applied chunks.
     pub rows: RowCounts,
+    /// The number of applied chunks; missing before the batch is committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunks: Option<ChunkProgress>,
+    /// Chunks that are in the dead-letter queue. Their rows are not loaded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingChunk>,
+    /// The batches of the newer rows that superseded rows of this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superseded_by: Vec<SupersededBy>,
     /// Rejects by code and column.
     pub rejects_by_reason: Vec<ReasonCount>,
     /// The reject files, as `s3://` URIs.
@@ -41,8 +63,7 @@ pub struct Receipt {
     /// loaded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<Replaced>,
-    /// The later version of the object that replaced this batch before it was loaded. A replacement after that is only
-    /// in the receipt of the later version.
+    /// The batch that replaced this one: a later version of the object, or a replay of the drop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced_by: Option<BatchId>,
     /// Seconds by step.
@@ -55,22 +76,16 @@ impl Receipt {
     /// The format version that this release writes.
     pub const VERSION: u32 = 1;
 
-    /// Returns the receipt of a batch that has just been committed: `refused`, `loading`, or `loaded` if it has no
-    /// chunks to load.
+    /// Returns the receipt of a batch that has just been committed: `refused`, `read`, or `loaded` if it has no chunks to
+    /// load.
     pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Self {
         let (state, refusal) = match &manifest.state {
             ManifestState::Refused(refusal) => (ReceiptState::Refused, Some(refusal.clone())),
             ManifestState::Committed { .. } if manifest.chunks.is_empty() => (ReceiptState::Loaded, None),
-            ManifestState::Committed { .. } => (ReceiptState::Loading, None),
+            ManifestState::Committed { .. } => (ReceiptState::Read, None),
         };
         let totals = &manifest.totals;
         Self {
-            receipt_version: Self::VERSION,
-            batch_id: manifest.batch_id,
-            source: manifest.source.clone(),
-            contract_version: manifest.contract_version.clone(),
-            drop: manifest.drop.clone(),
-            state,
             refusal,
             rows: RowCounts {
                 read: totals.rows_read,
@@ -80,29 +95,63 @@ impl Receipt {
                 repeated_headers: totals.repeated_headers,
                 ..RowCounts::default()
             },
+            chunks: (!manifest.chunks.is_empty())
+                .then(|| ChunkProgress { applied: 0, total: manifest.chunk_count() }),
             rejects_by_reason: totals.by_reason.clone(),
             rejects: manifest.rejects.clone(),
             dialect: manifest.dialect.clone(),
             quality: manifest.quality.clone(),
             not_executed: manifest.not_executed.clone(),
-            replaced: Vec::new(),
-            replaced_by: None,
             seconds: manifest.seconds.clone(),
-            updated_at: now,
+            ..Self::without_rows(manifest.batch(), state, now)
         }
+    }
+
+    /// Returns the receipt of a committed batch with this progress in the ledger.
+    pub fn of_progress(manifest: &Manifest, progress: &LoadProgress, now: Timestamp) -> Self {
+        let mut receipt = Self::of_manifest(manifest, now);
+        let total = manifest.chunk_count();
+        receipt.state = progress.state(total);
+        receipt.rows = RowCounts {
+            loaded: progress.loaded,
+            deduplicated: progress.deduplicated,
+            superseded: progress.superseded,
+            ..receipt.rows
+        };
+        receipt.chunks = Some(ChunkProgress { applied: progress.chunks, total });
+        receipt.refusal = progress.refusal(total);
+        receipt.missing.clone_from(&progress.missing);
+        receipt.superseded_by.clone_from(&progress.superseded_by);
+        receipt
+    }
+
+    /// Returns the receipt of a drop that has been received.
+    pub fn received(batch: Batch, now: Timestamp) -> Self {
+        Self::without_rows(batch, ReceiptState::Received, now)
     }
 
     /// Returns the receipt of a batch whose Spark job has been submitted.
     pub fn submitted(batch: Batch, now: Timestamp) -> Self {
+        Self::without_rows(batch, ReceiptState::Submitted, now)
+    }
+
+    fn without_rows(batch: Batch, state: ReceiptState, now: Timestamp) -> Self {
+        let Batch { id, source, contract_version, drop, generation, replays } = batch;
         Self {
             receipt_version: Self::VERSION,
-            batch_id: batch.id,
-            source: batch.source,
-            contract_version: batch.contract_version,
-            drop: batch.drop,
-            state: ReceiptState::Submitted,
+            batch_id: id,
+            source,
+            contract_version,
+            drop,
+            generation,
+            replays,
+            state,
             refusal: None,
+            waits_for: None,
             rows: RowCounts::default(),
+            chunks: None,
+            missing: Vec::new(),
+            superseded_by: Vec::new(),
             rejects_by_reason: Vec::new(),
             rejects: Vec::new(),
             dialect: None,
@@ -120,6 +169,11 @@ impl Receipt {
         Self { state: ReceiptState::Failed, refusal: Some(refusal), updated_at: now, ..self }
     }
 
+    /// Returns this receipt in the state `replaced`.
+    pub fn replaced_by(self, batch: BatchId, now: Timestamp) -> Self {
+        Self { state: ReceiptState::Replaced, replaced_by: Some(batch), updated_at: now, ..self }
+    }
+
     /// Returns the batch of the receipt.
     pub fn batch(&self) -> Batch {
         Batch {
@@ -127,90 +181,19 @@ impl Receipt {
             source: self.source.clone(),
             contract_version: self.contract_version.clone(),
             drop: self.drop.clone(),
+            generation: self.generation,
+            replays: self.replays.clone(),
         }
     }
 }
 
-/// The state of a batch. [`ReceiptChange`] has the transitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReceiptState {
-    /// An EMR Serverless job was submitted.
-    Submitted,
-    /// The batch was read and committed; its chunks are being loaded.
-    Loading,
-    /// Every accepted row has been applied.
-    Loaded,
-    /// No row is loaded, by a rule of the contract. The producer must correct the file.
-    Refused,
-    /// The batch could not be processed, or not loaded completely. An operator must intervene.
-    Failed,
-}
-
-impl ReceiptState {
-    /// All states.
-    pub const ALL: [Self; 5] = [Self::Submitted, Self::Loading, Self::Loaded, Self::Refused, Self::Failed];
-
-    /// Returns whether the batch is finished, unless an operator intervenes.
-    pub fn is_final(self) -> bool {
-        match self {
-            Self::Submitted | Self::Loading => false,
-            Self::Loaded | Self::Refused | Self::Failed => true,
-        }
-    }
-}
-
-/// An event that changes a receipt: the transitions of its state machine.
-///
-/// | change | function | new state | replaces a receipt in state |
-/// |---|---|---|---|
-/// | `Submit` | ingest | `submitted` | none |
-/// | `Commit` | ingest, job-events | `loading`, `loaded` (no chunks) or `refused` | `submitted` |
-/// | `JobFailed` | job-events | `failed` | `submitted` |
-/// | `LoadFailed` | writer | `failed` | all but `loaded` |
-/// | `Load` | writer | `loaded` | all but `loaded` |
-///
-/// Every change applies if there is no receipt. `Commit` precedes the chunks' messages and never replaces the writer's
-/// receipt when it is repeated. `Load` replaces `failed`, because an operator may move a dead letter back to the load
-/// queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReceiptChange {
-    /// A Spark job was submitted.
-    Submit,
-    /// The manifest was written.
-    Commit,
-    /// The Spark job failed, was cancelled, or did not write all of its reports.
-    JobFailed,
-    /// A chunk was moved to the dead-letter queue.
-    LoadFailed,
-    /// All chunks were applied.
-    Load,
-}
-
-impl ReceiptChange {
-    /// All changes.
-    pub const ALL: [Self; 5] = [Self::Submit, Self::Commit, Self::JobFailed, Self::LoadFailed, Self::Load];
-
-    /// Returns whether the change is made if the receipt is in state `current`; `None` means that there is no receipt.
-    pub fn applies_to(self, current: Option<ReceiptState>) -> bool {
-        let Some(current) = current else { return true };
-        match (self, current) {
-            (Self::Submit, _) => false,
-            (Self::Commit | Self::JobFailed, ReceiptState::Submitted) => true,
-            (
-                Self::Commit | Self::JobFailed,
-                ReceiptState::Loading | ReceiptState::Loaded | ReceiptState::Refused | ReceiptState::Failed,
-            ) => false,
-            (Self::LoadFailed | Self::Load, ReceiptState::Loaded) => false,
-            (
-                Self::LoadFailed | Self::Load,
-                ReceiptState::Submitted
-                | ReceiptState::Loading
-                | ReceiptState::Refused
-                | ReceiptState::Failed,
-            ) => true,
-        }
-    }
+/// The batch that a drop waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitsFor {
+    /// The batch.
+    pub batch_id: BatchId,
+    /// The reason, and what to do if it takes long.
+    pub message: String,
 }
 
 /// A batch of an earlier version of the object, whose rows were deleted.

@@ -10,8 +10,8 @@ use penstock_contract::TableName;
 use penstock_pipeline::claim::{ClaimDecision, ClaimedBatch, ObjectClaim};
 use penstock_pipeline::commit::{Progress, PublishStep, PublishedMark, publish_steps};
 use penstock_pipeline::{
-    Batch, BatchId, Chunk, ChunkBody, Drop, Manifest, ManifestState, Receipt, ReceiptChange, ReceiptState,
-    Refusal, RefusalCode,
+    Batch, BatchId, Chunk, ChunkBody, ChunkProgress, Drop, LoadProgress, Manifest, ManifestState,
+    MissingChunk, Receipt, ReceiptChange, ReceiptState, Refusal, RefusalCode,
 };
 use proptest::prelude::*;
 
@@ -87,7 +87,7 @@ impl World {
         assert!(self.manifest.is_some(), "the manifest precedes every other object");
         match step {
             PublishStep::WriteReceipt(receipt, change) => {
-                if change.applies_to(self.receipt.as_ref().map(|receipt| receipt.state)) {
+                if change.applies_to(self.receipt.as_ref(), &receipt) {
                     self.receipt = Some(*receipt);
                 }
             }
@@ -118,7 +118,8 @@ proptest! {
             // The writer finishes the batch as soon as it has the messages.
             if loads_after == Some(attempt) && !world.sent.is_empty() {
                 let receipt = world.receipt.as_mut().unwrap();
-                prop_assert!(ReceiptChange::Load.applies_to(Some(receipt.state)) || receipt.state == ReceiptState::Loaded);
+                let loaded = Receipt { state: ReceiptState::Loaded, ..receipt.clone() };
+                prop_assert!(ReceiptChange::Load.applies_to(Some(receipt), &loaded) || *receipt == loaded);
                 receipt.state = ReceiptState::Loaded;
             }
         }
@@ -129,7 +130,7 @@ proptest! {
         let expected = match (was_loaded, is_refused, chunks) {
             (true, _, _) | (false, false, 0) => ReceiptState::Loaded,
             (false, true, _) => ReceiptState::Refused,
-            (false, false, 1..) => ReceiptState::Loading,
+            (false, false, 1..) => ReceiptState::Read,
         };
         prop_assert_eq!(receipt.state, expected);
         let sent: BTreeSet<u32> = world.sent.into_iter().collect();
@@ -158,25 +159,98 @@ fn the_progress_depends_on_the_manifest_and_the_mark() {
     assert_eq!(Progress::of(Some(manifest), true), Progress::Published);
 }
 
+/// Returns a receipt in a state, with numbers of applied and missing chunks.
+fn receipt(state: ReceiptState, applied: u32, missing: usize) -> Receipt {
+    let missing_chunk =
+        MissingChunk { chunk: 1, rows: 3, code: "invalid_chunk".to_owned(), message: String::new() };
+    Receipt {
+        state,
+        chunks: Some(ChunkProgress { applied, total: 9 }),
+        missing: vec![missing_chunk; missing],
+        ..Receipt::received(batch(), now())
+    }
+}
+
 #[test]
 fn receipts_change_as_the_table_in_the_documentation_has_it() {
-    use ReceiptState::{Failed, Loaded, Loading, Refused, Submitted};
-    let replaced = |change| match change {
-        ReceiptChange::Submit => vec![],
-        ReceiptChange::Commit | ReceiptChange::JobFailed => vec![Submitted],
-        ReceiptChange::LoadFailed | ReceiptChange::Load => vec![Submitted, Loading, Refused, Failed],
+    use ReceiptState::{
+        Failed, Loaded, Loading, PartlyLoaded, Read, Received, Refused, Replaced, Submitted, Withdrawn,
     };
+    let open = vec![Received, Submitted, Read, Loading, PartlyLoaded, Failed];
+    let replaced = |change| match change {
+        ReceiptChange::Receive | ReceiptChange::Submit => vec![Received],
+        ReceiptChange::Commit | ReceiptChange::JobFailed => vec![Received, Submitted],
+        ReceiptChange::Progress | ReceiptChange::Load => open.clone(),
+        ReceiptChange::Replace => open.iter().copied().chain([Loaded, Refused]).collect(),
+        ReceiptChange::Withdraw => open.iter().copied().chain([Loaded, Refused, Replaced]).collect(),
+    };
+    let new = receipt(Loading, 1, 0);
     for change in ReceiptChange::ALL {
-        assert!(change.applies_to(None), "{change:?}");
+        assert!(change.applies_to(None, &new), "{change:?}");
         for state in ReceiptState::ALL {
             assert_eq!(
-                change.applies_to(Some(state)),
+                change.applies_to(Some(&receipt(state, 0, 0)), &new),
                 replaced(change).contains(&state),
                 "{change:?} {state:?}"
             );
         }
-        assert!(!change.applies_to(Some(Loaded)), "{change:?}: a loaded batch stays loaded");
+        assert!(!change.applies_to(Some(&receipt(Withdrawn, 0, 0)), &new), "{change:?}");
+        assert!(!change.applies_to(Some(&receipt(ReceiptState::Unknown, 0, 0)), &new), "{change:?}");
     }
+}
+
+#[test]
+fn a_receipt_of_a_slower_writer_does_not_replace_one_with_more_progress() {
+    use ReceiptState::{Failed, Loading, PartlyLoaded};
+    for (current, new, applies) in [
+        (receipt(Loading, 2, 0), receipt(Loading, 3, 0), true),
+        (receipt(Loading, 3, 0), receipt(Loading, 2, 0), false),
+        (receipt(Loading, 3, 0), receipt(PartlyLoaded, 3, 1), true),
+        (receipt(PartlyLoaded, 3, 2), receipt(PartlyLoaded, 3, 1), false),
+        (receipt(PartlyLoaded, 3, 1), receipt(Loading, 4, 0), true),
+        (receipt(PartlyLoaded, 3, 1), receipt(Failed, 0, 1), false),
+        (receipt(Failed, 0, 1), receipt(PartlyLoaded, 1, 1), true),
+    ] {
+        assert_eq!(ReceiptChange::Progress.applies_to(Some(&current), &new), applies, "{current:?}\n{new:?}");
+    }
+}
+
+#[test]
+fn the_state_of_a_batch_in_the_ledger_depends_on_its_applied_and_missing_chunks() {
+    use ReceiptState::{Failed, Loaded, Loading, PartlyLoaded, Read};
+    let manifest = manifest(4, false);
+    for (applied, missing, state) in [
+        (0, 0, Read),
+        (0, 1, Failed),
+        (1, 0, Loading),
+        (1, 1, PartlyLoaded),
+        (3, 1, PartlyLoaded),
+        (4, 0, Loaded),
+    ] {
+        let missing = receipt(Loading, 0, missing).missing;
+        let progress = LoadProgress {
+            chunks: applied,
+            loaded: u64::from(applied) * 3,
+            missing,
+            ..LoadProgress::default()
+        };
+        let receipt = Receipt::of_progress(&manifest, &progress, now());
+        assert_eq!(receipt.state, state, "{applied} applied");
+        assert_eq!(receipt.rows.loaded, u64::from(applied) * 3, "rows that are in the table");
+        assert_eq!(receipt.chunks, Some(ChunkProgress { applied, total: 4 }));
+        assert_eq!(receipt.refusal.is_some(), !progress.missing.is_empty());
+    }
+}
+
+#[test]
+fn a_state_of_a_later_release_is_read() {
+    let mut json = serde_json::to_value(receipt(ReceiptState::Loaded, 0, 0)).unwrap();
+    for state in ReceiptState::ALL {
+        json["state"] = state.as_str().into();
+        assert_eq!(serde_json::from_value::<Receipt>(json.clone()).unwrap().state, state);
+    }
+    json["state"] = "archived_on_tape".into();
+    assert_eq!(serde_json::from_value::<Receipt>(json).unwrap().state, ReceiptState::Unknown);
 }
 
 #[test]
@@ -186,28 +260,53 @@ fn a_claim_decides_which_version_is_loaded() {
         batch_id: BatchId::from_u128(batch),
     };
     let own = claim("v1", 1);
-    use ClaimedBatch::{Committed, GivenUp, Pending};
+    use ClaimedBatch::{Committed, GivenUp, LoadFailed, Pending};
     for (found, batch, decision) in [
         (claim("v1", 1), Pending, ClaimDecision::Own { rewrite: false }),
         (claim("v1", 1), Committed, ClaimDecision::Own { rewrite: false }),
         (claim("v1", 2), Pending, ClaimDecision::Own { rewrite: true }),
         (claim("v1", 2), GivenUp, ClaimDecision::Own { rewrite: true }),
-        (claim("v1", 2), Committed, ClaimDecision::Own { rewrite: false }),
+        (claim("v1", 2), Committed, ClaimDecision::Own { rewrite: true }),
         (claim("v2", 3), Pending, ClaimDecision::Wait),
         (claim("v2", 3), Committed, ClaimDecision::Refuse),
-        (claim("v2", 3), GivenUp, ClaimDecision::ReadNext),
+        (claim("v2", 3), LoadFailed, ClaimDecision::ReadNext { replace: true }),
+        (claim("v2", 3), GivenUp, ClaimDecision::ReadNext { replace: false }),
     ] {
         assert_eq!(found.decide(&own, batch), decision, "{found:?} {batch:?}");
     }
 }
 
 #[test]
-fn the_batch_of_a_claim_is_decided_by_its_manifest_or_by_a_failed_job() {
-    assert_eq!(ClaimedBatch::of_manifest(&manifest(1, false)), ClaimedBatch::Committed);
-    assert_eq!(ClaimedBatch::of_manifest(&manifest(0, true)), ClaimedBatch::GivenUp);
-    assert_eq!(ClaimedBatch::without_manifest(None), ClaimedBatch::Pending);
-    let submitted = Receipt::submitted(batch(), now());
-    assert_eq!(ClaimedBatch::without_manifest(Some(&submitted)), ClaimedBatch::Pending);
-    let failed = submitted.failed(Refusal::new(RefusalCode::JobFailed, "failed"), now());
-    assert_eq!(ClaimedBatch::without_manifest(Some(&failed)), ClaimedBatch::GivenUp);
+fn the_batch_of_a_claim_is_decided_by_its_manifest_and_its_receipt() {
+    use ClaimedBatch::{Committed, GivenUp, LoadFailed, Pending};
+    use ReceiptState::{
+        Failed, Loaded, Loading, PartlyLoaded, Read, Received, Replaced, Submitted, Withdrawn,
+    };
+    let of = |manifest: Option<&Manifest>, state: Option<ReceiptState>| {
+        ClaimedBatch::of(manifest, state.map(|state| receipt(state, 0, 0)).as_ref())
+    };
+    let (committed, refused) = (manifest(1, false), manifest(0, true));
+    for (state, expected) in [
+        (None, Pending),
+        (Some(Received), Pending),
+        (Some(Submitted), Pending),
+        (Some(ReceiptState::Unknown), Pending),
+        (Some(Failed), GivenUp),
+    ] {
+        assert_eq!(of(None, state), expected, "{state:?}");
+    }
+    for (state, expected) in [
+        (None, Committed),
+        (Some(Received), Committed),
+        (Some(Read), Committed),
+        (Some(Loading), Committed),
+        (Some(Loaded), Committed),
+        (Some(Failed), LoadFailed),
+        (Some(PartlyLoaded), LoadFailed),
+        (Some(Replaced), GivenUp),
+        (Some(Withdrawn), GivenUp),
+    ] {
+        assert_eq!(of(Some(&committed), state), expected, "{state:?}");
+        assert_eq!(of(Some(&refused), state), GivenUp, "{state:?}");
+    }
 }

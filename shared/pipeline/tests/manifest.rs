@@ -186,7 +186,7 @@ fn too_many_rejects_refuse_the_whole_batch() {
 fn a_receipt_has_the_state_and_counts_of_its_manifest() {
     let now = "2026-01-02T03:04:06Z".parse().unwrap();
     let loading = Receipt::of_manifest(&commit(vec![report(0, 1, &[5], 1)], NO_LIMIT).unwrap(), now);
-    assert_eq!(loading.state, ReceiptState::Loading);
+    assert_eq!(loading.state, ReceiptState::Read);
     assert_eq!(loading.rows, RowCounts { read: 6, accepted: 5, rejected: 1, ..RowCounts::default() });
 
     let nothing_accepted = Receipt::of_manifest(&commit(vec![report(0, 1, &[], 4)], NO_LIMIT).unwrap(), now);

@@ -7,7 +7,7 @@ use penstock_aws::deadline::Deadline;
 use penstock_aws::sqs_event::SqsBatchResponse;
 use penstock_aws::testing::{Call, Fault, MemorySecrets};
 use penstock_ingest::config::IngestConfig;
-use penstock_pipeline::{ChunkBody, Receipt, ReceiptState, batch_id, layout};
+use penstock_pipeline::{ChunkBody, LoadMessage, Receipt, ReceiptState, RefusalCode, batch_id, layout};
 
 use crate::support::{CONTRACT, FILE, World, copy_text, notification, rows};
 
@@ -23,7 +23,7 @@ async fn a_small_file_is_in_its_message() {
     assert_eq!(message.chunk.text_bytes, 24);
 
     let receipt = world.receipt("shop", &batch);
-    assert_eq!(receipt.state, ReceiptState::Loading);
+    assert_eq!(receipt.state, ReceiptState::Read);
     assert_eq!((receipt.rows.read, receipt.rows.accepted, receipt.rows.rejected), (3, 2, 1));
     assert!(world.is_published(&batch));
     assert_eq!(world.store().keys("processed", "data/").len(), 1);
@@ -60,7 +60,8 @@ async fn a_repeated_drop_is_processed_once() {
     assert_eq!(world.deliver(&[&drop, &drop]).await, SqsBatchResponse::default());
     assert_eq!(world.messages().len(), 1);
     let again = world.store().calls().split_off(first);
-    assert!(again.iter().all(|(call, _)| *call == Call::Get), "{again:?}");
+    let finds_claim = |(call, key): &(Call, String)| *call == Call::PutIfAbsent && key.starts_with("drops/");
+    assert!(again.iter().all(|call| call.0 == Call::Get || finds_claim(call)), "{again:?}");
 }
 
 #[tokio::test]
@@ -75,9 +76,11 @@ async fn every_drop_of_a_message_is_processed() {
 #[tokio::test]
 async fn a_crash_at_any_step_of_the_commit_is_repaired_by_the_next_delivery() {
     let steps = [
+        (Call::PutIfAbsent, "drops/"),
+        (Call::PutIfAbsent, "receipts/"),
         (Call::Put, "reports/"),
         (Call::PutIfAbsent, "manifest.json"),
-        (Call::PutIfAbsent, "receipts/"),
+        (Call::PutIfMatch, "receipts/"),
         (Call::SendAll, "load"),
         (Call::Put, "published.json"),
     ];
@@ -101,7 +104,7 @@ async fn a_crash_at_any_step_of_the_commit_is_repaired_by_the_next_delivery() {
             let mut messages = world.queue().sent("load");
             messages.dedup();
             assert_eq!(messages.len(), 1, "a repeated message is the same: {matching} {fault:?}");
-            assert_eq!(world.receipt("shop", &batch).state, ReceiptState::Loading);
+            assert_eq!(world.receipt("shop", &batch).state, ReceiptState::Read);
         }
     }
 }
@@ -139,15 +142,106 @@ async fn a_final_receipt_is_not_replaced() {
 }
 
 #[tokio::test]
-async fn a_drop_under_a_new_contract_version_is_a_new_batch() {
+async fn a_drop_stays_bound_to_the_contract_under_which_it_was_first_processed() {
+    let contract = CONTRACT.replace("version: 1.0.0", "version: 1.1.0").replace("price", "cost");
+    // Delivered again after it was published, before its messages were sent, and before its manifest was written.
+    for (call, matching) in [(None, ""), (Some(Call::SendAll), "load"), (Some(Call::PutIfAbsent), "manifest")]
+    {
+        let world = World::new();
+        if let Some(call) = call {
+            world.store().fail(call, matching, Fault::Transient);
+            world.queue().fail(call, matching, Fault::Transient);
+        }
+        let drop = world.put("shop/a.csv", FILE);
+        world.deliver(&[&drop]).await;
+        world.publish("1.1.0", &contract);
+        assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default());
+        let versions: Vec<_> = world.messages().into_iter().map(|message| message.contract_version).collect();
+        assert_eq!(versions, ["1.0.0"], "{matching}");
+        assert_eq!(world.store().keys("processed", "receipts/").len(), 1, "{matching}");
+        // Another drop is processed under the new version.
+        let other = world.put("shop/b.csv", FILE.replace("price", "cost"));
+        world.deliver(&[&other]).await;
+        assert_eq!(world.messages()[1].contract_version, "1.1.0");
+    }
+}
+
+#[tokio::test]
+async fn the_contract_of_a_claim_must_have_its_original_text() {
+    for (text, expected) in
+        [(None, "does not exist"), (Some(CONTRACT.replace("numeric(12,2)", "numeric(12,3)")), "differs")]
+    {
+        let world = World::new();
+        world.store().fail(Call::PutIfAbsent, "manifest.json", Fault::Transient);
+        let drop = world.put("shop/a.csv", FILE);
+        world.deliver(&[&drop]).await;
+        world.publish("1.1.0", &CONTRACT.replace("version: 1.0.0", "version: 1.1.0"));
+        let key = layout::contract_version("shop", "1.0.0");
+        match text {
+            Some(text) => {
+                world.store().insert("artifacts", &key, text);
+            }
+            None => world.store().remove("artifacts", &key),
+        }
+        assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default());
+        let [dead] = &world.queue().dead()[..] else { panic!("one dead letter") };
+        assert_eq!(dead.code, "contract_unusable");
+        assert!(dead.message.contains(expected), "{}", dead.message);
+    }
+}
+
+#[tokio::test]
+async fn a_drop_that_had_no_contract_at_first_stays_refused_until_it_is_replayed() {
+    let world = World::new();
+    world.store().remove("artifacts", &layout::current_contract("shop"));
+    world.store().fail(Call::PutIfAbsent, "manifest.json", Fault::Transient);
+    let drop = world.put("shop/a.csv", FILE);
+    world.deliver(&[&drop]).await;
+    world.publish("1.0.0", CONTRACT);
+    assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default());
+    let receipt = world.receipt("shop", &batch_id(&drop, None));
+    assert_eq!(receipt.refusal.unwrap().code, RefusalCode::NoContract);
+    assert_eq!(world.messages(), []);
+
+    let replay = world.replay(&drop, CONTRACT, "1.0.0");
+    assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default());
+    assert_eq!(world.receipt("shop", &replay).state, ReceiptState::Read);
+}
+
+#[tokio::test]
+async fn a_replay_is_a_batch_that_replaces_those_of_earlier_generations() {
     let world = World::new();
     let drop = world.put("shop/a.csv", FILE);
     world.deliver(&[&drop]).await;
-    let contract = CONTRACT.replace("version: 1.0.0", "version: 1.1.0");
-    world.store().insert("artifacts", &layout::current_contract("shop"), contract);
+    let first = batch_id(&drop, Some("1.0.0"));
+    let replay = world.replay(&drop, CONTRACT, "1.0.0");
+    assert_ne!(replay, first);
+    for _ in 0..2 {
+        assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default());
+        let [_, message] = &world.messages()[..] else { panic!("one message of each batch") };
+        assert_eq!((message.batch_id, message.message_version), (replay, LoadMessage::REPLAYING));
+        let manifest = world.manifest(&replay);
+        assert_eq!((manifest.generation, manifest.replays.as_slice()), (1, &[first][..]));
+        let receipt = world.receipt("shop", &replay);
+        assert_eq!((receipt.generation, receipt.replays.as_slice()), (1, &[first][..]));
+    }
+}
+
+/// During a deploy, functions with two configurations and of two releases receive the same drop.
+#[tokio::test]
+async fn two_configurations_do_not_overwrite_each_others_objects() {
+    // The first function stops before its manifest, the second one has smaller chunks, and the first one goes on.
+    let world = World::new();
+    let other = world.deployed_with(("PENSTOCK_CHUNK_ROWS", "3"));
+    let drop = world.put("shop/a.csv", rows(22));
+    world.store().fail(Call::PutIfAbsent, "manifest.json", Fault::Transient);
     world.deliver(&[&drop]).await;
-    let versions: Vec<_> = world.messages().into_iter().map(|message| message.contract_version).collect();
-    assert_eq!(versions, ["1.0.0", "1.1.0"]);
+    assert_eq!(other.deliver(&[&drop]).await, SqsBatchResponse::default());
+    world.deliver(&[&drop]).await;
+    let messages = world.messages();
+    assert_eq!(messages.len(), 6, "the claim has the size of the chunks");
+    let text: String = messages.iter().map(|message| copy_text(message, world.store())).collect();
+    assert_eq!(text.lines().count(), 22);
 }
 
 #[tokio::test]
@@ -163,7 +257,10 @@ async fn a_transient_fault_of_the_store_is_retried() {
         world.store().fail(call, matching, Fault::Transient);
         assert_eq!(world.deliver(&[&drop]).await.batch_item_failures.len(), 1, "{matching}");
         assert_eq!(world.queue().delays().len(), 1, "{matching}");
-        assert!(world.store().keys("processed", "receipts/").is_empty(), "{matching}");
+        assert!(
+            world.store().keys("processed", "batches/").iter().all(|key| !key.contains("manifest")),
+            "{matching}"
+        );
         assert_eq!(world.deliver(&[&drop]).await, SqsBatchResponse::default(), "{matching}");
         assert_eq!(world.messages().len(), 1, "{matching}");
     }

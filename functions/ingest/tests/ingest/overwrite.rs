@@ -27,7 +27,8 @@ fn world(overwrite: &str) -> World {
 }
 
 fn publish(world: &World, contract: &str) {
-    world.store().insert("artifacts", &layout::current_contract("shop"), contract.to_owned());
+    let version = if contract.contains("version: 1.1.0") { "1.1.0" } else { "1.0.0" };
+    world.publish(version, contract);
 }
 
 /// Returns the state of a receipt and the code of its refusal.
@@ -48,7 +49,7 @@ async fn keep_refuses_a_second_version_without_reading_it() {
     let world = world("keep");
     let (first, second) = (world.put(KEY, FILE), world.put(KEY, "id,price\nz,1\n"));
     let (first, second) = (process(&world, &first).await, process(&world, &second).await);
-    assert_eq!(world.receipt("shop", &first).state, ReceiptState::Loading);
+    assert_eq!(world.receipt("shop", &first).state, ReceiptState::Read);
     let receipt = world.receipt("shop", &second);
     assert_eq!(decision(&receipt), KEPT);
     assert_eq!(receipt.rows.read, 0);
@@ -56,7 +57,7 @@ async fn keep_refuses_a_second_version_without_reading_it() {
     assert!(message.contains(&first.to_string()) && message.contains("s3://raw/shop/a.csv"), "{message}");
     // Another key is another object.
     let other = process(&world, &world.put("shop/b.csv", FILE)).await;
-    assert_eq!(world.receipt("shop", &other).state, ReceiptState::Loading);
+    assert_eq!(world.receipt("shop", &other).state, ReceiptState::Read);
 }
 
 #[tokio::test]
@@ -72,10 +73,12 @@ async fn keep_does_not_refuse_a_repeated_first_version() {
         1,
         "the second version waits for the first"
     );
-    assert!(world.store().keys("processed", "receipts/").is_empty());
+    let waits_for = world.receipt("shop", &batch_id(&second, Some("1.0.0"))).waits_for.unwrap();
+    assert_eq!(waits_for.batch_id, batch_id(&first, Some("1.0.0")));
+    assert!(waits_for.message.contains("dead-letter queue"), "{}", waits_for.message);
 
     let first = process(&world, &first).await;
-    assert_eq!(world.receipt("shop", &first).state, ReceiptState::Loading);
+    assert_eq!(world.receipt("shop", &first).state, ReceiptState::Read);
     assert_eq!(decision(&world.receipt("shop", &process(&world, &second).await)), KEPT);
     assert_eq!(world.store().keys("processed", "objects/").len(), 1, "one claim");
 }
@@ -90,24 +93,44 @@ async fn keep_loads_a_corrected_file_with_the_key_of_the_refused_one() {
         (ReceiptState::Refused, Some(RefusalCode::TooManyRejects))
     );
     let corrected = process(&world, &corrected).await;
-    assert_eq!(world.receipt("shop", &corrected).state, ReceiptState::Loading);
+    assert_eq!(world.receipt("shop", &corrected).state, ReceiptState::Read);
     assert_eq!(decision(&world.receipt("shop", &process(&world, &third).await)), KEPT);
 
     // The first version would be accepted under a more lenient contract, but another version is loaded.
-    publish(&world, &contract("keep", "1.1.0").replace("value: 50", "value: 100"));
+    let lenient = contract("keep", "1.1.0").replace("value: 50", "value: 100");
+    publish(&world, &lenient);
+    let replay = world.replay(&bad, &lenient, "1.1.0");
     world.deliver(&[&bad]).await;
-    assert_eq!(decision(&world.receipt("shop", &batch_id(&bad, Some("1.1.0")))), KEPT);
+    assert_eq!(decision(&world.receipt("shop", &replay)), KEPT);
 }
 
 #[tokio::test]
-async fn keep_waits_for_the_first_version_under_its_latest_contract() {
+async fn keep_loads_a_corrected_file_after_a_failed_load_and_replaces_its_rows() {
+    for state in [ReceiptState::Failed, ReceiptState::PartlyLoaded] {
+        let world = world("keep");
+        let (first, second, third) = (world.put(KEY, FILE), world.put(KEY, FILE), world.put(KEY, FILE));
+        let first = process(&world, &first).await;
+        // A chunk of the first version was moved to the dead-letter queue.
+        let receipt = Receipt { state, ..world.receipt("shop", &first) };
+        let key = layout::receipt("shop", &first);
+        world.store().insert("processed", &key, serde_json::to_vec(&receipt).unwrap());
+        let second = process(&world, &second).await;
+        assert_eq!(world.receipt("shop", &second).state, ReceiptState::Read, "{state:?}");
+        assert_eq!(world.manifest(&second).replays, [first]);
+        assert_eq!(decision(&world.receipt("shop", &process(&world, &third).await)), KEPT);
+    }
+}
+
+#[tokio::test]
+async fn keep_waits_for_the_first_version_after_a_contract_was_published() {
     let world = world("keep");
     let first = world.put(KEY, FILE);
     world.store().fail(Call::PutIfAbsent, "manifest.json", Fault::Transient);
     world.deliver(&[&first]).await;
     publish(&world, &contract("keep", "1.1.0"));
-    world.deliver(&[&first]).await;
     let second = world.put(KEY, FILE);
+    assert_eq!(world.deliver(&[&second]).await.batch_item_failures.len(), 1);
+    process(&world, &first).await;
     assert_eq!(world.deliver(&[&second]).await, SqsBatchResponse::default());
     assert_eq!(decision(&world.receipt("shop", &batch_id(&second, Some("1.1.0")))), KEPT);
 }
@@ -122,7 +145,7 @@ async fn keep_loads_one_of_two_concurrent_versions() {
     let batches = [process(&world, &one).await, process(&world, &other).await];
     let mut states = batches.map(|batch| world.receipt("shop", &batch).state);
     states.sort_by_key(|state| *state == ReceiptState::Refused);
-    assert_eq!(states, [ReceiptState::Loading, ReceiptState::Refused]);
+    assert_eq!(states, [ReceiptState::Read, ReceiptState::Refused]);
 }
 
 #[tokio::test]
@@ -138,7 +161,7 @@ async fn keep_loads_the_next_version_after_a_failed_job() {
     let key = layout::receipt("shop", &batch);
     world.store().insert("processed", &key, serde_json::to_vec(&receipt).unwrap());
     let second = process(&world, &second).await;
-    assert_eq!(world.receipt("shop", &second).state, ReceiptState::Loading);
+    assert_eq!(world.receipt("shop", &second).state, ReceiptState::Read);
 }
 
 #[tokio::test]
@@ -191,7 +214,7 @@ async fn an_accepted_empty_file_replaces_earlier_versions() {
 #[tokio::test]
 async fn an_empty_file_is_refused_unless_the_contract_accepts_it() {
     let refusing = "format: csv, customProperties: [{property: penstock.emptyFile, value: refuse}]";
-    for (format, header_only) in [("format: csv", ReceiptState::Loading), (refusing, ReceiptState::Refused)] {
+    for (format, header_only) in [("format: csv", ReceiptState::Read), (refusing, ReceiptState::Refused)] {
         let world = World::new();
         publish(&world, &contract("replace", "1.0.0").replace("format: csv", format));
         let batch = process(&world, &world.put(KEY, "")).await;

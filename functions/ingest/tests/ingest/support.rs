@@ -4,14 +4,19 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use bytes::Bytes;
+use jiff::Timestamp;
 use penstock_aws::config::Variables;
 use penstock_aws::deadline::Deadline;
 use penstock_aws::sqs_event::{SqsAttributes, SqsBatchResponse, SqsEvent, SqsRecord};
 use penstock_aws::store::ObjectRef;
 use penstock_aws::testing::{MemoryJobs, MemoryQueue, MemorySecrets, MemoryStore};
+use penstock_engine::sha256_hex;
 use penstock_ingest::config::IngestConfig;
 use penstock_ingest::{Ingest, handle};
-use penstock_pipeline::{BatchId, ChunkBody, Drop, LoadMessage, Manifest, Receipt, batch_id, layout};
+use penstock_pipeline::{
+    BatchId, ChunkBody, ClaimedContract, Drop, DropClaim, LoadMessage, Manifest, Receipt, batch_id, drop_id,
+    layout,
+};
 
 /// A contract of `shop` that refuses batches with more than 50 % rejects.
 pub(crate) const CONTRACT: &str = r#"
@@ -70,6 +75,7 @@ impl World {
         let config = IngestConfig::new(Variables::new(variables)).unwrap();
         let (store, queue, jobs) = (MemoryStore::new(), MemoryQueue::new(), MemoryJobs::new());
         store.insert("artifacts", &layout::current_contract("shop"), contract.to_owned());
+        store.insert("artifacts", &layout::contract_version("shop", "1.0.0"), contract.to_owned());
         let ingest = Ingest::new(store.clone(), queue.clone(), jobs.clone(), secrets, config);
         Self { ingest, store, queue, jobs }
     }
@@ -84,6 +90,39 @@ impl World {
 
     pub(crate) fn jobs(&self) -> &MemoryJobs {
         &self.jobs
+    }
+
+    /// Returns a function with another configuration that shares the store, the queue and the jobs.
+    pub(crate) fn deployed_with(&self, variable: (&str, &str)) -> Self {
+        let variables = VARIABLES.iter().map(|(name, value)| {
+            let value = if *name == variable.0 { variable.1 } else { value };
+            ((*name).to_owned(), value.to_owned())
+        });
+        let config = IngestConfig::new(Variables::new(variables)).unwrap();
+        let (store, queue, jobs) = (self.store.clone(), self.queue.clone(), self.jobs.clone());
+        let ingest =
+            Ingest::new(store.clone(), queue.clone(), jobs.clone(), MemorySecrets::default(), config);
+        Self { ingest, store, queue, jobs }
+    }
+
+    /// Publishes a version of the contract of `shop`.
+    pub(crate) fn publish(&self, version: &str, contract: &str) {
+        self.store.insert("artifacts", &layout::contract_version("shop", version), contract.to_owned());
+        self.store.insert("artifacts", &layout::current_contract("shop"), contract.to_owned());
+    }
+
+    /// Returns the claim of a drop in a generation.
+    pub(crate) fn drop_claim(&self, drop: &Drop, generation: u32) -> DropClaim {
+        self.store.json("processed", &layout::drop_claim("shop", &drop_id(drop), generation))
+    }
+
+    /// Claims a drop again, as `penstock replay` does.
+    pub(crate) fn replay(&self, drop: &Drop, contract: &str, version: &str) -> BatchId {
+        let contract = ClaimedContract { version: version.into(), sha256: sha256_hex(contract.as_bytes()) };
+        let claim = self.drop_claim(drop, 0).replay(Some(contract), 4, Timestamp::now());
+        let key = layout::drop_claim("shop", &drop_id(drop), claim.generation);
+        self.store.insert("processed", &key, serde_json::to_vec(&claim).unwrap());
+        claim.batch_id
     }
 
     /// Writes a file to the raw bucket.

@@ -75,7 +75,7 @@ async fn a_batch_that_fails_a_quality_check_is_refused_with_its_description() {
     assert_eq!(checks, [(2, false, true), (2, false, false)]);
 
     let batch = world.process("shop/b.csv", "id,price\na,1\nb,2\nc,3\n").await;
-    assert_eq!(world.receipt("shop", &batch).state, ReceiptState::Loading);
+    assert_eq!(world.receipt("shop", &batch).state, ReceiptState::Read);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A PostgreSQL cluster for each test, contracts, and chunks of literal rows.
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses a part of it")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,8 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use penstock_aws::database::{Auth, Connector, DatabaseConfig, Password, Tls};
 use penstock_contract::Contract;
+use penstock_engine::Totals;
 use penstock_local::postgres::{Cluster, ClusterOptions};
-use penstock_pipeline::{Chunk, ChunkBody, LoadMessage, Overwritten};
+use penstock_pipeline::{
+    Batch, Chunk, ChunkBody, Drop, LoadMessage, Manifest, ManifestState, Overwritten, Refusal, RefusalCode,
+};
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::database::{Postgres, TargetDatabase as _};
 use penstock_writer::error::LoadError;
@@ -130,12 +134,26 @@ pub struct ChunkOf {
     pub row_base: u64,
     pub dropped_at: i64,
     pub overwrites: Option<Overwritten>,
+    /// The object's key; the batch's own one by default.
+    pub key: Option<String>,
+    pub generation: u32,
+    pub replays: Vec<u128>,
 }
 
 impl ChunkOf {
     /// Returns the builder of the only chunk of a batch.
     pub fn batch(batch: u128) -> Self {
-        Self { batch, index: 0, count: 1, row_base: 0, dropped_at: 1_700_000_000, overwrites: None }
+        Self {
+            batch,
+            index: 0,
+            count: 1,
+            row_base: 0,
+            dropped_at: 1_700_000_000,
+            overwrites: None,
+            key: None,
+            generation: 0,
+            replays: Vec::new(),
+        }
     }
 
     pub fn numbered(self, index: u32, count: u32) -> Self {
@@ -144,6 +162,16 @@ impl ChunkOf {
 
     pub fn dropped_at(self, dropped_at: i64) -> Self {
         Self { dropped_at, ..self }
+    }
+
+    /// Makes the batch one of the object `key`, which is not in the order of batches.
+    pub fn of_object(self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self }
+    }
+
+    /// Makes the batch a replay of other batches.
+    pub fn replaying(self, generation: u32, replays: &[u128]) -> Self {
+        Self { generation, replays: replays.to_vec(), ..self }
     }
 
     /// Makes the batch a version of the object `key`.
@@ -169,12 +197,14 @@ impl ChunkOf {
 
     pub fn text(self, contract: &Contract, text: &str, rows: u32) -> VerifiedChunk {
         let encoded = zstd::encode_all(text.as_bytes(), 1).unwrap();
+        let mut manifest = self.manifest(contract, rows);
+        let message_version = match (self.replays.is_empty(), self.overwrites.is_some()) {
+            (false, _) => LoadMessage::REPLAYING,
+            (true, true) => LoadMessage::OVERWRITING,
+            (true, false) => LoadMessage::VERSION,
+        };
         let message = LoadMessage {
-            message_version: if self.overwrites.is_some() {
-                LoadMessage::OVERWRITING
-            } else {
-                LoadMessage::VERSION
-            },
+            message_version,
             batch_id: Uuid::from_u128(self.batch),
             source: contract.source.clone(),
             table: contract.entity.table.clone(),
@@ -192,7 +222,38 @@ impl ChunkOf {
                 body: ChunkBody::Inline(STANDARD.encode(&encoded)),
             },
         };
-        VerifiedChunk { message, encoded: encoded.into() }
+        manifest.chunks = (0..self.count).map(|index| Chunk { index, ..message.chunk.clone() }).collect();
+        VerifiedChunk { message, manifest: Arc::new(manifest), encoded: encoded.into() }
+    }
+
+    /// Returns the manifest of the batch. Its chunks are added by the caller.
+    fn manifest(&self, contract: &Contract, rows: u32) -> Manifest {
+        let overwritten = self.overwrites.as_ref();
+        // Keys are in the opposite order of the batches' ids, which must not decide anything.
+        let own_key = || format!("shop/{:032x}.csv", u128::MAX - self.batch);
+        let drop = Drop {
+            bucket: "raw".into(),
+            key: overwritten.map(|object| object.key.clone()).or(self.key.clone()).unwrap_or_else(own_key),
+            version_id: Some(format!("v{}", self.batch)),
+            etag: "etag".into(),
+            size_bytes: 1,
+            sequencer: overwritten.and_then(|object| object.sequencer.clone()),
+            dropped_at: Timestamp::from_second(self.dropped_at).unwrap(),
+        };
+        let batch = Batch {
+            id: Uuid::from_u128(self.batch),
+            source: contract.source.clone(),
+            contract_version: Some(contract.version.clone()),
+            drop,
+            generation: self.generation,
+            replays: self.replays.iter().map(|batch| Uuid::from_u128(*batch)).collect(),
+        };
+        let mut manifest = Manifest::refused(batch, "0", Refusal::new(RefusalCode::Kept, ""));
+        manifest.state = ManifestState::Committed { table: contract.entity.table.clone() };
+        manifest.replaces = self.overwrites.is_some();
+        let rows = u64::from(rows) * u64::from(self.count);
+        manifest.totals = Totals { rows_read: rows, accepted: rows, ..Totals::default() };
+        manifest
     }
 }
 

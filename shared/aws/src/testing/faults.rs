@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard};
 /// A call that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
-    /// [`ObjectStore::get`](crate::store::ObjectStore::get)
+    /// [`ObjectStore::get`](crate::store::ObjectStore::get) and
+    /// [`ObjectStore::get_tagged`](crate::store::ObjectStore::get_tagged)
     Get,
     /// [`ObjectStore::head_object`](crate::store::ObjectStore::head_object)
     Head,
@@ -15,6 +16,8 @@ pub enum Call {
     Put,
     /// [`ObjectStore::put_if_absent`](crate::store::ObjectStore::put_if_absent)
     PutIfAbsent,
+    /// [`ObjectStore::put_if_match`](crate::store::ObjectStore::put_if_match)
+    PutIfMatch,
     /// [`ObjectStore::delete`](crate::store::ObjectStore::delete)
     Delete,
     /// [`ObjectStore::delete_version`](crate::store::ObjectStore::delete_version)

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::faults::{Call, Fault, FaultPlan, PlannedFault, lock};
-use crate::store::{ObjectBody, ObjectHead, ObjectRef, ObjectStore, PIECE_BYTES, StoreError};
+use crate::store::{ObjectBody, ObjectHead, ObjectRef, ObjectStore, PIECE_BYTES, StoreError, TaggedObject};
 
 #[derive(Debug, Clone)]
 pub(super) struct StoredVersion {
@@ -226,12 +226,20 @@ impl ObjectStore for MemoryStore {
     type Body = MemoryBody;
 
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Bytes>, StoreError> {
-        let body = self.call(Call::Get, bucket, key, |state| {
-            Ok(state.newest(bucket, key).map(|version| version.body.clone()))
+        Ok(self.get_tagged(bucket, key).await?.map(|object| object.body))
+    }
+
+    async fn get_tagged(&self, bucket: &str, key: &str) -> Result<Option<TaggedObject>, StoreError> {
+        let object = self.call(Call::Get, bucket, key, |state| {
+            let tagged = |version: &StoredVersion| TaggedObject {
+                body: version.body.clone(),
+                etag: version.etag.clone(),
+            };
+            Ok(state.newest(bucket, key).map(tagged))
         });
-        match body {
+        match object {
             Err(StoreError::NotFound { .. }) => Ok(None),
-            body => body,
+            object => object,
         }
     }
 
@@ -268,6 +276,23 @@ impl ObjectStore for MemoryStore {
                 state.write(bucket, key, body, Timestamp::now());
             }
             Ok(absent)
+        })
+    }
+
+    async fn put_if_match(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Bytes,
+        etag: &str,
+    ) -> Result<bool, StoreError> {
+        tokio::task::yield_now().await;
+        self.call(Call::PutIfMatch, bucket, key, |state| {
+            let matches = state.newest(bucket, key).is_some_and(|version| version.etag == etag);
+            if matches {
+                state.write(bucket, key, body, Timestamp::now());
+            }
+            Ok(matches)
         })
     }
 
