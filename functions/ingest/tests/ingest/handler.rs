@@ -296,7 +296,7 @@ async fn what_an_event_lacks_is_looked_up() {
         let body = without(&notification(&[&drop]), missing);
         assert_eq!(world.deliver_body(&body).await, SqsBatchResponse::default(), "{missing:?}");
         let receipt = world.receipt("shop", &batch_id(&drop, Some("1.0.0")));
-        assert_eq!((receipt.state, receipt.rows.read), (ReceiptState::Loading, 3), "{missing:?}");
+        assert_eq!((receipt.state, receipt.rows.read), (ReceiptState::Read, 3), "{missing:?}");
         assert_eq!(receipt.drop, drop, "{missing:?}");
     }
 }
