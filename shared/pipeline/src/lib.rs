@@ -24,6 +24,7 @@ mod receipt_state;
 mod refusal;
 mod report;
 mod sequencer;
+pub mod writer_command;
 pub mod writer_state;
 
 pub use batch::{Batch, BatchId, FIRST_GENERATION, batch_id, drop_id, object_id, replay_batch_id};
