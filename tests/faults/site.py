@@ -107,9 +107,8 @@ class Site:
         """Lets the sentinel remove orphans that are a second old."""
         if removes_orphans():
             self._deploy("sentinel", {"PENSTOCK_ORPHAN_AFTER_SECONDS": str(ORPHAN_AFTER_S)}, DEFAULT_CHUNK_ROWS)
-            for _ in range(3):
-                time.sleep(ORPHAN_AFTER_S + 0.05)
-                self.stack.control("schedules/sentinel/run")
+            time.sleep(ORPHAN_AFTER_S + 0.05)
+            self.stack.control("schedules/sentinel/run")
 
     # ── processes ───────────────────────────────────────────────────────────────────────────────────────────────────
 
