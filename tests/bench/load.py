@@ -14,6 +14,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 import sources
 from chart import Panel, Series, svg
@@ -25,9 +28,10 @@ FUNCTIONS = ("ingest", "writer")
 # A function's memory after the first tenth of the time and at the end may differ by this, MiB.
 LIMIT_GROWTH_MIB = 64
 SAMPLE_S = 1.0
-STATUS = "SELECT count(*), coalesce(sum(rows), 0)::bigint FROM penstock.chunk"
+ROWS = "SELECT coalesce(sum(rows), 0)::bigint FROM penstock.chunk"
+BATCHES = "SELECT count(*) FROM penstock.batch WHERE balanced"
 SESSIONS = """SELECT count(*) FROM pg_stat_activity
-WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name <> 'load'"""
+WHERE backend_type = 'client backend' AND datname = current_database() AND application_name <> 'load'"""
 
 
 @dataclass(frozen=True)
@@ -106,19 +110,21 @@ def measure(stack: Stack, bodies: list[bytes], timeout_s: float) -> list[Sample]
         upload.add(time.monotonic() - started)
 
     samples: list[Sample] = []
-    with ThreadPoolExecutor(8) as pool:
+    # Of its own name, so that it is not counted.
+    connection = psycopg.connect(stack.database_url, autocommit=True, application_name="load")
+    with connection, ThreadPoolExecutor(8) as pool:
         puts = [pool.submit(put, number) for number in range(len(bodies))]
         while not samples or samples[-1].batches < len(bodies):
             if time.monotonic() - started > timeout_s:
                 raise SystemExit(f"{samples[-1].batches} of {len(bodies)} files are loaded after {timeout_s:.0f} s")
             time.sleep(SAMPLE_S)
-            samples.append(sample(stack, upload, started))
+            samples.append(sample(stack, connection, upload, started))
         for one in puts:
             one.result()
     return samples
 
 
-def sample(stack: Stack, upload: Upload, started: float) -> Sample:
+def sample(stack: Stack, connection: psycopg.Connection[Any], upload: Upload, started: float) -> Sample:
     sqs, now_s = stack.client("sqs"), time.monotonic() - started
     depths = {}
     for queue in ("drops", "load"):
@@ -126,17 +132,22 @@ def sample(stack: Stack, upload: Upload, started: float) -> Sample:
         attributes = sqs.get_queue_attributes(QueueUrl=stack.queue(queue), AttributeNames=names)["Attributes"]
         depths[queue] = {name: int(attributes[name]) for name in names}
     begun = len(upload.at_s) - depths["drops"]["ApproximateNumberOfMessages"]
-    exists = stack.query("SELECT to_regclass('penstock.batch') IS NOT NULL") == [(True,)]
-    batches = stack.query("SELECT count(*) FROM penstock.batch WHERE balanced")[0][0] if exists else 0
+
+    def number(query: str) -> int:
+        row = connection.execute(query.encode()).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    exists = number("SELECT (to_regclass('penstock.batch') IS NOT NULL)::integer") == 1
     memory, processes = memory_of(stack)
     return Sample(
         now_s,
         sum(depths["drops"].values()),
         sum(depths["load"].values()),
         max(0.0, upload.age_of(max(begun, 0), now_s)),
-        stack.query(STATUS)[0][1] if exists else 0,
-        batches,
-        stack.query(SESSIONS)[0][0],
+        number(ROWS) if exists else 0,
+        number(BATCHES) if exists else 0,
+        number(SESSIONS),
         memory,
         processes,
     )
