@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from faults.model import Plan
 from faults.observe import LedgerBatch, Observed
@@ -52,10 +53,12 @@ def of_batch(batch: ExpectedBatch, observed: Observed) -> Iterator[str]:
     if receipt["batch_id"] != batch.batch_id:
         yield f"the batch id is {receipt['batch_id']}"
     refusal = receipt["refusal"] or {}
-    state = "loaded" if batch.refusal is None else "refused"
-    if (receipt["state"], refusal.get("code")) != (state, batch.refusal):
-        yield f"the receipt is {receipt['state']} {refusal or ''}, expected: {state} {batch.refusal or ''}"
+    possible = states_of(batch)
+    if receipt["state"] not in possible or refusal.get("code") != batch.refusal:
+        wanted = f"{' or '.join(possible)} {batch.refusal or ''}"
+        yield f"the receipt is {receipt['state']} {refusal or ''}, expected: {wanted}"
         return
+    yield from of_progress(batch, receipt, observed)
     yield from of_counts("receipt", batch, receipt["rows"])
     yield from of_rejects(batch, observed.rejects.get(batch.batch_id, {}))
     if batch.refusal is None:
@@ -63,6 +66,31 @@ def of_batch(batch: ExpectedBatch, observed: Observed) -> Iterator[str]:
     elif batch.batch_id in observed.ledger or batch.batch_id in observed.chunks:
         yield "is refused, but in the ledger"
     yield from of_files(batch, observed)
+
+
+def states_of(batch: ExpectedBatch) -> tuple[str, ...]:
+    """Returns the possible states of the receipt. A version that a later one replaces may be loaded before."""
+    if batch.refusal is not None:
+        return ("refused",)
+    return ("loaded", "replaced") if batch.is_replaced else ("loaded",)
+
+
+def of_progress(batch: ExpectedBatch, receipt: dict[str, Any], observed: Observed) -> Iterator[str]:
+    """What a receipt reports besides its counts. The previous release does not report it."""
+    for name in ("missing", "waits_for"):
+        if receipt.get(name):
+            yield f"the receipt has {name}: {receipt[name]}"
+    chunks = receipt.get("chunks")
+    if chunks and chunks["applied"] != chunks["total"]:
+        yield f"the receipt has {chunks['applied']} of {chunks['total']} chunks"
+    superseded_by = receipt.get("superseded_by")
+    if superseded_by:
+        total = sum(entry["rows"] for entry in superseded_by)
+        if total > receipt["rows"]["superseded"]:
+            yield f"the receipt names {total} superseded rows, but counts {receipt['rows']['superseded']}"
+        unknown = {entry["batch_id"] for entry in superseded_by} - observed.chunks.keys()
+        if unknown:
+            yield f"the receipt names unknown batches that superseded rows: {sorted(unknown)}"
 
 
 def of_counts(where: str, batch: ExpectedBatch, rows: dict[str, int]) -> Iterator[str]:
@@ -117,8 +145,11 @@ def of_ledger(batch: ExpectedBatch, observed: Observed) -> Iterator[str]:
     if ledger is None:
         yield "is not in penstock.batch"
         return
+    if ledger.state not in states_of(batch):
+        yield f"penstock.batch is {ledger.state}, expected: {' or '.join(states_of(batch))}"
     if not ledger.balanced:
-        yield "penstock.batch is not balanced"
+        yield f"penstock.batch is not balanced: {ledger}"
+        return
     yield from of_counts("ledger", batch, as_rows(ledger))
     for name in ("loaded", "deduplicated", "superseded"):
         total = sum(getattr(chunk, name) for chunk in chunks)
@@ -127,7 +158,8 @@ def of_ledger(batch: ExpectedBatch, observed: Observed) -> Iterator[str]:
 
 
 def as_rows(ledger: LedgerBatch) -> dict[str, int]:
-    return {
+    """Returns the counts as in a receipt; -1 for those of a batch that is not closed."""
+    counts = {
         "read": ledger.rows_read,
         "rejected": ledger.rejected,
         "loaded": ledger.loaded,
@@ -135,6 +167,7 @@ def as_rows(ledger: LedgerBatch) -> dict[str, int]:
         "superseded": ledger.superseded,
         "blank": ledger.blank,
     }
+    return {name: -1 if count is None else count for name, count in counts.items()}
 
 
 def of_files(batch: ExpectedBatch, observed: Observed) -> Iterator[str]:
@@ -202,6 +235,7 @@ def remains(observed: Observed, poison: list[tuple[str, str]]) -> Iterator[str]:
     lost = Counter(poison) - Counter((queue, code) for queue, code, _ in observed.dead_letters)
     for queue, code in lost.elements():
         yield f"a message that cannot be processed is not in the dead-letter queue of {queue} as {code}"
+    yield from (f"a chunk is recorded as failed: {chunk}" for chunk in observed.chunk_failures)
     yield from (f"session remains: {session}" for session in observed.sessions)
     yield from (f"temporary file remains: {path}" for path in observed.temporary_files)
     yield from (f"multipart upload remains: {key}" for key in observed.uploads)

@@ -24,13 +24,16 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type 
 
 @dataclass(frozen=True)
 class LedgerBatch:
+    """A row of `penstock.batch`. The counts from `loaded` on are `None` until the batch is closed."""
+
     rows_read: int
     rejected: int
-    loaded: int
-    deduplicated: int
-    superseded: int
+    loaded: int | None
+    deduplicated: int | None
+    superseded: int | None
     blank: int
-    balanced: bool
+    balanced: bool | None
+    state: str
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Observed:
     tables: dict[str, list[StoredRow]] = field(default_factory=dict)
     ledger: dict[str, LedgerBatch] = field(default_factory=dict)
     chunks: dict[str, list[LedgerChunk]] = field(default_factory=dict)
+    chunk_failures: list[str] = field(default_factory=list)
     rejects: dict[str, dict[int, Reasons]] = field(default_factory=dict)
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
     # Rows by Parquet file, by batch.
@@ -145,7 +149,7 @@ class Observer:
             return
         sources = [source.name for source in self.plan.sources]
         batches = query(
-            "SELECT batch_id::text, rows_read, rejected, loaded, deduplicated, superseded, blank, balanced "
+            "SELECT batch_id::text, rows_read, rejected, loaded, deduplicated, superseded, blank, balanced, state "
             "FROM penstock.batch WHERE source = ANY (%s)",
             sources,
         )
@@ -157,6 +161,12 @@ class Observer:
         )
         for batch, *counts in chunks:
             self.observed.chunks.setdefault(batch, []).append(LedgerChunk(*counts))
+        batch_ids = sorted({batch for batch, *_ in chunks} | self.observed.ledger.keys())
+        failures = query(
+            "SELECT batch_id::text, chunk, code FROM penstock.chunk_failure WHERE batch_id = ANY (%s::uuid[])",
+            batch_ids,
+        )
+        self.observed.chunk_failures = [f"chunk {chunk} of batch {batch}: {code}" for batch, chunk, code in failures]
 
     # ── what should not remain ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -86,6 +86,8 @@ class ExpectedBatch:
     stored: tuple[Accepted, ...] = ()
     deduplicated: int = 0
     superseded: Range = Range(0, 0)
+    # Whether a later version of its object replaces it.
+    is_replaced: bool = False
 
     @property
     def to_load(self) -> int:
@@ -268,6 +270,8 @@ class Oracle:
             key = batch.dropped.drop.key
             earlier = {other.batch_id for other in self.batches.values() if other.dropped.drop.key == key}
             earlier -= {batch.batch_id}
+            for other in self.batches.values():
+                other.is_replaced |= other.batch_id in earlier and other.refusal is None
             for stored in [stored for stored, row in rows.items() if row.batch_id in earlier]:
                 del rows[stored]
             for row in batch.stored:

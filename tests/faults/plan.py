@@ -63,7 +63,7 @@ def draw(seed: int, *, has_previous: bool = False, without: frozenset[str] = fro
         sources = tuple(replace(source, has_event_time=True) for source in sources)
     builder = Builder(rng, traits, sources)
     phases = tuple(builder.phase(number) for number in range(rng.choice(PHASES)))
-    return Plan(seed, sources, phases, chunk_rows=rng.choice((10, 25, 60)))
+    return Plan(seed, sources, phases, chunk_rows=rng.choice((20, 30, 70)))
 
 
 TRAITS = frozenset(one.name for one in fields(Traits))
@@ -114,7 +114,7 @@ class Builder:
     def phase(self, number: int) -> Phase:
         by_hand = self.by_hand() if number > 0 and self.traits.by_hand else ()
         actions: list[Action] = []
-        for _ in range(self.rng.randint(2, 5)):
+        for _ in range(self.rng.randint(2, 4)):
             actions.extend(self.drop())
             if self.traits.publishes and self.rng.random() < 0.3:
                 actions.extend(self.publish())
@@ -162,7 +162,7 @@ class Builder:
         if kind < 0.06:
             return File(Shape.NO_AMOUNT, ())
         first = 1 + IDS_PER_OBJECT * "abc".index(name[0]) if source.overwrite is Overwrite.REPLACE else 1
-        count = 0 if kind < 0.09 else self.rng.choice((3, 20, 60, 130, 260))
+        count = 0 if kind < 0.09 else self.rng.choice((3, 20, 20, 60, 60, 130, 260))
         is_bad = kind > 0.94
         rows = [self.row(first, is_bad) for _ in range(count)]
         if source.table in self.refuses_unlucky and count >= 20 and not is_bad:
@@ -227,7 +227,7 @@ class Builder:
         if self.traits.previous and self.rng.random() < 0.8:
             deploys.append(Deploy(self.rng.choice((functions, ("ingest",), ("writer",))), previous=True))
         if self.traits.reconfigures:
-            deploys.append(Deploy(("ingest",), chunk_rows=self.rng.choice((7, 33, 100))))
+            deploys.append(Deploy(("ingest",), chunk_rows=self.rng.choice((15, 40, 100))))
         if not self.traits.previous and self.rng.random() < 0.12:
             skew = self.rng.choice((-3600, -5, 5, 3600))
             deploys.append(Deploy(self.rng.choice((("ingest",), ("writer",), functions)), skew_s=skew))

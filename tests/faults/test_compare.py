@@ -54,7 +54,7 @@ def right() -> tuple[Expected, Observed]:
             "v1": [receipt(refused, "v1", "refused", none, {"code": "too_many_rejects"})],
         },
         tables={"s": list(expected.tables["s"])},
-        ledger={loaded: LedgerBatch(12, 1, 9, 1, 0, 1, True)},
+        ledger={loaded: LedgerBatch(12, 1, 9, 1, 0, 1, True, "loaded")},
         chunks={loaded: [LedgerChunk(0, 10, 9, 1, 0)]},
         rejects={
             loaded: {11: frozenset({("missing_required", "name")})},
@@ -103,6 +103,22 @@ CHANGES: dict[str, Callable[[Observed], object]] = {
     "the ledger is not balanced": lambda state: state.ledger.update(
         {LOADED: replace(state.ledger[LOADED], balanced=False)}
     ),
+    "the ledger has another state": lambda state: state.ledger.update(
+        {LOADED: replace(state.ledger[LOADED], state="loading")}
+    ),
+    "the batch is not closed": lambda state: state.ledger.update(
+        {LOADED: replace(state.ledger[LOADED], loaded=None, balanced=None)}
+    ),
+    "the receipt has fewer chunks": lambda state: state.receipts["v0"][0].update(chunks={"applied": 0, "total": 1}),
+    "the receipt has missing chunks": lambda state: state.receipts["v0"][0].update(missing=[{"chunk": 1}]),
+    "the receipt waits": lambda state: state.receipts["v0"][0].update(waits_for={"batch_id": REFUSED}),
+    "the receipt names an unknown batch": lambda state: state.receipts["v0"][0].update(
+        superseded_by=[{"batch_id": "other", "rows": 0}]
+    ),
+    "the receipt names too many superseded rows": lambda state: state.receipts["v0"][0].update(
+        superseded_by=[{"batch_id": LOADED, "rows": 1}]
+    ),
+    "a chunk is recorded as failed": lambda state: state.chunk_failures.append("chunk 0"),
     "the ledger has another count": lambda state: state.ledger.update(
         {LOADED: replace(state.ledger[LOADED], loaded=8)}
     ),

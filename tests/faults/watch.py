@@ -3,8 +3,8 @@
 - Of a source that appends, the rows of each batch in the table are those that the ledger counts as loaded. Both are
   read in one snapshot.
 - A batch of a source that upserts has at most the rows that the ledger counts as loaded.
-- A receipt reports at most the rows that the ledger has, which is read after it, and a `loaded` receipt does not
-  change.
+- A receipt reports at most the rows that the ledger has, which is read after it, and the counts of a `loaded`
+  receipt do not change until a later version of the object replaces the batch.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class Watch:
                     f"the ledger has {ledger[batch]}"
                 )
             final = self._final.get(batch)
-            if final and (final["state"], final["rows"]) != (receipt["state"], receipt["rows"]):
+            is_changed = final is not None and (receipt["state"], receipt["rows"]) != ("loaded", final["rows"])
+            if final and is_changed and receipt["state"] != "replaced":
                 self.problems.append(
                     f"while in progress: the receipt of batch {batch} was {final['state']} {final['rows']}, "
                     f"then {receipt['state']} {receipt['rows']}"
