@@ -23,6 +23,7 @@ ALTER TABLE penstock.batch
 COMMENT ON TABLE penstock.batch IS 'The batches of which at least one chunk was sent to the database';
 COMMENT ON COLUMN penstock.batch.state IS
     'loading; partly_loaded or failed: chunks are in the dead-letter queue, and some or none are applied; loaded; replaced by another batch, or withdrawn: its rows were deleted';
+COMMENT ON COLUMN penstock.chunk.chunk IS 'The index of the chunk, from 0; texts for people count from 1';
 COMMENT ON COLUMN penstock.batch.dropped_at IS 'The time of the drop; batches of one time are ordered by (bucket, key, sequencer, generation)';
 
 ALTER TABLE penstock.object_version
@@ -62,6 +63,15 @@ CREATE TABLE penstock.stopped_batch (
 );
 COMMENT ON TABLE penstock.stopped_batch IS 'Batches of which no further chunk is applied: a replay replaces them, or an operator withdrew them';
 CREATE INDEX stopped_batch_replaced_by ON penstock.stopped_batch (replaced_by) WHERE replaced_by IS NOT NULL;
+
+CREATE TABLE penstock.withdrawal (
+    batch_id  uuid    NOT NULL,
+    collected uuid    NOT NULL,
+    chunk     integer NOT NULL CHECK (chunk >= 0),
+    PRIMARY KEY (batch_id, collected, chunk)
+);
+COMMENT ON TABLE penstock.withdrawal IS
+    'Chunks of other batches whose rows have been collected in penstock.withdrawn_<batch>, to be restored when the batch is withdrawn';
 
 -- VOLATILE: each call sees the batches that were registered after the calling statement began, because a row that another
 -- transaction has just inserted can be in conflict too.

@@ -1,6 +1,7 @@
 //! The ledger's rows of batches: opened before the first chunk, failed, closed, replaced.
 
 use penstock_contract::TableName;
+use penstock_pipeline::writer_command::LedgerBatch;
 use penstock_pipeline::{
     BatchId, LoadMessage, LoadProgress, Manifest, ManifestState, MissingChunk, SupersededBy,
 };
@@ -26,7 +27,7 @@ pub(crate) async fn open(client: &mut Client, manifest: &Manifest) -> Result<(),
     // All transactions lock in this order, so that they cannot deadlock.
     replays.sort_unstable();
     for replayed in &replays {
-        lock_batch(&transaction, LockMode::Exclusive, replayed).await?;
+        lock_exclusive(&transaction, replayed).await?;
         let row = InsertRow::into("stopped_batch")
             .column("batch_id", replayed)
             .column("replaced_by", &manifest.batch_id);
@@ -97,6 +98,11 @@ fn target_table(manifest: &Manifest) -> Result<&TableName, LoadError> {
 /// Waits for the lock on a batch. Chunks are applied under a shared lock, and a batch is stopped under an exclusive one.
 async fn lock_batch(transaction: &Transaction<'_>, mode: LockMode, batch: &BatchId) -> Result<(), LoadError> {
     lock(transaction, mode, "batch", &batch.to_string()).await
+}
+
+/// Waits for the exclusive lock on a batch.
+pub(crate) async fn lock_exclusive(transaction: &Transaction<'_>, batch: &BatchId) -> Result<(), LoadError> {
+    lock_batch(transaction, LockMode::Exclusive, batch).await
 }
 
 /// Waits for shared locks on batches, which are sorted: all transactions lock in this order, so that they cannot deadlock.
@@ -201,7 +207,7 @@ pub(crate) async fn replace(
     replayed: &BatchId,
     by: &BatchId,
 ) -> Result<(), LoadError> {
-    lock_batch(transaction, LockMode::Exclusive, replayed).await?;
+    lock_exclusive(transaction, replayed).await?;
     let is_deleted = "SELECT FROM penstock.stopped_batch WHERE batch_id = $1 AND deleted IS NOT NULL";
     if transaction.query_opt(is_deleted, &[replayed]).await?.is_some() {
         return Ok(());
@@ -247,6 +253,42 @@ pub(crate) async fn delete_rows(
     Ok(transaction.execute(&statement, &[batch]).await?)
 }
 
+/// Returns what the ledger has of batches, in their order. A batch that it does not have is left out.
+pub(crate) async fn ledger(client: &Client, batches: &[BatchId]) -> Result<Vec<LedgerBatch>, LoadError> {
+    let statement = "SELECT b.batch_id, l.state, l.replaced_by, s.batch_id IS NOT NULL, \
+                     coalesce(array_agg(c.chunk ORDER BY c.chunk) FILTER (WHERE c.chunk IS NOT NULL), '{}') \
+                     FROM unnest($1::uuid[]) WITH ORDINALITY AS b (batch_id, position) \
+                     LEFT JOIN penstock.batch AS l USING (batch_id) \
+                     LEFT JOIN penstock.stopped_batch AS s USING (batch_id) \
+                     LEFT JOIN penstock.chunk AS c USING (batch_id) \
+                     GROUP BY 1, 2, 3, 4, b.position \
+                     HAVING l.state IS NOT NULL OR s.batch_id IS NOT NULL OR count(c.chunk) > 0 ORDER BY b.position";
+    let mut found = Vec::new();
+    for row in client.query(statement, &[&batches]).await? {
+        let batch_id: BatchId = row.try_get(0)?;
+        let indexes: Vec<i32> = row.try_get(4)?;
+        let LoadProgress { loaded, deduplicated, superseded, missing, .. } =
+            progress(client, &batch_id).await?.progress;
+        found.push(LedgerBatch {
+            batch_id,
+            state: row.try_get(1)?,
+            replaced_by: row.try_get(2)?,
+            stopped: row.try_get(3)?,
+            chunks: indexes.into_iter().map(chunk_index).collect(),
+            loaded,
+            deduplicated,
+            superseded,
+            missing,
+        });
+    }
+    Ok(found)
+}
+
+/// Returns the index of a chunk in the ledger.
+pub(crate) fn chunk_index(chunk: i32) -> u32 {
+    u32::try_from(chunk).expect("the column is checked to be at least 0")
+}
+
 /// Returns the progress of a batch.
 pub(crate) async fn progress(client: &Client, batch: &BatchId) -> Result<BatchProgress, LoadError> {
     let sums = "SELECT count(*), coalesce(sum(rows), 0)::bigint, coalesce(sum(loaded), 0)::bigint, \
@@ -262,7 +304,7 @@ pub(crate) async fn progress(client: &Client, batch: &BatchId) -> Result<BatchPr
     let count = |index: usize| -> Result<u64, LoadError> { Ok(unsigned(sums.try_get(index)?)) };
     let chunks = u32::try_from(count(0)?).expect("chunks of a batch are numbered by an integer");
     let missing = failures.iter().map(|row| {
-        let chunk = u32::try_from(row.try_get::<_, i32>(0)?).expect("the column is checked to be at least 0");
+        let chunk = chunk_index(row.try_get(0)?);
         let rows = unsigned(row.try_get(1)?);
         Ok(MissingChunk { chunk: chunk + 1, rows, code: row.try_get(2)?, message: row.try_get(3)? })
     });

@@ -85,7 +85,7 @@ impl Postgres {
 
     /// Returns the session for one operation. Only [`Self::put_back`] stores it again: when an operation is cancelled,
     /// or breaks the session, the session is dropped and the server rolls back.
-    async fn take(&mut self) -> Result<LoadSession, LoadError> {
+    pub(crate) async fn take(&mut self) -> Result<LoadSession, LoadError> {
         if let Some(session) = self.session.take() {
             if self.last_used.elapsed() < TRUSTED_IDLE && !session.client().is_closed() {
                 return Ok(session);
@@ -110,7 +110,7 @@ impl Postgres {
         Ok(session)
     }
 
-    async fn put_back<T>(
+    pub(crate) async fn put_back<T>(
         &mut self,
         session: LoadSession,
         result: Result<T, LoadError>,

@@ -38,17 +38,17 @@ pub const MIN_TRANSACTION_TIME: Duration = Duration::from_secs(10);
 
 /// The state of the function, created at each cold start.
 pub struct Writer<S, Q, D> {
-    store: S,
+    pub(crate) store: S,
     queue: Q,
-    database: D,
-    artifacts_bucket: String,
-    processed_bucket: String,
+    pub(crate) database: D,
+    pub(crate) artifacts_bucket: String,
+    pub(crate) processed_bucket: String,
     load: InboundQueue,
     metrics: Metrics,
     /// The message versions that are accepted.
     reads: RangeInclusive<u32>,
-    contracts: ContractCache,
-    manifests: ManifestCache,
+    pub(crate) contracts: ContractCache,
+    pub(crate) manifests: ManifestCache,
     throttle: Throttle,
     gate: TableGate,
     /// The origin of the clock of the throttle and the gate.

@@ -3,6 +3,7 @@
 mod batches;
 pub mod chunk;
 pub mod close;
+pub mod commands;
 pub mod config;
 pub mod contracts;
 pub mod database;
@@ -13,6 +14,7 @@ pub mod ledger;
 mod load;
 mod lock;
 pub mod manifests;
+pub mod operator;
 mod outage;
 mod pace;
 pub mod pressure;
@@ -25,6 +27,7 @@ pub mod table_gate;
 mod target;
 pub mod throttle;
 mod versions;
+pub mod withdraw;
 
 pub use batches::BatchProgress;
 pub use session::{ChunkOutcome, LOCK_TIMEOUT, STATEMENT_TIMEOUT, TableAccess};

@@ -5,7 +5,7 @@ use futures_util::SinkExt as _;
 use jiff::Timestamp;
 use penstock_contract::Contract;
 use penstock_pipeline::{BatchId, LoadMessage};
-use tokio_postgres::Transaction;
+use tokio_postgres::{Statement, Transaction};
 
 use crate::chunk::{CopyText, VerifiedChunk};
 use crate::error::LoadError;
@@ -72,13 +72,13 @@ impl ChunkLoad<'_> {
     }
 
     async fn copy(&self) -> Result<u64, LoadError> {
-        let is_shared = self.chunks.len() > 1;
-        let statement = if is_shared { &self.stage.copy_shared } else { &self.stage.copy_single };
-        let sink = self.transaction.copy_in::<_, Bytes>(statement).await?;
+        if let [chunk] = self.chunks {
+            return copy_chunk(self.transaction, &self.stage.copy_single, chunk).await;
+        }
+        let sink = self.transaction.copy_in::<_, Bytes>(&self.stage.copy_shared).await?;
         tokio::pin!(sink);
         for (ordinal, chunk) in self.chunks.iter().enumerate() {
-            let mut text =
-                if is_shared { CopyText::numbered(chunk, ordinal)? } else { CopyText::plain(chunk)? };
+            let mut text = CopyText::numbered(chunk, ordinal)?;
             while let Some(piece) = text.next_piece()? {
                 sink.feed(piece).await?;
             }
@@ -245,6 +245,21 @@ fn positions(chunks: &[&VerifiedChunk]) -> Vec<i32> {
     positions
 }
 
+/// Copies the rows of a chunk, without an ordinal. Returns their number.
+pub(crate) async fn copy_chunk(
+    transaction: &Transaction<'_>,
+    statement: &Statement,
+    chunk: &VerifiedChunk,
+) -> Result<u64, LoadError> {
+    let sink = transaction.copy_in::<_, Bytes>(statement).await?;
+    tokio::pin!(sink);
+    let mut text = CopyText::plain(chunk)?;
+    while let Some(piece) = text.next_piece()? {
+        sink.feed(piece).await?;
+    }
+    Ok(sink.finish().await?)
+}
+
 /// Arrays with one element per staged chunk.
 struct ChunkArrays {
     ordinals: Vec<i16>,
@@ -252,7 +267,7 @@ struct ChunkArrays {
     row_bases: Vec<i64>,
 }
 
-fn row_base(message: &LoadMessage) -> Result<i64, LoadError> {
+pub(crate) fn row_base(message: &LoadMessage) -> Result<i64, LoadError> {
     i64::try_from(message.chunk.row_base).map_err(|_| LoadError::Chunk {
         location: format!("chunk {} of batch {}", message.chunk.number(), message.batch_id),
         problem: "the row base exceeds a bigint".to_owned(),

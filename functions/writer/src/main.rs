@@ -7,11 +7,11 @@ use penstock_aws::deadline::Deadline;
 use penstock_aws::rds::RdsInstance;
 use penstock_aws::s3::S3Store;
 use penstock_aws::sqs::SqsQueue;
-use penstock_aws::sqs_event::SqsEvent;
 use penstock_aws::telemetry;
+use penstock_writer::commands::{WriterEvent, invoke};
 use penstock_writer::config::WriterConfig;
 use penstock_writer::database::Postgres;
-use penstock_writer::handler::{Writer, handle};
+use penstock_writer::handler::Writer;
 use penstock_writer::pressure::APPLICATION_NAME;
 use tokio::sync::Mutex;
 
@@ -28,10 +28,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let writer = Writer::new(S3Store::new(&aws), SqsQueue::new(&aws), database, &config);
     // Lambda sends one event at a time, so this lock is never contended.
     let writer = Mutex::new(writer);
-    let function = async |event: LambdaEvent<SqsEvent>| {
+    let function = async |event: LambdaEvent<WriterEvent>| {
         let deadline = Deadline::of_invocation(event.context.deadline());
         let mut writer = writer.lock().await;
-        Ok::<_, lambda_runtime::Error>(handle(&mut *writer, &event.payload, deadline).await)
+        Ok::<_, lambda_runtime::Error>(invoke(&mut *writer, &event.payload, deadline).await)
     };
     lambda_runtime::run(service_fn(function)).await
 }

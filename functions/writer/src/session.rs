@@ -96,6 +96,10 @@ impl LoadSession {
         &self.client
     }
 
+    pub(crate) fn client_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+
     /// Closes a batch whose chunks have all been applied, and deletes the rows of the batches that it replaces.
     pub(crate) async fn close(
         &mut self,

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use penstock_contract::ddl::column_definition;
 pub use penstock_contract::ddl::{SYSTEM_COLUMNS, create_table, quoted, quoted_table};
-use penstock_contract::{Contract, SqlType, WriteMode};
+use penstock_contract::{Contract, SqlType, TableName, WriteMode};
 use penstock_pipeline::BatchId;
 use tokio_postgres::types::ToSql;
 
@@ -160,6 +160,7 @@ pub fn load_sql(contract: &Contract, stage: &str, foreign: &[String]) -> Result<
         column_definition(contract, index).expect("the index is one of the contract's columns")
     }));
     let names = list(entity.columns.iter().map(|column| quoted(&column.name)));
+    let from = format!("{stage} AS s");
     Ok(LoadSql {
         create_stage: format!(
             "CREATE TEMPORARY TABLE {stage} (_chunk smallint NOT NULL DEFAULT 0, {types}, _row bigint NOT NULL) \
@@ -168,8 +169,8 @@ pub fn load_sql(contract: &Contract, stage: &str, foreign: &[String]) -> Result<
         drop_stage: format!("DROP TABLE IF EXISTS {stage}"),
         copy_single: format!("COPY {stage} ({names}, _row) FROM STDIN"),
         copy_shared: format!("COPY {stage} (_chunk, {names}, _row) FROM STDIN"),
-        merge_single: merge_single(contract, &stage, foreign, event_time.as_deref(), StageOrder::AsRead),
-        merge_ordered: merge_single(contract, &stage, foreign, event_time.as_deref(), StageOrder::ByKey),
+        merge_single: merge_single(contract, &from, foreign, event_time.as_deref(), StageOrder::AsRead),
+        merge_ordered: merge_single(contract, &from, foreign, event_time.as_deref(), StageOrder::ByKey),
         merge_shared: merge_shared(contract, &stage, foreign, event_time.as_deref()),
         count_keys: upserts(contract).then(|| {
             format!("SELECT count(*) FROM (SELECT DISTINCT {} FROM {stage}) AS keys", key_list(contract, ""))
@@ -187,9 +188,52 @@ enum StageOrder {
     ByKey,
 }
 
-fn merge_single(
+/// Returns the statement that merges those rows of a staged chunk whose keys are among the rows of batch `withdrawn` in
+/// the table `target`. The contract's table is another one, with the same columns and key.
+///
+/// # Errors
+/// Returns an error if the contract cannot be loaded.
+pub(crate) fn merge_restored(
     contract: &Contract,
     stage: &str,
+    foreign: &[String],
+    target: &TableName,
+    withdrawn: &BatchId,
+) -> Result<StatementText<MergeOne<'static>>, SqlError> {
+    let event_time = event_time(contract)?;
+    let (stage, target) = (format!("pg_temp.{}", quoted(stage)), quoted_table(target));
+    let keys = contract.entity.key.iter().map(|index| quoted(&contract.entity.columns[*index].name));
+    let same_key: Vec<String> = keys.map(|name| format!("w.{name} = a.{name}")).collect();
+    // A batch id has only hexadecimal digits and hyphens.
+    let from = format!(
+        "(SELECT a.* FROM {stage} AS a WHERE EXISTS (SELECT FROM {target} AS w \
+         WHERE w._batch_id = '{withdrawn}' AND {})) AS s",
+        same_key.join(" AND ")
+    );
+    Ok(merge_single(contract, &from, foreign, event_time.as_deref(), StageOrder::AsRead))
+}
+
+/// Returns the statement that merges all rows of the table `restored` into the contract's table, of which it is a copy
+/// with these columns.
+pub(crate) fn merge_table(contract: &Contract, restored: &TableName, columns: &[String]) -> String {
+    let (table, restored) = (quoted_table(&contract.entity.table), quoted_table(restored));
+    let names = list(columns.iter().map(|name| quoted(name)));
+    let insert = format!("INSERT INTO {table} AS t ({names}) SELECT {names} FROM {restored}");
+    if !upserts(contract) {
+        return format!("{insert} ON CONFLICT (_batch_id, _row) DO NOTHING");
+    }
+    let key = key_list(contract, "");
+    let is_key =
+        |name: &String| contract.entity.key.iter().any(|index| contract.entity.columns[*index].name == *name);
+    let others = columns.iter().filter(|name| !is_key(name)).map(|name| quoted(name));
+    let assignments = list(others.map(|name| format!("{name} = excluded.{name}")));
+    let condition = is_newer();
+    format!("{insert} ORDER BY {key} ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE {condition}")
+}
+
+fn merge_single(
+    contract: &Contract,
+    from: &str,
     foreign: &[String],
     event_time: Option<&str>,
     order: StageOrder,
@@ -207,8 +251,7 @@ fn merge_single(
     };
     let newest_first = (order == StageOrder::AsRead).then_some(newest_first.as_str());
     let (versions, _) = VersionLists::placeholders(last);
-    let from = format!("{stage} AS s");
-    StatementText::new(merge(contract, foreign, &columns, &system, &from, newest_first, &versions))
+    StatementText::new(merge(contract, foreign, &columns, &system, from, newest_first, &versions))
 }
 
 fn merge_shared(
@@ -273,12 +316,15 @@ fn merge(
 /// It returns null for a batch that an earlier release has not closed yet.
 fn replace_condition(versions: &VersionListsPlaceholders) -> String {
     let VersionListsPlaceholders { earlier, later } = versions;
+    format!("t._batch_id = ANY ({earlier}) OR (t._batch_id <> ALL ({later}) AND {})", is_newer())
+}
+
+fn is_newer() -> String {
     let (stored, new) = (ranked("t"), ranked("excluded"));
     format!(
-        "t._batch_id = ANY ({earlier}) OR (t._batch_id <> ALL ({later}) AND CASE \
-         WHEN ({stored}) <> ({new}) THEN ({stored}) < ({new}) \
+        "CASE WHEN ({stored}) <> ({new}) THEN ({stored}) < ({new}) \
          WHEN t._batch_id = excluded._batch_id THEN t._row <= excluded._row \
-         ELSE coalesce(penstock.precedes(t._batch_id, excluded._batch_id), t._batch_id < excluded._batch_id) END)"
+         ELSE coalesce(penstock.precedes(t._batch_id, excluded._batch_id), t._batch_id < excluded._batch_id) END"
     )
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use penstock_contract::ddl::{add_column, create_batch_index};
 use penstock_contract::{Contract, SqlType, TableName};
+use penstock_pipeline::writer_command::TableCheck;
 use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::error::LoadError;
@@ -84,9 +85,31 @@ async fn ready(client: &Client, contract: &Contract) -> Result<Option<LoadTarget
     let is_ready = missing_columns(contract, &table)?.is_empty()
         && missing_index(contract, &table).is_none()
         && names(contract).all(|name| registered.iter().any(|column| column == name));
-    let foreign =
-        registered.into_iter().filter(|column| !names(contract).any(|name| name == column)).collect();
+    let foreign = foreign_columns(client, contract).await?;
     Ok(is_ready.then_some(LoadTarget { version, foreign }))
+}
+
+/// Compares a contract with its table, and changes nothing.
+pub(crate) async fn check(client: &Client, contract: &Contract) -> Result<TableCheck, LoadError> {
+    let Some(table) = inspect(client, &contract.entity.table).await? else {
+        return Ok(TableCheck::default());
+    };
+    match missing_columns(contract, &table) {
+        Ok(missing) => {
+            let added = missing.into_iter().map(|index| contract.entity.columns[index].name.clone());
+            Ok(TableCheck { exists: true, added_columns: added.collect(), problem: None })
+        }
+        Err(LoadError::TableMismatch { problem, .. }) => {
+            Ok(TableCheck { exists: true, added_columns: Vec::new(), problem: Some(problem) })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns the columns of the table that other contracts added.
+pub(crate) async fn foreign_columns(client: &Client, contract: &Contract) -> Result<Vec<String>, LoadError> {
+    let registered = registered(client, &contract.entity.table).await?;
+    Ok(registered.into_iter().filter(|column| !names(contract).any(|name| name == column)).collect())
 }
 
 /// Creates or alters the table under a lock on its name, so that concurrent writers do it sequentially.

@@ -174,6 +174,18 @@ impl Receipt {
         Self { state: ReceiptState::Replaced, replaced_by: Some(batch), updated_at: now, ..self }
     }
 
+    /// Returns this receipt in the state `withdrawn`.
+    pub fn withdrawn(self, now: Timestamp) -> Self {
+        Self { state: ReceiptState::Withdrawn, updated_at: now, ..self }
+    }
+
+    /// Returns this receipt of a replaced batch in the state that it had before.
+    pub fn reinstated(self, now: Timestamp) -> Self {
+        let is_complete = self.missing.is_empty();
+        let state = if is_complete { ReceiptState::Loaded } else { ReceiptState::PartlyLoaded };
+        Self { state, replaced_by: None, updated_at: now, ..self }
+    }
+
     /// Returns the batch of the receipt.
     pub fn batch(&self) -> Batch {
         Batch {

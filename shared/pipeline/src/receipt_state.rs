@@ -103,6 +103,7 @@ impl ReceiptState {
 /// | `Progress` | writer | `loading`, `partly_loaded` or `failed` | an open state with fewer applied chunks, or as many and no more missing ones |
 /// | `Load` | writer | `loaded` | an open state |
 /// | `Replace` | writer | `replaced` | all but `replaced` and `withdrawn` |
+/// | `Reinstate` | writer | `loaded` or `partly_loaded` | `replaced` |
 /// | `Withdraw` | writer | `withdrawn` | all but `withdrawn` |
 ///
 /// Every change applies if there is no receipt. Open states are `received`, `submitted`, `read`, `loading`,
@@ -124,13 +125,15 @@ pub enum ReceiptChange {
     Load,
     /// Another batch has replaced this one.
     Replace,
+    /// An operator withdrew the batch that had replaced this one.
+    Reinstate,
     /// An operator withdrew the batch.
     Withdraw,
 }
 
 impl ReceiptChange {
     /// All changes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Receive,
         Self::Submit,
         Self::Commit,
@@ -138,6 +141,7 @@ impl ReceiptChange {
         Self::Progress,
         Self::Load,
         Self::Replace,
+        Self::Reinstate,
         Self::Withdraw,
     ];
 
@@ -151,6 +155,7 @@ impl ReceiptChange {
             | Self::Progress
             | Self::Load
             | Self::Replace
+            | Self::Reinstate
             | Self::Withdraw => false,
         }
     }
@@ -171,6 +176,7 @@ impl ReceiptChange {
             Self::Replace => {
                 !matches!(state, ReceiptState::Replaced | ReceiptState::Withdrawn | ReceiptState::Unknown)
             }
+            Self::Reinstate => state == ReceiptState::Replaced,
             Self::Withdraw => !matches!(state, ReceiptState::Withdrawn | ReceiptState::Unknown),
         }
     }

@@ -101,8 +101,9 @@ pub struct LedgerBatch {
 pub struct WithdrawnRows {
     /// Rows of the batch that are deleted.
     pub deleted: u64,
-    /// Rows of earlier batches that they had replaced and that are restored.
-    pub restored: u64,
+    /// Rows of other batches that they had replaced and that are restored; `None` in a dry run, which does not read the
+    /// chunks of other batches.
+    pub restored: Option<u64>,
 }
 
 /// The differences between a contract and its target table.

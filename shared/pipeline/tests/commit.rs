@@ -182,6 +182,7 @@ fn receipts_change_as_the_table_in_the_documentation_has_it() {
         ReceiptChange::Commit | ReceiptChange::JobFailed => vec![Received, Submitted],
         ReceiptChange::Progress | ReceiptChange::Load => open.clone(),
         ReceiptChange::Replace => open.iter().copied().chain([Loaded, Refused]).collect(),
+        ReceiptChange::Reinstate => vec![Replaced],
         ReceiptChange::Withdraw => open.iter().copied().chain([Loaded, Refused, Replaced]).collect(),
     };
     let new = receipt(Loading, 1, 0);
