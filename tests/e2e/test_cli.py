@@ -24,6 +24,7 @@ RECEIPT_KEYS = {
     "state",
     "refusal",
     "rows",
+    "chunks",
     "rejects_by_reason",
     "rejects",
     "dialect",

@@ -186,7 +186,7 @@ def test_a_batch_whose_chunks_are_not_applied_is_stuck_until_they_are(watched: S
         watched.wait_for_receipt("stuck", drop["batch_id"], "read")
         wait_for_report(watched, "stuck", lambda report: report["stuck_batches"] == 1)
         line = logged(watched, "batch is stuck")[-1]
-        assert (line["batch_id"], line["state"]) == (drop["batch_id"], "Loading")
+        assert (line["batch_id"], line["state"]) == (drop["batch_id"], "Read")
         assert line["age_seconds"] >= MIN_AGE_S
     finally:
         watched.control("mappings/writer/resume")
