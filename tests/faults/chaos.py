@@ -15,6 +15,10 @@ from faults.model import Fault, FaultKind
 from faults.site import Site
 from faults.wire import Request, Trap
 
+WRITER_WAIT_S = 5.0
+WAITING_WRITERS = """
+SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT%%' AND datname = %s LIMIT 1
+"""
 DISK_FULL = """
 CREATE OR REPLACE FUNCTION public.faults_disk_full() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
@@ -71,6 +75,8 @@ class Chaos:
 
     @staticmethod
     def _lasts(fault: Fault) -> float:
+        if fault.kind in (FaultKind.LOCKED_TABLE, FaultKind.DEADLOCK):
+            return fault.seconds + WRITER_WAIT_S
         # A trap springs when its request occurs, or never.
         return 1.0 if fault.kind is FaultKind.KILL_AT_REQUEST else fault.seconds
 
@@ -135,12 +141,12 @@ class Chaos:
     def _lock_table(self, fault: Fault) -> None:
         with suppressed(), self.site.stack.connect() as connection, connection.transaction():
             connection.execute(f"LOCK TABLE public.{fault.target} IN ACCESS EXCLUSIVE MODE".encode())
+            self._wait_for_writer()
             self._ended.wait(fault.seconds)
 
     def _deadlock(self, fault: Fault) -> None:
         """Locks the row with the highest key, waits until a writer waits for it, and then requests the others. The
         writer locks rows in the order of their keys, so that it has some of them."""
-        until = time.monotonic() + fault.seconds
         with suppressed(), self.site.stack.connect() as connection:
             highest, others = (
                 f"SELECT FROM public.{fault.target} WHERE id {which} FOR UPDATE".encode()
@@ -151,10 +157,17 @@ class Chaos:
             )
             with contextlib.suppress(psycopg.errors.DeadlockDetected), connection.transaction():
                 connection.execute(highest)
-                while time.monotonic() < until and not self.site.stack.waiting_merges():
-                    if self._ended.wait(0.02):
-                        return
+                self._wait_for_writer()
                 connection.execute(others)
+
+    def _wait_for_writer(self) -> None:
+        """Waits until a writer waits for a lock. On a busy machine, the first chunk may be seconds away."""
+        until = time.monotonic() + WRITER_WAIT_S
+        with self.site.stack.connect() as observer:
+            database = observer.info.dbname
+            while time.monotonic() < until and not self._ended.wait(0.02):
+                if observer.execute(WAITING_WRITERS, [database]).rowcount:
+                    return
 
     def _fill_disk(self, fault: Fault) -> None:
         with suppressed(), self.site.stack.connect() as connection, connection.transaction():
