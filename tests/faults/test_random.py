@@ -14,4 +14,4 @@ SEEDS = [1003, 1006, 1016, 1020, 1027]
 @pytest.mark.timeout(400)
 def test_the_end_state_of_each_seed_equals_the_oracles() -> None:
     assert (BINARIES / "penstock").is_file(), f"no binaries at {BINARIES}: run `make pytest`"
-    assert run_all(SEEDS, Settings()) == []
+    assert run_all(SEEDS, Settings(), jobs=2) == []
