@@ -165,7 +165,8 @@ class Builder:
         count = 0 if kind < 0.09 else self.rng.choice((3, 20, 20, 60, 60, 130, 260))
         is_bad = kind > 0.94
         rows = [self.row(first, is_bad) for _ in range(count)]
-        if source.table in self.refuses_unlucky and count >= 20 and not is_bad:
+        # Few of many rows, so that the limit for rejects is not exceeded.
+        if source.table in self.refuses_unlucky and count >= 60 and not is_bad:
             for _ in range(self.rng.randint(0, 2)):
                 self.unlucky_id += 1
                 unlucky = Row(str(self.unlucky_id), "unlucky", UNLUCKY, changed_at(self.clock))
