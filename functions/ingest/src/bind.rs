@@ -10,7 +10,7 @@ use penstock_pipeline::{
     Drop, DropClaim, FIRST_GENERATION, Refusal, RefusalCode, UNKNOWN_SOURCE, drop_id, layout,
 };
 
-use crate::compiled::{CompiledContract, PublishedContracts};
+use crate::compiled::{CompiledContract, ContractStore};
 use crate::error::IngestError;
 use crate::ingest::Ingest;
 
@@ -30,7 +30,7 @@ pub(crate) async fn bind<S: ObjectStore + ObjectListing, Q, J>(
     drop: Drop,
 ) -> Result<BoundDrop, IngestError> {
     let bucket = &ingest.config.commit_target.processed_bucket;
-    let published = PublishedContracts {
+    let published = ContractStore {
         store: &ingest.store,
         bucket: &ingest.config.artifacts_bucket,
         pseudonyms: &ingest.pseudonyms,

@@ -35,8 +35,8 @@ impl CompiledContract {
     }
 }
 
-/// The published contracts.
-pub(crate) struct PublishedContracts<'a, S> {
+/// The store of the published contracts.
+pub(crate) struct ContractStore<'a, S> {
     pub(crate) store: &'a S,
     /// The artifacts bucket.
     pub(crate) bucket: &'a str,
@@ -56,7 +56,7 @@ impl CompiledContracts {
     /// text has changed.
     pub(crate) async fn current(
         &self,
-        published: &PublishedContracts<'_, impl ObjectStore + ObjectListing>,
+        published: &ContractStore<'_, impl ObjectStore + ObjectListing>,
         source: &str,
     ) -> Result<Result<Arc<CompiledContract>, Refusal>, IngestError> {
         let key = layout::current_contract(source);
@@ -72,7 +72,7 @@ impl CompiledContracts {
     /// Returns an error if the version does not exist, or has another text than when the drop was claimed.
     pub(crate) async fn claimed(
         &self,
-        published: &PublishedContracts<'_, impl ObjectStore>,
+        published: &ContractStore<'_, impl ObjectStore>,
         source: &str,
         claimed: &ClaimedContract,
     ) -> Result<Arc<CompiledContract>, IngestError> {

@@ -1,4 +1,4 @@
-//! Withdrawals: the rows of a batch leave, and the rows that they had replaced come back.
+//! Withdrawals: the rows of a batch leave, and the rows that they had replaced are restored.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
@@ -61,7 +61,7 @@ fn rows(deleted: u64, restored: u64) -> WithdrawnRows {
 }
 
 #[tokio::test]
-async fn the_newest_of_the_other_rows_of_each_key_comes_back() {
+async fn the_newest_of_the_other_x() {
     let (db, contract) = (Db::start(), products("shop"));
     let mut writer = db.writer();
     let one = ChunkOf::batch(1).rows(&contract, [product("a", "1", 1, 1), product("b", "1", 1, 1)]);
@@ -87,7 +87,7 @@ async fn the_newest_of_the_other_rows_of_each_key_comes_back() {
 }
 
 #[tokio::test]
-async fn rows_of_applied_chunks_only_come_back_and_not_those_of_withdrawn_batches() {
+async fn only_rows_of_applied_chunks_and_live_batches_are_restored() {
     let (db, contract) = (Db::start(), products("shop"));
     let mut writer = db.writer();
     let chunk = |index, key| ChunkOf::batch(1).numbered(index, 2).rows(&contract, [product(key, "1", 1, 1)]);
@@ -105,7 +105,7 @@ async fn rows_of_applied_chunks_only_come_back_and_not_those_of_withdrawn_batche
 }
 
 #[tokio::test]
-async fn rows_of_sources_with_other_columns_come_back() {
+async fn rows_of_sources_with_other_columns_are_restored() {
     let db = Db::start();
     let mut writer = db.writer();
     let contract = products("shop");
@@ -122,7 +122,7 @@ async fn rows_of_sources_with_other_columns_come_back() {
 }
 
 #[tokio::test]
-async fn a_batch_that_was_replaced_by_a_replay_comes_back_as_a_whole() {
+async fn a_batch_that_was_replaced_by_a_replay_is_restored_as_a_whole() {
     for contract in [products("shop"), appended("shop")] {
         let db = Db::start();
         let mut writer = db.writer();
@@ -185,12 +185,8 @@ async fn the_ledger_and_the_table_are_described() {
         (check.exists, check.added_columns.as_slice(), check.problem),
         (true, &["color".to_owned()][..], None)
     );
-    let other_type = contract_of(&contract_yaml(
-        "shop",
-        "2.0.0",
-        &[],
-        &PRODUCTS.replace("integer}", "string}").replace("physicalType: string", "physicalType: text"),
-    ));
+    let other_type = PRODUCTS.replace("physicalType: integer", "physicalType: bigint");
+    let other_type = contract_of(&contract_yaml("shop", "2.0.0", &[], &other_type));
     let problem = writer.check_table(&other_type).await.unwrap().problem.unwrap();
     assert!(problem.contains("column qty is integer in the table"), "{problem}");
 }

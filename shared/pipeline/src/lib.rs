@@ -20,6 +20,7 @@ pub mod metrics;
 mod near_name;
 mod outcome;
 mod receipt;
+mod receipt_change;
 mod receipt_state;
 mod refusal;
 mod report;
@@ -45,7 +46,8 @@ pub use message::{
 pub use near_name::near_name;
 pub use outcome::{DeadReason, Outcome, jittered};
 pub use receipt::{Receipt, Replaced, RowCounts, WaitsFor};
-pub use receipt_state::{ReceiptChange, ReceiptState};
+pub use receipt_change::ReceiptChange;
+pub use receipt_state::ReceiptState;
 pub use refusal::{Refusal, RefusalCode, failed_quality, too_many_rejects};
 pub use report::{Report, Seconds};
 pub use sequencer::derived_sequencer;
