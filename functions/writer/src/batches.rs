@@ -177,7 +177,8 @@ fn update_state(condition: &str) -> String {
     )
 }
 
-/// Sets the counts and the state of a batch whose chunks have all been applied. Returns false when it was closed before.
+/// Sets the counts and the state of a batch whose chunks have all been applied. A batch that was replaced meanwhile stays
+/// replaced. Returns false when it was closed before.
 pub(crate) async fn close(
     client: &Client,
     manifest: &Manifest,
@@ -189,9 +190,9 @@ pub(crate) async fn close(
     let superseded = bigint("batch", "superseded", progress.superseded)?;
     let mut parameters = Parameters::default();
     let statement = format!(
-        "UPDATE penstock.batch SET state = 'loaded', loaded = {}, deduplicated = {}, superseded = {}, \
-         balanced = {}, closed_at = now() \
-         WHERE batch_id = {} AND state NOT IN ('loaded', 'replaced', 'withdrawn')",
+        "UPDATE penstock.batch SET loaded = {}, deduplicated = {}, superseded = {}, balanced = {}, closed_at = now(), \
+         state = CASE WHEN state IN ('replaced', 'withdrawn') THEN state ELSE 'loaded' END \
+         WHERE batch_id = {} AND closed_at IS NULL",
         parameters.bind(&loaded),
         parameters.bind(&deduplicated),
         parameters.bind(&superseded),

@@ -270,6 +270,23 @@ fn the_last_version_remains_whatever_the_order_of_arrival() {
     TestRunner::new(config).run(&cases, check).unwrap();
 }
 
+#[tokio::test]
+async fn a_version_that_is_replaced_before_its_close_gets_its_counts() {
+    let (db, contract) = (Db::start(), replacing());
+    let mut writer = db.writer();
+    let first = version(&contract, 1, &[product("a", "1", 1, 1), product("b", "1", 1, 1)]);
+    let second = version(&contract, 2, &[product("a", "2", 1, 1)]);
+    assert_eq!(apply(&mut writer, &contract, &[&first]).await.unwrap(), [applied(2, 0, 0)]);
+    load(&mut writer, &contract, &second).await;
+    assert_eq!(db.rows(TITLES).await, ["a|2"]);
+    let batch = "SELECT state, loaded, closed_at IS NOT NULL FROM penstock.batch ORDER BY batch_id LIMIT 1";
+    assert_eq!(db.rows(batch).await, ["replaced|~|f"]);
+    let closed = close(&mut writer, &first).await;
+    assert_eq!((closed.is_new, closed.replaced_by), (true, Some(second.message.batch_id)));
+    assert_eq!(db.rows(batch).await, ["replaced|2|t"]);
+    assert_eq!(db.rows(TITLES).await, ["a|2"]);
+}
+
 /// Returns true when the started work waits for a lock that another session holds, and continues once it is released.
 async fn waits(db: &Db, holder: &Client, start: impl FnOnce() -> JoinHandle<()>) -> bool {
     let lock = format!("SELECT pg_advisory_lock_shared(hashtextextended('penstock object raw/{KEY}', 0))");

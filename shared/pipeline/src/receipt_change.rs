@@ -13,7 +13,7 @@ use crate::receipt_state::ReceiptState;
 /// | `JobFailed` | job-events | `failed` | `received`, `submitted` |
 /// | `Progress` | writer | `loading`, `partly_loaded` or `failed` | an open state with fewer applied chunks, or as many and no more missing ones |
 /// | `Load` | writer | `loaded` | an open state |
-/// | `Replace` | writer | `replaced` | all but `replaced` and `withdrawn` |
+/// | `Replace` | writer | `replaced` | all but `withdrawn`; `replaced`, if fewer chunks were applied |
 /// | `Reinstate` | writer | `loaded` or `partly_loaded` | `replaced` |
 /// | `Withdraw` | writer | `withdrawn` | all but `withdrawn` |
 ///
@@ -84,9 +84,19 @@ impl ReceiptChange {
             }
             Self::Progress => state.is_open() && progress(current) <= progress(new),
             Self::Load => state.is_open(),
-            Self::Replace => {
-                !matches!(state, ReceiptState::Replaced | ReceiptState::Withdrawn | ReceiptState::Unknown)
-            }
+            Self::Replace => match state {
+                // The last chunks of a batch may be applied after it was replaced.
+                ReceiptState::Replaced => progress(current) < progress(new),
+                ReceiptState::Withdrawn | ReceiptState::Unknown => false,
+                ReceiptState::Received
+                | ReceiptState::Submitted
+                | ReceiptState::Read
+                | ReceiptState::Loading
+                | ReceiptState::PartlyLoaded
+                | ReceiptState::Loaded
+                | ReceiptState::Refused
+                | ReceiptState::Failed => true,
+            },
             Self::Reinstate => state == ReceiptState::Replaced,
             Self::Withdraw => !matches!(state, ReceiptState::Withdrawn | ReceiptState::Unknown),
         }

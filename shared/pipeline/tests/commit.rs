@@ -181,7 +181,7 @@ fn receipts_change_as_the_table_in_the_documentation_has_it() {
         ReceiptChange::Receive | ReceiptChange::Submit => vec![Received],
         ReceiptChange::Commit | ReceiptChange::JobFailed => vec![Received, Submitted],
         ReceiptChange::Progress | ReceiptChange::Load => open.clone(),
-        ReceiptChange::Replace => open.iter().copied().chain([Loaded, Refused]).collect(),
+        ReceiptChange::Replace => open.iter().copied().chain([Loaded, Refused, Replaced]).collect(),
         ReceiptChange::Reinstate => vec![Replaced],
         ReceiptChange::Withdraw => open.iter().copied().chain([Loaded, Refused, Replaced]).collect(),
     };
@@ -213,6 +213,12 @@ fn a_receipt_of_a_slower_writer_does_not_replace_one_with_more_progress() {
         (receipt(Failed, 0, 1), receipt(PartlyLoaded, 1, 1), true),
     ] {
         assert_eq!(ReceiptChange::Progress.applies_to(Some(&current), &new), applies, "{current:?}\n{new:?}");
+    }
+    // The last chunk of a replaced batch is applied.
+    for (applied, applies) in [(1, true), (2, false)] {
+        let current = receipt(ReceiptState::Replaced, applied, 0);
+        let new = receipt(ReceiptState::Replaced, 2, 0);
+        assert_eq!(ReceiptChange::Replace.applies_to(Some(&current), &new), applies);
     }
 }
 
