@@ -102,10 +102,8 @@ def queue_rows(stack: Stack, options: argparse.Namespace, turn: int) -> None:
     stack.drop("bench", feed, f"rows-{turn}.csv")
     deadline = time.time() + QUEUED_S
     while time.time() < deadline:
-        (receipt,) = [
-            one for one in stack.shown()["receipts"]["bench"] if one["drop"]["key"].endswith(f"rows-{turn}.csv")
-        ]
-        if receipt["rows"]["accepted"] > 0:
+        receipts = stack.shown()["receipts"].get("bench", [])
+        if any(one["drop"]["key"].endswith(f"rows-{turn}.csv") and one["rows"]["accepted"] > 0 for one in receipts):
             return
         time.sleep(1)
     raise SystemExit(f"ingest has not read {feed} within {QUEUED_S:.0f} s")
