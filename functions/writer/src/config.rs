@@ -26,7 +26,7 @@ pub struct WriterConfig {
     pub is_adaptive: bool,
     /// The minimum number of rows per second of an adaptive throttle.
     pub min_rows_per_second: u64,
-    /// The number of active sessions of others from which an adaptive throttle loads fewer rows.
+    /// The number of active sessions, including writers, above which an adaptive throttle loads fewer rows.
     pub busy_sessions: u32,
     /// The identifier of the RDS instance; `None` if the database is not in RDS.
     pub instance: Option<String>,

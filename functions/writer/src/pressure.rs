@@ -30,6 +30,8 @@ SELECT
     (SELECT count(*) FROM others
      WHERE state IN ('active', 'fastpath function call') AND coalesce(wait_event_type, '') NOT IN ('Client', 'Lock'))
     + (SELECT count(*) FROM hidden) AS active,
+    (SELECT count(*) FROM pg_stat_activity
+     WHERE application_name = $1 AND pid <> pg_backend_pid() AND state = 'active') AS writers,
     (SELECT count(DISTINCT others.pid) FROM others JOIN locks USING (pid)
      WHERE NOT granted AND pg_blocking_pids(others.pid) && ARRAY(SELECT pid FROM writers)) AS blocked,
     (SELECT extract(epoch FROM max(replay_lag))::float8 FROM pg_stat_replication) AS replica_lag";
@@ -40,7 +42,8 @@ pub(crate) async fn measure(client: &Client) -> Result<DatabaseLoad, LoadError> 
     let count = |column| row.try_get::<_, i64>(column).map(|count| u32::try_from(count).unwrap_or(u32::MAX));
     Ok(DatabaseLoad {
         active_sessions: count(0)?,
-        blocked_sessions: count(1)?,
-        replica_lag_seconds: row.try_get(2)?,
+        active_writers: count(1)?,
+        blocked_sessions: count(2)?,
+        replica_lag_seconds: row.try_get(3)?,
     })
 }

@@ -226,7 +226,7 @@ async fn while_the_instance_is_not_available_no_connection_is_attempted() {
     let (mut db, contract) = (Db::start(), products("shop"));
     let rds = Rds::answering(described("available")).await;
     let mut writer = rds.writer(&db);
-    let chunk = |batch| ChunkOf::batch(batch).rows(&contract, [product("a", "t", 1, 1)]);
+    let chunk = |batch| ChunkOf::batch(batch).rows(&contract, [product(&batch.to_string(), "t", 1, 1)]);
     apply(&mut writer, &contract, &[&chunk(1)]).await.unwrap();
     assert_eq!(rds.requests(), 0, "RDS is asked only after a failure");
 

@@ -5,6 +5,7 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
+use penstock_aws::commit::to_json;
 use penstock_aws::deadline::Deadline;
 use penstock_aws::sqs_event::{InboundQueue, SqsAttributes, SqsEvent, SqsRecord};
 use penstock_aws::telemetry::Metrics;
@@ -47,6 +48,22 @@ impl Setup {
         Writer::new(self.store.clone(), self.queue.clone(), self.db.writer(), &config)
     }
 
+    /// Stores the manifest of a batch of two chunks. Returns the event of the first, which has been received
+    /// `receive_count` times; the batch stays open.
+    fn event(&self, batch: u128, rows: u32, receive_count: u32) -> SqsEvent {
+        let rows = (0..rows).map(|row| product(&format!("{batch}-{row}"), "t", 1, 1));
+        let chunk = ChunkOf::batch(batch).numbered(0, 2).rows(&contract_of(&yaml()), rows);
+        let key = layout::manifest(&chunk.message.batch_id);
+        self.store.insert("processed", &key, to_json(&*chunk.manifest));
+        let record = SqsRecord {
+            message_id: "m".into(),
+            receipt_handle: "h".into(),
+            body: serde_json::to_string(&chunk.message).unwrap(),
+            attributes: SqsAttributes { approximate_receive_count: Some(receive_count.to_string()) },
+        };
+        SqsEvent { records: vec![record] }
+    }
+
     fn states(&self) -> Vec<WriterState> {
         let keys = self.store.keys("processed", layout::WRITERS);
         keys.iter().map(|key| self.store.json("processed", key)).collect()
@@ -55,20 +72,6 @@ impl Setup {
 
 fn yaml() -> String {
     contract_yaml("shop", "1.0.0", &[("eventTime", "updated_at")], PRODUCTS)
-}
-
-/// Returns the event of the first of two chunks of a batch, which has been received `receive_count` times. The batch stays
-/// open, so it needs no manifest.
-fn event(batch: u128, rows: u32, receive_count: u32) -> SqsEvent {
-    let rows = (0..rows).map(|row| product(&format!("{batch}-{row}"), "t", 1, 1));
-    let chunk = ChunkOf::batch(batch).numbered(0, 2).rows(&contract_of(&yaml()), rows);
-    let record = SqsRecord {
-        message_id: "m".into(),
-        receipt_handle: "h".into(),
-        body: serde_json::to_string(&chunk.message).unwrap(),
-        attributes: SqsAttributes { approximate_receive_count: Some(receive_count.to_string()) },
-    };
-    SqsEvent { records: vec![record] }
 }
 
 /// Returns whether the message was processed.
@@ -81,12 +84,12 @@ async fn run(writer: &mut Writer<MemoryStore, MemoryQueue, Postgres>, event: &Sq
 async fn a_chunk_is_retried_soon_after_a_lost_session_however_often_it_was_received() {
     let setup = Setup::new();
     let mut writer = setup.writer(true);
-    assert!(run(&mut writer, &event(1, 1, 1)).await);
+    assert!(run(&mut writer, &setup.event(1, 1, 1)).await);
     let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
                 $$ BEGIN PERFORM pg_sleep(30); RETURN new; END $$; \
                 CREATE TRIGGER slow BEFORE INSERT ON products FOR EACH ROW EXECUTE FUNCTION slow()";
     setup.db.client().await.batch_execute(slow).await.unwrap();
-    let second = event(2, 1, 9);
+    let second = setup.event(2, 1, 9);
     let (is_processed, ()) = tokio::join!(run(&mut writer, &second), async {
         wait_for(&setup.db, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'").await;
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
@@ -107,7 +110,7 @@ async fn the_state_of_a_writer_is_stored_at_most_twice_a_minute() {
     let setup = Setup::new();
     let mut writer = setup.writer(true);
     for batch in 1..4 {
-        assert!(run(&mut writer, &event(batch, 3, 1)).await);
+        assert!(run(&mut writer, &setup.event(batch, 3, 1)).await);
     }
     let puts = setup
         .store
@@ -122,7 +125,7 @@ async fn the_state_of_a_writer_is_stored_at_most_twice_a_minute() {
 
     // A writer that cannot store its state loads all the same.
     setup.store.fail(Call::Put, layout::WRITERS, Fault::Refused);
-    assert!(run(&mut setup.writer(true), &event(9, 3, 1)).await);
+    assert!(run(&mut setup.writer(true), &setup.event(9, 3, 1)).await);
     assert_eq!(setup.states().len(), 1);
 }
 
@@ -139,12 +142,12 @@ async fn an_adaptive_writer_slows_down_while_its_locks_block_others() {
     tokio::spawn(async move { blocked.batch_execute("SELECT * FROM locked").await });
     wait_for(&setup.db, "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'").await;
 
-    assert!(run(&mut setup.writer(true), &event(1, 20_000, 1)).await);
+    assert!(run(&mut setup.writer(true), &setup.event(1, 20_000, 1)).await);
     let adaptive = setup.states().remove(0);
     assert_eq!(adaptive.congestion, [CongestionSignal::BlockedSessions]);
     assert!(adaptive.budget_rows_per_second.is_some_and(|budget| budget >= 2_000), "{adaptive:?}");
     // A fixed throttle measures nothing.
-    assert!(run(&mut setup.writer(false), &event(2, 20_000, 1)).await);
+    assert!(run(&mut setup.writer(false), &setup.event(2, 20_000, 1)).await);
     let fixed = setup.states().into_iter().find(|state| state.writer != adaptive.writer).unwrap();
     assert_eq!((fixed.load, fixed.budget_rows_per_second, fixed.min_rows_per_second), (None, None, None));
 }

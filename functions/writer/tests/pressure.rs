@@ -30,20 +30,26 @@ const SLEEPING: &str =
     "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'";
 
 #[tokio::test]
-async fn active_sessions_of_others_are_counted_and_those_of_writers_are_not() {
+async fn active_sessions_of_others_and_of_writers_are_counted() {
     let db = Db::start();
     let mut writer = db.writer();
-    let quiet = DatabaseLoad { active_sessions: 0, blocked_sessions: 0, replica_lag_seconds: None };
+    let quiet = DatabaseLoad {
+        active_sessions: 0,
+        active_writers: 0,
+        blocked_sessions: 0,
+        replica_lag_seconds: None,
+    };
     let _idle = db.client().await;
     assert_eq!(writer.measure_load().await.unwrap(), quiet);
     let second = other_writer(&db).await;
     tokio::spawn(async move { second.batch_execute("SELECT pg_sleep(60)").await });
     wait_for(&db, SLEEPING).await;
-    assert_eq!(writer.measure_load().await.unwrap(), quiet, "another writer");
+    let one_writer = DatabaseLoad { active_writers: 1, ..quiet };
+    assert_eq!(writer.measure_load().await.unwrap(), one_writer);
     busy(&db.cluster.url(), "DO $$ BEGIN PERFORM pg_sleep(60); END $$").await;
     wait_for(&db, "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'DO%' AND state = 'active'")
         .await;
-    assert_eq!(writer.measure_load().await.unwrap(), DatabaseLoad { active_sessions: 1, ..quiet });
+    assert_eq!(writer.measure_load().await.unwrap(), DatabaseLoad { active_sessions: 1, ..one_writer });
 }
 
 const WAITING: &str = "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";

@@ -12,7 +12,7 @@ use penstock_writer::throttle::{BudgetController, BudgetLimits, Throttle};
 use proptest::prelude::*;
 
 const QUIET: DatabaseLoad =
-    DatabaseLoad { active_sessions: 0, blocked_sessions: 0, replica_lag_seconds: None };
+    DatabaseLoad { active_sessions: 0, active_writers: 0, blocked_sessions: 0, replica_lag_seconds: None };
 
 fn limits(max_rows_per_second: u64, min_rows_per_second: u64) -> BudgetLimits {
     BudgetLimits { max_rows_per_second, min_rows_per_second, busy_sessions: 4 }
@@ -31,9 +31,10 @@ enum Step {
 }
 
 fn any_load() -> impl Strategy<Value = DatabaseLoad> {
-    (0..9u32, 0..2u32, proptest::option::of(0.0..20.0)).prop_map(
-        |(active_sessions, blocked_sessions, replica_lag_seconds)| DatabaseLoad {
+    (0..9u32, 0..3u32, 0..2u32, proptest::option::of(0.0..20.0)).prop_map(
+        |(active_sessions, active_writers, blocked_sessions, replica_lag_seconds)| DatabaseLoad {
             active_sessions,
+            active_writers,
             blocked_sessions,
             replica_lag_seconds,
         },
@@ -105,8 +106,7 @@ fn each_signal_alone_is_congestion_and_is_named() {
         assert_eq!(controller.budget(), Some(50_000.0));
     }
     let mut controller = BudgetController::new(limits(0, 1_000), Duration::ZERO);
-    let acceptable =
-        DatabaseLoad { active_sessions: 4, blocked_sessions: 0, replica_lag_seconds: Some(10.0) };
+    let acceptable = DatabaseLoad { active_sessions: 3, replica_lag_seconds: Some(10.0), ..QUIET };
     controller.committed(seconds(1.0), "t", 40_000, seconds(0.4));
     controller.decide(seconds(1.0), acceptable);
     assert_eq!((controller.budget(), controller.congestion()), (None, &[][..]));
@@ -142,6 +142,22 @@ fn transactions_of_another_table_or_size_are_not_compared() {
         controller.committed(now, "narrow", 200, Duration::from_millis(20));
         controller.decide(now, QUIET);
         assert_eq!(controller.congestion(), [], "{at}");
+    }
+}
+
+#[test]
+fn writers_count_as_active_sessions_only_while_others_are_active() {
+    for (active_sessions, active_writers, is_congested) in
+        [(0, 9, false), (1, 2, false), (1, 3, true), (3, 0, false), (4, 0, true)]
+    {
+        let mut controller = BudgetController::new(limits(0, 1_000), Duration::ZERO);
+        controller.committed(seconds(1.0), "t", 40_000, seconds(0.4));
+        controller.decide(seconds(1.0), DatabaseLoad { active_sessions, active_writers, ..QUIET });
+        assert_eq!(
+            !controller.congestion().is_empty(),
+            is_congested,
+            "{active_sessions} and {active_writers}"
+        );
     }
 }
 
@@ -201,7 +217,7 @@ const CHUNK_ROWS: u64 = 40_000;
 fn run(throttle: &mut Throttle, total_s: u64, others_at: impl Fn(u64) -> f64) -> Run {
     let total = Duration::from_secs(total_s);
     let mut run = Run { rows_per_second: vec![0.0; total_s as usize], budgets: vec![None; total_s as usize] };
-    let mut now = Duration::ZERO;
+    let (mut now, mut other_writer) = (Duration::ZERO, 0.0);
     loop {
         now += throttle.delay(now);
         if now >= total {
@@ -222,7 +238,11 @@ fn run(throttle: &mut Throttle, total_s: u64, others_at: impl Fn(u64) -> f64) ->
         now += took;
         if throttle.needs_load(now) {
             let active_sessions = model(now).active(1.0 + share);
-            throttle.decide(now, DatabaseLoad { active_sessions, ..QUIET });
+            // Found at work in this share of the measurements.
+            other_writer += share;
+            let active_writers = u32::from(other_writer >= 1.0);
+            other_writer -= f64::from(active_writers);
+            throttle.decide(now, DatabaseLoad { active_sessions, active_writers, ..QUIET });
         }
         if let Some(rows) = run.rows_per_second.get_mut(began.as_secs() as usize) {
             *rows += CHUNK_ROWS as f64;

@@ -36,11 +36,13 @@ pub struct WriterState {
     pub waits_for_instance: Option<String>,
 }
 
-/// The load that sessions other than Penstock's put on the database. The role of the writer may not see all of it.
+/// The load that other sessions put on the database. The role of the writer may not see all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DatabaseLoad {
-    /// Other sessions that execute a statement, or are in a transaction if their state is not visible.
+    /// Sessions of others than writers that execute a statement, or are in a transaction if their state is not visible.
     pub active_sessions: u32,
+    /// Sessions of other writers that execute a statement.
+    pub active_writers: u32,
     /// Other sessions that wait for a lock of a writer.
     pub blocked_sessions: u32,
     /// Seconds by which the slowest replica is behind; `None` if there is no replica or it is not visible.
@@ -53,7 +55,7 @@ pub struct DatabaseLoad {
 pub enum CongestionSignal {
     /// Transactions of the writer take longer per row than they used to.
     TransactionLatency,
-    /// More sessions of others are active than the limit, or more than while the writer pauses.
+    /// Others are active, and together with the writers more than the limit, or more than while the writer pauses.
     ActiveSessions,
     /// Sessions of others wait for a lock of a writer.
     BlockedSessions,

@@ -16,6 +16,8 @@ const NEWEST: f64 = 0.3;
 const LATENCY_RATIO: f64 = 2.0;
 /// The transactions of a table before its latency is compared.
 const MIN_TRANSACTIONS: u32 = 5;
+/// From this average on, others are active. A single session in several measurements is not.
+const MIN_ACTIVE: f64 = 0.35;
 /// Active sessions are congested above this multiple of those in a pause …
 const SESSIONS_RATIO: f64 = 1.5;
 /// … plus this number: single sessions that happen to be active are not congestion.
@@ -76,17 +78,23 @@ impl SessionBaseline {
 
     /// A measurement counts up to twice the limit: after a peak, the average is below the limit within a few.
     pub(super) fn record_working(&mut self, active: u32, busy_sessions: u32) {
-        self.working = Some(average(self.working, f64::from(active).min(2.0 * self.limit(busy_sessions))));
+        let most =
+            self.in_pause().map_or(f64::from(busy_sessions), |in_pause| in_pause.min(busy_sessions.into()));
+        self.working = Some(average(self.working, f64::from(active).min(2.0 * most)));
     }
 
-    /// Returns whether more sessions are active than in a pause, or more than the operator's limit.
-    pub(super) fn is_congested(&self, busy_sessions: u32) -> bool {
-        self.working.is_some_and(|working| working > self.limit(busy_sessions))
+    /// Returns whether others are active, and together with this writer and `active_writers` more than the operator's
+    /// limit; or more of them than in a pause.
+    pub(super) fn is_congested(&self, active_writers: u32, busy_sessions: u32) -> bool {
+        let Some(working) = self.working else { return false };
+        let all = working + 1.0 + f64::from(active_writers);
+        let is_busy = working >= MIN_ACTIVE && all > f64::from(busy_sessions);
+        is_busy || self.in_pause().is_some_and(|in_pause| working > in_pause)
     }
 
-    fn limit(&self, busy_sessions: u32) -> f64 {
-        let busy = f64::from(busy_sessions);
-        self.quiet.map_or(busy, |quiet| busy.min(quiet * SESSIONS_RATIO + SESSIONS_MARGIN))
+    /// Returns the number of sessions that may be active although the writer works, by those in its pauses.
+    fn in_pause(&self) -> Option<f64> {
+        self.quiet.map(|quiet| quiet * SESSIONS_RATIO + SESSIONS_MARGIN)
     }
 }
 

@@ -31,7 +31,8 @@ pub struct BudgetLimits {
     pub max_rows_per_second: u64,
     /// The minimum budget in rows per second. At most the maximum is used.
     pub min_rows_per_second: u64,
-    /// The number of active sessions of others from which the database is congested, whoever causes it.
+    /// The number of active sessions, including those of writers, above which they delay one another: the number of
+    /// vCPUs of the database. It matters only while others are active.
     pub busy_sessions: u32,
 }
 
@@ -116,7 +117,10 @@ impl BudgetController {
         let lags = load.replica_lag_seconds.is_some_and(|seconds| seconds > MAX_REPLICA_LAG_SECONDS);
         let signals = [
             (CongestionSignal::TransactionLatency, self.latencies.is_congested()),
-            (CongestionSignal::ActiveSessions, self.sessions.is_congested(self.limits.busy_sessions)),
+            (
+                CongestionSignal::ActiveSessions,
+                self.sessions.is_congested(load.active_writers, self.limits.busy_sessions),
+            ),
             (CongestionSignal::BlockedSessions, load.blocked_sessions > 0),
             (CongestionSignal::ReplicaLag, lags),
         ];
