@@ -1,14 +1,21 @@
 //! The commands, one file each.
 
+mod backfill;
 mod check;
 mod contract;
+mod dead_letters;
 mod down;
 mod drop;
+mod receipt;
+mod reconcile;
 mod rejects;
+mod replay;
+mod republish;
 mod runtime;
 mod sentinel;
 mod status;
 mod up;
+mod withdraw;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -45,10 +52,25 @@ enum Command {
     Status(status::StatusCommand),
     /// Check files against a contract on this machine, without a stack
     Check(check::CheckCommand),
+    /// Print the receipt of a file or a batch
+    Receipt(receipt::ReceiptCommand),
     /// Show the rejected rows of a batch with their reasons
     Rejects(rejects::RejectsCommand),
     /// Run the local stack's sentinel now: late sources, missed drops, stuck batches
     Sentinel(sentinel::SentinelCommand),
+    /// Process files again, for example under a corrected contract
+    Replay(replay::ReplayCommand),
+    /// Process files that were in the bucket before the pipeline
+    Backfill(backfill::BackfillCommand),
+    /// Send the chunks of a batch again that the ledger lacks
+    Republish(republish::RepublishCommand),
+    /// After a restore of the database, find what it lacks and send it again
+    Reconcile(reconcile::ReconcileCommand),
+    /// Delete the rows of a batch and restore those that they replaced
+    Withdraw(withdraw::WithdrawCommand),
+    /// List, show, redrive and drop the messages of the dead-letter queues
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLettersCommand),
     /// Infer, check, compare, explain and publish contracts
     #[command(subcommand)]
     Contract(contract::ContractCommand),
@@ -64,6 +86,13 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Check(check) => check.run(),
         Command::Rejects(rejects) => block_on(rejects.run()),
         Command::Sentinel(sentinel) => block_on(sentinel.run()),
+        Command::Receipt(receipt) => block_on(receipt.run()),
+        Command::Replay(replay) => block_on(replay.run()),
+        Command::Backfill(backfill) => block_on(backfill.run()),
+        Command::Republish(republish) => block_on(republish.run()),
+        Command::Reconcile(reconcile) => block_on(reconcile.run()),
+        Command::Withdraw(withdraw) => block_on(withdraw.run()),
+        Command::DeadLetters(letters) => letters.run(),
         Command::Contract(contract) => contract.run(),
     }
 }

@@ -5,12 +5,18 @@
 #[macro_use]
 mod out;
 
+mod batches;
 mod commands;
 mod contracts;
 mod exit;
+mod objects;
 mod render;
+mod republication;
 mod settings;
 mod sources;
+mod times;
+mod waiting;
+mod writer;
 
 use std::process::ExitCode;
 

@@ -46,16 +46,21 @@ pub(crate) fn is_closed() -> bool {
     ERROR.get().is_some()
 }
 
-/// Flushes standard output.
-///
-/// # Errors
-/// Returns an error if output was lost, except to a reader that closed the pipe.
-pub(crate) fn finish() -> Result<(), String> {
+/// Writes what is buffered, for a reader that waits for it.
+pub(crate) fn flush() {
     if ERROR.get().is_none()
         && let Err(error) = io::stdout().flush()
     {
         ERROR.get_or_init(|| error);
     }
+}
+
+/// Flushes standard output.
+///
+/// # Errors
+/// Returns an error if output was lost, except to a reader that closed the pipe.
+pub(crate) fn finish() -> Result<(), String> {
+    flush();
     match ERROR.get() {
         Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(format!("writing the output: {error}"))

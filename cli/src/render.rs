@@ -85,8 +85,12 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
 
 /// Returns a refusal as a cell of a table: its code, its reason if it has one, and the beginning of its message.
 pub(crate) fn short_refusal(refusal: &Refusal) -> String {
-    let text: String =
-        self::refusal(refusal).chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
+    short_text(&self::refusal(refusal))
+}
+
+/// Returns a text as a cell of a table: on one line, without its end if it is long.
+pub(crate) fn short_text(text: &str) -> String {
+    let text: String = text.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
     if text.chars().count() <= MAX_REFUSAL_CHARS {
         return text;
     }
@@ -186,6 +190,16 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
     text
+}
+
+/// Prints what a command does before it does it: to standard error if the output is JSON.
+pub(crate) fn explain(json: bool, dry_run: bool, text: &str) {
+    let text = if dry_run {
+        format!("without --dry-run, this command {text}")
+    } else {
+        format!("this command {text}")
+    };
+    if json { errln!("penstock: {text}") } else { outln!("{text}") }
 }
 
 /// Returns a spinner, which is shown only on a terminal.

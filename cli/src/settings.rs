@@ -37,6 +37,12 @@ impl StackSettings {
         }
     }
 
+    /// Returns settings with these variables.
+    #[cfg(test)]
+    pub(crate) fn of(variables: BTreeMap<String, String>) -> Self {
+        Self { variables }
+    }
+
     /// Returns a variable, or an error if it is not set.
     pub(crate) fn required(&self, name: &str) -> Result<&str> {
         self.optional(name).with_context(|| format!("{name} is not set"))

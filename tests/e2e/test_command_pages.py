@@ -10,7 +10,9 @@ import pytest
 
 from support.stack import ROOT, penstock
 
-COMMAND = re.compile(r"^  ([a-z]+) {2,}", re.MULTILINE)
+COMMAND = re.compile(r"^  ([a-z-]+) {2,}", re.MULTILINE)
+# Commands that only have commands of their own.
+GROUPS = {"contract", "dead-letters"}
 OPTION = re.compile(r"^ +(?:-\w, )?(--[a-z-]+)", re.MULTILINE)
 # Options for tests and special setups, which `penstock help up` describes.
 UP_ONLY_IN_HELP = {
@@ -32,7 +34,7 @@ def help_of(*command: str) -> str:
 def commands() -> Iterator[tuple[str, ...]]:
     """Every command that does something itself, e.g. `("contract", "lint")`."""
     for name in COMMAND.findall(help_of()):
-        inner = COMMAND.findall(help_of(name)) if name == "contract" else []
+        inner = COMMAND.findall(help_of(name)) if name in GROUPS else []
         yield from ((name, one) for one in inner if one != "help")
         if not inner and name != "help":
             yield (name,)
@@ -47,7 +49,7 @@ def documented(page: str) -> dict[tuple[str, ...], set[str]]:
     found = {}
     for row in re.findall(r"^\| (`penstock .*?`) \|", page, re.MULTILINE):
         for usage in re.findall(r"`penstock ([^`]*)`", row):
-            command = tuple(re.match(r"[a-z ]*", usage)[0].split())  # type: ignore[index]
+            command = tuple(re.match(r"(?:[a-z]+(?:-[a-z]+)*(?: |$))*", usage)[0].split())  # type: ignore[index]
             found[command] = set(re.findall(r"--[a-z-]+", usage))
     return found
 

@@ -1,12 +1,12 @@
 //! `penstock check`
 
 mod accepted;
-mod checked_input;
+pub(super) mod checked_input;
 mod copy_text;
 mod input;
 mod output;
 mod reject_file;
-mod report;
+pub(super) mod report;
 mod text_rows;
 
 use std::fs::File;
@@ -95,15 +95,21 @@ impl CheckCommand {
                 let context = || format!("{}", path.display());
                 File::open(path).with_context(context)?.read_to_end(&mut secret).with_context(context)?;
             }
-            // A random key is sufficient, because the pseudonyms are not stored.
-            None if contract.entity.columns.iter().any(|column| column.pseudonymise) => {
-                let random = File::open("/dev/urandom").context("making a key for this run")?;
-                random.take(32).read_to_end(&mut secret).context("making a key for this run")?;
-            }
-            None => return Ok(None),
+            None => return random_key(contract),
         }
         Ok(Some(PseudonymKey::new(secret.trim_ascii_end())?))
     }
+}
+
+/// Returns a random key if the contract needs one. It is sufficient if the pseudonyms are not stored.
+pub(super) fn random_key(contract: &Contract) -> Result<Option<PseudonymKey>> {
+    if !contract.entity.columns.iter().any(|column| column.pseudonymise) {
+        return Ok(None);
+    }
+    let mut secret = Vec::new();
+    let random = File::open("/dev/urandom").context("making a key for this run")?;
+    random.take(32).read_to_end(&mut secret).context("making a key for this run")?;
+    Ok(Some(PseudonymKey::new(&secret)?))
 }
 
 /// Checks one input. Passes its rejects and accepted rows to the files.
@@ -151,7 +157,7 @@ fn check(
 }
 
 /// Opens the file from its beginning; can be called repeatedly.
-fn open(plan: &Plan, limits: Limits, file: &File) -> Result<Result<Reader<'static>, ReadError>> {
+pub(super) fn open(plan: &Plan, limits: Limits, file: &File) -> Result<Result<Reader<'static>, ReadError>> {
     let mut file = file.try_clone().context("opening the file again")?;
     file.seek(SeekFrom::Start(0)).context("reading the file again")?;
     Ok(Reader::open_seekable(plan, limits, file))

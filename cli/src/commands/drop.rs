@@ -7,23 +7,20 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use penstock_aws::commit::get_json;
 use penstock_aws::s3::S3Store;
 use penstock_aws::store::ObjectStore as _;
 use penstock_aws::upload::Uploaded;
 use penstock_pipeline::{BatchId, Drop, DropClaim, FIRST_GENERATION, Receipt, batch_id, drop_id, layout};
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::exit::{self, Exit};
-use crate::render;
+use crate::render::receipt as receipt_text;
 use crate::settings::StackSettings;
 use crate::sources::suggestion;
+use crate::waiting::{poll, wait_for_final};
 
 /// A progress bar is shown for a file of at least this size.
 const PROGRESS_MIN_BYTES: u64 = 8 * 1024 * 1024;
-const MIN_POLL_INTERVAL: Duration = Duration::from_millis(50);
-const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Upload a file as a drop of a source. With --wait, also print the receipt of its batch.
 #[derive(Debug, Args)]
@@ -68,7 +65,7 @@ impl DropCommand {
 
         let timeout = Duration::from_secs(self.timeout);
         let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
-        let receipt = self.wait_for_receipt(&store, processed, &drop, timeout).await?;
+        let receipt = wait_for_final(async || find_receipt(&store, processed, &drop).await, timeout).await?;
         let Some(mut receipt) = receipt else {
             self.show_drop(&drop, &batch, contract_version.as_deref());
             errln!("penstock: no receipt within {} s; see `penstock status`", self.timeout);
@@ -79,7 +76,7 @@ impl DropCommand {
         if self.json {
             outln!("{}", serde_json::to_string_pretty(&receipt).context("writing the receipt")?);
         } else {
-            out!("{}", render::receipt(&receipt));
+            out!("{}", receipt_text(&receipt));
         }
         Ok(exit::of_state(receipt.state))
     }
@@ -119,32 +116,6 @@ impl DropCommand {
         }
     }
 
-    /// Polls the receipt until its state is final. Returns the last receipt, if any, at the end of the time limit.
-    async fn wait_for_receipt(
-        &self,
-        store: &S3Store,
-        processed: &str,
-        drop: &Drop,
-        timeout: Duration,
-    ) -> Result<Option<Receipt>> {
-        let deadline = Instant::now() + timeout;
-        let mut interval = MIN_POLL_INTERVAL;
-        let spinner = render::spinner("waiting for the receipt");
-        loop {
-            let receipt = find_receipt(store, processed, drop).await?;
-            let is_final = receipt.as_ref().is_some_and(|receipt| receipt.state.is_final());
-            if is_final || Instant::now() + interval > deadline {
-                spinner.finish_and_clear();
-                return Ok(receipt);
-            }
-            if let Some(receipt) = &receipt {
-                spinner.set_message(format!("{} rows read, {}", receipt.rows.read, receipt.state.as_str()));
-            }
-            tokio::time::sleep(interval).await;
-            interval = (interval * 5 / 4).min(MAX_POLL_INTERVAL);
-        }
-    }
-
     fn show_drop(&self, drop: &Drop, batch: &BatchId, contract_version: Option<&str>) {
         if self.json {
             let report = json!({
@@ -167,15 +138,6 @@ async fn find_receipt(store: &S3Store, processed: &str, drop: &Drop) -> Result<O
     let key = layout::drop_claim(source, &drop_id(drop), FIRST_GENERATION);
     let Some(claim) = poll::<DropClaim>(store, processed, &key).await? else { return Ok(None) };
     poll(store, processed, &layout::receipt(source, &claim.batch_id)).await
-}
-
-async fn poll<T: DeserializeOwned>(store: &S3Store, bucket: &str, key: &str) -> Result<Option<T>> {
-    match get_json(store, bucket, key).await {
-        Ok(object) => Ok(object),
-        // The next poll retries it.
-        Err(error) if error.is_transient() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 async fn upload(store: &S3Store, bucket: &str, key: &str, file: &Path) -> Result<Uploaded> {

@@ -1,16 +1,18 @@
 //! `penstock rejects`
 
+mod csv;
+
 use std::io::{BufRead as _, BufReader};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use clap::Args;
-use penstock_aws::s3::S3Store;
-use penstock_aws::store::ObjectStore as _;
 use penstock_engine::Reject;
-use penstock_pipeline::{BatchId, Receipt, layout};
+use penstock_pipeline::{BatchId, Receipt};
 
+use crate::batches::Batches;
 use crate::exit::{Exit, SUCCESS};
+use crate::objects::fetch;
 use crate::out;
 use crate::settings::StackSettings;
 use crate::sources::suggestion;
@@ -23,37 +25,46 @@ const RAW_CHARS: usize = 100;
 pub(crate) struct RejectsCommand {
     /// The batch id, which is in the receipt
     batch: BatchId,
-    /// The source of the batch
+    /// The source of the batch [default: the one that its manifest names]
     #[arg(long)]
-    source: String,
+    source: Option<String>,
     /// Show at most this many rows
     #[arg(long, default_value_t = usize::MAX, hide_default_value = true)]
     limit: usize,
     /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
+    /// Print CSV with a header, one line per reason
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
 }
 
 impl RejectsCommand {
     pub(crate) async fn run(self) -> Result<Exit> {
         let settings = StackSettings::find()?;
-        let store = S3Store::new(&settings.aws()?);
-        let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
-        let key = layout::receipt(&self.source, &self.batch);
-        let Some(receipt) = store.get(processed, &key).await? else {
-            let suggestion = suggestion(&store, &settings, &self.source).await?;
-            bail!("source {} has no receipt for batch {}{suggestion}", self.source, self.batch);
-        };
-        let receipt: Receipt = serde_json::from_slice(&receipt).context("reading the receipt")?;
+        let batches = Batches::of(&settings)?;
+        let receipt = self.receipt(&batches, &settings).await?;
         let mut remaining = self.limit;
+        if self.csv {
+            out!("{}", csv::header()?);
+        }
         for uri in receipt.rejects {
             if remaining == 0 || out::is_closed() {
                 break;
             }
-            let content = fetch(&store, &uri).await?;
+            let content = fetch(&batches.store, &uri).await?;
             remaining -= self.show(&uri, &content, remaining)?;
         }
         Ok(SUCCESS)
+    }
+
+    async fn receipt(&self, batches: &Batches, settings: &StackSettings) -> Result<Receipt> {
+        let Some(source) = &self.source else { return batches.find_receipt(&self.batch).await };
+        if let Some(receipt) = batches.receipt(source, &self.batch).await? {
+            return Ok(receipt);
+        }
+        let suggestion = suggestion(&batches.store, settings, source).await?;
+        bail!("source {source} has no receipt for batch {}{suggestion}", self.batch);
     }
 
     /// Prints at most `limit` rows of one file and returns their number.
@@ -65,7 +76,9 @@ impl RejectsCommand {
             if self.json {
                 outln!("{line}");
             } else {
-                out!("{}", describe(&serde_json::from_str(&line).with_context(|| uri.to_owned())?));
+                let reject: Reject = serde_json::from_str(&line).with_context(|| uri.to_owned())?;
+                let text = if self.csv { csv::lines(&reject)? } else { describe(&reject) };
+                out!("{text}");
             }
             if out::is_closed() {
                 break;
@@ -74,12 +87,6 @@ impl RejectsCommand {
         }
         Ok(shown)
     }
-}
-
-async fn fetch(store: &S3Store, uri: &str) -> Result<Bytes> {
-    let location = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
-    let (bucket, key) = location.with_context(|| format!("{uri} is not an S3 URI"))?;
-    store.get(bucket, key).await?.with_context(|| format!("{uri} no longer exists"))
 }
 
 fn describe(reject: &Reject) -> String {

@@ -3,9 +3,12 @@
 mod writers;
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
+use jiff::Timestamp;
 use penstock_aws::listing::ListedObject;
 use penstock_aws::queue::{Queue as _, QueueDepth};
 use penstock_aws::s3::S3Store;
@@ -13,13 +16,20 @@ use penstock_aws::sqs::SqsQueue;
 use penstock_aws::store::ObjectStore as _;
 use penstock_pipeline::Receipt;
 use penstock_pipeline::layout::RECEIPTS;
+use penstock_pipeline::writer_state::WriterState;
 use serde_json::json;
 
 use self::writers::{running_writers, show_writers};
 use crate::exit::{Exit, SUCCESS};
+use crate::out;
 use crate::render;
 use crate::settings::StackSettings;
 use crate::sources::suggestion;
+
+/// Pause between two statuses of `--watch`.
+const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+/// Moves the cursor to the first line, and clears the screen.
+const CLEAR_SCREEN: &str = "\x1b[H\x1b[2J";
 
 /// Show recent receipts, queue depths and the budgets of the writers.
 #[derive(Debug, Args)]
@@ -33,30 +43,78 @@ pub(crate) struct StatusCommand {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Print it again every 2 seconds, until Ctrl-C. With --json, one line each time
+    #[arg(long)]
+    watch: bool,
+}
+
+/// What the command shows at one moment.
+struct StackStatus {
+    receipts: BTreeMap<String, Vec<Receipt>>,
+    queues: BTreeMap<String, QueueDepth>,
+    writers: Vec<WriterState>,
+    /// What is printed if there are no receipts.
+    nothing: String,
 }
 
 impl StatusCommand {
     pub(crate) async fn run(self) -> Result<Exit> {
         let settings = StackSettings::find()?;
+        if self.watch {
+            return self.watch(&settings).await;
+        }
+        let status = self.status(&settings).await?;
+        if self.json {
+            outln!("{:#}", status.json());
+        } else {
+            status.show();
+        }
+        Ok(SUCCESS)
+    }
+
+    /// Prints the status again and again. It ends with Ctrl-C, or when the reader of the output ends.
+    async fn watch(&self, settings: &StackSettings) -> Result<Exit> {
+        let is_terminal = std::io::stdout().is_terminal();
+        ensure!(
+            self.json || is_terminal,
+            "--watch draws on a terminal, and the output is none: add --json for one line each time"
+        );
+        loop {
+            let status = self.status(settings).await?;
+            if self.json {
+                outln!("{}", status.json());
+            } else {
+                out!("{CLEAR_SCREEN}{} (UTC), Ctrl-C to end\n\n", Timestamp::now().strftime("%H:%M:%S"));
+                status.show();
+            }
+            out::flush();
+            if out::is_closed() {
+                return Ok(SUCCESS);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(WATCH_INTERVAL) => {}
+                interrupted = tokio::signal::ctrl_c() => {
+                    interrupted.context("waiting for Ctrl-C")?;
+                    return Ok(SUCCESS);
+                }
+            }
+        }
+    }
+
+    async fn status(&self, settings: &StackSettings) -> Result<StackStatus> {
         let aws = settings.aws()?;
-        let queues = depths(&SqsQueue::new(&aws), &settings).await?;
+        let queues = depths(&SqsQueue::new(&aws), settings).await?;
         let processed = settings.required("PENSTOCK_PROCESSED_BUCKET")?;
         let store = S3Store::new(&aws);
         let receipts = self.receipts(&store, processed).await?;
         let writers = running_writers(&store, processed).await?;
-        if self.json {
-            outln!("{:#}", json!({ "receipts": receipts, "queues": queues, "writers": writers }));
-            return Ok(SUCCESS);
-        }
         let nothing = match &self.source {
-            Some(source) if receipts.is_empty() => {
-                format!("no receipts of {source} yet{}", suggestion(&store, &settings, source).await?)
+            Some(source) if receipts.is_empty() && !self.json => {
+                format!("no receipts of {source} yet{}", suggestion(&store, settings, source).await?)
             }
             Some(_) | None => "no receipts yet".to_owned(),
         };
-        show(&receipts, &queues, &nothing);
-        show_writers(&writers);
-        Ok(SUCCESS)
+        Ok(StackStatus { receipts, queues, writers, nothing })
     }
 
     /// Returns the newest receipts of each source, newest first.
@@ -86,6 +144,17 @@ impl StatusCommand {
             receipts.insert(source, of_source);
         }
         Ok(receipts)
+    }
+}
+
+impl StackStatus {
+    fn json(&self) -> serde_json::Value {
+        json!({ "receipts": self.receipts, "queues": self.queues, "writers": self.writers })
+    }
+
+    fn show(&self) {
+        show(&self.receipts, &self.queues, &self.nothing);
+        show_writers(&self.writers);
     }
 }
 

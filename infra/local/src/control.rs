@@ -1,5 +1,5 @@
 //! The control endpoint on 127.0.0.1, for `penstock status`, the tests and the benchmark. The crate's documentation
-//! lists its calls. [`run_schedule`] makes one of them.
+//! lists its calls. [`run_schedule`] and [`invoke_function`] make some of them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -112,9 +112,25 @@ fn ok_or_not_found(exists: bool) -> Reply {
 /// # Errors
 /// Returns an error if the stack does not respond, the function has no schedule, or the run fails.
 pub async fn run_schedule(control_url: &str, function: &str) -> Result<String, LocalError> {
+    post(control_url, function, &format!("/schedules/{function}/run"), Bytes::new()).await
+}
+
+/// Invokes a function on the stack at `control_url`, and returns its response.
+///
+/// # Errors
+/// Returns an error if the stack does not respond, or the invocation fails.
+pub async fn invoke_function(
+    control_url: &str,
+    function: &str,
+    payload: Bytes,
+) -> Result<String, LocalError> {
+    post(control_url, function, &format!("/functions/{function}/invoke"), payload).await
+}
+
+async fn post(control_url: &str, function: &str, path: &str, body: Bytes) -> Result<String, LocalError> {
     let reach = || format!("calling the local stack at {control_url}");
     let authority = control_url.strip_prefix("http://").unwrap_or(control_url);
-    let request = Request::post(format!("/schedules/{function}/run")).body(Full::new(Bytes::new()));
+    let request = Request::post(path).body(Full::new(body));
     let request = request.map_err(|error| io(reach())(std::io::Error::other(error)))?;
     let (status, body) = http_client::send(authority, request).await.map_err(io(reach()))?;
     let body = String::from_utf8_lossy(&body).into_owned();

@@ -19,7 +19,7 @@ mod stack;
 mod state;
 pub mod template;
 
-pub use control::run_schedule;
+pub use control::{invoke_function, run_schedule};
 pub use error::LocalError;
 pub use lifecycle::{down, shutdown_signal, spawn_detached};
 pub use options::UpOptions;

@@ -3,7 +3,7 @@
 pub mod clients;
 pub mod config;
 pub mod deadline;
-#[cfg(any(feature = "store", feature = "queue", feature = "jobs", feature = "secrets"))]
+#[cfg(any(feature = "store", feature = "queue", feature = "jobs", feature = "secrets", feature = "invoke"))]
 mod fault;
 mod http;
 pub mod telemetry;
@@ -16,6 +16,8 @@ pub mod database;
 pub mod emr;
 #[cfg(feature = "jobs")]
 pub mod jobs;
+#[cfg(feature = "invoke")]
+pub mod lambda;
 #[cfg(feature = "store")]
 pub mod listing;
 #[cfg(feature = "queue")]
@@ -38,6 +40,8 @@ pub mod spill;
 pub mod sqs;
 #[cfg(feature = "queue")]
 pub mod sqs_event;
+#[cfg(feature = "queue")]
+pub mod sqs_receive;
 #[cfg(feature = "store")]
 pub mod store;
 #[cfg(feature = "testing")]

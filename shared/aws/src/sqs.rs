@@ -35,7 +35,7 @@ impl SqsQueue {
         Self { aws: aws.clone(), client: Arc::default() }
     }
 
-    fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         self.client.get_or_init(|| {
             let mut config = aws_sdk_sqs::config::Builder::from(self.aws.config());
             if let Some(endpoint) = self.aws.endpoint("SQS") {
@@ -184,7 +184,7 @@ async fn pause(attempt: u32) {
     }
 }
 
-fn queue_error(url: &str, fault: SdkFault) -> QueueError {
+pub(crate) fn queue_error(url: &str, fault: SdkFault) -> QueueError {
     let (url, message) = (url.to_owned(), fault.message);
     if fault.transient {
         QueueError::Transient { url, message }

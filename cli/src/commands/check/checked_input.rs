@@ -6,18 +6,18 @@ use penstock_engine::{Block, Dialect, Duplicates, Plan, QualityOutcome, ReadErro
 
 /// The result of reading an input. After an error it describes the part that was read.
 #[derive(Debug, Default)]
-pub(super) struct CheckedInput {
-    pub(super) totals: Totals,
-    pub(super) dialect: Option<Dialect>,
+pub(crate) struct CheckedInput {
+    pub(crate) totals: Totals,
+    pub(crate) dialect: Option<Dialect>,
     /// Empty unless the input was read to its end.
-    pub(super) duplicates: Duplicates,
+    pub(crate) duplicates: Duplicates,
     /// Empty unless the input was read to its end.
-    pub(super) quality: Vec<QualityOutcome>,
+    pub(crate) quality: Vec<QualityOutcome>,
 }
 
 impl CheckedInput {
     /// Reads to the end of the input, or to the error that makes the rest unreadable, which is returned.
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
         plan: &Plan,
         reader: Result<Reader<'_>, ReadError>,

@@ -20,7 +20,7 @@ pub(super) struct CheckReport {
 /// The verdict about a file, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Every row would be loaded.
     Accepted,
     /// Some rows would be rejected, the others loaded.
@@ -54,6 +54,30 @@ pub(super) struct FileReport {
 }
 
 impl Verdict {
+    /// Returns the verdict, with the reason if no row would be loaded. `error` is the reason why the file was not read to
+    /// its end.
+    pub(crate) fn of(
+        contract: &Contract,
+        checked: &CheckedInput,
+        error: Option<&ReadError>,
+    ) -> (Self, Option<Refusal>) {
+        if let Some(error) = error {
+            let verdict = match error {
+                ReadError::Empty => Self::Refused,
+                ReadError::Io(_) | ReadError::Unreadable { .. } | ReadError::TooLarge { .. } => {
+                    Self::Unreadable
+                }
+            };
+            return (verdict, Some(Refusal::of_file(error)));
+        }
+        let CheckedInput { totals, quality, .. } = checked;
+        match too_many_rejects(totals, contract.max_rejects).or_else(|| failed_quality(quality)) {
+            Some(refusal) => (Self::Refused, Some(refusal)),
+            None if totals.rejected > 0 => (Self::SomeRejected, None),
+            None => (Self::Accepted, None),
+        }
+    }
+
     /// Returns the exit status.
     pub(super) fn exit(self) -> Exit {
         match self {
@@ -65,7 +89,7 @@ impl Verdict {
     }
 
     /// Returns whether the file's accepted rows would be loaded.
-    pub(super) fn loads(self) -> bool {
+    pub(crate) fn loads(self) -> bool {
         match self {
             Self::Accepted | Self::SomeRejected => true,
             Self::Refused | Self::Unreadable => false,
@@ -83,24 +107,7 @@ impl FileReport {
         seconds: f64,
     ) -> Self {
         let CheckedInput { totals, dialect, duplicates, quality } = checked;
-        let (verdict, refusal) = match error {
-            Some(error) => {
-                let verdict = match error {
-                    ReadError::Empty => Verdict::Refused,
-                    ReadError::Io(_) | ReadError::Unreadable { .. } | ReadError::TooLarge { .. } => {
-                        Verdict::Unreadable
-                    }
-                };
-                (verdict, Some(Refusal::of_file(error)))
-            }
-            None => {
-                match too_many_rejects(totals, contract.max_rejects).or_else(|| failed_quality(quality)) {
-                    Some(refusal) => (Verdict::Refused, Some(refusal)),
-                    None if totals.rejected > 0 => (Verdict::SomeRejected, None),
-                    None => (Verdict::Accepted, None),
-                }
-            }
-        };
+        let (verdict, refusal) = Verdict::of(contract, checked, error);
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let rows_per_second = (totals.rows_read as f64 / seconds.max(1e-6)) as u64;
         Self {

@@ -7,11 +7,13 @@ use penstock_aws::store::ObjectStore as _;
 use penstock_contract::diff::version_fault;
 use penstock_contract::{Contract, parse_source};
 use penstock_pipeline::layout;
+use penstock_pipeline::writer_command::TableCheck;
 use serde_json::json;
 
 use super::files::ContractFiles;
 use crate::exit::{Exit, SUCCESS};
 use crate::settings::StackSettings;
+use crate::writer::WriterFunction;
 
 /// Publishes each source of the files.
 pub(super) async fn run(files: ContractFiles) -> Result<Exit> {
@@ -39,19 +41,45 @@ pub(super) async fn run(files: ContractFiles) -> Result<Exit> {
     let bucket = settings.required("PENSTOCK_ARTIFACTS_BUCKET")?;
     let mut published = Vec::new();
     for read in contracts {
-        let text = Bytes::from(read.text);
         for contract in &read.document.contracts {
-            publish(&store, bucket, contract, text.clone()).await?;
+            publish(&store, bucket, contract, Bytes::from(read.text.clone())).await?;
             if !files.json {
                 outln!("published {} {}", contract.source, contract.version);
             }
-            published.push(json!({ "source": contract.source, "version": contract.version }));
+            let warning = table_warning(&settings, contract, &read.text).await;
+            if let Some(warning) = &warning {
+                errln!("penstock: {warning}");
+            }
+            published.push(json!({
+                "source": contract.source,
+                "version": contract.version,
+                "warning": warning,
+            }));
         }
     }
     if files.json {
         outln!("{:#}", json!(published));
     }
     Ok(SUCCESS)
+}
+
+/// Returns the reason why the existing table cannot take the contract, or why that could not be checked. Neither prevents
+/// the publication: the table may be changed afterwards, and contracts are published before there is a database.
+async fn table_warning(settings: &StackSettings, contract: &Contract, text: &str) -> Option<String> {
+    let (source, version) = (&contract.source, &contract.version);
+    let checked = match WriterFunction::find(settings) {
+        Ok(writer) => writer.check_table(text.to_owned(), source.clone()).await,
+        Err(error) => Err(error),
+    };
+    match checked {
+        Ok(TableCheck { problem: Some(problem), .. }) => Some(format!(
+            "{source} {version}: the existing table cannot take the contract, so its drops will fail: {problem}"
+        )),
+        Ok(TableCheck { problem: None, .. }) => None,
+        Err(error) => {
+            Some(format!("{source} {version}: the table was not compared with the contract: {error:#}"))
+        }
+    }
 }
 
 /// Writes the version first and then the pointer to it, so that a reader of the pointer always finds the version.
