@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from support.files import contract, numbered, write
+from support.files import Row, contract, numbered, write
 from support.scenarios import paused, receive_message
 from support.stack import BINARIES, Stack
 
@@ -168,6 +168,9 @@ def test_reconcile_loads_again_what_a_restore_has_lost(stack: Stack, tmp_path: P
         stack.query(f"DELETE FROM penstock.{table} WHERE batch_id = %s RETURNING 1", second)
     stack.query("UPDATE penstock.batch SET state = 'loading', closed_at = NULL WHERE batch_id = %s RETURNING 1", first)
 
+    # A restore ends every session.
+    stack.kill("writer")
+
     dry = stack.penstock(*reconcile, "--dry-run", "--json")
     assert dry.status == 0, dry.err
     found = {one["batch_id"]: (one["chunks"], one["difference"]) for one in dry.json["differences"]}
@@ -305,8 +308,13 @@ def test_a_replay_of_a_deleted_object_is_refused_before_a_claim_is_written(stack
 
 def test_a_backfill_processes_what_was_never_received(stack: Stack, tmp_path: Path) -> None:
     source = "operator_backfill"
-    old = [(number, f"old {number}", "2026-01-01T00:00:00Z") for number in range(1, 4)]
-    objects = [("a.csv", old), ("a.csv", numbered(3)), ("b.csv", numbered(2, first=11)), ("_SUCCESS", [])]
+    old: list[Row] = [(number, f"old {number}", "2026-01-01T00:00:00Z") for number in range(1, 4)]
+    objects: list[tuple[str, list[Row]]] = [
+        ("a.csv", old),
+        ("a.csv", numbered(3)),
+        ("b.csv", numbered(2, first=11)),
+        ("_SUCCESS", []),
+    ]
     s3, bucket = stack.client("s3"), stack.bucket("raw")
     with paused(stack):
         for name, rows in objects:
@@ -338,3 +346,34 @@ def test_a_backfill_processes_what_was_never_received(stack: Stack, tmp_path: Pa
     assert names == ["name 1", "name 2", "name 3", "name 11", "name 12", "name 21"]
     assert stack.penstock(*backfill, "--json").json["drops"] == []
     assert stack.receipt(source, received["batch_id"])["state"] == "loaded"  # type: ignore[index]
+
+
+def test_a_withdrawal_restores_the_rows_that_the_batch_replaced(stack: Stack, tmp_path: Path) -> None:
+    source = "operator_withdraw"
+    stack.publish(contract(tmp_path, source))
+    stack.drop(write(tmp_path, "a.csv", numbered(3)), source)
+    newer = [(number, f"newer {number}", "2026-01-02T00:00:00Z") for number in range(2, 6)]
+    batch = stack.drop(write(tmp_path, "b.csv", newer), source)["batch_id"]
+    dry = stack.penstock("withdraw", batch, "--dry-run", "--json")
+    assert (dry.status, dry.json["deleted"]) == (0, 4), dry.err
+    assert stack.query(f"SELECT count(*) FROM public.{source}") == [(5,)]
+    done = stack.penstock("withdraw", batch)
+    assert (done.status, "4 rows deleted, 2 rows of other batches restored" in done.out) == (0, True), done.err
+    names = [name for (name,) in stack.query(f"SELECT name FROM public.{source} ORDER BY id")]
+    assert names == ["name 1", "name 2", "name 3"]
+    stack.wait_for_receipt(source, batch, "withdrawn")
+    refused = stack.penstock("republish", batch)
+    assert (refused.status, "was withdrawn" in refused.out) == (2, True)
+
+
+def test_publish_warns_if_the_table_cannot_take_the_contract(stack: Stack, tmp_path: Path) -> None:
+    source = "operator_table"
+    path = contract(tmp_path, source)
+    assert json.loads(stack.penstock("contract", "publish", path, "--json").out)[0]["warning"] is None
+    stack.drop(write(tmp_path, "a.csv", numbered(3)), source)
+    with stack.connect() as connection:
+        connection.execute(f"ALTER TABLE public.{source} ALTER COLUMN name TYPE integer USING NULL".encode())
+    newer = stack.penstock("contract", "publish", contract(tmp_path, source, version="1.0.1"), "--json")
+    assert newer.status == 0, newer.err
+    assert "the existing table cannot take the contract" in newer.json[0]["warning"]
+    assert "name" in newer.json[0]["warning"]

@@ -19,7 +19,7 @@ use penstock_pipeline::{BatchId, Receipt, drop_id, events, layout};
 use serde::Serialize;
 use serde_json::json;
 
-use self::contract::PublishedContracts;
+use self::contract::ReplayContracts;
 use self::plan::{ReplayPlan, ReplayPlanner};
 use self::verdicts::{VerdictChanges, compare};
 use crate::batches::Batches;
@@ -91,7 +91,7 @@ impl ReplayCommand {
         let receipts = self.receipts(&batches).await?;
         let queue = SqsQueue::new(&settings.aws()?);
         let drops_queue_url = settings.required("PENSTOCK_DROPS_QUEUE_URL")?;
-        let contracts = PublishedContracts::new(&batches.store, &settings, self.contract_version.clone())?;
+        let contracts = ReplayContracts::new(&batches.store, &settings, self.contract_version.clone())?;
         let planner = ReplayPlanner { batches: &batches, contracts };
         explain(
             self.json,

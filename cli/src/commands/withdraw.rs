@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use penstock_pipeline::{BatchId, ReceiptState};
+use penstock_pipeline::{BatchId, Receipt, ReceiptState};
 use serde_json::json;
 
 use crate::batches::Batches;
@@ -28,10 +28,8 @@ impl WithdrawCommand {
     pub(crate) async fn run(self) -> Result<Exit> {
         let settings = StackSettings::find()?;
         let receipt = Batches::of(&settings)?.find_receipt(&self.batch).await?;
-        let by = receipt.replaced_by.map(|by| format!(" by batch {by}")).unwrap_or_default();
         if receipt.state == ReceiptState::Replaced {
-            outln!("refused: batch {} was replaced{by}, so its rows are not in the table", self.batch);
-            return Ok(REFUSED);
+            return Ok(self.refuse(&receipt));
         }
         let object = format!("s3://{}/{}", receipt.drop.bucket, receipt.drop.key);
         explain(
@@ -49,18 +47,30 @@ impl WithdrawCommand {
                 "batch_id": self.batch,
                 "source": receipt.source,
                 "dry_run": self.dry_run,
+                "refused": null,
                 "deleted": rows.deleted,
                 "restored": rows.restored,
             });
             outln!("{report:#}");
         } else {
             let verb = if self.dry_run { "would be " } else { "" };
-            outln!(
-                "{} rows {verb}deleted, {} rows of earlier batches {verb}restored",
-                render::number(rows.deleted),
-                render::number(rows.restored)
+            let restored = rows.restored.map_or_else(
+                || "the rows of other batches that they replaced would be restored".to_owned(),
+                |restored| format!("{} rows of other batches {verb}restored", render::number(restored)),
             );
+            outln!("{} rows {verb}deleted, {restored}", render::number(rows.deleted));
         }
         Ok(SUCCESS)
+    }
+
+    fn refuse(&self, receipt: &Receipt) -> Exit {
+        let by = receipt.replaced_by.map(|by| format!(" by batch {by}")).unwrap_or_default();
+        let reason = format!("batch {} was replaced{by}, so its rows are not in the table", self.batch);
+        if self.json {
+            outln!("{:#}", json!({ "batch_id": self.batch, "dry_run": self.dry_run, "refused": reason }));
+        } else {
+            outln!("refused: {reason}");
+        }
+        REFUSED
     }
 }

@@ -17,14 +17,14 @@ pub(super) struct ReplayContract {
 }
 
 /// The published contracts of a stack.
-pub(super) struct PublishedContracts<'a> {
+pub(super) struct ReplayContracts<'a> {
     store: &'a S3Store,
     bucket: String,
     /// The version to use; `None` for the current one.
     version: Option<String>,
 }
 
-impl<'a> PublishedContracts<'a> {
+impl<'a> ReplayContracts<'a> {
     pub(super) fn new(store: &'a S3Store, settings: &StackSettings, version: Option<String>) -> Result<Self> {
         let bucket = settings.required("PENSTOCK_ARTIFACTS_BUCKET")?.to_owned();
         Ok(Self { store, bucket, version })

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use penstock_aws::store::{ObjectStore as _, StoreError};
 use penstock_pipeline::{BatchId, DropClaim, FIRST_GENERATION, Receipt, ReceiptState};
 
-use super::contract::{PublishedContracts, ReplayContract};
+use super::contract::{ReplayContract, ReplayContracts};
 use super::object::{is_readable, object_of};
 use crate::batches::Batches;
 
@@ -28,7 +28,7 @@ pub(super) struct ReplayPlan {
 /// Plans replays.
 pub(super) struct ReplayPlanner<'a> {
     pub(super) batches: &'a Batches,
-    pub(super) contracts: PublishedContracts<'a>,
+    pub(super) contracts: ReplayContracts<'a>,
 }
 
 impl ReplayPlanner<'_> {
