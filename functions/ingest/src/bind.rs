@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use penstock_aws::commit::{get_json, to_json};
+use penstock_aws::commit::to_json;
+use penstock_aws::drop_claims::{newest_claim, with_sequencer};
 use penstock_aws::listing::ObjectListing;
 use penstock_aws::store::{ObjectStore, StoreError};
-use penstock_pipeline::{
-    Drop, DropClaim, FIRST_GENERATION, Refusal, RefusalCode, UNKNOWN_SOURCE, drop_id, layout,
-};
+use penstock_pipeline::{Drop, DropClaim, FIRST_GENERATION, Refusal, RefusalCode, drop_id, layout};
 
 use crate::compiled::{CompiledContract, ContractStore};
 use crate::error::IngestError;
@@ -39,16 +38,19 @@ pub(crate) async fn bind<S: ObjectStore + ObjectListing, Q, J>(
         Some(source) => ingest.contracts.current(&published, source).await?,
         None => Err(no_source(&drop)),
     };
+    // Without one, the drop would sort before all other versions of its object.
+    let drop = match drop.sequencer {
+        Some(_) => drop,
+        None => with_sequencer(&ingest.store, bucket, drop).await?,
+    };
     let contract = current.as_ref().ok().map(|compiled| compiled.claimed());
     let claim = DropClaim::first(drop, contract, ingest.config.chunk_rows, Timestamp::now());
     let key = layout::drop_claim(&claim.source, &drop_id(&claim.drop), FIRST_GENERATION);
     if ingest.store.put_if_absent(bucket, &key, to_json(&claim)).await? {
         return Ok(BoundDrop { claim, is_new: true, contract: current });
     }
-    let claim = newest(&ingest.store, bucket, &claim.drop).await?.ok_or_else(|| StoreError::Transient {
-        bucket: bucket.clone(),
-        key,
-        message: "deleted".to_owned(),
+    let claim = newest_claim(&ingest.store, bucket, &claim.drop).await?.ok_or_else(|| {
+        StoreError::Transient { bucket: bucket.clone(), key, message: "deleted".to_owned() }
     })?;
     let contract = match &claim.contract {
         None => Err(current.err().unwrap_or_else(|| was_unusable(&claim))),
@@ -58,23 +60,6 @@ pub(crate) async fn bind<S: ObjectStore + ObjectListing, Q, J>(
         },
     };
     Ok(BoundDrop { claim, is_new: false, contract })
-}
-
-/// Returns the newest claim of a drop.
-async fn newest(
-    store: &impl ObjectStore,
-    bucket: &str,
-    drop: &Drop,
-) -> Result<Option<DropClaim>, IngestError> {
-    let (source, id) = (drop.source().unwrap_or(UNKNOWN_SOURCE), drop_id(drop));
-    let mut newest = None;
-    for generation in FIRST_GENERATION.. {
-        match get_json(store, bucket, &layout::drop_claim(source, &id, generation)).await? {
-            Some(claim) => newest = Some(claim),
-            None => break,
-        }
-    }
-    Ok(newest)
 }
 
 fn no_source(drop: &Drop) -> Refusal {

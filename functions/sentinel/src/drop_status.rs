@@ -2,11 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use penstock_aws::commit::{CommitError, get_json};
+use penstock_aws::drop_claims::newest_claim;
 use penstock_aws::listing::ObjectVersion;
 use penstock_aws::store::ObjectStore;
-use penstock_pipeline::{
-    Drop, DropClaim, FIRST_GENERATION, Receipt, UNKNOWN_SOURCE, batch_id, drop_id, layout,
-};
+use penstock_pipeline::{Drop, Receipt, UNKNOWN_SOURCE, batch_id, layout};
 
 use crate::config::SentinelConfig;
 
@@ -51,7 +50,7 @@ pub(crate) async fn drop_status(
         let is_stuck = !receipt.state.is_final() && receipt.updated_at < stuck_since;
         if is_stuck { DropStatus::Stuck(Box::new(receipt)) } else { DropStatus::Processed }
     };
-    if let Some(claim) = newest_claim(store, processed_bucket, source, drop).await? {
+    if let Some(claim) = newest_claim(store, processed_bucket, drop).await? {
         let key = layout::receipt(source, &claim.batch_id);
         let receipt: Option<Receipt> = get_json(store, processed_bucket, &key).await?;
         // Without a receipt, ingest stopped right after the claim, and the message will be delivered again.
@@ -69,24 +68,6 @@ pub(crate) async fn drop_status(
         return Ok(DropStatus::Processed);
     }
     Ok(DropStatus::Missed)
-}
-
-/// Returns the claim of the newest generation of a drop, or `None` if ingest has not received it.
-pub(crate) async fn newest_claim(
-    store: &impl ObjectStore,
-    processed_bucket: &str,
-    source: &str,
-    drop: &Drop,
-) -> Result<Option<DropClaim>, CommitError> {
-    let (id, mut newest) = (drop_id(drop), None);
-    for generation in FIRST_GENERATION.. {
-        let key = layout::drop_claim(source, &id, generation);
-        match get_json(store, processed_bucket, &key).await? {
-            Some(claim) => newest = Some(claim),
-            None => break,
-        }
-    }
-    Ok(newest)
 }
 
 async fn is_begun(

@@ -7,7 +7,7 @@ use penstock_aws::deadline::Deadline;
 use penstock_aws::sqs_event::SqsBatchResponse;
 use penstock_aws::testing::{Call, Fault, MemorySecrets};
 use penstock_ingest::config::IngestConfig;
-use penstock_pipeline::{ChunkBody, LoadMessage, Receipt, ReceiptState, RefusalCode, batch_id, layout};
+use penstock_pipeline::{ChunkBody, Drop, LoadMessage, Receipt, ReceiptState, RefusalCode, batch_id, layout};
 
 use crate::support::{CONTRACT, FILE, World, copy_text, notification, rows};
 
@@ -225,6 +225,26 @@ async fn a_replay_is_a_batch_that_replaces_those_of_earlier_generations() {
         let receipt = world.receipt("shop", &replay);
         assert_eq!((receipt.generation, receipt.replays.as_slice()), (1, &[first][..]));
     }
+}
+
+#[tokio::test]
+async fn an_event_without_a_sequencer_is_ordered_after_the_older_version() {
+    let world = World::new();
+    let (first, second) = (world.put("shop/a.csv", FILE), world.put("shop/a.csv", FILE));
+    let third = world.put("shop/a.csv", FILE);
+    let without = |drop: &Drop| Drop { sequencer: None, ..drop.clone() };
+    for drop in [&third, &first, &without(&second)] {
+        world.deliver(&[drop]).await;
+    }
+    let sequencer = |drop| world.drop_claim(drop, 0).drop.sequencer.unwrap();
+    let [first, second, third] = [&first, &second, &third].map(sequencer);
+    assert!(first < second && second < third, "{first} {second} {third}");
+    // The oldest version has no neighbour, and sorts first.
+    let (lost, next) = (world.put("shop/b.csv", FILE), world.put("shop/b.csv", FILE));
+    for drop in [&without(&lost), &next] {
+        world.deliver(&[drop]).await;
+    }
+    assert!(world.drop_claim(&lost, 0).drop.sequencer.unwrap() < next.sequencer.unwrap());
 }
 
 /// During a deploy, functions with two configurations and of two releases receive the same drop.

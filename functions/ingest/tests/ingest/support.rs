@@ -131,7 +131,9 @@ impl World {
         let size_bytes = body.len() as u64;
         let ObjectRef { bucket, key, version_id, etag } = self.store().insert("raw", key, body);
         let dropped_at = "2026-01-02T03:04:05Z".parse().unwrap();
-        Drop { bucket, key, version_id, etag: etag.unwrap(), size_bytes, sequencer: None, dropped_at }
+        let version = version_id.as_ref().unwrap().trim_start_matches('v').parse::<u64>().unwrap();
+        let sequencer = Some(format!("0055AED6{version:010X}"));
+        Drop { bucket, key, version_id, etag: etag.unwrap(), size_bytes, sequencer, dropped_at }
     }
 
     /// Delivers one message with these drops.
