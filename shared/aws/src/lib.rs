@@ -3,6 +3,7 @@
 pub mod clients;
 pub mod config;
 pub mod deadline;
+#[cfg(all(feature = "store", feature = "queue"))]
 pub mod drop_claims;
 #[cfg(any(feature = "store", feature = "queue", feature = "jobs", feature = "secrets", feature = "invoke"))]
 mod fault;
