@@ -14,7 +14,7 @@ use crate::settings::StackSettings;
 /// Print the receipt of a file or a batch. The exit status depends on its state, as that of `drop --wait`.
 #[derive(Debug, Args)]
 pub(crate) struct ReceiptCommand {
-    /// A batch id, or an object: <source>/<file> or s3://<raw bucket>/<source>/<file>
+    /// A batch id, or an object: SOURCE/FILE or s3://RAW-BUCKET/SOURCE/FILE
     #[arg(value_name = "KEY|BATCH")]
     subject: String,
     /// The version of the object [default: its newest version]
