@@ -126,6 +126,23 @@ def test_a_redrive_of_a_replaced_batch_is_refused(stack: Stack, tmp_path: Path) 
     assert stack.query(f"SELECT count(*) FROM public.{source}") == [(2,)]
 
 
+def test_a_dead_letter_that_fails_again_is_redriven_once(stack: Stack) -> None:
+    body = json.dumps({"operator": "not a load message"})
+    stack.send("load-dead-letter", body)
+    redrive = ("dead-letters", "redrive", "--queue", "load", "--all")
+    done = stack.penstock(*redrive, "--json")
+    assert (done.status, len(done.json["letters"])) == (0, 1), done.err
+
+    def failed_again() -> list[str]:
+        listed = stack.penstock("dead-letters", "list", "--code", "invalid_message", "--json").json["letters"]
+        return [letter["id"] for letter in listed]
+
+    [failed] = stack.wait(failed_again, "the message to be a dead letter again")
+    assert stack.penstock(*redrive, "--id", failed).status == 64, "--all and a property exclude each other"
+    assert stack.penstock("dead-letters", "drop", "--id", failed).status == 0
+    assert failed_again() == []
+
+
 # ── the ledger ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -18,7 +18,13 @@ RUNBOOK = ROOT / "docs/runbook.md"
 # Alarms with a section in the runbook that are defined elsewhere: the budget is Terraform's.
 DEFINED_ELSEWHERE = {"monthly"}
 # Sections that belong to no alarm.
-WITHOUT_ALARM = {"Before you begin", "What no alarm detects", "Undo the effect of a file"}
+WITHOUT_ALARM = {
+    "Before you begin",
+    "What no alarm detects",
+    "Undo the effect of a file",
+    "After a restore of the database",
+    "Files from before the pipeline",
+}
 
 DESCRIPTION = re.compile(r'See "(.+)" in docs/runbook\.md\.')
 ROW = re.compile(r"^\| (`.*?`.*?) \| \[(.+?)\]\(", re.MULTILINE)
