@@ -323,6 +323,19 @@ def test_a_replay_of_a_deleted_object_is_refused_before_a_claim_is_written(stack
     assert stack.penstock("replay").status == 64
 
 
+def test_a_replay_of_an_archived_object_is_refused_before_a_claim_is_written(stack: Stack, tmp_path: Path) -> None:
+    source = "operator_archived"
+    stack.publish(contract(tmp_path, source))
+    body = write(tmp_path, "rows.csv", numbered(3)).read_bytes()
+    key, bucket = f"{source}/rows.csv", stack.bucket("raw")
+    stack.client("s3").put_object(Bucket=bucket, Key=key, Body=body, StorageClass="GLACIER")
+    [receipt] = stack.wait(lambda: stack.receipts(source), "the receipt")
+    stack.wait_for_receipt(source, receipt["batch_id"], "refused")
+    refused = stack.penstock("replay", receipt["batch_id"])
+    assert (refused.status, "is archived" in refused.out) == (2, True), refused.err
+    assert claims(stack, source) == ["00000.json"]
+
+
 def test_a_backfill_processes_what_was_never_received(stack: Stack, tmp_path: Path) -> None:
     source = "operator_backfill"
     old: list[Row] = [(number, f"old {number}", "2026-01-01T00:00:00Z") for number in range(1, 4)]
