@@ -78,7 +78,7 @@ class Stack:
             while time.time() < deadline:
                 try:
                     found = connection.execute(
-                        "SELECT balanced FROM penstock.batch WHERE batch_id = %s", (batch_id,)
+                        "SELECT balanced FROM penstock.batch WHERE batch_id = %s AND closed_at IS NOT NULL", (batch_id,)
                     ).fetchone()
                 except psycopg.errors.UndefinedTable:
                     found = None  # The first writer creates the ledger.

@@ -16,8 +16,8 @@ const NEWEST: f64 = 0.3;
 const LATENCY_RATIO: f64 = 2.0;
 /// The transactions of a table before its latency is compared.
 const MIN_TRANSACTIONS: u32 = 5;
-/// From this average on, others are active. A single session in several measurements is not.
-const MIN_ACTIVE: f64 = 0.35;
+/// From this average on, others are active: one session in the latest measurement is enough, one in an earlier one is not.
+const MIN_ACTIVE: f64 = 0.25;
 /// Active sessions are congested above this multiple of those in a pause …
 const SESSIONS_RATIO: f64 = 1.5;
 /// … plus this number: single sessions that happen to be active are not congestion.
