@@ -89,14 +89,48 @@ def report_a_failed_job(stack: Stack, invoke: Invoke, folder: Path, source: str)
 
 
 def load_the_stored_message(stack: Stack, invoke: Invoke, folder: Path, _source: str) -> None:
-    """`writer` applies the message in tests/events, whose source is fixed. Without a drop, the batch stays open."""
+    """`writer` applies the message in tests/events, whose batch is fixed, and closes its batch."""
     stack.publish(contract(folder, "example"))
     event: Event = json.loads((EVENTS / "sqs-load-message.json").read_text())
+    message = json.loads(event["Records"][0]["body"])
+    batch = message["batch_id"]
+    stack.client("s3").put_object(
+        Bucket=stack.bucket("processed"),
+        Key=f"batches/{batch}/manifest.json",
+        Body=json.dumps(manifest_of(stack, message)),
+    )
     expect_all_processed(invoke("writer", event), "writer")
     rows = stack.query("SELECT id, name FROM public.example ORDER BY id")
     assert rows == [(number, f"name {number}") for number in (1, 2, 3)], rows
-    codes = [letter.code for letter in stack.dead_letters("load", 1)]
-    assert codes == ["manifest_missing"], codes
+    expect_state(stack, "example", batch, "loaded")
+
+
+def manifest_of(stack: Stack, message: Event) -> Event:
+    """Returns the manifest of a batch with only this chunk."""
+    rows = message["chunk"]["rows"]
+    counts = {"rows_read": rows, "accepted": rows, "rejected": 0}
+    sizes = {"bytes_read": 100, "bytes_decompressed": 100, "lines": rows + 1}
+    return {
+        "manifest_version": 1,
+        "batch_id": message["batch_id"],
+        "source": message["source"],
+        "contract_version": message["contract_version"],
+        "engine_version": "0.1.0",
+        "drop": {
+            "bucket": stack.bucket("raw"),
+            "key": f"{message['source']}/rows.csv",
+            "etag": "9a0364b9e99bb480dd25e1f0284c8555",
+            "size_bytes": 100,
+            "dropped_at": message["dropped_at"],
+        },
+        "state": {"committed": {"table": message["table"]}},
+        "totals": {**counts, **sizes, "by_reason": []},
+        "dialect": None,
+        "chunks": [message["chunk"]],
+        "parquet": [],
+        "rejects": [],
+        "seconds": {},
+    }
 
 
 def run_the_sentinel(stack: Stack, invoke: Invoke, folder: Path, source: str) -> None:
