@@ -76,7 +76,7 @@ def test_readers_do_not_wait_while_a_column_is_to_be_added(two_writers: Stack, t
     stack = two_writers
     stack.publish(contract(tmp_path, "widened"))
     stack.drop(write(tmp_path, "first.csv", numbered(10)), "widened")
-    wider = contract(tmp_path, "widened", version="1.1.0")
+    wider = contract(tmp_path, "widened", version="2.0.0")
     wider.write_text(wider.read_text() + "      - name: colour\n        logicalType: string\n")
     stack.publish(wider)
     stop = threading.Event()

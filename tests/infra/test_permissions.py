@@ -54,7 +54,7 @@ NOT_IN_VARIABLES = {"ingest": {"RawBucket"}, "writer": {"DatabaseResourceId"}}
 
 READS = "s3:GetObject"
 # The keys of the quarantine bucket, which has the sources at the top.
-OF_QUARANTINE = {"rejects", "reject_files"}
+OF_QUARANTINE = {"rejects", "reject_files", "database_rejects"}
 BUCKET_ARN = "arn:${AWS::Partition}:s3:::"
 
 Findings = Iterator[str]

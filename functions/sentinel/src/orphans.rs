@@ -23,7 +23,8 @@ use penstock_aws::listing::{ListScope, ObjectListing, ObjectVersion, VersionMark
 use penstock_aws::store::{ObjectRef, ObjectStore, StoreError};
 use penstock_pipeline::metrics::{ByKind, ORPHANS_REMOVED};
 use penstock_pipeline::{
-    BatchId, ChunkBody, Manifest, ManifestObject, ManifestState, Receipt, layout, log_events, parse_rejects,
+    BatchId, ChunkBody, Manifest, ManifestObject, ManifestState, Receipt, ReceiptState, is_database_rejects,
+    layout, log_events, parse_rejects,
 };
 use serde::{Deserialize, Serialize};
 
@@ -255,6 +256,10 @@ async fn orphans<S: ObjectStore + ObjectListing, Q>(
         (_, manifest, receipt) => listed_keys(area, manifest.as_ref(), receipt.as_ref()),
     };
     versions.retain(|version| !listed.contains(version.key.as_str()));
+    // The receipt lists the files of the writer only once the batch is loaded.
+    if !receipt.as_ref().is_some_and(|receipt| receipt.state == ReceiptState::Loaded) {
+        versions.retain(|version| !is_database_rejects(&version.key));
+    }
     if manifest.is_none() && !versions.is_empty() && is_read_by_spark(store, bucket, &batch).await? {
         versions.retain(|version| age(version.modified_at, now) >= SPARK_AFTER);
     }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::SinkExt as _;
 use jiff::Timestamp;
 use penstock_aws::database::{Auth, Connector, DatabaseConfig, Password, Tls};
+use penstock_aws::testing::MemoryStore;
 use penstock_contract::Contract;
 use penstock_local::postgres::{Cluster, ClusterOptions};
 use penstock_pipeline::{
@@ -21,6 +22,7 @@ use penstock_writer::TableAccess;
 use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::database::{Postgres, TargetDatabase as _};
 use penstock_writer::group::MAX_SHARED_ROWS;
+use penstock_writer::reject_files::RejectFiles;
 use penstock_writer::sql::{MergeParameters, OneChunk, VersionLists, create_table, load_sql};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
@@ -95,6 +97,7 @@ async fn main() -> Result<(), Failure> {
 
 struct Writer<'a> {
     database: Postgres,
+    rejects: RejectFiles<MemoryStore>,
     cluster: &'a Cluster,
     contract: &'a Contract,
 }
@@ -110,7 +113,8 @@ impl<'a> Writer<'a> {
             tls: Tls::Disable,
         };
         let database = Postgres::new(Connector::new(config, None, "penstock-writer"));
-        Self { database, cluster, contract }
+        let rejects = RejectFiles::new(MemoryStore::new(), "quarantine");
+        Self { database, rejects, cluster, contract }
     }
 
     async fn load(&mut self, batch: u128, version: u32, rows: u64, chunk_rows: u64) -> Result<f64, Failure> {
@@ -123,7 +127,7 @@ impl<'a> Writer<'a> {
             .collect::<Result<_, _>>()?;
         // Connects and creates the table.
         self.database
-            .apply(self.contract, &[&self.chunk(batch + 100, 0, 0, "")?], TableAccess::Shared)
+            .apply(self.contract, &[&self.chunk(batch + 100, 0, 0, "")?], TableAccess::Shared, &self.rejects)
             .await?;
         let pid = "SELECT pid FROM pg_stat_activity WHERE application_name = 'penstock-writer'";
         let pid = client(self.cluster).await?.query_one(pid, &[]).await?.try_get(0)?;
@@ -132,7 +136,7 @@ impl<'a> Writer<'a> {
         // An event has at most ten messages.
         for group in chunks.chunks(group_size.min(10)) {
             self.database
-                .apply(self.contract, &group.iter().collect::<Vec<_>>(), TableAccess::Shared)
+                .apply(self.contract, &group.iter().collect::<Vec<_>>(), TableAccess::Shared, &self.rejects)
                 .await?;
         }
         Ok(cpu_seconds(pid)? - before)

@@ -3,13 +3,14 @@
 use penstock_contract::TableName;
 use penstock_pipeline::writer_command::LedgerBatch;
 use penstock_pipeline::{
-    BatchId, LoadMessage, LoadProgress, Manifest, ManifestState, MissingChunk, SupersededBy,
+    BatchId, DatabaseRejects, LoadMessage, LoadProgress, Manifest, ManifestState, MissingChunk, SupersededBy,
 };
 use tokio_postgres::{Client, Transaction};
 
 use crate::error::LoadError;
 use crate::ledger::{bigint, chunk_number, integer, unsigned};
 use crate::lock::{LockMode, lock};
+use crate::rejected;
 use crate::sql::quoted_table;
 use crate::statement::{InsertRow, Parameters};
 
@@ -188,14 +189,17 @@ pub(crate) async fn close(
     let loaded = bigint("batch", "loaded", progress.loaded)?;
     let deduplicated = bigint("batch", "deduplicated", progress.deduplicated)?;
     let superseded = bigint("batch", "superseded", progress.superseded)?;
+    let rejected = manifest.totals.rejected.saturating_add(progress.rejects.totals.rejected);
+    let rejected = bigint("batch", "rejected", rejected)?;
     let mut parameters = Parameters::default();
     let statement = format!(
-        "UPDATE penstock.batch SET loaded = {}, deduplicated = {}, superseded = {}, balanced = {}, closed_at = now(), \
-         state = CASE WHEN state IN ('replaced', 'withdrawn') THEN state ELSE 'loaded' END \
+        "UPDATE penstock.batch SET loaded = {}, deduplicated = {}, superseded = {}, rejected = {}, balanced = {}, \
+         closed_at = now(), state = CASE WHEN state IN ('replaced', 'withdrawn') THEN state ELSE 'loaded' END \
          WHERE batch_id = {} AND closed_at IS NULL",
         parameters.bind(&loaded),
         parameters.bind(&deduplicated),
         parameters.bind(&superseded),
+        parameters.bind(&rejected),
         parameters.bind(&balanced),
         parameters.bind(&manifest.batch_id),
     );
@@ -293,7 +297,8 @@ pub(crate) fn chunk_index(chunk: i32) -> u32 {
 /// Returns the progress of a batch.
 pub(crate) async fn progress(client: &Client, batch: &BatchId) -> Result<BatchProgress, LoadError> {
     let sums = "SELECT count(*), coalesce(sum(rows), 0)::bigint, coalesce(sum(loaded), 0)::bigint, \
-                coalesce(sum(deduplicated), 0)::bigint, coalesce(sum(superseded), 0)::bigint, min(applied_at) \
+                coalesce(sum(deduplicated), 0)::bigint, coalesce(sum(superseded), 0)::bigint, min(applied_at), \
+                coalesce(sum(rejected), 0)::bigint \
                 FROM penstock.chunk WHERE batch_id = $1";
     let failures =
         "SELECT chunk, rows, code, message FROM penstock.chunk_failure WHERE batch_id = $1 ORDER BY 1";
@@ -312,10 +317,12 @@ pub(crate) async fn progress(client: &Client, batch: &BatchId) -> Result<BatchPr
     let missing = missing.collect::<Result<_, LoadError>>()?;
     let (loaded, deduplicated, superseded) = (count(2)?, count(3)?, count(4)?);
     let superseded_by = if superseded > 0 { superseded_by(client, batch).await? } else { Vec::new() };
+    let rejects =
+        if count(6)? > 0 { rejected::of_batch(client, batch).await? } else { DatabaseRejects::default() };
     Ok(BatchProgress {
         rows: count(1)?,
         first_applied_at: sums.try_get(5)?,
-        progress: LoadProgress { chunks, loaded, deduplicated, superseded, superseded_by, missing },
+        progress: LoadProgress { chunks, loaded, deduplicated, superseded, superseded_by, rejects, missing },
     })
 }
 

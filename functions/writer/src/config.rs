@@ -16,6 +16,8 @@ pub struct WriterConfig {
     pub artifacts_bucket: String,
     /// The bucket with chunks, manifests and receipts.
     pub processed_bucket: String,
+    /// The bucket for rejected rows.
+    pub quarantine_bucket: String,
     /// The load queue.
     pub load: InboundQueue,
     /// The target database.
@@ -50,6 +52,7 @@ impl WriterConfig {
             metrics: Metrics::from_variables(&mut variables),
             artifacts_bucket: variables.required("PENSTOCK_ARTIFACTS_BUCKET"),
             processed_bucket: variables.required("PENSTOCK_PROCESSED_BUCKET"),
+            quarantine_bucket: variables.required("PENSTOCK_QUARANTINE_BUCKET"),
             load: InboundQueue {
                 url: variables.required("PENSTOCK_LOAD_QUEUE_URL"),
                 dead_letter_url: variables.required("PENSTOCK_LOAD_DEAD_LETTER_QUEUE_URL"),
@@ -85,6 +88,6 @@ mod tests {
     fn all_missing_variables_are_reported_together() {
         let error = WriterConfig::new(Variables::new([])).unwrap_err();
         let missing = error.problems.iter().filter(|problem| problem.ends_with("is not set")).count();
-        assert_eq!(missing, 12, "{error}");
+        assert_eq!(missing, 13, "{error}");
     }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use penstock_aws::database::{Connector, DatabaseError};
 use penstock_aws::rds::RdsInstance;
+use penstock_aws::store::ObjectStore;
 use penstock_contract::Contract;
 use penstock_pipeline::writer_state::DatabaseLoad;
 use penstock_pipeline::{BatchId, DeadReason, LoadMessage, LoadProgress, Manifest};
@@ -13,6 +14,7 @@ use crate::chunk::VerifiedChunk;
 use crate::error::LoadError;
 use crate::outage::Outage;
 use crate::pressure;
+use crate::reject_files::RejectFiles;
 use crate::session::{ChunkOutcome, LoadSession, TableAccess};
 use crate::versions::ClosedBatch;
 
@@ -25,12 +27,13 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 /// The operations on the target database that the handler needs. [`Postgres`] implements them.
 pub trait TargetDatabase: Send {
     /// Applies chunks of one contract version in one transaction: all of them, or none. A chunk that is already in the
-    /// ledger is skipped.
-    fn apply(
+    /// ledger is skipped. The rows of a single chunk that the database refuses are written to `rejects`.
+    fn apply<S: ObjectStore>(
         &mut self,
         contract: &Contract,
         chunks: &[&VerifiedChunk],
         access: TableAccess,
+        rejects: &RejectFiles<S>,
     ) -> impl Future<Output = Result<Vec<ChunkOutcome>, LoadError>> + Send;
 
     /// Returns the progress of a batch in the ledger.
@@ -131,21 +134,22 @@ impl Postgres {
 }
 
 impl TargetDatabase for Postgres {
-    async fn apply(
+    async fn apply<S: ObjectStore>(
         &mut self,
         contract: &Contract,
         chunks: &[&VerifiedChunk],
         access: TableAccess,
+        rejects: &RejectFiles<S>,
     ) -> Result<Vec<ChunkOutcome>, LoadError> {
         let mut session = self.take().await?;
-        let mut result = session.apply(contract, chunks, access).await;
+        let mut result = session.apply(contract, chunks, access, rejects).await;
         if let Err(error) = &result
             && session.must_inspect_again(contract, error).await
         {
             tracing::info!(source = contract.source, %error, "inspecting the table again in a new session");
             drop(session);
             session = self.open().await?;
-            result = session.apply(contract, chunks, access).await;
+            result = session.apply(contract, chunks, access, rejects).await;
         }
         self.put_back(session, result).await
     }

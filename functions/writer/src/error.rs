@@ -88,6 +88,12 @@ pub enum LoadError {
         /// The contradiction.
         problem: String,
     },
+    /// The database refuses more rows of the batch than the contract allows.
+    #[error("{problem}")]
+    TooManyRejects {
+        /// The counts and the limit.
+        problem: String,
+    },
     /// RDS reports that the instance is not available. No connection was attempted.
     #[error("the database instance is not available: RDS reports its status as {status}")]
     InstanceNotAvailable {
@@ -122,6 +128,7 @@ impl LoadError {
             | Self::Checksum { .. }
             | Self::Chunk { .. }
             | Self::NoManifest { .. }
+            | Self::TooManyRejects { .. }
             | Self::Miscounted { .. } => false,
         }
     }
@@ -142,6 +149,7 @@ impl LoadError {
             | Self::Checksum { .. }
             | Self::Chunk { .. }
             | Self::NoManifest { .. }
+            | Self::TooManyRejects { .. }
             | Self::Miscounted { .. } => false,
         }
     }
@@ -162,6 +170,7 @@ impl LoadError {
             | Self::Checksum { .. }
             | Self::Chunk { .. }
             | Self::NoManifest { .. }
+            | Self::TooManyRejects { .. }
             | Self::Miscounted { .. } => false,
         }
     }
@@ -184,6 +193,7 @@ impl LoadError {
             Self::Chunk { .. } => Some(DeadCode::InvalidChunk),
             Self::NoManifest { .. } => Some(DeadCode::ManifestMissing),
             Self::Miscounted { .. } => Some(DeadCode::Miscounted),
+            Self::TooManyRejects { .. } => Some(DeadCode::TooManyRejects),
             Self::TableChanged { .. }
             | Self::TableBusy { .. }
             | Self::InstanceNotAvailable { .. }
@@ -224,6 +234,7 @@ impl LoadError {
             | Self::Checksum { .. }
             | Self::Chunk { .. }
             | Self::NoManifest { .. }
+            | Self::TooManyRejects { .. }
             | Self::Miscounted { .. } => None,
         }
     }

@@ -25,6 +25,7 @@ use crate::error::LoadError;
 use crate::group::{groups, take_turns};
 use crate::manifests::ManifestCache;
 use crate::pace::{CommittedTransaction, after_transaction, before_transaction};
+use crate::reject_files::RejectFiles;
 use crate::session::{ChunkOutcome, TableAccess};
 use crate::sql::quoted_table;
 use crate::state::StatePublisher;
@@ -43,6 +44,7 @@ pub struct Writer<S, Q, D> {
     pub(crate) database: D,
     pub(crate) artifacts_bucket: String,
     pub(crate) processed_bucket: String,
+    rejects: RejectFiles<S>,
     load: InboundQueue,
     metrics: Metrics,
     /// The message versions that are accepted.
@@ -73,8 +75,10 @@ struct PendingMessage<'a> {
 impl<S: ObjectStore, Q: Queue, D: TargetDatabase> Writer<S, Q, D> {
     /// Returns a writer with empty caches.
     pub fn new(store: S, queue: Q, database: D, config: &WriterConfig) -> Self {
+        let rejects = RejectFiles::new(store.clone(), &config.quarantine_bucket);
         Self {
             store,
+            rejects,
             queue,
             database,
             artifacts_bucket: config.artifacts_bucket.clone(),
@@ -275,8 +279,12 @@ async fn apply<S: ObjectStore, Q: Queue, D: TargetDatabase>(
 
     let (began, clock) = (Instant::now(), writer.started.elapsed());
     let contents: Vec<&VerifiedChunk> = chunks.iter().map(|(_, chunk)| chunk).collect();
-    let access = if writer.gate.is_slow(table) { TableAccess::Alone } else { TableAccess::Shared };
-    let applying = writer.database.apply(contract, &contents, access);
+    let access = match (writer.gate.is_slow(table), writer.gate.has_timed_out(table)) {
+        (true, _) => TableAccess::Alone,
+        (false, true) => TableAccess::Cautious,
+        (false, false) => TableAccess::Shared,
+    };
+    let applying = writer.database.apply(contract, &contents, access, &writer.rejects);
     let result = tokio::time::timeout(stop.saturating_duration_since(began), applying).await;
     match result.unwrap_or(Err(LoadError::OutOfTime)) {
         Ok(outcomes) => {

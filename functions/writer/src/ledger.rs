@@ -10,11 +10,12 @@ use crate::statement::{InsertRow, Parameters};
 
 /// The migrations, in the order in which they are applied, each once. New ones are appended, and only expand the
 /// schema.
-const MIGRATIONS: [(i32, &str, &str); 4] = [
+const MIGRATIONS: [(i32, &str, &str); 5] = [
     (1, "0001_ledger", include_str!("../../../infra/migrations/0001_ledger.sql")),
     (2, "0002_object_version", include_str!("../../../infra/migrations/0002_object_version.sql")),
     (3, "0003_blank_rows", include_str!("../../../infra/migrations/0003_blank_rows.sql")),
     (4, "0004_batch_states", include_str!("../../../infra/migrations/0004_batch_states.sql")),
+    (5, "0005_chunk_reject", include_str!("../../../infra/migrations/0005_chunk_reject.sql")),
 ];
 
 /// The rows of a chunk, counted by result.
@@ -26,6 +27,8 @@ pub struct ChunkCounts {
     pub deduplicated: u64,
     /// Rows that lost to a newer row of another batch.
     pub superseded: u64,
+    /// Rows that the database refused.
+    pub rejected: u64,
 }
 
 /// Migrates schema `penstock` to the current version.
@@ -135,18 +138,20 @@ pub(crate) async fn correct(
     let loaded = column("loaded", |counts| counts.loaded)?;
     let deduplicated = column("deduplicated", |counts| counts.deduplicated)?;
     let superseded = column("superseded", |counts| counts.superseded)?;
+    let rejected = column("rejected", |counts| counts.rejected)?;
     let mut parameters = Parameters::default();
     let statement = format!(
         "UPDATE penstock.chunk AS l \
-         SET loaded = u.loaded, deduplicated = u.deduplicated, superseded = u.superseded \
-         FROM unnest({}::uuid[], {}::integer[], {}::bigint[], {}::bigint[], {}::bigint[]) \
-         AS u (batch_id, chunk, loaded, deduplicated, superseded) \
+         SET loaded = u.loaded, deduplicated = u.deduplicated, superseded = u.superseded, rejected = u.rejected \
+         FROM unnest({}::uuid[], {}::integer[], {}::bigint[], {}::bigint[], {}::bigint[], {}::bigint[]) \
+         AS u (batch_id, chunk, loaded, deduplicated, superseded, rejected) \
          WHERE l.batch_id = u.batch_id AND l.chunk = u.chunk",
         parameters.bind(&batches),
         parameters.bind(&chunks),
         parameters.bind(&loaded),
         parameters.bind(&deduplicated),
         parameters.bind(&superseded),
+        parameters.bind(&rejected),
     );
     transaction.execute(&statement, parameters.values()).await?;
     Ok(())

@@ -3,31 +3,38 @@
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use jiff::Timestamp;
+use penstock_aws::database::SqlFailure;
+use penstock_aws::store::ObjectStore;
 use penstock_contract::Contract;
+use penstock_engine::Reject;
 use penstock_pipeline::{BatchId, LoadMessage};
 use tokio_postgres::{Statement, Transaction};
 
 use crate::chunk::{CopyText, VerifiedChunk};
 use crate::error::LoadError;
 use crate::ledger::{self, ChunkCounts, SupersededRows, unsigned};
+use crate::refused_rows::{PartialMerge, RefusedChunk, SAVEPOINT};
+use crate::reject_files::{RejectFiles, check_limit, reject};
+use crate::rejected;
 use crate::sql::{
-    MergeParameters, OneChunk, SeveralChunks, StagedChunks, VersionLists, quoted_table, upserts,
+    MergeOne, MergeParameters, OneChunk, SeveralChunks, StagedChunks, VersionLists, quoted_table, upserts,
 };
 use crate::stage::PreparedStage;
 use crate::target;
 use crate::versions::OtherVersions;
 
 /// The load of chunks that the ledger does not have yet.
-pub(crate) struct ChunkLoad<'a> {
+pub(crate) struct ChunkLoad<'a, S> {
     pub(crate) transaction: &'a Transaction<'a>,
     pub(crate) contract: &'a Contract,
     pub(crate) stage: &'a PreparedStage,
     pub(crate) chunks: &'a [&'a VerifiedChunk],
     /// The other versions of the chunks' object.
     pub(crate) versions: OtherVersions,
+    pub(crate) rejects: &'a RejectFiles<S>,
 }
 
-impl ChunkLoad<'_> {
+impl<S: ObjectStore> ChunkLoad<'_, S> {
     /// Loads the chunks, and returns the counts of each after correcting the ledger.
     pub(crate) async fn run(&self) -> Result<Vec<ChunkCounts>, LoadError> {
         let LoadedCounts { counts, superseded } = match self.versions.replaced_by {
@@ -66,9 +73,113 @@ impl ChunkLoad<'_> {
         if copied != rows {
             return Err(self.miscounted(format!("{copied} of {rows} rows were copied")));
         }
-        let loaded = self.merge().await?;
+        // Deferred constraints would fail the commit, when it is too late to find the row.
+        self.transaction.batch_execute(&format!("SET CONSTRAINTS ALL IMMEDIATE; {SAVEPOINT}")).await?;
+        let error = match self.merge().await {
+            Ok(loaded) => {
+                self.check_target().await?;
+                return self.count(rows, loaded).await;
+            }
+            Err(error) => error,
+        };
+        // Several chunks are applied one by one (`handler`), so that each has its own rejects.
+        let ([chunk], Some(failure)) = (self.chunks, error.sql().filter(|failure| failure.refuses_row()))
+        else {
+            return Err(error);
+        };
+        self.transaction.batch_execute(&format!("ROLLBACK TO {SAVEPOINT}; RELEASE {SAVEPOINT}")).await?;
+        // Values may violate the new type of a column.
         self.check_target().await?;
-        self.count(rows, loaded).await
+        self.load_without_refused_rows(chunk, failure.clone()).await
+    }
+
+    /// Merges the only staged chunk without the rows that the database refuses, which become rejects.
+    async fn load_without_refused_rows(
+        &self,
+        chunk: &VerifiedChunk,
+        failure: SqlFailure,
+    ) -> Result<LoadedCounts<'_>, LoadError> {
+        let (message, transaction) = (&chunk.message, self.transaction);
+        let totals = &chunk.manifest.totals;
+        let others = rejected::count(transaction, &message.batch_id).await?;
+        let check = |refused: u64, failure: &SqlFailure| {
+            check_limit(self.contract, totals, others.saturating_add(refused), failure)
+        };
+        check(1, &failure)?;
+        let chunk = RefusedChunk {
+            transaction,
+            contract: self.contract,
+            stage: self.stage,
+            merge: self.one_chunk(message)?,
+        };
+        let PartialMerge { changed, refused } = chunk.merge(failure, check).await?;
+        self.check_target().await?;
+        let rejects = self.take_rejects(message, &refused).await?;
+        let rejected = rejects.len() as u64;
+        let mut counts: Vec<ChunkCounts> = self.counts_if_all_loaded().collect();
+        counts[0].loaded = counts[0].loaded.checked_sub(rejected).ok_or_else(|| {
+            self.miscounted(format!(
+                "{rejected} rows were refused, but the chunk has only {}",
+                counts[0].loaded
+            ))
+        })?;
+        counts[0].rejected = rejected;
+        let superseded = self.count_losers(&mut counts).await?;
+        if changed < counts[0].loaded {
+            let loaded = counts[0].loaded;
+            return Err(self.miscounted(format!("merged {changed} rows, but the table has {loaded} of them")));
+        }
+        if let Some((_, failure)) = refused.first() {
+            let others = rejected::lock_and_count(transaction, &message.batch_id).await?;
+            check_limit(self.contract, totals, others.saturating_add(rejected), failure)?;
+            let file = self.rejects.write(message, &rejects).await?;
+            rejected::insert(transaction, message, &rejects, &file).await?;
+            tracing::warn!(
+                source = message.source, batch_id = %message.batch_id, chunk = message.chunk.index, rejected,
+                %failure, file, "rows refused by the database"
+            );
+        }
+        Ok(LoadedCounts { counts, superseded })
+    }
+
+    /// Deletes the refused rows from the staging table, and returns them as rejects.
+    async fn take_rejects(
+        &self,
+        message: &LoadMessage,
+        refused: &[(i64, SqlFailure)],
+    ) -> Result<Vec<Reject>, LoadError> {
+        let rows: Vec<i64> = refused.iter().map(|(row, _)| *row).collect();
+        let described = self.transaction.query(&self.stage.sql.describe_rows, &[&rows]).await?;
+        let mut rejects = Vec::with_capacity(rows.len());
+        for (found, (row, failure)) in described.iter().zip(refused) {
+            if found.try_get::<_, i64>(0)? != *row {
+                return Err(self.miscounted(format!("the staging table has no row {row}")));
+            }
+            let number = row.checked_add(row_base(message)?).and_then(|number| u64::try_from(number).ok());
+            let number = number.ok_or_else(|| self.miscounted(format!("row {row} cannot be numbered")))?;
+            rejects.push(reject(number, found.try_get(1)?, failure));
+        }
+        let deleted = self.transaction.execute(&self.stage.sql.delete_rows, &[&rows]).await?;
+        if deleted == rows.len() as u64 && rejects.len() == rows.len() {
+            return Ok(rejects);
+        }
+        Err(self.miscounted(format!("{deleted} of {} refused rows were staged", rows.len())))
+    }
+
+    fn one_chunk<'m>(&'m self, message: &'m LoadMessage) -> Result<MergeOne<'m>, LoadError> {
+        let chunks = OneChunk {
+            source: &message.source,
+            batch_id: &message.batch_id,
+            row_base: row_base(message)?,
+            priority: self.contract.load.priority,
+            dropped_at: message.dropped_at,
+        };
+        Ok(MergeParameters { chunks, versions: self.version_lists() })
+    }
+
+    fn version_lists(&self) -> Option<VersionLists<'_>> {
+        upserts(self.contract)
+            .then_some(VersionLists { earlier: &self.versions.earlier, later: &self.versions.later })
     }
 
     async fn copy(&self) -> Result<u64, LoadError> {
@@ -89,20 +200,11 @@ impl ChunkLoad<'_> {
     /// Merges the staged rows, and returns how many were inserted or replaced another.
     async fn merge(&self) -> Result<u64, LoadError> {
         let (client, priority) = (self.transaction.client(), self.contract.load.priority);
-        let versions = upserts(self.contract)
-            .then_some(VersionLists { earlier: &self.versions.earlier, later: &self.versions.later });
         if let [chunk] = self.chunks {
             let message = &chunk.message;
             let is_sorted = message.chunk.deduplicated.is_some();
             let merge = if is_sorted { &self.stage.merge_ordered } else { &self.stage.merge_single };
-            let chunks = OneChunk {
-                source: &message.source,
-                batch_id: &message.batch_id,
-                row_base: row_base(message)?,
-                priority,
-                dropped_at: message.dropped_at,
-            };
-            return Ok(merge.execute(client, &MergeParameters { chunks, versions }).await?);
+            return Ok(merge.execute(client, &self.one_chunk(message)?).await?);
         }
         let ChunkArrays { ordinals, batch_ids, row_bases } = &self.arrays()?;
         let dropped_at: Vec<Timestamp> = self.chunks.iter().map(|chunk| chunk.message.dropped_at).collect();
@@ -116,7 +218,8 @@ impl ChunkLoad<'_> {
             dropped_at: &dropped_at,
             positions: &positions,
         };
-        Ok(self.stage.merge_shared.execute(client, &MergeParameters { chunks, versions }).await?)
+        let parameters = MergeParameters { chunks, versions: self.version_lists() };
+        Ok(self.stage.merge_shared.execute(client, &parameters).await?)
     }
 
     /// Checks that the table is the one for which the statements were prepared. PostgreSQL adapts a prepared statement
@@ -136,6 +239,7 @@ impl ChunkLoad<'_> {
             loaded: u64::from(chunk.message.chunk.text_rows()),
             deduplicated: u64::from(chunk.message.chunk.deduplicated.unwrap_or(0)),
             superseded: 0,
+            rejected: 0,
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use penstock_aws::database::{Connector, DatabaseError};
+use penstock_aws::store::ObjectStore;
 use penstock_contract::{Contract, Overwrite};
 use penstock_pipeline::{BatchId, DeadReason, LoadMessage, LoadProgress, Manifest};
 use tokio_postgres::{Client, IsolationLevel, Transaction};
@@ -14,6 +15,7 @@ use crate::error::LoadError;
 use crate::ledger::{self, ChunkCounts};
 use crate::load::ChunkLoad;
 use crate::lock::try_lock;
+use crate::reject_files::RejectFiles;
 use crate::sql::quoted_table;
 use crate::stage::PreparedStage;
 use crate::target;
@@ -67,6 +69,8 @@ pub enum ChunkOutcome {
 pub enum TableAccess {
     /// Beside other writers.
     Shared,
+    /// The same, but without waiting long for a lock, because an earlier transaction has waited in vain.
+    Cautious,
     /// Only if no other writer loads the table with this access, so that a slow table occupies one writer and not all.
     Alone,
 }
@@ -139,11 +143,12 @@ impl LoadSession {
     }
 
     /// Applies chunks of one contract version in one transaction: all of them, or none.
-    pub(crate) async fn apply(
+    pub(crate) async fn apply<S: ObjectStore>(
         &mut self,
         contract: &Contract,
         chunks: &[&VerifiedChunk],
         access: TableAccess,
+        rejects: &RejectFiles<S>,
     ) -> Result<Vec<ChunkOutcome>, LoadError> {
         self.open_batches(chunks).await?;
         let stage = self.stage(contract).await?;
@@ -152,6 +157,7 @@ impl LoadSession {
         let table = quoted_table(&contract.entity.table);
         match access {
             TableAccess::Shared => {}
+            TableAccess::Cautious => transaction.batch_execute("SET LOCAL lock_timeout = '300ms'").await?,
             TableAccess::Alone if try_lock(&transaction, "slow table", &table).await? => {}
             TableAccess::Alone => return Err(LoadError::TableBusy { table }),
         }
@@ -163,7 +169,8 @@ impl LoadSession {
             return Ok(outcomes);
         }
         let new: Vec<&VerifiedChunk> = claimed.iter().map(|index| chunks[*index]).collect();
-        let load = ChunkLoad { transaction: &transaction, contract, stage: &stage, chunks: &new, versions };
+        let load =
+            ChunkLoad { transaction: &transaction, contract, stage: &stage, chunks: &new, versions, rejects };
         let counts = load.run().await?;
         let new: Vec<&LoadMessage> = new.iter().map(|chunk| &chunk.message).collect();
         batches::clear_failures(&transaction, &new).await?;

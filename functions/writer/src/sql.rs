@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use penstock_contract::ddl::column_definition;
 pub use penstock_contract::ddl::{SYSTEM_COLUMNS, create_table, quoted, quoted_table};
-use penstock_contract::{Contract, SqlType, TableName, WriteMode};
+use penstock_contract::{Column, Contract, SqlType, TableName, WriteMode};
 use penstock_pipeline::BatchId;
 use tokio_postgres::types::ToSql;
 
@@ -84,6 +84,32 @@ statement_parameters! {
     }
 }
 
+/// A range of rows of a staged chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowRange {
+    /// The number of the first row in the chunk.
+    pub first: i64,
+    /// The number of the last row.
+    pub last: i64,
+}
+
+/// The parameters of a merge of some rows of the only staged chunk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MergeRows<'a> {
+    /// The parameters of the merge.
+    pub merge: MergeOne<'a>,
+    /// The rows.
+    pub range: RowRange,
+}
+
+impl StatementParameters for MergeRows<'_> {
+    fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let mut values = self.merge.values();
+        values.extend([&self.range.first as &(dyn ToSql + Sync), &self.range.last]);
+        values
+    }
+}
+
 statement_parameters! {
     /// The parameters of the count of rows that were not loaded, with one element per staged chunk.
     StagedChunks, StagedChunksPlaceholders {
@@ -111,6 +137,19 @@ pub struct LoadSql {
     pub merge_single: StatementText<MergeOne<'static>>,
     /// Merges the only staged chunk when it is sorted by key and has each key once.
     pub merge_ordered: StatementText<MergeOne<'static>>,
+    /// Merges some rows of the only staged chunk.
+    pub merge_rows: StatementText<MergeRows<'static>>,
+    /// Returns the numbers of the staged rows, in their order.
+    pub staged_rows: String,
+    /// Creates an index by row number on the staging table.
+    pub create_row_index: String,
+    /// Drops that index.
+    pub drop_row_index: String,
+    /// Returns number and values of the staged rows with the numbers `$1`. The values are a JSON object, without those that
+    /// rejects must not contain.
+    pub describe_rows: String,
+    /// Deletes the staged rows with the numbers `$1`.
+    pub delete_rows: String,
     /// Merges all staged chunks.
     pub merge_shared: StatementText<MergeSeveral<'static>>,
     /// Counts the distinct keys in the staging table. Only for upserts.
@@ -171,6 +210,12 @@ pub fn load_sql(contract: &Contract, stage: &str, foreign: &[String]) -> Result<
         copy_shared: format!("COPY {stage} (_chunk, {names}, _row) FROM STDIN"),
         merge_single: merge_single(contract, &from, foreign, event_time.as_deref(), StageOrder::AsRead),
         merge_ordered: merge_single(contract, &from, foreign, event_time.as_deref(), StageOrder::ByKey),
+        merge_rows: merge_rows(contract, &stage, foreign, event_time.as_deref()),
+        staged_rows: format!("SELECT _row FROM {stage} ORDER BY _row"),
+        create_row_index: format!("CREATE INDEX penstock_rows ON {stage} (_row)"),
+        drop_row_index: "DROP INDEX pg_temp.penstock_rows".to_owned(),
+        describe_rows: describe_rows(contract, &stage),
+        delete_rows: format!("DELETE FROM {stage} WHERE _row = ANY ($1)"),
         merge_shared: merge_shared(contract, &stage, foreign, event_time.as_deref()),
         count_keys: upserts(contract).then(|| {
             format!("SELECT count(*) FROM (SELECT DISTINCT {} FROM {stage}) AS keys", key_list(contract, ""))
@@ -231,13 +276,15 @@ pub(crate) fn merge_table(contract: &Contract, restored: &TableName, columns: &[
     format!("{insert} ORDER BY {key} ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE {condition}")
 }
 
-fn merge_single(
+/// Returns the merge of those rows of one chunk that `from` selects as `s`. `P` are the parameters of the merge, with those
+/// of `from` after them.
+fn merge_single<P: StatementParameters>(
     contract: &Contract,
     from: &str,
     foreign: &[String],
     event_time: Option<&str>,
     order: StageOrder,
-) -> StatementText<MergeOne<'static>> {
+) -> StatementText<P> {
     let (chunk, last) = OneChunk::placeholders(0);
     let OneChunkPlaceholders { source, batch_id, row_base, priority, dropped_at } = chunk;
     let time = event_time.unwrap_or(&dropped_at);
@@ -252,6 +299,23 @@ fn merge_single(
     let newest_first = (order == StageOrder::AsRead).then_some(newest_first.as_str());
     let (versions, _) = VersionLists::placeholders(last);
     StatementText::new(merge(contract, foreign, &columns, &system, from, newest_first, &versions))
+}
+
+/// Returns the merge of a range of rows, which may be in any order.
+fn merge_rows(
+    contract: &Contract,
+    stage: &str,
+    foreign: &[String],
+    event_time: Option<&str>,
+) -> StatementText<MergeRows<'static>> {
+    let (_, mut last) = OneChunk::placeholders(0);
+    if upserts(contract) {
+        (_, last) = VersionLists::placeholders(last);
+    }
+    let (first, last) = (last + 1, last + 2);
+    let from =
+        format!("(SELECT * FROM {stage} WHERE _row BETWEEN ${first}::bigint AND ${last}::bigint) AS s");
+    merge_single(contract, &from, foreign, event_time, StageOrder::AsRead)
 }
 
 fn merge_shared(
@@ -358,7 +422,8 @@ fn count_losers(contract: &Contract, stage: &str) -> StatementText<StagedChunks<
     } else {
         // A row that this transaction did not insert existed before: the batch was loaded already.
         let same_row = "t._batch_id = c.batch_id AND t._row = s._row + c.row_base".to_owned();
-        ("t._batch_id, t.xmin", same_row, "w.xmin <> pg_current_xact_id()::xid")
+        // Its transaction is older; those of savepoints of this one are not.
+        ("t._batch_id, t.xmin", same_row, "age(w.xmin) > age(pg_current_xact_id()::xid)")
     };
     StatementText::new(format!(
         "SELECT c.chunk, c.batch_id, w._batch_id, count(*) \
@@ -367,6 +432,27 @@ fn count_losers(contract: &Contract, stage: &str) -> StatementText<StagedChunks<
          CROSS JOIN LATERAL (SELECT {columns} FROM {table} AS t WHERE {matches} LIMIT 1) AS w \
          WHERE {lost} GROUP BY c.chunk, c.batch_id, w._batch_id"
     ))
+}
+
+/// Classified values are replaced, and so are all unexpected ones if there are classified columns: they may have the wrong
+/// name. Pseudonymised values are pseudonyms in the chunk already.
+fn describe_rows(contract: &Contract, stage: &str) -> String {
+    let columns = &contract.entity.columns;
+    let is_classified = |column: &Column| column.classification.is_some() && !column.pseudonymise;
+    let has_classified = columns.iter().any(is_classified);
+    let values = columns.iter().map(|column| {
+        let name = quoted(&column.name);
+        if is_classified(column) || (has_classified && column.is_rescued()) {
+            format!("CASE WHEN s.{name} IS NOT NULL THEN '[classified]' END AS {name}")
+        } else {
+            format!("s.{name}")
+        }
+    });
+    format!(
+        "SELECT s._row, (SELECT row_to_json(r)::text FROM (SELECT {}) AS r) FROM {stage} AS s \
+         WHERE s._row = ANY ($1) ORDER BY s._row",
+        list(values)
+    )
 }
 
 /// Returns the event time as `timestamptz`, or `None` when the contract names no column.

@@ -43,9 +43,14 @@ impl TableGate {
         self.0.get(table).is_some_and(|history| history.is_slow)
     }
 
+    /// Returns whether the last attempt to lock the table has timed out.
+    pub fn has_timed_out(&self, table: &TableName) -> bool {
+        self.0.get(table).is_some_and(|history| history.lock_timeouts > 0)
+    }
+
     /// Returns whether the table should be loaded after the others, because it may take long or time out.
     pub fn is_doubtful(&self, table: &TableName) -> bool {
-        self.0.get(table).is_some_and(|history| history.is_slow || history.lock_timeouts > 0)
+        self.is_slow(table) || self.has_timed_out(table)
     }
 
     /// Records a lock timeout or a deadlock, and returns the delay for which the table is left alone: it doubles each
@@ -116,9 +121,9 @@ mod tests {
             now += seconds(expected);
             assert_eq!(gate.remaining(&orders, now), None);
         }
-        assert!(gate.is_doubtful(&orders));
+        assert!(gate.is_doubtful(&orders) && gate.has_timed_out(&orders));
         gate.unlocked(&orders);
-        assert!(!gate.is_doubtful(&orders));
+        assert!(!gate.is_doubtful(&orders) && !gate.has_timed_out(&orders));
         assert_eq!(gate.locked(&orders, now, 1_023), seconds(2));
     }
 

@@ -19,9 +19,10 @@ use crate::chunk::VerifiedChunk;
 use crate::error::LoadError;
 use crate::ledger::{bigint, chunk_number, unsigned};
 use crate::load::{copy_chunk, row_base};
+use crate::rejected;
 use crate::sql::{
-    MergeParameters, OneChunk, SqlError, VersionLists, load_sql, merge_restored, merge_table, quoted_table,
-    upserts,
+    MergeParameters, OneChunk, SqlError, VersionLists, load_sql, merge_restored, merge_table, quoted,
+    quoted_table, upserts,
 };
 use crate::target;
 
@@ -128,6 +129,8 @@ pub(crate) async fn collect(
     transaction.batch_execute(&sql.create_stage).await?;
     let copy = transaction.prepare(&sql.copy_single).await?;
     copy_chunk(&transaction, &copy, chunk).await?;
+    rejected::delete_staged(&transaction, message, row_base(message)?, &format!("pg_temp.{}", quoted(STAGE)))
+        .await?;
     let chunks = OneChunk {
         source: &message.source,
         batch_id: &message.batch_id,

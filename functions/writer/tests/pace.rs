@@ -37,6 +37,7 @@ impl Setup {
             metrics: Metrics::of("test"),
             artifacts_bucket: "artifacts".into(),
             processed_bucket: "processed".into(),
+            quarantine_bucket: "quarantine".into(),
             load: InboundQueue { url: "load".into(), dead_letter_url: "load-dead".into() },
             database: self.db.config(),
             rows_per_second: 0,

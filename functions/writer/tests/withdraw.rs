@@ -190,3 +190,25 @@ async fn the_ledger_and_the_table_are_described() {
     let problem = writer.check_table(&other_type).await.unwrap().problem.unwrap();
     assert!(problem.contains("column qty is integer in the table"), "{problem}");
 }
+
+/// The table would refuse the rows again when they are merged, and the withdrawal would fail.
+#[tokio::test]
+async fn rows_that_the_database_refused_are_not_restored() {
+    let custom = [("eventTime", "updated_at"), ("maxRejectsPercent", "50")];
+    let (db, contract) = (Db::start(), contract_of(&contract_yaml("shop", "1.0.0", &custom, PRODUCTS)));
+    let mut writer = db.writer();
+    let before = ChunkOf::batch(1).rows(&contract, [product("z", "before", 1, 1)]);
+    load(&mut writer, &contract, &before).await;
+    let check = "ALTER TABLE products ADD CONSTRAINT positive CHECK (qty > 0)";
+    db.client().await.batch_execute(check).await.unwrap();
+    let rows_of_earlier =
+        [product("a", "earlier", 1, 2), product("b", "refused", -1, 2), product("c", "t", 1, 2)];
+    let earlier = ChunkOf::batch(2).rows(&contract, rows_of_earlier);
+    load(&mut writer, &contract, &earlier).await;
+    let later = ChunkOf::batch(3).rows(&contract, [product("a", "later", 1, 3), product("b", "later", 1, 3)]);
+    load(&mut writer, &contract, &later).await;
+
+    let chunks = [(&contract, &before), (&contract, &earlier), (&contract, &later)];
+    assert_eq!(withdraw(&mut writer, &contract, 3, &chunks).await, rows(2, 1));
+    assert_eq!(db.rows(TITLES).await, ["a|earlier", "c|t", "z|before"]);
+}

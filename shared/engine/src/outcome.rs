@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::FileFormat;
 
+/// The maximum length of the raw record in a reject. A longer one is truncated.
+pub(crate) const MAX_RAW_BYTES: usize = 64 * 1024;
+
 /// The reason for which a row is rejected. The names are stable and appear in receipts and reject files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,6 +88,9 @@ pub enum Code {
     MissingMember,
     /// An object contains a key twice, or two of its members would be stored under one key: one of them would be lost.
     DuplicateMember,
+    /// PostgreSQL refuses the row when it is loaded: a constraint, a trigger, or a key that is too long for an index. The
+    /// rule is not in the contract.
+    DatabaseRefused,
 }
 
 impl fmt::Display for Code {
@@ -123,12 +129,15 @@ pub struct Reject {
     /// Number of rows that this reject represents, of which `row` is the first: 1, or the rows lost with a block of an Avro file.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub rows: u64,
-    /// Line on which the record starts, from 1, including the header; the row number in formats without lines.
+    /// Line on which the record starts, from 1, including the header; the row number in formats without lines. 0, and not in
+    /// the file, if it is unknown because the database refused the row.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub line: u64,
     /// Offset of the record's first byte in the decompressed stream, from 0; in formats whose records have no bytes of their
-    /// own, the offset of the row group or block.
+    /// own, the offset of the row group or block. 0 if `line` is unknown.
     pub byte_offset: u64,
-    /// The original record without its line end, or as a JSON object in formats with types. Bytes that are invalid in the
+    /// The original record without its line end, or as a JSON object in formats with types; the harmonised values as a JSON
+    /// object if the database refused the row. Bytes that are invalid in the
     /// encoding are replaced. Fields of classified columns are replaced by their pseudonym or by `[classified]`.
     pub raw: String,
     /// True if `raw` is empty because the record is malformed and its classified fields cannot be located.
@@ -139,6 +148,16 @@ pub struct Reject {
     pub raw_truncated: bool,
     /// The reasons, up to the limit, in the order of the columns.
     pub reasons: Vec<Reason>,
+}
+
+impl Reject {
+    /// Returns a row that the database refused. `raw` is the JSON object of its values, without those that rejects must not
+    /// contain; it is truncated to 64 KiB.
+    pub fn of_database(row: u64, mut raw: String, reasons: Vec<Reason>) -> Self {
+        let raw_truncated = raw.len() > MAX_RAW_BYTES;
+        raw.truncate(raw.floor_char_boundary(MAX_RAW_BYTES));
+        Self { row, rows: 1, line: 0, byte_offset: 0, raw, raw_withheld: false, raw_truncated, reasons }
+    }
 }
 
 fn one() -> u64 {
@@ -182,6 +201,12 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Totals {
+    /// Returns the counts of rejects, each row with one reason.
+    pub fn of_rejects(by_reason: Vec<ReasonCount>) -> Self {
+        let rejected = by_reason.iter().map(|count| count.rows).fold(0, u64::saturating_add);
+        Self { rejected, by_reason, ..Self::default() }
+    }
+
     /// Returns the number of rows that are not blank: the accepted and the rejected ones.
     pub fn rows_with_values(&self) -> u64 {
         self.rows_read.saturating_sub(self.blank)

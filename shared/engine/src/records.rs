@@ -25,13 +25,12 @@ use crate::delimited::{
     Delimiter, Framing, QuotedSplit, Quoting, Scanned, Span, scan, split_line, split_quoted, split_unquoted,
 };
 use crate::error::ReadError;
+pub(crate) use crate::outcome::MAX_RAW_BYTES;
 use arrays::ArrayCursor;
 pub(crate) use record::{Record, RecordPosition, RecordState};
 pub(crate) use terminator::detect_terminator;
 
 const BUFFER_BYTES: usize = 256 * 1024;
-/// The maximum length of the raw record in a reject. A longer one is truncated.
-pub(crate) const MAX_RAW_BYTES: usize = 64 * 1024;
 
 /// A reader of the records of a stream.
 pub(crate) struct Records<R: Read> {

@@ -78,6 +78,8 @@ registry! {
     StoreRefused = "store_refused" by ["ingest", "writer"];
     /// The target table does not match the contract.
     TableMismatch = "table_mismatch" by ["writer"];
+    /// The database refuses more rows than the contract allows to reject.
+    TooManyRejects = "too_many_rejects" by ["writer"];
 }
 
 impl fmt::Display for DeadCode {

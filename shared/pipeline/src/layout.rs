@@ -17,6 +17,7 @@
 //! | processed | `receipts/<source>/<batch>.json` | the receipt |
 //! | processed | `drops/<source>/<drop>/<generation>.json` | the [claim](crate::DropClaim) of a drop |
 //! | processed | `objects/<source>/<object>/<number>.json` | the claim of a version of an object, if the contract keeps the first version |
+//! | quarantine | `<source>/<batch>/rejects-database-<chunk>-<hash>.ndjson.zst` | rows of a chunk that the database refused |
 //! | processed | `sentinel/requeued.json` | the missed drops that the sentinel has queued again |
 //! | processed | `sentinel/sweep.json` | the position of the sentinel's search for orphans |
 //! | processed | `status/writers/<writer>.json` | the state of a writer, overwritten while it is running |
@@ -146,4 +147,13 @@ pub fn rejects(source: &str, batch: &BatchId, split: u32, part: u32, sha256: &st
 /// Returns the prefix of a batch's files of rejected rows, in the quarantine bucket.
 pub fn reject_files(source: &str, batch: &BatchId) -> String {
     format!("{source}/{batch}/")
+}
+
+/// The beginning of the names of those files.
+pub(crate) const DATABASE_REJECTS: &str = "rejects-database-";
+
+/// Returns the key of a file of rows of a chunk that the database refused, in the quarantine bucket. The manifest does not list
+/// it.
+pub fn database_rejects(source: &str, batch: &BatchId, chunk: u32, sha256: &str) -> String {
+    format!("{source}/{batch}/{DATABASE_REJECTS}{chunk:05}-{}.ndjson.zst", short(sha256))
 }

@@ -36,9 +36,9 @@ pub use drop_claim::{ClaimedContract, DropClaim};
 pub use events::{Event, EventError, Ignored, IncompleteDrop};
 pub use ignored_keys::{IgnoredKey, IgnoredKeys, KeyPatternError};
 pub use job::{JobEvent, JobState, job_name, parse_job_name};
-pub use load_progress::{ChunkProgress, LoadProgress, MissingChunk, SupersededBy};
+pub use load_progress::{ChunkProgress, DatabaseRejects, LoadProgress, MissingChunk, SupersededBy};
 pub use manifest::{Manifest, ManifestError, ManifestState, NotExecuted, Terms};
-pub use manifest_object::{ManifestObject, parse_rejects};
+pub use manifest_object::{ManifestObject, is_database_rejects, parse_rejects};
 pub use message::{
     LoadMessage, MAX_INLINE_BYTES, MessageError, Overwritten, SQS_BATCH_MAX_BYTES, SQS_BATCH_MAX_ENTRIES,
     sqs_batches,

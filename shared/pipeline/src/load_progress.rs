@@ -1,5 +1,6 @@
 //! The progress of loading a batch, as the ledger has it.
 
+use penstock_engine::Totals;
 use serde::{Deserialize, Serialize};
 
 use crate::receipt_state::ReceiptState;
@@ -18,8 +19,19 @@ pub struct LoadProgress {
     pub superseded: u64,
     /// The batches of those newer rows, the one with the most rows first.
     pub superseded_by: Vec<SupersededBy>,
+    /// Rows of those chunks that the database refused.
+    pub rejects: DatabaseRejects,
     /// Chunks that are in the dead-letter queue, in their order.
     pub missing: Vec<MissingChunk>,
+}
+
+/// Rows of a batch that the database refused, in addition to those that the contract rejected.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DatabaseRejects {
+    /// Their counts.
+    pub totals: Totals,
+    /// The files that have them, as `s3://` URIs.
+    pub files: Vec<String>,
 }
 
 /// The number of applied chunks of a batch.

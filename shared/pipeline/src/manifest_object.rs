@@ -1,7 +1,7 @@
 //! The keys of the objects that count only if a manifest lists them.
 
 use crate::BatchId;
-use crate::layout::{BATCHES, DATA};
+use crate::layout::{BATCHES, DATA, DATABASE_REJECTS};
 
 /// An object in the processed bucket that counts only if the manifest of its batch lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,11 @@ pub fn parse_rejects(key: &str) -> Option<(&str, BatchId)> {
     batch.parse().ok().filter(|_| is_rejects).map(|batch| (source, batch))
 }
 
+/// Returns whether a file of rejected rows has those that the database refused.
+pub fn is_database_rejects(key: &str) -> bool {
+    key.rsplit('/').next().is_some_and(|name| name.starts_with(DATABASE_REJECTS))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +73,10 @@ mod tests {
         }
         let key = layout::rejects("abt", &batch, 0, 1, hash);
         assert_eq!(parse_rejects(&key), Some(("abt", batch)));
+        assert!(!is_database_rejects(&key));
+        let key = layout::database_rejects("abt", &batch, 3, hash);
+        assert_eq!(parse_rejects(&key), Some(("abt", batch)));
+        assert!(is_database_rejects(&key));
         for key in ["abt/x/rejects-0.ndjson.zst".to_owned(), format!("abt/{batch}/other.csv"), "a".to_owned()]
         {
             assert_eq!(parse_rejects(&key), None, "{key}");

@@ -111,11 +111,16 @@ impl Receipt {
     pub fn of_progress(manifest: &Manifest, progress: &LoadProgress, now: Timestamp) -> Self {
         let mut receipt = Self::of_manifest(manifest, now);
         let total = manifest.chunk_count();
+        let mut totals = manifest.totals.clone();
+        totals.merge(&progress.rejects.totals);
+        receipt.rejects_by_reason = totals.by_reason;
+        receipt.rejects.extend_from_slice(&progress.rejects.files);
         receipt.state = progress.state(total);
         receipt.rows = RowCounts {
             loaded: progress.loaded,
             deduplicated: progress.deduplicated,
             superseded: progress.superseded,
+            rejected: totals.rejected,
             ..receipt.rows
         };
         receipt.chunks = Some(ChunkProgress { applied: progress.chunks, total });

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use penstock_aws::database::{Auth, Connector, DatabaseConfig, Password, Tls};
+use penstock_aws::testing::MemoryStore;
 use penstock_contract::Contract;
 use penstock_engine::Totals;
 use penstock_local::postgres::{Cluster, ClusterOptions};
@@ -18,6 +19,7 @@ use penstock_writer::chunk::VerifiedChunk;
 use penstock_writer::database::{Postgres, TargetDatabase as _};
 use penstock_writer::error::LoadError;
 use penstock_writer::ledger::ChunkCounts;
+use penstock_writer::reject_files::RejectFiles;
 use penstock_writer::{ChunkOutcome, TableAccess};
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
@@ -262,12 +264,13 @@ pub async fn apply(
     contract: &Contract,
     chunks: &[&VerifiedChunk],
 ) -> Result<Vec<ChunkOutcome>, LoadError> {
-    writer.apply(contract, chunks, TableAccess::Shared).await
+    let rejects = RejectFiles::new(MemoryStore::new(), "quarantine");
+    writer.apply(contract, chunks, TableAccess::Shared, &rejects).await
 }
 
 /// Returns the outcome of a chunk that was applied with these counts.
 pub fn applied(loaded: u64, deduplicated: u64, superseded: u64) -> ChunkOutcome {
-    ChunkOutcome::Applied(ChunkCounts { loaded, deduplicated, superseded })
+    ChunkOutcome::Applied(ChunkCounts { loaded, deduplicated, superseded, rejected: 0 })
 }
 
 /// Returns a value of `updated_at`.

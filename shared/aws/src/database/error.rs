@@ -137,6 +137,12 @@ fn chain(error: &tokio_postgres::Error) -> String {
     }
 }
 
+/// The classes of the codes that PostgreSQL defines, without those of [`SqlFailure::refuses_row`].
+const POSTGRESQL_CLASSES: [&str; 34] = [
+    "00", "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "21", "24", "25", "26",
+    "28", "2B", "2D", "34", "3B", "3D", "3F", "40", "42", "53", "55", "57", "58", "72", "F0", "HV", "XX",
+];
+
 /// The failure of a statement, without the fields that may contain row values: PostgreSQL quotes values in `DETAIL`, in
 /// `CONTEXT`, and in the message if a text cannot be converted to a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +167,11 @@ impl SqlFailure {
         let copy = error.where_().and_then(copy_position);
         Self {
             sqlstate: sqlstate.to_owned(),
-            message: safe_message(sqlstate, error.message()),
+            message: if is_of_function(error) {
+                OMITTED.to_owned()
+            } else {
+                safe_message(sqlstate, error.message())
+            },
             table: error.table().map(str::to_owned),
             column: error.column().map(str::to_owned).or_else(|| copy.as_ref()?.1.clone()),
             constraint: error.constraint().map(str::to_owned),
@@ -194,6 +204,37 @@ impl SqlFailure {
         ["0A", "26", "3F", "42"].contains(&class) || self.sqlstate == "XX000"
     }
 
+    /// Returns whether the statement failed because of the values of a row: without the row, it would succeed. Triggers may
+    /// raise any error, so codes that PostgreSQL does not define are included.
+    pub fn refuses_row(&self) -> bool {
+        let class = self.sqlstate.get(..2).unwrap_or("");
+        match class {
+            // Case not found, data exception, constraint violation, triggered data change, SQL routine, external routine,
+            // WITH CHECK OPTION, PL/pgSQL.
+            "20" | "22" | "23" | "27" | "2F" | "38" | "39" | "44" | "P0" => true,
+            // A row that is too large for a page, or a key for an index.
+            "54" => self.sqlstate == "54000",
+            "" => false,
+            class => !POSTGRESQL_CLASSES.contains(&class),
+        }
+    }
+
+    /// Returns the violated rule as text.
+    pub fn rule(&self) -> String {
+        let kind = match self.sqlstate.as_str() {
+            "23502" => return "NOT NULL".to_owned(),
+            "23503" => "foreign key",
+            "23505" => "unique constraint",
+            "23514" => "check constraint",
+            "23P01" => "exclusion constraint",
+            _ => "constraint",
+        };
+        match &self.constraint {
+            Some(constraint) => format!("{kind} {constraint}"),
+            None => format!("SQLSTATE {}: {}", self.sqlstate, self.message),
+        }
+    }
+
     /// Returns whether a lock was not granted in time, or a deadlock was detected.
     pub fn is_contention(&self) -> bool {
         ["55P03", "40P01"].contains(&self.sqlstate.as_str())
@@ -223,6 +264,14 @@ impl fmt::Display for SqlFailure {
     }
 }
 
+/// Replaces the messages of triggers and functions, which may contain values.
+const OMITTED: &str = "message omitted because it may contain values; see the log of the server";
+
+/// Returns whether a function in a procedural language has raised the error, with any code.
+fn is_of_function(error: &DbError) -> bool {
+    error.where_().is_some_and(|context| context.contains("PL/"))
+}
+
 /// Returns the server's message for classes whose messages name objects and never contain values, and a general message
 /// otherwise.
 fn safe_message(sqlstate: &str, message: &str) -> String {
@@ -239,8 +288,7 @@ fn safe_message(sqlstate: &str, message: &str) -> String {
         (_, "22021") => "text is not valid UTF-8".to_owned(),
         (_, "22P02") => "text is not valid for the type of the column".to_owned(),
         ("22", _) => "data exception".to_owned(),
-        // The messages of triggers and functions may contain values.
-        _ => "message omitted because it may contain values; see the log of the server".to_owned(),
+        _ => OMITTED.to_owned(),
     }
 }
 
@@ -293,6 +341,38 @@ mod tests {
         for sqlstate in ["22001", "23505", "54000", "55P03", "P0001", "XX001", ""] {
             assert!(!failure(sqlstate).concerns_definition(), "{sqlstate}");
         }
+    }
+
+    #[test]
+    fn an_error_of_a_row_is_distinguished_from_one_of_the_statement() {
+        for sqlstate in
+            ["22003", "23502", "23503", "23514", "23P01", "54000", "P0001", "MY001", "2F005", "99999"]
+        {
+            assert!(failure(sqlstate).refuses_row(), "{sqlstate}");
+        }
+        for sqlstate in [
+            "21000", "42P01", "42501", "0A000", "55P03", "40001", "54001", "57014", "XX000", "F0000",
+            "HV000", "",
+        ] {
+            assert!(!failure(sqlstate).refuses_row(), "{sqlstate}");
+        }
+    }
+
+    #[test]
+    fn a_rule_is_described_by_its_constraint() {
+        let of = |sqlstate| SqlFailure { constraint: Some("c".into()), ..failure(sqlstate) }.rule();
+        assert_eq!(
+            ["23503", "23505", "23514", "23P01", "23001"].map(of),
+            [
+                "foreign key c",
+                "unique constraint c",
+                "check constraint c",
+                "exclusion constraint c",
+                "constraint c"
+            ]
+        );
+        assert_eq!(failure("23502").rule(), "NOT NULL");
+        assert_eq!(failure("54000").rule(), "SQLSTATE 54000: message");
     }
 
     #[test]

@@ -137,6 +137,7 @@ pub(crate) fn in_words(code: Code, rules: &Rules, type_rule: &str, size: impl Di
         Code::TooFewMembers => described("minProperties", rules.min_properties),
         Code::TooManyMembers => described("maxProperties", rules.max_properties),
         Code::DuplicateMember => "each key once".to_owned(),
+        Code::DatabaseRefused => "a rule of the target table".to_owned(),
         Code::NulCharacter => "no NUL character".to_owned(),
         Code::InvalidJson => "text without lone surrogates".to_owned(),
         Code::OutOfRange => size.to_string(),

@@ -133,6 +133,11 @@ fn every_code_has_a_golden_file_and_a_line_in_the_docs() {
         .flat_map(|reject| reject["reasons"].as_array().unwrap().clone())
         .collect();
     for (code, doc) in variants(include_str!("../../src/outcome.rs"), "Code") {
+        if code == "database_refused" {
+            // Only PostgreSQL refuses such rows: functions/writer/tests/refused.rs.
+            page.push_str(&format!("| `{code}` | {doc} | check constraint orders_quantity_check | |\n"));
+            continue;
+        }
         let of_code = || reasons.iter().filter(|reason| reason["code"] == *code);
         let reason = of_code().find(|reason| reason["found"].is_string()).or_else(|| of_code().next());
         let reason = reason.unwrap_or_else(|| panic!("no golden file has the code {code}"));
