@@ -128,7 +128,10 @@ def pgbench(stack: Stack, options: argparse.Namespace) -> Phase:
         within = "applied_at BETWEEN to_timestamp(%s) AND to_timestamp(%s)"
         query = f"SELECT coalesce(sum(rows), 0) FROM penstock.chunk WHERE {within}"
         row = connection.execute(query, (begin, end)).fetchone()
-    assert row is not None
+        applied = connection.execute("SELECT coalesce(sum(rows), 0) FROM penstock.chunk").fetchone()
+    assert row is not None and applied is not None
+    if applied[0] >= options.rows:
+        raise SystemExit(f"the {options.rows:,} rows were loaded before the end of a phase: raise --rows")
     seconds = end - begin
     return Phase(cuts[49], cuts[94], cuts[98], len(measured) / seconds, int(row[0]) / seconds)
 

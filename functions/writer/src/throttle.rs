@@ -192,7 +192,13 @@ mod tests {
     }
 
     fn load(active_sessions: u32) -> DatabaseLoad {
-        DatabaseLoad { active_sessions, active_writers: 0, blocked_sessions: 0, replica_lag_seconds: None }
+        DatabaseLoad {
+            active_sessions,
+            recent_sessions: active_sessions,
+            active_writers: 0,
+            blocked_sessions: 0,
+            replica_lag_seconds: None,
+        }
     }
 
     fn adaptive() -> Throttle {

@@ -11,8 +11,13 @@ use penstock_pipeline::writer_state::{CongestionSignal, DatabaseLoad};
 use penstock_writer::throttle::{BudgetController, BudgetLimits, Throttle};
 use proptest::prelude::*;
 
-const QUIET: DatabaseLoad =
-    DatabaseLoad { active_sessions: 0, active_writers: 0, blocked_sessions: 0, replica_lag_seconds: None };
+const QUIET: DatabaseLoad = DatabaseLoad {
+    active_sessions: 0,
+    recent_sessions: 0,
+    active_writers: 0,
+    blocked_sessions: 0,
+    replica_lag_seconds: None,
+};
 
 fn limits(max_rows_per_second: u64, min_rows_per_second: u64) -> BudgetLimits {
     BudgetLimits { max_rows_per_second, min_rows_per_second, busy_sessions: 4 }
@@ -34,6 +39,7 @@ fn any_load() -> impl Strategy<Value = DatabaseLoad> {
     (0..9u32, 0..3u32, 0..2u32, proptest::option::of(0.0..20.0)).prop_map(
         |(active_sessions, active_writers, blocked_sessions, replica_lag_seconds)| DatabaseLoad {
             active_sessions,
+            recent_sessions: active_sessions,
             active_writers,
             blocked_sessions,
             replica_lag_seconds,
@@ -162,6 +168,23 @@ fn writers_count_as_active_sessions_only_while_others_are_active() {
 }
 
 #[test]
+fn short_statements_of_others_count_although_none_is_active_when_it_is_measured() {
+    let limits = BudgetLimits { busy_sessions: 2, ..limits(0, 1_000) };
+    for (every, is_congested) in [(1, true), (10, false)] {
+        let mut controller = BudgetController::new(limits, Duration::ZERO);
+        let mut congested = 0;
+        for at in 0..60u32 {
+            controller.committed(seconds(f64::from(at)), "t", 40_000, Duration::from_millis(400));
+            let recent_sessions = u32::from((at + 1) % every == 0);
+            controller
+                .decide(seconds(f64::from(at)), DatabaseLoad { recent_sessions, active_writers: 1, ..QUIET });
+            congested += u32::from(!controller.congestion().is_empty());
+        }
+        assert_eq!(congested, if is_congested { 60 } else { 0 }, "every {every} measurements");
+    }
+}
+
+#[test]
 fn sessions_that_are_as_active_in_a_pause_are_not_caused_by_the_writer() {
     let busy = DatabaseLoad { active_sessions: 3, ..QUIET };
     for (quiet, is_congested) in [(busy, false), (QUIET, true)] {
@@ -242,7 +265,8 @@ fn run(throttle: &mut Throttle, total_s: u64, others_at: impl Fn(u64) -> f64) ->
             other_writer += share;
             let active_writers = u32::from(other_writer >= 1.0);
             other_writer -= f64::from(active_writers);
-            throttle.decide(now, DatabaseLoad { active_sessions, active_writers, ..QUIET });
+            let recent_sessions = active_sessions.max(u32::from(others_at(now.as_secs()) > 0.0));
+            throttle.decide(now, DatabaseLoad { active_sessions, recent_sessions, active_writers, ..QUIET });
         }
         if let Some(rows) = run.rows_per_second.get_mut(began.as_secs() as usize) {
             *rows += CHUNK_ROWS as f64;

@@ -41,6 +41,8 @@ pub struct WriterState {
 pub struct DatabaseLoad {
     /// Sessions of others than writers that execute a statement, or are in a transaction if their state is not visible.
     pub active_sessions: u32,
+    /// Sessions of others than writers that are active or were within the last second, as far as that is visible.
+    pub recent_sessions: u32,
     /// Sessions of other writers that execute a statement.
     pub active_writers: u32,
     /// Other sessions that wait for a lock of a writer.

@@ -16,8 +16,9 @@ const NEWEST: f64 = 0.3;
 const LATENCY_RATIO: f64 = 2.0;
 /// The transactions of a table before its latency is compared.
 const MIN_TRANSACTIONS: u32 = 5;
-/// From this average on, others are active: one session in the latest measurement is enough, one in an earlier one is not.
-const MIN_ACTIVE: f64 = 0.25;
+/// From this average of recent sessions on, others need the database. They count as at least as many active ones: a
+/// measurement finds few of many short statements. A query every ten seconds has a lower average.
+const MIN_RECENT: f64 = 0.5;
 /// Active sessions are congested above this multiple of those in a pause …
 const SESSIONS_RATIO: f64 = 1.5;
 /// … plus this number: single sessions that happen to be active are not congestion.
@@ -69,6 +70,7 @@ impl LatencyBaselines {
 pub(super) struct SessionBaseline {
     quiet: Option<f64>,
     working: Option<f64>,
+    recent: Option<f64>,
 }
 
 impl SessionBaseline {
@@ -77,18 +79,20 @@ impl SessionBaseline {
     }
 
     /// A measurement counts up to twice the limit: after a peak, the average is below the limit within a few.
-    pub(super) fn record_working(&mut self, active: u32, busy_sessions: u32) {
+    pub(super) fn record_working(&mut self, active: u32, recent: u32, busy_sessions: u32) {
+        self.recent = Some(average(self.recent, f64::from(recent.max(active).min(1))));
         let most =
             self.in_pause().map_or(f64::from(busy_sessions), |in_pause| in_pause.min(busy_sessions.into()));
         self.working = Some(average(self.working, f64::from(active).min(2.0 * most)));
     }
 
-    /// Returns whether others are active, and together with this writer and `active_writers` more than the operator's
+    /// Returns whether others need the database, and together with this writer and `active_writers` more than the operator's
     /// limit; or more of them than in a pause.
     pub(super) fn is_congested(&self, active_writers: u32, busy_sessions: u32) -> bool {
         let Some(working) = self.working else { return false };
-        let all = working + 1.0 + f64::from(active_writers);
-        let is_busy = working >= MIN_ACTIVE && all > f64::from(busy_sessions);
+        let all = working.max(MIN_RECENT) + 1.0 + f64::from(active_writers);
+        let is_needed = self.recent.is_some_and(|recent| recent >= MIN_RECENT);
+        let is_busy = is_needed && all > f64::from(busy_sessions);
         is_busy || self.in_pause().is_some_and(|in_pause| working > in_pause)
     }
 

@@ -101,7 +101,8 @@ impl BudgetController {
 
     /// Decides by the load at the end of a transaction.
     pub fn decide(&mut self, now: Duration, load: DatabaseLoad) {
-        self.sessions.record_working(load.active_sessions, self.limits.busy_sessions);
+        let DatabaseLoad { active_sessions, recent_sessions, .. } = load;
+        self.sessions.record_working(active_sessions, recent_sessions, self.limits.busy_sessions);
         self.congestion = self.signals(load);
         let elapsed = now.saturating_sub(self.decided_at).min(MAX_INCREASE_TIME);
         self.decided_at = now;
