@@ -129,7 +129,8 @@ def pgbench(stack: Stack, options: argparse.Namespace) -> Phase:
         query = f"SELECT coalesce(sum(rows), 0) FROM penstock.chunk WHERE {within}"
         row = connection.execute(query, (begin, end)).fetchone()
         applied = connection.execute("SELECT coalesce(sum(rows), 0) FROM penstock.chunk").fetchone()
-    assert row is not None and applied is not None
+    assert row is not None
+    assert applied is not None
     if applied[0] >= options.rows:
         raise SystemExit(f"the {options.rows:,} rows were loaded before the end of a phase: raise --rows")
     seconds = end - begin
