@@ -27,6 +27,8 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(120);
 /// The time that a statement waits for a lock. A writer that waits delays the chunks of other sources, so their messages
 /// are better returned to the queue.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same, after an earlier transaction on the table has waited in vain.
+const CAUTIOUS_LOCK_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The maximum number of batches that a session remembers as opened. Opening a batch again changes nothing.
 const MAX_OPENED: usize = 10_000;
@@ -150,14 +152,37 @@ impl LoadSession {
         access: TableAccess,
         rejects: &RejectFiles<S>,
     ) -> Result<Vec<ChunkOutcome>, LoadError> {
+        if access != TableAccess::Cautious {
+            return self.apply_as(contract, chunks, access, rejects).await;
+        }
+        // For the whole session, because statements that are prepared outside the transaction wait for locks, too.
+        self.set_lock_timeout(CAUTIOUS_LOCK_TIMEOUT).await?;
+        let result = self.apply_as(contract, chunks, access, rejects).await;
+        if !result.as_ref().is_err_and(LoadError::breaks_session) {
+            self.set_lock_timeout(LOCK_TIMEOUT).await?;
+        }
+        result
+    }
+
+    async fn set_lock_timeout(&self, timeout: Duration) -> Result<(), LoadError> {
+        let statement = format!("SET lock_timeout = '{}ms'", timeout.as_millis());
+        Ok(self.client.batch_execute(&statement).await?)
+    }
+
+    async fn apply_as<S: ObjectStore>(
+        &mut self,
+        contract: &Contract,
+        chunks: &[&VerifiedChunk],
+        access: TableAccess,
+        rejects: &RejectFiles<S>,
+    ) -> Result<Vec<ChunkOutcome>, LoadError> {
         self.open_batches(chunks).await?;
         let stage = self.stage(contract).await?;
         let builder = self.client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
         let transaction = builder.start().await?;
         let table = quoted_table(&contract.entity.table);
         match access {
-            TableAccess::Shared => {}
-            TableAccess::Cautious => transaction.batch_execute("SET LOCAL lock_timeout = '300ms'").await?,
+            TableAccess::Shared | TableAccess::Cautious => {}
             TableAccess::Alone if try_lock(&transaction, "slow table", &table).await? => {}
             TableAccess::Alone => return Err(LoadError::TableBusy { table }),
         }

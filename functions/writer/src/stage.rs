@@ -35,21 +35,28 @@ impl PreparedStage {
             problem: error.to_string(),
         })?;
         client.batch_execute(&sql.create_stage).await?;
-        let (copy_single, copy_shared, merge_single, merge_ordered, merge_shared) = tokio::try_join!(
-            client.prepare(&sql.copy_single),
-            client.prepare(&sql.copy_shared),
-            sql.merge_single.prepare(client),
-            sql.merge_ordered.prepare(client),
-            sql.merge_shared.prepare(client),
-        )?;
-        Ok(Self {
-            sql,
-            copy_single,
-            copy_shared,
-            merge_single,
-            merge_ordered,
-            merge_shared,
-            target_version: target.version,
-        })
+        let drop_stage = sql.drop_stage.clone();
+        let prepared = Self::prepare(client, sql, target.version).await;
+        if let Err(error) = &prepared
+            && !error.breaks_session()
+        {
+            client.batch_execute(&drop_stage).await?;
+        }
+        prepared
+    }
+
+    /// Prepares the statements one after the other: each of them may wait for a lock on the target, and those that were
+    /// sent together would all wait, although the first one has failed.
+    async fn prepare(
+        client: &Client,
+        sql: LoadSql,
+        target_version: TargetVersion,
+    ) -> Result<Self, LoadError> {
+        let copy_single = client.prepare(&sql.copy_single).await?;
+        let copy_shared = client.prepare(&sql.copy_shared).await?;
+        let merge_single = sql.merge_single.prepare(client).await?;
+        let merge_ordered = sql.merge_ordered.prepare(client).await?;
+        let merge_shared = sql.merge_shared.prepare(client).await?;
+        Ok(Self { sql, copy_single, copy_shared, merge_single, merge_ordered, merge_shared, target_version })
     }
 }

@@ -124,6 +124,35 @@ async fn a_locked_table_costs_the_other_sources_of_an_invocation_one_lock_timeou
     assert!(world.queue.dead().is_empty());
 }
 
+/// Its statements wait for the lock while they are prepared.
+#[tokio::test]
+async fn a_new_session_waits_for_a_locked_table_only_once() {
+    let (db, contract) = (Db::start(), products("shop"));
+    let one = ChunkOf::batch(1).rows(&contract, [product("a", "t", 1, 1)]);
+    apply(&mut db.writer(), &contract, &[&one]).await.unwrap();
+    let lock = locking(&db, "products", "ACCESS EXCLUSIVE").await;
+    let (mut writer, rejects) = (db.writer(), RejectFiles::new(MemoryStore::new(), "quarantine"));
+    let two = ChunkOf::batch(2).rows(&contract, [product("b", "t", 1, 1)]);
+    for (access, longest) in [(TableAccess::Shared, LOCK_TIMEOUT), (TableAccess::Cautious, LOCK_TIMEOUT / 4)]
+    {
+        let started = Instant::now();
+        let error = writer.apply(&contract, &[&two], access, &rejects).await.unwrap_err();
+        assert!(error.is_contention(), "{error}");
+        // The session is not busy with other statements that wait for the lock.
+        writer.measure_load().await.unwrap();
+        assert!(started.elapsed() < longest + Duration::from_secs(1), "{access:?}: {:?}", started.elapsed());
+    }
+    drop(lock);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(apply(&mut writer, &contract, &[&two]).await.unwrap(), [applied(1, 0, 0)]);
+    let stages = "SELECT count(*) FROM pg_class WHERE relname LIKE 'penstock_stage_%' AND relkind = 'r'";
+    assert_eq!(
+        db.rows(stages).await,
+        ["1"],
+        "staging tables are dropped when their statements cannot be prepared"
+    );
+}
+
 #[tokio::test]
 async fn a_slow_table_is_loaded_by_one_writer_at_a_time() {
     let (db, contract) = (Db::start(), products("shop"));
